@@ -1,0 +1,47 @@
+# `make run` and `make test` are all a newcomer needs; both make the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help run test lint bench bench-quick clean
+
+help: ## list what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(VENV)/run.stamp ## make the environment and start the page on the shipped demo model
+	@$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
+
+test: $(VENV)/dev.stamp ## make the environment and run every test
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+lint: $(VENV)/dev.stamp ## format, lint, types, layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp ## measure against peers; the machine should be idle
+	@for script in capture pages startup decode; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+bench-quick: $(VENV)/dev.stamp ## check that every benchmark runs
+	@for script in capture pages startup decode; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	@echo "Making the environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing (torch is large; this takes a few minutes once) …"
+	@$(PIP) -r requirements.txt
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
