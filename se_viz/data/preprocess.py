@@ -1,0 +1,63 @@
+"""An image → a model's input, the way the model was measured."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import InterpolationMode, v2
+
+Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize the shorter side, cut the centre, scale to 0–1, normalise.
+
+    Attributes:
+        crop: height and width of the model's input, pixels.
+        resize: length of the shorter side before the crop, pixels.
+        interpolation: the resampling filter.
+        mean, std: per RGB channel, of values in 0–1.
+    """
+
+    crop: tuple[int, int] = (128, 128)
+    resize: int = 128
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    @cached_property
+    def _geometry(self) -> v2.Compose:
+        filters = InterpolationMode(self.interpolation)
+        return v2.Compose([v2.Resize(self.resize, interpolation=filters), v2.CenterCrop(self.crop)])
+
+    def cut(self, image: Image.Image) -> Image.Image:
+        """The RGB picture the model is shown: ``crop`` pixels of ``image``, before normalisation."""
+        cut: Image.Image = self._geometry(image)
+        return cut
+
+    def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """``cut`` as uint8 (3, H, W)."""
+        return np.ascontiguousarray(np.asarray(self.cut(image)).transpose(2, 0, 1))
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """uint8 (…, 3, H, W) of 0–255 → float32 of the same shape, zero mean and unit deviation per channel."""
+        scale = torch.tensor([1 / (255 * std) for std in self.std], device=pixels.device).view(3, 1, 1)
+        shift = torch.tensor([m / s for m, s in zip(self.mean, self.std, strict=True)], device=pixels.device)
+        return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))
+
+    def __call__(self, images: Image.Image | Iterable[Image.Image]) -> Tensor:
+        """RGB images → float32 (N, 3, H, W)."""
+        listed: Sequence[Image.Image] = [images] if isinstance(images, Image.Image) else list(images)
+        if not listed:
+            return torch.empty(0, 3, *self.crop)
+        return self.normalise(torch.from_numpy(np.stack([self.pixels(image) for image in listed])))

@@ -1,0 +1,400 @@
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
+
+from se_viz.data import images
+from se_viz.data.images import FORMATS, MAX_BYTES, WORKING_SIDE, ImageRefused, Picture, decode
+
+LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}
+LOSSY: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+}
+
+
+def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    return np.asarray(picture.image).astype(int)
+
+
+def noise(width: int, height: int, channels: int = 3) -> Image.Image:
+    values = np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
+    return Image.fromarray(values.squeeze())
+
+
+def png(width: int, height: int, bits: int, colour_type: int, rows: bytes, *extra: tuple[bytes, bytes]) -> bytes:
+    """A PNG that Pillow cannot write itself."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+VALID = {
+    "JPEG": encoded(noise(16, 12), "JPEG"),
+    "JPEG, progressive": encoded(noise(16, 12), "JPEG", progressive=True),
+    "JPEG with EXIF": encoded(
+        noise(16, 12), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
+    ),
+    "MPO": encoded(noise(16, 12), "MPO", save_all=True, append_images=[noise(16, 12)]),
+    "PNG": encoded(noise(16, 12), "PNG"),
+    "PNG, palette": encoded(noise(16, 12).quantize(8), "PNG", transparency=3),
+    "PNG, 16 bits": encoded(Image.fromarray(np.arange(192, dtype=np.uint16).reshape(12, 16) * 300), "PNG"),
+    "APNG": encoded(noise(16, 12), "PNG", save_all=True, append_images=[Image.new("RGB", (16, 12))]),
+    "GIF": encoded(noise(16, 12).quantize(8), "GIF", save_all=True, append_images=[Image.new("P", (16, 12))]),
+    "BMP": encoded(noise(16, 12), "BMP"),
+    "BMP, palette": encoded(noise(16, 12).quantize(8), "BMP"),
+    "WEBP": encoded(noise(16, 12), "WEBP"),
+    "WEBP, animated": encoded(noise(16, 12, 4), "WEBP", save_all=True, append_images=[Image.new("RGBA", (16, 12))]),
+    "AVIF": encoded(noise(16, 12), "AVIF"),
+}
+
+
+# ---- colours
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_every_format_keeps_its_colours(file_format: str) -> None:
+    quarters = np.array([[(255, 0, 0), (0, 128, 0)], [(10, 20, 200), (255, 255, 255)]], dtype=np.uint8)
+    expected = quarters.repeat(16, axis=0).repeat(20, axis=1)
+    content = encoded(Image.fromarray(expected), file_format, **(LOSSLESS | LOSSY)[file_format])
+    picture = decode("colours", content)
+    assert picture.image.mode == "RGB"
+    assert picture.original_size == (40, 32)
+    assert picture.sha256 == hashlib.sha256(content).hexdigest()
+    difference = np.abs(pixels(picture) - expected)
+    if file_format in LOSSLESS:
+        assert difference.max() == 0
+    else:
+        # Lossy coders blur the seams; away from them the colours stand.
+        assert difference.mean() < 2
+        assert difference[4:12, 4:16].max() < 4
+
+
+def test_grey() -> None:
+    expected = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    picture = decode("grey.png", encoded(Image.fromarray(expected), "PNG"))
+    assert (pixels(picture) == expected[..., None]).all()
+
+
+def test_one_bit() -> None:
+    expected = np.random.default_rng(0).integers(0, 2, (9, 11)).astype(bool)
+    picture = decode("bits.png", encoded(Image.fromarray(expected), "PNG"))
+    assert (pixels(picture) == 255 * expected[..., None]).all()
+
+
+def test_sixteen_bit_grey_is_divided_and_not_clipped() -> None:
+    levels = np.arange(256).reshape(16, 16)
+    picture = decode("deep.png", encoded(Image.fromarray((levels * 257).astype(np.uint16)), "PNG"))
+    assert (pixels(picture) == levels[..., None]).all()
+
+
+def test_sixteen_bit_grey_with_a_transparent_value() -> None:
+    rows = b"".join(b"\0" + struct.pack(">8H", *[1000 * row] * 8) for row in range(8))
+    picture = decode("deep.png", png(8, 8, 16, 0, rows, (b"tRNS", struct.pack(">H", 3000))))
+    assert pixels(picture)[:, 0, 0].tolist() == [0, 4, 8, 255, 16, 19, 23, 27]
+
+
+def test_sixteen_bit_colour_with_a_transparent_value() -> None:
+    rows = b"".join(b"\0" + struct.pack(">3H", 0x1000 * row, 0x1234, 0xFFFF) * 8 for row in range(8))
+    picture = decode("deep.png", png(8, 8, 16, 2, rows, (b"tRNS", struct.pack(">3H", 0x3000, 0x1234, 0xFFFF))))
+    expected = [(0x10 * row, 0x12, 0xFF) for row in range(8)]
+    expected[3] = (255, 255, 255)
+    assert [tuple(pixel) for pixel in pixels(picture)[:, 0].tolist()] == expected
+
+
+def test_palette() -> None:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    assert (pixels(decode("p.png", encoded(image, "PNG"))) == (200, 100, 50)).all()
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "GIF"])
+def test_a_transparent_palette_entry_becomes_white(file_format: str) -> None:
+    image = Image.fromarray(np.indices((8, 8))[1].astype(np.uint8) % 2).convert("P")
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    result = pixels(decode("p", encoded(image, file_format, transparency=1)))
+    assert (result[:, 0::2] == (10, 20, 30)).all()
+    assert (result[:, 1::2] == 255).all()
+
+
+def test_a_palette_with_degrees_of_transparency() -> None:
+    image = Image.fromarray(np.indices((8, 8))[1].astype(np.uint8) % 2).convert("P")
+    image.putpalette([0, 0, 0, 0, 0, 255])
+    result = pixels(decode("p.png", encoded(image, "PNG", transparency=bytes([255, 51]))))
+    assert (result[:, 0::2] == 0).all()
+    assert (result[:, 1::2] == (204, 204, 255)).all()
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (200, 100, 0, 51)), ("LA", (100, 51))])
+def test_transparency_lies_on_white(mode: str, colour: tuple[int, ...]) -> None:
+    image = Image.new(mode, (8, 8), colour)
+    expected = [255 - (255 - value) * 51 // 255 for value in colour[:-1]]
+    assert (pixels(decode("a.png", encoded(image, "PNG"))) == expected).all()
+
+
+def test_cmyk() -> None:
+    for ink, expected in [((255, 0, 0, 0), (0, 255, 255)), ((0, 0, 0, 128), (127, 127, 127))]:
+        picture = decode("ink.jpg", encoded(Image.new("CMYK", (16, 16), ink), "JPEG", quality=95))
+        assert np.abs(pixels(picture) - expected).max() <= 2
+
+
+# ---- orientation, frames, size
+
+AS_STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", AS_STORED)
+def test_exif_orientation(orientation: int) -> None:
+    upright = np.asarray(noise(20, 12))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(AS_STORED[orientation](upright)))
+    picture = decode("turned.png", encoded(stored, "PNG", exif=exif))
+    assert (pixels(picture) == upright).all()
+    assert picture.original_size == (20, 12)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "AVIF"])
+def test_exif_orientation_of_other_formats(file_format: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(np.repeat(np.array([[255], [0]], dtype=np.uint8), 16, axis=0).repeat(48, axis=1))
+    picture = decode("turned", encoded(stored.convert("RGB"), file_format, exif=exif))
+    assert picture.original_size == picture.image.size == (32, 48)
+    assert (pixels(picture)[:, 20:] > 200).all()
+    assert (pixels(picture)[:, :12] < 55).all()
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0 no TIFF header"])
+def test_broken_exif_does_not_cost_the_picture(exif: bytes) -> None:
+    assert decode("a.jpg", encoded(noise(16, 12), "JPEG", exif=exif)).image.size == (16, 12)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_the_first_frame_of_an_animation(file_format: str) -> None:
+    red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
+    picture = decode("moving", encoded(red, file_format, save_all=True, append_images=[blue], duration=100))
+    assert np.abs(pixels(picture) - (255, 0, 0)).max() <= 4
+
+
+def test_the_first_picture_of_an_mpo() -> None:
+    red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
+    picture = decode("phone.jpg", encoded(red, "MPO", save_all=True, append_images=[blue]))
+    assert np.abs(pixels(picture) - (255, 0, 0)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(WORKING_SIDE, 512), (1023, 1023), (1024, 512), (1535, 768), (1536, 512), (1537, 513)]
+)
+def test_large_pictures_are_reduced_by_an_integer(side: int, expected: int) -> None:
+    picture = decode("large.png", encoded(Image.new("L", (side, 2 * side), 7), "PNG"))
+    assert picture.image.width == expected
+    assert picture.original_size == (side, 2 * side)
+    assert (pixels(picture) == 7).all()
+
+
+def test_reduction_is_an_average() -> None:
+    image = noise(1024, 1026)
+    blocks = np.asarray(image).astype(float).reshape(513, 2, 512, 2, 3).mean(axis=(1, 3))
+    assert np.abs(pixels(decode("large.bmp", encoded(image, "BMP"))) - blocks).max() <= 0.5
+
+
+def test_reduction_ignores_the_colour_of_transparent_pixels() -> None:
+    stripes = np.zeros((1024, 1024, 4), dtype=np.uint8)
+    stripes[:, ::2] = (255, 0, 0, 255)
+    result = pixels(decode("stripes.png", encoded(Image.fromarray(stripes), "PNG", compress_level=1)))
+    assert np.abs(result - (255, 127.5, 127.5)).max() <= 1
+
+
+@pytest.mark.parametrize(("size", "expected"), [((1100, 1023), (1100, 1023)), ((3000, 2052), (750, 513))])
+def test_a_large_jpeg_is_reduced_while_it_is_decoded(
+    size: tuple[int, int], expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = set()
+    reduced = images._reduced_rgb
+
+    def watched(file: ImageFile.ImageFile) -> Image.Image:
+        decoded.add(file.size)
+        return reduced(file)
+
+    monkeypatch.setattr(images, "_reduced_rgb", watched)
+    ramp = Image.linear_gradient("L").resize(size).convert("RGB")
+    picture = decode("photo.jpg", encoded(ramp, "JPEG"))
+    assert picture.image.size == expected
+    assert picture.original_size == size
+    assert decoded == {expected}
+    assert np.abs(pixels(picture) - np.asarray(ramp.resize(expected))).max() <= 6
+
+
+def test_metadata_is_dropped() -> None:
+    content = encoded(noise(16, 12), "JPEG", exif=Image.Exif(), comment=b"taken at home", icc_profile=b"profile")
+    assert decode("a.jpg", content).image.info == {}
+
+
+# ---- refusals
+
+
+def refusal(content: bytes, name: str = "file") -> str:
+    with pytest.raises(ImageRefused) as caught:
+        decode(name, content)
+    assert caught.value.name == name
+    assert str(caught.value) == f"{name} was left out: {caught.value.reason}."
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "called"),
+    [
+        (encoded(noise(16, 12), "TIFF"), "TIFF"),
+        (b"8BPS\0\1" + bytes(100), "Photoshop"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0", "video"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (encoded(noise(16, 12), "JPEG2000"), "JPEG 2000"),
+        (b"PK\3\4" + bytes(30), "ZIP"),
+        (encoded(noise(16, 12), "PPM"), "not a picture"),
+        (encoded(noise(16, 16), "ICO"), "not a picture"),
+        (b"just text", "not a picture"),
+    ],
+)
+def test_other_formats_are_named_and_the_allowed_ones_listed(content: bytes, called: str) -> None:
+    reason = refusal(content)
+    assert called in reason
+    assert all(name in reason for name in ("JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP"))
+
+
+def test_empty_and_oversized_files() -> None:
+    assert "empty" in refusal(b"")
+    assert "50 MB" in refusal(bytes(MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize("name", [name for name in VALID if name != "MPO"])
+def test_a_file_cut_short_is_refused(name: str) -> None:
+    assert "; " in refusal(VALID[name][: len(VALID[name]) // 2])
+
+
+@pytest.mark.parametrize("side", [10_001, 15_000])
+def test_too_many_pixels(side: int) -> None:
+    # The second is beyond the size at which Pillow raises by itself.
+    assert "100 million pixels" in refusal(png(side, side, 1, 0, b""))
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_the_size_is_judged_before_any_pixel_is_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 16 * 12)
+    decode("fits", VALID[name])
+    monkeypatch.setattr(images, "MAX_PIXELS", 16 * 12 - 1)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
+    assert "million pixels" in refusal(VALID[name])
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = []
+    reduced = images._reduced_rgb
+
+    def watched(file: ImageFile.ImageFile) -> Image.Image:
+        locked.append(images._one_large_picture.locked())
+        return reduced(file)
+
+    monkeypatch.setattr(images, "_reduced_rgb", watched)
+    monkeypatch.setattr(images, "LARGE_PIXELS", 512 * 512)
+    decode("large.png", encoded(Image.new("L", (513, 512)), "PNG"))
+    decode("small.png", encoded(Image.new("L", (512, 512)), "PNG"))
+    decode("small_once_drafted.jpg", encoded(Image.new("L", (1024, 1024)), "JPEG"))
+    decode("progressive.jpg", encoded(Image.new("L", (1024, 1024)), "JPEG", progressive=True))
+    refusal(encoded(noise(513, 512), "PNG")[:-1000])
+    assert locked == [True, False, False, True, True]
+    assert not images._one_large_picture.locked()
+
+
+def test_tiny_pictures_and_strips() -> None:
+    assert decode("a.png", encoded(Image.new("L", (8, 80)), "PNG")).image.size == (8, 80)
+    assert "7 × 40 pixels" in refusal(encoded(Image.new("L", (7, 40)), "PNG"))
+    assert "10 times" in refusal(encoded(Image.new("L", (8, 81)), "PNG"))
+
+
+def test_a_jpeg_of_endless_scans() -> None:
+    content = VALID["JPEG, progressive"]
+    last_scan, end = content.rindex(b"\xff\xda"), len(content) - 2
+    assert decode("a.jpg", content).image.size == (16, 12)
+    assert "scans" in refusal(content[:end] + content[last_scan:end] * images.MAX_JPEG_SCANS + content[end:])
+
+
+# ---- whatever the bytes are
+
+
+def decodes_or_is_refused(content: bytes) -> None:
+    with warnings.catch_warnings():
+        # Outside of tests Pillow's warnings are no errors, and what comes after them has to hold too.
+        warnings.simplefilter("ignore")
+        try:
+            picture = decode("any", content)
+        except ImageRefused:
+            return
+    assert picture.image.mode == "RGB"
+    assert type(picture.image) is Image.Image
+    assert np.asarray(picture.image).shape == (picture.image.height, picture.image.width, 3)
+    assert WORKING_SIDE * 2 > min(picture.image.size) >= min(WORKING_SIDE, *picture.original_size)
+
+
+SIGNATURES = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBPVP8 ", b"\0\0\0 ftypavif"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(SIGNATURES), st.binary(max_size=200))
+def test_arbitrary_bytes(signature: bytes, content: bytes) -> None:
+    decodes_or_is_refused(signature + content)
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_mutated_files(name: str) -> None:
+    content = VALID[name]
+    change = st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255))
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(change, max_size=6), st.integers(0, len(content)))
+    @example([], len(content))
+    def mutated(changes: list[tuple[int, int]], kept: int) -> None:
+        mutant = bytearray(content)
+        for position, value in changes:
+            mutant[position] = value
+        decodes_or_is_refused(bytes(mutant[: kept or None]))
+        decodes_or_is_refused(bytes(mutant))
+
+    mutated()
+
+
+def test_pictures_are_equal_when_their_files_are() -> None:
+    first, again = decode("a.png", VALID["PNG"]), decode("b.png", VALID["PNG"])
+    assert first == again
+    assert len({first, again, decode("a.png", VALID["BMP"])}) == 2
