@@ -40,13 +40,14 @@ def read(items: Iterable[tuple[str, bytes]], limit: int = LIMIT) -> Intake:
     return _read(((shown(name), partial(BytesIO, content)) for name, content in items), limit)
 
 
-def read_paths(paths: Iterable[Path], limit: int = LIMIT) -> Intake:
-    """``read`` for files on this machine, and for folders: their pictures at any depth, sorted by path.
+def read_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], limit: int = LIMIT) -> Intake:
+    """``read`` for a file on this machine or several, and for folders: their pictures at any depth, sorted by path.
 
     In a folder, files that are hidden or have no picture's suffix are skipped without a word; a picture from a folder
     is named ``folder/base``. A path that cannot be read costs a sentence, and no file is read much beyond its limit.
     """
-    return _read((source for path in paths for source in _sources(path)), limit)
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return _read((source for path in listed for source in _sources(Path(path))), limit)
 
 
 def _sources(path: Path) -> Iterator[_Source]:

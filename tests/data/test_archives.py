@@ -94,6 +94,7 @@ def test_a_link_is_a_file_with_its_target_as_text() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [(packed({}), True), (packed({"a": b"a"})[:4], True), (b"PK", False), (b"\x89PNG", False), (b"", False)],
+    ids=lambda value: value if isinstance(value, str) else "file",
 )
 def test_is_archive(content: bytes, expected: bool) -> None:
     assert is_archive(content) is expected
@@ -127,6 +128,7 @@ def test_a_damaged_member_costs_itself_and_a_sentence() -> None:
         (with_directory_size(packed({"a.jpg": b"a"}), 24, 100 * MAX_RATIO), "packed more than 100 to 1"),
         (with_directory_size(packed({"a.jpg": b"a"}), 20, 1000), "overlap"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "file",
 )
 def test_refused_before_anything_is_unpacked(content: bytes, reason: str) -> None:
     assert reason in refusal(content)

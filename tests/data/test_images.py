@@ -286,6 +286,7 @@ def refusal(content: bytes, name: str = "file") -> str:
         (encoded(noise(16, 16), "ICO"), "not a picture"),
         (b"just text", "not a picture"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "file",
 )
 def test_other_formats_are_named_and_the_allowed_ones_listed(content: bytes, called: str) -> None:
     reason = refusal(content)

@@ -196,3 +196,11 @@ def test_files_beyond_the_limit_are_not_opened(tmp_path: Path, monkeypatch: pyte
     result = read_paths([tmp_path], limit=2)
     assert opened == ["0.png", "1.png"]
     assert result.refusals[0].startswith("3 more files")
+
+
+def test_one_path_or_several_as_text_or_as_path(tmp_path):
+    file = tmp_path / "a.png"
+    Image.new("RGB", (20, 20)).save(file)
+    found = [read_paths(paths).pictures for paths in (file, str(file), [file], [str(file)], iter([file]))]
+    assert [len(pictures) for pictures in found] == [1] * 5
+    assert len({pictures[0].sha256 for pictures in found}) == 1

@@ -1,0 +1,40 @@
+"""SE Viz: look inside channel attention.
+
+    model = se_viz.load("demo/r16")
+    reading = se_viz.capture(model, images)
+    reading["SE_5_2"].s  # excitation weights (N, C)
+
+Names are imported when they are first used, so that ``import se_viz`` does not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from se_viz.data.intake import read_paths
+    from se_viz.data.samples import load as sample
+    from se_viz.gates.capture import Capture, Reading, capture
+    from se_viz.gates.find import find_gates
+    from se_viz.gates.gate import Gate
+    from se_viz.gates.model import Model, load
+
+_HOMES = {
+    "Capture": ("gates.capture", "Capture"),
+    "Gate": ("gates.gate", "Gate"),
+    "Model": ("gates.model", "Model"),
+    "Reading": ("gates.capture", "Reading"),
+    "capture": ("gates.capture", "capture"),
+    "find_gates": ("gates.find", "find_gates"),
+    "load": ("gates.model", "load"),
+    "read_paths": ("data.intake", "read_paths"),
+    "sample": ("data.samples", "load"),
+}
+
+__all__ = ["Capture", "Gate", "Model", "Reading", "capture", "find_gates", "load", "read_paths", "sample"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'se_viz' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(f"se_viz.{module}"), attribute)

@@ -1,0 +1,111 @@
+"""From a configuration to a shipped demo model: train, store, measure what was stored, write its card."""
+
+import hashlib
+import platform
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import nn
+
+from se_viz.data import imagenette
+from se_viz.data.preprocess import Preprocess
+from se_viz.zoo import demo, measure
+from se_viz.zoo.card import Card
+from se_viz.zoo.recipe import PREPROCESS, Recipe
+from se_viz.zoo.seresnet import STAGES, SEResNetConfig
+from se_viz.zoo.training import train
+
+# Training images are kept at this size, from which every epoch cuts its crops.
+_CACHE = Preprocess(crop=(224, 224), resize=224)
+
+
+def name_of(config: SEResNetConfig, seed: int = 0) -> str:
+    """The name a configuration ships under: what sets it apart from the standard network, for instance "r16-max"."""
+    if not config.gated:
+        parts = ["no-se"]
+    else:
+        parts = [f"r{config.r}"]
+        parts += [config.squeeze] * (config.squeeze != "avg") + [config.gate] * (config.gate != "sigmoid")
+        parts += [config.integration] * (config.integration != "standard") + ["bias"] * config.bias
+        if config.gated_stages != STAGES:
+            parts.append("stages" + "".join(map(str, config.gated_stages)))
+    return "-".join([*parts, *([f"seed{seed}"] if seed else [])])
+
+
+def make(
+    config: SEResNetConfig,
+    data: Path,
+    *,
+    out: Path,
+    work: Path,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    device: torch.device,
+) -> Card:
+    """Train a demo network on Imagenette (or go on with it) and write ``<name>.safetensors`` and its card.
+
+    Args:
+        config: the network.
+        data: Imagenette, as ``imagenette.load`` takes it.
+        out: where weights and card go.
+        work: where the checkpoint of an unfinished training lies; removed at the end.
+        seed, recipe, device: of the training.
+
+    Raises:
+        FileNotFoundError: no images in ``data``.
+        ValueError: the checkpoint in ``work`` is of another network or recipe.
+    """
+    recipe = recipe or Recipe()
+    name = name_of(config, seed)
+    training = imagenette.load(data, "train", _CACHE.pixels)
+    validation = imagenette.load(data, "val", PREPROCESS.pixels)
+
+    def top1(network: nn.Module) -> float:
+        return measure.count_correct(network, validation, PREPROCESS) / len(validation)
+
+    checkpoint = work / f"{name}.pt"
+    trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
+    content = demo.store(trained.network)
+    network = demo.restore(content, config).to(device)
+    card = Card(
+        name=name,
+        network=config,
+        recipe=recipe,
+        data={"train": len(training), "val": len(validation)},
+        seed=seed,
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
+        preprocess=PREPROCESS,
+        classes=tuple(imagenette.CLASSES.values()),
+        accuracy=measure.accuracy(measure.count_correct(network, validation, PREPROCESS), len(validation)),
+        params=measure.count_params(network),
+        macs=measure.count_macs(network, PREPROCESS.crop),
+        seconds=round(trained.seconds, 1),
+        device=_describe(device),
+        log=tuple(trained.log),
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    # The card goes last and both are renamed into place, so that a page never finds one without the other.
+    (out / f"{name}.tmp").write_bytes(content)
+    (out / f"{name}.tmp").replace(out / f"{name}.safetensors")
+    card.write(out / f"{name}.json")
+    checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:
+    """How many validation images the stored weights of a card get right today, to compare with ``card.accuracy``."""
+    validation = imagenette.load(data, "val", card.preprocess.pixels)
+    return measure.count_correct(demo.network(card, root).to(device), validation, card.preprocess)
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} CPU threads ({torch.backends.cpu.get_cpu_capability()})"

@@ -1,0 +1,44 @@
+"""What a network costs and how often it is right."""
+
+from typing import cast
+
+import torch
+from scipy.stats import binomtest
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from se_viz.data.imagenette import Labelled
+from se_viz.data.preprocess import Preprocess
+from se_viz.zoo.card import Accuracy
+
+
+def count_params(network: nn.Module) -> int:
+    """Weights and biases; BatchNorm's running statistics do not count."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
+    """Multiply-accumulates of one image (1, 3, H, W) in convolutions and FC layers, by torch's own counter."""
+    parameter = next(network.parameters())
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros((1, 3, *crop), device=parameter.device))
+    return cast("int", counter.get_total_flops()) // 2
+
+
+def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:
+    """How many images (already cut to the crop) are given their own class first."""
+    device = next(network.parameters()).device
+    correct = 0
+    with torch.inference_mode():
+        for start in range(0, len(data), batch):
+            pixels = torch.from_numpy(data.pixels[start : start + batch]).to(device)
+            labels = torch.from_numpy(data.labels[start : start + batch]).to(device)
+            images = preprocess.normalise(pixels).contiguous(memory_format=torch.channels_last)
+            correct += int((network(images).argmax(1) == labels).sum())
+    return correct
+
+
+def accuracy(correct: int, of: int) -> Accuracy:
+    """Counts → share and Wilson's 95 % interval."""
+    interval = binomtest(correct, of).proportion_ci(method="wilson")
+    return Accuracy(correct, of, correct / of, float(interval.low), float(interval.high))

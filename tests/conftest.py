@@ -1,0 +1,66 @@
+"""Shared by all tests."""
+
+import io
+import os
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from se_viz.data.imagenette import CLASSES
+from se_viz.gates.capture import Capture, capture
+from se_viz.gates.model import Model
+from se_viz.zoo.recipe import PREPROCESS
+from se_viz.zoo.seresnet import SEResNet
+
+# One thread a process: tests run side by side, and sums then come out the same each time.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The demo architecture with random weights."""
+    torch.manual_seed(0)
+    return Model("test/r16", SEResNet(), PREPROCESS, tuple(f"kind {i}" for i in range(10)))
+
+
+@pytest.fixture(scope="session")
+def captured(model: Model) -> Capture:
+    """Five images of noise, with the maps of the last gate."""
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 3, 128, 128)).astype(np.float32))
+    return capture(model, images, maps=["SE_5_2"])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium; without one the test is skipped, or fails where SE_VIZ_BROWSER=required."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path:
+            return path
+    reason = "Needs Chromium: install Debian's package chromium, or Chrome."
+    if os.environ.get("SE_VIZ_BROWSER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tiny_imagenette(tmp_path_factory):
+    """A tar file laid out as Imagenette, with two training and one validation picture of each class."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "imagenette2-224.tar"
+    with tarfile.open(path, "w") as archive:
+        for split, count in (("train", 2), ("val", 1)):
+            for wnid in CLASSES:
+                for index in range(count):
+                    out = io.BytesIO()
+                    pixels = rng.integers(0, 256, (224, 224, 3), dtype=np.uint8)
+                    Image.fromarray(pixels).convert("L" if index else "RGB").save(out, "JPEG")
+                    member = tarfile.TarInfo(f"imagenette2-224/{split}/{wnid}/{index}.JPEG")
+                    member.size = out.tell()
+                    out.seek(0)
+                    archive.addfile(member, out)
+    return path

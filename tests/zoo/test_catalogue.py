@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from se_viz import load
+from se_viz.gates.capture import capture
+from se_viz.zoo import catalogue, device
+from se_viz.zoo.catalogue import Network, UnknownModel
+from se_viz.zoo.device import DeviceMissing
+from se_viz.zoo.recipe import PREPROCESS
+from se_viz.zoo.seresnet import SEResNet
+
+
+def test_a_shipped_model_is_loaded_with_all_it_takes():
+    model = load("demo/r16", "cpu")
+    assert len(model.gates) == 8
+    assert len(model.classes) == 10
+    assert model.preprocess.crop == (128, 128)
+    assert "top-1" in model.about
+    assert not model.network.training
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    for name in ("demo/r17", "r16", "", "demo/../r16"):
+        with pytest.raises(UnknownModel, match="demo/r16"):
+            load(name)
+
+
+def test_a_registered_model_is_one_of_them(monkeypatch):
+    monkeypatch.setattr(catalogue, "_registered", {})
+    catalogue.register("mine/net", lambda: Network(SEResNet(), PREPROCESS, (), "mine"))
+    assert "mine/net" in catalogue.names()
+    model = load("mine/net", "cpu")
+    assert capture(model, torch.zeros(1, 3, 128, 128)).logits.shape == (1, 10)
+
+
+def test_a_missing_device_is_named():
+    with pytest.raises(DeviceMissing, match=r"no device 'cuda:99'; it has .*cpu"):
+        device.resolve("cuda:99")
+    assert str(device.resolve("cpu")) == "cpu"
+    assert str(device.resolve("auto")) == device.available()[0]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_a_gpu_reads_what_the_cpu_reads():
+    images = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    on_cpu, on_gpu = (capture(load("demo/r16", place), images) for place in ("cpu", "cuda"))
+    for reading in on_cpu:
+        torch.testing.assert_close(
+            torch.from_numpy(on_gpu[reading.gate.name].s), torch.from_numpy(reading.s), rtol=0, atol=2e-3
+        )
