@@ -1,0 +1,21 @@
+"""What can go wrong with an instrument, each with a sentence that says what to do."""
+
+
+class InstrumentError(ValueError):
+    """A network cannot be read; the message says why and what to do."""
+
+
+class NoGateFound(InstrumentError):
+    """The network has no channel gate that could be proved."""
+
+
+class NotReadable(InstrumentError):
+    """The network hides its modules: it is compiled, scripted or exported."""
+
+
+class NotAnImageModel(InstrumentError):
+    """The network does not take a batch of images."""
+
+
+class GatesChanged(InstrumentError):
+    """The network is no longer the one whose gates were found."""

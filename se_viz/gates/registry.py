@@ -1,0 +1,55 @@
+"""The instruments of networks that are captured as they are, without a ``Model`` that holds one for them."""
+
+from dataclasses import dataclass
+from threading import RLock
+from typing import TypeAlias
+from weakref import WeakKeyDictionary, ref
+
+from torch import nn
+
+from se_viz.gates.errors import NotAnImageModel
+from se_viz.gates.find import find_gates
+from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.trace import Size, check_readable
+
+_Modules: TypeAlias = tuple[tuple[str, ref[nn.Module]], ...]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was found in a network; nothing here keeps the network alive."""
+
+    modules: _Modules
+    gates: tuple[Gate, ...]
+    instrument: ref[Instrument]
+
+
+_known: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
+# Reentrant, as a network's own hooks may capture another network while its gates are found.
+_lock = RLock()
+
+
+def instrument_of(network: nn.Module, size: Size) -> Instrument:
+    """The instrument that running captures of this network share, so that its hooks come and go once for all of them.
+
+    Gates are found at the first call, and again when a module of the network has been replaced. ``size`` is that of the
+    images at hand, for a network that takes no other.
+    """
+    check_readable(network)
+    modules = tuple((path, ref(module)) for path, module in network.named_modules())
+    with _lock:
+        known = _known.get(network)
+        instrument = known.instrument() if known is not None and known.modules == modules else None
+        if instrument is None:
+            gates = known.gates if known is not None and known.modules == modules else _find(network, size)
+            instrument = Instrument(network, gates)
+            _known[network] = _Known(modules, gates, ref(instrument))
+        return instrument
+
+
+def _find(network: nn.Module, size: Size) -> tuple[Gate, ...]:
+    try:
+        return find_gates(network)
+    except NotAnImageModel:
+        return find_gates(network, size)

@@ -1,0 +1,66 @@
+"""What several tests of this folder need."""
+
+import torch
+from torch import nn
+
+from se_viz.data.preprocess import Preprocess
+from se_viz.gates.model import Model
+from se_viz.zoo.seresnet import SEGate, SEResNet, SEResNetConfig
+
+HOOK_TABLES = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+
+
+def hooks(network):
+    """How many hooks of any kind are on a network."""
+    return sum(len(getattr(module, table)) for module in network.modules() for table in HOOK_TABLES)
+
+
+def modes(network):
+    return {path: module.training for path, module in network.named_modules()}
+
+
+def pictures(n, side=32, seed=0):
+    return torch.randn((n, 3, side, side), generator=torch.Generator().manual_seed(seed))
+
+
+def model(network, side=32):
+    return Model("x", network, Preprocess((side, side), side))
+
+
+def squeezed(u, operator):
+    """U (N, C, H, W) squeezed by an operator that has a name."""
+    mean, peak = u.mean((2, 3)), u.max((2, 3))
+    return {"avg": mean, "avg, max": mean, "max": peak, "max, avg": peak, "avg+max": (mean + peak) / 2}[operator]
+
+
+def demo(**kwargs):
+    """The demo architecture, small."""
+    torch.manual_seed(0)
+    network = SEResNet(SEResNetConfig(r=2, width=4, bias=True, **kwargs)).eval()
+    for module in network.modules():
+        if isinstance(module, SEGate):
+            # Untrained, eight gates after another may blow up or put out what runs through them.
+            module.fc2.weight.data.mul_(0.1)
+            nn.init.constant_(module.fc2.bias, 0.5)
+    return network
+
+
+class Host(nn.Module):
+    """A small classifier around a gate over 8 channels of 16 × 16 maps."""
+
+    def __init__(self, gate):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8))
+        self.gate = gate
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.head(self.gate(self.stem(x)).mean((2, 3)))

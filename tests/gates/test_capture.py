@@ -1,0 +1,162 @@
+import pickle
+from itertools import product
+
+import numpy as np
+import pytest
+import timm
+import torch
+from captum.attr import LayerActivation
+from gates_support import Host, demo, model, pictures, squeezed
+from handwritten import SELayer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from se_viz.gates.capture import capture
+from se_viz.gates.find import find_gates
+from se_viz.gates.instrument import Instrument
+
+INTEGRATIONS = ("standard", "pre", "post", "identity")
+FUNCTIONS = ("sigmoid", "relu", "tanh")
+SQUEEZES = ("avg", "max")
+
+
+@pytest.fixture(scope="module")
+def held():
+    return model(demo(), 64)
+
+
+@pytest.mark.parametrize(("integration", "function", "squeeze"), product(INTEGRATIONS, FUNCTIONS, SQUEEZES))
+def test_every_kind_of_demo_network(integration, function, squeeze):
+    network = demo(integration=integration, gate=function, squeeze=squeeze)
+    instrument = Instrument(network, find_gates(network, 64))
+    names = [f"SE_{stage}_{block}" for stage in (2, 3, 4, 5) for block in (1, 2)]
+    assert [gate.name for gate in instrument.gates] == names
+    assert {(gate.squeeze, gate.function, gate.kind) for gate in instrument.gates} == {(squeeze, function, "SEGate")}
+
+    images = pictures(3, 64)
+    reading = capture(instrument, images, names)
+    with torch.inference_mode():
+        np.testing.assert_array_equal(reading.logits, network(images).numpy())
+    for gate, read in zip(instrument.gates, reading, strict=True):
+        assert read.z.shape == read.s.shape == (3, gate.channels)
+        assert read.u.shape == read.x.shape == (3, gate.channels, *read.u.shape[2:])
+        assert gate.r == 2
+        assert np.abs(read.u).max() > 0
+        assert np.ptp(read.s, axis=0).max() > 0
+        np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(read.z, squeezed(read.u, squeeze), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "z_layer", "s_layer"),
+    [
+        (demo, "fc1", "gate"),
+        (lambda: timm.create_model("mobilenetv3_small_050"), "conv_reduce", "gate"),
+    ],
+)
+def test_captum_reads_the_same(build, z_layer, s_layer):
+    network = build().eval()
+    images = pictures(2, 64)
+    instrument = Instrument(network, find_gates(network, 64))
+    reading = capture(instrument, images, [gate.name for gate in instrument.gates])
+
+    def activation(path, *, of_input=False):
+        layer = LayerActivation(network, network.get_submodule(path))
+        return layer.attribute(images, attribute_to_layer_input=of_input).detach().numpy()
+
+    for gate, read in zip(instrument.gates, reading, strict=True):
+        z = activation(f"{gate.path}.{z_layer}", of_input=True).reshape(2, -1)
+        s = activation(f"{gate.path}.{s_layer}").reshape(2, -1)
+        np.testing.assert_allclose(read.z, z, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(read.s, s, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(read.x, activation(gate.path), rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(n=st.integers(1, 7), batch=st.integers(1, 8))
+def test_the_batch_changes_nothing(held, n, batch):
+    whole = capture(held, pictures(n, 64), ["SE_3_1"], batch=n)
+    parts = capture(held, pictures(n, 64), ["SE_3_1"], batch=batch)
+    assert parts.logits.shape == (n, 10)
+    np.testing.assert_allclose(parts.logits, whole.logits, rtol=1e-4, atol=1e-5)
+    for a, b in zip(parts, whole, strict=True):
+        for key in ("z", "s", "u", "x"):
+            one, other = getattr(a, key), getattr(b, key)
+            if other is None:
+                assert one is None
+            else:
+                np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_maps_of_no_other_gate_are_kept(held):
+    reading = capture(held, pictures(2, 64), ["SE_3_1", "SE_5_2"])
+    assert [read.gate.name for read in reading if read.u is not None] == ["SE_3_1", "SE_5_2"]
+    assert [read.gate.name for read in reading if read.x is not None] == ["SE_3_1", "SE_5_2"]
+    assert capture(held, pictures(2, 64))["SE_3_1"].u is None
+
+
+def test_one_name_will_do_for_maps(held):
+    assert capture(held, pictures(1, 64), "SE_3_1")["SE_3_1"].u is not None
+
+
+def test_arrays_are_float32_contiguous_and_of_their_own(held):
+    reading = capture(held, pictures(2, 64), ["SE_3_1"])
+    arrays = [reading.logits, *(read.z for read in reading), *(read.s for read in reading)]
+    arrays += [reading["SE_3_1"].u, reading["SE_3_1"].x]
+    for array in arrays:
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        assert sum(np.shares_memory(array, other) for other in arrays) == 1
+
+
+def test_channels_last_is_read_as_any_other():
+    network = demo()
+    instrument = Instrument(network, find_gates(network, 64))
+    plain = capture(instrument, pictures(2, 64), ["SE_3_1"])
+    network.to(memory_format=torch.channels_last)
+    last = capture(instrument, pictures(2, 64).to(memory_format=torch.channels_last), ["SE_3_1"])
+    assert last["SE_3_1"].u.flags.c_contiguous
+    np.testing.assert_allclose(last["SE_3_1"].u, plain["SE_3_1"].u, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(last["SE_3_1"].x, plain["SE_3_1"].x, rtol=1e-4, atol=1e-5)
+    for a, b in zip(last, plain, strict=True):
+        np.testing.assert_allclose(a.z, b.z, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(a.s, b.s, rtol=1e-4, atol=1e-5)
+
+
+def test_images_of_another_number_type(held):
+    images = pictures(2, 64)
+    np.testing.assert_array_equal(capture(held, images.double()).logits, capture(held, images).logits)
+
+
+class Reuses(Host):
+    """Gives the same tensor back every time, with other contents."""
+
+    def __init__(self):
+        super().__init__(SELayer())
+        self.out = torch.empty(2, 5)
+
+    def forward(self, x):
+        return self.out[: len(x)].copy_(super().forward(x))
+
+
+def test_a_capture_never_changes_afterwards():
+    network = Reuses().eval()
+    first = capture(network, pictures(2), ["SE_1_1"])
+    before = pickle.dumps(first)
+    second = capture(network, pictures(2, seed=1), ["SE_1_1"])
+    assert not np.array_equal(first.logits, second.logits)
+    assert pickle.dumps(first) == before
+
+
+def test_a_capture_can_be_pickled(held):
+    reading = capture(held, pictures(2, 64), ["SE_3_1"])
+    again = pickle.loads(pickle.dumps(reading))  # noqa: S301
+    assert [read.gate for read in again] == list(held.gates)
+    np.testing.assert_array_equal(again["SE_3_1"].x, reading["SE_3_1"].x)
+
+
+def test_asking_for_a_gate_that_is_not_there(held):
+    with pytest.raises(KeyError, match=r"No gate 'SE_9_9'; there are SE_2_1, .*SE_5_2"):
+        capture(held, pictures(1, 64))["SE_9_9"]
+    with pytest.raises(KeyError, match=r"No gate SE_6_1, SE_9_9; there are SE_2_1, .*SE_5_2"):
+        capture(held, pictures(1, 64), ["SE_9_9", "SE_2_1", "SE_6_1"])

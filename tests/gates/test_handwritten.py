@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import torch
+from gates_support import Host, pictures, squeezed
+from handwritten import FOUND, NOT_FOUND, GlobalContextLike, SELayer
+from torch import nn
+
+from se_viz.gates.capture import capture
+from se_viz.gates.errors import NoGateFound
+from se_viz.gates.find import find_gates
+from se_viz.zoo.seresnet import SEGate
+
+
+def awakened(network):
+    """With strong weights, so that no gate hides behind values close to 0.5."""
+    for parameter in network.parameters():
+        parameter.data.mul_(3)
+    return network.eval()
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("n", [1, 3])
+def test_found(name, n):
+    make, squeeze, function, bottleneck = FOUND[name]
+    host = awakened(Host(make()))
+    images = pictures(n)
+    with torch.inference_mode():
+        u = host.stem(images)
+        x = host.gate(u.clone())
+        logits = host(images)
+
+    (gate,) = find_gates(host, 32)
+    assert gate.path == "gate"
+    assert (gate.squeeze, gate.function, gate.bottleneck) == (squeeze, function, bottleneck)
+    assert (gate.kind, gate.proof, gate.channels) == (type(host.gate).__name__, "search", 8)
+
+    # The pool of a fixed size asks for images of the size at hand, which capture falls back on.
+    reading = capture(host, images, ["SE_1_1"])
+    np.testing.assert_array_equal(reading.logits, logits.numpy())
+    read = reading["SE_1_1"]
+    np.testing.assert_array_equal(read.u, u.numpy())
+    np.testing.assert_array_equal(read.x, x.numpy())
+    np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
+    if squeeze != "other":
+        np.testing.assert_allclose(read.z, squeezed(u.numpy(), squeeze), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NOT_FOUND)
+def test_not_found(name):
+    with pytest.raises(NoGateFound, match="No channel gate found in Host"):
+        find_gates(awakened(Host(NOT_FOUND[name]())), 32)
+
+
+def test_the_wrapper_of_a_gate_is_not_the_gate():
+    host = Host(nn.Sequential(nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU()), nn.Sequential(SELayer(), nn.Identity())))
+    assert [gate.path for gate in find_gates(host, 32)] == ["gate.1.0"]
+
+
+def test_z_is_not_taken_for_an_attention_map_of_the_same_length():
+    host = Host(nn.Sequential(nn.AdaptiveAvgPool2d((2, 4)), GlobalContextLike())).eval()
+    images = pictures(2)
+    with torch.inference_mode():
+        u = host.gate[0](host.stem(images))
+        weights = host.gate[1].attention(u).flatten(2).softmax(-1)
+        z = (u.flatten(2) * weights).sum(-1)
+    (reading,) = capture(host, images)
+    np.testing.assert_allclose(reading.z, z.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def dead(gate, last):
+    nn.init.zeros_(last.weight)
+    nn.init.ones_(last.bias)
+    return gate
+
+
+def test_a_dead_gate_of_a_known_kind_is_found():
+    gate = SEGate(8, 2, bias=True)
+    (found,) = find_gates(Host(dead(gate, gate.fc2)), 32)
+    assert (found.proof, found.function) == ("class", "sigmoid")
+
+
+def test_a_dead_gate_of_an_unknown_kind_is_found_beside_a_living_one_only():
+    gate = SELayer()
+    dead(gate, gate.fc[2])
+    with pytest.raises(NoGateFound):
+        find_gates(Host(gate), 32)
+    host = Host(nn.Sequential(gate, nn.ReLU(), SELayer()))
+    assert [found.path for found in find_gates(host, 32)] == ["gate.0", "gate.2"]
+    np.testing.assert_allclose(capture(host, pictures(2))["SE_1_1"].s, 1 / (1 + np.exp(-1)), rtol=1e-6)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shared = SELayer()
+
+    def forward(self, x):
+        return self.shared(self.shared(x).relu())
+
+
+class OnQuarters(Twice):
+    """Runs its gate on the four quarters of the maps, as images of their own."""
+
+    def forward(self, x):
+        quarters = torch.cat([half for row in x.chunk(2, 2) for half in row.chunk(2, 3)])
+        return self.shared(quarters)[: len(x)]
+
+
+@pytest.mark.parametrize("gate", [Twice, OnQuarters])
+def test_a_gate_without_one_s_for_an_image_is_left_out(gate):
+    with pytest.raises(NoGateFound, match=r"gate\.shared run more than once in a pass, or on parts of an image"):
+        find_gates(Host(gate()), 32)
+    host = Host(nn.Sequential(SELayer(), nn.Conv2d(8, 8, 1), gate()))
+    assert [found.path for found in find_gates(host, 32)] == ["gate.0"]
+
+
+class TwoArguments(SELayer):
+    """Weighs one map by another, so it is no function of its input."""
+
+    def forward(self, x, guide):
+        return x * self.fc(self.avg_pool(guide).flatten(1))[:, :, None, None]
+
+
+class Guided(Host):
+    def __init__(self, *others):
+        super().__init__(TwoArguments())
+        self.guide = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), *others)
+
+    def forward(self, x):
+        return self.head(self.gate(self.stem(x), self.guide(x)).mean((2, 3)))
+
+
+def test_a_module_that_takes_two_maps_is_no_gate():
+    with pytest.raises(NoGateFound, match="No channel gate found"):
+        find_gates(Guided(), 32)
+    assert [gate.path for gate in find_gates(Guided(SELayer()), 32)] == ["guide.1"]

@@ -1,0 +1,109 @@
+import gc
+from weakref import ref
+
+import numpy as np
+import pytest
+import torch
+from gates_support import Host, hooks, model, modes, pictures
+from handwritten import SELayer
+from PIL import Image
+
+from se_viz.data.images import Picture
+from se_viz.data.preprocess import Preprocess
+from se_viz.gates.capture import capture
+from se_viz.gates.errors import NoGateFound
+from se_viz.gates.model import load
+from se_viz.zoo import catalogue
+
+
+def in_train_mode():
+    host = Host(SELayer()).train()
+    host.stem[1].eval()
+    return host
+
+
+def test_a_model_holds_its_network_ready_until_it_is_closed():
+    host = in_train_mode()
+    before = modes(host)
+    held = model(host)
+    attached = hooks(host)
+    assert attached == 2
+    assert not any(modes(host).values())
+    capture(held, pictures(2), ["SE_1_1"])
+    capture(host, pictures(2), ["SE_1_1"])
+    assert hooks(host) == attached
+    held.close()
+    held.close()
+    assert hooks(host) == 0
+    assert modes(host) == before
+    # It can still be read, as any network.
+    assert len(capture(held, pictures(2)).readings) == 1
+    assert hooks(host) == 0
+    assert modes(host) == before
+
+
+def test_two_models_of_one_network_do_not_take_each_other_apart():
+    host = in_train_mode()
+    before = modes(host)
+    first, second = model(host), model(host)
+    expected = capture(first, pictures(2))
+    first.close()
+    assert not any(modes(host).values())
+    np.testing.assert_array_equal(capture(second, pictures(2))["SE_1_1"].s, expected["SE_1_1"].s)
+    second.close()
+    assert hooks(host) == 0
+    assert modes(host) == before
+
+
+def test_a_forgotten_model_lets_go_of_its_network():
+    host = in_train_mode()
+    before = modes(host)
+    held = model(host)
+    capture(held, pictures(2))
+    del held
+    gc.collect()
+    assert hooks(host) == 0
+    assert modes(host) == before
+
+
+@pytest.mark.parametrize(
+    "look", [lambda host: capture(host, pictures(2)), lambda host: capture(model(host), pictures(2))]
+)
+def test_a_network_that_was_read_can_be_forgotten(look):
+    host = in_train_mode()
+    gone = ref(host)
+    look(host)
+    del host
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_network_without_gates_makes_no_model():
+    host = Host(torch.nn.ReLU()).train()
+    with pytest.raises(NoGateFound):
+        model(host)
+    assert hooks(host) == 0
+    assert all(modes(host).values())
+
+
+def test_pictures_images_and_tensors_are_all_taken():
+    held = model(Host(SELayer()))
+    image = Image.effect_noise((40, 50), 64).convert("RGB")
+    picture = Picture("noise", "0" * 64, image, image.size)
+    once = capture(held, held.preprocess(image))
+    for images in (image, picture, [image], (picture,), iter([image])):
+        np.testing.assert_array_equal(capture(held, images).logits, once.logits)
+    np.testing.assert_allclose(capture(held, [image, picture]).logits, once.logits.repeat(2, 0), rtol=1e-5, atol=1e-6)
+    assert held.device == torch.device("cpu")
+    assert [gate.name for gate in held.gates] == ["SE_1_1"]
+
+
+def test_a_model_of_ones_own_is_loaded_by_name(monkeypatch):
+    network = catalogue.Network(Host(SELayer()), Preprocess((32, 32), 32), ("a", "b", "c", "d", "e"), "a test's")
+    monkeypatch.setitem(catalogue._registered, "mine", lambda: network)
+    loaded = load("mine", "cpu")
+    assert (loaded.name, loaded.classes, loaded.about) == ("mine", network.classes, "a test's")
+    assert loaded.network is network.module
+    with pytest.raises(catalogue.UnknownModel, match=r"No model 'yours'; there are .*mine"):
+        load("yours")
+    loaded.close()

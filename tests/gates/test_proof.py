@@ -1,0 +1,112 @@
+import pytest
+import torch
+from handwritten import SELayer
+from timm.layers.squeeze_excite import SEModule, SqueezeExciteCl
+from torch import nn
+
+from se_viz.gates.gate import Tap
+from se_viz.gates.kinds import kind_of
+from se_viz.gates.proof import prove
+from se_viz.zoo.seresnet import SEGate
+
+FLOAT = torch.device("cpu"), torch.float32
+
+
+def proof(module, shape=(2, 8, 6, 6), *, dead=False, dtype=torch.float32):
+    weights = torch.device("cpu"), dtype
+    return prove(module.eval().to(dtype), torch.Size(shape), weights, kind_of(module), dead=dead)
+
+
+@pytest.mark.parametrize("squeeze", ["avg", "max"])
+@pytest.mark.parametrize("function", ["sigmoid", "relu", "tanh"])
+def test_a_gate(squeeze, function):
+    shown = proof(SEGate(8, 2, squeeze, function))
+    assert (shown.channels, shown.bottleneck, shown.squeeze, shown.function) == (8, 4, squeeze, function)
+    assert (shown.z_tap, shown.s_tap) == (Tap("fc1", "input"), Tap("gate", "output"))
+
+
+class Off(SELayer):
+    """Off by a share of X̃ in one pixel of one channel."""
+
+    def __init__(self, share):
+        super().__init__()
+        self.share = share
+
+    def forward(self, x):
+        x = super().forward(x)
+        x[-1, -1, -1, -1] *= 1 + self.share
+        return x
+
+
+@pytest.mark.parametrize(
+    ("dtype", "share"), [(torch.float64, 1e-3), (torch.float32, 1e-2), (torch.float16, 0.2), (torch.bfloat16, 0.5)]
+)
+def test_a_gate_that_is_off_in_one_pixel_is_none(dtype, share):
+    torch.manual_seed(1)
+    assert proof(Off(0), dtype=dtype) is not None
+    assert proof(Off(share), dtype=dtype) is None
+
+
+def test_zero_is_not_taken_for_s_times_zero():
+    """A class that is known, whose weights make it return nothing but zeros: s is 0, and that is read."""
+    gate = SEGate(8, 2, gate="relu")
+    nn.init.zeros_(gate.fc2.weight)
+    assert proof(gate, dead=True).function == "relu"
+    assert proof(gate) is None
+
+    class Zero(SEGate):
+        def forward(self, u):
+            return super().forward(u) * 0
+
+    assert proof(Zero(8, 2), dead=True) is None
+
+
+class NoGate(SEModule):
+    """Of a class that is known, and breaks its promise."""
+
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+class FunctionalGate(SEModule):
+    """Of a class that is known, with s elsewhere."""
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(self.act(self.fc1(x.amax((2, 3), keepdim=True)))))
+
+
+def test_a_known_class_is_believed_no_more_than_others():
+    assert proof(NoGate(8, rd_channels=4)) is None
+    shown = proof(FunctionalGate(8, rd_channels=4))
+    assert (shown.squeeze, shown.function, shown.bottleneck) == ("max", "sigmoid", 4)
+    assert shown.s_tap == Tap("fc2", "output", "sigmoid")
+
+
+def test_maps_with_channels_last():
+    shown = proof(SqueezeExciteCl(8, rd_channels=4), (2, 6, 6, 8))
+    assert (shown.channels, shown.layout, shown.squeeze) == (8, "nhwc", "avg")
+
+
+def test_maps_of_one_pixel_and_of_one_channel():
+    assert proof(SEGate(8, 2), (2, 8, 1, 1)).channels == 8
+    assert proof(SEGate(1, 1), (2, 1, 6, 6)).channels == 1
+
+
+@pytest.mark.parametrize(
+    "module", [nn.Conv2d(8, 8, 3), nn.Conv2d(8, 4, 1), nn.Linear(5, 8), nn.MultiheadAttention(8, 2)]
+)
+def test_what_takes_or_gives_something_else_is_none(module):
+    assert proof(module) is None
+
+
+def test_the_gate_function_is_read_not_a_wrapper_around_it():
+    gate = SELayer()
+    gate.fc = nn.Sequential(gate.fc, nn.Identity(), nn.Dropout())
+    assert proof(gate).s_tap == Tap("fc.0.3", "output")
+
+
+def test_the_network_is_asked_nothing_about_gradients():
+    gate = SELayer()
+    proof(gate)
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in gate.parameters())
+    assert not any(parameter.is_inference() for parameter in gate.parameters())

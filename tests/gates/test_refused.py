@@ -1,0 +1,131 @@
+"""What is no batch of images, no classifier, or hides its modules."""
+
+import pytest
+import torch
+from gates_support import Host, demo, model, pictures
+from handwritten import SELayer
+from PIL import Image
+from torch import nn
+
+from se_viz.gates.capture import capture
+from se_viz.gates.errors import InstrumentError, NotAnImageModel, NotReadable
+from se_viz.gates.find import find_gates
+
+
+@pytest.fixture(scope="module")
+def held():
+    return model(demo(), 64)
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        (torch.zeros(3, 64, 64), r"not \(3, 64, 64\)"),
+        (torch.zeros(0, 3, 64, 64), r"N ≥ 1, not \(0, 3, 64, 64\)"),
+        (torch.zeros(2, 1, 64, 64), r"SEResNet does not take images of shape \(2, 1, 64, 64\): "),
+    ],
+)
+def test_what_is_no_batch_of_images(held, images, says):
+    with pytest.raises(NotAnImageModel, match=says):
+        capture(held, images)
+
+
+def test_a_bare_network_takes_no_pictures():
+    with pytest.raises(NotAnImageModel, match="wrap it in a Model"):
+        capture(demo(), Image.new("RGB", (64, 64)))
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_of_nothing(held, batch):
+    with pytest.raises(ValueError, match=f"batch must be 1 or more, not {batch}"):
+        capture(held, pictures(1, 64), batch=batch)
+
+
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(100, 8)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, tokens):
+        return self.head(self.layer(self.embedding(tokens)).mean(1))
+
+
+@pytest.mark.parametrize("build", [Text, lambda: nn.Linear(10, 2), lambda: nn.LSTM(3, 4), lambda: nn.Bilinear(3, 3, 2)])
+def test_a_network_that_takes_no_images(build):
+    with pytest.raises(NotAnImageModel, match="takes no batch of images"):
+        capture(build(), pictures(2))
+
+
+class Returns(Host):
+    def __init__(self, wrap):
+        super().__init__(SELayer())
+        self.wrap = wrap
+
+    def forward(self, x):
+        return self.wrap(super().forward(x))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda logits: {"logits": logits},
+        lambda logits: [{"boxes": row} for row in logits],
+        lambda logits: logits[:, :, None, None].expand(-1, -1, 4, 4),
+        lambda logits: logits.mean(0, keepdim=True),
+    ],
+    ids=["dictionary", "list", "maps", "one row for all"],
+)
+def test_a_network_that_is_no_classifier(wrap):
+    network = Returns(wrap)
+    assert len(find_gates(network)) == 1
+    with pytest.raises(NotAnImageModel, match="no classifier"):
+        capture(network, pictures(2))
+
+
+def compiled_in_place():
+    host = Host(SELayer())
+    host.compile()
+    return host
+
+
+def compiled_in_part():
+    host = Host(SELayer())
+    host.gate.fc = torch.compile(host.gate.fc)
+    return host
+
+
+def with_scripted_part():
+    host = Host(SELayer())
+    host.stem = torch.jit.script(host.stem)
+    return host
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: torch.compile(Host(SELayer())), "This network is compiled"),
+        (compiled_in_place, "This network is compiled"),
+        (compiled_in_part, r"Its part gate\.fc is compiled"),
+        (lambda: torch.jit.script(Host(SELayer())), "This network is scripted"),
+        (lambda: torch.jit.trace(Host(SELayer()).eval(), pictures(2)), "This network is scripted"),
+        (with_scripted_part, "Its part stem is scripted"),
+        (lambda: torch.fx.symbolic_trace(Host(nn.Sequential(nn.ReLU()))), "This network is a graph"),
+        (lambda: Host(SELayer()).forward, "A torch.nn.Module is needed, not method"),
+    ],
+)
+def test_a_network_whose_modules_are_hidden_is_refused(build, says):
+    network = build()
+    with pytest.raises(NotReadable, match=says):
+        capture(network, pictures(2))
+    with pytest.raises(InstrumentError):
+        find_gates(network)
+
+
+def test_a_network_that_is_compiled_after_its_first_capture_is_refused():
+    host = Host(SELayer())
+    capture(host, pictures(2))
+    host.compile()
+    with pytest.raises(NotReadable, match="compiled"):
+        capture(host, pictures(2))

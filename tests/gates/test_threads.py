@@ -1,0 +1,166 @@
+"""Many threads on one network: everyone reads his own images, bit for bit, and nobody else's."""
+
+from threading import Barrier, Event, Thread
+
+import numpy as np
+import pytest
+import torch
+from gates_support import Host, hooks, model, modes, pictures
+from handwritten import SELayer
+
+from se_viz.gates.capture import capture
+from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+
+THREADS = 32
+BARE = 4
+ROUNDS = 3
+
+
+def network():
+    torch.manual_seed(0)
+    return SEResNet(SEResNetConfig(r=2, width=2)).eval()
+
+
+def maps(thread):
+    """Every third thread asks for maps, so that hooks for them come and go while others read."""
+    return ["SE_3_1"] if thread % 3 == 0 else []
+
+
+def values(reading):
+    arrays = [reading.logits]
+    for read in reading:
+        arrays += [array for array in (read.z, read.s, read.u, read.x) if array is not None]
+    return arrays
+
+
+def together(count, visit):
+    """Run ``visit(0)`` … ``visit(count - 1)`` in a thread each, started at once; raise what the first one raised."""
+    start, failures = Barrier(count), []
+
+    def run(number):
+        torch.set_num_threads(1)
+        start.wait()
+        try:
+            visit(number)
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def one_by_one(target, images):
+    return [values(capture(target, image, maps(thread))) for thread, image in enumerate(images)]
+
+
+def assert_same(read, expected):
+    assert len(read) == len(expected)
+    for one, other in zip(read, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture
+def images():
+    # Of 1 to 3 images a thread, so that a value that strays does not even fit.
+    return [pictures(1 + thread % 3, 64, seed=thread) for thread in range(THREADS)]
+
+
+def test_a_model_that_is_held(images):
+    shared = model(network(), 64)
+    expected = one_by_one(shared, images)
+
+    def visit(thread):
+        for _ in range(ROUNDS):
+            assert_same(values(capture(shared, images[thread], maps(thread))), expected[thread])
+
+    together(THREADS, visit)
+
+
+def test_a_bare_network_whose_gates_are_found_by_whoever_comes_first(images):
+    expected = one_by_one(network(), images)
+    for _ in range(2):
+        shared = network()
+
+        def visit(thread, shared=shared):
+            for _ in range(ROUNDS):
+                assert_same(values(capture(shared, images[thread], maps(thread))), expected[thread])
+
+        together(THREADS, visit)
+        assert hooks(shared) == 0
+
+
+@pytest.mark.parametrize("prepare", [lambda net: model(net, 64), lambda net: net], ids=["held", "bare"])
+def test_beside_threads_that_run_the_network_themselves(prepare, images):
+    shared = network()
+    expected = one_by_one(network(), images)
+    with torch.inference_mode():
+        logits = [shared(image).numpy() for image in images]
+    runs, running, done = [0] * BARE, Barrier(BARE + 1), Event()
+    left = Barrier(THREADS)
+
+    def run(number):
+        with torch.inference_mode():
+            while True:
+                for image, expected_logits in zip(images, logits, strict=True):
+                    np.testing.assert_array_equal(shared(image).numpy(), expected_logits)
+                    runs[number] += 1
+                    if runs[number] == 1:
+                        running.wait()
+                    if done.is_set():
+                        return
+
+    def visit(number):
+        if number < BARE:
+            run(number)
+        elif number == BARE:
+            running.wait()
+            try:
+                # The gates are found while the network is running elsewhere.
+                target.append(prepare(shared))
+                together(THREADS, read)
+            finally:
+                done.set()
+
+    def read(thread):
+        for _ in range(ROUNDS):
+            assert_same(values(capture(target[0], images[thread], maps(thread))), expected[thread])
+        left.wait()
+
+    target = []
+    together(BARE + 1, visit)
+    assert min(runs) > 1
+    target.clear()
+    assert hooks(shared) == 0
+
+
+def test_a_network_in_train_mode_comes_back_in_train_mode(images):
+    expected = one_by_one(network(), images)
+    shared = network().train()
+    shared.layer2.eval()
+    before = {name: tensor.clone() for name, tensor in shared.state_dict().items()}
+    modes_before = modes(shared)
+
+    def visit(thread):
+        for _ in range(ROUNDS):
+            assert_same(values(capture(shared, images[thread], maps(thread))), expected[thread])
+
+    together(THREADS, visit)
+    assert modes(shared) == modes_before
+    assert hooks(shared) == 0
+    for name, tensor in shared.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in shared.parameters())
+
+
+def test_different_networks_at_once():
+    hosts = [Host(SELayer()).eval() for _ in range(8)]
+    expected = [values(capture(host, pictures(2))) for host in hosts]
+    fresh = [Host(SELayer()).eval() for _ in range(8)]
+    for new, old in zip(fresh, hosts, strict=True):
+        new.load_state_dict(old.state_dict())
+    together(8, lambda number: assert_same(values(capture(fresh[number], pictures(2))), expected[number]))
