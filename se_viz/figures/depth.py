@@ -1,0 +1,98 @@
+"""One gate in depth: how z becomes s, and how s is spread over the channels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from se_viz.figures.chart import Chart, frame
+from se_viz.figures.heatmap import s_range
+from se_viz.figures.palette import ACCENT, MUTED
+from se_viz.gates.capture import Reading
+from se_viz.study.health import CLOSE
+
+_BINS = 40
+_SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}
+
+
+def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image: squeeze descriptor z across, excitation weight s up."""
+    gate, z, s = reading.gate, reading.z[focus], reading.s[focus]
+    low, high = s_range(reading)
+    layout = frame(
+        f"{gate.name}: from squeeze to excitation",
+        f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels",
+        "s, weight of the channel",
+        340,
+    )
+    figure = go.Figure(
+        go.Scatter(
+            x=z,
+            y=s,
+            customdata=np.arange(len(z)),
+            mode="markers",
+            marker={"color": ACCENT, "size": 6, "opacity": 0.8},
+            hovertemplate="channel %{customdata}<br>z = %{x:.3f}<br>s = %{y:.3f}<extra></extra>",
+        ),
+        layout,
+    )
+    pad = (high - low) * 0.03
+    figure.update_yaxes(range=[low - pad, high + pad])
+    correlation = (
+        f"correlation {np.corrcoef(z, s)[0, 1]:.2f}" if z.std() > 0 and s.std() > 0 else "z or s is the same everywhere"
+    )
+    return Chart(
+        name=f"z_against_s_{gate.name}",
+        figure=figure,
+        alt=(
+            f"Scatter of {len(z)} channels of {gate.name} for {images[focus]}: z from {z.min():.2f} to {z.max():.2f}, "
+            f"s from {s.min():.2f} to {s.max():.2f}, {correlation}."
+        ),
+        how_to_read=(
+            "Each point is a channel: to the right those with a larger descriptor z, up those the gate keeps. Were "
+            "each channel weighed by itself, the points would lie on a curve. A cloud means that the gate weighs "
+            f"channels together, through its bottleneck. Here: {correlation}."
+        ),
+    )
+
+
+def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """How many channels get which weight: the image in focus as bars, all images as a line."""
+    gate, s = reading.gate, reading.s
+    low, high = s_range(reading)
+    edges = np.linspace(low, high, _BINS + 1)
+    middle = (edges[:-1] + edges[1:]) / 2
+    share = np.histogram(np.clip(s[focus], low, high), edges)[0] / s.shape[1] * 100
+    layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
+    layout.bargap = 0.05
+    bars = go.Bar(
+        x=middle,
+        y=share,
+        marker={"color": ACCENT},
+        name="this picture",
+        hovertemplate="s ≈ %{x:.2f}: %{y:.1f} %<extra></extra>",
+    )
+    figure = go.Figure(bars, layout)
+    if len(s) > 1:
+        everyone = np.histogram(np.clip(s, low, high), edges)[0] / s.size * 100
+        figure.add_scatter(
+            x=middle, y=everyone, mode="lines", line={"color": MUTED, "width": 2, "shape": "hvh"},
+            name=f"all {len(s)} pictures", hovertemplate="all: %{y:.1f} %<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(range=[low, high])
+    for mark in (CLOSE, 1 - CLOSE):
+        figure.add_vline(mark, line={"color": MUTED, "dash": "dot", "width": 1})
+    return Chart(
+        name=f"distribution_{gate.name}",
+        figure=figure,
+        alt=(
+            f"Histogram of s over {s.shape[1]} channels of {gate.name} for {images[focus]}: "
+            f"mean {s[focus].mean():.2f}, {(np.abs(s[focus]) < CLOSE).mean():.0%} within {CLOSE} of 0, "
+            f"{(np.abs(s[focus] - 1) < CLOSE).mean():.0%} of 1."
+        ),
+        how_to_read=(
+            "The height of a bar is the share of channels with that weight. A heap at the right is a gate that lets "
+            "everything through, at the left one that shuts, a needle in the middle one that does not choose; a broad "
+            f"hill is a gate at work. The dotted lines are {CLOSE} and {1 - CLOSE}, where shut and open begin."
+        ),
+    )

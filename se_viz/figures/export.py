@@ -1,0 +1,48 @@
+"""Figures as files."""
+
+from functools import cache
+from threading import Lock
+from typing import Literal, TypeAlias
+
+import kaleido
+import plotly.graph_objects as go
+from choreographer.browsers.chromium import Chromium
+
+Format: TypeAlias = Literal["png", "svg", "html"]
+
+WIDTH = 1100  # pixels, of a saved picture
+NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
+
+# Each drawing starts a browser: one at a time is enough for a machine that also computes.
+_one_browser = Lock()
+
+
+class CannotDraw(RuntimeError):
+    """A picture could not be made; the message says what is missing."""
+
+
+@cache
+def can_draw() -> bool:
+    """Whether this machine has a browser that draws PNG and SVG."""
+    return Chromium.find_browser(skip_local=False) is not None
+
+
+def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
+    """A figure as PNG (twice as fine as on screen), SVG, or one HTML file that works offline.
+
+    Raises:
+        CannotDraw: PNG and SVG need Chrome or Chromium on the machine that draws them.
+    """
+    if kind == "html":
+        return str(figure.to_html(include_plotlyjs=True, config={"displaylogo": False})).encode()
+    if not can_draw():
+        raise CannotDraw(NO_BROWSER)
+    options = {"format": kind, "width": WIDTH, "height": figure.layout.height, "scale": 2 if kind == "png" else 1}
+    try:
+        with _one_browser:
+            # Without mathjax: kaleido's page would fetch it from another host.
+            return bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts={"mathjax": False}))
+    except Exception as error:  # kaleido raises what its browser raises
+        raise CannotDraw(
+            f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."
+        ) from error

@@ -1,0 +1,87 @@
+"""The channel-attention heatmap: images down, channels across, s as colour."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
+from se_viz.gates.capture import Reading
+from se_viz.study.order import Order, order_channels
+
+BOUNDED = {"sigmoid": (0.0, 1.0), "hard-sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+
+# Shut channels are as dark as a dark page, so the map is framed.
+_OUTLINE = {"showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
+
+_ORDER_WORDS = {
+    "index": "in the network's own order",
+    "mean": "highest mean s first",
+    "variance": "most varying between images first",
+    "similarity": "neighbours respond alike",
+}
+
+
+def s_range(reading: Reading) -> tuple[float, float]:
+    """The range of s on every axis and colour bar: what the gate function can reach, 0–1 for a sigmoid.
+
+    A function without bounds (ReLU) gets 0–1 too, widened to whole numbers where the weights leave it.
+    """
+    if reading.gate.function in BOUNDED:
+        return BOUNDED[reading.gate.function]
+    return min(0.0, float(np.floor(reading.s.min()))), max(1.0, float(np.ceil(reading.s.max())))
+
+
+def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "index", focus: int = 0) -> Chart:
+    """s of one gate for N images, (N, C), on a fixed scale.
+
+    Args:
+        reading: of the gate.
+        images: N names.
+        order: of the channels.
+        focus: index of the image the words are about.
+    """
+    gate, s = reading.gate, reading.s
+    n, c = s.shape
+    channels = order_channels(s, order)
+    low, high = s_range(reading)
+    # Ranks when channels are shuffled, with the channel's own number as the label of its column.
+    x = None if order == "index" else [str(channel) for channel in channels]
+    rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
+    row_height = 46 if n == 1 else max(9, min(26, 320 // n))
+    layout = frame(f"{gate.name}: s of {c} channels", f"channel, {_ORDER_WORDS[order]}", "picture", 96 + n * row_height)
+    figure = go.Figure(
+        go.Heatmap(
+            z=s[:, channels],
+            customdata=reading.z[:, channels],
+            x=x,
+            y=rows,
+            zmin=low,
+            zmax=high,
+            colorscale=scale(SEQUENTIAL if low == 0 else DIVERGING),
+            colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": [low, (low + high) / 2, high]},
+            hovertemplate="%{y}<br>channel %{x}<br>s = %{z:.3f}<br>z = %{customdata:.3f}<extra></extra>",
+        ),
+        layout,
+    )
+    figure.update_xaxes(type="category" if x else "linear", nticks=8, **_OUTLINE)
+    figure.update_yaxes(autorange="reversed", **_OUTLINE, nticks=min(n, 24))
+    shut, open_ = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
+    return Chart(
+        name=f"heatmap_{gate.name}",
+        figure=figure,
+        alt=(
+            f"Heatmap of the excitation weights s of {gate.name}: {n} image{'s' if n > 1 else ''} by {c} channels, "
+            f"colour from {low:g} to {high:g}. For {images[focus]}: mean {s[focus].mean():.2f}, "
+            f"{shut:.0%} of channels below 0.5, {open_:.0%} above 0.9."
+        ),
+        how_to_read=(
+            "Each row is a picture, each column a channel of the block. Dark: the gate turns the channel down for this "
+            "picture; light: it lets it through. Vertical stripes are channels treated alike in all pictures; where "
+            "rows differ, the gate decides by what it sees. The colours always run from 0 to 1, so charts compare."
+            if gate.function in ("sigmoid", "hard-sigmoid")
+            else "Each row is a picture, each column a channel. The colour is the weight the gate gives the channel; "
+            f"this gate function ({gate.function}) can leave 0–1, so the scale does too."
+        ),
+    )

@@ -1,0 +1,171 @@
+"""The maps of chosen channels before and after the gate: U, X̃ = s · U, and what the gate took away."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from PIL import Image
+from plotly.colors import hex_to_rgb
+
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.mosaic import mosaic
+from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
+from se_viz.gates.capture import Reading
+
+Array = npt.NDArray[np.float32]
+# Anchored at the top with a fixed length: on a narrow screen the tiles shrink and the bar stays beside them.
+_BAR = {"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"}
+MOST = 8  # channels that one mosaic shows legibly
+_OVERLAY_SIDE = 128  # pixels of one picture in the mosaic: more is not seen and takes long to send
+_SIGNED = ("U", "X̃ = s·U", "X̃ − U")
+_STRENGTHS = ("|U|", "|X̃|", "|X̃ − U|")
+
+
+def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], image: str) -> Chart:
+    """U, X̃ and X̃ − U of chosen channels of one image, as one mosaic on one colour scale.
+
+    Args:
+        reading: of one gate, with maps.
+        focus: the image's index in the reading's maps.
+        channels: indices.
+        image: its name.
+
+    Raises:
+        ValueError: the maps were not captured, or no channel is chosen.
+    """
+    u, x, s = _chosen(reading, focus, channels)
+    picture, pitch = mosaic(np.stack([u, x, x - u]))
+    reach = float(np.abs(np.stack([u, x, x - u])).max()) or 1.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=picture,
+            zmin=-reach,
+            zmax=reach,
+            colorscale=scale(DIVERGING),
+            colorbar={"title": {"text": "value<br>(no unit)"}, **_BAR},
+            hoverongaps=False,
+            hovertemplate="%{z:.3f}<extra></extra>",
+        ),
+        _layout(reading, image, len(channels)),
+    )
+    _label(figure, channels, s, pitch, _SIGNED)
+    return Chart(
+        name=f"maps_{reading.gate.name}",
+        figure=figure,
+        alt=_alt(reading, channels, s, image, "Maps"),
+        how_to_read=(
+            "A column is a channel; above it its number and the weight s the gate gave it. Top: the map U as it comes "
+            "to the gate. Middle: X̃, the same map times s. Bottom: the difference, which is all the gate does. All "
+            "tiles share one scale: pale is zero, brown positive, blue negative."
+        ),
+    )
+
+
+def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: str, cut: Image.Image) -> Chart:
+    """Strength of U, X̃ and X̃ − U of chosen channels, laid over the picture as the model sees it.
+
+    Args:
+        reading, focus, channels, image: as for ``recalibrated_maps``.
+        cut: the picture, cut to the model's input.
+    """
+    u, x, s = _chosen(reading, focus, channels)
+    cut = cut.copy()
+    cut.thumbnail((_OVERLAY_SIDE, _OVERLAY_SIDE))
+    strengths = np.abs(np.stack([u, x, x - u]))
+    reach = float(strengths.max()) or 1.0
+    tiles = [[_over(cut, strength / reach) for strength in row] for row in strengths]
+    gap = max(2, cut.width // 16)
+    pitch = max(cut.size) + gap
+    canvas = Image.new("RGBA", (pitch * len(channels), pitch * len(tiles)))
+    for row, line in enumerate(tiles):
+        for column, tile in enumerate(line):
+            canvas.paste(tile, (column * pitch, row * pitch))
+    out = io.BytesIO()
+    canvas.save(out, "WEBP", quality=85)
+    source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+    figure = go.Figure(go.Image(source=source, hoverinfo="skip"), _layout(reading, image, len(channels)))
+    # An image has no colour bar of its own: a point that is not drawn carries it.
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        showlegend=False,
+        marker={
+            "color": [0],
+            "cmin": 0,
+            "cmax": reach,
+            "colorscale": scale(SEQUENTIAL),
+            "colorbar": {"title": {"text": "strength<br>(no unit)"}, **_BAR},
+            "showscale": True,
+        },
+    )
+    _label(figure, channels, s, pitch, _STRENGTHS)
+    return Chart(
+        name=f"overlay_{reading.gate.name}",
+        figure=figure,
+        alt=_alt(reading, channels, s, image, "Overlays on the picture"),
+        how_to_read=(
+            "Where on the picture a channel fires, before the gate (top) and after it (middle), and where the gate "
+            "changed it (bottom). The stronger, the lighter and the more opaque; all tiles share one scale. Deep "
+            "stages see coarsely: a map of 4×4 numbers is spread over the whole picture."
+        ),
+    )
+
+
+def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Array, Array, Array]:
+    if reading.u is None or reading.x is None:
+        raise ValueError(f"The maps of {reading.gate.name} were not captured.")
+    if not channels:
+        raise ValueError("Choose at least one channel.")
+    index = list(channels)
+    return reading.u[focus, index], reading.x[focus, index], reading.s[focus, index]
+
+
+def _layout(reading: Reading, image: str, columns: int) -> go.Layout:
+    title = (
+        f"{reading.gate.name}: what the gate did to {columns} channel{'s' if columns > 1 else ''} of {label(image, 28)}"
+    )
+    return frame(title, "channel number, and its s", "map", 420)
+
+
+def _label(figure: go.Figure, channels: Sequence[int], s: Array, pitch: int, rows: Sequence[str]) -> None:
+    """Channel and s over each column, the row's name at the left, and square tiles."""
+    middle = pitch / 2
+    figure.update_xaxes(
+        tickvals=[middle + pitch * column for column in range(len(channels))],
+        ticktext=[f"{channel}<br><b>{weight:.2f}</b>" for channel, weight in zip(channels, s, strict=True)],
+        side="top",
+        tickangle=0,
+        showgrid=False,
+        constrain="domain",
+    )
+    figure.update_yaxes(
+        tickvals=[middle + pitch * row for row in range(len(rows))],
+        ticktext=list(rows),
+        autorange="reversed",
+        scaleanchor="x",
+        constrain="domain",
+        constraintoward="top",
+        showgrid=False,
+    )
+    figure.update_layout(margin={"t": 96})
+
+
+def _alt(reading: Reading, channels: Sequence[int], s: Array, image: str, what: str) -> str:
+    pairs = ", ".join(f"{channel} (s {weight:.2f})" for channel, weight in zip(channels, s, strict=True))
+    return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
+
+
+def _over(picture: Image.Image, strength: Array) -> Image.Image:
+    """Colour a grey copy of the picture by a map of 0–1."""
+    large = Image.fromarray(strength).resize(picture.size, Image.Resampling.BILINEAR)
+    share = np.clip(np.asarray(large), 0, 1)[..., None]
+    colours = np.array([hex_to_rgb(colour) for colour in SEQUENTIAL], dtype=np.float32)
+    position = share[..., 0] * (len(colours) - 1)
+    below = np.minimum(position.astype(int), len(colours) - 2)
+    colour = colours[below] + (position - below)[..., None] * (colours[below + 1] - colours[below])
+    grey = np.asarray(picture.convert("L"), dtype=np.float32)[..., None] * 0.75
+    opacity = 0.15 + 0.75 * share
+    return Image.fromarray(np.uint8(grey * (1 - opacity) + colour * opacity))

@@ -1,0 +1,29 @@
+"""Many small maps as one picture."""
+
+import numpy as np
+import numpy.typing as npt
+
+TILE = 32  # pixels: smaller maps are enlarged to about this, so that the gap between tiles is the same for all
+
+
+def mosaic(tiles: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+    """Lay maps out in a grid with gaps of NaN.
+
+    Args:
+        tiles: (rows, columns, H, W).
+
+    Returns:
+        The picture (rows · p, columns · p), and p, the distance from one tile to the next, pixels.
+    """
+    rows, columns, height, width = tiles.shape
+    factor = max(1, round(TILE / max(height, width)))
+    side = max(height, width) * factor
+    gap = max(1, side // 16)
+    pitch = side + gap
+    picture = np.full((rows * pitch, columns * pitch), np.nan, dtype=np.float32)
+    large = tiles.repeat(factor, axis=2).repeat(factor, axis=3)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * pitch, column * pitch
+            picture[top : top + height * factor, left : left + width * factor] = large[row, column]
+    return picture, pitch

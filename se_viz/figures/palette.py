@@ -1,0 +1,21 @@
+"""Colours, each with one meaning everywhere; ``.streamlit/config.toml`` repeats them for the page (a test compares)."""
+
+# s, from 0 (shut, dark) to 1 (open, light): lightness rises evenly, so it reads without seeing hue.
+SEQUENTIAL = (
+    "#161a42", "#033163", "#004c7c", "#006a89", "#008688", "#009f81", "#59b27c", "#99c284", "#cad29a", "#f4e5ac",
+)  # fmt: skip
+# Signed feature maps: negative blue, zero pale, positive brown; blue and brown stay apart for all eyes.
+DIVERGING = (
+    "#0c54a0", "#4073b3", "#6c93c6", "#9ab5d7", "#cdd9e8", "#e6d4ca", "#d2a892", "#bc8160", "#a65b2d", "#8f3500",
+)  # fmt: skip
+
+ACCENT = "#007b82"  # the picture in focus, and what can be clicked
+CONTRAST = "#dd6f23"  # what the accent is compared with
+MUTED = "#7e8792"  # the other pictures, guides, what is merely context
+
+Scale = list[tuple[float, str]]
+
+
+def scale(colours: tuple[str, ...]) -> Scale:
+    """Colours at even steps, as plotly wants them."""
+    return [(index / (len(colours) - 1), colour) for index, colour in enumerate(colours)]

@@ -1,0 +1,38 @@
+"""Which channels a gate changed, and by how much."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.gates.capture import Reading
+
+Choice: TypeAlias = Literal["highest s", "lowest s", "largest change", "chosen"]
+Array: TypeAlias = npt.NDArray[np.float32]
+
+
+def change(reading: Reading) -> Array:
+    """‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
+
+    Raises:
+        ValueError: the maps of the gate were not captured.
+    """
+    if reading.u is None or reading.x is None:
+        raise ValueError(f"The maps of {reading.gate.name} were not captured: name it in maps.")
+    norm: Array = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
+    return norm
+
+
+def choose_channels(s: Array, changed: Array, by: Choice, count: int, chosen: list[int] | None = None) -> list[int]:
+    """Channels of one image to look at.
+
+    Args:
+        s, changed: of one image (C,).
+        by: the criterion; "chosen" takes ``chosen``.
+        count: how many at most.
+        chosen: indices; those outside 0 … C−1 are left out.
+    """
+    if by == "chosen":
+        return [index for index in dict.fromkeys(chosen or []) if 0 <= index < len(s)][:count]
+    key = {"highest s": -s, "lowest s": s, "largest change": -changed}[by]
+    return [int(index) for index in np.argsort(key, kind="stable")[:count]]

@@ -1,0 +1,30 @@
+"""Orders of a gate's channels along the axis of a heatmap."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.cluster.hierarchy import leaves_list, linkage
+
+Order: TypeAlias = Literal["index", "mean", "variance", "similarity"]
+
+
+def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp]:
+    """Channel indices (C,) in the order asked for.
+
+    Args:
+        s: excitation weights (N, C).
+        by: "index", as the network has them; "mean" over the images, highest first; "variance" over the images,
+            highest first (by index for one image, where there is none); "similarity": neighbours respond alike to
+            the images (Ward's clustering of the columns).
+    """
+    if by == "mean":
+        return np.argsort(-s.mean(axis=0), kind="stable")
+    if by == "variance":
+        return np.argsort(-s.var(axis=0), kind="stable")
+    if by == "similarity" and s.shape[1] > 1:
+        leaves: npt.NDArray[np.intp] = leaves_list(linkage(s.T.astype(np.float64), method="ward")).astype(np.intp)
+        # A dendrogram has no left and right; the stronger end goes first, so the order does not flip between gates.
+        ends = max(1, len(leaves) // 10)
+        return leaves if s[:, leaves[:ends]].mean() >= s[:, leaves[-ends:]].mean() else leaves[::-1]
+    return np.arange(s.shape[1])

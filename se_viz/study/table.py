@@ -1,0 +1,55 @@
+"""Readings as tables and files."""
+
+import io
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from se_viz.gates.capture import Capture
+
+
+def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
+    """One row per image, gate and channel.
+
+    Columns: image, gate, stage, block, channel, z, s; in execution order of the gates.
+
+    Args:
+        capture: of N images.
+        images: their N names.
+    """
+    parts = []
+    for reading in capture:
+        n, c = reading.s.shape
+        parts.append(
+            pd.DataFrame(
+                {
+                    "image": np.repeat(np.asarray(images, dtype=object), c),
+                    "gate": reading.gate.name,
+                    "stage": np.int8(reading.gate.stage),
+                    "block": np.int16(reading.gate.block),
+                    "channel": np.tile(np.arange(c, dtype=np.int32), n),
+                    "z": reading.z.ravel(),
+                    "s": reading.s.ravel(),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:
+    """A table as the content of a file."""
+    if kind == "csv":
+        return frame.to_csv(index=False).encode()
+    return frame.to_parquet(index=False)
+
+
+def maps_bytes(capture: Capture, gate: str, images: Sequence[str]) -> bytes:
+    """U, X̃ and s of one gate as a compressed NPZ: arrays U and X of (N, C, H, W), s of (N, C), images of (N,)."""
+    reading = capture[gate]
+    if reading.u is None or reading.x is None:
+        raise ValueError(f"The maps of {gate} were not captured: pass maps=[{gate!r}] to capture.")
+    out = io.BytesIO()
+    np.savez_compressed(out, U=reading.u, X=reading.x, s=reading.s, images=np.asarray(images, dtype=np.str_))
+    return out.getvalue()

@@ -1,0 +1,137 @@
+import io
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from se_viz.figures import export
+from se_viz.figures.chart import Chart
+from se_viz.figures.depth import distribution, z_against_s
+from se_viz.figures.export import CannotDraw, figure_bytes
+from se_viz.figures.heatmap import attention_heatmap, s_range
+from se_viz.figures.maps import overlay_maps, recalibrated_maps
+from se_viz.gates.capture import Reading
+
+NAMES = [f"picture {index}.jpg" for index in range(5)]
+CUT = Image.new("RGB", (128, 128), (90, 120, 60))
+
+
+def charts(captured) -> list[Chart]:
+    reading = captured["SE_5_2"]
+    return [
+        attention_heatmap(reading, NAMES),
+        attention_heatmap(reading, NAMES, "similarity", 3),
+        z_against_s(reading, NAMES, 1),
+        distribution(reading, NAMES, 1),
+        recalibrated_maps(reading, 0, [3, 5, 700], "a.jpg"),
+        overlay_maps(reading, 0, [3, 5], "a.jpg", CUT),
+    ]
+
+
+def test_every_chart_says_what_it_shows(captured):
+    for chart in charts(captured):
+        assert "SE_5_2" in chart.figure.layout.title.text
+        assert "SE_5_2" in chart.alt
+        assert len(chart.how_to_read) > 80
+        assert chart.name.replace("_", "").isalnum()
+        assert chart.figure.layout.xaxis.title.text
+        assert chart.figure.layout.yaxis.title.text
+
+
+def test_heatmap_shows_s_and_z_of_the_channel_its_column_names(captured):
+    reading = captured["SE_5_2"]
+    trace = attention_heatmap(reading, NAMES, "variance").figure.data[0]
+    channels = [int(label) for label in trace.x]
+    assert channels != sorted(channels)
+    np.testing.assert_array_equal(trace.z, reading.s[:, channels])
+    np.testing.assert_array_equal(trace.customdata, reading.z[:, channels])
+    assert len(trace.y) == 5
+
+
+def test_s_is_always_drawn_on_the_same_scale(captured):
+    for reading in captured:
+        trace = attention_heatmap(reading, NAMES).figure.data[0]
+        assert (trace.zmin, trace.zmax) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "largest", "expected"),
+    [("tanh", 0.3, (-1, 1)), ("relu", 0.3, (0, 1)), ("relu6", 2.4, (0, 3)), ("hard-sigmoid", 1.0, (0, 1))],
+)
+def test_other_gate_functions_have_their_own_range(captured, function, largest, expected):
+    gate = replace(captured["SE_2_1"].gate, function=function)
+    s = np.full((1, 96), largest, dtype=np.float32)
+    assert s_range(Reading(gate, s, s)) == expected
+
+
+@pytest.mark.parametrize("n", [1, 2, 16, 64])
+def test_heatmap_has_room_for_one_to_64_images(captured, n):
+    reading = captured["SE_2_1"]
+    many = Reading(reading.gate, np.resize(reading.z, (n, 96)), np.resize(reading.s, (n, 96)))
+    names = [f"{index}.jpg" for index in range(n)]
+    figure = attention_heatmap(many, names).figure
+    assert len(set(figure.data[0].y)) == n
+    assert 120 <= figure.layout.height <= 96 + 64 * 9
+
+
+def test_points_and_bars_are_the_picture_in_focus(captured):
+    reading = captured["SE_5_2"]
+    points = z_against_s(reading, NAMES, 2).figure.data[0]
+    np.testing.assert_array_equal(points.x, reading.z[2])
+    np.testing.assert_array_equal(points.y, reading.s[2])
+    bars = distribution(reading, NAMES, 2).figure.data[0]
+    assert np.sum(bars.y) == pytest.approx(100)
+
+
+def test_maps_share_one_symmetric_scale_and_print_s(captured):
+    reading = captured["SE_5_2"]
+    figure = recalibrated_maps(reading, 0, [3, 700], "a.jpg").figure
+    trace = figure.data[0]
+    assert trace.zmin == -trace.zmax
+    assert trace.zmax == pytest.approx(np.abs(reading.u[0, [3, 700]]).max())  # s ≤ 1: nothing is larger than U
+    assert figure.layout.xaxis.ticktext == tuple(f"{c}<br><b>{reading.s[0, c]:.2f}</b>" for c in (3, 700))
+
+
+def test_maps_need_a_channel_and_captured_maps(captured):
+    with pytest.raises(ValueError, match="at least one"):
+        recalibrated_maps(captured["SE_5_2"], 0, [], "a.jpg")
+    with pytest.raises(ValueError, match="SE_2_1"):
+        overlay_maps(captured["SE_2_1"], 0, [1], "a.jpg", CUT)
+
+
+def test_html_is_interactive_and_asks_no_other_host(captured):
+    content = figure_bytes(charts(captured)[0].figure, "html").decode()
+    assert "Plotly.newPlot" in content
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.https?:", content)
+
+
+def test_arrays_travel_packed_not_as_lists(captured):
+    spec = json.loads(charts(captured)[0].figure.to_json())
+    assert set(spec["data"][0]["z"]) == {"dtype", "bdata", "shape"}
+
+
+def test_without_a_browser_the_reason_is_said(captured, monkeypatch):
+    figure = charts(captured)[0].figure
+
+    monkeypatch.setattr(export, "can_draw", lambda: False)
+    with pytest.raises(CannotDraw, match="Chrome or Chromium"):
+        figure_bytes(figure, "png")
+
+
+@pytest.mark.browser
+def test_png_and_svg_are_drawn(captured, chromium):
+    figure = charts(captured)[4].figure
+    with Image.open(io.BytesIO(figure_bytes(figure, "png"))) as image:
+        assert image.format == "PNG"
+        assert image.width == 2200
+    assert figure_bytes(figure, "svg").startswith(b"<svg")
+
+
+def test_a_files_name_is_no_markup(captured):
+    reading = captured["SE_5_2"]
+    names = ['<a href="http://evil">x</a>', *NAMES[1:]]
+    assert "<a" not in attention_heatmap(reading, names).figure.to_json()
+    assert "<a" not in recalibrated_maps(reading, 0, [1], names[0]).figure.to_json()

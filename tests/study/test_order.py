@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from se_viz.study.order import order_channels
+
+WEIGHTS = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 6), st.integers(1, 40)),
+    elements=st.floats(0, 1, width=32),
+)
+
+
+@given(WEIGHTS, st.sampled_from(["index", "mean", "variance", "similarity"]))
+def test_every_order_shows_every_channel_once(s, by):
+    assert sorted(order_channels(s, by)) == list(range(s.shape[1]))
+
+
+@given(WEIGHTS)
+def test_means_fall_from_left_to_right(s):
+    assert (np.diff(s.mean(axis=0)[order_channels(s, "mean")]) <= 0).all()
+
+
+@given(WEIGHTS)
+def test_variances_fall_from_left_to_right(s):
+    assert (np.diff(s.var(axis=0)[order_channels(s, "variance")]) <= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_channels_that_respond_alike_end_up_side_by_side(seed):
+    rng = np.random.default_rng(seed)
+    responses = rng.uniform(size=(4, 3)).astype(np.float32)
+    kinds = rng.integers(0, 3, size=60)
+    s = responses[:, kinds] + rng.normal(scale=1e-3, size=(4, 60)).astype(np.float32)
+    ordered = kinds[order_channels(s, "similarity")]
+    assert (np.diff(ordered) != 0).sum() == len(set(kinds)) - 1

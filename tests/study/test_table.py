@@ -1,0 +1,32 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from se_viz.study.table import maps_bytes, table, table_bytes
+
+NAMES = ["a.jpg", "b, with comma.jpg", "c", "d", "ü"]
+
+
+@pytest.mark.parametrize(("kind", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
+def test_files_hold_every_value_of_every_gate(captured, kind, read):
+    frame = read(io.BytesIO(table_bytes(table(captured, NAMES), kind)))
+    assert list(frame.columns) == ["image", "gate", "stage", "block", "channel", "z", "s"]
+    assert len(frame) == sum(reading.s.size for reading in captured)
+    for reading in captured:
+        rows = frame[frame["gate"] == reading.gate.name]
+        for key in ("z", "s"):
+            wide = rows.pivot(index="image", columns="channel", values=key).loc[NAMES].to_numpy()
+            np.testing.assert_allclose(wide, getattr(reading, key), rtol=1e-6, atol=1e-7)
+
+
+def test_maps_file_holds_the_identity(captured):
+    with np.load(io.BytesIO(maps_bytes(captured, "SE_5_2", NAMES)), allow_pickle=False) as stored:
+        assert list(stored["images"]) == NAMES
+        np.testing.assert_allclose(stored["X"], stored["s"][:, :, None, None] * stored["U"], rtol=1e-6)
+
+
+def test_maps_that_were_not_captured_are_refused(captured):
+    with pytest.raises(ValueError, match="SE_2_1"):
+        maps_bytes(captured, "SE_2_1", NAMES)
