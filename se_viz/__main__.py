@@ -1,0 +1,5 @@
+"""``python -m se_viz``."""
+
+from se_viz.cli import app
+
+app()

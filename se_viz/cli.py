@@ -1,0 +1,192 @@
+"""``python -m se_viz …``: what the page shows and what made the demo models, from a shell."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+
+Data = Annotated[Path, typer.Option(help="Imagenette: a tar file, or a folder with train/ and val/.", exists=True)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+
+
+def _fail(error: Exception) -> typer.Exit:
+    # A bare KeyError shows its message in quotes.
+    typer.secho(str(error.args[0] if type(error) is KeyError else error), err=True, fg="red")
+    return typer.Exit(1)
+
+
+@app.command()
+def models() -> None:
+    """List the models there are."""
+    from se_viz.zoo import catalogue
+
+    for name in catalogue.names():
+        typer.echo(name)
+
+
+@app.command()
+def gates(
+    model: Annotated[str, typer.Argument(help="For instance demo/r16.")] = "demo/r16",
+) -> None:
+    """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
+    from se_viz import load
+
+    try:
+        found = load(model, "cpu").gates
+    except (ValueError, KeyError) as error:
+        raise _fail(error) from error
+    typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
+    for gate in found:
+        r = "–" if gate.r is None else f"{gate.r:g}"
+        typer.echo(
+            f"{gate.name:10}{gate.channels:6}{gate.bottleneck or '–':>6}{r:>7}  "
+            f"{gate.squeeze:9}{gate.function:14}{gate.path}"
+        )
+
+
+@app.command()
+def inspect(
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Files, folders, ZIP archives.")] = None,
+    sample: Annotated[list[str] | None, typer.Option(help="A sample photograph; may be repeated.")] = None,
+    model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
+    device: Device = "auto",
+    maps: Annotated[
+        list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
+    ] = None,
+    order: Annotated[
+        Literal["index", "mean", "variance", "similarity"], typer.Option(help="Order of channels in the heatmaps.")
+    ] = "index",
+    channels: Annotated[
+        Literal["highest s", "lowest s", "largest change"], typer.Option(help="Which channels' maps to draw.")
+    ] = "largest change",
+    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
+) -> None:
+    """Read z and s of every gate for some pictures, and write tables, each gate's health and heatmap, and maps."""
+    import json
+    from dataclasses import asdict
+
+    from tqdm import tqdm
+
+    from se_viz import capture, load, read_paths
+    from se_viz.data import samples
+    from se_viz.figures.depth import distribution, z_against_s
+    from se_viz.figures.export import CannotDraw, figure_bytes
+    from se_viz.figures.heatmap import attention_heatmap
+    from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
+    from se_viz.study.change import change, choose_channels
+    from se_viz.study.health import health
+    from se_viz.study.predictions import top
+    from se_viz.study.table import maps_bytes, table, table_bytes
+
+    intake = read_paths(pictures or [])
+    for refusal in intake.refusals:
+        typer.secho(refusal, err=True, fg="yellow")
+    try:
+        shown = [*intake.pictures, *map(samples.load, sample or [])]
+        if not shown:
+            raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
+        loaded = load(model, device)
+        captured = capture(loaded, shown, maps)
+        names = [picture.name for picture in shown]
+        out.mkdir(parents=True, exist_ok=True)
+        frame = table(captured, names)
+        (out / "readings.csv").write_bytes(table_bytes(frame, "csv"))
+        (out / "readings.parquet").write_bytes(table_bytes(frame, "parquet"))
+        judged = {reading.gate.name: asdict(health(reading.s)) for reading in captured}
+        (out / "health.json").write_text(json.dumps(judged, indent=2) + "\n")
+        charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
+        for gate in maps or []:
+            (out / f"maps_{gate}.npz").write_bytes(maps_bytes(captured, gate, names))
+            reading = captured[gate]
+            for index, picture in enumerate(shown):
+                chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
+                drawn = (
+                    z_against_s(reading, names, index),
+                    distribution(reading, names, index),
+                    recalibrated_maps(reading, index, chosen, names[index]),
+                    overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
+                )
+                charts += [(f"_{index + 1}", chart) for chart in drawn]
+        for suffix, chart in tqdm(charts, desc="figures", disable=None):
+            (out / f"{chart.name}{suffix}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
+    except (ValueError, KeyError, CannotDraw, OSError) as error:
+        raise _fail(error) from error
+    for name, predicted in zip(names, top(captured.logits, loaded.classes, 3), strict=True):
+        typer.echo(f"{name}: {', '.join(f'{p.label} {p.probability:.0%}' for p in predicted)}")
+    typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
+
+
+@app.command()
+def train(
+    data: Data,
+    r: Annotated[int, typer.Option(help="Reduction ratio; 0 for a network without SE.")] = 16,
+    squeeze: Annotated[Literal["avg", "max"], typer.Option(help="Squeeze operator.")] = "avg",
+    gate: Annotated[Literal["sigmoid", "relu", "tanh"], typer.Option(help="Gate function.")] = "sigmoid",
+    integration: Annotated[
+        Literal["standard", "pre", "post", "identity"], typer.Option(help="Place of the gate in its block.")
+    ] = "standard",
+    stages: Annotated[str, typer.Option(help="Gated stages, digits out of 2345.", metavar="DIGITS")] = "2345",
+    bias: Annotated[bool, typer.Option(help="Biases in the two FC layers.")] = False,
+    seed: int = 0,
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option(help="Where weights and card go.")] = Path("pretrained"),
+    work: Annotated[Path, typer.Option(help="Where an unfinished training is kept.")] = Path(".training"),
+    epochs: Annotated[int | None, typer.Option(help="Fewer or more than the recipe has.")] = None,
+) -> None:
+    """Train a demo network on Imagenette; started again, it goes on where it stopped."""
+    from dataclasses import replace
+
+    from se_viz.zoo.device import resolve
+    from se_viz.zoo.making import make
+    from se_viz.zoo.recipe import Recipe
+    from se_viz.zoo.seresnet import SEResNetConfig
+
+    try:
+        config = SEResNetConfig(
+            r=r or None,
+            squeeze=squeeze,
+            gate=gate,
+            integration=integration,
+            gated_stages=tuple(int(stage) if stage.isdigit() else -1 for stage in stages),
+            bias=bias,
+        )
+        recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
+        card = make(config, data, out=out, work=work, seed=seed, recipe=recipe, device=resolve(device))
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    typer.echo(
+        f"{out / card.name}.safetensors: {card.bytes / 1e6:.1f} MB, {card.accuracy.top1:.2%} top-1 "
+        f"({card.accuracy.low:.1%}–{card.accuracy.high:.1%}), {card.seconds / 60:.0f} min"
+    )
+
+
+@app.command()
+def verify(
+    data: Data,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of weights and cards; the shipped one if not given.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure every demo model again, from its file, and compare with its card.
+
+    Another processor rounds otherwise, which moves a picture on the border: one in a thousand may differ.
+    """
+    from se_viz.zoo import demo
+    from se_viz.zoo.device import resolve
+    from se_viz.zoo.making import remeasure
+
+    folder = root or demo.folder()
+    wrong = 0
+    try:
+        for name in demo.names(folder):
+            card = demo.card(name, folder)
+            correct = remeasure(card, data, folder, resolve(device))
+            wrong += abs(correct - card.accuracy.correct) > card.accuracy.of // 1000
+            typer.echo(f"{name}: {correct} of {card.accuracy.of} right, the card says {card.accuracy.correct}")
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    raise typer.Exit(1 if wrong else 0)

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from se_viz import capture, load, sample
+from se_viz.cli import app
+
+RUN = CliRunner()
+
+
+def test_models_and_gates_are_listed():
+    assert "demo/r16" in RUN.invoke(app, ["models"]).output.split()
+    lines = RUN.invoke(app, ["gates", "demo/r16"]).output.splitlines()
+    assert len(lines) == 9
+    assert lines[-1].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
+
+
+def test_inspect_writes_what_python_reads(tmp_path):
+    Image.new("RGB", (300, 200), (200, 30, 30)).save(tmp_path / "red.png")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    out = tmp_path / "out"
+    result = RUN.invoke(
+        app,
+        [
+            *("inspect", str(tmp_path / "red.png"), str(tmp_path / "broken.jpg"), "--sample", "cat"),
+            *("--maps", "SE_4_1", "--device", "cpu", "--out", str(out)),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    assert "broken.jpg" in result.output
+    frame = pd.read_parquet(out / "readings.parquet")
+    reading = capture(load("demo/r16", "cpu"), sample("cat"))["SE_3_2"]
+    cat = frame[(frame["image"] == "Chelsea the cat") & (frame["gate"] == "SE_3_2")]
+    np.testing.assert_allclose(cat["s"], reading.s[0], atol=1e-6)
+    assert len(pd.read_csv(out / "readings.csv")) == len(frame) == 2 * 2880
+    assert len(list(out.glob("heatmap_SE_*.html"))) == 8
+    assert {path.stem for path in out.glob("*_SE_4_1_*.html")} == {
+        f"{kind}_SE_4_1_{number}" for kind in ("z_against_s", "distribution", "maps", "overlay") for number in (1, 2)
+    }
+    assert json.loads((out / "health.json").read_text())["SE_5_2"]["verdict"] in {"working", "constant"}
+    with np.load(out / "maps_SE_4_1.npz") as maps:
+        assert maps["U"].shape == (2, 384, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["inspect"], "No pictures"),
+        (["inspect", "--sample", "dog"], "cat"),
+        (["inspect", "--sample", "cat", "--model", "demo/none"], "demo/r16"),
+        (["inspect", "--sample", "cat", "--maps", "SE_9_9"], "SE_5_2"),
+        (["inspect", "--sample", "cat", "--device", "tpu"], "no device 'tpu'"),
+        (["gates", "demo/none"], "demo/r16"),
+        (["train", "--data", ".", "--r", "-1"], "r must be 1 or more"),
+    ],
+)
+def test_mistakes_end_in_a_sentence(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code != 0
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
+    arguments = ["--data", str(tiny_imagenette), "--device", "cpu"]
+    train = ["train", *arguments, "--r", "8", "--gate", "tanh", "--epochs", "1", "--out", str(tmp_path / "out")]
+    result = RUN.invoke(app, [*train, "--work", str(tmp_path / "work")])
+    assert result.exit_code == 0, result.output
+    card = json.loads((tmp_path / "out/r8-tanh.json").read_text())
+    assert card["data"] == {"train": 20, "val": 10}
+    assert card["network"]["r"] == 8
+    assert not list((tmp_path / "work").glob("*"))
+    verified = RUN.invoke(app, ["verify", *arguments, "--root", str(tmp_path / "out")])
+    assert verified.exit_code == 0, verified.output
+    card["accuracy"]["correct"] += 1
+    (tmp_path / "out/r8-tanh.json").write_text(json.dumps(card))
+    assert RUN.invoke(app, ["verify", *arguments, "--root", str(tmp_path / "out")]).exit_code == 1
