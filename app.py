@@ -1,0 +1,5 @@
+"""Entry point of the page: ``streamlit run app.py``."""
+
+from se_viz.ui.shell import run
+
+run()

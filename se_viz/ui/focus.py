@@ -1,0 +1,37 @@
+"""Which picture the words, the points and the maps are about."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from se_viz.data.images import Picture
+
+_KEY = "focus"
+
+
+def choose(pictures: Sequence[Picture]) -> int:
+    """The index of the picture in focus: the one that came last, until another is chosen.
+
+    The choice follows its picture when others come and go; the address holds only its number, not its name.
+    """
+    hashes = [picture.sha256 for picture in pictures]
+    before: set[str] | None = st.session_state.get("pictures_seen")
+    new = [sha256 for sha256 in hashes if before is not None and sha256 not in before]
+    st.session_state["pictures_seen"] = set(hashes)
+    if new:
+        st.session_state[_KEY] = new[0]
+    elif st.session_state.get(_KEY) not in hashes:
+        st.session_state[_KEY] = hashes[_from_address(len(hashes))]
+    st.selectbox(
+        "Picture in focus",
+        hashes,
+        format_func=lambda sha256: f"{hashes.index(sha256) + 1} {pictures[hashes.index(sha256)].name}",
+        key=_KEY,
+        on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
+    )
+    return hashes.index(st.session_state[_KEY])
+
+
+def _from_address(count: int) -> int:
+    number = st.query_params.get(_KEY, "")
+    return int(number) - 1 if number.isascii() and number.isdigit() and 1 <= int(number) <= count else 0

@@ -1,0 +1,203 @@
+"""The Inspect page, which answers: what did attention do to this picture?"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+import streamlit as st
+
+from se_viz.figures.depth import distribution, z_against_s
+from se_viz.figures.heatmap import attention_heatmap
+from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
+from se_viz.gates.capture import Capture
+from se_viz.gates.model import Model
+from se_viz.study.change import Choice, change, choose_channels
+from se_viz.study.health import CLOSE, health
+from se_viz.study.order import Order
+from se_viz.study.predictions import top
+from se_viz.study.summary import summary
+from se_viz.study.table import maps_bytes
+from se_viz.ui import chart, models, pictures, readings, strip, takeaway
+from se_viz.ui import focus as focus_choice
+from se_viz.ui.pictures import Chosen
+from se_viz.ui.text import plain
+
+_FEW_CLASSES = 20
+_FEW_BLOCKS = 6
+
+_WHAT_IS_A_GATE = r"""
+A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
+filters $V$ of a convolution. A **gate** then weighs the channels:
+
+1. **Squeeze**: each map becomes one number, $z_c$ = the average (or the maximum) of $U_c$ over its pixels.
+2. **Excitation**: two FC layers with a bottleneck of $C/r$ numbers between them turn $z$ into a weight for each
+   channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights it takes.
+3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is shut.
+
+In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is shut, the
+identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, also tanh, ReLU or a hard sigmoid.
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page is about: the model, the pictures, what was read, and which picture is in focus."""
+
+    model: Model
+    chosen: Chosen
+    capture: Capture
+    focus: int
+
+    @property
+    def names(self) -> list[str]:
+        """The pictures' names."""
+        return [picture.name for picture in self.chosen.pictures]
+
+
+def page() -> None:
+    """Draw the page."""
+    with st.sidebar:
+        model = models.choose()
+        keys = pictures.sample_keys()
+        uploaded = pictures.folder()
+    left, right = st.columns([5, 3], gap="large")
+    left.title("What did attention do to this picture?", anchor=False)
+    with right:
+        uploaded = [*pictures.drop(), *uploaded]
+    chosen = pictures.gather(uploaded, keys)
+    if not chosen.pictures:
+        st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
+        st.stop()
+    captured = readings.values(model, chosen.pictures)
+    predictions = top(captured.logits, model.classes)
+    answer = left.empty()
+    strip_place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        if model.classes and len(model.classes) <= _FEW_CLASSES:
+            known = f"This network knows {len(model.classes)} classes and names one of them, whatever it is shown."
+            st.caption(known, help=plain(", ".join(model.classes)), width="content")
+        with st.container(width=280):
+            focus = focus_choice.choose(chosen.pictures)
+    answer.markdown(plain(summary(captured, focus, predictions[focus][0])))
+    with strip_place:
+        strip.show(chosen.pictures, predictions, focus)
+    view = View(model, chosen, captured, focus)
+    _stages(view)
+    _depth(view)
+
+
+def _gates_by_stage(model: Model) -> dict[int, list[str]]:
+    stages: dict[int, list[str]] = {}
+    for gate in model.gates:
+        stages.setdefault(gate.stage, []).append(gate.name)
+    return stages
+
+
+@st.fragment
+def _stages(view: View) -> None:
+    """A heatmap for each stage, two in a row."""
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.header("Channel attention by stage", anchor=False, width="content")
+        order = st.segmented_control(
+            "Order of channels", get_args(Order), default="index", key="order", bind="query-params", required=True
+        )
+    stages = sorted(_gates_by_stage(view.model).items())
+    for start in range(0, len(stages), 2):
+        for column, (stage, gates) in zip(st.columns(2, gap="medium"), stages[start : start + 2], strict=False):
+            with column:
+                _stage(view, stage, gates, order)
+
+
+@st.fragment
+def _stage(view: View, stage: int, gates: list[str], order: Order) -> None:
+    label, key, at_first = f"Block of stage {stage}", f"stage{stage}", len(gates) - 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if len(gates) <= _FEW_BLOCKS:
+            gate = st.segmented_control(
+                label,
+                gates,
+                default=gates[at_first],
+                key=key,
+                bind="query-params",
+                required=True,
+                label_visibility="collapsed",
+            )
+        else:
+            gate = st.selectbox(
+                label, gates, index=at_first, key=key, bind="query-params", label_visibility="collapsed", width=140
+            )
+        shown = attention_heatmap(view.capture[gate], view.names, order, view.focus)
+        chart.tools(shown)
+    chart.draw(shown)
+
+
+@st.fragment
+def _depth(view: View) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("One gate in depth", anchor=False, width="content")
+        with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
+            st.markdown(_WHAT_IS_A_GATE)
+    names = [gate.name for gate in view.model.gates]
+    gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
+    reading = view.capture[gate]
+    about, found = reading.gate, health(reading.s)
+    r = "no bottleneck" if about.r is None else f"r = {about.r:g} (bottleneck {about.bottleneck})"
+    st.caption(
+        plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
+    )
+    st.markdown(f"This gate is **{found.verdict}**. {found.meaning}")
+    with st.container(horizontal=True):
+        st.metric("mean of s", f"{found.mean:.2f}")
+        st.metric("spread over channels", f"{found.spread:.3f}")
+        st.metric("shut (s near 0)", f"{found.shut:.0%}", help=f"Share of weights within {CLOSE} of 0.")
+        st.metric("open (s near 1)", f"{found.open:.0%}", help=f"Share of weights within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", f"{found.clipped:.0%}", help="Clipped: hard-sigmoid and ReLU get there.")
+        st.metric("varies between pictures", "–" if found.variation is None else f"{found.variation:.3f}")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(z_against_s(reading, view.names, view.focus))
+    with right:
+        chart.show(distribution(reading, view.names, view.focus))
+    _maps(view, gate)
+    takeaway.show(view.model, view.chosen, view.capture, about)
+
+
+def _maps(view: View, gate: str) -> None:
+    st.header("Recalibrated maps", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.segmented_control(
+            "Channels", get_args(Choice), default="largest change", key="by", bind="query-params", required=True
+        )
+        over = st.segmented_control(
+            "Shown as", ["maps", "over the picture"], default="maps", key="shown", bind="query-params", required=True
+        )
+    picture = view.chosen.pictures[view.focus]
+    capture = readings.maps(view.model, picture, gate)
+    reading = capture[gate]
+    picked = None
+    if by == "chosen":
+        picked = st.multiselect(
+            "Channel numbers",
+            range(reading.gate.channels),
+            default=[0],
+            max_selections=MOST,
+            key="channels",
+            bind="query-params",
+        )
+    channels = choose_channels(reading.s[0], change(reading)[0], by, MOST, picked)
+    if not channels:
+        st.info("Choose at least one channel.")
+        return
+    if over == "maps":
+        chart.show(recalibrated_maps(reading, 0, channels, picture.name))
+    else:
+        cut = view.model.preprocess.cut(picture.image)
+        chart.show(overlay_maps(reading, 0, channels, picture.name, cut))
+    st.download_button(
+        f"U, X̃ and s of {gate} as NPZ",
+        partial(maps_bytes, capture, gate, [picture.name]),
+        file_name=f"maps_{gate}.npz",
+        key="save_npz",
+        on_click="ignore",
+        icon=":material/download:",
+    )

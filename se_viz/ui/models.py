@@ -1,0 +1,34 @@
+"""Models that sessions share: one per name and device, a few at a time."""
+
+import streamlit as st
+
+from se_viz.gates.model import Model, load
+from se_viz.ui.text import plain
+from se_viz.zoo import catalogue, demo
+from se_viz.zoo.catalogue import UnknownModel
+from se_viz.zoo.device import DeviceMissing, available, resolve
+
+_KEPT = 3
+
+
+@st.cache_resource(max_entries=_KEPT, on_release=Model.close, show_spinner="Loading the model …")
+def _load(name: str, device: str) -> Model:
+    return load(name, device)
+
+
+def choose() -> Model:
+    """The sidebar's choice of model and device, loaded; the script stops with a sentence where that fails."""
+    names = list(catalogue.names())
+    if not names:
+        st.error(f"There is no model: {demo.folder()} holds no card. Get the project again, or train one (README).")
+        st.stop()
+    default = names.index("demo/r16") if "demo/r16" in names else 0
+    name = st.selectbox("Model", names, index=default, key="model", bind="query-params")
+    device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
+    try:
+        model = _load(name, str(resolve(device)))
+    except (UnknownModel, DeviceMissing, ValueError) as error:
+        st.error(plain(str(error)))
+        st.stop()
+    st.caption(plain(f"{model.about or name}. {len(model.gates)} gates, on {model.device}."))
+    return model

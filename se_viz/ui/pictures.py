@@ -1,0 +1,90 @@
+"""The pictures of a session: what was uploaded, and samples so that the page is never empty."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from se_viz.data import samples
+from se_viz.data.images import Picture
+from se_viz.data.intake import LIMIT, SUFFIXES, Intake, read
+from se_viz.ui.text import plain
+
+_TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
+_AT_FIRST = ("cat", "coffee", "temple", "flower")
+_TYPES = [*sorted(suffix.removeprefix(".") for suffix in SUFFIXES), "zip"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The pictures in the order they are shown, and where they come from: names of uploads, keys of samples."""
+
+    pictures: tuple[Picture, ...]
+    uploads: tuple[str, ...]
+    samples: tuple[str, ...]
+
+
+def drop() -> list[UploadedFile]:
+    """The box that pictures are dropped into."""
+    uploaded: list[UploadedFile] = st.file_uploader(
+        f"Your pictures, or a ZIP of them (up to {LIMIT})",
+        type=_TYPES,
+        accept_multiple_files=True,
+        key="upload",
+        help="JPEG, PNG, WebP, AVIF, GIF or BMP. They stay in the server's memory while this page is open, on no disk.",
+    )
+    return uploaded
+
+
+def folder() -> list[UploadedFile]:
+    """The same for a whole folder: browsers hand over files or a folder, not both."""
+    uploaded: list[UploadedFile] = st.file_uploader(
+        "A folder of pictures", type=_TYPES, accept_multiple_files="directory", key="upload_folder"
+    )
+    return uploaded
+
+
+def sample_keys() -> list[str]:
+    """Which sample photographs to show; their keys live in the address."""
+    st.session_state.setdefault("samples", _from_address())
+    keys: list[str] = st.multiselect(
+        "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key="samples", on_change=_to_address
+    )
+    if keys:
+        licences = "; ".join(f"{sample.title}: {sample.licence}" for sample in samples.SAMPLES if sample.key in keys)
+        st.caption(f"{licences}.")
+    return keys
+
+
+def _from_address() -> list[str]:
+    """An empty list is a choice; nothing or nonsense is none."""
+    named = st.query_params.get("samples")
+    known = [key for key in (named or "").split(",") if key in _TITLES]
+    return known if known or named == "" else list(_AT_FIRST)
+
+
+def _to_address() -> None:
+    st.query_params["samples"] = ",".join(st.session_state["samples"])
+
+
+def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
+    """Uploads first, then samples; what was refused or left out is said."""
+    intake = _decoded(uploaded)
+    for refusal in intake.refusals:
+        st.warning(plain(refusal))
+    pictures = (*intake.pictures, *map(samples.load, keys))
+    if len(pictures) > LIMIT:
+        st.warning(f"{len(pictures) - LIMIT} sample photographs are left out: {LIMIT} pictures are shown at most.")
+        keys = keys[: LIMIT - len(intake.pictures)]
+    return Chosen(pictures[:LIMIT], tuple(file.name for file in uploaded), tuple(keys))
+
+
+def _decoded(uploaded: list[UploadedFile]) -> Intake:
+    """Decode uploads once: a rerun with the same files finds them in the session."""
+    identity = tuple(file.file_id for file in uploaded)
+    kept: tuple[tuple[str, ...], Intake] | None = st.session_state.get("intake")
+    if kept is None or kept[0] != identity:
+        with st.spinner("Reading pictures …", show_time=True):
+            kept = (identity, read((file.name, file.getvalue()) for file in uploaded))
+        st.session_state["intake"] = kept
+    return kept[1]

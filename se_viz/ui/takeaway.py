@@ -1,0 +1,65 @@
+"""Take it away: the numbers as files, and the lines of Python and shell that give the same."""
+
+import shlex
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import streamlit as st
+
+from se_viz.gates.capture import Capture
+from se_viz.gates.gate import Gate
+from se_viz.gates.model import Model
+from se_viz.study.table import table, table_bytes
+from se_viz.ui.pictures import Chosen
+
+_LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parquet": "z and s as Parquet"}
+
+
+def show(model: Model, chosen: Chosen, capture: Capture, gate: Gate) -> None:
+    """Buttons for z and s of all pictures, and the code, with the maps of one gate."""
+    st.header("Take it away", anchor=False)
+    names = [picture.name for picture in chosen.pictures]
+    with st.container(horizontal=True):
+        for kind, label in _LABELS.items():
+            st.download_button(
+                label,
+                partial(_file, capture, names, kind),
+                file_name=f"readings.{kind}",
+                key=f"save_{kind}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+    st.markdown("The same numbers from Python, and from a shell:")
+    st.code(python_lines(model, chosen, gate), language="python")
+    st.code(shell_line(model, chosen, gate), language="bash")
+
+
+def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"]) -> bytes:
+    return table_bytes(table(capture, names), kind)
+
+
+def python_lines(model: Model, chosen: Chosen, gate: Gate) -> str:
+    """A script that reads the same pictures with the same model; uploads are named as if they lay in its folder."""
+    files = [f"./{name}" for name in chosen.uploads]
+    parts = [f"*se_viz.read_paths({files!r}).pictures"] * bool(files)
+    parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
+    return "\n".join(
+        [
+            "import se_viz",
+            "",
+            f"model = se_viz.load({model.name!r}, device={str(model.device)!r})",
+            f"pictures = [{', '.join(parts)}]",
+            f"capture = se_viz.capture(model, pictures, maps=[{gate.name!r}])",
+            f"reading = capture[{gate.name!r}]",
+            f"reading.z, reading.s  # ({len(chosen.pictures)}, {gate.channels}) each",
+            "reading.u, reading.x  # feature maps before and after the gate",
+        ]
+    )
+
+
+def shell_line(model: Model, chosen: Chosen, gate: Gate) -> str:
+    """The command that writes the same numbers into a folder."""
+    words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
+    options = f"--model {shlex.quote(model.name)} --device {model.device} --maps {gate.name} --out readings"
+    return f"python -m se_viz inspect {' '.join(words)} {options}"

@@ -1,0 +1,105 @@
+"""A running page and a Chromium to look at it with."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from threading import Event
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The address of the page, served as ``make run`` serves it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("server") / "log").open("wb")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    address = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [*command, "--server.port", str(port), "--server.address", "127.0.0.1"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not _healthy(address):
+            assert process.poll() is None, log.name
+            assert time.monotonic() < deadline, log.name
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+        log.close()
+
+
+def _healthy(address: str) -> bool:
+    """Whether the server answers; a refused connection returns at once, so each try waits a little."""
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as health:  # noqa: S310
+            return health.read() == b"ok"
+    except OSError:
+        Event().wait(0.2)
+        return False
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """A function that opens the page in a new window; no request may leave for another host, no script may fail."""
+    contexts, foreign, failures = [], [], []
+
+    def opened(query="", *, width=1440, height=900, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.on("request", lambda request: None if _own(request.url, server) else foreign.append(request.url))
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.goto(f"{server}/{query}", wait_until="commit")
+        settle(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not foreign
+    assert not failures
+
+
+def _own(url: str, server: str) -> bool:
+    return url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))
+
+
+def settle(page):
+    """Wait until the script has run to its end and its last heading is there."""
+    page.get_by_role("heading", name="Take it away").wait_for()
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()

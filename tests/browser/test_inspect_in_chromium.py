@@ -1,0 +1,98 @@
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+import se_viz
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+CAT = "?samples=cat"
+
+
+def photo() -> bytes:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:900, 0:1200]
+    pixels = np.stack([x / 5, y / 4, 255 - x / 6], axis=2) + rng.normal(scale=8, size=(900, 1200, 3))
+    out = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def drop(page, name, content, mime="image/jpeg"):
+    page.locator('.st-key-upload [data-testid="stFileUploaderDropzoneInput"]').set_input_files(
+        {"name": name, "mimeType": mime, "buffer": content}
+    )
+
+
+def chart(page, words):
+    return page.get_by_role("figure", name=re.compile(words))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, scheme):
+    page = open_page(width=width, height=height, scheme=scheme)
+    expect(page.locator(".js-plotly-plot")).to_have_count(7)
+    for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
+        expect(chart(page, f"Heatmap of the excitation weights s of {gate}")).to_have_count(1)
+    first = page.locator(".js-plotly-plot .heatmaplayer image").first
+    first.wait_for()
+    answer = page.get_by_text("The network says").bounding_box()
+    assert answer["y"] + answer["height"] < height
+    # A phone's first screen has the answer in words and the pictures; a desk's has the heatmaps, too.
+    assert width < 600 or first.bounding_box()["y"] < height
+    # The page itself never scrolls sideways; what is in its main part must not either.
+    assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+
+
+def test_a_dropped_photograph_shows_its_heatmaps_and_maps(open_page):
+    page = open_page()
+    drop(page, "holiday.jpg", photo())
+    expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
+    expect(page.locator(".se-card")).to_have_count(5)
+    expect(chart(page, r"SE_5_2: 5 images by 768 channels.*For holiday\.jpg")).to_have_count(1)
+    expect(chart(page, r"Maps of SE_5_2 for holiday\.jpg")).to_have_count(1)
+
+
+def test_a_hostile_file_is_named_and_nothing_is_lost(open_page):
+    page = open_page()
+    drop(page, "evil.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60, "image/png")
+    expect(page.get_by_role("alert")).to_contain_text("evil.png")
+    expect(page.locator(".se-card")).to_have_count(4)
+
+
+def test_a_choice_is_in_the_address_and_a_link_reopens_it(open_page):
+    page = open_page()
+    page.get_by_role("radio", name="SE_5_1").click()
+    expect(chart(page, "Heatmap of the excitation weights s of SE_5_1")).to_have_count(1)
+    page.get_by_role("radio", name="similarity").click()
+    page.wait_for_url(re.compile("order=similarity"))
+    assert "stage5=SE_5_1" in page.url
+    again = open_page(page.url.partition("/")[2].rpartition("/")[2])
+    expect(chart(again, "Heatmap of the excitation weights s of SE_5_1")).to_have_count(1)
+    expect(again.locator(".js-plotly-plot").first).to_contain_text("neighbours respond alike")
+
+
+def test_saved_numbers_are_those_of_python(open_page):
+    page = open_page(CAT)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="z and s as CSV").click()
+    frame = pd.read_csv(download.value.path())
+    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_5_1"]
+    np.testing.assert_allclose(frame[frame["gate"] == "SE_5_1"]["s"], reading.s[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("label", "start"), [("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Interactive HTML", b"<!doc")])
+def test_a_figure_is_saved(open_page, label, start):
+    page = open_page(CAT)
+    page.get_by_role("button", name="Save").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=label, exact=True).click()
+    with open(download.value.path(), "rb") as file:  # noqa: PTH123
+        assert file.read(len(start)) == start

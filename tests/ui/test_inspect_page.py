@@ -1,0 +1,214 @@
+import base64
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+import se_viz
+from se_viz.cli import app as cli
+from se_viz.data.samples import SAMPLES
+from se_viz.zoo import catalogue
+from se_viz.zoo.catalogue import Network
+from se_viz.zoo.recipe import PREPROCESS
+from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+
+APP = str(Path(__file__).parents[2] / "app.py")
+
+
+def photo(colour=(180, 60, 40), size=(400, 300)) -> bytes:
+    rng = np.random.default_rng(sum(colour))
+    pixels = np.clip(np.array(colour) + rng.normal(scale=40, size=(size[1], size[0], 3)), 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def open_page(**query: str) -> AppTest:
+    """The page as a link opens it."""
+    page = AppTest.from_file(APP, default_timeout=120)
+    page.query_params.update(query)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def specs(page: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def titles(page: AppTest) -> list[str]:
+    return [spec["layout"]["title"]["text"] for spec in specs(page)]
+
+
+def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    page.file_uploader(key="upload").set_value([(name, content, "image/jpeg") for name, content in files]).run()
+    assert not page.exception
+    return page
+
+
+def test_first_screen_answers_without_a_click():
+    page = open_page()
+    assert page.title[0].value == "What did attention do to this picture?"
+    assert re.search(r"The network says .+ \\\(\d+%\\\)\\\. On the way, SE\\_", page.markdown[0].value)
+    shown = titles(page)
+    assert [title.split(":")[0] for title in shown[:4]] == ["SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"]
+    assert len(shown) == 7
+    assert all(chart.proto.alt for chart in page.get("plotly_chart"))
+
+
+def test_numbers_on_the_page_are_those_of_python():
+    page = open_page(samples="cat")
+    spec = specs(page)[1]
+    z = np.frombuffer(base64.b64decode(spec["data"][0]["z"]["bdata"]), dtype=np.float32)
+    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_2"]
+    np.testing.assert_allclose(z, reading.s[0], atol=1e-6)
+
+
+def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
+    page = upload(open_page(samples="cat"), ("a photo.jpg", photo()))
+    (tmp_path / "a photo.jpg").write_bytes(photo())
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(page.code[0].value, names)  # noqa: S102
+    assert names["reading"].s.shape == (2, 768)
+    assert names["reading"].u.shape == (2, 768, 4, 4)
+    command = shlex.split(page.code[1].value)
+    assert command[:3] == ["python", "-m", "se_viz"]
+    result = CliRunner().invoke(cli, command[3:])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "readings/readings.csv").exists()
+
+
+def test_an_uploaded_photograph_comes_first_and_in_focus():
+    page = upload(open_page(), ("mine.jpg", photo()))
+    heatmap = specs(page)[0]
+    assert heatmap["data"][0]["y"][0] == "1 mine.jpg"
+    assert len(heatmap["data"][0]["y"]) == 5
+    assert "mine.jpg" in titles(page)[-1]
+
+
+def test_bad_files_are_named_and_the_others_go_on():
+    page = upload(
+        open_page(),
+        ("good.jpg", photo()),
+        ("broken.jpg", photo()[:2000]),
+        ("empty.jpg", b""),
+        ("<img src=x onerror=alert(1)>.jpg", photo((10, 200, 90))),
+    )
+    warned = " ".join(warning.value for warning in page.warning)
+    assert r"broken\.jpg" in warned
+    assert r"empty\.jpg" in warned
+    assert len(specs(page)[0]["data"][0]["y"]) == 6
+    strip = next(element.proto.body for element in page.get("html") if "se-strip" in element.proto.body)
+    assert "<img src=x" not in strip
+    assert "&lt;img src=x" in strip
+
+
+def test_a_link_reopens_the_view():
+    page = open_page(
+        samples="temple,rocket",
+        focus="2",
+        order="mean",
+        stage5="SE_5_1",
+        gate="SE_3_1",
+        by="lowest s",
+        shown="over the picture",
+    )
+    shown = titles(page)
+    assert shown[3].startswith("SE_5_1")
+    assert shown[4].startswith("SE_3_1")
+    assert "Falcon" in titles(page)[-1]
+    assert specs(page)[-1]["data"][0]["type"] == "image"
+    assert "channel, highest mean s first" in specs(page)[0]["layout"]["xaxis"]["title"]["text"]
+
+
+def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
+    page = open_page(
+        model="demo/none", device="tpu", samples="dog", focus="99", gate="SE_9_9", order="upside down", by="?"
+    )
+    assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 4
+    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, in the network's own order"
+    assert len(specs(page)[0]["data"][0]["y"]) == 4
+
+
+def test_blocks_orders_and_gates_change_what_is_drawn():
+    page = open_page(samples="cat,coffee")
+    page.segmented_control(key="stage2").set_value("SE_2_1").run()
+    assert titles(page)[0].startswith("SE_2_1")
+    page.segmented_control(key="order").set_value("similarity").run()
+    columns = [int(label) for label in specs(page)[0]["data"][0]["x"]]
+    assert sorted(columns) == list(range(96))
+    page.selectbox(key="gate").set_value("SE_4_1").run()
+    assert [title.split(":")[0] for title in titles(page)[4:]] == ["SE_4_1"] * 3
+    assert not page.exception
+
+
+@pytest.mark.parametrize("by", ["highest s", "lowest s", "largest change"])
+def test_maps_are_of_the_channels_asked_for(by):
+    page = open_page(samples="cat", gate="SE_4_2", by=by)
+    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"), maps=["SE_4_2"])["SE_4_2"]
+    key = {
+        "highest s": -reading.s[0],
+        "lowest s": reading.s[0],
+        "largest change": -np.linalg.norm((reading.u - reading.x)[0].reshape(384, -1), axis=1),
+    }[by]
+    labels = specs(page)[-1]["layout"]["xaxis"]["ticktext"]
+    assert [int(label.split("<")[0]) for label in labels] == np.argsort(key, kind="stable")[:8].tolist()
+
+
+def test_chosen_channels_and_the_overlay():
+    page = open_page(samples="cat")
+    page.segmented_control(key="by").set_value("chosen").run()
+    page.multiselect(key="channels").set_value([5, 700]).run()
+    assert [label.split("<")[0] for label in specs(page)[-1]["layout"]["xaxis"]["ticktext"]] == ["5", "700"]
+    page.segmented_control(key="shown").set_value("over the picture").run()
+    assert specs(page)[-1]["data"][0]["type"] == "image"
+    page.multiselect(key="channels").set_value([]).run()
+    assert any("at least one channel" in info.value for info in page.info)
+    assert not page.exception
+
+
+def test_without_pictures_the_page_says_what_to_do():
+    page = open_page()
+    page.multiselect(key="samples").set_value([]).run()
+    assert "choose sample photographs" in page.info[0].value
+    assert not page.get("plotly_chart")
+
+
+def test_64_pictures_are_read_and_the_65th_is_left_out():
+    files = [(f"{index}.jpg", photo((index, 255 - index, 128), (64, 64))) for index in range(65)]
+    page = upload(open_page(samples=SAMPLES[0].key), *files)
+    assert len(specs(page)[0]["data"][0]["y"]) == 64
+    assert "2 sample" not in page.warning[0].value
+    assert len(page.warning) == 2
+
+
+def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
+    page = open_page()
+    keys = [sample.key for sample in SAMPLES]
+    page.multiselect(key="samples").set_value(keys).run()
+    page.session_state["stopped"] = ("demo/r16", tuple(se_viz.sample(key).sha256 for key in keys))
+    page.run()
+    assert any("Stopped" in info.value for info in page.info)
+    assert not page.get("plotly_chart")
+    next(button for button in page.button if button.label == "Go on").click().run()
+    assert len(page.get("plotly_chart")) == 7
+
+
+@pytest.mark.parametrize("gate", ["tanh", "relu"])
+def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_scale(gate, monkeypatch):
+    config = SEResNetConfig(gated_stages=(5,), gate=gate, width=8)
+    network = Network(SEResNet(config).eval(), PREPROCESS, (), "odd")
+    monkeypatch.setitem(catalogue._registered, f"odd/{gate}", lambda: network)
+    page = open_page(samples="cat", model=f"odd/{gate}")
+    heatmap = specs(page)[0]["data"][0]
+    assert titles(page)[0].startswith("SE_5_2")
+    assert heatmap["zmin"] == (-1 if gate == "tanh" else 0)
+    assert len(titles(page)) == 4
