@@ -25,6 +25,8 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         "s, weight of the channel",
         340,
     )
+    pad = (high - low) * 0.03
+    layout["yaxis"]["range"] = [low - pad, high + pad]
     figure = go.Figure(
         go.Scatter(
             x=z,
@@ -36,8 +38,6 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         ),
         layout,
     )
-    pad = (high - low) * 0.03
-    figure.update_yaxes(range=[low - pad, high + pad])
     correlation = (
         f"correlation {np.corrcoef(z, s)[0, 1]:.2f}" if z.std() > 0 and s.std() > 0 else "z or s is the same everywhere"
     )
@@ -64,24 +64,32 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     middle = (edges[:-1] + edges[1:]) / 2
     share = np.histogram(np.clip(s[focus], low, high), edges)[0] / s.shape[1] * 100
     layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
-    layout.bargap = 0.05
-    bars = go.Bar(
-        x=middle,
-        y=share,
-        marker={"color": ACCENT},
-        name="this picture",
-        hovertemplate="s ≈ %{x:.2f}: %{y:.1f} %<extra></extra>",
-    )
-    figure = go.Figure(bars, layout)
+    layout["bargap"] = 0.05
+    layout["xaxis"]["range"] = [low, high]
+    guide = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": MUTED, "dash": "dot", "width": 1}}
+    layout["shapes"] = [{"x0": mark, "x1": mark, **guide} for mark in (CLOSE, 1 - CLOSE)]
+    traces: list[go.Bar | go.Scatter] = [
+        go.Bar(
+            x=middle,
+            y=share,
+            marker={"color": ACCENT},
+            name="this picture",
+            hovertemplate="s ≈ %{x:.2f}: %{y:.1f} %<extra></extra>",
+        )
+    ]
     if len(s) > 1:
         everyone = np.histogram(np.clip(s, low, high), edges)[0] / s.size * 100
-        figure.add_scatter(
-            x=middle, y=everyone, mode="lines", line={"color": MUTED, "width": 2, "shape": "hvh"},
-            name=f"all {len(s)} pictures", hovertemplate="all: %{y:.1f} %<extra></extra>",
-        )  # fmt: skip
-    figure.update_xaxes(range=[low, high])
-    for mark in (CLOSE, 1 - CLOSE):
-        figure.add_vline(mark, line={"color": MUTED, "dash": "dot", "width": 1})
+        traces.append(
+            go.Scatter(
+                x=middle,
+                y=everyone,
+                mode="lines",
+                line={"color": MUTED, "width": 2, "shape": "hvh"},
+                name=f"all {len(s)} pictures",
+                hovertemplate="all: %{y:.1f} %<extra></extra>",
+            )
+        )
+    figure = go.Figure(traces, layout)
     return Chart(
         name=f"distribution_{gate.name}",
         figure=figure,

@@ -33,6 +33,7 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
     Raises:
         CannotDraw: PNG and SVG need Chrome or Chromium on the machine that draws them.
     """
+    figure = go.Figure(figure).update_layout(template="plotly_white")
     if kind == "html":
         return str(figure.to_html(include_plotlyjs=True, config={"displaylogo": False})).encode()
     if not can_draw():

@@ -51,6 +51,8 @@ def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "i
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
     row_height = 46 if n == 1 else max(9, min(26, 320 // n))
     layout = frame(f"{gate.name}: s of {c} channels", f"channel, {_ORDER_WORDS[order]}", "picture", 96 + n * row_height)
+    layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
+    layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
     figure = go.Figure(
         go.Heatmap(
             z=s[:, channels],
@@ -65,8 +67,6 @@ def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "i
         ),
         layout,
     )
-    figure.update_xaxes(type="category" if x else "linear", nticks=8, **_OUTLINE)
-    figure.update_yaxes(autorange="reversed", **_OUTLINE, nticks=min(n, 24))
     shut, open_ = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
     return Chart(
         name=f"heatmap_{gate.name}",

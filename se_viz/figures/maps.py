@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +50,8 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
             hoverongaps=False,
             hovertemplate="%{z:.3f}<extra></extra>",
         ),
-        _layout(reading, image, len(channels)),
+        _layout(reading, image, channels, s, pitch, _SIGNED),
     )
-    _label(figure, channels, s, pitch, _SIGNED)
     return Chart(
         name=f"maps_{reading.gate.name}",
         figure=figure,
@@ -86,9 +86,8 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     out = io.BytesIO()
     canvas.save(out, "WEBP", quality=85)
     source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-    figure = go.Figure(go.Image(source=source, hoverinfo="skip"), _layout(reading, image, len(channels)))
     # An image has no colour bar of its own: a point that is not drawn carries it.
-    figure.add_scatter(
+    bar = go.Scatter(
         x=[None],
         y=[None],
         showlegend=False,
@@ -101,7 +100,8 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
             "showscale": True,
         },
     )
-    _label(figure, channels, s, pitch, _STRENGTHS)
+    layout = _layout(reading, image, channels, s, pitch, _STRENGTHS)
+    figure = go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout)
     return Chart(
         name=f"overlay_{reading.gate.name}",
         figure=figure,
@@ -123,34 +123,33 @@ def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Arra
     return reading.u[focus, index], reading.x[focus, index], reading.s[focus, index]
 
 
-def _layout(reading: Reading, image: str, columns: int) -> go.Layout:
-    title = (
-        f"{reading.gate.name}: what the gate did to {columns} channel{'s' if columns > 1 else ''} of {label(image, 28)}"
-    )
-    return frame(title, "channel number, and its s", "map", 420)
-
-
-def _label(figure: go.Figure, channels: Sequence[int], s: Array, pitch: int, rows: Sequence[str]) -> None:
+def _layout(
+    reading: Reading, image: str, channels: Sequence[int], s: Array, pitch: int, rows: Sequence[str]
+) -> dict[str, Any]:
     """Channel and s over each column, the row's name at the left, and square tiles."""
+    count = f"{len(channels)} channel{'s' if len(channels) > 1 else ''}"
+    title = f"{reading.gate.name}: what the gate did to {count} of {label(image, 28)}"
+    layout = frame(title, "channel number, and its s", "map", 420)
     middle = pitch / 2
-    figure.update_xaxes(
-        tickvals=[middle + pitch * column for column in range(len(channels))],
-        ticktext=[f"{channel}<br><b>{weight:.2f}</b>" for channel, weight in zip(channels, s, strict=True)],
-        side="top",
-        tickangle=0,
-        showgrid=False,
-        constrain="domain",
-    )
-    figure.update_yaxes(
-        tickvals=[middle + pitch * row for row in range(len(rows))],
-        ticktext=list(rows),
-        autorange="reversed",
-        scaleanchor="x",
-        constrain="domain",
-        constraintoward="top",
-        showgrid=False,
-    )
-    figure.update_layout(margin={"t": 96})
+    layout["xaxis"] |= {
+        "tickvals": [middle + pitch * column for column in range(len(channels))],
+        "ticktext": [f"{channel}<br><b>{weight:.2f}</b>" for channel, weight in zip(channels, s, strict=True)],
+        "side": "top",
+        "tickangle": 0,
+        "showgrid": False,
+        "constrain": "domain",
+    }
+    layout["yaxis"] |= {
+        "tickvals": [middle + pitch * row for row in range(len(rows))],
+        "ticktext": list(rows),
+        "autorange": "reversed",
+        "scaleanchor": "x",
+        "constrain": "domain",
+        "constraintoward": "top",
+        "showgrid": False,
+    }
+    layout["margin"]["t"] = 96
+    return layout
 
 
 def _alt(reading: Reading, channels: Sequence[int], s: Array, image: str, what: str) -> str:
