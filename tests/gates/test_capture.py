@@ -25,7 +25,7 @@ def held():
     return model(demo(), 64)
 
 
-@pytest.mark.parametrize(("integration", "function", "squeeze"), product(INTEGRATIONS, FUNCTIONS, SQUEEZES))
+@pytest.mark.parametrize(("integration", "function", "squeeze"), list(product(INTEGRATIONS, FUNCTIONS, SQUEEZES)))
 def test_every_kind_of_demo_network(integration, function, squeeze):
     network = demo(integration=integration, gate=function, squeeze=squeeze)
     instrument = Instrument(network, find_gates(network, 64))
