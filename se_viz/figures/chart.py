@@ -33,7 +33,10 @@ def frame(title: str, x: str, y: str, height: int) -> dict[str, Any]:
     """
     axis = {"automargin": True, "zeroline": False, "gridcolor": "rgba(126,135,146,0.25)", "linecolor": MUTED}
     return {
-        "title": {"text": title, "x": 0, "xref": "container", "pad": {"l": 4}, "font": {"size": 15}},
+        "title": {
+            **{"text": title, "font": {"size": 15}, "pad": {"l": 4, "t": 12}},
+            **{"x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"},
+        },
         "xaxis": {"title": {"text": x, "standoff": 6}, **axis},
         "yaxis": {"title": {"text": y, "standoff": 16}, **axis},
         "height": height,

@@ -65,6 +65,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     share = np.histogram(np.clip(s[focus], low, high), edges)[0] / s.shape[1] * 100
     layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
     layout["bargap"] = 0.05
+    layout["margin"]["t"] = 68  # the legend goes below the title, which fills the width of a phone
     layout["xaxis"]["range"] = [low, high]
     guide = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": MUTED, "dash": "dot", "width": 1}}
     layout["shapes"] = [{"x0": mark, "x1": mark, **guide} for mark in (CLOSE, 1 - CLOSE)]

@@ -148,7 +148,7 @@ def _layout(
         "constraintoward": "top",
         "showgrid": False,
     }
-    layout["margin"]["t"] = 96
+    layout["margin"]["t"] = 104  # title, then the axis title, then two lines over each column
     return layout
 
 

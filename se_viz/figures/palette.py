@@ -10,7 +10,6 @@ DIVERGING = (
 )  # fmt: skip
 
 ACCENT = "#007b82"  # the picture in focus, and what can be clicked
-CONTRAST = "#dd6f23"  # what the accent is compared with
 MUTED = "#7e8792"  # the other pictures, guides, what is merely context
 
 Scale = list[tuple[float, str]]

@@ -11,7 +11,8 @@ Verdict: TypeAlias = Literal["dead", "saturated", "constant", "working"]
 # A weight this close to 0 shuts its channel, one this close to 1 leaves it as it is.
 CLOSE = 0.1
 _NEARLY_ALL = 0.95
-_STILL = 0.01
+# Weights that differ by less than this are the same to the eye, and to the maps they scale.
+_STILL = 0.025
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def test_the_page_has_the_same_colours():
     theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"]
     assert tuple(theme["chartSequentialColors"]) == palette.SEQUENTIAL
     assert tuple(theme["chartDivergingColors"]) == palette.DIVERGING
-    assert theme["chartCategoricalColors"][:2] == [palette.ACCENT, palette.CONTRAST]
+    assert theme["chartCategoricalColors"][0] == palette.ACCENT
     assert theme["light"]["primaryColor"] == palette.ACCENT
 
 
