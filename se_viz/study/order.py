@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import pdist
 
 Order: TypeAlias = Literal["index", "mean", "variance", "similarity"]
 
@@ -23,7 +24,7 @@ def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp
     if by == "variance":
         return np.argsort(-s.var(axis=0), kind="stable")
     if by == "similarity" and s.shape[1] > 1:
-        leaves: npt.NDArray[np.intp] = leaves_list(linkage(s.T.astype(np.float64), method="ward")).astype(np.intp)
+        leaves: npt.NDArray[np.intp] = leaves_list(linkage(pdist(s.T), method="ward")).astype(np.intp)
         # A dendrogram has no left and right; the stronger end goes first, so the order does not flip between gates.
         ends = max(1, len(leaves) // 10)
         return leaves if s[:, leaves[:ends]].mean() >= s[:, leaves[-ends:]].mean() else leaves[::-1]

@@ -1,5 +1,8 @@
 """The demo network: SE-ResNet-26 of width 24, for images of 128×128.
 
+Its stem is three 3×3 convolutions and its shortcuts shrink by averaging, as in ResNet-D (He et al. 2019, "Bag of
+Tricks"): on small images a 7×7 stem and shortcuts that skip three pixels in four cost accuracy.
+
 Bottleneck blocks in four stages of two, so its gates are SE_2_1 … SE_5_2 with 96, 192, 384 and 768 channels. At this
 width the gates weigh on the network as the paper's do on ResNet-50: r = 2 adds 79 % parameters, r = 16 adds 10 %
 (Table 10). What the paper varies in its ablations is an argument here.
@@ -107,7 +110,8 @@ class SEBottleneck(Bottleneck):
         downsample = None
         if stride != 1 or inplanes != outplanes:
             downsample = nn.Sequential(
-                nn.Conv2d(inplanes, outplanes, 1, stride, bias=False),
+                nn.AvgPool2d(stride, ceil_mode=True) if stride != 1 else nn.Identity(),
+                nn.Conv2d(inplanes, outplanes, 1, bias=False),
                 nn.BatchNorm2d(outplanes),
             )
         super().__init__(inplanes, planes, stride, downsample)
@@ -142,7 +146,7 @@ class SEResNet(nn.Module):
     def __init__(self, config: SEResNetConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SEResNetConfig()
-        self.conv1 = nn.Conv2d(3, config.width, 7, stride=2, padding=3, bias=False)
+        self.conv1 = _stem(config.width)
         self.bn1 = nn.BatchNorm2d(config.width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -162,6 +166,20 @@ class SEResNet(nn.Module):
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
         return logits
+
+
+def _stem(width: int) -> nn.Sequential:
+    """Images (N, 3, H, W) → (N, width, H/2, W/2), with two thirds of the width inside."""
+    inner = max(1, width * 2 // 3)
+    return nn.Sequential(
+        nn.Conv2d(3, inner, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(inner),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(inner, inner, 3, padding=1, bias=False),
+        nn.BatchNorm2d(inner),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(inner, width, 3, padding=1, bias=False),
+    )
 
 
 def _outplanes(config: SEResNetConfig, stage: int) -> int:

@@ -79,5 +79,5 @@ def test_sizes_follow_the_recipe():
     recipe = Recipe()
     sizes = [recipe.size(epoch) for epoch in range(recipe.epochs)]
     assert sizes == sorted(sizes)
-    assert set(sizes) == {64, 80, 96, 112}
-    assert recipe.size(recipe.epochs) == 112
+    assert set(sizes) == {80, 96, 112, 128}
+    assert recipe.size(recipe.epochs) == 128
