@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -107,23 +107,18 @@ def capture(
     device, dtype = placement(instrument.network)
     chunks = images.split(batch) if len(images) > batch else [images]
     parts = [_run(instrument, chunk.to(device, dtype), wanted) for chunk in chunks]
-    table, *kept = parts[0] if len(parts) == 1 else [np.concatenate(same) for same in zip(*parts, strict=True)]
-    columns, maps_of = _columns(table, gates), iter(kept)
+    arrays = iter(parts[0] if len(parts) == 1 else [np.concatenate(same) for same in zip(*parts, strict=True)])
+    pairs = {gate.name: (next(arrays), next(arrays)) for gate in gates}
+    logits = next(arrays)
     readings = {
-        gate.name: Reading(
-            gate,
-            z=next(columns),
-            s=next(columns),
-            u=next(maps_of) if gate.name in wanted else None,
-            x=next(maps_of) if gate.name in wanted else None,
-        )
+        gate.name: Reading(gate, *pairs[gate.name], *((next(arrays), next(arrays)) if gate.name in wanted else ()))
         for gate in gates
     }
-    return Capture(readings, next(columns))
+    return Capture(readings, logits)
 
 
 def _run(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> list[Array]:
-    """One forward pass: z and s of all gates and the logits side by side, then U and X̃ of each gate of ``maps``."""
+    """One forward pass: z and s of each gate in turn, the logits, then U and X̃ of each gate of ``maps``."""
     name = type(instrument.network).__name__
     # Grad mode is a thread's own, so it is set here and not once for the network.
     with instrument.reading(maps) as sink, torch.inference_mode():
@@ -135,10 +130,17 @@ def _run(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> list[A
             raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
             raise NotAnImageModel(f"{name} returns no logits (N, K), so it is no classifier.")
-        # One tensor, as every transfer holds up a GPU.
-        table = torch.cat([*_descriptors(instrument, sink, len(images)), logits], dim=1)
-        maps_kept = [_nchw(spot, sink.kept[spot]) for spot in instrument.map_spots if spot.gate.name in maps]
-        return [tensor.float().cpu().contiguous().numpy() for tensor in (table, *maps_kept)]
+        tables = _to_host([*_descriptors(instrument, sink, len(images)), logits])
+        kept = [_nchw(spot, sink.kept[spot]) for spot in instrument.map_spots if spot.gate.name in maps]
+        return [*tables, *(tensor.float().cpu().contiguous().numpy() for tensor in kept)]
+
+
+def _to_host(tables: list[Tensor]) -> Iterator[Array]:
+    """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
+    flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
+    ends = accumulate(table.numel() for table in tables)
+    for table, end in zip(tables, ends, strict=True):
+        yield flat[end - table.numel() : end].reshape(table.shape)
 
 
 def _descriptors(instrument: Instrument, sink: Sink, images: int) -> Iterator[Tensor]:
@@ -152,14 +154,6 @@ def _descriptors(instrument: Instrument, sink: Sink, images: int) -> Iterator[Te
                 f"since, or it takes another way for these images. Load it anew."
             )
         yield finished
-
-
-def _columns(table: Array, gates: tuple[Gate, ...]) -> Iterator[Array]:
-    """The table cut up again, each part an array of its own: z and s of each gate, the logits."""
-    ends = accumulate((gate.channels for gate in gates for _ in range(2)), initial=0)
-    starts = [*ends, table.shape[1]]
-    for start, end in pairwise(starts):
-        yield table[:, start:end].copy()
 
 
 def _nchw(spot: Spot, maps: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ def test_shipped_model_is_the_one_its_card_describes(name):
     network = demo.network(card)
     assert not network.training
     assert name == card.name == name_of(card.network, card.seed)
-    assert card.bytes == (demo.folder() / f"{name}.safetensors").stat().st_size <= 6_000_000
+    assert card.bytes == (demo.folder() / f"{name}.safetensors").stat().st_size
     assert card.params == measure.count_params(network)
     assert card.macs == measure.count_macs(network, card.preprocess.crop)
     assert card.accuracy == measure.accuracy(card.accuracy.correct, card.accuracy.of)
@@ -31,6 +31,7 @@ def test_the_standard_model_is_shipped_and_good():
     card = demo.card("r16")
     assert card.network == SEResNetConfig()
     assert card.accuracy.top1 >= 0.90
+    assert card.bytes <= 6_000_000
     assert card.accuracy.low < card.accuracy.top1 < card.accuracy.high
 
 
