@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from se_viz.gates.find import find_gates
     from se_viz.gates.gate import Gate
     from se_viz.gates.model import Model, load
+    from se_viz.study.cost import cost
+    from se_viz.study.insert import insert_gates
 
 _HOMES = {
     "Capture": ("gates.capture", "Capture"),
@@ -24,13 +26,27 @@ _HOMES = {
     "Model": ("gates.model", "Model"),
     "Reading": ("gates.capture", "Reading"),
     "capture": ("gates.capture", "capture"),
+    "cost": ("study.cost", "cost"),
     "find_gates": ("gates.find", "find_gates"),
+    "insert_gates": ("study.insert", "insert_gates"),
     "load": ("gates.model", "load"),
     "read_paths": ("data.intake", "read_paths"),
     "sample": ("data.samples", "load"),
 }
 
-__all__ = ["Capture", "Gate", "Model", "Reading", "capture", "find_gates", "load", "read_paths", "sample"]
+__all__ = [
+    "Capture",
+    "Gate",
+    "Model",
+    "Reading",
+    "capture",
+    "cost",
+    "find_gates",
+    "insert_gates",
+    "load",
+    "read_paths",
+    "sample",
+]
 
 
 def __getattr__(name: str) -> object:

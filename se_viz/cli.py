@@ -135,11 +135,15 @@ def train(
     out: Annotated[Path, typer.Option(help="Where weights and card go.")] = Path("pretrained"),
     work: Annotated[Path, typer.Option(help="Where an unfinished training is kept.")] = Path(".training"),
     epochs: Annotated[int | None, typer.Option(help="Fewer or more than the recipe has.")] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="Every shipped network in turn, skipping what is finished.")
+    ] = False,
 ) -> None:
     """Train a demo network on Imagenette; started again, it goes on where it stopped."""
     from dataclasses import replace
 
     from se_viz.zoo.device import resolve
+    from se_viz.zoo.family import FAMILY, Member
     from se_viz.zoo.making import make
     from se_viz.zoo.recipe import Recipe
     from se_viz.zoo.seresnet import SEResNetConfig
@@ -154,13 +158,64 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
-        card = make(config, data, out=out, work=work, seed=seed, recipe=recipe, device=resolve(device))
+        for member in FAMILY if family else (Member(config, seed),):
+            folder = out / member.folder
+            if family and (folder / f"{member.name}.json").exists():
+                typer.echo(f"{member.name} is finished")
+                continue
+            card = make(
+                member.config, data, out=folder, work=work, seed=member.seed, recipe=recipe, device=resolve(device)
+            )
+            typer.echo(
+                f"{folder / card.name}.safetensors: {card.bytes / 1e6:.1f} MB, {card.accuracy.top1:.2%} top-1 "
+                f"({card.accuracy.low:.1%}–{card.accuracy.high:.1%}), {card.seconds / 60:.0f} min"
+            )
     except (ValueError, OSError) as error:
         raise _fail(error) from error
+
+
+@app.command()
+def cost(
+    network: Annotated[str, typer.Argument(help="A name from torchvision or a demo model: resnet50, demo/r16.")],
+    r: Annotated[int, typer.Option(help="Reduction ratio of the gates to insert, if it has none.")] = 16,
+    stages: Annotated[str, typer.Option(help="Stages that get gates, digits; all if not given.")] = "",
+    size: Annotated[int, typer.Option(help="Side of the images, pixels.", min=16, max=1024)] = 224,
+    time: Annotated[bool, typer.Option("--time", help="Also measure one image on this processor.")] = False,
+) -> None:
+    """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
+    from torchvision.models import get_model
+
+    from se_viz.gates.errors import NoGateFound
+    from se_viz.gates.find import find_gates
+    from se_viz.study.cost import cost, milliseconds, without_gates
+    from se_viz.study.insert import insert_gates
+    from se_viz.zoo import catalogue
+
+    try:
+        module = catalogue.build(network).module if "/" in network else get_model(network, weights=None).eval()
+        try:
+            gates = find_gates(module, size)
+        except NoGateFound:
+            module = insert_gates(module, r, where={int(digit) for digit in stages} or None, size=size)
+            gates = find_gates(module, size)
+        counted = cost(module, size, gates)
+    except (ValueError, KeyError) as error:
+        raise _fail(error) from error
+    plain_params, plain_macs = counted.kept()
+    typer.echo(f"{'':22}{'parameters':>14}{'':10}{'GMACs':>10}")
+    typer.echo(f"{'without SE':22}{plain_params:14,}{'':10}{plain_macs / 1e9:10.4f}")
+    for stage in counted.stages:
+        name = f"stage {stage.stage}, {stage.gates} gate{'s' * (stage.gates > 1)}"
+        share = f"+{stage.params / plain_params:.2%}"
+        typer.echo(f"{name:22}{stage.params:14,}{share:>10}{stage.macs / 1e9:10.4f}")
+    share = f"+{counted.params / plain_params - 1:.2%}"
+    typer.echo(f"{'with SE':22}{counted.params:14,}{share:>10}{counted.macs / 1e9:10.4f}")
     typer.echo(
-        f"{out / card.name}.safetensors: {card.bytes / 1e6:.1f} MB, {card.accuracy.top1:.2%} top-1 "
-        f"({card.accuracy.low:.1%}–{card.accuracy.high:.1%}), {card.seconds / 60:.0f} min"
+        f"Squeeze and scale add {counted.elementwise / 1e6:.1f} M operations on single numbers, not counted above."
     )
+    if time:
+        plain = milliseconds(without_gates(module, gates), size)
+        typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 
 @app.command()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ from typer.testing import CliRunner
 
 from se_viz import capture, load, sample
 from se_viz.cli import app
+from se_viz.zoo.family import FAMILY, Member
+from se_viz.zoo.seresnet import SEResNetConfig
 
 RUN = CliRunner()
 
@@ -80,3 +83,41 @@ def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
     card["accuracy"]["correct"] += 1
     (tmp_path / "out/r8-tanh.json").write_text(json.dumps(card))
     assert RUN.invoke(app, ["verify", *arguments, "--root", str(tmp_path / "out")]).exit_code == 1
+
+
+def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imagenette, tmp_path, monkeypatch):
+    members = (Member(SEResNetConfig(r=4)), Member(SEResNetConfig(r=None), seed=1))
+    monkeypatch.setattr("se_viz.zoo.family.FAMILY", members)
+    arguments = ["train", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--epochs", "1"]
+    arguments += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+    first = RUN.invoke(app, arguments)
+    assert first.exit_code == 0, first.output
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.json")) == [
+        "r4.json",
+        "seeds/no-se-seed1.json",
+    ]
+    again = RUN.invoke(app, arguments)
+    assert "r4 is finished" in again.output
+    assert "no-se-seed1 is finished" in again.output
+
+
+def test_the_family_differs_from_the_standard_network_in_one_thing_each():
+    standard = asdict(SEResNetConfig())
+    for member in FAMILY:
+        differing = [key for key, value in asdict(member.config).items() if value != standard[key]]
+        assert len(differing) <= 1
+    assert len({member.name for member in FAMILY}) == len(FAMILY)
+
+
+def test_cost_is_what_the_paper_says_of_resnet_50():
+    output = RUN.invoke(app, ["cost", "resnet50", "--size", "64", "--time"]).output
+    assert "28,071,976" in output
+    assert "+9.84%" in output
+    assert "ms with SE" in output
+
+
+def test_cost_counts_the_gates_a_model_has_and_refuses_what_it_does_not_know():
+    assert "2,176,874" in RUN.invoke(app, ["cost", "demo/r16", "--size", "128"]).output
+    refused = RUN.invoke(app, ["cost", "resnet5"])
+    assert refused.exit_code == 1
+    assert "resnet5" in refused.output

@@ -1,0 +1,136 @@
+"""What SE costs: parameters, multiply-accumulates and time of a network's gates, by stage (Section 4 of the paper)."""
+
+import copy
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+from torch.utils.benchmark import Timer
+from torch.utils.flop_counter import FlopCounterMode
+
+from se_viz.gates.find import find_gates
+from se_viz.gates.gate import Gate
+from se_viz.gates.mode import evaluating
+from se_viz.gates.trace import placement
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """What the gates of one stage cost.
+
+    Attributes:
+        stage: i where the block works at 1/2^i of the input's resolution.
+        gates: how many.
+        params: their weights and biases.
+        macs: multiply-accumulates of their FC layers for one image, by torch's counter.
+        elementwise: additions of the squeeze (averages) and multiplications of the scale for one image, 2 · C · H · W
+            for each gate, which torch does not count.
+    """
+
+    stage: int
+    gates: int
+    params: int
+    macs: int
+    elementwise: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network costs with its gates, and which part of it is theirs.
+
+    Attributes:
+        params: of the whole network.
+        macs: of the whole network for one image, convolutions and FC layers.
+        stages: the gates' part, by stage.
+    """
+
+    params: int
+    macs: int
+    stages: tuple[StageCost, ...]
+
+    def kept(self, stages: Collection[int] = ()) -> tuple[int, int]:
+        """Parameters and multiply-accumulates if only the gates of ``stages`` were there; none by default."""
+        gone = [stage for stage in self.stages if stage.stage not in stages]
+        return self.params - sum(stage.params for stage in gone), self.macs - sum(stage.macs for stage in gone)
+
+    @property
+    def elementwise(self) -> int:
+        """Operations of all squeezes and scales, which are not in ``macs``."""
+        return sum(stage.elementwise for stage in self.stages)
+
+
+def se_weights(blocks: Iterable[tuple[int, int]], r: int) -> int:
+    """(2/r) · Σ N_s · C_s², the weights that gates without biases add (Section 4).
+
+    Args:
+        blocks: of each stage, the number of blocks N_s and of gated channels C_s.
+        r: reduction ratio.
+    """
+    return sum(2 * count * channels * max(1, channels // r) for count, channels in blocks)
+
+
+def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -> Cost:
+    """Count a network and its gates.
+
+    Args:
+        network: on any device, in any mode.
+        side: of its square images, pixels; parameters do not depend on it.
+        gates: as found by ``find_gates``; found here if not given.
+
+    Raises:
+        InstrumentError: the network has no gates, or does not take such images.
+    """
+    gates = find_gates(network, side) if gates is None else gates
+    device, dtype = placement(network)
+    sizes: dict[str, int] = {}
+    units = {gate.path: network.get_submodule(gate.path) for gate in gates}
+    hooks = [
+        unit.register_forward_pre_hook(lambda _unit, args, path=path: sizes.__setitem__(path, args[0].numel()))
+        for path, unit in units.items()
+    ]
+    try:
+        with evaluating(network), torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            network(torch.zeros((1, 3, side, side), device=device, dtype=dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    counted = counter.get_flop_counts()
+    root = type(network).__name__
+
+    def stage_cost(stage: int) -> StageCost:
+        paths = [gate.path for gate in gates if gate.stage == stage]
+        return StageCost(
+            stage=stage,
+            gates=len(paths),
+            params=sum(p.numel() for path in paths for p in units[path].parameters()),
+            macs=sum(sum(counted.get(f"{root}.{path}", {}).values()) for path in paths) // 2,
+            elementwise=sum(2 * sizes[path] for path in paths),
+        )
+
+    return Cost(
+        params=sum(p.numel() for p in network.parameters()),
+        macs=cast("int", counter.get_total_flops()) // 2,
+        stages=tuple(stage_cost(stage) for stage in sorted({gate.stage for gate in gates})),
+    )
+
+
+def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
+    """The same weights in a copy of the modules in which some gates are gone (s = 1 everywhere)."""
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    plain = copy.deepcopy(network, shared)
+    for gate in gates:
+        plain.set_submodule(gate.path, nn.Identity())
+    return plain
+
+
+def milliseconds(network: nn.Module, side: int, seconds: float = 1.0) -> float:
+    """Median time of one image (1, 3, side, side) in eval mode, measured for some seconds."""
+    device, dtype = placement(network)
+    images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
+    with evaluating(network), torch.inference_mode():
+        timer = Timer(
+            "network(images)", globals={"network": network, "images": images}, num_threads=torch.get_num_threads()
+        )
+        return float(timer.blocked_autorange(min_run_time=seconds).median) * 1e3
