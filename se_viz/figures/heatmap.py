@@ -33,7 +33,9 @@ def s_range(reading: Reading) -> tuple[float, float]:
     return min(0.0, float(np.floor(reading.s.min()))), max(1.0, float(np.ceil(reading.s.max())))
 
 
-def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "index", focus: int = 0) -> Chart:
+def attention_heatmap(
+    reading: Reading, images: Sequence[str], order: Order = "index", focus: int = 0, model: str = ""
+) -> Chart:
     """s of one gate for N images, (N, C), on a fixed scale.
 
     Args:
@@ -41,6 +43,7 @@ def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "i
         images: N names.
         order: of the channels.
         focus: index of the image the words are about.
+        model: named in the title where there are several.
     """
     gate, s = reading.gate, reading.s
     n, c = s.shape
@@ -50,7 +53,12 @@ def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "i
     x = None if order == "index" else [str(channel) for channel in channels]
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
     row_height = 46 if n == 1 else max(9, min(26, 320 // n))
-    layout = frame(f"{gate.name}: s of {c} channels", f"channel, {_ORDER_WORDS[order]}", "picture", 96 + n * row_height)
+    layout = frame(
+        f"{model and f'{model}, '}{gate.name}: s of {c} channels",
+        f"channel, {_ORDER_WORDS[order]}",
+        "picture",
+        96 + n * row_height,
+    )
     layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
     layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
     figure = go.Figure(
@@ -69,7 +77,7 @@ def attention_heatmap(reading: Reading, images: Sequence[str], order: Order = "i
     )
     shut, open_ = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
     return Chart(
-        name=f"heatmap_{gate.name}",
+        name="_".join(["heatmap", *([model.replace(" = ", "")] if model else []), gate.name]),
         figure=figure,
         alt=(
             f"Heatmap of the excitation weights s of {gate.name}: {n} image{'s' if n > 1 else ''} by {c} channels, "

@@ -9,11 +9,13 @@ import torch
 from torch import nn
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models import get_model
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.mode import evaluating
 from se_viz.gates.trace import placement
+from se_viz.study.insert import insert_gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,38 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
         macs=cast("int", counter.get_total_flops()) // 2,
         stages=tuple(stage_cost(stage) for stage in sorted({gate.stage for gate in gates})),
     )
+
+
+# Networks without SE that the calculator offers, with the side of their images; any other goes by ``insert_gates``.
+NETWORKS: dict[str, int] = {
+    "resnet50": 224,
+    "resnet18": 224,
+    "resnet101": 224,
+    "resnext50_32x4d": 224,
+    "vgg16_bn": 224,
+    "inception_v3": 299,
+    "googlenet": 224,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """A network without SE and where gates would go: parameters, multiply-accumulates, and by stage C of each gate."""
+
+    params: int
+    macs: int
+    channels: dict[int, tuple[int, ...]]
+
+
+def gated_sites(name: str) -> Sites:
+    """Count a network of torchvision's by its name in ``NETWORKS``; its weights do not matter and stay random."""
+    options = {} if name.startswith("res") else {"init_weights": False}
+    network = get_model(name, weights=None, **options).eval()
+    gated = insert_gates(network, size=NETWORKS[name])
+    gates = find_gates(gated, NETWORKS[name])
+    params, macs = cost(gated, NETWORKS[name], gates).kept()
+    stages = sorted({gate.stage for gate in gates})
+    return Sites(params, macs, {stage: tuple(g.channels for g in gates if g.stage == stage) for stage in stages})
 
 
 def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:

@@ -17,11 +17,13 @@ from se_viz.study.order import Order
 from se_viz.study.predictions import top
 from se_viz.study.summary import summary
 from se_viz.study.table import maps_bytes
-from se_viz.ui import chart, models, pictures, readings, strip, takeaway
+from se_viz.ui import chart, readings, strip, takeaway
 from se_viz.ui import focus as focus_choice
+from se_viz.ui.head import Head
 from se_viz.ui.pictures import Chosen
 from se_viz.ui.text import plain
 
+QUESTION = "What did attention do to this picture?"
 _FEW_CLASSES = 20
 _FEW_BLOCKS = 6
 
@@ -54,23 +56,11 @@ class View:
         return [picture.name for picture in self.chosen.pictures]
 
 
-def page() -> None:
+def page(head: Head) -> None:
     """Draw the page."""
-    with st.sidebar:
-        model = models.choose()
-        keys = pictures.sample_keys()
-        uploaded = pictures.folder()
-    left, right = st.columns([5, 3], gap="large")
-    left.title("What did attention do to this picture?", anchor=False)
-    with right:
-        uploaded = [*pictures.drop(), *uploaded]
-    chosen = pictures.gather(uploaded, keys)
-    if not chosen.pictures:
-        st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
-        st.stop()
+    model, chosen = head.model, head.chosen
     captured = readings.values(model, chosen.pictures)
     predictions = top(captured.logits, model.classes)
-    answer = left.empty()
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         if model.classes and len(model.classes) <= _FEW_CLASSES:
@@ -78,7 +68,7 @@ def page() -> None:
             st.caption(known, help=plain(", ".join(model.classes)), width="content")
         with st.container(width=280):
             focus = focus_choice.choose(chosen.pictures)
-    answer.markdown(plain(summary(captured, focus, predictions[focus][0])))
+    head.answer.markdown(plain(summary(captured, focus, predictions[focus][0])))
     with strip_place:
         strip.show(chosen.pictures, predictions, focus)
     view = View(model, chosen, captured, focus)

@@ -9,11 +9,22 @@ from se_viz.zoo.catalogue import UnknownModel
 from se_viz.zoo.device import DeviceMissing, available, resolve
 
 _KEPT = 3
+_FAMILY = 16
 
 
 @st.cache_resource(max_entries=_KEPT, on_release=Model.close, show_spinner="Loading the model …")
 def _load(name: str, device: str) -> Model:
     return load(name, device)
+
+
+@st.cache_resource(max_entries=_FAMILY, on_release=Model.close, show_spinner="Loading the demo models …")
+def _member(name: str, device: str) -> Model:
+    return load(name, device)
+
+
+def member(name: str, device: str) -> Model:
+    """A demo model beside the chosen one; they are small, and kept apart so that they do not displace it."""
+    return _member(name, device)
 
 
 def choose() -> Model:

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.ui import inspect
+from se_viz.ui import inspect, reduction
+from se_viz.ui.head import Head, draw
 
 # A file of our own: Streamlit fetches named icons for the tab from another host.
 _ICON = str(Path(__file__).with_name("icon.png"))
 
-# The answer belongs on the first screen, so the page starts near the top.
+# The answer belongs on the first screen, so the page starts right below the menu.
 _STYLE = """<style>
-.stMainBlockContainer {padding-top: 2.5rem; padding-bottom: 4rem}
+.stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
 </style>"""
@@ -21,5 +22,14 @@ def run() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    pages = [st.Page(inspect.page, title="Inspect", icon=":material/search:", url_path="inspect", default=True)]
-    st.navigation(pages, position="hidden" if len(pages) == 1 else "top").run()
+    head: Head
+    inspecting = st.Page(
+        lambda: inspect.page(head), title="Inspect", icon=":material/search:", url_path="inspect", default=True
+    )
+    reducing = st.Page(
+        lambda: reduction.page(head), title="Reduction", icon=":material/compress:", url_path="reduction"
+    )
+    questions = {inspecting: inspect.QUESTION, reducing: reduction.QUESTION}
+    current = st.navigation(list(questions), position="top")
+    head = draw(next(question for page, question in questions.items() if page.url_path == current.url_path))
+    current.run()

@@ -8,6 +8,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 import se_viz
+from se_viz.study.robust import by_ratio
+from se_viz.zoo import demo
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -58,6 +60,20 @@ def test_a_dropped_photograph_shows_its_heatmaps_and_maps(open_page):
     expect(page.locator(".se-card")).to_have_count(5)
     expect(chart(page, r"SE_5_2: 5 images by 768 channels.*For holiday\.jpg")).to_have_count(1)
     expect(chart(page, r"Maps of SE_5_2 for holiday\.jpg")).to_have_count(1)
+
+
+def test_pictures_stay_chosen_from_page_to_page(open_page):
+    page = open_page(CAT)
+    drop(page, "holiday.jpg", photo())
+    expect(page.locator(".se-card")).to_have_count(2)
+    page.get_by_role("link", name="Reduction").click()
+    expect(page.get_by_role("heading", name="Does the reduction ratio matter?")).to_be_visible()
+    ratios = len(by_ratio([demo.card(name) for name in demo.names()]))
+    expect(chart(page, r"SE_5_2: 2 images by 768 channels.*For holiday\.jpg")).to_have_count(ratios)
+    page.get_by_text("Section 4: N blocks").wait_for()
+    page.get_by_role("link", name="Inspect").click()
+    expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
+    expect(page.locator(".se-card")).to_have_count(2)
 
 
 def test_a_hostile_file_is_named_and_nothing_is_lost(open_page):

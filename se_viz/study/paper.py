@@ -1,0 +1,55 @@
+"""The paper's ablations (Hu et al., arXiv 1709.01507): single-crop error on ImageNet, SE-ResNet-50 unless said."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        name: of the variant, as the demo models name theirs.
+        top1, top5: error in per cent.
+        params: millions of parameters, where the table has them.
+        gflops: multiply-accumulates of one image in thousand millions, where the table has them.
+    """
+
+    name: str
+    top1: float
+    top5: float
+    params: float | None = None
+    gflops: float | None = None
+
+
+TABLE_10 = (
+    Row("r = 2", 22.29, 6.00, params=45.7),
+    Row("r = 4", 22.25, 6.09, params=35.7),
+    Row("r = 8", 22.26, 5.99, params=30.7),
+    Row("r = 16", 22.28, 6.03, params=28.1),
+    Row("r = 32", 22.72, 6.20, params=26.9),
+    Row("no SE", 23.30, 6.55, params=25.6),
+)
+"""Reduction ratio."""
+
+TABLE_11 = (Row("max", 22.57, 6.09), Row("avg", 22.28, 6.03))
+"""Squeeze operator."""
+
+TABLE_12 = (Row("relu", 23.47, 6.98), Row("tanh", 23.00, 6.38), Row("sigmoid", 22.28, 6.03))
+"""Gate function."""
+
+TABLE_13 = (
+    Row("no SE", 23.30, 6.55, params=25.6, gflops=3.86),
+    Row("stage 2", 23.03, 6.48, params=25.6, gflops=3.86),
+    Row("stage 3", 23.04, 6.32, params=25.7, gflops=3.86),
+    Row("stage 4", 22.68, 6.22, params=26.4, gflops=3.86),
+    Row("all stages", 22.28, 6.03, params=28.1, gflops=3.87),
+)
+"""Gated stages."""
+
+TABLE_14 = (
+    Row("standard", 22.28, 6.03),
+    Row("pre", 22.23, 6.00),
+    Row("post", 22.78, 6.35),
+    Row("identity", 22.20, 6.15),
+)
+"""Integration: the gate's place in the residual block."""

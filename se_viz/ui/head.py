@@ -1,0 +1,36 @@
+"""The head of every page: its question, the model and the pictures, which stay chosen from page to page."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from se_viz.gates.model import Model
+from se_viz.ui import models, pictures
+from se_viz.ui.pictures import Chosen
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a page starts from: the model, at least one picture, and the place below the question for the answer."""
+
+    model: Model
+    chosen: Chosen
+    answer: DeltaGenerator
+
+
+def draw(question: str) -> Head:
+    """Draw the head. Called outside the pages, as Streamlit forgets what only one page asks for when it is left."""
+    with st.sidebar:
+        model = models.choose()
+        keys = pictures.sample_keys()
+        uploaded = pictures.folder()
+    left, right = st.columns([5, 3], gap="large")
+    left.title(question, anchor=False)
+    with right:
+        uploaded = [*pictures.drop(), *uploaded]
+    chosen = pictures.gather(uploaded, keys)
+    if not chosen.pictures:
+        st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
+        st.stop()
+    return Head(model, chosen, left.empty())
