@@ -81,11 +81,11 @@ def accuracy_against_cost(
                 hovertemplate="%{text}<br>%{y:.2f} %<extra></extra>",
             )
         )
-    figure = go.Figure(traces, layout)
     # Room at the right for the label of the last point.
     costs = [point.cost for point in (*points, *others)]
     spread = (max(costs) - min(costs)) or max(costs)
-    figure.layout.xaxis.range = [min(costs) - 0.06 * spread, max(costs) + 0.22 * spread]
+    layout["xaxis"]["range"] = [min(costs) - 0.06 * spread, max(costs) + 0.22 * spread]
+    figure = go.Figure(traces, layout)
     listed = "; ".join(f"{point.label}: {point.cost:.2f}, {point.top1:.1f} %" for point in points)
     return Chart(
         name=name,

@@ -60,7 +60,7 @@ def robustness(cards: Sequence[Card]) -> str:
     if found.clear:
         said += "more than chance in the choice of validation images, so accuracy does depend on r here."
     else:
-        said += "no more than chance in the choice of validation images allows, as in the paper's Table 10."
+        said += "no more than chance in the choice of validation images allows."
     plain = next((card for card in cards if not card.network.gated and not card.seed), None)
     if plain is not None:
         gain = difference(best.accuracy, plain.accuracy)
