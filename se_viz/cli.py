@@ -219,6 +219,66 @@ def cost(
 
 
 @app.command()
+def family(
+    what: Annotated[
+        Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
+        typer.Option(help="Only the networks that differ in this, with what may be concluded."),
+    ] = None,
+) -> None:
+    """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
+    from se_viz.study.ablation import ABLATIONS, members
+    from se_viz.study.robust import conclusion
+    from se_viz.zoo import demo
+
+    cards = demo.cards()
+    ablation = next((one for one in ABLATIONS if one.title == what), None)
+    typer.echo(f"{'model':18}{'parameters':>12}{'MMACs':>8}{'top-1':>8}  {'95 % interval':16}{'seconds':>8}")
+    for card in members(ablation, cards, seed=None) if ablation else cards:
+        interval = f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}"
+        typer.echo(
+            f"{card.name:18}{card.params:12,}{card.macs / 1e6:8.1f}{card.accuracy.top1:8.2%}  {interval:16}"
+            f"{card.seconds:8,.0f}"
+        )
+    if ablation:
+        typer.echo(conclusion(ablation, cards))
+
+
+@app.command()
+def responses(
+    data: Annotated[Path | None, typer.Option(help="Imagenette: measure anew and write.", exists=True)] = None,
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="File to read or write; the shipped one if not given.")] = None,
+) -> None:
+    """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
+    from tqdm import tqdm
+
+    from se_viz.data import imagenette
+    from se_viz.study.responses import Responses, measure, shipped
+    from se_viz.zoo import demo
+    from se_viz.zoo.device import resolve
+    from se_viz.zoo.recipe import PREPROCESS
+
+    path = out or shipped()
+    try:
+        if data:
+            gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
+            validation = imagenette.load(data, "val", PREPROCESS.pixels)
+            measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device)).write(path)
+        found = Responses.read(path)
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    typer.echo(
+        f"{found.images} images\n"
+        f"{'model':18}{'gate':10}{'C':>5}{'mean s':>8}{'spread':>8}{'shut':>7}{'open':>7}{'rank':>8}"
+    )
+    for name, network in found.networks.items():
+        for gate, r in network.gates.items():
+            typer.echo(
+                f"{name:18}{gate:10}{r.channels:5}{r.mean:8.3f}{r.spread:8.3f}{r.shut:7.1%}{r.open:7.1%}{r.rank:8.1f}"
+            )
+
+
+@app.command()
 def verify(
     data: Data,
     root: Annotated[

@@ -4,11 +4,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import settle
 from PIL import Image
 from playwright.sync_api import expect
 
 import se_viz
-from se_viz.study.robust import by_ratio
+from se_viz.study.ablation import RATIO, members
 from se_viz.zoo import demo
 
 pytestmark = pytest.mark.browser
@@ -68,9 +69,9 @@ def test_pictures_stay_chosen_from_page_to_page(open_page):
     expect(page.locator(".se-card")).to_have_count(2)
     page.get_by_role("link", name="Reduction").click()
     expect(page.get_by_role("heading", name="Does the reduction ratio matter?")).to_be_visible()
-    ratios = len(by_ratio([demo.card(name) for name in demo.names()]))
+    ratios = len([card for card in members(RATIO, demo.cards()) if card.network.gated])
     expect(chart(page, r"SE_5_2: 2 images by 768 channels.*For holiday\.jpg")).to_have_count(ratios)
-    page.get_by_text("Section 4: N blocks").wait_for()
+    settle(page)
     page.get_by_role("link", name="Inspect").click()
     expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
     expect(page.locator(".se-card")).to_have_count(2)
