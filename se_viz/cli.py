@@ -240,7 +240,7 @@ def family(
             f"{card.seconds:8,.0f}"
         )
     if ablation:
-        typer.echo(conclusion(ablation, cards))
+        typer.echo(conclusion(ablation, cards).replace("**", ""))
 
 
 @app.command()

@@ -9,6 +9,10 @@ from typer.testing import CliRunner
 
 from se_viz import capture, load, sample
 from se_viz.cli import app
+from se_viz.study.ablation import RATIO
+from se_viz.study.responses import Responses
+from se_viz.study.robust import conclusion
+from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.seresnet import SEResNetConfig
 
@@ -107,6 +111,26 @@ def test_the_family_differs_from_the_standard_network_in_one_thing_each():
         differing = [key for key, value in asdict(member.config).items() if value != standard[key]]
         assert len(differing) <= 1
     assert len({member.name for member in FAMILY}) == len(FAMILY)
+
+
+def test_the_family_is_tabulated_with_what_may_be_concluded():
+    said = RUN.invoke(app, ["family", "--what", "reduction ratio r"]).output
+    assert [line.split()[0] for line in said.splitlines()[1:3]] == ["r2", "r4"]
+    assert "2,176,874" in said
+    assert "90.60%" in said
+    assert conclusion(RATIO, demo.cards()).replace("**", "") in said
+
+
+def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
+    arguments = ["responses", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path / "new.json")]
+    made = RUN.invoke(app, arguments)
+    assert made.exit_code == 0, made.output
+    assert set(Responses.read(tmp_path / "new.json").networks) >= {"r2", "r16"}
+    assert RUN.invoke(app, ["responses", "--out", str(tmp_path / "new.json")]).output in made.output
+    assert "3925 images" in RUN.invoke(app, ["responses"]).output
+    missing = RUN.invoke(app, ["responses", "--out", str(tmp_path / "none.json")])
+    assert missing.exit_code == 1
+    assert "none.json" in missing.output
 
 
 def test_cost_is_what_the_paper_says_of_resnet_50():

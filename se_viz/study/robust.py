@@ -38,7 +38,7 @@ def difference(a: Accuracy, b: Accuracy) -> Difference:
 
 
 def conclusion(ablation: Ablation, cards: Sequence[Card]) -> str:
-    """Two to four sentences on whether top-1 depends on a choice: here, against no SE, and in the paper.
+    """A verdict in bold and a few sentences: whether top-1 depends on a choice, here and in the paper.
 
     They name what was compared and the largest difference with its interval. The largest of several differences is
     larger than a chosen one would be, so "more than chance" is said a little too often, never too seldom.
@@ -56,20 +56,17 @@ def conclusion(ablation: Ablation, cards: Sequence[Card]) -> str:
     listed = ", ".join(names[card.name] for card in gated).replace(", r = ", ", ")
     gap = difference(best.accuracy, worst.accuracy)
     said = [
-        f"Over {listed} the largest difference is {_interval(gap, f'{names[best.name]} over {names[worst.name]}')}: "
-        + (
-            f"more than chance in the choice of validation images, so the {ablation.title} does matter here."
-            if gap.clear
-            else "no more than chance in the choice of validation images allows."
-        )
+        "**Yes, here it does.**" if gap.clear else "**Not that it shows here.**",
+        f"Over {listed} the largest difference in accuracy is "
+        f"{_interval(gap, f'{names[best.name]} over {names[worst.name]}')}: "
+        + ("more than" if gap.clear else "no more than")
+        + " chance in the choice of validation images allows.",
     ]
     plain = next((card for card in found if not card.network.gated), None)
     if plain is not None:
         gain = difference(best.accuracy, plain.accuracy)
-        verb = "is clearly better than" if gain.low > 0 else "cannot be told from"
-        if gain.high < 0:
-            verb = "is clearly worse than"
-        said.append(f"The best of them {verb} the network without SE by {_interval(gain)}.")
+        verdict = "chance allows as much" if not gain.clear else "clearly better" if gain.low > 0 else "clearly worse"
+        said.append(f"The best of them against no SE at all: {_interval(gain)}, {verdict}.")
     said += [_noise(ablation, cards), _paper(ablation)]
     return " ".join(filter(None, said))
 

@@ -11,7 +11,7 @@ from se_viz.ui.head import Head
 from se_viz.zoo import demo
 from se_viz.zoo.card import Card
 
-QUESTION = "Does the reduction ratio matter?"
+QUESTION = "Do r and the other choices matter?"
 _COSTS = {"parameters": "parameters, millions", "MACs": "multiply-accumulates for one image, millions"}
 _WHAT_IT_IS = {
     "r": "A gate squeezes C numbers through C/r: the larger r, the fewer weights it takes.",
@@ -32,18 +32,24 @@ def _cards() -> tuple[Card, ...]:
 def page(head: Head) -> None:
     """Draw the page."""
     cards = _cards()
-    choices = {ablation.title: ablation for ablation in ABLATIONS if len(members(ablation, cards)) > 1}
-    title = st.segmented_control(
-        "Networks that differ in",
-        list(choices),
-        default=RATIO.title,
-        key="differ",
-        bind="query-params",
-        required=True,
-    )
-    ablation = choices[title]
-    head.answer.markdown(f"{_WHAT_IT_IS[ablation.field]} {conclusion(ablation, cards)}")
-    _accuracy(ablation, cards)
+    choices = {one.title: one for one in ABLATIONS if sum(card.network.gated for card in members(one, cards)) > 1}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        title = st.segmented_control(
+            "Networks that differ in",
+            list(choices),
+            default=RATIO.title,
+            key="differ",
+            bind="query-params",
+            required=True,
+        )
+        ablation = choices[title]
+        cost = None
+        if ablation is RATIO:
+            cost = st.segmented_control(
+                "Cost as", list(_COSTS), default="parameters", key="cost", bind="query-params", required=True
+            )
+    head.answer.markdown(f"{conclusion(ablation, cards)} {_WHAT_IT_IS[ablation.field]}")
+    _accuracy(ablation, cards, _COSTS[cost] if cost else None)
     variants.pictures(head, ablation, cards)
     variants.over_the_set(ablation, cards)
     variants.predictions(head, cards)
@@ -52,14 +58,8 @@ def page(head: Head) -> None:
     _take_away(title)
 
 
-@st.fragment
-def _accuracy(ablation: Ablation, cards: tuple[Card, ...]) -> None:
-    across = None
-    if ablation is RATIO:
-        axis = st.segmented_control(
-            "Cost as", list(_COSTS), default="parameters", key="cost", bind="query-params", required=True
-        )
-        across = _COSTS[axis]
+def _accuracy(ablation: Ablation, cards: tuple[Card, ...], across: str | None) -> None:
+    """Ours beside the paper's; across is the title of the axis of cost, for the choice that changes it."""
     everyone = members(ablation, cards, seed=None)
     points = {card.name: _point(ablation, card, across) for card in everyone}
     ours, paper = st.columns(2, gap="medium")
@@ -74,13 +74,12 @@ def _accuracy(ablation: Ablation, cards: tuple[Card, ...]) -> None:
             )
         )
     with paper:
-        priced = ablation is RATIO
         chart.show(
             accuracy_against(
                 f"table_{ablation.table}",
                 f"The paper's Table {ablation.table}: SE-ResNet-50 on ImageNet",
-                _COSTS["parameters"] if priced else ablation.title,
-                [Point(row.name, row.params if priced else None, 100 - row.top1) for row in ablation.rows],
+                _COSTS["parameters"] if across else ablation.title,
+                [Point(row.name, row.params if across else None, 100 - row.top1) for row in ablation.rows],
                 ours=False,
             )
         )
