@@ -26,7 +26,13 @@ _WHAT_IT_IS = {
 
 @st.cache_resource(show_spinner=False)
 def _cards() -> tuple[Card, ...]:
-    return demo.cards()
+    """Ratios first and in order, then the variants of r = 16, the network without SE, and other seeds."""
+    return tuple(
+        sorted(
+            demo.cards(),
+            key=lambda card: (card.seed, not card.network.gated, card.name.count("-"), card.network.r or 0, card.name),
+        )
+    )
 
 
 def page(head: Head) -> None:
