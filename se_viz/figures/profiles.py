@@ -1,6 +1,7 @@
 """Excitation by class: the paper's Figures 6 and 7."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ def mean_excitation(
     overall: Array,
     span: tuple[float, float],
     channels: Sequence[int],
+    of: Literal["class", "group"] = "class",
 ) -> Chart:
     """Figure 6: the mean of s over each class's images, over channels, with the mean over all classes.
 
@@ -36,8 +38,9 @@ def mean_excitation(
         overall: the mean over all classes (C,).
         span: of s, what the gate function can reach.
         channels: which to draw.
+        of: whether the means are of classes, or of groups of a person's own pictures.
     """
-    layout = frame(f"{gate}: mean excitation by class", _axis(channels, len(overall)), "mean of s", 320)
+    layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
     layout["yaxis"]["range"] = _padded(span)
     layout["margin"]["t"] = 84
     chosen = list(channels)
@@ -59,37 +62,45 @@ def mean_excitation(
     ]
     gaps = ", ".join(f"{name} {np.abs(values - overall).mean():.3f}" for name, values in means.items())
     return Chart(
-        name=f"classes_{gate}",
+        name=f"{'classes' if of == 'class' else 'groups'}_{gate}",
         figure=go.Figure(traces, layout),
         alt=(
-            f"Mean of s by class for {len(chosen)} of {len(overall)} channels of {gate}, axis from {span[0]:g} to "
+            f"Mean of s by {of} for {len(chosen)} of {len(overall)} channels of {gate}, axis from {span[0]:g} to "
             f"{span[1]:g}. Mean distance from the mean over all classes: {gaps}."
         ),
         how_to_read=(
-            "Each line is a class: the weight that its images get on average, channel by channel; the dotted line is "
-            "the mean over all classes. Where the lines lie on each other, the gate does not tell these classes apart; "
+            f"Each line is a {of}: the weight that its images get on average, channel by channel; the dotted line is "
+            "the mean over all classes. Where the lines lie on each other, the gate does not tell them apart; "
             "where they part, it treats them differently. It is the paper's Figure 6 for this network."
         ),
     )
 
 
 def class_band(
-    gate: str, name: str, mean: Array, deviation: Array, span: tuple[float, float], channels: Sequence[int], place: int
+    gate: str,
+    name: str,
+    centre: Array,
+    ends: tuple[Array, Array],
+    what: str,
+    span: tuple[float, float],
+    channels: Sequence[int],
+    place: int,
 ) -> Chart:
-    """Figure 7: mean ± standard deviation of s over the images of one class.
+    """Figure 7: s over the images of one class, as a line with a band.
 
     Args:
         gate: its name.
         name: of the class.
-        mean, deviation: over its images (C,).
+        centre, ends: of the line and the band, over the class's images (C,) each.
+        what: they are, for instance "mean ± standard deviation".
         span: of s, what the gate function can reach.
         channels: which to draw.
         place: of the class among those chosen, for its colour.
     """
     chosen = list(channels)
-    low, high = np.clip(mean - deviation, *span)[chosen], np.clip(mean + deviation, *span)[chosen]
+    low, high = (np.clip(end, *span)[chosen] for end in ends)
     colour = CLASSES[place % len(CLASSES)]
-    layout = frame(f"{gate}: {label(name)}, mean ± standard deviation", _axis(channels, len(mean)), "s", 280)
+    layout = frame(f"{gate}: {label(name)}, {what}", _axis(channels, len(centre)), "s", 280)
     layout["yaxis"]["range"] = _padded(span)
     band = go.Scatter(
         x=[*chosen, *reversed(chosen)],
@@ -102,23 +113,23 @@ def class_band(
     )
     line = go.Scatter(
         x=chosen,
-        y=mean[chosen],
-        customdata=deviation[chosen],
+        y=centre[chosen],
+        customdata=np.stack([low, high], axis=1),
         mode="lines",
         line={"color": colour, "width": 1.5},
         showlegend=False,
-        hovertemplate="channel %{x}: %{y:.3f} ± %{customdata:.3f}<extra></extra>",
+        hovertemplate="channel %{x}: %{y:.3f}<br>%{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
     )
     return Chart(
         name=f"band_{gate}_{place}",
         figure=go.Figure([band, line], layout),
         alt=(
-            f"Mean and standard deviation of s over the images of {name}, {len(chosen)} channels of {gate}: mean "
-            f"{mean.mean():.2f}, standard deviation between images {deviation.mean():.3f} on average."
+            f"{what} of s over the images of {name}, {len(chosen)} channels of {gate}: {centre.mean():.2f} on average, "
+            f"a band of {(high - low).mean():.2f}."
         ),
         how_to_read=(
-            "The line is the class's mean, the band one standard deviation over its images to either side, cut where s "
-            "cannot go. A narrow band: images of the class are treated alike. It is the paper's Figure 7."
+            f"The line and the band are {what} over the images of the class. A narrow band: they are treated alike, "
+            "channel by channel; a wide one: the gate looks at more than the class. It is the paper's Figure 7."
         ),
     )
 

@@ -15,7 +15,7 @@ def charts():
     chosen = sampled(200)
     return [
         mean_excitation("SE_4_6", dict(zip(NAMES, MEANS, strict=True)), MEANS.mean(0), (0, 1), chosen),
-        class_band("SE_4_6", "tench", MEANS[0], MEANS[1] / 4, (0, 1), chosen, 0),
+        class_band("SE_4_6", "tench", MEANS[0], (MEANS[0] / 2, MEANS[0] * 1.5), "a test", (0, 1), chosen, 0),
         effect_sizes("SE_4_6", ("tench", "church"), [7, 3], np.array([2.0, -1.5]), np.array([0.9, 0.1])),
         two_distributions("SE_4_6", 7, ("tench", "church"), (np.arange(8.0), np.arange(8.0)[::-1]), (0, 1)),
         class_heatmap("SE_4_6", NAMES, MEANS, (0, 1)),
@@ -51,7 +51,8 @@ def test_lines_are_the_means_on_the_scale_of_s():
 
 
 def test_the_band_stays_where_s_can_be():
-    figure = class_band("SE_4_6", "x", np.array([0.05, 0.5]), np.array([0.1, 0.1]), (0, 1), [0, 1], 2).figure
+    ends = (np.array([-0.05, 0.4]), np.array([0.15, 0.6]))
+    figure = class_band("SE_4_6", "x", np.array([0.05, 0.5]), ends, "a test", (0, 1), [0, 1], 2).figure
     np.testing.assert_allclose(figure.data[0].y, [0.15, 0.6, 0.4, 0.0])
 
 
