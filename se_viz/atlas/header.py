@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from se_viz.atlas.codec import BINS, Scale, scale_of
+from se_viz.atlas.codec import Scale, scale_of
 from se_viz.atlas.errors import AtlasRefused
 from se_viz.data.datasets import Dataset
 from se_viz.data.preprocess import Preprocess
@@ -99,8 +99,7 @@ class Header:
         refused: name of each picture that was left out → why.
         examples: images kept with the highest and with the lowest s of each channel.
         images: whether every image's s is kept.
-        form: "exact" sums, or "compact": rounded means and deviations, which ship with the demo models.
-        bins: of the histograms of s.
+        form: "exact" sums, or "compact": rounded means, deviations and quantiles, which ship with the demo models.
         run: how the pass was cut; None for an atlas that was merged of others.
     """
 
@@ -114,7 +113,6 @@ class Header:
     examples: int = 8
     images: bool = False
     form: Literal["exact", "compact"] = "exact"
-    bins: int = BINS
     run: Run | None = None
 
     def to_metadata(self) -> dict[str, str]:

@@ -10,9 +10,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from se_viz.atlas.codec import Codes
 from se_viz.atlas.errors import AtlasMismatch, NotInAtlas
 from se_viz.atlas.examples import MISSING, ImageTable
 from se_viz.atlas.header import GateEntry, Header, Subject
+from se_viz.atlas.rounding import SHARES, unpack_mean, unpack_quantiles, unpack_std
 from se_viz.atlas.tensors import Array, Index, Tensors, open_tensors
 from se_viz.data.datasets import Dataset
 from se_viz.gates.model import Model
@@ -39,13 +41,13 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many images had s in each bin: counts (…, B), and the B + 1 borders (B + 1,) or, by channel, (C, B + 1).
+    """How many images had s in each bin: counts (…, B), and the B + 1 borders.
 
-    Borders are the same for all channels of an exact atlas, and reach from a channel's lowest s to its highest in a
-    compact one.
+    Of an exact atlas these are 64 bins of equal width, the same for all: borders (65,). A compact one has seven
+    quantiles instead: six bins that hold 5, 20, 25, 25, 20 and 5 % of the images of a class, borders (…, 7).
     """
 
-    counts: npt.NDArray[np.int64]
+    counts: Floats
     edges: Floats
 
 
@@ -79,7 +81,7 @@ class GateAtlas:
         count, at = self._picked(classes, channels)
         scale = self.entry.scale
         if self._atlas.header.form == "compact":
-            mean, std = self._read("mean", *at).astype(np.float64), self._read("std", *at).astype(np.float64)
+            mean, std = self._codes(*at)
         else:
             images = _beside(count, channels)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -108,14 +110,14 @@ class GateAtlas:
 
     def histogram(self, classes: ClassPick = ALL, channels: Index = ALL) -> Histogram:
         """Of s, by class and channel."""
-        _, at = self._picked(classes, channels)
-        counts = self._read("histogram", *at).astype(np.int64)
+        count, at = self._picked(classes, channels)
         scale = self.entry.scale
         if self._atlas.header.form == "exact":
-            return Histogram(counts, scale.edges())
-        low, high = np.moveaxis(self._read("bounds", channels).astype(np.float64), -1, 0)
-        steps = np.linspace(0, 1, self._atlas.header.bins + 1)
-        return Histogram(counts, scale.decode(low[..., None] - 0.5 + (high - low + 1)[..., None] * steps))
+            return Histogram(self._read("histogram", *at).astype(np.float64), scale.edges())
+        edges = np.moveaxis(unpack_quantiles(self._read("quantiles", ALL, *at), *self._codes(*at)), 0, -1)
+        return Histogram(
+            _beside(count, channels)[..., None] * np.diff(SHARES) + 0 * edges[..., 1:], scale.decode(edges)
+        )
 
     def outside(self, classes: ClassPick = ALL, channels: Index = ALL) -> npt.NDArray[np.int64]:
         """How many s lay outside the range they are stored in, and were moved to its end; only ReLU has any."""
@@ -136,7 +138,26 @@ class GateAtlas:
         Raises:
             NotInAtlas: the atlas was made without ``images=True``.
         """
-        return self.entry.scale.decode(self._read("s", ALL, channels))
+        return self.entry.scale.decode(self.codes(channels))
+
+    def images_of(self, name: str | int, channels: Index = ALL) -> Floats:
+        """``images`` of one class."""
+        label = self._atlas.class_index(name) if isinstance(name, str) else name
+        return self.images(channels)[self._atlas.table.labels == label]
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the atlas was made with single images."""
+        return self._atlas.header.images
+
+    def codes(self, channels: Index = ALL) -> Codes:
+        """What ``images`` gives, as it is stored: uint16, in steps of 1/65,535 of the gate's range."""
+        return self._read("s", ALL, channels)
+
+    def _codes(self, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+        """Mean and standard deviation out of a compact atlas, in codes."""
+        mean = unpack_mean(self._read("mean", classes, channels), self._read("base", channels))
+        return mean, unpack_std(self._read("std", classes, channels))
 
     def _examples(self, end: int, channel: int) -> tuple[Example, ...]:
         found = self._read("examples", ALL, end, ALL, channel)

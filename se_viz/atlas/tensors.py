@@ -18,7 +18,7 @@ from se_viz.atlas.errors import AtlasRefused
 Array: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = int | slice
 
-_TYPES = {"float64": "F64", "float32": "F32", "float16": "F16"} | {
+_TYPES = {"float64": "F64", "float32": "F32", "int16": "I16", "int8": "I8"} | {
     f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)
 }
 
