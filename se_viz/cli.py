@@ -120,6 +120,62 @@ def inspect(
 
 
 @app.command()
+def profile(
+    data: Annotated[Path, typer.Option(help="A folder of class folders, a CSV file (path,label), tar files.")],
+    model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
+    out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
+    split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
+    labels: Annotated[Literal["given", "predictions"], typer.Option(help="What class an image counts for.")] = "given",
+    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 2 bytes a channel.")] = False,
+    examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
+    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
+    batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
+    shard: Annotated[int, typer.Option(help="Images that an interruption costs at most.", min=1)] = 512,
+    device: Device = "auto",
+    table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
+    ] = False,
+) -> None:
+    """Count s and z of every gate by class over a dataset."""
+    from se_viz import load
+    from se_viz.atlas.export import export
+    from se_viz.atlas.profile import profile as make
+    from se_viz.atlas.shipped import rebuild
+
+    try:
+        if family:
+            for made in rebuild(data, out, device, progress=True):
+                size = made.path.stat().st_size
+                typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {size / 1000:.0f} kB")
+            return
+        out = out or Path("atlas")
+        atlas = make(
+            load(model, device),
+            data,
+            out,
+            split=split,
+            labels=labels,
+            images=images,
+            examples=examples,
+            precision=precision,
+            batch=batch,
+            shard=shard,
+            progress=True,
+        )
+        if table:
+            export(atlas, table)
+    except (ValueError, KeyError, OSError) as error:
+        raise _fail(error) from error
+    except KeyboardInterrupt:
+        typer.secho(f"Stopped; the same command goes on with the shards in {out}/.", err=True, fg="yellow")
+        raise typer.Exit(130) from None
+    typer.echo(f"{atlas.counts.sum()} images of {len(atlas.classes)} classes are counted in {atlas.path}")
+    if atlas.header.refused:
+        typer.echo(f"{len(atlas.header.refused)} were left out; {out / 'report.json'} says which and why.")
+
+
+@app.command()
 def train(
     data: Data,
     r: Annotated[int, typer.Option(help="Reduction ratio; 0 for a network without SE.")] = 16,
