@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,7 @@ def profile(
     batch: int = 32,
     shard: int = 512,
     progress: bool = False,
+    report: Callable[[int, int], None] | None = None,
 ) -> Atlas:
     """Count s and z of every gate by class over a dataset, and write an atlas.
 
@@ -63,6 +64,8 @@ def profile(
         batch: images a forward pass, 1 or more.
         shard: images a shard, 1 or more.
         progress: show images a second and the time left, if the output is a terminal.
+        report: called after every batch with the pictures that are done and their number. What it raises ends the pass
+            as an interruption does.
 
     Raises:
         DatasetRefused: the data are none.
@@ -85,7 +88,7 @@ def profile(
     out = Path(out)
     atlas = _finished(out / FILE, header)
     if atlas is None:
-        shards = _shards(model, dataset, header, out / _SHARDS, progress)
+        shards = _shards(model, dataset, header, out / _SHARDS, progress, report)
         atlas = combine(shards, header, out / FILE)
     # Also after an interruption between the atlas and this.
     (out / REPORT).write_text(atlas.header.report(), encoding="utf-8")
@@ -107,7 +110,14 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[str, 
     return tuple(f"class {number}" for number in range(logits.shape[1]))
 
 
-def _shards(model: Model, dataset: Dataset, header: Header, folder: Path, progress: bool) -> list[Atlas]:
+def _shards(
+    model: Model,
+    dataset: Dataset,
+    header: Header,
+    folder: Path,
+    progress: bool,
+    report: Callable[[int, int], None] | None,
+) -> list[Atlas]:
     """Make the shards that are not there, and open all."""
     folder.mkdir(parents=True, exist_ok=True)
     size = header.run.shard if header.run else len(dataset)
@@ -129,8 +139,17 @@ def _shards(model: Model, dataset: Dataset, header: Header, folder: Path, progre
             unit="image",
             disable=None if progress else True,
         ) as bar:
+            done = len(dataset) - len(left)
+
+            def step(images: int) -> None:
+                nonlocal done  # the bar does not count when it is not shown
+                done += images
+                bar.update(images)
+                if report:
+                    report(done, len(dataset))
+
             for path, own, indices in missing:
-                write_shard(path, model, own, outcomes, len(indices), bar.update)
+                write_shard(path, model, own, outcomes, len(indices), step)
     finally:
         pool.shutdown(cancel_futures=True)
     return [open_atlas(path) for path, _, _ in plan]
