@@ -85,7 +85,7 @@ def test_the_best_images_do_not_depend_on_the_cut_and_ties_go_to_the_first_name(
     indices, values = ranking.unpack(best(np.concatenate(halves, axis=1), 3))
     for channel in range(CHANNELS):
         for end, sign in ((0, -1), (1, 1)):
-            order = sorted(range(images), key=lambda i: (sign * int(codes[i, channel]), names[i], table.sha256[i]))  # noqa: B023
+            order = sorted(range(images), key=lambda i: (sign * int(codes[i, channel]), names[i], table.sha256[i]))
             wanted = (order[:3] + [-1] * 3)[:3]
             assert indices[end, :, channel].tolist() == wanted
             assert values[end, :, channel].tolist() == [int(codes[i, channel]) if i >= 0 else 0 for i in wanted]
