@@ -143,7 +143,8 @@ class GateAtlas:
     def images_of(self, name: str | int, channels: Index = ALL) -> Floats:
         """``images`` of one class."""
         label = self._atlas.class_index(name) if isinstance(name, str) else name
-        return self.images(channels)[self._atlas.table.labels == label]
+        chosen: Floats = self.images(channels)[self._atlas.table.labels == label]
+        return chosen
 
     @property
     def has_images(self) -> bool:
@@ -177,9 +178,8 @@ class GateAtlas:
         """Images of the classes, and where the file has them."""
         if isinstance(classes, str):
             classes = self._atlas.class_index(classes)
-        size = self.entry.channels
-        if isinstance(channels, int) and not -size <= channels < size:
-            raise IndexError(f"{self.name} has channels 0 to {size - 1}, not {channels}.")
+        if not isinstance(channels, slice) and not 0 <= channels < self.entry.channels:
+            raise IndexError(f"{self.name} has channels 0 to {self.entry.channels - 1}, not {channels}.")
         counts = np.asarray(self._atlas.header.counts, np.int64)
         return np.asarray(counts[classes]), (classes, channels)
 
@@ -187,7 +187,8 @@ class GateAtlas:
         name = f"{self.name}.{what}"
         if name not in self._atlas.tensors:
             raise NotInAtlas(f"The atlas {self._atlas.path} has no {_CALLED[what]}: {_REMEDY[what == 's']}.")
-        return np.asarray(self._atlas.tensors[name][at])
+        # Files take Python's own integers only.
+        return np.asarray(self._atlas.tensors[name][tuple(i if isinstance(i, slice) else int(i) for i in at)])
 
 
 _CALLED = {
@@ -319,4 +320,4 @@ def open_atlas(path: str | Path, model: Model | None = None, dataset: Dataset | 
 
 def _beside(count: npt.NDArray[np.int64], channels: Index) -> npt.NDArray[np.int64]:
     """Counts with an axis for channels, if there is one."""
-    return count if isinstance(channels, int) else count[..., None]
+    return count[..., None] if isinstance(channels, slice) else count

@@ -32,8 +32,9 @@ def quantiles(histogram: Histogram, shares: Sequence[float]) -> Floats:
     found = []
     for share in shares:
         wanted = share * total
-        # The last bin that begins at or before the share, but one with images in it.
-        index = np.clip((below[..., 1:] < wanted).sum(axis=-1, keepdims=True), 0, counts.shape[-1] - 1)
+        # The first bin that ends at the share or above, and has images.
+        index = np.maximum((below[..., 1:] < wanted).sum(-1), (below[..., 1:] == 0).sum(-1))[..., None]
+        index = np.minimum(index, counts.shape[-1] - 1)
         before, held = (np.take_along_axis(array, index, axis=-1) for array in (below[..., :-1], counts))
         left, right = (np.take_along_axis(edges[..., cut], index, axis=-1) for cut in (slice(-1), slice(1, None)))
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -53,7 +53,8 @@ def auroc(gate: GateAtlas, a: str | int, b: str | int) -> Auroc:
 def auroc_of_histograms(a: Histogram, b: Histogram) -> Auroc:
     """Of histograms of C channels, not numbers where one is empty; images are taken to be spread evenly inside a bin.
 
-    The margin is what could be gained or lost by how they lie there in truth.
+    The margin is what could be gained or lost by how they lie there in truth; that a compact atlas rounds its borders,
+    to 1/16 of a standard deviation, comes on top.
     """
     first, left, right = _shares(a)
     second, other_left, other_right = _shares(b)
@@ -65,7 +66,8 @@ def auroc_of_histograms(a: Histogram, b: Histogram) -> Auroc:
     higher = _ramp((right - other_left) / width) - _ramp((left - other_left) / width)
     higher *= width / (right - left)
     hidden = (left < other_right) & (other_left < right)
-    return Auroc((pairs * higher).sum(axis=(-2, -1)), (pairs * hidden).sum(axis=(-2, -1)) / 2)
+    error = np.where(hidden, np.maximum(higher, 1 - higher), 0)
+    return Auroc((pairs * higher).sum(axis=(-2, -1)), (pairs * error).sum(axis=(-2, -1)))
 
 
 def _shares(histogram: Histogram) -> tuple[Floats, Floats, Floats]:
