@@ -105,6 +105,7 @@ def class_band(
     band = go.Scatter(
         x=[*chosen, *reversed(chosen)],
         y=np.concatenate([high, low[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=_faint(colour),
         line={"width": 0},
@@ -145,11 +146,13 @@ def eta_by_gate(gates: Sequence[str], quantiles: Array, noise: Array | None = No
     layout = frame("Where classes part", "gate, in the order of execution", "η², share of variance", 320)
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"]["range"] = [0, 1]
+    layout["margin"]["t"] = 84  # the legend has rows on a phone
     names = list(gates)
     traces = [
         go.Scatter(
             x=[*names, *reversed(names)],
             y=np.concatenate([quantiles[2], quantiles[0][::-1]]),
+            mode="lines",
             fill="toself",
             fillcolor=_faint(ACCENT),
             line={"width": 0},

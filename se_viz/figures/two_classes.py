@@ -55,7 +55,11 @@ def effect_sizes(
 
 
 def two_distributions(
-    gate: str, channel: int, names: tuple[str, str], counts: tuple[Array, Array], span: tuple[float, float]
+    gate: str,
+    channel: int,
+    names: tuple[str, str],
+    histograms: tuple[tuple[Array, Array], tuple[Array, Array]],
+    span: tuple[float, float],
 ) -> Chart:
     """How s of one channel is spread over the images of each class.
 
@@ -63,28 +67,31 @@ def two_distributions(
         gate: its name.
         channel: its number.
         names: of the two classes.
-        counts: images in each of B equal bins of s, (B,) each.
-        span: of s, from the first bin's beginning to the last one's end.
+        histograms: of each class, the images in each of B bins (B,) and the bins' borders (B + 1,).
+        span: of s, what the gate function can reach.
     """
-    layout = frame(f"{gate}, channel {channel}", "s, weight of the channel", "images, %", 300)
+    layout = frame(f"{gate}, channel {channel}", "s, weight of the channel", "images, % per 0.01 of s", 300)
     layout["margin"]["t"] = 68
     layout["barmode"] = "overlay"
-    layout["bargap"] = 0.0
     layout["xaxis"]["range"] = list(span)
-    edges = np.linspace(*span, len(counts[0]) + 1)
-    middle = (edges[:-1] + edges[1:]) / 2
-    bars = [
-        go.Bar(
-            x=middle,
-            y=count / max(1.0, float(count.sum())) * 100,
-            name=label(name),
-            marker={"color": CLASSES[place]},
-            opacity=0.6,
-            hovertemplate=f"{label(name)}<br>s ≈ %{{x:.2f}}: %{{y:.1f}} %<extra></extra>",
+    bars, centres = [], []
+    for place, (name, (counts, edges)) in enumerate(zip(names, histograms, strict=True)):
+        # Bins of different widths are drawn by what they hold for their width, so that areas compare.
+        share, width = counts / max(1.0, float(counts.sum())), np.diff(edges)
+        middle = (edges[:-1] + edges[1:]) / 2
+        centres.append(float(share @ middle))
+        bars.append(
+            go.Bar(
+                x=middle,
+                y=np.divide(share, width, out=np.zeros_like(share), where=width > 0),
+                width=width,
+                customdata=100 * share,
+                name=label(name),
+                marker={"color": CLASSES[place], "line": {"width": 0}},
+                opacity=0.6,
+                hovertemplate=f"{label(name)}<br>s ≈ %{{x:.3f}}: %{{customdata:.0f}} % of the images<extra></extra>",
+            )
         )
-        for place, (name, count) in enumerate(zip(names, counts, strict=True))
-    ]
-    centres = [float((count * middle).sum() / max(1.0, float(count.sum()))) for count in counts]
     return Chart(
         name=f"two_{gate}_{channel}",
         figure=go.Figure(bars, layout),
@@ -93,7 +100,7 @@ def two_distributions(
             f"{centres[1]:.2f}."
         ),
         how_to_read=(
-            "How many images of each class get which weight in this channel. Hills apart: this channel alone tells "
-            "the classes from each other; hills on each other: it does not."
+            "How many images of each class get which weight in this channel: areas are shares. Hills apart: this "
+            "channel alone tells the classes from each other; hills on each other: it does not."
         ),
     )

@@ -13,6 +13,7 @@ from se_viz.atlas.errors import AtlasError
 from se_viz.atlas.export import export
 from se_viz.atlas.header import LabelSource
 from se_viz.atlas.profile import profile
+from se_viz.atlas.shipped import folder as shipped_folder
 from se_viz.atlas.shipped import path as shipped_path
 from se_viz.atlas.store import FILE, Atlas, open_atlas
 from se_viz.data.datasets import DatasetRefused
@@ -61,6 +62,11 @@ def _found(model: Model) -> dict[str, Atlas]:
 def _open(path: str, changed: float, name: str, _model: Model) -> Atlas:
     del changed, name  # the key, with the path: opened anew when it is made anew
     return open_atlas(path, _model)
+
+
+def tag(atlas: Atlas) -> str:
+    """Sets the choice of classes in one atlas apart from that in another, whose classes are others."""
+    return "" if atlas.path.parent == shipped_folder() else f"_{atlas.path.parent.name}"
 
 
 def depths(atlas: Atlas) -> tuple[Depth, ...]:

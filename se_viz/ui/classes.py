@@ -53,7 +53,12 @@ def page(head: Head) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
         classes = st.multiselect(
-            "Classes", there, default=there[:_AT_FIRST], max_selections=MOST, key="classes", bind="query-params"
+            "Classes",
+            there,
+            default=there[:_AT_FIRST],
+            max_selections=MOST,
+            key=f"classes{atlases.tag(atlas)}",
+            bind="query-params",
         )
         channels = st.segmented_control(
             "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
@@ -184,10 +189,13 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
     if len(there) < 2:
         return
     st.header("Two classes face to face", anchor=False)
-    names = [gate.name for gate in atlas]
+    names, tag = [gate.name for gate in atlas], atlases.tag(atlas)
     first, second, third = st.columns(3, gap="medium")
-    one = first.selectbox("This class", there, index=0, key="one", bind="query-params")
-    other = second.selectbox("against", there, index=1, key="other", bind="query-params")
+    # It opens on the two classes that the last gate holds farthest apart.
+    apart = np.nan_to_num(class_similarity(atlas[names[-1]]), nan=1)
+    start = [there.index(atlas.classes[row]) for row in np.unravel_index(apart.argmin(), apart.shape)]
+    one = first.selectbox("This class", there, index=start[0], key=f"one{tag}", bind="query-params")
+    other = second.selectbox("against", there, index=start[1], key=f"other{tag}", bind="query-params")
     gate = atlas[third.selectbox("in gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")]
     if one == other:
         st.info("Choose two different classes.")
@@ -204,10 +212,9 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
             format_func=lambda number: f"channel {number}: d = {d[number]:+.2f}, AUROC {area[number]:.2f}",
             key=f"faceoff_channel_{gate.name}_{one}_{other}",
         )
-        drawn = gate.histogram(channels=channel)
-        a, b = (drawn.counts[atlas.class_index(name)].astype(float) for name in (one, other))
-        ends = float(drawn.edges[0]), float(drawn.edges[-1])
-        chart.show(two_distributions(gate.name, channel, (one, other), (a, b), ends))
+        own, against = (gate.histogram(name, channel) for name in (one, other))
+        drawn = (own.counts.astype(float), own.edges), (against.counts.astype(float), against.edges)
+        chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
     pictures = head.chosen.pictures
     index = st.selectbox(
         "On the picture",

@@ -9,6 +9,7 @@ from se_viz.figures.two_classes import effect_sizes, two_distributions
 RNG = np.random.default_rng(0)
 MEANS = RNG.uniform(size=(6, 200))
 NAMES = ["tench", "springer", "a <b>very</b> long name of a class", "church", "horn", "truck"]
+HISTOGRAM = np.array([1.0, 3.0, 0.0]), np.array([0.1, 0.2, 0.6, 0.6])
 
 
 def charts():
@@ -17,7 +18,7 @@ def charts():
         mean_excitation("SE_4_6", dict(zip(NAMES, MEANS, strict=True)), MEANS.mean(0), (0, 1), chosen),
         class_band("SE_4_6", "tench", MEANS[0], (MEANS[0] / 2, MEANS[0] * 1.5), "a test", (0, 1), chosen, 0),
         effect_sizes("SE_4_6", ("tench", "church"), [7, 3], np.array([2.0, -1.5]), np.array([0.9, 0.1])),
-        two_distributions("SE_4_6", 7, ("tench", "church"), (np.arange(8.0), np.arange(8.0)[::-1]), (0, 1)),
+        two_distributions("SE_4_6", 7, ("tench", "church"), (HISTOGRAM, HISTOGRAM), (0, 1)),
         class_heatmap("SE_4_6", NAMES, MEANS, (0, 1)),
         class_tree("SE_4_6", NAMES, linkage(MEANS, "average")),
     ]
@@ -71,3 +72,9 @@ def test_more_channels_than_a_screen_has_room_for_are_averaged():
     np.testing.assert_allclose(drawn[1, 2], means[1, 10:15].mean(), rtol=1e-6)
     odd = class_heatmap("SE_5_3", NAMES[:3], means[:, :2048], (0, 1)).figure.data[0].z
     np.testing.assert_allclose(odd[0, -1], means[0, 2048 // 4 * 4 - 4 : 2048].mean(), rtol=1e-6)
+
+
+def test_areas_of_uneven_bins_are_shares():
+    for bar in two_distributions("SE_4_6", 7, ("a", "b"), (HISTOGRAM, HISTOGRAM), (0, 1)).figure.data:
+        np.testing.assert_allclose(bar.y * bar.width, [0.25, 0.75, 0])
+        np.testing.assert_allclose(bar.x, [0.15, 0.4, 0.6])
