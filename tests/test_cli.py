@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from se_viz import capture, load, sample
+from se_viz import capture, load, open_atlas, sample
 from se_viz.cli import app
 from se_viz.study.ablation import RATIO
 from se_viz.study.responses import Responses
@@ -63,6 +63,8 @@ def test_inspect_writes_what_python_reads(tmp_path):
         (["inspect", "--sample", "cat", "--device", "tpu"], "no device 'tpu'"),
         (["gates", "demo/none"], "demo/r16"),
         (["train", "--data", ".", "--r", "-1"], "r must be 1 or more"),
+        (["profile", "--data", "nothing"], "There is no nothing"),
+        (["profile", "--data", ".", "--model", "demo/none"], "demo/r16"),
     ],
 )
 def test_mistakes_end_in_a_sentence(arguments, said, tmp_path, monkeypatch):
@@ -145,3 +147,43 @@ def test_cost_counts_the_gates_a_model_has_and_refuses_what_it_does_not_know():
     refused = RUN.invoke(app, ["cost", "resnet5"])
     assert refused.exit_code == 1
     assert "resnet5" in refused.output
+
+
+def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
+    out, table = tmp_path / "atlas", tmp_path / "table.parquet"
+    arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
+    result = RUN.invoke(app, [*arguments, "--table", str(table)])
+    assert result.exit_code == 0, result.output
+    assert "10 images of 10 classes" in result.output
+    atlas = open_atlas(out, load("demo/r16", "cpu"))
+    assert len(pd.read_parquet(table)) == 10 * 2880
+    assert atlas.header.sources[0].name == "imagenette2-224.tar"
+    assert RUN.invoke(app, arguments).exit_code == 0
+    other = RUN.invoke(app, [*arguments, "--split", "train"])
+    assert other.exit_code == 1
+    assert "other pictures" in other.output
+    folder = tmp_path / "photos" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    Image.new("RGB", (64, 64)).save(folder / "whole.png")
+    mine = ["profile", "--data", str(folder.parent), "--device", "cpu", "--out", str(tmp_path / "mine")]
+    assert "1 were left out" in RUN.invoke(app, mine).output
+
+
+def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("se_viz.atlas.profile.profile", stopped)
+    result = RUN.invoke(app, ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)])
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.output
+
+
+def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
+    monkeypatch.setattr("se_viz.zoo.catalogue.names", lambda: ("demo/r16",))
+    arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "demo/r16, 10 images" in result.output
+    assert open_atlas(tmp_path / "r16.safetensors.xz").header.form == "compact"

@@ -73,7 +73,13 @@ def ahead(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_In],
 
 
 def write_shard(
-    path: Path, model: Model, header: Header, outcomes: Iterator[Outcome], size: int, progress: Callable[[int], object]
+    path: Path,
+    model: Model,
+    header: Header,
+    outcomes: Iterator[Outcome],
+    size: int,
+    batch: int,
+    progress: Callable[[int], object],
 ) -> None:
     """Read the next ``size`` pictures of ``outcomes`` and write their statistics, an atlas of the classes among them.
 
@@ -83,18 +89,16 @@ def write_shard(
         header: of the whole pass, with the shard's number in ``run``; counts and refused pictures are filled in here.
         outcomes: pictures in the order of the dataset.
         size: how many of them are this shard's.
+        batch: how many go into a forward pass.
         progress: is told the number of pictures after each batch.
     """
-    if header.run is None:
-        raise AtlasError("A shard's header must say how the pass is cut.")
     shard = _Shard(header, size)
     refused: dict[str, str] = {}
-    for start in range(0, size, header.run.batch):
-        # Batches are cut before broken pictures are known, so that a picture's neighbours are the same each time.
-        count = min(header.run.batch, size - start)
-        batch = [next(outcomes) for _ in range(count)]
-        refused |= dict(outcome for outcome in batch if not isinstance(outcome, Ready))
-        ready = [outcome for outcome in batch if isinstance(outcome, Ready)]
+    for start in range(0, size, batch):
+        count = min(batch, size - start)
+        taken = [next(outcomes) for _ in range(count)]
+        refused |= dict(outcome for outcome in taken if not isinstance(outcome, Ready))
+        ready = [outcome for outcome in taken if isinstance(outcome, Ready)]
         if ready:
             shard.add(ready, _read(model, ready, header))
         progress(count)

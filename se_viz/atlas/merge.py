@@ -12,7 +12,7 @@ from se_viz.atlas.examples import MISSING, ImageTable, Ranking, best
 from se_viz.atlas.header import GateEntry, Header
 from se_viz.atlas.statistics import GateStatistics, Rows
 from se_viz.atlas.store import Atlas, open_atlas
-from se_viz.atlas.tensors import Array, Spec, write
+from se_viz.atlas.tensors import Array, Spec, Tensors, open_tensors, write
 
 Indices = npt.NDArray[np.int64]
 
@@ -86,6 +86,10 @@ class _Part:
     first: int
     rows: Rows
 
+    def tensors(self) -> Tensors:
+        """Its arrays, opened anew: what was read of a mapped file stays in memory until it is closed."""
+        return open_tensors(self.atlas.path)
+
 
 def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
     """Write the sum of atlases that are known to fit, in their order.
@@ -124,14 +128,14 @@ def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
         for gate in whole.gates:
             total = GateStatistics.empty(len(whole.classes), gate.channels)
             for part in parts:
-                total.add(GateStatistics.read(part.atlas.tensors, gate, part.atlas.header.counts), part.rows)
+                total.add(GateStatistics.read(part.tensors(), gate, part.atlas.header.counts), part.rows)
             yield from total.arrays()
             indices, codes = examples[gate.name]
             yield np.stack([renumbered[indices], codes]).astype(np.uint32)
 
     def codes() -> Iterator[Array]:
         for gate in whole.gates:
-            yield from (part.atlas.tensors[f"{gate.name}.s"][:,] for part in parts)
+            yield from (part.tensors()[f"{gate.name}.s"][:,] for part in parts)
 
     store(path, whole, table.take(kept), statistics(), codes() if whole.images else ())
     return open_atlas(path)
@@ -178,7 +182,7 @@ def _examples(parts: Sequence[_Part], gate: GateEntry, examples: int, ranking: R
     """Indices into the table of all parts, −1 for none, and codes; each (2, E, C)."""
     keys = np.zeros((2, 0, gate.channels), np.int64)
     for part in parts:
-        indices, codes = part.atlas.tensors[f"{gate.name}.examples"][:,]
+        indices, codes = part.tensors()[f"{gate.name}.examples"][:,]
         keys = best(np.concatenate([keys, ranking.pack(indices, codes, part.first)], axis=1), examples)
     return ranking.unpack(keys)
 

@@ -73,7 +73,7 @@ def profile(
     """
     if min(batch, shard, examples) < 1:
         raise AtlasError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
-    dataset = datasets.dataset(data, split)
+    dataset, run = datasets.dataset(data, split), Run(batch, shard)
     header = Header(
         model=Subject.of(model, precision),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),
@@ -83,12 +83,12 @@ def profile(
         counts=(),
         examples=examples,
         images=images,
-        run=Run(batch, shard),
+        run=run,
     )
     out = Path(out)
     atlas = _finished(out / FILE, header)
     if atlas is None:
-        shards = _shards(model, dataset, header, out / _SHARDS, progress, report)
+        shards = _shards(model, dataset, header, run, out / _SHARDS, progress, report)
         atlas = combine(shards, header, out / FILE)
     # Also after an interruption between the atlas and this.
     (out / REPORT).write_text(atlas.header.report(), encoding="utf-8")
@@ -114,24 +114,26 @@ def _shards(
     model: Model,
     dataset: Dataset,
     header: Header,
+    run: Run,
     folder: Path,
     progress: bool,
     report: Callable[[int, int], None] | None,
 ) -> list[Atlas]:
     """Make the shards that are not there, and open all."""
     folder.mkdir(parents=True, exist_ok=True)
-    size = header.run.shard if header.run else len(dataset)
-    ranges = [range(start, min(start + size, len(dataset))) for start in range(0, len(dataset), size)]
     plan = [
-        (folder / f"{number:06d}.safetensors", _numbered(header, number), ranges[number])
-        for number in range(len(ranges))
+        (
+            folder / f"{number:06d}.safetensors",
+            replace(header, run=replace(run, index=number)),
+            range(start, min(start + run.shard, len(dataset))),
+        )
+        for number, start in enumerate(range(0, len(dataset), run.shard))
     ]
     missing = [(path, own, indices) for path, own, indices in plan if _finished(path, own) is None]
     left = [index for _, _, indices in missing for index in indices]
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
-    batch = header.run.batch if header.run else 1
     try:
-        outcomes = ahead(pool, prepare(model, dataset, header), left, _BATCHES_AHEAD * batch)
+        outcomes = ahead(pool, prepare(model, dataset, header), left, _BATCHES_AHEAD * run.batch)
         with tqdm(
             total=len(dataset),
             initial=len(dataset) - len(left),
@@ -155,10 +157,6 @@ def _shards(
     return [open_atlas(path) for path, _, _ in plan]
 
 
-def _numbered(header: Header, number: int) -> Header:
-    return replace(header, run=replace(header.run, index=number) if header.run else None)
-
-
 def _finished(path: Path, asked: Header) -> Atlas | None:
     """What an earlier call has left there, if it is what this one would make; None if there is nothing whole.
 
@@ -170,7 +168,7 @@ def _finished(path: Path, asked: Header) -> Atlas | None:
     try:
         found = open_atlas(path)
     except AtlasRefused:
-        if asked.run and asked.run.index is None:
+        if path.name == FILE:
             raise
         return None  # a shard that the disk has damaged costs that shard
     different = _differences(found.header, asked)

@@ -19,7 +19,8 @@ _STEPS_AN_OCTAVE = 16
 
 def pack_mean(mean: Floats, base: npt.NDArray[np.uint16]) -> npt.NDArray[np.int16]:
     """Means of codes (K, C) as differences from one code a channel (C,), exact to one code."""
-    return np.rint((mean - base) / _MEAN_STEP).astype(np.int16)
+    steps: Floats = np.clip(np.rint((mean - base) / _MEAN_STEP), -32767, 32767)
+    return steps.astype(np.int16)
 
 
 def unpack_mean(packed: npt.NDArray[np.int16], base: npt.NDArray[np.uint16]) -> Floats:

@@ -186,7 +186,9 @@ class GateAtlas:
     def _read(self, what: str, *at: Index) -> Array:
         name = f"{self.name}.{what}"
         if name not in self._atlas.tensors:
-            raise NotInAtlas(f"The atlas {self._atlas.path} has no {_CALLED[what]}: {_REMEDY[what == 's']}.")
+            how = "made without --images" if self._atlas.header.form == "exact" else "a compact one"
+            remedy = "with `python -m se_viz profile" + (" --images`" if what == "s" else "`")
+            raise NotInAtlas(f"{self._atlas.path} has no {_CALLED[what]}, as it is {how}: make it anew {remedy}.")
         # Files take Python's own integers only.
         return np.asarray(self._atlas.tensors[name][tuple(i if isinstance(i, slice) else int(i) for i in at)])
 
@@ -199,10 +201,6 @@ _CALLED = {
     "examples": "example images",
     "s": "single images' s",
 }
-_REMEDY = (
-    "it is a compact one, so make it anew with `python -m se_viz profile`",
-    "make it anew with `python -m se_viz profile --images`",
-)
 
 
 class Atlas:

@@ -148,10 +148,12 @@ def eta_by_gate(gates: Sequence[str], quantiles: Array, noise: Array | None = No
     layout["yaxis"]["range"] = [0, 1]
     layout["margin"]["t"] = 84  # the legend has rows on a phone
     names = list(gates)
+    moving = np.flatnonzero(np.isfinite(quantiles).all(axis=0))  # a gate that never moves has no variance to share
+    banded = [*moving, *reversed(moving)]
     traces = [
         go.Scatter(
-            x=[*names, *reversed(names)],
-            y=np.concatenate([quantiles[2], quantiles[0][::-1]]),
+            x=[names[index] for index in banded],
+            y=np.concatenate([quantiles[2, moving], quantiles[0, moving[::-1]]]),
             mode="lines",
             fill="toself",
             fillcolor=_faint(ACCENT),

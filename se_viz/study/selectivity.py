@@ -19,7 +19,7 @@ class Variance:
 
     @property
     def share(self) -> Floats:
-        """η² of each channel, 0–1; not a number where s never moves."""
+        """η² of each channel, 0–1; not a number where s does not move (by 0.0001, its standard deviation)."""
         with np.errstate(invalid="ignore", divide="ignore"):
             share: Floats = np.where(self.total > 0, self.between / self.total, np.nan)
         return share
@@ -38,8 +38,7 @@ def variance(moments: Moments) -> Variance:
     whole = (count * mean).sum(axis=0) / max(1, count.sum())
     between = (count * np.square(mean - whole)).sum(axis=0)
     within = (count * np.square(std)).sum(axis=0)
-    # What rounding leaves of channels whose s is the same for all images.
-    still = between + within <= _TINY * count.sum() * np.maximum(1, np.square(whole))
+    still = between + within <= count.sum() * _STILL**2
     return Variance(np.where(still, 0, between), np.where(still, 0, between + within))
 
 
@@ -94,7 +93,7 @@ def permutation(gate: GateAtlas, labels: npt.NDArray[np.integer], times: int = 1
     rng = np.random.default_rng(seed)
     # Equal but for rounding counts as reached: with few images a labelling repeats itself.
     reached = sum((between(rng.permutation(codes)) >= found * (1 - 1e-9)).astype(np.int64) for _ in range(times))
-    still = total <= _TINY * len(s)
+    still = total <= len(s) * _STILL**2
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(still, np.nan, found / total)
     return Permutation(share, np.where(still, np.nan, (1 + reached) / (1 + times)))
@@ -130,4 +129,5 @@ def most_specific(atlas: Atlas, gate: str, count: int = 10) -> tuple[Specific, .
     )
 
 
-_TINY = 1e-13  # of rounding, in double precision, on the scale of s
+# A standard deviation of s that is no movement: six steps of the code, within reach of rounding.
+_STILL = 1e-4

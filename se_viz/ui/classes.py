@@ -13,7 +13,7 @@ from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sa
 from se_viz.figures.two_classes import effect_sizes, two_distributions
 from se_viz.study.histogram import quantiles
 from se_viz.study.kinship import class_similarity, tree
-from se_viz.study.observations import observations
+from se_viz.study.observations import observations, where_classes_part
 from se_viz.study.separation import auroc, cohens_d
 from se_viz.ui import atlases, chart, readings, resembling
 from se_viz.ui.head import Head
@@ -49,7 +49,13 @@ def page(head: Head) -> None:
         head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
         atlases.build(head.model)
         return
-    head.answer.markdown(plain(observations(atlases.depths(atlas))))
+    found = observations(atlases.depths(atlas))
+    head.answer.markdown(
+        where_classes_part(atlases.depths(atlas))
+        + " Of the paper's three observations, "
+        + ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in found)
+        + "."
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
         classes = st.multiselect(
@@ -133,6 +139,9 @@ def _parting(atlas: Atlas) -> None:
         )
     with right:
         chart.show(atlases.saturation_chart(atlas))
+    st.markdown(
+        "\n".join(f"- {one.claim} Here it **{one.verdict}**. {plain(one.said)}" for one in observations(depths))
+    )
 
 
 @st.fragment

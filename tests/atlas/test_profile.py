@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,7 +19,8 @@ from atlas_support import SETTINGS, pictures, tiny
 from torchvision.datasets import ImageFolder
 
 from se_viz.atlas.codec import scale_of
-from se_viz.atlas.errors import AtlasError
+from se_viz.atlas.engine import ahead
+from se_viz.atlas.errors import AtlasError, AtlasRefused
 from se_viz.atlas.profile import profile
 from se_viz.atlas.store import open_atlas
 from se_viz.data.datasets import dataset
@@ -183,6 +185,27 @@ def test_numbers_that_are_not_finite_are_refused(photos, tmp_path):
         profile(broken, photos, tmp_path)
     with pytest.raises(AtlasError, match="1 or more"):
         profile(broken, photos, tmp_path, shard=0)
+
+
+def test_pictures_are_read_a_bounded_way_ahead_and_come_in_order():
+    started = []
+
+    def read(index):
+        started.append(index)
+        return index
+
+    with ThreadPoolExecutor(4) as pool:
+        read_ahead = ahead(pool, read, range(100), 7)
+        assert next(read_ahead) == 0
+        assert len(started) <= 7
+        assert list(read_ahead) == list(range(1, 100))
+
+
+def test_a_damaged_atlas_is_not_overwritten(tiny_model, photos, tmp_path):
+    (tmp_path / "atlas.safetensors").write_bytes(b"mine")
+    with pytest.raises(AtlasRefused, match="damaged"):
+        profile(tiny_model, photos, tmp_path)
+    assert (tmp_path / "atlas.safetensors").read_bytes() == b"mine"
 
 
 def test_bfloat16_is_stated_and_close(tiny_model, photos, whole, tmp_path):

@@ -79,7 +79,7 @@ def test_pictures_stay_chosen_from_page_to_page(open_page):
 
 
 def test_two_classes_and_two_uploaded_groups_are_compared(open_page):
-    page = open_page("classes?samples=&one=church&other=golf+ball")
+    page = open_page("classes?samples=cat&one=church&other=golf+ball")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name in ("left/1.jpg", "left/2.jpg", "right/1.jpg"):

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from se_viz import load, profile
 from se_viz.atlas.shipped import shipped
 from se_viz.study.depth import by_depth
-from se_viz.study.observations import observations
+from se_viz.study.observations import observations, where_classes_part
 from se_viz.study.separation import cohens_d
 from se_viz.ui import classes
 from se_viz.ui.text import plain
@@ -39,7 +39,10 @@ def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     assert page.multiselect(key="classes").value == list(atlas.classes[:4])
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
-    assert any(plain(observations(by_depth(atlas))) in text.value for text in page.markdown)
+    depths = by_depth(atlas)
+    assert any(where_classes_part(depths) in text.value for text in page.markdown)
+    for one in observations(depths):
+        assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
 
 
 def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
