@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from se_viz.gates.capture import Capture, Reading, capture
     from se_viz.gates.find import find_gates
     from se_viz.gates.gate import Gate
-    from se_viz.gates.model import Model, load
+    from se_viz.gates.model import Model, load, load_checkpoint
     from se_viz.study.cost import cost
     from se_viz.study.insert import insert_gates
 
@@ -30,6 +30,7 @@ _HOMES = {
     "find_gates": ("gates.find", "find_gates"),
     "insert_gates": ("study.insert", "insert_gates"),
     "load": ("gates.model", "load"),
+    "load_checkpoint": ("gates.model", "load_checkpoint"),
     "read_paths": ("data.intake", "read_paths"),
     "sample": ("data.samples", "load"),
 }
@@ -44,6 +45,7 @@ __all__ = [
     "find_gates",
     "insert_gates",
     "load",
+    "load_checkpoint",
     "read_paths",
     "sample",
 ]

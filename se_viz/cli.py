@@ -1,14 +1,38 @@
 """``python -m se_viz …``: what the page shows and what made the demo models, from a shell."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from se_viz.gates.model import Model
+    from se_viz.zoo.download import Progress
+    from se_viz.zoo.table import Row
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
 Data = Annotated[Path, typer.Option(help="Imagenette: a tar file, or a folder with train/ and val/.", exists=True)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Number = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="What the network computes in.")]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="Your own weights, safetensors or a state dict of torch, in place of MODEL.")
+]
+Arch = Annotated[
+    str,
+    typer.Option(
+        help="Their architecture: timm/NAME, torchvision/NAME, or package.module:function, which is imported."
+    ),
+]
+Arg = Annotated[
+    list[str] | None, typer.Option(help="An argument of the architecture, KEY=VALUE (JSON); may be repeated.")
+]
+Classes = Annotated[Path | None, typer.Option(help="Names of their classes: one a line, or JSON.")]
+Three = tuple[float, float, float]
+Mean = Annotated[Three | None, typer.Option(help="Mean of the pictures they were trained on, R G B in 0–1.")]
+Std = Annotated[Three | None, typer.Option(help="Standard deviation, likewise.")]
+Size = Annotated[int | None, typer.Option(help="Side of their input, pixels.")]
 
 
 def _fail(error: Exception) -> typer.Exit:
@@ -17,25 +41,134 @@ def _fail(error: Exception) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _load(
+    model: str,
+    device: str,
+    precision: Literal["fp32", "bf16", "fp16"],
+    checkpoint: Path | None,
+    **own: Any,  # noqa: ANN401 - see _architecture
+) -> "Model":
+    """A model by its name, with a bar while it is fetched; or one of the caller's own."""
+    from tqdm import tqdm
+
+    from se_viz import load, load_checkpoint
+
+    if checkpoint is not None:
+        return load_checkpoint(checkpoint, **_architecture(**own), device=device, precision=precision)
+    if any(own.values()):
+        raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
+    with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
+
+        def show(progress: "Progress") -> None:
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+
+        return load(model, device, precision, report=show)
+
+
+def _architecture(arch: str, arg: list[str] | None, classes: Path | None, **rest: object) -> dict[str, Any]:
+    from se_viz.zoo.classes import read_classes
+
+    if not arch:
+        raise typer.BadParameter("A checkpoint needs --arch, for instance timm/seresnet50.")
+    return {
+        "architecture": _imported(arch) if ":" in arch else arch,
+        "arguments": dict(_argument(pair) for pair in arg or []),
+        "classes": read_classes(classes) if classes else (),
+        **rest,
+    }
+
+
+def _argument(pair: str) -> tuple[str, object]:
+    import json
+
+    key, equals, value = pair.partition("=")
+    if not equals or not key.isidentifier():
+        raise typer.BadParameter(f"--arg is KEY=VALUE, not {pair!r}.")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def _imported(place: str) -> Callable[..., Any]:
+    import sys
+    from importlib import import_module
+
+    module, _, name = place.partition(":")
+    sys.path.insert(0, "")  # As for `python -m`: code in the current folder is found, however this was started.
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise typer.BadParameter(f"{place} cannot be imported: {error}.") from error
+    finally:
+        sys.path.remove("")
+    if not callable(function):
+        raise typer.BadParameter(f"{place} is no function.")
+    return function  # type: ignore[no-any-return]
+
+
 @app.command()
-def models() -> None:
-    """List the models there are."""
+def models(
+    search: Annotated[str, typer.Argument(help="Only names that hold this text.")] = "",
+    facts: Annotated[bool, typer.Option("--facts", help="Also size, accuracy and licence; takes a second.")] = False,
+) -> None:
+    """List the models there are: shipped, registered, and those of timm and torchvision that have gates."""
     from se_viz.zoo import catalogue
 
     for name in catalogue.names():
-        typer.echo(name)
+        if search not in name:
+            continue
+        if facts and name.startswith(("timm/", "torchvision/")):
+            known = catalogue.listing(name)
+            top1 = f"{known.top1:.1%}" if known.top1 else "–"
+            here = "  here" if known.cached else ""
+            typer.echo(
+                f"{name:52}{known.params / 1e6:8.1f} M{known.gates:5} gates{known.size / 1e6:8.0f} MB{top1:>8}  "
+                f"{known.licence}{here}"
+            )
+        else:
+            typer.echo(name)
+
+
+@app.command()
+def discover(
+    out: Annotated[Path, typer.Option(help="The table; what it already holds is not looked at again.")] = Path(
+        "se_viz/zoo/gates.csv"
+    ),
+    only: Annotated[str, typer.Option(help="Only names that match, for instance 'timm/*seresnet*'.")] = "*",
+) -> None:
+    """Build every architecture of timm and torchvision at random, find its gates, and write them into a table."""
+    from fnmatch import fnmatch
+
+    from se_viz.gates.discover import discover as run
+
+    def show(row: "Row") -> None:
+        typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds:8.2f} s  {' '.join(row.kinds)}  {row.note}")
+
+    try:
+        run(out, lambda name: fnmatch(name, only), show)
+    except OSError as error:
+        raise _fail(error) from error
 
 
 @app.command()
 def gates(
     model: Annotated[str, typer.Argument(help="For instance demo/r16.")] = "demo/r16",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
 ) -> None:
     """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
-    from se_viz import load
-
     try:
-        found = load(model, "cpu").gates
-    except (ValueError, KeyError) as error:
+        found = _load(
+            model, "cpu", "fp32", checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
+        ).gates
+    except (ValueError, KeyError, OSError) as error:
         raise _fail(error) from error
     typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
     for gate in found:
@@ -52,6 +185,14 @@ def inspect(
     sample: Annotated[list[str] | None, typer.Option(help="A sample photograph; may be repeated.")] = None,
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
     device: Device = "auto",
+    precision: Number = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
     maps: Annotated[
         list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
     ] = None,
@@ -70,7 +211,7 @@ def inspect(
 
     from tqdm import tqdm
 
-    from se_viz import capture, load, read_paths
+    from se_viz import capture, read_paths
     from se_viz.data import samples
     from se_viz.figures.depth import distribution, z_against_s
     from se_viz.figures.export import CannotDraw, figure_bytes
@@ -88,7 +229,9 @@ def inspect(
         shown = [*intake.pictures, *map(samples.load, sample or [])]
         if not shown:
             raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
-        loaded = load(model, device)
+        loaded = _load(
+            model, device, precision, checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
+        )
         captured = capture(loaded, shown, maps)
         names = [picture.name for picture in shown]
         out.mkdir(parents=True, exist_ok=True)

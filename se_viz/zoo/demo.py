@@ -8,11 +8,8 @@ from safetensors.torch import load, save
 from torch import nn
 
 from se_viz.zoo.card import Card
+from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
-
-
-class WeightsRefused(ValueError):
-    """A weights file is not what its card says."""
 
 
 def folder() -> Path:
