@@ -70,7 +70,7 @@ def preprocess(architecture: str, tag: str = "") -> Preprocess:
 
     config = resolve_data_config(pretrained_cfg=_config(architecture, tag))
     height, width = config["input_size"][1:]
-    resize = tuple(int(side / config["crop_pct"]) for side in (height, width))
+    resize = (int(height / config["crop_pct"]), int(width / config["crop_pct"]))
     return Preprocess(
         crop=(height, width),
         resize=resize if config["crop_mode"] == "squash" else resize[0],

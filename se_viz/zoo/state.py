@@ -40,14 +40,15 @@ def read_state(source: Path | bytes, name: str = "", largest: int = LARGEST) -> 
     suffix = Path(name).suffix.lower()
     # A header's length in 8 bytes, then its JSON.
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < len(content):
-        kind, state = "safetensors", _safetensors
+        kind = "safetensors"
     elif content.startswith((b"PK\x03\x04", b"\x80")):
-        kind, state = "a pickle", _pickle
+        kind = "a pickle"
     else:
         raise WeightsRefused(f"{name} is neither a safetensors file nor a state dict saved by torch.")
     if suffix and (suffix == ".safetensors") != (kind == "safetensors"):
         raise WeightsRefused(f"{name} is {kind}, which its name denies: get it from where you trust it, or rename it.")
-    tensors = _unwrapped(state(content, name, largest))
+    found = _safetensors(content, name) if kind == "safetensors" else _pickle(content, name, largest)
+    tensors = _unwrapped(found)
     if not tensors:
         raise WeightsRefused(
             f"{name} holds no state dict (names with tensors): save model.state_dict(), alone or as one of "
@@ -66,7 +67,7 @@ def _content(source: Path | bytes, name: str, largest: int) -> bytes:
         raise WeightsRefused(f"{name} cannot be read: {error.strerror}.") from error
 
 
-def _safetensors(content: bytes, name: str, _largest: int) -> object:
+def _safetensors(content: bytes, name: str) -> object:
     try:
         return load_safetensors(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
