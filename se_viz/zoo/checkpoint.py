@@ -87,8 +87,16 @@ def _sketched(
     library: sources.Source, architecture: str, arguments: Mapping[str, object], called: str
 ) -> dict[str, Tensor]:
     """Names and shapes without numbers, so that an architecture of any size costs nothing before its file fits."""
-    with torch.device("meta"):
-        return _made(lambda **own: library.blank(architecture, **own), arguments, called).state_dict()
+
+    def make(**own: object) -> nn.Module:
+        return library.blank(architecture, **own)
+
+    try:
+        with torch.device("meta"):
+            return _made(make, arguments, called).state_dict()
+    except WeightsRefused:
+        # Some builders compute with tensors (torchvision's RegNet), which that device has no numbers for.
+        return _made(make, arguments, called).state_dict()
 
 
 def _made(make: Callable[..., nn.Module], arguments: Mapping[str, object], called: str) -> nn.Module:

@@ -59,6 +59,8 @@ def read_state(source: Path | bytes, name: str = "", largest: int = LARGEST) -> 
 
 def _content(source: Path | bytes, name: str, largest: int) -> bytes:
     try:
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise WeightsRefused(f"{name} cannot be read: it is no file.")
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if size > largest:
             raise WeightsRefused(f"{name} has {size / 1e6:.0f} MB; {largest / 1e6:.0f} MB is the limit.")
@@ -95,7 +97,7 @@ def _pickle(content: bytes, name: str, largest: int) -> object:
         ) from error
     # What a broken or hostile pickle makes of the unpickler's stack and of torch's readers.
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile,
-            AssertionError, OverflowError, RecursionError) as error:  # fmt: skip
+            AssertionError, OverflowError, RecursionError, MemoryError) as error:  # fmt: skip
         if isinstance(error, WeightsRefused):
             raise
         raise WeightsRefused(f"{name} is broken, or no checkpoint of torch: {_brief(error)}.") from error

@@ -22,8 +22,7 @@ class Shelf:
             pass
 
         Handler.shelf = shelf
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self.thread.start()
 
@@ -54,6 +53,13 @@ class Shelf:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *args):
+        """Nothing: clients that hang up are what some tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

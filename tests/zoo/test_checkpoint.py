@@ -14,7 +14,7 @@ from torch import nn
 
 from se_viz import load_checkpoint
 from se_viz.gates.capture import capture
-from se_viz.zoo import checkpoint, state
+from se_viz.zoo import checkpoint, from_torchvision, state
 from se_viz.zoo.errors import UnknownModel, WeightsRefused
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
@@ -116,6 +116,19 @@ def test_a_function_may_make_the_network():
     assert model.about.startswith("small with the weights of")
 
 
+def test_torchvision_has_architectures_too():
+    torch.manual_seed(0)
+    network = from_torchvision.blank("regnet_y_400mf", num_classes=3)
+    content = pickled({"model": network.state_dict()})
+    read = checkpoint.read_network(content, "torchvision/regnet_y_400mf", classes=CLASSES)
+    assert read.preprocess == from_torchvision.preprocess("regnet_y_400mf")
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(read.module(images), network(images), rtol=0, atol=0)
+    with pytest.raises(WeightsRefused, match="weights is no argument here"):
+        checkpoint.read_network(content, "torchvision/regnet_y_400mf", arguments={"weights": "DEFAULT"})
+
+
 class Evil:
     def __init__(self, path):
         self.path = path
@@ -184,7 +197,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_a_sentence(bad):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match=r"none\.pth cannot be read: No such file"):
         load_checkpoint(tmp_path / "none.pth", TIMM)
-    with pytest.raises(WeightsRefused, match="cannot be read"):
+    with pytest.raises(WeightsRefused, match="cannot be read: it is no file"):
         load_checkpoint(str(tmp_path), TIMM)
 
 
