@@ -319,23 +319,29 @@ def train(
 
 @app.command()
 def cost(
-    network: Annotated[str, typer.Argument(help="A name from torchvision or a demo model: resnet50, demo/r16.")],
+    network: Annotated[
+        str,
+        typer.Argument(help="Of torchvision, of timm, or a demo model: resnet50, timm/resnet50, demo/r16."),
+    ],
     r: Annotated[int, typer.Option(help="Reduction ratio of the gates to insert, if it has none.")] = 16,
     stages: Annotated[str, typer.Option(help="Stages that get gates, digits; all if not given.")] = "",
     size: Annotated[int, typer.Option(help="Side of the images, pixels.", min=16, max=1024)] = 224,
     time: Annotated[bool, typer.Option("--time", help="Also measure one image on this processor.")] = False,
 ) -> None:
     """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
-    from torchvision.models import get_model
-
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
     from se_viz.study.cost import cost, milliseconds, without_gates
     from se_viz.study.insert import insert_gates
-    from se_viz.zoo import catalogue
+    from se_viz.zoo import catalogue, sources
 
     try:
-        module = catalogue.build(network).module if "/" in network else get_model(network, weights=None).eval()
+        if network.startswith("demo/"):
+            module = catalogue.build(network).module
+        else:
+            # Weights do not change what a network costs, so none are fetched.
+            source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
+            module = source.blank(architecture)
         try:
             gates = find_gates(module, size)
         except NoGateFound:

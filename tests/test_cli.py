@@ -219,3 +219,11 @@ def test_the_table_of_gates_is_made(tmp_path):
         .splitlines()[1]
         .startswith("torchvision/mobilenet_v3_small,mobilenetv3,IMAGENET1K_V1,2542856,9,")
     )
+
+
+def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://nowhere.invalid")
+    result = RUN.invoke(app, ["cost", "timm/test_efficientnet", "--size", "64"])
+    assert result.exit_code == 0, result.output
+    assert "2 gates" in result.output or result.output.count("1 gate") == 2
+    assert "No architecture 'timm/none'" in RUN.invoke(app, ["cost", "timm/none"]).output

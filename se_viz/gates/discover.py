@@ -54,7 +54,8 @@ def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], 
     """
     architectures = sources.architectures()
     order = {name: index for index, name in enumerate(architectures)}
-    rows = {name: row for name, row in table.read(path).items() if name in architectures}
+    known = table.read(path)
+    rows = {name: replace(known[name], weights=tags) for name, tags in architectures.items() if name in known}
     for name in filter(wanted, architectures):
         if name not in rows:
             rows[name] = sketch(name, architectures[name])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import sources
 from se_viz.zoo.catalogue import Network
-from se_viz.zoo.errors import UnknownModel, WeightsRefused
+from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.fit import fitted
 from se_viz.zoo.state import read_state
 
@@ -71,16 +71,11 @@ def read_network(
 
 
 def _looked_up(architecture: str, arguments: Mapping[str, object]) -> tuple[sources.Source, str, Preprocess]:
-    library, plain, tag = sources.split(architecture)
-    known = library.architectures()
-    if plain not in known or (tag and tag not in known[plain]):
-        raise UnknownModel(
-            f"No architecture {architecture!r}: write one of timm or torchvision, as in timm/seresnet50."
-        )
+    library, plain, tag = sources.find(architecture)
     refused = sorted(library.FORBIDDEN & arguments.keys())
     if refused:
         raise WeightsRefused(f"{', '.join(refused)} is no argument here, as the weights are those of your file.")
-    return library, plain, library.preprocess(plain, tag) if known[plain] else _USUAL
+    return library, plain, library.preprocess(plain, tag)
 
 
 def _sketched(

@@ -21,15 +21,7 @@ def architectures() -> dict[str, tuple[str, ...]]:
     """Every architecture with the tags of its pretrained classifiers, the default first."""
     import timm
 
-    tags: dict[str, list[str]] = {name: [] for name in timm.list_models()}
-    for name in timm.list_pretrained():
-        architecture, _, tag = name.partition(".")
-        if tag and architecture in tags and _usable(_config(architecture, tag)):
-            tags[architecture].append(tag)
-    for architecture, listed in tags.items():
-        default = _config(architecture, "").get("tag")
-        listed.sort(key=lambda tag, first=default: tag != first)  # type: ignore[misc]
-    return {name: tuple(listed) for name, listed in tags.items()}
+    return {name: _tags(name) for name in timm.list_models()}
 
 
 def family(architecture: str) -> str:
@@ -95,6 +87,15 @@ def facts(architecture: str, tag: str) -> Facts:
     """What timm says of pretrained weights; how accurate they are it does not."""
     config = _config(architecture, tag)
     return Facts(licence=config.get("license", ""), classes=config["num_classes"])
+
+
+def _tags(architecture: str) -> tuple[str, ...]:
+    from timm.models import get_arch_pretrained_cfgs
+
+    configs = get_arch_pretrained_cfgs(architecture).items()
+    usable = [tag for name, config in configs if (tag := name.partition(".")[2]) and _usable(config.to_dict())]
+    default = _config(architecture, "").get("tag")
+    return tuple(sorted(usable, key=lambda tag: (tag != default, tag)))
 
 
 def _usable(config: dict[str, Any]) -> bool:

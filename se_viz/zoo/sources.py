@@ -45,6 +45,19 @@ class Source(Protocol):
 SOURCES: dict[str, Source] = {"timm": from_timm, "torchvision": from_torchvision}
 
 
+def find(name: str) -> tuple[Source, str, str]:
+    """``split``, of an architecture (and a tag, if there is one) that the library really has.
+
+    Raises:
+        UnknownModel: it has not.
+    """
+    source, architecture, tag = split(name)
+    known = source.architectures()
+    if architecture not in known or (tag and tag not in known[architecture]):
+        raise _unknown(name)
+    return source, architecture, tag
+
+
 def split(name: str) -> tuple[Source, str, str]:
     """Source, architecture and tag (or "") of a name such as "timm/seresnet50.ra2_in1k".
 
@@ -54,7 +67,7 @@ def split(name: str) -> tuple[Source, str, str]:
     library, _, rest = name.partition("/")
     architecture, _, tag = rest.partition(".")
     if library not in SOURCES or not architecture:
-        raise UnknownModel(f"No architecture {name!r}: write timm/NAME or torchvision/NAME, as in timm/seresnet50.")
+        raise _unknown(name)
     return SOURCES[library], architecture, tag
 
 
@@ -65,3 +78,7 @@ def architectures() -> dict[str, tuple[str, ...]]:
         for library, source in SOURCES.items()
         for architecture, tags in source.architectures().items()
     }
+
+
+def _unknown(name: str) -> UnknownModel:
+    return UnknownModel(f"No architecture {name!r}: write timm/NAME or torchvision/NAME, as in timm/seresnet50.")

@@ -4,6 +4,8 @@ import errno
 import random
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections import namedtuple
 
@@ -274,3 +276,22 @@ def test_the_cache_is_in_the_users_folder_unless_it_is_set(monkeypatch, tmp_path
     monkeypatch.setenv("SE_VIZ_CACHE", "~/weights")
     assert cache.folder().name == "weights"
     assert cache.folder().is_absolute()
+
+
+def test_another_process_that_asks_waits_and_downloads_nothing(weights, shelf):
+    code = (
+        "from se_viz.zoo.hosts import HubFile, ReleaseFile\n"
+        f"print({weights!r}.path(lambda progress: print('waiting' if not progress.speed else 'fetching', flush=True)))"
+    )
+    shelf.faults.append("hold")
+    first = threading.Thread(target=weights.path)
+    first.start()
+    assert shelf.held.wait(60)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "waiting\n"
+        shelf.release.set()
+        said = other.communicate()[0].splitlines()
+    first.join()
+    assert said[-1] == str(weights.cached())
+    assert "fetching" not in said
+    assert len(ranges(shelf)) == 1
