@@ -124,8 +124,8 @@ def models(
             top1 = f"{known.top1:.1%}" if known.top1 else "–"
             here = "  here" if known.cached else ""
             typer.echo(
-                f"{name:52}{known.params / 1e6:8.1f} M{known.gates:5} gates{known.size / 1e6:8.0f} MB{top1:>8}  "
-                f"{known.licence}{here}"
+                f"{name:52}{known.params / 1e6:8.1f} M{known.gates:5} gates{known.size / 1e6:8.0f} MB{top1:>8}"
+                f"  {known.licence}{here}"
             )
         else:
             typer.echo(name)

@@ -196,17 +196,7 @@ def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
     listed = RUN.invoke(app, ["models", "regnet_y_400mf"]).output.split()
     assert listed == ["torchvision/regnet_y_400mf", "torchvision/regnet_y_400mf.IMAGENET1K_V1"]
     line = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).output.splitlines()[0]
-    assert line.split() == [
-        "torchvision/regnet_y_400mf",
-        "4.3",
-        "M",
-        "16",
-        "gates",
-        "18",
-        "MB",
-        "75.8%",
-        "bsd-3-clause",
-    ]
+    assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8%"
 
 
 def test_the_table_of_gates_is_made(tmp_path):

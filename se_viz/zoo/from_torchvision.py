@@ -48,7 +48,7 @@ def weights(architecture: str, tag: str) -> Weights:
 
 
 def preprocess(architecture: str, tag: str = "") -> Preprocess:
-    """What the weights' own ``transforms()`` would do to a picture, all but the normalisation in uint8."""
+    """What the weights' own ``transforms()`` would do to a picture."""
     stated = _entry(architecture, tag).transforms()
     height, width = (*stated.crop_size, *stated.crop_size)[:2]
     return Preprocess(
@@ -70,7 +70,7 @@ def facts(architecture: str, tag: str) -> Facts:
     meta = _entry(architecture, tag).meta
     top1 = meta["_metrics"].get("ImageNet-1K", {}).get("acc@1")
     return Facts(
-        licence=meta.get("license", "bsd-3-clause"),
+        licence=meta.get("license", ""),
         classes=len(meta["categories"]),
         top1=top1 / 100 if top1 else None,
         size=round(meta["_file_size"] * 2**20),

@@ -10,6 +10,7 @@ import threading
 from collections import namedtuple
 
 import pytest
+from requests import exceptions
 
 from se_viz.zoo import cache, download, web
 from se_viz.zoo.errors import Cancelled, DownloadFailed
@@ -261,6 +262,20 @@ def test_a_mirror_that_is_none_is_named(shelf, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "mirror")
     with pytest.raises(DownloadFailed, match="is no web address; HF_ENDPOINT is mirror"):
         HubFile("timm/net").path()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (exceptions.SSLError(), r"certificate of host is not trusted.*REQUESTS_CA_BUNDLE"),
+        (exceptions.ProxyError(), "proxy does not let us reach host: check HTTPS_PROXY"),
+        (exceptions.ConnectTimeout(), "host has sent nothing for"),
+        (exceptions.InvalidHeader("odd"), "host gave no answer that can be used: odd"),
+    ],
+)
+def test_what_a_network_may_do_has_its_sentence(error, said):
+    with pytest.raises(DownloadFailed, match=said), web.explained("https://host/file"):
+        raise error
 
 
 def test_a_release_without_a_hash_in_its_name_is_not_fetched(shelf):

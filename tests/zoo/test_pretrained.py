@@ -144,6 +144,9 @@ def test_what_is_known_before_anything_is_fetched(shelf):
     known = catalogue.listing("torchvision/regnet_y_400mf")
     assert (known.family, known.gates, known.params) == ("regnet", 16, 4_344_144)
     assert known.top1 == pytest.approx(0.758, abs=1e-3)
+    assert known.licence == ""
+    swag = catalogue.listing("torchvision/regnet_y_16gf.IMAGENET1K_SWAG_LINEAR_V1")
+    assert swag.licence.endswith("SWAG/blob/main/LICENSE")
     assert known.size == pytest.approx(17.6e6, rel=0.01)
     known = catalogue.listing("timm/seresnet50.ra2_in1k")
     assert (known.family, known.licence, known.top1, known.crop) == ("resnet", "apache-2.0", None, (224, 224))
