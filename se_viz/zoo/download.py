@@ -152,7 +152,7 @@ def _stream(session: requests.Session, remote: Remote, part: Path, report: Repor
     with session.get(remote.url, headers=wanted, stream=True, timeout=web.TIMEOUT) as response:
         if start and response.status_code == requests.codes.requested_range_not_satisfiable:
             return  # All of it is here; the hash will tell.
-        web.check_status(response)
+        web.check_answer(response, remote.url)
         if response.status_code == requests.codes.partial_content:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise DownloadFailed(f"{remote.url} sends another part than it is asked for: its server is at fault.")

@@ -90,7 +90,7 @@ class HubFile:
         url, answer = safe, _head(safe, token)
         if answer.status_code == requests.codes.not_found:
             url, answer = pickled, _head(pickled, token)
-        web.check_status(answer)
+        web.check_answer(answer, url)
         # The hash and the size of a large file stand in the answer that redirects to it.
         sha256 = (answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag", "")).strip('"')
         if not _SHA256.fullmatch(sha256):

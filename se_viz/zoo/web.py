@@ -34,9 +34,11 @@ def session(token: str | None = None) -> requests.Session:
     return made
 
 
-def check_status(response: requests.Response) -> None:
-    """Raise DownloadFailed for an answer that is an error."""
+def check_answer(response: requests.Response, asked: str) -> None:
+    """Raise DownloadFailed for an answer that is an error, or to a safe question came on an unsafe way."""
     code, host = response.status_code, _host(response.url)
+    if asked.startswith("https:") and not response.url.startswith("https:"):
+        raise DownloadFailed(f"{_host(asked)} sends us on to {host} without encryption, where we do not follow.")
     if code < 400:
         return
     if code == http.HTTPStatus.NOT_FOUND:

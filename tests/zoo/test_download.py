@@ -10,7 +10,7 @@ import threading
 from collections import namedtuple
 
 import pytest
-from requests import exceptions
+from requests import Response, exceptions
 
 from se_viz.zoo import cache, download, web
 from se_viz.zoo.errors import Cancelled, DownloadFailed
@@ -276,6 +276,14 @@ def test_a_mirror_that_is_none_is_named(shelf, monkeypatch):
 def test_what_a_network_may_do_has_its_sentence(error, said):
     with pytest.raises(DownloadFailed, match=said), web.explained("https://host/file"):
         raise error
+
+
+def test_a_way_without_encryption_is_not_followed():
+    answer = Response()
+    answer.status_code, answer.url = 200, "http://elsewhere/file"
+    web.check_answer(answer, "http://host/file")
+    with pytest.raises(DownloadFailed, match="host sends us on to elsewhere without encryption"):
+        web.check_answer(answer, "https://host/file")
 
 
 def test_a_release_without_a_hash_in_its_name_is_not_fetched(shelf):

@@ -10,13 +10,16 @@ import torch
 from safetensors.torch import save as save_safetensors
 from timm.models import _registry as registry
 from torchvision.models import MobileNet_V3_Small_Weights
+from typer.testing import CliRunner
 
 from se_viz import load
+from se_viz.cli import app
 from se_viz.gates.capture import capture
 from se_viz.zoo import catalogue, from_timm, from_torchvision, sources, table
 from se_viz.zoo.catalogue import UnknownModel
 from se_viz.zoo.errors import Cancelled, DownloadFailed, WeightsRefused
 
+RUN = CliRunner()
 HUB = "test_efficientnet.r160_in1k"
 RELEASE = "legacy_seresnet18.in1k"
 
@@ -52,6 +55,16 @@ def test_from_the_hub(shelf):
     assert "test_efficientnet of timm, weights r160_in1k, 0.4 M parameters" in model.about
     same(model, network, 160)
     assert catalogue.listing(f"timm/{HUB}").cached
+
+
+def test_from_a_shell(shelf):
+    failed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
+    assert failed.exit_code == 1
+    assert "does not exist (404)" in failed.output
+    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.blank("test_efficientnet").state_dict()))
+    listed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
+    assert listed.exit_code == 0, listed.output
+    assert [line.split()[0] for line in listed.output.splitlines()] == ["gate", "SE_4_1", "SE_5_1"]
 
 
 def test_a_name_without_a_tag_has_the_librarys_default_weights(shelf):
