@@ -64,7 +64,11 @@ def read_network(
         library, plain, preprocess = _looked_up(architecture, given)
         weights = fitted(state, _sketched(library, plain, given, called), label)
         network = _made(lambda **own: library.blank(plain, **own), given, called)
-    network.load_state_dict(weights, strict=False)  # It lacks at most counters of batches, see ``fitted``.
+    try:
+        network.load_state_dict(weights, strict=False)  # It lacks at most counters of batches, see ``fitted``.
+    except RuntimeError as error:
+        # Tensors of the right shape may still be of a kind that cannot be copied: quantised, sparse.
+        raise WeightsRefused(f"{label} does not fit the network. {' '.join(str(error).split())}") from error
     prepared = _adapted(preprocess, mean, std, size)
     _check_classes(network.eval(), prepared.crop, classes)
     return Network(network, prepared, tuple(classes), f"{called} with the weights of {label}")

@@ -19,6 +19,8 @@ LARGEST = 2 * 10**9
 # Under which names trainers file the weights beside the optimiser's state and the like.
 _WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
 
+_DEEPEST = 4
+
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -104,11 +106,13 @@ def _pickle(content: bytes, name: str, largest: int) -> object:
 
 
 def _unwrapped(found: object) -> dict[str, Tensor]:
-    while isinstance(found, Mapping):
-        tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    # Counted, as a file may say that it contains itself.
+    for _ in range(_DEEPEST):
+        if not isinstance(found, Mapping):
+            return {}
         inner = next((found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)), None)
         if inner is None:
-            return tensors
+            return {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, Tensor)}
         found = inner
     return {}
 

@@ -153,6 +153,12 @@ def test_what_a_hostile_file_asks_for_is_named(tmp_path):
         checkpoint.read_network(pickled(small()), TIMM)
 
 
+def cycle():
+    itself = {}
+    itself["state_dict"] = itself
+    return itself
+
+
 def bomb():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -181,6 +187,7 @@ BAD = {
     "another zip": (bomb()[:10] + bomb()[10:], "x.pth", "would unpack to 3 MB; the limit is 1"),
     "too large": (bytes(1_000_001), "x.pth", "has 1 MB; 1 MB is the limit"),
     "no tensors": (pickled({"epoch": 3}), "x.pth", "holds no state dict"),
+    "itself": (pickled(cycle()), "x.pth", "holds no state dict"),
     "a list": (pickled([torch.zeros(1)]), "x.pth", "holds no state dict"),
 }
 
@@ -211,6 +218,13 @@ def test_weights_of_another_network_are_refused_with_the_difference(weights):
         "mine.pth does not fit the network. 1 missing: conv_stem.weight; 9 unexpected: stem.weight, extra.0, extra.1, "
         "extra.2, extra.3 and 4 more; 1 of another shape: classifier.bias is 7 and should be 3."
     )
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
+def test_tensors_that_cannot_be_copied_are_refused(weights):
+    odd = weights | {"classifier.bias": torch.zeros(3).to_sparse()}
+    with pytest.raises(WeightsRefused, match=r"does not fit the network\. .*classifier\.bias"):
+        checkpoint.read_network(pickled(odd), TIMM, classes=CLASSES)
 
 
 def test_as_many_names_as_logits_are_needed(weights):
