@@ -118,9 +118,10 @@ class _Cache:
 class Session:
     """One open page."""
 
-    def __init__(self, address: str, query: str = "") -> None:
+    def __init__(self, address: str, query: str = "", page: str = "") -> None:
         self._address = address
         self._query = query
+        self._name = page  # as in the address; the first page has none
         self._widgets: dict[str, _Widget] = {}  # by the key in the script
         self._states: dict[str, WidgetState] = {}  # by id
         self._cache = _Cache()
@@ -190,6 +191,8 @@ class Session:
         back = BackMsg()
         back.rerun_script.query_string = self._query
         back.rerun_script.page_script_hash = self._page
+        if not self._page:
+            back.rerun_script.page_name = self._name
         back.rerun_script.fragment_id = fragment
         back.rerun_script.widget_states.widgets.extend(self._states.values())
         back.rerun_script.cached_message_hashes.extend(self._cache.held)

@@ -20,7 +20,8 @@ from common import arguments, quartiles, write
 from decode import photograph
 
 BAR_MS = 150
-DEMO, LARGE = "demo/r16", "random/legacy_seresnet50"
+DEMO, LARGE, FAMILY = "demo/r16", "random/legacy_seresnet50", "demo family (Reduction)"
+CLASSES = "demo/r16 (Classes)"
 _numbers = count()
 
 
@@ -67,6 +68,35 @@ def visit(record: Record, address: str, model: str, *, first: bool) -> None:
             record.add(model, what, lambda picture=picture: session.choose("focus", picture))
 
 
+def compare(record: Record, address: str, *, first: bool) -> None:
+    """One session on the Reduction page; in the first of a server, the whole family is loaded and read."""
+    with Session(address, page="reduction") as session:
+        record.add(FAMILY, "open the page (family loads)" if first else "open the page", session.load)
+        for key, what in (
+            ("gate_by_ratio", "change the gate"),
+            ("order_by_ratio", "order the channels"),
+            ("cost", "change the cost"),
+            ("differ", "change what differs"),
+        ):
+            for value in others(session, key):
+                record.add(FAMILY, what, lambda key=key, value=value: session.choose(key, value))
+
+
+def classify(record: Record, address: str, *, first: bool) -> None:
+    """One session on the Classes page; in the first of a server, the atlas is opened and its numbers computed."""
+    with Session(address, page="classes") as session:
+        record.add(CLASSES, "open the page (atlas loads)" if first else "open the page", session.load)
+        for key, what in (
+            ("class_stage5", "change a block"),
+            ("drawn", "draw all channels"),
+            ("class_gate", "change the gate"),
+        ):
+            for value in others(session, key):
+                record.add(CLASSES, what, lambda key=key, value=value: session.choose(key, value))
+        for value in list(others(session, "other"))[:4]:
+            record.add(CLASSES, "compare with another class", lambda value=value: session.choose("other", value))
+
+
 def drop(record: Record, address: str, model: str, content: bytes, files: int) -> None:
     """One session that uploads."""
     uploads = {f"photo {index + 1}.jpg": fresh(content) for index in range(files)}
@@ -88,6 +118,9 @@ def main() -> None:
             for model in (DEMO, LARGE):
                 for turn in range(visits + 1):
                     visit(record, server.address, model, first=turn == 0)
+            for turn in range(visits + 1):
+                compare(record, server.address, first=turn == 0)
+                classify(record, server.address, first=turn == 0)
             for _ in range(uploads):
                 drop(record, server.address, DEMO, content, 1)
                 drop(record, server.address, LARGE, content, 4 if quick else 16)

@@ -3,6 +3,8 @@
     model = se_viz.load("demo/r16")
     reading = se_viz.capture(model, images)
     reading["SE_5_2"].s  # excitation weights (N, C)
+    atlas = se_viz.profile(model, "photos/", out="atlas/")
+    atlas["SE_5_2"].s("cat").mean  # of the photos in photos/cat/ (C,)
 
 Names are imported when they are first used, so that ``import se_viz`` does not wait for torch.
 """
@@ -11,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from se_viz.atlas.merge import merge
+    from se_viz.atlas.profile import profile
+    from se_viz.atlas.store import Atlas, open_atlas
     from se_viz.data.intake import read_paths
     from se_viz.data.samples import load as sample
     from se_viz.gates.capture import Capture, Reading, capture
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from se_viz.study.insert import insert_gates
 
 _HOMES = {
+    "Atlas": ("atlas.store", "Atlas"),
     "Capture": ("gates.capture", "Capture"),
     "Gate": ("gates.gate", "Gate"),
     "Model": ("gates.model", "Model"),
@@ -31,11 +37,15 @@ _HOMES = {
     "insert_gates": ("study.insert", "insert_gates"),
     "load": ("gates.model", "load"),
     "load_checkpoint": ("gates.model", "load_checkpoint"),
+    "merge": ("atlas.merge", "merge"),
+    "open_atlas": ("atlas.store", "open_atlas"),
+    "profile": ("atlas.profile", "profile"),
     "read_paths": ("data.intake", "read_paths"),
     "sample": ("data.samples", "load"),
 }
 
 __all__ = [
+    "Atlas",
     "Capture",
     "Gate",
     "Model",
@@ -46,6 +56,9 @@ __all__ = [
     "insert_gates",
     "load",
     "load_checkpoint",
+    "merge",
+    "open_atlas",
+    "profile",
     "read_paths",
     "sample",
 ]

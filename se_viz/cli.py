@@ -58,7 +58,7 @@ def discover(
     from se_viz.gates.discover import discover as run
 
     def show(row: "Row") -> None:
-        typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds:8.2f} s  {' '.join(row.kinds)}  {row.note}")
+        typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds or 0:8.2f} s  {' '.join(row.kinds)}  {row.note}")
 
     try:
         run(out, lambda name: fnmatch(name, only), show)
@@ -177,6 +177,62 @@ def inspect(
 
 
 @app.command()
+def profile(
+    data: Annotated[Path, typer.Option(help="A folder of class folders, a CSV file (path,label), tar files.")],
+    model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
+    out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
+    split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
+    labels: Annotated[Literal["given", "predictions"], typer.Option(help="What class an image counts for.")] = "given",
+    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 2 bytes a channel.")] = False,
+    examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
+    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
+    batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
+    shard: Annotated[int, typer.Option(help="Images that an interruption costs at most.", min=1)] = 512,
+    device: Device = "auto",
+    table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
+    ] = False,
+) -> None:
+    """Count s and z of every gate by class over a dataset."""
+    from se_viz import load
+    from se_viz.atlas.export import export
+    from se_viz.atlas.profile import profile as make
+    from se_viz.atlas.shipped import rebuild
+
+    try:
+        if family:
+            for made in rebuild(data, out, device, progress=True):
+                size = made.path.stat().st_size
+                typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {size / 1000:.0f} kB")
+            return
+        out = out or Path("atlas")
+        atlas = make(
+            load(model, device),
+            data,
+            out,
+            split=split,
+            labels=labels,
+            images=images,
+            examples=examples,
+            precision=precision,
+            batch=batch,
+            shard=shard,
+            progress=True,
+        )
+        if table:
+            export(atlas, table)
+    except (ValueError, KeyError, OSError) as error:
+        raise _fail(error) from error
+    except KeyboardInterrupt:
+        typer.secho(f"Stopped; the same command goes on with the shards in {out}/.", err=True, fg="yellow")
+        raise typer.Exit(130) from None
+    typer.echo(f"{atlas.counts.sum()} images of {len(atlas.classes)} classes are counted in {atlas.path}")
+    if atlas.header.refused:
+        typer.echo(f"{len(atlas.header.refused)} were left out; {out / 'report.json'} says which and why.")
+
+
+@app.command()
 def train(
     data: Data,
     r: Annotated[int, typer.Option(help="Reduction ratio; 0 for a network without SE.")] = 16,
@@ -279,6 +335,66 @@ def cost(
     if time:
         plain = milliseconds(without_gates(module, gates), size)
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
+
+
+@app.command()
+def family(
+    what: Annotated[
+        Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
+        typer.Option(help="Only the networks that differ in this, with what may be concluded."),
+    ] = None,
+) -> None:
+    """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
+    from se_viz.study.ablation import ABLATIONS, members
+    from se_viz.study.robust import conclusion
+    from se_viz.zoo import demo
+
+    cards = demo.cards()
+    ablation = next((one for one in ABLATIONS if one.title == what), None)
+    typer.echo(f"{'model':18}{'parameters':>12}{'MMACs':>8}{'top-1':>8}  {'95 % interval':16}{'seconds':>8}")
+    for card in members(ablation, cards, seed=None) if ablation else cards:
+        interval = f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}"
+        typer.echo(
+            f"{card.name:18}{card.params:12,}{card.macs / 1e6:8.1f}{card.accuracy.top1:8.2%}  {interval:16}"
+            f"{card.seconds:8,.0f}"
+        )
+    if ablation:
+        typer.echo(conclusion(ablation, cards).replace("**", ""))
+
+
+@app.command()
+def responses(
+    data: Annotated[Path | None, typer.Option(help="Imagenette: measure anew and write.", exists=True)] = None,
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="File to read or write; the shipped one if not given.")] = None,
+) -> None:
+    """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
+    from tqdm import tqdm
+
+    from se_viz.data import imagenette
+    from se_viz.study.responses import Responses, measure, shipped
+    from se_viz.zoo import demo
+    from se_viz.zoo.device import resolve
+    from se_viz.zoo.recipe import PREPROCESS
+
+    path = out or shipped()
+    try:
+        if data:
+            gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
+            validation = imagenette.load(data, "val", PREPROCESS.pixels)
+            measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device)).write(path)
+        found = Responses.read(path)
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    typer.echo(
+        f"{found.images} images\n"
+        f"{'model':18}{'gate':10}{'C':>5}{'mean s':>8}{'spread':>8}{'shut':>7}{'open':>7}{'rank':>8}"
+    )
+    for name, network in found.networks.items():
+        for gate, r in network.gates.items():
+            typer.echo(
+                f"{name:18}{gate:10}{r.channels:5}{r.mean:8.3f}{r.spread:8.3f}{r.shut:7.1%}{r.open:7.1%}{r.rank:8.1f}"
+            )
 
 
 @app.command()

@@ -4,12 +4,18 @@ import io
 import os
 import shutil
 import tarfile
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from se_viz.atlas.examples import ImageTable, Ranking
+from se_viz.atlas.header import GateEntry, Header, Source, Subject
+from se_viz.atlas.merge import store
+from se_viz.atlas.statistics import GateStatistics
+from se_viz.atlas.store import open_atlas
 from se_viz.data.imagenette import CLASSES
 from se_viz.gates.capture import Capture, capture
 from se_viz.gates.model import Model
@@ -32,6 +38,43 @@ def captured(model: Model) -> Capture:
     """Five images of noise, with the maps of the last gate."""
     images = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 3, 128, 128)).astype(np.float32))
     return capture(model, images, maps=["SE_5_2"])
+
+
+@pytest.fixture
+def make_atlas(tmp_path):
+    """A function that gives the atlas of single images' weights, {gate: (N, C)}, and their labels (N,)."""
+
+    def made(weights, labels, classes, *, images=False):
+        gates = tuple(
+            GateEntry(name, int(name[3]), int(name[5]), s.shape[1], "sigmoid", 0, 1) for name, s in weights.items()
+        )
+        count = len(labels)
+        header = Header(
+            model=Subject("test", "0" * 64, PREPROCESS),
+            gates=gates,
+            sources=(Source("test", "folder", count, "0" * 64),),
+            labels="given",
+            classes=tuple(classes),
+            counts=tuple(np.bincount(labels, minlength=len(classes)).tolist()),
+            examples=1,
+            images=images,
+        )
+        codes = {gate.name: gate.scale.encode(weights[gate.name]) for gate in gates}
+        table = ImageTable([f"{i:04}" for i in range(count)], ["00" * 32] * count, labels.astype(np.uint32))
+
+        def statistics():
+            for gate in gates:
+                s = weights[gate.name]
+                flags, z = np.zeros(s.shape, bool), s.astype(np.float32)
+                yield from GateStatistics.of(codes[gate.name], flags, z, labels, len(classes)).arrays()
+                ranking = Ranking(table)
+                yield np.stack(ranking.unpack(ranking.of_images(codes[gate.name], 0, 1))).astype(np.uint32)
+
+        path = tmp_path / f"{uuid4().hex}.safetensors"
+        store(path, header, table, statistics(), iter(codes.values()) if images else ())
+        return open_atlas(path)
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from se_viz import capture, load, sample
+from se_viz import capture, load, open_atlas, sample
 from se_viz.cli import app
+from se_viz.study.ablation import RATIO
+from se_viz.study.responses import Responses
+from se_viz.study.robust import conclusion
+from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.seresnet import SEResNetConfig
 
@@ -62,6 +66,8 @@ def test_inspect_writes_what_python_reads(tmp_path):
         (["inspect", "--sample", "cat", "--device", "tpu"], "no device 'tpu'"),
         (["gates", "demo/none"], "demo/r16"),
         (["train", "--data", ".", "--r", "-1"], "r must be 1 or more"),
+        (["profile", "--data", "nothing"], "There is no nothing"),
+        (["profile", "--data", ".", "--model", "demo/none"], "demo/r16"),
     ],
 )
 def test_mistakes_end_in_a_sentence(arguments, said, tmp_path, monkeypatch):
@@ -110,6 +116,26 @@ def test_the_family_differs_from_the_standard_network_in_one_thing_each():
         differing = [key for key, value in asdict(member.config).items() if value != standard[key]]
         assert len(differing) <= 1
     assert len({member.name for member in FAMILY}) == len(FAMILY)
+
+
+def test_the_family_is_tabulated_with_what_may_be_concluded():
+    said = RUN.invoke(app, ["family", "--what", "reduction ratio r"]).output
+    assert [line.split()[0] for line in said.splitlines()[1:3]] == ["r2", "r4"]
+    assert "2,176,874" in said
+    assert "90.60%" in said
+    assert conclusion(RATIO, demo.cards()).replace("**", "") in said
+
+
+def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
+    arguments = ["responses", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path / "new.json")]
+    made = RUN.invoke(app, arguments)
+    assert made.exit_code == 0, made.output
+    assert set(Responses.read(tmp_path / "new.json").networks) >= {"r2", "r16"}
+    assert RUN.invoke(app, ["responses", "--out", str(tmp_path / "new.json")]).output in made.output
+    assert "3925 images" in RUN.invoke(app, ["responses"]).output
+    missing = RUN.invoke(app, ["responses", "--out", str(tmp_path / "none.json")])
+    assert missing.exit_code == 1
+    assert "none.json" in missing.output
 
 
 def test_cost_is_what_the_paper_says_of_resnet_50():
@@ -217,3 +243,43 @@ def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatc
     assert result.exit_code == 0, result.output
     assert "2 gates" in result.output or result.output.count("1 gate") == 2
     assert "No architecture 'timm/none'" in RUN.invoke(app, ["cost", "timm/none"]).output
+
+
+def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
+    out, table = tmp_path / "atlas", tmp_path / "table.parquet"
+    arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
+    result = RUN.invoke(app, [*arguments, "--table", str(table)])
+    assert result.exit_code == 0, result.output
+    assert "10 images of 10 classes" in result.output
+    atlas = open_atlas(out, load("demo/r16", "cpu"))
+    assert len(pd.read_parquet(table)) == 10 * 2880
+    assert atlas.header.sources[0].name == "imagenette2-224.tar"
+    assert RUN.invoke(app, arguments).exit_code == 0
+    other = RUN.invoke(app, [*arguments, "--split", "train"])
+    assert other.exit_code == 1
+    assert "other pictures" in other.output
+    folder = tmp_path / "photos" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    Image.new("RGB", (64, 64)).save(folder / "whole.png")
+    mine = ["profile", "--data", str(folder.parent), "--device", "cpu", "--out", str(tmp_path / "mine")]
+    assert "1 were left out" in RUN.invoke(app, mine).output
+
+
+def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("se_viz.atlas.profile.profile", stopped)
+    result = RUN.invoke(app, ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)])
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.output
+
+
+def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
+    monkeypatch.setattr("se_viz.zoo.catalogue.names", lambda: ("demo/r16",))
+    arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "demo/r16, 10 images" in result.output
+    assert open_atlas(tmp_path / "r16.safetensors.xz").header.form == "compact"

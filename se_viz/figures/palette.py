@@ -12,6 +12,12 @@ DIVERGING = (
 ACCENT = "#007b82"  # the picture in focus, and what can be clicked
 MUTED = "#7e8792"  # the other pictures, guides, what is merely context
 
+# Networks beside the standard one, which has the accent; told apart by all eyes, and by their symbols (Okabe & Ito).
+NETWORKS = ("#d55e00", "#0072b2", "#cc79a7", "#b58900", "#6a51a3")
+
+# Classes under comparison, in the order in which they were chosen, and groups of uploads likewise.
+CLASSES = ("#007b82", "#d55e00", "#6a51a3", "#b58900", "#cc79a7", "#0072b2")
+
 Scale = list[tuple[float, str]]
 
 

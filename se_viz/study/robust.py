@@ -1,12 +1,12 @@
-"""Does accuracy depend on the reduction ratio? What the intervals of the demo family allow to say."""
+"""Does a choice in the gate matter to accuracy? What the intervals and the seeds of the demo family allow to say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from math import hypot
 
+from se_viz.study.ablation import NO_SE, Ablation, members, variant
 from se_viz.zoo.card import Accuracy, Card
-from se_viz.zoo.seresnet import SEResNetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,51 +37,72 @@ def difference(a: Accuracy, b: Accuracy) -> Difference:
     )
 
 
-def robustness(cards: Sequence[Card]) -> str:
-    """One or two sentences on whether top-1 depends on r, from the standard networks of the first seed among the cards.
+def conclusion(ablation: Ablation, cards: Sequence[Card]) -> str:
+    """A verdict in bold and a few sentences: whether top-1 depends on a choice, here and in the paper.
 
-    They name the ratios, the largest difference with its interval, and what SE brings where there is a network without.
-    The largest of several differences is larger than a chosen one would be, so "more than chance" is said a little too
-    often, never too seldom.
+    They name what was compared and the largest difference with its interval. The largest of several differences is
+    larger than a chosen one would be, so "more than chance" is said a little too often, never too seldom.
+
+    Args:
+        ablation: the choice.
+        cards: of the family; those that differ in something else, and other seeds, are left aside.
     """
-    ratios = by_ratio(cards)
-    if len(ratios) < 2:
-        return "It takes networks of two ratios to say whether accuracy depends on r."
-    best, worst = max(
-        ((a, b) if a.accuracy.top1 >= b.accuracy.top1 else (b, a) for a, b in combinations(ratios, 2)),
-        key=lambda pair: pair[0].accuracy.top1 - pair[1].accuracy.top1,
-    )
-    found = difference(best.accuracy, worst.accuracy)
-    listed = ", ".join(str(card.network.r) for card in ratios)
-    said = (
-        f"Over r = {listed} the largest difference is {_points(found.value)} (r = {best.network.r} over "
-        f"r = {worst.network.r}; 95 % interval {_points(found.low)} to {_points(found.high)}): "
-    )
-    if found.clear:
-        said += "more than chance in the choice of validation images, so accuracy does depend on r here."
-    else:
-        said += "no more than chance in the choice of validation images allows."
-    plain = next((card for card in cards if not card.network.gated and not card.seed), None)
+    found = members(ablation, cards)
+    gated = [card for card in found if card.network.gated]
+    if len(gated) < 2:
+        return f"It takes two networks to say whether accuracy depends on the {ablation.title}."
+    best, worst = _extremes(gated)
+    names = {card.name: variant(ablation, card.network) for card in found}
+    listed = ", ".join(names[card.name] for card in gated).replace(", r = ", ", ")
+    gap = difference(best.accuracy, worst.accuracy)
+    said = [
+        "**Yes, here it does.**" if gap.clear else "**Not that it shows here.**",
+        f"Over {listed} the largest difference in accuracy is "
+        f"{_interval(gap, f'{names[best.name]} over {names[worst.name]}')}: "
+        + ("more than" if gap.clear else "no more than")
+        + " chance in the choice of validation images allows.",
+    ]
+    plain = next((card for card in found if not card.network.gated), None)
     if plain is not None:
         gain = difference(best.accuracy, plain.accuracy)
-        verb = "is clearly better than" if gain.low > 0 else "cannot be told from"
-        if gain.high < 0:
-            verb = "is clearly worse than"
-        said += (
-            f" The best of them {verb} the network without SE ({_points(gain.value)}, interval {_points(gain.low)} to "
-            f"{_points(gain.high)})."
-        )
-    return said
+        verdict = "chance allows as much" if not gain.clear else "clearly better" if gain.low > 0 else "clearly worse"
+        said.append(f"The best of them against no SE at all: {_interval(gain)}, {verdict}.")
+    said += [_noise(ablation, cards), _paper(ablation)]
+    return " ".join(filter(None, said))
 
 
-def by_ratio(cards: Sequence[Card]) -> tuple[Card, ...]:
-    """The cards of networks that differ from the standard one in r at most, first seed, by r."""
-    return tuple(sorted((card for card in cards if _differs_in_r(card)), key=lambda card: card.network.r or 0))
+def _noise(ablation: Ablation, cards: Sequence[Card]) -> str:
+    """What other seeds say of the same networks, with r = 16 and without SE; nothing where there is one seed."""
+    everyone = members(ablation, cards, seed=None)
+    said = []
+    for first in members(ablation, cards):
+        same = [card.accuracy.top1 for card in everyone if card.network == first.network]
+        if len(same) > 1:
+            name = variant(ablation, first.network)
+            said.append(f"{len(same)} seeds of {name} lie between {min(same):.1%} and {max(same):.1%}")
+    return f"{'; '.join(said)}." if said else ""
 
 
-def _differs_in_r(card: Card) -> bool:
-    return card.network.gated and replace(card.network, r=SEResNetConfig().r) == SEResNetConfig() and not card.seed
+def _paper(ablation: Ablation) -> str:
+    rows = [row for row in ablation.rows if row.name != NO_SE]
+    best, worst = min(rows, key=lambda row: row.top1), max(rows, key=lambda row: row.top1)
+    return (
+        f"In the paper's Table {ablation.table} (ImageNet) {best.name} leads {worst.name} by "
+        f"{worst.top1 - best.top1:.1f} points."
+    )
+
+
+def _extremes(cards: Sequence[Card]) -> tuple[Card, Card]:
+    """The pair that differs most, the better one first."""
+    pairs = (sorted(pair, key=lambda card: -card.accuracy.top1) for pair in combinations(cards, 2))
+    best, worst = max(pairs, key=lambda pair: pair[0].accuracy.top1 - pair[1].accuracy.top1)
+    return best, worst
+
+
+def _interval(gap: Difference, of: str = "") -> str:
+    interval = f"95 % interval {_points(gap.low)} to {_points(gap.high)}"
+    return f"{_points(gap.value)} points ({f'{of}; ' if of else ''}{interval})"
 
 
 def _points(share: float) -> str:
-    return f"{share * 100:+.1f} points".replace("-", "−")
+    return f"{share * 100:+.1f}".replace("-", "−")

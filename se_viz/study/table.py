@@ -39,10 +39,18 @@ def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
 
 
 def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:
-    """A table as the content of a file."""
+    """A table as the content of a file.
+
+    In CSV a name that a spreadsheet would run as a formula (it begins with =, +, - or @) gets an apostrophe in front.
+    """
     if kind == "csv":
-        return frame.to_csv(index=False).encode()
+        names = frame.select_dtypes(exclude="number").columns
+        return frame.assign(**{name: frame[name].map(_harmless) for name in names}).to_csv(index=False).encode()
     return frame.to_parquet(index=False)
+
+
+def _harmless(name: str) -> str:
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def maps_bytes(capture: Capture, gate: str, images: Sequence[str]) -> bytes:

@@ -5,7 +5,7 @@ import streamlit as st
 from se_viz.gates.model import Model, load
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
-from se_viz.zoo.catalogue import UnknownModel
+from se_viz.zoo.catalogue import Network, UnknownModel
 from se_viz.zoo.device import DeviceMissing, available, resolve
 
 _KEPT = 3
@@ -25,6 +25,14 @@ def _member(name: str, device: str) -> Model:
 def member(name: str, device: str) -> Model:
     """A demo model beside the chosen one; they are small, and kept apart so that they do not displace it."""
     return _member(name, device)
+
+
+@st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
+def plain_member(name: str, device: str) -> Network:
+    """A demo model without gates, which is none to look into, but has predictions to compare."""
+    network = catalogue.build(name)
+    network.module.to(device)
+    return network
 
 
 def choose() -> Model:

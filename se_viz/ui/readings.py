@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from time import monotonic
 
+import numpy as np
 import streamlit as st
+import torch
 
 from se_viz.data.images import Picture
-from se_viz.gates.capture import Capture, capture
+from se_viz.gates.capture import Array, Capture, capture
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
+from se_viz.ui.models import member, plain_member
+from se_viz.zoo.catalogue import Network
 
 _PATIENCE = 0.3  # seconds of work before a bar is worth its flicker
 
@@ -51,6 +55,22 @@ def values(model: Model, pictures: Sequence[Picture]) -> Capture:
         parts.append(_values(model, picture, model.name, str(model.device), picture.sha256))
     place.empty()
     return stack(parts)
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _plain_logits(_network: Network, _picture: Picture, name: str, device: str, sha256: str) -> Array:
+    del name, sha256
+    with torch.inference_mode():
+        logits: Array = _network.module(_network.preprocess([_picture.image]).to(device)).float().cpu().numpy()
+    return logits
+
+
+def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) -> Array:
+    """The output (N, K) of a demo model, with gates or without."""
+    if gated:
+        return values(member(name, device), pictures).logits
+    network = plain_member(name, device)
+    return np.concatenate([_plain_logits(network, one, name, device, one.sha256) for one in pictures])
 
 
 def _stop(name: str, wanted: tuple[str, ...]) -> None:

@@ -1,121 +1,100 @@
-"""The Reduction page: whether the reduction ratio matters, to accuracy, to size and to the patterns of s."""
-
-from typing import get_args
+"""The Reduction page: whether the reduction ratio matters, and the other choices in a gate: to accuracy, size and s."""
 
 import pandas as pd
 import streamlit as st
 
-from se_viz.figures.heatmap import attention_heatmap
-from se_viz.figures.tradeoff import Point, accuracy_against_cost
-from se_viz.study.cost import NETWORKS, Sites, gated_sites, se_weights
-from se_viz.study.health import health
-from se_viz.study.order import Order
-from se_viz.study.paper import TABLE_10
-from se_viz.study.predictions import top
-from se_viz.study.robust import by_ratio, robustness
-from se_viz.ui import chart, readings
+from se_viz.figures.tradeoff import Point, accuracy_against
+from se_viz.study.ablation import ABLATIONS, RATIO, Ablation, members, variant
+from se_viz.study.robust import conclusion
+from se_viz.ui import calculator, chart, variants
 from se_viz.ui.head import Head
-from se_viz.ui.models import member
 from se_viz.zoo import demo
 from se_viz.zoo.card import Card
 
-QUESTION = "Does the reduction ratio matter?"
-_RATIOS = (1, 2, 4, 8, 16, 32, 64)
+QUESTION = "Do r and the other choices matter?"
 _COSTS = {"parameters": "parameters, millions", "MACs": "multiply-accumulates for one image, millions"}
+_WHAT_IT_IS = {
+    "r": "A gate squeezes C numbers through C/r: the larger r, the fewer weights it takes.",
+    "squeeze": "The squeeze makes one number of each feature map: its average or its maximum.",
+    "gate": "The gate function turns the last FC layer's output into weights s: a sigmoid ends at 0 and 1, tanh at −1 "
+    "and 1, ReLU has no upper end.",
+    "gated_stages": "Gates of the last stage have the most channels, so most of the weights; do they earn them?",
+    "integration": "The gate may weigh the residual branch (standard), the block's input (pre), the sum (post) or the "
+    "identity branch (identity).",
+}
 
 
 @st.cache_resource(show_spinner=False)
 def _cards() -> tuple[Card, ...]:
-    return tuple(demo.card(name) for name in demo.names())
-
-
-@st.cache_resource(show_spinner="Counting the network", max_entries=16)
-def _sites(network: str) -> Sites:
-    return gated_sites(network)
+    """Ratios first and in order, then the variants of r = 16, the network without SE, and other seeds."""
+    return tuple(
+        sorted(
+            demo.cards(),
+            key=lambda card: (card.seed, not card.network.gated, card.name.count("-"), card.network.r or 0, card.name),
+        )
+    )
 
 
 def page(head: Head) -> None:
     """Draw the page."""
     cards = _cards()
-    ratios = by_ratio(cards)
-    head.answer.markdown(
-        "A gate squeezes C numbers through C/r: the larger r, the fewer weights it takes. " + robustness(cards)
-    )
-    _accuracy(cards)
-    if ratios:
-        _patterns(head, ratios)
-    _family(cards)
-    _calculator()
-
-
-@st.fragment
-def _accuracy(cards: tuple[Card, ...]) -> None:
-    axis = st.segmented_control(
-        "Cost as", list(_COSTS), default="parameters", key="cost", bind="query-params", required=True
-    )
-    ours, paper = st.columns(2, gap="medium")
-    points = [
-        Point(
-            _label(card),
-            (card.params if axis == "parameters" else card.macs) / 1e6,
-            card.accuracy.top1 * 100,
-            card.accuracy.low * 100,
-            card.accuracy.high * 100,
+    choices = {one.title: one for one in ABLATIONS if sum(card.network.gated for card in members(one, cards)) > 1}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        title = st.segmented_control(
+            "Networks that differ in",
+            list(choices),
+            default=RATIO.title,
+            key="differ",
+            bind="query-params",
+            required=True,
         )
-        for card in cards
-    ]
+        ablation = choices[title]
+        cost = None
+        if ablation is RATIO:
+            cost = st.segmented_control(
+                "Cost as", list(_COSTS), default="parameters", key="cost", bind="query-params", required=True
+            )
+    head.answer.markdown(f"{conclusion(ablation, cards)} {_WHAT_IT_IS[ablation.field]}")
+    _accuracy(ablation, cards, _COSTS[cost] if cost else None)
+    variants.pictures(head, ablation, cards)
+    variants.over_the_set(ablation, cards)
+    variants.predictions(head, cards)
+    _family(cards)
+    calculator.show()
+    _take_away(title)
+
+
+def _accuracy(ablation: Ablation, cards: tuple[Card, ...], across: str | None) -> None:
+    """Ours beside the paper's; across is the title of the axis of cost, for the choice that changes it."""
+    everyone = members(ablation, cards, seed=None)
+    points = {card.name: _point(ablation, card, across) for card in everyone}
+    ours, paper = st.columns(2, gap="medium")
     with ours:
-        chart.show(accuracy_against_cost("family", "Measured here: demo models on Imagenette", _COSTS[axis], points))
-    with paper:
-        table = [Point(row.name, row.params or 0, 100 - row.top1) for row in TABLE_10]
         chart.show(
-            accuracy_against_cost(
-                "table_10",
-                "The paper's Table 10: SE-ResNet-50 on ImageNet",
-                _COSTS["parameters"],
-                table,
+            accuracy_against(
+                "family",
+                "Measured here: demo models on Imagenette",
+                across or ablation.title,
+                [points[card.name] for card in everyone if not card.seed],
+                [points[card.name] for card in everyone if card.seed],
+            )
+        )
+    with paper:
+        chart.show(
+            accuracy_against(
+                f"table_{ablation.table}",
+                f"The paper's Table {ablation.table}: SE-ResNet-50 on ImageNet",
+                _COSTS["parameters"] if across else ablation.title,
+                [Point(row.name, row.params if across else None, 100 - row.top1) for row in ablation.rows],
                 ours=False,
             )
         )
 
 
-@st.fragment
-def _patterns(head: Head, ratios: tuple[Card, ...]) -> None:
-    """The same gate of every ratio on the chosen pictures, and what each network says."""
-    st.header("Your pictures, ratio by ratio", anchor=False)
-    pictures = head.chosen.pictures
-    names = [picture.name for picture in pictures]
-    models = {card.network.r: member(f"demo/{card.name}", str(head.model.device)) for card in ratios}
-    gates = [gate.name for gate in next(iter(models.values())).gates]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        gate = st.segmented_control(
-            "Gate", gates, default=gates[-1], key="gate_by_ratio", bind="query-params", required=True
-        )
-        order = st.segmented_control(
-            "Order of channels",
-            get_args(Order),
-            default="mean",
-            key="order_by_ratio",
-            bind="query-params",
-            required=True,
-        )
-    st.caption(
-        "Different networks have different channels: channel 7 of one has nothing to do with channel 7 of another. "
-        "Compare how s is spread and how rows differ, not columns."
-    )
-    captures = {r: readings.values(model, pictures) for r, model in models.items()}
-    for start in range(0, len(captures), 2):
-        for column, r in zip(st.columns(2, gap="medium"), list(captures)[start : start + 2], strict=False):
-            with column:
-                reading = captures[r][gate]
-                chart.show(attention_heatmap(reading, names, order, model=f"r = {r}"))
-                found = health(reading.s)
-                st.caption(f"r = {r}, bottleneck {reading.gate.bottleneck}: {found.verdict}, spread {found.spread:.3f}")
-    said = {
-        f"r = {r}": [f"{best[0].label} {best[0].probability:.0%}" for best in top(captures[r].logits, model.classes, 1)]
-        for r, model in models.items()
-    }
-    st.dataframe(pd.DataFrame({"picture": names, **said}), hide_index=True)
+def _point(ablation: Ablation, card: Card, across: str | None) -> Point:
+    cost = {None: None, _COSTS["parameters"]: card.params / 1e6, _COSTS["MACs"]: card.macs / 1e6}[across]
+    found = card.accuracy
+    return Point(variant(ablation, card.network), cost, found.top1 * 100, found.low * 100, found.high * 100)
 
 
 def _family(cards: tuple[Card, ...]) -> None:
@@ -123,7 +102,7 @@ def _family(cards: tuple[Card, ...]) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                "model": [f"demo/{card.name}" for card in cards],
+                "model": [card.name if card.seed else f"demo/{card.name}" for card in cards],
                 "parameters": [card.params for card in cards],
                 "MACs, millions": [card.macs / 1e6 for card in cards],
                 "top-1, %": [card.accuracy.top1 * 100 for card in cards],
@@ -140,56 +119,24 @@ def _family(cards: tuple[Card, ...]) -> None:
         },
     )
     st.caption(
-        "One recipe, one seed; they differ in the one thing their name says. Top-1 on the 3,925 validation images of "
-        "Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
+        "One recipe and one seed, but for those that name another; they differ in the one thing their name says. Top-1 "
+        "on the 3,925 validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
     )
 
 
-@st.fragment
-def _calculator() -> None:
-    st.header("What SE costs a network", anchor=False)
-    left, middle, right = st.columns(3, gap="medium")
-    network = left.selectbox("Network", NETWORKS, key="network", bind="query-params")
-    r = middle.select_slider("Reduction ratio r", _RATIOS, value=16, key="ratio", bind="query-params")
-    sites = _sites(network)
-    stages = sorted(sites.channels)
-    last = right.toggle("Gates in the last stage", value=True, key="last", bind="query-params")
-    blocks = {stage: list(channels) for stage, channels in sites.channels.items() if last or stage != stages[-1]}
-    added = {stage: se_weights(((1, c) for c in channels), r) for stage, channels in blocks.items()}
-    total = sum(added.values())
-    with st.container(horizontal=True):
-        st.metric("without SE", f"{sites.params / 1e6:.2f} M", help="Parameters.")
-        st.metric("SE adds", f"{total:,}", f"{total / sites.params:+.2%}", delta_color="off", delta_arrow="off")
-        st.metric("multiply-accumulates", f"{sites.macs / 1e9:.3f} G", f"{total / sites.macs:+.2%}", delta_color="off",
-                  delta_arrow="off", help="Of one image; each weight of a gate is used once.")  # fmt: skip
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "stage": list(blocks),
-                "gates": [len(channels) for channels in blocks.values()],
-                "channels C": [", ".join(map(str, sorted(set(channels)))) for channels in blocks.values()],
-                "parameters added": list(added.values()),
-                "of the network": [f"{count / sites.params:+.2%}" for count in added.values()],
-            }
-        ),
-        hide_index=True,
-        column_config={"parameters added": st.column_config.NumberColumn(format="localized")},
+def _take_away(title: str) -> None:
+    st.header("Take it away", anchor=False)
+    st.markdown("Each table has its CSV in the corner, each chart its files. The same numbers from Python and a shell:")
+    python = (
+        "import se_viz\nfrom se_viz.study.responses import Responses, shipped\nfrom se_viz.zoo import demo\n\n"
+        "for card in demo.cards():\n    card.name, card.params, card.macs, card.accuracy  # with its interval\n"
+        "Responses.read(shipped()).networks['r16'].gates['SE_5_2']  # spread, saturation, effective rank\n"
+        "se_viz.capture(se_viz.load('demo/r4'), se_viz.sample('cat'))['SE_5_2'].s\n"
+        "se_viz.insert_gates(network, r=16)  # any CNN; se_viz.cost(network, 224) counts it"
     )
-    terms = " + ".join(
-        rf"{len(channels)} \cdot {channels[0]}^2" if len(set(channels)) == 1 else rf"\sum_{{{len(channels)}}} C^2"
-        for channels in blocks.values()
-    )
-    st.latex(
-        rf"\frac{{2}}{{r}} \sum_s N_s C_s^2 = \frac{{2}}{{{r}}} \left({terms}\right) = {total:,}".replace(",", "{,}")
-    )
-    st.caption("The paper's Section 4: N blocks of C channels in each stage, FC layers without biases.")
-
-
-def _label(card: Card) -> str:
-    return (
-        "no SE"
-        if not card.network.gated
-        else card.name.replace("r", "r = ", 1)
-        if card.name[1:].isdigit()
-        else card.name
+    st.code(python, language="python")
+    st.code(
+        f'python -m se_viz family --what "{title}"\npython -m se_viz responses\n'
+        "python -m se_viz inspect --sample cat --model demo/r4\npython -m se_viz cost resnet50 --r 16 --time",
+        language="bash",
     )

@@ -11,6 +11,9 @@ from se_viz.zoo.card import Card
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
+# Where cards of other seeds lie, below the folder of the models.
+SEEDS = "seeds"
+
 
 def folder() -> Path:
     """``pretrained/``: inside an installed package, beside the package in a checkout."""
@@ -27,6 +30,19 @@ def names(root: Path | None = None) -> tuple[str, ...]:
 def card(name: str, root: Path | None = None) -> Card:
     """The card of a demo model."""
     return Card.read((root or folder()) / f"{name}.json")
+
+
+def cards(root: Path | None = None) -> tuple[Card, ...]:
+    """All cards of a folder: the models by name, then other seeds of some, of which mostly the cards alone ship."""
+    there = root or folder()
+    return tuple(Card.read(path) for base in (there, there / SEEDS) for path in sorted(base.glob("*.json")))
+
+
+def stored(root: Path | None = None) -> tuple[tuple[Card, Path], ...]:
+    """The cards whose weights are there, each with the folder to give to ``network``."""
+    there = root or folder()
+    placed = ((card, there / SEEDS if card.seed else there) for card in cards(root))
+    return tuple((card, base) for card, base in placed if (base / f"{card.name}.safetensors").is_file())
 
 
 def network(card: Card, root: Path | None = None) -> SEResNet:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from se_viz.zoo.demo import SEEDS
 from se_viz.zoo.making import name_of
 from se_viz.zoo.seresnet import SEResNetConfig
 
@@ -21,7 +22,7 @@ class Member:
     @property
     def folder(self) -> str:
         """Where its card lies, relative to the folder of shipped models."""
-        return "seeds" if self.seed else "."
+        return SEEDS if self.seed else "."
 
 
 _NO_SE = SEResNetConfig(r=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from browser_support import settle
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -97,9 +98,3 @@ def open_page(browser, server):
 
 def _own(url: str, server: str) -> bool:
     return url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))
-
-
-def settle(page):
-    """Wait until the script has run to its end and its last heading is there."""
-    page.get_by_role("heading", name="Take it away").wait_for()
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()

@@ -1,14 +1,16 @@
 import io
 import re
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser_support import settle
 from PIL import Image
 from playwright.sync_api import expect
 
 import se_viz
-from se_viz.study.robust import by_ratio
+from se_viz.study.ablation import RATIO, members
 from se_viz.zoo import demo
 
 pytestmark = pytest.mark.browser
@@ -17,8 +19,8 @@ expect.set_options(timeout=60_000)
 CAT = "?samples=cat"
 
 
-def photo() -> bytes:
-    rng = np.random.default_rng(0)
+def photo(seed=0) -> bytes:
+    rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:900, 0:1200]
     pixels = np.stack([x / 5, y / 4, 255 - x / 6], axis=2) + rng.normal(scale=8, size=(900, 1200, 3))
     out = io.BytesIO()
@@ -67,13 +69,27 @@ def test_pictures_stay_chosen_from_page_to_page(open_page):
     drop(page, "holiday.jpg", photo())
     expect(page.locator(".se-card")).to_have_count(2)
     page.get_by_role("link", name="Reduction").click()
-    expect(page.get_by_role("heading", name="Does the reduction ratio matter?")).to_be_visible()
-    ratios = len(by_ratio([demo.card(name) for name in demo.names()]))
+    expect(page.get_by_role("heading", name="Do r and the other choices matter?")).to_be_visible()
+    ratios = len([card for card in members(RATIO, demo.cards()) if card.network.gated])
     expect(chart(page, r"SE_5_2: 2 images by 768 channels.*For holiday\.jpg")).to_have_count(ratios)
-    page.get_by_text("Section 4: N blocks").wait_for()
+    settle(page)
     page.get_by_role("link", name="Inspect").click()
     expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
     expect(page.locator(".se-card")).to_have_count(2)
+
+
+def test_two_classes_and_two_uploaded_groups_are_compared(open_page):
+    page = open_page("classes?samples=cat&one=church&other=golf+ball")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("left/1.jpg", "left/2.jpg", "right/1.jpg"):
+            archive.writestr(name, photo(len(archive.namelist())))
+    drop(page, "groups.zip", packed.getvalue(), "application/zip")
+    expect(chart(page, r"Mean of s by group for 50 of 768 channels.*left \(2\).*right \(1\)")).to_have_count(1)
+    expect(chart(page, "Cohen's d between church and golf ball in SE_5_2")).to_have_count(1)
+    for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
+        expect(chart(page, f"Mean of s by class for .* channels of {gate}")).to_have_count(1)
+    settle(page)
 
 
 def test_a_hostile_file_is_named_and_nothing_is_lost(open_page):

@@ -2,15 +2,18 @@ from dataclasses import replace
 
 import pytest
 
-from se_viz.study.paper import TABLE_10, TABLE_14
-from se_viz.study.robust import difference, robustness
+from se_viz.study.ablation import ABLATIONS, RATIO
+from se_viz.study.robust import conclusion, difference
 from se_viz.zoo import demo
 from se_viz.zoo.measure import accuracy
 from se_viz.zoo.seresnet import SEResNetConfig
 
+SQUEEZE = ABLATIONS[1]
 
-def card(correct, **config):
-    return replace(demo.card("r16"), network=SEResNetConfig(**config), accuracy=accuracy(correct, 3925))
+
+def card(correct, seed=0, **config):
+    network = SEResNetConfig(**config)
+    return replace(demo.card("r16"), name=str(config), network=network, seed=seed, accuracy=accuracy(correct, 3925))
 
 
 def test_newcombes_interval_is_the_published_one():
@@ -21,24 +24,31 @@ def test_newcombes_interval_is_the_published_one():
 
 
 def test_what_chance_allows_is_said_to_be_chance():
-    said = robustness([card(3550, r=2), card(3556, r=16), card(3300, r=None)])
-    assert "Over r = 2, 16 the largest difference is +0.2 points (r = 16 over r = 2" in said
+    said = conclusion(RATIO, [card(3550, r=2), card(3556, r=16), card(3300, r=None)])
+    assert said.startswith("**Not that it shows here.**")
+    assert "Over r = 2, 16 the largest difference in accuracy is +0.2 points (r = 16 over r = 2" in said
     assert "no more than chance" in said
-    assert "clearly better than the network without SE (+6.5 points" in said
+    assert "against no SE at all: +6.5 points (95 % interval +5.1 to +8.0), clearly better." in said
+    assert "Table 10 (ImageNet) r = 4 leads r = 32 by 0.5 points" in said
 
 
-def test_what_chance_does_not_allow_is_said_to_depend():
-    said = robustness([card(3300, r=2), card(3556, r=16), card(3700, r=None)])
-    assert "accuracy does depend on r" in said
-    assert "clearly worse than the network without SE" in said
+def test_what_chance_does_not_allow_is_said_to_matter():
+    said = conclusion(RATIO, [card(3300, r=2), card(3556, r=16), card(3700, r=None)])
+    assert said.startswith("**Yes, here it does.**")
+    assert "clearly worse" in said
 
 
-def test_variants_and_other_seeds_are_not_ratios():
-    others = [card(100, r=16, squeeze="max"), replace(card(100, r=4), seed=1), card(100, r=2, gated_stages=(2, 3))]
-    assert "two ratios" in robustness([card(3556, r=16), *others])
-    assert "cannot be told" in robustness([card(3556), card(3550, r=2), card(3555, r=None)])
+def test_other_choices_are_judged_alike():
+    said = conclusion(SQUEEZE, [card(3556), card(3540, squeeze="max"), card(100, r=4), card(3000, r=None)])
+    assert "Over max, avg the largest difference in accuracy is +0.4 points (avg over max;" in said
+    assert "no SE" not in said
+    assert "Table 11 (ImageNet) avg leads max by 0.3 points" in said
 
 
-def test_the_papers_tables_agree_where_they_show_the_same_network():
-    rows = {row.name: row for row in TABLE_10}
-    assert (rows["r = 16"].top1, rows["r = 16"].top5) == (TABLE_14[0].top1, TABLE_14[0].top5)
+def test_seeds_say_what_is_noise():
+    cards = [card(3556), card(3540, seed=1), card(3570, seed=2), card(3550, r=2)]
+    assert "3 seeds of r = 16 lie between 90.2% and 91.0%." in conclusion(RATIO, cards)
+
+
+def test_one_network_allows_no_conclusion():
+    assert "two networks" in conclusion(RATIO, [card(3556), card(100, r=16, squeeze="max")])

@@ -30,3 +30,11 @@ def test_maps_file_holds_the_identity(captured):
 def test_maps_that_were_not_captured_are_refused(captured):
     with pytest.raises(ValueError, match="SE_2_1"):
         maps_bytes(captured, "SE_2_1", NAMES)
+
+
+def test_a_file_name_does_not_become_a_formula(captured):
+    names = ["=cmd|'/c calc'!A0.jpg", "+1.jpg", "-1.jpg", "@a.jpg", "plain.jpg"]
+    frame = table(captured, names)
+    read = pd.read_csv(io.BytesIO(table_bytes(frame, "csv")))
+    assert list(dict.fromkeys(read["image"])) == [*(f"'{name}" for name in names[:4]), "plain.jpg"]
+    assert list(dict.fromkeys(pd.read_parquet(io.BytesIO(table_bytes(frame, "parquet")))["image"])) == names

@@ -2,7 +2,8 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from se_viz import capture, load, sample
-from se_viz.study.robust import by_ratio, robustness
+from se_viz.study.ablation import ABLATIONS, RATIO, members
+from se_viz.study.robust import conclusion
 from se_viz.ui import reduction
 from se_viz.ui.text import plain
 from se_viz.zoo import demo
@@ -22,26 +23,47 @@ def open_page(**query: str) -> AppTest:
     return page
 
 
-def cards():
-    return tuple(demo.card(name) for name in demo.names())
+def table(page, column):
+    return next(frame.value for frame in page.dataframe if column in frame.value.columns)
 
 
 def test_the_answer_is_computed_from_the_cards():
     page = open_page()
     assert page.title[0].value == reduction.QUESTION
-    assert any(robustness(cards()) in text.value for text in page.markdown)
-    assert list(page.dataframe[1].value["model"]) == [f"demo/{card.name}" for card in cards()]
+    assert any(conclusion(RATIO, demo.cards()) in text.value for text in page.markdown)
+    listed = list(table(page, "trained in, min")["model"])
+    assert listed[:5] == ["demo/r2", "demo/r4", "demo/r8", "demo/r16", "demo/r32"]
+    assert set(listed) == {card.name if card.seed else f"demo/{card.name}" for card in demo.cards()}
 
 
 def test_every_ratio_shows_the_same_gate_of_its_own_network():
     page = open_page(samples="cat")
-    names = [f"r = {card.network.r}" for card in by_ratio(cards())]
-    assert list(page.dataframe[0].value.columns) == ["picture", *names]
-    for card in by_ratio(cards()):
+    gated = [card for card in members(RATIO, demo.cards()) if card.network.gated]
+    assert len(gated) >= 4
+    for card in gated:
         spread = capture(load(f"demo/{card.name}", "cpu"), sample("cat"))["SE_5_2"].s.std(axis=1).mean()
         words = [text.value for text in page.caption if text.value.startswith(f"r = {card.network.r},")]
         assert len(words) == 1
         assert abs(float(words[0].rsplit(" ", 1)[1]) - np.float64(spread)) < 2e-3
+
+
+def test_every_choice_shows_its_own_networks_and_table():
+    page = open_page(samples="cat")
+    answered = [one for one in ABLATIONS if sum(c.network.gated for c in members(one, demo.cards())) > 1]
+    assert page.segmented_control(key="differ").options == [ablation.title for ablation in answered]
+    for ablation in answered:
+        page.segmented_control(key="differ").set_value(ablation.title).run()
+        assert not page.exception
+        assert any(conclusion(ablation, demo.cards()) in text.value for text in page.markdown)
+        assert any(f"table_{ablation.table}" in chart.proto.id for chart in page.get("plotly_chart"))
+
+
+def test_every_network_says_what_it_sees():
+    said = table(open_page(samples="cat"), "network")
+    assert set(said["network"]) == set(demo.names())
+    for name in ("r4", "no-se"):
+        words = said.loc[said["network"] == name].iloc[0, 1]
+        assert words.rsplit(" ", 1)[0] in demo.card(name).classes
 
 
 def test_the_calculator_gives_the_papers_numbers():
@@ -52,6 +74,15 @@ def test_the_calculator_gives_the_papers_numbers():
     assert next(metric for metric in page.metric if metric.label == "SE adds").value == "942,080"
     page.select_slider(key="ratio").set_value(2).run()
     assert next(metric for metric in page.metric if metric.label == "SE adds").value == f"{942_080 * 8:,}"
+
+
+def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
+    page = open_page(network="demo/r16")
+    without, own = demo.card("no-se").params, demo.card("r16").params
+    assert next(metric for metric in page.metric if metric.label == "SE adds").value == f"{own - without:,}"
+    assert page.select_slider(key="ratio").disabled
+    page.button(key="time").click().run()
+    assert any("ms** with these gates" in text.value for text in page.markdown)
 
 
 def test_without_pictures_it_says_what_to_do():

@@ -1,4 +1,7 @@
+import os
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +11,13 @@ from safetensors.torch import load
 
 from se_viz.zoo import demo, measure
 from se_viz.zoo.card import Card
+from se_viz.zoo.device import resolve
 from se_viz.zoo.errors import WeightsRefused
-from se_viz.zoo.making import name_of
+from se_viz.zoo.making import name_of, remeasure
 from se_viz.zoo.seresnet import SEResNetConfig
+
+# Imagenette, where somebody says where it is: it does not come with the project.
+DATA = Path(os.environ["SE_VIZ_DATA"]) if "SE_VIZ_DATA" in os.environ else None
 
 
 @pytest.mark.parametrize("name", demo.names())
@@ -33,6 +40,23 @@ def test_the_standard_model_is_shipped_and_good():
     assert card.accuracy.top1 >= 0.90
     assert card.bytes <= 6_000_000
     assert card.accuracy.low < card.accuracy.top1 < card.accuracy.high
+
+
+@pytest.mark.skipif(not DATA, reason="Imagenette is not here; SE_VIZ_DATA names it")
+def test_a_sample_of_the_shipped_files_measures_as_its_cards_say():
+    for name in ("r16", "no-se"):
+        card = demo.card(name)
+        assert abs(remeasure(card, DATA, demo.folder(), resolve("cpu")) - card.accuracy.correct) <= 4
+
+
+def test_other_seeds_follow_the_models(copy):
+    (copy / "seeds").mkdir()
+    replace(demo.card("r16"), name="r16-seed1", seed=1).write(copy / "seeds" / "r16-seed1.json")
+    assert [card.name for card in demo.cards(copy)] == ["r16", "r16-seed1"]
+    assert [(card.name, base) for card, base in demo.stored(copy)] == [("r16", copy)]
+    shutil.copy(copy / "r16.safetensors", copy / "seeds" / "r16-seed1.safetensors")
+    (card, base) = demo.stored(copy)[1]
+    assert demo.network(card, base) is not None
 
 
 def test_kernels_are_stored_in_half_and_computed_in_single_precision():

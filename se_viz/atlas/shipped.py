@@ -1,0 +1,60 @@
+"""The atlases of the demo models on Imagenette's validation set, in ``pretrained/atlas/``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from se_viz.atlas.compact import compact
+from se_viz.atlas.errors import AtlasError, AtlasMismatch
+from se_viz.atlas.profile import profile
+from se_viz.atlas.store import Atlas, open_atlas
+from se_viz.data import datasets
+from se_viz.gates.model import load
+from se_viz.zoo import catalogue, demo
+
+
+def folder() -> Path:
+    """Where they are."""
+    return demo.folder() / "atlas"
+
+
+def path(name: str, root: Path | None = None) -> Path:
+    """The file of a model, for instance of "demo/r16"; it need not be there."""
+    return (root or folder()) / f"{name.removeprefix('demo/')}.safetensors.xz"
+
+
+def shipped(name: str) -> Atlas:
+    """The atlas of a demo model, compact, read into memory.
+
+    Raises:
+        AtlasRefused: none ships with that model.
+    """
+    return open_atlas(path(name))
+
+
+def rebuild(
+    data: str | Path, root: Path | None = None, device: str = "auto", progress: bool = False
+) -> Iterator[Atlas]:
+    """Make the atlas of each demo model that is there, but for those that are made, and give each in turn.
+
+    Args:
+        data: Imagenette, of which the validation set is taken.
+        root: where the atlases go; the folder they ship in if not given.
+        device: to compute on.
+        progress: as in ``profile``.
+    """
+    root = root or folder()
+    root.mkdir(parents=True, exist_ok=True)
+    dataset = datasets.dataset(data, "val")
+    for name in catalogue.names():
+        if not name.startswith("demo/"):
+            continue
+        model = load(name, device)
+        file = path(name, root)
+        try:
+            found = open_atlas(file, model, dataset)
+        except (AtlasError, AtlasMismatch):
+            with TemporaryDirectory(prefix=f".{file.stem}-", dir=root) as work:
+                found = compact(profile(model, dataset, work, images=True, progress=progress), file)
+        model.close()
+        yield found

@@ -1,0 +1,130 @@
+"""Arrays in a safetensors file: written in turn without holding them all, read in slices."""
+
+import json
+import lzma
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load
+
+from se_viz.atlas.errors import AtlasRefused
+
+Array: TypeAlias = npt.NDArray[Any]
+Index: TypeAlias = int | slice
+
+_TYPES = {"float64": "F64", "float32": "F32", "int16": "I16", "int8": "I8"} | {
+    f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Name, type ("uint64", "float32", …) and shape of an array to be written."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How many it takes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+class Sliced(Protocol):
+    """An array of which parts are read by index."""
+
+    def __getitem__(self, index: tuple[Index, ...], /) -> Array: ...
+
+
+class Tensors(Protocol):
+    """The arrays of an open file, by name."""
+
+    metadata: Mapping[str, str] | None
+
+    def __getitem__(self, name: str, /) -> Sliced: ...
+
+    def __contains__(self, name: object, /) -> bool: ...
+
+
+def write(path: Path, metadata: Mapping[str, str], specs: Iterable[Spec], arrays: Iterable[Array]) -> None:
+    """Write a safetensors file, at once or not at all; the same content gives the same bytes.
+
+    Args:
+        path: the file; ``<path>.tmp`` is written first and renamed.
+        metadata: strings for its head.
+        specs: of all arrays, in the order in which they come. One that has numbers of 8 bytes must not follow one whose
+            size is no multiple of 8, or it could not be mapped.
+        arrays: their content in that order; an array may come in several pieces.
+    """
+    listed, end = list(specs), 0
+    head: dict[str, object] = {"__metadata__": dict(metadata)}
+    for spec in listed:
+        head[spec.name] = {
+            "dtype": _TYPES[spec.dtype],
+            "shape": list(spec.shape),
+            "data_offsets": [end, end + spec.bytes],
+        }
+        end += spec.bytes
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    unfinished = path.with_name(path.name + ".tmp")
+    with unfinished.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).data)
+        if file.tell() != 8 + len(text) + end:
+            raise AssertionError(f"{file.tell() - 8 - len(text)} bytes were written where {end} were announced.")
+        # A rename can reach the disk before the content does.
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def open_tensors(path: Path) -> Tensors:
+    """Open a safetensors file for reading in slices; one compressed as ``.xz`` is read into memory.
+
+    Raises:
+        AtlasRefused: there is no such file, or it is cut short, damaged or of another kind.
+    """
+    if not path.is_file():
+        raise AtlasRefused(f"There is no atlas {path}: make one with `python -m se_viz profile`.")
+    try:
+        return _InMemory(lzma.decompress(path.read_bytes())) if path.suffix == ".xz" else _OnDisk(path)
+    except (SafetensorError, lzma.LZMAError, EOFError) as error:
+        raise AtlasRefused(
+            f"{path} is no atlas, or it is cut short or damaged ({error}): copy it again, or make it anew."
+        ) from error
+
+
+class _OnDisk:
+    def __init__(self, path: Path) -> None:
+        self._file = safe_open(path, "numpy")
+        self.metadata: Mapping[str, str] | None = self._file.metadata()
+        self._names = frozenset(self._file.keys())
+
+    def __getitem__(self, name: str) -> Sliced:
+        return cast("Sliced", self._file.get_slice(name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+
+class _InMemory:
+    def __init__(self, content: bytes) -> None:
+        self._arrays: dict[str, Array] = load(content)
+        # The library gives the metadata of files only.
+        length = int.from_bytes(content[:8], "little")
+        self.metadata: Mapping[str, str] | None = json.loads(content[8 : 8 + length]).get("__metadata__")
+
+    def __getitem__(self, name: str) -> Sliced:
+        return self._arrays[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays

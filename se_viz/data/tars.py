@@ -1,0 +1,100 @@
+"""Tar files of pictures, as WebDataset writes them, read at random.
+
+A sample is the members that share a name up to the first dot: ``0001.jpg`` and ``0001.cls``. Its label is the text of
+``.cls``, or "label" or "cls" in ``.json``; without either, the name of the folder the picture lies in.
+"""
+
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from se_viz.data.images import MAX_BYTES
+from se_viz.data.intake import SUFFIXES
+
+_MAX_LABEL_BYTES = 1_000_000
+_SPLITS = frozenset({"train", "val", "test"})
+
+
+class TarRefused(ValueError):
+    """A file that is no plain tar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture of a tar file: its name, its label as it is written, and where its bytes are."""
+
+    name: str
+    label: str | None
+    tar: Path
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """The picture's bytes, of one larger than is taken only the beginning."""
+        with self.tar.open("rb") as file:
+            file.seek(self.offset)
+            return file.read(min(self.size, MAX_BYTES + 1))
+
+
+def samples(paths: Sequence[Path], split: str) -> list[Sample]:
+    """The pictures of tar files, in the order of the files and their members.
+
+    Args:
+        paths: uncompressed tar files.
+        split: of pictures in ``…/train/<class>/`` and ``…/val/<class>/`` only these are taken.
+
+    Raises:
+        TarRefused: one of them is compressed, cut short, or no tar file.
+    """
+    found = [sample for path in paths for sample in _of_one(path)]
+    if any(_split(sample) for sample in found):
+        found = [sample for sample in found if _split(sample) == split]
+    return found
+
+
+def _of_one(path: Path) -> Iterator[Sample]:
+    pictures: list[tuple[str, str, int, int]] = []
+    labels: dict[str, str] = {}
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                # The archive would keep every header it has passed.
+                archive.members = []  # type: ignore[attr-defined]
+                place = PurePosixPath(member.name)
+                stem, _, ending = place.name.partition(".")
+                if not member.isfile() or not stem:
+                    continue
+                key, suffix = str(place.with_name(stem)), place.suffix.lower()
+                if suffix in SUFFIXES:
+                    pictures.append((key, member.name, member.offset_data, member.size))
+                elif ending in ("cls", "json") and member.size <= _MAX_LABEL_BYTES:
+                    file = archive.extractfile(member)
+                    text = _label(ending, file.read()) if file else None
+                    if text is not None:
+                        labels[key] = text
+    except (tarfile.TarError, EOFError) as error:
+        raise TarRefused(
+            f"{path} cannot be read as a plain tar file ({error}): unpack it if it is compressed, or copy it again."
+        ) from error
+    for key, name, offset, size in pictures:
+        folder = PurePosixPath(name).parent.name or None
+        yield Sample(f"{path.name}/{name}", labels.get(key, folder), path, offset, size)
+
+
+def _label(ending: str, content: bytes) -> str | None:
+    text = content.decode(errors="replace").strip()
+    if ending == "cls":
+        return text or None
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return None
+    found = fields.get("label", fields.get("cls")) if isinstance(fields, dict) else None
+    return str(found) if isinstance(found, str | int) else None
+
+
+def _split(sample: Sample) -> str | None:
+    parts = PurePosixPath(sample.name).parts
+    return parts[-3] if len(parts) >= 3 and parts[-3] in _SPLITS else None

@@ -1,0 +1,96 @@
+"""Which classes the gates treat alike: a heatmap of classes by channels, and trees."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from scipy.cluster.hierarchy import dendrogram
+
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, SEQUENTIAL, scale
+
+Array = npt.NDArray[np.floating]
+_MOST = 512  # columns: more than a screen has room for are means of neighbours
+
+
+def class_heatmap(gate: str, names: Sequence[str], means: Array, span: tuple[float, float]) -> Chart:
+    """Mean s, classes down, channels across.
+
+    Args:
+        gate: its name.
+        names: of the K classes, in the order of the rows.
+        means: of s (K, C), rows and columns in the order to draw.
+        span: of s, what the gate function can reach.
+    """
+    k, channels = means.shape
+    bins = -(-channels // _MOST)
+    drawn = means if bins == 1 else np.add.reduceat(means, np.arange(0, channels, bins), axis=1) / bins
+    if bins > 1 and channels % bins:
+        drawn[:, -1] *= bins / (channels % bins)
+    layout = frame(
+        f"{gate}: mean s of {k} classes by {channels} channels",
+        "channel, highest mean s first" + (f", {bins} in a column" if bins > 1 else ""),
+        "class",
+        min(900, 110 + max(14, min(26, 700 // k)) * k),
+    )
+    outline = {"showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
+    layout["xaxis"] |= outline
+    layout["yaxis"] |= {"autorange": "reversed", "nticks": min(k, 40), **outline}
+    heatmap = go.Heatmap(
+        z=drawn.astype(np.float32),
+        y=[label(name, 22) for name in names],
+        dx=bins,
+        zmin=span[0],
+        zmax=span[1],
+        colorscale=scale(SEQUENTIAL if span[0] == 0 else DIVERGING),
+        colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": [span[0], sum(span) / 2, span[1]]},
+        hovertemplate="%{y}<br>place %{x}: mean s = %{z:.3f}<extra></extra>",
+    )
+    apart = float(means.std(axis=0).mean())
+    return Chart(
+        name=f"class_heatmap_{gate}",
+        figure=go.Figure(heatmap, layout),
+        alt=(
+            f"Heatmap of the mean excitation of {k} classes by {channels} channels of {gate}, similar classes next to "
+            f"each other, first {names[0]}, last {names[-1]}. Classes differ by {apart:.3f} a channel."
+        ),
+        how_to_read=(
+            "Each row is a class, similar ones next to each other; each column a channel. Vertical stripes are "
+            "channels that all classes use alike; blocks of rows are families of classes that the gate treats alike."
+        ),
+    )
+
+
+def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
+    """A dendrogram of the classes.
+
+    Args:
+        gate: its name.
+        names: of the K classes.
+        linkage: from ``scipy.cluster.hierarchy.linkage``, (K − 1, 4).
+    """
+    tree = dendrogram(linkage, no_plot=True, labels=[label(name, 22) for name in names])
+    layout = frame(f"{gate}: which classes are alike", "distance", "", min(900, max(240, 80 + 22 * len(names))))
+    places = [5 + 10 * index for index in range(len(names))]
+    layout["yaxis"] |= {"tickvals": places, "ticktext": tree["ivl"], "showgrid": False}
+    layout["xaxis"]["rangemode"] = "tozero"
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for distances, heights in zip(tree["dcoord"], tree["icoord"], strict=True):
+        x += [*distances, None]
+        y += [*heights, None]
+    lines = go.Scatter(x=x, y=y, mode="lines", line={"color": ACCENT, "width": 1.5}, hoverinfo="skip")
+    first = int(linkage[0, 0]), int(linkage[0, 1])
+    return Chart(
+        name=f"tree_{gate}",
+        figure=go.Figure(lines, layout),
+        alt=(
+            f"Dendrogram of {len(names)} classes by their excitation in {gate}; the most alike are {names[first[0]]} "
+            f"and {names[first[1]]}."
+        ),
+        how_to_read=(
+            "Classes that the gate treats alike are joined near the left. The farther to the right two branches meet, "
+            "the more differently the gate weighs their channels."
+        ),
+    )

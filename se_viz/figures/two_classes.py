@@ -1,0 +1,106 @@
+"""Two classes face to face: the channels that tell them apart, and how s is spread in each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.palette import CLASSES
+
+Array = npt.NDArray[np.floating]
+
+
+def effect_sizes(
+    gate: str, names: tuple[str, str], channels: Sequence[int], d: Array, auroc: Array | None = None
+) -> Chart:
+    """A bar for each of the channels that differ most.
+
+    Args:
+        gate: its name.
+        names: of the two classes.
+        channels: numbers, the largest difference first, k of them.
+        d: Cohen's d of each (k,); positive where the first class gets the larger weights.
+        auroc: of each (k,), if it is known.
+    """
+    first, second = map(label, names)
+    layout = frame(
+        f"{gate}: what tells {first} from {second}", "Cohen's d", "channel", max(220, 90 + 18 * len(channels))
+    )
+    rows = [str(channel) for channel in channels]
+    layout["yaxis"] |= {"type": "category", "autorange": "reversed", "tickvals": rows}
+    layout["xaxis"] |= {"zeroline": True}
+    bar = go.Bar(
+        x=d,
+        y=rows,
+        orientation="h",
+        customdata=np.full(len(d), np.nan) if auroc is None else auroc,
+        marker={"color": [CLASSES[0] if value > 0 else CLASSES[1] for value in d]},
+        hovertemplate="channel %{y}<br>d = %{x:.2f}"
+        + ("" if auroc is None else "<br>AUROC = %{customdata:.2f}")
+        + "<extra></extra>",
+    )
+    listed = ", ".join(f"channel {channel} {value:+.2f}" for channel, value in zip(channels, d, strict=True))
+    return Chart(
+        name=f"effect_{gate}",
+        figure=go.Figure(bar, layout),
+        alt=f"Cohen's d between {names[0]} and {names[1]} in {gate}: {listed}.",
+        how_to_read=(
+            f"A bar to the right, in the colour of {first}: the gate opens that channel more for {first}; to the left, "
+            f"for {second}. The length is the difference of the two means in standard deviations: 0.8 is usually "
+            "called large, and with 2 the two classes hardly overlap."
+        ),
+    )
+
+
+def two_distributions(
+    gate: str,
+    channel: int,
+    names: tuple[str, str],
+    histograms: tuple[tuple[Array, Array], tuple[Array, Array]],
+    span: tuple[float, float],
+) -> Chart:
+    """How s of one channel is spread over the images of each class.
+
+    Args:
+        gate: its name.
+        channel: its number.
+        names: of the two classes.
+        histograms: of each class, the images in each of B bins (B,) and the bins' borders (B + 1,).
+        span: of s, what the gate function can reach.
+    """
+    layout = frame(f"{gate}, channel {channel}", "s, weight of the channel", "images, % per 0.01 of s", 300)
+    layout["margin"]["t"] = 68
+    layout["barmode"] = "overlay"
+    layout["xaxis"]["range"] = list(span)
+    bars, centres = [], []
+    for place, (name, (counts, edges)) in enumerate(zip(names, histograms, strict=True)):
+        # Bins of different widths are drawn by what they hold for their width, so that areas compare.
+        share, width = counts / max(1.0, float(counts.sum())), np.diff(edges)
+        middle = (edges[:-1] + edges[1:]) / 2
+        centres.append(float(share @ middle))
+        bars.append(
+            go.Bar(
+                x=middle,
+                y=np.divide(share, width, out=np.zeros_like(share), where=width > 0),
+                width=width,
+                customdata=100 * share,
+                name=label(name),
+                marker={"color": CLASSES[place], "line": {"width": 0}},
+                opacity=0.6,
+                hovertemplate=f"{label(name)}<br>s ≈ %{{x:.3f}}: %{{customdata:.0f}} % of the images<extra></extra>",
+            )
+        )
+    return Chart(
+        name=f"two_{gate}_{channel}",
+        figure=go.Figure(bars, layout),
+        alt=(
+            f"Histograms of s of channel {channel} of {gate}: {names[0]} around {centres[0]:.2f}, {names[1]} around "
+            f"{centres[1]:.2f}."
+        ),
+        how_to_read=(
+            "How many images of each class get which weight in this channel: areas are shares. Hills apart: this "
+            "channel alone tells the classes from each other; hills on each other: it does not."
+        ),
+    )

@@ -1,0 +1,90 @@
+"""Where in the network classes part, and where gates saturate: an atlas in one line a gate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.study.health import CLOSE
+from se_viz.study.histogram import share_below
+from se_viz.study.kinship import class_similarity
+from se_viz.study.selectivity import chance, variance
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """Shares (0–1) of the s of all images and channels within 0.1 of 0 and of 1, and the mean and spread of s.
+
+    Shares are read off histograms, so they are off by less than what the bins around 0.1 and 0.9 hold. Spread is the
+    standard deviation over channels of their means.
+    """
+
+    shut: float
+    open: float
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """One gate.
+
+    Attributes:
+        gate, stage, block: its place.
+        share: η² of the gate as a whole.
+        quartiles: of η² over its channels.
+        chance: what η² would be if the class did not matter.
+        between: standard deviation of the class means around their mean, over channels (root mean square), in units of
+            s: how far apart the curves of the paper's Figure 6 lie.
+        likeness: mean cosine between the patterns of two classes, uncentred; 1 if they are one pattern up to scale.
+        saturation: how much of s is at the ends.
+    """
+
+    gate: str
+    stage: int
+    block: int
+    share: float
+    quartiles: tuple[float, float, float]
+    chance: float
+    between: float
+    likeness: float
+    saturation: Saturation
+
+
+def saturation(gate: GateAtlas) -> Saturation:
+    """How much of a gate's s is at the ends of 0 … 1, by the same limits as ``health``."""
+    moments, histogram = gate.s(), gate.histogram()
+    there = moments.count > 0
+    weights = moments.count[there] / moments.count.sum()
+
+    def between(low: float, high: float) -> float:
+        share = share_below(histogram, high) - share_below(histogram, low)
+        return float(weights @ share[there].mean(axis=1))
+
+    means = weights @ moments.mean[there]
+    return Saturation(between(-CLOSE, CLOSE), between(1 - CLOSE, 1 + CLOSE), float(means.mean()), float(means.std()))
+
+
+def by_depth(atlas: Atlas) -> tuple[Depth, ...]:
+    """Every gate in execution order."""
+    return tuple(_depth(gate) for gate in atlas)
+
+
+def _depth(gate: GateAtlas) -> Depth:
+    moments = gate.s()
+    parts = variance(moments)
+    first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
+    there = moments.count > 0
+    alike = class_similarity(gate, centred=False)[np.ix_(there, there)]
+    pairs = alike[np.triu_indices(len(alike), 1)]
+    return Depth(
+        gate.name,
+        gate.entry.stage,
+        gate.entry.block,
+        parts.overall,
+        (float(first), float(median), float(third)),
+        chance(moments.count),
+        float(np.sqrt(moments.mean[there].var(axis=0).mean())),
+        float(pairs.mean()) if len(pairs) else float("nan"),
+        saturation(gate),
+    )

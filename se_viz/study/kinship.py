@@ -1,0 +1,84 @@
+"""Which classes a gate treats alike, and which gates treat the classes alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.spatial.distance import squareform
+
+from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.study.similarity import linear_cka
+
+Floats = npt.NDArray[np.float64]
+
+
+def class_similarity(gate: GateAtlas, centred: bool = True) -> Floats:
+    """How alike the mean excitation patterns of the classes are (K, K), −1 to 1.
+
+    Args:
+        gate: of an atlas.
+        centred: take the mean over classes off each channel first, and compare what sets the classes apart; else
+            compare the patterns as they are, where 1 says that one is the other up to scale (as the paper says of its
+            SE_5_3).
+
+    Not a number in the rows of classes without images, or of a class that is no different from the mean.
+    """
+    mean = gate.s().mean
+    if centred:
+        mean = mean - np.nanmean(mean, axis=0)
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = np.where(length > _TINY, mean / length, np.nan)
+    similarity: Floats = np.clip(unit @ unit.T, -1, 1)
+    return similarity
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A dendrogram of K classes.
+
+    Attributes:
+        order: (K,) the classes such that those that are joined early stand together.
+        links: (K − 1, 4) as ``scipy.cluster.hierarchy.linkage`` gives them; heights are 1 − similarity.
+    """
+
+    order: npt.NDArray[np.intp]
+    links: Floats
+
+
+def tree(similarity: Floats) -> Tree:
+    """Join the most similar classes first (average linkage on 1 − similarity), (K, K) → K − 1 joins.
+
+    A class whose similarity is no number is taken to be unlike all others.
+    """
+    if len(similarity) < 2:
+        return Tree(np.arange(len(similarity)), np.zeros((0, 4)))
+    distance = 1 - np.nan_to_num(similarity)
+    distance = (distance + distance.T) / 2
+    np.fill_diagonal(distance, 0)
+    condensed = squareform(distance, checks=False)
+    links = linkage(condensed, method="average")
+    # Ordering the leaves takes K³: half a minute at 1,000 classes.
+    if len(similarity) <= _MOST_ORDERED:
+        links = optimal_leaf_ordering(links, condensed)
+    return Tree(leaves_list(links).astype(np.intp), links)
+
+
+def gate_similarity(atlas: Atlas) -> Floats:
+    """Whether two gates set the same classes apart (G, G): linear CKA of their mean patterns by class, 0 to 1.
+
+    Classes stand in for images, and with few of them any two gates look rather alike: compare entries with each other
+    and not with 1. Not a number for a gate that does not tell classes apart.
+    """
+    there = atlas.counts > 0
+    means = [gate.s().mean[there] for gate in atlas]
+    similarity = np.eye(len(means))
+    for i, one in enumerate(means):
+        for j, other in enumerate(means[: i + 1]):
+            similarity[i, j] = similarity[j, i] = linear_cka(one, other)
+    return similarity
+
+
+_TINY = 1e-9  # far below a step of s
+_MOST_ORDERED = 300

@@ -1,0 +1,151 @@
+"""How the gates of the demo family respond to the whole validation set: measured once, shipped, read by the page."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import TypeAdapter
+
+from se_viz.data.imagenette import Labelled
+from se_viz.gates.capture import capture
+from se_viz.gates.model import Model
+from se_viz.study.health import health
+from se_viz.study.similarity import effective_rank, linear_cka
+from se_viz.zoo import demo
+from se_viz.zoo.card import Card
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One gate over all images.
+
+    Attributes:
+        channels: C.
+        mean, spread, variation, shut, open, clipped: of s, as in ``health.Health``.
+        rank: effective rank of s, 1 to C (``similarity.effective_rank``).
+    """
+
+    channels: int
+    mean: float
+    spread: float
+    variation: float
+    shut: float
+    open: float
+    clipped: float
+    rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkResponses:
+    """One network: the sha256 of its weights, and its gates by name in execution order."""
+
+    sha256: str
+    gates: dict[str, Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """The family.
+
+    Attributes:
+        images: how many were looked at.
+        networks: by the name of their card.
+        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order.
+    """
+
+    images: int
+    networks: dict[str, NetworkResponses]
+    alike: dict[str, dict[str, float]]
+
+    def cka(self, a: str, b: str) -> dict[str, float]:
+        """Similarity of two networks by gate; only the gates that both have, and none where a pair is not known."""
+        return self.alike.get(_pair(a, b), {})
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, at once or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_bytes(_JSON.dump_json(self, indent=1) + b"\n")
+        part.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Responses":
+        """Read what ``write`` wrote, and check the type of every field."""
+        return _JSON.validate_json(path.read_bytes())
+
+
+_JSON = TypeAdapter(Responses)
+
+
+def shipped() -> Path:
+    """Where the measurements of the shipped networks lie."""
+    return demo.folder() / "responses" / "imagenette-val.json"
+
+
+def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.device) -> Responses:
+    """Run a data set through networks, one at a time, and keep numbers of each gate and each pair of networks.
+
+    Args:
+        family: cards of networks with gates, and the folders of their weights, as ``demo.stored`` gives them.
+        data: images cut to the networks' crop.
+        device: where to compute.
+
+    Raises:
+        WeightsRefused: weights are not what their card says.
+    """
+    seen: dict[str, dict[str, Array]] = {}
+    networks: dict[str, NetworkResponses] = {}
+    for card, folder in family:
+        model = Model(card.name, demo.network(card, folder).to(device), card.preprocess, card.classes)
+        gates = seen[card.name] = excitations(model, data)
+        model.close()
+        networks[card.name] = NetworkResponses(card.sha256, {gate: response(s) for gate, s in gates.items()})
+    alike = {
+        _pair(a, b): {gate: _rounded(linear_cka(s, seen[b][gate])) for gate, s in seen[a].items() if gate in seen[b]}
+        for a, b in combinations(sorted(seen), 2)
+    }
+    return Responses(len(data), networks, alike)
+
+
+def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Array]:
+    """s (N, C) of every gate, by name, for N images that are already cut to the crop."""
+    parts: dict[str, list[Array]] = {gate.name: [] for gate in model.gates}
+    for images in _batches(model, data, batch):
+        for reading in capture(model, images, batch=batch):
+            parts[reading.gate.name].append(reading.s)
+    return {name: np.concatenate(listed) for name, listed in parts.items()}
+
+
+def _batches(model: Model, data: Labelled, batch: int) -> Iterator[torch.Tensor]:
+    for start in range(0, len(data), batch):
+        yield model.preprocess.normalise(torch.from_numpy(data.pixels[start : start + batch]))
+
+
+def response(s: Array) -> Response:
+    """The numbers of one gate from its s (N, C), N ≥ 2."""
+    found = health(s)
+    return Response(
+        channels=s.shape[1],
+        mean=_rounded(found.mean),
+        spread=_rounded(found.spread),
+        variation=_rounded(found.variation or 0.0),
+        shut=_rounded(found.shut),
+        open=_rounded(found.open),
+        clipped=_rounded(found.clipped),
+        rank=_rounded(effective_rank(s)),
+    )
+
+
+def _pair(a: str, b: str) -> str:
+    return ", ".join(sorted((a, b)))
+
+
+def _rounded(value: float) -> float:
+    # Another processor rounds otherwise from the sixth digit on; what ships need not show it.
+    return float(f"{value:.4g}")

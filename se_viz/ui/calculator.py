@@ -1,0 +1,155 @@
+"""What SE costs a network: parameters and multiply-accumulates by stage at any r, and the time it takes here."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import pandas as pd
+import streamlit as st
+from torchvision.models import get_model
+
+from se_viz.gates.find import find_gates
+from se_viz.study.cost import NETWORKS, Cost, Sites, cost, gated_sites, milliseconds, se_weights, without_gates
+from se_viz.study.insert import insert_gates
+from se_viz.zoo import catalogue
+
+T = TypeVar("T")
+
+_RATIOS = (1, 2, 4, 8, 16, 32, 64)
+_COLUMNS = {
+    "parameters": st.column_config.NumberColumn(format="localized"),
+    "MACs": st.column_config.NumberColumn(format="localized", help="Multiply-accumulates of one image."),
+}
+
+
+@st.cache_resource(show_spinner="Counting the network", max_entries=16)
+def _sites(network: str) -> Sites:
+    return gated_sites(network)
+
+
+@st.cache_resource(show_spinner="Counting the network", max_entries=16)
+def _own(network: str) -> tuple[Cost, int]:
+    built = catalogue.build(network)
+    side = built.preprocess.crop[0]
+    return cost(built.module, side), side
+
+
+@st.cache_data(show_spinner="Timing the network with and without its gates", max_entries=64)
+def _times(network: str, r: int, stages: tuple[int, ...]) -> tuple[float, float]:
+    """Milliseconds of one image with SE and without."""
+    if network in NETWORKS:
+        side = NETWORKS[network]
+        options = {} if network.startswith("res") else {"init_weights": False}
+        plain = get_model(network, weights=None, **options).eval()
+        return milliseconds(insert_gates(plain, r, where=set(stages), size=side), side), milliseconds(plain, side)
+    built = catalogue.build(network)
+    side = built.preprocess.crop[0]
+    gates = [gate for gate in find_gates(built.module, side) if gate.stage in stages]
+    return milliseconds(built.module, side), milliseconds(without_gates(built.module, gates), side)
+
+
+@st.fragment
+def show() -> None:
+    """Draw the calculator."""
+    st.header("What SE costs a network", anchor=False)
+    left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
+    network = left.selectbox("Network", [*NETWORKS, *catalogue.names()], key="network", bind="query-params")
+    given = network in NETWORKS
+    r = middle.select_slider(
+        "Reduction ratio r",
+        _RATIOS,
+        value=16,
+        key="ratio",
+        bind="query-params",
+        disabled=not given,
+        help=None if given else "This network has gates of its own, with their own r.",
+    )
+    last = right.toggle("Gates in the last stage", value=True, key="last", bind="query-params")
+    if given:
+        _inserted(network, r, last=last)
+    else:
+        _found(network, last=last)
+
+
+def _inserted(network: str, r: int, *, last: bool) -> None:
+    sites = _sites(network)
+    blocks = _kept(sites.channels, last=last)
+    added = {stage: se_weights(((1, c) for c in channels), r) for stage, channels in blocks.items()}
+    _totals(sites.params, sites.macs, sum(added.values()), sum(added.values()))
+    _table(blocks, added, added, sites.params)
+    terms = " + ".join(
+        rf"{len(channels)} \cdot {channels[0]}^2" if len(set(channels)) == 1 else rf"\sum_{{{len(channels)}}} C^2"
+        for channels in blocks.values()
+    )
+    total = sum(added.values())
+    st.latex(
+        rf"\frac{{2}}{{r}} \sum_s N_s C_s^2 = \frac{{2}}{{{r}}} \left({terms}\right) = {total:,}".replace(",", "{,}")
+    )
+    st.caption("The paper's Section 4: N blocks of C channels in each stage, FC layers without biases.")
+    _clock(network, r, tuple(blocks))
+
+
+def _found(network: str, *, last: bool) -> None:
+    counted, side = _own(network)
+    params, macs = counted.kept()
+    stages = _kept({stage.stage: stage for stage in counted.stages}, last=last)
+    _totals(params, macs, sum(s.params for s in stages.values()), sum(s.macs for s in stages.values()))
+    _table(
+        {number: (0,) * stage.gates for number, stage in stages.items()},
+        {number: stage.params for number, stage in stages.items()},
+        {number: stage.macs for number, stage in stages.items()},
+        params,
+    )
+    st.caption(
+        f"Counted in the network as it is, for one image of {side} pixels. Squeeze and scale add "
+        f"{sum(s.elementwise for s in stages.values()) / 1e6:.1f} M operations on single numbers."
+    )
+    _clock(network, 0, tuple(stages))
+
+
+def _kept(stages: Mapping[int, T], *, last: bool) -> dict[int, T]:
+    """Without the last stage, if there are several."""
+    end = max(stages)
+    return {stage: value for stage, value in stages.items() if last or stage != end or len(stages) == 1}
+
+
+def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
+    with st.container(horizontal=True):
+        st.metric("without SE", f"{params / 1e6:.2f} M", help="Parameters.")
+        st.metric("SE adds", f"{added:,}", f"{added / params:+.2%}", delta_color="off", delta_arrow="off")
+        st.metric(
+            "multiply-accumulates",
+            f"{macs / 1e9:.3f} G",
+            f"{added_macs / macs:+.2%}",
+            delta_color="off",
+            delta_arrow="off",
+            help="Of one image, without SE; below, what SE adds, with each weight of a gate used once.",
+        )
+
+
+def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dict[int, int], of: int) -> None:
+    channels = {stage: ", ".join(map(str, sorted(set(listed)))) for stage, listed in blocks.items() if any(listed)}
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "stage": list(blocks),
+                "gates": [len(listed) for listed in blocks.values()],
+                **({"channels C": list(channels.values())} if channels else {}),
+                "parameters": list(params.values()),
+                "of the network": [f"{count / of:+.2%}" for count in params.values()],
+                "MACs": list(macs.values()),
+            }
+        ),
+        hide_index=True,
+        column_config=_COLUMNS,
+    )
+    st.caption("What the gates of each stage add, and what leaving them out saves.")
+
+
+def _clock(network: str, r: int, stages: tuple[int, ...]) -> None:
+    """The time, measured when it is asked for, as it keeps the processor busy for two seconds and more."""
+    if st.button("Time it on this machine", icon=":material/timer:", key="time"):
+        gated, plain = _times(network, r, stages)
+        st.markdown(
+            f"One image takes **{gated:.1f} ms** with these gates and **{plain:.1f} ms** without, "
+            f"{gated / plain - 1:+.1%}: the median of a second of runs on this machine's processor."
+        )

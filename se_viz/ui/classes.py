@@ -1,0 +1,235 @@
+"""The Classes page: where in the network classes part, and which channels tell them apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.figures.kinship import class_heatmap, class_tree
+from se_viz.figures.maps import recalibrated_maps
+from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
+from se_viz.figures.two_classes import effect_sizes, two_distributions
+from se_viz.study.histogram import quantiles
+from se_viz.study.kinship import class_similarity, tree
+from se_viz.study.observations import observations, where_classes_part
+from se_viz.study.separation import auroc, cohens_d
+from se_viz.ui import atlases, chart, readings, resembling
+from se_viz.ui.head import Head
+from se_viz.ui.text import plain
+
+QUESTION = "Where do classes part?"
+MOST = 6
+_AT_FIRST = 4
+_TOP = 12
+_ROWS = 60
+_FEW_BLOCKS = 6
+_CHANNELS = ("fifty, as in the paper", "all")
+_BANDS = ("mean ± standard deviation", "median and half of the images")
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page is about: the atlas, the classes chosen, and whether to draw all channels."""
+
+    atlas: Atlas
+    classes: tuple[str, ...]
+    everything: bool
+
+    def drawn(self, gate: GateAtlas) -> Sequence[int]:
+        """Channel numbers to draw."""
+        return range(gate.entry.channels) if self.everything else sampled(gate.entry.channels)
+
+
+def page(head: Head) -> None:
+    """Draw the page."""
+    atlas = atlases.of(head.model)
+    if atlas is None:
+        head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
+        atlases.build(head.model)
+        return
+    found = observations(atlases.depths(atlas))
+    head.answer.markdown(
+        where_classes_part(atlases.depths(atlas))
+        + " Of the paper's three observations, "
+        + ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in found)
+        + "."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
+        classes = st.multiselect(
+            "Classes",
+            there,
+            default=there[:_AT_FIRST],
+            max_selections=MOST,
+            key=f"classes{atlases.tag(atlas)}",
+            bind="query-params",
+        )
+        channels = st.segmented_control(
+            "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
+        )
+    if classes:
+        view = View(atlas, tuple(classes), channels == "all")
+        _stages(view)
+        _parting(atlas)
+        _gate(view)
+    else:
+        st.info("Choose at least one class.")
+    _faceoff(atlas, head)
+    resembling.show(head, atlas)
+    atlases.build(head.model)
+    atlases.take_away(head.model, atlas)
+
+
+@st.fragment
+def _stages(view: View) -> None:
+    """Figure 6, a block of each stage, two in a row."""
+    stages: dict[int, list[str]] = {}
+    for gate in view.atlas:
+        stages.setdefault(gate.entry.stage, []).append(gate.name)
+    listed = sorted(stages.items())
+    for start in range(0, len(listed), 2):
+        for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
+            with column:
+                _stage(view, stage, gates)
+
+
+@st.fragment
+def _stage(view: View, stage: int, gates: list[str]) -> None:
+    label, key = f"Block of stage {stage}", f"class_stage{stage}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if len(gates) <= _FEW_BLOCKS:
+            name = st.segmented_control(
+                label,
+                gates,
+                default=gates[-1],
+                key=key,
+                bind="query-params",
+                required=True,
+                label_visibility="collapsed",
+            )
+        else:
+            name = st.selectbox(
+                label,
+                gates,
+                index=len(gates) - 1,
+                key=key,
+                bind="query-params",
+                label_visibility="collapsed",
+                width=140,
+            )
+        gate = view.atlas[name]
+        moments = gate.s()
+        means = {one: moments.mean[view.atlas.class_index(one)] for one in view.classes}
+        overall = np.average(moments.mean[moments.count > 0], axis=0)
+        shown = mean_excitation(name, means, overall, (gate.entry.low, gate.entry.high), view.drawn(gate))
+        chart.tools(shown)
+    chart.draw(shown)
+
+
+def _parting(atlas: Atlas) -> None:
+    st.header("Depth by depth", anchor=False)
+    depths = atlases.depths(atlas)
+    quartiles = np.array([depth.quartiles for depth in depths]).T
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(
+            eta_by_gate([depth.gate for depth in depths], quartiles, np.array([depth.chance for depth in depths]))
+        )
+    with right:
+        chart.show(atlases.saturation_chart(atlas))
+    st.markdown(
+        "\n".join(f"- {one.claim} Here it **{one.verdict}**. {plain(one.said)}" for one in observations(depths))
+    )
+
+
+@st.fragment
+def _gate(view: View) -> None:
+    """Figure 7 and the kinship of classes, for one gate."""
+    st.header("One gate, class by class", anchor=False)
+    names = [gate.name for gate in view.atlas]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
+        band = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
+    gate = view.atlas[name]
+    span = (gate.entry.low, gate.entry.high)
+    for start in range(0, len(view.classes), 2):
+        for column, place in zip(st.columns(2, gap="medium"), range(start, len(view.classes)), strict=False):
+            own = view.classes[place]
+            if band == _BANDS[0]:
+                moments = gate.s(own)
+                centre, ends = moments.mean, (moments.mean - moments.std, moments.mean + moments.std)
+            else:
+                low, centre, high = quantiles(gate.histogram(own), (0.25, 0.5, 0.75))
+                ends = (low, high)
+            with column:
+                chart.show(class_band(name, own, centre, ends, band, span, view.drawn(gate), place))
+    _kin(view, gate, span)
+
+
+def _kin(view: View, gate: GateAtlas, span: tuple[float, float]) -> None:
+    moments, similarity = gate.s(), class_similarity(gate)
+    rows = np.flatnonzero(moments.count)
+    if len(rows) > _ROWS:
+        # The chosen classes and those most like them: nobody reads a thousand rows.
+        chosen = [view.atlas.class_index(one) for one in view.classes]
+        near = np.nan_to_num(similarity[chosen], nan=-1).max(axis=0)
+        near[chosen] = 2
+        rows = np.sort(rows[np.argsort(-near[rows], kind="stable")[:_ROWS]])
+        st.caption(f"Of {len(view.atlas.classes)} classes, the {_ROWS} most like those chosen.")
+    if len(rows) < 2:
+        return
+    grown = tree(similarity[np.ix_(rows, rows)])
+    ordered = rows[grown.order]
+    channels = np.argsort(-moments.mean[rows].mean(axis=0), kind="stable")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        labels = [view.atlas.classes[row] for row in ordered]
+        chart.show(class_heatmap(gate.name, labels, moments.mean[np.ix_(ordered, channels)], span))
+    with right:
+        chart.show(class_tree(gate.name, [view.atlas.classes[row] for row in rows], grown.links))
+
+
+@st.fragment
+def _faceoff(atlas: Atlas, head: Head) -> None:
+    """The channels of one gate that differ most between two classes, one of them on a picture."""
+    there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count > 1]
+    if len(there) < 2:
+        return
+    st.header("Two classes face to face", anchor=False)
+    names, tag = [gate.name for gate in atlas], atlases.tag(atlas)
+    first, second, third = st.columns(3, gap="medium")
+    # It opens on the two classes that the last gate holds farthest apart.
+    apart = np.nan_to_num(class_similarity(atlas[names[-1]]), nan=1)
+    start = [there.index(atlas.classes[row]) for row in np.unravel_index(apart.argmin(), apart.shape)]
+    one = first.selectbox("This class", there, index=start[0], key=f"one{tag}", bind="query-params")
+    other = second.selectbox("against", there, index=start[1], key=f"other{tag}", bind="query-params")
+    gate = atlas[third.selectbox("in gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")]
+    if one == other:
+        st.info("Choose two different classes.")
+        return
+    d, area = cohens_d(gate, one, other), auroc(gate, one, other).value
+    order = np.argsort(-np.abs(np.nan_to_num(d)), kind="stable")[:_TOP].tolist()
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(effect_sizes(gate.name, (one, other), order, d[order], area[order]))
+    with right:
+        channel = st.selectbox(
+            "Channel",
+            order,
+            format_func=lambda number: f"channel {number}: d = {d[number]:+.2f}, AUROC {area[number]:.2f}",
+            key=f"faceoff_channel_{gate.name}_{one}_{other}",
+        )
+        own, against = (gate.histogram(name, channel) for name in (one, other))
+        drawn = (own.counts.astype(float), own.edges), (against.counts.astype(float), against.edges)
+        chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
+    pictures = head.chosen.pictures
+    index = st.selectbox(
+        "On the picture",
+        range(len(pictures)),
+        format_func=lambda i: f"{i + 1} {pictures[i].name}",
+        key="faceoff_picture",
+    )
+    reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
+    chart.show(recalibrated_maps(reading, 0, [channel], pictures[index].name))

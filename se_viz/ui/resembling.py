@@ -1,0 +1,75 @@
+"""Yours against the atlas: groups of the chosen pictures over the classes, and which class each resembles."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from se_viz.atlas.store import Atlas
+from se_viz.figures.profiles import mean_excitation, sampled
+from se_viz.study.predictions import top
+from se_viz.study.resemblance import groups, resemblance
+from se_viz.ui import chart, readings
+from se_viz.ui.head import Head
+from se_viz.ui.text import plain
+
+_MOST = 6
+
+
+@st.fragment
+def show(head: Head, atlas: Atlas) -> None:
+    """Draw the section."""
+    st.header("Yours against the atlas", anchor=False)
+    pictures = head.chosen.pictures
+    names = [picture.name for picture in pictures]
+    captured = readings.values(head.model, pictures)
+    said = [best[0].label for best in top(captured.logits, head.model.classes, 1)]
+    found = _named(names, groups(names, said))
+    if len(found) > _MOST:
+        st.caption(f"{len(found)} groups; the first {_MOST} are compared.")
+        found = dict(list(found.items())[:_MOST])
+    gate_names = [gate.name for gate in atlas]
+    name = st.selectbox("Gate", gate_names, index=len(gate_names) - 1, key="yours_gate", bind="query-params", width=160)
+    gate = atlas[name]
+    moments = gate.s()
+    overall = moments.mean[moments.count > 0].mean(axis=0)
+    means = {f"{group} ({len(rows)})": captured[name].s[rows].mean(axis=0) for group, rows in found.items()}
+    shown = mean_excitation(
+        name, means, overall, (gate.entry.low, gate.entry.high), sampled(gate.entry.channels), of="group"
+    )
+    chart.show(shown)
+    table = {"group": list(found), "pictures": [len(rows) for rows in found.values()]}
+    for one in atlas:
+        each = one.s()
+        there = np.flatnonzero(each.count)
+        column = []
+        for rows in found.values():
+            alike = resemblance(captured[one.name].s[rows].mean(axis=0), each.mean[there])
+            best = int(np.nanargmax(alike)) if np.isfinite(alike).any() else None
+            column.append("–" if best is None else f"{atlas.classes[there[best]]} {alike[best]:+.2f}")
+        table[one.name] = column
+    st.dataframe(pd.DataFrame(table), hide_index=True, column_config={"group": st.column_config.Column(pinned=True)})
+    st.caption(
+        "The class whose pattern each group resembles most at each gate: the correlation, over channels, of what sets "
+        "the group and the class apart from the mean over classes, −1 to 1. A group of one or two pictures says little."
+    )
+
+
+def _named(names: list[str], found: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The groups as they were found, or as a person names them."""
+    with st.popover("Groups", icon=":material/folder:"):
+        st.caption(
+            "Folders of a ZIP or of an uploaded folder are groups; else what the network says. Or name your own."
+        )
+        own = {index: group for group, rows in found.items() for index in rows}
+        table = pd.DataFrame({"picture": names, "group": [own[index] for index in range(len(names))]})
+        # The key holds the pictures, so that an edit does not land on others.
+        edited = st.data_editor(
+            table,
+            hide_index=True,
+            disabled=["picture"],
+            key=f"groups_{hash(tuple(zip(names, own.values(), strict=True)))}",
+        )
+    named: dict[str, list[int]] = {}
+    for index, group in enumerate(edited["group"]):
+        named.setdefault(plain(str(group).strip()) or "unnamed", []).append(index)
+    return named

@@ -1,0 +1,226 @@
+import csv
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import atlas_support
+import numpy as np
+import pytest
+import torch
+from atlas_support import SETTINGS, pictures, tiny
+from torchvision.datasets import ImageFolder
+
+from se_viz.atlas.codec import scale_of
+from se_viz.atlas.engine import ahead
+from se_viz.atlas.errors import AtlasError, AtlasRefused
+from se_viz.atlas.profile import profile
+from se_viz.atlas.store import open_atlas
+from se_viz.data.datasets import dataset
+
+
+def test_it_counts_what_the_instrument_reads(whole, raw):
+    assert whole.classes == ("ape", "bee", "cat")
+    assert whole.counts.tolist() == [5, 4, 5]
+    labels = whole.table.labels
+    for gate in whole:
+        reading = raw[gate.name]
+        step = gate.entry.scale.step
+        np.testing.assert_allclose(gate.images(), np.clip(reading.s, None, gate.entry.high), atol=2 * step)
+        for label in range(3):
+            own, z = gate.images()[labels == label], reading.z[labels == label]
+            np.testing.assert_allclose(gate.s(label).mean, own.mean(0), atol=1e-12)
+            np.testing.assert_allclose(gate.s(label).std, own.std(0), atol=1e-7)
+            np.testing.assert_allclose(gate.z(label).mean, z.mean(0), atol=1e-5)
+            np.testing.assert_allclose(gate.z(label).std, z.std(0), atol=1e-5)
+            np.testing.assert_allclose(gate.z_range(label), [z.min(0), z.max(0)], atol=1e-5)
+            assert gate.histogram(label).counts.sum(-1).tolist() == [len(own)] * own.shape[1]
+        assert gate.outside().sum() == (reading.s > gate.entry.high).sum()
+
+
+def test_it_names_the_images_at_both_ends(whole):
+    s, names = whole["SE_1_1"].images(), whole.table.names
+    for channel in range(s.shape[1]):
+        highest, lowest = whole["SE_1_1"].highest(channel), whole["SE_1_1"].lowest(channel)
+        assert [one.s for one in highest] == pytest.approx(np.sort(s[:, channel])[::-1][:2])
+        assert [one.s for one in lowest] == pytest.approx(np.sort(s[:, channel])[:2])
+        assert highest[0].name == names[s[:, channel].argmax()]
+        assert highest[0].label == highest[0].name.split("/")[0]
+
+
+def test_hashes_are_those_of_the_files(whole, photos):
+    assert list(whole.table.sha256) == [
+        hashlib.sha256((photos / name).read_bytes()).hexdigest() for name in whole.table.names
+    ]
+
+
+def test_a_broken_picture_is_counted_named_and_skipped(whole):
+    assert list(whole.header.refused) == ["bee/2.png"]
+    report = json.loads((whole.path.parent / "report.json").read_text())
+    assert "damaged" in report["refused"]["bee/2.png"]
+    assert report["counts"] == [5, 4, 5]
+    assert sorted(path.name for path in whole.path.parent.iterdir()) == ["atlas.safetensors", "report.json"]
+
+
+def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny_model, photos, tmp_path):
+    profile(tiny_model, photos, tmp_path, **SETTINGS)
+    path = tmp_path / "atlas.safetensors"
+    assert path.read_bytes() == whole.path.read_bytes()
+    before = path.stat().st_mtime_ns
+    profile(tiny_model, photos, tmp_path, **SETTINGS)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
+    out = tmp_path / "out"
+    log = (tmp_path / "log").open("wb")
+    script = Path(atlas_support.__file__)
+    child = subprocess.Popen(
+        [sys.executable, str(script), str(photos), str(out)], cwd=Path(__file__).parents[2], stdout=log, stderr=log
+    )
+    try:
+        first, deadline = out / "shards" / "000000.safetensors", time.monotonic() + 300
+        while not first.exists():
+            assert child.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            Event().wait(0.05)
+    finally:
+        child.kill()
+        child.wait()
+        log.close()
+    assert child.returncode == -signal.SIGKILL
+    assert not (out / "atlas.safetensors").exists()
+    (out / "shards" / "000001.safetensors.tmp").write_bytes(b"half a shard")
+    (out / "shards" / "000002.safetensors").write_bytes(b"a shard that the disk has damaged")
+    finished = profile(tiny_model, photos, out, **SETTINGS)
+    assert finished.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_finished_shards_are_not_read_again(tiny_model, photos, tmp_path, whole):
+    listed = dataset(photos)
+
+    def stops(index):
+        if index == 9:
+            raise KeyboardInterrupt
+        return listed.read(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        profile(tiny_model, replace(listed, read=stops), tmp_path, **SETTINGS)
+    asked = []
+
+    def notes(index):
+        asked.append(index)
+        return listed.read(index)
+
+    atlas = profile(tiny_model, replace(listed, read=notes), tmp_path, **SETTINGS)
+    assert sorted(asked) == list(range(8, 15))
+    assert atlas.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_the_cut_into_shards_changes_nothing_but_z_in_its_last_digits(whole, tiny_model, photos, tmp_path):
+    other = profile(tiny_model, photos, tmp_path, **SETTINGS | {"shard": 6})
+    for gate in whole:
+        for what in ("sum", "sum2", "histogram", "examples", "s"):
+            name = f"{gate.name}.{what}"
+            np.testing.assert_array_equal(other.tensors[name][:,], whole.tensors[name][:,])
+        np.testing.assert_allclose(other[gate.name].z().mean, gate.z().mean, rtol=1e-12)
+
+
+def test_classes_may_come_from_the_predictions(tiny_model, photos, raw, tmp_path):
+    atlas = profile(tiny_model, photos, tmp_path, labels="predictions", batch=1)
+    assert atlas.classes == ("red", "green", "blue")
+    assert atlas.counts.tolist() == np.bincount(raw.logits.argmax(1), minlength=3).tolist()
+    absent = np.flatnonzero(atlas.counts == 0)
+    assert np.isnan(atlas["SE_1_1"].s().mean[absent]).all()
+    unnamed = profile(tiny(classes=()), photos, tmp_path / "unnamed", labels="predictions", batch=1)
+    assert unnamed.classes == ("class 0", "class 1", "class 2")
+
+
+def test_a_csv_tars_and_a_dataset_object_give_what_their_folder_gives(whole, tiny_model, photos, tmp_path):
+    with (tmp_path / "list.csv").open("w", newline="") as file:
+        rows = [(str(path), path.parent.name) for path in sorted(photos.rglob("*.png"), reverse=True)]
+        csv.writer(file).writerows([("path", "label"), *rows])
+    (tmp_path / "tars").mkdir()
+    for number in range(2):
+        with tarfile.open(tmp_path / "tars" / f"{number}.tar", "w") as archive:
+            for path in sorted(photos.rglob("*.png"))[number::2]:
+                archive.add(path, f"{path.parent.name}/{path.name}")
+    for source in (tmp_path / "list.csv", tmp_path / "tars", ImageFolder(str(photos))):
+        atlas = profile(tiny_model, source, tmp_path / type(source).__name__ / str(source)[-4:], batch=1)
+        assert atlas.classes == whole.classes
+        assert atlas.counts.tolist() == [5, 4, 5]
+        assert len(atlas.header.refused) == 1
+        for gate in whole:
+            np.testing.assert_allclose(atlas[gate.name].s().mean, gate.s().mean, atol=3 * gate.entry.scale.step)
+
+
+def test_without_labels_it_says_what_to_do(tiny_model, photos, tmp_path):
+    with pytest.raises(AtlasError, match="no labels"):
+        profile(tiny_model, photos / "ape", tmp_path)
+    atlas = profile(tiny_model, photos / "ape", tmp_path, labels="predictions")
+    assert atlas.counts.sum() == 5
+
+
+def test_a_folder_with_another_pass_is_refused(tiny_model, photos, whole, tmp_path):
+    with pytest.raises(AtlasError, match="other settings"):
+        profile(tiny_model, photos, whole.path.parent)
+    with pytest.raises(AtlasError, match="other weights"):
+        profile(tiny(seed=1), photos, whole.path.parent, **SETTINGS)
+    with pytest.raises(AtlasError, match="other pictures"):
+        profile(tiny_model, pictures(tmp_path), whole.path.parent, **SETTINGS)
+
+
+def test_numbers_that_are_not_finite_are_refused(photos, tmp_path):
+    broken = tiny()
+    with torch.no_grad():
+        broken.network.second[2].fc2.bias[0] = float("nan")
+    with pytest.raises(AtlasError, match="not finite"):
+        profile(broken, photos, tmp_path)
+    with pytest.raises(AtlasError, match="1 or more"):
+        profile(broken, photos, tmp_path, shard=0)
+
+
+def test_pictures_are_read_a_bounded_way_ahead_and_come_in_order():
+    started = []
+
+    def read(index):
+        started.append(index)
+        return index
+
+    with ThreadPoolExecutor(4) as pool:
+        read_ahead = ahead(pool, read, range(100), 7)
+        assert next(read_ahead) == 0
+        assert len(started) <= 7
+        assert list(read_ahead) == list(range(1, 100))
+
+
+def test_a_damaged_atlas_is_not_overwritten(tiny_model, photos, tmp_path):
+    (tmp_path / "atlas.safetensors").write_bytes(b"mine")
+    with pytest.raises(AtlasRefused, match="damaged"):
+        profile(tiny_model, photos, tmp_path)
+    assert (tmp_path / "atlas.safetensors").read_bytes() == b"mine"
+
+
+def test_bfloat16_is_stated_and_close(tiny_model, photos, whole, tmp_path):
+    atlas = profile(tiny_model, photos, tmp_path, precision="bfloat16")
+    assert open_atlas(tmp_path).header.model.precision == "bfloat16"
+    np.testing.assert_allclose(atlas["SE_1_1"].s().mean, whole["SE_1_1"].s().mean, atol=0.1)
+    assert (atlas["SE_1_1"].s().mean != whole["SE_1_1"].s().mean).any()
+
+
+def test_a_gate_of_relu_counts_what_its_range_cuts_off(photos, tmp_path):
+    model = tiny()
+    with torch.no_grad():
+        model.network.second[2].fc2.bias += 20
+    atlas = profile(model, photos, tmp_path)
+    gate = list(atlas)[1]
+    assert (gate.entry.function, gate.entry.high) == ("relu", scale_of("relu").high)
+    assert gate.outside().max() == 5
+    assert gate.s().mean.max() == 8

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from se_viz.study.depth import by_depth
+from se_viz.study.health import health
+from se_viz.study.selectivity import eta_squared
+
+
+def test_a_gate_in_a_line_is_what_its_single_images_say(make_atlas):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [30, 20, 10])
+    early, late = rng.beta(30, 30, (60, 6)), np.clip(rng.beta(1, 1, (60, 6)) * 0.3 + labels[:, None] * 0.35, 0, 1)
+    atlas = make_atlas({"SE_2_1": early, "SE_5_2": late}, labels, ("a", "b", "c", "none"))
+    first, last = by_depth(atlas)
+    assert (last.gate, last.stage, last.block) == ("SE_5_2", 5, 2)
+    assert first.chance == last.chance == 2 / 59
+    assert first.share < 3 * first.chance < 0.5 < last.share
+    assert last.quartiles[1] == pytest.approx(np.median(eta_squared(atlas["SE_5_2"])))
+    assert first.likeness > last.likeness
+    means = np.stack([late[labels == label].mean(0) for label in range(3)])
+    assert last.between == pytest.approx(np.sqrt(means.var(0).mean()), rel=1e-3)
+    judged, found = health(late.astype(np.float32)), last.saturation
+    assert found.mean == pytest.approx(judged.mean, abs=1e-4)
+    assert found.shut == pytest.approx(judged.shut, abs=0.03)
+    assert found.open == pytest.approx(judged.open, abs=0.03)
+    assert found.spread == pytest.approx(late.mean(0).std(), rel=1e-3)
+
+
+def test_a_gate_that_never_moves_has_no_share_and_no_warning(make_atlas):
+    (only,) = by_depth(make_atlas({"SE_2_1": np.full((4, 3), 0.95)}, np.array([0, 0, 1, 1]), "ab"))
+    assert np.isnan([only.share, *only.quartiles]).all()
+    assert only.between == 0
+    assert only.saturation.open > 0.9

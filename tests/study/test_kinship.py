@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from scipy.cluster.hierarchy import cophenet, fcluster
+from sklearn.metrics.pairwise import cosine_similarity
+
+from se_viz.study.kinship import class_similarity, gate_similarity, tree
+
+
+@pytest.fixture
+def means():
+    """Class means: 0 and 2 are kin, 1 and 3 are kin."""
+    rng = np.random.default_rng(0)
+    families = rng.uniform(0.2, 0.8, (2, 12))
+    return families[[0, 1, 0, 1]] + rng.uniform(-0.05, 0.05, (4, 12))
+
+
+def atlas_of(make_atlas, **gates):
+    """Two images a class, around its mean."""
+    weights = {
+        name: np.repeat(mean, 2, axis=0) + np.tile([[0.01], [-0.01]], (len(mean), 1)) for name, mean in gates.items()
+    }
+    classes = [f"class {index}" for index in range(len(next(iter(gates.values()))) + 1)]
+    return make_atlas(weights, np.repeat(np.arange(len(classes) - 1), 2), classes)
+
+
+def test_similarity_is_scikit_learns_cosine_of_the_means(make_atlas, means):
+    gate = atlas_of(make_atlas, SE_2_1=means)["SE_2_1"]
+    np.testing.assert_allclose(class_similarity(gate)[:4, :4], cosine_similarity(means - means.mean(0)), atol=1e-3)
+    raw = class_similarity(gate, centred=False)
+    np.testing.assert_allclose(raw[:4, :4], cosine_similarity(means), atol=1e-3)
+    assert np.isnan(raw[4]).all()
+
+
+def test_one_pattern_up_to_scale_has_similarity_one(make_atlas, means):
+    scaled = means[0] * np.array([[0.5], [0.8], [1.0]])
+    gate = atlas_of(make_atlas, SE_2_1=scaled)["SE_2_1"]
+    np.testing.assert_allclose(class_similarity(gate, centred=False)[:3, :3], 1, atol=1e-4)
+
+
+def test_kin_classes_stand_together(means):
+    centred = means - means.mean(0)
+    similarity = cosine_similarity(centred)
+    found = tree(similarity)
+    groups = fcluster(found.links, 2, "maxclust")
+    assert groups[0] == groups[2] != groups[1] == groups[3]
+    assert {*found.order[:2].tolist()} in ({0, 2}, {1, 3})
+    # Average linkage joins the two families at the mean distance between their members.
+    assert cophenet(found.links).max() == pytest.approx(1 - similarity[np.ix_([0, 2], [1, 3])].mean())
+
+
+def test_a_tree_of_few_or_unknown_classes():
+    assert tree(np.ones((1, 1))).order.tolist() == [0]
+    found = tree(np.array([[1, 0.9, np.nan], [0.9, 1, np.nan], [np.nan] * 3]))
+    assert set(found.links[0, :2].tolist()) == {0, 1}
+    assert sorted(found.order.tolist()) == [0, 1, 2]
+
+
+def test_gates_are_alike_if_they_set_the_same_classes_apart(make_atlas, means):
+    other = np.random.default_rng(1).uniform(0.2, 0.8, (4, 9))
+    turned = 1 - means[:, ::-1]
+    similarity = gate_similarity(atlas_of(make_atlas, SE_2_1=means, SE_2_2=turned, SE_2_3=other))
+    assert similarity[0, 1] == pytest.approx(1, abs=1e-3)
+    assert similarity[0, 2] < 0.95
+    np.testing.assert_allclose(similarity, similarity.T)
+    np.testing.assert_allclose(np.diag(similarity), 1)

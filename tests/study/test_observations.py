@@ -1,0 +1,43 @@
+import math
+
+import pytest
+
+from se_viz.study.depth import Depth, Saturation
+from se_viz.study.observations import observations
+
+
+def gate(name, share, between=0.03, likeness=0.9, opened=0.01):
+    saturation = Saturation(0.1, opened, 0.5, 0.1)
+    return Depth(name, int(name[3]), int(name[5]), share, (0, 0, 0), 0.01, between, likeness, saturation)
+
+
+PAPER = [
+    gate("SE_2_1", 0.1),
+    gate("SE_3_1", 0.2),
+    gate("SE_4_1", 0.5, 0.2),
+    gate("SE_5_1", 0.6, 0.01, opened=0.97),
+    gate("SE_5_2", 0.7, likeness=0.999),
+]
+
+
+def test_a_network_like_the_papers_has_all_three():
+    early, growing, last = observations(PAPER)
+    assert [one.verdict for one in (early, growing, last)] == ["holds"] * 3
+    assert "0.030 apart" in early.said
+    assert "10% of the variance" in early.said
+    assert "is 1.00" in growing.said
+    assert "97.0% of s within 0.1 of 1" in last.said
+
+
+def test_a_network_that_is_otherwise_has_none():
+    network = [gate("SE_2_1", 0.6, 0.2), gate("SE_2_2", 0.5), gate("SE_3_1", 0.3), gate("SE_5_1", 0.2)]
+    early, growing, last = observations(network)
+    assert [one.verdict for one in (early, growing, last)] == ["does not hold"] * 3
+    assert "50 to 60%" in early.said
+    assert "is -1.00" in growing.said
+
+
+@pytest.mark.parametrize("gates", [PAPER[:1], [gate("SE_2_1", math.nan), *PAPER[3:]]])
+def test_few_gates_that_move_say_nothing_of_depth(gates):
+    assert observations(gates)[1].verdict == "cannot be told"
+    assert "nan" not in " ".join(one.said for one in observations(gates))

@@ -1,0 +1,70 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from se_viz import capture, load
+from se_viz.data.imagenette import Labelled
+from se_viz.study.health import health
+from se_viz.study.responses import Responses, excitations, measure, response, shipped
+from se_viz.study.similarity import effective_rank, linear_cka
+from se_viz.zoo import demo
+from se_viz.zoo.device import resolve
+
+
+@pytest.fixture(scope="module")
+def data():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, 128, 128), dtype=np.uint8)
+    return Labelled(pixels, np.zeros(5, np.int64), tuple("abcde"))
+
+
+def test_numbers_are_those_of_a_capture(data):
+    found = measure([(demo.card(name), demo.folder()) for name in ("r16", "r2")], data, resolve("cpu"))
+    assert (found.images, list(found.networks)) == (5, ["r16", "r2"])
+    s = {}
+    for name in found.networks:
+        model = load(f"demo/{name}", "cpu")
+        images = model.preprocess.normalise(torch.from_numpy(data.pixels))
+        s[name] = capture(model, images)["SE_3_2"].s
+        got = found.networks[name].gates["SE_3_2"]
+        assert got.spread == pytest.approx(health(s[name]).spread, rel=1e-3)
+        assert got.rank == pytest.approx(effective_rank(s[name]), rel=1e-3)
+        assert found.networks[name].sha256 == demo.card(name).sha256
+    assert found.cka("r16", "r2")["SE_3_2"] == pytest.approx(linear_cka(s["r16"], s["r2"]), rel=1e-3)
+    assert found.cka("r2", "r16") == found.cka("r16", "r2")
+    assert found.cka("r2", "r99") == {}
+
+
+def test_batches_do_not_matter(data):
+    model = load("demo/r16", "cpu")
+    whole, cut = excitations(model, data, 5), excitations(model, data, 2)
+    for gate, s in whole.items():
+        np.testing.assert_allclose(s, cut[gate], atol=1e-5)
+        assert response(s).channels == s.shape[1]
+
+
+def test_files_are_read_as_they_were_written_and_checked(tmp_path):
+    path = tmp_path / "new" / "responses.json"
+    path.parent.mkdir()
+    shutil.copy(shipped(), path)
+    found = Responses.read(path)
+    found.write(path)
+    assert Responses.read(path) == found
+    path.write_text(path.read_text().replace('"images": ', '"images": "many", "x": '))
+    with pytest.raises(ValidationError, match="images"):
+        Responses.read(path)
+
+
+def test_what_ships_is_of_the_shipped_weights():
+    found = Responses.read(shipped())
+    assert found.images == 3925
+    cards = {card.name: card for card in demo.cards() if card.network.gated}
+    assert {card.name for card in cards.values() if not card.seed} <= set(found.networks) <= set(cards)
+    for name, network in found.networks.items():
+        assert network.sha256 == cards[name].sha256
+        for one in network.gates.values():
+            assert 1 <= one.rank <= one.channels
+    assert json.loads(shipped().read_text())["networks"].keys() == found.networks.keys()

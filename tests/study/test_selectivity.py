@@ -1,0 +1,72 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.stats import f_oneway
+
+from se_viz.atlas.errors import NotInAtlas
+from se_viz.study.selectivity import chance, eta_squared, most_specific, permutation, variance
+
+CLASSES = ("a", "b", "empty", "c")
+
+
+@pytest.fixture
+def labelled():
+    """Channel 0 is chance, 1 and 2 depend on the class more and more, 3 never moves."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice([0, 1, 3], 90)
+    shift = np.array([0.2, 0.5, 0, 0.8])[labels]
+    noise = rng.uniform(-0.1, 0.1, (90, 4))
+    s = np.stack([0.5 + noise[:, 0], 0.4 + 0.2 * shift + noise[:, 1], shift + noise[:, 2], np.full(90, 0.3)], axis=1)
+    return s, labels
+
+
+def test_eta_squared_is_one_way_anova_of_the_single_images(make_atlas, labelled):
+    s, labels = labelled
+    share = eta_squared(make_atlas({"SE_2_1": s}, labels, CLASSES)["SE_2_1"])
+    groups = [s[labels == label, :3] for label in (0, 1, 3)]
+    f = f_oneway(*groups).statistic
+    np.testing.assert_allclose(share[:3] / (1 - share[:3]) * (90 - 3) / (3 - 1), f, rtol=1e-3)
+    assert np.isnan(share[3])
+
+
+def test_eta_squared_of_the_gate_weighs_channels_by_how_much_they_move(make_atlas, labelled):
+    s, labels = labelled
+    parts = variance(make_atlas({"SE_2_1": s}, labels, CLASSES)["SE_2_1"].s())
+    total = ((s - s.mean(0)) ** 2).sum(0)
+    np.testing.assert_allclose(parts.total, total, rtol=1e-3, atol=1e-9)
+    assert parts.overall == pytest.approx(np.nansum(parts.share * total) / total.sum(), rel=1e-3)
+
+
+def test_chance_is_the_mean_over_all_labellings(make_atlas):
+    s, labels = np.array([[0.1], [0.5], [0.2], [0.9], [0.4]]), np.array([0, 0, 1, 1, 1])
+    shares = [
+        eta_squared(make_atlas({"SE_2_1": s}, np.isin(range(5), pair).astype(int), "ab")["SE_2_1"])[0]
+        for pair in combinations(range(5), 2)
+    ]
+    assert np.mean(shares) == pytest.approx(chance(np.bincount(labels)), rel=1e-3)
+
+
+def test_the_permutation_check_tells_chance_from_class(make_atlas, labelled):
+    s, labels = labelled
+    gate = make_atlas({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"]
+    checked = permutation(gate, labels, 199)
+    np.testing.assert_allclose(checked.share, eta_squared(gate), rtol=1e-6)
+    assert checked.p[0] > 0.05
+    assert checked.p[1:3].tolist() == [1 / 200] * 2
+    assert np.isnan(checked.p[3])
+    # The parametric test of the same hypothesis agrees where its conditions hold.
+    p = f_oneway(*(s[labels == label, 0] for label in (0, 1, 3))).pvalue
+    assert checked.p[0] == pytest.approx(p, abs=0.1)
+    without = make_atlas({"SE_2_1": s}, labels, CLASSES)["SE_2_1"]
+    with pytest.raises(NotInAtlas, match="--images"):
+        permutation(without, labels)
+
+
+def test_the_most_specific_channels_come_with_their_classes(make_atlas, labelled):
+    s, labels = labelled
+    first, second = most_specific(make_atlas({"SE_2_1": s}, labels, CLASSES), "SE_2_1", 2)
+    assert (first.channel, first.highest, first.lowest) == (2, "c", "a")
+    assert second.channel == 1
+    assert first.share > second.share
+    assert len(most_specific(make_atlas({"SE_2_1": s}, labels, CLASSES), "SE_2_1")) == 3

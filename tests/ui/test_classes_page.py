@@ -1,0 +1,123 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from se_viz import load, profile
+from se_viz.atlas.shipped import shipped
+from se_viz.study.depth import by_depth
+from se_viz.study.observations import observations, where_classes_part
+from se_viz.study.separation import cohens_d
+from se_viz.ui import classes
+from se_viz.ui.text import plain
+
+SCRIPT = """
+from se_viz.ui import classes, head
+classes.page(head.draw(classes.QUESTION))
+"""
+
+
+def open_page(**query: str) -> AppTest:
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
+    page.query_params.update(query)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def charts(page):
+    return [chart.proto.id for chart in page.get("plotly_chart")]
+
+
+def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
+    page = open_page(samples="cat")
+    atlas = shipped("demo/r16")
+    assert page.title[0].value == classes.QUESTION
+    assert page.multiselect(key="classes").value == list(atlas.classes[:4])
+    for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
+        assert any(f"chart_classes_{gate}" in name for name in charts(page))
+    depths = by_depth(atlas)
+    assert any(where_classes_part(depths) in text.value for text in page.markdown)
+    for one in observations(depths):
+        assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
+
+
+def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
+    page = open_page(samples="cat")
+    page.segmented_control(key="class_stage3").set_value("SE_3_1").run()
+    assert any("chart_classes_SE_3_1" in name for name in charts(page))
+    page.multiselect(key="classes").set_value(["church", "golf ball"]).run()
+    page.segmented_control(key="band").set_value("median and half of the images").run()
+    assert not page.exception
+    assert sum("chart_band_SE_5_2" in name for name in charts(page)) == 2
+    page.multiselect(key="classes").set_value([]).run()
+    assert any("at least one class" in info.value for info in page.info)
+
+
+def test_two_classes_are_told_apart_by_their_most_different_channels():
+    page = open_page(samples="cat", one="church", other="golf ball")
+    d = np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball"))
+    channel = page.selectbox(key="faceoff_channel_SE_5_2_church_golf ball")
+    assert channel.value == np.nanargmax(d)
+    channel.set_value(int(np.argsort(-d)[2])).run()
+    assert not page.exception
+    page.selectbox(key="other").set_value("church").run()
+    assert any("two different classes" in info.value for info in page.info)
+
+
+def picture(colour):
+    out = io.BytesIO()
+    noise = np.random.default_rng(colour[0]).integers(0, 60, (160, 160, 3))
+    Image.fromarray((np.asarray(colour) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_folders_of_a_zip_are_groups_with_their_nearest_class():
+    page = open_page(samples="")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, colour in (("red/1.png", (180, 20, 10)), ("red/2.png", (160, 40, 20)), ("blue/1.png", (10, 20, 190))):
+            archive.writestr(name, picture(colour))
+    page.file_uploader(key="upload").set_value(("two groups.zip", packed.getvalue(), "application/zip")).run()
+    assert not page.exception
+    table = next(frame.value for frame in page.dataframe if "pictures" in frame.value.columns)
+    assert dict(zip(table["group"], table["pictures"], strict=True)) == {"red": 2, "blue": 1}
+    assert all(words.rsplit(" ", 1)[0] in shipped("demo/r16").classes for words in table["SE_5_2"])
+    assert any("chart_groups_SE_5_2" in name for name in charts(page))
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    for name, colour in (("ants", (180, 20, 10)), ("bees", (10, 20, 190))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(3):
+            (tmp_path / "photos" / name / f"{index}.png").write_bytes(picture((colour[0] + index, *colour[1:])))
+    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
+    return tmp_path / "photos"
+
+
+def test_an_atlas_is_built_from_a_folder_that_was_allowed(photos, monkeypatch):
+    assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat").markdown)
+    monkeypatch.setenv("SE_VIZ_DATA", str(photos))
+    page = open_page(samples="cat")
+    page.button(key="build").click().run()
+    assert not page.exception
+    choice = page.selectbox(key="atlas")
+    assert choice.options[1].endswith("6 images")
+    choice.set_value(choice.options[1]).run()
+    assert page.multiselect(key="classes_photos").value == ["ants", "bees"]
+    again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again")
+    (built,) = (photos.parent / "atlases").rglob("atlas.safetensors")
+    assert built.read_bytes() == again.path.read_bytes()
+
+
+def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("SE_VIZ_DATA", str(tmp_path / "empty"))
+    page = open_page(samples="cat")
+    page.button(key="build").click().run()
+    assert not page.exception
+    assert len(page.error) == 1
