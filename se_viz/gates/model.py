@@ -19,6 +19,7 @@ from se_viz.zoo import catalogue
 from se_viz.zoo.checkpoint import read_network
 from se_viz.zoo.device import Precision, number_type, resolve
 from se_viz.zoo.download import Asked, Report
+from se_viz.zoo.errors import WeightsRefused
 
 Images: TypeAlias = Tensor | Image.Image | Picture | Iterable[Image.Image | Picture]
 
@@ -134,7 +135,8 @@ def load_checkpoint(
     Raises:
         UnknownModel: there is no such architecture.
         WeightsRefused: the file is broken, too large, not what its name says, or asks for code to be run; or it does
-            not fit the architecture, and the message lists what is missing, unexpected or of another shape.
+            not fit the architecture, and the message lists what is missing, unexpected or of another shape; or there
+            are not as many names of classes as logits.
         ValueError: a number is out of its range.
         DeviceMissing: the machine has no such device.
         InstrumentError: the network has no gate that can be read, see ``find_gates``.
@@ -145,4 +147,11 @@ def load_checkpoint(
         file, architecture, arguments=arguments, classes=classes, mean=mean, std=std, size=size, name=name
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
-    return Model(named, network.module.to(place, dtype), network.preprocess, network.classes, network.about)
+    model = Model(named, network.module.to(place, dtype), network.preprocess, network.classes, network.about)
+    if model.classes:
+        with torch.inference_mode():
+            logits = model.network(torch.zeros((1, 3, *model.preprocess.crop), dtype=dtype, device=place))
+        # What gives no logits is told so at its first capture.
+        if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != len(model.classes):
+            raise WeightsRefused(f"There are {len(model.classes)} names of classes and {logits.shape[1]} logits.")
+    return model

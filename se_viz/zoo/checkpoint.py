@@ -33,7 +33,8 @@ def read_network(
 ) -> Network:
     """Build an architecture and give it the weights of a file, on the CPU and in eval mode.
 
-    No name of an architecture makes anything be imported, so that one may come from a page.
+    No name of an architecture makes anything be imported, so that one may come from a page. Arguments may make a
+    network of any depth, so that a page should let through none but the number of classes.
 
     Args:
         source: a safetensors file or a state dict saved by torch, or its content.
@@ -47,8 +48,8 @@ def read_network(
     Raises:
         UnknownModel: there is no such architecture.
         WeightsRefused: the file is refused, see ``state.read_state``; or it does not fit the network, and the message
-            lists what is missing, unexpected or of another shape.
-        ValueError: the architecture does not take the arguments, or a number is out of its range.
+            lists what is missing, unexpected or of another shape; or the architecture does not take the arguments.
+        ValueError: a number is out of its range.
     """
     state = read_state(source, name)
     label = name or (source.name if isinstance(source, Path) else "The file")
@@ -70,8 +71,7 @@ def read_network(
         # Tensors of the right shape may still be of a kind that cannot be copied: quantised, sparse.
         raise WeightsRefused(f"{label} does not fit the network. {' '.join(str(error).split())}") from error
     prepared = _adapted(preprocess, mean, std, size)
-    _check_classes(network.eval(), prepared.crop, classes)
-    return Network(network, prepared, tuple(classes), f"{called} with the weights of {label}")
+    return Network(network.eval(), prepared, tuple(classes), f"{called} with the weights of {label}")
 
 
 def _looked_up(architecture: str, arguments: Mapping[str, object]) -> tuple[sources.Source, str, Preprocess]:
@@ -103,7 +103,8 @@ def _made(make: Callable[..., nn.Module], arguments: Mapping[str, object], calle
         network = make(**arguments)
     except Exception as error:
         stated = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        raise WeightsRefused(f"{called} cannot be built with ({stated}): {type(error).__name__}: {error}.") from error
+        why = " ".join(str(error).split())
+        raise WeightsRefused(f"{called} cannot be built with ({stated}): {type(error).__name__}: {why}.") from error
     if not isinstance(network, nn.Module):
         raise WeightsRefused(f"{called} returns {type(network).__name__} and no torch.nn.Module.")
     return network
@@ -128,13 +129,3 @@ def _in_proportion(own: Preprocess, size: int) -> int | tuple[int, int]:
         return round(own.resize * size / min(own.crop))
     height, width = own.resize
     return round(height * size / own.crop[0]), round(width * size / own.crop[1])
-
-
-def _check_classes(network: nn.Module, crop: tuple[int, int], classes: Sequence[str]) -> None:
-    """Refuse names that are not as many as the logits; a network that gives no logits is told so when it is read."""
-    if not classes:
-        return
-    with torch.inference_mode():
-        logits = network(torch.zeros(1, 3, *crop))
-    if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != len(classes):
-        raise WeightsRefused(f"There are {len(classes)} names of classes and {logits.shape[1]} logits.")

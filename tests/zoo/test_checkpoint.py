@@ -14,6 +14,7 @@ from torch import nn
 
 from se_viz import load_checkpoint
 from se_viz.gates.capture import capture
+from se_viz.gates.errors import NotAnImageModel
 from se_viz.zoo import checkpoint, from_torchvision, state
 from se_viz.zoo.errors import UnknownModel, WeightsRefused
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
@@ -231,7 +232,13 @@ def test_as_many_names_as_logits_are_needed(weights):
     with pytest.raises(WeightsRefused, match=r"classifier\.weight is 3×256 and should be 2×256"):
         checkpoint.read_network(pickled(weights), TIMM, classes=("cat", "dog"))
     with pytest.raises(WeightsRefused, match="There are 2 names of classes and 3 logits"):
-        checkpoint.read_network(pickled(weights), TIMM, classes=("cat", "dog"), arguments={"num_classes": 3})
+        load_checkpoint(pickled(weights), TIMM, classes=("cat", "dog"), arguments={"num_classes": 3}, device="cpu")
+
+
+def test_a_size_that_the_network_does_not_take_is_refused():
+    content = pickled(timm.create_model("maxvit_tiny_rw_224", num_classes=3).state_dict())
+    with pytest.raises(NotAnImageModel, match="takes no batch of images"):
+        load_checkpoint(content, "timm/maxvit_tiny_rw_224", classes=CLASSES, size=100, device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from se_viz import load
 from se_viz.cli import app
 from se_viz.gates.capture import capture
 from se_viz.zoo import catalogue, from_timm, from_torchvision, sources, table
+from se_viz.zoo.cache import hash_in
 from se_viz.zoo.catalogue import UnknownModel
 from se_viz.zoo.errors import Cancelled, DownloadFailed, WeightsRefused
+from se_viz.zoo.hosts import HubFile
 
 RUN = CliRunner()
 HUB = "test_efficientnet.r160_in1k"
@@ -151,6 +153,18 @@ def test_the_papers_networks_are_listed_first_and_timm_is_not_imported_for_it():
 def test_the_table_is_of_the_libraries_that_are_installed():
     """After another timm or torchvision, `python -m se_viz discover` brings the table up to date."""
     assert {name: row.weights for name, row in table.shipped().items()} == sources.architectures()
+
+
+def test_every_network_that_is_listed_can_be_used():
+    for name in catalogue.names():
+        if name.startswith(("timm/", "torchvision/")):
+            source, architecture, tag = sources.split(name)
+            weights = source.weights(architecture, tag or table.shipped()[name].weights[0])
+            assert isinstance(weights, HubFile) or hash_in(weights.url), name
+            assert catalogue.listing(name).crop > (0, 0)
+            names = source.classes(architecture, tag)
+            # The networks of embeddings have logits without names.
+            assert len(names) == source.facts(architecture, tag).classes or "mclip" in name, name
 
 
 def test_what_is_known_before_anything_is_fetched(shelf):
