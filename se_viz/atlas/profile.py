@@ -151,7 +151,7 @@ def _shards(
                     report(done, len(dataset))
 
             for path, own, indices in missing:
-                write_shard(path, model, own, outcomes, len(indices), step)
+                write_shard(path, model, own, outcomes, len(indices), run.batch, step)
     finally:
         pool.shutdown(cancel_futures=True)
     return [open_atlas(path) for path, _, _ in plan]
