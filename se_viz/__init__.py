@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from se_viz.gates.capture import Capture, Reading, capture
     from se_viz.gates.find import find_gates
     from se_viz.gates.gate import Gate
-    from se_viz.gates.model import Model, load
+    from se_viz.gates.model import Model, load, load_checkpoint
     from se_viz.study.cost import cost
     from se_viz.study.insert import insert_gates
 
@@ -36,6 +36,7 @@ _HOMES = {
     "find_gates": ("gates.find", "find_gates"),
     "insert_gates": ("study.insert", "insert_gates"),
     "load": ("gates.model", "load"),
+    "load_checkpoint": ("gates.model", "load_checkpoint"),
     "merge": ("atlas.merge", "merge"),
     "open_atlas": ("atlas.store", "open_atlas"),
     "profile": ("atlas.profile", "profile"),
@@ -54,6 +55,7 @@ __all__ = [
     "find_gates",
     "insert_gates",
     "load",
+    "load_checkpoint",
     "merge",
     "open_atlas",
     "profile",

@@ -1,9 +1,14 @@
 """``python -m se_viz …``: what the page shows and what made the demo models, from a shell."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
+
+if TYPE_CHECKING:
+    from se_viz.zoo.table import Row
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -18,24 +23,66 @@ def _fail(error: Exception) -> typer.Exit:
 
 
 @app.command()
-def models() -> None:
-    """List the models there are."""
+def models(
+    search: Annotated[str, typer.Argument(help="Only names that hold this text.")] = "",
+    facts: Annotated[bool, typer.Option("--facts", help="Also size, accuracy and licence; takes a second.")] = False,
+) -> None:
+    """List the models there are: shipped, registered, and those of timm and torchvision that have gates."""
     from se_viz.zoo import catalogue
 
     for name in catalogue.names():
-        typer.echo(name)
+        if search not in name:
+            continue
+        if facts and name.startswith(("timm/", "torchvision/")):
+            known = catalogue.listing(name)
+            top1 = f"{known.top1:.1%}" if known.top1 else "–"
+            here = "  here" if known.cached else ""
+            typer.echo(
+                f"{name:52}{known.params / 1e6:8.1f} M{known.gates:5} gates{known.size / 1e6:8.0f} MB{top1:>8}"
+                f"  {known.licence}{here}"
+            )
+        else:
+            typer.echo(name)
+
+
+@app.command()
+def discover(
+    out: Annotated[Path, typer.Option(help="The table; what it already holds is not looked at again.")] = Path(
+        "se_viz/zoo/gates.csv"
+    ),
+    only: Annotated[str, typer.Option(help="Only names that match, for instance 'timm/*seresnet*'.")] = "*",
+) -> None:
+    """Build every architecture of timm and torchvision at random, find its gates, and write them into a table."""
+    from fnmatch import fnmatch
+
+    from se_viz.gates.discover import discover as run
+
+    def show(row: "Row") -> None:
+        typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds or 0:8.2f} s  {' '.join(row.kinds)}  {row.note}")
+
+    try:
+        run(out, lambda name: fnmatch(name, only), show)
+    except OSError as error:
+        raise _fail(error) from error
 
 
 @app.command()
 def gates(
     model: Annotated[str, typer.Argument(help="For instance demo/r16.")] = "demo/r16",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
 ) -> None:
     """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
-    from se_viz import load
-
     try:
-        found = load(model, "cpu").gates
-    except (ValueError, KeyError) as error:
+        found = load_network(
+            model, "cpu", "fp32", checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
+        ).gates
+    except (ValueError, KeyError, OSError) as error:
         raise _fail(error) from error
     typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
     for gate in found:
@@ -52,6 +99,14 @@ def inspect(
     sample: Annotated[list[str] | None, typer.Option(help="A sample photograph; may be repeated.")] = None,
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
     device: Device = "auto",
+    precision: Number = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
     maps: Annotated[
         list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
     ] = None,
@@ -70,7 +125,7 @@ def inspect(
 
     from tqdm import tqdm
 
-    from se_viz import capture, load, read_paths
+    from se_viz import capture, read_paths
     from se_viz.data import samples
     from se_viz.figures.depth import distribution, z_against_s
     from se_viz.figures.export import CannotDraw, figure_bytes
@@ -88,7 +143,9 @@ def inspect(
         shown = [*intake.pictures, *map(samples.load, sample or [])]
         if not shown:
             raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
-        loaded = load(model, device)
+        loaded = load_network(
+            model, device, precision, checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
+        )
         captured = capture(loaded, shown, maps)
         names = [picture.name for picture in shown]
         out.mkdir(parents=True, exist_ok=True)
@@ -232,23 +289,29 @@ def train(
 
 @app.command()
 def cost(
-    network: Annotated[str, typer.Argument(help="A name from torchvision or a demo model: resnet50, demo/r16.")],
+    network: Annotated[
+        str,
+        typer.Argument(help="Of torchvision, of timm, or a demo model: resnet50, timm/resnet50, demo/r16."),
+    ],
     r: Annotated[int, typer.Option(help="Reduction ratio of the gates to insert, if it has none.")] = 16,
     stages: Annotated[str, typer.Option(help="Stages that get gates, digits; all if not given.")] = "",
     size: Annotated[int, typer.Option(help="Side of the images, pixels.", min=16, max=1024)] = 224,
     time: Annotated[bool, typer.Option("--time", help="Also measure one image on this processor.")] = False,
 ) -> None:
     """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
-    from torchvision.models import get_model
-
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
     from se_viz.study.cost import cost, milliseconds, without_gates
     from se_viz.study.insert import insert_gates
-    from se_viz.zoo import catalogue
+    from se_viz.zoo import catalogue, sources
 
     try:
-        module = catalogue.build(network).module if "/" in network else get_model(network, weights=None).eval()
+        if network.startswith("demo/"):
+            module = catalogue.build(network).module
+        else:
+            # Weights do not change what a network costs, so none are fetched.
+            source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
+            module = source.blank(architecture)
         try:
             gates = find_gates(module, size)
         except NoGateFound:

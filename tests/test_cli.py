@@ -4,7 +4,10 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from se_viz import capture, load, open_atlas, sample
@@ -147,6 +150,99 @@ def test_cost_counts_the_gates_a_model_has_and_refuses_what_it_does_not_know():
     refused = RUN.invoke(app, ["cost", "resnet5"])
     assert refused.exit_code == 1
     assert "resnet5" in refused.output
+
+
+@pytest.fixture
+def newts(tmp_path):
+    """A checkpoint of a small network of timm, and the names of its classes."""
+    torch.manual_seed(0)
+    save_file(timm.create_model("test_efficientnet", num_classes=3).state_dict(), tmp_path / "newts.safetensors")
+    (tmp_path / "classes.txt").write_text("smooth\npalmate\ngreat crested\n")
+    return ["--checkpoint", str(tmp_path / "newts.safetensors"), "--arch", "timm/test_efficientnet"]
+
+
+def test_gates_of_a_checkpoint_are_listed(newts):
+    result = RUN.invoke(app, ["gates", *newts, "--arg", "num_classes=3"])
+    assert result.exit_code == 0, result.output
+    assert "SE_" in result.output
+    assert len(result.output.splitlines()) == 3
+
+
+def test_a_checkpoint_is_inspected(newts, tmp_path):
+    out = tmp_path / "out"
+    given = ["--classes", str(tmp_path / "classes.txt"), "--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5"]
+    command = ["inspect", "--sample", "cat", *newts, *given, "--size", "64", "--precision", "bf16", "--out", str(out)]
+    result = RUN.invoke(app, [*command, "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    assert "great crested" in result.output
+    assert len(list(out.glob("heatmap_*"))) == 2
+
+
+def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
+    (tmp_path / "mine_of_the_test.py").write_text(
+        "import timm\n\ndef make(classes):\n    return timm.create_model('test_efficientnet', num_classes=classes)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    arguments = ["gates", *newts[:2], "--arch", "mine_of_the_test:make", "--arg", "classes=3"]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert len(result.output.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "does not fit the network"),
+        (["--arg", "num_classes"], "--arg is KEY=VALUE"),
+        (["--arg", "num_classes=3", "--std", "1", "0", "1"], "std must be three numbers above 0"),
+        (["--arg", "num_classes=3", "--size", "5"], "size must be 16 to 1024"),
+        (["--arch", "timm/none"], "No architecture 'timm/none'"),
+        (["--arch", "nowhere:none"], "cannot be imported"),
+        (["--arch", "json:nothing"], "cannot be imported"),
+        (["--arch", "json:__name__"], "is no function"),
+        (["--arch", ""], "A checkpoint needs --arch"),
+        (["--classes", "none.txt"], "cannot be read"),
+    ],
+)
+def test_mistakes_with_a_checkpoint_end_in_a_sentence(newts, arguments, said):
+    result = RUN.invoke(app, ["gates", *newts, *arguments])
+    assert result.exit_code != 0
+    assert said in " ".join(result.output.replace("│", " ").split())
+    assert "Traceback" not in result.output
+
+
+def test_options_of_a_checkpoint_without_one_are_a_mistake():
+    result = RUN.invoke(app, ["gates", "demo/r16", "--arch", "timm/seresnet50"])
+    assert result.exit_code != 0
+    assert "none is given" in result.output
+
+
+def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
+    monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path))
+    listed = RUN.invoke(app, ["models", "regnet_y_400mf"]).output.split()
+    assert listed == ["torchvision/regnet_y_400mf", "torchvision/regnet_y_400mf.IMAGENET1K_V1"]
+    line = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).output.splitlines()[0]
+    assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8%"
+
+
+def test_the_table_of_gates_is_made(tmp_path):
+    out = tmp_path / "gates.csv"
+    result = RUN.invoke(app, ["discover", "--out", str(out), "--only", "torchvision/*mobilenet_v3_small"])
+    assert result.exit_code == 0, result.output
+    assert "9 gates" in result.output
+    assert (
+        out.read_text()
+        .splitlines()[1]
+        .startswith("torchvision/mobilenet_v3_small,mobilenetv3,IMAGENET1K_V1,2542856,9,")
+    )
+
+
+def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://nowhere.invalid")
+    result = RUN.invoke(app, ["cost", "timm/test_efficientnet", "--size", "64"])
+    assert result.exit_code == 0, result.output
+    assert "2 gates" in result.output or result.output.count("1 gate") == 2
+    assert "No architecture 'timm/none'" in RUN.invoke(app, ["cost", "timm/none"]).output
 
 
 def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):

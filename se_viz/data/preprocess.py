@@ -20,17 +20,18 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize the shorter side, cut the centre, scale to 0–1, normalise.
+    """Resize, cut the centre, scale to 0–1, normalise.
 
     Attributes:
         crop: height and width of the model's input, pixels.
-        resize: length of the shorter side before the crop, pixels.
+        resize: length of the shorter side before the crop, pixels; or height and width to which a picture is squeezed
+            whatever its shape.
         interpolation: the resampling filter.
         mean, std: per RGB channel, of values in 0–1.
     """
 
     crop: tuple[int, int] = (128, 128)
-    resize: int = 128
+    resize: int | tuple[int, int] = 128
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD

@@ -1,7 +1,8 @@
 """A model to look into: a network with its gates, its preprocessing and the names of its classes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TypeAlias
 
 import torch
@@ -15,7 +16,10 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement
 from se_viz.zoo import catalogue
-from se_viz.zoo.device import resolve
+from se_viz.zoo.checkpoint import read_network
+from se_viz.zoo.device import Precision, number_type, resolve
+from se_viz.zoo.download import Asked, Report
+from se_viz.zoo.errors import WeightsRefused
 
 Images: TypeAlias = Tensor | Image.Image | Picture | Iterable[Image.Image | Picture]
 
@@ -70,18 +74,84 @@ class Model:
         self._held.close()
 
 
-def load(name: str, device: str = "auto") -> Model:
-    """Load a model by name, ready for ``capture``.
+def load(
+    name: str,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    *,
+    report: Report | None = None,
+    cancelled: Asked | None = None,
+) -> Model:
+    """Load a model by name, ready for ``capture``; pretrained weights are fetched once and kept.
 
     Args:
-        name: "demo/r16"; ``se_viz.zoo.catalogue.names()`` lists all.
+        name: "demo/r16", "timm/seresnet50.ra2_in1k", "torchvision/regnet_y_400mf"; ``se_viz.zoo.catalogue.names()``
+            lists all.
         device: "auto" (CUDA, else Apple's MPS, else CPU), "cpu", "cuda", "cuda:1", "mps".
+        precision: what the network computes in; readings are float32 whichever it is.
+        report: called with a ``Progress`` after every piece of a download.
+        cancelled: asked before every piece; True ends the download.
 
     Raises:
-        UnknownModel: no model of that name; the message lists what there is.
-        WeightsRefused: the weights are not the ones the card names.
+        UnknownModel: no model of that name; the message names those that come close.
+        WeightsRefused: the weights are not the ones the card names, or do not fit.
+        DownloadFailed: the weights cannot be fetched; the message says why and what to do.
+        Cancelled: ``cancelled`` returned True.
         DeviceMissing: the machine has no such device.
     """
-    place = resolve(device)
-    network = catalogue.build(name)
-    return Model(name, network.module.to(place), network.preprocess, network.classes, network.about)
+    place, dtype = resolve(device), number_type(precision)
+    network = catalogue.build(name, report, cancelled)
+    return Model(name, network.module.to(place, dtype), network.preprocess, network.classes, network.about)
+
+
+def load_checkpoint(
+    source: str | Path | bytes,
+    architecture: str | Callable[..., nn.Module],
+    *,
+    arguments: Mapping[str, object] | None = None,
+    classes: Sequence[str] = (),
+    mean: tuple[float, float, float] | None = None,
+    std: tuple[float, float, float] | None = None,
+    size: int | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    name: str = "",
+) -> Model:
+    """Load a network of your own, ready for ``capture``: an architecture and a file with its weights.
+
+    Nothing in the file is run: it is safetensors, or a state dict of ``torch.save`` with nothing but tensors in it.
+
+    Args:
+        source: the file, or its content.
+        architecture: of timm or torchvision, for instance "timm/seresnet50", or a function that returns the network.
+        arguments: keyword arguments of the architecture, for instance {"num_classes": 10}.
+        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them; where ``arguments`` does not
+            say how many logits there are, these do.
+        mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
+        size: side of the network's input, pixels, 16 to 1024; likewise.
+        device, precision: as for ``load``.
+        name: of the model, and of the file in messages; the file's own if not given.
+
+    Raises:
+        UnknownModel: there is no such architecture.
+        WeightsRefused: the file is broken, too large, not what its name says, or asks for code to be run; or it does
+            not fit the architecture, and the message lists what is missing, unexpected or of another shape; or there
+            are not as many names of classes as logits.
+        ValueError: a number is out of its range.
+        DeviceMissing: the machine has no such device.
+        InstrumentError: the network has no gate that can be read, see ``find_gates``.
+    """
+    place, dtype = resolve(device), number_type(precision)
+    file = Path(source) if isinstance(source, str) else source
+    network = read_network(
+        file, architecture, arguments=arguments, classes=classes, mean=mean, std=std, size=size, name=name
+    )
+    named = name or (file.name if isinstance(file, Path) else "checkpoint")
+    model = Model(named, network.module.to(place, dtype), network.preprocess, network.classes, network.about)
+    if model.classes:
+        with torch.inference_mode():
+            logits = model.network(torch.zeros((1, 3, *model.preprocess.crop), dtype=dtype, device=place))
+        # What gives no logits is told so at its first capture.
+        if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != len(model.classes):
+            raise WeightsRefused(f"There are {len(model.classes)} names of classes and {logits.shape[1]} logits.")
+    return model

@@ -8,14 +8,11 @@ from safetensors.torch import load, save
 from torch import nn
 
 from se_viz.zoo.card import Card
+from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
 # Where cards of other seeds lie, below the folder of the models.
 SEEDS = "seeds"
-
-
-class WeightsRefused(ValueError):
-    """A weights file is not what its card says."""
 
 
 def folder() -> Path:

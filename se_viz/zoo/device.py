@@ -1,6 +1,12 @@
-"""Where to compute."""
+"""Where to compute, and in what numbers."""
+
+from typing import Literal, TypeAlias
 
 import torch
+
+Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+
+_NUMBERS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class DeviceMissing(ValueError):
@@ -27,3 +33,14 @@ def resolve(device: str) -> torch.device:
     if wanted not in there:
         raise DeviceMissing(f"This machine has no device {device!r}; it has {', '.join(there)}.")
     return torch.device(wanted)
+
+
+def number_type(precision: str) -> torch.dtype:
+    """The torch type of a precision: "fp32", "bf16" (8 bits of mantissa) or "fp16" (11 bits, up to 65,504).
+
+    Raises:
+        ValueError: another name.
+    """
+    if precision not in _NUMBERS:
+        raise ValueError(f"precision must be one of {', '.join(_NUMBERS)}, not {precision!r}.")
+    return _NUMBERS[precision]

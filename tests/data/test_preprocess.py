@@ -69,3 +69,12 @@ def test_pixels_and_cut_show_what_the_model_is_shown() -> None:
     assert pixels.dtype == np.uint8
     assert (pixels.transpose(1, 2, 0) == np.asarray(preprocess.cut(image))).all()
     assert torch.equal(preprocess.normalise(torch.from_numpy(pixels)), preprocess(image)[0])
+
+
+def test_a_picture_may_be_squeezed_whatever_its_shape() -> None:
+    reference = transforms.Compose(
+        [transforms.Resize((90, 70)), transforms.CenterCrop((64, 48)), transforms.ToTensor()]
+    )
+    squeezed = Preprocess(crop=(64, 48), resize=(90, 70), mean=(0, 0, 0), std=(1, 1, 1))
+    for size in [(200, 150), (61, 347), (33, 40)]:
+        torch.testing.assert_close(squeezed(noise(*size))[0], reference(noise(*size)), atol=1e-5, rtol=0)

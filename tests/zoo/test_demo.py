@@ -11,8 +11,8 @@ from safetensors.torch import load
 
 from se_viz.zoo import demo, measure
 from se_viz.zoo.card import Card
-from se_viz.zoo.demo import WeightsRefused
 from se_viz.zoo.device import resolve
+from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.making import name_of, remeasure
 from se_viz.zoo.seresnet import SEResNetConfig
 

@@ -1,0 +1,97 @@
+"""The options by which commands are told which network to read, and loading it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from se_viz.gates.model import Model
+    from se_viz.zoo.download import Progress
+
+Number = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="What the network computes in.")]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="Your own weights, safetensors or a state dict of torch, in place of MODEL.")
+]
+Arch = Annotated[
+    str,
+    typer.Option(
+        help="Their architecture: timm/NAME, torchvision/NAME, or package.module:function, which is imported."
+    ),
+]
+Arg = Annotated[
+    list[str] | None, typer.Option(help="An argument of the architecture, KEY=VALUE (JSON); may be repeated.")
+]
+Classes = Annotated[Path | None, typer.Option(help="Names of their classes: one a line, or JSON.")]
+Three = tuple[float, float, float]
+Mean = Annotated[Three | None, typer.Option(help="Mean of the pictures they were trained on, R G B in 0–1.")]
+Std = Annotated[Three | None, typer.Option(help="Standard deviation, likewise.")]
+Size = Annotated[int | None, typer.Option(help="Side of their input, pixels.")]
+
+
+def load_network(
+    model: str,
+    device: str,
+    precision: Literal["fp32", "bf16", "fp16"],
+    checkpoint: Path | None,
+    **own: Any,  # noqa: ANN401 - see _architecture
+) -> "Model":
+    """A model by its name, with a bar while it is fetched; or one of the caller's own."""
+    from tqdm import tqdm
+
+    from se_viz import load, load_checkpoint
+
+    if checkpoint is not None:
+        return load_checkpoint(checkpoint, **_architecture(**own), device=device, precision=precision)
+    if any(own.values()):
+        raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
+    with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
+
+        def show(progress: "Progress") -> None:
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+
+        return load(model, device, precision, report=show)
+
+
+def _architecture(arch: str, arg: list[str] | None, classes: Path | None, **rest: object) -> dict[str, Any]:
+    from se_viz.zoo.classes import read_classes
+
+    if not arch:
+        raise typer.BadParameter("A checkpoint needs --arch, for instance timm/seresnet50.")
+    return {
+        "architecture": _imported(arch) if ":" in arch else arch,
+        "arguments": dict(_argument(pair) for pair in arg or []),
+        "classes": read_classes(classes) if classes else (),
+        **rest,
+    }
+
+
+def _argument(pair: str) -> tuple[str, object]:
+    import json
+
+    key, equals, value = pair.partition("=")
+    if not equals or not key.isidentifier():
+        raise typer.BadParameter(f"--arg is KEY=VALUE, not {pair!r}.")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def _imported(place: str) -> Callable[..., Any]:
+    import sys
+    from importlib import import_module
+
+    module, _, name = place.partition(":")
+    sys.path.insert(0, "")  # As for `python -m`: code in the current folder is found, however this was started.
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise typer.BadParameter(f"{place} cannot be imported: {error}.") from error
+    finally:
+        sys.path.remove("")
+    if not callable(function):
+        raise typer.BadParameter(f"{place} is no function.")
+    return function  # type: ignore[no-any-return]

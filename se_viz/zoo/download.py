@@ -1,0 +1,209 @@
+"""Fetching a file of weights into the cache: once, resumed where it was cut, checked, and there whole or not at all."""
+
+import errno
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import requests
+from filelock import FileLock, Timeout
+
+from se_viz.zoo import cache, web
+from se_viz.zoo.errors import Cancelled, DownloadFailed
+
+# No weights of timm or torchvision are larger; it is there to stop a server that never ends.
+LARGEST = 8 * 10**9
+
+_CHUNK = 256 * 1024
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file of weights on a server.
+
+    Attributes:
+        url: where it is.
+        place: where it goes, relative to the cache folder.
+        sha256: its first hexadecimal digits, 8 to 64.
+        size: bytes, where that is known before asking for it.
+        token: sent to the host of ``url``, and to no other.
+    """
+
+    url: str
+    place: str
+    sha256: str
+    size: int | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a download is.
+
+    Attributes:
+        done: bytes that are here, those of earlier tries included.
+        total: bytes of the file; None where the server does not say.
+        speed: bytes a second since this try began; 0 while another process or session fetches the file for us.
+    """
+
+    done: int
+    total: int | None
+    speed: float
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go at this speed; None where that cannot be said."""
+        return (self.total - self.done) / self.speed if self.total is not None and self.speed else None
+
+
+Report: TypeAlias = Callable[[Progress], None]
+Asked: TypeAlias = Callable[[], bool]
+
+
+def fetch(remote: Remote, report: Report | None = None, cancelled: Asked | None = None) -> Path:
+    """The path of a file in the cache, fetched if it is not there or is not what it should be.
+
+    Threads and processes that ask for one file at once wait for the first of them.
+
+    Args:
+        remote: which file.
+        report: called after every piece that arrives, some hundred kilobytes each.
+        cancelled: asked before every piece, and while waiting; True ends the download.
+
+    Raises:
+        DownloadFailed: the sentence says why, and what to do.
+        Cancelled: ``cancelled`` returned True. What has arrived is kept.
+    """
+    path = cache.folder() / remote.place
+    if cache.holds(path, remote.sha256):
+        return path
+    part = path.with_name(f"{path.name}.part")
+    report, cancelled = report or _ignore, cancelled or _never
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(remote, part, report, cancelled):
+            # Another may have fetched it while this one waited.
+            if cache.holds(path, remote.sha256):
+                return path
+            _receive(remote, part, report, cancelled)
+            if not cache.holds(part, remote.sha256):
+                part.unlink()
+                raise DownloadFailed(
+                    f"What {remote.url} sent is not {path.name} (its sha256 does not begin with {remote.sha256[:16]}), "
+                    f"and was thrown away: try again, and from another network or mirror if it recurs."
+                )
+            part.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(part, None) from error
+        raise DownloadFailed(
+            f"{path.parent} cannot be written to ({error.strerror}): set SE_VIZ_CACHE to a folder that can."
+        ) from error
+    return path
+
+
+@contextmanager
+def _alone(remote: Remote, part: Path, report: Report, cancelled: Asked) -> Iterator[None]:
+    """Inside the block no other thread or process fetches this file; while one does, its progress is reported."""
+
+    def waiting() -> bool:
+        report(Progress(_size(part), remote.size, 0.0))
+        return cancelled()
+
+    lock = FileLock(part.with_suffix(".lock"))
+    try:
+        lock.acquire(cancel_check=waiting)
+    except Timeout as error:
+        raise Cancelled(f"The download of {remote.url} was cancelled.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> None:
+    """Append to ``part`` until it is whole; a connection that is cut is taken up again while something arrives."""
+    with web.session(remote.token) as session:
+        for _ in range(_TRIES):
+            before = _size(part)
+            try:
+                with web.explained(remote.url):
+                    _stream(session, remote, part, report, cancelled)
+                if remote.size is None or _size(part) >= remote.size:
+                    return
+            except web.CutOff:
+                pass
+            if _size(part) <= before:
+                break
+    raise DownloadFailed(
+        f"The connection to {remote.url} was cut at {_size(part) / 1e6:.1f} MB: load again to go on from there."
+    )
+
+
+def _stream(session: requests.Session, remote: Remote, part: Path, report: Report, cancelled: Asked) -> None:
+    """One request, for what ``part`` does not have yet."""
+    start = _size(part)
+    wanted = {"Range": f"bytes={start}-"} if start else {}
+    with session.get(remote.url, headers=wanted, stream=True, timeout=web.TIMEOUT) as response:
+        if start and response.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # All of it is here; the hash will tell.
+        web.check_answer(response, remote.url)
+        if response.status_code == requests.codes.partial_content:
+            if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                raise DownloadFailed(f"{remote.url} sends another part than it is asked for: its server is at fault.")
+        else:
+            start = 0  # A server that cannot resume sends everything.
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdigit() else remote.size
+        _check_room(part, remote, total, start)
+        with part.open("ab" if start else "wb") as file:
+            _write(file, response, Progress(start, total, 0.0), report, cancelled)
+
+
+def _write(file: BinaryIO, response: requests.Response, begun: Progress, report: Report, cancelled: Asked) -> None:
+    done, since = begun.done, time.monotonic()
+    for chunk in response.iter_content(_CHUNK):
+        if cancelled():
+            raise Cancelled(f"The download of {response.url} was cancelled.")
+        file.write(chunk)
+        done += len(chunk)
+        if done > LARGEST:
+            raise _too_large(response.url)
+        report(Progress(done, begun.total, (done - begun.done) / max(time.monotonic() - since, 1e-9)))
+
+
+def _check_room(part: Path, remote: Remote, total: int | None, start: int) -> None:
+    if total is None:
+        return
+    if total > LARGEST:
+        raise _too_large(remote.url)
+    if total - start > shutil.disk_usage(part.parent).free:
+        raise _full(part, total - start)
+
+
+def _too_large(url: str) -> DownloadFailed:
+    return DownloadFailed(f"{url} is larger than {LARGEST / 1e9:g} GB, so it is no weights of a network of this zoo.")
+
+
+def _full(part: Path, needed: int | None) -> DownloadFailed:
+    more = f" {needed / 1e6:.0f} MB more are needed;" if needed else ""
+    return DownloadFailed(
+        f"The disk of {part.parent} is full:{more} make room, or set SE_VIZ_CACHE to a folder on another disk."
+    )
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _ignore(_progress: Progress) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
