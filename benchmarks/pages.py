@@ -88,13 +88,12 @@ def classify(record: Record, address: str, *, first: bool) -> None:
         record.add(CLASSES, "open the page (atlas loads)" if first else "open the page", session.load)
         for key, what in (
             ("class_stage5", "change a block"),
-            ("drawn", "draw all channels"),
             ("class_gate", "change the gate"),
+            ("other", "compare with another class"),
+            ("drawn", "draw all channels"),
         ):
-            for value in others(session, key):
+            for value in list(others(session, key))[-4:]:
                 record.add(CLASSES, what, lambda key=key, value=value: session.choose(key, value))
-        for value in list(others(session, "other"))[:4]:
-            record.add(CLASSES, "compare with another class", lambda value=value: session.choose("other", value))
 
 
 def drop(record: Record, address: str, model: str, content: bytes, files: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shelf import Shelf
 
 from se_viz.atlas.examples import ImageTable, Ranking
 from se_viz.atlas.header import GateEntry, Header, Source, Subject
@@ -19,6 +20,7 @@ from se_viz.atlas.store import open_atlas
 from se_viz.data.imagenette import CLASSES
 from se_viz.gates.capture import Capture, capture
 from se_viz.gates.model import Model
+from se_viz.zoo import web
 from se_viz.zoo.recipe import PREPROCESS
 from se_viz.zoo.seresnet import SEResNet
 
@@ -107,3 +109,16 @@ def tiny_imagenette(tmp_path_factory):
                     out.seek(0)
                     archive.addfile(member, out)
     return path
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A server of weights, which is the hub too, and an empty cache."""
+    shelf = Shelf()
+    monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_ENDPOINT", shelf.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
+    yield shelf
+    shelf.close()

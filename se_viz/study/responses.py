@@ -28,7 +28,7 @@ class Response:
     Attributes:
         channels: C.
         mean, spread, variation, shut, open, clipped: of s, as in ``health.Health``.
-        rank: effective rank of s, 1 to C (``similarity.effective_rank``).
+        rank: effective rank of s, 1 to C, 0 if s never moves (``similarity.effective_rank``).
     """
 
     channels: int
@@ -56,7 +56,8 @@ class Responses:
     Attributes:
         images: how many were looked at.
         networks: by the name of their card.
-        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order.
+        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order; a gate
+            that never moves is like none and left out.
     """
 
     images: int
@@ -106,11 +107,13 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
         gates = seen[card.name] = excitations(model, data)
         model.close()
         networks[card.name] = NetworkResponses(card.sha256, {gate: response(s) for gate, s in gates.items()})
-    alike = {
-        _pair(a, b): {gate: _rounded(linear_cka(s, seen[b][gate])) for gate, s in seen[a].items() if gate in seen[b]}
-        for a, b in combinations(sorted(seen), 2)
-    }
+    alike = {_pair(a, b): _alike(seen[a], seen[b]) for a, b in combinations(sorted(seen), 2)}
     return Responses(len(data), networks, alike)
+
+
+def _alike(one: dict[str, Array], other: dict[str, Array]) -> dict[str, float]:
+    found = {gate: linear_cka(s, other[gate]) for gate, s in one.items() if gate in other}
+    return {gate: _rounded(value) for gate, value in found.items() if not np.isnan(value)}
 
 
 def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Array]:

@@ -5,12 +5,13 @@ from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
+from torch import nn
 from torchvision.models import get_model
 
 from se_viz.gates.find import find_gates
 from se_viz.study.cost import NETWORKS, Cost, Sites, cost, gated_sites, milliseconds, se_weights, without_gates
 from se_viz.study.insert import insert_gates
-from se_viz.zoo import catalogue
+from se_viz.zoo import catalogue, sources
 
 T = TypeVar("T")
 
@@ -28,9 +29,17 @@ def _sites(network: str) -> Sites:
 
 @st.cache_resource(show_spinner="Counting the network", max_entries=16)
 def _own(network: str) -> tuple[Cost, int]:
-    built = catalogue.build(network)
-    side = built.preprocess.crop[0]
-    return cost(built.module, side), side
+    module, side = _blank(network)
+    return cost(module, side), side
+
+
+def _blank(network: str) -> tuple[nn.Module, int]:
+    """A network and the side of its images; its weights do not matter here, so none are fetched."""
+    if not catalogue.pretrained(network):
+        built = catalogue.build(network)
+        return built.module, built.preprocess.crop[0]
+    source, architecture, tag = sources.find(network)
+    return source.blank(architecture).eval(), source.preprocess(architecture, tag).crop[0]
 
 
 @st.cache_data(show_spinner="Timing the network with and without its gates", max_entries=64)
@@ -41,10 +50,9 @@ def _times(network: str, r: int, stages: tuple[int, ...]) -> tuple[float, float]
         options = {} if network.startswith("res") else {"init_weights": False}
         plain = get_model(network, weights=None, **options).eval()
         return milliseconds(insert_gates(plain, r, where=set(stages), size=side), side), milliseconds(plain, side)
-    built = catalogue.build(network)
-    side = built.preprocess.crop[0]
-    gates = [gate for gate in find_gates(built.module, side) if gate.stage in stages]
-    return milliseconds(built.module, side), milliseconds(without_gates(built.module, gates), side)
+    module, side = _blank(network)
+    gates = [gate for gate in find_gates(module, side) if gate.stage in stages]
+    return milliseconds(module, side), milliseconds(without_gates(module, gates), side)
 
 
 @st.fragment

@@ -30,6 +30,9 @@ def draw(question: str) -> Head:
     with right:
         uploaded = [*pictures.drop(), *uploaded]
     chosen = pictures.gather(uploaded, keys)
+    if model is None:
+        st.info("The sidebar says what this model needs; or choose another there.")
+        st.stop()
     if not chosen.pictures:
         st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
         st.stop()

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from se_viz.gates.model import Model, load
+from se_viz.ui import fetching
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
@@ -35,19 +36,28 @@ def plain_member(name: str, device: str) -> Network:
     return network
 
 
-def choose() -> Model:
-    """The sidebar's choice of model and device, loaded; the script stops with a sentence where that fails."""
+def choose() -> Model | None:
+    """The sidebar's choice of model and device, loaded; None where it says why not, or what to do."""
     names = list(catalogue.names())
     if not names:
         st.error(f"There is no model: {demo.folder()} holds no card. Get the project again, or train one (README).")
-        st.stop()
+        return None
     default = names.index("demo/r16") if "demo/r16" in names else 0
-    name = st.selectbox("Model", names, index=default, key="model", bind="query-params")
+    name = st.selectbox(
+        "Model",
+        names,
+        index=default,
+        key="model",
+        bind="query-params",
+        help="Type to search: the demo models, and those of timm and torchvision that have channel gates.",
+    )
     device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
     try:
+        if catalogue.pretrained(name) and not fetching.there(name):
+            return None
         model = _load(name, str(resolve(device)))
     except (UnknownModel, DeviceMissing, ValueError) as error:
         st.error(plain(str(error)))
-        st.stop()
+        return None
     st.caption(plain(f"{model.about or name}. {len(model.gates)} gates, on {model.device}."))
     return model

@@ -113,6 +113,17 @@ def build(name: str, report: Report | None = None, cancelled: Asked | None = Non
     return Network(module, source.preprocess(architecture, tag), source.classes(architecture, tag), about)
 
 
+def pretrained(name: str) -> bool:
+    """Whether the weights of that name are a library's, which may have to be fetched."""
+    return name not in _registered and name.partition("/")[0] in ("timm", "torchvision")
+
+
+def fetch(name: str, report: Report | None = None, cancelled: Asked | None = None) -> None:
+    """Fetch the weights of a pretrained network, and check them; raises as ``build`` does, and builds nothing."""
+    source, architecture, tag = _find(name)
+    source.weights(architecture, tag).path(report, cancelled)
+
+
 def listing(name: str) -> Listing:
     """What is known of a pretrained network of timm or torchvision; nothing is fetched.
 

@@ -1,0 +1,52 @@
+"""Choosing a pretrained model on the page, with a server of weights on this machine in place of the hub."""
+
+import pytest
+from safetensors.torch import save
+from streamlit.testing.v1 import AppTest
+
+from se_viz.ui.text import plain
+from se_viz.zoo import from_timm
+
+NAME = "test_efficientnet.r160_in1k"
+SCRIPT = """
+from se_viz.ui import head, inspect
+inspect.page(head.draw(inspect.QUESTION))
+"""
+
+
+def open_page() -> AppTest:
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
+    page.query_params.update({"model": f"timm/{NAME}", "samples": "cat"})
+    page.run()
+    assert not page.exception
+    return page
+
+
+def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    page = open_page()
+    assert shelf.asked == []
+    assert page.button(key="fetch").label == "Download 1 MB"
+    assert any(plain("0.4 M parameters, 2 gates") in text.value for text in page.caption)
+    assert "sidebar" in page.info[0].value
+    page.button(key="fetch").click().run()
+    assert not page.exception
+    assert not page.error
+    assert any("test\\_efficientnet of timm" in text.value for text in page.caption)
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+    # The hub sends each request on to another host, where the file is fetched once.
+    assert sum(method == "GET" and headers["Host"].startswith("localhost") for method, _, headers in shelf.asked) == 1
+
+
+@pytest.mark.parametrize(("faults", "said"), [([404], "404"), ([429] * 9, "429"), (["wrong"] * 9, "sha256")])
+def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, faults, said):
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.faults.extend(faults)
+    page = open_page()
+    page.button(key="fetch").click().run()
+    assert not page.exception
+    assert said in page.error[0].value
+    shelf.faults.clear()
+    page.button(key="fetch").click().run()
+    assert not page.error
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
