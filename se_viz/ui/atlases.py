@@ -131,9 +131,9 @@ def _table(atlas: Atlas, kind: str) -> bytes:
         return path.read_bytes()
 
 
-def build(model: Model) -> None:
+def build(model: Model, *, first: bool = False) -> None:
     """Make an atlas of pictures on the server, with progress; stopped, it goes on where it was when started again."""
-    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:"):
+    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:", expanded=first):
         allowed = _allowed()
         if not allowed:
             st.markdown(

@@ -47,7 +47,7 @@ def page(head: Head) -> None:
     atlas = atlases.of(head.model)
     if atlas is None:
         head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
-        atlases.build(head.model)
+        atlases.build(head.model, first=True)
         return
     found = observations(atlases.depths(atlas))
     head.answer.markdown(

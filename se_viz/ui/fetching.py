@@ -17,9 +17,11 @@ def there(name: str) -> bool:
     st.caption(plain(_described(about)))
     if not st.button(f"Download {about.size / 1e6:,.0f} MB", type="primary", icon=":material/download:", key="fetch"):
         return False
-    bar = st.progress(0.0, "Asking for the file …")
-    # Any click ends this run at the next step of the bar; what has come is kept, and the next try goes on from there.
-    st.button("Stop", key="fetch_stop")
+    place = st.empty()
+    with place.container():
+        bar = st.progress(0.0, "Asking for the file …")
+        # Any click ends this run at the next step of the bar; what has come is kept, and the next try goes on from it.
+        st.button("Stop", key="fetch_stop")
 
     def report(progress: Progress) -> None:
         bar.progress(*_shown(progress, about))
@@ -27,6 +29,7 @@ def there(name: str) -> bool:
     try:
         catalogue.fetch(name, report)
     except (DownloadFailed, WeightsRefused) as error:
+        place.empty()
         st.error(plain(str(error)))
         return False
     st.rerun()  # never returns
