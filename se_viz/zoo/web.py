@@ -82,7 +82,7 @@ def explained(url: str) -> Iterator[None]:
         if error.args and isinstance(error.args[0], ReadTimeoutError):
             raise _stalled(host) from error
         raise DownloadFailed(
-            f"{host} cannot be reached: check the connection, set HF_ENDPOINT to a mirror if it is the hub, {_OWN_FILE}."
+            f"{host} cannot be reached: check the connection, set HF_ENDPOINT to a mirror of the hub, {_OWN_FILE}."
         ) from error
     except exceptions.RequestException as error:
         raise DownloadFailed(f"{host} gave no answer that can be used: {error}.") from error
