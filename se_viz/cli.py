@@ -5,21 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from se_viz import cli_family
+from se_viz.cli_common import Device, fail
 from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
 
 if TYPE_CHECKING:
     from se_viz.zoo.table import Row
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
-
-Data = Annotated[Path, typer.Option(help="Imagenette: a tar file, or a folder with train/ and val/.", exists=True)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-
-
-def _fail(error: Exception) -> typer.Exit:
-    # A bare KeyError shows its message in quotes.
-    typer.secho(str(error.args[0] if type(error) is KeyError else error), err=True, fg="red")
-    return typer.Exit(1)
 
 
 @app.command()
@@ -63,7 +56,7 @@ def discover(
     try:
         run(out, lambda name: fnmatch(name, only), show)
     except OSError as error:
-        raise _fail(error) from error
+        raise fail(error) from error
 
 
 @app.command()
@@ -83,7 +76,7 @@ def gates(
             model, "cpu", "fp32", checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
         ).gates
     except (ValueError, KeyError, OSError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
     for gate in found:
         r = "–" if gate.r is None else f"{gate.r:g}"
@@ -170,7 +163,7 @@ def inspect(
         for suffix, chart in tqdm(charts, desc="figures", disable=None):
             (out / f"{chart.name}{suffix}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     for name, predicted in zip(names, top(captured.logits, loaded.classes, 3), strict=True):
         typer.echo(f"{name}: {', '.join(f'{p.label} {p.probability:.0%}' for p in predicted)}")
     typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
@@ -223,68 +216,13 @@ def profile(
         if table:
             export(atlas, table)
     except (ValueError, KeyError, OSError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     except KeyboardInterrupt:
         typer.secho(f"Stopped; the same command goes on with the shards in {out}/.", err=True, fg="yellow")
         raise typer.Exit(130) from None
     typer.echo(f"{atlas.counts.sum()} images of {len(atlas.classes)} classes are counted in {atlas.path}")
     if atlas.header.refused:
         typer.echo(f"{len(atlas.header.refused)} were left out; {out / 'report.json'} says which and why.")
-
-
-@app.command()
-def train(
-    data: Data,
-    r: Annotated[int, typer.Option(help="Reduction ratio; 0 for a network without SE.")] = 16,
-    squeeze: Annotated[Literal["avg", "max"], typer.Option(help="Squeeze operator.")] = "avg",
-    gate: Annotated[Literal["sigmoid", "relu", "tanh"], typer.Option(help="Gate function.")] = "sigmoid",
-    integration: Annotated[
-        Literal["standard", "pre", "post", "identity"], typer.Option(help="Place of the gate in its block.")
-    ] = "standard",
-    stages: Annotated[str, typer.Option(help="Gated stages, digits out of 2345.", metavar="DIGITS")] = "2345",
-    bias: Annotated[bool, typer.Option(help="Biases in the two FC layers.")] = False,
-    seed: int = 0,
-    device: Device = "auto",
-    out: Annotated[Path, typer.Option(help="Where weights and card go.")] = Path("pretrained"),
-    work: Annotated[Path, typer.Option(help="Where an unfinished training is kept.")] = Path(".training"),
-    epochs: Annotated[int | None, typer.Option(help="Fewer or more than the recipe has.")] = None,
-    family: Annotated[
-        bool, typer.Option("--family", help="Every shipped network in turn, skipping what is finished.")
-    ] = False,
-) -> None:
-    """Train a demo network on Imagenette; started again, it goes on where it stopped."""
-    from dataclasses import replace
-
-    from se_viz.zoo.device import resolve
-    from se_viz.zoo.family import FAMILY, Member
-    from se_viz.zoo.making import make
-    from se_viz.zoo.recipe import Recipe
-    from se_viz.zoo.seresnet import SEResNetConfig
-
-    try:
-        config = SEResNetConfig(
-            r=r or None,
-            squeeze=squeeze,
-            gate=gate,
-            integration=integration,
-            gated_stages=tuple(int(stage) if stage.isdigit() else -1 for stage in stages),
-            bias=bias,
-        )
-        recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
-        for member in FAMILY if family else (Member(config, seed),):
-            folder = out / member.folder
-            if family and (folder / f"{member.name}.json").exists():
-                typer.echo(f"{member.name} is finished")
-                continue
-            card = make(
-                member.config, data, out=folder, work=work, seed=member.seed, recipe=recipe, device=resolve(device)
-            )
-            typer.echo(
-                f"{folder / card.name}.safetensors: {card.bytes / 1e6:.1f} MB, {card.accuracy.top1:.2%} top-1 "
-                f"({card.accuracy.low:.1%}–{card.accuracy.high:.1%}), {card.seconds / 60:.0f} min"
-            )
-    except (ValueError, OSError) as error:
-        raise _fail(error) from error
 
 
 @app.command()
@@ -319,7 +257,7 @@ def cost(
             gates = find_gates(module, size)
         counted = cost(module, size, gates)
     except (ValueError, KeyError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     plain_params, plain_macs = counted.kept()
     typer.echo(f"{'':22}{'parameters':>14}{'':10}{'GMACs':>10}")
     typer.echo(f"{'without SE':22}{plain_params:14,}{'':10}{plain_macs / 1e9:10.4f}")
@@ -337,90 +275,5 @@ def cost(
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 
-@app.command()
-def family(
-    what: Annotated[
-        Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
-        typer.Option(help="Only the networks that differ in this, with what may be concluded."),
-    ] = None,
-) -> None:
-    """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
-    from se_viz.study.ablation import ABLATIONS, members
-    from se_viz.study.robust import conclusion
-    from se_viz.zoo import demo
-
-    cards = demo.cards()
-    ablation = next((one for one in ABLATIONS if one.title == what), None)
-    typer.echo(f"{'model':18}{'parameters':>12}{'MMACs':>8}{'top-1':>8}  {'95 % interval':16}{'seconds':>8}")
-    for card in members(ablation, cards, seed=None) if ablation else cards:
-        interval = f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}"
-        typer.echo(
-            f"{card.name:18}{card.params:12,}{card.macs / 1e6:8.1f}{card.accuracy.top1:8.2%}  {interval:16}"
-            f"{card.seconds:8,.0f}"
-        )
-    if ablation:
-        typer.echo(conclusion(ablation, cards).replace("**", ""))
-
-
-@app.command()
-def responses(
-    data: Annotated[Path | None, typer.Option(help="Imagenette: measure anew and write.", exists=True)] = None,
-    device: Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="File to read or write; the shipped one if not given.")] = None,
-) -> None:
-    """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
-    from tqdm import tqdm
-
-    from se_viz.data import imagenette
-    from se_viz.study.responses import Responses, measure, shipped
-    from se_viz.zoo import demo
-    from se_viz.zoo.device import resolve
-    from se_viz.zoo.recipe import PREPROCESS
-
-    path = out or shipped()
-    try:
-        if data:
-            gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
-            validation = imagenette.load(data, "val", PREPROCESS.pixels)
-            measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device)).write(path)
-        found = Responses.read(path)
-    except (ValueError, OSError) as error:
-        raise _fail(error) from error
-    typer.echo(
-        f"{found.images} images\n"
-        f"{'model':18}{'gate':10}{'C':>5}{'mean s':>8}{'spread':>8}{'shut':>7}{'open':>7}{'rank':>8}"
-    )
-    for name, network in found.networks.items():
-        for gate, r in network.gates.items():
-            typer.echo(
-                f"{name:18}{gate:10}{r.channels:5}{r.mean:8.3f}{r.spread:8.3f}{r.shut:7.1%}{r.open:7.1%}{r.rank:8.1f}"
-            )
-
-
-@app.command()
-def verify(
-    data: Data,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of weights and cards; the shipped one if not given.")
-    ] = None,
-    device: Device = "auto",
-) -> None:
-    """Measure every demo model again, from its file, and compare with its card.
-
-    Another processor rounds otherwise, which moves a picture on the border: one in a thousand may differ.
-    """
-    from se_viz.zoo import demo
-    from se_viz.zoo.device import resolve
-    from se_viz.zoo.making import remeasure
-
-    folder = root or demo.folder()
-    wrong = 0
-    try:
-        for name in demo.names(folder):
-            card = demo.card(name, folder)
-            correct = remeasure(card, data, folder, resolve(device))
-            wrong += abs(correct - card.accuracy.correct) > card.accuracy.of // 1000
-            typer.echo(f"{name}: {correct} of {card.accuracy.of} right, the card says {card.accuracy.correct}")
-    except (ValueError, OSError) as error:
-        raise _fail(error) from error
-    raise typer.Exit(1 if wrong else 0)
+for command in (cli_family.train, cli_family.family, cli_family.responses, cli_family.verify):
+    app.command()(command)
