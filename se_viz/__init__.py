@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from se_viz.atlas.store import Atlas, open_atlas
     from se_viz.data.intake import read_paths
     from se_viz.data.samples import load as sample
+    from se_viz.gates.block import block_of
     from se_viz.gates.capture import Capture, Reading, capture
     from se_viz.gates.find import find_gates
     from se_viz.gates.gate import Gate
@@ -31,6 +32,7 @@ _HOMES = {
     "Gate": ("gates.gate", "Gate"),
     "Model": ("gates.model", "Model"),
     "Reading": ("gates.capture", "Reading"),
+    "block_of": ("gates.block", "block_of"),
     "capture": ("gates.capture", "capture"),
     "cost": ("study.cost", "cost"),
     "find_gates": ("gates.find", "find_gates"),
@@ -50,6 +52,7 @@ __all__ = [
     "Gate",
     "Model",
     "Reading",
+    "block_of",
     "capture",
     "cost",
     "find_gates",

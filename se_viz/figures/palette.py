@@ -12,6 +12,9 @@ DIVERGING = (
 ACCENT = "#007b82"  # the picture in focus, and what can be clicked
 MUTED = "#7e8792"  # the other pictures, guides, what is merely context
 
+# Tiles with words on them, which read by day and by night.
+TILE, INK = "#5b6673", "#ffffff"
+
 # Networks beside the standard one, which has the accent; told apart by all eyes, and by their symbols (Okabe & Ito).
 NETWORKS = ("#d55e00", "#0072b2", "#cc79a7", "#b58900", "#6a51a3")
 

@@ -62,6 +62,12 @@ class Model:
         """Where the network's weights are."""
         return placement(self.network)[0]
 
+    @property
+    def key(self) -> str:
+        """What sets its readings apart from those of another: name, device and numbers computed in."""
+        device, dtype = placement(self.network)
+        return f"{self.name} {device} {dtype}"
+
     def inputs(self, images: Images) -> Tensor:
         """Pictures or RGB images → float32 (N, 3, H, W); a tensor is taken to be preprocessed."""
         if isinstance(images, Tensor):

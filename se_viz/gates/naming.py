@@ -33,7 +33,7 @@ def places(trace: Trace, paths: Sequence[str], layouts: Sequence[Layout]) -> lis
     """The place of each gate of ``paths``, given in execution order."""
     outputs = {step.path: step.output for step in trace.steps}
     inputs = {step.path: step.input for step in trace.steps}
-    blocks = [_block_path(path) for path in paths]
+    blocks = [block_path(path) for path in paths]
     stages = [
         _stage(trace.width, outputs.get(block) if block else None, inputs[path], layout)
         for path, block, layout in zip(paths, blocks, layouts, strict=True)
@@ -46,7 +46,7 @@ def places(trace: Trace, paths: Sequence[str], layouts: Sequence[Layout]) -> lis
     return placed
 
 
-def _block_path(path: str) -> str | None:
+def block_path(path: str) -> str | None:
     """The nearest module around a gate whose name ends in a number: ``layer1.0`` of ``layer1.0.attn.se``."""
     parts = path.split(".")
     for end in range(len(parts) - 1, 0, -1):

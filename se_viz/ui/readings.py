@@ -18,14 +18,14 @@ _PATIENCE = 0.3  # seconds of work before a bar is worth its flicker
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _values(_model: Model, _picture: Picture, name: str, device: str, sha256: str) -> Capture:
-    del name, device, sha256  # the key: which model, where, and which content
+def _values(_model: Model, _picture: Picture, key: str, sha256: str) -> Capture:
+    del key, sha256  # which model, where and in what numbers, and which content
     return capture(_model, _picture)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _maps(_model: Model, _picture: Picture, name: str, device: str, sha256: str, gate: str) -> Capture:
-    del name, device, sha256
+def _maps(_model: Model, _picture: Picture, key: str, sha256: str, gate: str) -> Capture:
+    del key, sha256
     return capture(_model, _picture, maps=[gate])
 
 
@@ -52,7 +52,7 @@ def values(model: Model, pictures: Sequence[Picture]) -> Capture:
                 st.button("Stop", on_click=_stop, args=(model.name, wanted))
         if bar is not None:
             bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
-        parts.append(_values(model, picture, model.name, str(model.device), picture.sha256))
+        parts.append(_values(model, picture, model.key, picture.sha256))
     place.empty()
     return stack(parts)
 
@@ -79,4 +79,4 @@ def _stop(name: str, wanted: tuple[str, ...]) -> None:
 
 def maps(model: Model, picture: Picture, gate: str) -> Capture:
     """All values of one picture, with U and X̃ of one gate."""
-    return _maps(model, picture, model.name, str(model.device), picture.sha256, gate)
+    return _maps(model, picture, model.key, picture.sha256, gate)

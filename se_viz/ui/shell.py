@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.ui import classes, inspect, reduction
+from se_viz.ui import classes, inspect, network, reduction
 from se_viz.ui.head import Head, draw
 
 # A file of our own: Streamlit fetches named icons for the tab from another host.
@@ -30,7 +30,13 @@ def run() -> None:
         lambda: reduction.page(head), title="Reduction", icon=":material/compress:", url_path="reduction"
     )
     comparing = st.Page(lambda: classes.page(head), title="Classes", icon=":material/category:", url_path="classes")
-    questions = {inspecting: inspect.QUESTION, comparing: classes.QUESTION, reducing: reduction.QUESTION}
+    locating = st.Page(lambda: network.page(head), title="Network", icon=":material/account_tree:", url_path="network")
+    questions = {
+        inspecting: inspect.QUESTION,
+        comparing: classes.QUESTION,
+        reducing: reduction.QUESTION,
+        locating: network.QUESTION,
+    }
     current = st.navigation(list(questions), position="top")
     head = draw(next(question for page, question in questions.items() if page.url_path == current.url_path))
     current.run()

@@ -1,0 +1,308 @@
+"""The block around a gate: what runs before and after it, and where branches meet.
+
+Nothing is assumed about how a block is written. One forward pass of noise is watched, and what a part takes is compared
+with what the others put out: it is what one of them put out, or that and something more. Where the difference is the
+block's own input, an identity is added there; where it is what another branch put out, that branch is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.gates.errors import GatesChanged
+from se_viz.gates.gate import Gate
+from se_viz.gates.mode import evaluating
+from se_viz.gates.naming import block_path
+from se_viz.gates.trace import Size, placement, watched
+
+Kind: TypeAlias = Literal["convolution", "linear", "pool", "norm", "activation", "gate", "other"]
+
+# How far apart two results of the same sum may be, as a share of the largest number.
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a block that ran.
+
+    Attributes:
+        path: in the network.
+        kind: what it does.
+        text: the same in words, for instance "3×3 convolution, stride 2".
+        shape: of what it puts out for one image, (C, H, W) of maps.
+    """
+
+    path: str
+    kind: Kind
+    text: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """An addition on the way through the gate.
+
+    Attributes:
+        after: how many of ``Block.parts`` run before it.
+        parts: of the branch that is added, in order; none where the block's input itself is (an identity).
+    """
+
+    after: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The block that a gate belongs to.
+
+    Attributes:
+        path: of its module; "" for the whole network, where no part around the gate has a number.
+        kind: class of the module.
+        gate: the gate's name.
+        input, output: shapes of what goes in and comes out for one image.
+        parts: in order, on the way from the input through the gate to the output, the gate among them.
+        joins: where other branches are added to it.
+        begins, ends: whether the way could be followed to the block's input, and to its output.
+    """
+
+    path: str
+    kind: str
+    gate: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    parts: tuple[Part, ...]
+    joins: tuple[Join, ...]
+    begins: bool
+    ends: bool
+
+    @property
+    def position(self) -> int:
+        """Index of the gate in ``parts``."""
+        return next(index for index, part in enumerate(self.parts) if part.kind == "gate")
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """A run of a part, with copies of what it took and put out, as these may be overwritten by what follows."""
+
+    path: str
+    module: nn.Module
+    taken: Tensor
+    given: Tensor
+
+
+def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
+    """Watch one forward pass, and say what stands around a gate.
+
+    Args:
+        network: the gate's, on any device.
+        gate: as ``find_gates`` found it.
+        size: of the images, (height, width) or the side of a square, pixels.
+
+    Raises:
+        GatesChanged: the gate does not run any more.
+    """
+    path = block_path(gate.path)
+    if path is None:
+        path = gate.path.rpartition(".")[0]
+    runs, whole, at = _watch(network, path, gate, size)
+    tracer = _Tracer(runs, whole, _TOLERANCE[whole.taken.dtype])
+    before, earlier, begins = tracer.back(at)
+    after, later, ends = tracer.on(at)
+    parts = [*before, at, *after]
+
+    def described(branch: Sequence[_Run]) -> tuple[Part, ...]:
+        return tuple(_part(run, gate) for run in branch)
+
+    return Block(
+        path=path,
+        kind=type(whole.module).__name__,
+        gate=gate.name,
+        input=tuple(whole.taken.shape[1:]),
+        output=tuple(whole.given.shape[1:]),
+        parts=described(parts),
+        joins=tuple(
+            [Join(count, described(branch)) for count, branch in earlier]
+            + [Join(len(before) + count, described(branch)) for count, branch in later]
+        ),
+        begins=begins,
+        ends=ends,
+    )
+
+
+def _watch(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[_Run], _Run, _Run]:
+    """The runs of a block's parts in the order in which they began, the block's own, and the gate's."""
+    block, unit = network.get_submodule(path), network.get_submodule(gate.path)
+    watching = {module: name for name, module in _units(block, path, unit)}
+    # A ReLU that serves all of a block runs several times, so every run counts.
+    begun: list[tuple[nn.Module, Tensor]] = []
+    finished: dict[int, Tensor] = {}
+    open_runs: list[int] = []
+
+    def before(module: nn.Module, value: object) -> None:
+        if isinstance(value, Tensor):
+            open_runs.append(len(begun))
+            begun.append((module, value.clone()))
+
+    def after(module: nn.Module, value: object) -> None:
+        if open_runs and begun[open_runs[-1]][0] is module:
+            number = open_runs.pop()
+            if isinstance(value, Tensor):
+                finished[number] = value.clone()
+
+    device, dtype = placement(network)
+    height, width = (size, size) if isinstance(size, int) else size
+    image = torch.rand((1, 3, height, width), generator=torch.Generator().manual_seed(0)).to(device, dtype)
+    with evaluating(network), watched([block, *watching], before, after), torch.inference_mode():
+        network(image)
+    runs = [
+        _Run(path if module is block else watching[module], module, taken, finished[number])
+        for number, (module, taken) in enumerate(begun)
+        if number in finished
+    ]
+    own = next((run for run in runs if run.module is block), None)
+    at = next((run for run in runs if run.module is unit), None)
+    if at is None:
+        raise GatesChanged(f"{gate.name} at {gate.path} does not run any more: load the network anew.")
+    # A block that takes something else than one tensor is not looked into any further than its gate.
+    return [run for run in runs if run is not own], own or at, at
+
+
+def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """What counts as one part: the gate, what has weights of its own, and what has no parts."""
+    for name, child in block.named_children():
+        full = f"{path}.{name}" if path else name
+        own = next(child.parameters(recurse=False), None) is not None
+        if child is gate or own or next(child.children(), None) is None:
+            yield full, child
+        else:
+            yield from _units(child, full, gate)
+
+
+class _Tracer:
+    """Finds out which run took what from which."""
+
+    def __init__(self, runs: Sequence[_Run], whole: _Run, tolerance: float) -> None:
+        self._tolerance = tolerance
+        self._whole = whole
+        # What changes nothing (an identity, a dropout) is not worth a mention.
+        self._runs = [run for run in runs if not torch.equal(run.taken, run.given)]
+
+    def back(self, run: _Run) -> tuple[list[_Run], list[tuple[int, list[_Run]]], bool]:
+        """From the block's input to what ``run`` takes: the parts, the additions, and whether that is all of it."""
+        parts: list[_Run] = []
+        joins: list[tuple[int, list[_Run]]] = []
+        begins = False
+        earlier = self._before(run)
+        while not (begins := self._same(run.taken, self._whole.taken)):
+            source = next((other for other in reversed(earlier) if self._same(other.given, run.taken)), None)
+            if source is None:
+                summands = self._summands(run.taken, earlier)
+                if summands is None:
+                    break
+                source, branch = summands
+                # Counted from the run for now, as nobody knows yet how many come before.
+                joins.append((len(parts), branch))
+            parts.append(source)
+            run, earlier = source, self._before(source)
+        parts.reverse()
+        return parts, [(len(parts) - count, branch) for count, branch in reversed(joins)], begins
+
+    def on(self, run: _Run) -> tuple[list[_Run], list[tuple[int, list[_Run]]], bool]:
+        """From what ``run`` puts out to the block's output, likewise; additions count ``run`` as one part."""
+        parts: list[_Run] = []
+        joins: list[tuple[int, list[_Run]]] = []
+        value, later = run.given, self._after(run)
+        while not self._same(value, self._whole.given):
+            takes = next((other for other in later if self._same(other.taken, value)), None)
+            if takes is None:
+                takes, branch = next(
+                    ((other, found) for other in later if (found := self._added(other.taken, value)) is not None),
+                    (None, None),
+                )
+                if branch is None:
+                    branch = self._added(self._whole.given, value)
+                if branch is None:
+                    return parts, joins, False
+                joins.append((len(parts) + 1, branch))
+                if takes is None:
+                    break
+            parts.append(takes)
+            value, later = takes.given, self._after(takes)
+        return parts, joins, True
+
+    def _before(self, run: _Run) -> list[_Run]:
+        return self._runs[: self._runs.index(run)] if run in self._runs else []
+
+    def _after(self, run: _Run) -> list[_Run]:
+        return self._runs[self._runs.index(run) + 1 :] if run in self._runs else []
+
+    def _summands(self, total: Tensor, earlier: list[_Run]) -> tuple[_Run, list[_Run]] | None:
+        """The two branches whose sum this is: the last run of the longer, and the other."""
+        for source in reversed(earlier):
+            branch = self._added(total, source.given, source)
+            if branch is not None:
+                own = self.back(source)[0]
+                return (source, branch) if len(branch) <= len(own) + 1 else (branch[-1], [*own, source])
+        return None
+
+    def _added(self, total: Tensor, value: Tensor, but: _Run | None = None) -> list[_Run] | None:
+        """The branch that was added to ``value`` to give ``total``: no runs for an identity, None if there is none."""
+        if total.shape != value.shape:
+            return None
+        rest, largest = total - value, total.abs().amax()
+        if self._near(rest, self._whole.taken, largest):
+            return []
+        # The last of those that put it out, as a normalisation may change next to nothing.
+        for other in reversed(self._runs):
+            if other is not but and self._near(rest, other.given, largest):
+                return [*self.back(other)[0], other]
+        # The non-linearity after an addition may stand in code, without a module.
+        if total is self._whole.given and not (total < 0).any():
+            for branch in ([], *([*self.back(other)[0], other] for other in self._runs)):
+                given = branch[-1].given if branch else self._whole.taken
+                if given.shape == value.shape and self._same(torch.relu(value + given), total):
+                    return branch
+        return None
+
+    def _same(self, one: Tensor, other: Tensor) -> bool:
+        return self._near(one, other, other.abs().amax())
+
+    def _near(self, one: Tensor, other: Tensor, largest: Tensor) -> bool:
+        return one.shape == other.shape and bool((one - other).abs().amax() <= self._tolerance * largest)
+
+
+_POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+
+
+def _part(run: _Run, gate: Gate) -> Part:
+    kind, text = _described(run, gate)
+    return Part(run.path, kind, text, tuple(run.given.shape[1:]))
+
+
+def _described(run: _Run, gate: Gate) -> tuple[Kind, str]:
+    module, name = run.module, type(run.module).__name__
+    if run.path == gate.path:
+        return "gate", gate.name
+    if isinstance(module, nn.Conv2d):
+        height, width = module.kernel_size
+        words = f"{height}×{width} convolution"
+        if module.groups == module.in_channels == module.out_channels:
+            words = f"{height}×{width} depthwise convolution"
+        elif module.groups > 1:
+            words += f", {module.groups} groups"
+        stride = max(module.stride)
+        return "convolution", words + (f", stride {stride}" if stride > 1 else "")
+    if isinstance(module, nn.Linear):
+        return "linear", "FC layer"
+    if isinstance(module, _POOLS):
+        return "pool", "average pooling" if "Avg" in name else "max pooling"
+    if "Norm" in name:
+        active = [type(inner).__name__ for inner in module.children() if not isinstance(inner, nn.Identity)]
+        return "norm", ", ".join(["batch norm" if "Batch" in name else name, *active])
+    if type(module).__module__.endswith((".activation", ".activations", ".activations_me")):
+        return "activation", name
+    return "other", name

@@ -1,0 +1,136 @@
+"""The Network page, which answers where attention sits in a network."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from se_viz.figures.block import block_drawing
+from se_viz.figures.tree import gate_tree
+from se_viz.gates.block import Block, block_of
+from se_viz.gates.gate import Gate
+from se_viz.gates.model import Model
+from se_viz.study.cost import Cost, cost
+from se_viz.study.place import place
+from se_viz.ui import chart
+from se_viz.ui.head import Head
+from se_viz.ui.text import plain
+
+QUESTION = "Where does attention sit in this network?"
+
+_COLUMNS = {
+    "C": st.column_config.NumberColumn(help="Channels, the length of z and s."),
+    "C/r": st.column_config.NumberColumn(help="Width of the bottleneck between the two FC layers."),
+    "r": st.column_config.NumberColumn(help="Effective reduction ratio, C over the bottleneck.", format="%.3g"),
+    "parameters": st.column_config.NumberColumn(help="Weights and biases of the gate.", format="localized"),
+    "found by": st.column_config.TextColumn(help="Its class is known, or a search; X̃ = s · U was proved either way."),
+}
+
+
+def page(head: Head) -> None:
+    """Draw the page."""
+    model = head.model
+    names = [gate.name for gate in model.gates]
+    counted = _cost(model, model.key)
+    with st.container(width=280):
+        name = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
+    gate = next(gate for gate in model.gates if gate.name == name)
+    block = _block(model, model.key, name)
+    where = place(block)
+    head.answer.markdown(plain(summary(model, counted)) + f" **{plain(gate.name)}** is {plain(where)}.")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(gate_tree(model.name, model.gates, name))
+    with right:
+        chart.show(block_drawing(gate, block, where))
+        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), gate at {gate.path} ({gate.kind})"))
+    _table(model)
+    _take_away(model)
+
+
+def summary(model: Model, counted: Cost) -> str:
+    """How many gates there are, of what kind, and what they weigh in the network."""
+    gates = model.gates
+    stages = {gate.stage for gate in gates}
+    own, macs = sum(stage.params for stage in counted.stages), sum(stage.macs for stage in counted.stages)
+    return (
+        f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
+        f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
+        f"{_mixed(gate.function for gate in gates)}, {_ratios(gates)}. They hold {own:,} of "
+        f"{counted.params:,} parameters ({own / counted.params:.1%}) and do {macs / counted.macs:.2%} of the "
+        f"multiply-accumulates."
+    )
+
+
+def _mixed(values: Iterable[str]) -> str:
+    """One word where all agree, else each with its number."""
+    counts = Counter(values).most_common()
+    return counts[0][0] if len(counts) == 1 else ", ".join(f"{value} ({count})" for value, count in counts)
+
+
+def _ratios(gates: Sequence[Gate]) -> str:
+    found = sorted({round(gate.r, 1) for gate in gates if gate.r is not None})
+    if not found:
+        return "no bottleneck"
+    return f"r = {found[0]:g}" if len(found) == 1 else f"r from {found[0]:g} to {found[-1]:g}"
+
+
+@st.cache_resource(max_entries=16, show_spinner="Counting the network …")
+def _cost(_model: Model, key: str) -> Cost:
+    del key
+    return cost(_model.network, _model.preprocess.crop[0], _model.gates)
+
+
+@st.cache_resource(max_entries=256, show_spinner="Watching the block …")
+def _block(_model: Model, key: str, gate: str) -> Block:
+    del key
+    return block_of(_model.network, next(one for one in _model.gates if one.name == gate), _model.preprocess.crop)
+
+
+def _table(model: Model) -> None:
+    st.header("Every gate", anchor=False)
+    st.dataframe(gates_table(model), hide_index=True, column_config=_COLUMNS)
+
+
+def gates_table(model: Model) -> pd.DataFrame:
+    """A row for each gate in execution order, as the command ``gates`` prints them."""
+    units = {gate: model.network.get_submodule(gate.path) for gate in model.gates}
+    return pd.DataFrame(
+        {
+            "stage": [gate.stage for gate in model.gates],
+            "gate": [gate.name for gate in model.gates],
+            "C": [gate.channels for gate in model.gates],
+            "C/r": [gate.bottleneck for gate in model.gates],
+            "r": [gate.r for gate in model.gates],
+            "squeeze": [gate.squeeze for gate in model.gates],
+            "gate function": [gate.function for gate in model.gates],
+            "parameters": [sum(p.numel() for p in units[gate].parameters()) for gate in model.gates],
+            "module": [gate.path for gate in model.gates],
+            "class": [gate.kind for gate in model.gates],
+            "found by": [gate.proof for gate in model.gates],
+        }
+    )
+
+
+def _take_away(model: Model) -> None:
+    st.header("Take it away", anchor=False)
+    st.download_button(
+        "Gates as CSV",
+        lambda: gates_table(model).to_csv(index=False),
+        file_name="gates.csv",
+        mime="text/csv",
+        key="save_gates",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.markdown("The same from Python, and from a shell:")
+    st.code(
+        f"import se_viz\n\nmodel = se_viz.load({model.name!r})\n"
+        "for gate in model.gates:\n"
+        "    print(gate.name, gate.path, gate.channels, gate.bottleneck, gate.r, gate.squeeze, gate.function)\n"
+        "block = se_viz.block_of(model.network, model.gates[-1], model.preprocess.crop)\n"
+        "block.parts, block.joins  # what runs around a gate, and where branches meet",
+        language="python",
+    )
+    st.code(f"python -m se_viz gates {model.name}", language="bash")
