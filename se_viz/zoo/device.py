@@ -1,10 +1,14 @@
 """Where to compute, and in what numbers."""
 
+import platform
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
 
 Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+
+_CPUINFO = Path("/proc/cpuinfo")
 
 _NUMBERS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -44,3 +48,23 @@ def number_type(precision: str) -> torch.dtype:
     if precision not in _NUMBERS:
         raise ValueError(f"precision must be one of {', '.join(_NUMBERS)}, not {precision!r}.")
     return _NUMBERS[precision]
+
+
+def described(device: torch.device) -> str:
+    """A device's name for people, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    processor = _processor()
+    if device.type == "mps":
+        return f"GPU of {processor}" if "Apple" in processor else "Apple GPU"
+    threads = torch.get_num_threads()
+    return f"{processor}, {threads} thread{'s' * (threads > 1)}"
+
+
+def _processor() -> str:
+    try:
+        lines = (line.partition(":") for line in _CPUINFO.read_text().splitlines())
+        return next(value.strip() for name, _, value in lines if name.strip() == "model name")
+    except (OSError, StopIteration):
+        # Not Linux, or an ARM processor, of which Linux does not tell the name.
+        return platform.processor() or platform.machine() or "CPU"
