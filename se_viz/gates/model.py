@@ -18,7 +18,7 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement
 from se_viz.zoo import catalogue
 from se_viz.zoo.checkpoint import read_network
-from se_viz.zoo.device import Precision, number_type, resolve
+from se_viz.zoo.device import Precision, number_type, reproducible, resolve
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.memory import room_on
@@ -135,6 +135,7 @@ def load(
 
 def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
     """The model of a network that lies on the CPU in float32."""
+    reproducible(place)
     module, gates, twin = network.module, None, None
     if fast and place.type == "cpu":
         # In float32 also for other types, so that what is folded is rounded once.

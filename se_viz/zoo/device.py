@@ -39,6 +39,22 @@ def resolve(device: str) -> torch.device:
     return torch.device(wanted)
 
 
+def reproducible(device: torch.device) -> None:
+    """Let the same input give the same numbers there, as precise as the CPU's; a CPU does so by itself.
+
+    On CUDA it turns off TF32, which keeps 10 bits of what goes into a convolution, and cuDNN's choice of algorithms by
+    the clock and of those that add up in any order. These switches are the whole process's: were they set for a
+    capture alone, captures in other threads would find them on or off by chance. Whoever wants another choice makes it
+    after loading.
+    """
+    if device.type == "cuda":
+        # The older names, as torch refuses to read them once the newer ones have set a part.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+
 def number_type(precision: str) -> torch.dtype:
     """The torch type of a precision: "fp32", "bf16" (8 bits of mantissa) or "fp16" (11 bits, up to 65,504).
 
