@@ -94,7 +94,8 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     images = 96 if options.quick else 512
-    model = se_viz.load("demo/r16", options.device)
+    # As a pass reads it.
+    model = se_viz.load("demo/r16", options.device, fast=False)
     listed = repeated(photographs(min(images, 256)), images)
 
     def cut(index: int) -> np.ndarray:

@@ -39,7 +39,8 @@ Values = list[Tensor]  # z and s of each gate in turn
 def load(name: str) -> Model:
     """The model, on the CPU; weights from timm would be a download, and cost the same."""
     if name.startswith("demo/"):
-        return se_viz.load(name, "cpu")
+        # The plain network, so that the bare pass is that of the same modules.
+        return se_viz.load(name, "cpu", fast=False)
     torch.manual_seed(0)
     network = timm.create_model(name, pretrained=False).eval()
     return Model(name, network, Preprocess(crop=(224, 224), resize=224))

@@ -72,9 +72,8 @@ def gates(
 ) -> None:
     """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     try:
-        found = load_network(
-            model, "cpu", "fp32", checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
-        ).gates
+        own = {"arch": arch, "arg": arg, "classes": classes, "mean": mean, "std": std, "size": size}
+        found = load_network(model, "cpu", "fp32", checkpoint, fast=False, **own).gates
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
@@ -201,7 +200,7 @@ def profile(
             return
         out = out or Path("atlas")
         atlas = make(
-            load(model, device),
+            load(model, device, fast=False),
             data,
             out,
             split=split,

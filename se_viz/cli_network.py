@@ -35,6 +35,8 @@ def load_network(
     device: str,
     precision: Literal["fp32", "bf16", "fp16"],
     checkpoint: Path | None,
+    *,
+    fast: bool = True,
     **own: Any,  # noqa: ANN401 - see _architecture
 ) -> "Model":
     """A model by its name, with a bar while it is fetched; or one of the caller's own."""
@@ -43,7 +45,7 @@ def load_network(
     from se_viz import load, load_checkpoint
 
     if checkpoint is not None:
-        return load_checkpoint(checkpoint, **_architecture(**own), device=device, precision=precision)
+        return load_checkpoint(checkpoint, **_architecture(**own), device=device, precision=precision, fast=fast)
     if any(own.values()):
         raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
     with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
@@ -52,7 +54,7 @@ def load_network(
             bar.total = progress.total
             bar.update(progress.done - bar.n)
 
-        return load(model, device, precision, report=show)
+        return load(model, device, precision, fast=fast, report=show)
 
 
 def _architecture(arch: str, arg: list[str] | None, classes: Path | None, **rest: object) -> dict[str, Any]:

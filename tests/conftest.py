@@ -28,6 +28,13 @@ from se_viz.zoo.seresnet import SEResNet
 torch.set_num_threads(1)
 
 
+def pytest_runtest_setup(item):
+    """Tests of a GPU are skipped on a machine that has none."""
+    for name, there in (("gpu", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+        if item.get_closest_marker(name) and not there():
+            pytest.skip(f"no {'CUDA' if name == 'gpu' else 'MPS'} device on this machine")
+
+
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The demo architecture with random weights."""

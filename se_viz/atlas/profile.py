@@ -53,7 +53,7 @@ def profile(
     number of images, of which only names are held.
 
     Args:
-        model: from ``load``; it runs where its weights are.
+        model: from ``load``; its network as it was published runs where its weights are.
         data: what ``se_viz.data.datasets.dataset`` takes: a folder, a CSV file, tar files, a torchvision dataset.
         out: a folder for the atlas, its report, and the shards while they are made.
         split: the subfolder to take of a folder with ``train/`` and ``val/``.
@@ -88,7 +88,9 @@ def profile(
     out = Path(out)
     atlas = _finished(out / FILE, header)
     if atlas is None:
-        shards = _shards(model, dataset, header, run, out / _SHARDS, progress, report)
+        # An atlas outlives this version of torch, so it is that of the network as it was published.
+        with model.as_published() as exact:
+            shards = _shards(exact, dataset, header, run, out / _SHARDS, progress, report)
         atlas = combine(shards, header, out / FILE)
     # Also after an interruption between the atlas and this.
     (out / REPORT).write_text(atlas.header.report(), encoding="utf-8")

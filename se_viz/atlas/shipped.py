@@ -49,7 +49,7 @@ def rebuild(
     for name in catalogue.names():
         if not name.startswith("demo/"):
             continue
-        model = load(name, device)
+        model = load(name, device, fast=False)
         file = path(name, root)
         try:
             found = open_atlas(file, model, dataset)

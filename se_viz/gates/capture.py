@@ -2,21 +2,20 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
-from se_viz.gates.errors import GatesChanged, NotAnImageModel
+from se_viz.gates.errors import NotAnImageModel
+from se_viz.gates.forward import Array, read
 from se_viz.gates.gate import Gate
-from se_viz.gates.instrument import Instrument, Sink, Spot
+from se_viz.gates.instrument import Instrument
 from se_viz.gates.model import Images, Model
 from se_viz.gates.registry import instrument_of
-from se_viz.gates.trace import REJECTIONS, placement
+from se_viz.gates.trace import placement
+from se_viz.zoo.memory import full, is_out_of_memory, release
 
-Array = npt.NDArray[np.float32]
+__all__ = ["Array", "Capture", "Reading", "capture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,14 @@ def capture(
         network: a ``Model``, or any network, whose gates are then found at its first capture.
         images: preprocessed (N, 3, H, W) on any device; for a ``Model`` also a picture, or several.
         maps: names of the gates whose U and X̃ to keep, for instance ``["SE_5_2"]``.
-        batch: images per forward pass, 1 or more.
+        batch: images per forward pass, 1 or more. Where the device has no room for so many, the rest is read in
+            batches of half as many, down to single images.
 
     Raises:
         KeyError: a name in maps is no gate's.
         NotAnImageModel: the network rejects the images, or returns something else than logits (N, K).
         InstrumentError: the network cannot be read, see ``find_gates``.
+        DeviceFull: the device has no room for a single image.
     """
     if isinstance(network, Model):
         images, network = network.inputs(images), network.instrument
@@ -104,9 +105,7 @@ def capture(
     unknown = wanted - {gate.name for gate in gates}
     if unknown:
         raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
-    device, dtype = placement(instrument.network)
-    chunks = images.split(batch) if len(images) > batch else [images]
-    parts = [_run(instrument, chunk.to(device, dtype), wanted) for chunk in chunks]
+    parts = _in_batches(instrument, images, wanted, batch)
     arrays = iter(parts[0] if len(parts) == 1 else [np.concatenate(same) for same in zip(*parts, strict=True)])
     pairs = {gate.name: (next(arrays), next(arrays)) for gate in gates}
     logits = next(arrays)
@@ -117,44 +116,31 @@ def capture(
     return Capture(readings, logits)
 
 
-def _run(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> list[Array]:
-    """One forward pass: z and s of each gate in turn, the logits, then U and X̃ of each gate of ``maps``."""
-    name = type(instrument.network).__name__
-    # Grad mode is a thread's own, so it is set here and not once for the network.
-    with instrument.reading(maps) as sink, torch.inference_mode():
-        try:
-            logits = instrument.network(images)
-        except torch.OutOfMemoryError:
-            raise
-        except REJECTIONS as error:
-            raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-            raise NotAnImageModel(f"{name} returns no logits (N, K), so it is no classifier.")
-        tables = _to_host([*_descriptors(instrument, sink, len(images)), logits])
-        kept = [_nchw(spot, sink.kept[spot]) for spot in instrument.map_spots if spot.gate.name in maps]
-        return [*tables, *(tensor.float().cpu().contiguous().numpy() for tensor in kept)]
+def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> list[list[Array]]:
+    """What ``read`` gives for each batch in turn; in smaller batches, from there on, where the device has no room."""
+    parts: list[list[Array]] = []
+    done = 0
+    while done < len(images):
+        part = _attempt(instrument, images[done : done + batch], maps)
+        if part is not None:
+            parts.append(part)
+            done += batch
+            continue
+        # Here no traceback keeps the tensors of the attempt alive any more.
+        device = placement(instrument.network)[0]
+        release(device)
+        batch = min(batch, len(images) - done) // 2
+        if not batch:
+            shape = " × ".join(map(str, images.shape[1:]))
+            raise full(device, f"one image of {shape} in {type(instrument.network).__name__}")
+    return parts
 
 
-def _to_host(tables: list[Tensor]) -> Iterator[Array]:
-    """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
-    flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
-    ends = accumulate(table.numel() for table in tables)
-    for table, end in zip(tables, ends, strict=True):
-        yield flat[end - table.numel() : end].reshape(table.shape)
-
-
-def _descriptors(instrument: Instrument, sink: Sink, images: int) -> Iterator[Tensor]:
-    """Z and s (N, C) of each gate in turn."""
-    for spot in instrument.spots:
-        gate, value = spot.gate, sink.kept.get(spot)
-        finished = None if value is None or value.numel() % images else spot.tap.finish(value, images, gate.channels)
-        if finished is None or finished.shape[1] != gate.channels:
-            raise GatesChanged(
-                f"{gate.name} at {gate.path} did not run as it did when it was found: the network has been changed "
-                f"since, or it takes another way for these images. Load it anew."
-            )
-        yield finished
-
-
-def _nchw(spot: Spot, maps: Tensor) -> Tensor:
-    return maps if spot.gate.layout == "nchw" else maps.movedim(-1, 1)
+def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> list[Array] | None:
+    """One forward pass, or None where there is no room for it."""
+    try:
+        return read(instrument, images.to(*placement(instrument.network)), maps)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            return None
+        raise

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from se_viz.gates.gate import Layout, Tap
 from se_viz.gates.trace import REJECTIONS, watched
+from se_viz.zoo.memory import is_out_of_memory
 
 # How far X̃ may be from s · U, as a share of the largest |X̃|, by what the network computes in.
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
@@ -86,9 +87,9 @@ def run_alone(
     try:
         with watched(paths, before, after), torch.inference_mode():
             x = module(u.clone())
-    except torch.OutOfMemoryError:
-        raise
-    except REJECTIONS:
+    except REJECTIONS as error:
+        if is_out_of_memory(error):
+            raise
         return None
     if not isinstance(x, Tensor) or x.shape != u.shape:
         return None

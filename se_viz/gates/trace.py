@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from se_viz.gates.errors import NotAnImageModel, NotReadable
+from se_viz.zoo.memory import is_out_of_memory
 
 # What networks raise on an input that is not theirs.
 REJECTIONS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -112,9 +113,9 @@ def trace(network: nn.Module, size: Size | None = None) -> Trace:
         images = torch.rand((IMAGES, count, height, width), generator=torch.Generator().manual_seed(0))
         try:
             return Trace(_record(network, images.to(device, dtype)), width)
-        except torch.OutOfMemoryError:
-            raise
         except REJECTIONS as error:
+            if is_out_of_memory(error):
+                raise
             failure = failure or error
     raise NotAnImageModel(
         f"{type(network).__name__} takes no batch of images (N, 3, H, W) of size "

@@ -1,10 +1,14 @@
 """Where to compute, and in what numbers."""
 
+import platform
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
 
 Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+
+_CPUINFO = Path("/proc/cpuinfo")
 
 _NUMBERS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -35,6 +39,22 @@ def resolve(device: str) -> torch.device:
     return torch.device(wanted)
 
 
+def reproducible(device: torch.device) -> None:
+    """Let the same input give the same numbers there, as precise as the CPU's; a CPU does so by itself.
+
+    On CUDA it turns off TF32, which keeps 10 bits of what goes into a convolution, and cuDNN's choice of algorithms by
+    the clock and of those that add up in any order. These switches are the whole process's: were they set for a
+    capture alone, captures in other threads would find them on or off by chance. Whoever wants another choice makes it
+    after loading.
+    """
+    if device.type == "cuda":
+        # The older names, as torch refuses to read them once the newer ones have set a part.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+
 def number_type(precision: str) -> torch.dtype:
     """The torch type of a precision: "fp32", "bf16" (8 bits of mantissa) or "fp16" (11 bits, up to 65,504).
 
@@ -44,3 +64,23 @@ def number_type(precision: str) -> torch.dtype:
     if precision not in _NUMBERS:
         raise ValueError(f"precision must be one of {', '.join(_NUMBERS)}, not {precision!r}.")
     return _NUMBERS[precision]
+
+
+def described(device: torch.device) -> str:
+    """A device's name for people, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    processor = _processor()
+    if device.type == "mps":
+        return f"GPU of {processor}" if "Apple" in processor else "Apple GPU"
+    threads = torch.get_num_threads()
+    return f"{processor}, {threads} thread{'s' * (threads > 1)}"
+
+
+def _processor() -> str:
+    try:
+        lines = (line.partition(":") for line in _CPUINFO.read_text().splitlines())
+        return next(value.strip() for name, _, value in lines if name.strip() == "model name")
+    except (OSError, StopIteration):
+        # Not Linux, or an ARM processor, of which Linux does not tell the name.
+        return platform.processor() or platform.machine() or "CPU"

@@ -74,14 +74,8 @@ def test_a_shortcut_with_parts_of_its_own():
 @pytest.mark.parametrize("name", ["legacy_seresnet50", "seresnet50"])
 def test_the_bottleneck_of_timm(name):
     block = look(alive(timm.create_model(name)), 64, "SE_4_2")
-    assert [part.kind for part in block.parts] == [
-        *["convolution", "norm", "activation"] * 2,
-        "convolution",
-        "norm",
-    ] + [
-        "gate",
-        "activation",
-    ]
+    half = ["convolution", "norm", "activation"]
+    assert [part.kind for part in block.parts] == [*half, *half, "convolution", "norm", "gate", "activation"]
     assert block.joins[0].after == 9
     assert "the identity is added (the paper's standard place)" in place(block)
 

@@ -38,14 +38,3 @@ def test_a_missing_device_is_named():
         device.resolve("cuda:99")
     assert str(device.resolve("cpu")) == "cpu"
     assert str(device.resolve("auto")) == device.available()[0]
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_a_gpu_reads_what_the_cpu_reads():
-    images = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    on_cpu, on_gpu = (capture(load("demo/r16", place), images) for place in ("cpu", "cuda"))
-    for reading in on_cpu:
-        torch.testing.assert_close(
-            torch.from_numpy(on_gpu[reading.gate.name].s), torch.from_numpy(reading.s), rtol=0, atol=2e-3
-        )

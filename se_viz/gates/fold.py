@@ -1,0 +1,193 @@
+"""Folding BatchNorm into the convolution before it, in a copy of a network that leaves the network as it is.
+
+In eval mode BatchNorm multiplies each channel by γ/√(σ²+ε) and adds a constant, so the convolution before it may do
+both. That holds only where the BatchNorm gets all that the convolution puts out and nobody else gets any of it. Names
+and order of modules do not tell; one forward pass does, in which every operation on a convolution's output is counted.
+"""
+
+import copy
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from se_viz.gates.trace import watched
+
+# Subclasses that convolve otherwise (with standardised weights, say) must not pass, so classes are named one by one.
+_CONVOLUTIONS = ("torch.nn.modules.conv.Conv2d", "timm.layers.conv2d_same.Conv2dSame")
+_NORMS = ("torch.nn.modules.batchnorm.BatchNorm2d", "timm.layers.norm_act.BatchNormAct2d")
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Paths of a convolution and of the BatchNorm that may be folded into it."""
+
+    convolution: str
+    norm: str
+
+
+@dataclass(slots=True)
+class _Output:
+    """What became of what a convolution put out: how many operations took it, and which BatchNorm was the first."""
+
+    convolution: nn.Conv2d
+    uses: int = 0
+    norm: nn.BatchNorm2d | None = None
+
+
+@dataclass(slots=True)
+class Observed:
+    """The pairs that a forward pass has shown; complete when it is over."""
+
+    _network: nn.Module
+    _outputs: list[_Output] = field(default_factory=list)
+    _norms: list[nn.Module] = field(default_factory=list)
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """Those in which both ran once and the output of one went into the other and nowhere else."""
+        paths = {module: path for path, module in self._network.named_modules()}
+        ran = [output.convolution for output in self._outputs]
+        return tuple(
+            Pair(paths[output.convolution], paths[output.norm])
+            for output in self._outputs
+            if output.norm is not None
+            and output.uses == 1
+            and ran.count(output.convolution) == 1
+            and self._norms.count(output.norm) == 1
+            and output.norm.num_features == output.convolution.out_channels
+        )
+
+
+class _Counting(TorchDispatchMode):
+    """Counts the operations that take the tensors of a table, also those that no module makes."""
+
+    def __init__(self, known: WeakTensorKeyDictionary) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._known = known
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> object:
+        """Run an operation and count it for each tensor that it takes."""
+        taken = {id(value): value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)}
+        for value in taken.values():
+            output = self._known.get(value)
+            if output is not None:
+                output.uses += 1
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def observing(network: nn.Module, besides: Collection[str]) -> Iterator[Observed]:
+    """Watch the forward pass that this thread makes inside the block, on a network in eval mode.
+
+    Args:
+        network: the network.
+        besides: paths of modules whose insides are left alone.
+    """
+    seen = Observed(network)
+    # Weak, so that no feature map lives longer than without being watched.
+    known = WeakTensorKeyDictionary()
+    parts = {
+        module
+        for path, module in network.named_modules()
+        if (_is_convolution(module) or _is_norm(module)) and not _hooked(module) and not _inside(path, besides)
+    }
+
+    def before(module: nn.Module, value: object) -> None:
+        if not isinstance(module, nn.BatchNorm2d):
+            return
+        seen._norms.append(module)
+        output = known.get(value) if isinstance(value, Tensor) else None
+        if output is not None and not output.uses:
+            output.norm = module
+
+    def after(module: nn.Module, value: object) -> None:
+        if isinstance(module, nn.Conv2d) and isinstance(value, Tensor):
+            seen._outputs.append(_Output(module))
+            known[value] = seen._outputs[-1]
+
+    with watched(parts, before, after), _Counting(known):
+        yield seen
+
+
+def folded(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
+    """A copy of the modules in which each pair is one convolution; where the BatchNorm was, its activation remains.
+
+    All other weights are the network's own tensors, not copies of them.
+
+    Args:
+        network: in eval mode, in which the copy stays.
+        pairs: from ``observing``.
+    """
+    twin = twin_of(network)
+    in_place_of: dict[nn.Module, nn.Module] = {}
+    with torch.no_grad():
+        for pair in pairs:
+            norm = cast("nn.BatchNorm2d", twin.get_submodule(pair.norm))
+            _fold(cast("nn.Conv2d", twin.get_submodule(pair.convolution)), norm)
+            in_place_of[norm] = _what_remains(norm)
+    for parent in twin.modules():
+        # Not named_children, which names a part but once.
+        for name, child in parent._modules.items():
+            if child in in_place_of:
+                setattr(parent, name, in_place_of[child])
+    return twin
+
+
+def twin_of(network: nn.Module) -> nn.Module:
+    """The same weights in modules of their own."""
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    return copy.deepcopy(network, shared)
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    # In double precision, so that the products are rounded once.
+    mean, variance = (cast("Tensor", value).double() for value in (norm.running_mean, norm.running_var))
+    scale = (variance + norm.eps).rsqrt() if norm.weight is None else norm.weight * (variance + norm.eps).rsqrt()
+    bias = -mean * scale if convolution.bias is None else (convolution.bias - mean) * scale
+    bias = bias if norm.bias is None else bias + norm.bias
+    weight = convolution.weight * scale[:, None, None, None]
+    convolution.bias = nn.Parameter(bias.to(convolution.weight), requires_grad=False)
+    convolution.weight = nn.Parameter(weight.to(convolution.weight), requires_grad=False)
+
+
+def _what_remains(norm: nn.Module) -> nn.Module:
+    """The parts of timm's BatchNormAct2d that come after the BatchNorm; of others, nothing."""
+    parts = [part for part in (getattr(norm, "drop", None), getattr(norm, "act", None)) if part is not None]
+    needed = [part for part in parts if not isinstance(part, nn.Identity)]
+    left = needed[0] if len(needed) == 1 else nn.Sequential(*needed) if needed else nn.Identity()
+    return left.eval()
+
+
+def _is(module: nn.Module, classes: tuple[str, ...]) -> bool:
+    return f"{type(module).__module__}.{type(module).__qualname__}" in classes
+
+
+def _is_convolution(module: nn.Module) -> bool:
+    return _is(module, _CONVOLUTIONS)
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """Whether it normalises by statistics that no image changes."""
+    return _is(module, _NORMS) and module.running_mean is not None and not module.training
+
+
+def _hooked(module: nn.Module) -> bool:
+    """Whether something was put on it: hooks (of weight norm, or a stranger's, who must see what he saw), a method."""
+    return any(getattr(module, table, None) for table in _HOOKS) or "forward" in vars(module)
+
+
+def _inside(path: str, places: Collection[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}.") for place in places)

@@ -1,0 +1,112 @@
+"""Memory of a device: how much there is, how to tell that it ran out, and what to say then."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+# What torch says where it raises a plain RuntimeError: on the CPU, on MPS, and in NVIDIA's libraries.
+_SIGNS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
+# Of a container: limit and use, of control groups of version 2 and 1.
+_CGROUPS = (
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+
+
+class DeviceFull(ValueError):
+    """A device has no room for a network, or for a single image in it; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of a device that are free for anybody, and that it has."""
+
+    free: int
+    total: int
+
+
+def memory(device: torch.device) -> Memory | None:
+    """Free and total memory of a device; None where the system does not tell.
+
+    Of a GPU that of the board, or on MPS of what the system recommends to use; of the CPU what the system could give
+    without swapping, within the limit of the container this runs in.
+    """
+    if device.type == "cuda":
+        return Memory(*torch.cuda.mem_get_info(device))
+    if device.type == "mps":
+        most = torch.mps.recommended_max_memory()
+        return Memory(max(0, most - torch.mps.driver_allocated_memory()), most)
+    return _of_system(Path("/proc/meminfo"), Path("/sys/fs/cgroup"))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device has no memory left."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+
+
+def release(device: torch.device) -> None:
+    """Give back what torch keeps of a device's memory for later."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def full(device: torch.device, what: str) -> DeviceFull:
+    """The error for ``what`` there is no room for, a noun phrase."""
+    known = memory(device)
+    left = f", of whose {known.total / 1e9:.1f} GB {known.free / 1e9:.1f} are free" if known else ""
+    other = "" if device.type == "cpu" else ", or the CPU (device='cpu')"
+    return DeviceFull(
+        f"There is no room for {what} on {device}{left}: end what else runs there, or take a smaller network{other}."
+    )
+
+
+@contextmanager
+def room_on(device: torch.device, what: str) -> Iterator[None]:
+    """Turn what torch raises inside the block when a device is full into a DeviceFull."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            release(device)
+            raise full(device, what) from error
+        raise
+
+
+def _of_system(meminfo: Path, cgroups: Path) -> Memory | None:
+    known = _meminfo(meminfo) or _sysconf()
+    if known is None:
+        return None
+    for limit, use in _CGROUPS:
+        # "max" stands for no limit, and of version 1 a number beyond the memory.
+        with suppress(OSError, ValueError):
+            most = int((cgroups / limit).read_text())
+            if most < known.total:
+                return Memory(min(known.free, max(0, most - int((cgroups / use).read_text()))), most)
+    return known
+
+
+def _meminfo(path: Path) -> Memory | None:
+    """What Linux could give without swapping: more than is free, as caches of files can go."""
+    try:
+        fields = dict(line.split(":") for line in path.read_text().splitlines())
+        free, total = (int(fields[name].split()[0]) * 1024 for name in ("MemAvailable", "MemTotal"))
+    except (OSError, ValueError, KeyError):
+        return None
+    return Memory(free, total)
+
+
+def _sysconf() -> Memory | None:
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return Memory(page * os.sysconf("SC_AVPHYS_PAGES"), page * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return None  # Windows has no sysconf, macOS does not say what is free.

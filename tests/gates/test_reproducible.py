@@ -1,0 +1,71 @@
+"""The same pictures give the same readings: again, beside other threads, on a CPU bit for bit."""
+
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+import torch
+from gates_support import pictures
+
+from se_viz.gates.capture import capture
+from se_viz.gates.model import load
+from se_viz.zoo.device import reproducible
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["fast", "plain"])
+def held(request):
+    return load("demo/r16", "cpu", fast=request.param)
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.logits, other.logits)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a.z, b.z)
+        np.testing.assert_array_equal(a.s, b.s)
+
+
+def test_twice(held):
+    assert_same(capture(held, pictures(4, 128)), capture(held, pictures(4, 128)))
+
+
+def test_beside_a_thread_that_reads_something_else(held):
+    expected, done = capture(held, pictures(4, 128)), Event()
+
+    def read():
+        torch.set_num_threads(1)
+        while not done.is_set():
+            capture(held, pictures(3, 128, seed=1))
+
+    beside = Thread(target=read)
+    beside.start()
+    try:
+        for _ in range(5):
+            assert_same(capture(held, pictures(4, 128)), expected)
+    finally:
+        done.set()
+        beside.join()
+
+
+def test_loaded_anew():
+    assert_same(*(capture(load("demo/r16", "cpu"), pictures(2, 128)) for _ in range(2)))
+
+
+def test_alone_or_among_others(held):
+    together = capture(held, pictures(16, 128))
+    alone = capture(held, pictures(16, 128), batch=1)
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_allclose(a.s, b.s, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(a.z, b.z, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_switched_off_on_a_gpu():
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
+    reproducible(torch.device("cpu"))
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == before
+    with torch.backends.cudnn.flags(benchmark=True, allow_tf32=True):
+        reproducible(torch.device("cuda:0"))
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.benchmark
+        assert torch.backends.cudnn.deterministic
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == before

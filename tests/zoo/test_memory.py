@@ -1,0 +1,74 @@
+import sys
+
+import pytest
+import torch
+
+from se_viz.zoo import device, memory
+from se_viz.zoo.memory import Memory
+
+GB = 1 << 30
+
+
+def test_the_memory_of_this_machine():
+    known = memory.memory(torch.device("cpu"))
+    assert known is not None or sys.platform != "linux"
+    if known:
+        assert 0 < known.free <= known.total
+
+
+@pytest.fixture
+def system(tmp_path):
+    """A /proc/meminfo of 16 GB, 10 of them free, and an empty folder of control groups."""
+    info = tmp_path / "meminfo"
+    info.write_text(
+        f"MemTotal: {16 * GB // 1024} kB\nMemFree: 5 kB\nMemAvailable: {10 * GB // 1024} kB\nHugePages: 0\n"
+    )
+    groups = tmp_path / "cgroup"
+    (groups / "memory").mkdir(parents=True)
+    return info, groups
+
+
+def test_without_a_container_the_system_is_the_limit(system):
+    assert memory._of_system(*system) == Memory(10 * GB, 16 * GB)
+    (system[1] / "memory.max").write_text("max\n")
+    assert memory._of_system(*system) == Memory(10 * GB, 16 * GB)
+
+
+@pytest.mark.parametrize("names", [("memory.max", "memory.current"), memory._CGROUPS[1]])
+def test_a_container_is_a_limit(system, names):
+    limit, use = (system[1] / name for name in names)
+    limit.write_text(f"{4 * GB}\n")
+    use.write_text(f"{1 * GB}\n")
+    assert memory._of_system(*system) == Memory(3 * GB, 4 * GB)
+    use.write_text(f"{5 * GB}\n")
+    assert memory._of_system(*system) == Memory(0, 4 * GB)
+    limit.write_text(f"{2**63}\n")
+    assert memory._of_system(*system) == Memory(10 * GB, 16 * GB)
+
+
+def test_a_system_that_tells_nothing(system, monkeypatch):
+    system[0].write_text("nonsense")
+    monkeypatch.delattr("os.sysconf")
+    assert memory._of_system(*system) is None
+
+
+def test_a_gpu_is_asked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1, 2))
+    assert memory.memory(torch.device("cuda:0")) == Memory(1, 2)
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 10)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4)
+    assert memory.memory(torch.device("mps")) == Memory(6, 10)
+    text = str(memory.full(torch.device("cuda:0"), "a cat"))
+    assert text.startswith("There is no room for a cat on cuda:0, of whose 0.0 GB 0.0 are free: ")
+    assert text.endswith("or the CPU (device='cpu').")
+
+
+def test_devices_have_names(monkeypatch, tmp_path):
+    assert device.described(torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
+    assert device.described(torch.device("cuda:0")) == "NVIDIA H100 80GB HBM3"
+    assert "Apple" in device.described(torch.device("mps"))
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\nmodel name\t: AMD EPYC 9354 32-Core Processor\nflags : fpu\n")
+    monkeypatch.setattr(device, "_CPUINFO", info)
+    assert device.described(torch.device("cpu")).startswith("AMD EPYC 9354 32-Core Processor, ")
