@@ -162,7 +162,7 @@ def newts(tmp_path):
 
 
 def test_gates_of_a_checkpoint_are_listed(newts):
-    result = RUN.invoke(app, ["gates", *newts, "--arg", "num_classes=3"])
+    result = RUN.invoke(app, ["gates", *newts])
     assert result.exit_code == 0, result.output
     assert "SE_" in result.output
     assert len(result.output.splitlines()) == 3
@@ -192,7 +192,8 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "does not fit the network"),
+        (["--arch", "timm/resnet18"], "does not fit the network"),
+        (["--arg", "num_classes=4"], "has 3 logits, not 4"),
         (["--arg", "num_classes"], "--arg is KEY=VALUE"),
         (["--arg", "num_classes=3", "--std", "1", "0", "1"], "std must be three numbers above 0"),
         (["--arg", "num_classes=3", "--size", "5"], "size must be 16 to 1024"),
