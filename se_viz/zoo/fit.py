@@ -115,7 +115,8 @@ def _odd(tensor: Tensor, own: Tensor) -> str:
 
 
 def _some(listed: Iterable[str]) -> str:
-    names = list(listed)
+    # A file may name its tensors so that a terminal obeys.
+    names = [name if name.isprintable() else ascii(name) for name in listed]
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 

@@ -1,24 +1,22 @@
 """Reading the tensors out of a checkpoint that anybody may have made, without running what may be in it."""
 
-import io
 import os
-import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import BinaryIO, TypeAlias
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from se_viz.zoo.errors import WeightsRefused
+from se_viz.zoo.pickles import brief, unpickled
 
 Source: TypeAlias = Path | bytes | BinaryIO
 
-_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+# Dicts in dicts, and characters of a tensor's name: what goes further is no checkpoint.
+_DEEPEST = 6
+_LONGEST = 500
 
 
 def read_state(source: Source, largest: int, name: str = "") -> dict[str, Tensor]:
@@ -47,7 +45,7 @@ def read_state(source: Source, largest: int, name: str = "") -> dict[str, Tensor
         raise WeightsRefused(f"{name} is neither a safetensors file nor a state dict saved by torch.")
     if suffix and (suffix == ".safetensors") != (kind == "safetensors"):
         raise WeightsRefused(f"{name} is {kind}, which its name denies: get it from where you trust it, or rename it.")
-    found = _safetensors(content, name) if kind == "safetensors" else _pickle(content, name, largest)
+    found = _safetensors(content, name) if kind == "safetensors" else unpickled(content, name, largest)
     tensors = _flat(found)
     if not tensors:
         raise WeightsRefused(f"{name} holds no tensors by name: save model.state_dict().")
@@ -87,52 +85,26 @@ def _safetensors(content: bytes, name: str) -> object:
     try:
         return load_safetensors(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise WeightsRefused(f"{name} is a broken safetensors file: {_brief(error)}.") from error
-
-
-def _pickle(content: bytes, name: str, largest: int) -> object:
-    try:
-        if content.startswith(b"PK"):
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                unpacked = sum(member.file_size for member in archive.infolist())
-            # torch stores its tensors as they are, so what grows on unpacking is not its own.
-            if unpacked > largest:
-                raise WeightsRefused(
-                    f"{name} would unpack to {unpacked / 1e6:.0f} MB; the limit is {largest / 1e6:.0f}."
-                )
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        called = _GLOBAL.search(str(error))
-        if called is None:
-            raise WeightsRefused(f"{name} is a broken or unusual pickle: {_brief(error)}.") from error
-        raise WeightsRefused(
-            f"{name} asks for {called[1]} to be called when it is loaded, and weights need no code: nothing was run. "
-            f"Save model.state_dict() with tensors only, best as safetensors."
-        ) from error
-    # What a broken or hostile pickle makes of the unpickler's stack and of torch's readers.
-    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile,
-            AssertionError, OverflowError, RecursionError, MemoryError) as error:  # fmt: skip
-        if isinstance(error, WeightsRefused):
-            raise
-        raise WeightsRefused(f"{name} is broken, or no checkpoint of torch: {_brief(error)}.") from error
+        raise WeightsRefused(f"{name} is a broken safetensors file: {brief(error)}.") from error
 
 
 def _flat(found: object) -> dict[str, Tensor]:
     """The tensors of dicts in dicts; each dict once, as a file may say that it contains itself."""
     tensors: dict[str, Tensor] = {}
-    waiting: list[tuple[str, object]] = [("", found)]
+    level: list[tuple[str, object]] = [("", found)]
     seen: set[int] = set()
-    for prefix, holder in waiting:
-        if not isinstance(holder, Mapping) or id(holder) in seen:
-            continue
-        seen.add(id(holder))
-        for key, value in holder.items():
-            if isinstance(key, str) and isinstance(value, Tensor):
-                tensors[prefix + key] = value
-            elif isinstance(key, str):
-                waiting.append((f"{prefix}{key}.", value))
+    for _ in range(_DEEPEST):
+        inner: list[tuple[str, object]] = []
+        for prefix, holder in level:
+            if not isinstance(holder, Mapping) or id(holder) in seen:
+                continue
+            seen.add(id(holder))
+            for key, value in holder.items():
+                if not isinstance(key, str) or len(prefix) + len(key) > _LONGEST:
+                    continue
+                if isinstance(value, Tensor):
+                    tensors[prefix + key] = value
+                else:
+                    inner.append((f"{prefix}{key}.", value))
+        level = inner
     return tensors
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
