@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz import cli_family
+from se_viz import cli_cache, cli_family
 from se_viz.cli_common import Device, fail
 from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
 
@@ -275,5 +275,5 @@ def cost(
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 
-for command in (cli_family.train, cli_family.family, cli_family.responses, cli_family.verify):
+for command in (cli_cache.cache, cli_family.train, cli_family.family, cli_family.responses, cli_family.verify):
     app.command()(command)

@@ -20,6 +20,9 @@ __all__ = ["Listing", "Network", "UnknownModel", "architectures", "build", "list
 _PAPERS = ("timm/legacy_seresnet", "timm/legacy_seresnext", "timm/legacy_senet", "timm/seresnet50.")
 
 
+_SHOWN = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A network with what it takes to use it."""
@@ -194,6 +197,7 @@ def _find(name: str) -> tuple[sources.Source, str, str]:
 
 def _unknown(name: str) -> UnknownModel:
     libraries = _pretrained()
+    name = name[:_SHOWN]  # It may come from an address, and be of any length.
     close = get_close_matches(name, libraries, n=3)
     hint = f"; close to it are {', '.join(close)}" if close else ""
     return UnknownModel(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import requests
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from se_viz.zoo import cache, web
 from se_viz.zoo.errors import Cancelled, DownloadFailed
@@ -118,7 +118,7 @@ def _alone(remote: Remote, part: Path, report: Report, cancelled: Asked) -> Iter
         report(Progress(_size(part), remote.size, 0.0))
         return cancelled()
 
-    lock = FileLock(part.with_suffix(".lock"))
+    lock = cache.lock(remote.place)
     try:
         lock.acquire(cancel_check=waiting)
     except Timeout as error:
@@ -200,6 +200,7 @@ def _check_room(part: Path, remote: Remote, total: int | None, start: int) -> No
         return
     if total > LARGEST:
         raise _too_large(remote.url)
+    cache.make_room(total - start, remote.place)
     if total - start > shutil.disk_usage(part.parent).free:
         raise _full(part, total - start)
 
