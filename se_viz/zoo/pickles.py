@@ -1,5 +1,6 @@
 """Unpickling what torch saved, from anybody, without running what may be in it."""
 
+import argparse
 import io
 import pickletools
 import re
@@ -24,6 +25,9 @@ _HUNGRY = frozenset({
 
 # A file of the format before ZIP is this many pickles, then the tensors' numbers.
 _PICKLES = 5
+
+# timm's and torchvision's training scripts put their arguments beside the weights: a class that does nothing but hold.
+torch.serialization.add_safe_globals([argparse.Namespace])
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 

@@ -42,7 +42,9 @@ def read_state(source: Source, largest: int, name: str = "") -> dict[str, Tensor
     elif content.startswith((b"PK\x03\x04", b"\x80")):
         kind = "a pickle"
     else:
-        raise WeightsRefused(f"{name} is neither a safetensors file nor a state dict saved by torch.")
+        raise WeightsRefused(
+            f"{name} is neither a safetensors file nor a state dict saved by torch: save model.state_dict()."
+        )
     if suffix and (suffix == ".safetensors") != (kind == "safetensors"):
         raise WeightsRefused(f"{name} is {kind}, which its name denies: get it from where you trust it, or rename it.")
     found = _safetensors(content, name) if kind == "safetensors" else unpickled(content, name, largest)

@@ -1,6 +1,7 @@
 """Checkpoints as people have them: from trainers, wrappers and other tools."""
 
 import io
+from argparse import Namespace
 
 import pytest
 import timm
@@ -105,6 +106,11 @@ def test_what_is_not_the_networks_is_left_out(weights):
     assert same(loaded(pickled(of_lightning)), weights)
     averaged = {"model_ema": {"n_averaged": torch.tensor(7), **under("module.", weights)}}
     assert same(loaded(pickled(averaged)), weights)
+
+
+def test_of_the_libraries_own_training_scripts(weights):
+    content = {"epoch": 3, "arch": "x", "state_dict": weights, "args": Namespace(lr=0.1, model="x"), "metric": 0.5}
+    assert same(loaded(pickled(content)), weights)
 
 
 def test_of_weights_and_their_average_the_weights_are_taken(weights):
