@@ -226,6 +226,13 @@ def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
     assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8%"
 
 
+def test_a_search_without_a_hit_is_a_mistake_and_case_does_not_matter():
+    none = RUN.invoke(app, ["models", "nosuchthing"])
+    assert none.exit_code == 1
+    assert "No model has 'nosuchthing' in its name" in none.output
+    assert RUN.invoke(app, ["models", "DEMO/R16"]).output.split()[0] == "demo/r16"
+
+
 def test_the_table_of_gates_is_made(tmp_path):
     out = tmp_path / "gates.csv"
     result = RUN.invoke(app, ["discover", "--out", str(out), "--only", "torchvision/*mobilenet_v3_small"])

@@ -108,6 +108,7 @@ def zipped(*entries):
     return out.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_other_archives_and_programs_say_what_they_are():
     with pytest.raises(WeightsRefused, match="an archive that torch did not save"):
         read_state(zipped(("photo.jpg", b"x")), LIMIT)
