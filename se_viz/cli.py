@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz import cli_family
+from se_viz import cli_cache, cli_family
 from se_viz.cli_common import Device, fail
 from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
 
 if TYPE_CHECKING:
     from se_viz.zoo.table import Row
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -23,16 +23,17 @@ def models(
     """List the models there are: shipped, registered, and those of timm and torchvision that have gates."""
     from se_viz.zoo import catalogue
 
-    for name in catalogue.names():
-        if search not in name:
-            continue
+    found = [name for name in catalogue.names() if search.lower() in name.lower()]
+    if not found:
+        raise fail(ValueError(f"No model has {search[:100]!r} in its name; without it, all are listed."))
+    for name in found:
         if facts and name.startswith(("timm/", "torchvision/")):
             known = catalogue.listing(name)
             top1 = f"{known.top1:.1%}" if known.top1 else "–"
             here = "  here" if known.cached else ""
             typer.echo(
-                f"{name:52}{known.params / 1e6:8.1f} M{known.gates:5} gates{known.size / 1e6:8.0f} MB{top1:>8}"
-                f"  {known.licence}{here}"
+                f"{name:35} {known.params / 1e6:6.1f} M {known.gates:3} gates {known.size / 1e6:5.0f} MB {top1:>5} "
+                f"{known.licence}{here}".rstrip()
             )
         else:
             typer.echo(name)
@@ -274,5 +275,5 @@ def cost(
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 
-for command in (cli_family.train, cli_family.family, cli_family.responses, cli_family.verify):
+for command in (cli_cache.cache, cli_family.train, cli_family.family, cli_family.responses, cli_family.verify):
     app.command()(command)

@@ -21,7 +21,10 @@ Arch = Annotated[
     ),
 ]
 Arg = Annotated[
-    list[str] | None, typer.Option(help="An argument of the architecture, KEY=VALUE (JSON); may be repeated.")
+    list[str] | None,
+    typer.Option(
+        help="An argument of the architecture, KEY=VALUE (JSON); may be repeated. The number of classes is the file's."
+    ),
 ]
 Classes = Annotated[Path | None, typer.Option(help="Names of their classes: one a line, or JSON.")]
 Three = tuple[float, float, float]

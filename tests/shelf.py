@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Shelf:
-    """Files by path. ``faults`` are used up, one a GET: a status code, "cut", "wrong", "stall" or "hold"."""
+    """Files by path. ``faults`` are used up, one a GET: a status code, "cut", "wrong", "stall" or "hold"; or a function
+    of the handler and the content, which answers in its own way."""
 
     def __init__(self):
         self.files, self.repositories, self.moved = {}, {}, {}
@@ -91,6 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.shelf.files.get(self.path)
         if content is None:
             return self._say(404)
+        if callable(fault):
+            self.close_connection = True
+            return fault(self, content)
         return self._send(content, fault)
 
     def _send(self, content, fault):

@@ -162,7 +162,7 @@ def newts(tmp_path):
 
 
 def test_gates_of_a_checkpoint_are_listed(newts):
-    result = RUN.invoke(app, ["gates", *newts, "--arg", "num_classes=3"])
+    result = RUN.invoke(app, ["gates", *newts])
     assert result.exit_code == 0, result.output
     assert "SE_" in result.output
     assert len(result.output.splitlines()) == 3
@@ -192,7 +192,8 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "does not fit the network"),
+        (["--arch", "timm/resnet18"], "does not fit the network"),
+        (["--arg", "num_classes=4"], "has 3 logits, not 4"),
         (["--arg", "num_classes"], "--arg is KEY=VALUE"),
         (["--arg", "num_classes=3", "--std", "1", "0", "1"], "std must be three numbers above 0"),
         (["--arg", "num_classes=3", "--size", "5"], "size must be 16 to 1024"),
@@ -223,6 +224,13 @@ def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
     assert listed == ["torchvision/regnet_y_400mf", "torchvision/regnet_y_400mf.IMAGENET1K_V1"]
     line = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).output.splitlines()[0]
     assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8%"
+
+
+def test_a_search_without_a_hit_is_a_mistake_and_case_does_not_matter():
+    none = RUN.invoke(app, ["models", "nosuchthing"])
+    assert none.exit_code == 1
+    assert "No model has 'nosuchthing' in its name" in none.output
+    assert RUN.invoke(app, ["models", "DEMO/R16"]).output.split()[0] == "demo/r16"
 
 
 def test_the_table_of_gates_is_made(tmp_path):

@@ -14,6 +14,7 @@ from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.kinds import kind_of
 from se_viz.zoo import sources, table
+from se_viz.zoo.sketch import count_params, sketched
 from se_viz.zoo.table import Row
 
 # What looks like a channel gate and is none, by class, with the reason; and what may be one and is only searched.
@@ -76,11 +77,10 @@ def sketch(name: str, weights: tuple[str, ...] = ()) -> Row:
     source, architecture, _ = sources.split(name)
     family = source.family(architecture)
     try:
-        with torch.device("meta"):
-            network = source.blank(architecture)
-    except Exception as error:  # noqa: BLE001 - networks fail on that device in ways of their own
+        network = sketched(lambda: source.blank(architecture))
+    except Exception as error:  # noqa: BLE001 - networks fail without numbers in ways of their own
         return Row(name, family, weights, 0, 0, (), 0, None, f"cannot be sketched: {_brief(error)}")
-    params = sum(parameter.numel() for parameter in network.parameters())
+    params = count_params(network)
     known = Counter(type(module).__name__ for module in network.modules() if kind_of(module) is not None)
     seconds = None if known or _alike(network) else 0.0
     return Row(name, family, weights, params, known.total(), tuple(known), 0, seconds)
@@ -96,7 +96,7 @@ def prove(row: Row) -> Row:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = source.blank(architecture)
-    params = sum(parameter.numel() for parameter in network.parameters())
+    params = count_params(network)
     known = sum(kind_of(module) is not None for module in network.modules())
     try:
         gates, seconds = _search(network, known)

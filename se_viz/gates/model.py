@@ -22,6 +22,8 @@ from se_viz.zoo.device import Precision, number_type, reproducible, resolve
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.memory import room_on
+from se_viz.zoo.sketch import LARGEST
+from se_viz.zoo.state import Source
 
 Images: TypeAlias = Tensor | Image.Image | Picture | Iterable[Image.Image | Picture]
 
@@ -155,7 +157,7 @@ def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: t
 
 
 def load_checkpoint(
-    source: str | Path | bytes,
+    source: str | Source,
     architecture: str | Callable[..., nn.Module],
     *,
     arguments: Mapping[str, object] | None = None,
@@ -167,27 +169,29 @@ def load_checkpoint(
     precision: Precision = "fp32",
     fast: bool = True,
     name: str = "",
+    largest: int = LARGEST,
 ) -> Model:
     """Load a network of your own, ready for ``capture``: an architecture and a file with its weights.
 
     Nothing in the file is run: it is safetensors, or a state dict of ``torch.save`` with nothing but tensors in it.
 
     Args:
-        source: the file, or its content.
-        architecture: of timm or torchvision, for instance "timm/seresnet50", or a function that returns the network.
-        arguments: keyword arguments of the architecture, for instance {"num_classes": 10}.
-        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them; where ``arguments`` does not
-            say how many logits there are, these do.
+        source: the file, its content, or a file that is open.
+        architecture: of timm or torchvision, for instance "timm/seresnet50", or a function that returns the network;
+            ``se_viz.zoo.catalogue.architectures()`` lists those of the libraries.
+        arguments: keyword arguments of the architecture; the number of classes is read from the file.
+        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
         size: side of the network's input, pixels, 16 to 1024; likewise.
         device, precision, fast: as for ``load``.
         name: of the model, and of the file in messages; the file's own if not given.
+        largest: parameters that a named architecture may have; the file may have 4 bytes for each.
 
     Raises:
         UnknownModel: there is no such architecture.
-        WeightsRefused: the file is broken, too large, not what its name says, or asks for code to be run; or it does
-            not fit the architecture, and the message lists what is missing, unexpected or of another shape; or there
-            are not as many names of classes as logits.
+        WeightsRefused: the file or the architecture is too large; the file is broken, not what its name says, or asks
+            for code to be run; or it does not fit the architecture, and the message lists what is missing, unexpected
+            or of another shape; or there are not as many names of classes as logits.
         ValueError: a number is out of its range.
         DeviceMissing: the machine has no such device.
         DeviceFull: the device has no room for the network.
@@ -196,7 +200,15 @@ def load_checkpoint(
     place, dtype = resolve(device), number_type(precision)
     file = Path(source) if isinstance(source, str) else source
     network = read_network(
-        file, architecture, arguments=arguments, classes=classes, mean=mean, std=std, size=size, name=name
+        file,
+        architecture,
+        arguments=arguments,
+        classes=classes,
+        mean=mean,
+        std=std,
+        size=size,
+        name=name,
+        largest=largest,
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
     model = _placed(named, network, place, dtype, fast)

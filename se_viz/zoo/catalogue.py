@@ -12,11 +12,15 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import demo, sources, table
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import UnknownModel, WeightsRefused
+from se_viz.zoo.sketch import LARGEST, count_params
 
-__all__ = ["Listing", "Network", "UnknownModel", "build", "listing", "names", "register"]
+__all__ = ["Listing", "Network", "UnknownModel", "architectures", "build", "listing", "names", "register"]
 
 # Those of the paper come before the rest, in the order of its tables.
 _PAPERS = ("timm/legacy_seresnet", "timm/legacy_seresnext", "timm/legacy_senet", "timm/seresnet50.")
+
+
+_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,16 @@ def names() -> tuple[str, ...]:
     return (*_local(), *_pretrained())
 
 
+def architectures() -> tuple[str, ...]:
+    """The architectures that a file of one's own may be for: those with gates, the paper's first, then the rest.
+
+    Those with more weights than ``sketch.LARGEST`` are left out. They come from ``table``, so that listing them imports
+    nothing; ``table.shipped()`` says more of each.
+    """
+    rows = [row for row in table.shipped().values() if row.params <= LARGEST]
+    return tuple(row.model for row in sorted(rows, key=lambda row: (not row.gates, _place(row.model))))
+
+
 def build(name: str, report: Report | None = None, cancelled: Asked | None = None) -> Network:
     """Build a network on the CPU, in eval mode, with its weights checked and loaded.
 
@@ -106,8 +120,7 @@ def build(name: str, report: Report | None = None, cancelled: Asked | None = Non
             f"{path} does not hold the weights of {name}; delete it to fetch it anew. What is wrong with it: "
             f"{' '.join(str(error).split())[:300]}."
         ) from error
-    params = sum(parameter.numel() for parameter in module.parameters())
-    about = f"{architecture} of {library}, weights {tag}, {params / 1e6:.1f} M parameters"
+    about = f"{architecture} of {library}, weights {tag}, {count_params(module) / 1e6:.1f} M parameters"
     about += f", {facts.top1:.1%} top-1 on ImageNet" if facts.top1 else ""
     about += f", licence {facts.licence}" if facts.licence else ""
     return Network(module, source.preprocess(architecture, tag), source.classes(architecture, tag), about)
@@ -161,10 +174,11 @@ def _pretrained() -> list[str]:
         for index, tag in enumerate(row.weights)
     ]
 
-    def place(name: str) -> int:
-        return next((index for index, prefix in enumerate(_PAPERS) if name.startswith(prefix)), len(_PAPERS))
+    return sorted(tagged, key=_place)
 
-    return sorted(tagged, key=place)
+
+def _place(name: str) -> int:
+    return next((index for index, prefix in enumerate(_PAPERS) if f"{name}.".startswith(prefix)), len(_PAPERS))
 
 
 def _find(name: str) -> tuple[sources.Source, str, str]:
@@ -183,6 +197,7 @@ def _find(name: str) -> tuple[sources.Source, str, str]:
 
 def _unknown(name: str) -> UnknownModel:
     libraries = _pretrained()
+    name = name[:_SHOWN]  # It may come from an address, and be of any length.
     close = get_close_matches(name, libraries, n=3)
     hint = f"; close to it are {', '.join(close)}" if close else ""
     return UnknownModel(

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import TypeAlias
 
-import torch
 from torch import Tensor, nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import sources
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.errors import WeightsRefused
-from se_viz.zoo.fit import fitted
-from se_viz.zoo.state import read_state
+from se_viz.zoo.fit import check_fit, difference, renamed
+from se_viz.zoo.sketch import LARGEST, count_classes, count_params, head_axes, sketched
+from se_viz.zoo.state import Source, read_state
+
+Maker: TypeAlias = Callable[..., nn.Module]
 
 # For an architecture that does not say how its pictures are prepared.
 _USUAL = Preprocess(crop=(224, 224), resize=256)
@@ -21,8 +23,8 @@ _SIDES = range(16, 1025)
 
 
 def read_network(
-    source: Path | bytes,
-    architecture: str | Callable[..., nn.Module],
+    source: Source,
+    architecture: str | Maker,
     *,
     arguments: Mapping[str, object] | None = None,
     classes: Sequence[str] = (),
@@ -30,48 +32,71 @@ def read_network(
     std: tuple[float, float, float] | None = None,
     size: int | None = None,
     name: str = "",
+    largest: int = LARGEST,
 ) -> Network:
     """Build an architecture and give it the weights of a file, on the CPU and in eval mode.
 
-    No name of an architecture makes anything be imported, so that one may come from a page. Arguments may make a
-    network of any depth, so that a page should let through none but the number of classes.
+    A named architecture is built only once its shapes are those of the file, and its size is counted before that: what
+    is not used costs nothing. The number of classes is the file's own. No name makes anything be imported, so that
+    name, file and names of classes may come from a page; arguments may not, as they may make a network of any depth.
 
     Args:
-        source: a safetensors file or a state dict saved by torch, or its content.
+        source: a safetensors file or a state dict saved by torch, its content, or such a file that is open.
         architecture: of timm or torchvision ("timm/seresnet50"), or a function that returns the network.
-        arguments: keyword arguments of the architecture, for instance {"num_classes": 10}.
-        classes: names of the logits; where ``arguments`` does not say how many there are, these do.
+        arguments: keyword arguments of the architecture, for instance {"in_chans": 1}.
+        classes: names of the logits; of a named architecture as many as the file has.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
         size: side of the network's input, pixels, 16 to 1024; likewise. The picture is resized in proportion.
         name: of the file, for messages.
+        largest: how many weights and biases a named architecture may have; the file may have 4 bytes for each. At its
+            height the memory in use is what that is three times: the file, its tensors and the network.
 
     Raises:
         UnknownModel: there is no such architecture.
         WeightsRefused: the file is refused, see ``state.read_state``; or it does not fit the network, and the message
-            lists what is missing, unexpected or of another shape; or the architecture does not take the arguments.
+            lists what is missing, unexpected or of another shape; or the architecture is too large, or does not take
+            the arguments; or there are not as many names of classes as logits.
         ValueError: a number is out of its range.
     """
-    state = read_state(source, name)
-    label = name or (source.name if isinstance(source, Path) else "The file")
     given = dict(arguments or {})
     preprocess = _USUAL
+    label = name or str(getattr(source, "name", "")).rpartition("/")[2] or "The file"
     if callable(architecture):
-        called = getattr(architecture, "__qualname__", "the given function")
+        called = str(getattr(architecture, "__qualname__", "the given function"))
         network = _made(architecture, given, called)
-        weights = fitted(state, network.state_dict(), label)
+        weights = renamed(read_state(source, 4 * largest, label), network.state_dict())
+        check_fit(weights, network.state_dict(), label)
     else:
         called = architecture
-        given = ({"num_classes": len(classes)} if classes else {}) | given
         library, plain, preprocess = _looked_up(architecture, given)
-        weights = fitted(state, _sketched(library, plain, given, called), label)
-        network = _made(lambda **own: library.blank(plain, **own), given, called)
-    try:
-        network.load_state_dict(weights, strict=False)  # It lacks at most counters of batches, see ``fitted``.
-    except RuntimeError as error:
-        # Tensors of the right shape may still be of a kind that cannot be copied: quantised, sparse.
-        raise WeightsRefused(f"{label} does not fit the network. {' '.join(str(error).split())}") from error
+        sketch = _Sketch(lambda **own: library.blank(plain, **own), called, largest)
+        shapes = sketch.shapes(given)  # Too large, or arguments that it does not take: told before a file is read.
+        weights = renamed(read_state(source, 4 * largest, label), shapes)
+        given = _with_classes(given, weights, sketch, len(classes), label)
+        check_fit(weights, sketch.shapes(given), label)
+        network = _made(sketch.make, given, called)
     prepared = _adapted(preprocess, mean, std, size)
+    network.load_state_dict(weights, strict=False)  # It lacks at most counters of batches, see ``fit.difference``.
     return Network(network.eval(), prepared, tuple(classes), f"{called} with the weights of {label}")
+
+
+class _Sketch:
+    """An architecture of which only the shapes are looked at."""
+
+    def __init__(self, make: Maker, called: str, largest: int) -> None:
+        self.make = make
+        self.called = called
+        self.largest = largest
+
+    def shapes(self, arguments: Mapping[str, object]) -> dict[str, Tensor]:
+        """Its state dict, without numbers."""
+        network = sketched(lambda: _made(self.make, arguments, self.called))
+        count = count_params(network)
+        if count > self.largest:
+            raise WeightsRefused(
+                f"{self.called} has {count / 1e6:,.0f} M parameters; {self.largest / 1e6:,.0f} M is the limit here."
+            )
+        return network.state_dict()
 
 
 def _looked_up(architecture: str, arguments: Mapping[str, object]) -> tuple[sources.Source, str, Preprocess]:
@@ -82,23 +107,33 @@ def _looked_up(architecture: str, arguments: Mapping[str, object]) -> tuple[sour
     return library, plain, library.preprocess(plain, tag)
 
 
-def _sketched(
-    library: sources.Source, architecture: str, arguments: Mapping[str, object], called: str
-) -> dict[str, Tensor]:
-    """Names and shapes without numbers, so that an architecture of any size costs nothing before its file fits."""
+def _with_classes(
+    arguments: dict[str, object], weights: Mapping[str, Tensor], sketch: _Sketch, names: int, label: str
+) -> dict[str, object]:
+    """The arguments with the number of classes that the file says; where it says none, the names'.
 
-    def make(**own: object) -> nn.Module:
-        return library.blank(architecture, **own)
+    Raises WeightsRefused where another is asked for.
+    """
+    axes = head_axes(lambda count: sketch.shapes({**arguments, "num_classes": count}))
+    logits = count_classes(weights, axes)
+    if logits is None:
+        missing = difference(weights, sketch.shapes(arguments)).missing
+        if axes and set(missing) == axes.keys():
+            raise WeightsRefused(
+                f"{label} has no classifier ({', '.join(missing)}): save the whole network, or give num_classes=0 as "
+                f"an argument of the architecture to look into the rest."
+            )
+        return {"num_classes": names} | arguments if names else arguments
+    if arguments.get("num_classes", logits) != logits:
+        raise WeightsRefused(
+            f"{label} has {logits:,} logits, not {arguments['num_classes']}: leave num_classes out, the file says it."
+        )
+    if names not in (0, logits):
+        raise WeightsRefused(f"There are {names:,} names of classes, and {label} has {logits:,} logits.")
+    return {**arguments, "num_classes": logits}
 
-    try:
-        with torch.device("meta"):
-            return _made(make, arguments, called).state_dict()
-    except WeightsRefused:
-        # Some builders compute with tensors (torchvision's RegNet), which that device has no numbers for.
-        return _made(make, arguments, called).state_dict()
 
-
-def _made(make: Callable[..., nn.Module], arguments: Mapping[str, object], called: str) -> nn.Module:
+def _made(make: Maker, arguments: Mapping[str, object], called: str) -> nn.Module:
     try:
         network = make(**arguments)
     except Exception as error:

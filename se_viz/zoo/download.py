@@ -1,6 +1,7 @@
 """Fetching a file of weights into the cache: once, resumed where it was cut, checked, and there whole or not at all."""
 
 import errno
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import requests
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from se_viz.zoo import cache, web
 from se_viz.zoo.errors import Cancelled, DownloadFailed
@@ -19,7 +20,9 @@ from se_viz.zoo.errors import Cancelled, DownloadFailed
 LARGEST = 8 * 10**9
 
 _CHUNK = 256 * 1024
+_OFTEN = 0.2  # seconds between two reports at most, where less than a chunk has come
 _TRIES = 10
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def fetch(remote: Remote, report: Report | None = None, cancelled: Asked | None 
 
     Args:
         remote: which file.
-        report: called after every piece that arrives, some hundred kilobytes each.
+        report: called after every some hundred kilobytes that arrive, or five times a second.
         cancelled: asked before every piece, and while waiting; True ends the download.
 
     Raises:
@@ -80,11 +83,11 @@ def fetch(remote: Remote, report: Report | None = None, cancelled: Asked | None 
         Cancelled: ``cancelled`` returned True. What has arrived is kept.
     """
     path = cache.folder() / remote.place
-    if cache.holds(path, remote.sha256):
-        return path
     part = path.with_name(f"{path.name}.part")
     report, cancelled = report or _ignore, cancelled or _never
     try:
+        if cache.holds(path, remote.sha256):
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(remote, part, report, cancelled):
             # Another may have fetched it while this one waited.
@@ -102,7 +105,7 @@ def fetch(remote: Remote, report: Report | None = None, cancelled: Asked | None 
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(part, None) from error
         raise DownloadFailed(
-            f"{path.parent} cannot be written to ({error.strerror}): set SE_VIZ_CACHE to a folder that can."
+            f"{path.parent} cannot be used ({error.strerror}): set SE_VIZ_CACHE to a folder that can be written to."
         ) from error
     return path
 
@@ -115,7 +118,7 @@ def _alone(remote: Remote, part: Path, report: Report, cancelled: Asked) -> Iter
         report(Progress(_size(part), remote.size, 0.0))
         return cancelled()
 
-    lock = FileLock(part.with_suffix(".lock"))
+    lock = cache.lock(remote.place)
     try:
         lock.acquire(cancel_check=waiting)
     except Timeout as error:
@@ -128,53 +131,68 @@ def _alone(remote: Remote, part: Path, report: Report, cancelled: Asked) -> Iter
 
 def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> None:
     """Append to ``part`` until it is whole; a connection that is cut is taken up again while something arrives."""
-    with web.session(remote.token) as session:
-        for _ in range(_TRIES):
-            before = _size(part)
-            try:
-                with web.explained(remote.url):
-                    _stream(session, remote, part, report, cancelled)
-                if remote.size is None or _size(part) >= remote.size:
-                    return
-            except web.CutOff:
-                pass
-            if _size(part) <= before:
-                break
+    for _ in range(_TRIES):
+        before = _size(part)
+        try:
+            total = _stream(remote, part, report, cancelled)
+            if total is None or _size(part) >= total:
+                return
+        except web.CutOff:
+            pass
+        if _size(part) <= before:
+            break
     raise DownloadFailed(
         f"The connection to {remote.url} was cut at {_size(part) / 1e6:.1f} MB: load again to go on from there."
     )
 
 
-def _stream(session: requests.Session, remote: Remote, part: Path, report: Report, cancelled: Asked) -> None:
-    """One request, for what ``part`` does not have yet."""
+def _stream(remote: Remote, part: Path, report: Report, cancelled: Asked) -> int | None:
+    """One request, for what ``part`` does not have yet; how many bytes the whole file has, if that is known."""
     start = _size(part)
     wanted = {"Range": f"bytes={start}-"} if start else {}
-    with session.get(remote.url, headers=wanted, stream=True, timeout=web.TIMEOUT) as response:
+    with web.answer("GET", remote.url, token=remote.token, headers=wanted) as response:
         if start and response.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # All of it is here; the hash will tell.
+            return None  # All of it is here; the hash will tell.
         web.check_answer(response, remote.url)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise DownloadFailed(
+                f"{remote.url} comes compressed, though it was asked for as it is: try another mirror."
+            )
+        length = web.number(response.headers.get("Content-Length"))
         if response.status_code == requests.codes.partial_content:
-            if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            place = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if place is None or int(place[1]) != start:
                 raise DownloadFailed(f"{remote.url} sends another part than it is asked for: its server is at fault.")
+            total = web.number(place[2]) or remote.size
         else:
             start = 0  # A server that cannot resume sends everything.
-        length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdigit() else remote.size
+            total = remote.size if length is None else length
         _check_room(part, remote, total, start)
         with part.open("ab" if start else "wb") as file:
             _write(file, response, Progress(start, total, 0.0), report, cancelled)
+        return total
 
 
 def _write(file: BinaryIO, response: requests.Response, begun: Progress, report: Report, cancelled: Asked) -> None:
-    done, since = begun.done, time.monotonic()
-    for chunk in response.iter_content(_CHUNK):
+    """Write a body as it arrives, however slowly, so that it can be cancelled at any point."""
+    done = told = begun.done
+    since = last = time.monotonic()
+    most = LARGEST if begun.total is None else begun.total
+    while chunk := response.raw.read1(_CHUNK):
         if cancelled():
             raise Cancelled(f"The download of {response.url} was cancelled.")
-        file.write(chunk)
         done += len(chunk)
-        if done > LARGEST:
-            raise _too_large(response.url)
-        report(Progress(done, begun.total, (done - begun.done) / max(time.monotonic() - since, 1e-9)))
+        if done > most:
+            file.truncate(0)  # Kept, it would stand in the way of the next try.
+            raise DownloadFailed(
+                f"{response.url} does not end where it should, at {most / 1e6:,.1f} MB: try again later."
+            )
+        file.write(chunk)
+        now = time.monotonic()
+        if done - told >= _CHUNK or now - last >= _OFTEN:
+            report(Progress(done, begun.total, (done - begun.done) / max(now - since, 1e-9)))
+            told, last = done, now
+    report(Progress(done, begun.total, (done - begun.done) / max(time.monotonic() - since, 1e-9)))
 
 
 def _check_room(part: Path, remote: Remote, total: int | None, start: int) -> None:
@@ -182,6 +200,7 @@ def _check_room(part: Path, remote: Remote, total: int | None, start: int) -> No
         return
     if total > LARGEST:
         raise _too_large(remote.url)
+    cache.make_room(total - start, remote.place)
     if total - start > shutil.disk_usage(part.parent).free:
         raise _full(part, total - start)
 

@@ -5,16 +5,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
 from se_viz.zoo import cache, web
 from se_viz.zoo.download import Asked, Remote, Report, fetch
 from se_viz.zoo.errors import DownloadFailed
-
-_HUB = "https://huggingface.co"
-_REDIRECTS = 5
 
 # In the order in which they are looked for: safetensors cannot hold code.
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -84,39 +81,28 @@ class HubFile:
         return cache.folder() / "hub" / self.repo.replace("/", "--")
 
     def _remote(self) -> Remote:
-        endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
+        """What the hub says of the file: its sha256 and its size stand in the answer that redirects to it."""
         token = os.environ.get("HF_TOKEN")
-        safe, pickled = (f"{endpoint}/{self.repo}/resolve/{self.revision}/{name}" for name in _HUB_FILES)
-        url, answer = safe, _head(safe, token)
-        if answer.status_code == requests.codes.not_found:
-            url, answer = pickled, _head(pickled, token)
-        web.check_answer(answer, url)
-        # The hash and the size of a large file stand in the answer that redirects to it.
-        sha256 = (answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag", "")).strip('"')
+        for name in _HUB_FILES:
+            url = f"{web.hub()}/{self.repo}/resolve/{self.revision}/{name}"
+            with web.answer("HEAD", url, token=token, final=_leads_to_the_file) as response:
+                if response.status_code == requests.codes.not_found and name != _HUB_FILES[-1]:
+                    continue
+                web.check_answer(response, url)
+                headers = response.headers
+                redirected = response.is_redirect
+            break
+        sha256 = (headers.get("X-Linked-Etag") or headers.get("ETag", "")).strip('"')
         if not _SHA256.fullmatch(sha256):
             raise DownloadFailed(
-                f"{endpoint} does not say the sha256 of {self.repo}, so its weights cannot be checked: it is no hub, "
-                f"or a mirror that keeps it back. Set HF_ENDPOINT to another, or unset it for {_HUB}."
+                f"{web.hub()} does not say the sha256 of {self.repo}, so its weights cannot be checked: it is no hub, "
+                f"or a mirror that keeps it back. Set HF_ENDPOINT to another, or unset it for {web.HUB}."
             )
-        size = answer.headers.get(
-            "X-Linked-Size", "" if answer.is_redirect else answer.headers.get("Content-Length", "")
-        )
-        name = PurePosixPath(url)
-        place = f"hub/{self._folder.name}/{name.stem}-{sha256}{name.suffix}"
-        return Remote(url, place, sha256, int(size) if size.isdigit() else None, token)
+        size = web.number(headers.get("X-Linked-Size") or ("" if redirected else headers.get("Content-Length")))
+        file = PurePosixPath(name)
+        return Remote(url, f"hub/{self._folder.name}/{file.stem}-{sha256}{file.suffix}", sha256, size, token)
 
 
-def _head(url: str, token: str | None) -> requests.Response:
-    """The hub's own answer: redirects within it (a renamed repository) are followed, one to where files lie is not."""
-    with web.session(token) as session, web.explained(url):
-        for _ in range(_REDIRECTS):
-            answer = session.head(url, allow_redirects=False, timeout=web.TIMEOUT)
-            onward = urljoin(url, answer.headers.get("Location", ""))
-            if (
-                not answer.is_redirect
-                or "X-Linked-Etag" in answer.headers
-                or urlsplit(onward).netloc != urlsplit(url).netloc
-            ):
-                return answer
-            url = onward
-    raise DownloadFailed(f"{url} redirects without end: check HF_ENDPOINT.")
+def _leads_to_the_file(response: requests.Response, onward: str) -> bool:
+    """Whether this is the hub's own answer: one within it (a renamed repository) only leads to another."""
+    return "X-Linked-Etag" in response.headers or web.origin(onward) != web.origin(response.url)

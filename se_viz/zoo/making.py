@@ -14,6 +14,7 @@ from se_viz.zoo import demo, measure
 from se_viz.zoo.card import Card
 from se_viz.zoo.recipe import PREPROCESS, Recipe
 from se_viz.zoo.seresnet import STAGES, SEResNetConfig
+from se_viz.zoo.sketch import count_params
 from se_viz.zoo.training import train
 
 # Training images are kept at this size, from which every epoch cuts its crops.
@@ -82,7 +83,7 @@ def make(
         preprocess=PREPROCESS,
         classes=tuple(imagenette.CLASSES.values()),
         accuracy=measure.accuracy(measure.count_correct(network, validation, PREPROCESS), len(validation)),
-        params=measure.count_params(network),
+        params=count_params(network),
         macs=measure.count_macs(network, PREPROCESS.crop),
         seconds=round(trained.seconds, 1),
         device=_describe(device),

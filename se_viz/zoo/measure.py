@@ -12,11 +12,6 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.zoo.card import Accuracy
 
 
-def count_params(network: nn.Module) -> int:
-    """Weights and biases; BatchNorm's running statistics do not count."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
     """Multiply-accumulates of one image (1, 3, H, W) in convolutions and FC layers, by torch's own counter."""
     parameter = next(network.parameters())

@@ -81,4 +81,4 @@ def architectures() -> dict[str, tuple[str, ...]]:
 
 
 def _unknown(name: str) -> UnknownModel:
-    return UnknownModel(f"No architecture {name!r}: write timm/NAME or torchvision/NAME, as in timm/seresnet50.")
+    return UnknownModel(f"No architecture {name[:100]!r}: write timm/NAME or torchvision/NAME, as in timm/seresnet50.")

@@ -15,6 +15,7 @@ from se_viz.zoo.device import resolve
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.making import name_of, remeasure
 from se_viz.zoo.seresnet import SEResNetConfig
+from se_viz.zoo.sketch import count_params
 
 # Imagenette, where somebody says where it is: it does not come with the project.
 DATA = Path(os.environ["SE_VIZ_DATA"]) if "SE_VIZ_DATA" in os.environ else None
@@ -27,7 +28,7 @@ def test_shipped_model_is_the_one_its_card_describes(name):
     assert not network.training
     assert name == card.name == name_of(card.network, card.seed)
     assert card.bytes == (demo.folder() / f"{name}.safetensors").stat().st_size
-    assert card.params == measure.count_params(network)
+    assert card.params == count_params(network)
     assert card.macs == measure.count_macs(network, card.preprocess.crop)
     assert card.accuracy == measure.accuracy(card.accuracy.correct, card.accuracy.of)
     assert card.data == {"train": 9469, "val": 3925}

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from se_viz.gates.find import find_gates
-from se_viz.zoo.measure import count_macs, count_params
+from se_viz.zoo.measure import count_macs
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+from se_viz.zoo.sketch import count_params
 
 PLAIN = count_params(SEResNet(SEResNetConfig(r=None)))
 

@@ -1,0 +1,106 @@
+"""Unpickling what torch saved, from anybody, without running what may be in it."""
+
+import argparse
+import io
+import pickletools
+import re
+import zipfile
+from pickle import UnpicklingError
+
+import torch
+
+from se_viz.zoo.errors import WeightsRefused
+
+# Bytes of opcodes, without the tensors' numbers: those of any network of timm, with an optimiser's, are under a tenth.
+_LONGEST = 10 * 10**6
+
+# Entries of a ZIP archive, one a tensor.
+_MOST = 100_000
+
+# torch calls these itself though they take up as much memory as a file of a few bytes says.
+_HUNGRY = frozenset({
+    *("builtins.bytearray", "__builtin__.bytearray"),
+    *("torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy"),
+})  # fmt: skip
+
+# A file of the format before ZIP is this many pickles, then the tensors' numbers.
+_PICKLES = 5
+
+# timm's and torchvision's training scripts put their arguments beside the weights: a class that does nothing but hold.
+torch.serialization.add_safe_globals([argparse.Namespace])
+
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+
+
+def unpickled(content: bytes, name: str, largest: int) -> object:
+    """What ``torch.load`` makes of a file; ``weights_only`` lets it call nothing but what makes tensors.
+
+    Args:
+        content: the file.
+        name: of the file, for messages.
+        largest: how many bytes it may unpack to.
+
+    Raises:
+        WeightsRefused: it is broken, wants code to be run, or would take more time or memory than weights do.
+    """
+    try:
+        if content.startswith(b"PK"):
+            _check_archive(content, name, largest)
+            pickles = io.BytesIO(torch._C.PyTorchFileReader(io.BytesIO(content)).get_record("data.pkl"))
+            _check_calls(pickles, name, 1)
+        else:
+            _check_calls(io.BytesIO(content), name, _PICKLES)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except WeightsRefused:
+        raise
+    except UnpicklingError as error:
+        called = _GLOBAL.search(str(error))
+        if called is None:
+            raise WeightsRefused(f"{name} is a broken or unusual pickle: {brief(error)}.") from error
+        raise _code(name, called[1]) from error
+    # What a broken or hostile pickle makes of the unpickler's stack and of torch's readers.
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile,
+            AssertionError, OverflowError, MemoryError, NotImplementedError) as error:  # fmt: skip
+        raise WeightsRefused(f"{name} is broken, or no checkpoint of torch: {brief(error)}.") from error
+
+
+def brief(error: Exception) -> str:
+    """The message of an error of a library on one line, without its last full stop."""
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+
+
+def _check_archive(content: bytes, name: str, largest: int) -> None:
+    """Look at the list of a ZIP archive before anything is unpacked."""
+    if content.count(b"PK\x01\x02") > _MOST:
+        raise WeightsRefused(f"{name} is an archive of more than {_MOST:,} entries, which no network has.")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+    unpacked = sum(entry.file_size for entry in entries)
+    # torch stores its tensors as they are, so what grows on unpacking is not its own.
+    if unpacked > largest:
+        raise WeightsRefused(f"{name} would unpack to {unpacked / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f}.")
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise WeightsRefused(f"{name} is a program (TorchScript), and is not run: save state_dict() of it instead.")
+    if not any(entry.filename.endswith("/data.pkl") for entry in entries):
+        raise WeightsRefused(f"{name} is an archive that torch did not save: save model.state_dict() by torch.save.")
+
+
+def _check_calls(file: io.BytesIO, name: str, pickles: int) -> None:
+    """Look for what ``weights_only`` would call though it should not, in the opcodes that torch will follow."""
+    for _ in range(pickles):
+        begun = file.tell()
+        for opcode, argument, place in pickletools.genops(file):
+            if (place or 0) - begun > _LONGEST:
+                raise WeightsRefused(
+                    f"{name} has more than {_LONGEST / 1e6:.0f} MB of instructions beside its tensors."
+                )
+            if opcode.name == "GLOBAL" and (called := str(argument).replace(" ", ".")) in _HUNGRY:
+                raise _code(name, called)
+
+
+def _code(name: str, called: str) -> WeightsRefused:
+    return WeightsRefused(
+        f"{name} asks for {called} to be called when it is loaded, and weights need no code: nothing was run. Save "
+        f'tensors only: model.state_dict(), or, if you trust it, torch.load(…, weights_only=False)["state_dict"] of a '
+        f"trainer's file."
+    )

@@ -1,0 +1,159 @@
+"""Checkpoints as people have them: from trainers, wrappers and other tools."""
+
+import io
+from argparse import Namespace
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save as save_safetensors
+
+from se_viz.zoo import checkpoint, from_timm, state
+from se_viz.zoo.classes import read_classes
+from se_viz.zoo.errors import WeightsRefused
+
+TIMM = "timm/test_efficientnet"
+
+
+@pytest.fixture(scope="module")
+def weights():
+    torch.manual_seed(1)
+    return timm.create_model("test_efficientnet", num_classes=3).state_dict()
+
+
+def pickled(value):
+    out = io.BytesIO()
+    torch.save(value, out)
+    return out.getvalue()
+
+
+def under(prefix, weights):
+    return {f"{prefix}{key}": value for key, value in weights.items()}
+
+
+def loaded(content, **given):
+    return checkpoint.read_network(content, TIMM, **given).module.state_dict()
+
+
+def same(found, weights):
+    assert found.keys() == weights.keys()
+    return all(torch.equal(found[key], weights[key]) for key in weights)
+
+
+def test_from_an_upload_with_nothing_but_names(weights):
+    upload = io.BytesIO(save_safetensors(weights))
+    upload.name = "newts.safetensors"
+    upload.read(5)
+    network = checkpoint.read_network(upload, TIMM, classes=read_classes(b"smooth\npalmate\ngreat crested"))
+    assert same(network.module.state_dict(), weights)
+    assert network.classes == ("smooth", "palmate", "great crested")
+    assert network.about == "timm/test_efficientnet with the weights of newts.safetensors"
+
+
+def test_the_number_of_classes_is_the_files(weights):
+    assert loaded(pickled(weights))["classifier.bias"].shape == (3,)
+
+
+def test_an_architecture_that_is_too_large_is_neither_built_nor_its_file_read(monkeypatch, weights):
+    def read(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(checkpoint, "read_state", read)
+    with pytest.raises(WeightsRefused, match=r"timm/regnety_2560 has 1,283 M parameters; 500 M is the limit here\."):
+        checkpoint.read_network(pickled(weights), "timm/regnety_2560")
+
+
+def test_a_file_cannot_make_an_architecture_too_large():
+    # Shapes of any size take no room in a file.
+    shape = timm.create_model("test_efficientnet", num_classes=3).state_dict()
+    shape["classifier.weight"] = torch.zeros(1).expand(10**10, 256)
+    shape["classifier.bias"] = torch.zeros(1).expand(10**10)
+    with pytest.raises(WeightsRefused, match=r"has 2,570,000 M parameters; 500 M is the limit here\."):
+        loaded(pickled(shape))
+
+
+def test_nothing_is_built_for_a_file_that_does_not_fit(monkeypatch, weights):
+    made = []
+    blank = from_timm.blank
+
+    def noted(name, **given):
+        network = blank(name, **given)
+        made.append(next(network.parameters()).is_meta)
+        return network
+
+    monkeypatch.setattr(from_timm, "blank", noted)
+    with pytest.raises(WeightsRefused, match="does not fit"):
+        checkpoint.read_network(pickled(weights), "timm/legacy_seresnet18")
+    assert made
+    assert all(made)
+
+
+def test_a_larger_file_than_the_limit_is_not_read():
+    class Endless(io.BytesIO):
+        def read(self, _size=-1):
+            raise AssertionError
+
+    with pytest.raises(WeightsRefused, match="has 1 MB; 1 MB is the limit"):
+        state.read_state(Endless(bytes(1_000_001)), 1_000_000)
+
+
+def test_what_is_not_the_networks_is_left_out(weights):
+    of_lightning = {
+        "epoch": 3,
+        "state_dict": {**under("model.", weights), "loss.weight": torch.ones(3), "accuracy.tp": torch.ones(())},
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(9)}}}],
+    }
+    assert same(loaded(pickled(of_lightning)), weights)
+    averaged = {"model_ema": {"n_averaged": torch.tensor(7), **under("module.", weights)}}
+    assert same(loaded(pickled(averaged)), weights)
+
+
+def test_of_the_libraries_own_training_scripts(weights):
+    content = {"epoch": 3, "arch": "x", "state_dict": weights, "args": Namespace(lr=0.1, model="x"), "metric": 0.5}
+    assert same(loaded(pickled(content)), weights)
+
+
+def test_of_weights_and_their_average_the_weights_are_taken(weights):
+    average = {key: value * 0 for key, value in weights.items()}
+    assert same(loaded(pickled({"state_dict": weights, "state_dict_ema": average})), weights)
+    assert same(loaded(pickled({"ema": under("module.", weights)})), weights)
+
+
+def test_a_network_without_its_classifier_says_how_to_look_at_the_rest(weights):
+    rest = {key: value for key, value in weights.items() if not key.startswith("classifier")}
+    with pytest.raises(
+        WeightsRefused, match=r"has no classifier \(classifier\.weight, classifier\.bias\).*num_classes=0"
+    ):
+        loaded(pickled(rest))
+    assert same(loaded(pickled(rest), arguments={"num_classes": 0}), rest)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Validating sparse tensor", "ignore:.*quantize", "ignore:.*[Qq]uantiz", "ignore:TypedStorage"
+)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda bias: bias.to_sparse(), "is sparse"),
+        (lambda bias: bias.to(torch.complex64), "is of type complex64"),
+        (lambda bias: bias.to(torch.int32), "is of type int32"),
+        (lambda bias: bias.to("meta"), "is a shape without numbers"),
+        (lambda bias: bias * torch.nan, "holds NaN or infinity"),
+        (lambda bias: bias + torch.inf, "holds NaN or infinity"),
+        (lambda bias: (bias + torch.nan).to(torch.float8_e5m2), "holds NaN or infinity"),
+        (lambda bias: torch.quantize_per_tensor(bias, 0.1, 0, torch.qint8), "is quantised"),
+        (lambda bias: bias.sum(), "is a single number and should be 3"),
+    ],
+)
+def test_what_are_no_numbers_of_a_network_is_named(weights, change, said):
+    odd = {**weights, "classifier.bias": change(weights["classifier.bias"])}
+    with pytest.raises(WeightsRefused, match=f"classifier.bias {said}"):
+        loaded(pickled(odd))
+
+
+def test_numbers_of_half_precision_are_taken(weights):
+    for kind in (torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn):
+        halved = {key: value.to(kind) if value.is_floating_point() else value for key, value in weights.items()}
+        found = loaded(pickled(halved))
+        assert found["conv_stem.weight"].dtype == torch.float32
+        torch.testing.assert_close(found["conv_stem.weight"], halved["conv_stem.weight"].float(), rtol=0, atol=0)
