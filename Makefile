@@ -14,7 +14,7 @@ run: $(VENV)/run.stamp ## make the environment and start the page on the shipped
 	@$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
@@ -42,6 +42,6 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@$(PIP) --no-deps --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+$(VENV)/dev.stamp: requirements-dev.txt requirements-ray.txt $(VENV)/run.stamp
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
