@@ -14,7 +14,7 @@ run: $(VENV)/run.stamp ## make the environment and start the page on the shipped
 	@$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -16,9 +16,6 @@ from se_viz.atlas.profile import profile
 from se_viz.data.datasets import dataset
 from se_viz.gates.model import load
 
-# One Ray for all, wherever pytest-xdist puts them.
-pytestmark = pytest.mark.xdist_group("ray")
-
 
 @pytest.fixture(scope="module")
 def cluster():
