@@ -181,7 +181,10 @@ class GateAtlas:
         if not isinstance(channels, slice) and not 0 <= channels < self.entry.channels:
             raise IndexError(f"{self.name} has channels 0 to {self.entry.channels - 1}, not {channels}.")
         counts = np.asarray(self._atlas.header.counts, np.int64)
-        return np.asarray(counts[classes]), (classes, channels)
+        # Files do not take slices that end behind the last, as arrays do.
+        here = slice(*classes.indices(len(counts))) if isinstance(classes, slice) else classes
+        there = slice(*channels.indices(self.entry.channels)) if isinstance(channels, slice) else channels
+        return np.asarray(counts[here]), (here, there)
 
     def _read(self, what: str, *at: Index) -> Array:
         name = f"{self.name}.{what}"
