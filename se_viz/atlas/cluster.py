@@ -52,7 +52,7 @@ def make_on_ray(
         batch: images a forward pass.
         step: told after each shard how many pictures it had. What it raises ends the pass.
         address: of the cluster, as ``ray.init`` takes it: "auto", "host:6379"; "local" starts one on this machine. None
-            is the cluster that RAY_ADDRESS names or that runs on this machine, else "local".
+            is the cluster that RAY_ADDRESS names, else "local": not, as Ray has it, any that runs here.
         workers: how many at most; None for as many as there is room for.
         gpus: GPUs of each worker; None for one where the cluster has any, else none.
         cpus: CPUs, and threads, of each worker; None for its share of a machine's, which is one without GPUs.
@@ -128,11 +128,12 @@ def _connected(address: str | None) -> Iterator[None]:
         yield
         return
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
         ray.init(address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise AtlasError(
-            f"There is no Ray cluster at {address or 'the address in RAY_ADDRESS'} ({error}): "
+            f"There is no Ray cluster at {address} ({error}): "
             "start one with `ray start --head --disable-usage-stats`, or use the address local."
         ) from error
     try:

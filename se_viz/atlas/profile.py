@@ -73,7 +73,7 @@ def profile(
             ``out`` at the same path. Each loads the network anew, so one that dies costs the shard it is making, which
             goes to another; a shard whose workers have died four times ends the pass.
         address: of the cluster: "auto", "host:6379", or "local" to start one on this machine for this pass. If not
-            given, the cluster that RAY_ADDRESS names or that runs on this machine, else "local".
+            given, the cluster that RAY_ADDRESS names, else "local".
         workers: of the cluster, at most; as many as there is room for if not given.
         gpus: of each worker; one where the cluster has any if not given. Parts of one are shared: 0.5.
         cpus: of each worker, and the threads in which it computes and decodes; its share of a machine's if not given,
@@ -141,7 +141,7 @@ def _ray() -> "Callable[..., None]":
     """
     try:
         from se_viz.atlas.cluster import make_on_ray
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # of a name, where Ray's folder /tmp/ray passes for the package
         raise AtlasError(
             f"The engine 'ray' needs {error.name}, which is not installed: `pip install -r requirements-ray.txt`."
         ) from error
