@@ -182,6 +182,13 @@ def profile(
     batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
     shard: Annotated[int, typer.Option(help="Images that an interruption costs at most.", min=1)] = 512,
     device: Device = "auto",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Compute here, or on a Ray cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the cluster: auto, HOST:6379, or local to start one on this machine.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="At most so many; as many as there is room for.", min=1)] = None,
+    gpus: Annotated[float | None, typer.Option(help="Of each worker; 1 where there are any.", min=0)] = None,
+    cpus: Annotated[int | None, typer.Option(help="Of each worker; its share of a machine's.", min=1)] = None,
     table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
     family: Annotated[
         bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
@@ -211,6 +218,11 @@ def profile(
             precision=precision,
             batch=batch,
             shard=shard,
+            engine=engine,
+            address=address,
+            workers=workers,
+            gpus=gpus,
+            cpus=cpus,
             progress=True,
         )
         if table:

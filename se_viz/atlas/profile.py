@@ -1,19 +1,19 @@
 """A dataset through a network once, shard by shard → an atlas."""
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import torch
 from tqdm import tqdm
 
-from se_viz.atlas.engine import ahead, prepare, write_shard
-from se_viz.atlas.errors import AtlasError, AtlasRefused
+from se_viz.atlas.errors import AtlasError
 from se_viz.atlas.header import GateEntry, Header, LabelSource, Precision, Run, Source, Subject
+from se_viz.atlas.local import make_here
 from se_viz.atlas.merge import combine
+from se_viz.atlas.plan import Task, finished, plan
 from se_viz.atlas.store import FILE, Atlas, open_atlas
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
@@ -21,9 +21,10 @@ from se_viz.gates.capture import capture
 from se_viz.gates.model import Model
 
 REPORT = "report.json"
+Engine: TypeAlias = Literal["local", "ray"]
+
 _SHARDS = "shards"
-_BATCHES_AHEAD = 3
-_MOST_THREADS = 16
+_Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
 
 
 def profile(
@@ -38,6 +39,11 @@ def profile(
     precision: Precision = "float32",
     batch: int = 32,
     shard: int = 512,
+    engine: Engine = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    gpus: float | None = None,
+    cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
 ) -> Atlas:
@@ -63,16 +69,32 @@ def profile(
         precision: "bfloat16" computes in it where torch's autocast does, which is faster and about 3 digits exact.
         batch: images a forward pass, 1 or more.
         shard: images a shard, 1 or more.
+        engine: "local" runs here; "ray" in the processes of a Ray cluster, which all must be able to read the data and
+            ``out`` at the same path. Each loads the network anew, so one that dies costs the shard it is making, which
+            goes to another; a shard whose workers have died four times ends the pass.
+        address: of the cluster: "auto", "host:6379", or "local" to start one on this machine for this pass. If not
+            given, the cluster that RAY_ADDRESS names, else "local".
+        workers: of the cluster, at most; as many as there is room for if not given.
+        gpus: of each worker; one where the cluster has any if not given. Parts of one are shared: 0.5.
+        cpus: of each worker, and the threads in which it computes and decodes; its share of a machine's if not given,
+            which is one without GPUs.
         progress: show images a second and the time left, if the output is a terminal.
-        report: called after every batch with the pictures that are done and their number. What it raises ends the pass
-            as an interruption does.
+        report: called after every batch (by Ray: after every shard) with the pictures that are done and their number.
+            What it raises ends the pass as an interruption does.
 
     Raises:
         DatasetRefused: the data are none.
-        AtlasError: the data have no labels, ``out`` holds something else, or a gate gives numbers that are not finite.
+        AtlasError: the data have no labels, ``out`` holds something else, or a gate gives numbers that are not finite;
+            of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
+            files, or its workers cannot go on.
     """
     if min(batch, shard, examples) < 1:
         raise AtlasError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
+    make: _Make = make_here
+    if engine == "ray":
+        make = partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus)
+    elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
+        raise AtlasError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
     dataset, run = datasets.dataset(data, split), Run(batch, shard)
     header = Header(
         model=Subject.of(model, precision),
@@ -86,11 +108,12 @@ def profile(
         run=run,
     )
     out = Path(out)
-    atlas = _finished(out / FILE, header)
+    atlas = finished(out / FILE, header)
     if atlas is None:
+        tasks = plan(header, run, len(dataset), out / _SHARDS)
         # An atlas outlives this version of torch, so it is that of the network as it was published.
         with model.as_published() as exact:
-            shards = _shards(exact, dataset, header, run, out / _SHARDS, progress, report)
+            shards = _shards(make, run, exact, dataset, tasks, progress, report)
         atlas = combine(shards, header, out / FILE)
     # Also after an interruption between the atlas and this.
     (out / REPORT).write_text(atlas.header.report(), encoding="utf-8")
@@ -112,82 +135,45 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[str, 
     return tuple(f"class {number}" for number in range(logits.shape[1]))
 
 
+def _ray() -> "Callable[..., None]":
+    """What makes shards on a Ray cluster.
+
+    Raises:
+        AtlasError: ray is not installed.
+    """
+    try:
+        from se_viz.atlas.cluster import make_on_ray
+    except ImportError as error:  # of a name, where Ray's folder /tmp/ray passes for the package
+        raise AtlasError(
+            f"The engine 'ray' needs {error.name}, which is not installed: `pip install -r requirements-ray.txt`."
+        ) from error
+    return make_on_ray
+
+
 def _shards(
+    make: _Make,
+    run: Run,
     model: Model,
     dataset: Dataset,
-    header: Header,
-    run: Run,
-    folder: Path,
+    tasks: Sequence[Task],
     progress: bool,
     report: Callable[[int, int], None] | None,
 ) -> list[Atlas]:
     """Make the shards that are not there, and open all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plan = [
-        (
-            folder / f"{number:06d}.safetensors",
-            replace(header, run=replace(run, index=number)),
-            range(start, min(start + run.shard, len(dataset))),
-        )
-        for number, start in enumerate(range(0, len(dataset), run.shard))
-    ]
-    missing = [(path, own, indices) for path, own, indices in plan if _finished(path, own) is None]
-    left = [index for _, _, indices in missing for index in indices]
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
-    try:
-        outcomes = ahead(pool, prepare(model, dataset, header), left, _BATCHES_AHEAD * run.batch)
-        with tqdm(
-            total=len(dataset),
-            initial=len(dataset) - len(left),
-            desc=header.model.name,
-            unit="image",
-            disable=None if progress else True,
-        ) as bar:
-            done = len(dataset) - len(left)
+    tasks[0].path.parent.mkdir(parents=True, exist_ok=True)
+    missing = [task for task in tasks if finished(task.path, task.header) is None]
+    done = len(dataset) - sum(len(task.indices) for task in missing)
+    with tqdm(
+        total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True
+    ) as bar:
 
-            def step(images: int) -> None:
-                nonlocal done  # the bar does not count when it is not shown
-                done += images
-                bar.update(images)
-                if report:
-                    report(done, len(dataset))
+        def step(images: int) -> None:
+            nonlocal done  # the bar does not count when it is not shown
+            done += images
+            bar.update(images)
+            if report:
+                report(done, len(dataset))
 
-            for path, own, indices in missing:
-                write_shard(path, model, own, outcomes, len(indices), run.batch, step)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return [open_atlas(path) for path, _, _ in plan]
-
-
-def _finished(path: Path, asked: Header) -> Atlas | None:
-    """What an earlier call has left there, if it is what this one would make; None if there is nothing whole.
-
-    Raises:
-        AtlasError: it is something else.
-    """
-    if not path.exists():
-        return None
-    try:
-        found = open_atlas(path)
-    except AtlasRefused:
-        if path.name == FILE:
-            raise
-        return None  # a shard that the disk has damaged costs that shard
-    different = _differences(found.header, asked)
-    if different:
-        raise AtlasError(
-            f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
-        )
-    return found
-
-
-def _differences(found: Header, asked: Header) -> Sequence[str]:
-    aspects = {
-        "weights or preprocessing": (found.model, asked.model),
-        "pictures": (found.sources, asked.sources),
-        "settings": (
-            (found.gates, found.labels, found.examples, found.images, found.form, found.run),
-            (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run),
-        ),
-    }
-    return [aspect for aspect, (one, other) in aspects.items() if one != other]
+        if missing:
+            make(model, dataset, missing, run.batch, step)
+    return [open_atlas(task.path) for task in tasks]

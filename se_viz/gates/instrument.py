@@ -5,6 +5,7 @@ and it returns None, so the network computes what it would without it. It writes
 overwritten by what follows: an activation in place, ``x.mul_(s)``, ``x += shortcut``.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -104,3 +105,14 @@ class Instrument:
 
         part = self.network.get_submodule(spot.gate.path).get_submodule(spot.tap.path)
         return part.register_forward_pre_hook(keep) if spot.tap.side == "input" else part.register_forward_hook(keep)
+
+
+def unhooked(network: nn.Module) -> nn.Module:
+    """A copy of a network, weights and all, without the hooks of any instrument; those of others are kept."""
+    bare = copy.deepcopy(network)
+    for module in bare.modules():
+        for hooks in (module._forward_hooks, module._forward_pre_hooks):
+            for number, hook in list(hooks.items()):
+                if hook.__module__ == __name__:
+                    del hooks[number]
+    return bare

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.atlas.store import Atlas, GateAtlas, Histogram
 from se_viz.study.health import CLOSE
 from se_viz.study.histogram import share_below
 from se_viz.study.kinship import class_similarity
@@ -53,16 +54,22 @@ class Depth:
 
 def saturation(gate: GateAtlas) -> Saturation:
     """How much of a gate's s is at the ends of 0 … 1, by the same limits as ``health``."""
-    moments, histogram = gate.s(), gate.histogram()
+    moments = gate.s()
     there = moments.count > 0
-    weights = moments.count[there] / moments.count.sum()
+    weights = moments.count / moments.count.sum()
+    shut = opened = 0.0
+    for start in range(0, len(weights), _CLASSES_AT_ONCE):
+        some = slice(start, start + _CLASSES_AT_ONCE)
+        histogram, own = gate.histogram(some), there[some]
 
-    def between(low: float, high: float) -> float:
-        share = share_below(histogram, high) - share_below(histogram, low)
-        return float(weights @ share[there].mean(axis=1))
+        def share(low: float, high: float, of: Histogram = histogram) -> npt.NDArray[np.float64]:
+            within: npt.NDArray[np.float64] = share_below(of, high) - share_below(of, low)
+            return np.asarray(within.mean(axis=1))
 
-    means = weights @ moments.mean[there]
-    return Saturation(between(-CLOSE, CLOSE), between(1 - CLOSE, 1 + CLOSE), float(means.mean()), float(means.std()))
+        shut += float(weights[some][own] @ share(-CLOSE, CLOSE)[own])
+        opened += float(weights[some][own] @ share(1 - CLOSE, 1 + CLOSE)[own])
+    means = weights[there] @ moments.mean[there]
+    return Saturation(shut, opened, float(means.mean()), float(means.std()))
 
 
 def by_depth(atlas: Atlas) -> tuple[Depth, ...]:
@@ -88,3 +95,7 @@ def _depth(gate: GateAtlas) -> Depth:
         float(pairs.mean()) if len(pairs) else float("nan"),
         saturation(gate),
     )
+
+
+# Histograms of 1,000 classes and 2,048 channels would take 1 GB, and several times as much while they are summed.
+_CLASSES_AT_ONCE = 32

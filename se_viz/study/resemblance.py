@@ -1,6 +1,7 @@
 """Whose pattern is this? A group of images against the classes of an atlas."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +10,42 @@ Array = npt.NDArray[np.floating]
 _TINY = 1e-14
 
 
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """What sets each of K classes apart from their mean in one gate, ready to be compared with many groups.
+
+    Attributes:
+        common: mean s over the classes (C,).
+        apart: what sets each class apart, less its mean over channels, float32 (K, C).
+        lengths: of the rows of ``apart`` (K,).
+    """
+
+    common: npt.NDArray[np.float64]
+    apart: npt.NDArray[np.float32]
+    lengths: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, classes: Array) -> "Patterns":
+        """Of the mean s of K classes (K, C)."""
+        common = classes.mean(axis=0, dtype=np.float64)
+        each = classes - common
+        each -= each.mean(axis=1, keepdims=True)
+        return cls(common, each.astype(np.float32), np.linalg.norm(each, axis=1))
+
+    def resemblance(self, own: Array) -> npt.NDArray[np.float64]:
+        """How alike the mean s of a group (C,) is to each class's (K,); see the function of that name."""
+        apart = own - self.common
+        apart = apart - apart.mean()
+        lengths = self.lengths * np.linalg.norm(apart)
+        # What is left by rounding is nothing.
+        found = np.full(len(lengths), np.nan)
+        real = lengths > _TINY * max(1.0, float(np.square(self.common).sum()))
+        np.divide(self.apart @ apart.astype(np.float32), lengths, out=found, where=real)
+        return found
+
+
 def resemblance(own: Array, classes: Array) -> npt.NDArray[np.float64]:
-    """How alike a mean excitation is to that of each class, −1 to 1.
+    """How alike a mean excitation is to that of each class, −1 to 1, exact to six digits.
 
     The correlation, over channels, of what sets the group apart from the mean over classes with what sets each class
     apart: what all classes have in common says nothing about which one it is. Not a number where nothing sets a class,
@@ -20,14 +55,7 @@ def resemblance(own: Array, classes: Array) -> npt.NDArray[np.float64]:
         own: mean s of the group (C,).
         classes: mean s of the K classes (K, C).
     """
-    common = classes.mean(axis=0, dtype=np.float64)
-    apart, each = own - common, classes - common
-    apart, each = apart - apart.mean(), each - each.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(each, axis=1) * np.linalg.norm(apart)
-    # What is left by rounding is nothing.
-    found = np.full(len(classes), np.nan)
-    np.divide(each @ apart, lengths, out=found, where=lengths > _TINY * max(1.0, float(np.square(common).sum())))
-    return found
+    return Patterns.of(classes).resemblance(own)
 
 
 def groups(names: Sequence[str], predicted: Sequence[str]) -> dict[str, list[int]]:

@@ -56,6 +56,8 @@ def auroc_of_histograms(a: Histogram, b: Histogram) -> Auroc:
     The margin is what could be gained or lost by how they lie there in truth; that a compact atlas rounds its borders,
     to 1/16 of a standard deviation, comes on top.
     """
+    if a.edges.ndim == 1 and np.array_equal(a.edges, b.edges):
+        return _of_the_same_bins(a, b)
     first, left, right = _shares(a)
     second, other_left, other_right = _shares(b)
     left, right, first = left[..., :, None], right[..., :, None], first[..., :, None]
@@ -68,6 +70,14 @@ def auroc_of_histograms(a: Histogram, b: Histogram) -> Auroc:
     hidden = (left < other_right) & (other_left < right)
     error = np.where(hidden, np.maximum(higher, 1 - higher), 0)
     return Auroc((pairs * higher).sum(axis=(-2, -1)), (pairs * error).sum(axis=(-2, -1)))
+
+
+def _of_the_same_bins(a: Histogram, b: Histogram) -> Auroc:
+    """The same where all bins are those of both: one of two images in a bin is the higher half of the time."""
+    first, second = _shares(a)[0], _shares(b)[0]
+    below = np.cumsum(second, axis=-1) - second
+    together = first * second
+    return Auroc((first * below + together / 2).sum(axis=-1), together.sum(axis=-1) / 2)
 
 
 def _shares(histogram: Histogram) -> tuple[Floats, Floats, Floats]:

@@ -27,6 +27,7 @@ from se_viz.ui.text import plain
 DATA = "SE_VIZ_DATA"
 KEPT = "SE_VIZ_ATLASES"
 _LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
+_MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
 _building: set[Path] = set()
 _lock = Lock()
 
@@ -74,7 +75,7 @@ def depths(atlas: Atlas) -> tuple[Depth, ...]:
     return _depths(str(atlas.path), atlas.path.stat().st_mtime, atlas)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner="Going through all classes of all gates …")
 def _depths(path: str, changed: float, _atlas: Atlas) -> tuple[Depth, ...]:
     del path, changed
     return by_depth(_atlas)
@@ -99,8 +100,13 @@ def saturation_chart(atlas: Atlas) -> Chart:
 def take_away(model: Model, atlas: Atlas) -> None:
     """The atlas as a table, and the lines that give the same numbers."""
     st.header("Take it away", anchor=False)
+    rows = len(atlas.classes) * sum(gate.entry.channels for gate in atlas)
     with st.container(horizontal=True):
-        for kind, mime in (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet")):
+        if rows > _MOST_ROWS:
+            st.markdown(f"A table of this atlas has {rows:,} rows, too many to send: make it in a shell, as below.")
+        for kind, mime in (
+            () if rows > _MOST_ROWS else (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet"))
+        ):
             st.download_button(
                 f"Means and deviations by class as {'CSV' if kind == 'csv' else 'Parquet'}",
                 partial(_table, atlas, kind),

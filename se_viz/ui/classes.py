@@ -12,11 +12,12 @@ from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
 from se_viz.figures.two_classes import effect_sizes, two_distributions
 from se_viz.study.histogram import quantiles
-from se_viz.study.kinship import class_similarity, tree
+from se_viz.study.kinship import tree
 from se_viz.study.observations import observations, where_classes_part
 from se_viz.study.separation import auroc, cohens_d
 from se_viz.ui import atlases, chart, readings, resembling
 from se_viz.ui.head import Head
+from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
 
 QUESTION = "Where do classes part?"
@@ -120,9 +121,8 @@ def _stage(view: View, stage: int, gates: list[str]) -> None:
                 width=140,
             )
         gate = view.atlas[name]
-        moments = gate.s()
-        means = {one: moments.mean[view.atlas.class_index(one)] for one in view.classes}
-        overall = np.average(moments.mean[moments.count > 0], axis=0)
+        means = {one: gate.s(one).mean for one in view.classes}
+        overall = overview(view.atlas, gate).patterns.common
         shown = mean_excitation(name, means, overall, (gate.entry.low, gate.entry.high), view.drawn(gate))
         chart.tools(shown)
     chart.draw(shown)
@@ -169,8 +169,8 @@ def _gate(view: View) -> None:
 
 
 def _kin(view: View, gate: GateAtlas, span: tuple[float, float]) -> None:
-    moments, similarity = gate.s(), class_similarity(gate)
-    rows = np.flatnonzero(moments.count)
+    known = overview(view.atlas, gate)
+    similarity, rows = known.similarity, known.there
     if len(rows) > _ROWS:
         # The chosen classes and those most like them: nobody reads a thousand rows.
         chosen = [view.atlas.class_index(one) for one in view.classes]
@@ -180,13 +180,13 @@ def _kin(view: View, gate: GateAtlas, span: tuple[float, float]) -> None:
         st.caption(f"Of {len(view.atlas.classes)} classes, the {_ROWS} most like those chosen.")
     if len(rows) < 2:
         return
-    grown = tree(similarity[np.ix_(rows, rows)])
-    ordered = rows[grown.order]
-    channels = np.argsort(-moments.mean[rows].mean(axis=0), kind="stable")
+    grown = tree(similarity[np.ix_(rows, rows)].astype(np.float64))
+    means = np.stack([gate.s(int(row)).mean for row in rows])
+    channels = np.argsort(-means.mean(axis=0), kind="stable")
     left, right = st.columns(2, gap="medium")
     with left:
-        labels = [view.atlas.classes[row] for row in ordered]
-        chart.show(class_heatmap(gate.name, labels, moments.mean[np.ix_(ordered, channels)], span))
+        labels = [view.atlas.classes[row] for row in rows[grown.order]]
+        chart.show(class_heatmap(gate.name, labels, means[np.ix_(grown.order, channels)], span))
     with right:
         chart.show(class_tree(gate.name, [view.atlas.classes[row] for row in rows], grown.links))
 
@@ -201,8 +201,8 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
     names, tag = [gate.name for gate in atlas], atlases.tag(atlas)
     first, second, third = st.columns(3, gap="medium")
     # It opens on the two classes that the last gate holds farthest apart.
-    apart = np.nan_to_num(class_similarity(atlas[names[-1]]), nan=1)
-    start = [there.index(atlas.classes[row]) for row in np.unravel_index(apart.argmin(), apart.shape)]
+    farthest = overview(atlas, atlas[names[-1]]).farthest
+    start = [there.index(atlas.classes[row]) for row in farthest] if farthest else [0, 1]
     one = first.selectbox("This class", there, index=start[0], key=f"one{tag}", bind="query-params")
     other = second.selectbox("against", there, index=start[1], key=f"other{tag}", bind="query-params")
     gate = atlas[third.selectbox("in gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")]

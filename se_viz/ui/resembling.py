@@ -7,9 +7,10 @@ import streamlit as st
 from se_viz.atlas.store import Atlas
 from se_viz.figures.profiles import mean_excitation, sampled
 from se_viz.study.predictions import top
-from se_viz.study.resemblance import groups, resemblance
+from se_viz.study.resemblance import groups
 from se_viz.ui import chart, readings
 from se_viz.ui.head import Head
+from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
 
 _MOST = 6
@@ -30,8 +31,7 @@ def show(head: Head, atlas: Atlas) -> None:
     gate_names = [gate.name for gate in atlas]
     name = st.selectbox("Gate", gate_names, index=len(gate_names) - 1, key="yours_gate", bind="query-params", width=160)
     gate = atlas[name]
-    moments = gate.s()
-    overall = moments.mean[moments.count > 0].mean(axis=0)
+    overall = overview(atlas, gate).patterns.common
     means = {f"{group} ({len(rows)})": captured[name].s[rows].mean(axis=0) for group, rows in found.items()}
     shown = mean_excitation(
         name, means, overall, (gate.entry.low, gate.entry.high), sampled(gate.entry.channels), of="group"
@@ -39,13 +39,12 @@ def show(head: Head, atlas: Atlas) -> None:
     chart.show(shown)
     table = {"group": list(found), "pictures": [len(rows) for rows in found.values()]}
     for one in atlas:
-        each = one.s()
-        there = np.flatnonzero(each.count)
+        known = overview(atlas, one)
         column = []
         for rows in found.values():
-            alike = resemblance(captured[one.name].s[rows].mean(axis=0), each.mean[there])
+            alike = known.patterns.resemblance(captured[one.name].s[rows].mean(axis=0))
             best = int(np.nanargmax(alike)) if np.isfinite(alike).any() else None
-            column.append("–" if best is None else f"{atlas.classes[there[best]]} {alike[best]:+.2f}")
+            column.append("–" if best is None else f"{atlas.classes[known.there[best]]} {alike[best]:+.2f}")
         table[one.name] = column
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config={"group": st.column_config.Column(pinned=True)})
     st.caption(

@@ -136,3 +136,9 @@ def test_tables_hold_what_the_atlas_holds(whole, tmp_path):
     assert row["z_max"] == whole["SE_2_1"].z_range("bee", 4)[1]
     with pytest.raises(AtlasError, match=r"\.parquet or \.csv"):
         export(whole, tmp_path / "atlas.xlsx")
+
+
+def test_slices_may_end_behind_the_last_class_and_channel(whole):
+    gate = next(iter(whole))
+    np.testing.assert_array_equal(gate.s(slice(1, 99), slice(-2, None)).mean, gate.s().mean[1:, -2:])
+    assert gate.histogram(slice(2, 4)).counts.shape == (1, gate.entry.channels, 64)

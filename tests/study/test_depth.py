@@ -31,3 +31,13 @@ def test_a_gate_that_never_moves_has_no_share_and_no_warning(make_atlas):
     assert np.isnan([only.share, *only.quartiles]).all()
     assert only.between == 0
     assert only.saturation.open > 0.9
+
+
+def test_many_classes_are_gone_through_in_parts(make_atlas, monkeypatch):
+    labels = np.repeat(np.arange(5), 3)
+    atlas = make_atlas({"SE_2_1": np.random.default_rng(0).beta(1, 1, (15, 4))}, labels, "abcde")
+    (whole,) = by_depth(atlas)
+    monkeypatch.setattr("se_viz.study.depth._CLASSES_AT_ONCE", 2)
+    (parts,) = by_depth(atlas)
+    assert parts.saturation.shut == pytest.approx(whole.saturation.shut)
+    assert parts.saturation.open == pytest.approx(whole.saturation.open)

@@ -67,3 +67,13 @@ def test_a_class_without_images_has_no_auroc():
     some, none = Histogram(np.ones((1, 2)), np.array([0, 0.5, 1])), Histogram(np.zeros((1, 2)), np.array([0, 0.5, 1]))
     assert np.isnan(auroc_of_histograms(some, none).value).all()
     assert np.isnan(auroc_of_images(np.zeros((0, 1)), np.zeros((3, 1))).value).all()
+
+
+def test_bins_that_are_shared_give_what_any_bins_give():
+    rng = np.random.default_rng(0)
+    edges = np.linspace(0, 1, 9)
+    a, b = (Histogram(rng.integers(0, 5, (4, 8)).astype(float), edges) for _ in "ab")
+    wide = [Histogram(one.counts, np.broadcast_to(edges, (4, 9))) for one in (a, b)]
+    shared, any_bins = auroc_of_histograms(a, b), auroc_of_histograms(*wide)
+    np.testing.assert_allclose(shared.value, any_bins.value, atol=1e-12)
+    np.testing.assert_allclose(shared.margin, any_bins.margin, atol=1e-12)

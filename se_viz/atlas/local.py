@@ -1,0 +1,33 @@
+"""The shards of a pass, one after the other in this process."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from se_viz.atlas.engine import ahead, prepare, write_shard
+from se_viz.atlas.plan import Task
+from se_viz.data.datasets import Dataset
+from se_viz.gates.model import Model
+
+BATCHES_AHEAD = 3
+_MOST_THREADS = 16
+
+
+def make_here(model: Model, dataset: Dataset, tasks: Sequence[Task], batch: int, step: Callable[[int], None]) -> None:
+    """Make shards, in their order.
+
+    Args:
+        model: the network.
+        dataset: what is read.
+        tasks: one or more shards.
+        batch: images a forward pass.
+        step: told after each batch how many pictures it had. What it raises ends the pass.
+    """
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    try:
+        left = [index for task in tasks for index in task.indices]
+        outcomes = ahead(pool, prepare(model, dataset, tasks[0].header), left, BATCHES_AHEAD * batch)
+        for task in tasks:
+            write_shard(task.path, model, task.header, outcomes, len(task.indices), batch, step)
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,64 @@
+"""A pass cut into shards, and what an earlier pass has left of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from se_viz.atlas.errors import AtlasError, AtlasRefused
+from se_viz.atlas.header import Header, Run
+from se_viz.atlas.store import FILE, Atlas, open_atlas
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One shard to make: its file, its header, and which pictures of the dataset are its."""
+
+    path: Path
+    header: Header
+    indices: range
+
+
+def plan(header: Header, run: Run, images: int, folder: Path) -> list[Task]:
+    """All shards of a pass over so many images, in the order in which they are merged."""
+    return [
+        Task(
+            folder / f"{number:06d}.safetensors",
+            replace(header, run=replace(run, index=number)),
+            range(start, min(start + run.shard, images)),
+        )
+        for number, start in enumerate(range(0, images, run.shard))
+    ]
+
+
+def finished(path: Path, asked: Header) -> Atlas | None:
+    """What an earlier call has left there, if it is what this one would make; None if there is nothing whole.
+
+    Raises:
+        AtlasError: it is something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = open_atlas(path)
+    except AtlasRefused:
+        if path.name == FILE:
+            raise
+        return None  # a shard that the disk has damaged costs that shard
+    different = _differences(found.header, asked)
+    if different:
+        raise AtlasError(
+            f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
+        )
+    return found
+
+
+def _differences(found: Header, asked: Header) -> Sequence[str]:
+    aspects = {
+        "weights or preprocessing": (found.model, asked.model),
+        "pictures": (found.sources, asked.sources),
+        "settings": (
+            (found.gates, found.labels, found.examples, found.images, found.form, found.run),
+            (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run),
+        ),
+    }
+    return [aspect for aspect, (one, other) in aspects.items() if one != other]

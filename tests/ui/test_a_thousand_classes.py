@@ -1,0 +1,104 @@
+"""The Classes page on an atlas of 1,000 classes: what it sends stays small, and what was worked out is kept."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from torch import nn
+from torchvision.ops import SqueezeExcitation
+
+from se_viz import load, profile
+from se_viz.data.datasets import Dataset
+from se_viz.data.images import Picture
+from se_viz.data.preprocess import Preprocess
+from se_viz.ui import atlases, overview
+from se_viz.zoo import catalogue
+
+CLASSES = 1000
+SCRIPT = """
+from se_viz.ui import classes, head
+classes.page(head.draw(classes.QUESTION))
+"""
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(), SqueezeExcitation(16, 8))
+        self.layer2 = nn.Sequential(nn.Conv2d(16, 24, 3, 2, 1), nn.ReLU(), SqueezeExcitation(24, 8))
+        self.head = nn.Linear(24, 3)
+
+    def forward(self, x):
+        return self.head(self.layer2(self.layer1(x)).mean((2, 3)))
+
+
+def small():
+    torch.manual_seed(0)  # the page keeps the model of the test before
+    return catalogue.Network(Small().eval(), Preprocess(crop=(16, 16), resize=16), ("red", "green", "blue"), "small")
+
+
+def coloured():
+    """Two pictures of each of 1,000 colours, of which the last class has none."""
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (CLASSES, 3), dtype=np.uint8)
+    labels = np.repeat(np.arange(CLASSES - 1, dtype=np.int32), 2)
+
+    def read(index):
+        image = Image.fromarray(np.broadcast_to(colours[labels[index]], (16, 16, 3)) ^ np.uint8(index % 2))
+        return Picture(f"{index}", f"{index:064}", image, image.size), int(labels[index])
+
+    names = tuple(f"colour number {number:03}" for number in range(CLASSES))
+    return Dataset("colours", "python", names, [f"{index:04}" for index in range(len(labels))], labels, read)
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """The page of a small model with an atlas of many classes."""
+    monkeypatch.setitem(catalogue._registered, "test/many", small)
+    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path))
+    profile(load("test/many", "cpu"), coloured(), tmp_path / "test-many" / "colours")
+    page = AppTest.from_string(SCRIPT, default_timeout=300)
+    page.query_params.update({"samples": "cat", "model": "test/many"})
+    page.run()
+    assert not page.exception
+    return page
+
+
+def sizes(page):
+    """Bytes of each chart."""
+    return [len(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
+    chosen = many.multiselect(key="classes_colours")
+    assert len(chosen.options) == CLASSES - 1
+    assert any(f"Of {CLASSES} classes, the 60 most like those chosen" in text.value for text in many.caption)
+    assert max(sizes(many)) < 200_000
+    assert sum(sizes(many)) < 1_000_000
+    chosen.set_value([chosen.options[at] for at in (7, 321, 500, 998)]).run()
+    many.segmented_control(key="drawn").set_value("all").run()
+    many.selectbox(key="one_colours").set_value("colour number 017").run()
+    assert not many.exception
+    assert sum(sizes(many)) < 1_000_000
+
+
+def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out_again(many, monkeypatch):
+    one, other = (many.selectbox(key=f"{which}_colours").value for which in ("one", "other"))
+    assert one != other
+
+    def again(*_):
+        raise AssertionError("worked out twice")
+
+    monkeypatch.setattr(overview, "class_similarity", again)
+    monkeypatch.setattr(overview.Patterns, "of", again)
+    monkeypatch.setattr(atlases, "by_depth", again)
+    many.multiselect(key="classes_colours").set_value(["colour number 500", "colour number 600"]).run()
+    assert not many.exception
+
+
+def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
+    assert not any("too many to send" in text.value for text in many.markdown)
+    monkeypatch.setattr(atlases, "_MOST_ROWS", 10_000)
+    many.run()
+    assert any("40,000 rows, too many to send" in text.value for text in many.markdown)
