@@ -18,7 +18,7 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement
 from se_viz.zoo import catalogue
 from se_viz.zoo.checkpoint import read_network
-from se_viz.zoo.device import Precision, number_type, reproducible, resolve
+from se_viz.zoo.device import Precision, number_type, precision_of, reproducible, resolve
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.memory import room_on
@@ -75,9 +75,13 @@ class Model:
 
     @property
     def key(self) -> str:
-        """What sets its readings apart from those of another: name, device and numbers computed in."""
-        device, dtype = placement(self.network)
-        return f"{self.name} {device} {dtype}"
+        """What sets its readings apart from those of another: name, device and precision."""
+        return f"{self.name} {self.device} {self.precision}"
+
+    @property
+    def precision(self) -> Precision:
+        """What the network computes in."""
+        return precision_of(placement(self.network)[1])
 
     @contextmanager
     def as_published(self) -> Iterator["Model"]:

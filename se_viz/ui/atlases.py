@@ -22,6 +22,9 @@ from se_viz.figures.chart import Chart
 from se_viz.gates.model import Model
 from se_viz.study.depth import Depth, by_depth
 from se_viz.study.health import CLOSE
+from se_viz.ui import models
+from se_viz.ui.code import load_line, shell_options
+from se_viz.ui.own import loaded
 from se_viz.ui.text import plain
 
 DATA = "SE_VIZ_DATA"
@@ -49,8 +52,10 @@ def _found(model: Model) -> dict[str, Atlas]:
     paths += sorted(path for path in own.glob(f"*/{FILE}")) if own.is_dir() else []
     atlases = {}
     for path in paths:
+        # What ships was made in fp32, what was made here in the precision of the page.
+        reference = models.exact(model) if path.parent == shipped_folder() else model
         try:
-            atlas = _open(str(path), path.stat().st_mtime, model.name, model)
+            atlas = _open(str(path), path.stat().st_mtime, reference.key, reference)
         except AtlasError as error:
             st.warning(plain(str(error)))
             continue
@@ -60,8 +65,8 @@ def _found(model: Model) -> dict[str, Atlas]:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Opening the atlas …")
-def _open(path: str, changed: float, name: str, _model: Model) -> Atlas:
-    del changed, name  # the key, with the path: opened anew when it is made anew
+def _open(path: str, changed: float, model: str, _model: Model) -> Atlas:
+    del changed, model  # the key, with the path: opened anew when it is made anew
     return open_atlas(path, _model)
 
 
@@ -120,14 +125,16 @@ def take_away(model: Model, atlas: Atlas) -> None:
     gate, name = next(iter(atlas)).name, atlas.classes[0]
     st.code(
         "import se_viz\nfrom se_viz.study.depth import by_depth\nfrom se_viz.study.separation import cohens_d\n\n"
-        f"model = se_viz.load({model.name!r})\n"
+        f"{load_line(model)}\n"
         'atlas = se_viz.profile(model, "DIR", "ATLAS")  # once; or se_viz.open_atlas("ATLAS")\n'
         f"atlas[{gate!r}].s({name!r}).mean  # Figure 6, one class; .std beside it for Figure 7\n"
         "by_depth(atlas)  # where classes part\n"
         f"cohens_d(atlas[{gate!r}], {name!r}, {atlas.classes[-1]!r})",
         language="python",
     )
-    st.code(f"python -m se_viz profile --model {model.name} --data DIR --out ATLAS --table atlas.csv", language="bash")
+    if loaded(model) is None:
+        line = f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv"
+        st.code(line, language="bash")
 
 
 def _table(atlas: Atlas, kind: str) -> bytes:
@@ -144,9 +151,13 @@ def build(model: Model, *, first: bool = False) -> None:
         if not allowed:
             st.markdown(
                 f"Whoever runs this page allows folders by the environment variable `{DATA}`, several separated by "
-                f"`{os.pathsep}`; none is. From a shell any folder will do:"
+                f"`{os.pathsep}`; none is. Elsewhere any folder will do:"
             )
-            st.code(f"python -m se_viz profile --model {model.name} --data DIR --out ATLAS", language="bash")
+            if loaded(model) is None:
+                st.code(f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS", language="bash")
+            else:
+                lines = f'import se_viz\n\n{load_line(model)}\nse_viz.profile(model, "DIR", "ATLAS")'
+                st.code(lines, language="python")
             return
         folder = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)

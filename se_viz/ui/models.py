@@ -1,26 +1,35 @@
-"""Models that sessions share: one per name and device, a few at a time."""
+"""Models that sessions share: one per name, device and precision, a few at a time."""
+
+from typing import get_args
 
 import streamlit as st
 
 from se_viz.gates.model import Model, load
-from se_viz.ui import fetching
+from se_viz.ui import fetching, own
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
-from se_viz.zoo.device import DeviceMissing, available, resolve
+from se_viz.zoo.device import DeviceMissing, Precision, available, described, resolve
+from se_viz.zoo.memory import DeviceFull, memory
 
 _KEPT = 3
 _FAMILY = 16
 
 
 @st.cache_resource(max_entries=_KEPT, on_release=Model.close, show_spinner="Loading the model …")
-def _load(name: str, device: str) -> Model:
-    return load(name, device)
+def _load(name: str, device: str, precision: Precision) -> Model:
+    return load(name, device, precision)
 
 
 @st.cache_resource(max_entries=_FAMILY, on_release=Model.close, show_spinner="Loading the demo models …")
 def _member(name: str, device: str) -> Model:
     return load(name, device)
+
+
+def exact(model: Model) -> Model:
+    """The same network in fp32, in which what ships was measured; the model itself where its name says nothing."""
+    listed = model.precision != "fp32" and model.name in catalogue.names()
+    return _load(model.name, str(model.device), "fp32") if listed else model
 
 
 def member(name: str, device: str) -> Model:
@@ -37,27 +46,63 @@ def plain_member(name: str, device: str) -> Network:
 
 
 def choose() -> Model | None:
-    """The sidebar's choice of model and device, loaded; None where it says why not, or what to do."""
+    """The sidebar's choice of model, device and precision, loaded; None where it says why not, or what to do."""
     names = list(catalogue.names())
     if not names:
         st.error(f"There is no model: {demo.folder()} holds no card. Get the project again, or train one (README).")
         return None
-    default = names.index("demo/r16") if "demo/r16" in names else 0
+    origin = st.segmented_control(
+        "Network", ["by name", "your weights"], default="by name", key="origin", required=True, width="stretch"
+    )
+    chosen = st.container()
+    device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
+    precision = st.segmented_control(
+        "Precision",
+        get_args(Precision),
+        default="fp32",
+        key="precision",
+        bind="query-params",
+        required=True,
+        width="stretch",
+        help="What the network computes in. bf16 is faster where the processor multiplies it, and moves s by 0.0006 "
+        "in the mean (demo/r16); fp16 is for GPUs.",
+    )
+    with chosen:
+        try:
+            model = _chosen(names, origin, str(resolve(device)), precision)
+        except (UnknownModel, DeviceMissing, ValueError) as error:
+            st.error(plain(str(error)))
+            return None
+    if model is not None:
+        st.caption(plain(_about(model)))
+    return model
+
+
+def _chosen(names: list[str], origin: str, device: str, precision: Precision) -> Model | None:
+    if origin == "your weights":
+        return own.choose(device, precision)
     name = st.selectbox(
         "Model",
         names,
-        index=default,
+        index=names.index("demo/r16") if "demo/r16" in names else 0,
         key="model",
         bind="query-params",
         help="Type to search: the demo models, and those of timm and torchvision that have channel gates.",
     )
-    device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
-    try:
-        if catalogue.pretrained(name) and not fetching.there(name):
-            return None
-        model = _load(name, str(resolve(device)))
-    except (UnknownModel, DeviceMissing, ValueError) as error:
-        st.error(plain(str(error)))
+    if catalogue.pretrained(name) and not fetching.there(name):
         return None
-    st.caption(plain(f"{model.about or name}. {len(model.gates)} gates, on {model.device}."))
-    return model
+    try:
+        return _load(name, device, precision)
+    except DeviceFull as error:
+        if device == "cpu":
+            raise
+        st.warning(plain(f"{error} It runs on the CPU instead."))
+        return _load(name, "cpu", precision)
+
+
+def _about(model: Model) -> str:
+    gates = f"{len(model.gates)} {'gate' if len(model.gates) == 1 else 'gates'}"
+    room = memory(model.device)
+    free = f", {room.free / 1e9:.1f} of {room.total / 1e9:.1f} GB free" if room else ""
+    where = f"{model.precision} on {model.device} ({described(model.device)}{free})"
+    return f"{model.about or model.name}. {gates}, {where}."

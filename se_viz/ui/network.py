@@ -14,6 +14,7 @@ from se_viz.gates.model import Model
 from se_viz.study.cost import Cost, cost
 from se_viz.study.place import place
 from se_viz.ui import chart
+from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.head import Head
 from se_viz.ui.text import plain
 
@@ -126,11 +127,11 @@ def _take_away(model: Model) -> None:
     )
     st.markdown("The same from Python, and from a shell:")
     st.code(
-        f"import se_viz\n\nmodel = se_viz.load({model.name!r})\n"
+        f"import se_viz\n\n{load_line(model)}\n"
         "for gate in model.gates:\n"
         "    print(gate.name, gate.path, gate.channels, gate.bottleneck, gate.r, gate.squeeze, gate.function)\n"
         "block = se_viz.block_of(model.network, model.gates[-1], model.preprocess.crop)\n"
         "block.parts, block.joins  # what runs around a gate, and where branches meet",
         language="python",
     )
-    st.code(f"python -m se_viz gates {model.name}", language="bash")
+    st.code(f"python -m se_viz gates {shell_options(model, option='')}", language="bash")

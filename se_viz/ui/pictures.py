@@ -31,6 +31,7 @@ def drop() -> list[UploadedFile]:
         type=_TYPES,
         accept_multiple_files=True,
         key="upload",
+        max_upload_size=50,
         help="JPEG, PNG, WebP, AVIF, GIF or BMP. They stay in the server's memory while this page is open, on no disk.",
     )
     return uploaded
@@ -39,7 +40,7 @@ def drop() -> list[UploadedFile]:
 def folder() -> list[UploadedFile]:
     """The same for a whole folder: browsers hand over files or a folder, not both."""
     uploaded: list[UploadedFile] = st.file_uploader(
-        "A folder of pictures", type=_TYPES, accept_multiple_files="directory", key="upload_folder"
+        "A folder of pictures", type=_TYPES, accept_multiple_files="directory", key="upload_folder", max_upload_size=50
     )
     return uploaded
 

@@ -1,6 +1,8 @@
 """Readings that reruns and sessions share, one picture at a time, with progress and a way to stop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 
 import numpy as np
@@ -11,22 +13,50 @@ from se_viz.data.images import Picture
 from se_viz.gates.capture import Array, Capture, capture
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
+from se_viz.ui import turns
 from se_viz.ui.models import member, plain_member
+from se_viz.ui.text import plain
 from se_viz.zoo.catalogue import Network
+from se_viz.zoo.memory import DeviceFull
 
 _PATIENCE = 0.3  # seconds of work before a bar is worth its flicker
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _values(_model: Model, _picture: Picture, key: str, sha256: str) -> Capture:
+def _values(_model: Model, _picture: Picture, key: str, sha256: str) -> Future[Capture]:
     del key, sha256  # which model, where and in what numbers, and which content
-    return capture(_model, _picture)
+    return turns.line(str(_model.device)).submit(partial(capture, _model, _picture))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _maps(_model: Model, _picture: Picture, key: str, sha256: str, gate: str) -> Capture:
+def _maps(_model: Model, _picture: Picture, key: str, sha256: str, gate: str) -> Future[Capture]:
     del key, sha256
-    return capture(_model, _picture, maps=[gate])
+    return turns.line(str(_model.device)).submit(partial(capture, _model, _picture, maps=[gate]))
+
+
+def _finished(make: Callable[[], Future[Capture]], forget: Callable[[], object], model: Model) -> Capture:
+    """What a reading gives when its turn has come; one that failed is not kept."""
+    place = st.empty()
+    shown = None
+
+    def show(ahead: int) -> None:
+        nonlocal shown
+        # Written at every look, as this is where a click can end the run; sent only when it changes.
+        text = f"Waiting for {model.device}: {ahead} {'reading' if ahead == 1 else 'readings'} come first."
+        shown = place.caption(text if ahead else "Reading the gates …")
+
+    try:
+        return turns.wait(make(), str(model.device), show)
+    except DeviceFull as error:
+        forget()
+        st.error(plain(str(error)))
+        st.stop()
+    except Exception:
+        forget()
+        raise
+    finally:
+        if shown is not None:
+            place.empty()
 
 
 def values(model: Model, pictures: Sequence[Picture]) -> Capture:
@@ -52,7 +82,8 @@ def values(model: Model, pictures: Sequence[Picture]) -> Capture:
                 st.button("Stop", on_click=_stop, args=(model.name, wanted))
         if bar is not None:
             bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
-        parts.append(_values(model, picture, model.key, picture.sha256))
+        key = (model, picture, model.key, picture.sha256)
+        parts.append(_finished(partial(_values, *key), partial(_values.clear, *key), model))
     place.empty()
     return stack(parts)
 
@@ -79,4 +110,5 @@ def _stop(name: str, wanted: tuple[str, ...]) -> None:
 
 def maps(model: Model, picture: Picture, gate: str) -> Capture:
     """All values of one picture, with U and X̃ of one gate."""
-    return _maps(model, picture, model.key, picture.sha256, gate)
+    key = (model, picture, model.key, picture.sha256, gate)
+    return _finished(partial(_maps, *key), partial(_maps.clear, *key), model)

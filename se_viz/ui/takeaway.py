@@ -11,6 +11,7 @@ from se_viz.gates.capture import Capture
 from se_viz.gates.gate import Gate
 from se_viz.gates.model import Model
 from se_viz.study.table import table, table_bytes
+from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.pictures import Chosen
 
 _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parquet": "z and s as Parquet"}
@@ -48,7 +49,7 @@ def python_lines(model: Model, chosen: Chosen, gate: Gate) -> str:
         [
             "import se_viz",
             "",
-            f"model = se_viz.load({model.name!r}, device={str(model.device)!r})",
+            load_line(model),
             f"pictures = [{', '.join(parts)}]",
             f"capture = se_viz.capture(model, pictures, maps=[{gate.name!r}])",
             f"reading = capture[{gate.name!r}]",
@@ -61,5 +62,6 @@ def python_lines(model: Model, chosen: Chosen, gate: Gate) -> str:
 def shell_line(model: Model, chosen: Chosen, gate: Gate) -> str:
     """The command that writes the same numbers into a folder."""
     words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
-    options = f"--model {shlex.quote(model.name)} --device {model.device} --maps {gate.name} --out readings"
+    precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
+    options = f"{shell_options(model)} --device {model.device}{precision} --maps {gate.name} --out readings"
     return f"python -m se_viz inspect {' '.join(words)} {options}"

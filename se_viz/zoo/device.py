@@ -66,6 +66,12 @@ def number_type(precision: str) -> torch.dtype:
     return _NUMBERS[precision]
 
 
+def precision_of(dtype: torch.dtype) -> Precision:
+    """The precision of a torch type, the inverse of ``number_type``; "fp32" for any other type."""
+    names: dict[torch.dtype, Precision] = {torch.bfloat16: "bf16", torch.float16: "fp16"}
+    return names.get(dtype, "fp32")
+
+
 def described(device: torch.device) -> str:
     """A device's name for people, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
     if device.type == "cuda":

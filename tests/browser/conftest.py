@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -28,16 +29,28 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The address of the page, served as ``make run`` serves it."""
+    with _serving("app.py", tmp_path_factory.mktemp("server"), {}) as address:
+        yield address
+
+
+@pytest.fixture
+def serving():
+    """A function that serves another script, in a folder for its log, with some more variables in its environment."""
+    return _serving
+
+
+@contextmanager
+def _serving(script, folder, variables):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("server") / "log").open("wb")
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    log = (folder / "log").open("wb")
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true"]
     address = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         [*command, "--server.port", str(port), "--server.address", "127.0.0.1"],
         cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
         stdout=log,
         stderr=subprocess.STDOUT,
     )
@@ -76,7 +89,7 @@ def open_page(browser, server):
     """A function that opens the page in a new window; no request may leave for another host, no script may fail."""
     contexts, foreign, failures = [], [], []
 
-    def opened(query="", *, width=1440, height=900, scheme="light"):
+    def opened(query="", *, width=1440, height=900, scheme="light", server=server, wait=True):
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
@@ -86,7 +99,8 @@ def open_page(browser, server):
         page.on("request", lambda request: None if _own(request.url, server) else foreign.append(request.url))
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.goto(f"{server}/{query}", wait_until="commit")
-        settle(page)
+        if wait:
+            settle(page)
         return page
 
     yield opened

@@ -23,7 +23,7 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.model import load, load_checkpoint
 from se_viz.zoo import catalogue
 from se_viz.zoo import demo as demo_zoo
-from se_viz.zoo.measure import count_params
+from se_viz.zoo.sketch import count_params
 
 
 def settled(network):

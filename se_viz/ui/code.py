@@ -1,0 +1,30 @@
+"""The Python and the options of the shell that load the model of the page."""
+
+import shlex
+
+from se_viz.gates.model import Model
+from se_viz.ui.own import loaded
+
+
+def load_line(model: Model) -> str:
+    """The line of Python, with files as if they lay in the script's folder."""
+    options = f", device={str(model.device)!r}" + (
+        f", precision={model.precision!r}" if model.precision != "fp32" else ""
+    )
+    own = loaded(model)
+    if own is None:
+        return f"model = se_viz.load({model.name!r}{options})"
+    named = f", classes=read_classes(Path({f'./{own.classes}'!r}))" if own.classes else ""
+    line = f"model = se_viz.load_checkpoint({f'./{own.weights}'!r}, {own.architecture!r}{named}{options})"
+    if not own.classes:
+        return line
+    return f"from pathlib import Path\nfrom se_viz.zoo.classes import read_classes\n\n{line}"
+
+
+def shell_options(model: Model, *, option: str = "--model ") -> str:
+    """Options that name the model; a name of the catalogue stands after ``option``."""
+    own = loaded(model)
+    if own is None:
+        return f"{option}{shlex.quote(model.name)}"
+    named = f" --classes {shlex.quote(f'./{own.classes}')}" if own.classes else ""
+    return f"--checkpoint {shlex.quote(f'./{own.weights}')} --arch {own.architecture}{named}"

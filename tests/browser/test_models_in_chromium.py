@@ -1,0 +1,85 @@
+"""Models that are fetched, and models that are handed in."""
+
+import io
+import re
+
+import pytest
+import torch
+from browser_support import settle
+from playwright.sync_api import expect
+from safetensors.torch import save
+
+from se_viz.zoo import from_timm
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+
+def pickled(content) -> bytes:
+    out = io.BytesIO()
+    torch.save(content, out)
+    return out.getvalue()
+
+
+def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving, shelf, tmp_path):
+    torch.manual_seed(0)
+    url = shelf.release_file("seresnet50", pickled(from_timm.blank("legacy_seresnet50").state_dict()))
+    shelf.faults.append("hold")
+    variables = {"SE_VIZ_CACHE": str(tmp_path / "cache"), "SE_VIZ_TEST_RELEASE": url}
+    with serving("tests/browser/app_with_a_shelf.py", tmp_path, variables) as address:
+        page = open_page("?model=timm/legacy_seresnet50.in1k&samples=cat", server=address, wait=False)
+        page.get_by_role("button", name=re.compile("Download 11[0-9] MB")).click()
+        # The server has sent half of it and waits.
+        expect(page.get_by_text(re.compile(r"5[0-9]\.[0-9] of 11[0-9]\.[0-9] MB"))).to_be_visible()
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        shelf.release.set()
+        settle(page)
+        expect(page.get_by_text("16 gates, fp32 on cpu")).to_be_visible()
+        expect(page.get_by_role("figure", name=re.compile("weights s of SE_4_6: 1 image by 1024"))).to_have_count(1)
+
+
+def put(page, name, content):
+    page.locator('.st-key-own_weights [data-testid="stFileUploaderDropzoneInput"]').set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    )
+
+
+def hand_in(page, name, content):
+    page.get_by_role("radio", name="your weights").click()
+    page.get_by_role("combobox", name="Architecture").fill("timm/test_efficientnet")
+    page.get_by_role("option", name="timm/test_efficientnet", exact=True).click()
+    put(page, name, content)
+
+
+def test_weights_of_ones_own_are_looked_into(open_page):
+    page = open_page("?samples=cat")
+    torch.manual_seed(0)
+    hand_in(page, "mine.pth", pickled(from_timm.blank("test_efficientnet", num_classes=5).state_dict()))
+    expect(page.get_by_text("2 gates, fp32 on cpu")).to_be_visible()
+    expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
+    expect(page.get_by_text("se_viz.load_checkpoint")).to_be_visible()
+    settle(page)
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):
+    page = open_page("?samples=cat")
+    hand_in(page, "evil.pth", pickled({"a": Evil(tmp_path / "trap")}))
+    expect(page.get_by_role("alert").filter(has_text="nothing was run")).to_be_visible()
+    assert not (tmp_path / "trap").exists()
+    torch.manual_seed(0)
+    put(page, "good.safetensors", save(from_timm.blank("test_efficientnet").state_dict()))
+    expect(page.get_by_text("2 gates, fp32 on cpu")).to_be_visible()
+
+
+def test_the_network_page_draws_the_block(open_page):
+    page = open_page("network?samples=cat&gate=SE_4_2")
+    expect(page.get_by_role("figure", name=re.compile("The 8 gates of demo.r16"))).to_have_count(1)
+    expect(page.get_by_role("figure", name=re.compile("SE_4_2 is at the end of the residual branch"))).to_have_count(1)

@@ -1,0 +1,51 @@
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+SCRIPT = "from se_viz.ui import head, network\nnetwork.page(head.draw(network.QUESTION))"
+
+
+def open_page(**query) -> AppTest:
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
+    page.query_params.update({"samples": "cat"} | query)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def charts(page: AppTest) -> dict[str, dict]:
+    specs = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+    return {spec["layout"]["title"]["text"]: spec for spec in specs}
+
+
+def test_the_answer_counts_the_gates_and_says_where_the_chosen_one_is():
+    page = open_page(gate="SE_4_2")
+    answer = page.markdown[0].value.replace("\\", "")
+    assert "8 gates in 4 stages: squeeze avg, sigmoid, r = 16." in answer
+    assert "195,840 of 2,176,874 parameters (9.0%)" in answer
+    assert "SE_4_2** is at the end of the residual branch, before the identity is added" in answer
+
+
+def test_the_tree_and_the_block_are_drawn():
+    shown = charts(open_page(gate="SE_4_1"))
+    tree = shown["Gates by stage"]["data"][0]
+    assert list(tree["parents"]).count("network") == 4
+    assert "<b>SE_5_2</b>  768 → 48 → 768" in tree["labels"]
+    texts = [note["text"] for note in shown["SE_4_1: where it sits in its block"]["layout"]["annotations"]]
+    assert "3×3 convolution, stride 2 → 96<br>batch norm, ReLU" in texts
+    assert {"<b>+</b>", "<b>×</b>", "<b>U</b>  384 × 8 × 8", "sigmoid<br><b>s</b>  384"} <= set(texts)
+
+
+def test_another_gate_redraws_the_block():
+    page = open_page()
+    page.selectbox(key="gate").set_value("SE_2_1").run()
+    assert "SE_2_1: where it sits in its block" in charts(page)
+
+
+@pytest.mark.parametrize("model", ["demo/r16-relu", "demo/r2"])
+def test_every_gate_has_a_row(model):
+    page = open_page(model=model)
+    table = page.dataframe[0].value
+    assert list(table["gate"]) == [f"SE_{stage}_{block}" for stage in (2, 3, 4, 5) for block in (1, 2)]
+    assert table["parameters"].sum() == (195_840 if model.endswith("relu") else 195_840 * 8)

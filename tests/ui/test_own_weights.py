@@ -1,0 +1,119 @@
+"""A visitor's own weights on the page, and the precision they are run in."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from streamlit.testing.v1 import AppTest
+
+import se_viz
+from se_viz.ui.text import plain
+from se_viz.zoo import from_timm
+
+ARCHITECTURE = "timm/test_efficientnet"
+SCRIPT = """
+from se_viz.ui import head, inspect
+inspect.page(head.draw(inspect.QUESTION))
+"""
+
+
+def open_page(script=SCRIPT, **query) -> AppTest:
+    page = AppTest.from_string(script, default_timeout=120)
+    page.query_params.update({"samples": "cat"} | query)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def weights(classes: int) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return from_timm.blank("test_efficientnet", num_classes=classes).state_dict()
+
+
+def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = None) -> AppTest:
+    page.segmented_control(key="origin").set_value("your weights").run()
+    assert any("architecture must be the one" in text.value for text in page.caption)
+    page.selectbox(key="own_architecture").set_value(ARCHITECTURE)
+    page.file_uploader(key="own_weights").set_value((name, content, "application/octet-stream"))
+    if classes is not None:
+        page.file_uploader(key="own_classes").set_value(("newts.txt", classes, "text/plain"))
+    page.run()
+    assert not page.exception
+    return page
+
+
+def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
+    content, names = save(weights(3)), b"smooth\npalmate\ngreat crested\n"
+    page = hand_in(open_page(), "newts.safetensors", content, names)
+    assert not page.error
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    (tmp_path / "newts.safetensors").write_bytes(content)
+    (tmp_path / "newts.txt").write_bytes(names)
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(page.code[0].value, found)  # noqa: S102
+    assert found["model"].classes == ("smooth", "palmate", "great crested")
+    assert found["reading"].s.shape[0] == 1
+    assert "--checkpoint ./newts.safetensors --arch timm/test_efficientnet --classes ./newts.txt" in page.code[1].value
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.safetensors", b"nothing of the kind", "neither"),
+        ("a.safetensors", save({"a": torch.zeros(1)}), "does not fit"),
+        ("a.pth", b"", "empty|neither"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_and_another_taken(name, content, said):
+    page = hand_in(open_page(), name, content)
+    assert any(word in page.error[0].value for word in said.split("|")), page.error[0].value
+    page.file_uploader(key="own_weights").set_value(("b.safetensors", save(weights(3)), "")).run()
+    assert not page.error
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+
+
+def test_a_pickle_that_would_run_code_runs_none(tmp_path):
+    out = io.BytesIO()
+    torch.save({"a": Evil(tmp_path / "trap")}, out)
+    page = hand_in(open_page(), "evil.pth", out.getvalue())
+    assert "nothing was run" in page.error[0].value
+    assert not (tmp_path / "trap").exists()
+
+
+def test_precision_is_chosen_stated_and_in_the_lines():
+    page = open_page(precision="bf16")
+    assert any(plain("bf16 on cpu") in text.value for text in page.caption)
+    assert "precision='bf16'" in page.code[0].value
+    assert "--precision bf16" in page.code[1].value
+    exact, rough = (se_viz.capture(se_viz.load("demo/r16", "cpu", p), se_viz.sample("cat")) for p in ("fp32", "bf16"))
+    difference = np.abs(exact["SE_5_2"].s - rough["SE_5_2"].s)
+    assert 0 < difference.mean() < 5e-3
+
+
+@pytest.mark.parametrize("module", ["classes", "reduction", "network"])
+@pytest.mark.parametrize("precision", ["bf16"])
+def test_the_other_pages_stand_any_precision(module, precision):
+    page = open_page(
+        f"from se_viz.ui import head, {module}\n{module}.page(head.draw({module}.QUESTION))", precision=precision
+    )
+    assert not page.error
+    assert not page.warning, [warning.value for warning in page.warning]
+
+
+@pytest.mark.parametrize("module", ["classes", "reduction", "network"])
+def test_the_other_pages_stand_own_weights(module):
+    script = f"from se_viz.ui import head, {module}\n{module}.page(head.draw({module}.QUESTION))"
+    page = hand_in(open_page(script), "newts.safetensors", save(weights(3)))
+    assert not page.error
