@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.palette import ACCENT, INK, MUTED, TILE
-from se_viz.gates.block import Block, Join, Part
+from se_viz.gates.block import Block, Join
 from se_viz.gates.gate import Gate
+from se_viz.gates.part import Part
 
 _ROW = 44  # pixels
 # Where the outer columns stand, and halves of a box's width and height, in columns and rows.

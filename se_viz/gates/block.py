@@ -7,7 +7,6 @@ block's own input, an identity is added there; where it is what another branch p
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,29 +15,11 @@ from se_viz.gates.errors import GatesChanged
 from se_viz.gates.gate import Gate
 from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import block_path
+from se_viz.gates.part import Part, part
 from se_viz.gates.trace import Size, placement, watched
-
-Kind: TypeAlias = Literal["convolution", "linear", "pool", "norm", "activation", "gate", "other"]
 
 # How far apart two results of the same sum may be, as a share of the largest number.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a block that ran.
-
-    Attributes:
-        path: in the network.
-        kind: what it does.
-        text: the same in words, for instance "3×3 convolution, stride 2".
-        shape: of what it puts out for one image, (C, H, W) of maps.
-    """
-
-    path: str
-    kind: Kind
-    text: str
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +96,7 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     parts = [*before, at, *after]
 
     def described(branch: Sequence[_Run]) -> tuple[Part, ...]:
-        return tuple(_part(run, gate) for run in branch)
+        return tuple(part(run.path, run.module, run.given, gate) for run in branch)
 
     return Block(
         path=path,
@@ -273,36 +254,3 @@ class _Tracer:
 
     def _near(self, one: Tensor, other: Tensor, largest: Tensor) -> bool:
         return one.shape == other.shape and bool((one - other).abs().amax() <= self._tolerance * largest)
-
-
-_POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-
-
-def _part(run: _Run, gate: Gate) -> Part:
-    kind, text = _described(run, gate)
-    return Part(run.path, kind, text, tuple(run.given.shape[1:]))
-
-
-def _described(run: _Run, gate: Gate) -> tuple[Kind, str]:
-    module, name = run.module, type(run.module).__name__
-    if run.path == gate.path:
-        return "gate", gate.name
-    if isinstance(module, nn.Conv2d):
-        height, width = module.kernel_size
-        words = f"{height}×{width} convolution"
-        if module.groups == module.in_channels == module.out_channels:
-            words = f"{height}×{width} depthwise convolution"
-        elif module.groups > 1:
-            words += f", {module.groups} groups"
-        stride = max(module.stride)
-        return "convolution", words + (f", stride {stride}" if stride > 1 else "")
-    if isinstance(module, nn.Linear):
-        return "linear", "FC layer"
-    if isinstance(module, _POOLS):
-        return "pool", "average pooling" if "Avg" in name else "max pooling"
-    if "Norm" in name:
-        active = [type(inner).__name__ for inner in module.children() if not isinstance(inner, nn.Identity)]
-        return "norm", ", ".join(["batch norm" if "Batch" in name else name, *active])
-    if type(module).__module__.endswith((".activation", ".activations", ".activations_me")):
-        return "activation", name
-    return "other", name

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from se_viz.gates.block import Block, Part
+from se_viz.gates.block import Block
+from se_viz.gates.part import Part
 
 
 def place(block: Block) -> str:

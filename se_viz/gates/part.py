@@ -1,0 +1,59 @@
+"""One part of a block, in words."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from torch import Tensor, nn
+
+from se_viz.gates.gate import Gate
+
+Kind: TypeAlias = Literal["convolution", "linear", "pool", "norm", "activation", "gate", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a block that ran.
+
+    Attributes:
+        path: in the network.
+        kind: what it does.
+        text: the same in words, for instance "3×3 convolution, stride 2".
+        shape: of what it puts out for one image, (C, H, W) of maps.
+    """
+
+    path: str
+    kind: Kind
+    text: str
+    shape: tuple[int, ...]
+
+
+_POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+
+
+def part(path: str, module: nn.Module, given: Tensor, gate: Gate) -> Part:
+    """Describe a module that put out ``given``; ``gate`` is the gate of the block it stands in."""
+    shape = tuple(given.shape[1:])
+    return Part(path, "gate", gate.name, shape) if path == gate.path else Part(path, *_described(module), shape)
+
+
+def _described(module: nn.Module) -> tuple[Kind, str]:
+    name = type(module).__name__
+    if isinstance(module, nn.Conv2d):
+        height, width = module.kernel_size
+        words = f"{height}×{width} convolution"
+        if module.groups == module.in_channels == module.out_channels:
+            words = f"{height}×{width} depthwise convolution"
+        elif module.groups > 1:
+            words += f", {module.groups} groups"
+        stride = max(module.stride)
+        return "convolution", words + (f", stride {stride}" if stride > 1 else "")
+    if isinstance(module, nn.Linear):
+        return "linear", "FC layer"
+    if isinstance(module, _POOLS):
+        return "pool", "average pooling" if "Avg" in name else "max pooling"
+    if "Norm" in name:
+        active = [type(inner).__name__ for inner in module.children() if not isinstance(inner, nn.Identity)]
+        return "norm", ", ".join(["batch norm" if "Batch" in name else name, *active])
+    if type(module).__module__.endswith((".activation", ".activations", ".activations_me")):
+        return "activation", name
+    return "other", name
