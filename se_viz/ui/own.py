@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from se_viz.gates.errors import InstrumentError
 from se_viz.gates.model import Model, load_checkpoint
-from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, table
 from se_viz.zoo.classes import read_classes
 from se_viz.zoo.device import Precision
@@ -58,11 +56,10 @@ def _load(_weights: UploadedFile, _names: UploadedFile | None, key: tuple[str, .
 
 
 def choose(device: str, precision: Precision) -> Model | None:
-    """Ask for architecture and files; the model, or None where something is missing or refused.
+    """Ask for architecture and files; the model, or None where one of them is missing.
 
     Raises:
-        InstrumentError: the network has no gate that can be read.
-        ValueError: the file is refused, and the message says why.
+        ValueError: the file is refused, or the network has no gate that can be read; the message says why.
     """
     architecture = st.selectbox(
         "Architecture",
@@ -90,12 +87,7 @@ def choose(device: str, precision: Precision) -> Model | None:
             "The architecture must be the one that the weights were saved from; the number of classes may differ."
         )
         return None
-    try:
-        model = _load(
-            weights, names, (weights.file_id, names.file_id if names else "", architecture, device), precision
-        )
-    except InstrumentError as error:
-        st.error(plain(str(error)))
-        return None
+    key = (weights.file_id, names.file_id if names else "", architecture, device)
+    model = _load(weights, names, key, precision)
     st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "")
     return model
