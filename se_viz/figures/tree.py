@@ -48,6 +48,7 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
             marker={"colors": colours, "line": {"width": 0}},
             tiling={"orientation": "h", "pad": 2},
             textfont={"size": 12, "color": INK},
+            leaf={"opacity": 1},
             pathbar={"visible": False},
             textposition="middle left",
         ),
