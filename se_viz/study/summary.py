@@ -7,22 +7,23 @@ from se_viz.study.predictions import Prediction
 
 
 def summary(capture: Capture, focus: int, prediction: Prediction) -> str:
-    """Sentences that name where the network turned channels down, kept them, and told the pictures apart.
+    """Sentences that name where the network turned channels down most and least, and told the pictures apart.
 
     Args:
         capture: of N images.
         focus: the image the words are about.
         prediction: its most probable class.
     """
-    down = {name: float((capture[name].s[focus] < 0.5).mean()) for name in capture.readings}
-    kept, shut = min(down, key=lambda name: down[name]), max(down, key=lambda name: down[name])
+    # The mean, and no share of channels below a threshold: weights that lie at one would flip with every rounding.
+    mean = {name: float(reading.s[focus].mean()) for name, reading in capture.readings.items()}
+    low, high = min(mean, key=lambda name: mean[name]), max(mean, key=lambda name: mean[name])
     sentences = [f"The network says {prediction.label} ({prediction.probability:.0%})."]
-    if kept == shut:
-        sentences.append(f"{shut} turned {down[shut]:.0%} of its channels down to less than half.")
+    if low == high:
+        sentences.append(f"{low} weighs its channels by {mean[low]:.2f} on average.")
     else:
         sentences.append(
-            f"On the way, {shut} turned {down[shut]:.0%} of its channels down to less than half, "
-            f"{kept} only {down[kept]:.0%}."
+            f"On the way, channels are weighed lowest in {low} (mean of s {mean[low]:.2f}) "
+            f"and highest in {high} ({mean[high]:.2f})."
         )
     images = len(capture.logits)
     if images > 1:

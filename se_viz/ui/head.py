@@ -12,15 +12,20 @@ from se_viz.ui.pictures import Chosen
 
 @dataclass(frozen=True)
 class Head:
-    """What a page starts from: the model, at least one picture, and the place below the question for the answer."""
+    """What a page starts from: the model, the pictures, and the place below the question for the answer."""
 
     model: Model
     chosen: Chosen
     answer: DeltaGenerator
 
 
-def draw(question: str) -> Head:
-    """Draw the head. Called outside the pages, as Streamlit forgets what only one page asks for when it is left."""
+def draw(question: str, *, pictured: bool = True) -> Head:
+    """Draw the head. Called outside the pages, as Streamlit forgets what only one page asks for when it is left.
+
+    Args:
+        question: what the page answers.
+        pictured: whether its answer is about pictures, so that there must be at least one.
+    """
     with st.sidebar:
         model = models.choose()
         keys = pictures.sample_keys()
@@ -33,7 +38,7 @@ def draw(question: str) -> Head:
     if model is None:
         st.info("The sidebar says what this model needs; or choose another there.")
         st.stop()
-    if not chosen.pictures:
+    if pictured and not chosen.pictures:
         st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
         st.stop()
     return Head(model, chosen, left.empty())

@@ -14,6 +14,7 @@ from se_viz.zoo.memory import DeviceFull, memory
 
 _KEPT = 3
 _FAMILY = 16
+_FULL = "full_device"  # in the session: a device that had no room, and what was said about it
 
 
 @st.cache_resource(max_entries=_KEPT, on_release=Model.close, show_spinner="Loading the model …")
@@ -69,7 +70,10 @@ def choose() -> Model | None:
     )
     with chosen:
         try:
-            model = _chosen(names, origin, str(resolve(device)), precision)
+            model = _chosen(names, origin, _with_room(str(resolve(device))), precision)
+        except DeviceFull as error:
+            fall_back(str(resolve(device)), error)
+            return None
         except (UnknownModel, DeviceMissing, ValueError) as error:
             st.error(plain(str(error)))
             return None
@@ -91,13 +95,29 @@ def _chosen(names: list[str], origin: str, device: str, precision: Precision) ->
     )
     if catalogue.pretrained(name) and not fetching.there(name):
         return None
-    try:
-        return _load(name, device, precision)
-    except DeviceFull as error:
-        if device == "cpu":
-            raise
-        st.warning(plain(f"{error} It runs on the CPU instead."))
-        return _load(name, "cpu", precision)
+    return _load(name, device, precision)
+
+
+def fall_back(device: str, error: DeviceFull) -> None:
+    """Run the page again on the CPU, as a device turned out to be full; where it is the CPU that is, say so."""
+    if device == "cpu":
+        st.error(plain(str(error)))
+        return
+    st.session_state[_FULL] = (device, str(error))
+    st.rerun()
+
+
+def _with_room(device: str) -> str:
+    """The device, or the CPU in its place if this session found it full and has not asked to try again."""
+    found: tuple[str, str] | None = st.session_state.get(_FULL)
+    if found is None or found[0] != device:
+        return device
+    st.warning(plain(f"{found[1]} It runs on the CPU instead."))
+    if not st.button(plain(f"Try {device} again"), key="try_again"):
+        return "cpu"
+    del st.session_state[_FULL]
+    st.rerun()
+    return device
 
 
 def _about(model: Model) -> str:

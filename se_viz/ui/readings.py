@@ -14,8 +14,7 @@ from se_viz.gates.capture import Array, Capture, capture
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
 from se_viz.ui import turns
-from se_viz.ui.models import member, plain_member
-from se_viz.ui.text import plain
+from se_viz.ui.models import fall_back, member, plain_member
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.memory import DeviceFull
 
@@ -42,14 +41,14 @@ def _finished(make: Callable[[], Future[Capture]], forget: Callable[[], object],
     def show(ahead: int) -> None:
         nonlocal shown
         # Written at every look, as this is where a click can end the run; sent only when it changes.
-        text = f"Waiting for {model.device}: {ahead} {'reading' if ahead == 1 else 'readings'} come first."
+        text = f"Waiting for {model.device}: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
         shown = place.caption(text if ahead else "Reading the gates …")
 
     try:
         return turns.wait(make(), str(model.device), show)
     except DeviceFull as error:
         forget()
-        st.error(plain(str(error)))
+        fall_back(str(model.device), error)
         st.stop()
     except Exception:
         forget()

@@ -38,5 +38,6 @@ def run() -> None:
         locating: network.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
-    head = draw(next(question for page, question in questions.items() if page.url_path == current.url_path))
+    page = next(page for page in questions if page.url_path == current.url_path)
+    head = draw(questions[page], pictured=page is not locating)
     current.run()

@@ -1,6 +1,7 @@
 """Models that are fetched, and models that are handed in."""
 
 import io
+import os
 import re
 
 import pytest
@@ -83,3 +84,18 @@ def test_the_network_page_draws_the_block(open_page):
     page = open_page("network?samples=cat&gate=SE_4_2")
     expect(page.get_by_role("figure", name=re.compile("The 8 gates of demo.r16"))).to_have_count(1)
     expect(page.get_by_role("figure", name=re.compile("SE_4_2 is at the end of the residual branch"))).to_have_count(1)
+
+
+def test_a_session_that_waits_for_another_is_told_its_place(open_page, serving, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with serving("tests/browser/app_with_a_held_reading.py", tmp_path, {"SE_VIZ_TEST_PIPE": str(pipe)}) as address:
+        first = open_page("?samples=cat", server=address, wait=False)
+        expect(first.get_by_text("Reading the gates …")).to_be_visible()
+        second = open_page("?samples=temple", server=address, wait=False)
+        expect(second.get_by_text("Waiting for cpu: 1 reading comes first.")).to_be_visible()
+        pipe.write_bytes(b"go on")
+        for page in (first, second):
+            settle(page)
+            expect(page.get_by_text("The network says")).to_be_visible()
+            expect(page.get_by_text("Waiting for cpu")).to_have_count(0)

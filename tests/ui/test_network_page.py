@@ -3,7 +3,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-SCRIPT = "from se_viz.ui import head, network\nnetwork.page(head.draw(network.QUESTION))"
+SCRIPT = "from se_viz.ui import head, network\nnetwork.page(head.draw(network.QUESTION, pictured=False))"
 
 
 def open_page(**query) -> AppTest:
@@ -49,3 +49,9 @@ def test_every_gate_has_a_row(model):
     table = page.dataframe[0].value
     assert list(table["gate"]) == [f"SE_{stage}_{block}" for stage in (2, 3, 4, 5) for block in (1, 2)]
     assert table["parameters"].sum() == (195_840 if model.endswith("relu") else 195_840 * 8)
+
+
+def test_no_picture_is_needed():
+    page = open_page(samples="")
+    assert not page.info
+    assert "Gates by stage" in charts(page)

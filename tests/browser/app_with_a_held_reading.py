@@ -1,0 +1,22 @@
+"""The page, whose first reading waits until the tests write to a pipe."""
+
+import os
+from pathlib import Path
+
+from se_viz.ui import readings
+from se_viz.ui.shell import run
+
+_PIPE = Path(os.environ["SE_VIZ_TEST_PIPE"])
+_capture = readings.capture
+
+
+def _held(*args, **options):
+    readings.capture = _capture
+    _PIPE.read_bytes()  # Opening a pipe waits for whoever writes to it.
+    return _capture(*args, **options)
+
+
+# The script runs again for every session and every click; what it held once is held no more.
+if not hasattr(readings, "held"):
+    readings.held, readings.capture = True, _held
+run()

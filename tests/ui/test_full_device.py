@@ -1,0 +1,107 @@
+"""A device that turns out to have no room, when a model is loaded or when a picture is read."""
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from se_viz.gates.capture import capture
+from se_viz.gates.model import Model, load
+from se_viz.ui import models, readings
+from se_viz.zoo.memory import DeviceFull
+
+SCRIPT = "from se_viz.ui import head, inspect\ninspect.page(head.draw(inspect.QUESTION))"
+SAID = "There is no room for one image on cuda:0."
+
+
+class Elsewhere(Model):
+    """A model on the CPU that says it lies on a GPU."""
+
+    device = torch.device("cuda:0")
+
+
+def elsewhere(name):
+    plain = load(name, "cpu")
+    plain.close()
+    return Elsewhere(name, plain.network, plain.preprocess, plain.classes, gates=plain.gates)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine that seems to have a GPU; a function sets where it is full."""
+    full = set()
+
+    def loaded(name, device, precision="fp32"):
+        if device == "cpu":
+            return load(name, device, precision)
+        if "loading" in full:
+            raise DeviceFull(SAID)
+        return elsewhere(name)
+
+    def read(model, *args, **options):
+        if model.device.type == "cuda" and "reading" in full:
+            raise DeviceFull(SAID)
+        return capture(model, *args, **options)
+
+    monkeypatch.setattr(models, "available", lambda: ("cuda:0", "cpu"))
+    monkeypatch.setattr(models, "resolve", lambda name: torch.device("cpu" if name == "cpu" else "cuda:0"))
+    monkeypatch.setattr(models, "load", loaded)
+    monkeypatch.setattr(models, "described", str)
+    monkeypatch.setattr(models, "memory", lambda _: None)
+    monkeypatch.setattr(readings, "capture", read)
+    clear()
+    yield full
+    clear()
+
+
+def clear():
+    for kept in (models._load, readings._values, readings._maps):
+        kept.clear()
+
+
+def open_page():
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
+    page.query_params["samples"] = "cat"
+    page.run()
+    assert not page.exception
+    return page
+
+
+def captions(page):
+    return " ".join(text.value for text in page.caption)
+
+
+@pytest.mark.parametrize("when", ["loading", "reading"])
+def test_the_page_goes_on_with_the_cpu_and_says_so(gpu, when):
+    gpu.add(when)
+    page = open_page()
+    assert page.warning[0].value.replace("\\", "") == f"{SAID} It runs on the CPU instead."
+    assert "fp32 on cpu" in captions(page)
+    assert any("The network says" in text.value for text in page.markdown)
+    assert "device='cpu'" in page.code[0].value
+
+
+def test_it_is_tried_again_when_asked(gpu):
+    gpu.add("reading")
+    page = open_page()
+    gpu.clear()
+    page.button(key="try_again").click().run()
+    assert not page.warning
+    assert "fp32 on cuda:0" in captions(page).replace("\\", "")
+
+
+def test_a_gpu_with_room_is_used(gpu):
+    page = open_page()
+    assert not page.warning
+    assert "fp32 on cuda:0" in captions(page).replace("\\", "")
+
+
+def test_a_full_cpu_is_said(gpu, monkeypatch):
+    def none(*args, **options):
+        raise DeviceFull("There is no room for one image on cpu.")
+
+    monkeypatch.setattr(readings, "capture", none)
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
+    page.query_params.update({"samples": "cat", "device": "cpu"})
+    page.run()
+    assert not page.exception
+    assert "no room for one image on cpu" in page.error[0].value
