@@ -18,6 +18,8 @@ _SIDE, _WIDE, _TALL = 2.25, 1.0, 0.36
 _ROUND = (0.2, 0.3)  # the same of the circles that stand for × and +
 _TEXT = 0.28  # half the height of a line of text
 _MOST = 6  # boxes in a row, before the first of them are summed up
+# Words for which a box has no room, and what stands for them.
+_BRIEF = ((" depthwise convolution", " depthwise"), ("convolution", "conv"), (", stride ", " /"))
 _SQUEEZES = {"avg": "average over", "max": "maximum over", "avg+max": "average, maximum over", "other": "squeeze of"}
 
 
@@ -143,11 +145,13 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
         way.text("⋮")
     way.text(_size(block.output))
     layout = frame(f"{gate.name}: where it sits in its block", "", "", round((way.row - 0.2) * _ROW) + 44)
-    reach = _SIDE + _WIDE + 0.05
+    right = _SIDE + _WIDE + 0.05
+    # The identity needs no column of its own.
+    left = right if any(join.parts for join in block.joins) else _SIDE - 0.1
     layout |= {
         "shapes": way.sheet.shapes,
         "annotations": way.sheet.notes,
-        "xaxis": {"visible": False, "range": [-reach, reach], "fixedrange": True},
+        "xaxis": {"visible": False, "range": [-left, right], "fixedrange": True},
         "yaxis": {"visible": False, "range": [way.row - 0.6, -0.4], "fixedrange": True},
         "margin": {"l": 0, "r": 0, "t": 44, "b": 0},
     }
@@ -155,9 +159,10 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
         name="block",
         figure=go.Figure([], layout),
         alt=f"Drawing of {block.kind} {block.path}: {gate.name} is {where}. {_listed(block)}",
-        how_to_read="From top to bottom: the block's input X, its parts with the number of channels that they put out, "
-        "and its output. In colour, the gate: it squeezes each channel of U to one number, and multiplies the channel "
-        "by the weight that it makes of them. All of it was seen to run; nothing is taken from the network's name.",
+        how_to_read="From top to bottom: the block's input X, its parts with the number of channels that they put out "
+        "(/2 is a stride of 2), and its output. In colour, the gate: it squeezes each channel of U to one number, and "
+        "multiplies the channel by the weight that it makes of them. All of it was seen to run; nothing is taken from "
+        "the network's name.",
     )
 
 
@@ -178,7 +183,7 @@ def _boxes(parts: Sequence[Part]) -> list[list[str]]:
     boxes: list[list[str]] = []
     for part in parts:
         if part.kind not in ("norm", "activation"):
-            boxes.append([f"{part.text} → {part.shape[0]}"])
+            boxes.append([f"{_brief(part.text)} → {part.shape[0]}"])
         elif boxes:
             boxes[-1] = [boxes[-1][0], ", ".join([*boxes[-1][1:], part.text])]
         else:
@@ -186,6 +191,12 @@ def _boxes(parts: Sequence[Part]) -> list[list[str]]:
     if len(boxes) > _MOST:
         boxes = [[f"{len(boxes) - _MOST + 1} more parts"], *boxes[1 - _MOST :]]
     return boxes
+
+
+def _brief(text: str) -> str:
+    for words, short in _BRIEF:
+        text = text.replace(words, short)
+    return text
 
 
 def _size(shape: Sequence[int]) -> str:

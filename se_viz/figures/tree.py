@@ -1,6 +1,7 @@
 """The gates of a network as a tree: network, stages, gates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import plotly.graph_objects as go
 
@@ -8,11 +9,12 @@ from se_viz.figures.chart import Chart, frame
 from se_viz.figures.palette import ACCENT, INK, TILE
 from se_viz.gates.gate import Gate
 
-_GATE_ROW, _LEAST, _HIGHEST = 26, 300, 640  # pixels
+_ROW, _LEAST, _HIGHEST = 26, 300, 640  # pixels
+_LEAVES = 24  # what that height has room for; beyond it, neighbours that are alike share a leaf
 
 
 def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
-    """Every gate, as high as any other, beside its stage.
+    """Every gate, as high as any other, beside its stage; of many gates, those in a row that are alike are one leaf.
 
     Args:
         name: of the network.
@@ -21,20 +23,23 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
     """
     stages = {gate.stage: [other for other in gates if other.stage == gate.stage] for gate in gates}
     ids, labels, parents, colours = ["network"], [_tile(name, _counted(len(gates), "gate"))], [""], [TILE]
+    hover, leaves = list(labels), 0
     for stage, members in sorted(stages.items()):
         ids.append(f"stage {stage}")
         share = f"1/{2**stage} of the picture's side" if stage else "the picture's size"
         labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), share))
+        hover.append(labels[-1])
         parents.append("network")
         colours.append(TILE)
-        for gate in members:
-            ids.append(gate.name)
-            labels.append(f"<b>{gate.name}</b>  {widths(gate)}")
+        for run in _runs(members, chosen) if len(gates) > _LEAVES else ([gate] for gate in members):
+            ids.append(run[0].name)
+            named = run[0].name if len(run) == 1 else f"{run[0].name} … {run[-1].name.rpartition('_')[2]}"
+            labels.append(f"<b>{named}</b>  {widths(run[0])}")
+            hover.append(_about(run))
             parents.append(f"stage {stage}")
-            colours.append(ACCENT if gate.name == chosen else TILE)
-    by_name = {gate.name: gate for gate in gates}
-    hover = [_about(by_name[key]) if key in by_name else text for key, text in zip(ids, labels, strict=True)]
-    layout = frame("Gates by stage", "", "", min(_HIGHEST, max(_LEAST, _GATE_ROW * len(gates) + 52)))
+            colours.append(ACCENT if run[0].name == chosen else TILE)
+            leaves += 1
+    layout = frame("Gates by stage", "", "", min(_HIGHEST, max(_LEAST, _ROW * leaves + 52)))
     layout["margin"] = {"l": 0, "r": 0, "t": 44, "b": 0}
     figure = go.Figure(
         go.Icicle(
@@ -63,8 +68,8 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
         figure=figure,
         alt=f"The {_counted(len(gates), 'gate')} of {name}. {listed}.",
         how_to_read="Left to right: the network, its stages, their gates in the order in which they run, each with its "
-        "channels and the width of its bottleneck (C → C/r → C). A click on a stage shows it alone; another leads "
-        "back.",
+        "channels and the width of its bottleneck (C → C/r → C). Of many gates, neighbours that are alike share a "
+        "row. A click on a stage shows it alone; another leads back.",
     )
 
 
@@ -79,10 +84,21 @@ def ratio(gate: Gate) -> str:
     return "no bottleneck" if gate.r is None else f"r = {gate.r:.3g}"
 
 
-def _about(gate: Gate) -> str:
+def _runs(gates: Sequence[Gate], chosen: str) -> Iterator[list[Gate]]:
+    """Neighbours that are alike in all that the tree shows; the chosen one stands alone."""
+    for _, run in groupby(
+        gates,
+        key=lambda gate: (widths(gate), gate.kind, gate.squeeze, gate.function, gate.name == chosen),
+    ):
+        yield list(run)
+
+
+def _about(run: Sequence[Gate]) -> str:
+    gate = run[0]
+    place = f"{gate.path} ({gate.kind})" if len(run) == 1 else f"to {run[-1].name}: {len(run)} gates ({gate.kind})"
     return _tile(
         gate.name,
-        f"{gate.path} ({gate.kind})",
+        place,
         f"{widths(gate)}, {ratio(gate)}",
         f"squeeze {gate.squeeze}, gate function {gate.function}",
     )

@@ -1,5 +1,6 @@
 """How every chart is shown: the figure with its text, how to read it, and how to take it away."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import streamlit as st
@@ -11,9 +12,10 @@ _CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scal
 _MIME: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
 
 
-def show(chart: Chart) -> None:
-    """Draw a chart with its tools below."""
-    draw(chart)
+def show(chart: Chart, *, wide: bool = False) -> None:
+    """Draw a chart with its tools below; a wide one scrolls sideways where the window is narrow (ui/shell.py)."""
+    with st.container(key=f"wide_{chart.name}") if wide else nullcontext():
+        draw(chart)
     with st.container(horizontal=True, gap="small"):
         tools(chart)
 

@@ -10,7 +10,7 @@ _KEY = "focus"
 
 
 def choose(pictures: Sequence[Picture]) -> int:
-    """The index of the picture in focus: the one that came last, until another is chosen.
+    """The index of the picture in focus: the one that came last, until another is chosen. Of one there is no choice.
 
     The choice follows its picture when others come and go; the address holds only its number, not its name.
     """
@@ -22,13 +22,15 @@ def choose(pictures: Sequence[Picture]) -> int:
         st.session_state[_KEY] = new[0]
     elif st.session_state.get(_KEY) not in hashes:
         st.session_state[_KEY] = hashes[_from_address(len(hashes))]
-    st.selectbox(
-        "Picture in focus",
-        hashes,
-        format_func=lambda sha256: f"{hashes.index(sha256) + 1} {pictures[hashes.index(sha256)].name}",
-        key=_KEY,
-        on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
-    )
+    if len(pictures) > 1:
+        st.selectbox(
+            "Picture in focus",
+            hashes,
+            format_func=lambda sha256: f"{hashes.index(sha256) + 1} {pictures[hashes.index(sha256)].name}",
+            key=_KEY,
+            on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
+            width=280,
+        )
     return hashes.index(st.session_state[_KEY])
 
 

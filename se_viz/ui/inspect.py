@@ -25,7 +25,7 @@ from se_viz.ui.text import plain
 
 QUESTION = "What did attention do to this picture?"
 _FEW_CLASSES = 20
-_FEW_BLOCKS = 6
+_FEW_BLOCKS = 4  # as many names as fit into one line with the tools
 
 _WHAT_IS_A_GATE = r"""
 A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
@@ -66,8 +66,7 @@ def page(head: Head) -> None:
         if model.classes and len(model.classes) <= _FEW_CLASSES:
             known = f"This network knows {len(model.classes)} classes and names one of them, whatever it is shown."
             st.caption(known, help=plain(", ".join(model.classes)), width="content")
-        with st.container(width=280):
-            focus = focus_choice.choose(chosen.pictures)
+        focus = focus_choice.choose(chosen.pictures)
     head.answer.markdown(plain(summary(captured, focus, predictions[focus][0])))
     with strip_place:
         strip.show(chosen.pictures, predictions, focus)
@@ -93,7 +92,9 @@ def _stages(view: View) -> None:
         )
     stages = sorted(_gates_by_stage(view.model).items())
     for start in range(0, len(stages), 2):
-        for column, (stage, gates) in zip(st.columns(2, gap="medium"), stages[start : start + 2], strict=False):
+        for column, (stage, gates) in zip(
+            st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
+        ):
             with column:
                 _stage(view, stage, gates, order)
 
@@ -179,10 +180,10 @@ def _maps(view: View, gate: str) -> None:
         st.info("Choose at least one channel.")
         return
     if over == "maps":
-        chart.show(recalibrated_maps(reading, 0, channels, picture.name))
+        chart.show(recalibrated_maps(reading, 0, channels, picture.name), wide=True)
     else:
         cut = view.model.preprocess.cut(picture.image)
-        chart.show(overlay_maps(reading, 0, channels, picture.name, cut))
+        chart.show(overlay_maps(reading, 0, channels, picture.name, cut), wide=True)
     st.download_button(
         f"U, X̃ and s of {gate} as NPZ",
         partial(maps_bytes, capture, gate, [picture.name]),

@@ -55,11 +55,14 @@ def summary(model: Model, counted: Cost) -> str:
     gates = model.gates
     stages = {gate.stage for gate in gates}
     own, macs = sum(stage.params for stage in counted.stages), sum(stage.macs for stage in counted.stages)
+    share = macs / counted.macs
+    little = "less than 0.01%" if 0 < share < 1e-4 else f"{share:.2%}"
     return (
         f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
         f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
-        f"{_mixed(gate.function for gate in gates)}, {_ratios(gates)}. They hold {own:,} of "
-        f"{counted.params:,} parameters ({own / counted.params:.1%}) and do {macs / counted.macs:.2%} of the "
+        f"{_mixed(gate.function for gate in gates)}, {_ratios(gates)}. "
+        f"{'It holds' if len(gates) == 1 else 'They hold'} {own:,} of {counted.params:,} parameters "
+        f"({own / counted.params:.1%}) and {'does' if len(gates) == 1 else 'do'} {little} of the "
         f"multiply-accumulates."
     )
 

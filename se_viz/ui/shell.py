@@ -15,6 +15,10 @@ _STYLE = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
+@media (max-width: 640px) {
+  [class*="st-key-wide_"] {overflow-x: auto}
+  [class*="st-key-wide_"] > div {min-width: 40rem}
+}
 </style>"""
 
 
