@@ -52,12 +52,12 @@ def attention_heatmap(
     # Ranks when channels are shuffled, with the channel's own number as the label of its column.
     x = None if order == "index" else [str(channel) for channel in channels]
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
-    row_height = 46 if n == 1 else max(9, min(26, 320 // n))
+    rows_height = max(56, n * max(9, min(26, 320 // n)))
     layout = frame(
         f"{model and f'{model}, '}{gate.name}: s of {c} channels",
         f"channel, {_ORDER_WORDS[order]}",
         "picture",
-        96 + n * row_height,
+        104 + rows_height,
     )
     layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
     layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
