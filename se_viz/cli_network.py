@@ -57,7 +57,12 @@ def load_network(
             bar.total = progress.total
             bar.update(progress.done - bar.n)
 
-        return load(model, device, precision, fast=fast, report=show)
+        try:
+            return load(model, device, precision, fast=fast, report=show)
+        except KeyboardInterrupt:
+            bar.close()
+            typer.secho("Stopped; the same command fetches what is missing.", err=True, fg="yellow")
+            raise typer.Exit(130) from None
 
 
 def _architecture(arch: str, arg: list[str] | None, classes: Path | None, **rest: object) -> dict[str, Any]:

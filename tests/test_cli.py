@@ -291,3 +291,13 @@ def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monke
     assert result.exit_code == 0, result.output
     assert "demo/r16, 10 images" in result.output
     assert open_atlas(tmp_path / "r16.safetensors.xz").header.form == "compact"
+
+
+def test_a_download_that_is_ended_says_how_it_goes_on(monkeypatch):
+    def ended(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("se_viz.load", ended)
+    result = RUN.invoke(app, ["gates", "timm/seresnet50.ra2_in1k"])
+    assert result.exit_code == 130
+    assert "the same command fetches what is missing" in result.stderr
