@@ -26,10 +26,11 @@ def choose(pictures: Sequence[Picture]) -> int:
         st.selectbox(
             "Picture in focus",
             hashes,
-            format_func=lambda sha256: f"{hashes.index(sha256) + 1} {pictures[hashes.index(sha256)].name}",
+            format_func=lambda sha256: f"In focus: {hashes.index(sha256) + 1} {pictures[hashes.index(sha256)].name}",
             key=_KEY,
+            label_visibility="collapsed",
             on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
-            width=280,
+            width=300,
         )
     return hashes.index(st.session_state[_KEY])
 

@@ -62,7 +62,7 @@ def page(head: Head) -> None:
     captured = readings.values(model, chosen.pictures)
     predictions = top(captured.logits, model.classes)
     strip_place = st.container()
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if model.classes and len(model.classes) <= _FEW_CLASSES:
             known = f"This network knows {len(model.classes)} classes and names one of them, whatever it is shown."
             st.caption(known, help=plain(", ".join(model.classes)), width="content")
@@ -85,11 +85,19 @@ def _gates_by_stage(model: Model) -> dict[int, list[str]]:
 @st.fragment
 def _stages(view: View) -> None:
     """A heatmap for each stage, two in a row."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header("Channel attention by stage", anchor=False, width="content")
-        order = st.segmented_control(
-            "Order of channels", get_args(Order), default="index", key="order", bind="query-params", required=True
-        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            st.caption("Order of channels", width="content")
+            order = st.segmented_control(
+                "Order of channels",
+                get_args(Order),
+                default="index",
+                key="order",
+                bind="query-params",
+                required=True,
+                label_visibility="collapsed",
+            )
     stages = sorted(_gates_by_stage(view.model).items())
     for start in range(0, len(stages), 2):
         for column, (stage, gates) in zip(
