@@ -1,90 +1,15 @@
 """``python -m se_viz …``: what the page shows and what made the demo models, from a shell."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from se_viz import cli_cache, cli_family
+from se_viz import cli_cache, cli_family, cli_gates
 from se_viz.cli_common import Device, fail
 from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
 
-if TYPE_CHECKING:
-    from se_viz.zoo.table import Row
-
 app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_exceptions_enable=False)
-
-
-@app.command()
-def models(
-    search: Annotated[str, typer.Argument(help="Only names that hold this text.")] = "",
-    facts: Annotated[bool, typer.Option("--facts", help="Also size, accuracy and licence; takes a second.")] = False,
-) -> None:
-    """List the models there are: shipped, registered, and those of timm and torchvision that have gates."""
-    from se_viz.zoo import catalogue
-
-    found = [name for name in catalogue.names() if search.lower() in name.lower()]
-    if not found:
-        raise fail(ValueError(f"No model has {search[:100]!r} in its name; without it, all are listed."))
-    for name in found:
-        if facts and name.startswith(("timm/", "torchvision/")):
-            known = catalogue.listing(name)
-            top1 = f"{known.top1:.1%}" if known.top1 else "–"
-            here = "  here" if known.cached else ""
-            typer.echo(
-                f"{name:35} {known.params / 1e6:6.1f} M {known.gates:3} gates {known.size / 1e6:5.0f} MB {top1:>5} "
-                f"{known.licence}{here}".rstrip()
-            )
-        else:
-            typer.echo(name)
-
-
-@app.command()
-def discover(
-    out: Annotated[
-        Path | None, typer.Option(help="The table, SE Viz's own if not given; what it holds is not looked at again.")
-    ] = None,
-    only: Annotated[str, typer.Option(help="Only names that match, for instance 'timm/*seresnet*'.")] = "*",
-) -> None:
-    """Build every architecture of timm and torchvision at random, find its gates, and write them into a table."""
-    from fnmatch import fnmatch
-
-    from se_viz.gates.discover import discover as run
-    from se_viz.zoo import table
-
-    def show(row: "Row") -> None:
-        typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds or 0:8.2f} s  {' '.join(row.kinds)}  {row.note}")
-
-    try:
-        run(out or table.PATH, lambda name: fnmatch(name, only), show)
-    except OSError as error:
-        raise fail(error) from error
-
-
-@app.command()
-def gates(
-    model: Annotated[str, typer.Argument(help="For instance demo/r16.")] = "demo/r16",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-) -> None:
-    """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
-    try:
-        own = {"arch": arch, "arg": arg, "classes": classes, "mean": mean, "std": std, "size": size}
-        found = load_network(model, "cpu", "fp32", checkpoint, fast=False, **own).gates
-    except (ValueError, KeyError, OSError) as error:
-        raise fail(error) from error
-    typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
-    for gate in found:
-        r = "–" if gate.r is None else f"{gate.r:g}"
-        typer.echo(
-            f"{gate.name:10}{gate.channels:6}{gate.bottleneck or '–':>6}{r:>7}  "
-            f"{gate.squeeze:9}{gate.function:14}{gate.path}"
-        )
 
 
 @app.command()
@@ -288,5 +213,14 @@ def cost(
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 
-for command in (cli_cache.cache, cli_family.train, cli_family.family, cli_family.responses, cli_family.verify):
+for command in (
+    cli_gates.models,
+    cli_gates.gates,
+    cli_gates.discover,
+    cli_cache.cache,
+    cli_family.train,
+    cli_family.family,
+    cli_family.responses,
+    cli_family.verify,
+):
     app.command()(command)

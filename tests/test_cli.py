@@ -301,3 +301,19 @@ def test_a_download_that_is_ended_says_how_it_goes_on(monkeypatch):
     result = RUN.invoke(app, ["gates", "timm/seresnet50.ra2_in1k"])
     assert result.exit_code == 130
     assert "the same command fetches what is missing" in result.stderr
+
+
+def test_where_a_gate_sits_is_said_and_drawn(tmp_path):
+    result = RUN.invoke(app, ["gates", "demo/r16", "--gate", "SE_4_2", "--out", str(tmp_path / "gates")])
+    assert result.exit_code == 0, result.output
+    assert "SE_4_2 is at the end of the residual branch, before the identity is added" in result.output
+    assert {path.name for path in tmp_path.glob("gates/*")} == {"gates.csv", "gates.html", "block_SE_4_2.html"}
+    rows = pd.read_csv(tmp_path / "gates" / "gates.csv")
+    assert list(rows["gate"])[:2] == ["SE_2_1", "SE_2_2"]
+    assert rows["parameters"].sum() == 195_840
+
+
+def test_a_gate_that_is_not_there_is_named(tmp_path):
+    result = RUN.invoke(app, ["gates", "demo/r16", "--gate", "SE_9_1"])
+    assert result.exit_code == 1
+    assert "No gate 'SE_9_1'; there are SE_2_1" in result.stderr

@@ -68,6 +68,17 @@ class Model:
         """The gates in execution order."""
         return self.instrument.gates
 
+    def gate(self, name: str) -> Gate:
+        """One gate by its name, for instance "SE_4_2".
+
+        Raises:
+            KeyError: no gate has this name; the message lists those there are.
+        """
+        for gate in self.gates:
+            if gate.name == name:
+                return gate
+        raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in self.gates)}")
+
     @property
     def device(self) -> torch.device:
         """Where the network's weights are."""

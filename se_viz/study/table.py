@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from se_viz.gates.capture import Capture
+from se_viz.gates.model import Model
 
 
 def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
@@ -36,6 +37,29 @@ def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def gates_table(model: Model) -> pd.DataFrame:
+    """A row for each gate in execution order.
+
+    Columns: stage, gate, C, C/r, r, squeeze, gate function, parameters (weights and biases), module, class, found by.
+    """
+    units = {gate: model.network.get_submodule(gate.path) for gate in model.gates}
+    return pd.DataFrame(
+        {
+            "stage": [gate.stage for gate in model.gates],
+            "gate": [gate.name for gate in model.gates],
+            "C": [gate.channels for gate in model.gates],
+            "C/r": [gate.bottleneck for gate in model.gates],
+            "r": [gate.r for gate in model.gates],
+            "squeeze": [gate.squeeze for gate in model.gates],
+            "gate function": [gate.function for gate in model.gates],
+            "parameters": [sum(p.numel() for p in units[gate].parameters()) for gate in model.gates],
+            "module": [gate.path for gate in model.gates],
+            "class": [gate.kind for gate in model.gates],
+            "found by": [gate.proof for gate in model.gates],
+        }
+    )
 
 
 def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
 import streamlit as st
 
 from se_viz.figures.block import block_drawing
@@ -13,6 +12,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.model import Model
 from se_viz.study.cost import Cost, cost
 from se_viz.study.place import place
+from se_viz.study.table import gates_table, table_bytes
 from se_viz.ui import chart
 from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.head import Head
@@ -36,7 +36,7 @@ def page(head: Head) -> None:
     counted = _cost(model, model.key)
     with st.container(width=280):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
-    gate = next(gate for gate in model.gates if gate.name == name)
+    gate = model.gate(name)
     block = _block(model, model.key, name)
     where = place(block)
     head.answer.markdown(plain(summary(model, counted)) + f" **{plain(gate.name)}** is {plain(where)}.")
@@ -47,7 +47,7 @@ def page(head: Head) -> None:
         chart.show(block_drawing(gate, block, where))
         st.caption(plain(f"{block.path or 'the network'} ({block.kind}), gate at {gate.path} ({gate.kind})"))
     _table(model)
-    _take_away(model)
+    _take_away(model, name)
 
 
 def summary(model: Model, counted: Cost) -> str:
@@ -89,7 +89,7 @@ def _cost(_model: Model, key: str) -> Cost:
 @st.cache_resource(max_entries=256, show_spinner="Watching the block …")
 def _block(_model: Model, key: str, gate: str) -> Block:
     del key
-    return block_of(_model.network, next(one for one in _model.gates if one.name == gate), _model.preprocess.crop)
+    return block_of(_model.network, _model.gate(gate), _model.preprocess.crop)
 
 
 def _table(model: Model) -> None:
@@ -97,31 +97,11 @@ def _table(model: Model) -> None:
     st.dataframe(gates_table(model), hide_index=True, column_config=_COLUMNS)
 
 
-def gates_table(model: Model) -> pd.DataFrame:
-    """A row for each gate in execution order, as the command ``gates`` prints them."""
-    units = {gate: model.network.get_submodule(gate.path) for gate in model.gates}
-    return pd.DataFrame(
-        {
-            "stage": [gate.stage for gate in model.gates],
-            "gate": [gate.name for gate in model.gates],
-            "C": [gate.channels for gate in model.gates],
-            "C/r": [gate.bottleneck for gate in model.gates],
-            "r": [gate.r for gate in model.gates],
-            "squeeze": [gate.squeeze for gate in model.gates],
-            "gate function": [gate.function for gate in model.gates],
-            "parameters": [sum(p.numel() for p in units[gate].parameters()) for gate in model.gates],
-            "module": [gate.path for gate in model.gates],
-            "class": [gate.kind for gate in model.gates],
-            "found by": [gate.proof for gate in model.gates],
-        }
-    )
-
-
-def _take_away(model: Model) -> None:
+def _take_away(model: Model, name: str) -> None:
     st.header("Take it away", anchor=False)
     st.download_button(
         "Gates as CSV",
-        lambda: gates_table(model).to_csv(index=False),
+        lambda: table_bytes(gates_table(model), "csv"),
         file_name="gates.csv",
         mime="text/csv",
         key="save_gates",
@@ -133,8 +113,8 @@ def _take_away(model: Model) -> None:
         f"import se_viz\n\n{load_line(model)}\n"
         "for gate in model.gates:\n"
         "    print(gate.name, gate.path, gate.channels, gate.bottleneck, gate.r, gate.squeeze, gate.function)\n"
-        "block = se_viz.block_of(model.network, model.gates[-1], model.preprocess.crop)\n"
+        f"block = se_viz.block_of(model.network, model.gate({name!r}), model.preprocess.crop)\n"
         "block.parts, block.joins  # what runs around a gate, and where branches meet",
         language="python",
     )
-    st.code(f"python -m se_viz gates {shell_options(model, option='')}", language="bash")
+    st.code(f"python -m se_viz gates {shell_options(model, option='')} --gate {name} --out gates", language="bash")
