@@ -190,6 +190,9 @@ def profile(
     gpus: Annotated[float | None, typer.Option(help="Of each worker; 1 where there are any.", min=0)] = None,
     cpus: Annotated[int | None, typer.Option(help="Of each worker; its share of a machine's.", min=1)] = None,
     table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    eta2: Annotated[
+        Path | None, typer.Option(help="Also write η² of every channel, and what it is by chance, as .csv.")
+    ] = None,
     family: Annotated[
         bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
     ] = False,
@@ -199,6 +202,8 @@ def profile(
     from se_viz.atlas.export import export
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
+    from se_viz.study import chance
+    from se_viz.study.table import table_bytes
 
     try:
         if family:
@@ -227,6 +232,8 @@ def profile(
         )
         if table:
             export(atlas, table)
+        if eta2:
+            eta2.write_bytes(table_bytes(chance.table(atlas), "csv"))
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:

@@ -256,11 +256,12 @@ def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatc
 def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
     out, table = tmp_path / "atlas", tmp_path / "table.parquet"
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
-    result = RUN.invoke(app, [*arguments, "--table", str(table)])
+    result = RUN.invoke(app, [*arguments, "--table", str(table), "--eta2", str(tmp_path / "eta2.csv")])
     assert result.exit_code == 0, result.output
     assert "10 images of 10 classes" in result.output
     atlas = open_atlas(out, load("demo/r16", "cpu"))
     assert len(pd.read_parquet(table)) == 10 * 2880
+    assert len(pd.read_csv(tmp_path / "eta2.csv")) == 2880
     assert atlas.header.sources[0].name == "imagenette2-224.tar"
     assert RUN.invoke(app, arguments).exit_code == 0
     other = RUN.invoke(app, [*arguments, "--split", "train"])

@@ -20,8 +20,10 @@ from se_viz.data.datasets import DatasetRefused
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 from se_viz.gates.model import Model
+from se_viz.study import chance, kinship
 from se_viz.study.depth import Depth, by_depth
 from se_viz.study.health import CLOSE
+from se_viz.study.table import table_bytes
 from se_viz.ui import models
 from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.own import loaded
@@ -86,6 +88,17 @@ def _depths(path: str, changed: float, _atlas: Atlas) -> tuple[Depth, ...]:
     return by_depth(_atlas)
 
 
+def gate_similarity(atlas: Atlas) -> kinship.GateSimilarity:
+    """Which gates are alike, computed once."""
+    return _gate_similarity(str(atlas.path), atlas.path.stat().st_mtime, atlas)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing the gates …")
+def _gate_similarity(path: str, changed: float, _atlas: Atlas) -> kinship.GateSimilarity:
+    del path, changed
+    return kinship.gate_similarity(_atlas)
+
+
 def saturation_chart(atlas: Atlas) -> Chart:
     """How much of s is at its ends, gate by gate."""
     found = depths(atlas)
@@ -121,19 +134,33 @@ def take_away(model: Model, atlas: Atlas) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+        st.download_button(
+            "η² by channel, and by chance, as CSV",
+            lambda: table_bytes(chance.table(atlas), "csv"),
+            file_name="eta2.csv",
+            mime="text/csv",
+            key="save_eta2",
+            on_click="ignore",
+            icon=":material/download:",
+        )
     st.markdown("The same numbers from Python, and from a shell:")
     gate, name = next(iter(atlas)).name, atlas.classes[0]
     st.code(
-        "import se_viz\nfrom se_viz.study.depth import by_depth\nfrom se_viz.study.separation import cohens_d\n\n"
+        "import se_viz\nfrom se_viz.study import chance\nfrom se_viz.study.depth import by_depth\n"
+        "from se_viz.study.kinship import gate_similarity\nfrom se_viz.study.separation import cohens_d\n\n"
         f"{load_line(model)}\n"
         'atlas = se_viz.profile(model, "DIR", "ATLAS")  # once; or se_viz.open_atlas("ATLAS")\n'
         f"atlas[{gate!r}].s({name!r}).mean  # Figure 6, one class; .std beside it for Figure 7\n"
         "by_depth(atlas)  # where classes part\n"
+        "chance.table(atlas)  # η² of every channel, and what labels at random give\n"
+        "gate_similarity(atlas).cka  # which gates are alike\n"
         f"cohens_d(atlas[{gate!r}], {name!r}, {atlas.classes[-1]!r})",
         language="python",
     )
     if loaded(model) is None:
-        line = f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv"
+        line = (
+            f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv --eta2 eta2.csv"
+        )
         st.code(line, language="bash")
 
 

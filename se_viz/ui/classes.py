@@ -7,13 +7,13 @@ import numpy as np
 import streamlit as st
 
 from se_viz.atlas.store import Atlas, GateAtlas
-from se_viz.figures.kinship import class_heatmap, class_tree
+from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
 from se_viz.figures.two_classes import effect_sizes, two_distributions
 from se_viz.study.histogram import quantiles
 from se_viz.study.kinship import tree
-from se_viz.study.observations import observations, where_classes_part
+from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import auroc, cohens_d
 from se_viz.ui import atlases, chart, readings, resembling
 from se_viz.ui.head import Head
@@ -135,13 +135,26 @@ def _parting(atlas: Atlas) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(
-            eta_by_gate([depth.gate for depth in depths], quartiles, np.array([depth.chance for depth in depths]))
+            eta_by_gate(
+                [depth.gate for depth in depths],
+                quartiles,
+                np.array([depth.chance for depth in depths]),
+                np.array([depth.limit for depth in depths]),
+            )
         )
     with right:
         chart.show(atlases.saturation_chart(atlas))
-    st.markdown(
-        "\n".join(f"- {one.claim} Here it **{one.verdict}**. {plain(one.said)}" for one in observations(depths))
-    )
+    said = "\n".join(f"- {one.claim} Here it **{one.verdict}**. {plain(one.said)}" for one in observations(depths))
+    said += f"\n- {against_chance(depths)}"
+    names = [depth.gate for depth in depths]
+    if len(names) < 2:
+        st.markdown(said)
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        alike = atlases.gate_similarity(atlas)
+        chart.show(gate_heatmap(names, alike.cka, alike.chance))
+    right.markdown(f"{said}\n- {gates_alike(names, alike)}")
 
 
 @st.fragment

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 from se_viz import load, profile
 from se_viz.atlas.shipped import shipped
 from se_viz.study.depth import by_depth
-from se_viz.study.observations import observations, where_classes_part
+from se_viz.study.kinship import gate_similarity
+from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import cohens_d
 from se_viz.ui import classes
 from se_viz.ui.text import plain
@@ -121,3 +122,13 @@ def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path
     page.button(key="build").click().run()
     assert not page.exception
     assert len(page.error) == 1
+
+
+def test_gates_are_compared_and_chance_is_told():
+    page = open_page(samples="cat")
+    atlas = shipped("demo/r16")
+    depths = by_depth(atlas)
+    said = " ".join(text.value for text in page.markdown)
+    assert against_chance(depths) in said
+    assert gates_alike([depth.gate for depth in depths], gate_similarity(atlas)) in said
+    assert any("chart_gate_heatmap" in name for name in charts(page))
