@@ -15,7 +15,7 @@ from se_viz.study.histogram import quantiles
 from se_viz.study.kinship import tree
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import auroc, cohens_d
-from se_viz.ui import atlases, chart, readings, resembling
+from se_viz.ui import atlases, building, chart, readings, resembling
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
@@ -48,7 +48,7 @@ def page(head: Head) -> None:
     atlas = atlases.of(head.model)
     if atlas is None:
         head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
-        atlases.build(head.model, first=True)
+        building.build(head.model, first=True)
         return
     found = observations(atlases.depths(atlas))
     head.answer.markdown(
@@ -79,7 +79,7 @@ def page(head: Head) -> None:
         st.info("Choose at least one class.")
     _faceoff(atlas, head)
     resembling.show(head, atlas)
-    atlases.build(head.model)
+    building.build(head.model)
     atlases.take_away(head.model, atlas)
 
 

@@ -12,7 +12,7 @@ from se_viz.study.depth import by_depth
 from se_viz.study.kinship import gate_similarity
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import cohens_d
-from se_viz.ui import classes
+from se_viz.ui import building, classes
 from se_viz.ui.text import plain
 
 SCRIPT = """
@@ -110,7 +110,8 @@ def test_an_atlas_is_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     assert choice.options[1].endswith("6 images")
     choice.set_value(choice.options[1]).run()
     assert page.multiselect(key="classes_photos").value == ["ants", "bees"]
-    again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again")
+    settings = {"batch": building.BATCH, "shard": building.SHARD}
+    again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "atlases").rglob("atlas.safetensors")
     assert built.read_bytes() == again.path.read_bytes()
 
