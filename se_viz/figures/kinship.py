@@ -71,10 +71,15 @@ def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
         linkage: from ``scipy.cluster.hierarchy.linkage``, (K − 1, 4).
     """
     tree = dendrogram(linkage, no_plot=True, labels=[label(name, 22) for name in names])
-    layout = frame(f"{gate}: which classes are alike", "distance", "", min(900, max(240, 80 + 22 * len(names))))
+    layout = frame(
+        f"{gate}: which classes are alike",
+        "1 − similarity of the classes",
+        "",
+        min(900, max(240, 80 + 22 * len(names))),
+    )
     places = [5 + 10 * index for index in range(len(names))]
     layout["yaxis"] |= {"tickvals": places, "ticktext": tree["ivl"], "showgrid": False}
-    layout["xaxis"]["rangemode"] = "tozero"
+    layout["xaxis"]["range"] = [0, 1.03 * float(linkage[:, 2].max()) or 1]  # the last line would lie half outside
     x: list[float | None] = []
     y: list[float | None] = []
     for distances, heights in zip(tree["dcoord"], tree["icoord"], strict=True):

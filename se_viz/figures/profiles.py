@@ -41,10 +41,12 @@ def mean_excitation(
         of: whether the means are of classes, or of groups of a person's own pictures.
     """
     layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
-    layout["yaxis"]["range"] = _padded(span)
-    layout["margin"]["t"] = 84
-    chosen = np.asarray(channels, np.int32)  # a list of 2,048 numbers takes ten times as long to draw
     lines = [*means.items(), (ALL, overall)]
+    # On a phone the legend has two names in a row.
+    layout["margin"]["t"] = max(84, 44 + 20 * -(-len(lines) // 2))
+    layout["height"] += layout["margin"]["t"] - 84
+    layout["yaxis"]["range"] = _padded(span)
+    chosen = np.asarray(channels, np.int32)  # a list of 2,048 numbers takes ten times as long to draw
     traces = [
         go.Scatter(
             x=chosen,
@@ -92,7 +94,7 @@ def class_band(
         gate: its name.
         name: of the class.
         centre, ends: of the line and the band, over the class's images (C,) each.
-        what: they are, for instance "mean ± standard deviation".
+        what: they are, for instance "mean ± deviation".
         span: of s, what the gate function can reach.
         channels: which to draw.
         place: of the class among those chosen, for its colour.
@@ -146,7 +148,7 @@ def eta_by_gate(
         noise: the mean where labels are handed out at random (G,), if it is known.
         limit: what a channel's η² then stays below 95 times of 100 (G,), if it is known.
     """
-    layout = frame("Where classes part", "gate, in the order of execution", "η², share of variance", 320)
+    layout = frame("Where classes part", "gate, in the order of execution", "η², share of variance", 300)
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"]["range"] = [0, 1]
     layout["margin"]["t"] = 84  # the legend has rows on a phone
@@ -194,7 +196,7 @@ def eta_by_gate(
                 fill="tozeroy",
                 fillcolor=_faint(MUTED),
                 line={"width": 0},
-                name="by chance, 95 times of 100",
+                showlegend=False,
                 hovertemplate="by chance below %{y:.4f} 95 times of 100<extra></extra>",
             )
         )

@@ -27,7 +27,7 @@ _TOP = 12
 _ROWS = 60
 _FEW_BLOCKS = 6
 _CHANNELS = ("fifty, as in the paper", "all")
-_BANDS = ("mean ± standard deviation", "median and half of the images")
+_BANDS = ("mean ± deviation", "median and quartiles")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def page(head: Head) -> None:
         + ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in found)
         + "."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
         classes = st.multiselect(
             "Classes",
@@ -162,7 +162,7 @@ def _gate(view: View) -> None:
     """Figure 7 and the kinship of classes, for one gate."""
     st.header("One gate, class by class", anchor=False)
     names = [gate.name for gate in view.atlas]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
         band = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
     gate = view.atlas[name]
@@ -238,11 +238,19 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
         drawn = (own.counts.astype(float), own.edges), (against.counts.astype(float), against.edges)
         chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
     pictures = head.chosen.pictures
-    index = st.selectbox(
-        "On the picture",
-        range(len(pictures)),
-        format_func=lambda i: f"{i + 1} {pictures[i].name}",
-        key="faceoff_picture",
-    )
-    reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
-    chart.show(recalibrated_maps(reading, 0, [channel], pictures[index].name))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        index = st.selectbox(
+            "On the picture",
+            range(len(pictures)),
+            format_func=lambda i: f"{i + 1} {pictures[i].name}",
+            key="faceoff_picture",
+        )
+        reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
+        means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {plain(name)}" for name in (one, other))
+        st.markdown(
+            f"Here {gate.name} gives channel {channel} the weight **s = {reading.s[0, channel]:.2f}**; "
+            f"in the atlas it is {means} on average."
+        )
+    with right:
+        chart.show(recalibrated_maps(reading, 0, [channel], pictures[index].name))

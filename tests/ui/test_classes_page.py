@@ -51,7 +51,7 @@ def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
     page.segmented_control(key="class_stage3").set_value("SE_3_1").run()
     assert any("chart_classes_SE_3_1" in name for name in charts(page))
     page.multiselect(key="classes").set_value(["church", "golf ball"]).run()
-    page.segmented_control(key="band").set_value("median and half of the images").run()
+    page.segmented_control(key="band").set_value("median and quartiles").run()
     assert not page.exception
     assert sum("chart_band_SE_5_2" in name for name in charts(page)) == 2
     page.multiselect(key="classes").set_value([]).run()
@@ -63,6 +63,7 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
     d = np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball"))
     channel = page.selectbox(key="faceoff_channel_SE_5_2_church_golf ball")
     assert channel.value == np.nanargmax(d)
+    assert any(f"channel {channel.value} the weight **s = " in text.value for text in page.markdown)
     channel.set_value(int(np.argsort(-d)[2])).run()
     assert not page.exception
     page.selectbox(key="other").set_value("church").run()
