@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz import cli_cache, cli_family
-from se_viz.cli_common import Device, fail
+from se_viz.cli_common import Device, counted, fail
 from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ def profile(
     """Count s and z of every gate by class over a dataset."""
     from se_viz import load
     from se_viz.atlas.export import export
+    from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
     from se_viz.study import chance
@@ -237,11 +238,18 @@ def profile(
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:
-        typer.secho(f"Stopped; the same command goes on with the shards in {out}/.", err=True, fg="yellow")
+        done = (
+            "Finished atlases are kept; the same command makes the others."
+            if family or out is None
+            else f"{counted(kept(out), 'picture')} counted and kept; the same command goes on after them."
+        )
+        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
         raise typer.Exit(130) from None
-    typer.echo(f"{atlas.counts.sum()} images of {len(atlas.classes)} classes are counted in {atlas.path}")
+    images_of, classes = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
+    typer.echo(f"Counted {images_of} of {classes}: {atlas.path}")
     if atlas.header.refused:
-        typer.echo(f"{len(atlas.header.refused)} were left out; {out / 'report.json'} says which and why.")
+        left_out = counted(len(atlas.header.refused), "picture")
+        typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from se_viz import capture, load, open_atlas, sample
+from se_viz.atlas import engine
 from se_viz.cli import app
 from se_viz.study.ablation import RATIO
 from se_viz.study.responses import Responses
@@ -272,17 +273,24 @@ def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagene
     (folder / "broken.png").write_bytes(b"\x89PNG")
     Image.new("RGB", (64, 64)).save(folder / "whole.png")
     mine = ["profile", "--data", str(folder.parent), "--device", "cpu", "--out", str(tmp_path / "mine")]
-    assert "1 were left out" in RUN.invoke(app, mine).output
+    output = RUN.invoke(app, mine).output
+    assert "Counted 1 image of 1 class:" in output
+    assert "Left out 1 picture;" in output
 
 
 def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, monkeypatch):
-    def stopped(*_, **__):
-        raise KeyboardInterrupt
+    original, shards = engine.write_shard, []
 
-    monkeypatch.setattr("se_viz.atlas.profile.profile", stopped)
-    result = RUN.invoke(app, ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)])
+    def stopped(*arguments):
+        if shards:
+            raise KeyboardInterrupt
+        shards.append(original(*arguments))
+
+    monkeypatch.setattr("se_viz.atlas.local.write_shard", stopped)
+    arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path), "--shard", "4"]
+    result = RUN.invoke(app, arguments)
     assert result.exit_code == 130
-    assert "the same command goes on" in result.output
+    assert "4 pictures counted and kept; the same command goes on after them" in result.output
 
 
 def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
