@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from se_viz import cli_cache, cli_family, cli_gates
-from se_viz.cli_common import Device, fail
+from se_viz import cli_cache, cli_classes, cli_family, cli_gates
+from se_viz.cli_common import Device, counted, fail
 from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
 
 app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_exceptions_enable=False)
@@ -116,6 +116,9 @@ def profile(
     gpus: Annotated[float | None, typer.Option(help="Of each worker; 1 where there are any.", min=0)] = None,
     cpus: Annotated[int | None, typer.Option(help="Of each worker; its share of a machine's.", min=1)] = None,
     table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    eta2: Annotated[
+        Path | None, typer.Option(help="Also write η² of every channel, and what it is by chance, as .csv.")
+    ] = None,
     family: Annotated[
         bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
     ] = False,
@@ -123,8 +126,11 @@ def profile(
     """Count s and z of every gate by class over a dataset."""
     from se_viz import load
     from se_viz.atlas.export import export
+    from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
+    from se_viz.study import chance
+    from se_viz.study.table import table_bytes
 
     try:
         if family:
@@ -153,14 +159,23 @@ def profile(
         )
         if table:
             export(atlas, table)
+        if eta2:
+            eta2.write_bytes(table_bytes(chance.table(atlas), "csv"))
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:
-        typer.secho(f"Stopped; the same command goes on with the shards in {out}/.", err=True, fg="yellow")
+        done = (
+            "Finished atlases are kept; the same command makes the others."
+            if family or out is None
+            else f"{counted(kept(out), 'picture')} counted and kept; the same command goes on after them."
+        )
+        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
         raise typer.Exit(130) from None
-    typer.echo(f"{atlas.counts.sum()} images of {len(atlas.classes)} classes are counted in {atlas.path}")
+    images_of, classes = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
+    typer.echo(f"Counted {images_of} of {classes}: {atlas.path}")
     if atlas.header.refused:
-        typer.echo(f"{len(atlas.header.refused)} were left out; {out / 'report.json'} says which and why.")
+        left_out = counted(len(atlas.header.refused), "picture")
+        typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
 
 
 @app.command()
@@ -217,6 +232,7 @@ for command in (
     cli_gates.models,
     cli_gates.gates,
     cli_gates.discover,
+    cli_classes.classes,
     cli_cache.cache,
     cli_family.train,
     cli_family.family,

@@ -14,3 +14,8 @@ def fail(error: Exception) -> typer.Exit:
     # A bare KeyError shows its message in quotes.
     typer.secho(str(error.args[0] if type(error) is KeyError else error), err=True, fg="red")
     return typer.Exit(1)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"

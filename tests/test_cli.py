@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from se_viz import capture, load, open_atlas, sample
+from se_viz.atlas import engine
 from se_viz.cli import app
 from se_viz.study.ablation import RATIO
 from se_viz.study.responses import Responses
@@ -256,11 +257,12 @@ def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatc
 def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
     out, table = tmp_path / "atlas", tmp_path / "table.parquet"
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
-    result = RUN.invoke(app, [*arguments, "--table", str(table)])
+    result = RUN.invoke(app, [*arguments, "--table", str(table), "--eta2", str(tmp_path / "eta2.csv")])
     assert result.exit_code == 0, result.output
     assert "10 images of 10 classes" in result.output
     atlas = open_atlas(out, load("demo/r16", "cpu"))
     assert len(pd.read_parquet(table)) == 10 * 2880
+    assert len(pd.read_csv(tmp_path / "eta2.csv")) == 2880
     assert atlas.header.sources[0].name == "imagenette2-224.tar"
     assert RUN.invoke(app, arguments).exit_code == 0
     other = RUN.invoke(app, [*arguments, "--split", "train"])
@@ -271,17 +273,24 @@ def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagene
     (folder / "broken.png").write_bytes(b"\x89PNG")
     Image.new("RGB", (64, 64)).save(folder / "whole.png")
     mine = ["profile", "--data", str(folder.parent), "--device", "cpu", "--out", str(tmp_path / "mine")]
-    assert "1 were left out" in RUN.invoke(app, mine).output
+    output = RUN.invoke(app, mine).output
+    assert "Counted 1 image of 1 class:" in output
+    assert "Left out 1 picture;" in output
 
 
 def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, monkeypatch):
-    def stopped(*_, **__):
-        raise KeyboardInterrupt
+    original, shards = engine.write_shard, []
 
-    monkeypatch.setattr("se_viz.atlas.profile.profile", stopped)
-    result = RUN.invoke(app, ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)])
+    def stopped(*arguments):
+        if shards:
+            raise KeyboardInterrupt
+        shards.append(original(*arguments))
+
+    monkeypatch.setattr("se_viz.atlas.local.write_shard", stopped)
+    arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path), "--shard", "4"]
+    result = RUN.invoke(app, arguments)
     assert result.exit_code == 130
-    assert "the same command goes on" in result.output
+    assert "4 pictures counted and kept; the same command goes on after them" in result.output
 
 
 def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
@@ -317,3 +326,36 @@ def test_a_gate_that_is_not_there_is_named(tmp_path):
     result = RUN.invoke(app, ["gates", "demo/r16", "--gate", "SE_9_1"])
     assert result.exit_code == 1
     assert "No gate 'SE_9_1'; there are SE_2_1" in result.stderr
+
+
+def test_classes_are_compared_and_drawn(tmp_path):
+    arguments = ["--model", "demo/r16", "--class", "tench", "--class", "church", "--gate", "SE_5_2"]
+    result = RUN.invoke(app, ["classes", *arguments, "--against", "church", "golf ball", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "Most of all in SE_5_2: knowing the class explains 63%" in result.output
+    assert "By chance, with labels handed out at random" in result.output
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("eta2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
+        *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
+        *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html"),
+    }
+    assert "golf ball" in (tmp_path / "effect_SE_5_2.html").read_text()
+    assert (pd.read_csv(tmp_path / "eta2.csv")["eta2"].dropna() <= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--class", "newt"], "No class 'newt'"),
+        (["--against", "church", "newt"], "No class 'newt'"),
+        (["--gate", "SE_9_1"], "No gate 'SE_9_1'"),
+        (["--class=church"] * 7, "Six classes are drawn at most"),
+        (["nowhere"], "There is no atlas"),
+        (["--model", "timm/seresnet50.ra2_in1k"], "seresnet50"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(arguments, said, tmp_path):
+    result = RUN.invoke(app, ["classes", *arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -40,6 +41,13 @@ class Ready:
 
 # A picture, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
+# Runs a forward pass when its turn has come, and gives what it gives.
+Turn: TypeAlias = Callable[[Callable[[], Capture]], Capture]
+
+
+def at_once(work: Callable[[], Capture]) -> Capture:
+    """The turn of whoever has the device alone."""
+    return work()
 
 
 def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:
@@ -80,6 +88,7 @@ def write_shard(
     size: int,
     batch: int,
     progress: Callable[[int], object],
+    turn: Turn = at_once,
 ) -> None:
     """Read the next ``size`` pictures of ``outcomes`` and write their statistics, an atlas of the classes among them.
 
@@ -91,6 +100,7 @@ def write_shard(
         size: how many of them are this shard's.
         batch: how many go into a forward pass.
         progress: is told the number of pictures after each batch.
+        turn: runs each forward pass.
     """
     shard = _Shard(header, size)
     refused: dict[str, str] = {}
@@ -100,7 +110,7 @@ def write_shard(
         refused |= dict(outcome for outcome in taken if not isinstance(outcome, Ready))
         ready = [outcome for outcome in taken if isinstance(outcome, Ready)]
         if ready:
-            shard.add(ready, _read(model, ready, header))
+            shard.add(ready, turn(partial(_read, model, ready, header)))
         progress(count)
     shard.write(path, refused)
 

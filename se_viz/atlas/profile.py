@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 import torch
 from tqdm import tqdm
 
-from se_viz.atlas.errors import AtlasError
+from se_viz.atlas.engine import Turn, at_once
+from se_viz.atlas.errors import AtlasError, AtlasRefused
 from se_viz.atlas.header import GateEntry, Header, LabelSource, Precision, Run, Source, Subject
 from se_viz.atlas.local import make_here
 from se_viz.atlas.merge import combine
@@ -46,6 +47,7 @@ def profile(
     cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
+    turn: Turn = at_once,
 ) -> Atlas:
     """Count s and z of every gate by class over a dataset, and write an atlas.
 
@@ -81,6 +83,8 @@ def profile(
         progress: show images a second and the time left, if the output is a terminal.
         report: called after every batch (by Ray: after every shard) with the pictures that are done and their number.
             What it raises ends the pass as an interruption does.
+        turn: calls the function it is given, a forward pass, and returns what that does: at once, or when others who
+            use the device here have had theirs. What it raises ends the pass, too.
 
     Raises:
         DatasetRefused: the data are none.
@@ -90,7 +94,7 @@ def profile(
     """
     if min(batch, shard, examples) < 1:
         raise AtlasError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
-    make: _Make = make_here
+    make: _Make = partial(make_here, turn=turn)
     if engine == "ray":
         make = partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus)
     elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
@@ -119,6 +123,19 @@ def profile(
     (out / REPORT).write_text(atlas.header.report(), encoding="utf-8")
     shutil.rmtree(out / _SHARDS, ignore_errors=True)
     return atlas
+
+
+def kept(out: str | Path) -> int:
+    """How many pictures the shards of an unfinished pass into this folder hold; the same call goes on after them."""
+    shards = sorted((Path(out) / _SHARDS).glob("*.safetensors"))
+    if not shards:
+        return 0
+    try:
+        last = open_atlas(shards[-1]).header
+    except AtlasRefused:
+        return 0  # damaged: the pass will tell which are
+    images = sum(last.counts) + len(last.refused)
+    return (len(shards) - 1) * (last.run.shard if last.run else images) + images
 
 
 def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which classes the gates treat alike: a heatmap of classes by channels, and trees."""
+"""Which classes the gates treat alike, and which gates: heatmaps and a tree."""
 
 from collections.abc import Sequence
 
@@ -71,10 +71,15 @@ def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
         linkage: from ``scipy.cluster.hierarchy.linkage``, (K − 1, 4).
     """
     tree = dendrogram(linkage, no_plot=True, labels=[label(name, 22) for name in names])
-    layout = frame(f"{gate}: which classes are alike", "distance", "", min(900, max(240, 80 + 22 * len(names))))
+    layout = frame(
+        f"{gate}: which classes are alike",
+        "1 − similarity of the classes",
+        "",
+        min(900, max(240, 80 + 22 * len(names))),
+    )
     places = [5 + 10 * index for index in range(len(names))]
     layout["yaxis"] |= {"tickvals": places, "ticktext": tree["ivl"], "showgrid": False}
-    layout["xaxis"]["rangemode"] = "tozero"
+    layout["xaxis"]["range"] = [0, 1.03 * float(linkage[:, 2].max()) or 1]  # the last line would lie half outside
     x: list[float | None] = []
     y: list[float | None] = []
     for distances, heights in zip(tree["dcoord"], tree["icoord"], strict=True):
@@ -92,5 +97,48 @@ def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
         how_to_read=(
             "Classes that the gate treats alike are joined near the left. The farther to the right two branches meet, "
             "the more differently the gate weighs their channels."
+        ),
+    )
+
+
+def gate_heatmap(gates: Sequence[str], cka: Array, chance: Array) -> Chart:
+    """Which gates set the same classes apart.
+
+    Args:
+        gates: names in execution order, G of them.
+        cka: linear CKA of two gates (G, G), 0–1; not numbers for a gate that does not tell classes apart.
+        chance: its mean with the classes of one gate shuffled (G, G).
+    """
+    axis = "gate, in the order of execution"
+    layout = frame("Which gates are alike", axis, axis, min(640, max(360, 120 + 24 * len(gates))))
+    outline = {"type": "category", "showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
+    layout["xaxis"] |= outline
+    layout["yaxis"] |= {"autorange": "reversed", **outline}
+    heatmap = go.Heatmap(
+        z=cka.astype(np.float32),
+        customdata=chance.astype(np.float32),
+        x=list(gates),
+        y=list(gates),
+        zmin=0,
+        zmax=1,
+        colorscale=scale(SEQUENTIAL),
+        colorbar={"title": {"text": "CKA"}, "thickness": 10, "tickvals": [0, 0.5, 1]},
+        hovertemplate="%{y} and %{x}<br>CKA %{z:.2f}<br>%{customdata:.2f} with classes shuffled<extra></extra>",
+    )
+    pairs = np.triu_indices(len(gates), 1)
+    return Chart(
+        name="gate_heatmap",
+        figure=go.Figure(heatmap, layout),
+        alt=(
+            f"Heatmap of the similarity of {len(gates)} gates, {gates[0]} to {gates[-1]}, by the classes that they set "
+            f"apart: linear CKA from {np.nanmin(cka[pairs]):.2f} to {np.nanmax(cka[pairs]):.2f}."
+            if np.isfinite(cka[pairs]).any()
+            else f"Heatmap of the similarity of {len(gates)} gates: no two of them tell classes apart."
+        ),
+        how_to_read=(
+            "Each cell compares two gates by their mean s for each class: linear CKA is 1 where both hold the same "
+            "classes apart by the same amounts, whatever their channels, and 0 where they have nothing in common. "
+            "Light blocks along the diagonal are gates that do the same work. With few classes any two gates look "
+            "rather alike: under the pointer stands what shuffled classes would give."
         ),
     )

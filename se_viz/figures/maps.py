@@ -127,8 +127,11 @@ def _layout(
     reading: Reading, image: str, channels: Sequence[int], s: Array, pitch: int, rows: Sequence[str]
 ) -> dict[str, Any]:
     """Channel and s over each column, the row's name at the left, and square tiles."""
-    count = f"{len(channels)} channel{'s' if len(channels) > 1 else ''}"
-    title = f"{reading.gate.name}: what the gate did to {count} of {label(image, 28)}"
+    title = (
+        f"{reading.gate.name}, channel {channels[0]}: {label(image, 22)}"
+        if len(channels) == 1
+        else f"{reading.gate.name}: what the gate did to {len(channels)} channels of {label(image, 28)}"
+    )
     layout = frame(title, "channel number, and its s", "map", 420)
     middle = pitch / 2
     layout["xaxis"] |= {

@@ -41,10 +41,12 @@ def mean_excitation(
         of: whether the means are of classes, or of groups of a person's own pictures.
     """
     layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
-    layout["yaxis"]["range"] = _padded(span)
-    layout["margin"]["t"] = 84
-    chosen = np.asarray(channels, np.int32)  # a list of 2,048 numbers takes ten times as long to draw
     lines = [*means.items(), (ALL, overall)]
+    # On a phone the legend has two names in a row.
+    layout["margin"]["t"] = max(84, 44 + 20 * -(-len(lines) // 2))
+    layout["height"] += layout["margin"]["t"] - 84
+    layout["yaxis"]["range"] = _padded(span)
+    chosen = np.asarray(channels, np.int32)  # a list of 2,048 numbers takes ten times as long to draw
     traces = [
         go.Scatter(
             x=chosen,
@@ -92,7 +94,7 @@ def class_band(
         gate: its name.
         name: of the class.
         centre, ends: of the line and the band, over the class's images (C,) each.
-        what: they are, for instance "mean ± standard deviation".
+        what: they are, for instance "mean ± deviation".
         span: of s, what the gate function can reach.
         channels: which to draw.
         place: of the class among those chosen, for its colour.
@@ -135,15 +137,18 @@ def class_band(
     )
 
 
-def eta_by_gate(gates: Sequence[str], quantiles: Array, noise: Array | None = None) -> Chart:
+def eta_by_gate(
+    gates: Sequence[str], quantiles: Array, noise: Array | None = None, limit: Array | None = None
+) -> Chart:
     """Where classes part: the share of the variance of s that lies between classes, by gate.
 
     Args:
         gates: names in execution order, G of them.
         quantiles: lower quartile, median and upper quartile over the channels (3, G), 0–1.
-        noise: the median where images have shuffled classes (G,), if it is known.
+        noise: the mean where labels are handed out at random (G,), if it is known.
+        limit: what a channel's η² then stays below 95 times of 100 (G,), if it is known.
     """
-    layout = frame("Where classes part", "gate, in the order of execution", "η², share of variance", 320)
+    layout = frame("Where classes part", "gate, in the order of execution", "η², share of variance", 300)
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"]["range"] = [0, 1]
     layout["margin"]["t"] = 84  # the legend has rows on a phone
@@ -173,7 +178,27 @@ def eta_by_gate(gates: Sequence[str], quantiles: Array, noise: Array | None = No
     ]
     if noise is not None:
         traces.append(
-            go.Scatter(x=names, y=noise, mode="lines", line={"color": MUTED, "dash": "dot"}, name="classes shuffled")
+            go.Scatter(
+                x=names,
+                y=noise,
+                mode="lines",
+                line={"color": MUTED, "dash": "dot"},
+                name="by chance",
+                hovertemplate="by chance %{y:.4f} on average<extra></extra>",
+            )
+        )
+    if limit is not None:
+        traces.append(
+            go.Scatter(
+                x=names,
+                y=limit,
+                mode="lines",
+                fill="tozeroy",
+                fillcolor=_faint(MUTED),
+                line={"width": 0},
+                showlegend=False,
+                hovertemplate="by chance below %{y:.4f} 95 times of 100<extra></extra>",
+            )
         )
     listed = ", ".join(f"{gate} {value:.2f}" for gate, value in zip(names, quantiles[1], strict=True))
     return Chart(
@@ -183,7 +208,9 @@ def eta_by_gate(gates: Sequence[str], quantiles: Array, noise: Array | None = No
         how_to_read=(
             "η² is the share of a channel's variance that knowing the class explains: 0 where classes get the same "
             "weights, 1 where all images of a class get one weight. The line is the median channel of the gate, the "
-            "band holds half of its channels."
+            "band holds half of its channels. Labels handed out at random explain a little, too: the dotted line says "
+            "how much on average, and 95 times of 100 a channel stays in the grey. What lies above is no accident of "
+            "few images."
         ),
     )
 

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.atlas.store import Atlas, GateAtlas, Histogram
+from se_viz.study.chance import chance, check
 from se_viz.study.health import CLOSE
 from se_viz.study.histogram import share_below
 from se_viz.study.kinship import class_similarity
-from se_viz.study.selectivity import chance, variance
+from se_viz.study.selectivity import variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class Depth:
         gate, stage, block: its place.
         share: η² of the gate as a whole.
         quartiles: of η² over its channels.
-        chance: what η² would be if the class did not matter.
+        chance: what η² would be on average if the class did not matter.
+        limit: what η² of a channel would stay below 95 times of 100 if it did not (median over the channels).
+        beyond: share of the channels that move which are above their limit.
+        shuffled: whether labels were shuffled to see that, or F's distribution was taken (``chance.check``).
         between: standard deviation of the class means around their mean, over channels (root mean square), in units of
             s: how far apart the curves of the paper's Figure 6 lie.
         likeness: mean cosine between the patterns of two classes, uncentred; 1 if they are one pattern up to scale.
@@ -47,6 +51,9 @@ class Depth:
     share: float
     quartiles: tuple[float, float, float]
     chance: float
+    limit: float
+    beyond: float
+    shuffled: bool
     between: float
     likeness: float
     saturation: Saturation
@@ -74,11 +81,11 @@ def saturation(gate: GateAtlas) -> Saturation:
 
 def by_depth(atlas: Atlas) -> tuple[Depth, ...]:
     """Every gate in execution order."""
-    return tuple(_depth(gate) for gate in atlas)
+    return tuple(_depth(atlas, gate) for gate in atlas)
 
 
-def _depth(gate: GateAtlas) -> Depth:
-    moments = gate.s()
+def _depth(atlas: Atlas, gate: GateAtlas) -> Depth:
+    moments, checked = gate.s(), check(atlas, gate.name)
     parts = variance(moments)
     first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
     there = moments.count > 0
@@ -91,6 +98,9 @@ def _depth(gate: GateAtlas) -> Depth:
         parts.overall,
         (float(first), float(median), float(third)),
         chance(moments.count),
+        float(np.nanmedian(checked.limit)) if np.isfinite(checked.limit).any() else float("nan"),
+        checked.beyond,
+        checked.shuffled,
         float(np.sqrt(moments.mean[there].var(axis=0).mean())),
         float(pairs.mean()) if len(pairs) else float("nan"),
         saturation(gate),

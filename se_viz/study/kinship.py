@@ -8,7 +8,6 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from se_viz.atlas.store import Atlas, GateAtlas
-from se_viz.study.similarity import linear_cka
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,6 +31,19 @@ def class_similarity(gate: GateAtlas, centred: bool = True) -> Floats:
         unit = np.where(length > _TINY, mean / length, np.nan)
     similarity: Floats = np.clip(unit @ unit.T, -1, 1)
     return similarity
+
+
+def farthest(similarity: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]) -> tuple[int, int] | None:
+    """The two classes that are least alike, of those with two images or more; None where there are no two.
+
+    Args:
+        similarity: of ``class_similarity`` (K, K).
+        counts: images of each class (K,).
+    """
+    few = counts < 2
+    apart = np.where(np.isnan(similarity) | few | few[:, None], np.inf, similarity)
+    one, other = np.unravel_index(apart.argmin(), apart.shape)
+    return (int(one), int(other)) if np.isfinite(apart[one, other]) and one != other else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +77,42 @@ def tree(similarity: Floats) -> Tree:
     return Tree(leaves_list(links).astype(np.intp), links)
 
 
-def gate_similarity(atlas: Atlas) -> Floats:
-    """Whether two gates set the same classes apart (G, G): linear CKA of their mean patterns by class, 0 to 1.
+@dataclass(frozen=True, slots=True)
+class GateSimilarity:
+    """Of G gates, two by two: not numbers for a gate that does not tell classes apart.
 
-    Classes stand in for images, and with few of them any two gates look rather alike: compare entries with each other
-    and not with 1. Not a number for a gate that does not tell classes apart.
+    Attributes:
+        cka: whether they set the same classes apart (G, G): linear CKA, 0 to 1.
+        chance: the mean of that if the classes of one gate were shuffled (G, G). With few classes any two gates look
+            rather alike.
+    """
+
+    cka: Floats
+    chance: Floats
+
+
+def gate_similarity(atlas: Atlas) -> GateSimilarity:
+    """Which gates treat the classes alike: linear CKA (see ``linear_cka``) of their mean patterns by class.
+
+    Classes stand in for images. The Gram matrices of G gates over K classes are gone through some rows at a time, so
+    that 100 gates over 1,000 classes take no more memory than the means.
     """
     there = atlas.counts > 0
     means = [gate.s().mean[there] for gate in atlas]
-    similarity = np.eye(len(means))
-    for i, one in enumerate(means):
-        for j, other in enumerate(means[: i + 1]):
-            similarity[i, j] = similarity[j, i] = linear_cka(one, other)
-    return similarity
+    centred = [mean - mean.mean(axis=0) for mean in means]
+    joint = np.zeros((len(centred), len(centred)))
+    for start in range(0, int(there.sum()), _ROWS_AT_ONCE):
+        grams = np.stack([(one[start : start + _ROWS_AT_ONCE] @ one.T).ravel() for one in centred])
+        joint += grams @ grams.T
+    lengths = np.sqrt(np.diag(joint))
+    lengths[lengths <= _TINY] = np.nan
+    # The mean of tr(A P B Pᵀ) over all orders P of the classes, for centred A and B, is tr(A) tr(B) / (K − 1).
+    traces = np.array([np.square(one).sum() for one in centred]) / lengths
+    return GateSimilarity(
+        np.clip(joint / np.outer(lengths, lengths), 0, 1), np.outer(traces, traces) / max(1, int(there.sum()) - 1)
+    )
 
 
 _TINY = 1e-9  # far below a step of s
 _MOST_ORDERED = 300
+_ROWS_AT_ONCE = 32

@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy.stats import spearmanr
 
+from se_viz.study.chance import TIMES
 from se_viz.study.depth import Depth
+from se_viz.study.kinship import GateSimilarity
 
 Verdict: TypeAlias = Literal["holds", "does not hold", "cannot be told"]
 
@@ -44,6 +46,38 @@ def where_classes_part(gates: Sequence[Depth]) -> str:
     first, most = gates[0], gates[int(np.nanargmax(shares))]
     said = f"**Most of all in {most.gate}**: knowing the class explains {most.share:.0%} of the variance of s there"
     return f"{said}." if most is first else f"{said}, against {first.share:.0%} in {first.gate}."
+
+
+def against_chance(gates: Sequence[Depth]) -> str:
+    """One sentence or two on how large η² would be by chance, and how many channels are above that."""
+    known = [gate for gate in gates if not np.isnan(gate.beyond)]
+    if not known:
+        return "There are too few images, or too few that move a gate, to tell what chance would do."
+    fewest, limits = min(known, key=lambda gate: gate.beyond), [gate.limit for gate in known]
+    how = f"labels shuffled {TIMES} times" if known[0].shuffled else "by F's distribution"
+    said = (
+        f"**By chance**, with labels handed out at random, the class would explain {known[0].chance:.1%} of the "
+        f"variance on average, and less than {max(limits):.1%} of a channel's 95 times of 100 ({how})."
+    )
+    if fewest.beyond == 1:
+        return f"{said} All channels that move are above their limit."
+    return f"{said} Fewest channels are above their limit in {fewest.gate}, {fewest.beyond:.0%}; by chance 5% would be."
+
+
+def gates_alike(gates: Sequence[str], similarity: GateSimilarity) -> str:
+    """Two sentences on the gates that are most alike and least, of the names of G gates in execution order."""
+    one, other = np.triu_indices(len(gates), 1)
+    pairs, chance = similarity.cka[one, other], similarity.chance[one, other]
+    if np.isnan(pairs).all():
+        return "No two gates tell classes apart, so none are alike."
+    most, least = int(np.nanargmax(pairs)), int(np.nanargmin(pairs))
+    neighbours = np.nanmean(pairs[other == one + 1]) if np.isfinite(pairs[other == one + 1]).any() else np.nan
+    beside = "" if np.isnan(neighbours) else f"; one gate and the next are at {neighbours:.2f} on average"
+    return (
+        f"**{gates[one[most]]} and {gates[other[most]]} set classes apart most alike** (linear CKA {pairs[most]:.2f}), "
+        f"{gates[one[least]]} and {gates[other[least]]} least ({pairs[least]:.2f}){beside}. "
+        f"With classes shuffled, two gates would be at {np.nanmean(chance):.2f}."
+    )
 
 
 def _early(gates: Sequence[Depth]) -> Observation:

@@ -38,7 +38,7 @@ def variance(moments: Moments) -> Variance:
     whole = (count * mean).sum(axis=0) / max(1, count.sum())
     between = (count * np.square(mean - whole)).sum(axis=0)
     within = (count * np.square(std)).sum(axis=0)
-    still = between + within <= count.sum() * _STILL**2
+    still = between + within <= count.sum() * STILL**2
     return Variance(np.where(still, 0, between), np.where(still, 0, between + within))
 
 
@@ -46,57 +46,10 @@ def eta_squared(gate: GateAtlas) -> Floats:
     """Between-class share of the variance of s, η² of each channel (C,), 0–1.
 
     0: knowing the class says nothing about s; 1: images of one class all have the same s. Not a number where s never
-    moves. Where the class does not matter at all it is ``chance`` on average, not 0. One-way ANOVA's F is
+    moves. Where the class does not matter at all it is ``chance.chance`` on average, not 0. One-way ANOVA's F is
     η² / (1 − η²) · (N − K) / (K − 1).
     """
     return variance(gate.s()).share
-
-
-def chance(counts: npt.NDArray[np.int64]) -> float:
-    """The mean of η² over all ways to hand the labels out at random: (K − 1) / (N − 1); counts (K,) of images."""
-    classes, images = int((counts > 0).sum()), int(counts.sum())
-    return (classes - 1) / (images - 1) if images > 1 else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Permutation:
-    """η² (C,), and the share p (C,) of random labellings that reach it, of which the true one is one."""
-
-    share: Floats
-    p: Floats
-
-
-def permutation(gate: GateAtlas, labels: npt.NDArray[np.integer], times: int = 199, seed: int = 0) -> Permutation:
-    """Check η² against labels handed out at random.
-
-    Args:
-        gate: of an atlas with single images.
-        labels: (N,) of the images, ``atlas.table.labels``.
-        times: random labellings; p is 1 / (times + 1) at least.
-        seed: of the random numbers.
-
-    Raises:
-        NotInAtlas: the atlas has no single images.
-    """
-    s = gate.images()
-    s = s - s.mean(axis=0)
-    total = np.square(s).sum(axis=0)
-    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-
-    def between(codes: npt.NDArray[np.intp]) -> Floats:
-        member = np.zeros((len(counts), len(s)))
-        member[codes, np.arange(len(s))] = 1
-        sums: Floats = (np.square(member @ s) / counts[:, None]).sum(axis=0)
-        return sums
-
-    found = between(codes)
-    rng = np.random.default_rng(seed)
-    # Equal but for rounding counts as reached: with few images a labelling repeats itself.
-    reached = sum((between(rng.permutation(codes)) >= found * (1 - 1e-9)).astype(np.int64) for _ in range(times))
-    still = total <= len(s) * _STILL**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(still, np.nan, found / total)
-    return Permutation(share, np.where(still, np.nan, (1 + reached) / (1 + times)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +83,4 @@ def most_specific(atlas: Atlas, gate: str, count: int = 10) -> tuple[Specific, .
 
 
 # A standard deviation of s that is no movement: six steps of the code, within reach of rounding.
-_STILL = 1e-4
+STILL = 1e-4

@@ -1,38 +1,29 @@
-"""Atlases of the loaded model: those that ship, those that were made here, making one, and taking one away."""
+"""Atlases of the loaded model: those that ship, those that were made here, and taking one away."""
 
 import os
 import re
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
 
 import streamlit as st
 
 from se_viz.atlas.errors import AtlasError
 from se_viz.atlas.export import export
-from se_viz.atlas.header import LabelSource
-from se_viz.atlas.profile import profile
 from se_viz.atlas.shipped import folder as shipped_folder
 from se_viz.atlas.shipped import path as shipped_path
 from se_viz.atlas.store import FILE, Atlas, open_atlas
-from se_viz.data.datasets import DatasetRefused
-from se_viz.figures.by_gate import by_gate
-from se_viz.figures.chart import Chart
 from se_viz.gates.model import Model
+from se_viz.study import chance, kinship
 from se_viz.study.depth import Depth, by_depth
-from se_viz.study.health import CLOSE
+from se_viz.study.table import table_bytes
 from se_viz.ui import models
 from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.own import loaded
 from se_viz.ui.text import plain
 
-DATA = "SE_VIZ_DATA"
 KEPT = "SE_VIZ_ATLASES"
-_LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
 _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
-_building: set[Path] = set()
-_lock = Lock()
 
 
 def of(model: Model) -> Atlas | None:
@@ -48,7 +39,7 @@ def of(model: Model) -> Atlas | None:
 
 def _found(model: Model) -> dict[str, Atlas]:
     paths = [path for path in [shipped_path(model.name)] if path.is_file()]
-    own = _folder(model)
+    own = folder(model)
     paths += sorted(path for path in own.glob(f"*/{FILE}")) if own.is_dir() else []
     atlases = {}
     for path in paths:
@@ -86,20 +77,15 @@ def _depths(path: str, changed: float, _atlas: Atlas) -> tuple[Depth, ...]:
     return by_depth(_atlas)
 
 
-def saturation_chart(atlas: Atlas) -> Chart:
-    """How much of s is at its ends, gate by gate."""
-    found = depths(atlas)
-    ends = {f"within {CLOSE} of 0": "shut", f"within {CLOSE} of 1": "open"}
-    return by_gate(
-        "class_saturation",
-        "Where gates shut or open",
-        "s of all images and channels, %",
-        [depth.gate for depth in found],
-        {name: {depth.gate: 100 * getattr(depth.saturation, end) for depth in found} for name, end in ends.items()},
-        "The share of weights that shut their channel, or leave it as it is. The paper finds a block of the last stage "
-        "nearly all open: a gate that could be left out.",
-        top=100,
-    )
+def gate_similarity(atlas: Atlas) -> kinship.GateSimilarity:
+    """Which gates are alike, computed once."""
+    return _gate_similarity(str(atlas.path), atlas.path.stat().st_mtime, atlas)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing the gates …")
+def _gate_similarity(path: str, changed: float, _atlas: Atlas) -> kinship.GateSimilarity:
+    del path, changed
+    return kinship.gate_similarity(_atlas)
 
 
 def take_away(model: Model, atlas: Atlas) -> None:
@@ -121,20 +107,34 @@ def take_away(model: Model, atlas: Atlas) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+        st.download_button(
+            "η² by channel, and by chance, as CSV",
+            lambda: table_bytes(chance.table(atlas), "csv"),
+            file_name="eta2.csv",
+            mime="text/csv",
+            key="save_eta2",
+            on_click="ignore",
+            icon=":material/download:",
+        )
     st.markdown("The same numbers from Python, and from a shell:")
     gate, name = next(iter(atlas)).name, atlas.classes[0]
     st.code(
-        "import se_viz\nfrom se_viz.study.depth import by_depth\nfrom se_viz.study.separation import cohens_d\n\n"
+        "import se_viz\nfrom se_viz.study import chance\nfrom se_viz.study.depth import by_depth\n"
+        "from se_viz.study.kinship import gate_similarity\nfrom se_viz.study.separation import cohens_d\n\n"
         f"{load_line(model)}\n"
         'atlas = se_viz.profile(model, "DIR", "ATLAS")  # once; or se_viz.open_atlas("ATLAS")\n'
         f"atlas[{gate!r}].s({name!r}).mean  # Figure 6, one class; .std beside it for Figure 7\n"
         "by_depth(atlas)  # where classes part\n"
+        "chance.table(atlas)  # η² of every channel, and what labels at random give\n"
+        "gate_similarity(atlas).cka  # which gates are alike\n"
         f"cohens_d(atlas[{gate!r}], {name!r}, {atlas.classes[-1]!r})",
         language="python",
     )
     if loaded(model) is None:
-        line = f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv"
-        st.code(line, language="bash")
+        line = (
+            f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv --eta2 eta2.csv"
+        )
+        st.code(f"{line}\npython -m se_viz classes ATLAS --out classes", language="bash")
 
 
 def _table(atlas: Atlas, kind: str) -> bytes:
@@ -144,62 +144,12 @@ def _table(atlas: Atlas, kind: str) -> bytes:
         return path.read_bytes()
 
 
-def build(model: Model, *, first: bool = False) -> None:
-    """Make an atlas of pictures on the server, with progress; stopped, it goes on where it was when started again."""
-    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:", expanded=first):
-        allowed = _allowed()
-        if not allowed:
-            st.markdown(
-                f"Whoever runs this page allows folders by the environment variable `{DATA}`, several separated by "
-                f"`{os.pathsep}`; none is. Elsewhere any folder will do:"
-            )
-            if loaded(model) is None:
-                st.code(f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS", language="bash")
-            else:
-                lines = f'import se_viz\n\n{load_line(model)}\nse_viz.profile(model, "DIR", "ATLAS")'
-                st.code(lines, language="python")
-            return
-        folder = st.selectbox("Folder", list(allowed), key="build_folder")
-        by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
-        if st.button("Build", key="build", type="primary"):
-            _build(model, allowed[folder], by)
-
-
-def _build(model: Model, data: Path, by: str) -> None:
-    out = _folder(model) / _slug(f"{data.name} {'' if by == 'folders' else 'predicted'}")
-    with _lock:
-        if out in _building:
-            st.info("Another session is building this atlas: open the page again when it is finished.")
-            return
-        _building.add(out)
-    try:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            bar = st.progress(0.0, "Listing the pictures …")
-            # Any click ends this run at the next step of the bar, and the shards that are finished stay.
-            st.button("Stop", key="build_stop")
-
-        def report(done: int, total: int) -> None:
-            bar.progress(done / total, f"{done:,} of {total:,} pictures")
-
-        profile(model, data, out, labels=_LABELS[by], report=report)
-    except (DatasetRefused, AtlasError) as error:
-        st.error(plain(str(error)))
-        return
-    finally:
-        with _lock:
-            _building.discard(out)
-    st.rerun(scope="app")
-
-
-def _allowed() -> dict[str, Path]:
-    listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
-    return {str(path): path for path in listed if path.exists()}
-
-
-def _folder(model: Model) -> Path:
+def folder(model: Model) -> Path:
+    """Where atlases of a model that were made here lie, each in a folder of its own."""
     base = os.environ.get(KEPT) or Path.home() / ".cache" / "se-viz" / "atlases"
-    return Path(base) / _slug(model.name)
+    return Path(base) / slug(model.name)
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as that of a folder."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.") or "unnamed"

@@ -7,15 +7,16 @@ import numpy as np
 import streamlit as st
 
 from se_viz.atlas.store import Atlas, GateAtlas
-from se_viz.figures.kinship import class_heatmap, class_tree
+from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.maps import recalibrated_maps
-from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
+from se_viz.figures.parting import parting, saturation_by_gate
+from se_viz.figures.profiles import class_band, mean_excitation, sampled
 from se_viz.figures.two_classes import effect_sizes, two_distributions
 from se_viz.study.histogram import quantiles
 from se_viz.study.kinship import tree
-from se_viz.study.observations import observations, where_classes_part
+from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import auroc, cohens_d
-from se_viz.ui import atlases, chart, readings, resembling
+from se_viz.ui import atlases, building, chart, readings, resembling
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
@@ -27,7 +28,7 @@ _TOP = 12
 _ROWS = 60
 _FEW_BLOCKS = 6
 _CHANNELS = ("fifty, as in the paper", "all")
-_BANDS = ("mean ± standard deviation", "median and half of the images")
+_BANDS = ("mean ± deviation", "median and quartiles")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def page(head: Head) -> None:
     atlas = atlases.of(head.model)
     if atlas is None:
         head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
-        atlases.build(head.model, first=True)
+        building.build(head.model, first=True)
         return
     found = observations(atlases.depths(atlas))
     head.answer.markdown(
@@ -57,7 +58,7 @@ def page(head: Head) -> None:
         + ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in found)
         + "."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
         classes = st.multiselect(
             "Classes",
@@ -79,7 +80,7 @@ def page(head: Head) -> None:
         st.info("Choose at least one class.")
     _faceoff(atlas, head)
     resembling.show(head, atlas)
-    atlases.build(head.model)
+    building.build(head.model)
     atlases.take_away(head.model, atlas)
 
 
@@ -131,17 +132,22 @@ def _stage(view: View, stage: int, gates: list[str]) -> None:
 def _parting(atlas: Atlas) -> None:
     st.header("Depth by depth", anchor=False)
     depths = atlases.depths(atlas)
-    quartiles = np.array([depth.quartiles for depth in depths]).T
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(
-            eta_by_gate([depth.gate for depth in depths], quartiles, np.array([depth.chance for depth in depths]))
-        )
+        chart.show(parting(depths))
     with right:
-        chart.show(atlases.saturation_chart(atlas))
-    st.markdown(
-        "\n".join(f"- {one.claim} Here it **{one.verdict}**. {plain(one.said)}" for one in observations(depths))
-    )
+        chart.show(saturation_by_gate(depths))
+    said = "\n".join(f"- {one.claim} Here it **{one.verdict}**. {plain(one.said)}" for one in observations(depths))
+    said += f"\n- {against_chance(depths)}"
+    names = [depth.gate for depth in depths]
+    if len(names) < 2:
+        st.markdown(said)
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        alike = atlases.gate_similarity(atlas)
+        chart.show(gate_heatmap(names, alike.cka, alike.chance))
+    right.markdown(f"{said}\n- {gates_alike(names, alike)}")
 
 
 @st.fragment
@@ -149,7 +155,7 @@ def _gate(view: View) -> None:
     """Figure 7 and the kinship of classes, for one gate."""
     st.header("One gate, class by class", anchor=False)
     names = [gate.name for gate in view.atlas]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
         band = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
     gate = view.atlas[name]
@@ -225,11 +231,19 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
         drawn = (own.counts.astype(float), own.edges), (against.counts.astype(float), against.edges)
         chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
     pictures = head.chosen.pictures
-    index = st.selectbox(
-        "On the picture",
-        range(len(pictures)),
-        format_func=lambda i: f"{i + 1} {pictures[i].name}",
-        key="faceoff_picture",
-    )
-    reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
-    chart.show(recalibrated_maps(reading, 0, [channel], pictures[index].name))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        index = st.selectbox(
+            "On the picture",
+            range(len(pictures)),
+            format_func=lambda i: f"{i + 1} {pictures[i].name}",
+            key="faceoff_picture",
+        )
+        reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
+        means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {plain(name)}" for name in (one, other))
+        st.markdown(
+            f"Here {gate.name} gives channel {channel} the weight **s = {reading.s[0, channel]:.2f}**; "
+            f"in the atlas it is {means} on average."
+        )
+    with right:
+        chart.show(recalibrated_maps(reading, 0, [channel], pictures[index].name))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from se_viz.atlas.store import Atlas, GateAtlas
-from se_viz.study.kinship import class_similarity
+from se_viz.study.kinship import class_similarity, farthest
 from se_viz.study.resemblance import Patterns
 
 
@@ -19,7 +19,7 @@ class Overview:
         there: the classes with images (K′,).
         patterns: what sets each of those apart; ``patterns.common`` is the mean over them.
         similarity: of the patterns of two classes, float32 (K, K), see ``class_similarity``.
-        farthest: the two classes that are least alike, each of 2 images or more; None where there are no two.
+        farthest: the two classes that are least alike, see ``kinship.farthest``.
     """
 
     there: npt.NDArray[np.intp]
@@ -39,8 +39,5 @@ def _overview(path: str, changed: float, name: str, _gate: GateAtlas) -> Overvie
     del path, changed, name
     moments, similarity = _gate.s(), class_similarity(_gate).astype(np.float32)
     there = np.flatnonzero(moments.count)
-    few = moments.count < 2
-    apart = np.where(np.isnan(similarity) | few | few[:, None], np.inf, similarity)
-    one, other = np.unravel_index(apart.argmin(), apart.shape)
-    farthest = (int(one), int(other)) if np.isfinite(apart[one, other]) and one != other else None
-    return Overview(there, Patterns.of(moments.mean[there]), similarity, farthest)
+    apart = farthest(similarity, moments.count)
+    return Overview(there, Patterns.of(moments.mean[there]), similarity, apart)

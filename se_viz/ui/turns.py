@@ -48,6 +48,15 @@ def line(device: str) -> Line:
     return Line()
 
 
+def take(work: Callable[[], T], device: str, show: Callable[[int], object]) -> T:
+    """Do work when its turn on a device has come, see ``wait``; what ends the wait takes it off the line."""
+    future = line(device).submit(work)
+    try:
+        return wait(future, device, show)
+    finally:
+        future.cancel()  # does nothing to work that has begun
+
+
 def wait(future: Future[T], device: str, show: Callable[[int], object]) -> T:
     """What the work gives; while it takes longer than a glance, ``show`` is told how many are ahead.
 

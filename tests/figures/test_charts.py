@@ -74,7 +74,7 @@ def test_heatmap_has_room_for_one_to_64_images(captured, n):
     names = [f"{index}.jpg" for index in range(n)]
     figure = attention_heatmap(many, names).figure
     assert len(set(figure.data[0].y)) == n
-    assert 120 <= figure.layout.height <= 96 + 64 * 9
+    assert 120 <= figure.layout.height <= 104 + 64 * 9
 
 
 def test_points_and_bars_are_the_picture_in_focus(captured):

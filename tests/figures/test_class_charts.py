@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import linkage
 
-from se_viz.figures.kinship import class_heatmap, class_tree
+from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
 from se_viz.figures.two_classes import effect_sizes, two_distributions
 
@@ -63,6 +63,27 @@ def test_shares_of_variance_stay_between_0_and_1():
     assert tuple(chart.figure.layout.yaxis.range) == (0, 1)
     np.testing.assert_allclose(chart.figure.data[1].y, quantiles[1])
     assert "SE_5_1" in chart.alt
+
+
+def test_chance_is_a_line_and_a_band():
+    figure = eta_by_gate(["SE_2_1", "SE_3_1"], np.full((3, 2), 0.4), np.full(2, 0.01), np.full(2, 0.03)).figure
+    line, band = figure.data[-2:]
+    np.testing.assert_allclose(line.y, 0.01)
+    np.testing.assert_allclose(band.y, 0.03)
+    assert band.fill == "tozeroy"
+
+
+def test_gates_by_gates_are_in_the_order_of_the_network():
+    names = [f"SE_{stage}_1" for stage in range(2, 6)]
+    cka = np.eye(4) + 0.25
+    cka[3] = cka[:, 3] = np.nan
+    chart = gate_heatmap(names, np.clip(cka, 0, 1), np.full((4, 4), 0.2))
+    assert list(chart.figure.data[0].x) == list(chart.figure.data[0].y) == names
+    assert (chart.figure.data[0].zmin, chart.figure.data[0].zmax) == (0, 1)
+    assert chart.figure.layout.yaxis.autorange == "reversed"
+    assert "SE_2_1 to SE_5_1" in chart.alt
+    assert "0.25 to 0.25" in chart.alt
+    assert "no two" in gate_heatmap(names, np.full((4, 4), np.nan), np.full((4, 4), np.nan)).alt
 
 
 def test_more_channels_than_a_screen_has_room_for_are_averaged():

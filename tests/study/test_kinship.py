@@ -1,9 +1,12 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import cophenet, fcluster
 from sklearn.metrics.pairwise import cosine_similarity
 
 from se_viz.study.kinship import class_similarity, gate_similarity, tree
+from se_viz.study.similarity import linear_cka
 
 
 @pytest.fixture
@@ -58,8 +61,22 @@ def test_a_tree_of_few_or_unknown_classes():
 def test_gates_are_alike_if_they_set_the_same_classes_apart(make_atlas, means):
     other = np.random.default_rng(1).uniform(0.2, 0.8, (4, 9))
     turned = 1 - means[:, ::-1]
-    similarity = gate_similarity(atlas_of(make_atlas, SE_2_1=means, SE_2_2=turned, SE_2_3=other))
+    similarity = gate_similarity(atlas_of(make_atlas, SE_2_1=means, SE_2_2=turned, SE_2_3=other)).cka
     assert similarity[0, 1] == pytest.approx(1, abs=1e-3)
     assert similarity[0, 2] < 0.95
     np.testing.assert_allclose(similarity, similarity.T)
     np.testing.assert_allclose(np.diag(similarity), 1)
+
+
+def test_similarity_of_gates_is_cka_of_their_means_and_chance_is_the_mean_over_orders(make_atlas, monkeypatch):
+    monkeypatch.setattr("se_viz.study.kinship._ROWS_AT_ONCE", 2)
+    rng = np.random.default_rng(2)
+    one, other = rng.uniform(0.2, 0.8, (5, 12)), rng.uniform(0.2, 0.8, (5, 3))
+    atlas = atlas_of(make_atlas, SE_2_1=one, SE_2_2=other, SE_2_3=np.full((5, 4), 0.5))
+    found = gate_similarity(atlas)
+    one, other = (atlas[name].s(slice(5)).mean for name in ("SE_2_1", "SE_2_2"))
+    assert found.cka[0, 1] == pytest.approx(linear_cka(one, other))
+    orders = [linear_cka(one, other[list(order)]) for order in permutations(range(5))]
+    assert found.chance[0, 1] == pytest.approx(np.mean(orders))
+    assert np.isnan(found.cka[2]).all()
+    assert np.isnan(found.chance[2]).all()

@@ -1,14 +1,18 @@
 import math
 
+import numpy as np
 import pytest
 
 from se_viz.study.depth import Depth, Saturation
-from se_viz.study.observations import observations
+from se_viz.study.kinship import GateSimilarity
+from se_viz.study.observations import against_chance, gates_alike, observations
 
 
-def gate(name, share, between=0.03, likeness=0.9, opened=0.01):
+def gate(name, share, between=0.03, likeness=0.9, opened=0.01, beyond=1.0):
     saturation = Saturation(0.1, opened, 0.5, 0.1)
-    return Depth(name, int(name[3]), int(name[5]), share, (0, 0, 0), 0.01, between, likeness, saturation)
+    return Depth(
+        name, int(name[3]), int(name[5]), share, (0, 0, 0), 0.01, 0.02, beyond, False, between, likeness, saturation
+    )
 
 
 PAPER = [
@@ -41,3 +45,22 @@ def test_a_network_that_is_otherwise_has_none():
 def test_few_gates_that_move_say_nothing_of_depth(gates):
     assert observations(gates)[1].verdict == "cannot be told"
     assert "nan" not in " ".join(one.said for one in observations(gates))
+
+
+def test_chance_is_told_with_the_gate_that_is_nearest_to_it():
+    assert "1.0% of the variance on average, and less than 2.0%" in against_chance(PAPER)
+    assert "All channels that move" in against_chance(PAPER)
+    assert "in SE_3_1, 60%" in against_chance([gate("SE_2_1", 0.1), gate("SE_3_1", 0.02, beyond=0.6)])
+    assert "too few" in against_chance([gate("SE_2_1", math.nan, beyond=math.nan)])
+
+
+def test_gates_that_are_alike_are_named_with_what_chance_gives():
+    cka = np.array([[1, 0.9, 0.2], [0.9, 1, 0.7], [0.2, 0.7, 1]])
+    said = gates_alike(("SE_2_1", "SE_3_1", "SE_4_1"), GateSimilarity(cka, np.full((3, 3), 0.3)))
+    assert "SE_2_1 and SE_3_1 set classes apart most alike" in said
+    assert "SE_2_1 and SE_4_1 least (0.20); one gate and the next are at 0.80" in said
+    assert "shuffled, two gates would be at 0.30" in said
+    cka[1] = cka[:, 1] = math.nan
+    assert "nan" not in gates_alike(("SE_2_1", "SE_3_1", "SE_4_1"), GateSimilarity(cka, cka))
+    nothing = np.full((3, 3), math.nan)
+    assert "none are alike" in gates_alike(("SE_2_1", "SE_3_1", "SE_4_1"), GateSimilarity(nothing, nothing))

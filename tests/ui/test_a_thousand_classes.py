@@ -12,6 +12,7 @@ from se_viz import load, profile
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
+from se_viz.study import kinship
 from se_viz.ui import atlases, overview
 from se_viz.zoo import catalogue
 
@@ -93,6 +94,7 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
     monkeypatch.setattr(overview, "class_similarity", again)
     monkeypatch.setattr(overview.Patterns, "of", again)
     monkeypatch.setattr(atlases, "by_depth", again)
+    monkeypatch.setattr(kinship, "gate_similarity", again)
     many.multiselect(key="classes_colours").set_value(["colour number 500", "colour number 600"]).run()
     assert not many.exception
 

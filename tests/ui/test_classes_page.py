@@ -9,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 from se_viz import load, profile
 from se_viz.atlas.shipped import shipped
 from se_viz.study.depth import by_depth
-from se_viz.study.observations import observations, where_classes_part
+from se_viz.study.kinship import gate_similarity
+from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import cohens_d
-from se_viz.ui import classes
+from se_viz.ui import building, classes
 from se_viz.ui.text import plain
 
 SCRIPT = """
@@ -50,7 +51,7 @@ def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
     page.segmented_control(key="class_stage3").set_value("SE_3_1").run()
     assert any("chart_classes_SE_3_1" in name for name in charts(page))
     page.multiselect(key="classes").set_value(["church", "golf ball"]).run()
-    page.segmented_control(key="band").set_value("median and half of the images").run()
+    page.segmented_control(key="band").set_value("median and quartiles").run()
     assert not page.exception
     assert sum("chart_band_SE_5_2" in name for name in charts(page)) == 2
     page.multiselect(key="classes").set_value([]).run()
@@ -62,6 +63,7 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
     d = np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball"))
     channel = page.selectbox(key="faceoff_channel_SE_5_2_church_golf ball")
     assert channel.value == np.nanargmax(d)
+    assert any(f"channel {channel.value} the weight **s = " in text.value for text in page.markdown)
     channel.set_value(int(np.argsort(-d)[2])).run()
     assert not page.exception
     page.selectbox(key="other").set_value("church").run()
@@ -109,7 +111,8 @@ def test_an_atlas_is_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     assert choice.options[1].endswith("6 images")
     choice.set_value(choice.options[1]).run()
     assert page.multiselect(key="classes_photos").value == ["ants", "bees"]
-    again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again")
+    settings = {"batch": building.BATCH, "shard": building.SHARD}
+    again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "atlases").rglob("atlas.safetensors")
     assert built.read_bytes() == again.path.read_bytes()
 
@@ -121,3 +124,13 @@ def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path
     page.button(key="build").click().run()
     assert not page.exception
     assert len(page.error) == 1
+
+
+def test_gates_are_compared_and_chance_is_told():
+    page = open_page(samples="cat")
+    atlas = shipped("demo/r16")
+    depths = by_depth(atlas)
+    said = " ".join(text.value for text in page.markdown)
+    assert against_chance(depths) in said
+    assert gates_alike([depth.gate for depth in depths], gate_similarity(atlas)) in said
+    assert any("chart_gate_heatmap" in name for name in charts(page))

@@ -1,0 +1,101 @@
+"""Making an atlas on the page: pictures on the server that whoever runs it allowed, with progress, Stop and Go on."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+import streamlit as st
+
+from se_viz.atlas.errors import AtlasError
+from se_viz.atlas.header import LabelSource
+from se_viz.atlas.profile import kept, profile
+from se_viz.data.datasets import DatasetRefused
+from se_viz.gates.capture import Capture
+from se_viz.gates.model import Model
+from se_viz.ui import turns
+from se_viz.ui.atlases import folder, slug
+from se_viz.ui.code import load_line, shell_options
+from se_viz.ui.own import loaded
+from se_viz.ui.text import plain
+from se_viz.zoo.memory import DeviceFull
+
+DATA = "SE_VIZ_DATA"
+BATCH = 16  # pictures that readings of others wait for at most
+SHARD = 128  # pictures that Stop costs at most
+_LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
+_STOPPED = "build_stopped"
+_building: set[Path] = set()
+_lock = Lock()
+
+
+def build(model: Model, *, first: bool = False) -> None:
+    """Make an atlas; stopped, it goes on where it was when started again."""
+    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:", expanded=first):
+        allowed = _allowed()
+        if not allowed:
+            _elsewhere(model)
+            return
+        place = st.selectbox("Folder", list(allowed), key="build_folder")
+        by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
+        data = allowed[place]
+        out = folder(model) / slug(f"{data.name} {'' if by == 'folders' else 'predicted'}")
+        done = kept(out)
+        if done:
+            st.info(f"This atlas is unfinished: {done:,} pictures are counted and kept. It goes on after them.")
+        elif st.session_state.get(_STOPPED) == out:
+            st.info(f"Stopped. Nothing is kept yet, as pictures are kept {SHARD} at a time.")
+        if st.button("Go on" if done else "Build", key="build", type="primary"):
+            _build(model, data, out, _LABELS[by])
+
+
+def _elsewhere(model: Model) -> None:
+    st.markdown(
+        f"Whoever runs this page allows folders by the environment variable `{DATA}`, several separated by "
+        f"`{os.pathsep}`; none is. Elsewhere any folder will do:"
+    )
+    if loaded(model) is None:
+        st.code(f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS", language="bash")
+    else:
+        lines = f'import se_viz\n\n{load_line(model)}\nse_viz.profile(model, "DIR", "ATLAS")'
+        st.code(lines, language="python")
+
+
+def _build(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
+    with _lock:
+        if out in _building:
+            st.info("Another session is building this atlas: open the page again when it is finished.")
+            return
+        _building.add(out)
+    st.session_state[_STOPPED] = out  # until it is finished
+    try:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            bar = st.progress(0.0)
+            # Any click ends this run the next time the bar is written, and the shards that are finished stay.
+            st.button("Stop", key="build_stop")
+        share, said = 0.0, "Listing the pictures …"
+        bar.progress(share, said)
+
+        def report(done: int, total: int) -> None:
+            nonlocal share, said
+            share, said = done / total, f"{done:,} of {total:,} pictures"
+            bar.progress(share, said)
+
+        def turn(work: Callable[[], Capture]) -> Capture:
+            return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
+
+        profile(model, data, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+    except (DatasetRefused, AtlasError, DeviceFull) as error:
+        del st.session_state[_STOPPED]
+        st.error(plain(str(error)))
+        return
+    finally:
+        with _lock:
+            _building.discard(out)
+    del st.session_state[_STOPPED]
+    st.rerun(scope="app")
+
+
+def _allowed() -> dict[str, Path]:
+    listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
+    return {str(path): path for path in listed if path.exists()}

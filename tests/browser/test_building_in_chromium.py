@@ -1,0 +1,61 @@
+"""An atlas is built from the page, stopped, and built to its end."""
+
+import io
+import re
+
+import pytest
+from browser_support import settle
+from playwright.sync_api import expect
+
+import se_viz
+from se_viz.atlas.store import open_atlas
+from se_viz.data.samples import SAMPLES
+from se_viz.ui.building import SHARD
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+COUNT = 900  # more than are read while a person, or a test, clicks
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """The sample pictures over and over, small, each a class."""
+    for place, sample in enumerate(SAMPLES):
+        content = io.BytesIO()
+        se_viz.sample(sample.key).image.resize((160, 160)).save(content, "JPEG")
+        folder = tmp_path / "photos" / sample.key
+        folder.mkdir(parents=True)
+        for number in range(place, COUNT, len(SAMPLES)):
+            (folder / f"{number:03}.jpg").write_bytes(content.getvalue())
+    return tmp_path / "photos"
+
+
+def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos, tmp_path):
+    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
+    with serving("app.py", tmp_path, variables) as address:
+        page = open_page("classes?samples=cat", server=address)
+        page.get_by_text("Build an atlas from pictures on this server").click()
+        page.get_by_role("button", name="Build", exact=True).click()
+        # More than a shard, less than all.
+        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} pictures"))).to_be_visible()
+        page.get_by_role("button", name="Stop", exact=True).click()
+        said = page.get_by_text(re.compile(r"unfinished: \d+ pictures are counted and kept\. It goes on after them"))
+        expect(said).to_be_visible()
+        kept = int(re.search(r"\d+", said.inner_text())[0])
+        assert 0 < kept < COUNT
+        assert kept % SHARD == 0
+        settle(page)
+        assert len(list((tmp_path / "atlases").rglob("shards/*.safetensors"))) == kept // SHARD
+        page.get_by_role("button", name="Go on", exact=True).click()
+        expect(page.get_by_role("combobox", name="Atlas")).to_be_visible()
+        expect(said).to_be_hidden()
+        settle(page)
+        page.get_by_role("combobox", name="Atlas").click()
+        page.get_by_role("option", name=f"photos, {COUNT} images").click()
+        expect(
+            page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
+        ).to_have_count(1)
+    (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
+    assert open_atlas(built).counts.sum() == COUNT
+    assert not list(built.parent.glob("shards"))

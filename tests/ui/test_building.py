@@ -1,0 +1,99 @@
+"""An atlas that is built on the page takes turns with readings, and can be stopped."""
+
+from functools import partial
+from threading import Event
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+
+from se_viz import load, profile
+from se_viz.atlas.profile import kept
+from se_viz.ui import turns
+
+
+class Pictures(list):
+    """A dataset of so many black pictures in two classes."""
+
+    classes = ("even", "odd")
+
+    def __init__(self, count):
+        super().__init__((Image.new("RGB", (16, 16)), number % 2) for number in range(count))
+        self.targets = [label for _, label in self]
+
+
+class Stopped(BaseException):
+    """As the page's own is none of the exceptions that a program may catch."""
+
+
+@pytest.fixture
+def device():
+    """The name of a line that no other test stands in."""
+    return f"test {uuid4()}"
+
+
+def ignore(ahead):
+    pass
+
+
+def test_readings_of_others_come_between_the_batches(device, tmp_path):
+    line, order, last = turns.line(device), [], []
+
+    def turn(work):
+        def batch():
+            order.append("batch")
+            # Somebody comes while a batch runs: he has had his turn before the next one.
+            last.append(line.submit(partial(order.append, "reading")))
+            return work()
+
+        return turns.take(batch, device, ignore)
+
+    model = load("demo/r16", "cpu")
+    made = profile(model, Pictures(6), tmp_path / "turns", batch=2, turn=turn)
+    last[-1].result()
+    assert order == ["batch", "reading"] * 3
+    alone = profile(model, Pictures(6), tmp_path / "alone", batch=2)
+    assert made.path.read_bytes() == alone.path.read_bytes()
+
+
+def test_who_stops_while_waiting_is_off_the_line_and_the_others_go_on(device):
+    begun, go_on, done = Event(), Event(), []
+
+    def busy():
+        begun.set()
+        go_on.wait()
+
+    first = turns.line(device).submit(busy)
+    begun.wait()
+
+    def stop(ahead):
+        assert ahead == 1
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        turns.take(partial(done.append, "stopped"), device, stop)
+    after = turns.line(device).submit(partial(done.append, "after"))
+    assert turns.line(device).ahead(after) == 1
+    go_on.set()
+    first.result()
+    after.result()
+    assert done == ["after"]
+
+
+def test_a_pass_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path):
+    model, pictures, out = load("demo/r16", "cpu"), Pictures(7), tmp_path / "atlas"
+    settings = {"batch": 2, "shard": 2}
+    assert kept(out) == 0
+
+    def stop(done, total):
+        if done == 6:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        profile(model, pictures, out, report=stop, **settings)
+    # The third shard is written after its last batch is told of.
+    assert kept(out) == 4
+    seen = []
+    profile(model, pictures, out, report=lambda done, total: seen.append((done, total)), **settings)
+    assert seen == [(6, 7), (7, 7)]
+    assert kept(out) == 0
