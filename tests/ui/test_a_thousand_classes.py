@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 from torch import nn
 from torchvision.ops import SqueezeExcitation
+from ui_support import open_page
 
 from se_viz import load, profile
 from se_viz.data.datasets import Dataset
@@ -17,10 +17,6 @@ from se_viz.ui import atlases, overview
 from se_viz.zoo import catalogue
 
 CLASSES = 1000
-SCRIPT = """
-from se_viz.ui import classes, head
-classes.page(head.draw(classes.QUESTION))
-"""
 
 
 class Small(nn.Module):
@@ -59,11 +55,7 @@ def many(tmp_path, monkeypatch):
     monkeypatch.setitem(catalogue._registered, "test/many", small)
     monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path))
     profile(load("test/many", "cpu"), coloured(), tmp_path / "test-many" / "colours")
-    page = AppTest.from_string(SCRIPT, default_timeout=300)
-    page.query_params.update({"samples": "cat", "model": "test/many"})
-    page.run()
-    assert not page.exception
-    return page
+    return open_page("classes", 300, model="test/many")
 
 
 def sizes(page):

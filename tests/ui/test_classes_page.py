@@ -1,10 +1,11 @@
 import io
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
+import ui_support
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from se_viz import load, profile
 from se_viz.atlas.shipped import shipped
@@ -15,18 +16,7 @@ from se_viz.study.separation import cohens_d
 from se_viz.ui import building, classes
 from se_viz.ui.text import plain
 
-SCRIPT = """
-from se_viz.ui import classes, head
-classes.page(head.draw(classes.QUESTION))
-"""
-
-
-def open_page(**query: str) -> AppTest:
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params.update(query)
-    page.run()
-    assert not page.exception
-    return page
+open_page = partial(ui_support.open_page, "classes")
 
 
 def charts(page):

@@ -1,25 +1,16 @@
 """Choosing a pretrained model on the page, with a server of weights on this machine in place of the hub."""
 
+from functools import partial
+
 import pytest
+import ui_support
 from safetensors.torch import save
-from streamlit.testing.v1 import AppTest
 
 from se_viz.ui.text import plain
 from se_viz.zoo import from_timm
 
 NAME = "test_efficientnet.r160_in1k"
-SCRIPT = """
-from se_viz.ui import head, inspect
-inspect.page(head.draw(inspect.QUESTION))
-"""
-
-
-def open_page() -> AppTest:
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params.update({"model": f"timm/{NAME}", "samples": "cat"})
-    page.run()
-    assert not page.exception
-    return page
+open_page = partial(ui_support.open_page, "inspect", model=f"timm/{NAME}")
 
 
 def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):

@@ -1,15 +1,18 @@
 """A device that turns out to have no room, when a model is loaded or when a picture is read."""
 
+from functools import partial
+
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
+import ui_support
 
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model, load
 from se_viz.ui import models, readings
 from se_viz.zoo.memory import DeviceFull
 
-SCRIPT = "from se_viz.ui import head, inspect\ninspect.page(head.draw(inspect.QUESTION))"
+open_page = partial(ui_support.open_page, "inspect")
+
 SAID = "There is no room for one image on cuda:0."
 
 
@@ -58,14 +61,6 @@ def clear():
         kept.clear()
 
 
-def open_page():
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params["samples"] = "cat"
-    page.run()
-    assert not page.exception
-    return page
-
-
 def captions(page):
     return " ".join(text.value for text in page.caption)
 
@@ -100,8 +95,5 @@ def test_a_full_cpu_is_said(gpu, monkeypatch):
         raise DeviceFull("There is no room for one image on cpu.")
 
     monkeypatch.setattr(readings, "capture", none)
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params.update({"samples": "cat", "device": "cpu"})
-    page.run()
-    assert not page.exception
+    page = open_page(device="cpu")
     assert "no room for one image on cpu" in page.error[0].value

@@ -1,17 +1,11 @@
 import json
+from functools import partial
 
 import pytest
+import ui_support
 from streamlit.testing.v1 import AppTest
 
-SCRIPT = "from se_viz.ui import head, network\nnetwork.page(head.draw(network.QUESTION, pictured=False))"
-
-
-def open_page(**query) -> AppTest:
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params.update({"samples": "cat"} | query)
-    page.run()
-    assert not page.exception
-    return page
+open_page = partial(ui_support.open_page, "network")
 
 
 def charts(page: AppTest) -> dict[str, dict]:

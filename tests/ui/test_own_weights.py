@@ -7,24 +7,13 @@ import pytest
 import torch
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
+from ui_support import open_page
 
 import se_viz
 from se_viz.ui.text import plain
 from se_viz.zoo import from_timm
 
 ARCHITECTURE = "timm/test_efficientnet"
-SCRIPT = """
-from se_viz.ui import head, inspect
-inspect.page(head.draw(inspect.QUESTION))
-"""
-
-
-def open_page(script=SCRIPT, **query) -> AppTest:
-    page = AppTest.from_string(script, default_timeout=120)
-    page.query_params.update({"samples": "cat"} | query)
-    page.run()
-    assert not page.exception
-    return page
 
 
 def weights(classes: int) -> dict[str, torch.Tensor]:
@@ -46,7 +35,7 @@ def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = No
 
 def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     content, names = save(weights(3)), b"smooth\npalmate\ngreat crested\n"
-    page = hand_in(open_page(), "newts.safetensors", content, names)
+    page = hand_in(open_page("inspect"), "newts.safetensors", content, names)
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
     assert any("This network knows 3 classes" in text.value for text in page.caption)
@@ -77,7 +66,7 @@ class Evil:
     ],
 )
 def test_a_file_that_is_none_is_refused_and_another_taken(name, content, said):
-    page = hand_in(open_page(), name, content)
+    page = hand_in(open_page("inspect"), name, content)
     assert any(word in page.error[0].value for word in said.split("|")), page.error[0].value
     page.file_uploader(key="own_weights").set_value(("b.safetensors", save(weights(3)), "")).run()
     assert not page.error
@@ -87,13 +76,13 @@ def test_a_file_that_is_none_is_refused_and_another_taken(name, content, said):
 def test_a_pickle_that_would_run_code_runs_none(tmp_path):
     out = io.BytesIO()
     torch.save({"a": Evil(tmp_path / "trap")}, out)
-    page = hand_in(open_page(), "evil.pth", out.getvalue())
+    page = hand_in(open_page("inspect"), "evil.pth", out.getvalue())
     assert "nothing was run" in page.error[0].value
     assert not (tmp_path / "trap").exists()
 
 
 def test_precision_is_chosen_stated_and_in_the_lines():
-    page = open_page(precision="bf16")
+    page = open_page("inspect", precision="bf16")
     assert any(plain("bf16 on cpu") in text.value for text in page.caption)
     assert "precision='bf16'" in page.code[0].value
     assert "--precision bf16" in page.code[1].value
@@ -105,15 +94,12 @@ def test_precision_is_chosen_stated_and_in_the_lines():
 @pytest.mark.parametrize("module", ["classes", "reduction", "network"])
 @pytest.mark.parametrize("precision", ["bf16"])
 def test_the_other_pages_stand_any_precision(module, precision):
-    page = open_page(
-        f"from se_viz.ui import head, {module}\n{module}.page(head.draw({module}.QUESTION))", precision=precision
-    )
+    page = open_page(module, precision=precision)
     assert not page.error
     assert not page.warning, [warning.value for warning in page.warning]
 
 
 @pytest.mark.parametrize("module", ["classes", "reduction", "network"])
 def test_the_other_pages_stand_own_weights(module):
-    script = f"from se_viz.ui import head, {module}\n{module}.page(head.draw({module}.QUESTION))"
-    page = hand_in(open_page(script), "newts.safetensors", save(weights(3)))
+    page = hand_in(open_page(module), "newts.safetensors", save(weights(3)))
     assert not page.error

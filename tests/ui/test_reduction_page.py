@@ -1,5 +1,7 @@
+from functools import partial
+
 import numpy as np
-from streamlit.testing.v1 import AppTest
+import ui_support
 
 from se_viz import capture, load, sample
 from se_viz.study.ablation import ABLATIONS, RATIO, members
@@ -8,19 +10,7 @@ from se_viz.ui import reduction
 from se_viz.ui.text import plain
 from se_viz.zoo import demo
 
-# AppTest cannot follow navigation by callables, so the page stands alone here; Chromium goes through the menu.
-SCRIPT = """
-from se_viz.ui import head, reduction
-reduction.page(head.draw(reduction.QUESTION))
-"""
-
-
-def open_page(**query: str) -> AppTest:
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params.update(query)
-    page.run()
-    assert not page.exception
-    return page
+open_page = partial(ui_support.open_page, "reduction")
 
 
 def table(page, column):
