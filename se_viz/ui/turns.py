@@ -1,6 +1,7 @@
 """Whose turn it is on a device: sessions hand in one picture at a time, which run in the order they came."""
 
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
@@ -62,10 +63,6 @@ def wait(future: Future[T], device: str, show: Callable[[int], object]) -> T:
 
     A click meanwhile ends this run of the page, and the work goes on for whoever asks for it next.
     """
-    while True:
-        try:
-            return future.result(timeout=_GLANCE)
-        except TimeoutError:
-            if future.done():
-                raise
-            show(line(device).ahead(future))
+    while not futures.wait([future], timeout=_GLANCE).done:
+        show(line(device).ahead(future))
+    return future.result()
