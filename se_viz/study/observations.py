@@ -52,7 +52,7 @@ def against_chance(gates: Sequence[Depth]) -> str:
     """One sentence or two on how large η² would be by chance, and how many channels are above that."""
     known = [gate for gate in gates if not np.isnan(gate.beyond)]
     if not known:
-        return "There are too few images, or too few that move a gate, to tell what chance would do."
+        return "There are too few images or classes to tell what chance would do."
     fewest, limits = min(known, key=lambda gate: gate.beyond), [gate.limit for gate in known]
     how = f"labels shuffled {TIMES} times" if known[0].shuffled else "by F's distribution"
     said = (

@@ -24,14 +24,16 @@ DATA = "SE_VIZ_DATA"
 BATCH = 16  # pictures that readings of others wait for at most
 SHARD = 128  # pictures that Stop costs at most
 _LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
-_STOPPED = "build_stopped"
+_LAST = "last_build"  # where, and how it ended
 _building: set[Path] = set()
 _lock = Lock()
 
 
 def build(model: Model, *, first: bool = False) -> None:
     """Make an atlas; stopped, it goes on where it was when started again."""
-    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:", expanded=first):
+    # Open, too, where somebody has built: a page that gets another atlas is laid out anew, and would shut it.
+    shown = first or _LAST in st.session_state
+    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:", expanded=shown):
         allowed = _allowed()
         if not allowed:
             _elsewhere(model)
@@ -43,8 +45,10 @@ def build(model: Model, *, first: bool = False) -> None:
         done = kept(out)
         if done:
             st.info(f"This atlas is unfinished: {done:,} pictures are counted and kept. It goes on after them.")
-        elif st.session_state.get(_STOPPED) == out:
+        elif st.session_state.get(_LAST) == (out, "stopped"):
             st.info(f"Stopped. Nothing is kept yet, as pictures are kept {SHARD} at a time.")
+        elif st.session_state.get(_LAST) == (out, "finished"):
+            st.success("Finished. The page shows this atlas, or offers it at the top.")
         if st.button("Go on" if done else "Build", key="build", type="primary"):
             _build(model, data, out, _LABELS[by])
 
@@ -67,7 +71,7 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
             st.info("Another session is building this atlas: open the page again when it is finished.")
             return
         _building.add(out)
-    st.session_state[_STOPPED] = out  # until it is finished
+    st.session_state[_LAST] = (out, "stopped")  # as long as nothing else is said
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
             bar = st.progress(0.0)
@@ -86,13 +90,13 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
 
         profile(model, data, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
     except (DatasetRefused, AtlasError, DeviceFull) as error:
-        del st.session_state[_STOPPED]
+        del st.session_state[_LAST]
         st.error(plain(str(error)))
         return
     finally:
         with _lock:
             _building.discard(out)
-    del st.session_state[_STOPPED]
+    st.session_state[_LAST] = (out, "finished")
     st.rerun(scope="app")
 
 

@@ -58,7 +58,7 @@ def page(head: Head) -> None:
         + ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in found)
         + "."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
         there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
         classes = st.multiselect(
             "Classes",
