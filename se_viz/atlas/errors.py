@@ -15,3 +15,7 @@ class AtlasMismatch(AtlasError):
 
 class NotInAtlas(AtlasError):
     """The atlas was made without what is asked for."""
+
+
+class OtherPass(AtlasError):
+    """A folder holds the atlas or the shards of a pass over other pictures, or by another network or settings."""

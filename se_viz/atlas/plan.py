@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from se_viz.atlas.errors import AtlasError, AtlasRefused
+from se_viz.atlas.errors import AtlasRefused, OtherPass
 from se_viz.atlas.header import Header, Run
 from se_viz.atlas.store import FILE, Atlas, open_atlas
 
@@ -34,7 +34,7 @@ def finished(path: Path, asked: Header) -> Atlas | None:
     """What an earlier call has left there, if it is what this one would make; None if there is nothing whole.
 
     Raises:
-        AtlasError: it is something else.
+        OtherPass: it is something else.
     """
     if not path.exists():
         return None
@@ -46,7 +46,7 @@ def finished(path: Path, asked: Header) -> Atlas | None:
         return None  # a shard that the disk has damaged costs that shard
     different = _differences(found.header, asked)
     if different:
-        raise AtlasError(
+        raise OtherPass(
             f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
         )
     return found

@@ -1,13 +1,14 @@
 """Making an atlas on the page: pictures on the server that whoever runs it allowed, with progress, Stop and Go on."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
 import streamlit as st
 
-from se_viz.atlas.errors import AtlasError
+from se_viz.atlas.errors import AtlasError, OtherPass
 from se_viz.atlas.header import LabelSource
 from se_viz.atlas.profile import kept, profile
 from se_viz.data.datasets import DatasetRefused
@@ -41,7 +42,14 @@ def build(model: Model, *, first: bool = False) -> None:
         place = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
         data = allowed[place]
-        out = folder(model) / slug(f"{data.name} {'' if by == 'folders' else 'predicted'}")
+        alone = sum(path.name == data.name for path in allowed.values()) == 1
+        name = data.name if alone else str(data)
+        out = folder(model) / slug(f"{name} {'' if by == 'folders' else 'predicted'}")
+        if st.session_state.get(_LAST) == (out, "other"):
+            st.warning("Its pictures, the network or the settings are not those of the atlas that was begun here.")
+            if st.button("Start over", key="build", type="primary"):
+                _build(model, data, out, _LABELS[by], anew=True)
+            return
         done = kept(out)
         if done:
             st.info(f"This atlas is unfinished: {done:,} pictures are counted and kept. It goes on after them.")
@@ -65,12 +73,14 @@ def _elsewhere(model: Model) -> None:
         st.code(lines, language="python")
 
 
-def _build(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
+def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bool = False) -> None:
     with _lock:
         if out in _building:
             st.info("Another session is building this atlas: open the page again when it is finished.")
             return
         _building.add(out)
+    if anew:
+        shutil.rmtree(out, ignore_errors=True)
     st.session_state[_LAST] = (out, "stopped")  # as long as nothing else is said
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -89,6 +99,9 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
             return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
 
         profile(model, data, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+    except OtherPass:
+        st.session_state[_LAST] = (out, "other")
+        st.rerun(scope="app")
     except (DatasetRefused, AtlasError, DeviceFull) as error:
         del st.session_state[_LAST]
         st.error(plain(str(error)))

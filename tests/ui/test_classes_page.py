@@ -1,4 +1,6 @@
 import io
+import os
+import shutil
 import zipfile
 from functools import partial
 
@@ -105,6 +107,32 @@ def test_an_atlas_is_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "atlases").rglob("atlas.safetensors")
     assert built.read_bytes() == again.path.read_bytes()
+
+
+def test_an_atlas_of_other_pictures_is_started_over_when_asked(photos, monkeypatch):
+    monkeypatch.setenv("SE_VIZ_DATA", str(photos))
+    page = open_page()
+    page.button(key="build").click().run()
+    (photos / "ants" / "3.png").write_bytes(picture((90, 90, 90)))
+    page.button(key="build").click().run()
+    assert not page.exception
+    assert any("not those of the atlas that was begun here" in warning.value for warning in page.warning)
+    page.button(key="build").click().run()
+    assert not page.exception
+    assert page.success
+    assert any(option.endswith("7 images") for option in page.selectbox(key="atlas").options)
+
+
+def test_two_folders_of_one_name_have_an_atlas_each(photos, monkeypatch, tmp_path):
+    other = tmp_path / "other" / "photos"
+    shutil.copytree(photos, other)
+    monkeypatch.setenv("SE_VIZ_DATA", f"{photos}{os.pathsep}{other}")
+    page = open_page()
+    for place in (photos, other):
+        page.selectbox(key="build_folder").set_value(str(place))
+        page.button(key="build").click().run()
+        assert page.success
+    assert len(list((tmp_path / "atlases").rglob("atlas.safetensors"))) == 2
 
 
 def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path):
