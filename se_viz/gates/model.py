@@ -228,9 +228,10 @@ def load_checkpoint(
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
     model = _placed(named, network, place, dtype, fast)
     if model.classes:
-        with torch.inference_mode():
+        with torch.inference_mode(), room_on(place, "one image"):
             logits = model.network(torch.zeros((1, 3, *model.preprocess.crop), dtype=dtype, device=place))
         # What gives no logits is told so at its first capture.
         if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != len(model.classes):
+            model.close()
             raise WeightsRefused(f"There are {len(model.classes)} names of classes and {logits.shape[1]} logits.")
     return model

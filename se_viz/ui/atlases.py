@@ -1,5 +1,6 @@
 """Atlases of the loaded model: those that ship, those that were made here, and taking one away."""
 
+import hashlib
 import os
 import re
 from functools import partial
@@ -23,6 +24,7 @@ from se_viz.ui.own import loaded
 from se_viz.ui.text import plain
 
 KEPT = "SE_VIZ_ATLASES"
+_LONGEST = 80  # characters of a folder's name
 _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
 
 
@@ -151,5 +153,8 @@ def folder(model: Model) -> Path:
 
 
 def slug(name: str) -> str:
-    """A name as that of a folder."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.") or "unnamed"
+    """A name as that of a folder; systems take 255 bytes at most."""
+    short = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.") or "unnamed"
+    if len(short) <= _LONGEST:
+        return short
+    return f"{short[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"

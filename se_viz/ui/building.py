@@ -17,9 +17,9 @@ from se_viz.gates.model import Model
 from se_viz.ui import turns
 from se_viz.ui.atlases import folder, slug
 from se_viz.ui.code import load_line, shell_options
+from se_viz.ui.models import or_on_cpu
 from se_viz.ui.own import loaded
 from se_viz.ui.text import plain
-from se_viz.zoo.memory import DeviceFull
 
 DATA = "SE_VIZ_DATA"
 BATCH = 16  # pictures that readings of others wait for at most
@@ -98,11 +98,12 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bo
         def turn(work: Callable[[], Capture]) -> Capture:
             return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
 
-        profile(model, data, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+        with or_on_cpu(str(model.device)):
+            profile(model, data, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
     except OtherPass:
         st.session_state[_LAST] = (out, "other")
         st.rerun(scope="app")
-    except (DatasetRefused, AtlasError, DeviceFull) as error:
+    except (DatasetRefused, AtlasError) as error:
         del st.session_state[_LAST]
         st.error(plain(str(error)))
         return

@@ -15,6 +15,7 @@ def load_line(model: Model) -> str:
     if own is None:
         return f"model = se_viz.load({model.name!r}{options})"
     named = f", classes=read_classes(Path({f'./{own.classes}'!r}))" if own.classes else ""
+    named += "".join(f", {key}={value!r}" for key, value in own.prepared.items())
     line = f"model = se_viz.load_checkpoint({f'./{own.weights}'!r}, {own.architecture!r}{named}{options})"
     if not own.classes:
         return line
@@ -27,4 +28,6 @@ def shell_options(model: Model, *, option: str = "--model ") -> str:
     if own is None:
         return f"{option}{shlex.quote(model.name)}"
     named = f" --classes {shlex.quote(f'./{own.classes}')}" if own.classes else ""
+    for key, value in own.prepared.items():
+        named += f" --{key} {value if isinstance(value, int) else ' '.join(map(str, value))}"
     return f"--checkpoint {shlex.quote(f'./{own.weights}')} --arch {own.architecture}{named}"

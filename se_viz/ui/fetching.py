@@ -1,5 +1,9 @@
 """Fetching pretrained weights from the page: what they are and how large, asked before, and shown while it goes on."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
+
 import streamlit as st
 
 from se_viz.ui.text import plain
@@ -7,6 +11,8 @@ from se_viz.zoo import catalogue
 from se_viz.zoo.catalogue import Listing
 from se_viz.zoo.download import Progress
 from se_viz.zoo.errors import DownloadFailed, WeightsRefused
+
+_GLANCE = 0.2  # seconds between two looks at how far it is
 
 
 def there(name: str) -> bool:
@@ -20,20 +26,36 @@ def there(name: str) -> bool:
     place = st.empty()
     with place.container():
         bar = st.progress(0.0, "Asking for the file …")
-        # Any click ends this run at the next step of the bar; what has come is kept, and the next try goes on from it.
+        # Any click ends this run the next time the bar is written; what has come is kept for the next try.
         st.button("Stop", key="fetch_stop")
 
-    def report(progress: Progress) -> None:
-        bar.progress(*_shown(progress, about))
-
     try:
-        catalogue.fetch(name, report)
+        _fetch(name, lambda progress: bar.progress(*_shown(progress, about)))
     except (DownloadFailed, WeightsRefused) as error:
         place.empty()
         st.error(plain(str(error)))
         return False
     st.rerun()  # never returns
     return False
+
+
+def _fetch(name: str, show: Callable[[Progress], object]) -> None:
+    """Fetch in another thread, so that the bar is written, and a click seen, also while nothing arrives."""
+    latest, ended = Progress(0, None, 0.0), Event()
+
+    def report(progress: Progress) -> None:
+        nonlocal latest
+        latest = progress
+
+    executor = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+    try:
+        future = executor.submit(catalogue.fetch, name, report, ended.is_set)
+        while not wait([future], timeout=_GLANCE).done:
+            show(latest)
+        future.result()
+    finally:
+        ended.set()
+        executor.shutdown(wait=False)  # a connection that hangs ends by itself
 
 
 def _described(about: Listing) -> str:

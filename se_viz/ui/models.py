@@ -1,28 +1,45 @@
 """Models that sessions share: one per name, device and precision, a few at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import get_args
 
 import streamlit as st
+import torch
 
 from se_viz.gates.model import Model, load
-from se_viz.ui import fetching, own
+from se_viz.ui import fetching, own, turns
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
 from se_viz.zoo.device import DeviceMissing, Precision, available, described, resolve
-from se_viz.zoo.memory import DeviceFull, memory
+from se_viz.zoo.memory import DeviceFull, memory, release, room_on
 
 _KEPT = 3
 _FAMILY = 16
 _FULL = "full_device"  # in the session: a device that had no room, and what was said about it
 
 
-@st.cache_resource(max_entries=_KEPT, on_release=Model.close, show_spinner="Loading the model …")
+def _let_go(model: Model) -> None:
+    """Free the device of a model that makes room for others; a session that still shows it goes on on the CPU."""
+    device = model.device
+    model.close()
+    if device.type == "cpu":
+        return
+
+    def free() -> None:
+        model.network.cpu()
+        release(device)
+
+    turns.line(str(device)).submit(free)  # not in the middle of a reading
+
+
+@st.cache_resource(max_entries=_KEPT, on_release=_let_go, show_spinner="Loading the model …")
 def _load(name: str, device: str, precision: Precision) -> Model:
     return load(name, device, precision)
 
 
-@st.cache_resource(max_entries=_FAMILY, on_release=Model.close, show_spinner="Loading the demo models …")
+@st.cache_resource(max_entries=_FAMILY, on_release=_let_go, show_spinner="Loading the demo models …")
 def _member(name: str, device: str) -> Model:
     return load(name, device)
 
@@ -30,19 +47,27 @@ def _member(name: str, device: str) -> Model:
 def exact(model: Model) -> Model:
     """The same network in fp32, in which what ships was measured; the model itself where its name says nothing."""
     listed = model.precision != "fp32" and model.name in catalogue.names()
-    return _load(model.name, str(model.device), "fp32") if listed else model
+    with or_on_cpu(str(model.device)):
+        return _load(model.name, str(model.device), "fp32") if listed else model
 
 
 def member(name: str, device: str) -> Model:
     """A demo model beside the chosen one; they are small, and kept apart so that they do not displace it."""
-    return _member(name, device)
+    with or_on_cpu(device):
+        return _member(name, device)
+
+
+def plain_member(name: str, device: str) -> Network:
+    """A demo model without gates, which is none to look into, but has predictions to compare."""
+    with or_on_cpu(device):
+        return _plain_member(name, device)
 
 
 @st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
-def plain_member(name: str, device: str) -> Network:
-    """A demo model without gates, which is none to look into, but has predictions to compare."""
+def _plain_member(name: str, device: str) -> Network:
     network = catalogue.build(name)
-    network.module.to(device)
+    with room_on(torch.device(device), name):
+        network.module.to(device)
     return network
 
 
@@ -70,11 +95,16 @@ def choose() -> Model | None:
     )
     with chosen:
         try:
-            model = _chosen(names, origin, _with_room(str(resolve(device))), precision)
-        except DeviceFull as error:
-            fall_back(str(resolve(device)), error)
+            place = _with_room(str(resolve(device)))
+        except DeviceMissing as error:
+            st.error(plain(str(error)))
             return None
-        except (UnknownModel, DeviceMissing, ValueError) as error:
+        try:
+            model = _chosen(names, origin, place, precision)
+        except DeviceFull as error:
+            fall_back(place, error)
+            return None
+        except (UnknownModel, ValueError) as error:
             st.error(plain(str(error)))
             return None
     if model is not None:
@@ -107,12 +137,23 @@ def fall_back(device: str, error: DeviceFull) -> None:
     st.rerun()
 
 
+@contextmanager
+def or_on_cpu(device: str) -> Iterator[None]:
+    """Run the page again on the CPU if the device turns out to be full inside the block; see ``fall_back``."""
+    try:
+        yield
+    except DeviceFull as error:
+        fall_back(device, error)
+        st.stop()
+
+
 def _with_room(device: str) -> str:
     """The device, or the CPU in its place if this session found it full and has not asked to try again."""
     found: tuple[str, str] | None = st.session_state.get(_FULL)
     if found is None or found[0] != device:
         return device
-    st.warning(plain(f"{found[1]} It runs on the CPU instead."))
+    # Without what to do about it, which this does.
+    st.warning(plain(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
     if not st.button(plain(f"Try {device} again"), key="try_again"):
         return "cpu"
     del st.session_state[_FULL]
@@ -124,5 +165,6 @@ def _about(model: Model) -> str:
     gates = f"{len(model.gates)} {'gate' if len(model.gates) == 1 else 'gates'}"
     room = memory(model.device)
     free = f", {room.free / 1e9:.1f} of {room.total / 1e9:.1f} GB free" if room else ""
-    where = f"{model.precision} on {model.device} ({described(model.device)}{free})"
+    height, width = model.preprocess.crop
+    where = f"input {height} × {width}, {model.precision} on {model.device} ({described(model.device)}{free})"
     return f"{model.about or model.name}. {gates}, {where}."

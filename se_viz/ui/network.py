@@ -1,7 +1,8 @@
 """The Network page, which answers where attention sits in a network."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
@@ -13,10 +14,14 @@ from se_viz.gates.model import Model
 from se_viz.study.cost import Cost, cost
 from se_viz.study.place import place
 from se_viz.study.table import gates_table, table_bytes
-from se_viz.ui import chart
+from se_viz.ui import chart, turns
 from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.head import Head
+from se_viz.ui.models import or_on_cpu
 from se_viz.ui.text import plain
+from se_viz.zoo.memory import room_on
+
+T = TypeVar("T")
 
 QUESTION = "Where does attention sit in this network?"
 
@@ -83,13 +88,22 @@ def _ratios(gates: Sequence[Gate]) -> str:
 @st.cache_resource(max_entries=16, show_spinner="Counting the network …")
 def _cost(_model: Model, key: str) -> Cost:
     del key
-    return cost(_model.network, _model.preprocess.crop[0], _model.gates)
+    return _in_turn(_model, lambda: cost(_model.network, _model.preprocess.crop[0], _model.gates))
 
 
 @st.cache_resource(max_entries=256, show_spinner="Watching the block …")
 def _block(_model: Model, key: str, gate: str) -> Block:
     del key
-    return block_of(_model.network, _model.gate(gate), _model.preprocess.crop)
+    return _in_turn(_model, lambda: block_of(_model.network, _model.gate(gate), _model.preprocess.crop))
+
+
+def _in_turn(model: Model, work: Callable[[], T]) -> T:
+    def run() -> T:
+        with room_on(model.device, "one image"):
+            return work()
+
+    with or_on_cpu(str(model.device)):
+        return turns.take(run, str(model.device))
 
 
 def _table(model: Model) -> None:

@@ -2,10 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.gates.model import Model, load_checkpoint
 from se_viz.zoo import catalogue, table
 from se_viz.zoo.classes import read_classes
@@ -14,16 +17,27 @@ from se_viz.zoo.device import Precision
 LARGEST_FILE = 250  # MB; what the server takes, see .streamlit/config.toml
 _LARGEST = 100_000_000  # parameters
 _KEY = "own_model"
+_ITS_OWN = "the architecture's own"
+_SCALES = {
+    "ImageNet's mean and deviation": (IMAGENET_MEAN, IMAGENET_STD),
+    "0.5 and 0.5, to −1 … 1": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "0 and 1, as they are": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+_one = Lock()
 
 
 @dataclass(frozen=True)
 class Own:
-    """What a model of a visitor's own was made of: names of files, and of the architecture."""
+    """What a model of a visitor's own was made of: names of files and of the architecture, and how it sees pictures.
+
+    ``prepared`` are arguments of ``load_checkpoint``: size, or mean and std; what is not there is the architecture's.
+    """
 
     name: str
     weights: str
     architecture: str
     classes: str
+    prepared: dict[str, Any]
 
 
 def loaded(model: Model) -> Own | None:
@@ -39,19 +53,30 @@ def _architectures() -> list[str]:
 
 # By the upload's number, so that 200 MB are not hashed at every rerun; a few, as they are large.
 @st.cache_resource(max_entries=2, on_release=Model.close, show_spinner="Reading the weights …")
-def _load(_weights: UploadedFile, _names: UploadedFile | None, key: tuple[str, ...], precision: Precision) -> Model:
+def _load(
+    _weights: UploadedFile,
+    _names: UploadedFile | None,
+    key: tuple[str, ...],
+    precision: Precision,
+    prepared: dict[str, Any],
+) -> Model:
     architecture, device = key[-2:]
     classes = read_classes(_names.getvalue()) if _names else ()
-    model = load_checkpoint(
-        _weights,
-        architecture,
-        classes=classes,
-        device=device,
-        precision=precision,
-        name=_weights.name,
-        largest=_LARGEST,
-    )
-    model.name = f"{_weights.name} {hashlib.sha256(_weights.getvalue()).hexdigest()[:8]}"
+    # One at a time, as reading takes several times the file's size.
+    with _one:
+        model = load_checkpoint(
+            _weights,
+            architecture,
+            classes=classes,
+            device=device,
+            precision=precision,
+            name=_weights.name,
+            largest=_LARGEST,
+            **prepared,
+        )
+    # One file may fit two architectures that differ in what has no weights, such as padding.
+    made_of = hashlib.sha256(_weights.getvalue() + f"{architecture} {prepared}".encode())
+    model.name = f"{_weights.name} {made_of.hexdigest()[:16]}"
     return model
 
 
@@ -82,12 +107,24 @@ def choose(device: str, precision: Precision) -> Model | None:
         max_upload_size=4,
         help="One a line in the order of the logits, or JSON.",
     )
+    prepared = _prepared()
     if architecture is None or weights is None:
         st.caption(
             "The architecture must be the one that the weights were saved from; the number of classes may differ."
         )
         return None
     key = (weights.file_id, names.file_id if names else "", architecture, device)
-    model = _load(weights, names, key, precision)
-    st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "")
+    model = _load(weights, names, key, precision, prepared)
+    st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "", prepared)
     return model
+
+
+def _prepared() -> dict[str, Any]:
+    """How pictures are prepared, where it is not as the architecture's own weights have it."""
+    with st.popover("Preparation of pictures", icon=":material/tune:", type="tertiary"):
+        size = st.number_input(
+            "Side of the input, pixels", 16, 1024, value=None, step=1, placeholder=_ITS_OWN, key="own_size"
+        )
+        scaled = st.selectbox("Values are scaled by", [_ITS_OWN, *_SCALES], key="own_scale")
+    prepared: dict[str, Any] = {"size": size} if size else {}
+    return prepared | ({} if scaled == _ITS_OWN else dict(zip(("mean", "std"), _SCALES[scaled], strict=True)))

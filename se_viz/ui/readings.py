@@ -14,9 +14,9 @@ from se_viz.gates.capture import Array, Capture, capture
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
 from se_viz.ui import turns
-from se_viz.ui.models import fall_back, member, plain_member
+from se_viz.ui.models import member, or_on_cpu, plain_member
 from se_viz.zoo.catalogue import Network
-from se_viz.zoo.memory import DeviceFull
+from se_viz.zoo.memory import room_on
 
 _PATIENCE = 0.3  # seconds of work before a bar is worth its flicker
 
@@ -44,30 +44,27 @@ def _finished(make: Callable[[], Future[Capture]], forget: Callable[[], object],
         text = f"Waiting for {model.device}: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
         shown = place.caption(text if ahead else "Reading the gates …")
 
-    try:
-        return turns.wait(make(), str(model.device), show)
-    except DeviceFull as error:
-        forget()
-        fall_back(str(model.device), error)
-        st.stop()
-    except Exception:
-        forget()
-        raise
-    finally:
-        if shown is not None:
-            place.empty()
+    with or_on_cpu(str(model.device)):
+        try:
+            return turns.wait(make(), str(model.device), show)
+        except Exception:
+            forget()
+            raise
+        finally:
+            if shown is not None:
+                place.empty()
 
 
-def values(model: Model, pictures: Sequence[Picture]) -> Capture:
+def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture:
     """z and s of every gate and the logits for all pictures.
 
     A bar and a button to stop appear when it takes a while. The button, like any other choice made meanwhile, takes
-    effect before the next picture.
+    effect before the next picture. A page that reads one model twice names the ``part`` that asks.
     """
     wanted = tuple(picture.sha256 for picture in pictures)
-    if st.session_state.get("stopped") == (model.name, wanted):
+    if st.session_state.get("stopped") == (model.key, wanted):
         st.info("Stopped. What was read is kept.")
-        if not st.button("Go on", type="primary"):
+        if not st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}"):
             st.stop()
         del st.session_state["stopped"]
     place = st.empty()
@@ -78,7 +75,8 @@ def values(model: Model, pictures: Sequence[Picture]) -> Capture:
         if bar is None and index and monotonic() - started > _PATIENCE:
             with place.container(horizontal=True, vertical_alignment="center"):
                 bar = st.progress(0.0)
-                st.button("Stop", on_click=_stop, args=(model.name, wanted))
+                # Some pages read several models in one run.
+                st.button("Stop", on_click=_stop, args=(model.key, wanted), key=f"stop_{model.key}_{part}")
         if bar is not None:
             bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
         key = (model, picture, model.key, picture.sha256)
@@ -90,21 +88,26 @@ def values(model: Model, pictures: Sequence[Picture]) -> Capture:
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _plain_logits(_network: Network, _picture: Picture, name: str, device: str, sha256: str) -> Array:
     del name, sha256
-    with torch.inference_mode():
-        logits: Array = _network.module(_network.preprocess([_picture.image]).to(device)).float().cpu().numpy()
-    return logits
+
+    def run() -> Array:
+        with torch.inference_mode(), room_on(torch.device(device), "one image"):
+            logits: Array = _network.module(_network.preprocess([_picture.image]).to(device)).float().cpu().numpy()
+        return logits
+
+    return turns.take(run, device)
 
 
 def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) -> Array:
     """The output (N, K) of a demo model, with gates or without."""
     if gated:
-        return values(member(name, device), pictures).logits
+        return values(member(name, device), pictures, "logits").logits
     network = plain_member(name, device)
-    return np.concatenate([_plain_logits(network, one, name, device, one.sha256) for one in pictures])
+    with or_on_cpu(device):
+        return np.concatenate([_plain_logits(network, one, name, device, one.sha256) for one in pictures])
 
 
-def _stop(name: str, wanted: tuple[str, ...]) -> None:
-    st.session_state["stopped"] = (name, wanted)
+def _stop(key: str, wanted: tuple[str, ...]) -> None:
+    st.session_state["stopped"] = (key, wanted)
 
 
 def maps(model: Model, picture: Picture, gate: str) -> Capture:

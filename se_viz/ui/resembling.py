@@ -11,7 +11,6 @@ from se_viz.study.resemblance import groups
 from se_viz.ui import chart, readings
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
-from se_viz.ui.text import plain
 
 _MOST = 6
 
@@ -70,5 +69,5 @@ def _named(names: list[str], found: dict[str, list[int]]) -> dict[str, list[int]
         )
     named: dict[str, list[int]] = {}
     for index, group in enumerate(edited["group"]):
-        named.setdefault(plain(str(group).strip()) or "unnamed", []).append(index)
+        named.setdefault(str(group).strip() or "unnamed", []).append(index)
     return named

@@ -49,7 +49,11 @@ def line(device: str) -> Line:
     return Line()
 
 
-def take(work: Callable[[], T], device: str, show: Callable[[int], object]) -> T:
+def _nothing(ahead: int) -> None:
+    """Show nothing."""
+
+
+def take(work: Callable[[], T], device: str, show: Callable[[int], object] = _nothing) -> T:
     """Do work when its turn on a device has come, see ``wait``; what ends the wait takes it off the line."""
     future = line(device).submit(work)
     try:

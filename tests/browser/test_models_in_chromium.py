@@ -35,7 +35,7 @@ def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving,
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         shelf.release.set()
         settle(page)
-        expect(page.get_by_text("16 gates, fp32 on cpu")).to_be_visible()
+        expect(page.get_by_text("16 gates, input 224 × 224, fp32 on cpu")).to_be_visible()
         expect(page.get_by_role("figure", name=re.compile("weights s of SE_4_6: 1 image by 1024"))).to_have_count(1)
 
 
@@ -56,7 +56,7 @@ def test_weights_of_ones_own_are_looked_into(open_page):
     page = open_page("?samples=cat")
     torch.manual_seed(0)
     hand_in(page, "mine.pth", pickled(from_timm.blank("test_efficientnet", num_classes=5).state_dict()))
-    expect(page.get_by_text("2 gates, fp32 on cpu")).to_be_visible()
+    expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
     expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
     expect(page.get_by_text("se_viz.load_checkpoint")).to_be_visible()
     settle(page)
@@ -77,7 +77,7 @@ def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):
     assert not (tmp_path / "trap").exists()
     torch.manual_seed(0)
     put(page, "good.safetensors", save(from_timm.blank("test_efficientnet").state_dict()))
-    expect(page.get_by_text("2 gates, fp32 on cpu")).to_be_visible()
+    expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
 
 
 def test_the_network_page_draws_the_block(open_page):

@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 import ui_support
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from se_viz import load, profile
@@ -15,7 +17,7 @@ from se_viz.study.depth import by_depth
 from se_viz.study.kinship import gate_similarity
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.separation import cohens_d
-from se_viz.ui import building, classes
+from se_viz.ui import atlases, building, classes
 from se_viz.ui.text import plain
 
 open_page = partial(ui_support.open_page, "classes")
@@ -81,6 +83,26 @@ def test_folders_of_a_zip_are_groups_with_their_nearest_class():
     assert dict(zip(table["group"], table["pictures"], strict=True)) == {"red": 2, "blue": 1}
     assert all(words.rsplit(" ", 1)[0] in shipped("demo/r16").classes for words in table["SE_5_2"])
     assert any("chart_groups_SE_5_2" in name for name in charts(page))
+
+
+def test_a_groups_name_is_shown_as_it_is():
+    page = open_page(samples="")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("my_cats-big/1.png", picture((180, 20, 10)))
+        archive.writestr("b/1.png", picture((10, 20, 190)))
+    page.file_uploader(key="upload").set_value(("two groups.zip", packed.getvalue(), "application/zip")).run()
+    table = next(frame.value for frame in page.dataframe if "pictures" in frame.value.columns)
+    assert set(table["group"]) == {"my_cats-big", "b"}
+
+
+@given(st.text(max_size=400))
+def test_any_name_is_that_of_a_folder(name):
+    slug = atlases.slug(name)
+    assert 1 <= len(slug.encode()) <= 128
+    assert slug == atlases.slug(name)
+    assert not {"/", "\\", "\0"} & set(slug)
+    assert slug not in (".", "..")
 
 
 @pytest.fixture

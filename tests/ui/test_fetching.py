@@ -6,6 +6,7 @@ import pytest
 import ui_support
 from safetensors.torch import save
 
+from se_viz.ui import fetching
 from se_viz.ui.text import plain
 from se_viz.zoo import from_timm
 
@@ -41,3 +42,23 @@ def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, fau
     page.button(key="fetch").click().run()
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+
+
+def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
+    """While nothing arrives the bar is still written, which is where a click ends the run."""
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.faults.append("hold")
+
+    class Clicked(BaseException):
+        pass
+
+    def click(progress):
+        # Whatever has come has come: from here on the server is silent.
+        if shelf.held.is_set():
+            raise Clicked
+
+    with pytest.raises(Clicked):
+        fetching._fetch(f"timm/{NAME}", click)
+    shelf.release.set()
+    fetching._fetch(f"timm/{NAME}", lambda _: None)
+    assert fetching.catalogue.listing(f"timm/{NAME}").cached

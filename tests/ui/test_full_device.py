@@ -8,7 +8,7 @@ import ui_support
 
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model, load
-from se_viz.ui import models, readings
+from se_viz.ui import models, readings, turns
 from se_viz.zoo.memory import DeviceFull
 
 open_page = partial(ui_support.open_page, "inspect")
@@ -57,7 +57,7 @@ def gpu(monkeypatch):
 
 
 def clear():
-    for kept in (models._load, readings._values, readings._maps):
+    for kept in (models._load, models._member, readings._values, readings._maps):
         kept.clear()
 
 
@@ -73,6 +73,39 @@ def test_the_page_goes_on_with_the_cpu_and_says_so(gpu, when):
     assert "fp32 on cpu" in captions(page)
     assert any("The network says" in text.value for text in page.markdown)
     assert "device='cpu'" in page.code[0].value
+
+
+def test_where_both_are_full_it_is_said_once(gpu, monkeypatch):
+    def none(name, device, precision="fp32"):
+        raise DeviceFull(f"There is no room for {name} on {device}: end what else runs there.")
+
+    monkeypatch.setattr(models, "load", none)
+    page = open_page()
+    assert "no room for demo/r16 on cuda:0. It runs on the CPU instead" in page.warning[0].value.replace("\\", "")
+    assert "no room for demo/r16 on cpu" in page.error[0].value
+
+
+def test_a_model_beside_the_chosen_one_falls_back_too(gpu, monkeypatch):
+    member = models.load
+
+    def some(name, device, precision="fp32"):
+        if name == "demo/r4" and device != "cpu":
+            raise DeviceFull(SAID)
+        return member(name, device, precision)
+
+    monkeypatch.setattr(models, "load", some)
+    page = ui_support.open_page("reduction")
+    assert "It runs on the CPU instead" in page.warning[0].value
+    assert "fp32 on cpu" in captions(page)
+
+
+def test_a_model_that_makes_room_frees_the_device(gpu, monkeypatch):
+    freed = []
+    monkeypatch.setattr(models, "release", freed.append)
+    model = elsewhere("demo/r16")
+    models._let_go(model)
+    turns.line("cuda:0").submit(lambda: None).result(timeout=60)
+    assert freed == [torch.device("cuda:0")]
 
 
 def test_it_is_tried_again_when_asked(gpu):

@@ -49,6 +49,37 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     assert "--checkpoint ./newts.safetensors --arch timm/test_efficientnet --classes ./newts.txt" in page.code[1].value
 
 
+def test_one_file_for_two_architectures_gives_two_readings():
+    torch.manual_seed(0)
+    content = save(from_timm.blank("efficientnet_b0").state_dict())
+    page = open_page("inspect")
+    page.segmented_control(key="origin").set_value("your weights").run()
+    page.file_uploader(key="own_weights").set_value(("b0.safetensors", content, ""))
+    found = []
+    for name in ("timm/efficientnet_b0", "timm/tf_efficientnet_b0"):  # alike but for padding and BatchNorm's epsilon
+        page.selectbox(key="own_architecture").set_value(name).run()
+        assert not page.exception
+        assert not page.error
+        found.append([spec.proto.spec for spec in page.get("plotly_chart")])
+    assert all(one != other for one, other in zip(*found, strict=True))
+
+
+def test_pictures_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch):
+    content = save(weights(3))
+    page = hand_in(open_page("inspect"), "newts.safetensors", content)
+    page.number_input(key="own_size").set_value(96)
+    page.selectbox(key="own_scale").set_value("0.5 and 0.5, to −1 … 1").run()
+    assert not page.exception
+    assert any("input 96 × 96" in text.value for text in page.caption)
+    assert "--size 96 --mean 0.5 0.5 0.5 --std 0.5 0.5 0.5" in page.code[1].value
+    (tmp_path / "newts.safetensors").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(page.code[0].value, found)  # noqa: S102
+    assert found["model"].preprocess.crop == (96, 96)
+    assert found["model"].preprocess.mean == (0.5, 0.5, 0.5)
+
+
 class Evil:
     def __init__(self, path):
         self.path = path

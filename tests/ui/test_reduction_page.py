@@ -6,7 +6,7 @@ import ui_support
 from se_viz import capture, load, sample
 from se_viz.study.ablation import ABLATIONS, RATIO, members
 from se_viz.study.robust import conclusion
-from se_viz.ui import reduction
+from se_viz.ui import readings, reduction
 from se_viz.ui.text import plain
 from se_viz.zoo import demo
 
@@ -77,3 +77,9 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
 
 def test_without_pictures_it_says_what_to_do():
     assert plain("Drop pictures") in open_page(samples="").info[0].value
+
+
+def test_networks_that_take_long_each_have_a_stop_of_their_own(monkeypatch):
+    monkeypatch.setattr(readings, "_PATIENCE", -1)
+    page = open_page(samples="cat,coffee")
+    assert not page.exception
