@@ -33,7 +33,7 @@ def models(
             here = "  here" if known.cached else ""
             typer.echo(
                 f"{name:35} {known.params / 1e6:6.1f} M {known.gates:3} gates {known.size / 1e6:5.0f} MB {top1:>5} "
-                f"{known.licence}{here}".rstrip()
+                f"{known.family} {known.licence}{here}".rstrip()
             )
         else:
             typer.echo(name)

@@ -224,7 +224,7 @@ def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
     listed = RUN.invoke(app, ["models", "regnet_y_400mf"]).output.split()
     assert listed == ["torchvision/regnet_y_400mf", "torchvision/regnet_y_400mf.IMAGENET1K_V1"]
     line = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).output.splitlines()[0]
-    assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8%"
+    assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8% regnet"
 
 
 def test_a_search_without_a_hit_is_a_mistake_and_case_does_not_matter():

@@ -59,7 +59,9 @@ def _fetch(name: str, show: Callable[[Progress], object]) -> None:
 
 
 def _described(about: Listing) -> str:
-    said = [f"{about.params / 1e6:,.1f} M parameters, {about.gates} gates ({', '.join(about.kinds)})"]
+    said = [
+        f"Of {about.family}: {about.params / 1e6:,.1f} M parameters, {about.gates} gates ({', '.join(about.kinds)})"
+    ]
     said += [f"{about.top1:.1%} top-1 on ImageNet"] if about.top1 else []
     said += [f"licence {about.licence}"] if about.licence else []
     return f"{'; '.join(said)}. The weights are not on this machine yet."
