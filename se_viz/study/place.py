@@ -36,9 +36,9 @@ def place(block: Block) -> str:
     if any(join.after <= at for join in block.joins):
         seen.append("after an addition of branches")
     elif before:
-        seen.append(f"after a {before[-1].text}")
+        seen.append(f"after a {_kind(before[-1])}")
     if after:
-        seen.append(f"before a {after[0].text}")
+        seen.append(f"before a {_kind(after[0])}")
     elif later is not None:
         seen.append(f"before {_added(later)} is added")
     return ", ".join([" and ".join(seen)] * bool(seen) + ["in a block whose branches could not all be followed"])
@@ -54,6 +54,11 @@ def _is_shortcut(join: Join, block: Block) -> bool:
     """Whether what is added is the block's input, or a projection of it: less than what it is added to."""
     way, branch = _convolutions(block.parts[: join.after]), _convolutions(join.parts)
     return join.begins and len(branch) < len(way) and not any(part in way for part in branch)
+
+
+def _kind(part: Part) -> str:
+    """In words, without its stride and groups."""
+    return part.text.partition(",")[0]
 
 
 def _convolutions(parts: Sequence[Part]) -> list[Part]:

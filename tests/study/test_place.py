@@ -14,7 +14,7 @@ def parts(letters, branch=""):
     kinds = {
         "c": ("convolution", "3×3 convolution"),
         "n": ("norm", "batch norm"),
-        "p": ("convolution", "1×1 convolution"),
+        "p": ("convolution", "1×1 convolution, stride 2"),
         "G": ("gate", "SE_2_1"),
     }
     return tuple(Part(f"{branch}{at}", *kinds[letter], (8, 4, 4)) for at, letter in enumerate(letters))
