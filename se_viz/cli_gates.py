@@ -84,7 +84,7 @@ def gates(
         raise fail(error) from error
     typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
     for one in loaded.gates:
-        r = "–" if one.r is None else f"{one.r:g}"
+        r = "–" if one.r is None else f"{one.r:.3g}"
         typer.echo(
             f"{one.name:10}{one.channels:6}{one.bottleneck or '–':>6}{r:>7}  {one.squeeze:9}{one.function:14}{one.path}"
         )

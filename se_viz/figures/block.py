@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.palette import ACCENT, INK, MUTED, TILE
 from se_viz.gates.block import Block, Join
-from se_viz.gates.gate import Gate
+from se_viz.gates.gate import Gate, Layout
 from se_viz.gates.part import Part
 
 _ROW = 44  # pixels
 # Where the outer columns stand, and halves of a box's width and height, in columns and rows.
 _SIDE, _WIDE, _TALL = 2.25, 1.0, 0.36
+_GAP = 0.25  # between a line and the boxes that it passes
 _ROUND = (0.2, 0.3)  # the same of the circles that stand for × and +
 _TEXT = 0.28  # half the height of a line of text
 _MOST = 6  # boxes in a row, before the first of them are summed up
@@ -63,8 +64,10 @@ class _Sheet:
 class _Way:
     """The way from the block's input through the gate to its output, drawn downwards."""
 
-    def __init__(self, block: Block) -> None:
-        self.sheet = _Sheet()
+    def __init__(self, block: Block, layout: Layout) -> None:
+        self.sheet, self._layout = _Sheet(), layout
+        # What the branches at the left have taken so far: a row, from which on there is room, and a column.
+        self._joined, self.left = 0.0, 0.0
         self.sheet.text(0, 0, f"<b>X</b>  {_size(block.input)}")
         self.row, self._end = 1.0, _TEXT  # the next free row; where the line ends so far
 
@@ -74,7 +77,7 @@ class _Way:
         self._leave(_TEXT)
 
     def parts(self, parts: Sequence[Part]) -> None:
-        for lines in _boxes(parts):
+        for lines in _boxes(parts, self._layout):
             self._reach(_TALL)
             self.sheet.box(0, self.row, lines)
             self._leave(_TALL)
@@ -98,19 +101,34 @@ class _Way:
         self._leave(_ROUND[1])
 
     def join(self, join: Join) -> None:
-        """Another branch, which left the block's input at the left, and the addition."""
-        sheet, boxes = self.sheet, _boxes(join.parts)
-        self.row = max(self.row, len(boxes) + 1.0)
+        """Another branch, which left the block's input at the left, and the addition.
+
+        A second branch stands below the first, and its line passes that at the left.
+        """
+        sheet, boxes, above = self.sheet, _boxes(join.parts, self._layout), self._joined
+        self.row = max(self.row, above + len(boxes) + 1)
         self._reach(_ROUND[1])
         sheet.sign(self.row, "+")
         x = -_SIDE if boxes else -_SIDE + _WIDE / 2
+        line = self.left - _GAP if above else x
         for index, lines in enumerate(boxes, start=1):
-            sheet.box(x, index, lines)
-            sheet.arrow(*([(x, index - 1 + _TALL)] if index > 1 else [(-0.85, 0), (x, 0)]), (x, index - _TALL))
-        start = [(x, len(boxes) + _TALL)] if boxes else [(-0.85, 0), (x, 0)]
-        sheet.arrow(*start, (x, self.row), (-_ROUND[0], self.row))
-        if not boxes:
-            sheet.text(x - 0.15, self.row / 2, "identity", angle=-90)
+            y = above + index
+            sheet.box(x, y, lines)
+            if index > 1:
+                sheet.arrow((x, y - 1 + _TALL), (x, y - _TALL))
+            elif not join.begins:
+                sheet.text(x, y - 0.75, "⋮")
+                sheet.arrow((x, y - 0.58), (x, y - _TALL))
+            elif line < x - _WIDE:
+                sheet.arrow((-0.85, 0), (line, 0), (line, y), (x - _WIDE, y))
+            else:
+                sheet.arrow((-0.85, 0), (line, 0), (line, y - _TALL))
+        if boxes:
+            sheet.arrow((x, above + len(boxes) + _TALL), (x, self.row), (-_ROUND[0], self.row))
+        else:
+            sheet.arrow((-0.85, 0), (line, 0), (line, self.row), (-_ROUND[0], self.row))
+            sheet.text(line - 0.15, (above + self.row) / 2, "identity", angle=-90)
+        self._joined, self.left = self.row, min(self.left, line - (0 if boxes else _GAP), x - _WIDE if boxes else 0)
         self._leave(_ROUND[1])
 
     def _reach(self, half: float) -> None:
@@ -128,7 +146,7 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
         block: its block, from ``block_of``.
         where: the place of the gate in words, for those who cannot see the drawing.
     """
-    way, at, start = _Way(block), block.position, 0
+    way, at, start = _Way(block, gate.layout), block.position, 0
     if not block.begins:
         way.text("⋮")
     ends = [*((join.after, join) for join in block.joins), (at, None), (len(block.parts), None)]
@@ -147,7 +165,7 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
     layout = frame(f"{gate.name}: where it sits in its block", "", "", round((way.row - 0.2) * _ROW) + 44)
     right = _SIDE + _WIDE + 0.05
     # The identity needs no column of its own.
-    left = right if any(join.parts for join in block.joins) else _SIDE - 0.1
+    left = max(right if any(join.parts for join in block.joins) else _SIDE - 0.1, 0.05 - way.left)
     layout |= {
         "shapes": way.sheet.shapes,
         "annotations": way.sheet.notes,
@@ -161,7 +179,7 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
         alt=f"Drawing of {block.kind} {block.path}: {gate.name} is {where}. {_listed(block)}",
         how_to_read="From top to bottom: the block's input X, its parts with the number of channels that they put out "
         "(/2 is a stride of 2), and its output. In colour, the gate: it squeezes each channel of U to one number, and "
-        "multiplies the channel by the weight that it makes of them. All of it was seen to run; nothing is taken from "
+        f"multiplies the channel by the weight that it makes of them. {_seen(block)}; nothing is taken from "
         "the network's name.",
     )
 
@@ -172,18 +190,19 @@ def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
     layers = [["weights without", "a bottleneck"]]
     if gate.bottleneck is not None:
         layers = [
-            [f"{gate.channels} → {gate.bottleneck}", f"r = {gate.r:.3g}"],
+            [f"{gate.channels} → {gate.bottleneck}", gate.ratio],
             [f"{gate.bottleneck} → {gate.channels}"],
         ]
     return [squeeze, *layers, [gate.function, f"<b>s</b>  {gate.channels}"]]
 
 
-def _boxes(parts: Sequence[Part]) -> list[list[str]]:
+def _boxes(parts: Sequence[Part], layout: Layout) -> list[list[str]]:
     """The lines of each box: normalisations and activations stand with the part before them."""
     boxes: list[list[str]] = []
     for part in parts:
         if part.kind not in ("norm", "activation"):
-            boxes.append([f"{_brief(part.text)} → {part.shape[0]}"])
+            last = part.kind == "linear" or (layout == "nhwc" and part.kind != "convolution")
+            boxes.append([f"{_brief(part.text)} → {part.shape[-1 if last else 0]}"])
         elif boxes:
             boxes[-1] = [boxes[-1][0], ", ".join([*boxes[-1][1:], part.text])]
         else:
@@ -209,4 +228,14 @@ def _listed(block: Block) -> str:
         f"Added after {join.after} of these: {', '.join(part.text for part in join.parts) or 'the identity'}."
         for join in block.joins
     ]
-    return " ".join(ways)
+    return " ".join(ways if _whole(block) else [*ways, "Not all of the block could be followed."])
+
+
+def _whole(block: Block) -> bool:
+    return block.begins and block.ends and all(join.begins for join in block.joins)
+
+
+def _seen(block: Block) -> str:
+    if _whole(block):
+        return "All of it was seen to run"
+    return "What stands here was seen to run, and at ⋮ the block could not be followed any further"

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
-from se_viz.figures.chart import Chart, frame
+from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import ACCENT, INK, TILE
-from se_viz.gates.gate import Gate
+from se_viz.gates.gate import Gate, by_stage
 
-_ROW, _LEAST, _HIGHEST = 26, 300, 640  # pixels
+_ROW, _HIGH_ROW, _LEAST, _HIGHEST = 26, 36, 300, 640  # pixels
 _LEAVES = 24  # what that height has room for; beyond it, neighbours that are alike share a leaf
 
 
@@ -21,25 +22,31 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
         gates: in execution order.
         chosen: name of the gate that is set apart.
     """
-    stages = {gate.stage: [other for other in gates if other.stage == gate.stage] for gate in gates}
-    ids, labels, parents, colours = ["network"], [_tile(name, _counted(len(gates), "gate"))], [""], [TILE]
-    hover, leaves = list(labels), 0
-    for stage, members in sorted(stages.items()):
+    stages, everywhere = by_stage(gates), _agreed(gates)
+    ids, parents, colours = ["network"], [""], [TILE]
+    # In short lines, as a tile's longest line decides how large its text can be.
+    called = [label(line) for line in wrap(name, 18, max_lines=3, placeholder=" …")]
+    labels = [_tile(*called, _counted(len(gates), "gate"), *everywhere)]
+    hover, leaves, row = list(labels), 0, _ROW
+    for stage, members in stages.items():
+        here = [words for words in _agreed(members) if words not in everywhere]
         ids.append(f"stage {stage}")
         share = f"1/{2**stage} of the picture's side" if stage else "the picture's size"
-        labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), share))
+        labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), *here, share))
         hover.append(labels[-1])
         parents.append("network")
         colours.append(TILE)
         for run in _runs(members, chosen) if len(gates) > _LEAVES else ([gate] for gate in members):
             ids.append(run[0].name)
             named = run[0].name if len(run) == 1 else f"{run[0].name} … {run[-1].name.rpartition('_')[2]}"
-            labels.append(f"<b>{named}</b>  {widths(run[0])}")
+            own = [words for words in _agreed(run) if words not in (*everywhere, *here)]
+            labels.append(_tile(f"<b>{named}</b>  {widths(run[0])}", *[", ".join(own)] * bool(own)))
+            row = _HIGH_ROW if own else row
             hover.append(_about(run))
             parents.append(f"stage {stage}")
             colours.append(ACCENT if run[0].name == chosen else TILE)
             leaves += 1
-    layout = frame("Gates by stage", "", "", min(_HIGHEST, max(_LEAST, _ROW * leaves + 52)))
+    layout = frame("Gates by stage", "", "", min(_HIGHEST, max(_LEAST, row * leaves + 52)))
     layout["margin"] = {"l": 0, "r": 0, "t": 44, "b": 0}
     figure = go.Figure(
         go.Icicle(
@@ -61,15 +68,16 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
     )
     listed = "; ".join(
         f"stage {stage}: {', '.join(f'{gate.name} {widths(gate)}' for gate in members)}"
-        for stage, members in sorted(stages.items())
+        for stage, members in stages.items()
     )
     return Chart(
         name="gates",
         figure=figure,
-        alt=f"The {_counted(len(gates), 'gate')} of {name}. {listed}.",
+        alt=f"The {', '.join([_counted(len(gates), 'gate'), *everywhere])} of {name}. {listed}.",
         how_to_read="Left to right: the network, its stages, their gates in the order in which they run, each with its "
-        "channels and the width of its bottleneck (C → C/r → C). Of many gates, neighbours that are alike share a "
-        "row. A click on a stage shows it alone; another leads back.",
+        "channels and the width of its bottleneck (C → C/r → C). The reduction ratio r and the gate function stand "
+        "once for all gates that agree on them. Of many gates, neighbours that are alike share a row. A click on a "
+        "stage shows it alone; another leads back.",
     )
 
 
@@ -79,9 +87,10 @@ def widths(gate: Gate) -> str:
     return f"{gate.channels}{narrow}"
 
 
-def ratio(gate: Gate) -> str:
-    """The reduction ratio in words."""
-    return "no bottleneck" if gate.r is None else f"r = {gate.r:.3g}"
+def _agreed(gates: Sequence[Gate]) -> list[str]:
+    """Of the reduction ratio and the gate function, what is the same in all of these gates."""
+    facts = ({gate.ratio for gate in gates}, {gate.function for gate in gates})
+    return [words for found in facts if len(found) == 1 for words in found]
 
 
 def _runs(gates: Sequence[Gate], chosen: str) -> Iterator[list[Gate]]:
@@ -99,7 +108,7 @@ def _about(run: Sequence[Gate]) -> str:
     return _tile(
         gate.name,
         place,
-        f"{widths(gate)}, {ratio(gate)}",
+        f"{widths(gate)}, {gate.ratio}",
         f"squeeze {gate.squeeze}, gate function {gate.function}",
     )
 

@@ -7,6 +7,7 @@ block's own input, an identity is added there; where it is what another branch p
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +30,12 @@ class Join:
     Attributes:
         after: how many of ``Block.parts`` run before it.
         parts: of the branch that is added, in order; none where the block's input itself is (an identity).
+        begins: whether the branch could be followed to the block's input.
     """
 
     after: int
     parts: tuple[Part, ...]
+    begins: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,10 @@ class _Run:
     given: Tensor
 
 
+# The runs of a branch, none for an identity, and whether they begin at the block's input.
+_Branch: TypeAlias = tuple[list[_Run], bool]
+
+
 def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     """Watch one forward pass, and say what stands around a gate.
 
@@ -90,7 +97,7 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     if path is None:
         path = gate.path.rpartition(".")[0]
     runs, whole, at = _watch(network, path, gate, size)
-    tracer = _Tracer(runs, whole, _TOLERANCE[whole.taken.dtype])
+    tracer = _Tracer(runs, whole, at, _TOLERANCE[whole.taken.dtype])
     before, earlier, begins = tracer.back(at)
     after, later, ends = tracer.on(at)
     parts = [*before, at, *after]
@@ -106,8 +113,8 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
         output=tuple(whole.given.shape[1:]),
         parts=described(parts),
         joins=tuple(
-            [Join(count, described(branch)) for count, branch in earlier]
-            + [Join(len(before) + count, described(branch)) for count, branch in later]
+            [Join(count, described(branch), known) for count, (branch, known) in earlier]
+            + [Join(len(before) + count, described(branch), known) for count, (branch, known) in later]
         ),
         begins=begins,
         ends=ends,
@@ -166,16 +173,16 @@ def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, 
 class _Tracer:
     """Finds out which run took what from which."""
 
-    def __init__(self, runs: Sequence[_Run], whole: _Run, tolerance: float) -> None:
+    def __init__(self, runs: Sequence[_Run], whole: _Run, at: _Run, tolerance: float) -> None:
         self._tolerance = tolerance
         self._whole = whole
-        # What changes nothing (an identity, a dropout) is not worth a mention.
-        self._runs = [run for run in runs if not torch.equal(run.taken, run.given)]
+        # What changes nothing (an identity, a dropout) is not worth a mention, but a gate that is open wide is.
+        self._runs = [run for run in runs if run is at or not torch.equal(run.taken, run.given)]
 
-    def back(self, run: _Run) -> tuple[list[_Run], list[tuple[int, list[_Run]]], bool]:
+    def back(self, run: _Run) -> tuple[list[_Run], list[tuple[int, _Branch]], bool]:
         """From the block's input to what ``run`` takes: the parts, the additions, and whether that is all of it."""
         parts: list[_Run] = []
-        joins: list[tuple[int, list[_Run]]] = []
+        joins: list[tuple[int, _Branch]] = []
         begins = False
         earlier = self._before(run)
         while not (begins := self._same(run.taken, self._whole.taken)):
@@ -192,10 +199,10 @@ class _Tracer:
         parts.reverse()
         return parts, [(len(parts) - count, branch) for count, branch in reversed(joins)], begins
 
-    def on(self, run: _Run) -> tuple[list[_Run], list[tuple[int, list[_Run]]], bool]:
+    def on(self, run: _Run) -> tuple[list[_Run], list[tuple[int, _Branch]], bool]:
         """From what ``run`` puts out to the block's output, likewise; additions count ``run`` as one part."""
         parts: list[_Run] = []
-        joins: list[tuple[int, list[_Run]]] = []
+        joins: list[tuple[int, _Branch]] = []
         value, later = run.given, self._after(run)
         while not self._same(value, self._whole.given):
             takes = next((other for other in later if self._same(other.taken, value)), None)
@@ -221,32 +228,36 @@ class _Tracer:
     def _after(self, run: _Run) -> list[_Run]:
         return self._runs[self._runs.index(run) + 1 :] if run in self._runs else []
 
-    def _summands(self, total: Tensor, earlier: list[_Run]) -> tuple[_Run, list[_Run]] | None:
+    def _summands(self, total: Tensor, earlier: list[_Run]) -> tuple[_Run, _Branch] | None:
         """The two branches whose sum this is: the last run of the longer, and the other."""
         for source in reversed(earlier):
             branch = self._added(total, source.given, source)
             if branch is not None:
-                own = self.back(source)[0]
-                return (source, branch) if len(branch) <= len(own) + 1 else (branch[-1], [*own, source])
+                own = self._branch(source)
+                return (source, branch) if len(branch[0]) <= len(own[0]) else (branch[0][-1], own)
         return None
 
-    def _added(self, total: Tensor, value: Tensor, but: _Run | None = None) -> list[_Run] | None:
-        """The branch that was added to ``value`` to give ``total``: no runs for an identity, None if there is none."""
+    def _branch(self, last: _Run) -> _Branch:
+        parts, _, begins = self.back(last)
+        return [*parts, last], begins
+
+    def _added(self, total: Tensor, value: Tensor, but: _Run | None = None) -> _Branch | None:
+        """The branch that was added to ``value`` to give ``total``; None if there is none."""
         if total.shape != value.shape:
             return None
         rest, largest = total - value, total.abs().amax()
         if self._near(rest, self._whole.taken, largest):
-            return []
+            return [], True
         # The last of those that put it out, as a normalisation may change next to nothing.
         for other in reversed(self._runs):
             if other is not but and self._near(rest, other.given, largest):
-                return [*self.back(other)[0], other]
+                return self._branch(other)
         # The non-linearity after an addition may stand in code, without a module.
         if total is self._whole.given and not (total < 0).any():
-            for branch in ([], *([*self.back(other)[0], other] for other in self._runs)):
-                given = branch[-1].given if branch else self._whole.taken
+            for last in (None, *self._runs):
+                given = self._whole.taken if last is None else last.given
                 if given.shape == value.shape and self._same(torch.relu(value + given), total):
-                    return branch
+                    return ([], True) if last is None else self._branch(last)
         return None
 
     def _same(self, one: Tensor, other: Tensor) -> bool:

@@ -1,8 +1,8 @@
 """What is known about one gate of a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -86,3 +86,24 @@ class Gate:
     def r(self) -> float | None:
         """Effective reduction ratio C / bottleneck; None where r does not apply."""
         return None if self.bottleneck is None else self.channels / self.bottleneck
+
+    @property
+    def ratio(self) -> str:
+        """The same in words, with three digits."""
+        return "no bottleneck" if self.r is None else f"r = {self.r:.3g}"
+
+
+class _Staged(Protocol):
+    @property
+    def stage(self) -> int: ...
+
+
+_AnyGate = TypeVar("_AnyGate", bound=_Staged)
+
+
+def by_stage(gates: Iterable[_AnyGate]) -> dict[int, list[_AnyGate]]:
+    """Gates, or what an atlas says of them, grouped by stage: stages from the first, gates in the order given."""
+    stages: dict[int, list[_AnyGate]] = {}
+    for gate in gates:
+        stages.setdefault(gate.stage, []).append(gate)
+    return dict(sorted(stages.items()))

@@ -26,9 +26,11 @@ def summary(capture: Capture, focus: int, prediction: Prediction) -> str:
             f"and highest in {high} ({mean[high]:.2f})."
         )
     images = len(capture.logits)
-    if images > 1:
-        varies = {name: float(np.std(capture[name].s, axis=0).mean()) for name in capture.readings}
-        apart = max(varies, key=lambda name: varies[name])
+    varies = {name: float(np.std(capture[name].s, axis=0).mean()) for name in capture.readings}
+    apart = max(varies, key=lambda name: varies[name])
+    if images > 1 and len(varies) == 1:
+        sentences.append(f"Its s varies by {varies[apart]:.2f} between these {images} pictures.")
+    elif images > 1:
         sentences.append(
             f"The gate that treats these {images} pictures most differently is {apart} "
             f"(s varies by {varies[apart]:.2f} between them)."

@@ -12,6 +12,7 @@ from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.parting import parting, saturation_by_gate
 from se_viz.figures.profiles import class_band, mean_excitation, sampled
 from se_viz.figures.two_classes import effect_sizes, two_distributions
+from se_viz.gates.gate import by_stage
 from se_viz.study.histogram import quantiles
 from se_viz.study.kinship import tree
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
@@ -87,14 +88,11 @@ def page(head: Head) -> None:
 @st.fragment
 def _stages(view: View) -> None:
     """Figure 6, a block of each stage, two in a row."""
-    stages: dict[int, list[str]] = {}
-    for gate in view.atlas:
-        stages.setdefault(gate.entry.stage, []).append(gate.name)
-    listed = sorted(stages.items())
+    listed = list(by_stage(gate.entry for gate in view.atlas).items())
     for start in range(0, len(listed), 2):
         for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
             with column:
-                _stage(view, stage, gates)
+                _stage(view, stage, [gate.name for gate in gates])
 
 
 @st.fragment

@@ -10,6 +10,7 @@ from se_viz.figures.depth import distribution, z_against_s
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture
+from se_viz.gates.gate import by_stage
 from se_viz.gates.model import Model
 from se_viz.study.change import Choice, change, choose_channels
 from se_viz.study.health import CLOSE, health
@@ -75,13 +76,6 @@ def page(head: Head) -> None:
     _depth(view)
 
 
-def _gates_by_stage(model: Model) -> dict[int, list[str]]:
-    stages: dict[int, list[str]] = {}
-    for gate in model.gates:
-        stages.setdefault(gate.stage, []).append(gate.name)
-    return stages
-
-
 @st.fragment
 def _stages(view: View) -> None:
     """A heatmap for each stage, two in a row."""
@@ -98,13 +92,13 @@ def _stages(view: View) -> None:
                 required=True,
                 label_visibility="collapsed",
             )
-    stages = sorted(_gates_by_stage(view.model).items())
+    stages = list(by_stage(view.model.gates).items())
     for start in range(0, len(stages), 2):
         for column, (stage, gates) in zip(
             st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
         ):
             with column:
-                _stage(view, stage, gates, order)
+                _stage(view, stage, [gate.name for gate in gates], order)
 
 
 @st.fragment
@@ -140,7 +134,7 @@ def _depth(view: View) -> None:
     gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
     reading = view.capture[gate]
     about, found = reading.gate, health(reading.s)
-    r = "no bottleneck" if about.r is None else f"r = {about.r:g} (bottleneck {about.bottleneck})"
+    r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
         plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
     )

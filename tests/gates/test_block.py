@@ -94,6 +94,51 @@ def test_other_blocks(name, gate, joins, said):
     assert said in place(block)
 
 
+NOT_ALL = "in a block whose branches could not all be followed"
+STANDARD = "at the end of the residual branch, before {} is added (the paper's standard place)"
+SIDE_BY_SIDE = "after the addition of branches that run side by side, none of them a shortcut"
+
+
+@pytest.fixture(scope="module")
+def built():
+    """Networks of timm with random weights, built once."""
+    networks = {}
+
+    def build(name):
+        if name not in networks:
+            networks[name] = alive(timm.create_model(name))
+        return networks[name]
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("name", "gate", "followed", "said"),
+    [
+        # What it takes is scaled in code, and at random its last convolution puts out zeros, as does the gate.
+        ("eca_nfnet_l0", "SE_2_1", (True, True), STANDARD.format("what the other branch makes of the block's input")),
+        (
+            *("eca_nfnet_l0", "SE_3_1", (False, True)),
+            f"after a 1×1 convolution and before another branch is added, {NOT_ALL}",
+        ),
+        ("eca_nfnet_l0", "SE_3_2", (False, True), STANDARD.format("the identity")),
+        # The identity is added to a sum.
+        (
+            *("repghostnet_050", "SE_4_5", (True, False)),
+            f"after an addition of branches and before a 1×1 convolution, {NOT_ALL}",
+        ),
+        # Sums of three branches, of an input that is normalised alone, and of convolutions side by side.
+        ("mobileone_s4", "SE_4_11", (False, True), NOT_ALL),
+        ("mobileone_s4", "SE_4_12", (True, True), "after the addition of the branches (the paper's SE-POST)"),
+        ("mobileone_s4", "SE_5_1", (True, True), SIDE_BY_SIDE),
+    ],
+)
+def test_no_place_of_the_paper_is_claimed_for_what_was_not_seen(built, name, gate, followed, said):
+    block = look(built(name), 64, gate)
+    assert (block.begins, block.ends) == followed
+    assert place(block) == said
+
+
 class Functional(nn.Module):
     """Adds and rectifies in code, without modules."""
 

@@ -29,6 +29,14 @@ def test_one_picture_and_one_gate_make_no_comparison(captured):
     assert "differently" not in text
 
 
+def test_of_the_only_gate_it_is_said_how_much_it_varies(captured):
+    varied = np.array([[0.6, 0.9], [0.9, 0.6]], dtype=np.float32)
+    text = summary(build(captured, SE_5_1=varied), 0, Prediction("x", 1.0))
+    assert text.endswith(
+        "SE_5_1 weighs its channels by 0.75 on average. Its s varies by 0.15 between these 2 pictures."
+    )
+
+
 def test_weights_around_a_half_do_not_flip_the_words(captured):
     half = np.full((1, 4), 0.5, np.float32)
     texts = {
