@@ -75,5 +75,11 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     assert any("ms** with these gates" in text.value for text in page.markdown)
 
 
+def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
+    said = "These networks are read in fp32"
+    assert sum(said in text.value for text in open_page(precision="bf16").caption) == 1
+    assert not any(said in text.value for text in open_page().caption)
+
+
 def test_without_pictures_it_says_what_to_do():
     assert plain("Drop pictures") in open_page(samples="").info[0].value
