@@ -1,12 +1,15 @@
 """Fetching pretrained weights from the page: what they are and how large, asked before, and shown while it goes on."""
 
 import streamlit as st
+import torch
 
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue
 from se_viz.zoo.catalogue import Listing
 from se_viz.zoo.download import Progress
 from se_viz.zoo.errors import DownloadFailed, WeightsRefused
+from se_viz.zoo.memory import DeviceFull
+from se_viz.zoo.room import expect_room
 
 
 def there(name: str) -> bool:
@@ -15,6 +18,11 @@ def there(name: str) -> bool:
     if about.cached:
         return True
     st.caption(plain(_described(about)))
+    try:
+        expect_room(name, torch.device("cpu"))
+    except DeviceFull as error:
+        st.error(plain(str(error)))
+        return False
     if not st.button(f"Download {about.size / 1e6:,.0f} MB", type="primary", icon=":material/download:", key="fetch"):
         return False
     place = st.empty()

@@ -7,7 +7,8 @@ import ui_support
 from safetensors.torch import save
 
 from se_viz.ui.text import plain
-from se_viz.zoo import from_timm
+from se_viz.zoo import from_timm, memory
+from se_viz.zoo.memory import Memory
 
 NAME = "test_efficientnet.r160_in1k"
 open_page = partial(ui_support.open_page, "inspect", model=f"timm/{NAME}")
@@ -41,3 +42,11 @@ def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, fau
     page.button(key="fetch").click().run()
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+
+
+def test_what_there_is_no_memory_for_is_not_offered(shelf, monkeypatch):
+    monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
+    page = open_page()
+    assert "There is no room for timm/test" in page.error[0].value
+    assert all(button.key != "fetch" for button in page.button)
+    assert shelf.asked == []
