@@ -293,6 +293,19 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
     assert "4 pictures counted and kept; the same command goes on after them" in result.output
 
 
+def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
+    command = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path / "atlas"), *newts]
+    result = RUN.invoke(app, [*command, "--size", "64", "--mean", "0.5", "0.5", "0.5"])
+    assert result.exit_code == 0, result.output
+    header = open_atlas(tmp_path / "atlas").header
+    assert header.model.name == "newts.safetensors"
+    assert header.model.preprocess.crop == (64, 64)
+    assert [gate.name for gate in header.gates] == ["SE_4_1", "SE_5_1"]
+    refused = RUN.invoke(app, [*command[:3], "--arch", "timm/seresnet50"])
+    assert refused.exit_code != 0
+    assert "none is given" in refused.output
+
+
 def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.catalogue.names", lambda: ("demo/r16",))
     arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
