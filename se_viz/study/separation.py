@@ -1,5 +1,6 @@
 """Two classes face to face: how far apart a gate's channels hold them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,28 @@ class Auroc:
 
     value: Floats
     margin: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far apart a gate's channels hold two classes.
+
+    Attributes:
+        d: Cohen's d (C,), see ``cohens_d``.
+        auroc: how often s of the first class is the higher one (C,), see ``auroc``.
+        channels: the dozen with the largest differences, the largest first.
+    """
+
+    d: Floats
+    auroc: Floats
+    channels: Sequence[int]
+
+
+def difference(gate: GateAtlas, a: str | int, b: str | int) -> Difference:
+    """How far apart a gate's channels hold class a and class b, of two images or more each."""
+    d = cohens_d(gate, a, b)
+    order = np.argsort(-np.abs(np.nan_to_num(d)), kind="stable")
+    return Difference(d, auroc(gate, a, b).value, order[:_TOP].tolist())
 
 
 def cohens_d(gate: GateAtlas, a: str | int, b: str | int) -> Floats:
@@ -104,4 +127,5 @@ def auroc_of_images(a: Floats, b: Floats) -> Auroc:
     return Auroc(value, np.zeros(a.shape[1]))
 
 
+_TOP = 12
 _NARROW = 1e-9  # far below a step of s
