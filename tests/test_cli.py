@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 import timm
 import torch
@@ -12,10 +13,13 @@ from typer.testing import CliRunner
 
 from se_viz import capture, load, open_atlas, sample
 from se_viz.atlas import engine
+from se_viz.atlas.shipped import shipped
 from se_viz.cli import app
+from se_viz.figures.chart import Chart
 from se_viz.study.ablation import RATIO
 from se_viz.study.responses import Responses
 from se_viz.study.robust import conclusion
+from se_viz.study.separation import cohens_d
 from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.seresnet import SEResNetConfig
@@ -347,10 +351,11 @@ def test_classes_are_compared_and_drawn(tmp_path):
     assert result.exit_code == 0, result.output
     assert "Most of all in SE_5_2: knowing the class explains 63%" in result.output
     assert "By chance, with labels handed out at random" in result.output
+    most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
         *("eta2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
-        *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html"),
+        *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html", f"two_SE_5_2_{most}.html"),
     }
     assert "golf ball" in (tmp_path / "effect_SE_5_2.html").read_text()
     assert (pd.read_csv(tmp_path / "eta2.csv")["eta2"].dropna() <= 1).all()
@@ -362,6 +367,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
         (["--class", "newt"], "No class 'newt'"),
         (["--against", "church", "newt"], "No class 'newt'"),
         (["--gate", "SE_9_1"], "No gate 'SE_9_1'"),
+        (["--against", "church", "church"], "two different classes to compare, not church twice"),
         (["--class=church"] * 7, "Six classes are drawn at most"),
         (["nowhere"], "There is no atlas"),
         (["--model", "timm/seresnet50.ra2_in1k"], "seresnet50"),
@@ -372,3 +378,48 @@ def test_what_cannot_be_compared_is_said(arguments, said, tmp_path):
     assert result.exit_code == 1
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_band_is_chosen(tmp_path):
+    arguments = ["classes", "--class", "tench", "--gate", "SE_5_2", "--band", "median and quartiles"]
+    result = RUN.invoke(app, [*arguments, "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "tench, median and quartiles" in (tmp_path / "band_SE_5_2_0.html").read_text()
+
+
+@pytest.fixture
+def crowd(make_atlas):
+    """An atlas of 80 classes, of which the last but one has one image, and the last none."""
+    labels = np.repeat(np.arange(79), 2)[:-1]
+    weights = np.random.default_rng(0).uniform(size=(len(labels), 24))
+    return make_atlas({"SE_1_1": weights}, labels, [f"class {number}" for number in range(80)])
+
+
+def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, monkeypatch):
+    drawn = {}
+
+    def keep(gate, names, *_):
+        drawn[gate] = names
+        return Chart("class_heatmap", go.Figure(), "", "")
+
+    monkeypatch.setattr("se_viz.figures.kinship.class_heatmap", keep)
+    arguments = ["classes", str(crowd.path), "--class", "class 70", "--class", "class 7"]
+    result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert len(drawn["SE_1_1"]) == 60
+    assert {"class 70", "class 7"} < set(drawn["SE_1_1"])
+    assert "Of 80 classes, a gate's tree and heatmap show the 60 most like those chosen" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--against", "class 1", "class 78"], "class 78 has 1 image in"),
+        (["--against", "class 79", "class 1"], "class 79 has 0 images in"),
+        (["--class", "class 79"], "no image of class 79"),
+    ],
+)
+def test_classes_with_too_few_images_are_refused(crowd, arguments, said, tmp_path):
+    result = RUN.invoke(app, ["classes", str(crowd.path), *arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert said in result.stderr

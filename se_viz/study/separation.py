@@ -1,6 +1,5 @@
 """Two classes face to face: how far apart a gate's channels hold them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +37,7 @@ class Difference:
 
     d: Floats
     auroc: Floats
-    channels: Sequence[int]
+    channels: list[int]
 
 
 def difference(gate: GateAtlas, a: str | int, b: str | int) -> Difference:

@@ -207,7 +207,7 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
             key=f"faceoff_channel_{gate.name}_{one}_{other}",
         )
         own, against = (gate.histogram(name, channel) for name in (one, other))
-        drawn = (own.counts.astype(float), own.edges), (against.counts.astype(float), against.edges)
+        drawn = (own.counts, own.edges), (against.counts, against.edges)
         chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
     pictures = head.chosen.pictures
     left, right = st.columns(2, gap="medium")
