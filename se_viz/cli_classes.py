@@ -1,16 +1,20 @@
-"""The command on an atlas: the figures of the Classes page as files, but for those of a person's own pictures."""
+"""The command on an atlas: what the Classes page shows, as files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli_common import fail
+from se_viz.cli_common import Device, fail
+from se_viz.cli_network import load_network
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from se_viz.atlas.store import Atlas, GateAtlas
     from se_viz.figures.chart import Chart
+    from se_viz.gates.capture import Capture
     from se_viz.study.depth import Depth
     from se_viz.study.kinship import GateSimilarity
     from se_viz.study.overview import Overview
@@ -34,6 +38,11 @@ def classes(
     band: Annotated[
         Literal["mean ± deviation", "median and quartiles"], typer.Option(help="What to draw of each class alone.")
     ] = "mean ± deviation",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Pictures of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
+    ] = None,
+    device: Device = "auto",
     everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
@@ -67,8 +76,12 @@ def classes(
             drawn += _of_classes(one, overview, chosen, band, everything=everything)
             drawn += _of_kin(opened, one, overview, chosen)
             drawn += _of_pair(one, pair) if pair else ()
+        own = _groups(opened, group, device) if group else {}
+        drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
         out.mkdir(parents=True, exist_ok=True)
         (out / "eta2.csv").write_bytes(table_bytes(chance.table(opened), "csv"))
+        if own:
+            (out / "groups.csv").write_bytes(table_bytes(_resemblances(opened, own), "csv"))
         for chart in tqdm(drawn, desc="figures", disable=None):
             (out / f"{chart.name}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
@@ -149,3 +162,59 @@ def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
     one, other = (gate.histogram(name, channels[0]) for name in pair)
     drawn = (one.counts, one.edges), (other.counts, other.edges)
     yield two_distributions(gate.name, channels[0], pair, drawn, (gate.entry.low, gate.entry.high))
+
+
+def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Capture"]:
+    """The pictures of each NAME=FOLDER, read with the network of the atlas."""
+    from se_viz import capture, read_paths
+    from se_viz.study.choice import MOST_CLASSES
+    from se_viz.zoo import catalogue
+
+    folders = dict(pair.partition("=")[::2] for pair in named)
+    wrong = [name for name, folder in folders.items() if not name or not folder]
+    if wrong or not 0 < len(folders) <= MOST_CLASSES:
+        raise typer.BadParameter("--group is NAME=FOLDER, six times at most.")
+    model = atlas.header.model.name
+    if model not in catalogue.names():
+        raise ValueError(
+            f"{atlas.path} is of {model}, which no model has as its name: compare your pictures on the page."
+        )
+    loaded = load_network(model, device, "fp32", None)
+    atlas.check(loaded)
+    found = {}
+    for name, folder in folders.items():
+        intake = read_paths(folder)
+        for refusal in intake.refusals:
+            typer.secho(refusal, err=True, fg="yellow")
+        if not intake.pictures:
+            raise ValueError(f"There is no picture in {folder}.")
+        found[name] = capture(loaded, intake.pictures)
+    loaded.close()
+    return found
+
+
+def _of_groups(gate: "GateAtlas", groups: Mapping[str, "Capture"], *, everything: bool) -> "Chart":
+    """Mean excitation of the groups in one gate, beside that of all classes."""
+    from se_viz.figures.profiles import mean_excitation, sampled
+    from se_viz.study.overview import Overview
+
+    channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
+    means = {f"{name} ({len(one.logits)})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
+    overall = Overview.of(gate).patterns.common
+    return mean_excitation(gate.name, means, overall, (gate.entry.low, gate.entry.high), channels, of="group")
+
+
+def _resemblances(atlas: "Atlas", groups: Mapping[str, "Capture"]) -> "pd.DataFrame":
+    """Which class each group resembles most at each gate, and how much."""
+    import pandas as pd
+
+    from se_viz.study.overview import Overview
+
+    rows = []
+    for gate in atlas:
+        overview = Overview.of(gate)
+        for name, one in groups.items():
+            best = overview.nearest(one[gate.name].s.mean(axis=0))
+            row = {"gate": gate.name, "group": name, "pictures": len(one.logits)}
+            rows.append(row | ({"class": atlas.classes[best[0]], "resemblance": best[1]} if best else {}))
+    return pd.DataFrame(rows, columns=["gate", "group", "pictures", "class", "resemblance"])

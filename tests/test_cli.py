@@ -17,6 +17,7 @@ from se_viz.atlas.shipped import shipped
 from se_viz.cli import app
 from se_viz.figures.chart import Chart
 from se_viz.study.ablation import RATIO
+from se_viz.study.overview import Overview
 from se_viz.study.responses import Responses
 from se_viz.study.robust import conclusion
 from se_viz.study.separation import cohens_d
@@ -423,3 +424,37 @@ def test_classes_with_too_few_images_are_refused(crowd, arguments, said, tmp_pat
     result = RUN.invoke(app, ["classes", str(crowd.path), *arguments, "--out", str(tmp_path / "out")])
     assert result.exit_code == 1
     assert said in result.stderr
+
+
+def test_pictures_of_ones_own_are_held_against_the_classes(tmp_path):
+    folder = tmp_path / "cats"
+    folder.mkdir()
+    sample("cat").image.save(folder / "cat.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    arguments = ["classes", "--gate", "SE_5_2", "--group", f"cats={folder}", "--device", "cpu"]
+    result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "broken.png" in result.stderr
+    assert "cats (1)" in (tmp_path / "out" / "groups_SE_5_2.html").read_text()
+    table = pd.read_csv(tmp_path / "out" / "groups.csv")
+    assert table["gate"].tolist() == [gate.name for gate in shipped("demo/r16")]
+    assert set(table["class"]) <= set(shipped("demo/r16").classes)
+    means = capture(load("demo/r16", "cpu"), sample("cat"))["SE_5_2"].s[0]
+    expected = Overview.of(shipped("demo/r16")["SE_5_2"]).patterns.resemblance(means).max()
+    assert table["resemblance"].iloc[-1] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("group", "said"), [("cats", "NAME=FOLDER"), ("=cats", "NAME=FOLDER"), ("cats=nowhere", "no picture in nowhere")]
+)
+def test_a_group_without_pictures_is_refused(group, said, tmp_path):
+    result = RUN.invoke(app, ["classes", "--group", group, "--device", "cpu", "--out", str(tmp_path / "out")])
+    assert result.exit_code != 0
+    assert said in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_atlas_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
+    result = RUN.invoke(app, ["classes", str(crowd.path), "--group", f"cats={tmp_path}"])
+    assert result.exit_code == 1
+    assert "is of test, which no model has as its name" in result.stderr

@@ -46,6 +46,17 @@ class Overview:
         near[listed] = 2
         return np.sort(self.there[np.argsort(-near[self.there], kind="stable")[:MOST_ROWS]])
 
+    def nearest(self, own: npt.NDArray[np.floating]) -> tuple[int, float] | None:
+        """The class whose pattern the mean s of a group (C,) resembles most, and how much, see ``resemblance``.
+
+        None where nothing sets a class, or the group, apart.
+        """
+        alike = self.patterns.resemblance(own)
+        if not np.isfinite(alike).any():
+            return None
+        best = int(np.nanargmax(alike))
+        return int(self.there[best]), float(alike[best])
+
 
 @dataclass(frozen=True, slots=True)
 class Kin:
