@@ -85,21 +85,27 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     assert "alone" not in said
 
 
-def test_what_is_timed_has_the_gates_that_are_shown(monkeypatch):
-    timed = []
-
-    def clock(network, side):
-        assert side in (128, 224)
-        timed.append(network)
-        return len(timed)
-
-    monkeypatch.setattr(calculator, "milliseconds", clock)
+def test_what_is_timed_has_the_gates_that_are_shown():
     choices = ((2, 3, 4, 5), (2, 3, 4), ())
-    for network, gates in (("demo/r16", [8, 6, 0]), ("resnet18", [8, 6, 0])):
-        timed.clear()
-        assert calculator._timed(network, 16, choices) == {choices[0]: 1, choices[1]: 2, (): 3}
-        found = [sum(kind_of(module) is not None for module in one.modules()) for one in timed]
-        assert found == gates
+    for network, pixels in (("demo/r16", 128), ("resnet18", 224)):
+        side, found = calculator._with_gates_of(network, 16, choices)
+        assert side == pixels
+        assert tuple(found) == choices
+        gates = [sum(kind_of(module) is not None for module in one.modules()) for one in found.values()]
+        assert gates == [8, 6, 0]
+
+
+def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch):
+    asked = []
+
+    def clock(network, side, seconds):
+        asked.append(network)
+        return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
+
+    monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
+    monkeypatch.setattr(calculator, "milliseconds", clock)
+    assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
+    assert asked == ["gated", "plain"] * (len(asked) // 2)
 
 
 def test_the_calculator_waits_for_its_turn():
