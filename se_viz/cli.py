@@ -99,6 +99,13 @@ def inspect(
 def profile(
     data: Annotated[Path, typer.Option(help="A folder of class folders, a CSV file (path,label), tar files.")],
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
     split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
     labels: Annotated[Literal["given", "predictions"], typer.Option(help="What class an image counts for.")] = "given",
@@ -124,7 +131,6 @@ def profile(
     ] = False,
 ) -> None:
     """Count s and z of every gate by class over a dataset."""
-    from se_viz import load
     from se_viz.atlas.export import export
     from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
@@ -135,12 +141,26 @@ def profile(
     try:
         if family:
             for made in rebuild(data, out, device, progress=True):
-                size = made.path.stat().st_size
-                typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {size / 1000:.0f} kB")
+                kilobytes = made.path.stat().st_size / 1000
+                typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
             return
         out = out or Path("atlas")
+        # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
+        loaded = load_network(
+            model,
+            device,
+            "fp32",
+            checkpoint,
+            fast=False,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+        )
         atlas = make(
-            load(model, device, fast=False),
+            loaded,
             data,
             out,
             split=split,
@@ -171,8 +191,8 @@ def profile(
         )
         typer.secho(f"Stopped. {done}", err=True, fg="yellow")
         raise typer.Exit(130) from None
-    images_of, classes = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
-    typer.echo(f"Counted {images_of} of {classes}: {atlas.path}")
+    pictures, kinds = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
+    typer.echo(f"Counted {pictures} of {kinds}: {atlas.path}")
     if atlas.header.refused:
         left_out = counted(len(atlas.header.refused), "picture")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")

@@ -1,20 +1,23 @@
 """The command on an atlas: what the Classes page shows, as files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli_common import fail
+from se_viz.cli_common import Device, fail
+from se_viz.cli_network import load_network
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from se_viz.atlas.store import Atlas, GateAtlas
     from se_viz.figures.chart import Chart
+    from se_viz.gates.capture import Capture
     from se_viz.study.depth import Depth
-
-_AT_FIRST, _MOST = 4, 6
-_TOP = 12
+    from se_viz.study.kinship import GateSimilarity
+    from se_viz.study.overview import Overview
 
 
 def classes(
@@ -29,8 +32,17 @@ def classes(
         list[str] | None, typer.Option(help="A gate to draw; may be repeated. If not given, the last of each stage.")
     ] = None,
     against: Annotated[
-        tuple[str, str] | None, typer.Option(help="Two classes to compare; if not given, the two least alike.")
+        tuple[str, str] | None,
+        typer.Option(help="Two classes to compare; if not given, those the last gate holds farthest apart."),
     ] = None,
+    band: Annotated[
+        Literal["mean ± deviation", "median and quartiles"], typer.Option(help="What to draw of each class alone.")
+    ] = "mean ± deviation",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Pictures of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
+    ] = None,
+    device: Device = "auto",
     everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
@@ -42,93 +54,167 @@ def classes(
     from se_viz.atlas.shipped import shipped
     from se_viz.figures.export import CannotDraw, figure_bytes
     from se_viz.study import chance
+    from se_viz.study.choice import check_classes, check_pair, first_classes, first_pair, stages, with_images
     from se_viz.study.depth import by_depth
+    from se_viz.study.kinship import gate_similarity
+    from se_viz.study.overview import MOST_ROWS, Overview
     from se_viz.study.table import table_bytes
 
     try:
         opened = open_atlas(atlas) if atlas else shipped(model)
-        chosen = only or [name for name, count in zip(opened.classes, opened.counts, strict=True) if count][:_AT_FIRST]
-        if len(chosen) > _MOST:
-            raise ValueError(f"Six classes are drawn at most, and {len(chosen)} are named.")
-        for name in (*chosen, *(against or ())):
-            opened.class_index(name)
-        gates = [opened[name] for name in gate] if gate else _last_of_stages(opened)
+        chosen = only or first_classes(opened)
+        check_classes(opened, chosen)
+        if against:
+            check_pair(opened, *against)
+        gates = [opened[name] for name in gate or [listed[-1] for _, listed in stages(opened)]]
         depths = by_depth(opened)
-        drawn = [*_of_all(opened, depths)]
+        alike = gate_similarity(opened) if len(depths) > 1 else None
+        pair = against or first_pair(opened, Overview.of(list(opened)[-1]))
+        drawn = [*_of_all(depths, alike)]
         for one in gates:
-            drawn += _of_one(opened, one, chosen, against, everything=everything)
+            overview = Overview.of(one)
+            drawn += _of_classes(one, overview, chosen, band, everything=everything)
+            drawn += _of_kin(opened, one, overview, chosen)
+            drawn += _of_pair(one, pair) if pair else ()
+        own = _groups(opened, group, device) if group else {}
+        drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
         out.mkdir(parents=True, exist_ok=True)
         (out / "eta2.csv").write_bytes(table_bytes(chance.table(opened), "csv"))
+        if own:
+            (out / "groups.csv").write_bytes(table_bytes(_resemblances(opened, own), "csv"))
         for chart in tqdm(drawn, desc="figures", disable=None):
             (out / f"{chart.name}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    for sentence in _said(opened, depths):
+    for sentence in _said(depths, alike):
         typer.echo(sentence.replace("**", ""))
+    if len(with_images(opened)) > MOST_ROWS:
+        typer.echo(
+            f"Of {len(opened.classes)} classes, a gate's tree and heatmap show the {MOST_ROWS} most like those chosen."
+        )
     typer.echo(f"{len(drawn)} figures, and η² of every channel beside chance, are in {out}/")
 
 
-def _last_of_stages(atlas: "Atlas") -> list["GateAtlas"]:
-    return list({gate.entry.stage: gate for gate in atlas}.values())
-
-
-def _said(atlas: "Atlas", depths: Sequence["Depth"]) -> Iterator[str]:
-    from se_viz.study.kinship import gate_similarity
+def _said(depths: Sequence["Depth"], alike: "GateSimilarity | None") -> Iterator[str]:
     from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 
     yield where_classes_part(depths)
     for one in observations(depths):
         yield f"{one.claim} Here it {one.verdict}. {one.said}"
     yield against_chance(depths)
-    if len(depths) > 1:
-        yield gates_alike([depth.gate for depth in depths], gate_similarity(atlas))
+    if alike is not None:
+        yield gates_alike([depth.gate for depth in depths], alike)
 
 
-def _of_all(atlas: "Atlas", depths: Sequence["Depth"]) -> Iterator["Chart"]:
+def _of_all(depths: Sequence["Depth"], alike: "GateSimilarity | None") -> Iterator["Chart"]:
     """What compares the gates."""
     from se_viz.figures.kinship import gate_heatmap
     from se_viz.figures.parting import parting, saturation_by_gate
-    from se_viz.study.kinship import gate_similarity
 
     yield parting(depths)
     yield saturation_by_gate(depths)
-    if len(depths) > 1:
-        alike = gate_similarity(atlas)
+    if alike is not None:
         yield gate_heatmap([depth.gate for depth in depths], alike.cka, alike.chance)
 
 
-def _of_one(
-    atlas: "Atlas", gate: "GateAtlas", chosen: Sequence[str], against: tuple[str, str] | None, *, everything: bool
+def _of_classes(
+    gate: "GateAtlas",
+    overview: "Overview",
+    chosen: Sequence[str],
+    kind: Literal["mean ± deviation", "median and quartiles"],
+    *,
+    everything: bool,
 ) -> Iterator["Chart"]:
-    """What compares the classes in one gate."""
-    import numpy as np
-
-    from se_viz.figures.kinship import class_heatmap, class_tree
+    """The chosen classes in one gate: Figures 6 and 7."""
     from se_viz.figures.profiles import class_band, mean_excitation, sampled
-    from se_viz.figures.two_classes import effect_sizes
-    from se_viz.study.kinship import class_similarity, farthest, tree
-    from se_viz.study.separation import auroc, cohens_d
+    from se_viz.study.band import band
 
-    entry, moments = gate.entry, gate.s()
-    span, channels = (entry.low, entry.high), range(entry.channels) if everything else sampled(entry.channels)
-    there = np.flatnonzero(moments.count)
+    span = gate.entry.low, gate.entry.high
+    channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
     means = {name: gate.s(name).mean for name in chosen}
-    yield mean_excitation(gate.name, means, moments.mean[there].mean(axis=0), span, channels)
+    yield mean_excitation(gate.name, means, overview.patterns.common, span, channels)
     for place, name in enumerate(chosen):
-        own = gate.s(name)
-        ends = own.mean - own.std, own.mean + own.std
-        yield class_band(gate.name, name, own.mean, ends, "mean ± deviation", span, channels, place)
-    similarity = class_similarity(gate)
-    if len(there) > 1:
-        grown = tree(similarity[np.ix_(there, there)])
-        names = [atlas.classes[row] for row in there]
-        rows, order = there[grown.order], np.argsort(-moments.mean[there].mean(axis=0), kind="stable")
-        labels = [atlas.classes[row] for row in rows]
-        yield class_heatmap(gate.name, labels, moments.mean[np.ix_(rows, order)], span)
-        yield class_tree(gate.name, names, grown.links)
-    apart = farthest(similarity, moments.count)
-    pair = against or (apart and (atlas.classes[apart[0]], atlas.classes[apart[1]]))
-    if pair:
-        d, area = cohens_d(gate, *pair), auroc(gate, *pair).value
-        most = np.argsort(-np.abs(np.nan_to_num(d)), kind="stable")[:_TOP].tolist()
-        yield effect_sizes(gate.name, pair, most, d[most], area[most])
+        centre, ends = band(gate, name, kind)
+        yield class_band(gate.name, name, centre, ends, kind, span, channels, place)
+
+
+def _of_kin(atlas: "Atlas", gate: "GateAtlas", overview: "Overview", chosen: Sequence[str]) -> Iterator["Chart"]:
+    """Which classes one gate treats alike; of many, those most like the chosen."""
+    from se_viz.figures.kinship import class_heatmap, class_tree
+    from se_viz.study.overview import kin
+
+    found = kin(gate, overview, [atlas.class_index(name) for name in chosen])
+    if found is None:
+        return
+    ordered, rows = ([atlas.classes[row] for row in listed] for listed in (found.ordered, found.rows))
+    yield class_heatmap(gate.name, ordered, found.means, (gate.entry.low, gate.entry.high))
+    yield class_tree(gate.name, rows, found.links)
+
+
+def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
+    """Two classes face to face in one gate, and how s is spread in the channel that differs most."""
+    from se_viz.figures.two_classes import effect_sizes, two_distributions
+    from se_viz.study.separation import difference
+
+    apart = difference(gate, *pair)
+    channels = apart.channels
+    yield effect_sizes(gate.name, pair, channels, apart.d[channels], apart.auroc[channels])
+    one, other = (gate.histogram(name, channels[0]) for name in pair)
+    drawn = (one.counts, one.edges), (other.counts, other.edges)
+    yield two_distributions(gate.name, channels[0], pair, drawn, (gate.entry.low, gate.entry.high))
+
+
+def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Capture"]:
+    """The pictures of each NAME=FOLDER, read with the network of the atlas."""
+    from se_viz import capture, read_paths
+    from se_viz.study.choice import MOST_CLASSES
+    from se_viz.zoo import catalogue
+
+    folders = dict(pair.partition("=")[::2] for pair in named)
+    wrong = [name for name, folder in folders.items() if not name or not folder]
+    if wrong or not 0 < len(folders) <= MOST_CLASSES:
+        raise typer.BadParameter("--group is NAME=FOLDER, six times at most.")
+    model = atlas.header.model.name
+    if model not in catalogue.names():
+        raise ValueError(
+            f"{atlas.path} is of {model}, which no model has as its name: compare your pictures on the page."
+        )
+    loaded = load_network(model, device, "fp32", None)
+    atlas.check(loaded)
+    found = {}
+    for name, folder in folders.items():
+        intake = read_paths(folder)
+        for refusal in intake.refusals:
+            typer.secho(refusal, err=True, fg="yellow")
+        if not intake.pictures:
+            raise ValueError(f"There is no picture in {folder}.")
+        found[name] = capture(loaded, intake.pictures)
+    loaded.close()
+    return found
+
+
+def _of_groups(gate: "GateAtlas", groups: Mapping[str, "Capture"], *, everything: bool) -> "Chart":
+    """Mean excitation of the groups in one gate, beside that of all classes."""
+    from se_viz.figures.profiles import mean_excitation, sampled
+    from se_viz.study.overview import Overview
+
+    channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
+    means = {f"{name} ({len(one.logits)})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
+    overall = Overview.of(gate).patterns.common
+    return mean_excitation(gate.name, means, overall, (gate.entry.low, gate.entry.high), channels, of="group")
+
+
+def _resemblances(atlas: "Atlas", groups: Mapping[str, "Capture"]) -> "pd.DataFrame":
+    """Which class each group resembles most at each gate, and how much."""
+    import pandas as pd
+
+    from se_viz.study.overview import Overview
+
+    rows = []
+    for gate in atlas:
+        overview = Overview.of(gate)
+        for name, one in groups.items():
+            best = overview.nearest(one[gate.name].s.mean(axis=0))
+            row = {"gate": gate.name, "group": name, "pictures": len(one.logits)}
+            rows.append(row | ({"class": atlas.classes[best[0]], "resemblance": best[1]} if best else {}))
+    return pd.DataFrame(rows, columns=["gate", "group", "pictures", "class", "resemblance"])

@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 import timm
 import torch
@@ -12,10 +13,14 @@ from typer.testing import CliRunner
 
 from se_viz import capture, load, open_atlas, sample
 from se_viz.atlas import engine
+from se_viz.atlas.shipped import shipped
 from se_viz.cli import app
+from se_viz.figures.chart import Chart
 from se_viz.study.ablation import RATIO
+from se_viz.study.overview import Overview
 from se_viz.study.responses import Responses
 from se_viz.study.robust import conclusion
+from se_viz.study.separation import cohens_d
 from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.seresnet import SEResNetConfig
@@ -293,6 +298,19 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
     assert "4 pictures counted and kept; the same command goes on after them" in result.output
 
 
+def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
+    command = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path / "atlas"), *newts]
+    result = RUN.invoke(app, [*command, "--size", "64", "--mean", "0.5", "0.5", "0.5"])
+    assert result.exit_code == 0, result.output
+    header = open_atlas(tmp_path / "atlas").header
+    assert header.model.name == "newts.safetensors"
+    assert header.model.preprocess.crop == (64, 64)
+    assert [gate.name for gate in header.gates] == ["SE_4_1", "SE_5_1"]
+    refused = RUN.invoke(app, [*command[:3], "--arch", "timm/seresnet50"])
+    assert refused.exit_code != 0
+    assert "none is given" in refused.output
+
+
 def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.catalogue.names", lambda: ("demo/r16",))
     arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
@@ -334,10 +352,11 @@ def test_classes_are_compared_and_drawn(tmp_path):
     assert result.exit_code == 0, result.output
     assert "Most of all in SE_5_2: knowing the class explains 63%" in result.output
     assert "By chance, with labels handed out at random" in result.output
+    most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
         *("eta2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
-        *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html"),
+        *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html", f"two_SE_5_2_{most}.html"),
     }
     assert "golf ball" in (tmp_path / "effect_SE_5_2.html").read_text()
     assert (pd.read_csv(tmp_path / "eta2.csv")["eta2"].dropna() <= 1).all()
@@ -349,6 +368,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
         (["--class", "newt"], "No class 'newt'"),
         (["--against", "church", "newt"], "No class 'newt'"),
         (["--gate", "SE_9_1"], "No gate 'SE_9_1'"),
+        (["--against", "church", "church"], "two different classes to compare, not church twice"),
         (["--class=church"] * 7, "Six classes are drawn at most"),
         (["nowhere"], "There is no atlas"),
         (["--model", "timm/seresnet50.ra2_in1k"], "seresnet50"),
@@ -359,3 +379,82 @@ def test_what_cannot_be_compared_is_said(arguments, said, tmp_path):
     assert result.exit_code == 1
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_band_is_chosen(tmp_path):
+    arguments = ["classes", "--class", "tench", "--gate", "SE_5_2", "--band", "median and quartiles"]
+    result = RUN.invoke(app, [*arguments, "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "tench, median and quartiles" in (tmp_path / "band_SE_5_2_0.html").read_text()
+
+
+@pytest.fixture
+def crowd(make_atlas):
+    """An atlas of 80 classes, of which the last but one has one image, and the last none."""
+    labels = np.repeat(np.arange(79), 2)[:-1]
+    weights = np.random.default_rng(0).uniform(size=(len(labels), 24))
+    return make_atlas({"SE_1_1": weights}, labels, [f"class {number}" for number in range(80)])
+
+
+def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, monkeypatch):
+    drawn = {}
+
+    def keep(gate, names, *_):
+        drawn[gate] = names
+        return Chart("class_heatmap", go.Figure(), "", "")
+
+    monkeypatch.setattr("se_viz.figures.kinship.class_heatmap", keep)
+    arguments = ["classes", str(crowd.path), "--class", "class 70", "--class", "class 7"]
+    result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert len(drawn["SE_1_1"]) == 60
+    assert {"class 70", "class 7"} < set(drawn["SE_1_1"])
+    assert "Of 80 classes, a gate's tree and heatmap show the 60 most like those chosen" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--against", "class 1", "class 78"], "class 78 has 1 image in"),
+        (["--against", "class 79", "class 1"], "class 79 has 0 images in"),
+        (["--class", "class 79"], "no image of class 79"),
+    ],
+)
+def test_classes_with_too_few_images_are_refused(crowd, arguments, said, tmp_path):
+    result = RUN.invoke(app, ["classes", str(crowd.path), *arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_pictures_of_ones_own_are_held_against_the_classes(tmp_path):
+    folder = tmp_path / "cats"
+    folder.mkdir()
+    sample("cat").image.save(folder / "cat.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    arguments = ["classes", "--gate", "SE_5_2", "--group", f"cats={folder}", "--device", "cpu"]
+    result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "broken.png" in result.stderr
+    assert "cats (1)" in (tmp_path / "out" / "groups_SE_5_2.html").read_text()
+    table = pd.read_csv(tmp_path / "out" / "groups.csv")
+    assert table["gate"].tolist() == [gate.name for gate in shipped("demo/r16")]
+    assert set(table["class"]) <= set(shipped("demo/r16").classes)
+    means = capture(load("demo/r16", "cpu"), sample("cat"))["SE_5_2"].s[0]
+    expected = Overview.of(shipped("demo/r16")["SE_5_2"]).patterns.resemblance(means).max()
+    assert table["resemblance"].iloc[-1] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("group", "said"), [("cats", "NAME=FOLDER"), ("=cats", "NAME=FOLDER"), ("cats=nowhere", "no picture in nowhere")]
+)
+def test_a_group_without_pictures_is_refused(group, said, tmp_path):
+    result = RUN.invoke(app, ["classes", "--group", group, "--device", "cpu", "--out", str(tmp_path / "out")])
+    assert result.exit_code != 0
+    assert said in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_atlas_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
+    result = RUN.invoke(app, ["classes", str(crowd.path), "--group", f"cats={tmp_path}"])
+    assert result.exit_code == 1
+    assert "is of test, which no model has as its name" in result.stderr

@@ -22,6 +22,7 @@ from se_viz.zoo.device import Precision, number_type, precision_of, reproducible
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.memory import room_on
+from se_viz.zoo.room import expect_room
 from se_viz.zoo.sketch import LARGEST
 from se_viz.zoo.state import Source
 
@@ -150,9 +151,11 @@ def load(
         DownloadFailed: the weights cannot be fetched; the message says why and what to do.
         Cancelled: ``cancelled`` returned True.
         DeviceMissing: the machine has no such device.
-        DeviceFull: the device has no room for the network.
+        DeviceFull: the device has no room for the network, or the memory in which it is built; where that can be
+            foreseen, nothing is fetched.
     """
     place, dtype = resolve(device), number_type(precision)
+    expect_room(name, place, dtype)
     return _placed(name, catalogue.build(name, report, cancelled), place, dtype, fast)
 
 

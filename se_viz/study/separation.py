@@ -25,6 +25,28 @@ class Auroc:
     margin: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far apart a gate's channels hold two classes.
+
+    Attributes:
+        d: Cohen's d (C,), see ``cohens_d``.
+        auroc: how often s of the first class is the higher one (C,), see ``auroc``.
+        channels: the dozen with the largest differences, the largest first.
+    """
+
+    d: Floats
+    auroc: Floats
+    channels: list[int]
+
+
+def difference(gate: GateAtlas, a: str | int, b: str | int) -> Difference:
+    """How far apart a gate's channels hold class a and class b, of two images or more each."""
+    d = cohens_d(gate, a, b)
+    order = np.argsort(-np.abs(np.nan_to_num(d)), kind="stable")
+    return Difference(d, auroc(gate, a, b).value, order[:_TOP].tolist())
+
+
 def cohens_d(gate: GateAtlas, a: str | int, b: str | int) -> Floats:
     """Mean s of class a minus that of class b, in standard deviations (pooled, of samples): Cohen's d (C,).
 
@@ -104,4 +126,5 @@ def auroc_of_images(a: Floats, b: Floats) -> Auroc:
     return Auroc(value, np.zeros(a.shape[1]))
 
 
+_TOP = 12
 _NARROW = 1e-9  # far below a step of s

@@ -20,7 +20,6 @@ from se_viz.study.depth import Depth, by_depth
 from se_viz.study.table import table_bytes
 from se_viz.ui import models
 from se_viz.ui.code import load_line, shell_options
-from se_viz.ui.own import loaded
 from se_viz.ui.text import plain
 
 KEPT = "SE_VIZ_ATLASES"
@@ -132,11 +131,8 @@ def take_away(model: Model, atlas: Atlas) -> None:
         f"cohens_d(atlas[{gate!r}], {name!r}, {atlas.classes[-1]!r})",
         language="python",
     )
-    if loaded(model) is None:
-        line = (
-            f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv --eta2 eta2.csv"
-        )
-        st.code(f"{line}\npython -m se_viz classes ATLAS --out classes", language="bash")
+    line = f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv --eta2 eta2.csv"
+    st.code(f"{line}\npython -m se_viz classes ATLAS --out classes", language="bash")
 
 
 def _table(atlas: Atlas, kind: str) -> bytes:

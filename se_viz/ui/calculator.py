@@ -1,17 +1,25 @@
 """What SE costs a network: parameters and multiply-accumulates by stage at any r, and the time it takes here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
+import torch
 from torch import nn
 from torchvision.models import get_model
 
 from se_viz.gates.find import find_gates
 from se_viz.study.cost import NETWORKS, Cost, Sites, cost, gated_sites, milliseconds, se_weights, without_gates
 from se_viz.study.insert import insert_gates
+from se_viz.ui import turns
+from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, sources
+from se_viz.zoo.memory import DeviceFull
+from se_viz.zoo.room import expect_room
+from se_viz.zoo.sketch import LARGEST
 
 T = TypeVar("T")
 
@@ -22,19 +30,50 @@ _COLUMNS = {
 }
 
 
-@st.cache_resource(show_spinner="Counting the network", max_entries=16)
-def _sites(network: str) -> Sites:
-    return gated_sites(network)
+_CPU = "cpu"
+_ROUNDS = 5  # in which networks are timed in turns, a second each in all
+_Times = dict[tuple[int, ...], float]
 
 
-@st.cache_resource(show_spinner="Counting the network", max_entries=16)
-def _own(network: str) -> tuple[Cost, int]:
-    module, side = _blank(network)
-    return cost(module, side), side
+class TooLarge(ValueError):
+    """A network that this page does not build; the message says where it can be counted."""
+
+
+# What builds networks stands in the line before the processor: one is there at a time, and is timed alone.
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _sites(network: str) -> Future[Sites]:
+    return turns.line(_CPU).submit(partial(gated_sites, network))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _own(network: str) -> Future[tuple[Cost, int]]:
+    def count() -> tuple[Cost, int]:
+        module, side = _blank(network)
+        return cost(module, side), side
+
+    return turns.line(_CPU).submit(count)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _times(network: str, r: int, choices: tuple[tuple[int, ...], ...]) -> Future[_Times]:
+    return turns.line(_CPU).submit(partial(_timed, network, r, choices))
 
 
 def _blank(network: str) -> tuple[nn.Module, int]:
-    """A network and the side of its images; its weights do not matter here, so none are fetched."""
+    """A network and the side of its images; its weights do not matter here, so none are fetched.
+
+    Raises:
+        TooLarge: it has more parameters than a visitor may have the server hold.
+        DeviceFull: this machine has no memory for it now.
+    """
+    params = catalogue.params(network)
+    if params is not None and params > LARGEST:
+        raise TooLarge(
+            f"{network} has {params / 1e6:,.0f} M parameters, and this page counts networks of up to "
+            f"{LARGEST / 1e6:,.0f} M: choose a smaller one, or run `python -m se_viz cost {network}` on a machine of "
+            "your own."
+        )
+    expect_room(network, torch.device(_CPU))
     if not catalogue.pretrained(network):
         built = catalogue.build(network)
         return built.module, built.preprocess.crop[0]
@@ -42,17 +81,47 @@ def _blank(network: str) -> tuple[nn.Module, int]:
     return source.blank(architecture).eval(), source.preprocess(architecture, tag).crop[0]
 
 
-@st.cache_data(show_spinner="Timing the network with and without its gates", max_entries=64)
-def _times(network: str, r: int, stages: tuple[int, ...]) -> tuple[float, float]:
-    """Milliseconds of one image with SE and without."""
+def _timed(network: str, r: int, choices: Iterable[tuple[int, ...]]) -> _Times:
+    """Milliseconds of one image with the gates of some stages, for several choices of them, in turns."""
+    side, networks = _with_gates_of(network, r, choices)
+    # The best round of each: what else the machine does only ever adds, and so does a cold start.
+    rounds = [[milliseconds(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
+    return {stages: min(times) for stages, times in zip(networks, zip(*rounds, strict=True), strict=True)}
+
+
+def _with_gates_of(
+    network: str, r: int, choices: Iterable[tuple[int, ...]]
+) -> tuple[int, dict[tuple[int, ...], nn.Module]]:
+    """The side of the images, and networks of the same weights with the gates of some stages."""
     if network in NETWORKS:
         side = NETWORKS[network]
         options = {} if network.startswith("res") else {"init_weights": False}
         plain = get_model(network, weights=None, **options).eval()
-        return milliseconds(insert_gates(plain, r, where=set(stages), size=side), side), milliseconds(plain, side)
+        return side, {
+            stages: insert_gates(plain, r, where=set(stages), size=side) if stages else plain for stages in choices
+        }
     module, side = _blank(network)
-    gates = [gate for gate in find_gates(module, side) if gate.stage in stages]
-    return milliseconds(module, side), milliseconds(without_gates(module, gates), side)
+    gates = find_gates(module, side)
+    return side, {
+        stages: without_gates(module, [gate for gate in gates if gate.stage not in stages]) for stages in choices
+    }
+
+
+def _finished(make: Callable[[], Future[T]], forget: Callable[[], object], doing: str) -> T:
+    """What a calculation gives when its turn has come; one that failed is not kept."""
+    place = st.empty()
+
+    def show(ahead: int) -> None:
+        waiting = f"Waiting for the processor: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
+        place.caption(waiting if ahead else doing)
+
+    try:
+        return turns.wait(make(), _CPU, show)
+    except Exception:
+        forget()
+        raise
+    finally:
+        place.empty()
 
 
 @st.fragment
@@ -72,14 +141,17 @@ def show() -> None:
         help=None if given else "This network has gates of its own, with their own r.",
     )
     last = right.toggle("Gates in the last stage", value=True, key="last", bind="query-params")
-    if given:
-        _inserted(network, r, last=last)
-    else:
-        _found(network, last=last)
+    try:
+        if given:
+            _inserted(network, r, last=last)
+        else:
+            _found(network, last=last)
+    except (TooLarge, DeviceFull) as error:
+        st.warning(plain(str(error)))
 
 
 def _inserted(network: str, r: int, *, last: bool) -> None:
-    sites = _sites(network)
+    sites = _finished(partial(_sites, network), partial(_sites.clear, network), "Counting the network …")
     blocks = _kept(sites.channels, last=last)
     added = {stage: se_weights(((1, c) for c in channels), r) for stage, channels in blocks.items()}
     _totals(sites.params, sites.macs, sum(added.values()), sum(added.values()))
@@ -93,11 +165,11 @@ def _inserted(network: str, r: int, *, last: bool) -> None:
         rf"\frac{{2}}{{r}} \sum_s N_s C_s^2 = \frac{{2}}{{{r}}} \left({terms}\right) = {total:,}".replace(",", "{,}")
     )
     st.caption("The paper's Section 4: N blocks of C channels in each stage, FC layers without biases.")
-    _clock(network, r, tuple(blocks))
+    _clock(network, r, tuple(blocks), last=last)
 
 
 def _found(network: str, *, last: bool) -> None:
-    counted, side = _own(network)
+    counted, side = _finished(partial(_own, network), partial(_own.clear, network), "Counting the network …")
     params, macs = counted.kept()
     stages = _kept({stage.stage: stage for stage in counted.stages}, last=last)
     _totals(params, macs, sum(s.params for s in stages.values()), sum(s.macs for s in stages.values()))
@@ -111,7 +183,7 @@ def _found(network: str, *, last: bool) -> None:
         f"Counted in the network as it is, for one image of {side} pixels. Squeeze and scale add "
         f"{sum(s.elementwise for s in stages.values()) / 1e6:.1f} M operations on single numbers."
     )
-    _clock(network, 0, tuple(stages))
+    _clock(network, 0, tuple(stages), last=last)
 
 
 def _kept(stages: Mapping[int, T], *, last: bool) -> dict[int, T]:
@@ -153,11 +225,18 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
     st.caption("What the gates of each stage add, and what leaving them out saves.")
 
 
-def _clock(network: str, r: int, stages: tuple[int, ...]) -> None:
+def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None:
     """The time, measured when it is asked for, as it keeps the processor busy for two seconds and more."""
-    if st.button("Time it on this machine", icon=":material/timer:", key="time"):
-        gated, plain = _times(network, r, stages)
-        st.markdown(
-            f"One image takes **{gated:.1f} ms** with these gates and **{plain:.1f} ms** without, "
-            f"{gated / plain - 1:+.1%}: the median of a second of runs on this machine's processor."
-        )
+    if not st.button("Time it on this machine", icon=":material/timer:", key="time"):
+        return
+    fewer = stages[:-1] if last else stages
+    key = (network, r, tuple(dict.fromkeys((stages, fewer, ()))))
+    times = _finished(partial(_times, *key), partial(_times.clear, *key), "Timing the network with and without gates …")
+    gated, plain_time = times[stages], times[()]
+    said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "
+    said += f"{gated / plain_time - 1:+.1%}"
+    if fewer not in (stages, ()):
+        said += f"; without those of the last stage alone it takes **{times[fewer]:.1f} ms**"
+    st.markdown(
+        f"{said}: the best of five rounds in turns on this machine's processor, where nothing else is read meanwhile."
+    )

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-import numpy as np
 import streamlit as st
 
 from se_viz.atlas.store import Atlas, GateAtlas
@@ -12,24 +12,20 @@ from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.parting import parting, saturation_by_gate
 from se_viz.figures.profiles import class_band, mean_excitation, sampled
 from se_viz.figures.two_classes import effect_sizes, two_distributions
-from se_viz.gates.gate import by_stage
-from se_viz.study.histogram import quantiles
-from se_viz.study.kinship import tree
+from se_viz.study.band import Band, band
+from se_viz.study.choice import MOST_CLASSES, first_classes, first_pair, stages, with_images
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
-from se_viz.study.separation import auroc, cohens_d
+from se_viz.study.overview import kin
+from se_viz.study.separation import difference
 from se_viz.ui import atlases, building, chart, readings, resembling
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
 
 QUESTION = "Where do classes part?"
-MOST = 6
-_AT_FIRST = 4
-_TOP = 12
-_ROWS = 60
 _FEW_BLOCKS = 6
 _CHANNELS = ("fifty, as in the paper", "all")
-_BANDS = ("mean ± deviation", "median and quartiles")
+_BANDS: tuple[Band, ...] = get_args(Band)
 
 
 @dataclass(frozen=True)
@@ -60,12 +56,11 @@ def page(head: Head) -> None:
         + "."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
-        there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count]
         classes = st.multiselect(
             "Classes",
-            there,
-            default=there[:_AT_FIRST],
-            max_selections=MOST,
+            with_images(atlas),
+            default=first_classes(atlas),
+            max_selections=MOST_CLASSES,
             key=f"classes{atlases.tag(atlas)}",
             bind="query-params",
         )
@@ -88,11 +83,11 @@ def page(head: Head) -> None:
 @st.fragment
 def _stages(view: View) -> None:
     """Figure 6, a block of each stage, two in a row."""
-    listed = list(by_stage(gate.entry for gate in view.atlas).items())
+    listed = stages(view.atlas)
     for start in range(0, len(listed), 2):
         for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
             with column:
-                _stage(view, stage, [gate.name for gate in gates])
+                _stage(view, stage, gates)
 
 
 @st.fragment
@@ -155,66 +150,52 @@ def _gate(view: View) -> None:
     names = [gate.name for gate in view.atlas]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
-        band = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
+        kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
     gate = view.atlas[name]
     span = (gate.entry.low, gate.entry.high)
     for start in range(0, len(view.classes), 2):
         for column, place in zip(st.columns(2, gap="medium"), range(start, len(view.classes)), strict=False):
             own = view.classes[place]
-            if band == _BANDS[0]:
-                moments = gate.s(own)
-                centre, ends = moments.mean, (moments.mean - moments.std, moments.mean + moments.std)
-            else:
-                low, centre, high = quantiles(gate.histogram(own), (0.25, 0.5, 0.75))
-                ends = (low, high)
+            centre, ends = band(gate, own, kind)
             with column:
-                chart.show(class_band(name, own, centre, ends, band, span, view.drawn(gate), place))
+                chart.show(class_band(name, own, centre, ends, kind, span, view.drawn(gate), place))
     _kin(view, gate, span)
 
 
 def _kin(view: View, gate: GateAtlas, span: tuple[float, float]) -> None:
     known = overview(view.atlas, gate)
-    similarity, rows = known.similarity, known.there
-    if len(rows) > _ROWS:
-        # The chosen classes and those most like them: nobody reads a thousand rows.
-        chosen = [view.atlas.class_index(one) for one in view.classes]
-        near = np.nan_to_num(similarity[chosen], nan=-1).max(axis=0)
-        near[chosen] = 2
-        rows = np.sort(rows[np.argsort(-near[rows], kind="stable")[:_ROWS]])
-        st.caption(f"Of {len(view.atlas.classes)} classes, the {_ROWS} most like those chosen.")
-    if len(rows) < 2:
+    found = kin(gate, known, [view.atlas.class_index(one) for one in view.classes])
+    if found is None:
         return
-    grown = tree(similarity[np.ix_(rows, rows)].astype(np.float64))
-    means = np.stack([gate.s(int(row)).mean for row in rows])
-    channels = np.argsort(-means.mean(axis=0), kind="stable")
+    names = view.atlas.classes
+    if len(found.rows) < len(known.there):
+        st.caption(f"Of {len(names)} classes, the {len(found.rows)} most like those chosen.")
     left, right = st.columns(2, gap="medium")
     with left:
-        labels = [view.atlas.classes[row] for row in rows[grown.order]]
-        chart.show(class_heatmap(gate.name, labels, means[np.ix_(grown.order, channels)], span))
+        chart.show(class_heatmap(gate.name, [names[row] for row in found.ordered], found.means, span))
     with right:
-        chart.show(class_tree(gate.name, [view.atlas.classes[row] for row in rows], grown.links))
+        chart.show(class_tree(gate.name, [names[row] for row in found.rows], found.links))
 
 
 @st.fragment
 def _faceoff(atlas: Atlas, head: Head) -> None:
     """The channels of one gate that differ most between two classes, one of them on a picture."""
-    there = [name for name, count in zip(atlas.classes, atlas.counts, strict=True) if count > 1]
-    if len(there) < 2:
+    there = with_images(atlas, 2)
+    pair = first_pair(atlas, overview(atlas, list(atlas)[-1])) if len(there) > 1 else None
+    if pair is None:
         return
     st.header("Two classes face to face", anchor=False)
     names, tag = [gate.name for gate in atlas], atlases.tag(atlas)
     first, second, third = st.columns(3, gap="medium")
-    # It opens on the two classes that the last gate holds farthest apart.
-    farthest = overview(atlas, atlas[names[-1]]).farthest
-    start = [there.index(atlas.classes[row]) for row in farthest] if farthest else [0, 1]
+    start = [there.index(name) for name in pair]
     one = first.selectbox("This class", there, index=start[0], key=f"one{tag}", bind="query-params")
     other = second.selectbox("against", there, index=start[1], key=f"other{tag}", bind="query-params")
     gate = atlas[third.selectbox("in gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")]
     if one == other:
         st.info("Choose two different classes.")
         return
-    d, area = cohens_d(gate, one, other), auroc(gate, one, other).value
-    order = np.argsort(-np.abs(np.nan_to_num(d)), kind="stable")[:_TOP].tolist()
+    apart = difference(gate, one, other)
+    d, area, order = apart.d, apart.auroc, apart.channels
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(effect_sizes(gate.name, (one, other), order, d[order], area[order]))
@@ -226,7 +207,7 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
             key=f"faceoff_channel_{gate.name}_{one}_{other}",
         )
         own, against = (gate.histogram(name, channel) for name in (one, other))
-        drawn = (own.counts.astype(float), own.edges), (against.counts.astype(float), against.edges)
+        drawn = (own.counts, own.edges), (against.counts, against.edges)
         chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
     pictures = head.chosen.pictures
     left, right = st.columns(2, gap="medium")

@@ -5,12 +5,15 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
 
 import streamlit as st
+import torch
 
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue
 from se_viz.zoo.catalogue import Listing
 from se_viz.zoo.download import Progress
 from se_viz.zoo.errors import DownloadFailed, WeightsRefused
+from se_viz.zoo.memory import DeviceFull
+from se_viz.zoo.room import expect_room
 
 _GLANCE = 0.2  # seconds between two looks at how far it is
 
@@ -21,6 +24,11 @@ def there(name: str) -> bool:
     if about.cached:
         return True
     st.caption(plain(_described(about)))
+    try:
+        expect_room(name, torch.device("cpu"))
+    except DeviceFull as error:
+        st.error(plain(str(error)))
+        return False
     if not st.button(f"Download {about.size / 1e6:,.0f} MB", type="primary", icon=":material/download:", key="fetch"):
         return False
     place = st.empty()

@@ -1,18 +1,16 @@
 """Yours against the atlas: groups of the chosen pictures over the classes, and which class each resembles."""
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from se_viz.atlas.store import Atlas
 from se_viz.figures.profiles import mean_excitation, sampled
+from se_viz.study.choice import MOST_CLASSES
 from se_viz.study.predictions import top
 from se_viz.study.resemblance import groups
 from se_viz.ui import chart, readings
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
-
-_MOST = 6
 
 
 @st.fragment
@@ -24,9 +22,9 @@ def show(head: Head, atlas: Atlas) -> None:
     captured = readings.values(head.model, pictures)
     said = [best[0].label for best in top(captured.logits, head.model.classes, 1)]
     found = _named(names, groups(names, said))
-    if len(found) > _MOST:
-        st.caption(f"{len(found)} groups; the first {_MOST} are compared.")
-        found = dict(list(found.items())[:_MOST])
+    if len(found) > MOST_CLASSES:
+        st.caption(f"{len(found)} groups; the first {MOST_CLASSES} are compared.")
+        found = dict(list(found.items())[:MOST_CLASSES])
     gate_names = [gate.name for gate in atlas]
     name = st.selectbox("Gate", gate_names, index=len(gate_names) - 1, key="yours_gate", bind="query-params", width=160)
     gate = atlas[name]
@@ -41,9 +39,8 @@ def show(head: Head, atlas: Atlas) -> None:
         known = overview(atlas, one)
         column = []
         for rows in found.values():
-            alike = known.patterns.resemblance(captured[one.name].s[rows].mean(axis=0))
-            best = int(np.nanargmax(alike)) if np.isfinite(alike).any() else None
-            column.append("–" if best is None else f"{atlas.classes[known.there[best]]} {alike[best]:+.2f}")
+            best = known.nearest(captured[one.name].s[rows].mean(axis=0))
+            column.append("–" if best is None else f"{atlas.classes[best[0]]} {best[1]:+.2f}")
         table[one.name] = column
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config={"group": st.column_config.Column(pinned=True)})
     st.caption(

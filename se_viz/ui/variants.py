@@ -50,6 +50,11 @@ def pictures(head: Head, ablation: Ablation, cards: tuple[Card, ...]) -> None:
         "Different networks have different channels: channel 7 of one has nothing to do with channel 7 of another. "
         "Compare how s is spread and how rows differ, not columns."
     )
+    if head.model.precision != "fp32":
+        st.caption(
+            "These networks are read in fp32, in which they were measured, here and in what each of them says below: "
+            f"the sidebar's {head.model.precision} is for its own model."
+        )
     captures = {label: readings.values(model, shown) for label, model in models.items()}
     for start in range(0, len(captures), 2):
         row = list(captures)[start : start + 2]

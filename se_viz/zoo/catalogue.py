@@ -131,6 +131,21 @@ def pretrained(name: str) -> bool:
     return name not in _registered and name.partition("/")[0] in ("timm", "torchvision")
 
 
+def params(name: str) -> int | None:
+    """Weights and biases of what ``build`` would build; None of what was registered, which nobody has counted.
+
+    Raises:
+        UnknownModel: no model has that name, or it has no gate.
+    """
+    if name in _registered:
+        return None
+    library, _, rest = name.partition("/")
+    if library == "demo" and rest in demo.names():
+        return demo.card(rest).params
+    _, architecture, _ = _find(name)
+    return table.shipped()[f"{library}/{architecture}"].params
+
+
 def fetch(name: str, report: Report | None = None, cancelled: Asked | None = None) -> None:
     """Fetch the weights of a pretrained network, and check them; raises as ``build`` does, and builds nothing."""
     source, architecture, tag = _find(name)

@@ -69,6 +69,21 @@ def full(device: torch.device, what: str) -> DeviceFull:
     )
 
 
+def claim(device: torch.device, size: int, what: str) -> None:
+    """See whether so many bytes are free for ``what``; a device that does not tell is taken to have them.
+
+    Raises:
+        DeviceFull: they are not, even when torch has given back what it keeps.
+    """
+    known = memory(device)
+    if known is None or known.free >= size:
+        return
+    release(device)
+    known = memory(device)
+    if known is not None and known.free < size:
+        raise full(device, f"{what}, which takes {size / 1e9:.1f} GB,")
+
+
 @contextmanager
 def room_on(device: torch.device, what: str) -> Iterator[None]:
     """Turn what torch raises inside the block when a device is full into a DeviceFull."""

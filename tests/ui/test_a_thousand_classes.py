@@ -12,8 +12,8 @@ from se_viz import load, profile
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
-from se_viz.study import kinship
-from se_viz.ui import atlases, overview
+from se_viz.study import kinship, overview
+from se_viz.ui import atlases
 from se_viz.zoo import catalogue
 
 CLASSES = 1000

@@ -8,7 +8,8 @@ from safetensors.torch import save
 
 from se_viz.ui import fetching
 from se_viz.ui.text import plain
-from se_viz.zoo import from_timm
+from se_viz.zoo import from_timm, memory
+from se_viz.zoo.memory import Memory
 
 NAME = "test_efficientnet.r160_in1k"
 open_page = partial(ui_support.open_page, "inspect", model=f"timm/{NAME}")
@@ -62,3 +63,11 @@ def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
     shelf.release.set()
     fetching._fetch(f"timm/{NAME}", lambda _: None)
     assert fetching.catalogue.listing(f"timm/{NAME}").cached
+
+
+def test_what_there_is_no_memory_for_is_not_offered(shelf, monkeypatch):
+    monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
+    page = open_page()
+    assert "There is no room for timm/test" in page.error[0].value
+    assert all(button.key != "fetch" for button in page.button)
+    assert shelf.asked == []

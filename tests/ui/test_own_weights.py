@@ -1,15 +1,20 @@
 """A visitor's own weights on the page, and the precision they are run in."""
 
+import hashlib
 import io
+import shlex
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 from ui_support import open_page
 
 import se_viz
+from se_viz.cli import app
+from se_viz.ui import atlases
 from se_viz.ui.text import plain
 from se_viz.zoo import from_timm
 
@@ -78,6 +83,31 @@ def test_pictures_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypat
     exec(page.code[0].value, found)  # noqa: S102
     assert found["model"].preprocess.crop == (96, 96)
     assert found["model"].preprocess.mean == (0.5, 0.5, 0.5)
+
+
+def test_an_atlas_is_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
+    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
+    content = save(weights(3))
+    page = hand_in(open_page("classes"), "my newts.safetensors", content, b"smooth\npalmate\ngreat crested\n")
+    (line,) = (code.value for code in page.code if code.value.startswith("python -m se_viz profile"))
+    (tmp_path / "my newts.safetensors").write_bytes(content)
+    (tmp_path / "newts.txt").write_text("smooth\npalmate\ngreat crested\n")
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line.replace("DIR", str(tiny_imagenette)))
+    result = CliRunner().invoke(app, [*words[3:], "--labels", "predictions", "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    atlas = se_viz.open_atlas("ATLAS")
+    assert atlas.classes == ("smooth", "palmate", "great crested")
+    # Put where the page looks, it is taken for this network's, and the page has the same line again.
+    made_of = hashlib.sha256(content + f"{ARCHITECTURE} {{}}".encode()).hexdigest()[:16]
+    made = tmp_path / "atlases" / atlases.slug(f"my newts.safetensors {made_of}")
+    made.mkdir(parents=True)
+    (tmp_path / "ATLAS").rename(made / "newts")
+    page.run()
+    assert not page.exception
+    assert not page.warning, [warning.value for warning in page.warning]
+    lines = next(code.value for code in page.code if "--eta2" in code.value)
+    assert lines.startswith(f"{line} --table atlas.csv --eta2 eta2.csv")
 
 
 class Evil:

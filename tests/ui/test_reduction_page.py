@@ -1,14 +1,19 @@
 from functools import partial
+from threading import Event
 
 import numpy as np
+import pytest
 import ui_support
+from streamlit.testing.v1 import AppTest
 
 from se_viz import capture, load, sample
+from se_viz.gates.kinds import kind_of
 from se_viz.study.ablation import ABLATIONS, RATIO, members
 from se_viz.study.robust import conclusion
-from se_viz.ui import readings, reduction
+from se_viz.ui import calculator, readings, reduction, turns
 from se_viz.ui.text import plain
-from se_viz.zoo import demo
+from se_viz.zoo import demo, from_timm, memory
+from se_viz.zoo.memory import Memory
 
 open_page = partial(ui_support.open_page, "reduction")
 
@@ -72,7 +77,73 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     assert next(metric for metric in page.metric if metric.label == "SE adds").value == f"{own - without:,}"
     assert page.select_slider(key="ratio").disabled
     page.button(key="time").click().run()
-    assert any("ms** with these gates" in text.value for text in page.markdown)
+    (said,) = (text.value for text in page.markdown if "ms** with these gates" in text.value)
+    assert "without those of the last stage alone" in said
+    page.toggle(key="last").set_value(False).run()
+    page.button(key="time").click().run()
+    (said,) = (text.value for text in page.markdown if "ms** with these gates" in text.value)
+    assert "alone" not in said
+
+
+def test_what_is_timed_has_the_gates_that_are_shown():
+    choices = ((2, 3, 4, 5), (2, 3, 4), ())
+    for network, pixels in (("demo/r16", 128), ("resnet18", 224)):
+        side, found = calculator._with_gates_of(network, 16, choices)
+        assert side == pixels
+        assert tuple(found) == choices
+        gates = [sum(kind_of(module) is not None for module in one.modules()) for one in found.values()]
+        assert gates == [8, 6, 0]
+
+
+def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch):
+    asked = []
+
+    def clock(network, side, seconds):
+        asked.append(network)
+        return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
+
+    monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
+    monkeypatch.setattr(calculator, "milliseconds", clock)
+    assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
+    assert asked == ["gated", "plain"] * (len(asked) // 2)
+
+
+def test_the_calculator_waits_for_its_turn():
+    begun, go_on = Event(), Event()
+
+    def busy():
+        begun.set()
+        go_on.wait(60)
+
+    calculator._own.clear()
+    reading = turns.line("cpu").submit(busy)
+    begun.wait()
+    counting = calculator._own("demo/r16")
+    assert turns.line("cpu").ahead(counting) == 1
+    go_on.set()
+    reading.result()
+    assert counting.result()[0].params == demo.card("r16").params
+
+
+@pytest.mark.parametrize(("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "no room")])
+def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
+    calculator._own.clear()
+    built = []
+    monkeypatch.setattr(calculator.catalogue, "build", built.append)
+    monkeypatch.setattr(from_timm, "blank", built.append)
+    monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
+    page = AppTest.from_string("from se_viz.ui import calculator\ncalculator.show()", default_timeout=60)
+    page.query_params["network"] = network
+    page.run()
+    assert not page.exception
+    assert said in page.warning[0].value
+    assert not built
+
+
+def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
+    said = "These networks are read in fp32"
+    assert sum(said in text.value for text in open_page(precision="bf16").caption) == 1
+    assert not any(said in text.value for text in open_page().caption)
 
 
 def test_without_pictures_it_says_what_to_do():

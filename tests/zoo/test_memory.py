@@ -3,8 +3,10 @@ import sys
 import pytest
 import torch
 
-from se_viz.zoo import device, memory
-from se_viz.zoo.memory import Memory
+from se_viz.gates.model import load
+from se_viz.zoo import catalogue, device, memory, room
+from se_viz.zoo.errors import UnknownModel
+from se_viz.zoo.memory import DeviceFull, Memory
 
 GB = 1 << 30
 
@@ -61,6 +63,58 @@ def test_a_gpu_is_asked(monkeypatch):
     text = str(memory.full(torch.device("cuda:0"), "a cat"))
     assert text.startswith("There is no room for a cat on cuda:0, of whose 0.0 GB 0.0 are free: ")
     assert text.endswith("or the CPU (device='cpu').")
+
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Free bytes by kind of device, of which there are 64 GB; the kinds of which torch was asked to give back."""
+    left, released = {"cpu": 64 * GB, "cuda": 64 * GB}, []
+    monkeypatch.setattr(memory, "memory", lambda device: Memory(left[device.type], 64 * GB))
+    monkeypatch.setattr(memory, "release", lambda device: released.append(device.type))
+    return left, released
+
+
+def test_a_network_is_built_in_twice_the_memory_of_its_weights(free):
+    left, _ = free
+    weights = 4 * catalogue.params("demo/r16")
+    assert weights == 4 * 2_176_874
+    left["cpu"] = 2 * weights
+    room.expect_room("demo/r16", CPU)
+    left["cpu"] -= 1
+    with pytest.raises(
+        DeviceFull, match=r"no room for demo/r16, which takes 0\.0 GB, on cpu, of whose 68\.7 GB 0\.0 are"
+    ):
+        room.expect_room("demo/r16", CPU)
+    with pytest.raises(DeviceFull, match="on cpu"):
+        room.expect_room("demo/r16", GPU)
+
+
+def test_on_a_gpu_it_takes_what_its_numbers_take(free):
+    left, released = free
+    name = "timm/regnety_2560.seer_ft_in1k"
+    left["cuda"] = 4 * GB
+    with pytest.raises(DeviceFull, match=r"which takes 5\.1 GB, on cuda:0"):
+        room.expect_room(name, GPU)
+    assert released == ["cuda"]
+    room.expect_room(name, GPU, torch.bfloat16)
+
+
+def test_what_nobody_has_counted_passes(free, monkeypatch):
+    free[0]["cpu"] = 0
+    monkeypatch.setitem(catalogue._registered, "test/mine", None)
+    room.expect_room("test/mine", CPU)
+    with pytest.raises(UnknownModel):
+        room.expect_room("test/none", CPU)
+
+
+def test_nothing_is_fetched_for_which_there_is_no_room(free, monkeypatch):
+    free[0]["cpu"] = 8 * GB
+    monkeypatch.setenv("HF_ENDPOINT", "http://nowhere.invalid")
+    with pytest.raises(DeviceFull, match=r"regnety_2560\.seer_ft_in1k, which takes 10\.3 GB"):
+        load("timm/regnety_2560.seer_ft_in1k", "cpu")
 
 
 def test_devices_have_names(monkeypatch, tmp_path):
