@@ -70,10 +70,11 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
         f"stage {stage}: {', '.join(f'{gate.name} {widths(gate)}' for gate in members)}"
         for stage, members in stages.items()
     )
+    alike = f" ({', '.join(everywhere)})" if everywhere else ""
     return Chart(
         name="gates",
         figure=figure,
-        alt=f"The {', '.join([_counted(len(gates), 'gate'), *everywhere])} of {name}. {listed}.",
+        alt=f"The {_counted(len(gates), 'gate')} of {name}{alike}. {listed}.",
         how_to_read="Left to right: the network, its stages, their gates in the order in which they run, each with its "
         "channels and the width of its bottleneck (C → C/r → C). The reduction ratio r and the gate function stand "
         "once for all gates that agree on them. Of many gates, neighbours that are alike share a row. A click on a "

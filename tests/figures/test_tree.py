@@ -57,7 +57,7 @@ def test_what_all_gates_agree_on_is_said_once(gate):
     assert network == ["demo/r16", "3 gates", "r = 16", "sigmoid"]
     assert stage == ["stage 2", "2 gates", "1/4 of the picture's side"]
     assert leaf == ["<b>SE_2_1</b>  64 → 4 → 64"]
-    assert "The 3 gates, r = 16, sigmoid of demo/r16." in tree.alt
+    assert "The 3 gates of demo/r16 (r = 16, sigmoid)." in tree.alt
 
 
 def test_what_a_stage_agrees_on_is_said_there_and_what_differs_in_it_at_each_gate(gate):
