@@ -8,38 +8,25 @@ import streamlit as st
 import torch
 
 from se_viz.gates.model import Model, load
-from se_viz.ui import fetching, own, turns
+from se_viz.ui import fetching, own
+from se_viz.ui.eviction import let_go
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
 from se_viz.zoo.device import DeviceMissing, Precision, available, described, resolve
-from se_viz.zoo.memory import DeviceFull, memory, release, room_on
+from se_viz.zoo.memory import DeviceFull, memory, room_on
 
 _KEPT = 3
 _FAMILY = 16
 _FULL = "full_device"  # in the session: a device that had no room, and what was said about it
 
 
-def _let_go(model: Model) -> None:
-    """Free the device of a model that makes room for others; a session that still shows it goes on on the CPU."""
-    device = model.device
-    model.close()
-    if device.type == "cpu":
-        return
-
-    def free() -> None:
-        model.network.cpu()
-        release(device)
-
-    turns.line(str(device)).submit(free)  # not in the middle of a reading
-
-
-@st.cache_resource(max_entries=_KEPT, on_release=_let_go, show_spinner="Loading the model …")
+@st.cache_resource(max_entries=_KEPT, on_release=let_go, show_spinner="Loading the model …")
 def _load(name: str, device: str, precision: Precision) -> Model:
     return load(name, device, precision)
 
 
-@st.cache_resource(max_entries=_FAMILY, on_release=_let_go, show_spinner="Loading the demo models …")
+@st.cache_resource(max_entries=_FAMILY, on_release=let_go, show_spinner="Loading the demo models …")
 def _member(name: str, device: str) -> Model:
     return load(name, device)
 

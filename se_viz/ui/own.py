@@ -10,6 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.gates.model import Model, load_checkpoint
+from se_viz.ui.eviction import let_go
 from se_viz.zoo import catalogue, table
 from se_viz.zoo.classes import read_classes
 from se_viz.zoo.device import Precision
@@ -52,7 +53,7 @@ def _architectures() -> list[str]:
 
 
 # By the upload's number, so that 200 MB are not hashed at every rerun; a few, as they are large.
-@st.cache_resource(max_entries=2, on_release=Model.close, show_spinner="Reading the weights …")
+@st.cache_resource(max_entries=2, on_release=let_go, show_spinner="Reading the weights …")
 def _load(
     _weights: UploadedFile,
     _names: UploadedFile | None,

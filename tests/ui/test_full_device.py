@@ -8,7 +8,7 @@ import ui_support
 
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model, load
-from se_viz.ui import models, readings, turns
+from se_viz.ui import eviction, models, readings, turns
 from se_viz.zoo.memory import DeviceFull
 
 open_page = partial(ui_support.open_page, "inspect")
@@ -101,9 +101,9 @@ def test_a_model_beside_the_chosen_one_falls_back_too(gpu, monkeypatch):
 
 def test_a_model_that_makes_room_frees_the_device(gpu, monkeypatch):
     freed = []
-    monkeypatch.setattr(models, "release", freed.append)
+    monkeypatch.setattr(eviction, "release", freed.append)
     model = elsewhere("demo/r16")
-    models._let_go(model)
+    eviction.let_go(model)
     turns.line("cuda:0").submit(lambda: None).result(timeout=60)
     assert freed == [torch.device("cuda:0")]
 
