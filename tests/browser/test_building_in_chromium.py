@@ -51,7 +51,9 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
         expect(page.get_by_role("combobox", name="Atlas")).to_be_visible()
         expect(page.get_by_text("Finished. The page shows this atlas")).to_be_visible()
         settle(page)
-        page.get_by_role("combobox", name="Atlas").click()
+        atlases = page.get_by_role("combobox", name="Atlas")
+        atlases.scroll_into_view_if_needed()  # an open list closes when the page scrolls, which a click may cause
+        atlases.click()
         page.get_by_role("option", name=f"photos, {COUNT} images").click()
         expect(
             page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
