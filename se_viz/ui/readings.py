@@ -8,6 +8,7 @@ from time import monotonic
 import numpy as np
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.data.images import Picture
 from se_viz.gates.capture import Array, Capture, capture
@@ -33,16 +34,19 @@ def _maps(_model: Model, _picture: Picture, key: str, sha256: str, gate: str) ->
     return turns.line(str(_model.device)).submit(partial(capture, _model, _picture, maps=[gate]))
 
 
-def _finished(make: Callable[[], Future[Capture]], forget: Callable[[], object], model: Model) -> Capture:
-    """What a reading gives when its turn has come; one that failed is not kept."""
-    place = st.empty()
-    shown = None
+def _finished(
+    make: Callable[[], Future[Capture]], forget: Callable[[], object], model: Model, spot: DeltaGenerator
+) -> Capture:
+    """What a reading gives when its turn has come; one that failed is not kept. Spot is where it says that it waits."""
+    # Made when there is something to say: most readings are there already, and a page asks for dozens.
+    place: DeltaGenerator | None = None
 
     def show(ahead: int) -> None:
-        nonlocal shown
+        nonlocal place
+        place = place or spot.empty()
         # Written at every look, as this is where a click can end the run; sent only when it changes.
         text = f"Waiting for {model.device}: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
-        shown = place.caption(text if ahead else "Reading the gates …")
+        place.caption(text if ahead else "Reading the gates …")
 
     with or_on_cpu(str(model.device)):
         try:
@@ -51,7 +55,7 @@ def _finished(make: Callable[[], Future[Capture]], forget: Callable[[], object],
             forget()
             raise
         finally:
-            if shown is not None:
+            if place is not None:
                 place.empty()
 
 
@@ -67,12 +71,13 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
         if not st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}"):
             st.stop()
         del st.session_state["stopped"]
-    place = st.empty()
-    bar = None
+    spot = st.container()
+    place = bar = None
     parts: list[Capture] = []
     started = monotonic()
     for index, picture in enumerate(pictures):
         if bar is None and index and monotonic() - started > _PATIENCE:
+            place = spot.empty()
             with place.container(horizontal=True, vertical_alignment="center"):
                 bar = st.progress(0.0)
                 # Some pages read several models in one run.
@@ -80,8 +85,9 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
         if bar is not None:
             bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
         key = (model, picture, model.key, picture.sha256)
-        parts.append(_finished(partial(_values, *key), partial(_values.clear, *key), model))
-    place.empty()
+        parts.append(_finished(partial(_values, *key), partial(_values.clear, *key), model, spot))
+    if place is not None:
+        place.empty()
     return stack(parts)
 
 
@@ -113,4 +119,4 @@ def _stop(key: str, wanted: tuple[str, ...]) -> None:
 def maps(model: Model, picture: Picture, gate: str) -> Capture:
     """All values of one picture, with U and X̃ of one gate."""
     key = (model, picture, model.key, picture.sha256, gate)
-    return _finished(partial(_maps, *key), partial(_maps.clear, *key), model)
+    return _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())

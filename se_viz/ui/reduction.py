@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
+from se_viz.figures.chart import Chart
 from se_viz.figures.tradeoff import Point, accuracy_against
 from se_viz.study.ablation import ABLATIONS, RATIO, Ablation, members, variant
 from se_viz.study.robust import conclusion
-from se_viz.ui import calculator, chart, variants
+from se_viz.ui import calculator, chart, patterns, variants
 from se_viz.ui.head import Head
 from se_viz.zoo import demo
 from se_viz.zoo.card import Card
@@ -55,40 +56,42 @@ def page(head: Head) -> None:
                 "Cost as", list(_COSTS), default="parameters", key="cost", bind="query-params", required=True
             )
     head.answer.markdown(f"{conclusion(ablation, cards)} {_WHAT_IT_IS[ablation.field]}")
-    _accuracy(ablation, cards, _COSTS[cost] if cost else None)
+    _accuracy(title, cards, _COSTS[cost] if cost else None)
     variants.pictures(head, ablation, cards)
-    variants.over_the_set(ablation, cards)
+    patterns.show(title, cards)
     variants.predictions(head, cards)
     _family(cards)
     calculator.show()
     _take_away(title)
 
 
-def _accuracy(ablation: Ablation, cards: tuple[Card, ...], across: str | None) -> None:
+def _accuracy(title: str, cards: tuple[Card, ...], across: str | None) -> None:
     """Ours beside the paper's; across is the title of the axis of cost, for the choice that changes it."""
-    everyone = members(ablation, cards, seed=None)
+    for column, one in zip(st.columns(2, gap="medium"), _accuracy_charts(title, across, cards), strict=True):
+        with column:
+            chart.show(one)
+
+
+@st.cache_resource(max_entries=2 * len(ABLATIONS), show_spinner=False)
+def _accuracy_charts(title: str, across: str | None, _cards: tuple[Card, ...]) -> tuple[Chart, Chart]:
+    ablation = next(one for one in ABLATIONS if one.title == title)
+    everyone = members(ablation, _cards, seed=None)
     points = {card.name: _point(ablation, card, across) for card in everyone}
-    ours, paper = st.columns(2, gap="medium")
-    with ours:
-        chart.show(
-            accuracy_against(
-                "family",
-                "Measured here: demo models on Imagenette",
-                across or ablation.title,
-                [points[card.name] for card in everyone if not card.seed],
-                [points[card.name] for card in everyone if card.seed],
-            )
-        )
-    with paper:
-        chart.show(
-            accuracy_against(
-                f"table_{ablation.table}",
-                f"The paper's Table {ablation.table}: SE-ResNet-50 on ImageNet",
-                _COSTS["parameters"] if across else ablation.title,
-                [Point(row.name, row.params if across else None, 100 - row.top1) for row in ablation.rows],
-                ours=False,
-            )
-        )
+    ours = accuracy_against(
+        "family",
+        "Measured here: demo models on Imagenette",
+        across or title,
+        [points[card.name] for card in everyone if not card.seed],
+        [points[card.name] for card in everyone if card.seed],
+    )
+    paper = accuracy_against(
+        f"table_{ablation.table}",
+        f"The paper's Table {ablation.table}: SE-ResNet-50 on ImageNet",
+        _COSTS["parameters"] if across else title,
+        [Point(row.name, row.params if across else None, 100 - row.top1) for row in ablation.rows],
+        ours=False,
+    )
+    return ours, paper
 
 
 def _point(ablation: Ablation, card: Card, across: str | None) -> Point:
