@@ -105,7 +105,11 @@ def responses(
         if data:
             gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
             validation = imagenette.load(data, "val", PREPROCESS.pixels)
-            measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device)).write(path)
+            older = Responses.read(path) if path.is_file() else None
+            measured = measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device))
+            if older:
+                measured = measured.keeping(older, {card.name: card.sha256 for card in demo.cards()})
+            measured.write(path)
         found = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error

@@ -1,6 +1,6 @@
 """How the gates of the demo family respond to the whole validation set: measured once, shipped, read by the page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -67,6 +67,21 @@ class Responses:
     def cka(self, a: str, b: str) -> dict[str, float]:
         """Similarity of two networks by gate; only the gates that both have, and none where a pair is not known."""
         return self.alike.get(_pair(a, b), {})
+
+    def keeping(self, older: "Responses", weights: Mapping[str, str]) -> "Responses":
+        """These, and from an older measurement of the same images what it says of networks that were not here now.
+
+        Of other seeds than the first, only the cards ship.
+
+        Args:
+            older: what was measured before.
+            weights: name → sha256 of every network there is; what was said of other weights is dropped.
+        """
+        if older.images != self.images:
+            return self
+        same = {name: network for name, network in older.networks.items() if weights.get(name) == network.sha256}
+        alike = {pair: by for pair, by in older.alike.items() if set(pair.split(", ")) <= same.keys()}
+        return Responses(self.images, same | self.networks, alike | self.alike)
 
     def write(self, path: Path) -> None:
         """Write as JSON, at once or not at all."""

@@ -16,7 +16,6 @@ from se_viz.zoo.card import Card
 
 _STANDARD = "r16"
 _MOVES = 1e-3  # of s between pictures; below it, directions are those of rounding
-_TWIN = "another seed of r = 16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _patterns(title: str, changed: float, _cards: tuple[Card, ...]) -> _Patterns
         label: found.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD
     }
     twins = [name for name in found.networks if name.startswith(f"{_STANDARD}-seed")]
-    context = [_TWIN if len(twins) == 1 else f"{_TWIN} ({name.removeprefix(f'{_STANDARD}-')})" for name in twins]
+    context = [f"r = 16, seed {name.removeprefix(f'{_STANDARD}-seed')}" for name in twins]
     alike |= {label: found.cka(_STANDARD, name) for label, name in zip(context, twins, strict=True)}
     charts = (
         by_gate(
@@ -151,7 +150,7 @@ def _words(
     others = [label for label in alike if label not in context and alike[label]]
     if others:
         said += " Likeness to r = 16: " + _listed(others, alike, ".2f")
-        said += f"; {_listed(context, alike, '.2f')}." if context else "."
+        said += f"; to another training of it, {_listed(context, alike, '.2f')}." if context else "."
     return said
 
 

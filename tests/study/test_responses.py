@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,24 @@ def test_batches_do_not_matter(data):
     for gate, s in whole.items():
         np.testing.assert_allclose(s, cut[gate], atol=1e-5)
         assert response(s).channels == s.shape[1]
+
+
+def test_networks_that_are_not_here_keep_what_was_measured_of_the_same_weights():
+    seen = Responses.read(shipped())
+    weights = {name: network.sha256 for name, network in seen.networks.items()}
+    twin = "r16-seed1"
+    others = {name: network for name, network in seen.networks.items() if name != twin}
+    pairs = {pair: by for pair, by in seen.alike.items() if twin not in pair}
+    again = Responses(seen.images, others, pairs)
+    assert again.keeping(seen, weights) == seen
+    assert again.keeping(seen, weights | {twin: "0" * 64}) == again
+    assert Responses(7, others, pairs).keeping(seen, weights) == Responses(7, others, pairs)
+    # What is measured now counts, and likeness to a network that has changed is not kept.
+    moved = replace(again, networks=others | {"r2": replace(others["r2"], sha256="1" * 64)}, alike={})
+    kept = moved.keeping(seen, weights | {"r2": "1" * 64})
+    assert kept.networks["r2"].sha256 == "1" * 64
+    assert kept.cka("r16", twin) == seen.cka("r16", twin)
+    assert kept.cka("r2", twin) == {}
 
 
 def test_files_are_read_as_they_were_written_and_checked(tmp_path):
