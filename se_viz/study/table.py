@@ -73,8 +73,9 @@ def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:
     return frame.to_parquet(index=False)
 
 
-def _harmless(name: str) -> str:
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+def _harmless(cell: object) -> object:
+    dangerous = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if dangerous else cell
 
 
 def maps_bytes(capture: Capture, gate: str, images: Sequence[str]) -> bytes:

@@ -3,8 +3,12 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from timm.layers import EcaModule
+from torch import nn
 
-from se_viz.study.table import maps_bytes, table, table_bytes
+from se_viz.data.preprocess import Preprocess
+from se_viz.gates.model import Model
+from se_viz.study.table import gates_table, maps_bytes, table, table_bytes
 
 NAMES = ["a.jpg", "b, with comma.jpg", "c", "d", "ü"]
 
@@ -38,3 +42,16 @@ def test_a_file_name_does_not_become_a_formula(captured):
     read = pd.read_csv(io.BytesIO(table_bytes(frame, "csv")))
     assert list(dict.fromkeys(read["image"])) == [*(f"'{name}" for name in names[:4]), "plain.jpg"]
     assert list(dict.fromkeys(pd.read_parquet(io.BytesIO(table_bytes(frame, "parquet")))["image"])) == names
+
+
+def test_cells_without_a_value_stay_empty():
+    frame = pd.DataFrame({"gate": ["SE_2_1", "=1+1"], "r": [None, None], "class": ["cat", float("nan")]})
+    assert table_bytes(frame, "csv").decode().splitlines() == ["gate,r,class", "SE_2_1,,cat", "'=1+1,,"]
+
+
+def test_gates_without_a_bottleneck_make_a_table():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), EcaModule(8)).eval()
+    frame = gates_table(Model("eca", network, Preprocess(crop=(32, 32), resize=32), ()))
+    read = pd.read_csv(io.BytesIO(table_bytes(frame, "csv")))
+    assert read["C"].tolist() == [8]
+    assert read[["C/r", "r"]].isna().all(axis=None)
