@@ -17,7 +17,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import block_path
 from se_viz.gates.part import Part, part
-from se_viz.gates.trace import Size, placement, watched
+from se_viz.gates.trace import Size, image_channels, placement, watched
 
 # How far apart two results of the same sum may be, as a share of the largest number.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
@@ -143,7 +143,9 @@ def _watch(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[
 
     device, dtype = placement(network)
     height, width = (size, size) if isinstance(size, int) else size
-    image = torch.rand((1, 3, height, width), generator=torch.Generator().manual_seed(0)).to(device, dtype)
+    image = torch.rand((1, image_channels(network), height, width), generator=torch.Generator().manual_seed(0)).to(
+        device, dtype
+    )
     with evaluating(network), watched([block, *watching], before, after), torch.inference_mode():
         network(image)
     runs = [

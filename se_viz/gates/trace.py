@@ -68,6 +68,15 @@ def placement(network: nn.Module) -> tuple[torch.device, torch.dtype]:
     return torch.device("cpu"), torch.float32
 
 
+def image_channels(network: nn.Module) -> int:
+    """Channels of the images a network takes: its first convolution's, unless those may have been made of three.
+
+    A convolution that stands behind a space-to-depth takes 12, 27 or 48.
+    """
+    convolution = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
+    return convolution.in_channels if convolution and convolution.in_channels % 3 else 3
+
+
 @contextmanager
 def watched(modules: Iterable[nn.Module], before: Watcher, after: Watcher) -> Iterator[None]:
     """Inside the block, whenever this thread runs one of the modules, call ``before`` and ``after``.

@@ -3,10 +3,9 @@
 import copy
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model
@@ -14,7 +13,7 @@ from torchvision.models import get_model
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.mode import evaluating
-from se_viz.gates.trace import placement
+from se_viz.gates.trace import image_channels, placement, watched
 from se_viz.study.insert import insert_gates
 
 
@@ -86,20 +85,22 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
     """
     gates = find_gates(network, side) if gates is None else gates
     device, dtype = placement(network)
-    sizes: dict[str, int] = {}
     units = {gate.path: network.get_submodule(gate.path) for gate in gates}
-    hooks = [
-        unit.register_forward_pre_hook(lambda _unit, args, path=path: sizes.__setitem__(path, args[0].numel()))
-        for path, unit in units.items()
-    ]
-    try:
-        with evaluating(network), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-            network(torch.zeros((1, 3, side, side), device=device, dtype=dtype))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    counted = counter.get_flop_counts()
-    root = type(network).__name__
+    sizes = dict.fromkeys(units.values(), 0)
+    flops = dict.fromkeys(units.values(), 0)
+    counter = FlopCounterMode(display=False)
+
+    # The counter's own share of each module is not used: it mixes in what other threads run meanwhile.
+    def before(unit: nn.Module, value: object) -> None:
+        sizes[unit] = value.numel() if isinstance(value, Tensor) else 0
+        flops[unit] -= counter.get_total_flops()
+
+    def after(unit: nn.Module, _value: object) -> None:
+        flops[unit] += counter.get_total_flops()
+
+    image = torch.zeros((1, image_channels(network), side, side), device=device, dtype=dtype)
+    with evaluating(network), torch.inference_mode(), watched(sizes, before, after), counter:
+        network(image)
 
     def stage_cost(stage: int) -> StageCost:
         paths = [gate.path for gate in gates if gate.stage == stage]
@@ -107,13 +108,13 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
             stage=stage,
             gates=len(paths),
             params=sum(p.numel() for path in paths for p in units[path].parameters()),
-            macs=sum(sum(counted.get(f"{root}.{path}", {}).values()) for path in paths) // 2,
-            elementwise=sum(2 * sizes[path] for path in paths),
+            macs=sum(flops[units[path]] for path in paths) // 2,
+            elementwise=sum(2 * sizes[units[path]] for path in paths),
         )
 
     return Cost(
         params=sum(p.numel() for p in network.parameters()),
-        macs=cast("int", counter.get_total_flops()) // 2,
+        macs=counter.get_total_flops() // 2,
         stages=tuple(stage_cost(stage) for stage in sorted({gate.stage for gate in gates})),
     )
 
