@@ -104,15 +104,22 @@ def _last_norm(block: nn.Module) -> str | None:
 
 
 def _activations(traced: Trace) -> Iterator[str]:
-    """Activations that follow a convolution in the same Sequential, as in VGG."""
+    """Activations that follow a convolution in the same Sequential, as in VGG, on maps of the convolution's shape.
+
+    In ConvNeXt's blocks one follows, too, but behind a change to channels-last and a linear layer.
+    """
+    shapes = {step.path: step.output for step in traced.steps}
     for step in traced.steps:
         if isinstance(step.module, nn.Sequential):
-            convolved = False
+            convolved = None
             for name, child in step.module.named_children():
-                convolved = convolved or isinstance(child, nn.Conv2d)
-                if convolved and isinstance(child, nn.ReLU | nn.ReLU6 | nn.SiLU | nn.GELU | nn.Hardswish):
-                    yield f"{step.path}.{name}" if step.path else name
-                    convolved = False
+                path = f"{step.path}.{name}" if step.path else name
+                if isinstance(child, nn.Conv2d):
+                    convolved = shapes.get(path)
+                elif convolved and isinstance(child, nn.ReLU | nn.ReLU6 | nn.SiLU | nn.GELU | nn.Hardswish):
+                    if shapes.get(path) == convolved:
+                        yield path
+                    convolved = None
 
 
 def _listed(stages: Collection[int]) -> str:

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import timm
 import torch
@@ -108,3 +110,31 @@ def test_counting_leaves_no_hook_and_no_mode_behind():
 
 def test_time_is_measured():
     assert milliseconds(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
+
+
+def test_an_activation_on_other_maps_than_the_convolutions_is_no_place():
+    # ConvNeXt: convolution, then channels last, a linear layer, GELU.
+    with pytest.raises(CannotInsert, match="no place"):
+        insert_gates(torchvision.models.convnext_tiny(weights=None), size=64)
+
+
+def test_what_other_threads_run_is_not_counted():
+    network, other = SEResNet(SEResNetConfig(r=8)).eval(), SEResNet(SEResNetConfig(r=2)).eval()
+    alone = cost(network, 64)
+
+    def elsewhere(*_):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(torch.inference_mode()(other), torch.zeros(1, 3, 64, 64)).result()
+
+    gates = [network.get_submodule(gate.path) for gate in find_gates(network, 64)]
+    hooks = [gate.register_forward_pre_hook(elsewhere) for gate in gates]
+    assert cost(network, 64) == alone
+    for hook in hooks:
+        hook.remove()
+
+
+def test_a_network_for_grey_pictures_is_counted_too():
+    network = timm.create_model("seresnet18", pretrained=False, in_chans=1).eval()
+    counted, colour = cost(network, 64), cost(timm.create_model("seresnet18", pretrained=False), 64)
+    assert counted.stages == colour.stages
+    assert colour.macs - counted.macs == 2 * 64 * 49 * 32 * 32
