@@ -15,13 +15,13 @@ from se_viz.gates.fast import fast_twin
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import placement
+from se_viz.gates.trace import REJECTIONS, placement
 from se_viz.zoo import catalogue
 from se_viz.zoo.checkpoint import read_network
 from se_viz.zoo.device import Precision, number_type, precision_of, reproducible, resolve
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
-from se_viz.zoo.memory import room_on
+from se_viz.zoo.memory import DeviceFull, room_on
 from se_viz.zoo.room import expect_room
 from se_viz.zoo.sketch import LARGEST
 from se_viz.zoo.state import Source
@@ -230,11 +230,27 @@ def load_checkpoint(
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
     model = _placed(named, network, place, dtype, fast)
-    if model.classes:
-        with torch.inference_mode(), room_on(place, "one image"):
-            logits = model.network(torch.zeros((1, 3, *model.preprocess.crop), dtype=dtype, device=place))
-        # What gives no logits is told so at its first capture.
-        if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != len(model.classes):
-            model.close()
-            raise WeightsRefused(f"There are {len(model.classes)} names of classes and {logits.shape[1]} logits.")
+    try:
+        _try_out(model, dtype)
+    except (WeightsRefused, DeviceFull):
+        model.close()
+        raise
     return model
+
+
+def _try_out(model: Model, dtype: torch.dtype) -> None:
+    """Raise WeightsRefused if a network does not take pictures, or has another number of logits than of classes."""
+    height, width = model.preprocess.crop
+    try:
+        with torch.inference_mode(), room_on(model.device, "one image"):
+            logits = model.network(torch.zeros((1, 3, height, width), dtype=dtype, device=model.device))
+    except DeviceFull:
+        raise
+    except REJECTIONS as error:
+        raise WeightsRefused(
+            f"{model.name} does not take pictures of 3 channels and {height} × {width} pixels: {error}"
+        ) from error
+    # What gives no logits is told so at its first capture.
+    named = len(model.classes)
+    if named and isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != named:
+        raise WeightsRefused(f"There are {named} names of classes and {logits.shape[1]} logits.")

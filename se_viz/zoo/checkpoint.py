@@ -43,7 +43,7 @@ def read_network(
     Args:
         source: a safetensors file or a state dict saved by torch, its content, or such a file that is open.
         architecture: of timm or torchvision ("timm/seresnet50"), or a function that returns the network.
-        arguments: keyword arguments of the architecture, for instance {"in_chans": 1}.
+        arguments: keyword arguments of the architecture, for instance {"num_classes": 4}.
         classes: names of the logits; of a named architecture as many as the file has.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
         size: side of the network's input, pixels, 16 to 1024; likewise. The picture is resized in proportion.
