@@ -1,5 +1,6 @@
 """The folder of weights stays within its limit, and what is in use stays in it."""
 
+import hashlib
 import os
 import time
 
@@ -124,3 +125,14 @@ def test_a_name_from_an_address_reaches_no_file_and_no_network(name, limited):
         assert len(str(caught.value)) < 600
     assert not limited.asked
     assert not cache.folder().exists()
+
+
+def test_weights_in_a_folder_that_is_shared_read_only_are_used(monkeypatch, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"weights")
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refused)
+    assert cache.holds(path, hashlib.sha256(b"weights").hexdigest())
