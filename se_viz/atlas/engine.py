@@ -22,6 +22,7 @@ from se_viz.atlas.statistics import GateStatistics
 from se_viz.atlas.tensors import Array
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
+from se_viz.data.refusals import legible
 from se_viz.gates.capture import Capture, capture
 from se_viz.gates.model import Model
 
@@ -58,7 +59,7 @@ def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], O
         try:
             picture, label = dataset.read(index)
         except ImageRefused as refused:
-            return name, str(refused)
+            return legible(name), str(refused)
         if header.labels == "given":
             if label == UNLABELLED:
                 return name, f"{name} was left out: it has no label."

@@ -19,7 +19,7 @@ from PIL import Image
 from se_viz.data import imagenette, tars
 from se_viz.data.images import MAX_BYTES, ImageRefused, Picture, decode
 from se_viz.data.intake import SUFFIXES
-from se_viz.data.refusals import shown
+from se_viz.data.refusals import legible, shown
 
 Kind: TypeAlias = Literal["folder", "csv", "tar", "python"]
 Labels: TypeAlias = npt.NDArray[np.int32]
@@ -191,9 +191,12 @@ def _labelled(
             raise ImageRefused(label, f"{error.strerror or error}; check the path") from error
         return decode(label, content), int(labels[index])
 
-    # Imagenette's folders are WordNet ids; its classes are better known by the names of the models' logits.
-    classes = tuple(imagenette.CLASSES.get(text, text) for text in known)
-    return Dataset(name, kind, classes, [names[index] for index in order], labels, read)
+    # Imagenette's folders are WordNet ids; its classes are better known by the names of the models' logits. ImageNet's
+    # are a hundred times as many, and keep their ids.
+    classes = [imagenette.CLASSES[text] if written <= imagenette.CLASSES.keys() else legible(text) for text in known]
+    if len(set(classes)) < len(classes):
+        classes = list(unique(classes))
+    return Dataset(legible(name), kind, tuple(classes), [names[index] for index in order], labels, read)
 
 
 def _content(path: Path) -> bytes:
@@ -230,17 +233,18 @@ def _from_object(source: Indexed) -> Dataset:
         if not isinstance(item, tuple):
             raise ImageRefused(f"item {order[index]}", f"{item}")
         image, label = item
-        rgb = image.convert("RGB")
-        content = f"{rgb.width}×{rgb.height}".encode() + rgb.tobytes()
-        return Picture(f"item {order[index]}", hashlib.sha256(content).hexdigest(), rgb, rgb.size), label
+        content = f"{image.width}×{image.height}".encode() + image.tobytes()
+        return Picture(f"item {order[index]}", hashlib.sha256(content).hexdigest(), image, image.size), label
 
     return Dataset(kind, "python", classes, [f"item {number}" for number in order], labels[order], read)
 
 
 def _item(source: Indexed, kind: str, index: int) -> "tuple[Image.Image, int] | DatasetRefused | str":
-    """Item ``index``; a sentence if it cannot be read, an exception to raise if no item will be what is needed."""
+    """Item ``index`` in RGB; a sentence if it cannot be read, an exception to raise if none will be what is needed."""
     try:
         item = source[index]
+        if isinstance(item, tuple) and item and isinstance(item[0], Image.Image):
+            item = (item[0].convert("RGB"), *item[1:])  # where the dataset opens files, this is what reads them
     except Exception as error:  # noqa: BLE001
         # Datasets raise whatever their decoders do, and one broken picture must not stop the others.
         return f"it cannot be read ({error})"

@@ -52,9 +52,13 @@ def read_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
 
 def _sources(path: Path) -> Iterator[_Source]:
     """The file, or the pictures in the folder."""
+    try:
+        listed = sorted(path.rglob("*"))
+    except OSError:
+        listed = []  # opening it will say why
     inside = [
         file
-        for file in sorted(path.rglob("*"))
+        for file in listed
         if file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
     if not inside:

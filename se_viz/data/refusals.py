@@ -24,6 +24,11 @@ class Refused(ValueError):
         return f"{self.name} was left out: {self.reason}."
 
 
+def legible(name: str) -> str:
+    """A name that can be written as UTF-8: systems allow others, whose odd bytes become question marks."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def shown(name: str) -> str:
     """A file's name for the eye only: no folders, no control characters, at most 80 characters, the ending kept."""
     base = re.split(r"[/\\]", name.rstrip("/\\"))[-1]

@@ -1,4 +1,5 @@
 import io
+import os
 import tarfile
 
 import numpy as np
@@ -186,3 +187,27 @@ def test_the_hash_sees_names_labels_and_classes(tmp_path):
 
 def test_classes_of_one_name_get_their_numbers():
     assert unique(["crane", "dog", "crane"]) == ("crane (0)", "dog", "crane (2)")
+
+
+def test_a_picture_that_breaks_when_it_is_decoded_is_left_out_alone():
+    content = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(content, "JPEG")
+    broken = Image.open(io.BytesIO(content.getvalue()[:700]))
+    found = dataset(Items([(PICTURES[0], 0), (broken, 0), (PICTURES[1], 0)], classes=["a"], targets=[0, 0, 0]))
+    assert found.read(2)[1] == 0
+    with pytest.raises(ImageRefused, match="cannot be read"):
+        found.read(1)
+
+
+def test_names_that_are_not_utf_8_can_be_written_down(tmp_path):
+    odd = os.fsdecode(b"caf\xe9")
+    found = dataset(lay(tmp_path, f"{odd}/1.png", "other/2.png"))
+    assert found.classes == ("caf\ufffd", "other")
+    assert len(found.sha256) == 64
+    assert found.read(0)[1] == 0
+
+
+def test_imagenets_classes_keep_their_ids(tmp_path):
+    assert dataset(lay(tmp_path / "ten", "n01440764/1.png", "n02102040/2.png")).classes == ("tench", "English springer")
+    ids = ("n01440764", "n01443537")
+    assert dataset(lay(tmp_path / "thousand", *(f"{one}/1.png" for one in ids))).classes == ids

@@ -204,3 +204,14 @@ def test_one_path_or_several_as_text_or_as_path(tmp_path):
     found = [read_paths(paths).pictures for paths in (file, str(file), [file], [str(file)], iter([file]))]
     assert [len(pictures) for pictures in found] == [1] * 5
     assert len({pictures[0].sha256 for pictures in found}) == 1
+
+
+def test_a_path_that_may_not_be_entered_costs_a_sentence(tmp_path, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rglob", forbidden)
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    result = read_paths(tmp_path / "private.png")
+    assert result.pictures == ()
+    assert result.refusals == ("private.png was left out: Permission denied; check the path.",)
