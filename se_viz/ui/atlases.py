@@ -51,9 +51,16 @@ def _found(model: Model) -> dict[str, Atlas]:
         except AtlasError as error:
             st.warning(plain(str(error)))
             continue
-        images = int(atlas.counts.sum())
-        atlases[f"{' + '.join(source.name for source in atlas.header.sources)}, {images:,} images"] = atlas
+        name = _named(atlas)
+        # The same pictures may have been counted before, here or elsewhere; folders differ.
+        atlases[name if name not in atlases else f"{name} ({path.parent.name})"] = atlas
     return atlases
+
+
+def _named(atlas: Atlas) -> str:
+    said = " + ".join(source.name for source in atlas.header.sources)
+    by = ", by prediction" if atlas.header.labels == "predictions" else ""
+    return f"{said}, {int(atlas.counts.sum()):,} images{by}"
 
 
 @st.cache_resource(max_entries=16, show_spinner="Opening the atlas …")

@@ -8,10 +8,9 @@ from threading import Lock
 
 import streamlit as st
 
-from se_viz.atlas.errors import AtlasError, OtherPass
+from se_viz.atlas.errors import OtherPass
 from se_viz.atlas.header import LabelSource
 from se_viz.atlas.profile import kept, profile
-from se_viz.data.datasets import DatasetRefused
 from se_viz.gates.capture import Capture
 from se_viz.gates.model import Model
 from se_viz.ui import turns
@@ -98,7 +97,7 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bo
     except OtherPass:
         st.session_state[_LAST] = (out, "other")
         st.rerun(scope="app")
-    except (DatasetRefused, AtlasError) as error:
+    except (ValueError, OSError) as error:
         del st.session_state[_LAST]
         st.error(plain(str(error)))
         return

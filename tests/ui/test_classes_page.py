@@ -155,6 +155,18 @@ def test_two_folders_of_one_name_have_an_atlas_each(photos, monkeypatch, tmp_pat
         page.button(key="build").click().run()
         assert page.success
     assert len(list((tmp_path / "atlases").rglob("atlas.safetensors"))) == 2
+    options = page.selectbox(key="atlas").options
+    assert len(options) == len(set(options)) == 3  # the one that ships, and these two
+
+
+def test_a_folder_for_atlases_that_cannot_be_written_to_gets_a_sentence(photos, monkeypatch, tmp_path):
+    monkeypatch.setenv("SE_VIZ_DATA", str(photos))
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "file"))
+    page = open_page(samples="cat")
+    page.button(key="build").click().run()
+    assert not page.exception
+    assert "Not a directory" in page.error[0].value
 
 
 def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path):
