@@ -17,13 +17,13 @@ def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp
         s: excitation weights (N, C).
         by: "index", as the network has them; "mean" over the images, highest first; "variance" over the images,
             highest first (by index for one image, where there is none); "similarity": neighbours respond alike to
-            the images (Ward's clustering of the columns).
+            the images (Ward's clustering of the columns; by index where s is not finite).
     """
     if by == "mean":
         return np.argsort(-s.mean(axis=0), kind="stable")
     if by == "variance":
         return np.argsort(-s.var(axis=0), kind="stable")
-    if by == "similarity" and s.shape[1] > 1:
+    if by == "similarity" and s.shape[1] > 1 and np.isfinite(s).all():
         leaves: npt.NDArray[np.intp] = leaves_list(linkage(pdist(s.T), method="ward")).astype(np.intp)
         # A dendrogram has no left and right; the stronger end goes first, so the order does not flip between gates.
         ends = max(1, len(leaves) // 10)

@@ -37,3 +37,8 @@ def test_channels_that_respond_alike_end_up_side_by_side(seed):
     s = responses[:, kinds] + rng.normal(scale=1e-3, size=(4, 60)).astype(np.float32)
     ordered = kinds[order_channels(s, "similarity")]
     assert (np.diff(ordered) != 0).sum() == len(set(kinds)) - 1
+
+
+def test_weights_that_are_not_finite_stay_in_the_order_of_the_network():
+    s = np.array([[0.1, np.nan, 0.3], [0.5, 0.2, np.inf]], np.float32)
+    assert order_channels(s, "similarity").tolist() == [0, 1, 2]
