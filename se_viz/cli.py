@@ -204,7 +204,9 @@ def cost(
         str,
         typer.Argument(help="Of torchvision, of timm, or a demo model: resnet50, timm/resnet50, demo/r16."),
     ],
-    r: Annotated[int, typer.Option(help="Reduction ratio of the gates to insert, if it has none.")] = 16,
+    r: Annotated[
+        int | None, typer.Option(help="Reduction ratio of the gates to insert, if it has none.", show_default="16")
+    ] = None,
     stages: Annotated[str, typer.Option(help="Stages that get gates, digits; all if not given.")] = "",
     size: Annotated[int, typer.Option(help="Side of the images, pixels.", min=16, max=1024)] = 224,
     time: Annotated[bool, typer.Option("--time", help="Also measure one image on this processor.")] = False,
@@ -223,11 +225,17 @@ def cost(
             # Weights do not change what a network costs, so none are fetched.
             source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
             module = source.blank(architecture)
+        where = {int(digit) for digit in stages if digit.isdecimal()}
+        if len(where) < len(set(stages)):
+            raise ValueError(f"--stages is digits, as in 234, not {stages!r}.")
         try:
             gates = find_gates(module, size)
         except NoGateFound:
-            module = insert_gates(module, r, where={int(digit) for digit in stages} or None, size=size)
+            module = insert_gates(module, 16 if r is None else r, where=where or None, size=size)
             gates = find_gates(module, size)
+        else:
+            if r is not None or stages:
+                raise ValueError(f"{network} has gates of its own, and none are inserted: leave out --r and --stages.")
         counted = cost(module, size, gates)
     except (ValueError, KeyError) as error:
         raise fail(error) from error

@@ -172,8 +172,8 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Cap
 
     folders = dict(pair.partition("=")[::2] for pair in named)
     wrong = [name for name, folder in folders.items() if not name or not folder]
-    if wrong or not 0 < len(folders) <= MOST_CLASSES:
-        raise typer.BadParameter("--group is NAME=FOLDER, six times at most.")
+    if wrong or not 0 < len(folders) <= MOST_CLASSES or len(folders) < len(named):
+        raise typer.BadParameter("--group is NAME=FOLDER, six times at most, each with a name of its own.")
     model = atlas.header.model.name
     if model not in catalogue.names():
         raise ValueError(
