@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from se_viz.atlas.compact import compact
-from se_viz.atlas.errors import AtlasError, AtlasMismatch
+from se_viz.atlas.errors import AtlasError
 from se_viz.atlas.profile import profile
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.data import datasets
@@ -53,7 +53,7 @@ def rebuild(
         file = path(name, root)
         try:
             found = open_atlas(file, model, dataset)
-        except (AtlasError, AtlasMismatch):
+        except AtlasError:
             with TemporaryDirectory(prefix=f".{file.stem}-", dir=root) as work:
                 found = compact(profile(model, dataset, work, images=True, progress=progress), file)
         model.close()
