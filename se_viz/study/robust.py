@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import hypot
+from itertools import combinations, permutations
+from math import comb, hypot
 
 from se_viz.study.ablation import NO_SE, Ablation, members, variant
 from se_viz.zoo.card import Accuracy, Card
@@ -72,14 +72,22 @@ def conclusion(ablation: Ablation, cards: Sequence[Card]) -> str:
 
 
 def _noise(ablation: Ablation, cards: Sequence[Card]) -> str:
-    """What other seeds say of the same networks, with r = 16 and without SE; nothing where there is one seed."""
+    """What other seeds say of the same networks, with r = 16 and without SE; nothing where there is one seed.
+
+    Where all seeds of one network are above all of another, it says how often a random order of them has that.
+    """
     everyone = members(ablation, cards, seed=None)
-    said = []
+    said, seeds = [], {}
     for first in members(ablation, cards):
         same = [card.accuracy.top1 for card in everyone if card.network == first.network]
         if len(same) > 1:
             name = variant(ablation, first.network)
+            seeds[name] = same
             said.append(f"{len(same)} seeds of {name} lie between {min(same):.1%} and {max(same):.1%}")
+    for (one, ours), (other, theirs) in permutations(seeds.items(), 2):
+        if min(ours) > max(theirs):
+            orders = comb(len(ours) + len(theirs), len(ours))
+            said.append(f"all of {one} are above all of {other}, as one of {orders} random orders has it")
     return f"{'; '.join(said)}." if said else ""
 
 

@@ -50,5 +50,14 @@ def test_seeds_say_what_is_noise():
     assert "3 seeds of r = 16 lie between 90.2% and 91.0%." in conclusion(RATIO, cards)
 
 
+def test_seeds_that_are_all_above_others_are_told_with_the_odds():
+    gated = [card(3556), card(3550, seed=1), card(3552, seed=2)]
+    apart = [*gated, card(3549, r=None), card(3530, r=None, seed=1), card(3540, r=None, seed=2)]
+    said = "all of r = 16 are above all of no SE, as one of 20 random orders has it."
+    assert said in conclusion(RATIO, [*apart, card(3550, r=2)])
+    overlapping = [*gated, card(3551, r=None), card(3530, r=None, seed=1)]
+    assert "random orders" not in conclusion(RATIO, [*overlapping, card(3550, r=2)])
+
+
 def test_one_network_allows_no_conclusion():
     assert "two networks" in conclusion(RATIO, [card(3556), card(100, r=16, squeeze="max")])
