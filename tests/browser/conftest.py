@@ -62,7 +62,11 @@ def _serving(script, folder, variables):
         yield address
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # a page that is still open may keep it
+            process.kill()
+            process.wait()
         log.close()
 
 
