@@ -97,6 +97,10 @@ def _growing(gates: Sequence[Depth]) -> Observation:
     moving = ~np.isnan(shares)
     if moving.sum() < 3:
         return Observation(claim, "cannot be told", "It takes three gates that move to speak of depth.")
+    if np.nanmin(shares) == np.nanmax(shares):
+        return Observation(
+            claim, "cannot be told", f"The class explains {np.nanmax(shares):.0%} of the variance in every gate."
+        )
     rank = float(spearmanr(np.flatnonzero(moving), np.asarray(shares)[moving]).statistic)
     most = gates[int(np.nanargmax(shares))]
     first = _stage(gates, gates[0])

@@ -47,6 +47,12 @@ def test_few_gates_that_move_say_nothing_of_depth(gates):
     assert "nan" not in " ".join(one.said for one in observations(gates))
 
 
+def test_gates_that_explain_alike_say_nothing_of_depth():
+    growing = observations([gate("SE_2_1", 1.0), gate("SE_3_1", 1.0), gate("SE_4_1", 1.0)])[1]
+    assert growing.verdict == "cannot be told"
+    assert growing.said == "The class explains 100% of the variance in every gate."
+
+
 def test_chance_is_told_with_the_gate_that_is_nearest_to_it():
     assert "1.0% of the variance on average, and less than 2.0%" in against_chance(PAPER)
     assert "All channels that move" in against_chance(PAPER)
