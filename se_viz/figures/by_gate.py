@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from se_viz.figures.chart import Chart, frame
+from se_viz.figures.chart import Chart, frame, room_for_legend
 from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
 
 _SYMBOLS = ("square", "diamond", "triangle-up", "x", "star")
@@ -38,7 +38,7 @@ def by_gate(
     layout = frame(title, "gate, in the order of execution", y, 300)
     layout["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(gates)}
     layout["yaxis"] |= {"rangemode": "tozero"} if top is None else {"range": [0, top]}
-    layout["margin"]["t"] = 84  # the legend has two rows on a phone
+    room_for_legend(layout, len(lines))
     coloured = [line for line in lines if line not in (standard, *context)]
     traces = []
     for line, values in lines.items():

@@ -47,6 +47,12 @@ def frame(title: str, x: str, y: str, height: int) -> dict[str, Any]:
     }
 
 
+def room_for_legend(layout: dict[str, Any], names: int) -> None:
+    """Keep the legend below the title on a phone, where it has two names in a row; the chart grows by what it takes."""
+    layout["margin"]["t"] = max(84, 44 + 20 * -(-names // 2))
+    layout["height"] += layout["margin"]["t"] - 84
+
+
 def label(name: str, length: int = 18) -> str:
     """A file's name cut to fit an axis, with its beginning and end, and with nothing plotly would take for markup."""
     return escape(name if len(name) <= length else f"{name[: length - 8]}…{name[-7:]}", quote=False)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.chart import Chart, frame, label, room_for_legend
 from se_viz.figures.palette import ACCENT, CLASSES, MUTED
 
 Array = npt.NDArray[np.floating]
@@ -42,9 +42,7 @@ def mean_excitation(
     """
     layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
     lines = [*means.items(), (ALL, overall)]
-    # On a phone the legend has two names in a row.
-    layout["margin"]["t"] = max(84, 44 + 20 * -(-len(lines) // 2))
-    layout["height"] += layout["margin"]["t"] - 84
+    room_for_legend(layout, len(lines))
     layout["yaxis"]["range"] = _padded(span)
     chosen = np.asarray(channels, np.int32)  # a list of 2,048 numbers takes ten times as long to draw
     traces = [
