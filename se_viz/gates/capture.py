@@ -24,14 +24,14 @@ class Reading:
 
     Attributes:
         gate: which one.
-        z: squeeze descriptor, eq. 2 (N, C).
+        z: squeeze descriptor, eq. 2 (N, C); None where no squeeze of U was seen to feed s.
         s: excitation weights, eq. 3 (N, C).
         u: feature maps into the gate (N, C, H, W), or None if they were not asked for.
         x: recalibrated maps X̃ = s · U, eq. 4 (N, C, H, W), or None.
     """
 
     gate: Gate
-    z: Array
+    z: Array | None
     s: Array
     u: Array | None = None
     x: Array | None = None
@@ -43,11 +43,21 @@ class Capture:
 
     Attributes:
         readings: a ``Reading`` for each gate by name, in execution order.
-        logits: the network's output (N, K).
+        images: N.
+        output: what the network returned, float32 arrays in place of its tensors.
     """
 
     readings: Mapping[str, Reading]
-    logits: Array
+    images: int
+    output: object
+
+    @property
+    def logits(self) -> Array | None:
+        """The network's output where it is one table (N, K), else None."""
+        output = self.output
+        if isinstance(output, np.ndarray) and output.ndim == 2 and len(output) == self.images:
+            return output
+        return None
 
     def __getitem__(self, name: str) -> Reading:
         """The reading of a gate, for instance ``capture["SE_4_2"]``."""
@@ -61,7 +71,7 @@ class Capture:
         return iter(self.readings.values())
 
     def __len__(self) -> int:
-        """How many gates were read; the number of images is ``len(capture.logits)``."""
+        """How many gates were read; the number of images is ``capture.images``."""
         return len(self.readings)
 
 
@@ -113,7 +123,7 @@ def capture(
         gate.name: Reading(gate, *pairs[gate.name], *((next(arrays), next(arrays)) if gate.name in wanted else ()))
         for gate in gates
     }
-    return Capture(readings, logits)
+    return Capture(readings, len(images), logits)
 
 
 def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> list[list[Array]]:

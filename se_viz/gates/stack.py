@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.capture import Array, Capture, Reading
 
 
 def stack(captures: Sequence[Capture]) -> Capture:
     """One capture of all images, in order: z, s and logits; maps stay with the parts.
+
+    Where there are no logits, ``output`` is the list of the outputs.
 
     Args:
         captures: of the same network, at least one.
@@ -17,9 +19,17 @@ def stack(captures: Sequence[Capture]) -> Capture:
     readings = {
         name: Reading(
             gate=reading.gate,
-            z=np.concatenate([capture[name].z for capture in captures]),
+            z=_joined([capture[name].z for capture in captures]),
             s=np.concatenate([capture[name].s for capture in captures]),
         )
         for name, reading in first.readings.items()
     }
-    return Capture(readings, np.concatenate([capture.logits for capture in captures]))
+    logits = _joined([capture.logits for capture in captures])
+    outputs = [capture.output for capture in captures]
+    return Capture(readings, sum(capture.images for capture in captures), outputs if logits is None else logits)
+
+
+def _joined(tables: Sequence[Array | None]) -> Array | None:
+    """The tables of all images as one; None where any is missing."""
+    known = [table for table in tables if table is not None]
+    return np.concatenate(known) if len(known) == len(tables) else None
