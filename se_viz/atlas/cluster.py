@@ -22,7 +22,7 @@ from se_viz.atlas.plan import Task
 from se_viz.atlas.worker import DRAFT, TRIES, Parcel, Worker
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import ImageRefused
-from se_viz.gates.instrument import unhooked
+from se_viz.gates.clone import copy_without_hooks
 from se_viz.gates.model import Model
 
 _PROOFS = 16
@@ -67,7 +67,7 @@ def make_on_ray(
     with _quiet(logging.getLogger("ray.data")), _connected(address), _shared(tasks[0].path.parent) as token:
         gpus, cpus, room = _share(gpus, cpus)
         parcel = Parcel(
-            network=_packed(model.name, unhooked(model.network).cpu()),
+            network=_packed(model.name, copy_without_hooks(model.network).cpu()),
             dataset=_packed(dataset.name, dataset),
             tasks=dict(enumerate(tasks)),
             batch=batch,

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from se_viz.gates.errors import GatesChanged
 from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
 from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import block_path
 from se_viz.gates.part import Part, part
+from se_viz.gates.sink import Key
 from se_viz.gates.trace import Size, image_channels, placement, watched
 
 # How far apart two results of the same sum may be, as a share of the largest number.
@@ -93,9 +95,9 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     Raises:
         GatesChanged: the gate does not run any more.
     """
-    path = block_path(gate.path)
+    path = block_path(gate.called_at)
     if path is None:
-        path = gate.path.rpartition(".")[0]
+        path = gate.called_at.rpartition(".")[0]
     runs, whole, at = _watch(network, path, gate, size)
     tracer = _Tracer(runs, whole, at, _TOLERANCE[whole.taken.dtype])
     before, earlier, begins = tracer.back(at)
@@ -103,7 +105,7 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     parts = [*before, at, *after]
 
     def described(branch: Sequence[_Run]) -> tuple[Part, ...]:
-        return tuple(part(run.path, run.module, run.given, gate) for run in branch)
+        return tuple(part(run.path, run.module, run.given, gate.name if run is at else "") for run in branch)
 
     return Block(
         path=path,
@@ -121,10 +123,25 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     )
 
 
+class _Kept(dict[Key, Tensor]):
+    """Keeps U and X̃ of a gate that is no module, and how many parts had begun to run when they were multiplied."""
+
+    def __init__(self, begun: list[tuple[nn.Module, Tensor]]) -> None:
+        super().__init__()
+        self.position = 0
+        self._begun = begun
+
+    def __setitem__(self, key: Key, value: Tensor) -> None:
+        self.position = len(self._begun)
+        super().__setitem__(key, value)
+
+
 def _watch(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[_Run], _Run, _Run]:
     """The runs of a block's parts in the order in which they began, the block's own, and the gate's."""
     block, unit = network.get_submodule(path), network.get_submodule(gate.path)
     watching = {module: name for name, module in _units(block, path, unit)}
+    if gate.product is None:
+        watching[unit] = gate.path
     # A ReLU that serves all of a block runs several times, so every run counts.
     begun: list[tuple[nn.Module, Tensor]] = []
     finished: dict[int, Tensor] = {}
@@ -146,19 +163,34 @@ def _watch(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[
     image = torch.rand((1, image_channels(network), height, width), generator=torch.Generator().manual_seed(0)).to(
         device, dtype
     )
-    with evaluating(network), watched([block, *watching], before, after), torch.inference_mode():
-        network(image)
-    runs = [
-        _Run(path if module is block else watching[module], module, taken, finished[number])
+    kept = _Kept(begun)
+    with evaluating(network), watched([block, *watching], before, after), torch.no_grad():
+        if gate.product is None:
+            network(image)
+        else:
+            with Instrument(network, (gate,)).reading(frozenset([gate.name])) as sink:
+                sink.kept = kept
+                sink.network(image)
+    placed = [
+        (number, _Run(path if module is block else watching[module], module, taken, finished[number]))
         for number, (module, taken) in enumerate(begun)
         if number in finished
     ]
-    own = next((run for run in runs if run.module is block), None)
-    at = next((run for run in runs if run.module is unit), None)
+    at: tuple[int, _Run] | None = None
+    if gate.product is None:
+        at = next(iter([item for item in placed if item[1].module is unit][gate.run :]), None)
+    elif (gate.name, "u") in kept and (gate.name, "x") in kept:
+        at = kept.position, _Run(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
+        placed.insert(sum(number < kept.position for number, _ in placed), at)
     if at is None:
-        raise GatesChanged(f"{gate.name} at {gate.path} does not run any more: load the network anew.")
+        raise GatesChanged(f"{gate.name} at {gate.path} does not run any more: find the gates of this network again.")
     # A block that takes something else than one tensor is not looked into any further than its gate.
-    return [run for run in runs if run is not own], own or at, at
+    own = next((item for item in reversed(placed[: placed.index(at)]) if item[1].module is block), at)
+    end = next(
+        (number for number, run in placed if run.module is block and number > own[0] and run is not own[1]), None
+    )
+    runs = [run for number, run in placed if run is not own[1] and own[0] <= number and (end is None or number < end)]
+    return runs if own is not at else [run for _, run in placed], own[1], at[1]
 
 
 def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -1,16 +1,18 @@
 """Reading z and s of every gate, and U and X̃ of the gates asked for."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
 
 from se_viz.gates.errors import NotAnImageModel
-from se_viz.gates.forward import Array, read
+from se_viz.gates.forward import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.model import Images, Model
+from se_viz.gates.output import joined
+from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.registry import instrument_of
 from se_viz.gates.trace import placement
 from se_viz.zoo.memory import full, is_out_of_memory, release
@@ -44,7 +46,7 @@ class Capture:
     Attributes:
         readings: a ``Reading`` for each gate by name, in execution order.
         images: N.
-        output: what the network returned, float32 arrays in place of its tensors.
+        output: what the network returned, on the CPU and without gradients.
     """
 
     readings: Mapping[str, Reading]
@@ -53,8 +55,10 @@ class Capture:
 
     @property
     def logits(self) -> Array | None:
-        """The network's output where it is one table (N, K), else None."""
+        """The network's output where it is one table (N, K), float32; else None."""
         output = self.output
+        if isinstance(output, Tensor) and output.is_floating_point():
+            output = output.float().numpy()
         if isinstance(output, np.ndarray) and output.ndim == 2 and len(output) == self.images:
             return output
         return None
@@ -96,7 +100,7 @@ def capture(
 
     Raises:
         KeyError: a name in maps is no gate's.
-        NotAnImageModel: the network rejects the images, or returns something else than logits (N, K).
+        NotAnImageModel: the network rejects the images.
         InstrumentError: the network cannot be read, see ``find_gates``.
         DeviceFull: the device has no room for a single image.
     """
@@ -115,20 +119,26 @@ def capture(
     unknown = wanted - {gate.name for gate in gates}
     if unknown:
         raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
-    parts = _in_batches(instrument, images, wanted, batch)
-    arrays = iter(parts[0] if len(parts) == 1 else [np.concatenate(same) for same in zip(*parts, strict=True)])
-    pairs = {gate.name: (next(arrays), next(arrays)) for gate in gates}
-    logits = next(arrays)
-    readings = {
-        gate.name: Reading(gate, *pairs[gate.name], *((next(arrays), next(arrays)) if gate.name in wanted else ()))
-        for gate in gates
-    }
-    return Capture(readings, len(images), logits)
+    with keeping_random_state(placement(instrument.network)[0]):
+        parts = _in_batches(instrument, images, wanted, batch)
+
+    def of_all(tables: Callable[[Pass], Mapping[str, Array]], name: str) -> Array | None:
+        listed = [tables(part)[name] for part in parts if name in tables(part)]
+        return None if not listed else listed[0] if len(listed) == 1 else np.concatenate(listed)
+
+    readings = {}
+    for gate in gates:
+        s = of_all(lambda part: part.s, gate.name)
+        if s is not None:  # as of every gate
+            z, u, x = (of_all(tables, gate.name) for tables in (lambda p: p.z, lambda p: p.u, lambda p: p.x))
+            readings[gate.name] = Reading(gate, z, s, u, x)
+    output = joined([part.output for part in parts], [part.images for part in parts])
+    return Capture(readings, len(images), output)
 
 
-def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> list[list[Array]]:
+def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> list[Pass]:
     """What ``read`` gives for each batch in turn; in smaller batches, from there on, where the device has no room."""
-    parts: list[list[Array]] = []
+    parts: list[Pass] = []
     done = 0
     while done < len(images):
         part = _attempt(instrument, images[done : done + batch], maps)
@@ -146,7 +156,7 @@ def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], ba
     return parts
 
 
-def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> list[Array] | None:
+def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass | None:
     """One forward pass, or None where there is no room for it."""
     try:
         return read(instrument, images.to(*placement(instrument.network)), maps)

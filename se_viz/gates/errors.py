@@ -17,5 +17,9 @@ class NotAnImageModel(InstrumentError):
     """The network does not take a batch of images."""
 
 
+class PartlyFound(UserWarning):
+    """Some gates of a network were seen and cannot be read; the message says which, why and what to do."""
+
+
 class GatesChanged(InstrumentError):
     """The network is no longer the one whose gates were found."""

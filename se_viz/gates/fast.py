@@ -5,10 +5,11 @@ from copy import Error as CopyError
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from se_viz.gates.errors import InstrumentError
 from se_viz.gates.fold import folded, observing
-from se_viz.gates.forward import Array, read
+from se_viz.gates.forward import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.mode import evaluating
@@ -35,7 +36,9 @@ def fast_twin(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]
     maps = frozenset((gates[0].name, gates[-1].name))
     try:
         with evaluating(network):
-            with observing(network, [gate.path for gate in gates]) as seen:
+            # What a block without a module for its gate does besides is folded as in any other.
+            modules = [gate.path for gate in gates if gate.product is None]
+            with observing(network, modules) as seen:
                 expected = read(Instrument(network, gates), images, maps)
             twin = folded(network, seen.pairs())
         _to_channels_last(twin)
@@ -44,7 +47,7 @@ def fast_twin(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]
         if is_out_of_memory(error):
             raise
         return None  # It cannot be copied, or its code misses what was folded away.
-    return twin if all(map(_close, found, expected)) else None
+    return twin if _reads_the_same(found, expected) else None
 
 
 def _to_channels_last(network: nn.Module) -> None:
@@ -57,6 +60,23 @@ def _to_channels_last(network: nn.Module) -> None:
 
 def _in_order(weight: Tensor) -> bool:
     return weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def _reads_the_same(found: Pass, expected: Pass) -> bool:
+    tables = ((found.z, expected.z), (found.s, expected.s), (found.u, expected.u), (found.x, expected.x))
+    return all(_close(one[name], other[name]) for one, other in tables for name in other) and _same_output(
+        found.output, expected.output
+    )
+
+
+def _same_output(found: object, expected: object) -> bool:
+    one, other = (tree_leaves(output) for output in (found, expected))
+    return len(one) == len(other) and all(
+        _close(a.float().numpy(), b.float().numpy())
+        if isinstance(a, Tensor) and isinstance(b, Tensor)
+        else type(a) is type(b)
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def _close(found: Array, expected: Array) -> bool:

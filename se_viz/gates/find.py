@@ -1,28 +1,67 @@
-"""Finding the gates of a network: by class where the class is known, by proof where it is not."""
+"""Finding the gates of a network: modules that are gates, and multiplications that no such module makes."""
 
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 from torch import nn
 
-from se_viz.gates.errors import NoGateFound
+from se_viz.gates.clone import clone_sharing_weights, copy_without_hooks
+from se_viz.gates.errors import NoGateFound, PartlyFound
 from se_viz.gates.gate import Gate
-from se_viz.gates.kinds import kind_of, known_kinds
+from se_viz.gates.kinds import kind_of
 from se_viz.gates.mode import evaluating
-from se_viz.gates.naming import places
+from se_viz.gates.naming import Site, places
+from se_viz.gates.probe import living_channels
 from se_viz.gates.proof import Proof, prove
-from se_viz.gates.trace import IMAGES, Size, Step, Trace, check_readable, placement, trace
+from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, placement, trace
+from se_viz.gates.values import Frame
+from se_viz.gates.watching import PARTS, Passed, Watched, call_taps, overlooked, select
+from se_viz.zoo.memory import is_out_of_memory
 
-_Proved: TypeAlias = dict[str, tuple[Step, Proof]]
+_Proved: TypeAlias = dict[str, Proof]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a search found.
+
+    Attributes:
+        gates: in execution order.
+        notes: a sentence for each kind of gate that is there and could not be read.
+        passed: multiplications of maps by one factor per channel that are no gate, with the reason.
+    """
+
+    gates: tuple[Gate, ...]
+    notes: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
 
 
 def find_gates(network: nn.Module, size: Size | None = None) -> tuple[Gate, ...]:
-    """Every SE-type gate of a network, in execution order.
+    """Every SE-type gate of a network, in execution order; see ``survey``.
 
-    One forward pass of noise tells which modules run and at what size. Those of a known class, and every other module
-    that returns a map of its input's shape, are then proved alone: X̃ = s · U with U ≠ 0 (see ``proof``). Where one
-    module that passes holds another, the inner one is the gate. A gate that runs more than once in a pass (shared
-    weights), or on parts of an image, has no single s for an image and is left out. The network's mode and gradients
-    are as before.
+    Where some were seen and cannot be read, a ``PartlyFound`` warning says which and what to do.
+    """
+    finding = survey(network, size)
+    for note in finding.notes:
+        warnings.warn(note, PartlyFound, stacklevel=2)
+    return finding.gates
+
+
+def survey(network: nn.Module, size: Size | None = None) -> Finding:
+    """Search a network for SE-type gates: X̃ = s · U, where s has one number per channel and differs between images.
+
+    Two images of noise go through a private copy of its modules that shares its weights and computes in float32 or
+    more, while every module and every multiplication is watched. Modules that keep the shape of their maps, and those
+    of a known class, are then proved alone: X̃ = s · U with U ≠ 0 (see ``proof``), where one of their parts puts s out.
+    Where one module that passes holds another, the inner one is the gate. Of the multiplications that no such module
+    makes, those of maps by one factor per channel that depends on the image are gates, too, unless the factor is made
+    without weights or a gate function, as a normalisation's is. A module that runs several times is several gates.
+
+    The network itself does not run, and is left as it was; so are the random number generators.
 
     Args:
         network: takes images (N, 3, H, W).
@@ -34,38 +73,115 @@ def find_gates(network: nn.Module, size: Size | None = None) -> tuple[Gate, ...]
         NotAnImageModel: the network does not run on images.
     """
     check_readable(network)
-    with evaluating(network):
-        traced = trace(network, size)
-        proved = _prove(traced, network)
-    once = [step.path for step in traced.steps if step.path in proved and _once_an_image(step)]
-    if not once:
-        raise NoGateFound(_why_none(network, traced, proved))
-    ordered = [proved[path] for path in once]
-    named = places(traced, once, [proof.layout for _, proof in ordered])
+    with _undisturbed(placement(network)[0]), _private(network) as (copy, is_private):
+        traced = trace(copy, size, private=is_private)
+        proved = _prove(traced, copy)
+        multiplying = {frame for event in traced.events for frame in event.call.frames}
+        runs = [run for run in traced.runs if run.path in proved and _is_confirmed(run, proved[run.path], multiplying)]
+        whole = [run for run in runs if run.input is not None and run.input[0] == IMAGES]
+        covered = {Frame(run.path, run.number) for run in runs}
+        weights = placement(copy)
+        watched, passed = select(traced, covered, lambda run: living_channels(run.module, run.input, weights))
+        passed += [Passed(path, PARTS) for path in dict.fromkeys(run.path for run in runs if run not in whole)]
+        gates = _gates(traced, proved, whole, watched)
+        modules = dict(copy.named_modules())
+        small = overlooked(traced, watched, modules)
+    if not gates:
+        raise NoGateFound(_why_none(network, traced, passed))
+    return Finding(gates, _notes(gates, passed, small, traced), tuple(passed))
+
+
+def _is_confirmed(run: Run, proof: Proof, multiplying: set[Frame]) -> bool:
+    """Whether a module did in the network what it did alone; where that cannot be seen, it is taken to have."""
+    pixels = run.input is None or (run.input[2:] if proof.layout == "nchw" else run.input[1:3]).numel()
+    return not proof.seen or run.thread or pixels == 1 or Frame(run.path, run.number) in multiplying
+
+
+def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequence[Watched]) -> tuple[Gate, ...]:
+    """The gates in execution order, by modules and by multiplications."""
+    shared = _shared_parts(traced, proved, runs)
+    entries: list[tuple[int, Site, dict[str, object]]] = []
+    for run in runs:
+        proof = proved[run.path]
+        site = Site(_called_at(run), run.input, proof.layout, run.path)
+        fields: dict[str, object] = {
+            "path": run.path,
+            "kind": type(run.module).__name__,
+            "channels": proof.channels,
+            "bottleneck": proof.bottleneck,
+            "squeeze": proof.squeeze,
+            "function": proof.function,
+            "proof": "class" if kind_of(run.module) else "search",
+            "layout": proof.layout,
+            "run": run.number,
+            "z_tap": proof.z_tap,
+            "s_tap": proof.s_tap,
+            "called_at": site.path,
+            "scoped": run.path in shared,
+            "threaded": run.thread,
+        }
+        entries.append((run.began, site, fields))
+    for item, (z_call, product_tap) in zip(watched, call_taps(traced, watched), strict=True):
+        product, excitation = item.event.product, item.event.excitation
+        path = item.run.path
+        place = _called_at(item.run) if item.whole else f"{_called_at(item.run)}.s".lstrip(".")
+        site = Site(place, product.shape, product.layout, f"{path} {product_tap.call.ordinal}")
+        fields = {
+            "path": path,
+            "kind": type(item.run.module).__name__,
+            "channels": product.channels,
+            "bottleneck": excitation.bottleneck,
+            "squeeze": excitation.squeeze,
+            "function": excitation.function,
+            "proof": "watch",
+            "layout": product.layout,
+            "run": item.run.number,
+            "parameters": excitation.parameters,
+            "z_call": z_call,
+            "product": product_tap,
+            "called_at": place,
+        }
+        entries.append((item.event.call.index, site, fields))
+    entries.sort(key=lambda entry: entry[0])
+    named = places(traced, [site for _, site, _ in entries])
     return tuple(
-        Gate(
-            name=place.name,
-            path=step.path,
-            kind=type(step.module).__name__,
-            stage=place.stage,
-            block=place.block,
-            channels=proof.channels,
-            bottleneck=proof.bottleneck,
-            squeeze=proof.squeeze,
-            function=proof.function,
-            proof="class" if kind_of(step.module) else "search",
-            layout=proof.layout,
-            z_tap=proof.z_tap,
-            s_tap=proof.s_tap,
-        )
-        for (step, proof), place in zip(ordered, named, strict=True)
+        Gate(name=place.name, stage=place.stage, block=place.block, **fields)  # type: ignore[arg-type]
+        for place, (_, _, fields) in zip(named, entries, strict=True)
     )
 
 
+def _called_at(run: Run) -> str:
+    """The path of a run; of a module that several blocks share, as if each block had its own."""
+    caller = run.frames[-1].path if run.frames else ""
+    if not run.number or run.path.startswith(f"{caller}.") or not caller:
+        return run.path
+    return f"{caller}.{run.path.rpartition('.')[2]}"
+
+
+def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[Run]) -> set[str]:
+    """Paths of gates whose modules do not run for them alone: a value is theirs only while they run."""
+    first: dict[nn.Module, Run] = {}
+    for run in traced.runs:
+        first.setdefault(run.module, run)
+    users: dict[nn.Module, set[str]] = {}
+    scoped = {run.path for run in runs if run.number}
+    for run in runs:
+        proof = proved[run.path]
+        for tap in filter(None, (proof.z_tap, proof.s_tap)):
+            part = run.module.get_submodule(tap.path)
+            users.setdefault(part, set()).add(run.path)
+            began = first.get(part)
+            if began is None or not any(frame.path == run.path for frame in (*began.frames, Frame(began.path, 0))):
+                scoped.add(run.path)
+    return scoped.union(*(paths for paths in users.values() if len(paths) > 1))
+
+
 def _prove(traced: Trace, network: nn.Module) -> _Proved:
+    """The modules that are gates, by path."""
     weights = placement(network)
     # Deepest first, so that the gate is found before the wrapper around it.
     candidates = sorted(filter(_may_be_gate, traced.steps), key=lambda step: -step.path.count("."))
+    watched = {frame.path for event in traced.events for frame in event.call.frames[-1:]}
     proved: _Proved = {}
     found: set[type[nn.Module]] = set()
     # Again for classes that passed elsewhere: an s that no image changes is then a gate that has died.
@@ -77,21 +193,20 @@ def _prove(traced: Trace, network: nn.Module) -> _Proved:
                 continue
             kind = kind_of(step.module)
             proof = prove(step.module, step.input, weights, kind, dead=again or kind is not None)
-            if proof is not None:
-                proved[step.path] = (step, proof)
-        found = {type(step.module) for step, _ in proved.values()} - {nn.Sequential}
+            if proof is not None and not (proof.hidden and step.path in watched):
+                proved[step.path] = proof
+        found = {type(step.module) for step in traced.steps if step.path in proved} - {nn.Sequential}
     return proved
 
 
-def _may_be_gate(step: Step) -> bool:
-    """A known class, or a module with parts and weights that keeps the shape of a map of more than one pixel."""
+def _may_be_gate(step: Run) -> bool:
+    """A known class, or a module with parts and weights that keeps the shape of its maps."""
     if step.input is None or len(step.input) != 4:
         return False
     if kind_of(step.module) is not None:
         return True
-    keeps_shape = step.output == step.input and step.input[2] * step.input[3] > 1
     return (
-        keeps_shape
+        step.output == step.input
         and next(step.module.children(), None) is not None
         and next(step.module.parameters(), None) is not None
     )
@@ -101,20 +216,91 @@ def _holds_one_of(path: str, proved: _Proved) -> bool:
     return any(inner.startswith(f"{path}." if path else "") for inner in proved)
 
 
-def _once_an_image(step: Step) -> bool:
-    return step.times == 1 and step.input is not None and step.input[0] == IMAGES
+@contextmanager
+def _undisturbed(device: torch.device) -> Iterator[None]:
+    """Leave grad mode, autocast and random numbers of the caller alone."""
+    generators = [] if device.type == "cpu" else [device.index or 0]
+    kind = "cuda" if device.type == "cpu" else device.type
+    with (
+        torch.random.fork_rng(generators, device_type=kind),
+        torch.no_grad(),
+        torch.autocast(device.type, enabled=False),
+        torch.autocast("cpu", enabled=False),
+    ):
+        yield
 
 
-def _why_none(network: nn.Module, traced: Trace, proved: _Proved) -> str:
-    name = type(network).__name__
-    if proved:
-        return (
-            f"No gate of {name} can be read: {', '.join(proved)} run more than once in a pass, or on parts of an "
-            f"image, so that no single s belongs to an image."
+@contextmanager
+def _private(network: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
+    """A copy of the network's modules to search in, and True; the network itself and False where it has no copy."""
+    half = placement(network)[1] in (torch.float16, torch.bfloat16)
+    try:
+        copy = copy_without_hooks(network) if half else clone_sharing_weights(network, buffers=False)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
+        # Parts of any kind may refuse to be copied, in any way.
+        with evaluating(network):
+            yield network, False
+        return
+    for module in copy.modules():
+        module.training = False
+    _wake(copy)
+    if half:
+        # Weights of 0.001 leave s the same in all images, to 8 bits of mantissa. It shares no weights then, as this
+        # changes them in place.
+        copy.float()
+    yield copy, True
+
+
+def _wake(copy: nn.Module) -> None:
+    """Let what a fresh network multiplies by zero pass: timm's seresnet starts with U ≡ 0."""
+    for module in copy.modules():
+        weight = module._parameters.get("weight")
+        if weight is not None and weight.ndim == 1 and not nn.parameter.is_lazy(weight) and not bool(weight.any()):
+            module._parameters["weight"] = nn.Parameter(torch.ones_like(weight), requires_grad=False)
+
+
+def _notes(gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[Run], traced: Trace) -> tuple[str, ...]:
+    """What is there and cannot be read, and what to do."""
+    notes = []
+    if small:
+        count, of = len(small), len(small) + len(gates)
+        where = ", ".join(dict.fromkeys(run.path for run in small))
+        notes.append(
+            f"{len(gates)} of {of} gates were found: {count} {'see' if count > 1 else 'sees'} maps of 1 × 1 at this "
+            f"size ({where}). Use images of {2 * traced.width} pixels or more."
         )
-    kinds = ", ".join(kind.rpartition(".")[2] for kind in known_kinds())
-    return (
-        f"No channel gate found in {name}: none of its {len(traced.steps)} modules is of a known kind ({kinds}) or "
-        f"multiplies feature maps by one weight per channel that depends on the image. A gate whose product stands in "
-        f"the code of the block around it can be read once it is a module of its own."
+    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
+    if parts:
+        notes.append(
+            f"Left out: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
+            f"batch, so that no single s belongs to an image."
+        )
+    return tuple(notes)
+
+
+def _why_none(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> str:
+    name = type(network).__name__
+    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
+    if parts:
+        return (
+            f"No gate of {name} can be read: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an "
+            f"image or of the batch, so that no single s belongs to an image."
+        )
+    seen = (
+        f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
+        f"{len(traced.steps)} modules, and no maps of more than one pixel were multiplied by one weight per channel "
+        f"that depends on the image"
     )
+    if traced.quantized:
+        return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."
+    if traced.copies:
+        return (
+            f"{seen}. What copies of modules did was not looked into ({', '.join(traced.copies)}): data parallelism "
+            f"makes such replicas for its threads. Search the network without it."
+        )
+    if passed:
+        reasons = "; ".join(dict.fromkeys(f"{item.path or name}: {item.reason}" for item in passed))
+        return f"{seen}, but for {reasons}."
+    return f"{seen}."

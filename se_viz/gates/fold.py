@@ -5,7 +5,6 @@ both. That holds only where the BatchNorm gets all that the convolution puts out
 and order of modules do not tell; one forward pass does, in which every operation on a convolution's output is counted.
 """
 
-import copy
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.trace import watched
 
 # Subclasses that convolve otherwise (with standardised weights, say) must not pass, so classes are named one by one.
@@ -131,7 +131,7 @@ def folded(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
         network: in eval mode, in which the copy stays.
         pairs: from ``observing``.
     """
-    twin = twin_of(network)
+    twin = clone_sharing_weights(network)
     in_place_of: dict[nn.Module, nn.Module] = {}
     with torch.no_grad():
         for pair in pairs:
@@ -144,12 +144,6 @@ def folded(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
             if child in in_place_of:
                 setattr(parent, name, in_place_of[child])
     return twin
-
-
-def twin_of(network: nn.Module) -> nn.Module:
-    """The same weights in modules of their own."""
-    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    return copy.deepcopy(network, shared)
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

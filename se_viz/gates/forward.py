@@ -1,6 +1,7 @@
 """One forward pass of a network that is being read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -9,40 +10,78 @@ import torch
 from torch import Tensor
 
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
-from se_viz.gates.instrument import Instrument, Sink, Spot
+from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.output import to_host
+from se_viz.gates.sink import Sink, What
 from se_viz.gates.trace import REJECTIONS
 from se_viz.zoo.memory import is_out_of_memory
 
 Array = npt.NDArray[np.float32]
 
 
-def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> list[Array]:
-    """One forward pass: z and s (N, C) of each gate in turn, the logits (N, K), then U and X̃ of each gate of ``maps``.
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a forward pass of N images has read, float32.
+
+    Attributes:
+        images: N.
+        z: squeeze descriptors (N, C) by gate, of the gates that have one.
+        s: excitation weights (N, C) by gate.
+        u, x: U and X̃ (N, C, H, W) of the gates asked for.
+        output: what the network returned, on the CPU.
+    """
+
+    images: int
+    z: Mapping[str, Array]
+    s: Mapping[str, Array]
+    u: Mapping[str, Array]
+    x: Mapping[str, Array]
+    output: object
+
+
+def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
+    """Run images through a network once and read its gates.
 
     Args:
         instrument: the network and its gates.
         images: (N, 3, H, W), where the network is and in what it computes in.
-        maps: names of gates.
+        maps: names of the gates whose U and X̃ are kept.
 
     Raises:
-        NotAnImageModel: the network rejects the images, or returns something else than logits (N, K).
+        NotAnImageModel: the network rejects the images.
         GatesChanged: a gate did not run as it did when it was found.
         RuntimeError: there is no room, see ``zoo.memory.is_out_of_memory``.
     """
-    name = type(instrument.network).__name__
-    # Grad mode is a thread's own, so it is set here and not once for the network.
-    with instrument.reading(maps) as sink, torch.inference_mode():
+    count = len(images)
+    # Grad mode is a thread's own, so it is set here and not once for the network. Not inference mode: what a module
+    # keeps of its first pass (a grid, a lazy parameter) could not be trained afterwards.
+    with torch.no_grad(), instrument.reading(maps) as sink:
         try:
-            logits = instrument.network(images)
+            output = sink.network(images)
         except REJECTIONS as error:
             if is_out_of_memory(error):
                 raise
+            name = type(instrument.network).__name__
             raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-            raise NotAnImageModel(f"{name} returns no logits (N, K), so it is no classifier.")
-        tables = _to_host([*_descriptors(instrument, sink, len(images)), logits])
-        kept = [_nchw(spot, sink.kept[spot]) for spot in instrument.map_spots if spot.gate.name in maps]
-        return [*tables, *(tensor.float().cpu().contiguous().numpy() for tensor in kept)]
+    with torch.no_grad():
+        wanted = [(gate, what) for gate in instrument.gates for what in _values(gate)]
+        tables = [_descriptor(sink, gate, what, count) for gate, what in wanted]
+        is_table = isinstance(output, Tensor) and output.dtype == torch.float32 and output.device == tables[0].device
+        arrays = list(_to_host([*tables, output] if is_table else tables))
+        read_tables = dict(zip([(gate.name, what) for gate, what in wanted], arrays, strict=False))
+        return Pass(
+            images=count,
+            z={name: array for (name, what), array in read_tables.items() if what == "z"},
+            s={name: array for (name, what), array in read_tables.items() if what == "s"},
+            u={gate.name: _maps(sink, gate, "u", count) for gate in instrument.gates if gate.name in maps},
+            x={gate.name: _maps(sink, gate, "x", count) for gate in instrument.gates if gate.name in maps},
+            output=torch.from_numpy(arrays[-1]) if is_table else to_host(output),
+        )
+
+
+def _values(gate: Gate) -> tuple[What, ...]:
+    return ("z", "s") if gate.has_z else ("s",)
 
 
 def _to_host(tables: list[Tensor]) -> Iterator[Array]:
@@ -53,18 +92,31 @@ def _to_host(tables: list[Tensor]) -> Iterator[Array]:
         yield flat[end - table.numel() : end].reshape(table.shape)
 
 
-def _descriptors(instrument: Instrument, sink: Sink, images: int) -> Iterator[Tensor]:
-    """Z and s (N, C) of each gate in turn."""
-    for spot in instrument.spots:
-        gate, value = spot.gate, sink.kept.get(spot)
-        finished = None if value is None or value.numel() % images else spot.tap.finish(value, images, gate.channels)
-        if finished is None or finished.shape[1] != gate.channels:
-            raise GatesChanged(
-                f"{gate.name} at {gate.path} did not run as it did when it was found: the network has been changed "
-                f"since, or it takes another way for these images. Load it anew."
-            )
-        yield finished
+def _descriptor(sink: Sink, gate: Gate, what: What, images: int) -> Tensor:
+    """Z or s (N, C) of a gate."""
+    value = sink.kept.get((gate.name, what))
+    tap = gate.z_tap if what == "z" else gate.s_tap
+    if value is None or value.numel() % images:
+        raise _changed(gate)
+    finished = value.reshape(images, -1) if tap is None else tap.finish(value, images, gate.channels)
+    if finished.shape[1] != gate.channels:
+        raise _changed(gate)
+    return finished
 
 
-def _nchw(spot: Spot, maps: Tensor) -> Tensor:
-    return maps if spot.gate.layout == "nchw" else maps.movedim(-1, 1)
+def _maps(sink: Sink, gate: Gate, what: What, images: int) -> Array:
+    """U or X̃ (N, C, H, W) of a gate."""
+    value = sink.kept.get((gate.name, what))
+    if value is None or value.ndim != 4 or len(value) != images:
+        raise _changed(gate)
+    ordered = value if gate.layout == "nchw" else value.movedim(-1, 1)
+    maps: Array = ordered.float().cpu().contiguous().numpy()
+    return maps
+
+
+def _changed(gate: Gate) -> GatesChanged:
+    return GatesChanged(
+        f"{gate.name} at {gate.path or 'the network itself'} did not run as it did when it was found: the network "
+        "takes another way for these images, or has been changed since. Find its gates again at the size of these "
+        "images."
+    )

@@ -2,45 +2,52 @@
 
 A hook writes to a sink found in a context variable, so threads that share a network never see each other's values,
 and it returns None, so the network computes what it would without it. It writes copies, as what it is shown may be
-overwritten by what follows: an activation in place, ``x.mul_(s)``, ``x += shortcut``.
+overwritten by what follows: an activation in place, ``x.mul_(s)``, ``x += shortcut``. Gates that are no module are read
+by a mode that sees every torch function which the thread calls.
 """
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import nn
 
-from se_viz.gates.errors import NotReadable
+from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.errors import GatesChanged, NotReadable
 from se_viz.gates.gate import Gate, Tap
 from se_viz.gates.mode import evaluating
 from se_viz.gates.shared import SharedContext
+from se_viz.gates.sink import Key, Sink, What
+from se_viz.gates.trace import first_tensor
+from se_viz.gates.watch import Watch, WatchedCalls
 
 _U, _X = Tap("", "input"), Tap("", "output")
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spot:
-    """Where one value of one gate is read."""
-
-    gate: Gate
-    tap: Tap
-
-
-@dataclass(slots=True)
-class Sink:
-    """What one forward pass of one thread reads, as the gates computed it; maps only of the gates in ``maps``."""
-
-    instrument: "Instrument"
-    maps: frozenset[str]
-    kept: dict[Spot, Tensor] = field(default_factory=dict)
-
+# A tap and the keys it is read for: by the path and the number of the gate's run, or one key where neither matters.
+_Keys: TypeAlias = Mapping[str, Mapping[int, Key]] | Key
 
 _sink: ContextVar[Sink | None] = ContextVar("se_viz_sink", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A module as it was when the instrument was made: another one would be read as if it were this."""
+
+    gate: Gate
+    module: nn.Module
+    kind: type[nn.Module]
+    parts: dict[str, nn.Module | None]
+    functions: dict[str, object]
+
+    def is_as_found(self) -> bool:
+        return (
+            type(self.module) is self.kind
+            and self.module._modules == self.parts
+            and _functions(self.module) == self.functions
+        )
 
 
 class Instrument:
@@ -52,67 +59,156 @@ class Instrument:
 
     Attributes:
         network, gates: what is read.
-        spots: of z and s of each gate, in execution order.
-        map_spots: of U and X̃ of each gate.
     """
 
     def __init__(self, network: nn.Module, gates: tuple[Gate, ...]) -> None:
         self.network = network
         self.gates = gates
-        self.spots = [Spot(gate, tap) for gate in gates for tap in (gate.z_tap, gate.s_tap)]
-        self.map_spots = [Spot(gate, tap) for gate in gates for tap in (_U, _X)]
+        self._calls = WatchedCalls(gates)
+        self._parts = [part for gate in gates for part in _parts_of(network, gate)]
         self._tapped = SharedContext()
         self._mapped = SharedContext()
+        # What runs in threads of the network's own finds no sink there, so each reading has modules for itself.
+        self._threaded = any(gate.threaded for gate in gates)
 
     def attached(self) -> AbstractContextManager[None]:
         """Hold the network ready to be read: in eval mode, with hooks."""
-        return self._tapped.hold(partial(self._hooked, self.spots))
+        return self._tapped.hold(partial(self._hooked, self.network, ("z", "s"), _sink.get))
+
+    def is_as_found(self) -> bool:
+        """Whether the modules of all gates are those that were found."""
+        return all(part.is_as_found() for part in self._parts)
 
     @contextmanager
     def reading(self, maps: frozenset[str]) -> Iterator[Sink]:
-        """A sink that the forward pass this thread makes inside the block fills: z and s, and U and X̃ of ``maps``.
+        """A sink that a pass of ``sink.network`` fills inside the block: z and s, and U and X̃ of ``maps``.
 
         Raises:
-            NotReadable: somebody called ``network.train()`` while the network was held in eval mode.
+            NotReadable: ``network.train()`` was called while the network was held in eval mode.
+            GatesChanged: a gate's modules are not those that were found.
         """
-        sink = Sink(self, maps)
-        mapped = self._mapped.hold(partial(self._hooked, self.map_spots)) if maps else nullcontext()
+        changed = next((part.gate for part in self._parts if not part.is_as_found()), None)
+        if changed is not None:
+            raise GatesChanged(
+                f"{changed.name} at {changed.path} is not as it was found: the network has been changed since. Make a "
+                f"new Model of it, or pass the network itself, whose gates are then found again."
+            )
+        if self._threaded:
+            with evaluating(self.network):
+                clone = clone_sharing_weights(self.network)
+            sink = Sink(self, clone, maps)
+            with self._hooked(clone, ("z", "s", "u", "x"), lambda: sink), self._watching(sink):
+                yield sink
+            return
+        sink = Sink(self, self.network, maps)
+        mapped = (
+            self._mapped.hold(partial(self._hooked, self.network, ("u", "x"), _sink.get)) if maps else nullcontext()
+        )
         with self.attached(), mapped:
             if self.network.training:
                 raise NotReadable("This network was put in train mode while it is being read: call eval() on it.")
             token = _sink.set(sink)
             try:
-                yield sink
+                with self._watching(sink):
+                    yield sink
             finally:
                 _sink.reset(token)
 
+    def _watching(self, sink: Sink) -> AbstractContextManager[object]:
+        return Watch(self._calls, sink) if self._calls.functions else nullcontext()
+
     @contextmanager
-    def _hooked(self, spots: list[Spot]) -> Iterator[None]:
-        with evaluating(self.network), ExitStack() as stack:
-            for spot in spots:
-                stack.callback(self._hook(spot).remove)
+    def _hooked(
+        self, network: nn.Module, values: tuple[What, ...], sink_of: Callable[[], Sink | None]
+    ) -> Iterator[None]:
+        """Keep the network in eval mode with the hooks for some values of all gates."""
+        with evaluating(network), ExitStack() as stack:
+            if "s" in values:
+                self._tell_apart(network, stack, sink_of)
+            taps: dict[tuple[nn.Module, str], list[tuple[Gate, Key]]] = {}
+            for gate in self.gates:
+                for what, tap in (("z", gate.z_tap), ("s", gate.s_tap), ("u", _U), ("x", _X)):
+                    if what in values and tap is not None and gate.s_tap is not None:
+                        part = network.get_submodule(gate.path).get_submodule(tap.path)
+                        taps.setdefault((part, tap.side), []).append((gate, (gate.name, what)))
+            for (part, side), users in taps.items():
+                self._tap(part, side, users, stack, sink_of)
             yield
 
-    def _hook(self, spot: Spot) -> RemovableHandle:
-        name, is_map = spot.gate.name, spot.tap in (_U, _X)
+    def _tell_apart(self, network: nn.Module, stack: ExitStack, sink_of: Callable[[], Sink | None]) -> None:
+        """Note the runs of modules whose calls are watched, and of gates whose parts serve others."""
+        paths = self._calls.owners | {gate.path for gate in self.gates if gate.scoped}
+        for path in paths:
 
-        def keep(_module: nn.Module, args: tuple[Tensor, ...], output: Tensor | None = None) -> None:
-            sink = _sink.get()
-            if sink is None or sink.instrument is not self or (is_map and name not in sink.maps):
+            def begin(_module: nn.Module, _args: object, path: str = path) -> None:
+                sink = sink_of()
+                if sink is not None and sink.owner is self:
+                    sink.begin(path)
+
+            def end(_module: nn.Module, _args: object, _output: object, path: str = path) -> None:
+                sink = sink_of()
+                if sink is not None and sink.owner is self:
+                    sink.end(path)
+
+            module = network.get_submodule(path)
+            stack.callback(module.register_forward_pre_hook(begin, prepend=True).remove)
+            stack.callback(module.register_forward_hook(end, always_call=True).remove)
+
+    def _tap(
+        self,
+        part: nn.Module,
+        side: str,
+        users: list[tuple[Gate, Key]],
+        stack: ExitStack,
+        sink_of: Callable[[], Sink | None],
+    ) -> None:
+        """Put the hook on a module that keeps what it takes or puts out."""
+        scoped: dict[str, dict[int, list[Key]]] = {}
+        plain: list[Key] = []
+        for gate, key in users:
+            if gate.scoped:
+                scoped.setdefault(gate.path, {}).setdefault(gate.run, []).append(key)
+            else:
+                plain.append(key)
+
+        def keep(value: object) -> None:
+            sink = sink_of()
+            if sink is None or sink.owner is not self:
                 return
-            if spot not in sink.kept:  # a part that runs twice is read at its first run
-                sink.kept[spot] = (args[0] if output is None else output).clone()
+            for key in plain:
+                sink.keep(key, value)
+            if scoped:
+                frame = sink.innermost(scoped)
+                for key in scoped[frame.path].get(frame.run, ()) if frame else ():
+                    sink.keep(key, value)
 
-        part = self.network.get_submodule(spot.gate.path).get_submodule(spot.tap.path)
-        return part.register_forward_pre_hook(keep) if spot.tap.side == "input" else part.register_forward_hook(keep)
+        if side == "input":
+
+            def before(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+                keep(args[0] if args else first_tensor(args, kwargs))
+
+            stack.callback(part.register_forward_pre_hook(before, with_kwargs=True).remove)
+        else:
+
+            def after(_module: nn.Module, _args: object, output: object) -> None:
+                keep(output)
+
+            # Before the end of a gate's run is noted, which comes with the same module.
+            stack.callback(part.register_forward_hook(after, prepend=True).remove)
 
 
-def unhooked(network: nn.Module) -> nn.Module:
-    """A copy of a network, weights and all, without the hooks of any instrument; those of others are kept."""
-    bare = copy.deepcopy(network)
-    for module in bare.modules():
-        for hooks in (module._forward_hooks, module._forward_pre_hooks):
-            for number, hook in list(hooks.items()):
-                if hook.__module__ == __name__:
-                    del hooks[number]
-    return bare
+def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
+    """The module of a gate, and those inside it through which its taps are reached."""
+    unit = network.get_submodule(gate.path)
+    paths = {""}
+    for tap in filter(None, (gate.z_tap, gate.s_tap)):
+        names = tap.path.split(".")
+        paths |= {".".join(names[:end]) for end in range(1, len(names))}
+    for path in sorted(paths):
+        module = unit.get_submodule(path)
+        yield _Part(gate, module, type(module), dict(module._modules), _functions(module))
+
+
+def _functions(module: nn.Module) -> dict[str, object]:
+    """What a module was given to call: its own ``forward``, a gate function that is no module."""
+    return {name: value for name, value in vars(module).items() if callable(value)}

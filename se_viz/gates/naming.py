@@ -18,29 +18,57 @@ from se_viz.gates.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a gate stands: its stage and its block in that stage, from 1."""
+    """Where a gate stands: its stage and its block in that stage, from 1; and which of the block's runs of it it is."""
 
     stage: int
     block: int
+    repeat: int = 0
 
     @property
     def name(self) -> str:
-        """The paper's name, for instance SE_2_3."""
-        return f"SE_{self.stage}_{self.block}"
+        """The paper's name, for instance SE_2_3; SE_2_3b for the second run of the same gate in that block."""
+        letters = ""
+        number = self.repeat
+        while number:
+            number, letter = divmod(number, 26)
+            letters = chr(ord("a") + letter) + letters
+        return f"SE_{self.stage}_{self.block}{letters}"
 
 
-def places(trace: Trace, paths: Sequence[str], layouts: Sequence[Layout]) -> list[Place]:
-    """The place of each gate of ``paths``, given in execution order."""
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the name of a gate is made of.
+
+    Attributes:
+        path: of the gate; where it is no module, of a part that its block does not have.
+        maps: shape of U.
+        layout: order of its axes.
+        module: path of the module that runs the gate.
+    """
+
+    path: str
+    maps: torch.Size | None
+    layout: Layout
+    module: str = ""
+
+
+def places(trace: Trace, sites: Sequence[Site]) -> list[Place]:
+    """The place of each gate, given in execution order."""
     outputs = {step.path: step.output for step in trace.steps}
-    inputs = {step.path: step.input for step in trace.steps}
-    blocks = [block_path(path) for path in paths]
+    blocks = [block_path(site.path) for site in sites]
     stages = [
-        _stage(trace.width, outputs.get(block) if block else None, inputs[path], layout)
-        for path, block, layout in zip(paths, blocks, layouts, strict=True)
+        _stage(trace.width, outputs.get(block) if block else None, site.maps, site.layout)
+        for site, block in zip(sites, blocks, strict=True)
     ]
-    placed = []
+    # What runs again in the same block is one gate of it, read again.
+    keys = [(site.module or index, *at) for index, (site, *at) in enumerate(zip(sites, blocks, stages, strict=True))]
+    repeats = [keys[:index].count(key) for index, key in enumerate(keys)]
+    placed: list[Place] = []
     for index, stage in enumerate(stages):
-        members = [i for i, other in enumerate(stages) if other == stage]
+        if repeats[index]:
+            placed.append(Place(stage, placed[keys.index(keys[index])].block, repeats[index]))
+            continue
+        members = [i for i, other in enumerate(stages) if other == stage and not repeats[i]]
         numbers = _numbers(list(outputs), [blocks[i] for i in members], stages, blocks, stage)
         placed.append(Place(stage, numbers[members.index(index)]))
     return placed

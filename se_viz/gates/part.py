@@ -5,8 +5,6 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from se_viz.gates.gate import Gate
-
 Kind: TypeAlias = Literal["convolution", "linear", "pool", "norm", "activation", "gate", "other"]
 
 
@@ -30,10 +28,10 @@ class Part:
 _POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
-def part(path: str, module: nn.Module, given: Tensor, gate: Gate) -> Part:
-    """Describe a module that put out ``given``; ``gate`` is the gate of the block it stands in."""
+def part(path: str, module: nn.Module, given: Tensor, gate: str = "") -> Part:
+    """Describe a module that put out ``given``; ``gate`` is its name if it is the gate of the block it stands in."""
     shape = tuple(given.shape[1:])
-    return Part(path, "gate", gate.name, shape) if path == gate.path else Part(path, *_described(module), shape)
+    return Part(path, "gate", gate, shape) if gate else Part(path, *_described(module), shape)
 
 
 def _described(module: nn.Module) -> tuple[Kind, str]:

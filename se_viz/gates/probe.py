@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from se_viz.gates.calls import CallGraph, Event
 from se_viz.gates.gate import Layout, Tap
 from se_viz.gates.trace import REJECTIONS, watched
+from se_viz.gates.values import Clock
 from se_viz.zoo.memory import is_out_of_memory
 
 # How far X̃ may be from s · U, as a share of the largest |X̃|, by what the network computes in.
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+
+# A gate that sees maps of one pixel is shown larger ones, or a squeeze could not be told from its maps; and one that
+# sees large maps is shown smaller ones first, which takes less time.
+_LEAST, _ENOUGH = 7, 14
 
 # How strong the maps of each image are that a candidate is shown, and which way its channels go.
 _STRENGTHS = (3.0, -3.0, 30.0, -30.0)
@@ -31,12 +37,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What went into a candidate and came out, (N, C, H, W) in at least float32, and its parts as they began to run."""
+    """What went into a candidate and came out, (N, C, H, W) in at least float32, and its parts as they began to run.
+
+    ``events`` are the multiplications of its input by one factor per channel that torch functions made.
+    """
 
     u: Tensor
     x: Tensor
     parts: dict[str, Part]
     tolerance: float
+    events: tuple[Event, ...] = ()
 
     def read(self, tap: Tap) -> Tensor | None:
         """What a tap gives, (N, C); None if it gives something else."""
@@ -65,7 +75,46 @@ def run_alone(
     module: nn.Module, shape: torch.Size, weights: tuple[torch.device, torch.dtype], layout: Layout
 ) -> Probe | None:
     """Probe a candidate; None if it takes no maps, or gives none that are its input times one number per channel."""
-    u = _maps(shape, layout).to(*weights)
+    height, width = shape[2:] if layout == "nchw" else shape[1:3]
+    if height * width == 1:
+        return _run(module, shape, (_LEAST, _LEAST), weights, layout)
+    fewer = min(height, _ENOUGH), min(width, _ENOUGH)
+    probe = _run(module, shape, fewer, weights, layout)
+    # Some take maps of one size only.
+    return (
+        _run(module, shape, (height, width), weights, layout) if probe is None and fewer != (height, width) else probe
+    )
+
+
+def living_channels(module: nn.Module, shape: torch.Size | None, weights: tuple[torch.device, torch.dtype]) -> set[int]:
+    """Run a module alone on strong maps, and return how many channels the factors have that differ between them.
+
+    The factors are those that maps are multiplied by, one number per channel. A bottleneck whose units are all below
+    zero for two images of noise may hide that s depends on the image.
+    """
+    if shape is None or len(shape) != 4:
+        return set()
+    u = _maps(shape, (shape[2], shape[3]), "nchw").to(*weights)
+    graph = CallGraph(u, {}, Clock())
+    try:
+        with torch.no_grad(), graph:
+            module(u)
+    except REJECTIONS as error:
+        if is_out_of_memory(error):
+            raise
+    return {event.product.channels for event in graph.events if event.product.varies()}
+
+
+def _run(
+    module: nn.Module,
+    shape: torch.Size,
+    sides: tuple[int, int],
+    weights: tuple[torch.device, torch.dtype],
+    layout: Layout,
+) -> Probe | None:
+    u = _maps(shape, sides, layout).to(*weights)
+    given = u.clone()
+    graph = CallGraph(given, {id(parameter): name for name, parameter in module.named_parameters()}, Clock())
     paths = {part: path for path, part in module.named_modules() if path}
     parts: dict[str, Part] = {}
     # Neither z nor s is larger than C numbers an image and what is padded to them.
@@ -77,16 +126,18 @@ def run_alone(
         return None
 
     def before(part: nn.Module, value: object) -> None:
-        parts.setdefault(paths[part], Part(part)).inputs.append(copy(value))
+        with torch._C.DisableTorchFunction():
+            parts.setdefault(paths[part], Part(part)).inputs.append(copy(value))
 
     def after(part: nn.Module, value: object) -> None:
-        known = parts[paths[part]]
-        if known.output is None:
-            known.output = copy(value)
+        with torch._C.DisableTorchFunction():
+            known = parts[paths[part]]
+            if known.output is None:
+                known.output = copy(value)
 
     try:
-        with watched(paths, before, after), torch.inference_mode():
-            x = module(u.clone())
+        with watched(paths, before, after), torch.no_grad(), graph:
+            x = module(given)
     except REJECTIONS as error:
         if is_out_of_memory(error):
             raise
@@ -97,13 +148,13 @@ def run_alone(
     u, x = u.to(exact), x.to(exact)
     if layout == "nhwc":
         u, x = u.movedim(-1, 1), x.movedim(-1, 1)
-    probe = Probe(u, x, parts, _TOLERANCE.get(weights[1], 1e-5))
+    probe = Probe(u, x, parts, _TOLERANCE.get(weights[1], 1e-5), tuple(graph.events))
     scale = (u * x).sum((2, 3), keepdim=True) / u.square().sum((2, 3), keepdim=True)
     return probe if probe.close(x, scale * u) else None
 
 
-def _maps(shape: torch.Size, layout: Layout) -> Tensor:
-    """Images of ``shape``'s channels and size that show a gate as it is.
+def _maps(shape: torch.Size, sides: tuple[int, int], layout: Layout) -> Tensor:
+    """Images of ``shape``'s channels, of some height and width, that show a gate as it is.
 
     The channels differ in strength, and what an image raises the next one lowers: else all may leave the same units of
     a bottleneck at zero, and s the same. The strong ones are there to overcome biases, the weak ones not to saturate.
@@ -111,7 +162,8 @@ def _maps(shape: torch.Size, layout: Layout) -> Tensor:
     """
     generator = torch.Generator().manual_seed(0)
     channels = shape[1 if layout == "nchw" else -1]
-    u = torch.rand((len(_STRENGTHS), *shape[1:]), generator=generator) + 0.1
+    axes = (channels, *sides) if layout == "nchw" else (*sides, channels)
+    u = torch.rand((len(_STRENGTHS), *axes), generator=generator) + 0.1
     towards = torch.randint(2, (channels,), generator=generator) * 2 - 1
     strength = (
         torch.tensor(_STRENGTHS)[:, None] * towards * (torch.rand(len(_STRENGTHS), channels, generator=generator) + 0.1)

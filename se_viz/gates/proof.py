@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from se_viz.gates.gate import FUNCTIONS, Layout, Tap
+from se_viz.gates.calls import Event
+from se_viz.gates.excitation import named_squeeze
+from se_viz.gates.gate import Layout, Tap
+from se_viz.gates.gate_functions import GATE_FUNCTIONS
 from se_viz.gates.kinds import Kind
 from se_viz.gates.probe import Probe, run_alone
 from se_viz.gates.trace import REJECTIONS
@@ -13,15 +16,21 @@ from se_viz.gates.trace import REJECTIONS
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a probe showed of a gate; the fields are those of ``Gate``."""
+    """What a probe showed of a gate; the fields are those of ``Gate``.
+
+    ``seen`` is whether the multiplication was seen, ``hidden`` whether z was, at a call that is no module's, so that
+    the gate is better watched.
+    """
 
     channels: int
     bottleneck: int | None
     squeeze: str
     function: str
-    z_tap: Tap
+    z_tap: Tap | None
     s_tap: Tap
     layout: Layout
+    hidden: bool = False
+    seen: bool = False
 
 
 def prove(
@@ -29,8 +38,8 @@ def prove(
 ) -> Proof | None:
     """Run ``module`` on made-up maps of ``shape``'s channels and size, and return what it is, or None if no gate.
 
-    A gate passes when a value read inside it is s with X̃ = s · U on every pixel and, unless it may be dead, s differs
-    between images.
+    A gate passes when a value that one of its modules puts out is s with X̃ = s · U on every pixel and, unless it may be
+    dead, s differs between images. A gate whose s is put out by no module is none here: its multiplication is watched.
 
     Args:
         module: the candidate, in eval mode.
@@ -43,35 +52,34 @@ def prove(
     if probe is None:
         return None
     s_tap = _find_s(probe, kind)
-    z_tap = _find_z(probe, kind)
-    if s_tap is None or z_tap is None:
+    if s_tap is None or (not dead and not _varies(probe.read(s_tap), weights[1])):
         return None
-    if not dead and not _varies(probe.read(s_tap), weights[1]):
-        return None
+    event = _event_of(probe, s_tap)
+    z_tap, squeeze = _find_z(probe, kind, event)
+    if z_tap is not None:
+        squeeze = _squeezes(probe, z_tap) or squeeze
     return Proof(
         channels=probe.u.shape[1],
         bottleneck=_bottleneck(probe),
-        squeeze=_squeezes(probe, z_tap),
+        squeeze=squeeze,
         function=_function(probe, s_tap),
         z_tap=z_tap,
         s_tap=s_tap,
         layout=kind.layout if kind else "nchw",
+        hidden=z_tap is None and event is not None and event.excitation.z is not None,
+        seen=event is not None,
     )
 
 
 def _find_s(probe: Probe, kind: Kind | None) -> Tap | None:
-    """The tap whose value makes X̃ = s · U: the known one, else the last that fits, only then one behind a function.
+    """The tap whose value makes X̃ = s · U: the known one, else the last that fits.
 
     Of several that show the same value, the gate function itself is taken, not a wrapper or a dropout around it.
     """
-    paths = list(reversed(probe.parts))
     shown = [kind.s] if kind else []
-    shown += [Tap(path, "output") for path in paths]
+    shown += [Tap(path, "output") for path in reversed(probe.parts)]
     fits = [tap for tap in shown if _is_s(probe, tap)]
-    if fits:
-        return next((tap for tap in fits if _function(probe, tap) != "other"), fits[0])
-    applied = (Tap(path, "output", name) for path in paths for name in FUNCTIONS)
-    return next((tap for tap in applied if _is_s(probe, tap)), None)
+    return next((tap for tap in fits if _function(probe, tap) != "other"), fits[0]) if fits else None
 
 
 def _is_s(probe: Probe, tap: Tap) -> bool:
@@ -79,15 +87,39 @@ def _is_s(probe: Probe, tap: Tap) -> bool:
     return s is not None and probe.close(s[:, :, None, None] * probe.u, probe.x)
 
 
-def _find_z(probe: Probe, kind: Kind | None) -> Tap | None:
-    """The known tap, else what goes into the first layer with weights, else any value of that size; a squeeze of U."""
+def _event_of(probe: Probe, s_tap: Tap) -> Event | None:
+    """The multiplication by what a tap shows."""
+    s = probe.read(s_tap)
+    return next(
+        (event for event in probe.events if s is not None and event.product.factor.shape == s.shape
+         and probe.close(event.product.factor.to(s.dtype), s)),
+        None,
+    )  # fmt: skip
+
+
+def _find_z(probe: Probe, kind: Kind | None, event: Event | None) -> tuple[Tap | None, str]:
+    """The tap that shows a squeeze of U that feeds s, and its operator; None where no module takes or puts it out.
+
+    Where the multiplication was seen, what it was computed from tells z. Otherwise a value with the name of a squeeze
+    operator is z: the known tap, what goes into the first layers, then any other.
+    """
     taps = [kind.z] if kind else []
-    for path, part in probe.parts.items():
-        if next(part.module.parameters(recurse=False), None) is not None:
-            taps.append(Tap(path, "input"))
-    taps += [Tap(path, "output") for path in probe.parts]
-    taps = [tap for tap in taps if probe.read(tap) is not None]
-    return next((tap for tap in taps if _squeeze(probe, probe.read(tap)) != "other"), taps[0] if taps else None)
+    taps += [Tap(path, "input") for path, part in probe.parts.items() if _has_weights(part.module)]
+    taps += [Tap(path, side) for path in probe.parts for side in ("input", "output")]
+    if event is None:
+        named = ((tap, named_squeeze(probe.read(tap), probe.u)) for tap in taps)
+        return next(((tap, name) for tap, name in named if name), (None, ""))
+    z = event.excitation.z
+    if z is None or z.data is None:
+        return None, event.excitation.squeeze
+    expected = z.data.reshape(probe.u.shape[:2]).to(probe.u.dtype)
+    shown = ((tap, probe.read(tap)) for tap in taps)
+    fits = (tap for tap, value in shown if value is not None and probe.close(value, expected))
+    return next(fits, None), event.excitation.squeeze
+
+
+def _has_weights(module: nn.Module) -> bool:
+    return next(module.parameters(recurse=False), None) is not None
 
 
 def _varies(s: Tensor | None, dtype: torch.dtype) -> bool:
@@ -96,32 +128,26 @@ def _varies(s: Tensor | None, dtype: torch.dtype) -> bool:
 
 
 def _squeezes(probe: Probe, tap: Tap) -> str:
-    """The squeeze operators of all values that go where z goes, in order."""
-    values = probe.parts[tap.path].inputs if tap.side == "input" else [probe.parts[tap.path].output]
-    return ", ".join(dict.fromkeys(_squeeze(probe, probe.descriptor(value, tap)) for value in values))
-
-
-def _squeeze(probe: Probe, z: Tensor | None) -> str:
-    mean, peak = probe.u.mean((2, 3)), probe.u.amax((2, 3))
-    named = {"avg": mean, "max": peak, "avg+max": (mean + peak) / 2}
-    return next((name for name, value in named.items() if z is not None and probe.close(z, value)), "other")
+    """The squeeze operators of all values that go where z goes, in order; "" if one of them has no name."""
+    part = probe.parts.get(tap.path)
+    values = [] if part is None else part.inputs if tap.side == "input" else [part.output]
+    names = [named_squeeze(probe.descriptor(value, tap), probe.u) for value in values]
+    return ", ".join(dict.fromkeys(names)) if all(names) else ""
 
 
 def _function(probe: Probe, s_tap: Tap) -> str:
     """The gate function at a tap, recognised by what it makes of the numbers from -8 to 8."""
-    if s_tap.function:
-        return s_tap.function
     part = probe.parts[s_tap.path]
     like = part.inputs[0]
     if like is None:
         return "other"
     ramp = torch.linspace(-8, 8, like.numel()).to(like).reshape(like.shape)
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             out = part.module(ramp.clone())
     except REJECTIONS:
         return "other"  # It takes more than one argument.
-    for name, function in FUNCTIONS.items():
+    for name, function in GATE_FUNCTIONS.items():
         expected = function(ramp)
         if out.shape == expected.shape and probe.close(out.to(probe.u.dtype), expected.to(probe.u.dtype)):
             return name

@@ -41,8 +41,11 @@ def instrument_of(network: nn.Module, size: Size) -> Instrument:
     with _lock:
         known = _known.get(network)
         instrument = known.instrument() if known is not None and known.modules == modules else None
+        found = known is not None and known.modules == modules
+        if instrument is not None and not instrument.is_as_found():
+            instrument, found = None, False
         if instrument is None:
-            gates = known.gates if known is not None and known.modules == modules else _find(network, size)
+            gates = known.gates if known is not None and found else _find(network, size)
             instrument = Instrument(network, gates)
             _known[network] = _Known(modules, gates, ref(instrument))
         return instrument

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from se_viz.gates.capture import Array, Capture, Reading
+from se_viz.gates.output import joined
 
 
 def stack(captures: Sequence[Capture]) -> Capture:
     """One capture of all images, in order: z, s and logits; maps stay with the parts.
-
-    Where there are no logits, ``output`` is the list of the outputs.
 
     Args:
         captures: of the same network, at least one.
@@ -24,9 +23,8 @@ def stack(captures: Sequence[Capture]) -> Capture:
         )
         for name, reading in first.readings.items()
     }
-    logits = _joined([capture.logits for capture in captures])
-    outputs = [capture.output for capture in captures]
-    return Capture(readings, sum(capture.images for capture in captures), outputs if logits is None else logits)
+    sizes = [capture.images for capture in captures]
+    return Capture(readings, sum(sizes), joined([capture.output for capture in captures], sizes))
 
 
 def _joined(tables: Sequence[Array | None]) -> Array | None:

@@ -1,8 +1,8 @@
-"""One forward pass that notes, for every module of a network, when it ran and at what size."""
+"""One forward pass that notes which modules of a network run, at what size, and which torch functions they call."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, product
 from threading import get_ident
 from typing import TypeAlias
@@ -10,7 +10,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
+from se_viz.gates.calls import CallGraph, Event
 from se_viz.gates.errors import NotAnImageModel, NotReadable
+from se_viz.gates.values import Call, Clock, Frame, Value
 from se_viz.zoo.memory import is_out_of_memory
 
 # What networks raise on an input that is not theirs.
@@ -27,22 +29,57 @@ Watcher: TypeAlias = Callable[[nn.Module, object], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """How a module first ran: its path, the shapes of its first input and its output; and how many times it ran."""
+class Run:
+    """A run of a module in a forward pass.
+
+    Attributes:
+        path, module: which.
+        number: how many times it had run before in the pass.
+        began: when, on the clock of the pass.
+        frames: the runs it was part of, the outermost first.
+        input, output: shapes of its first argument and of what it returned, where these are tensors.
+        takes, gives: what is known of the same.
+        thread: whether it ran in another thread than the network itself.
+    """
 
     path: str
     module: nn.Module
+    number: int
+    began: int
+    frames: tuple[Frame, ...]
     input: torch.Size | None
     output: torch.Size | None
-    times: int
+    takes: Value | None = None
+    gives: Value | None = None
+    thread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Modules in the order in which they began to run, and the width of the images they ran on, pixels."""
+    """What ran in a forward pass.
 
-    steps: tuple[Step, ...]
+    Attributes:
+        runs: of all modules, in the order in which they began.
+        width: of the images, pixels.
+        calls: of torch functions, in order.
+        events: those of the calls that multiplied maps by one factor per channel.
+        other_axes: those that did so with maps of other than four axes.
+        quantized: whether there were quantised maps.
+        copies: classes of modules that ran in copies made in the pass, as data parallelism makes them.
+    """
+
+    runs: tuple[Run, ...]
     width: int
+    calls: tuple[Call, ...] = ()
+    events: tuple[Event, ...] = ()
+    other_axes: tuple[Call, ...] = ()
+    quantized: bool = False
+    copies: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Run, ...]:
+        """The first run of each module."""
+        return tuple(run for run in self.runs if run.number == 0)
 
 
 def check_readable(network: nn.Module) -> None:
@@ -77,18 +114,24 @@ def image_channels(network: nn.Module) -> int:
     return convolution.in_channels if convolution and convolution.in_channels % 3 else 3
 
 
+def first_tensor(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    """The first argument of a call, by position or by keyword; a tensor where there is one."""
+    given = (*args, *kwargs.values())
+    return next((value for value in given if isinstance(value, Tensor)), given[0] if given else None)
+
+
 @contextmanager
 def watched(modules: Iterable[nn.Module], before: Watcher, after: Watcher) -> Iterator[None]:
     """Inside the block, whenever this thread runs one of the modules, call ``before`` and ``after``.
 
-    ``before`` is given the module and its first argument, ``after`` the module and its output. Other threads may be
-    running the same modules, and are none of the watcher's business.
+    ``before`` is given the module and its first argument, ``after`` the module and its output. Runs in other threads
+    are not the watcher's.
     """
     thread = get_ident()
 
-    def enter(module: nn.Module, args: tuple[object, ...]) -> None:
+    def enter(module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         if get_ident() == thread:
-            before(module, args[0] if args else None)
+            before(module, first_tensor(args, kwargs))
 
     def leave(module: nn.Module, _args: tuple[object, ...], output: object) -> None:
         if get_ident() == thread:
@@ -96,17 +139,18 @@ def watched(modules: Iterable[nn.Module], before: Watcher, after: Watcher) -> It
 
     with ExitStack() as stack:
         for module in modules:
-            stack.callback(module.register_forward_pre_hook(enter).remove)
+            stack.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
             stack.callback(module.register_forward_hook(leave).remove)
         yield
 
 
-def trace(network: nn.Module, size: Size | None = None) -> Trace:
+def trace(network: nn.Module, size: Size | None = None, *, private: bool = False) -> Trace:
     """Run ``network`` (in eval mode) on two images of noise and note what ran.
 
     Args:
         network: takes (N, 3, H, W), or as many channels as its first convolution.
         size: of the images; None tries what the network states, then the usual squares.
+        private: whether no other thread has the network, so that all that runs belongs to this pass.
 
     Raises:
         NotAnImageModel: it fails on images of every size tried; the message quotes the first failure.
@@ -114,14 +158,16 @@ def trace(network: nn.Module, size: Size | None = None) -> Trace:
     device, dtype = placement(network)
     convolution = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     # Not the convolution's first: it may stand behind a space-to-depth that makes 48 channels of 3.
-    channels = dict.fromkeys([3, convolution.in_channels] if convolution else [3])
+    channels = dict.fromkeys([3, convolution.in_channels] if convolution and convolution.in_channels else [3])
     sizes: list[Size] = [size] if size else list(dict.fromkeys([*_stated_side(network), *_SIDES]))
     failure: Exception | None = None
     for tried, count in product(sizes, channels):
         height, width = (tried, tried) if isinstance(tried, int) else tried
         images = torch.rand((IMAGES, count, height, width), generator=torch.Generator().manual_seed(0))
+        # Of two images of the same noise a deep network may make the same z, and s would not differ.
+        images[1] *= torch.linspace(0.1, 1.5, width)
         try:
-            return Trace(_record(network, images.to(device, dtype)), width)
+            return Recorder(network, images.to(device, dtype), private=private).record(width)
         except REJECTIONS as error:
             if is_out_of_memory(error):
                 raise
@@ -132,29 +178,88 @@ def trace(network: nn.Module, size: Size | None = None) -> Trace:
     ) from failure
 
 
+class Recorder:
+    """Notes the runs of all modules of a network in one forward pass, and the calls of torch functions."""
+
+    def __init__(self, network: nn.Module, images: Tensor, *, private: bool) -> None:
+        self._network = network
+        self._images = images
+        self._private = private
+        self._thread = get_ident()
+        self._paths = {module: path for path, module in network.named_modules()}
+        names = {id(parameter): name for name, parameter in network.named_parameters()}
+        self._clock = Clock()
+        self._graph = CallGraph(images, names, self._clock)
+        self._runs: list[Run] = []
+        self._copies: list[str] = []
+        self._times: dict[nn.Module, int] = {}
+        # The runs that are under way, by thread, each with its place in the list.
+        self._open: dict[int, list[tuple[Frame, int]]] = {}
+
+    def record(self, width: int) -> Trace:
+        """Run the network once."""
+        with ExitStack() as stack:
+            for module in self._paths:
+                stack.callback(module.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
+                stack.callback(module.register_forward_hook(self._leave, always_call=True).remove)
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(self._graph)
+            self._network(self._images)
+        graph = self._graph
+        return Trace(
+            tuple(self._runs),
+            width,
+            calls=tuple(graph.calls),
+            events=tuple(graph.events),
+            other_axes=tuple(graph.other_axes),
+            quantized=graph.quantized,
+            copies=tuple(dict.fromkeys(self._copies)),
+        )
+
+    def _enter(self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        thread = get_ident()
+        if not (self._private or thread == self._thread):
+            return
+        if module not in self._paths:  # a copy, which carries the hooks of what it was made of
+            self._copies.append(type(module).__name__)
+            return
+        with torch._C.DisableTorchFunction():
+            number = self._times.get(module, 0)
+            self._times[module] = number + 1
+            under_way = self._open.setdefault(thread, [])
+            value = first_tensor(args, kwargs)
+            run = Run(
+                self._paths[module],
+                module,
+                number,
+                self._clock.tick(),
+                tuple(frame for frame, _ in under_way),
+                _shape(value),
+                None,
+                self._graph.value(value),
+                thread=thread != self._thread,
+            )
+            self._runs.append(run)
+            under_way.append((Frame(run.path, number), len(self._runs) - 1))
+            if thread == self._thread:
+                self._graph.frames.append(Frame(run.path, number))
+
+    def _leave(self, module: nn.Module, _args: tuple[object, ...], output: object) -> None:
+        under_way = self._open.get(get_ident())
+        if not under_way or module not in self._paths or under_way[-1][0].path != self._paths[module]:
+            return
+        with torch._C.DisableTorchFunction():
+            _, position = under_way.pop()
+            if get_ident() == self._thread:
+                self._graph.frames.pop()
+            self._runs[position] = replace(self._runs[position], output=_shape(output), gives=self._graph.value(output))
+
+
 def _stated_side(network: nn.Module) -> list[int]:
     """The networks of timm state their input; others do not."""
     stated = getattr(network, "pretrained_cfg", None)
     size = stated.get("input_size") if isinstance(stated, dict) else None
     return [int(size[-1])] if size else []
-
-
-def _record(network: nn.Module, images: Tensor) -> tuple[Step, ...]:
-    inputs: dict[nn.Module, torch.Size | None] = {}
-    outputs: dict[nn.Module, torch.Size | None] = {}
-    times: dict[nn.Module, int] = {}
-
-    def before(module: nn.Module, value: object) -> None:
-        inputs.setdefault(module, _shape(value))
-        times[module] = times.get(module, 0) + 1
-
-    def after(module: nn.Module, value: object) -> None:
-        outputs.setdefault(module, _shape(value))
-
-    paths = {module: path for path, module in network.named_modules()}
-    with watched(paths, before, after), torch.inference_mode():
-        network(images)
-    return tuple(Step(paths[m], m, shape, outputs.get(m), times[m]) for m, shape in inputs.items())
 
 
 def _shape(value: object) -> torch.Size | None:

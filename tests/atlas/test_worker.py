@@ -10,7 +10,7 @@ from se_viz.atlas.header import GateEntry, Header, Run, Source, Subject
 from se_viz.atlas.plan import plan
 from se_viz.atlas.worker import Parcel, Worker
 from se_viz.data.datasets import dataset
-from se_viz.gates.instrument import unhooked
+from se_viz.gates.clone import copy_without_hooks
 from se_viz.gates.model import Model
 
 
@@ -35,7 +35,7 @@ def parcel(tiny_model, listed, tmp_path):
     token = tmp_path / "token"
     token.write_text("mine")
     return Parcel(
-        network=pickle.dumps(unhooked(tiny_model.network)),
+        network=pickle.dumps(copy_without_hooks(tiny_model.network)),
         dataset=pickle.dumps(replace(listed, read=print)),
         tasks=dict(enumerate(plan(header, run, len(listed), tmp_path))),
         batch=2,
@@ -97,7 +97,7 @@ def test_pictures_that_are_missing_or_others_are_found_before_a_shard_is_made(pa
 
 
 def test_another_network_is_refused(parcel):
-    other = replace(parcel, network=pickle.dumps(unhooked(tiny(seed=1).network)))
+    other = replace(parcel, network=pickle.dumps(copy_without_hooks(tiny(seed=1).network)))
     assert "another network here" in outcome(other)
 
 
@@ -115,7 +115,7 @@ def test_a_copy_has_no_hooks_but_those_of_others():
     heard = []
     model = tiny()
     handle = model.network.head.register_forward_hook(lambda *_: heard.append(1))
-    copy = unhooked(model.network)
+    copy = copy_without_hooks(model.network)
     hooks = [
         hook for part in copy.modules() for hook in (*part._forward_hooks.values(), *part._forward_pre_hooks.values())
     ]

@@ -7,19 +7,15 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.gates.model import Model
 from se_viz.zoo.seresnet import SEGate, SEResNet, SEResNetConfig
 
-HOOK_TABLES = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_pre_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
+HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+FLAG_TABLES = ("_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called")
 
 
 def hooks(network):
-    """How many hooks of any kind are on a network."""
+    """How many hooks of any kind are on a network; none has left a flag behind."""
+    for module in network.modules():
+        on = {*module._forward_hooks, *module._forward_pre_hooks}
+        assert all(number in on for table in FLAG_TABLES for number in getattr(module, table))
     return sum(len(getattr(module, table)) for module in network.modules() for table in HOOK_TABLES)
 
 

@@ -275,10 +275,17 @@ class Additive(SELayer):
         return x + self.fc(self.avg_pool(x).flatten(1))[:, :, None, None]
 
 
+# Read where they multiply, as no module puts out s, or what was squeezed.
+WATCHED = {"functional sigmoid", "functional hard-sigmoid", "functional tanh", "in place"}
+
+# What is found although the module around it is no gate → the path of the module that multiplies.
+FOUND_INSIDE = {
+    "residual": (Residual, "gate"),
+    "rectified": (Rectified, "gate"),
+    "product in the block": (Block, "gate"),
+}
+
 NOT_FOUND = {
-    "residual": Residual,
-    "rectified": Rectified,
-    "product in the block": Block,
     "frozen": Frozen,
     "frozen in a Sequential": lambda: nn.Sequential(Frozen()),
     "BatchNorm": lambda: nn.Sequential(nn.BatchNorm2d(C)),

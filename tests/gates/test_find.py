@@ -1,7 +1,7 @@
 import pytest
 import torch
 from gates_support import Host, hooks, modes, pictures
-from handwritten import Residual, SELayer
+from handwritten import Additive, SELayer
 from torch import nn
 
 from se_viz.gates.errors import NoGateFound, NotAnImageModel
@@ -14,7 +14,7 @@ def state(network):
 
 
 @pytest.mark.parametrize(
-    ("gate", "raises"), [(SELayer, None), (Residual, NoGateFound), (lambda: nn.Linear(3, 3), NotAnImageModel)]
+    ("gate", "raises"), [(SELayer, None), (Additive, NoGateFound), (lambda: nn.Linear(3, 3), NotAnImageModel)]
 )
 def test_the_network_is_left_as_it_was(gate, raises):
     host = Host(nn.Sequential(gate(), nn.BatchNorm2d(8))).train()

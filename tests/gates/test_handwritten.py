@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 from gates_support import Host, pictures, squeezed
-from handwritten import FOUND, NOT_FOUND, GlobalContextLike, SELayer
+from handwritten import FOUND, FOUND_INSIDE, NOT_FOUND, WATCHED, GlobalContextLike, R, SELayer
 from torch import nn
 
 from se_viz.gates.capture import capture
-from se_viz.gates.errors import NoGateFound
+from se_viz.gates.errors import NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
 from se_viz.zoo.seresnet import SEGate
 
@@ -32,7 +32,8 @@ def test_found(name, n):
     (gate,) = find_gates(host, 32)
     assert gate.path == "gate"
     assert (gate.squeeze, gate.function, gate.bottleneck) == (squeeze, function, bottleneck)
-    assert (gate.kind, gate.proof, gate.channels) == (type(host.gate).__name__, "search", 8)
+    how = "watch" if name in WATCHED else "search"
+    assert (gate.kind, gate.proof, gate.channels) == (type(host.gate).__name__, how, 8)
 
     # The pool of a fixed size asks for images of the size at hand, which capture falls back on.
     reading = capture(host, images, ["SE_1_1"])
@@ -43,6 +44,23 @@ def test_found(name, n):
     np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
     if squeeze != "other":
         np.testing.assert_allclose(read.z, squeezed(u.numpy(), squeeze), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FOUND_INSIDE)
+def test_found_inside_a_module_that_does_more(name):
+    make, path = FOUND_INSIDE[name]
+    host = awakened(Host(make()))
+    (gate,) = find_gates(host, 32)
+    assert (gate.path, gate.proof, gate.squeeze, gate.function, gate.bottleneck) == (path, "watch", "avg", "sigmoid", R)
+    images = pictures(3)
+    (read,) = capture(host, images, ["SE_1_1"])
+    np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(read.z, read.u.mean((2, 3)), rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        u = host.stem(images)
+        s = host.gate.se(host.gate.conv(u)) if name == "product in the block" else None
+        expected = host.gate.fc(u.mean((2, 3))) if s is None else s.flatten(1)
+    np.testing.assert_allclose(read.s, expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NOT_FOUND)
@@ -106,12 +124,28 @@ class OnQuarters(Twice):
         return self.shared(quarters)[: len(x)]
 
 
-@pytest.mark.parametrize("gate", [Twice, OnQuarters])
-def test_a_gate_without_one_s_for_an_image_is_left_out(gate):
-    with pytest.raises(NoGateFound, match=r"gate\.shared run more than once in a pass, or on parts of an image"):
-        find_gates(Host(gate()), 32)
-    host = Host(nn.Sequential(SELayer(), nn.Conv2d(8, 8, 1), gate()))
-    assert [found.path for found in find_gates(host, 32)] == ["gate.0"]
+def test_a_gate_that_runs_twice_is_read_twice():
+    host = awakened(Host(Twice()))
+    assert [(gate.name, gate.run) for gate in find_gates(host, 32)] == [("SE_1_1", 0), ("SE_1_1b", 1)]
+    images = pictures(3)
+    with torch.no_grad():
+        first = host.stem(images)
+        second = host.gate.shared(first).relu()
+    both = capture(host, images, ["SE_1_1", "SE_1_1b"])
+    for read, u in zip(both, (first, second), strict=True):
+        np.testing.assert_array_equal(read.u, u.numpy())
+        np.testing.assert_allclose(read.z, u.mean((2, 3)).numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(read.s, host.gate.shared.fc(u.mean((2, 3))).detach().numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
+
+
+def test_a_gate_without_one_s_for_an_image_is_left_out_with_a_word():
+    says = r"gate\.shared runs on parts of an image or of the batch, so that no single s belongs to an image"
+    with pytest.raises(NoGateFound, match=says):
+        find_gates(Host(OnQuarters()), 32)
+    host = Host(nn.Sequential(SELayer(), nn.Conv2d(8, 8, 1), OnQuarters()))
+    with pytest.warns(PartlyFound, match=r"Left out: gate\.2\.shared runs on parts of an image"):
+        assert [found.path for found in find_gates(host, 32)] == ["gate.0"]
 
 
 class TwoArguments(SELayer):
@@ -130,7 +164,14 @@ class Guided(Host):
         return self.head(self.gate(self.stem(x), self.guide(x)).mean((2, 3)))
 
 
-def test_a_module_that_takes_two_maps_is_no_gate():
-    with pytest.raises(NoGateFound, match="No channel gate found"):
-        find_gates(Guided(), 32)
-    assert [gate.path for gate in find_gates(Guided(SELayer()), 32)] == ["guide.1"]
+def test_maps_weighed_by_what_another_map_says_have_an_s_and_no_z():
+    host = awakened(Guided())
+    (gate,) = find_gates(host, 32)
+    assert (gate.path, gate.proof, gate.squeeze, gate.has_z) == ("gate", "watch", "", False)
+    images = pictures(2)
+    (read,) = capture(host, images, ["SE_1_1"])
+    assert read.z is None
+    with torch.no_grad():
+        np.testing.assert_array_equal(read.u, host.stem(images).numpy())
+        s = host.gate.fc(host.guide(images).mean((2, 3)))
+    np.testing.assert_allclose(read.s, s.numpy(), rtol=1e-5, atol=1e-6)

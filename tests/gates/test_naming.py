@@ -11,8 +11,8 @@ from torch import nn
 from torchvision.models import regnet_y_400mf
 
 from se_viz.gates.find import find_gates
-from se_viz.gates.naming import places
-from se_viz.gates.trace import Step, Trace
+from se_viz.gates.naming import Site, places
+from se_viz.gates.trace import Run, Trace
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
 
@@ -113,7 +113,10 @@ def test_no_two_gates_ever_share_a_name(paths, widths):
     for path, width in zip(paths, widths, strict=False):
         shape = torch.Size((2, 8, width, width))
         above = accumulate(path.split("."), "{}.{}".format)
-        steps += [Step(module, nn.Identity(), shape, shape, 1) for module in above]
-    placed = places(Trace(tuple(steps), 224), paths, ["nchw"] * len(paths))
+        steps += [Run(module, nn.Identity(), 0, 0, (), shape, shape) for module in above]
+    sites = [
+        Site(path, torch.Size((2, 8, width, width)), "nchw", path) for path, width in zip(paths, widths, strict=False)
+    ]
+    placed = places(Trace(tuple(steps), 224), sites)
     assert len({place.name for place in placed}) == len(paths)
     assert all(place.block >= 1 and place.stage >= 1 for place in placed)

@@ -1,9 +1,11 @@
 import pytest
 import torch
+from gates_support import Host
 from handwritten import SELayer
 from timm.layers.squeeze_excite import SEModule, SqueezeExciteCl
 from torch import nn
 
+from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Tap
 from se_viz.gates.kinds import kind_of
 from se_viz.gates.proof import prove
@@ -77,9 +79,10 @@ class FunctionalGate(SEModule):
 
 def test_a_known_class_is_believed_no_more_than_others():
     assert proof(NoGate(8, rd_channels=4)) is None
-    shown = proof(FunctionalGate(8, rd_channels=4))
-    assert (shown.squeeze, shown.function, shown.bottleneck) == ("max", "sigmoid", 4)
-    assert shown.s_tap == Tap("fc2", "output", "sigmoid")
+    # No module of it puts out s: its multiplication is watched.
+    assert proof(FunctionalGate(8, rd_channels=4)) is None
+    (gate,) = find_gates(Host(FunctionalGate(8, rd_channels=4)), 32)
+    assert (gate.proof, gate.squeeze, gate.function, gate.bottleneck) == ("watch", "max", "sigmoid", 4)
 
 
 def test_maps_with_channels_last():

@@ -1,5 +1,9 @@
 """What is no batch of images, no classifier, or hides its modules."""
 
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 import torch
 from gates_support import Host, demo, model, pictures
@@ -67,21 +71,46 @@ class Returns(Host):
         return self.wrap(super().forward(x))
 
 
+@dataclass
+class Answer:
+    logits: torch.Tensor
+    note: str = "as it was"
+
+
 @pytest.mark.parametrize(
-    "wrap",
+    ("wrap", "table"),
     [
-        lambda logits: {"logits": logits},
-        lambda logits: [{"boxes": row} for row in logits],
-        lambda logits: logits[:, :, None, None].expand(-1, -1, 4, 4),
-        lambda logits: logits.mean(0, keepdim=True),
+        (lambda logits: {"logits": logits, "aux": [logits + 1]}, lambda output: output["logits"]),
+        (lambda logits: (logits, None), lambda output: output[0]),
+        (lambda logits: [{"boxes": row} for row in logits], lambda output: np.stack([one["boxes"] for one in output])),
+        (lambda logits: logits[:, :, None, None].expand(-1, -1, 4, 4), lambda output: output[:, :, 0, 0]),
+        (lambda logits: OrderedDict(out=logits), lambda output: output["out"]),
+        (Answer, lambda output: output.logits),
     ],
-    ids=["dictionary", "list", "maps", "one row for all"],
+    ids=["dictionary", "tuple", "list", "maps", "ordered dictionary", "dataclass"],
 )
-def test_a_network_that_is_no_classifier(wrap):
-    network = Returns(wrap)
-    assert len(find_gates(network)) == 1
-    with pytest.raises(NotAnImageModel, match="no classifier"):
-        capture(network, pictures(2))
+@pytest.mark.parametrize("batch", [2, 3, 5])
+def test_a_network_that_returns_something_else_than_a_table(wrap, table, batch):
+    network = Returns(wrap).eval()
+    images = pictures(5)
+    read = capture(network, images, ["SE_1_1"], batch=batch)
+    with torch.no_grad():
+        expected = Host.forward(network, images).numpy()
+        u = network.stem(images)
+    assert read.logits is None
+    assert read.images == 5
+    np.testing.assert_allclose(table(read.output), expected, rtol=1e-6, atol=1e-6)
+    (gate,) = read
+    np.testing.assert_allclose(gate.z, u.mean((2, 3)).numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(gate.s[:, :, None, None] * gate.u, gate.x, rtol=1e-6, atol=1e-6)
+    if isinstance(read.output, Answer):
+        assert read.output.note == "as it was"
+
+
+def test_one_row_for_all_images_is_no_table_of_logits():
+    read = capture(Returns(lambda logits: logits.mean(0, keepdim=True)), pictures(2))
+    assert read.logits is None
+    assert read.output.shape == (1, 5)
 
 
 def compiled_in_place():

@@ -1,0 +1,153 @@
+"""What a forward pass computes from what: every torch function that its thread calls, in order.
+
+A ``TorchFunctionMode`` sees what code outside any module does, and is a thread's own.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_iter
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from se_viz.gates.excitation import Excitation, follow
+from se_viz.gates.products import Product, find_product, has_other_axes, may_multiply, name_of, overwrites
+from se_viz.gates.values import Call, Clock, Frame, Function, Value
+
+# What gives the same numbers in other memory, or in another type.
+_COPYING = frozenset({"contiguous", "clone", "to", "float", "half", "bfloat16", "double", "detach", "type", "dropout"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """A call that multiplied maps by one factor per channel, what was multiplied, and how the factor was computed."""
+
+    call: Call
+    product: Product
+    excitation: Excitation
+    u: Value
+
+
+class CallGraph(TorchFunctionMode):
+    """Notes every call of a torch function while it is entered.
+
+    Attributes:
+        calls: in order, with the frames they were made in.
+        frames: the modules that are running, kept up to date by whoever watches them.
+        events: the calls that multiplied maps by one factor per channel.
+        other_axes: calls that did so with maps of other than four axes.
+        quantized: whether a quantised tensor was seen.
+    """
+
+    def __init__(self, images: Tensor, parameters: Mapping[int, str], clock: Clock) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.frames: list[Frame] = []
+        self.events: list[Event] = []
+        self.other_axes: list[Call] = []
+        self.quantized = False
+        self._count = len(images)
+        self._parameters = parameters
+        self._clock = clock
+        # Weak, so that no feature map lives longer than in a pass that is not watched.
+        self._values = WeakTensorKeyDictionary()
+        source = Value(None, 0, images.shape, is_map=True, origin=None, data=None)  # type: ignore[arg-type]
+        source.origin = source
+        self._values[images] = source
+        self._derived = WeakTensorKeyDictionary()
+        self._slices: dict[tuple[object, ...], Value] = {}
+
+    def value(self, tensor: object) -> Value | None:
+        """What is known of a tensor; None for one that the pass has not computed from its images."""
+        return self._values.get(tensor) if isinstance(tensor, Tensor) else None
+
+    def __torch_function__(
+        self, func: Function, types: Collection[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Run a function and note what it took and returned."""
+        kwargs = kwargs or {}
+        taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+        known = [value for tensor in taken if (value := self._values.get(tensor)) is not None]
+        names = tuple(name for tensor in taken for name in self._names(tensor))
+        call = Call(self._clock.tick(), func, tuple(self.frames), tuple(known), names)
+        self.calls.append(call)
+        before = [t.clone() for t in taken] if len(taken) > 1 and overwrites(func) and may_multiply(func) else taken
+        result = func(*args, **kwargs)
+        if not known:
+            # What is made of parameters alone (a transposed weight, weight norm) is a parameter to what takes it.
+            for tensor in tree_iter(result) if names else ():
+                if isinstance(tensor, Tensor):
+                    self._derived[tensor] = names
+            return result
+        returned = args[0] if func is Tensor.__setitem__ else result
+        made = [value for value in tree_iter(returned) if isinstance(value, Tensor)]
+        if len(made) == 1 and len(taken) > 1 and may_multiply(func):
+            product = find_product(func, before, made[0], self._count)
+            u = None if product is None else self._values.get(taken[product.u])
+            if product is None and has_other_axes(before, made[0]):
+                self.other_axes.append(call)
+            # Of some of the images alone, a factor that was not computed from them is a constant.
+            if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
+                maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
+                excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
+                self.events.append(Event(call, product, excitation, u))
+        for item, tensor in enumerate(made):
+            self._note(call, item, tensor, taken)
+        return result
+
+    def _names(self, tensor: Tensor) -> tuple[str, ...]:
+        """The parameters that a tensor is, or is made of."""
+        name = self._parameters.get(id(tensor))
+        return (name,) if name is not None else self._derived.get(tensor, ())
+
+    def _slice(self, tensor: Tensor, source: Tensor, known: Value) -> tuple[object, ...] | None:
+        """What tells a part of a tensor from its other parts; None for what is no part of it."""
+        if tensor.numel() >= source.numel() or not same_storage(tensor, source):
+            return None
+        return id(known.origin), source._version, tensor.storage_offset(), tensor.shape, tensor.stride()
+
+    def _note(self, call: Call, item: int, tensor: Tensor, taken: list[Tensor]) -> None:
+        self.quantized |= tensor.is_quantized
+        shape = tensor.shape
+        maps = [value.numel for value in call.inputs if value.is_map]
+        axes = sum(length > 1 for length in shape[1:])
+        is_map = bool(maps) and not (axes <= 1 and tensor.numel() < max(maps))
+        value = Value(call, item, shape, is_map, None, None)  # type: ignore[arg-type]
+        value.origin = value
+        for source in taken:
+            known = self._values.get(source)
+            # What an operation in place returns is the tensor that it took, with other numbers.
+            copies = name_of(call.function) in _COPYING and tensor.shape == source.shape
+            same = not overwrites(call.function) if source is tensor else shows(tensor, source) or copies
+            if known is not None and same and call.function is not Tensor.__setitem__:
+                # Of a map that told the shape alone (``expand_as``) it shows nothing.
+                value.origin, value.is_map = known.origin, known.is_map
+                break
+        for source in taken if len(taken) == 1 else ():
+            known = self._values.get(source)
+            key = self._slice(tensor, source, known) if known is not None else None
+            if key is not None:
+                # The same part, taken again, has the same numbers.
+                value.origin = self._slices.setdefault(key, value).origin
+        longest = max((length for length in shape[1:]), default=1)
+        if tensor.is_floating_point() and 0 < tensor.numel() <= 4 * len(tensor if tensor.ndim else [0]) * longest:
+            value.data = tensor.detach().clone()
+        self._values[tensor] = value
+
+
+def shows(view: Tensor, source: Tensor) -> bool:
+    """Whether a tensor is made of all the numbers of another, without new ones: reshaped, permuted or expanded."""
+    return view.numel() >= source.numel() and view.dtype == source.dtype and same_storage(view, source)
+
+
+def same_storage(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are views of the same memory."""
+    if one.layout != torch.strided or other.layout != torch.strided:
+        return False
+    try:
+        return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
+    except (RuntimeError, NotImplementedError):
+        return False  # A tensor without storage, of a subclass

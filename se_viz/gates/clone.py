@@ -1,0 +1,63 @@
+"""A network of other modules with the same weights, for what must not touch a network that others use."""
+
+import copy
+from itertools import chain
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+# A thread that adds or removes a hook meanwhile makes the copy fail; it is then tried again.
+_ATTEMPTS = 10
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+
+
+def clone_sharing_weights(network: nn.Module, *, buffers: bool = True) -> nn.Module:
+    """Return a copy of all modules whose parameters are the network's own tensors, without the hooks of instruments.
+
+    Args:
+        network: left as it is. Parameters that a lazy module has not made yet are not shared, so that a pass through
+            the clone does not make them.
+        buffers: whether buffers are shared too; otherwise they are copied, so that no pass through the clone writes
+            into those of the network.
+
+    Raises:
+        Exception: of any type, where a part of the network cannot be copied.
+    """
+    shared = {id(tensor): tensor for tensor in _tensors(network, buffers=buffers)}
+    for attempt in range(_ATTEMPTS):
+        try:
+            clone = copy.deepcopy(network, dict(shared))
+            break
+        except RuntimeError as error:
+            if ("changed size" not in str(error) and "mutated during" not in str(error)) or attempt + 1 == _ATTEMPTS:
+                raise
+    remove_instruments(clone)
+    return clone
+
+
+def copy_without_hooks(network: nn.Module) -> nn.Module:
+    """Return a copy of a network, weights and all, without the hooks of any instrument; those of others are kept."""
+    bare = copy.deepcopy(network)
+    remove_instruments(bare)
+    return bare
+
+
+def remove_instruments(network: nn.Module) -> None:
+    """Take the hooks of instruments off a copy of a network; those of others stay."""
+    for module in network.modules():
+        for table in _HOOKS:
+            hooks = getattr(module, table)
+            for number, hook in list(hooks.items()):
+                if getattr(hook, "__module__", None) == "se_viz.gates.instrument":
+                    del hooks[number]
+
+
+def _tensors(network: nn.Module, *, buffers: bool) -> list[Tensor]:
+    kept: list[Tensor] = [tensor for tensor in network.parameters() if not is_lazy(tensor)]
+    if buffers:
+        kept += [tensor for tensor in network.buffers() if not is_lazy(tensor)]
+    # What was computed from parameters (by weight_norm, say) and kept as an attribute cannot be copied.
+    attributes = chain.from_iterable(vars(module).values() for module in network.modules())
+    kept += [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
+    return kept

@@ -1,0 +1,238 @@
+"""How s comes from U, followed backwards through the calls of a pass: the squeeze, the layers, the gate function."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from se_viz.gates.gate_functions import GATE_FUNCTIONS
+from se_viz.gates.products import name_of
+from se_viz.gates.values import Call, Value
+
+# Calls of layers, by what they are named; their first gives the bottleneck's width.
+_LAYERS = frozenset({"linear", "conv2d", "conv1d", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"})
+
+_REPEATING = frozenset({"repeat", "tile", "repeat_interleave", "expand", "expand_as", "interpolate", "upsample"})
+_LOCAL = frozenset({"avg_pool2d", "max_pool2d", "conv2d"})
+
+# Calls between U and its squeeze: of a weighted mean, a multiplication and what reshapes.
+_DEEPEST = 6
+
+# What makes a factor a gate where no learned parameter does.
+_BOUNDED = frozenset({
+    *("sigmoid", "hardsigmoid", "tanh", "hardtanh", "relu", "relu6", "softmax", "clamp", "clip", "softplus", "expit"),
+    *("silu", "gelu", "elu", "log_sigmoid", "softsign", "special_expit", "clamp_min", "clamp_max"),
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Excitation:
+    """What was seen of the way from U to s.
+
+    Attributes:
+        z: the squeeze of U, C numbers an image; None where no single one was seen to feed s.
+        squeeze: its operator, or those of several squeezes; "other" for one without a name, "" where none was seen.
+        function: the gate function, or "other".
+        bottleneck: width that the first of two or more layers puts out; None otherwise.
+        parameters: names of the parameters that were used on the way.
+        learned: whether a parameter or a gate function was; a factor without either is a normalisation.
+        repeated: whether s was made as large as the maps, if it was, by repeating one number per channel.
+    """
+
+    z: Value | None
+    squeeze: str
+    function: str
+    bottleneck: int | None
+    parameters: tuple[str, ...]
+    learned: bool
+    repeated: bool = True
+
+
+def follow(s: Value | None, u: Value, maps: Tensor, factor: Tensor) -> Excitation:
+    """Follow s back to the squeezes it was computed from.
+
+    Args:
+        s: the factor, where the pass computed it.
+        u: the value that the maps are.
+        maps: U (N, C, H, W).
+        factor: s (N, C).
+    """
+    if s is None:
+        # Computed where no torch function is seen, in a script for instance: nothing is known of it.
+        return Excitation(None, "", "other", None, (), learned=True)
+    between = list(_behind(s))
+    calls = {value.call.index: value.call for value in between if value.call is not None and value.origin is value}
+    ordered = [calls[index] for index in sorted(calls)]
+    computed = [value for value in between if value.origin is value and value.call is not None]
+    squeezes = [value for value in computed if value.call and any(before.is_map for before in value.call.inputs)]
+    squeezes.sort(key=lambda value: (value.index, value.item))
+    layers = [call for call in ordered if call.parameters and name_of(call.function) in _LAYERS]
+    z, squeeze = _squeeze(squeezes, between, u, maps)
+    names = dict.fromkeys(name for call in ordered for name in call.parameters)
+    functions = {name_of(call.function) for call in ordered}
+    return Excitation(
+        z=z,
+        squeeze=squeeze,
+        function=gate_function(between, factor),
+        bottleneck=_width(layers[0], between) if len(layers) > 1 else None,
+        parameters=tuple(names),
+        # Where the way leads through maps, how the factor was computed is not known.
+        learned=bool(names) or bool(functions & _BOUNDED) or any(value.is_map for value in between),
+        repeated=_is_repeated(s, factor.numel(), squeezes),
+    )
+
+
+def _is_repeated(s: Value, size: int, squeezes: list[Value]) -> bool:
+    """Whether a factor larger than ``size`` comes from one of that size that was repeated over the pixels.
+
+    What a pooling of some pixels made may be of one pixel by chance, and have several in larger images.
+    """
+    if any(value.call is not None and name_of(value.call.function) in _LOCAL for value in squeezes):
+        return False
+    while s.numel > size:
+        call = s.origin.call
+        if call is None or (s.origin is s and name_of(call.function) not in _REPEATING):
+            return False
+        s = s.origin if s.origin is not s else max(call.inputs, key=lambda value: value.index)
+    return True
+
+
+def named_squeeze(z: Tensor | None, maps: Tensor) -> str:
+    """The name of the squeeze operator that makes (N, C) of maps (N, C, H, W); "" for none that has a name."""
+    if z is None:
+        return ""
+    return next((name for name, value in _squeezes(maps) if _close(z, value)), "")
+
+
+def gate_function(between: list[Value], factor: Tensor) -> str:
+    """The gate function whose values s is, recognised by what it makes of the numbers before it; or "other".
+
+    Args:
+        between: values from s back to the squeezes.
+        factor: s (N, C).
+    """
+    for value in between:
+        # s itself, reshaped or passed through a dropout, is not what the function took.
+        if value.data is None or value.data.numel() != factor.numel() or _close_flat(value.data, factor):
+            continue
+        for name, function in GATE_FUNCTIONS.items():
+            if _close_flat(function(value.data), factor):
+                return name
+    last = next((value.call for value in between if value.call is not None and value.origin is value), None)
+    name = name_of(last.function).replace("hardsigmoid", "hard-sigmoid") if last else ""
+    return name if name in GATE_FUNCTIONS else "other"
+
+
+def _behind(s: Value) -> Iterator[Value]:
+    """The values from s back to those computed from maps, the latest first."""
+    waiting, seen = [s], {id(s)}
+    while waiting:
+        waiting.sort(key=lambda value: (value.index, value.item))
+        value = waiting.pop()
+        yield value
+        shown = (value.origin,) if value.origin is not value else ()
+        if value.call is None or (not shown and any(before.is_map for before in value.call.inputs)):
+            continue
+        for before in shown or value.call.inputs:
+            if id(before) not in seen:
+                seen.add(id(before))
+                waiting.append(before)
+
+
+def _squeeze(squeezes: list[Value], between: list[Value], u: Value, maps: Tensor) -> tuple[Value | None, str]:
+    """Z and the names of the squeeze operators."""
+    names = [_name(value, u, maps) for value in squeezes]
+    listed = ", ".join(dict.fromkeys(filter(None, names)))
+    if not squeezes or not all(names):
+        return None, ""
+    together = _combined(squeezes, between, maps.shape[0] * maps.shape[1])
+    if together is not None:
+        return together, named_squeeze(_table(together, maps), maps) or "other"
+    # CBAM's two go through one MLP, one after the other; z is the first.
+    first = squeezes[0] if set(names) == {"avg", "max"} and _apart(squeezes, between) else None
+    return first, listed
+
+
+def _name(value: Value, u: Value, maps: Tensor) -> str:
+    """The operator of one squeeze; "" unless it is seen to be one of U."""
+    if value.call is None or not any(_made_of(before, u, _DEEPEST) for before in value.call.inputs):
+        return ""
+    table = _table(value, maps)
+    return named_squeeze(table, maps) or ("other" if table is not None else "")
+
+
+def _made_of(value: Value, u: Value, depth: int) -> bool:
+    """Whether a value is U, or made of U within a few calls that take no parameter."""
+    if value.origin is u.origin:
+        return True
+    call = value.origin.call
+    if not depth or call is None or call.parameters or not value.is_map:
+        return False
+    return any(_made_of(before, u, depth - 1) for before in call.inputs)
+
+
+def _combined(squeezes: list[Value], between: list[Value], size: int) -> Value | None:
+    """What goes on to the first layer: the last value of C numbers made of all squeezes and of nothing else."""
+    made: dict[int, frozenset[int]] = {id(value): frozenset([id(value)]) for value in squeezes}
+    together = squeezes[0] if len(squeezes) == 1 and squeezes[0].numel == size else None
+    for value in sorted(between, key=lambda value: (value.index, value.item)):
+        call = value.call
+        if id(value) in made or call is None or call.parameters or name_of(call.function) in _BOUNDED:
+            continue
+        sources = call.inputs if value.origin is value else (value.origin,)
+        if all(id(before) in made for before in sources):
+            made[id(value)] = frozenset().union(*(made[id(before)] for before in sources))
+            if len(made[id(value)]) == len(squeezes) and value.numel == size:
+                together = value
+    return together
+
+
+def _apart(squeezes: list[Value], between: list[Value]) -> bool:
+    """Whether no value before the first layer is longer than a squeeze, as two squeezes put one behind another are."""
+    size = squeezes[0].numel
+    return all(value.numel <= size for value in between if value.call is None or not value.call.parameters)
+
+
+def _table(value: Value, maps: Tensor) -> Tensor | None:
+    """A value as (N, C), where it is that long."""
+    images, channels = maps.shape[:2]
+    return value.data.reshape(images, channels) if value.data is not None and value.numel == images * channels else None
+
+
+def _width(call: Call, between: list[Value]) -> int | None:
+    """How many numbers an image a layer puts out."""
+    value = next((value for value in between if value.call is call), None)
+    return None if value is None else value.numel // value.shape[0] if value.shape else None
+
+
+def _squeezes(maps: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Squeeze operators by name; one at a time, as the first mostly is the one."""
+    flat = maps.flatten(2)
+    mean = flat.mean(2)
+    yield "avg", mean
+    peak = flat.amax(2)
+    yield "max", peak
+    yield "avg+max", (mean + peak) / 2
+    yield "avg+max", mean + peak
+    pixels = flat.shape[2]
+    for correction in (1, 0):
+        variance = flat.var(2, correction=correction) if pixels > correction else torch.zeros_like(mean)
+        yield "std", variance.sqrt()
+        yield "std", (variance + 1e-5).sqrt()
+        yield "var", variance
+    yield "log-sum-exp", flat.logsumexp(2)
+    yield "sum", flat.sum(2)
+    yield "min", flat.amin(2)
+    yield "norm", flat.square().mean(2).sqrt()
+    yield "norm", flat.norm(dim=2)
+    yield "norm", flat.abs().mean(2)
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    off, largest = (value.abs().flatten(1).amax(1) for value in (a.to(b) - b, b))
+    return bool((off <= 1e-4 * largest.clamp_min(1e-12)).all())
+
+
+def _close_flat(a: Tensor, b: Tensor) -> bool:
+    return bool(((a.reshape(-1).to(b) - b.reshape(-1)).abs().max() <= 1e-5 * b.abs().max().clamp_min(1e-12)).item())

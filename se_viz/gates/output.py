@@ -1,0 +1,80 @@
+"""What a network returned, in the memory of the CPU and without gradients."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+
+def to_host(output: object) -> object:
+    """Return what a network returned with its tensors on the CPU, detached.
+
+    Dictionaries, lists, tuples, named tuples and dataclasses are copied, at any depth; anything else stays.
+    """
+    return _map(output, lambda tensor: tensor.detach().cpu())
+
+
+def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
+    """Return the outputs of several batches as one: tensors whose first axis is the batch are put together.
+
+    Args:
+        outputs: of one form, from ``to_host``.
+        sizes: how many images each batch had.
+
+    Where they are of different forms, or a tensor has no axis for the images, the list of all of them stands.
+    """
+    first = outputs[0]
+    if len(outputs) == 1:
+        return first
+    if any(type(output) is not type(first) for output in outputs):
+        return list(outputs)
+    if isinstance(first, Tensor):
+        tensors = [cast("Tensor", output) for output in outputs]
+        by_image = all(
+            t.ndim and len(t) == n and t.shape[1:] == first.shape[1:] for t, n in zip(tensors, sizes, strict=True)
+        )
+        return torch.cat(tensors) if by_image else tensors
+    if isinstance(first, list) and all(len(cast("list[object]", o)) == n for o, n in zip(outputs, sizes, strict=True)):
+        return [item for output in outputs for item in cast("list[object]", output)]
+    parts = [_parts(output) for output in outputs]
+    if parts[0] is None and all(output is first or output == first for output in outputs):
+        return first
+    if parts[0] is None or any(part is None or part.keys() != parts[0].keys() for part in parts):
+        return list(outputs)
+    known = [part for part in parts if part is not None]
+    merged = {key: joined([part[key] for part in known], sizes) for key in known[0]}
+    return _rebuilt(first, merged)
+
+
+def _map(value: object, change: Callable[[Tensor], object]) -> object:
+    if isinstance(value, Tensor):
+        return change(value)
+    parts = _parts(value)
+    return value if parts is None else _rebuilt(value, {key: _map(part, change) for key, part in parts.items()})
+
+
+def _parts(value: object) -> dict[object, object] | None:
+    """The parts of a container; None for anything else."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | list):
+        return dict(enumerate(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return None
+
+
+def _rebuilt(value: object, parts: dict[object, object]) -> object:
+    """A container like another with other parts; a plain dictionary or list where it cannot be made."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return cast("Any", type(value))(*parts.values())
+    if isinstance(value, tuple | list):
+        return type(value)(parts.values())
+    if type(value) is dict:
+        return parts
+    try:
+        return type(value)(**{str(key): part for key, part in parts.items()})
+    except (TypeError, ValueError):
+        return parts

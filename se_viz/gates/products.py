@@ -1,0 +1,177 @@
+"""Multiplications of feature maps by one factor per channel, X̃ = s · U, among the calls of torch functions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from se_viz.gates.gate import Layout
+
+# How far X̃ may be from s · U, as a share of the largest |X̃| of an image.
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+
+# By their names, whatever form they are called in; these are products also where U is zero.
+_MULTIPLICATIONS = frozenset({"mul", "multiply"})
+_DIVISIONS = frozenset({"div", "divide", "true_divide"})
+_WITH_ADDITION = frozenset({"addcmul"})
+_OTHERS = frozenset({"einsum"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A call that multiplied maps by one factor per channel.
+
+    Attributes:
+        u, s: which of the tensors that the call took are the maps and the factor.
+        layout: order of the maps' axes.
+        shape: of the maps.
+        factor: s (N, C).
+        zero: whether all of U is 0.
+        whole: whether N is the number of images; otherwise the maps are of parts of images, or of some of the images.
+        divides: whether the maps are divided by what was taken, so that s is 1 over it.
+        large: whether what was taken is as large as the maps, with the same number in all pixels of a channel.
+    """
+
+    u: int
+    s: int
+    layout: Layout
+    shape: torch.Size
+    factor: Tensor
+    zero: bool
+    whole: bool
+    divides: bool = False
+    large: bool = False
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.factor.shape[1]
+
+    def varies(self) -> bool:
+        """Whether s differs between the images by more than rounding."""
+        s = self.factor
+        eps = torch.finfo(s.dtype).eps
+        return bool((s.amax(0) - s.amin(0)).max() > 4 * eps * s.abs().max())
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The plain name of a torch function: "mul" for ``torch.mul``, ``Tensor.mul_`` and ``*=``."""
+    name = str(getattr(function, "__name__", ""))
+    if name.startswith("__"):
+        name = name.strip("_").removeprefix("i")
+    return name.partition(".")[0].rstrip("_")
+
+
+def may_multiply(function: Callable[..., Any]) -> bool:
+    """Whether a torch function is one of those that can multiply maps by a factor of their own shape or less."""
+    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | _WITH_ADDITION | _OTHERS
+
+
+def is_multiplication(function: Callable[..., Any]) -> bool:
+    """Whether what a function that multiplies maps by a factor returns is X̃ itself."""
+    return name_of(function) not in _WITH_ADDITION
+
+
+def overwrites(function: Callable[..., Any]) -> bool:
+    """Whether a function may write its result over what it takes."""
+    name = str(getattr(function, "__name__", ""))
+    return name.partition(".")[0].endswith("_")
+
+
+def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Tensor, images: int) -> Product | None:
+    """Return the product that a call was, or None.
+
+    Args:
+        function: what was called.
+        taken: the tensors that it took, as they were before the call.
+        made: the tensor that it returned.
+        images: N, the number of images in the pass.
+    """
+    for u, s, layout in _candidates(taken, made):
+        maps = taken[u]
+        factor = factor_of(taken[s], maps.shape, layout)
+        if factor is None:
+            continue
+        called = name_of(function)
+        wide = factor[:, :, None, None] if layout == "nchw" else factor[:, None, None, :]
+        expected = maps / wide if called in _DIVISIONS and s > u else maps * wide
+        result = made
+        if called in _WITH_ADDITION:
+            result = made - taken[0]
+        zero = not bool(maps.any())
+        known = called in _MULTIPLICATIONS or called in _WITH_ADDITION
+        if (known or not zero) and close(result, expected):
+            divides = called in _DIVISIONS
+            factor = 1 / factor if divides else factor.clone()
+            return Product(
+                u=u,
+                s=s,
+                layout=layout,
+                shape=maps.shape,
+                factor=factor.detach(),
+                zero=zero,
+                whole=len(maps) == images,
+                divides=divides,
+                large=taken[s].untyped_storage().nbytes() >= maps.numel() * maps.itemsize,
+            )
+    return None
+
+
+def _candidates(taken: Sequence[Tensor], made: Tensor) -> Iterator[tuple[int, int, Layout]]:
+    for u, maps in enumerate(taken):
+        if maps.ndim != 4 or not maps.is_floating_point() or made.shape != maps.shape:
+            continue
+        for s, factor in enumerate(taken):
+            if s == u or factor is maps or not factor.is_floating_point() or factor.ndim > 4:
+                continue
+            if maps.shape[1] > 1 and maps.shape[2] * maps.shape[3] > 1:
+                yield u, s, "nchw"
+            if maps.shape[3] > 1 and maps.shape[1] * maps.shape[2] > 1:
+                yield u, s, "nhwc"
+
+
+def has_other_axes(taken: Sequence[Tensor], made: Tensor) -> bool:
+    """Whether a call multiplied maps of other than four axes by one factor per channel: (N, C, H · W), for instance."""
+    for maps in taken:
+        if maps.ndim not in (3, 5) or maps.shape != made.shape or maps.shape[2:].numel() == 1 or maps.shape[1] == 1:
+            continue
+        pixels = tuple(range(2 if maps.ndim == 3 else 3, maps.ndim))
+        for factor in taken:
+            if factor is maps or factor.ndim != maps.ndim or factor.shape == maps.shape:
+                continue
+            if factor.shape[: pixels[0]] == maps.shape[: pixels[0]] and factor.shape[pixels[0] :].numel() == 1:
+                return True
+    return False
+
+
+def factor_of(factor: Tensor, shape: torch.Size, layout: Layout) -> Tensor | None:
+    """Return a factor of maps of a shape as (N, C), or None unless it is one number per image and channel.
+
+    It may be broadcast or expanded (N, C, 1, 1), or as large as the maps with the same number in all pixels.
+    """
+    images, channels = shape[0], shape[1 if layout == "nchw" else 3]
+    if factor.shape == (images, channels):
+        # Not broadcast: what takes it (an einsum, a grouped convolution) says by its result what it is.
+        return factor if layout == "nchw" or factor.shape != shape[2:] else None
+    try:
+        wide = factor.expand(shape)
+    except RuntimeError:
+        flat = factor.numel() == images * channels and factor.shape[0] == images * channels
+        return factor.reshape(images, channels) if flat else None
+    channel_axis, pixels = (1, (2, 3)) if layout == "nchw" else (3, (1, 2))
+    spread = [axis for axis in range(4) if wide.stride(axis) == 0 and shape[axis] > 1]
+    if 0 in spread or channel_axis in spread:
+        return None
+    rest = [axis for axis in pixels if axis not in spread and shape[axis] > 1]
+    if rest and not bool((wide.amax(rest, keepdim=True) == wide.amin(rest, keepdim=True)).all()):
+        return None
+    return wide[:, :, 0, 0] if layout == "nchw" else wide[:, 0, 0, :]
+
+
+def close(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors (N, …) are equal in every image, to a share of its largest number."""
+    tolerance = _TOLERANCE.get(b.dtype, 1e-5)
+    off, largest = (value.abs().flatten(1).amax(1) for value in (a - b, b))
+    return bool((off <= tolerance * largest.clamp_min(1e-12)).all())

@@ -1,0 +1,59 @@
+"""What one forward pass reads, kept until the pass is over."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from threading import get_ident
+from typing import Any, Literal, TypeAlias
+
+from torch import Tensor, nn
+
+from se_viz.gates.values import Frame
+
+# What is read of a gate: squeeze descriptor, excitation weights, U and X̃.
+What: TypeAlias = Literal["z", "s", "u", "x"]
+Key: TypeAlias = tuple[str, What]
+
+
+@dataclass(slots=True)
+class Sink:
+    """What one forward pass of one thread reads, as the gates computed it.
+
+    Attributes:
+        owner: the instrument that reads.
+        network: what is to run.
+        maps: names of the gates whose U and X̃ are kept.
+        kept: by the gate's name.
+        runs: how many times each module that is told apart has begun to run.
+        counts: how many times each of their runs has called a function that is watched.
+    """
+
+    owner: object
+    network: nn.Module
+    maps: frozenset[str]
+    kept: dict[Key, Tensor] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=dict)
+    counts: dict[tuple[Frame, Callable[..., Any]], int] = field(default_factory=dict)
+    _frames: dict[int, list[Frame]] = field(default_factory=dict)
+
+    def begin(self, path: str) -> None:
+        """Note that a module begins to run in this thread."""
+        run = self.runs.get(path, 0)
+        self.runs[path] = run + 1
+        self._frames.setdefault(get_ident(), []).append(Frame(path, run))
+
+    def end(self, path: str) -> None:
+        """Note that it has ended."""
+        frames = self._frames.get(get_ident())
+        if frames and frames[-1].path == path:
+            frames.pop()
+
+    def innermost(self, paths: Collection[str]) -> Frame | None:
+        """The last run under way in this thread of one of the modules."""
+        frames = self._frames.get(get_ident(), ())
+        return next((frame for frame in reversed(frames) if frame.path in paths), None)
+
+    def keep(self, key: Key, value: object) -> None:
+        """Keep a copy of the first tensor that is shown for a key, of maps only where they are wanted."""
+        if not isinstance(value, Tensor) or key in self.kept or (key[1] in "ux" and key[0] not in self.maps):
+            return
+        self.kept[key] = value.clone()
