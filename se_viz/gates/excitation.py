@@ -16,6 +16,9 @@ _LAYERS = frozenset({"linear", "conv2d", "conv1d", "matmul", "mm", "bmm", "addmm
 _REPEATING = frozenset({"repeat", "tile", "repeat_interleave", "expand", "expand_as", "interpolate", "upsample"})
 _LOCAL = frozenset({"avg_pool2d", "max_pool2d", "conv2d"})
 
+# A BatchNorm that has seen nothing is off by 5e-6.
+_EXACT = 1e-6
+
 # Calls between U and its squeeze: of a weighted mean, a multiplication and what reshapes.
 _DEEPEST = 6
 
@@ -98,11 +101,14 @@ def _is_repeated(s: Value, size: int, squeezes: list[Value]) -> bool:
     return True
 
 
-def named_squeeze(z: Tensor | None, maps: Tensor) -> str:
-    """The name of the squeeze operator that makes (N, C) of maps (N, C, H, W); "" for none that has a name."""
+def named_squeeze(z: Tensor | None, maps: Tensor, tolerance: float = 1e-4) -> str:
+    """The name of the squeeze operator that makes (N, C) of maps (N, C, H, W); "" for none that has a name.
+
+    ``tolerance`` is a share of the largest number of an image.
+    """
     if z is None:
         return ""
-    return next((name for name, value in _squeezes(maps) if _close(z, value)), "")
+    return next((name for name, value in _squeezes(maps) if _close(z, value, tolerance)), "")
 
 
 def gate_function(between: list[Value], factor: Tensor) -> str:
@@ -156,9 +162,10 @@ def _squeeze(squeezes: list[Value], between: list[Value], u: Value, maps: Tensor
 
 def _name(value: Value, u: Value, maps: Tensor) -> str:
     """The operator of one squeeze; "" unless it is seen to be one of U."""
-    if value.call is None or not any(_made_of(before, u, _DEEPEST) for before in value.call.inputs):
-        return ""
     table = _table(value, maps)
+    if value.call is None or not any(_made_of(before, u, _DEEPEST) for before in value.call.inputs):
+        # Of other maps: the same numbers, where these are a copy made by arithmetic.
+        return named_squeeze(table, maps, _EXACT)
     return named_squeeze(table, maps) or ("other" if table is not None else "")
 
 
@@ -229,9 +236,9 @@ def _squeezes(maps: Tensor) -> Iterator[tuple[str, Tensor]]:
     yield "norm", flat.abs().mean(2)
 
 
-def _close(a: Tensor, b: Tensor) -> bool:
+def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
     off, largest = (value.abs().flatten(1).amax(1) for value in (a.to(b) - b, b))
-    return bool((off <= 1e-4 * largest.clamp_min(1e-12)).all())
+    return bool((off <= tolerance * largest.clamp_min(1e-12)).all())
 
 
 def _close_flat(a: Tensor, b: Tensor) -> bool:
