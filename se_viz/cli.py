@@ -217,6 +217,7 @@ def cost(
     from se_viz.study.cost import cost, milliseconds, without_gates
     from se_viz.study.insert import insert_gates
     from se_viz.zoo import catalogue, sources
+    from se_viz.zoo.macs import RULE, not_counted
 
     try:
         if network.startswith("demo/"):
@@ -251,6 +252,9 @@ def cost(
     typer.echo(
         f"Squeeze and scale add {counted.elementwise / 1e6:.1f} M operations on single numbers, not counted above."
     )
+    typer.echo(RULE)
+    if counted.left_out:
+        typer.secho(not_counted(counted.left_out), err=True, fg="yellow")
     if time:
         plain = milliseconds(without_gates(module, gates), size)
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")

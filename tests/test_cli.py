@@ -23,6 +23,7 @@ from se_viz.study.robust import conclusion
 from se_viz.study.separation import cohens_d
 from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
+from se_viz.zoo.macs import RULE
 from se_viz.zoo.seresnet import SEResNetConfig
 
 RUN = CliRunner()
@@ -155,7 +156,9 @@ def test_cost_is_what_the_paper_says_of_resnet_50():
 
 
 def test_cost_counts_the_gates_a_model_has_and_refuses_what_it_does_not_know():
-    assert "2,176,874" in RUN.invoke(app, ["cost", "demo/r16", "--size", "128"]).output
+    counted = RUN.invoke(app, ["cost", "demo/r16", "--size", "128"]).output
+    assert "2,176,874" in counted
+    assert RULE in counted
     refused = RUN.invoke(app, ["cost", "resnet5"])
     assert refused.exit_code == 1
     assert "resnet5" in refused.output

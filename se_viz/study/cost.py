@@ -1,13 +1,12 @@
 """What SE costs: parameters, multiply-accumulates and time of a network's gates, by stage (Section 4 of the paper)."""
 
 import copy
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.utils.benchmark import Timer
-from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model
 
 from se_viz.gates.find import find_gates
@@ -15,6 +14,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.mode import evaluating
 from se_viz.gates.trace import image_channels, placement, watched
 from se_viz.study.insert import insert_gates
+from se_viz.zoo.macs import counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class StageCost:
         stage: i where the block works at 1/2^i of the input's resolution.
         gates: how many.
         params: their weights and biases.
-        macs: multiply-accumulates of their FC layers for one image, by torch's counter.
+        macs: multiply-accumulates of their FC layers for one image, by ``macs.RULE``.
         elementwise: additions of the squeeze (averages) and multiplications of the scale for one image, 2 · C · H · W
-            for each gate, which torch does not count.
+            for each gate, which are not in ``macs``.
     """
 
     stage: int
@@ -43,13 +43,15 @@ class Cost:
 
     Attributes:
         params: of the whole network.
-        macs: of the whole network for one image, convolutions and FC layers.
+        macs: of the whole network for one image, by ``macs.RULE``.
         stages: the gates' part, by stage.
+        left_out: operators whose multiply-accumulates are not known and not in ``macs``, and how often each ran.
     """
 
     params: int
     macs: int
     stages: tuple[StageCost, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def kept(self, stages: Collection[int] = ()) -> tuple[int, int]:
         """Parameters and multiply-accumulates if only the gates of ``stages`` were there; none by default."""
@@ -87,35 +89,39 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
     device, dtype = placement(network)
     units = {gate.path: network.get_submodule(gate.path) for gate in gates}
     sizes = dict.fromkeys(units.values(), 0)
-    flops = dict.fromkeys(units.values(), 0)
-    counter = FlopCounterMode(display=False)
-
-    # The counter's own share of each module is not used: it mixes in what other threads run meanwhile.
-    def before(unit: nn.Module, value: object) -> None:
-        sizes[unit] = value.numel() if isinstance(value, Tensor) else 0
-        flops[unit] -= counter.get_total_flops()
-
-    def after(unit: nn.Module, _value: object) -> None:
-        flops[unit] += counter.get_total_flops()
-
+    macs = dict.fromkeys(units.values(), 0)
     image = torch.zeros((1, image_channels(network), side, side), device=device, dtype=dtype)
-    with evaluating(network), torch.inference_mode(), watched(sizes, before, after), counter:
-        network(image)
+    with evaluating(network), torch.inference_mode(), counting() as count:
+
+        def before(unit: nn.Module, _value: object) -> None:
+            macs[unit] -= count.macs
+
+        def after(unit: nn.Module, value: object) -> None:
+            macs[unit] += count.macs
+            # X̃ has the size of U, which need not be the first argument.
+            sizes[unit] += value.numel() if isinstance(value, Tensor) else 0
+
+        with watched(sizes, before, after):
+            network(image)
 
     def stage_cost(stage: int) -> StageCost:
-        paths = [gate.path for gate in gates if gate.stage == stage]
+        of_stage = [gate for gate in gates if gate.stage == stage]
+        # A gate's module may run in several places, each a gate by name: it is counted once, where it stands first.
+        first = {gate.path: gate.stage for gate in reversed(gates)}
+        own = list(dict.fromkeys(units[gate.path] for gate in of_stage if first[gate.path] == stage))
         return StageCost(
             stage=stage,
-            gates=len(paths),
-            params=sum(p.numel() for path in paths for p in units[path].parameters()),
-            macs=sum(flops[units[path]] for path in paths) // 2,
-            elementwise=sum(2 * sizes[units[path]] for path in paths),
+            gates=len(of_stage),
+            params=sum(p.numel() for unit in own for p in unit.parameters()),
+            macs=sum(macs[unit] for unit in own),
+            elementwise=sum(2 * sizes[unit] for unit in own),
         )
 
     return Cost(
         params=sum(p.numel() for p in network.parameters()),
-        macs=counter.get_total_flops() // 2,
+        macs=count.macs,
         stages=tuple(stage_cost(stage) for stage in sorted({gate.stage for gate in gates})),
+        left_out=count.left_out,
     )
 
 

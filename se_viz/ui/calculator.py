@@ -17,6 +17,7 @@ from se_viz.study.insert import insert_gates
 from se_viz.ui import turns
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, sources
+from se_viz.zoo.macs import RULE, not_counted
 from se_viz.zoo.memory import DeviceFull
 from se_viz.zoo.room import expect_room
 from se_viz.zoo.sketch import LARGEST
@@ -26,7 +27,7 @@ T = TypeVar("T")
 _RATIOS = (1, 2, 4, 8, 16, 32, 64)
 _COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
-    "MACs": st.column_config.NumberColumn(format="localized", help="Multiply-accumulates of one image."),
+    "MACs": st.column_config.NumberColumn(format="localized", help=RULE),
 }
 
 
@@ -183,6 +184,8 @@ def _found(network: str, *, last: bool) -> None:
         f"Counted in the network as it is, for one image of {side} pixels. Squeeze and scale add "
         f"{sum(s.elementwise for s in stages.values()) / 1e6:.1f} M operations on single numbers."
     )
+    if counted.left_out:
+        st.warning(plain(not_counted(counted.left_out)))
     _clock(network, 0, tuple(stages), last=last)
 
 
@@ -202,7 +205,7 @@ def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
             f"{added_macs / macs:+.2%}",
             delta_color="off",
             delta_arrow="off",
-            help="Of one image, without SE; below, what SE adds, with each weight of a gate used once.",
+            help=f"Of one image, without SE; below, what SE adds, with each weight of a gate used once. {RULE}",
         )
 
 

@@ -19,6 +19,7 @@ from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.head import Head
 from se_viz.ui.models import or_on_cpu
 from se_viz.ui.text import plain
+from se_viz.zoo.macs import RULE, not_counted
 from se_viz.zoo.memory import room_on
 
 T = TypeVar("T")
@@ -45,6 +46,9 @@ def page(head: Head) -> None:
     block = _block(model, model.key, name)
     where = place(block)
     head.answer.markdown(plain(summary(model, counted)) + f" **{plain(gate.name)}** is {plain(where)}.")
+    st.caption("How multiply-accumulates are counted", help=RULE)
+    if counted.left_out:
+        st.warning(plain(not_counted(counted.left_out)))
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(gate_tree(model.name, model.gates, name))

@@ -1,23 +1,22 @@
 """What a network costs and how often it is right."""
 
-from typing import cast
-
 import torch
 from scipy.stats import binomtest
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from se_viz.data.imagenette import Labelled
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo.card import Accuracy
+from se_viz.zoo.macs import counting
 
 
 def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
-    """Multiply-accumulates of one image (1, 3, H, W) in convolutions and FC layers, by torch's own counter."""
+    """Return the multiply-accumulates of one image (1, 3, H, W) by the rule of ``macs.RULE``."""
     parameter = next(network.parameters())
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros((1, 3, *crop), device=parameter.device))
-    return cast("int", counter.get_total_flops()) // 2
+    image = torch.zeros((1, 3, *crop), device=parameter.device, dtype=parameter.dtype)
+    with torch.inference_mode(), counting() as count:
+        network(image)
+    return count.macs
 
 
 def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:

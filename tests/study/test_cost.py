@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import timm
@@ -10,7 +11,7 @@ from se_viz.gates.capture import capture
 from se_viz.gates.find import find_gates
 from se_viz.study.cost import cost, milliseconds, se_weights, without_gates
 from se_viz.study.insert import CannotInsert, insert_gates
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+from se_viz.zoo.seresnet import SEGate, SEResNet, SEResNetConfig
 
 RESNET_50 = ((3, 256), (4, 512), (6, 1024), (3, 2048))
 
@@ -138,3 +139,31 @@ def test_a_network_for_grey_pictures_is_counted_too():
     counted, colour = cost(network, 64), cost(timm.create_model("seresnet18", pretrained=False), 64)
     assert counted.stages == colour.stages
     assert colour.macs - counted.macs == 2 * 64 * 49 * 32 * 32
+
+
+def test_a_gate_that_blocks_share_is_counted_once():
+    network = SEResNet(SEResNetConfig(width=4)).eval()
+    gates = find_gates(network, 64)
+    again = replace(gates[0], name="SE_3_9", stage=3, block=9)
+    counted, shared = cost(network, 64, gates), cost(network, 64, (*gates, again))
+    assert [stage.gates for stage in shared.stages] == [2, 3, 2, 2]
+    assert sum(stage.params for stage in shared.stages) == sum(stage.params for stage in counted.stages)
+    assert shared.kept() == counted.kept()
+
+
+def test_the_scale_counts_all_of_u_however_u_is_given():
+    class Keyword(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.gate = nn.Conv2d(3, 8, 3), SEGate(8, 2)
+
+        def forward(self, x):
+            return self.gate(u=self.convolution(x)) if self.by_name else self.gate(self.convolution(x))
+
+    network = Keyword().eval()
+    network.by_name = False
+    gates = find_gates(network, 32)
+    by_place = cost(network, 32, gates)
+    network.by_name = True
+    assert by_place == cost(network, 32, gates)
+    assert by_place.elementwise == 2 * 8 * 30 * 30
