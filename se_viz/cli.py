@@ -54,6 +54,7 @@ def inspect(
     from se_viz.study.health import health
     from se_viz.study.predictions import top
     from se_viz.study.table import maps_bytes, table, table_bytes
+    from se_viz.study.verdicts import verdict_counts
 
     intake = read_paths(pictures or [])
     for refusal in intake.refusals:
@@ -71,8 +72,9 @@ def inspect(
         frame = table(captured, names)
         (out / "readings.csv").write_bytes(table_bytes(frame, "csv"))
         (out / "readings.parquet").write_bytes(table_bytes(frame, "parquet"))
-        judged = {reading.gate.name: asdict(health(reading.s)) for reading in captured}
-        (out / "health.json").write_text(json.dumps(judged, indent=2) + "\n")
+        judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
+        healths = {name: asdict(found) for name, found in judged.items()}
+        (out / "health.json").write_text(json.dumps(healths, indent=2, allow_nan=False) + "\n")
         charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
         for gate in maps or []:
             (out / f"maps_{gate}.npz").write_bytes(maps_bytes(captured, gate, names))
@@ -92,6 +94,7 @@ def inspect(
         raise fail(error) from error
     for name, predicted in zip(names, top(captured.logits, loaded.classes, 3), strict=True):
         typer.echo(f"{name}: {', '.join(f'{p.label} {p.probability:.0%}' for p in predicted)}")
+    typer.echo(verdict_counts({name: found.verdict for name, found in judged.items()}))
     typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
 
 

@@ -21,6 +21,7 @@ from se_viz.study.overview import Overview
 from se_viz.study.responses import Responses
 from se_viz.study.robust import conclusion
 from se_viz.study.separation import cohens_d
+from se_viz.study.verdicts import VERDICTS
 from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.macs import RULE
@@ -58,7 +59,10 @@ def test_inspect_writes_what_python_reads(tmp_path):
     assert {path.stem for path in out.glob("*_SE_4_1_*.html")} == {
         f"{kind}_SE_4_1_{number}" for kind in ("z_against_s", "distribution", "maps", "overlay") for number in (1, 2)
     }
-    assert json.loads((out / "health.json").read_text())["SE_5_2"]["verdict"] in {"working", "constant"}
+    judged = json.loads((out / "health.json").read_text())
+    assert judged["SE_5_2"]["verdict"] in VERDICTS.keys() - {"one image cannot tell", "not finite"}
+    assert (judged["SE_5_2"]["images"], judged["SE_5_2"]["channels"]) == (2, 768)
+    assert "Verdicts on 8 gates:" in result.output
     with np.load(out / "maps_SE_4_1.npz") as maps:
         assert maps["U"].shape == (2, 384, 8, 8)
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, MUTED
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import Array, Reading
 from se_viz.study.health import CLOSE
 
 _BINS = 40
@@ -38,9 +39,7 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         ),
         layout,
     )
-    correlation = (
-        f"correlation {np.corrcoef(z, s)[0, 1]:.2f}" if z.std() > 0 and s.std() > 0 else "z or s is the same everywhere"
-    )
+    correlation = _correlation(z, s)
     return Chart(
         name=f"z_against_s_{gate.name}",
         figure=figure,
@@ -62,7 +61,9 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     low, high = s_range(reading)
     edges = np.linspace(low, high, _BINS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
-    share = np.histogram(np.clip(s[focus], low, high), edges)[0] / s.shape[1] * 100
+    share = _shares(s[focus], edges)
+    lost = int((~np.isfinite(s[focus])).sum())
+    broken = f" {lost} of {s.shape[1]} weights are NaN or infinite and in no bar." if lost else ""
     layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
     layout["bargap"] = 0.05
     layout["margin"]["t"] = 68  # the legend goes below the title, which fills the width of a phone
@@ -79,7 +80,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         )
     ]
     if len(s) > 1:
-        everyone = np.histogram(np.clip(s, low, high), edges)[0] / s.size * 100
+        everyone = _shares(s, edges)
         traces.append(
             go.Scatter(
                 x=middle,
@@ -97,11 +98,24 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         alt=(
             f"Histogram of s over {s.shape[1]} channels of {gate.name} for {images[focus]}: "
             f"mean {s[focus].mean():.2f}, {(np.abs(s[focus]) < CLOSE).mean():.0%} within {CLOSE} of 0, "
-            f"{(np.abs(s[focus] - 1) < CLOSE).mean():.0%} of 1."
+            f"{(np.abs(s[focus] - 1) < CLOSE).mean():.0%} of 1.{broken}"
         ),
         how_to_read=(
-            "The height of a bar is the share of channels with that weight. A heap at the right is a gate that lets "
-            "everything through, at the left one that shuts, a needle in the middle one that does not choose; a broad "
-            f"hill is a gate at work. The dotted lines are {CLOSE} and {1 - CLOSE}, where shut and open begin."
+            "The height of a bar is the share of channels with that weight. A peak near 1: most channels pass "
+            "unchanged. Near 0: most are suppressed. A narrow peak between: all channels get the same weight. The "
+            f"dotted lines are {CLOSE} and {1 - CLOSE}, where shut ends and open begins.{broken}"
         ),
     )
+
+
+def _shares(s: Array, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """How much of s, per cent, is in each bin; what is beyond the ends in the outermost, NaN and infinity in none."""
+    return np.histogram(np.clip(s[np.isfinite(s)], edges[0], edges[-1]), edges)[0] / s.size * 100
+
+
+def _correlation(z: Array, s: Array) -> str:
+    if not (np.isfinite(z).all() and np.isfinite(s).all()):
+        return "z or s is NaN or infinite in some channels, which have no point"
+    if z.std() > 0 and s.std() > 0:
+        return f"correlation {np.corrcoef(z, s)[0, 1]:.2f}"
+    return "z or s is the same everywhere"

@@ -30,7 +30,8 @@ def s_range(reading: Reading) -> tuple[float, float]:
     """
     if reading.gate.function in BOUNDED:
         return BOUNDED[reading.gate.function]
-    return min(0.0, float(np.floor(reading.s.min()))), max(1.0, float(np.ceil(reading.s.max())))
+    finite = reading.s[np.isfinite(reading.s)]
+    return min(0.0, float(np.floor(finite.min(initial=0)))), max(1.0, float(np.ceil(finite.max(initial=1))))
 
 
 def attention_heatmap(

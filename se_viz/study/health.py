@@ -1,37 +1,44 @@
-"""Whether a gate does anything: dead, saturated, constant or working."""
+"""Whether the weights of a gate depend on the channel and on the image: in numbers, a word and a sentence."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Verdict: TypeAlias = Literal["dead", "saturated", "constant", "working"]
+from se_viz.study import health_words as words
+from se_viz.study.exceptions import exceptions
+from se_viz.study.verdicts import CLOSE, STILL, Verdict, definitions
 
-# A weight this close to 0 shuts its channel, one this close to 1 leaves it as it is.
-CLOSE = 0.1
-_NEARLY_ALL = 0.95
-# Weights that differ by less than this are the same to the eye, and to the maps they scale.
-_STILL = 0.025
+__all__ = ["CLOSE", "Health", "health"]
+__doc__ = f"{__doc__}\n\n{definitions()}"
+
+# Where the range of a gate function ends, beside 0 and 1.
+_ENDS = {"tanh": (-1.0,), "relu6": (6.0,)}
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A gate's weights over some images, in numbers and words.
+    """A gate's weights s over some images, in numbers and words.
 
     Attributes:
+        images, channels: how many.
+        finite: share of s that is neither NaN nor infinite, 0–1.
         mean, spread: of s over channels and images; spread is the standard deviation over channels, averaged over
-            the images.
+            the images. None where s is not finite.
         shut: share of s within 0.1 of 0, 0–1; below 0.1 for a gate function that has no negative values.
         open: share of s within 0.1 of 1, 0–1; above 0.9 for a gate function that ends at 1.
         clipped: share of s at exactly 0 or 1, which hard-sigmoid and ReLU reach.
-        variation: standard deviation of a channel's s between images, averaged over channels; None for one image.
-        verdict: in one word.
-        meaning: what that means, in a sentence or two.
+        variation: standard deviation of a channel's s between images, averaged over channels; None for one image, and
+            where s is not finite.
+        verdict: in a word or two, see ``verdicts.VERDICTS``.
+        meaning: what was measured, in a sentence or two.
     """
 
-    mean: float
-    spread: float
+    images: int
+    channels: int
+    finite: float
+    mean: float | None
+    spread: float | None
     shut: float
     open: float
     clipped: float
@@ -39,48 +46,75 @@ class Health:
     verdict: Verdict
     meaning: str
 
+    @property
+    def sentence(self) -> str:
+        """Verdict and meaning, in Markdown."""
+        if self.verdict == "one image cannot tell":
+            return f"**One image cannot tell** whether s depends on the image. {self.meaning}"
+        subject = "s of this gate" if self.verdict == "not finite" else "this gate"
+        return f"Over {words.plural(self.images, 'image')} {subject} is **{self.verdict}**. {self.meaning}"
 
-def health(s: npt.NDArray[np.float32]) -> Health:
-    """Judge a gate of any gate function by its excitation weights s (N, C)."""
-    mean, spread = float(s.mean()), float(s.std(axis=1).mean())
-    shut, left = float((np.abs(s) < CLOSE).mean()), float((np.abs(s - 1) < CLOSE).mean())
-    variation = float(s.std(axis=0).mean()) if len(s) > 1 else None
-    verdict, meaning = _judge(mean, spread, shut, left, variation)
-    return Health(mean, spread, shut, left, float(((s == 0) | (s == 1)).mean()), variation, verdict, meaning)
+
+def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
+    """Judge a gate by its excitation weights.
+
+    Args:
+        s: (N, C), of N images and C channels, one or more of each.
+        function: gate function as in ``Gate.function``, which tells where its range ends; empty if it is not known.
+
+    Raises:
+        ValueError: s is not of two axes, or is empty.
+    """
+    if s.ndim != 2 or not s.size:
+        raise ValueError(f"s must be (N, C), of one image and one channel or more, not {s.shape}.")
+    values: words.Array = np.asarray(s, np.float64)
+    whole = bool(np.isfinite(values).all())
+    verdict, meaning = _judge(values, function) if whole else ("not finite", words.not_finite(values))
+    return _measured(values, whole, verdict, meaning)
 
 
-def _judge(mean: float, spread: float, shut: float, left: float, variation: float | None) -> tuple[Verdict, str]:
-    if shut >= _NEARLY_ALL:
-        return "dead", (
-            f"{shut:.0%} of the weights are within {CLOSE} of 0: the gate shuts nearly every channel, "
-            "so its block adds little to what flows around it."
-        )
-    if left >= _NEARLY_ALL:
-        return "saturated", (
-            f"{left:.0%} of the weights are within {CLOSE} of 1: the gate lets nearly everything through unchanged, "
-            "so it could be left out at little loss."
-        )
-    if variation is None:
-        if spread < _STILL:
-            return "constant", (
-                f"Every channel of this picture gets about {mean:.2f}, so the gate only scales its block. "
-                "Add a second picture to see whether the weights depend on it."
-            )
-        return "working", (
-            f"Channels are weighted differently, by {spread:.2f} around a mean of {mean:.2f}. "
-            "Add a second picture to see whether the weights depend on it."
-        )
-    if variation < _STILL:
-        if spread < _STILL:
-            return "constant", (
-                f"Every channel gets about {mean:.2f} in all these pictures: the gate only scales its block, "
-                "as an untrained one does at 0.5."
-            )
-        return "constant", (
-            f"Channels differ, but hardly between these pictures (by {variation:.3f} on average): to them the weights "
-            "are fixed factors, which could be folded into the convolution before the gate."
-        )
-    return "working", (
-        f"Channels are weighted differently (spread {spread:.2f}) and differently for each picture "
-        f"(by {variation:.3f} on average): the gate chooses channels by what it sees."
+def _measured(s: words.Array, whole: bool, verdict: Verdict, meaning: str) -> Health:
+    images, channels = s.shape
+    return Health(
+        images=images,
+        channels=channels,
+        finite=float(np.isfinite(s).mean()),
+        mean=float(s.mean()) if whole else None,
+        spread=float(s.std(axis=1).mean()) if whole else None,
+        shut=float((np.abs(s) < CLOSE).mean()),
+        open=float((np.abs(s - 1) < CLOSE).mean()),
+        clipped=float(((s == 0) | (s == 1)).mean()),
+        variation=float(s.std(axis=0).mean()) if whole and images > 1 else None,
+        verdict=verdict,
+        meaning=meaning,
     )
+
+
+def _judge(s: words.Array, function: str) -> tuple[Verdict, str]:
+    """The first verdict of ``VERDICTS`` that applies to finite s, and its sentences."""
+    if function == "softmax":
+        verdict, meaning = _judge(s * s.shape[1], "")
+        return verdict, f"{meaning} Here s is multiplied by {s.shape[1]:,}, so that 1 is the average weight."
+    if len(s) == 1:
+        return "one image cannot tell", words.one_image(s)
+    median = np.median(s, axis=0)
+    ends = np.array([0.0, 1.0, *_ENDS.get(function, ())])
+    nearest = ends[np.abs(median[:, None] - ends).argmin(axis=1)]
+    settled = exceptions(s - nearest, CLOSE)
+    near = words.levels(nearest, ~settled.channels)
+    if settled.none:
+        return ("saturated", words.saturated(s, nearest, near)) if nearest.any() else ("dead", words.dead(s))
+    still = exceptions(s - median, STILL, np.maximum(1, np.abs(median)))
+    if still.none:
+        return "constant", words.constant(s, median, near)
+    if still.few:
+        return "mostly constant", words.mostly("mostly constant", s - median, still, near)
+    of_image = np.median(s, axis=1, keepdims=True)
+    alike = exceptions(s - of_image, STILL, np.maximum(1, np.abs(of_image)))
+    if alike.none:
+        return "uniform", words.uniform(s, of_image)
+    if settled.few:
+        return "mostly saturated", words.mostly("mostly saturated", s - nearest, settled, near)
+    if alike.few:
+        return "mostly uniform", words.mostly("mostly uniform", s - of_image, alike, near)
+    return "working", words.working(s, still, near)

@@ -81,14 +81,19 @@ def gates_alike(gates: Sequence[str], similarity: GateSimilarity) -> str:
 
 
 def _early(gates: Sequence[Depth]) -> Observation:
+    claim = "Early gates barely differ between classes."
     first = _stage(gates, gates[0])
+    if not gates[0].chance > 0:
+        return Observation(claim, "cannot be told", "It takes two classes, and three images, to see a difference.")
+    if np.isnan([gate.between for gate in first]).any():
+        return Observation(claim, "cannot be told", f"In stage {first[0].stage} s is not finite (NaN or infinite).")
     apart = max(gate.between for gate in first)
     said = (
         f"In stage {first[0].stage} the classes' mean s lie {apart:.3f} apart at most, in {gates[-1].gate} "
         f"{gates[-1].between:.3f}; the class explains {_shares(first)} of the variance there (by chance it would be "
         f"{gates[0].chance:.1%})."
     )
-    return Observation("Early gates barely differ between classes.", _verdict(apart < _APART), said)
+    return Observation(claim, _verdict(apart < _APART), said)
 
 
 def _growing(gates: Sequence[Depth]) -> Observation:
@@ -117,12 +122,23 @@ def _last(gates: Sequence[Depth]) -> Observation:
     single = [gate for gate in last if gate.likeness >= _ALIKE]
     said = " ".join(
         f"{gate.gate}: {gate.saturation.open:.1%} of s within 0.1 of 1, {gate.saturation.shut:.1%} within 0.1 of 0, "
-        f"mean {gate.saturation.mean:.2f}, cosine between classes {gate.likeness:.3f}."
+        f"mean {gate.saturation.mean:.2f}{_cosine(gate)}."
         for gate in last
     )
+    claim = "The last stage is nearly saturated, or one pattern up to scale."
+    if np.isnan([gate.saturation.mean for gate in last]).any():
+        return Observation(claim, "cannot be told", f"In stage {last[0].stage} s is not finite (NaN or infinite).")
+    unknown = [gate.gate for gate in last if np.isnan(gate.likeness) and gate not in saturated]
+    if unknown:
+        why = f"There are no patterns of two classes to compare in {', '.join(unknown)}."
+        return Observation(claim, "cannot be told", f"{said} {why}")
     # The paper's last stage has both: SE_5_2 at 1, SE_5_3 with one pattern for all classes.
     idle = {gate.gate for gate in (*saturated, *single)} == {gate.gate for gate in last}
-    return Observation("The last stage is nearly saturated, or one pattern up to scale.", _verdict(idle), said)
+    return Observation(claim, _verdict(idle), said)
+
+
+def _cosine(gate: Depth) -> str:
+    return "" if np.isnan(gate.likeness) else f", cosine between classes {gate.likeness:.3f}"
 
 
 def _stage(gates: Sequence[Depth], of: Depth) -> list[Depth]:

@@ -114,6 +114,7 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
 
     Raises:
         WeightsRefused: weights are not what their card says.
+        ValueError: a gate's s is NaN or infinite somewhere, or there is one image only.
     """
     seen: dict[str, dict[str, Array]] = {}
     networks: dict[str, NetworkResponses] = {}
@@ -121,9 +122,19 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
         model = Model(card.name, demo.network(card, folder).to(device), card.preprocess, card.classes)
         gates = seen[card.name] = excitations(model, data)
         model.close()
-        networks[card.name] = NetworkResponses(card.sha256, {gate: response(s) for gate, s in gates.items()})
+        networks[card.name] = NetworkResponses(card.sha256, _responses(card.name, gates))
     alike = {_pair(a, b): _alike(seen[a], seen[b]) for a, b in combinations(sorted(seen), 2)}
     return Responses(len(data), networks, alike)
+
+
+def _responses(network: str, gates: dict[str, Array]) -> dict[str, Response]:
+    found = {}
+    for gate, s in gates.items():
+        try:
+            found[gate] = response(s)
+        except ValueError as error:
+            raise ValueError(f"{network}, {gate}: {error}") from error
+    return found
 
 
 def _alike(one: dict[str, Array], other: dict[str, Array]) -> dict[str, float]:
@@ -146,13 +157,19 @@ def _batches(model: Model, data: Labelled, batch: int) -> Iterator[torch.Tensor]
 
 
 def response(s: Array) -> Response:
-    """The numbers of one gate from its s (N, C), N ≥ 2."""
+    """The numbers of one gate from its s (N, C), N ≥ 2.
+
+    Raises:
+        ValueError: s is NaN or infinite somewhere, or of one image.
+    """
     found = health(s)
+    if found.mean is None or found.spread is None or found.variation is None:
+        raise ValueError(found.sentence.replace("**", ""))
     return Response(
         channels=s.shape[1],
         mean=_rounded(found.mean),
         spread=_rounded(found.spread),
-        variation=_rounded(found.variation or 0.0),
+        variation=_rounded(found.variation),
         shut=_rounded(found.shut),
         open=_rounded(found.open),
         clipped=_rounded(found.clipped),

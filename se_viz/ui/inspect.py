@@ -13,11 +13,12 @@ from se_viz.gates.capture import Capture
 from se_viz.gates.gate import by_stage
 from se_viz.gates.model import Model
 from se_viz.study.change import Choice, change, choose_channels
-from se_viz.study.health import CLOSE, health
+from se_viz.study.health import CLOSE, Health, health
 from se_viz.study.order import Order
 from se_viz.study.predictions import top
 from se_viz.study.summary import summary
 from se_viz.study.table import maps_bytes
+from se_viz.study.verdicts import definitions
 from se_viz.ui import chart, readings, strip, takeaway
 from se_viz.ui import focus as focus_choice
 from se_viz.ui.head import Head
@@ -133,19 +134,12 @@ def _depth(view: View) -> None:
     names = [gate.name for gate in view.model.gates]
     gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
     reading = view.capture[gate]
-    about, found = reading.gate, health(reading.s)
+    about = reading.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
         plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
     )
-    st.markdown(f"This gate is **{found.verdict}**. {found.meaning}")
-    with st.container(horizontal=True):
-        st.metric("mean of s", f"{found.mean:.2f}")
-        st.metric("spread over channels", f"{found.spread:.3f}")
-        st.metric("shut (s near 0)", f"{found.shut:.0%}", help=f"Share of weights within {CLOSE} of 0.")
-        st.metric("open (s near 1)", f"{found.open:.0%}", help=f"Share of weights within {CLOSE} of 1.")
-        st.metric("exactly 0 or 1", f"{found.clipped:.0%}", help="Clipped: hard-sigmoid and ReLU get there.")
-        st.metric("varies between pictures", "–" if found.variation is None else f"{found.variation:.3f}")
+    _health(health(reading.s, about.function))
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(z_against_s(reading, view.names, view.focus))
@@ -153,6 +147,32 @@ def _depth(view: View) -> None:
         chart.show(distribution(reading, view.names, view.focus))
     _maps(view, gate)
     takeaway.show(view.model, view.chosen, view.capture, about)
+
+
+def _health(found: Health) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(found.sentence)
+        with st.popover("What the verdicts mean", icon=":material/rule:", type="tertiary"):
+            st.markdown(definitions())
+    with st.container(horizontal=True):
+        st.metric("mean of s", _number(found.mean, 2))
+        st.metric(
+            "spread over channels",
+            _number(found.spread),
+            help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
+        )
+        st.metric("shut (s near 0)", f"{found.shut:.0%}", help=f"Share of weights within {CLOSE} of 0.")
+        st.metric("open (s near 1)", f"{found.open:.0%}", help=f"Share of weights within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", f"{found.clipped:.0%}", help="Clipped: hard-sigmoid and ReLU get there.")
+        st.metric(
+            "varies between pictures",
+            _number(found.variation),
+            help="SD of a channel's s over the images, averaged over the channels. One image has none.",
+        )
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _maps(view: View, gate: str) -> None:

@@ -61,8 +61,9 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
         return
     reading = capture[gate]
     chart.show(attention_heatmap(reading, names, order, model=label))
-    judged = health(reading.s)
-    st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}, spread {judged.spread:.3f}")
+    judged = health(reading.s, reading.gate.function)
+    spread = "" if judged.spread is None else f", spread {judged.spread:.3f}"
+    st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}{spread}")
 
 
 @st.fragment

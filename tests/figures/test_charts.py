@@ -135,3 +135,24 @@ def test_a_files_name_is_no_markup(captured):
     names = ['<a href="http://evil">x</a>', *NAMES[1:]]
     assert "<a" not in attention_heatmap(reading, names).figure.to_json()
     assert "<a" not in recalibrated_maps(reading, 0, [1], names[0]).figure.to_json()
+
+
+def test_weights_that_are_not_finite_are_told_and_drawn_nowhere(captured):
+    reading = captured["SE_5_2"]
+    s = reading.s.copy()
+    s[1, :5] = np.nan
+    s[1, 5] = np.inf
+    for function in ("sigmoid", "relu"):
+        broken = replace(reading, s=s, gate=replace(reading.gate, function=function))
+        assert s_range(broken) == (0, 1)
+        chart = distribution(broken, NAMES, 1)
+        assert chart.figure.data[0].y.sum() == pytest.approx(100 * (1 - 6 / s.shape[1]))
+        assert f"6 of {s.shape[1]} weights are NaN or infinite" in chart.how_to_read
+        assert "weights are NaN" in chart.alt
+        scatter = z_against_s(broken, NAMES, 1)
+        assert "z or s is NaN or infinite in some channels" in scatter.how_to_read
+    assert "infinite" not in distribution(reading, NAMES, 1).how_to_read
+
+
+def test_a_distribution_claims_no_work(captured):
+    assert "at work" not in distribution(captured["SE_5_2"], NAMES, 0).how_to_read

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,3 +71,26 @@ def test_gates_that_are_alike_are_named_with_what_chance_gives():
     assert "nan" not in gates_alike(("SE_2_1", "SE_3_1", "SE_4_1"), GateSimilarity(cka, cka))
     nothing = np.full((3, 3), math.nan)
     assert "none are alike" in gates_alike(("SE_2_1", "SE_3_1", "SE_4_1"), GateSimilarity(nothing, nothing))
+
+
+def test_one_class_tells_nothing_of_classes():
+    alone = [replace(one, chance=0.0, share=math.nan, between=0.0, likeness=math.nan) for one in PAPER]
+    found = observations([replace(one, saturation=Saturation(0.1, 0.01, 0.5, 0.1)) for one in alone])
+    assert [one.verdict for one in found] == ["cannot be told"] * 3
+    assert "two classes" in found[0].said
+    assert "no patterns of two classes to compare in SE_5_1, SE_5_2" in found[2].said
+    assert "nan" not in " ".join(one.said for one in found)
+
+
+def test_a_stage_that_is_not_finite_is_told_as_such():
+    nan = math.nan
+    broken = [replace(one, between=nan, likeness=nan, saturation=Saturation(nan, nan, nan, nan)) for one in PAPER]
+    early, _, last = observations(broken)
+    assert (early.verdict, last.verdict) == ("cannot be told", "cannot be told")
+    assert "In stage 2 s is not finite" in early.said
+    assert "In stage 5 s is not finite" in last.said
+
+
+def test_a_saturated_stage_needs_no_pattern():
+    dead = [replace(one, likeness=math.nan, saturation=Saturation(0, 0.99, 1, 0)) for one in PAPER]
+    assert observations(dead)[2].verdict == "holds"

@@ -88,3 +88,22 @@ def test_what_ships_is_of_the_shipped_weights():
             assert one.rank <= one.channels
             assert (one.rank >= 1) == (one.variation > 0)
     assert json.loads(shipped().read_text())["networks"].keys() == found.networks.keys()
+
+
+def test_a_network_whose_weights_are_broken_is_not_measured_as_if_it_were_whole(data, monkeypatch):
+    s = np.random.default_rng(0).uniform(size=(5, 4)).astype(np.float32)
+    s[1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"s of this gate is not finite.*1 is NaN"):
+        response(s)
+    monkeypatch.setattr("se_viz.study.responses.excitations", lambda *_: {"SE_2_1": s})
+    with pytest.raises(ValueError, match=r"r16, SE_2_1: .*1 of 4 channels and 1 of 5 images"):
+        measure([(demo.card("r16"), demo.folder())], data, resolve("cpu"))
+
+
+def test_the_numbers_of_what_ships_are_still_those_of_health():
+    """Shares and means are as they were when the file was measured; only words have changed since."""
+    s = np.random.default_rng(0).uniform(size=(50, 40)).astype(np.float32)
+    got = response(s)
+    assert got.shut == pytest.approx((np.abs(s) < 0.1).mean(), rel=1e-3)
+    assert got.open == pytest.approx((np.abs(s - 1) < 0.1).mean(), rel=1e-3)
+    assert got.variation == pytest.approx(s.std(axis=0).mean(), rel=1e-3)

@@ -44,3 +44,29 @@ def test_weights_around_a_half_do_not_flip_the_words(captured):
         for noise in (-1e-6, 0, 1e-6)
     }
     assert len(texts) == 1
+
+
+SAYS = Prediction("x", 1.0)
+
+
+def test_gates_that_are_not_finite_are_named_and_compared_with_none(captured):
+    broken = np.full((2, 4), np.nan, np.float32)
+    varied = np.array([[0.6, 0.9, 0.6, 0.9], [0.9, 0.6, 0.9, 0.6]], dtype=np.float32)
+    text = summary(build(captured, SE_2_1=varied * 0.5, SE_3_1=broken, SE_5_2=varied), 0, SAYS)
+    assert "s is not finite (NaN or infinite) in SE_3_1." in text
+    assert "lowest in SE_2_1 (mean of s 0.38) and highest in SE_5_2 (0.75)" in text
+    assert "most differently is SE_5_2" in text
+    assert "nan" not in text
+    text = summary(build(captured, SE_2_1=broken, SE_3_1=broken, SE_4_1=-broken), 0, SAYS)
+    assert text.endswith("s is not finite (NaN or infinite) in SE_2_1 and 2 other gates.")
+
+
+def test_no_gate_is_said_to_tell_images_apart_where_none_does(captured):
+    still = np.full((3, 4), 0.2, np.float32)
+    text = summary(build(captured, SE_2_1=still, SE_5_2=still + 0.1), 0, SAYS)
+    assert "differently" not in text
+    assert text.endswith("In every gate s varies by less than 0.0001 between these 3 pictures.")
+    moved = still.copy()
+    moved[0] += 0.003
+    text = summary(build(captured, SE_2_1=still, SE_5_2=moved), 0, SAYS)
+    assert text.endswith("most differently is SE_5_2 (s varies by 0.001 between them).")

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 import se_viz
 from se_viz.cli import app as cli
 from se_viz.data.samples import SAMPLES
+from se_viz.study.health import health
+from se_viz.study.verdicts import definitions
 from se_viz.zoo import catalogue
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.recipe import PREPROCESS
@@ -214,3 +216,15 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
     assert titles(page)[0].startswith("SE_5_2")
     assert heatmap["zmin"] == (-1 if gate == "tanh" else 0)
     assert len(titles(page)) == 4
+
+
+def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
+    alone = open_page(samples="cat", gate="SE_5_2")
+    assert any(text.value.startswith("**One image cannot tell**") for text in alone.markdown)
+    assert next(one for one in alone.metric if one.label == "varies between pictures").value == "–"
+    several = open_page(samples="cat,coffee,rocket", gate="SE_5_2")
+    model = se_viz.load("demo/r16", "cpu")
+    reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]
+    said = next(text.value for text in several.markdown if text.value.startswith("Over 3 images this gate is"))
+    assert f"**{health(reading.s, reading.gate.function).verdict}**" in said
+    assert any(definitions() == text.value for text in several.markdown)
