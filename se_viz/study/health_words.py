@@ -83,7 +83,8 @@ def mostly(verdict: Verdict, off: Array, found: Exceptions, near: str) -> str:
         do = others if channels.sum() > 1 else others.replace("do", "does")
         said += f"; {channels.sum():,} {do}, up to {farthest:.2f} {apart}"
     if images.any():
-        said += f". That is without {_of(images, 'image')}, up to {np.abs(off[images]).max():.2f} {apart}"
+        farthest = np.abs(off[images]).max()
+        said = f"{_of(images, 'image')} set aside (s up to {farthest:.2f} {apart}), {said}"
     return " ".join([f"{said}.", *_ended(near), NO_EFFECT])
 
 

@@ -90,6 +90,12 @@ GRID = {
     ),
     "large, still": (8 + RNG.normal(0, 0.02, (N, C)), UNBOUNDED, "constant", ["SD over channels 0.02"]),
     "20 flip, 0.5": (flipping(0.5, 20), ANY, "mostly constant", ["380 of 400 channels do not change", "20 do"]),
+    "20 flip in one image of 12": (
+        put(full(0.4), 1, (0, slice(20))),
+        ANY,
+        "mostly constant",
+        ["380 of 400 channels do not change", "20 do, up to 0.60"],
+    ),
     "20 flip, 0.3": (flipping(0.3, 20), ANY, "mostly constant", ["380 of 400 channels do not change", "20 do"]),
     "20 flip, 0": (flipping(0, 20), ANY, "mostly constant", ["20 do, up to", "380 of 400 channels stay near 0"]),
     "20 flip, 1": (flipping(1, 20), ANY, "mostly constant", ["20 do, up to", "380 of 400 channels stay near 1"]),
