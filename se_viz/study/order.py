@@ -22,7 +22,8 @@ def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp
     if by == "mean":
         return np.argsort(-s.mean(axis=0), kind="stable")
     if by == "variance":
-        return np.argsort(-s.var(axis=0), kind="stable")
+        with np.errstate(invalid="ignore"):  # infinite s has no variance, and goes last
+            return np.argsort(-s.var(axis=0), kind="stable")
     if by == "similarity" and s.shape[1] > 1 and np.isfinite(s).all():
         leaves: npt.NDArray[np.intp] = leaves_list(linkage(pdist(s.T), method="ward")).astype(np.intp)
         # A dendrogram has no left and right; the stronger end goes first, so the order does not flip between gates.

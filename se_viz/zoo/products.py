@@ -179,5 +179,5 @@ def _operations(formula: Formula) -> Formula:
     def operations(*args: object, **kwargs: object) -> int:
         return 2 * formula(*args, **kwargs)
 
-    operations._get_raw = True  # type: ignore[attr-defined]  # tensors, not their shapes, please
+    operations._get_raw = True  # type: ignore[attr-defined]  # asks the counter for tensors in place of shapes
     return operations

@@ -42,3 +42,12 @@ def test_channels_that_respond_alike_end_up_side_by_side(seed):
 def test_weights_that_are_not_finite_stay_in_the_order_of_the_network():
     s = np.array([[0.1, np.nan, 0.3], [0.5, 0.2, np.inf]], np.float32)
     assert order_channels(s, "similarity").tolist() == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("by", ["index", "mean", "variance", "similarity"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_leave_every_channel_its_place(by, value):
+    s = np.random.default_rng(0).uniform(size=(3, 8)).astype(np.float32)
+    s[1, 2] = value
+    assert sorted(order_channels(s, by)) == list(range(8))

@@ -5,6 +5,9 @@ import pytest
 import ui_support
 from streamlit.testing.v1 import AppTest
 
+from se_viz.study.cost import Cost, StageCost
+from se_viz.zoo.macs import RULE
+
 open_page = partial(ui_support.open_page, "network")
 
 
@@ -49,3 +52,12 @@ def test_no_picture_is_needed():
     page = open_page(samples="")
     assert not page.info
     assert "Gates by stage" in charts(page)
+
+
+def test_the_page_says_how_macs_are_counted_and_what_is_left_out(monkeypatch):
+    page = open_page()
+    assert RULE in [caption.help for caption in page.caption]
+    assert not page.warning
+    foreign = Cost(10, 10, (StageCost(2, 1, 1, 1, 1),), {"mamba.scan": 2})
+    monkeypatch.setattr("se_viz.ui.network._cost", lambda *_: foreign)
+    assert "mamba.scan (2 calls)" in open_page().warning[0].value.replace("\\", "")
