@@ -217,7 +217,7 @@ def cost(
     """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
-    from se_viz.study.cost import cost, milliseconds, without_gates
+    from se_viz.study.cost import CannotRemove, cost, milliseconds, without_gates
     from se_viz.study.insert import insert_gates
     from se_viz.zoo import catalogue, sources
     from se_viz.zoo.macs import RULE, not_counted
@@ -259,7 +259,10 @@ def cost(
     if counted.left_out:
         typer.secho(not_counted(counted.left_out), err=True, fg="yellow")
     if time:
-        plain = milliseconds(without_gates(module, gates), size)
+        try:
+            plain = milliseconds(without_gates(module, gates), size)
+        except CannotRemove as error:
+            raise fail(error) from error
         typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 

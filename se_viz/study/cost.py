@@ -1,6 +1,5 @@
 """What SE costs: parameters, multiply-accumulates and time of a network's gates, by stage (Section 4 of the paper)."""
 
-import copy
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,12 +8,20 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 from torchvision.models import get_model
 
+from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
 from se_viz.gates.mode import evaluating
 from se_viz.gates.trace import image_channels, placement, watched
+from se_viz.gates.weights_of import parameters_of
 from se_viz.study.insert import insert_gates
+from se_viz.study.parameter_macs import ParameterMacs
 from se_viz.zoo.macs import counting
+
+
+class CannotRemove(ValueError):
+    """A gate cannot be taken out of its network; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,16 @@ class Cost:
         return sum(stage.elementwise for stage in self.stages)
 
 
+@dataclass(slots=True, eq=False)
+class _Share:
+    """What belongs to one gate: multiply-accumulates, numbers in its maps, parameters."""
+
+    stage: int
+    macs: int = 0
+    maps: int = 0
+    parameters: set[nn.Parameter] = field(default_factory=set)
+
+
 def se_weights(blocks: Iterable[tuple[int, int]], r: int) -> int:
     """(2/r) · Σ N_s · C_s², the weights that gates without biases add (Section 4).
 
@@ -87,34 +104,50 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
     """
     gates = find_gates(network, side) if gates is None else gates
     device, dtype = placement(network)
-    units = {gate.path: network.get_submodule(gate.path) for gate in gates}
-    sizes = dict.fromkeys(units.values(), 0)
-    macs = dict.fromkeys(units.values(), 0)
+    # A gate's module may run in several places, each a gate by name: its weights are counted once, where it runs first.
+    units = {network.get_submodule(gate.path): _Share(gate.stage) for gate in reversed(gates) if gate.product is None}
+    watched_gates = tuple(gate for gate in gates if gate.product is not None)
+    shares = {gate.name: _Share(gate.stage) for gate in watched_gates}
     image = torch.zeros((1, image_channels(network), side, side), device=device, dtype=dtype)
-    with evaluating(network), torch.inference_mode(), counting() as count:
+    with evaluating(network), torch.no_grad(), counting() as count:
 
         def before(unit: nn.Module, _value: object) -> None:
-            macs[unit] -= count.macs
+            units[unit].macs -= count.macs
 
         def after(unit: nn.Module, value: object) -> None:
-            macs[unit] += count.macs
+            units[unit].macs += count.macs
             # X̃ has the size of U, which need not be the first argument.
-            sizes[unit] += value.numel() if isinstance(value, Tensor) else 0
+            units[unit].maps += value.numel() if isinstance(value, Tensor) else 0
 
-        with watched(sizes, before, after):
-            network(image)
+        owners: dict[int, _Share] = {}
+        for gate in watched_gates:
+            for parameter in parameters_of(network, gate):
+                owners.setdefault(id(parameter), shares[gate.name])
+        with watched(units, before, after):
+            if watched_gates:
+                maps = frozenset(shares)
+                with Instrument(network, watched_gates).reading(maps) as sink, ParameterMacs(owners, count):
+                    sink.network(image)
+                for name, share in shares.items():
+                    u = sink.kept.get((name, "u"))
+                    share.maps += 0 if u is None else u.numel()
+            else:
+                network(image)
+    for unit, share in units.items():
+        share.parameters.update(unit.parameters())
+    seen: set[nn.Parameter] = set()
+    for gate in watched_gates:
+        shares[gate.name].parameters.update(set(parameters_of(network, gate)) - seen)
+        seen |= shares[gate.name].parameters
 
     def stage_cost(stage: int) -> StageCost:
-        of_stage = [gate for gate in gates if gate.stage == stage]
-        # A gate's module may run in several places, each a gate by name: it is counted once, where it stands first.
-        first = {gate.path: gate.stage for gate in reversed(gates)}
-        own = list(dict.fromkeys(units[gate.path] for gate in of_stage if first[gate.path] == stage))
+        own = [share for share in (*units.values(), *shares.values()) if share.stage == stage]
         return StageCost(
             stage=stage,
-            gates=len(of_stage),
-            params=sum(p.numel() for unit in own for p in unit.parameters()),
-            macs=sum(macs[unit] for unit in own),
-            elementwise=sum(2 * sizes[unit] for unit in own),
+            gates=sum(gate.stage == stage for gate in gates),
+            params=sum(parameter.numel() for share in own for parameter in share.parameters),
+            macs=sum(share.macs for share in own),
+            elementwise=sum(2 * share.maps for share in own),
         )
 
     return Cost(
@@ -158,10 +191,20 @@ def gated_sites(name: str) -> Sites:
 
 
 def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
-    """The same weights in a copy of the modules in which some gates are gone (s = 1 everywhere)."""
-    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    plain = copy.deepcopy(network, shared)
-    for gate in gates:
+    """The same weights in a copy of the modules in which some gates are gone (s = 1 everywhere).
+
+    Raises:
+        CannotRemove: one of them is no module that could be taken out.
+    """
+    gone = list(gates)
+    inline = [gate.name for gate in gone if gate.product is not None]
+    if inline:
+        raise CannotRemove(
+            f"The time without {', '.join(inline)} cannot be measured: the code of their blocks multiplies by s, "
+            f"and there is no module to take out."
+        )
+    plain = clone_sharing_weights(network)
+    for gate in gone:
         plain.set_submodule(gate.path, nn.Identity())
     return plain
 

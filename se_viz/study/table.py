@@ -9,6 +9,7 @@ import pandas as pd
 
 from se_viz.gates.capture import Capture
 from se_viz.gates.model import Model
+from se_viz.gates.weights_of import parameters_of
 
 
 def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
@@ -44,7 +45,6 @@ def gates_table(model: Model) -> pd.DataFrame:
 
     Columns: stage, gate, C, C/r, r, squeeze, gate function, parameters (weights and biases), module, class, found by.
     """
-    units = {gate: model.network.get_submodule(gate.path) for gate in model.gates}
     return pd.DataFrame(
         {
             "stage": [gate.stage for gate in model.gates],
@@ -54,7 +54,7 @@ def gates_table(model: Model) -> pd.DataFrame:
             "r": [gate.r for gate in model.gates],
             "squeeze": [gate.squeeze for gate in model.gates],
             "gate function": [gate.function for gate in model.gates],
-            "parameters": [sum(p.numel() for p in units[gate].parameters()) for gate in model.gates],
+            "parameters": [sum(p.numel() for p in parameters_of(model.network, gate)) for gate in model.gates],
             "module": [gate.path for gate in model.gates],
             "class": [gate.kind for gate in model.gates],
             "found by": [gate.proof for gate in model.gates],

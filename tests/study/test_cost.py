@@ -9,7 +9,7 @@ from torch import nn
 
 from se_viz.gates.capture import capture
 from se_viz.gates.find import find_gates
-from se_viz.study.cost import cost, milliseconds, se_weights, without_gates
+from se_viz.study.cost import CannotRemove, cost, milliseconds, se_weights, without_gates
 from se_viz.study.insert import CannotInsert, insert_gates
 from se_viz.zoo.seresnet import SEGate, SEResNet, SEResNetConfig
 
@@ -167,3 +167,28 @@ def test_the_scale_counts_all_of_u_however_u_is_given():
     network.by_name = True
     assert by_place == cost(network, 32, gates)
     assert by_place.elementwise == 2 * 8 * 30 * 30
+
+
+def test_gates_that_are_no_module_are_counted_by_the_parameters_that_make_s():
+    """The same excitation, in modules of its own and in the code of the block."""
+
+    class Inline(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.fc1, self.fc2 = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 2), nn.Linear(2, 8)
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x):
+            x = self.stem(x)
+            s = torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean((2, 3))))))
+            return self.head((x * s[:, :, None, None]).mean((2, 3)))
+
+    network = Inline()
+    (gate,) = find_gates(network, 32)
+    counted = cost(network, 32, (gate,))
+    (stage,) = counted.stages
+    assert (gate.proof, stage.gates, stage.params, stage.macs) == ("watch", 1, 8 * 2 + 2 + 2 * 8 + 8, 2 * 8 * 2)
+    assert stage.elementwise == 2 * 8 * 32 * 32
+    assert counted.macs == 3 * 8 * 9 * 32 * 32 + 2 * 8 * 2 + 8 * 5
+    with pytest.raises(CannotRemove, match="SE_0_1 cannot be measured"):
+        without_gates(network, (gate,))

@@ -1,0 +1,15 @@
+"""Which parameters of a network belong to a gate."""
+
+from torch import nn
+
+from se_viz.gates.gate import Gate
+
+
+def parameters_of(network: nn.Module, gate: Gate) -> tuple[nn.Parameter, ...]:
+    """Return the parameters of a gate: of its module, or, where it is none, those that s is computed with.
+
+    A module that runs several times is several gates with the same parameters.
+    """
+    if gate.product is None:
+        return tuple(network.get_submodule(gate.path).parameters())
+    return tuple(network.get_parameter(name) for name in gate.parameters)
