@@ -1,6 +1,6 @@
 """Reading z and s of every gate, and U and X̃ of the gates asked for."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,18 +122,16 @@ def capture(
     with keeping_random_state(placement(instrument.network)[0]):
         parts = _in_batches(instrument, images, wanted, batch)
 
-    def of_all(tables: Callable[[Pass], Mapping[str, Array]], name: str) -> Array | None:
-        listed = [tables(part)[name] for part in parts if name in tables(part)]
-        return None if not listed else listed[0] if len(listed) == 1 else np.concatenate(listed)
-
-    readings = {}
-    for gate in gates:
-        s = of_all(lambda part: part.s, gate.name)
-        if s is not None:  # as of every gate
-            z, u, x = (of_all(tables, gate.name) for tables in (lambda p: p.z, lambda p: p.u, lambda p: p.x))
-            readings[gate.name] = Reading(gate, z, s, u, x)
+    z, s, u, x = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x"))
+    readings = {g.name: Reading(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name)) for g in gates}
     output = joined([part.output for part in parts], [part.images for part in parts])
     return Capture(readings, len(images), output)
+
+
+def _of_all(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
+    """Arrays by gate of several batches, each as one."""
+    first = parts[0]
+    return first if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in first}
 
 
 def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> list[Pass]:

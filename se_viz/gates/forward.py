@@ -86,6 +86,9 @@ def _values(gate: Gate) -> tuple[What, ...]:
 
 def _to_host(tables: list[Tensor]) -> Iterator[Array]:
     """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
+    if tables[0].is_cpu:
+        yield from (table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables)
+        return
     flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
     ends = accumulate(table.numel() for table in tables)
     for table, end in zip(tables, ends, strict=True):

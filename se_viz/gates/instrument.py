@@ -40,13 +40,15 @@ class _Part:
     module: nn.Module
     kind: type[nn.Module]
     parts: dict[str, nn.Module | None]
-    functions: dict[str, object]
+    functions: tuple[tuple[str, object], ...]
 
     def is_as_found(self) -> bool:
+        module = self.module
+        own = module.__dict__
         return (
-            type(self.module) is self.kind
-            and self.module._modules == self.parts
-            and _functions(self.module) == self.functions
+            type(module) is self.kind
+            and module._modules == self.parts
+            and all(own.get(name) is function for name, function in self.functions)
         )
 
 
@@ -175,12 +177,16 @@ class Instrument:
             sink = sink_of()
             if sink is None or sink.owner is not self:
                 return
+            if only is not None:  # as of nearly all: nothing else may cost time
+                sink.keep(only, value)
+                return
             for key in plain:
                 sink.keep(key, value)
-            if scoped:
-                frame = sink.innermost(scoped)
-                for key in scoped[frame.path].get(frame.run, ()) if frame else ():
-                    sink.keep(key, value)
+            frame = sink.innermost(scoped)
+            for key in scoped[frame.path].get(frame.run, ()) if frame else ():
+                sink.keep(key, value)
+
+        only = plain[0] if len(plain) == 1 and not scoped else None
 
         if side == "input":
 
@@ -209,6 +215,7 @@ def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
         yield _Part(gate, module, type(module), dict(module._modules), _functions(module))
 
 
-def _functions(module: nn.Module) -> dict[str, object]:
-    """What a module was given to call: its own ``forward``, a gate function that is no module."""
-    return {name: value for name, value in vars(module).items() if callable(value)}
+def _functions(module: nn.Module) -> tuple[tuple[str, object], ...]:
+    """What a module was given to call, by name: a gate function that is no module, or a ``forward`` of its own."""
+    given = {name: value for name, value in vars(module).items() if callable(value)}
+    return tuple({"forward": None, **given}.items())
