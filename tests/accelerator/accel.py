@@ -70,7 +70,9 @@ fetched: list[torch.Size] = []  # shapes of what went from the device to the CPU
 
 
 class AccelTensor(torch.Tensor):
-    """A tensor of the device; ``inner``, on the CPU, has its numbers."""
+    """A tensor of the device; ``numbers`` are what it holds, on the CPU."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # as of a plain tensor
 
     @staticmethod
     def __new__(cls, inner, index):
@@ -84,17 +86,17 @@ class AccelTensor(torch.Tensor):
         )
 
     def __init__(self, inner, index):
-        self.inner = inner
+        self.numbers = inner
         weakref.finalize(inner, memory[index].give, *memory[index].take(inner.untyped_storage())).atexit = False
 
     def __repr__(self):
-        return f"{self.inner}, on {self.device}"
+        return f"{self.numbers}, on {self.device}"
 
     def __reduce_ex__(self, protocol):
         rebuild = (
             torch._utils._rebuild_device_tensor_from_cpu_tensor
         )  # as torch saves those of devices without storages
-        return rebuild, (self.inner, self.dtype, str(self.device), self.requires_grad)
+        return rebuild, (self.numbers, self.dtype, str(self.device), self.requires_grad)
 
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
@@ -108,7 +110,7 @@ def _run(func, *args, **kwargs):
     if len(devices) > 1 and func not in _COPIES:
         raise RuntimeError(f"Expected all tensors of {func} to be on the same device, not on {devices}.")
     to = kwargs.get("device") or (args[0].device if func is _aten.copy_.default else devices.pop())
-    plain_args, plain_kwargs = tree_map_only(AccelTensor, lambda tensor: tensor.inner, (args, kwargs))
+    plain_args, plain_kwargs = tree_map_only(AccelTensor, lambda tensor: tensor.numbers, (args, kwargs))
     if "device" in kwargs:
         plain_kwargs["device"] = "cpu"
     out = func(*plain_args, **plain_kwargs)
@@ -151,7 +153,7 @@ class Module(_DummyBackendModule):
 
 def _copy_from(source, target, non_blocking=False):
     """What torch does itself, below the dispatch to Python, when it makes a tensor of a list."""
-    target.inner.copy_(source)
+    target.numbers.copy_(source)
     return target
 
 
