@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 Data = Annotated[Path, typer.Option(help="Imagenette: a tar file, or a folder with train/ and val/.", exists=True)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, gpu; or one by its name: cuda, cuda:1, xpu, mps.")]
 
 
 def fail(error: Exception) -> typer.Exit:

@@ -30,9 +30,9 @@ torch.set_num_threads(1)
 
 def pytest_runtest_setup(item):
     """Tests of a GPU are skipped on a machine that has none."""
-    for name, there in (("gpu", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
-        if item.get_closest_marker(name) and not there():
-            pytest.skip(f"no {'CUDA' if name == 'gpu' else 'MPS'} device on this machine")
+    for marker, kind in (("gpu", torch.cuda), ("mps", torch.mps), ("xpu", torch.xpu)):
+        if item.get_closest_marker(marker) and not kind.is_available():
+            pytest.skip(f"no {'CUDA' if marker == 'gpu' else marker.upper()} device on this machine")
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def make_on_ray(
             tasks=dict(enumerate(tasks)),
             batch=batch,
             cwd=str(Path.cwd()),
-            device="cuda" if gpus else "cpu",
+            device="gpu" if gpus else "cpu",
             threads=cpus,
             token=token,
             proof=_proof(dataset, tasks),

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from se_viz.data.images import ImageRefused
 from se_viz.data.refusals import legible
 from se_viz.gates.capture import Capture, capture
 from se_viz.gates.model import Model
+from se_viz.zoo.memory import DeviceFull, room_on
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -118,11 +119,14 @@ def write_shard(
 
 def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
     pixels = torch.from_numpy(np.stack([one.pixels for one in ready]))
-    if model.device.type != "cpu":
-        pixels = pixels.to(model.device)
+    device, normalise = model.device, model.preprocess.normalise
     half = header.model.precision == "bfloat16"
-    with torch.autocast(model.device.type, torch.bfloat16) if half else nullcontext():
-        return capture(model, model.preprocess.normalise(pixels), batch=len(ready))
+    with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+        if device.type != "cpu":
+            # The whole batch, there in a quarter of the bytes; a device without room for that may have it for a part.
+            with suppress(DeviceFull), room_on(device, "the batch"):
+                return capture(model, normalise(pixels.to(device)), batch=len(ready))
+        return capture(model, normalise(pixels), batch=len(ready))
 
 
 class _Shard:

@@ -30,6 +30,8 @@ from se_viz.data.images import ImageRefused
 from se_viz.gates.errors import InstrumentError
 from se_viz.gates.model import Model
 from se_viz.zoo.device import DeviceMissing, resolve
+from se_viz.zoo.memory import DeviceFull
+from se_viz.zoo.room import moved
 
 # Shard numbers in; the same numbers out, each with what went wrong or "".
 Column = npt.NDArray[Any]
@@ -81,7 +83,7 @@ class Worker:
     def _attempt(self, number: int) -> str:
         try:
             self._make(self._parcel.tasks[number])
-        except (AtlasError, InstrumentError, DeviceMissing, OSError) as error:
+        except (AtlasError, InstrumentError, DeviceMissing, DeviceFull, OSError) as error:
             return f"On {socket.gethostname()}: {error}"
         return ""
 
@@ -132,7 +134,7 @@ class Worker:
             ) from error
         if parcel.proof is not None:
             _same_picture(dataset, *parcel.proof)
-        network = network.to(resolve(parcel.device))
+        network = moved(network, resolve(parcel.device), header.model.name)
         model = Model(header.model.name, network, header.model.preprocess)
         found = Subject.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
         if found != (header.model, header.gates):

@@ -136,7 +136,8 @@ def load(
     Args:
         name: "demo/r16", "timm/seresnet50.ra2_in1k", "torchvision/regnet_y_400mf"; ``se_viz.zoo.catalogue.names()``
             lists all.
-        device: "auto" (CUDA, else Apple's MPS, else CPU), "cpu", "cuda", "cuda:1", "mps".
+        device: "auto" (the machine's accelerator, else the CPU), "cpu", "gpu" (an accelerator of any kind), or one by
+            its name: "cuda", "cuda:1", "xpu", "mps".
         precision: what the network computes in; readings are float32 whichever it is. On a CPU bf16 is faster where the
             processor multiplies it, and fp16 much slower almost everywhere.
         fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps lie in

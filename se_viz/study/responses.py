@@ -17,6 +17,7 @@ from se_viz.study.health import health
 from se_viz.study.similarity import effective_rank, linear_cka
 from se_viz.zoo import demo
 from se_viz.zoo.card import Card
+from se_viz.zoo.room import moved
 
 Array = npt.NDArray[np.float32]
 
@@ -115,11 +116,12 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
     Raises:
         WeightsRefused: weights are not what their card says.
         ValueError: a gate's s is NaN or infinite somewhere, or there is one image only.
+        DeviceFull: the device has no room for a network, or for a single image in it.
     """
     seen: dict[str, dict[str, Array]] = {}
     networks: dict[str, NetworkResponses] = {}
     for card, folder in family:
-        model = Model(card.name, demo.network(card, folder).to(device), card.preprocess, card.classes)
+        model = Model(card.name, moved(demo.network(card, folder), device, card.name), card.preprocess, card.classes)
         gates = seen[card.name] = excitations(model, data)
         model.close()
         networks[card.name] = NetworkResponses(card.sha256, _responses(card.name, gates))

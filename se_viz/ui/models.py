@@ -14,7 +14,8 @@ from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
 from se_viz.zoo.device import DeviceMissing, Precision, available, described, resolve
-from se_viz.zoo.memory import DeviceFull, memory, room_on
+from se_viz.zoo.memory import DeviceFull, memory
+from se_viz.zoo.room import moved
 
 _KEPT = 3
 _FAMILY = 16
@@ -53,8 +54,7 @@ def plain_member(name: str, device: str) -> Network:
 @st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
 def _plain_member(name: str, device: str) -> Network:
     network = catalogue.build(name)
-    with room_on(torch.device(device), name):
-        network.module.to(device)
+    moved(network.module, torch.device(device), name)
     return network
 
 

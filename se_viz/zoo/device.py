@@ -18,25 +18,34 @@ class DeviceMissing(ValueError):
 
 
 def available() -> tuple[str, ...]:
-    """Devices of this machine, the fastest kind first: "cuda:0" …, "mps", "cpu"."""
-    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    return (*cuda, *mps, "cpu")
+    """Devices of this machine: "cuda:0" …, or those of the accelerator that it has in place of CUDA; "cpu" is the last.
+
+    The accelerator is the one that this build of torch is for: "cuda" (NVIDIA, AMD), "mps" (Apple), "xpu" (Intel), or
+    a kind that a package has added to torch.
+    """
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        return ("cpu",)
+    return (*(f"{accelerator.type}:{index}" for index in range(torch.accelerator.device_count())), "cpu")
 
 
 def resolve(device: str) -> torch.device:
-    """The device of a name; "auto" is the first of ``available``, "cuda" the first GPU.
+    """Return the device of a name: "auto" is the first of ``available``, "gpu" the first that is no CPU.
+
+    The name of a kind alone, such as "cuda", is its first device. A device of an accelerator always has its index, as
+    it has in tensors: "mps" is "mps:0".
 
     Raises:
         DeviceMissing: not on this machine.
     """
     there = available()
-    if device == "auto":
-        return torch.device(there[0])
-    wanted = "cuda:0" if device == "cuda" else device
-    if wanted not in there:
+    first = there[0]
+    names = {name: name for name in there} | {"auto": first, first.partition(":")[0]: first}
+    if first != "cpu":
+        names["gpu"] = first
+    if device not in names:
         raise DeviceMissing(f"This machine has no device {device!r}; it has {', '.join(there)}.")
-    return torch.device(wanted)
+    return torch.device(names[device])
 
 
 def reproducible(device: torch.device) -> None:
@@ -74,13 +83,14 @@ def precision_of(dtype: torch.dtype) -> Precision:
 
 def described(device: torch.device) -> str:
     """A device's name for people, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    processor = _processor()
-    if device.type == "mps":
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        return f"{_processor()}, {threads} thread{'s' * (threads > 1)}"
+    if device.type == "mps":  # torch.mps has no name of it
+        processor = _processor()
         return f"GPU of {processor}" if "Apple" in processor else "Apple GPU"
-    threads = torch.get_num_threads()
-    return f"{processor}, {threads} thread{'s' * (threads > 1)}"
+    name = getattr(torch.get_device_module(device), "get_device_name", None)
+    return str(name(device)) if name else device.type
 
 
 def _processor() -> str:

@@ -12,7 +12,10 @@ from se_viz.data import imagenette
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import demo, measure
 from se_viz.zoo.card import Card
+from se_viz.zoo.device import described
+from se_viz.zoo.memory import room_on
 from se_viz.zoo.recipe import PREPROCESS, Recipe
+from se_viz.zoo.room import moved
 from se_viz.zoo.seresnet import STAGES, SEResNetConfig
 from se_viz.zoo.sketch import count_params
 from se_viz.zoo.training import train
@@ -56,6 +59,7 @@ def make(
     Raises:
         FileNotFoundError: no images in ``data``.
         ValueError: the checkpoint in ``work`` is of another network or recipe.
+        DeviceFull: the device has no room for the training; the checkpoint of the last epoch is kept.
     """
     recipe = recipe or Recipe()
     name = name_of(config, seed)
@@ -66,9 +70,10 @@ def make(
         return measure.count_correct(network, validation, PREPROCESS) / len(validation)
 
     checkpoint = work / f"{name}.pt"
-    trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
+    with room_on(device, f"the training of {name}"):
+        trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
     content = demo.store(trained.network)
-    network = demo.restore(content, config).to(device)
+    network = moved(demo.restore(content, config), device, name)
     card = Card(
         name=name,
         network=config,
@@ -103,10 +108,10 @@ def make(
 def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:
     """How many validation images the stored weights of a card get right today, to compare with ``card.accuracy``."""
     validation = imagenette.load(data, "val", card.preprocess.pixels)
-    return measure.count_correct(demo.network(card, root).to(device), validation, card.preprocess)
+    return measure.count_correct(moved(demo.network(card, root), device, card.name), validation, card.preprocess)
 
 
 def _describe(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return described(device)
     return f"{torch.get_num_threads()} CPU threads ({torch.backends.cpu.get_cpu_capability()})"

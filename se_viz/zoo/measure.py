@@ -8,6 +8,7 @@ from se_viz.data.imagenette import Labelled
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo.card import Accuracy
 from se_viz.zoo.macs import counting
+from se_viz.zoo.memory import room_on
 
 
 def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
@@ -20,10 +21,14 @@ def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
 
 
 def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:
-    """How many images (already cut to the crop) are given their own class first."""
+    """How many images (already cut to the crop) are given their own class first.
+
+    Raises:
+        DeviceFull: the device has no room for a batch.
+    """
     device = next(network.parameters()).device
     correct = 0
-    with torch.inference_mode():
+    with torch.inference_mode(), room_on(device, f"{batch} images"):
         for start in range(0, len(data), batch):
             pixels = torch.from_numpy(data.pixels[start : start + batch]).to(device)
             labels = torch.from_numpy(data.labels[start : start + batch]).to(device)

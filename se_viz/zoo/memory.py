@@ -1,6 +1,7 @@
 """Memory of a device: how much there is, how to tell that it ran out, and what to say then."""
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import torch
 
-# What torch says where it raises a plain RuntimeError: on the CPU, on MPS, and in NVIDIA's libraries.
-_SIGNS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+# What torch says where it raises a plain RuntimeError: on the CPU (of Linux and macOS, of Windows), on MPS, and in
+# NVIDIA's libraries.
+_SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 # Of a container: limit and use, of control groups of version 2 and 1.
 _CGROUPS = (
@@ -33,15 +35,19 @@ class Memory:
 def memory(device: torch.device) -> Memory | None:
     """Free and total memory of a device; None where the system does not tell.
 
-    Of a GPU that of the board, or on MPS of what the system recommends to use; of the CPU what the system could give
-    without swapping, within the limit of the container this runs in.
+    Of an accelerator that of the board, or on MPS of what the system recommends to use; of the CPU what the system
+    could give without swapping, within the limit of the container this runs in.
     """
-    if device.type == "cuda":
-        return Memory(*torch.cuda.mem_get_info(device))
-    if device.type == "mps":
+    if device.type == "cpu":
+        return _of_system(Path("/proc/meminfo"), Path("/sys/fs/cgroup"))
+    if device.type == "mps":  # Metal shares the machine's memory, and recommends to use less than all of it.
         most = torch.mps.recommended_max_memory()
         return Memory(max(0, most - torch.mps.driver_allocated_memory()), most)
-    return _of_system(Path("/proc/meminfo"), Path("/sys/fs/cgroup"))
+    # CUDA, XPU and most kinds that packages add have their own; torch's common one fails for those made in Python.
+    ask = getattr(torch.get_device_module(device), "mem_get_info", torch.accelerator.get_memory_info)
+    with suppress(RuntimeError):  # not every kind tells
+        return Memory(*ask(device))
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -52,11 +58,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Give back what torch keeps of a device's memory for later."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    """Give back what torch keeps of a device's memory for later; the CPU's is given back as it becomes free."""
+    if device.type != "cpu":
+        getattr(torch.get_device_module(device), "empty_cache", torch.accelerator.empty_cache)()
 
 
 def full(device: torch.device, what: str) -> DeviceFull:
@@ -91,6 +95,7 @@ def room_on(device: torch.device, what: str) -> Iterator[None]:
         yield
     except RuntimeError as error:
         if is_out_of_memory(error):
+            traceback.clear_frames(error.__traceback__)  # they hold what was made until there was no room
             release(device)
             raise full(device, what) from error
         raise

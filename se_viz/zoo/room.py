@@ -1,9 +1,15 @@
-"""Whether there is room for a network of the catalogue, told before it is fetched or built."""
+"""Room for a network on a device: whether there is any, told before it is fetched or built, and the move there."""
+
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from se_viz.zoo import catalogue
-from se_viz.zoo.memory import claim
+from se_viz.zoo.device import reproducible
+from se_viz.zoo.memory import claim, room_on
+
+Network = TypeVar("Network", bound=nn.Module)
 
 _BYTES = 4  # of a parameter, as networks are built
 
@@ -28,3 +34,14 @@ def expect_room(name: str, device: torch.device, dtype: torch.dtype = torch.floa
     claim(torch.device("cpu"), 2 * _BYTES * params, name)
     if device.type != "cpu":
         claim(device, dtype.itemsize * params, name)
+
+
+def moved(network: Network, device: torch.device, name: str) -> Network:
+    """Move a network to a device, and let the same input give the same numbers there, see ``device.reproducible``.
+
+    Raises:
+        DeviceFull: there is no room for it; the message calls it by ``name``.
+    """
+    reproducible(device)
+    with room_on(device, name):
+        return network.to(device)

@@ -104,7 +104,8 @@ def has_native_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 there; a CPU without the instructions emulates it at a tenth."""
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    ask = getattr(torch.get_device_module(device), "is_bf16_supported", None)  # MPS does not say
+    return ask is not None and bool(ask(including_emulation=False))
 
 
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:

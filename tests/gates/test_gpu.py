@@ -1,4 +1,7 @@
-"""What only a machine with a GPU can show; skipped on others, see ``pytest_runtest_setup``."""
+"""What only a real GPU can show; skipped on other machines, see ``pytest_runtest_setup``.
+
+Every path that a GPU takes runs on any machine in tests/accelerator, on a device whose tensors the CPU computes.
+"""
 
 import numpy as np
 import pytest
@@ -10,7 +13,10 @@ from se_viz.gates.model import load
 from se_viz.zoo.device import described, resolve
 from se_viz.zoo.memory import DeviceFull, memory
 
-DEVICES = [pytest.param("cuda", marks=pytest.mark.gpu), pytest.param("mps", marks=pytest.mark.mps)]
+DEVICES = [
+    pytest.param(kind, marks=mark)
+    for kind, mark in (("cuda", pytest.mark.gpu), ("mps", pytest.mark.mps), ("xpu", pytest.mark.xpu))
+]
 
 
 def furthest(one, other):
@@ -44,6 +50,7 @@ def test_other_precisions_read_almost_the_same(device, precision, worst):
 @pytest.mark.parametrize("device", DEVICES)
 def test_it_says_what_it_is_and_has(device):
     place = resolve(device)
+    assert place == resolve("gpu") == resolve("auto") == load("demo/r16", device).device
     assert described(place)
     known = memory(place)
     assert 0 < known.free <= known.total

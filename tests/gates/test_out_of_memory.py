@@ -99,5 +99,9 @@ def test_memory_that_the_cpu_does_not_have_is_known_by_what_torch_says():
     with pytest.raises(RuntimeError) as raised:
         torch.empty(2**55)
     assert memory.is_out_of_memory(raised.value)
+    windows = (
+        "[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory: you tried to allocate 1."
+    )
+    assert memory.is_out_of_memory(RuntimeError(windows))
     assert not memory.is_out_of_memory(RuntimeError("size mismatch"))
     assert not memory.is_out_of_memory(ValueError("out of memory"))

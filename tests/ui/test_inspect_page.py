@@ -18,6 +18,7 @@ from se_viz.study.health import health
 from se_viz.study.verdicts import definitions
 from se_viz.zoo import catalogue
 from se_viz.zoo.catalogue import Network
+from se_viz.zoo.device import resolve
 from se_viz.zoo.recipe import PREPROCESS
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
@@ -198,7 +199,10 @@ def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
     page = open_page()
     keys = [sample.key for sample in SAMPLES]
     page.multiselect(key="samples").set_value(keys).run()
-    page.session_state["stopped"] = ("demo/r16 cpu fp32", tuple(se_viz.sample(key).sha256 for key in keys))
+    page.session_state["stopped"] = (
+        f"demo/r16 {resolve('auto')} fp32",
+        tuple(se_viz.sample(key).sha256 for key in keys),
+    )
     page.run()
     assert any("Stopped" in info.value for info in page.info)
     assert not page.get("plotly_chart")

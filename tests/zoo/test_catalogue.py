@@ -36,5 +36,14 @@ def test_a_registered_model_is_one_of_them(monkeypatch):
 def test_a_missing_device_is_named():
     with pytest.raises(DeviceMissing, match=r"no device 'cuda:99'; it has .*cpu"):
         device.resolve("cuda:99")
+
+
+def test_without_an_accelerator_there_is_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: None)
+    assert device.available() == ("cpu",)
+    assert device.resolve("auto") == device.resolve("cpu") == torch.device("cpu")
+    for name in ("gpu", "cuda", "mps:0"):
+        with pytest.raises(DeviceMissing, match=rf"no device '{name}'; it has cpu\."):
+            device.resolve(name)
     assert str(device.resolve("cpu")) == "cpu"
     assert str(device.resolve("auto")) == device.available()[0]

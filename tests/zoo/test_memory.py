@@ -57,6 +57,8 @@ def test_a_system_that_tells_nothing(system, monkeypatch):
 def test_a_gpu_is_asked(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1, 2))
     assert memory.memory(torch.device("cuda:0")) == Memory(1, 2)
+    monkeypatch.setattr(torch.xpu, "mem_get_info", lambda _: (3, 4))
+    assert memory.memory(torch.device("xpu:1")) == Memory(3, 4)
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 10)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4)
     assert memory.memory(torch.device("mps")) == Memory(6, 10)
@@ -121,6 +123,8 @@ def test_devices_have_names(monkeypatch, tmp_path):
     assert device.described(torch.device("cpu"))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
     assert device.described(torch.device("cuda:0")) == "NVIDIA H100 80GB HBM3"
+    monkeypatch.setattr(torch.xpu, "get_device_name", lambda _: "Intel(R) Data Center GPU Max 1550")
+    assert device.described(torch.device("xpu:0")) == "Intel(R) Data Center GPU Max 1550"
     assert "Apple" in device.described(torch.device("mps"))
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: AMD EPYC 9354 32-Core Processor\nflags : fpu\n")

@@ -1,0 +1,40 @@
+"""Tests on a device that is not the CPU; they run in a process of their own, see tests/test_accelerator.py."""
+
+import gc
+import sys
+from pathlib import Path
+
+# First, so that no part of the project sees a machine without an accelerator.
+import accel
+import pytest
+import streamlit as st
+import torch
+
+from se_viz.ui import models, own, turns
+
+for folder in ("atlas", "gates", "ui"):  # what their tests share
+    sys.path.append(str(Path(__file__).parents[1] / folder))
+
+
+@pytest.fixture(autouse=True)
+def memory():
+    """The first device's memory, with nothing of earlier tests in it."""
+    torch.manual_seed(0)
+    for cache in (models._load, models._member, models._plain_member, own._load):
+        cache.clear()
+    settle()
+    st.cache_resource.clear()
+    accel.fetched.clear()
+    return accel.memory[0]
+
+
+def settle():
+    """Wait for what the page does on the devices, the freeing of models that it has let go included."""
+    for device in ("accel:0", "accel:1", "cpu"):
+        turns.line(device).submit(lambda: None).result(timeout=60)
+    gc.collect()
+
+
+@pytest.fixture
+def settled():
+    return settle
