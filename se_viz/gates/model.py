@@ -1,7 +1,8 @@
 """A model to look into: a network with its gates, its preprocessing and the names of its classes."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ from se_viz.zoo.checkpoint import read_network
 from se_viz.zoo.device import Precision, number_type, precision_of, reproducible, resolve
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
+from se_viz.zoo.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.zoo.memory import DeviceFull, room_on
 from se_viz.zoo.room import expect_room
 from se_viz.zoo.sketch import LARGEST
@@ -39,6 +41,7 @@ class Model:
         preprocess: image → input, as the network was measured.
         classes: names of the logits; empty where they are not known.
         about: one line on where the network comes from and how good it is.
+        head: what the outputs mean; None where nobody has said, and ``zoo.head.fit`` says what is assumed.
 
     Its gates may be given if they are known, and a ``fast_twin`` that is to be read in place of the network.
     """
@@ -53,12 +56,14 @@ class Model:
         *,
         gates: tuple[Gate, ...] | None = None,
         twin: nn.Module | None = None,
+        head: Head | HeadKind | None = None,
     ) -> None:
         self.name = name
         self.network = network
         self.preprocess = preprocess
         self.classes = classes
         self.about = about
+        self.head = Head.of(head)
         found = find_gates(network, preprocess.crop) if gates is None else gates
         self.instrument = Instrument(network if twin is None else twin, found)
         self._held = ExitStack()
@@ -104,7 +109,9 @@ class Model:
         if self.instrument.network is self.network:
             yield self
             return
-        plain = Model(self.name, self.network, self.preprocess, self.classes, self.about, gates=self.gates)
+        plain = Model(
+            self.name, self.network, self.preprocess, self.classes, self.about, gates=self.gates, head=self.head
+        )
         try:
             yield plain
         finally:
@@ -117,6 +124,12 @@ class Model:
         listed = [images] if isinstance(images, Image.Image | Picture) else list(images)
         return self.preprocess(image.image if isinstance(image, Picture) else image for image in listed)
 
+    def with_head(self, head: Head | HeadKind | None) -> "Model":
+        """Return the same model with outputs of another meaning; hooks are shared, so ``close`` of one closes both."""
+        other = copy.copy(self)
+        other.head = Head.of(head)
+        return other
+
     def close(self) -> None:
         """Take the hooks off the network and give it back its mode."""
         self._held.close()
@@ -127,6 +140,7 @@ def load(
     device: str = "auto",
     precision: Precision = "fp32",
     *,
+    head: Head | HeadKind | None = None,
     fast: bool = True,
     report: Report | None = None,
     cancelled: Asked | None = None,
@@ -139,6 +153,8 @@ def load(
         device: "auto" (CUDA, else Apple's MPS, else CPU), "cpu", "cuda", "cuda:1", "mps".
         precision: what the network computes in; readings are float32 whichever it is. On a CPU bf16 is faster where the
             processor multiplies it, and fp16 much slower almost everywhere.
+        head: what the outputs mean, where it is not what the library or the card says: "classes", "binary", "labels",
+            "number", "features", or a ``Head`` with a threshold.
         fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps lie in
             channels_last order, if that reads the same to 1e-5, see ``fast_twin``. It takes the memory of the weights
             once more; ``Model.network`` remains the network as it was published. False runs that one.
@@ -147,7 +163,7 @@ def load(
 
     Raises:
         UnknownModel: no model of that name; the message names those that come close.
-        WeightsRefused: the weights are not the ones the card names, or do not fit.
+        WeightsRefused: the weights are not the ones the card names, or do not fit; or the head does not fit.
         DownloadFailed: the weights cannot be fetched; the message says why and what to do.
         Cancelled: ``cancelled`` returned True.
         DeviceMissing: the machine has no such device.
@@ -156,7 +172,11 @@ def load(
     """
     place, dtype = resolve(device), number_type(precision)
     expect_room(name, place, dtype)
-    return _placed(name, catalogue.build(name, report, cancelled), place, dtype, fast)
+    model = _placed(name, catalogue.build(name, report, cancelled), place, dtype, fast)
+    if head is None:
+        return model
+    model.head = Head.of(head)
+    return _tried_out(model, dtype)
 
 
 def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
@@ -171,7 +191,16 @@ def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: t
         if twin is not None:
             twin.to(place, dtype)
         module = module.to(place, dtype)
-        return Model(name, module, network.preprocess, network.classes, network.about, gates=gates, twin=twin)
+        return Model(
+            name,
+            module,
+            network.preprocess,
+            network.classes,
+            network.about,
+            gates=gates,
+            twin=twin,
+            head=network.head,
+        )
 
 
 def load_checkpoint(
@@ -180,6 +209,7 @@ def load_checkpoint(
     *,
     arguments: Mapping[str, object] | None = None,
     classes: Sequence[str] = (),
+    head: Head | HeadKind | None = None,
     mean: tuple[float, float, float] | None = None,
     std: tuple[float, float, float] | None = None,
     size: int | None = None,
@@ -198,7 +228,11 @@ def load_checkpoint(
         architecture: of timm or torchvision, for instance "timm/seresnet50", or a function that returns the network;
             ``se_viz.zoo.catalogue.architectures()`` lists those of the libraries.
         arguments: keyword arguments of the architecture; the number of classes is read from the file.
-        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them.
+        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them. A binary head takes two (of
+            no and of yes) or one (of yes); the name of a number may end with its unit.
+        head: what the outputs mean: "classes" (softmax), "binary" (one logit of yes), "labels" (each holds or not),
+            "number", "features" (nothing is predicted), or a ``Head`` with a threshold. If not given, two outputs and
+            more are assumed to be classes, and one is shown as the number it is.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
         size: side of the network's input, pixels, 16 to 1024; likewise.
         device, precision, fast: as for ``load``.
@@ -209,7 +243,7 @@ def load_checkpoint(
         UnknownModel: there is no such architecture.
         WeightsRefused: the file or the architecture is too large; the file is broken, not what its name says, or asks
             for code to be run; or it does not fit the architecture, and the message lists what is missing, unexpected
-            or of another shape; or there are not as many names of classes as logits.
+            or of another shape; or the names of classes or the head are for another number of logits.
         ValueError: a number is out of its range.
         DeviceMissing: the machine has no such device.
         DeviceFull: the device has no room for the network.
@@ -222,6 +256,7 @@ def load_checkpoint(
         architecture,
         arguments=arguments,
         classes=classes,
+        head=Head.of(head),
         mean=mean,
         std=std,
         size=size,
@@ -229,7 +264,11 @@ def load_checkpoint(
         largest=largest,
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
-    model = _placed(named, network, place, dtype, fast)
+    return _tried_out(_placed(named, network, place, dtype, fast), dtype)
+
+
+def _tried_out(model: Model, dtype: torch.dtype) -> Model:
+    """Return the model; close it and raise WeightsRefused if it does not take pictures, or its head does not fit."""
     try:
         _try_out(model, dtype)
     except (WeightsRefused, DeviceFull):
@@ -239,18 +278,15 @@ def load_checkpoint(
 
 
 def _try_out(model: Model, dtype: torch.dtype) -> None:
-    """Raise WeightsRefused if a network does not take pictures, or has another number of logits than of classes."""
     height, width = model.preprocess.crop
     try:
-        with torch.inference_mode(), room_on(model.device, "one image"):
-            logits = model.network(torch.zeros((1, 3, height, width), dtype=dtype, device=model.device))
+        with torch.no_grad(), room_on(model.device, "one image"):
+            output = model.network(torch.zeros((1, 3, height, width), dtype=dtype, device=model.device))
     except DeviceFull:
         raise
     except REJECTIONS as error:
         raise WeightsRefused(
             f"{model.name} does not take pictures of 3 channels and {height} × {width} pixels: {error}"
         ) from error
-    # What gives no logits is told so at its first capture.
-    named = len(model.classes)
-    if named and isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != named:
-        raise WeightsRefused(f"There are {named} names of classes and {logits.shape[1]} logits.")
+    with suppress(NoPredictions):  # What is predicted by none is said where predictions would stand.
+        fit_output(model.head, output, 1, model.classes, type(model.network).__name__)
