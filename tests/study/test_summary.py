@@ -39,7 +39,6 @@ def test_of_the_only_gate_it_is_said_how_much_it_varies(captured):
 def test_weights_around_a_half_do_not_flip_the_words(captured):
     half = np.full((1, 4), 0.5, np.float32)
     texts = {
-        summary(build(captured, SE_2_1=half + noise, SE_5_2=half + 0.1), 0, "It says x.")
-        for noise in (-1e-6, 0, 1e-6)
+        summary(build(captured, SE_2_1=half + noise, SE_5_2=half + 0.1), 0, "It says x.") for noise in (-1e-6, 0, 1e-6)
     }
     assert len(texts) == 1
