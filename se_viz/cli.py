@@ -128,7 +128,7 @@ def inspect(
         for name, one in zip(names, said.images, strict=True):
             typer.echo(f"{name}: {_line(one, said.fitted.head)}")
         if said.fitted.assumed:
-            typer.echo(meaning(said.fitted))
+            typer.echo(meaning(said.fitted, "--head"))
     if without_z(captured):
         typer.echo(without_z(captured))
     typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")

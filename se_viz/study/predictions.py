@@ -176,7 +176,8 @@ def _number(names: tuple[str, ...], row: list[float], k: int) -> ImagePrediction
     if not np.isfinite(row).all():
         return _unread(np.asarray(row, dtype=np.float32))
     more = f" and {len(shown) - _SAID} more" if len(shown) > _SAID else ""
-    return _told(shown[:k], ", ".join(f"{one.label} {one.amount}" for one in shown[:_SAID]) + more, None)
+    said = ", ".join(f"{one.label} {one.amount}" for one in shown[:_SAID]) + more
+    return ImagePredictions(tuple(shown[:k]), said, f"The network returns {said}.", None)
 
 
 _SAYING: dict[str, Callable[[Fitted, Floats, _Ranks, int], _Said]] = {

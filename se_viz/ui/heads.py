@@ -6,7 +6,7 @@ import streamlit as st
 
 from se_viz.zoo.head import KINDS, Head, HeadKind
 
-_UNSAID = "not said"
+_UNSAID = "automatic"
 _KEY, _THRESHOLD = "head", "threshold"
 _WITH_THRESHOLD = ("binary", "labels")
 
@@ -20,7 +20,7 @@ def choose() -> Head | None:
         bind="query-params",
         help="What the network's outputs mean. **classes**: softmax, one of them is said. **binary**: one output, the "
         "logit of yes. **labels**: each holds or not, by itself. **number**: as it is. **features**: nothing is "
-        "predicted. **not said**: what is known of the network; else two outputs and more are taken as classes, one "
+        "predicted. **automatic**: what is known of the network; else two outputs and more are taken as classes, one "
         "as a number.",
     )
     if st.session_state[_KEY] in _WITH_THRESHOLD:

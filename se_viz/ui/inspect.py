@@ -77,7 +77,7 @@ def page(head: Head) -> None:
 
 def _meaning(predictions: Predictions) -> None:
     """What the outputs are taken to mean; their names where they are few."""
-    said = meaning(predictions.fitted) if predictions.fitted else ""
+    said = meaning(predictions.fitted, "Head in the sidebar") if predictions.fitted else ""
     if predictions.fitted and said:
         names = predictions.fitted.names
         st.caption(plain(said), help=plain(", ".join(names)) if len(names) <= FEW else None, width="content")

@@ -15,7 +15,7 @@ _SIDE = 192  # pixels of a thumbnail, twice what it is shown at
 
 _STYLE = f"""<style>
 .se-strip {{display:flex;gap:.75rem;overflow-x:auto;padding:.15rem .15rem .6rem}}
-.se-card {{flex:0 0 17.5rem;display:flex;gap:.6rem;padding:.5rem;margin:0;border-radius:.4rem;
+.se-card {{flex:0 0 17.5rem;min-width:0;display:flex;gap:.6rem;padding:.5rem;margin:0;border-radius:.4rem;
   border:1px solid rgba(126,135,146,.35)}}
 .se-card img {{width:6rem;height:6rem;object-fit:cover;border-radius:.25rem}}
 .se-card figcaption {{flex:1;min-width:0;font-size:.75rem;line-height:1.15}}
@@ -25,6 +25,7 @@ _STYLE = f"""<style>
 .se-bar i {{position:absolute;inset:0 auto 0 0;background:{ACCENT};opacity:.28}}
 .se-said {{font-weight:600}}
 .se-bar span {{position:relative;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}}
+.se-bar span:last-child {{flex:none}}
 </style>"""
 
 

@@ -93,13 +93,13 @@ def specs(page):
 
 def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_means(registered):
     page = open_page("inspect", model=registered("one", 1, bias=[0.4]))
-    assert "The network says output 0.4." in answer(page)
-    assert "one output, which is no distribution over classes" in captions(page)
+    assert "The network returns output 0.4." in answer(page)
+    assert "one output. That is no distribution over classes" in captions(page)
     assert "100%" not in strip(page)
     page.selectbox(key="head").set_value("binary").run()
     assert not page.exception
     assert "The network says positive (60%)." in answer(page)
-    assert "σ of it is the probability of positive" in captions(page)
+    assert "σ of it is the probability of positive, and" in captions(page)
     assert "<span>negative</span><span>40%</span>" in strip(page)
     page.number_input(key="threshold").set_value(0.7).run()
     assert "The network says negative (40%; positive from 70% on)." in answer(page)
@@ -115,7 +115,7 @@ def test_a_link_reproduces_the_head_and_its_threshold(registered):
 
 def test_what_a_network_is_registered_with_needs_no_choice(registered):
     page = open_page("inspect", model=registered("known", 1, ("off", "on"), Head("binary"), bias=[-2.0]))
-    assert page.selectbox(key="head").value == "not said"
+    assert page.selectbox(key="head").value == "automatic"
     assert "The network says off (88%)." in answer(page)
     assert "--head" not in page.code[1].value
 
@@ -139,7 +139,7 @@ def test_labels_hold_each_by_itself(registered):
 def test_numbers_are_no_probabilities(registered):
     name = registered("numbers", 2, ("age (years)", "height (m)"), Head("number"), bias=[31.4, 1.7])
     page = open_page("inspect", model=name)
-    assert "The network says age (years) 31.4, height (m) 1.7." in answer(page)
+    assert "The network returns age (years) 31.4, height (m) 1.7." in answer(page)
     assert "%" not in strip(page).partition("</style>")[2]
 
 
