@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from se_viz.zoo.errors import WeightsRefused
-from se_viz.zoo.output import columns, described
+from se_viz.zoo.output import columns, described, parts_with_table
 
 HeadKind: TypeAlias = Literal["classes", "binary", "labels", "number", "features"]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -161,7 +161,9 @@ def fit_output(head: Head | None, output: object, images: int, names: Sequence[s
             f"A head of {head.kind} needs a table of outputs (N, K), and {returned}: leave the head out, or say "
             "features."
         )
-    raise NoPredictions(f"{returned}: no single table of logits, so there are no predictions.")
+    parts = parts_with_table(output, images)
+    hint = f" Wrapped so that it returns {' or '.join(parts[:3])} alone, it has some." if parts else ""
+    raise NoPredictions(f"{returned}: no single table of logits, so there are no predictions.{hint}")
 
 
 def expected_outputs(head: Head | None, names: int) -> int:

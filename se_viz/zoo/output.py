@@ -44,6 +44,14 @@ def described(output: object, images: int) -> str:
     return _described(output)
 
 
+def parts_with_table(output: object, images: int) -> list[str]:
+    """Return the names of those parts of a dict, a named tuple or a dataclass that are tables by themselves."""
+    if isinstance(output, list) and len(output) == images and images:
+        return parts_with_table(output[0], 1)  # one part for each image, as in ``described``
+    found = {name: output[name] if isinstance(output, Mapping) else getattr(output, name) for name in _names(output)}
+    return [name for name, part in found.items() if columns(part, images)]
+
+
 def _described(output: object) -> str:
     shape, kind = _shape(output), type(output).__name__
     if shape is not None:

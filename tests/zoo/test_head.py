@@ -169,6 +169,17 @@ def test_outputs_of_libraries_are_described():
     assert described(ModelOutput(last_hidden_state=a(1, 4, 4)), 1) == "a ModelOutput with last_hidden_state"
 
 
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_table_among_other_things_is_pointed_to(stacked):
+    output = {"logits": a(1, 5), "hidden": a(1, 4, 8, 8)}
+    with pytest.raises(NoPredictions, match="Wrapped so that it returns logits alone, it has some"):
+        fit_output(None, [output] * 2 if stacked else output, 1 + stacked, (), "Net")
+    with pytest.raises(NoPredictions, match="returns logits alone"):
+        fit_output(None, GoogLeNetOutputs(a(2, 5), None, None), 2, (), "Net")
+    with pytest.raises(NoPredictions, match=r"no predictions\.$"):
+        fit_output(None, {"out": a(1, 5, 8, 8)}, 1, (), "Net")
+
+
 def test_what_predicts_nothing_says_why():
     segmented = {"out": a(1, 2, 4, 4)}
     with pytest.raises(NoPredictions, match=r"^Net returns a dict with out: no single table of logits, so there are"):
