@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from se_viz.gates.model import Model, load, load_checkpoint
     from se_viz.study.cost import cost
     from se_viz.study.insert import insert_gates
+    from se_viz.study.predictions import predict
+    from se_viz.zoo.head import Head
 
 _HOMES = {
     "Atlas": ("atlas.store", "Atlas"),
     "Capture": ("gates.capture", "Capture"),
     "Gate": ("gates.gate", "Gate"),
+    "Head": ("zoo.head", "Head"),
     "Model": ("gates.model", "Model"),
     "Reading": ("gates.capture", "Reading"),
     "block_of": ("gates.block", "block_of"),
@@ -41,6 +44,7 @@ _HOMES = {
     "load_checkpoint": ("gates.model", "load_checkpoint"),
     "merge": ("atlas.merge", "merge"),
     "open_atlas": ("atlas.store", "open_atlas"),
+    "predict": ("study.predictions", "predict"),
     "profile": ("atlas.profile", "profile"),
     "read_paths": ("data.intake", "read_paths"),
     "sample": ("data.samples", "load"),
@@ -50,6 +54,7 @@ __all__ = [
     "Atlas",
     "Capture",
     "Gate",
+    "Head",
     "Model",
     "Reading",
     "block_of",
@@ -61,6 +66,7 @@ __all__ = [
     "load_checkpoint",
     "merge",
     "open_atlas",
+    "predict",
     "profile",
     "read_paths",
     "sample",

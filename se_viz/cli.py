@@ -1,13 +1,29 @@
 """``python -m se_viz …``: what the page shows and what made the demo models, from a shell."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from se_viz import cli_cache, cli_classes, cli_family, cli_gates
 from se_viz.cli_common import Device, counted, fail
-from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Number, Size, Std, load_network
+from se_viz.cli_network import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    HeadOption,
+    Mean,
+    Number,
+    Size,
+    Std,
+    Threshold,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from se_viz.study.predictions import ImagePredictions, Predictions
+    from se_viz.zoo.head import Head
 
 app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -26,6 +42,8 @@ def inspect(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    head: HeadOption = None,
+    threshold: Threshold = None,
     maps: Annotated[
         list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
     ] = None,
@@ -46,14 +64,14 @@ def inspect(
 
     from se_viz import capture, read_paths
     from se_viz.data import samples
-    from se_viz.figures.depth import distribution, z_against_s
+    from se_viz.figures.depth import distribution, excitation
     from se_viz.figures.export import CannotDraw, figure_bytes
     from se_viz.figures.heatmap import attention_heatmap
     from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
     from se_viz.study.change import change, choose_channels
     from se_viz.study.health import health
-    from se_viz.study.predictions import top
-    from se_viz.study.table import maps_bytes, table, table_bytes
+    from se_viz.study.predictions import predict
+    from se_viz.study.table import maps_bytes, predictions_table, table, table_bytes, without_z
     from se_viz.study.verdicts import verdict_counts
 
     intake = read_paths(pictures or [])
@@ -64,7 +82,18 @@ def inspect(
         if not shown:
             raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
         loaded = load_network(
-            model, device, precision, checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
+            model,
+            device,
+            precision,
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
         )
         captured = capture(loaded, shown, maps)
         names = [picture.name for picture in shown]
@@ -72,6 +101,8 @@ def inspect(
         frame = table(captured, names)
         (out / "readings.csv").write_bytes(table_bytes(frame, "csv"))
         (out / "readings.parquet").write_bytes(table_bytes(frame, "parquet"))
+        said = predict(loaded, captured, 3)
+        (out / "predictions.csv").write_bytes(table_bytes(predictions_table(said, names), "csv"))
         judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
         healths = {name: asdict(found) for name, found in judged.items()}
         (out / "health.json").write_text(json.dumps(healths, indent=2, allow_nan=False) + "\n")
@@ -82,7 +113,7 @@ def inspect(
             for index, picture in enumerate(shown):
                 chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
                 drawn = (
-                    z_against_s(reading, names, index),
+                    excitation(reading, names, index),
                     distribution(reading, names, index),
                     recalibrated_maps(reading, index, chosen, names[index]),
                     overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
@@ -92,10 +123,33 @@ def inspect(
             (out / f"{chart.name}{suffix}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    for name, predicted in zip(names, top(captured.logits, loaded.classes, 3), strict=True):
-        typer.echo(f"{name}: {', '.join(f'{p.label} {p.probability:.0%}' for p in predicted)}")
+    _say_predictions(said, names)
+    for note in filter(None, (without_z(captured), *loaded.notes)):
+        typer.echo(note)
     typer.echo(verdict_counts({name: found.verdict for name, found in judged.items()}))
     typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
+
+
+def _say_predictions(said: "Predictions", names: list[str]) -> None:
+    """Print what the network predicts for each image, or why it predicts nothing."""
+    from se_viz.study.meaning import meaning
+
+    if said.fitted is None:
+        typer.echo(said.missing)
+        return
+    for name, one in zip(names, said.images, strict=True):
+        typer.echo(f"{name}: {_line(one, said.fitted.head)}")
+    if said.fitted.assumed:
+        typer.echo(meaning(said.fitted, "--head"))
+
+
+def _line(said: "ImagePredictions", head: "Head") -> str:
+    """What the network says of an image: the first few classes, the labels that hold, the numbers."""
+    if not said.shown:
+        return said.sentence
+    return (
+        said.said if head.kind in ("binary", "labels") else ", ".join(f"{one.label} {one.amount}" for one in said.shown)
+    )
 
 
 @app.command()
@@ -109,9 +163,14 @@ def profile(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    head: HeadOption = None,
+    threshold: Threshold = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
     split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
-    labels: Annotated[Literal["given", "predictions"], typer.Option(help="What class an image counts for.")] = "given",
+    labels: Annotated[
+        Literal["given", "predictions"],
+        typer.Option(help="What class an image counts for: its own, or what the network predicts, by --head."),
+    ] = "given",
     images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 2 bytes a channel.")] = False,
     examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
     precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
@@ -154,6 +213,8 @@ def profile(
             device,
             "fp32",
             checkpoint,
+            head=head,
+            threshold=threshold,
             fast=False,
             arch=arch,
             arg=arg,

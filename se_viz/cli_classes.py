@@ -199,7 +199,7 @@ def _of_groups(gate: "GateAtlas", groups: Mapping[str, "Capture"], *, everything
     from se_viz.study.overview import Overview
 
     channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
-    means = {f"{name} ({len(one.logits)})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
+    means = {f"{name} ({one.images})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
     overall = Overview.of(gate).patterns.common
     return mean_excitation(gate.name, means, overall, (gate.entry.low, gate.entry.high), channels, of="group")
 
@@ -215,6 +215,6 @@ def _resemblances(atlas: "Atlas", groups: Mapping[str, "Capture"]) -> "pd.DataFr
         overview = Overview.of(gate)
         for name, one in groups.items():
             best = overview.nearest(one[gate.name].s.mean(axis=0))
-            row = {"gate": gate.name, "group": name, "pictures": len(one.logits)}
+            row = {"gate": gate.name, "group": name, "pictures": one.images}
             rows.append(row | ({"class": atlas.classes[best[0]], "resemblance": best[1]} if best else {}))
     return pd.DataFrame(rows, columns=["gate", "group", "pictures", "class", "resemblance"])

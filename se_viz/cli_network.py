@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from se_viz.gates.model import Model
     from se_viz.zoo.download import Progress
+    from se_viz.zoo.head import Head, HeadKind
 
 Number = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="What the network computes in.")]
 Checkpoint = Annotated[
@@ -26,10 +27,28 @@ Arg = Annotated[
         help="An argument of the architecture, KEY=VALUE (JSON); may be repeated. The number of classes is the file's."
     ),
 ]
-Classes = Annotated[Path | None, typer.Option(help="Names of their classes: one a line, or JSON.")]
+Classes = Annotated[
+    Path | None,
+    typer.Option(help="Names of their classes, labels or numbers: one a line, or JSON. Of --head binary two: no, yes."),
+]
 Three = tuple[float, float, float]
 Mean = Annotated[Three | None, typer.Option(help="Mean of the pictures they were trained on, R G B in 0–1.")]
 Std = Annotated[Three | None, typer.Option(help="Standard deviation, likewise.")]
+HeadOption = Annotated[
+    Literal["classes", "binary", "labels", "number", "features"] | None,
+    typer.Option(
+        "--head",
+        help="What the network's outputs mean: classes (softmax), binary (one logit of yes), labels (each holds or "
+        "not), number, features (nothing is predicted). If not given, two outputs and more are taken as classes, and "
+        "one as a number.",
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Probability from which on a binary head says yes, and a label holds.", show_default="0.5", min=0, max=1
+    ),
+]
 Size = Annotated[int | None, typer.Option(help="Side of their input, pixels.")]
 
 
@@ -39,6 +58,8 @@ def load_network(
     precision: Literal["fp32", "bf16", "fp16"],
     checkpoint: Path | None,
     *,
+    head: "HeadKind | None" = None,
+    threshold: float | None = None,
     fast: bool = True,
     **own: Any,  # noqa: ANN401 - see _architecture
 ) -> "Model":
@@ -47,8 +68,10 @@ def load_network(
 
     from se_viz import load, load_checkpoint
 
+    meant = _head(head, threshold)
     if checkpoint is not None:
-        return load_checkpoint(checkpoint, **_architecture(**own), device=device, precision=precision, fast=fast)
+        described = _architecture(**own)
+        return load_checkpoint(checkpoint, **described, head=meant, device=device, precision=precision, fast=fast)
     if any(own.values()):
         raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
     with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
@@ -58,11 +81,21 @@ def load_network(
             bar.update(progress.done - bar.n)
 
         try:
-            return load(model, device, precision, fast=fast, report=show)
+            return load(model, device, precision, head=meant, fast=fast, report=show)
         except KeyboardInterrupt:
             bar.close()
             typer.secho("Stopped; the same command fetches what is missing.", err=True, fg="yellow")
             raise typer.Exit(130) from None
+
+
+def _head(kind: "HeadKind | None", threshold: float | None) -> "Head | None":
+    from se_viz import Head
+
+    if kind is None:
+        if threshold is not None:
+            raise typer.BadParameter("--threshold goes with --head binary or --head labels.")
+        return None
+    return Head(kind) if threshold is None else Head(kind, threshold)
 
 
 def _architecture(arch: str, arg: list[str] | None, classes: Path | None, **rest: object) -> dict[str, Any]:

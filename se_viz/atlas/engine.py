@@ -25,7 +25,9 @@ from se_viz.data.images import ImageRefused
 from se_viz.data.refusals import legible
 from se_viz.gates.capture import Capture, capture
 from se_viz.gates.model import Model
+from se_viz.zoo.head import Head
 from se_viz.zoo.memory import DeviceFull, room_on
+from se_viz.zoo.output import table
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -129,6 +131,19 @@ def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
         return capture(model, normalise(pixels), batch=len(ready))
 
 
+def _predicted(captured: Capture, head: Head | None, ready: list[Ready]) -> list[int]:
+    """What the network says that each image is, as numbers of the header's classes."""
+    outputs = table(captured.output, captured.images)
+    said = [None] * len(ready) if outputs is None else (head or Head("classes")).group(outputs)
+    for label, one in zip(said, ready, strict=True):
+        if label is None:
+            raise AtlasError(
+                f"What the network returned for {one.name} predicts nothing (NaN, infinite, or no table of outputs): "
+                "the weights are broken, or the precision does not suffice. Or count by labels that are given."
+            )
+    return [label for label in said if label is not None]
+
+
 class _Shard:
     """Codes and z of the shard's images, until they are counted."""
 
@@ -147,18 +162,20 @@ class _Shard:
 
     def add(self, ready: list[Ready], captured: Capture) -> None:
         predicted = self._header.labels == "predictions"
-        labels = captured.logits.argmax(axis=1).tolist() if predicted else [one.label for one in ready]
+        labels = _predicted(captured, self._header.head, ready) if predicted else [one.label for one in ready]
         rows = slice(len(self._names), len(self._names) + len(ready))
         for gate in self._header.gates:
             reading = captured[gate.name]
-            if not (np.isfinite(reading.s).all() and np.isfinite(reading.z).all()):
+            # A gate of which no squeeze was seen has no statistics of z.
+            z = np.float32("nan") if reading.z is None else reading.z
+            if not (np.isfinite(reading.s).all() and (reading.z is None or np.isfinite(z).all())):
                 raise AtlasError(
                     f"{gate.name} gives numbers that are not finite in the batch that starts with {ready[0].name}: "
                     "the weights are broken, or the precision does not suffice."
                 )
             self._codes[gate.name][rows] = gate.scale.encode(reading.s)
             self._outside[gate.name][rows] = gate.scale.outside(reading.s)
-            self._z[gate.name][rows] = reading.z
+            self._z[gate.name][rows] = z
         self._names += [one.name for one in ready]
         self._sha256 += [one.sha256 for one in ready]
         self._labels += labels

@@ -16,6 +16,7 @@ from se_viz.data.datasets import Dataset
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
 from se_viz.gates.model import Model
+from se_viz.zoo.head import Head
 
 VERSION = 1
 FORMAT = "se-viz-atlas"
@@ -101,6 +102,7 @@ class Header:
         images: whether every image's s is kept.
         form: "exact" sums, or "compact": rounded means, deviations and quantiles, which ship with the demo models.
         run: how the pass was cut; None for an atlas that was merged of others.
+        head: by which the predictions were told that images count by; None for those of classes, and for given ones.
     """
 
     model: Subject
@@ -114,6 +116,7 @@ class Header:
     images: bool = False
     form: Literal["exact", "compact"] = "exact"
     run: Run | None = None
+    head: Head | None = None
 
     def to_metadata(self) -> dict[str, str]:
         """The header as the strings a safetensors file has room for."""

@@ -66,6 +66,11 @@ def _refuse_unlike(atlases: Sequence[Atlas]) -> None:
                 f"{atlas.path} counts by {_LABELS[header.labels]} and {first.path} by {_LABELS[first.header.labels]}: "
                 "make one of them anew."
             )
+        if header.head != first.header.head:
+            raise AtlasMismatch(
+                f"{atlas.path} and {first.path} count by predictions of different heads or thresholds: "
+                "make one of them anew."
+            )
         for source in header.sources:
             if source.sha256 in seen:
                 raise AtlasMismatch(

@@ -57,8 +57,8 @@ def _differences(found: Header, asked: Header) -> Sequence[str]:
         "weights or preprocessing": (found.model, asked.model),
         "pictures": (found.sources, asked.sources),
         "settings": (
-            (found.gates, found.labels, found.examples, found.images, found.form, found.run),
-            (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run),
+            (found.gates, found.labels, found.examples, found.images, found.form, found.run, found.head),
+            (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run, asked.head),
         ),
     }
     return [aspect for aspect, (one, other) in aspects.items() if one != other]

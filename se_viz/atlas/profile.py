@@ -20,11 +20,13 @@ from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model
+from se_viz.zoo.head import Head, HeadMismatch, NoPredictions, fit_output
 
 REPORT = "report.json"
 Engine: TypeAlias = Literal["local", "ray"]
 
 _SHARDS = "shards"
+_GIVE_LABELS = "Count by labels that are given: folders, or a CSV file (labels='given', --labels given)."
 _Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
 
 
@@ -65,7 +67,9 @@ def profile(
         data: what ``se_viz.data.datasets.dataset`` takes: a folder, a CSV file, tar files, a torchvision dataset.
         out: a folder for the atlas, its report, and the shards while they are made.
         split: the subfolder to take of a folder with ``train/`` and ``val/``.
-        labels: whether an image counts for the class it is given, or for the one the network predicts.
+        labels: whether an image counts for the class it is given, or for the one the network predicts. With a binary
+            head that is yes from its threshold on, else no; of several labels the most probable one, or "no label"
+            where none reaches the threshold. A number puts no image into a class.
         images: keep s of every single image, 2 bytes a channel.
         examples: images to name with the highest and with the lowest s of each channel, 1 or more.
         precision: "bfloat16" computes in it where torch's autocast does, which is faster and about 3 digits exact.
@@ -88,7 +92,8 @@ def profile(
 
     Raises:
         DatasetRefused: the data are none.
-        AtlasError: the data have no labels, ``out`` holds something else, or a gate gives numbers that are not finite;
+        AtlasError: the data have no labels, or the network predicts no classes; ``out`` holds something else, or a gate
+            gives numbers that are not finite;
             of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
             files, or its workers cannot go on.
     """
@@ -100,16 +105,18 @@ def profile(
     elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
         raise AtlasError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
     dataset, run = datasets.dataset(data, split), Run(batch, shard)
+    classes, head = _classes(model, dataset, labels)
     header = Header(
         model=Subject.of(model, precision),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),
         sources=(Source.of(dataset),),
         labels=labels,
-        classes=_classes(model, dataset, labels),
+        classes=classes,
         counts=(),
         examples=examples,
         images=images,
         run=run,
+        head=head,
     )
     out = Path(out)
     atlas = finished(out / FILE, header)
@@ -138,18 +145,26 @@ def kept(out: str | Path) -> int:
     return (len(shards) - 1) * (last.run.shard if last.run else images) + images
 
 
-def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[str, ...]:
+def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple[str, ...], Head | None]:
+    """The classes that images count for, and the head that tells predicted ones where those are not classes."""
     if labels == "given":
         if not dataset.classes:
             raise AtlasError(
                 f"{dataset.name} has no labels: put the pictures into one folder for each class, "
                 "or count by the model's predictions (labels='predictions', --labels predictions)."
             )
-        return dataset.classes
-    if model.classes:
-        return datasets.unique(model.classes)
-    logits = capture(model, torch.zeros(1, 3, *model.preprocess.crop)).logits
-    return tuple(f"class {number}" for number in range(logits.shape[1]))
+        return dataset.classes, None
+    tried, name = capture(model, torch.zeros(1, 3, *model.preprocess.crop)), type(model.network).__name__
+    try:
+        fitted = fit_output(model.head, tried.output, 1, model.classes, name)
+    except (HeadMismatch, NoPredictions) as error:
+        raise AtlasError(f"{error} {_GIVE_LABELS}") from error
+    if fitted.head.kind == "number":
+        what = "One number puts" if len(fitted.names) == 1 else f"{len(fitted.names)} numbers put"
+        hint = " If it is the logit of yes, say head='binary' (--head binary)." if fitted.assumed else ""
+        raise AtlasError(f"{what} images into no classes. {_GIVE_LABELS}{hint}")
+    groups = datasets.unique(fitted.head.groups(fitted.names))
+    return groups, None if fitted.head.kind == "classes" else fitted.head
 
 
 def _ray() -> "Callable[..., None]":

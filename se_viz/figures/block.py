@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.palette import ACCENT, INK, MUTED, TILE
 from se_viz.gates.block import Block, Join
-from se_viz.gates.gate import Gate, Layout
+from se_viz.gates.gate import NOT_SEEN, Gate, Layout
 from se_viz.gates.part import Part
 
 _ROW = 44  # pixels
@@ -21,6 +21,7 @@ _TEXT = 0.28  # half the height of a line of text
 _MOST = 6  # boxes in a row, before the first of them are summed up
 # Words for which a box has no room, and what stands for them.
 _BRIEF = ((" depthwise convolution", " depthwise"), ("convolution", "conv"), (", stride ", " /"))
+
 _SQUEEZES = {"avg": "average over", "max": "maximum over", "avg+max": "average, maximum over", "other": "squeeze of"}
 
 
@@ -178,15 +179,24 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
         figure=go.Figure([], layout),
         alt=f"Drawing of {block.kind} {block.path}: {gate.name} is {where}. {_listed(block)}",
         how_to_read="From top to bottom: the block's input X, its parts with the number of channels that they put out "
-        "(/2 is a stride of 2), and its output. In colour, the gate: it squeezes each channel of U to one number, and "
-        f"multiplies the channel by the weight that it makes of them. {_seen(block)}; nothing is taken from "
-        "the network's name.",
+        f"(/2 is a stride of 2), and its output. In colour, the gate: {_does(gate)}. {_seen(block)}; nothing is taken "
+        "from the network's name.",
     )
+
+
+def _does(gate: Gate) -> str:
+    if gate.squeeze == NOT_SEEN:
+        return "it multiplies each channel of U by a weight; no squeeze of U was seen to feed it"
+    return "it squeezes each channel of U to one number, and multiplies the channel by the weight that it makes of them"
 
 
 def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
     area = "×".join(map(str, shape[1:] if gate.layout == "nchw" else shape[:-1]))
-    squeeze = [f"{_SQUEEZES.get(gate.squeeze, f'{gate.squeeze} over')} {area}", f"<b>z</b>  {gate.channels}"]
+    squeeze = (
+        ["squeeze not seen", "no z"]
+        if gate.squeeze == NOT_SEEN
+        else [f"{_SQUEEZES.get(gate.squeeze, f'{gate.squeeze} over')} {area}", f"<b>z</b>  {gate.channels}"]
+    )
     layers = [["weights without", "a bottleneck"]]
     if gate.bottleneck is not None:
         layers = [

@@ -16,29 +16,41 @@ _BINS = 40
 _SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}
 
 
-def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
-    """A point per channel of one image: squeeze descriptor z across, excitation weight s up."""
-    gate, z, s = reading.gate, reading.z[focus], reading.s[focus]
-    low, high = s_range(reading)
-    layout = frame(
-        f"{gate.name}: from squeeze to excitation",
-        f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels",
-        "s, weight of the channel",
-        340,
-    )
-    pad = (high - low) * 0.03
-    layout["yaxis"]["range"] = [low - pad, high + pad]
-    figure = go.Figure(
-        go.Scatter(
-            x=z,
-            y=s,
-            customdata=np.arange(len(z)),
-            mode="markers",
-            marker={"color": ACCENT, "size": 6, "opacity": 0.8},
-            hovertemplate="channel %{customdata}<br>z = %{x:.3f}<br>s = %{y:.3f}<extra></extra>",
+def excitation(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image, s up: across is z, or the channel's number where no z was seen."""
+    return (s_by_channel if reading.z is None else z_against_s)(reading, images, focus)
+
+
+def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image: the channel's number across, excitation weight s up."""
+    gate, s = reading.gate, reading.s[focus]
+    figure = _points(reading, np.arange(len(s)), focus, "excitation by channel", "channel", "")
+    return Chart(
+        name=f"s_by_channel_{gate.name}",
+        figure=figure,
+        alt=(
+            f"{len(s)} channels of {gate.name} for {images[focus]}, s from {s.min():.2f} to {s.max():.2f}. There is no "
+            "z, as no squeeze of U was seen to feed s."
         ),
-        layout,
+        how_to_read=(
+            "Each point is a channel, up those the gate keeps. For other gates the descriptor z stands across; for "
+            "this one there is none, as no squeeze of U was seen to feed s."
+        ),
     )
+
+
+def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image: squeeze descriptor z across, excitation weight s up.
+
+    Raises:
+        ValueError: the gate has no z; see ``s_by_channel``.
+    """
+    gate, s = reading.gate, reading.s[focus]
+    if reading.z is None:
+        raise ValueError(f"{gate.name} has no z: no squeeze of U was seen to feed s.")
+    z = reading.z[focus]
+    squeeze = f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels"
+    figure = _points(reading, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x:.3f}")
     correlation = _correlation(z, s)
     return Chart(
         name=f"z_against_s_{gate.name}",
@@ -52,6 +64,28 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
             "each channel weighed by itself, the points would lie on a curve. A cloud means that the gate weighs "
             f"channels together, through its bottleneck. Here: {correlation}."
         ),
+    )
+
+
+def _points(
+    reading: Reading, across: npt.NDArray[np.generic], focus: int, title: str, x: str, hovered: str
+) -> go.Figure:
+    """Points of s (C,) of one image over numbers (C,)."""
+    s = reading.s[focus]
+    low, high = s_range(reading)
+    layout = frame(f"{reading.gate.name}: {title}", x, "s, weight of the channel", 340)
+    pad = (high - low) * 0.03
+    layout["yaxis"]["range"] = [low - pad, high + pad]
+    return go.Figure(
+        go.Scatter(
+            x=across,
+            y=s,
+            customdata=np.arange(len(s)),
+            mode="markers",
+            marker={"color": ACCENT, "size": 6, "opacity": 0.8},
+            hovertemplate=f"channel %{{customdata}}{hovered}<br>s = %{{y:.3f}}<extra></extra>",
+        ),
+        layout,
     )
 
 

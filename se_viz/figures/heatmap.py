@@ -60,19 +60,20 @@ def attention_heatmap(
         "picture",
         104 + rows_height,
     )
+    squeezed = "no z was seen" if reading.z is None else "z = %{customdata:.3f}"
     layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
     layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
     figure = go.Figure(
         go.Heatmap(
             z=s[:, channels],
-            customdata=reading.z[:, channels],
+            customdata=None if reading.z is None else reading.z[:, channels],
             x=x,
             y=rows,
             zmin=low,
             zmax=high,
             colorscale=scale(SEQUENTIAL if low == 0 else DIVERGING),
             colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": [low, (low + high) / 2, high]},
-            hovertemplate="%{y}<br>channel %{x}<br>s = %{z:.3f}<br>z = %{customdata:.3f}<extra></extra>",
+            hovertemplate=f"%{{y}}<br>channel %{{x}}<br>s = %{{z:.3f}}<br>{squeezed}<extra></extra>",
         ),
         layout,
     )

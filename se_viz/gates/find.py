@@ -11,7 +11,7 @@ from torch import nn
 
 from se_viz.gates.clone import clone_sharing_weights, copy_without_hooks
 from se_viz.gates.errors import NoGateFound, PartlyFound
-from se_viz.gates.gate import Gate
+from se_viz.gates.gate import NOT_SEEN, Gate
 from se_viz.gates.kinds import kind_of
 from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import Site, places
@@ -109,7 +109,7 @@ def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequenc
             "kind": type(run.module).__name__,
             "channels": proof.channels,
             "bottleneck": proof.bottleneck,
-            "squeeze": proof.squeeze,
+            "squeeze": proof.squeeze or NOT_SEEN,
             "function": proof.function,
             "proof": "class" if kind_of(run.module) else "search",
             "layout": proof.layout,
@@ -131,7 +131,7 @@ def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequenc
             "kind": type(item.run.module).__name__,
             "channels": product.channels,
             "bottleneck": excitation.bottleneck,
-            "squeeze": excitation.squeeze,
+            "squeeze": excitation.squeeze or NOT_SEEN,
             "function": excitation.function,
             "proof": "watch",
             "layout": product.layout,

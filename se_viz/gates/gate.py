@@ -8,6 +8,9 @@ from torch import Tensor
 
 Layout: TypeAlias = Literal["nchw", "nhwc"]
 
+NOT_SEEN = "not seen"
+"""Squeeze operator of a gate of which no squeeze of U was seen to feed s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tap:
@@ -80,7 +83,7 @@ class Gate:
         channels: C, length of z and s.
         bottleneck: width between the two FC layers, C/r; None where there is no bottleneck (ECA, effective SE).
         squeeze: squeeze operator: "avg", "max", "avg+max" (their mean or sum), "avg, max" (both, one after the other; z
-            is the first), "std" and others by name, "other", or "" where no squeeze of U was seen to feed s.
+            is the first), "std" and others by name, "other", or ``NOT_SEEN`` where no squeeze of U was seen to feed s.
         function: gate function, for instance "sigmoid", or "other".
         proof: "class" for a known kind, "search" for another module, "watch" where the multiplication is watched.
         layout: order of the axes of U.

@@ -1,7 +1,8 @@
 """A model to look into: a network with its gates, its preprocessing and the names of its classes."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.fast import fast_twin
-from se_viz.gates.find import find_gates
+from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import REJECTIONS, placement
@@ -21,6 +22,7 @@ from se_viz.zoo.checkpoint import read_network
 from se_viz.zoo.device import Precision, number_type, precision_of, reproducible, resolve
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import WeightsRefused
+from se_viz.zoo.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.zoo.memory import DeviceFull, room_on
 from se_viz.zoo.room import expect_room
 from se_viz.zoo.sketch import LARGEST
@@ -39,6 +41,8 @@ class Model:
         preprocess: image → input, as the network was measured.
         classes: names of the logits; empty where they are not known.
         about: one line on where the network comes from and how good it is.
+        head: what the outputs mean; None where nobody has said, and ``zoo.head.fit`` says what is assumed.
+        notes: a sentence for each kind of gate that is there and cannot be read, see ``find.survey``.
 
     Its gates may be given if they are known, and a ``fast_twin`` that is to be read in place of the network.
     """
@@ -52,15 +56,21 @@ class Model:
         about: str = "",
         *,
         gates: tuple[Gate, ...] | None = None,
+        notes: tuple[str, ...] = (),
         twin: nn.Module | None = None,
+        head: Head | HeadKind | None = None,
     ) -> None:
         self.name = name
         self.network = network
         self.preprocess = preprocess
         self.classes = classes
         self.about = about
-        found = find_gates(network, preprocess.crop) if gates is None else gates
-        self.instrument = Instrument(network if twin is None else twin, found)
+        self.head = Head.of(head)
+        if gates is None:
+            finding = survey(network, preprocess.crop)
+            gates, notes = finding.gates, finding.notes
+        self.notes = notes
+        self.instrument = Instrument(network if twin is None else twin, gates)
         self._held = ExitStack()
         self._held.enter_context(self.instrument.attached())
 
@@ -104,7 +114,16 @@ class Model:
         if self.instrument.network is self.network:
             yield self
             return
-        plain = Model(self.name, self.network, self.preprocess, self.classes, self.about, gates=self.gates)
+        plain = Model(
+            self.name,
+            self.network,
+            self.preprocess,
+            self.classes,
+            self.about,
+            gates=self.gates,
+            notes=self.notes,
+            head=self.head,
+        )
         try:
             yield plain
         finally:
@@ -117,6 +136,12 @@ class Model:
         listed = [images] if isinstance(images, Image.Image | Picture) else list(images)
         return self.preprocess(image.image if isinstance(image, Picture) else image for image in listed)
 
+    def with_head(self, head: Head | HeadKind | None) -> "Model":
+        """Return the same model with outputs of another meaning; hooks are shared, so ``close`` of one closes both."""
+        other = copy.copy(self)
+        other.head = Head.of(head)
+        return other
+
     def close(self) -> None:
         """Take the hooks off the network and give it back its mode."""
         self._held.close()
@@ -127,6 +152,7 @@ def load(
     device: str = "auto",
     precision: Precision = "fp32",
     *,
+    head: Head | HeadKind | None = None,
     fast: bool = True,
     report: Report | None = None,
     cancelled: Asked | None = None,
@@ -140,6 +166,8 @@ def load(
             its name: "cuda", "cuda:1", "xpu", "mps".
         precision: what the network computes in; readings are float32 whichever it is. On a CPU bf16 is faster where the
             processor multiplies it, and fp16 much slower almost everywhere.
+        head: what the outputs mean, where it is not what the library or the card says: "classes", "binary", "labels",
+            "number", "features", or a ``Head`` with a threshold.
         fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps lie in
             channels_last order, if that reads the same to 1e-5, see ``fast_twin``. It takes the memory of the weights
             once more; ``Model.network`` remains the network as it was published. False runs that one.
@@ -148,7 +176,7 @@ def load(
 
     Raises:
         UnknownModel: no model of that name; the message names those that come close.
-        WeightsRefused: the weights are not the ones the card names, or do not fit.
+        WeightsRefused: the weights are not the ones the card names, or do not fit; or the head does not fit.
         DownloadFailed: the weights cannot be fetched; the message says why and what to do.
         Cancelled: ``cancelled`` returned True.
         DeviceMissing: the machine has no such device.
@@ -157,22 +185,39 @@ def load(
     """
     place, dtype = resolve(device), number_type(precision)
     expect_room(name, place, dtype)
-    return _placed(name, catalogue.build(name, report, cancelled), place, dtype, fast)
+    model = _placed(name, catalogue.build(name, report, cancelled), place, dtype, fast)
+    if head is None:
+        return model
+    model.head = Head.of(head)
+    return _tried_out(model, dtype)
 
 
 def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
     """The model of a network that lies on the CPU in float32."""
     reproducible(place)
-    module, gates, twin = network.module, None, None
+    module, twin = network.module, None
+    gates: tuple[Gate, ...] | None = None
+    notes: tuple[str, ...] = ()
     if fast and place.type == "cpu":
         # In float32 also for other types, so that what is folded is rounded once.
-        gates = find_gates(module, network.preprocess.crop)
+        finding = survey(module, network.preprocess.crop)
+        gates, notes = finding.gates, finding.notes
         twin = fast_twin(module, gates, network.preprocess.crop)
     with room_on(place, name):
         if twin is not None:
             twin.to(place, dtype)
         module = module.to(place, dtype)
-        return Model(name, module, network.preprocess, network.classes, network.about, gates=gates, twin=twin)
+        return Model(
+            name,
+            module,
+            network.preprocess,
+            network.classes,
+            network.about,
+            gates=gates,
+            notes=notes,
+            twin=twin,
+            head=network.head,
+        )
 
 
 def load_checkpoint(
@@ -181,6 +226,7 @@ def load_checkpoint(
     *,
     arguments: Mapping[str, object] | None = None,
     classes: Sequence[str] = (),
+    head: Head | HeadKind | None = None,
     mean: tuple[float, float, float] | None = None,
     std: tuple[float, float, float] | None = None,
     size: int | None = None,
@@ -199,7 +245,11 @@ def load_checkpoint(
         architecture: of timm or torchvision, for instance "timm/seresnet50", or a function that returns the network;
             ``se_viz.zoo.catalogue.architectures()`` lists those of the libraries.
         arguments: keyword arguments of the architecture; the number of classes is read from the file.
-        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them.
+        classes: names of the logits, see ``zoo.classes.read_classes`` for a file of them. A binary head takes two (of
+            no and of yes) or one (of yes); the name of a number may end with its unit.
+        head: what the outputs mean: "classes" (softmax), "binary" (one logit of yes), "labels" (each holds or not),
+            "number", "features" (nothing is predicted), or a ``Head`` with a threshold. If not given, two outputs and
+            more are assumed to be classes, and one is shown as the number it is.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
         size: side of the network's input, pixels, 16 to 1024; likewise.
         device, precision, fast: as for ``load``.
@@ -210,7 +260,7 @@ def load_checkpoint(
         UnknownModel: there is no such architecture.
         WeightsRefused: the file or the architecture is too large; the file is broken, not what its name says, or asks
             for code to be run; or it does not fit the architecture, and the message lists what is missing, unexpected
-            or of another shape; or there are not as many names of classes as logits.
+            or of another shape; or the names of classes or the head are for another number of logits.
         ValueError: a number is out of its range.
         DeviceMissing: the machine has no such device.
         DeviceFull: the device has no room for the network.
@@ -223,6 +273,7 @@ def load_checkpoint(
         architecture,
         arguments=arguments,
         classes=classes,
+        head=Head.of(head),
         mean=mean,
         std=std,
         size=size,
@@ -230,7 +281,11 @@ def load_checkpoint(
         largest=largest,
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
-    model = _placed(named, network, place, dtype, fast)
+    return _tried_out(_placed(named, network, place, dtype, fast), dtype)
+
+
+def _tried_out(model: Model, dtype: torch.dtype) -> Model:
+    """Return the model; close it and raise WeightsRefused if it does not take pictures, or its head does not fit."""
     try:
         _try_out(model, dtype)
     except (WeightsRefused, DeviceFull):
@@ -240,18 +295,15 @@ def load_checkpoint(
 
 
 def _try_out(model: Model, dtype: torch.dtype) -> None:
-    """Raise WeightsRefused if a network does not take pictures, or has another number of logits than of classes."""
     height, width = model.preprocess.crop
     try:
-        with torch.inference_mode(), room_on(model.device, "one image"):
-            logits = model.network(torch.zeros((1, 3, height, width), dtype=dtype, device=model.device))
+        with torch.no_grad(), room_on(model.device, "one image"):
+            output = model.network(torch.zeros((1, 3, height, width), dtype=dtype, device=model.device))
     except DeviceFull:
         raise
     except REJECTIONS as error:
         raise WeightsRefused(
             f"{model.name} does not take pictures of 3 channels and {height} × {width} pixels: {error}"
         ) from error
-    # What gives no logits is told so at its first capture.
-    named = len(model.classes)
-    if named and isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] != named:
-        raise WeightsRefused(f"There are {named} names of classes and {logits.shape[1]} logits.")
+    with suppress(NoPredictions):  # What is predicted by none is said where predictions would stand.
+        fit_output(model.head, output, 1, model.classes, type(model.network).__name__)

@@ -58,17 +58,18 @@ def resemblance(own: Array, classes: Array) -> npt.NDArray[np.float64]:
     return Patterns.of(classes).resemblance(own)
 
 
-def groups(names: Sequence[str], predicted: Sequence[str]) -> dict[str, list[int]]:
-    """Sort pictures into groups: by the folder in their name, else by what the network says they are.
+def groups(names: Sequence[str], predicted: Sequence[str | None]) -> dict[str, list[int]]:
+    """Sort pictures into groups: by the folder in their name, else by what the network says they are, if it does.
 
     Args:
         names: of N pictures; "cats/tom.jpg" lies in the folder cats.
-        predicted: the most probable class of each.
+        predicted: the most probable class of each; None where there is none.
     """
     found: dict[str, list[int]] = {}
-    foldered = any("/" in name for name in names)
+    foldered, predicts = any("/" in name for name in names), any(label is not None for label in predicted)
     for index, (name, label) in enumerate(zip(names, predicted, strict=True)):
         folder, slash, _ = name.rpartition("/")
-        group = (folder if slash else "without a folder") if foldered else label
+        said = label if label is not None else "no prediction" if predicts else "all pictures"
+        group = (folder if slash else "without a folder") if foldered else said
         found.setdefault(group, []).append(index)
     return found

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from se_viz.gates.capture import Array, Capture
-from se_viz.study.predictions import Prediction
 
 SEEN = 1e-4
 """Standard deviations of s below this may be those of rounding, and say nothing of the picture."""
@@ -13,21 +12,21 @@ SEEN = 1e-4
 _TWO_DIGITS = 0.005  # from here on, two digits are not 0.00
 
 
-def summary(capture: Capture, focus: int, prediction: Prediction) -> str:
+def summary(capture: Capture, focus: int, said: str) -> str:
     """Sentences that name where the network turned channels down most and least, and told the pictures apart.
 
     Args:
         capture: of N images.
         focus: the image the words are about.
-        prediction: its most probable class.
+        said: a sentence on what the network says of it, or why it says nothing.
     """
     broken = [name for name, reading in capture.readings.items() if not np.isfinite(reading.s).all()]
     weights = {name: reading.s for name, reading in capture.readings.items() if name not in broken}
-    said = [f"The network says {prediction.label} ({prediction.probability:.0%})."]
+    sentences = [said]
     if broken:
         more = f" and {len(broken) - 1} other {'gate' if len(broken) == 2 else 'gates'}" if len(broken) > 1 else ""
-        said.append(f"s is not finite (NaN or infinite) in {broken[0]}{more}.")
-    return " ".join([*said, *_means(weights, focus), *_changes(weights)])
+        sentences.append(f"s is not finite (NaN or infinite) in {broken[0]}{more}.")
+    return " ".join([*sentences, *_means(weights, focus), *_changes(weights)])
 
 
 def _means(weights: Mapping[str, Array], focus: int) -> list[str]:

@@ -10,12 +10,16 @@ import pandas as pd
 from se_viz.gates.capture import Capture
 from se_viz.gates.model import Model
 from se_viz.gates.weights_of import parameters_of
+from se_viz.study.predictions import Predictions
+
+_LISTED = 5  # names in a sentence
 
 
 def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
     """One row per image, gate and channel.
 
-    Columns: image, gate, stage, block, channel, z, s; in execution order of the gates.
+    Columns: image, gate, stage, block, channel, z, s; in execution order of the gates. z is empty for gates of which
+    no squeeze of U was seen to feed s, see ``without_z``.
 
     Args:
         capture: of N images.
@@ -32,7 +36,7 @@ def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
                     "stage": np.int8(reading.gate.stage),
                     "block": np.int16(reading.gate.block),
                     "channel": np.tile(np.arange(c, dtype=np.int32), n),
-                    "z": reading.z.ravel(),
+                    "z": np.float32("nan") if reading.z is None else reading.z.ravel(),
                     "s": reading.s.ravel(),
                 }
             )
@@ -40,10 +44,47 @@ def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def without_z(capture: Capture) -> str:
+    """Return a sentence that names the gates without z; empty where there are none."""
+    names = [reading.gate.name for reading in capture if reading.z is None]
+    if not names:
+        return ""
+    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    return f"There is no z for {listed}: no squeeze of U was seen to feed s there."
+
+
+def predictions_table(predictions: Predictions, images: Sequence[str]) -> pd.DataFrame:
+    """A row for each image and output; none where nothing is predicted.
+
+    Columns: image, output (its name), logit (or number), probability (empty for numbers), says: whether the network
+    says so; empty for numbers, and where outputs are NaN or infinite.
+    """
+    fitted, outputs = predictions.fitted, predictions.outputs
+    n, k = outputs.shape
+    probability, says = np.full((n, k), np.nan), np.full((n, k), None, dtype=object)
+    if fitted is not None and fitted.head.kind != "number":
+        probability = fitted.head.probabilities(outputs)[:, -k:]  # of yes, where a binary head has two
+        for index, group in enumerate(fitted.head.group(outputs)):
+            if group is not None:
+                one = np.arange(k) == group
+                says[index] = one if fitted.head.kind == "classes" else probability[index] >= fitted.head.threshold
+    names = fitted.names[-k:] if fitted is not None else ()
+    return pd.DataFrame(
+        {
+            "image": np.repeat(np.asarray(images, dtype=object), k),
+            "output": np.tile(np.asarray(names, dtype=object), n),
+            "logit": outputs.ravel(),
+            "probability": probability.ravel(),
+            "says": pd.array(says.ravel().tolist(), dtype="boolean"),
+        }
+    )
+
+
 def gates_table(model: Model) -> pd.DataFrame:
     """A row for each gate in execution order.
 
-    Columns: stage, gate, C, C/r, r, squeeze, gate function, parameters (weights and biases), module, class, found by.
+    Columns: stage, gate, C, C/r, r, squeeze, gate function, parameters (weights and biases), module, class, found
+    by.
     """
     return pd.DataFrame(
         {

@@ -19,7 +19,7 @@ from se_viz.study import chance, kinship
 from se_viz.study.depth import Depth, by_depth
 from se_viz.study.table import table_bytes
 from se_viz.ui import models
-from se_viz.ui.code import load_line, shell_options
+from se_viz.ui.code import head_options, load_line, shell_options
 from se_viz.ui.text import plain
 
 KEPT = "SE_VIZ_ATLASES"
@@ -138,7 +138,8 @@ def take_away(model: Model, atlas: Atlas) -> None:
         f"cohens_d(atlas[{gate!r}], {name!r}, {atlas.classes[-1]!r})",
         language="python",
     )
-    line = f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS --table atlas.csv --eta2 eta2.csv"
+    options = f"{shell_options(model)}{head_options()}"
+    line = f"python -m se_viz profile {options} --data DIR --out ATLAS --table atlas.csv --eta2 eta2.csv"
     st.code(f"{line}\npython -m se_viz classes ATLAS --out classes", language="bash")
 
 

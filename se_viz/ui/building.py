@@ -15,7 +15,7 @@ from se_viz.gates.capture import Capture
 from se_viz.gates.model import Model
 from se_viz.ui import turns
 from se_viz.ui.atlases import folder, slug
-from se_viz.ui.code import shell_options
+from se_viz.ui.code import head_options, shell_options
 from se_viz.ui.models import or_on_cpu
 from se_viz.ui.text import plain
 
@@ -64,7 +64,7 @@ def _elsewhere(model: Model) -> None:
         f"Whoever runs this page allows folders by the environment variable `{DATA}`, several separated by "
         f"`{os.pathsep}`; none is. Elsewhere any folder will do:"
     )
-    st.code(f"python -m se_viz profile {shell_options(model)} --data DIR --out ATLAS", language="bash")
+    st.code(f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out ATLAS", language="bash")
 
 
 def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bool = False) -> None:

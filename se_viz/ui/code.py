@@ -3,7 +3,10 @@
 import shlex
 
 from se_viz.gates.model import Model
+from se_viz.ui import heads
 from se_viz.ui.own import loaded
+
+DEFAULT = 0.5  # threshold of a ``Head``
 
 
 def load_line(model: Model) -> str:
@@ -11,6 +14,10 @@ def load_line(model: Model) -> str:
     options = f", device={str(model.device)!r}" + (
         f", precision={model.precision!r}" if model.precision != "fp32" else ""
     )
+    head = heads.chosen()
+    if head is not None:
+        said = f"{head.kind!r}" if head.threshold == DEFAULT else f"se_viz.Head({head.kind!r}, {head.threshold})"
+        options += f", head={said}"
     own = loaded(model)
     if own is None:
         return f"model = se_viz.load({model.name!r}{options})"
@@ -20,6 +27,14 @@ def load_line(model: Model) -> str:
     if not own.classes:
         return line
     return f"from pathlib import Path\nfrom se_viz.zoo.classes import read_classes\n\n{line}"
+
+
+def head_options() -> str:
+    """Options of the shell that say what the outputs mean, for commands that predict; empty where nobody has said."""
+    head = heads.chosen()
+    if head is None:
+        return ""
+    return f" --head {head.kind}" + (f" --threshold {head.threshold}" if head.threshold != DEFAULT else "")
 
 
 def shell_options(model: Model, *, option: str = "--model ") -> str:

@@ -6,7 +6,7 @@ from typing import get_args
 
 import streamlit as st
 
-from se_viz.figures.depth import distribution, z_against_s
+from se_viz.figures.depth import distribution, excitation
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture
@@ -14,8 +14,9 @@ from se_viz.gates.gate import by_stage
 from se_viz.gates.model import Model
 from se_viz.study.change import Choice, change, choose_channels
 from se_viz.study.health import CLOSE, Health, health
+from se_viz.study.meaning import FEW, meaning
 from se_viz.study.order import Order
-from se_viz.study.predictions import top
+from se_viz.study.predictions import Predictions, predict
 from se_viz.study.summary import summary
 from se_viz.study.table import maps_bytes
 from se_viz.study.verdicts import definitions
@@ -26,7 +27,6 @@ from se_viz.ui.pictures import Chosen
 from se_viz.ui.text import plain
 
 QUESTION = "What did attention do to this picture?"
-_FEW_CLASSES = 20
 _FEW_BLOCKS = 4  # as many names as fit into one line with the tools
 
 _WHAT_IS_A_GATE = r"""
@@ -45,11 +45,12 @@ identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, a
 
 @dataclass(frozen=True)
 class View:
-    """What the page is about: the model, the pictures, what was read, and which picture is in focus."""
+    """What the page is about: the model, the pictures, what was read and said, and which picture is in focus."""
 
     model: Model
     chosen: Chosen
     capture: Capture
+    predictions: Predictions
     focus: int
 
     @property
@@ -62,19 +63,25 @@ def page(head: Head) -> None:
     """Draw the page."""
     model, chosen = head.model, head.chosen
     captured = readings.values(model, chosen.pictures)
-    predictions = top(captured.logits, model.classes)
+    predictions = predict(model, captured)
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        if model.classes and len(model.classes) <= _FEW_CLASSES:
-            known = f"This network knows {len(model.classes)} classes and names one of them, whatever it is shown."
-            st.caption(known, help=plain(", ".join(model.classes)), width="content")
+        _meaning(predictions)
         focus = focus_choice.choose(chosen.pictures)
-    head.answer.markdown(plain(summary(captured, focus, predictions[focus][0])))
+    head.answer.markdown(plain(summary(captured, focus, predictions.images[focus].sentence)))
     with strip_place:
         strip.show(chosen.pictures, predictions, focus)
-    view = View(model, chosen, captured, focus)
+    view = View(model, chosen, captured, predictions, focus)
     _stages(view)
     _depth(view)
+
+
+def _meaning(predictions: Predictions) -> None:
+    """What the outputs are taken to mean; their names where they are few."""
+    said = meaning(predictions.fitted, "Head in the sidebar") if predictions.fitted else ""
+    if predictions.fitted and said:
+        names = predictions.fitted.names
+        st.caption(plain(said), help=plain(", ".join(names)) if len(names) <= FEW else None, width="content")
 
 
 @st.fragment
@@ -142,11 +149,13 @@ def _depth(view: View) -> None:
     _health(health(reading.s, about.function))
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(z_against_s(reading, view.names, view.focus))
+        chart.show(excitation(reading, view.names, view.focus))
+        if reading.z is None:
+            st.caption("There is no z: no squeeze of U was seen to feed s.")
     with right:
         chart.show(distribution(reading, view.names, view.focus))
     _maps(view, gate)
-    takeaway.show(view.model, view.chosen, view.capture, about)
+    takeaway.show(view.model, view.chosen, view.capture, view.predictions, about)
 
 
 def _health(found: Health) -> None:

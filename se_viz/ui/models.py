@@ -8,12 +8,13 @@ import streamlit as st
 import torch
 
 from se_viz.gates.model import Model, load
-from se_viz.ui import fetching, own
+from se_viz.ui import fetching, heads, own
 from se_viz.ui.eviction import let_go
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
 from se_viz.zoo.device import DeviceMissing, Precision, available, described, resolve
+from se_viz.zoo.head import Head
 from se_viz.zoo.memory import DeviceFull, memory
 from se_viz.zoo.room import moved
 
@@ -68,6 +69,7 @@ def choose() -> Model | None:
         "Network", ["by name", "your weights"], default="by name", key="origin", required=True, width="stretch"
     )
     chosen = st.container()
+    head = heads.choose()
     device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
     precision = st.segmented_control(
         "Precision",
@@ -87,7 +89,7 @@ def choose() -> Model | None:
             st.error(plain(str(error)))
             return None
         try:
-            model = _chosen(names, origin, place, precision)
+            model = _chosen(names, origin, place, precision, head)
         except DeviceFull as error:
             fall_back(place, error)
             return None
@@ -99,9 +101,9 @@ def choose() -> Model | None:
     return model
 
 
-def _chosen(names: list[str], origin: str, device: str, precision: Precision) -> Model | None:
+def _chosen(names: list[str], origin: str, device: str, precision: Precision, head: Head | None) -> Model | None:
     if origin == "your weights":
-        return own.choose(device, precision)
+        return own.choose(device, precision, head)
     name = st.selectbox(
         "Model",
         names,
@@ -112,7 +114,9 @@ def _chosen(names: list[str], origin: str, device: str, precision: Precision) ->
     )
     if catalogue.pretrained(name) and not fetching.there(name):
         return None
-    return _load(name, device, precision)
+    model = _load(name, device, precision)
+    # Sessions share the model, and each says for itself what its outputs mean.
+    return model if head is None else model.with_head(head)
 
 
 def fall_back(device: str, error: DeviceFull) -> None:

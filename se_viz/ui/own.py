@@ -14,6 +14,7 @@ from se_viz.ui.eviction import let_go
 from se_viz.zoo import catalogue, table
 from se_viz.zoo.classes import read_classes
 from se_viz.zoo.device import Precision
+from se_viz.zoo.head import Head, HeadKind
 
 LARGEST_FILE = 250  # MB; what the server takes, see .streamlit/config.toml
 _LARGEST = 100_000_000  # parameters
@@ -59,6 +60,7 @@ def _load(
     _names: UploadedFile | None,
     key: tuple[str, ...],
     precision: Precision,
+    head: HeadKind | None,
     prepared: dict[str, Any],
 ) -> Model:
     architecture, device = key[-2:]
@@ -69,6 +71,7 @@ def _load(
             _weights,
             architecture,
             classes=classes,
+            head=head,
             device=device,
             precision=precision,
             name=_weights.name,
@@ -81,7 +84,7 @@ def _load(
     return model
 
 
-def choose(device: str, precision: Precision) -> Model | None:
+def choose(device: str, precision: Precision, head: Head | None) -> Model | None:
     """Ask for architecture and files; the model, or None where one of them is missing.
 
     Raises:
@@ -106,7 +109,7 @@ def choose(device: str, precision: Precision) -> Model | None:
         type=["txt", "json"],
         key="own_classes",
         max_upload_size=4,
-        help="One a line in the order of the logits, or JSON.",
+        help="One a line in the order of the logits, or JSON. Of a binary head two, of no and of yes, or that of yes.",
     )
     prepared = _prepared()
     if architecture is None or weights is None:
@@ -115,9 +118,10 @@ def choose(device: str, precision: Precision) -> Model | None:
         )
         return None
     key = (weights.file_id, names.file_id if names else "", architecture, device)
-    model = _load(weights, names, key, precision, prepared)
+    # By the kind of head, as another takes other names.
+    model = _load(weights, names, key, precision, head.kind if head else None, prepared)
     st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "", prepared)
-    return model
+    return model if head is None else model.with_head(head)
 
 
 def _prepared() -> dict[str, Any]:

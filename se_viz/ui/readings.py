@@ -103,7 +103,7 @@ def _plain_logits(_network: Network, _picture: Picture, name: str, device: str, 
     return turns.take(run, device)
 
 
-def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) -> Array:
+def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) -> Array | None:
     """The output (N, K) of a demo model, with gates or without."""
     if gated:
         return values(member(name, device), pictures, "logits").logits

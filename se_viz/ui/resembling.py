@@ -6,11 +6,12 @@ import streamlit as st
 from se_viz.atlas.store import Atlas
 from se_viz.figures.profiles import mean_excitation, sampled
 from se_viz.study.choice import MOST_CLASSES
-from se_viz.study.predictions import top
+from se_viz.study.predictions import Predictions, predict
 from se_viz.study.resemblance import groups
 from se_viz.ui import chart, readings
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
+from se_viz.ui.text import plain
 
 
 @st.fragment
@@ -20,8 +21,8 @@ def show(head: Head, atlas: Atlas) -> None:
     pictures = head.chosen.pictures
     names = [picture.name for picture in pictures]
     captured = readings.values(head.model, pictures)
-    said = [best[0].label for best in top(captured.logits, head.model.classes, 1)]
-    found = _named(names, groups(names, said))
+    said = predict(head.model, captured)
+    found = _named(names, groups(names, said.groups), said)
     if len(found) > MOST_CLASSES:
         st.caption(f"{len(found)} groups; the first {MOST_CLASSES} are compared.")
         found = dict(list(found.items())[:MOST_CLASSES])
@@ -49,12 +50,14 @@ def show(head: Head, atlas: Atlas) -> None:
     )
 
 
-def _named(names: list[str], found: dict[str, list[int]]) -> dict[str, list[int]]:
+def _named(names: list[str], found: dict[str, list[int]], said: Predictions) -> dict[str, list[int]]:
     """The groups as they were found, or as a person names them."""
     with st.popover("Groups", icon=":material/folder:"):
-        st.caption(
-            "Folders of a ZIP or of an uploaded folder are groups; else what the network says. Or name your own."
-        )
+        predicts = any(group is not None for group in said.groups)
+        other = "what the network says" if predicts else "all pictures, as the network says no class of any"
+        st.caption(f"Folders of a ZIP or of an uploaded folder are groups; else {other}. Or name your own.")
+        if said.missing:
+            st.caption(plain(said.missing))
         own = {index: group for group, rows in found.items() for index in rows}
         table = pd.DataFrame({"picture": names, "group": [own[index] for index in range(len(names))]})
         # The key holds the pictures, so that an edit does not land on others.

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from se_viz.data.preprocess import Preprocess
+from se_viz.zoo.head import HeadKind
 from se_viz.zoo.recipe import Recipe
 from se_viz.zoo.seresnet import SEResNetConfig
 
@@ -36,6 +37,7 @@ class Card:
         seconds, device: time spent in training steps, and on what.
         log: loss by epoch, with top-1 where it was measured on the way.
         sha256, bytes: of the weights file.
+        head: what the outputs mean; classes in cards that do not say.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Card:
     log: tuple[dict[str, float], ...]
     sha256: str
     bytes: int
+    head: HeadKind = "classes"
 
     def summary(self) -> str:
         """One line for a person."""

@@ -12,6 +12,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import demo, sources, table
 from se_viz.zoo.download import Asked, Report
 from se_viz.zoo.errors import UnknownModel, WeightsRefused
+from se_viz.zoo.head import Head
 from se_viz.zoo.sketch import LARGEST, count_params
 
 __all__ = ["Listing", "Network", "UnknownModel", "architectures", "build", "listing", "names", "register"]
@@ -25,12 +26,13 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network with what it takes to use it."""
+    """A network with what it takes to use it; ``head`` says what its outputs mean, None where nobody has said."""
 
     module: nn.Module
     preprocess: Preprocess
     classes: tuple[str, ...]
     about: str
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def build(name: str, report: Report | None = None, cancelled: Asked | None = Non
     library, _, rest = name.partition("/")
     if library == "demo" and rest in demo.names():
         card = demo.card(rest)
-        return Network(demo.network(card), card.preprocess, card.classes, card.summary())
+        return Network(demo.network(card), card.preprocess, card.classes, card.summary(), Head(card.head))
     source, architecture, tag = _find(name)
     facts = source.facts(architecture, tag)
     path = source.weights(architecture, tag).path(report, cancelled)
@@ -123,7 +125,9 @@ def build(name: str, report: Report | None = None, cancelled: Asked | None = Non
     about = f"{architecture} of {library}, weights {tag}, {count_params(module) / 1e6:.1f} M parameters"
     about += f", {facts.top1:.1%} top-1 on ImageNet" if facts.top1 else ""
     about += f", licence {facts.licence}" if facts.licence else ""
-    return Network(module, source.preprocess(architecture, tag), source.classes(architecture, tag), about)
+    classes = source.classes(architecture, tag)
+    # A classifier of a known data set; where the library does not tell which, it is assumed to be one.
+    return Network(module, source.preprocess(architecture, tag), classes, about, Head("classes") if classes else None)
 
 
 def pretrained(name: str) -> bool:

@@ -11,6 +11,7 @@ from se_viz.zoo import sources
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.fit import check_fit, difference, renamed
+from se_viz.zoo.head import Head, expected_outputs, fit
 from se_viz.zoo.sketch import LARGEST, count_classes, count_params, head_axes, sketched
 from se_viz.zoo.state import Source, read_state
 
@@ -28,6 +29,7 @@ def read_network(
     *,
     arguments: Mapping[str, object] | None = None,
     classes: Sequence[str] = (),
+    head: Head | None = None,
     mean: tuple[float, float, float] | None = None,
     std: tuple[float, float, float] | None = None,
     size: int | None = None,
@@ -44,7 +46,8 @@ def read_network(
         source: a safetensors file or a state dict saved by torch, its content, or such a file that is open.
         architecture: of timm or torchvision ("timm/seresnet50"), or a function that returns the network.
         arguments: keyword arguments of the architecture, for instance {"num_classes": 4}.
-        classes: names of the logits; of a named architecture as many as the file has.
+        classes: names of the logits; of a named architecture as many as the file has, see ``head.fit``.
+        head: what the logits mean, if that is known.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
         size: side of the network's input, pixels, 16 to 1024; likewise. The picture is resized in proportion.
         name: of the file, for messages.
@@ -72,12 +75,14 @@ def read_network(
         sketch = _Sketch(lambda **own: library.blank(plain, **own), called, largest)
         shapes = sketch.shapes(given)  # Too large, or arguments that it does not take: told before a file is read.
         weights = renamed(read_state(source, 4 * largest, label), shapes)
-        given = _with_classes(given, weights, sketch, len(classes), label)
+        given = _with_classes(given, weights, sketch, label, classes, head)
         check_fit(weights, sketch.shapes(given), label)
         network = _made(sketch.make, given, called)
     prepared = _adapted(preprocess, mean, std, size)
     network.load_state_dict(weights, strict=False)  # It lacks at most counters of batches, see ``fit.difference``.
-    return Network(network.eval(), prepared, tuple(classes), f"{called} with the weights of {label}")
+    if head is None and given.get("num_classes") == 0:  # without its classifier, in timm and torchvision
+        head = Head("features")
+    return Network(network.eval(), prepared, tuple(classes), f"{called} with the weights of {label}", head)
 
 
 class _Sketch:
@@ -108,7 +113,12 @@ def _looked_up(architecture: str, arguments: Mapping[str, object]) -> tuple[sour
 
 
 def _with_classes(
-    arguments: dict[str, object], weights: Mapping[str, Tensor], sketch: _Sketch, names: int, label: str
+    arguments: dict[str, object],
+    weights: Mapping[str, Tensor],
+    sketch: _Sketch,
+    label: str,
+    names: Sequence[str],
+    head: Head | None,
 ) -> dict[str, object]:
     """The arguments with the number of classes that the file says; where it says none, the names'.
 
@@ -123,13 +133,12 @@ def _with_classes(
                 f"{label} has no classifier ({', '.join(missing)}): save the whole network, or give num_classes=0 as "
                 f"an argument of the architecture to look into the rest."
             )
-        return {"num_classes": names} | arguments if names else arguments
+        return {"num_classes": expected_outputs(head, len(names))} | arguments if names else arguments
     if arguments.get("num_classes", logits) != logits:
         raise WeightsRefused(
             f"{label} has {logits:,} logits, not {arguments['num_classes']}: leave num_classes out, the file says it."
         )
-    if names not in (0, logits):
-        raise WeightsRefused(f"There are {names:,} names of classes, and {label} has {logits:,} logits.")
+    fit(head, logits, names)  # Told before the network is built.
     return {**arguments, "num_classes": logits}
 
 

@@ -12,6 +12,7 @@ from se_viz.atlas.errors import AtlasMismatch
 from se_viz.atlas.merge import merge
 from se_viz.atlas.profile import profile
 from se_viz.atlas.store import Atlas
+from se_viz.zoo.head import Head
 
 CHOICES = {"batch": 1, "shard": 4, "examples": 2}
 
@@ -95,6 +96,9 @@ def test_atlases_that_do_not_fit_are_refused(whole, three, tmp_path):
     predicted = replace(three[0].header, labels="predictions")
     with pytest.raises(AtlasMismatch, match=r"by given labels and .* by the model's predictions"):
         merge([Atlas(three[0].path, predicted, three[0].tensors), whole], path)
+    one, other = (replace(predicted, head=Head("binary", threshold)) for threshold in (0.4, 0.5))
+    with pytest.raises(AtlasMismatch, match="different heads or thresholds"):
+        merge([Atlas(three[0].path, one, three[0].tensors), Atlas(three[1].path, other, three[1].tensors)], path)
     half = replace(three[0].header, model=replace(three[0].header.model, precision="bfloat16"))
     with pytest.raises(AtlasMismatch, match="precision"):
         merge([whole, Atlas(three[0].path, half, three[0].tensors)], path)

@@ -18,12 +18,16 @@ import torch
 from atlas_support import SETTINGS, pictures, tiny
 from torchvision.datasets import ImageFolder
 
+from se_viz.atlas import engine
 from se_viz.atlas.codec import scale_of
 from se_viz.atlas.engine import ahead
-from se_viz.atlas.errors import AtlasError, AtlasRefused
+from se_viz.atlas.errors import AtlasError, AtlasRefused, OtherPass
 from se_viz.atlas.profile import profile
 from se_viz.atlas.store import open_atlas
 from se_viz.data.datasets import dataset
+from se_viz.data.intake import read_paths
+from se_viz.gates.capture import capture
+from se_viz.zoo.head import Head
 
 
 def test_it_counts_what_the_instrument_reads(whole, raw):
@@ -224,3 +228,89 @@ def test_a_gate_of_relu_counts_what_its_range_cuts_off(photos, tmp_path):
     assert (gate.entry.function, gate.entry.high) == ("relu", scale_of("relu").high)
     assert gate.outside().max() == 5
     assert gate.s().mean.max() == 8
+
+
+def headed(outputs, head, names=()):
+    """The tiny network with another head, whose outputs differ much between pictures."""
+    made = tiny(classes=tuple(names))
+    made.network.head = torch.nn.Linear(6, outputs)
+    with torch.no_grad():
+        made.network.head.weight.mul_(40)
+    return made.with_head(head)
+
+
+def outputs_of(made, photos):
+    """Of all pictures but the broken one."""
+    shown = read_paths([photos]).pictures
+    return torch.tensor(capture(made, shown, batch=1).logits).double()
+
+
+def test_a_binary_head_counts_two_groups_by_its_threshold(photos, tmp_path):
+    made = headed(1, "binary", ["ill"])
+    probability = outputs_of(made, photos)[:, 0].sigmoid()
+    middle = float(probability.sort().values[4])
+    for threshold in (0.5, middle):
+        atlas = profile(
+            made.with_head(Head("binary", threshold)), photos, tmp_path / str(threshold), labels="predictions", batch=1
+        )
+        assert atlas.classes == ("not ill", "ill")
+        yes = int((probability >= threshold).sum())
+        assert atlas.counts.tolist() == [len(probability) - yes, yes]
+        assert atlas.header.head == Head("binary", threshold)
+
+
+def test_of_labels_an_image_counts_for_the_most_probable_or_for_none(photos, tmp_path):
+    made = headed(3, "labels")
+    probability = outputs_of(made, photos).sigmoid()
+    atlas = profile(made, photos, tmp_path, labels="predictions", batch=1)
+    assert atlas.classes == ("label 0", "label 1", "label 2", "no label")
+    best, which = probability.max(1)
+    expected = torch.where(best >= 0.5, which, 3).bincount(minlength=4)
+    assert atlas.counts.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "head", "said"),
+    [
+        (1, None, "One number puts images into no classes.*labels='given'.*head='binary'"),
+        (2, "number", "2 numbers put images into no classes.*labels='given'"),
+        (3, "features", "taken as features.*labels='given'"),
+        (3, "binary", "has one output, and this network has 3.*labels='given'"),
+    ],
+)
+def test_what_predicts_no_classes_is_refused_with_what_to_do(photos, tmp_path, outputs, head, said):
+    with pytest.raises(AtlasError, match=said):
+        profile(headed(outputs, head), photos, tmp_path, labels="predictions")
+    assert profile(headed(outputs, head), photos, tmp_path, batch=1).counts.sum() == 14
+
+
+def test_another_threshold_is_another_pass(photos, tmp_path):
+    made = headed(1, "binary")
+    profile(made, photos, tmp_path, labels="predictions", batch=1)
+    with pytest.raises(OtherPass, match="other settings"):
+        profile(made.with_head(Head("binary", 0.6)), photos, tmp_path, labels="predictions", batch=1)
+
+
+def test_predictions_that_are_not_numbers_are_refused(photos, tmp_path):
+    made = headed(3, "classes")
+    with torch.no_grad():
+        made.network.head.bias[1] = float("nan")
+    with pytest.raises(AtlasError, match=r"ape/0\.png predicts nothing"):
+        profile(made, photos, tmp_path, labels="predictions", batch=1)
+    assert profile(made, photos, tmp_path / "given", batch=1).counts.sum() == 14
+
+
+def test_a_gate_without_z_is_counted_without(photos, tmp_path, monkeypatch):
+    def without_z(*args, **options):
+        captured = capture(*args, **options)
+        other = {name: replace(one, z=None) if name == "SE_2_1" else one for name, one in captured.readings.items()}
+        return replace(captured, readings=other)
+
+    monkeypatch.setattr(engine, "capture", without_z)
+    atlas = profile(tiny(), photos, tmp_path, batch=1)
+    monkeypatch.undo()
+    whole = profile(tiny(), photos, tmp_path / "whole", batch=1)
+    assert np.isnan(atlas["SE_2_1"].z().mean).all()
+    np.testing.assert_array_equal(atlas["SE_1_1"].z().mean, whole["SE_1_1"].z().mean)
+    for gate in whole:
+        np.testing.assert_array_equal(atlas[gate.name].s().mean, gate.s().mean)

@@ -99,3 +99,11 @@ def test_it_says_whether_all_of_the_block_was_followed(gate, ends, branch, dots)
     assert ("All of it was seen to run" in chart.how_to_read) == (dots == 0)
     assert ("could not be followed any further" in chart.how_to_read) == (dots > 0)
     assert ("Not all of the block could be followed." in chart.alt) == (dots > 0)
+
+
+def test_a_gate_whose_squeeze_was_not_seen_is_drawn_without(gate):
+    assert any("<b>z</b>" in text for text in texts(drawn(gate, "cncnG", IDENTITY)))
+    chart = drawn(replace(gate, squeeze="not seen"), "cncnG", IDENTITY)
+    assert any("squeeze not seen" in text for text in texts(chart))
+    assert not any("<b>z</b>" in text for text in texts(chart))
+    assert "no squeeze of U was seen" in chart.how_to_read

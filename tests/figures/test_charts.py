@@ -9,7 +9,7 @@ from PIL import Image
 
 from se_viz.figures import export
 from se_viz.figures.chart import Chart
-from se_viz.figures.depth import distribution, z_against_s
+from se_viz.figures.depth import distribution, excitation, z_against_s
 from se_viz.figures.export import CannotDraw, figure_bytes
 from se_viz.figures.heatmap import attention_heatmap, s_range
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
@@ -156,3 +156,23 @@ def test_weights_that_are_not_finite_are_told_and_drawn_nowhere(captured):
 
 def test_a_distribution_claims_no_work(captured):
     assert "at work" not in distribution(captured["SE_5_2"], NAMES, 0).how_to_read
+
+
+def test_without_z_the_channels_stand_across_and_it_is_said(captured):
+    reading = replace(captured["SE_5_2"], z=None)
+    shown = excitation(reading, NAMES, 1)
+    np.testing.assert_array_equal(shown.figure.data[0].y, reading.s[1])
+    np.testing.assert_array_equal(shown.figure.data[0].x, np.arange(768))
+    assert shown.name == "s_by_channel_SE_5_2"
+    for text in (shown.alt, shown.how_to_read):
+        assert "no squeeze of U was seen to feed s" in text
+    with pytest.raises(ValueError, match="SE_5_2 has no z"):
+        z_against_s(reading, NAMES, 1)
+    assert excitation(captured["SE_5_2"], NAMES, 1) == z_against_s(captured["SE_5_2"], NAMES, 1)
+
+
+def test_a_heatmap_without_z_names_s_alone(captured):
+    trace = attention_heatmap(replace(captured["SE_5_2"], z=None), NAMES, "variance").figure.data[0]
+    assert trace.customdata is None
+    assert "customdata" not in trace.hovertemplate
+    assert "no z was seen" in trace.hovertemplate

@@ -167,7 +167,7 @@ class Guided(Host):
 def test_maps_weighed_by_what_another_map_says_have_an_s_and_no_z():
     host = awakened(Guided())
     (gate,) = find_gates(host, 32)
-    assert (gate.path, gate.proof, gate.squeeze, gate.has_z) == ("gate", "watch", "", False)
+    assert (gate.path, gate.proof, gate.squeeze, gate.has_z) == ("gate", "watch", "not seen", False)
     images = pictures(2)
     (read,) = capture(host, images, ["SE_1_1"])
     assert read.z is None

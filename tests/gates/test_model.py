@@ -4,16 +4,18 @@ from weakref import ref
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, hooks, model, modes, pictures
+from gates_support import Host, demo, hooks, model, modes, pictures
 from handwritten import SELayer
 from PIL import Image
 
+import se_viz
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.capture import capture
 from se_viz.gates.errors import NoGateFound
 from se_viz.gates.model import load
 from se_viz.zoo import catalogue
+from se_viz.zoo.head import Head, HeadMismatch
 
 
 def in_train_mode():
@@ -107,3 +109,28 @@ def test_a_model_of_ones_own_is_loaded_by_name(monkeypatch):
     with pytest.raises(catalogue.UnknownModel, match=r"No model 'yours'; there are .*mine"):
         load("yours")
     loaded.close()
+
+
+def test_a_model_says_what_its_outputs_mean():
+    assert se_viz.load("demo/r16", "cpu").head == Head("classes")  # its card is older than heads
+    assert se_viz.load("demo/r16", "cpu", head="labels").head == Head("labels")
+    assert se_viz.load("demo/r16", "cpu", head=Head("labels", 0.3)).head.threshold == 0.3
+    with pytest.raises(HeadMismatch, match="this network has 10"):
+        se_viz.load("demo/r16", "cpu", head="binary")
+
+
+def test_another_head_is_another_view_of_the_same_network():
+    made = model(demo())
+    other = made.with_head("labels")
+    assert (made.head, other.head) == (None, Head("labels"))
+    assert other.instrument is made.instrument
+    with other.as_published() as plain:
+        assert plain.head == Head("labels")
+    other.close()
+    assert hooks(made.network) == 0
+
+
+def test_a_registered_network_may_say_its_head(monkeypatch):
+    entry = catalogue.Network(demo(), Preprocess((32, 32), 32), (), "made here", Head("features"))
+    monkeypatch.setitem(catalogue._registered, "test/features", lambda: entry)
+    assert se_viz.load("test/features", "cpu").head == Head("features")

@@ -3,7 +3,6 @@ from types import MappingProxyType
 import numpy as np
 
 from se_viz.gates.capture import Capture, Reading
-from se_viz.study.predictions import Prediction
 from se_viz.study.summary import summary
 
 
@@ -16,14 +15,14 @@ def build(captured, **weights):
 def test_names_the_gates_that_weigh_least_and_most_and_the_one_that_varies_most(captured):
     shut = np.full((2, 4), 0.2, dtype=np.float32)
     varied = np.array([[0.6, 0.9, 0.6, 0.9], [0.9, 0.6, 0.9, 0.6]], dtype=np.float32)
-    text = summary(build(captured, SE_2_1=shut, SE_5_2=varied), 0, Prediction("church", 0.75))
+    text = summary(build(captured, SE_2_1=shut, SE_5_2=varied), 0, "The network says church (75%).")
     assert "church (75%)" in text
     assert "lowest in SE_2_1 (mean of s 0.20) and highest in SE_5_2 (0.75)" in text
     assert "most differently is SE_5_2 (s varies by 0.15 between them)" in text
 
 
 def test_one_picture_and_one_gate_make_no_comparison(captured):
-    text = summary(build(captured, SE_2_1=np.full((1, 4), 0.2, np.float32)), 0, Prediction("x", 1.0))
+    text = summary(build(captured, SE_2_1=np.full((1, 4), 0.2, np.float32)), 0, "It says x.")
     assert "SE_2_1 weighs its channels by 0.20 on average." in text
     assert "highest" not in text
     assert "differently" not in text
@@ -31,7 +30,7 @@ def test_one_picture_and_one_gate_make_no_comparison(captured):
 
 def test_of_the_only_gate_it_is_said_how_much_it_varies(captured):
     varied = np.array([[0.6, 0.9], [0.9, 0.6]], dtype=np.float32)
-    text = summary(build(captured, SE_5_1=varied), 0, Prediction("x", 1.0))
+    text = summary(build(captured, SE_5_1=varied), 0, "It says x.")
     assert text.endswith(
         "SE_5_1 weighs its channels by 0.75 on average. Its s varies by 0.15 between these 2 pictures."
     )
@@ -40,13 +39,12 @@ def test_of_the_only_gate_it_is_said_how_much_it_varies(captured):
 def test_weights_around_a_half_do_not_flip_the_words(captured):
     half = np.full((1, 4), 0.5, np.float32)
     texts = {
-        summary(build(captured, SE_2_1=half + noise, SE_5_2=half + 0.1), 0, Prediction("x", 1.0))
-        for noise in (-1e-6, 0, 1e-6)
+        summary(build(captured, SE_2_1=half + noise, SE_5_2=half + 0.1), 0, "It says x.") for noise in (-1e-6, 0, 1e-6)
     }
     assert len(texts) == 1
 
 
-SAYS = Prediction("x", 1.0)
+SAYS = "The network says x (100%)."
 
 
 def test_gates_that_are_not_finite_are_named_and_compared_with_none(captured):

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ from torch import nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.model import Model
-from se_viz.study.table import gates_table, maps_bytes, table, table_bytes
+from se_viz.study.table import gates_table, maps_bytes, table, table_bytes, without_z
 
 NAMES = ["a.jpg", "b, with comma.jpg", "c", "d", "ü"]
 
@@ -55,3 +56,33 @@ def test_gates_without_a_bottleneck_make_a_table():
     read = pd.read_csv(io.BytesIO(table_bytes(frame, "csv")))
     assert read["C"].tolist() == [8]
     assert read[["C/r", "r"]].isna().all(axis=None)
+
+
+def test_gates_without_z_leave_the_column_empty_and_are_named(captured):
+    readings = {
+        name: replace(one, z=None) if name.startswith("SE_2") else one for name, one in captured.readings.items()
+    }
+    other = replace(captured, readings=readings)
+    frame = pd.read_csv(io.BytesIO(table_bytes(table(other, NAMES), "csv")))
+    assert set(frame[frame["z"].isna()]["gate"]) == {"SE_2_1", "SE_2_2"}
+    assert frame["s"].notna().all()
+    assert without_z(other) == "There is no z for SE_2_1, SE_2_2: no squeeze of U was seen to feed s there."
+    assert without_z(captured) == ""
+    many = {
+        f"SE_9_{i}": replace(one, z=None, gate=replace(one.gate, name=f"SE_9_{i}")) for i, one in enumerate(captured)
+    }
+    assert "SE_9_4 and 3 more" in without_z(replace(captured, readings=many))
+
+
+def test_parameters_are_those_of_gates_that_are_modules(model):
+    whole = gates_table(model)
+    assert whole["parameters"].tolist()[-1] == sum(p.numel() for p in model.network.layer4[1].se.parameters())
+    # A gate in the code of its block, whose path is the block's: its weights cannot be told from the block's.
+    inline = tuple(
+        replace(gate, path="layer4.1", proof="watch") if gate.name == "SE_5_2" else gate for gate in model.gates
+    )
+    other = Model("inline", model.network, model.preprocess, gates=model.gates)
+    other.instrument.gates = inline
+    assert pd.read_csv(io.BytesIO(table_bytes(gates_table(other), "csv")))["parameters"].isna().tolist() == [
+        False
+    ] * 7 + [True]
