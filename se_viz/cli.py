@@ -97,7 +97,10 @@ def inspect(
 
 @app.command()
 def profile(
-    data: Annotated[Path, typer.Option(help="A folder of class folders, a CSV file (path,label), tar files.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="A folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), tar files."),
+    ],
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
     checkpoint: Checkpoint = None,
     arch: Arch = "",
@@ -107,7 +110,12 @@ def profile(
     std: Std = None,
     size: Size = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
-    split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which part, where there are train/ and val/ or the like.", show_default="val, else test, else train"
+        ),
+    ] = None,
     labels: Annotated[Literal["given", "predictions"], typer.Option(help="What class an image counts for.")] = "given",
     images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 2 bytes a channel.")] = False,
     examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
@@ -135,7 +143,9 @@ def profile(
     from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
+    from se_viz.data.datasets import dataset
     from se_viz.study import chance
+    from se_viz.study.account import account
     from se_viz.study.table import table_bytes
 
     try:
@@ -159,11 +169,13 @@ def profile(
             std=std,
             size=size,
         )
+        listed = dataset(data, split)
+        for note in listed.notes:
+            typer.secho(note, err=True, fg="yellow")
         atlas = make(
             loaded,
-            data,
+            listed,
             out,
-            split=split,
             labels=labels,
             images=images,
             examples=examples,
@@ -193,6 +205,8 @@ def profile(
         raise typer.Exit(130) from None
     pictures, kinds = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
     typer.echo(f"Counted {pictures} of {kinds}: {atlas.path}")
+    for line in account(atlas, listed.notes):
+        typer.echo(line)
     if atlas.header.refused:
         left_out = counted(len(atlas.header.refused), "picture")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")

@@ -90,8 +90,8 @@ def test_a_csv_file_lists_paths_and_labels(tmp_path):
         ("x/1.png", 1),
     ]
     assert found.read(2)[1] == 1
-    path.write_text("file,label\na,b\n")
-    with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has file, label\)"):
+    path.write_text("when,label\na,b\n")
+    with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has when, label\)"):
         dataset(path)
     path.write_text("path\n")
     with pytest.raises(DatasetRefused, match="lists no pictures"):
@@ -157,7 +157,7 @@ def test_a_broken_item_is_refused_alone():
     [
         (Items([]), "no items"),
         (Items([(torch.zeros(3, 4, 4), 0)], ["a"]), "without a transform"),
-        (Items([(PICTURES[0], "a")], ["a"]), "without a transform"),
+        (Items([("1.png", 0)], ["a"]), "without a transform"),
         (Items([(PICTURES[0], 0)]), "neither classes nor targets"),
         (3, "A int is no dataset"),
         ("/nowhere/at/all", "There is no /nowhere"),
