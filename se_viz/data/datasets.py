@@ -54,7 +54,9 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
     if archives:
         if found.images:
             notes.append(f"{len(found.images):,} images beside the tar files were left out: name their folder.")
-        return _from_tars(root, archives, split if not part else None, name, notes)
+        return _from_tars(root, archives, None if part else split, name if part else "", notes)
+    if split and not part:
+        notes.append(f"{shown(name)} has no splits: all of it was taken.")
     notes += found.notes()
     if not found.images:
         raise DatasetRefused(

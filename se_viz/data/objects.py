@@ -75,7 +75,10 @@ def from_object(source: object, split: str | None) -> Dataset:
         raise first
     advice = f"the items of this {kind} have none"
     if several or (isinstance(first, _Item) and first.label == SEVERAL):
-        advice = f"the items of this {kind} have several labels each, and an image counts for one class: give one label"
+        advice = (
+            f"the items of this {kind} have several labels each, or targets that are no classes, and an image counts "
+            "for one class: give one label"
+        )
         classes, labels, order = None, np.full(count, UNLABELLED, np.int32), np.arange(count)
     elif classes is None and isinstance(first, _Item) and first.label is not None:
         raise DatasetRefused(
@@ -137,7 +140,7 @@ def _picture(name: str, image: object) -> Picture:
     if isinstance(image, Mapping):
         return decode(name, image["bytes"])
     try:
-        converted = rgb_image(image, "it")  # type: ignore[arg-type] - seen to be one
+        converted = rgb_image(image, "it")  # type: ignore[arg-type]
     except InputRefused as refused:
         raise ImageRefused(name, str(refused).rstrip(".")) from None
     size = converted.size

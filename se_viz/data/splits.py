@@ -60,7 +60,9 @@ def choose(names: Iterable[str], asked: str | None, where: str) -> str:
 def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()) -> list[str]:
     """The sentences on a choice: what there was, what was taken, how to take another."""
     listed = ", ".join(map(shown, sorted(names)))
-    sentences = [f"{where} is split into {listed}: {shown(chosen)} was taken (--split takes another)."]
+    sentences = [
+        f"{where} is split into {listed}: {shown(chosen)} was taken (--split, or split= in Python, takes another)."
+    ]
     if left:
         sentences.append(f"Beside the splits, {', '.join(map(shown, left))} was left out.")
     return sentences
@@ -89,13 +91,16 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
         if not full and asked is None:
             listed = ", ".join(map(shown, flat))
             about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
-            return path, "", [f"{about}(--split takes one of them)."] if flat and not others else []
+            return (
+                path,
+                "",
+                [f"{about}(--split, or split= in Python, takes one of them)."] if flat and not others else [],
+            )
         if not full + flat or (others and len({meaning(name) for name in full}) < 2):
             continue
         chosen = choose(full if asked is None else [*full, *flat], asked, str(root))
         return root / chosen, chosen, said([*full, *flat], chosen, shown(root.resolve().name), others)
-    unused = [f"{shown(path.resolve().name)} has no splits: all of it was taken."] if asked is not None else []
-    return path, "", unused
+    return path, "", []
 
 
 def _wrappers(path: Path) -> list[Path]:
