@@ -46,6 +46,7 @@ def inspect(
 
     from se_viz import capture, read_paths
     from se_viz.data import samples
+    from se_viz.data.names import apart
     from se_viz.figures.depth import distribution, z_against_s
     from se_viz.figures.export import CannotDraw, figure_bytes
     from se_viz.figures.heatmap import attention_heatmap
@@ -66,7 +67,7 @@ def inspect(
             model, device, precision, checkpoint, arch=arch, arg=arg, classes=classes, mean=mean, std=std, size=size
         )
         captured = capture(loaded, shown, maps)
-        names = [picture.name for picture in shown]
+        names = apart(picture.name for picture in shown)
         out.mkdir(parents=True, exist_ok=True)
         frame = table(captured, names)
         (out / "readings.csv").write_bytes(table_bytes(frame, "csv"))

@@ -45,9 +45,10 @@ _STRANGERS = (
     (0, b"8BPS", "a Photoshop file"),
     (0, b"%PDF", "a PDF file"),
     (0, b"PK\3\4", "a ZIP archive or an office document"),
-    (4, b"ftypheic", "a HEIC photo"),
-    (4, b"ftypheix", "a HEIC photo"),
-    (4, b"ftypmif1", "a HEIC photo"),
+    *(
+        (4, b"ftyp" + brand, "a HEIC photo")
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+    ),
     (4, b"ftyp", "a video or a photo in a video's container"),
     (4, b"JXL ", "a JPEG XL file"),
     (0, b"\xff\x0a", "a JPEG XL file"),
