@@ -64,6 +64,7 @@ def inspect(
 
     from se_viz import capture, read_paths
     from se_viz.data import samples
+    from se_viz.data.names import apart
     from se_viz.figures.depth import distribution, excitation
     from se_viz.figures.export import CannotDraw, figure_bytes
     from se_viz.figures.heatmap import attention_heatmap
@@ -96,7 +97,7 @@ def inspect(
             size=size,
         )
         captured = capture(loaded, shown, maps)
-        names = [picture.name for picture in shown]
+        names = apart(picture.name for picture in shown)
         out.mkdir(parents=True, exist_ok=True)
         frame = table(captured, names)
         (out / "readings.csv").write_bytes(table_bytes(frame, "csv"))
@@ -154,7 +155,10 @@ def _line(said: "ImagePredictions", head: "Head") -> str:
 
 @app.command()
 def profile(
-    data: Annotated[Path, typer.Option(help="A folder of class folders, a CSV file (path,label), tar files.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="A folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), tar files."),
+    ],
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
     checkpoint: Checkpoint = None,
     arch: Arch = "",
@@ -166,7 +170,12 @@ def profile(
     head: HeadOption = None,
     threshold: Threshold = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
-    split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which part, where there are train/ and val/ or the like.", show_default="val, else test, else train"
+        ),
+    ] = None,
     labels: Annotated[
         Literal["given", "predictions"],
         typer.Option(help="What class an image counts for: its own, or what the network predicts, by --head."),
@@ -197,7 +206,9 @@ def profile(
     from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
+    from se_viz.data.datasets import dataset
     from se_viz.study import chance
+    from se_viz.study.account import account
     from se_viz.study.table import table_bytes
 
     try:
@@ -223,11 +234,13 @@ def profile(
             std=std,
             size=size,
         )
+        listed = dataset(data, split)
+        for note in listed.notes:
+            typer.secho(note, err=True, fg="yellow")
         atlas = make(
             loaded,
-            data,
+            listed,
             out,
-            split=split,
             labels=labels,
             images=images,
             examples=examples,
@@ -257,6 +270,8 @@ def profile(
         raise typer.Exit(130) from None
     pictures, kinds = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
     typer.echo(f"Counted {pictures} of {kinds}: {atlas.path}")
+    for line in account(atlas, listed.notes):
+        typer.echo(line)
     if atlas.header.refused:
         left_out = counted(len(atlas.header.refused), "picture")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")

@@ -293,6 +293,29 @@ def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagene
     assert "Left out 1 picture;" in output
 
 
+def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_what_was_left_out(tmp_path):
+    for place, name in enumerate(("Train/cat/1", "Valid/cat/1", "Valid/cat/2", "Valid/dog/1")):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (place, 0, 0)).save(tmp_path / "pets" / f"{name}.png")
+    (tmp_path / "pets" / "Valid" / "dog" / "2.heic").write_bytes(b"x")
+    (tmp_path / "pets" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "pets" / "Valid" / "dog" / "3.png").write_bytes(b"")
+    arguments = ["profile", "--data", str(tmp_path / "pets"), "--device", "cpu", "--out"]
+    result = RUN.invoke(app, [*arguments, str(tmp_path / "valid")])
+    assert result.exit_code == 0, result.output
+    assert (
+        "pets is split into Train, Valid: Valid was taken (--split, or split= in Python, takes another)."
+        in result.stderr
+    )
+    assert "3 images of 2 classes: cat 2, dog 1.\ndog/3.png was left out: it is empty" in result.stdout
+    assert "1 HEIC file was left out: convert them to JPEG or PNG." in result.stdout
+    result = RUN.invoke(app, [*arguments, str(tmp_path / "train"), "--split", "train"])
+    assert "1 image of 1 class: cat 1." in result.stdout
+    result = RUN.invoke(app, [*arguments, str(tmp_path / "test"), "--split", "test"])
+    assert result.exit_code == 1
+    assert "There is no 'test' in" in result.output
+
+
 def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, monkeypatch):
     original, shards = engine.write_shard, []
 

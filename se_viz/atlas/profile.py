@@ -1,5 +1,6 @@
 """A dataset through a network once, shard by shard → an atlas."""
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -35,7 +36,7 @@ def profile(
     data: Dataset | str | Path | Indexed,
     out: str | Path,
     *,
-    split: str = "val",
+    split: str | None = None,
     labels: LabelSource = "given",
     images: bool = False,
     examples: int = 8,
@@ -65,8 +66,10 @@ def profile(
     Args:
         model: from ``load``; its network as it was published runs where its weights are.
         data: what ``se_viz.data.datasets.dataset`` takes: a folder, a CSV file, tar files, a torchvision dataset.
+            ``dataset(…).notes`` says what it left out; ``report.json`` has that, too.
         out: a folder for the atlas, its report, and the shards while they are made.
-        split: the subfolder to take of a folder with ``train/`` and ``val/``.
+        split: the part to take of data with ``train/`` and ``val/``, or the like; the validation set, else the test
+            set, else the training set if not given.
         labels: whether an image counts for the class it is given, or for the one the network predicts. With a binary
             head that is yes from its threshold on, else no; of several labels the most probable one, or "no label"
             where none reaches the threshold. A number puts no image into a class.
@@ -92,8 +95,8 @@ def profile(
 
     Raises:
         DatasetRefused: the data are none.
-        AtlasError: the data have no labels, or the network predicts no classes; ``out`` holds something else, or a gate
-            gives numbers that are not finite;
+        AtlasError: the data have no labels, or the network predicts no classes; none of the images could be counted;
+            ``out`` holds something else, or a gate gives numbers that are not finite;
             of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
             files, or its workers cannot go on.
     """
@@ -125,9 +128,10 @@ def profile(
         # An atlas outlives this version of torch, so it is that of the network as it was published.
         with model.as_published() as exact:
             shards = _shards(make, run, exact, dataset, tasks, progress, report)
+        _refuse_nothing(shards, dataset, out)
         atlas = combine(shards, header, out / FILE)
     # Also after an interruption between the atlas and this.
-    (out / REPORT).write_text(atlas.header.report(), encoding="utf-8")
+    (out / REPORT).write_text(_report(atlas, dataset), encoding="utf-8")
     shutil.rmtree(out / _SHARDS, ignore_errors=True)
     return atlas
 
@@ -145,12 +149,31 @@ def kept(out: str | Path) -> int:
     return (len(shards) - 1) * (last.run.shard if last.run else images) + images
 
 
+def _refuse_nothing(shards: Sequence[Atlas], dataset: Dataset, out: Path) -> None:
+    """Raise AtlasError if no image was counted, and remove what says so: the cause may be mended."""
+    if any(shard.counts.sum() for shard in shards):
+        return
+    shutil.rmtree(out / _SHARDS, ignore_errors=True)
+    reasons = [reason for shard in shards for reason in shard.header.refused.values()]
+    raise AtlasError(
+        f"None of the {len(dataset):,} images of {dataset.name} could be counted. The first: {reasons[0]}"
+        if len(reasons) > 1
+        else f"The only image of {dataset.name} could not be counted: {reasons[0]}"
+    )
+
+
+def _report(atlas: Atlas, dataset: Dataset) -> str:
+    """The header as JSON for a person, with what was chosen and left out when the images were listed."""
+    listed = json.loads(atlas.header.report()) | ({"notes": list(dataset.notes)} if dataset.notes else {})
+    return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+
+
 def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple[str, ...], Head | None]:
     """The classes that images count for, and the head that tells predicted ones where those are not classes."""
     if labels == "given":
         if not dataset.classes:
             raise AtlasError(
-                f"{dataset.name} has no labels: put the pictures into one folder for each class, "
+                f"{dataset.name} has no labels: {dataset.unlabelled}, "
                 "or count by the model's predictions (labels='predictions', --labels predictions)."
             )
         return dataset.classes, None

@@ -6,12 +6,12 @@ because no more of a member is read than the directory declared.
 """
 
 import io
-import re
 import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from se_viz.data.images import MAX_BYTES
+from se_viz.data.names import label_of
 from se_viz.data.refusals import Refused, shown
 
 MAX_FILES = 1000
@@ -38,8 +38,8 @@ def is_archive(content: bytes) -> bool:
 def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in memory, member by member, in the archive's order.
 
-    Folders, hidden files and ``__MACOSX`` are skipped. An archive inside the archive is a member like any other: it is
-    not opened, and ``images.decode`` refuses it by name.
+    Folders, hidden files and those that systems leave (``__MACOSX``, ``Thumbs.db``) are skipped. An archive inside the
+    archive is a member like any other: it is not opened, and ``images.decode`` refuses it by name.
 
     Args:
         name: what the archive calls itself.
@@ -101,7 +101,8 @@ def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.Zip
             raise ArchiveRefused(name, "its files overlap, as in a ZIP bomb; pack it again with another program")
         end = info.header_offset
 
-    files = [(label, info) for info in archive.infolist() if (label := _label(info.filename))]
+    listed = (info for info in archive.infolist() if not info.filename.endswith(("/", "\\")))
+    files = [(label, info) for info in listed if (label := label_of(info.filename))]
     if not files:
         raise ArchiveRefused(name, "there are no files in it; put pictures in it")
     if len(files) > MAX_FILES:
@@ -121,11 +122,3 @@ def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.Zip
     if sum(info.file_size for _, info in files) > MAX_TOTAL:
         raise ArchiveRefused(name, f"unpacked it is larger than {MAX_TOTAL // 10**6} MB; split it")
     return files
-
-
-def _label(path: str) -> str:
-    """``base`` or ``folder/base``, fit to be shown; empty for a folder and for a file that is hidden."""
-    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
-    if path.endswith(("/", "\\")) or "__MACOSX" in parts or any(part.startswith(".") for part in parts):
-        return ""
-    return "/".join(map(shown, parts[-2:]))

@@ -1,88 +1,29 @@
-"""A folder, a CSV file, tar files or a dataset object → pictures in a fixed order, with their classes.
+"""A folder, a list of files, tar files or a dataset object → pictures in a fixed order, with their classes."""
 
-Nothing but names and labels is held in memory; a picture is read when it is asked for, from any thread.
-"""
-
-import csv
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from operator import index as as_index
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, SupportsIndex, TypeAlias, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from se_viz.data import lists, splits, tars
+from se_viz.data.folders import find_images
+from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetRefused, Kind, labelled, unique
+from se_viz.data.names import format_of, is_clutter, is_image, left_out
+from se_viz.data.objects import Indexed, from_object
+from se_viz.data.refusals import shown
 
-from se_viz.data import imagenette, tars
-from se_viz.data.images import MAX_BYTES, ImageRefused, Picture, decode
-from se_viz.data.intake import SUFFIXES
-from se_viz.data.refusals import legible, shown
-
-Kind: TypeAlias = Literal["folder", "csv", "tar", "python"]
-Labels: TypeAlias = npt.NDArray[np.int32]
-
-UNLABELLED = -1
-_SPLITS = frozenset({"train", "val", "test"})
+__all__ = ["UNLABELLED", "Dataset", "DatasetRefused", "Indexed", "Kind", "dataset", "unique"]
 
 
-class DatasetRefused(ValueError):
-    """What was given is no dataset; the message says why and what to do."""
-
-
-@runtime_checkable
-class Indexed(Protocol):
-    """What a torchvision dataset has: a length, and (image, label) by index."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> object: ...
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """N pictures, sorted by class and name, and read one by one.
-
-    Attributes:
-        name: what a person calls it: the folder's or the file's name.
-        kind: where the pictures are.
-        classes: names of the K classes, no two alike; empty if there are no labels.
-        names: of the pictures, N, relative to the dataset.
-        labels: (N,) into ``classes``; UNLABELLED where there is none, or where it is known only with the picture.
-        read: index → picture and label; raises ``ImageRefused`` for a broken one, from any thread.
-    """
-
-    name: str
-    kind: Kind
-    classes: tuple[str, ...]
-    names: Sequence[str]
-    labels: Labels
-    read: Callable[[int], tuple[Picture, int]]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of the names and labels in their order: two datasets of the same hash list the same pictures."""
-        digest = hashlib.sha256("\n".join(self.classes).encode())
-        for name, label in zip(self.names, self.labels.tolist(), strict=True):
-            digest.update(f"\n{label}\t{name}".encode(errors="surrogateescape"))
-        return digest.hexdigest()
-
-
-def dataset(source: "Dataset | str | Path | Indexed", split: str = "val") -> Dataset:
+def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) -> Dataset:
     """The dataset of a path or an object.
 
     Args:
-        source: a folder with one subfolder of pictures for each class (as torchvision's ImageFolder takes it; with
-            ``train/`` and ``val/`` above them, as Imagenette has, ``split`` says which); a folder of pictures, without
-            labels; a CSV file with a column ``path``, relative to the file, and ``label`` if there are labels; a plain
-            tar file or a folder of them, as WebDataset writes them; or an object with a length that gives
-            (PIL image, label) by index, as torchvision's datasets do without a transform.
-        split: the subfolder to take where there are ``train/`` and ``val/``.
+        source: a folder with one subfolder of pictures for each class (as torchvision's ImageFolder takes it), or with
+            such folders for training and validation above them; a folder of pictures, without labels; a list of paths,
+            relative to the list, and of labels: a CSV, TSV, TXT or Parquet file; a plain tar file or a folder of them,
+            as WebDataset writes them; or an object with a length that gives (PIL image, label) by index, as
+            torchvision's datasets do without a transform, or {"image": …, "label": …}, as Hugging Face's do.
+        split: the part to take where there are several (train, val, valid, validation, test, dev, … in any case); if
+            not given, the validation set, else the test set, else the training set. ``Dataset.notes`` says which.
 
     Raises:
         DatasetRefused: no pictures there, or none that can be read this way.
@@ -90,168 +31,81 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str = "val") -> Dat
     if isinstance(source, Dataset):
         return source
     if not isinstance(source, str | Path):
-        return _from_object(source)
+        return from_object(source, split)
     path = Path(source)
     if path.is_dir():
-        return (
-            _from_tars(path, sorted(path.glob("*.tar")), split)
-            if any(path.glob("*.tar"))
-            else _from_folder(path, split)
-        )
+        return _from_folder(path, split)
     if not path.is_file():
         raise DatasetRefused(f"There is no {path}: name a folder of pictures, a CSV file or a tar file.")
-    if path.suffix.lower() == ".csv":
-        return _from_csv(path)
+    if lists.is_list(path):
+        return _from_list(path, split)
+    if is_image(path.name) or (format_of(path.name) and path.suffix.lower() != ".tar"):
+        called = format_of(path.name) or "image"
+        what = "unpack it, and name its folder" if called == "archive" else "name the folder it lies in"
+        raise DatasetRefused(f"{path} is {'an' if called[0] in 'aeiouA' else 'a'} {called} file: {what}.")
     return _from_tars(path, [path], split)
 
 
-def unique(names: Iterable[str]) -> tuple[str, ...]:
-    """The names with the index behind those that occur twice: ImageNet has two cranes and two maillots."""
-    listed = list(names)
-    return tuple(name if listed.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(listed))
+def _from_folder(path: Path, split: str | None) -> Dataset:
+    root, part, notes = splits.of_folder(path, split)
+    name = f"{path.resolve().name}/{part}" if part else root.resolve().name
+    archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
+    found = find_images(root)
+    if archives:
+        if found.images:
+            notes.append(f"{len(found.images):,} images beside the tar files were left out: name their folder.")
+        return _from_tars(root, archives, None if part else split, name if part else "", notes)
+    if split and not part:
+        notes.append(f"{shown(name)} has no splits: all of it was taken.")
+    notes += found.notes()
+    if not found.images:
+        raise DatasetRefused(
+            " ".join([f"No pictures in {root}: it should hold one folder of pictures for each class.", *notes])
+        )
+    texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in found.images)]
+    return labelled(name, "folder", found.images, texts, lambda index: root / found.images[index], notes)
 
 
-def _from_folder(path: Path, split: str) -> Dataset:
-    root = _split_root(path, split)
-    files = sorted(
-        file.relative_to(root)
-        for file in root.rglob("*")
-        if file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.relative_to(root).parts)
+def _from_list(path: Path, split: str | None) -> Dataset:
+    rows, notes, unlabelled = lists.read(path)
+    parts = {row.split for row in rows}
+    if all(splits.meaning(part) for part in parts):
+        chosen = splits.choose(parts, split, str(path))
+        notes += splits.said(parts, chosen, shown(path.name))
+        rows = [row for row in rows if row.split == chosen]
+    names, texts = [row.path for row in rows], [row.label for row in rows]
+    kind: Kind = "parquet" if path.suffix.lower() == ".parquet" else "csv"
+    return labelled(
+        path.name, kind, names, texts, lambda index: lists.place(path.parent, names[index]), notes, unlabelled
     )
-    if not files:
-        raise DatasetRefused(f"No pictures in {root}: it should hold one folder of pictures for each class.")
-    texts = [file.parts[0] if len(file.parts) > 1 else None for file in files]
-    names = [file.as_posix() for file in files]
-    name = root.resolve().name if root == path else f"{path.resolve().name}/{split}"
-    return _labelled(name, "folder", names, texts, lambda index: root / names[index])
 
 
-def _split_root(path: Path, split: str) -> Path:
-    """The folder that holds the class folders."""
-    for root in (path, *sorted(path.glob("imagenette2*"))):
-        folders = {folder.name for folder in root.iterdir() if folder.is_dir()} if root.is_dir() else set()
-        if folders and folders <= _SPLITS:
-            if split not in folders:
-                raise DatasetRefused(f"There is no {split!r} in {root}; it has {', '.join(sorted(folders))}.")
-            return root / split
-    return path
-
-
-def _from_csv(path: Path) -> Dataset:
+def _from_tars(
+    path: Path, files: Sequence[Path], split: str | None, name: str = "", notes: Sequence[str] = ()
+) -> Dataset:
+    said = list(notes)
+    by_name = {file: splits.meaning_of_part(file.stem) for file in files}
+    kinds = set(by_name.values()) - {""}
+    if path.is_dir() and kinds and ("" not in by_name.values() or len(kinds) > 1):
+        chosen = splits.choose(kinds, split, str(path))
+        left = [file.name for file, part in by_name.items() if not part]
+        said += splits.said(kinds, chosen, shown(path.resolve().name), left)
+        name, split = name or f"{path.name}/{chosen}", None
+        files = [file for file, part in by_name.items() if part == chosen]
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            if "path" not in columns:
-                raise DatasetRefused(
-                    f"{path} has no column 'path' (it has {', '.join(columns) or 'none'}): "
-                    "its first line should be path,label."
-                )
-            rows = [(row["path"], row.get("label") or None) for row in reader if row["path"]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetRefused(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
-    if not rows:
-        raise DatasetRefused(f"{path} lists no pictures: each line should be a path and a label.")
-    names, texts = [name for name, _ in rows], [text for _, text in rows]
-    return _labelled(path.name, "csv", names, texts, lambda index: path.parent / names[index])
-
-
-def _from_tars(path: Path, files: Sequence[Path], split: str) -> Dataset:
-    try:
-        samples = tars.samples(files, split)
+        samples, others = tars.samples(files)
     except tars.TarRefused as refused:
         raise DatasetRefused(str(refused)) from refused
+    parts = {sample.split for sample in samples if splits.meaning(sample.split)}
+    whole = [sample for sample in samples if not splits.meaning(sample.split)]
+    if parts and (not whole or len({splits.meaning(part) for part in parts}) > 1):
+        chosen = splits.choose(parts, split, str(path))
+        said += splits.said(parts, chosen, shown(path.name), [f"{len(whole):,} images"] if whole else [])
+        samples = [sample for sample in samples if sample.split == chosen]
+    said += left_out(others)
     if not samples:
-        raise DatasetRefused(f"No pictures in {path}: looked for members that end in .jpg, .png and the like.")
+        raise DatasetRefused(
+            " ".join([f"No pictures in {path}: looked for members that end in .jpg, .png and the like.", *said])
+        )
     names, texts = [sample.name for sample in samples], [sample.label for sample in samples]
-    return _labelled(path.name, "tar", names, texts, samples.__getitem__)
-
-
-def _labelled(
-    name: str,
-    kind: Kind,
-    names: list[str],
-    texts: list[str | None],
-    place: Callable[[int], Path | tars.Sample],
-) -> Dataset:
-    """Classes out of labels as they are written, and the order by class and name."""
-    written = {text for text in texts if text is not None}
-    known = sorted(written, key=lambda text: (0, int(text), "") if text.isdecimal() else (1, 0, text))
-    code = {text: number for number, text in enumerate(known)}
-    codes = np.array([UNLABELLED if text is None else code[text] for text in texts], dtype=np.int32)
-    order = sorted(range(len(names)), key=lambda index: (codes[index], names[index]))
-    labels = codes[order]
-
-    def read(index: int) -> tuple[Picture, int]:
-        where = place(order[index])
-        label = shown(names[order[index]])
-        try:
-            content = where.read() if isinstance(where, tars.Sample) else _content(where)
-        except OSError as error:
-            raise ImageRefused(label, f"{error.strerror or error}; check the path") from error
-        return decode(label, content), int(labels[index])
-
-    # Imagenette's folders are WordNet ids; its classes are better known by the names of the models' logits. ImageNet's
-    # are a hundred times as many, and keep their ids.
-    classes = [imagenette.CLASSES[text] if written <= imagenette.CLASSES.keys() else legible(text) for text in known]
-    if len(set(classes)) < len(classes):
-        classes = list(unique(classes))
-    return Dataset(legible(name), kind, tuple(classes), [names[index] for index in order], labels, read)
-
-
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
-
-
-def _from_object(source: Indexed) -> Dataset:
-    kind = type(source).__name__
-    if not isinstance(source, Indexed):
-        raise DatasetRefused(f"A {kind} is no dataset: give a path, or an object with a length and items by index.")
-    if not len(source):
-        raise DatasetRefused(f"This {kind} has no items.")
-    count = len(source)
-    given = getattr(source, "classes", None)
-    # torchvision's Imagenette has several names for each class.
-    classes = unique(str(name if isinstance(name, str) else name[0]) for name in given) if given else ()
-    targets = getattr(source, "targets", None)
-    known = targets is not None and len(targets) == count
-    labels = np.asarray(targets, dtype=np.int32) if known else np.full(count, UNLABELLED, np.int32)
-    order: npt.NDArray[np.intp] = np.argsort(labels, kind="stable")
-    if not classes:
-        if not known:
-            raise DatasetRefused(
-                f"This {kind} has neither classes nor targets, so its classes are not known: give it a list `classes`."
-            )
-        classes = tuple(str(number) for number in range(int(labels.max()) + 1))
-    first = _item(source, kind, int(order[0]))
-    if isinstance(first, DatasetRefused):
-        raise first
-
-    def read(index: int) -> tuple[Picture, int]:
-        item = _item(source, kind, int(order[index]))
-        if not isinstance(item, tuple):
-            raise ImageRefused(f"item {order[index]}", f"{item}")
-        image, label = item
-        content = f"{image.width}×{image.height}".encode() + image.tobytes()
-        return Picture(f"item {order[index]}", hashlib.sha256(content).hexdigest(), image, image.size), label
-
-    return Dataset(kind, "python", classes, [f"item {number}" for number in order], labels[order], read)
-
-
-def _item(source: Indexed, kind: str, index: int) -> "tuple[Image.Image, int] | DatasetRefused | str":
-    """Item ``index`` in RGB; a sentence if it cannot be read, an exception to raise if none will be what is needed."""
-    try:
-        item = source[index]
-        if isinstance(item, tuple) and item and isinstance(item[0], Image.Image):
-            item = (item[0].convert("RGB"), *item[1:])  # where the dataset opens files, this is what reads them
-    except Exception as error:  # noqa: BLE001
-        # Datasets raise whatever their decoders do, and one broken picture must not stop the others.
-        return f"it cannot be read ({error})"
-    match item:
-        case (Image.Image() as image, SupportsIndex() as label):
-            return image, as_index(label)
-    return DatasetRefused(
-        f"Items of this {kind} are not (PIL image, label): make it without a transform, "
-        "as the model's own preprocessing is applied."
-    )
+    return labelled(name or path.name, "tar", names, texts, samples.__getitem__, said, IN_FOLDERS)

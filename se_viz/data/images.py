@@ -6,17 +6,20 @@ pixel is decoded, and one exception type, whatever the decoders raise.
 
 import hashlib
 import io
+import re
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from se_viz.data.colours import SWAPS_SIDES, TURNS, WORKING_SIDE, RangeUnknown, orientation_of, rgb
 from se_viz.data.refusals import Refused, shown
+from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image
 
-# JPEG first: Pillow imports every plugin it has when it is asked for one of the last two.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF")
+# JPEG first: Pillow imports every plugin it has when it is asked for one of the last three.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "AVIF", "TIFF")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
@@ -25,35 +28,27 @@ MAX_ASPECT = 10
 # Encoders write about ten. Each is a pass over the whole picture, and 120 bytes are enough for one: without a limit
 # a file of 1 MB can hold the processor for ten minutes.
 MAX_JPEG_SCANS = 50
-WORKING_SIDE = 512
 # Above this many pixels to decode, pictures wait for each other: a WebP of 38 bytes can take 1.4 GB for a second.
 LARGE_PIXELS = 25_000_000
 _one_large_picture = threading.Lock()
 
-_TURN = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SWAPS_SIDES = {_TURN[5], _TURN[6], _TURN[7], _TURN[8]}
-_16_TO_8_BIT = [round(value / 257) for value in range(65536)]
-
 _TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy"
-_SAVE_AS = "save it as JPEG, PNG, WebP, AVIF, GIF or BMP"
+_SAVE_AS = "save it as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM"
+# PBM, PGM and PPM. Pillow reads their head byte by byte, comments of any length too, and numbers written as text in
+# Python.
+_PPM = re.compile(rb"P[1-6](?:\s+(?:#[^\r\n]*[\r\n]\s*)*\d{1,10}){2,3}\s")
+_PPM_HEAD = 1000
+_PPM_AS_TEXT = (b"P1", b"P2", b"P3")
+_MAX_TEXT = 2_000_000
 # (where the signature stands, the signature, what such a file is called)
 _STRANGERS = (
-    (0, b"II*\0", "a TIFF file or a camera's raw file"),
-    (0, b"MM\0*", "a TIFF file or a camera's raw file"),
     (0, b"8BPS", "a Photoshop file"),
     (0, b"%PDF", "a PDF file"),
     (0, b"PK\3\4", "a ZIP archive or an office document"),
-    (4, b"ftypheic", "a HEIC photo"),
-    (4, b"ftypheix", "a HEIC photo"),
-    (4, b"ftypmif1", "a HEIC photo"),
+    *(
+        (4, b"ftyp" + brand, "a HEIC photo")
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+    ),
     (4, b"ftyp", "a video or a photo in a video's container"),
     (4, b"JXL ", "a JPEG XL file"),
     (0, b"\xff\x0a", "a JPEG XL file"),
@@ -85,7 +80,7 @@ class ImageRefused(Refused):
 
 
 def decode(name: str, content: bytes) -> Picture:
-    """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF or BMP file.
+    """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
     Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid over white; the EXIF orientation is
     applied. Colour profiles are not, as they are not in the pipelines the models were trained with. A picture whose
@@ -107,17 +102,19 @@ def decode(name: str, content: bytes) -> Picture:
         raise ImageRefused(name, f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy")
     try:
         # Pillow's own pixel limit is a warning, and turning warnings into errors is not safe between threads.
-        with Image.open(io.BytesIO(content), formats=FORMATS) as file:
+        with Image.open(io.BytesIO(_openable(name, content)), formats=FORMATS) as file:
             original_size = file.size
             _check_header(name, file, content)
             file.draft(None, (WORKING_SIDE, WORKING_SIDE))
             # A progressive JPEG is in memory as a whole before it is reduced.
             width, height = original_size if "progressive" in file.info else file.size
             with _one_large_picture if width * height > LARGE_PIXELS else nullcontext():
-                image = _reduced_rgb(file)
-            turn = _TURN.get(_orientation(file))
+                image = rgb(file)
+            turn = TURNS.get(orientation_of(file))
     except ImageRefused:
         raise
+    except (RangeUnknown, TiffRefused) as refused:
+        raise ImageRefused(name, str(refused)) from None
     except UnidentifiedImageError:
         raise ImageRefused(name, _what_it_is(content)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -127,10 +124,22 @@ def decode(name: str, content: bytes) -> Picture:
         raise ImageRefused(name, "it is damaged or cut short; copy or save it again") from error
     if turn is not None:
         image = image.transpose(turn)
-        original_size = original_size[::-1] if turn in _SWAPS_SIDES else original_size
-    # Metadata is of no use from here on, and it may hold where the photo was taken.
-    image.info.clear()
+        original_size = original_size[::-1] if turn in SWAPS_SIDES else original_size
     return Picture(name, hashlib.sha256(content).hexdigest(), image, original_size)
+
+
+def _openable(name: str, content: bytes) -> bytes:
+    """What Pillow may open of a file: of a TIFF file its first image; all of others."""
+    if content.startswith(SIGNATURES):
+        return first_image(content)
+    if content[:1] == b"P" and content[1:2].isdigit():
+        if not _PPM.match(content[:_PPM_HEAD]):
+            raise ImageRefused(name, "it is not a picture, or its first bytes are damaged; " + _SAVE_AS)
+        if content.startswith(_PPM_AS_TEXT) and len(content) > _MAX_TEXT:
+            raise ImageRefused(
+                name, f"it is a PPM file written as text of more than {_MAX_TEXT // 10**6} MB; {_SAVE_AS}"
+            )
+    return content
 
 
 def _check_header(name: str, file: ImageFile.ImageFile, content: bytes) -> None:
@@ -145,39 +154,6 @@ def _check_header(name: str, file: ImageFile.ImageFile, content: bytes) -> None:
         raise ImageRefused(name, f"one side is more than {MAX_ASPECT} times the other; cut out the part that matters")
     if isinstance(file, JpegImageFile) and content.count(b"\xff\xda") > MAX_JPEG_SCANS:
         raise ImageRefused(name, f"it is a JPEG of more than {MAX_JPEG_SCANS} scans; save it again as an ordinary JPEG")
-
-
-def _reduced_rgb(file: ImageFile.ImageFile) -> Image.Image:
-    """The pixels as RGB over white, the shorter side reduced to less than 2 · WORKING_SIDE; a new image always."""
-    file.load()
-    image: Image.Image = file
-    clear = image.info.get("transparency")
-    if image.mode == "I;16":
-        # Pillow's own conversion clips at 255.
-        image = image.convert("I").point(_16_TO_8_BIT, "L")
-        if clear is not None:
-            image.info["transparency"] = _16_TO_8_BIT[clear]
-    elif isinstance(clear, tuple) and max(clear) > 255:
-        # Pillow keeps the high byte of each 16-bit colour, but the transparent colour as it stands in the file.
-        image.info["transparency"] = tuple(value >> 8 for value in clear)
-    see_through = image.has_transparency_data
-    mode = "RGBA" if see_through else "RGB"
-    image = image if image.mode == mode else image.convert(mode)
-    image = image.reduce(max(1, min(image.size) // WORKING_SIDE))
-    if see_through:
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=image)
-        return paper
-    return image
-
-
-def _orientation(file: ImageFile.ImageFile) -> int:
-    """The EXIF orientation, 1 to 8; 1, which is upright, where it is missing or cannot be read."""
-    try:
-        return int(file.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001
-        # Broken metadata is no reason to refuse good pixels, and its parser raises as many types as the decoders do.
-        return 1
 
 
 def _what_it_is(content: bytes) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from se_viz.data.archives import is_archive, members
+from se_viz.data.folders import Found, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, Picture, decode
+from se_viz.data.names import apart, format_of, label_of, left_out
 from se_viz.data.refusals import Refused, shown
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"})
 LIMIT = 64
 
 # Pillow decodes without the interpreter's lock.
@@ -33,38 +34,45 @@ class Intake:
 def read(items: Iterable[tuple[str, bytes]], limit: int = LIMIT) -> Intake:
     """Decode uploads: name and bytes of pictures and of ZIP archives of pictures.
 
-    A picture from an archive is named ``folder/base`` if it lay in a folder there. One bad file never stops the
+    A picture is named ``folder/base`` if it lay in a folder, of an archive or of the upload; of several of one name all
+    but the first get a number. Hidden files and those that systems leave are skipped. One bad file never stops the
     others. After ``limit`` pictures nothing more is decoded; one sentence says how many files that leaves out, where
     an archive that was not opened counts as one.
     """
-    return _read(((shown(name), partial(BytesIO, content)) for name, content in items), limit)
+    named = ((label_of(name), content) for name, content in items)
+    return _read(((label, partial(BytesIO, content)) for label, content in named if label), limit)
 
 
 def read_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], limit: int = LIMIT) -> Intake:
     """``read`` for a file on this machine or several, and for folders: their pictures at any depth, sorted by path.
 
-    In a folder, files that are hidden or have no picture's suffix are skipped without a word; a picture from a folder
-    is named ``folder/base``. A path that cannot be read costs a sentence, and no file is read much beyond its limit.
+    In a folder, files that are hidden or have no picture's suffix are skipped without a word, but for images of formats
+    that are not read, which are counted; a picture from a folder is named ``folder/base``. A path that cannot be read
+    costs a sentence, and no file is read much beyond its limit.
     """
     listed = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return _read((source for path in listed for source in _sources(Path(path))), limit)
+    notes: list[str] = []
+    intake = _read((source for path in listed for source in _sources(Path(path), notes)), limit)
+    return replace(intake, refusals=(*intake.refusals, *notes))
 
 
-def _sources(path: Path) -> Iterator[_Source]:
-    """The file, or the pictures in the folder."""
-    try:
-        listed = sorted(path.rglob("*"))
-    except OSError:
-        listed = []  # opening it will say why
-    inside = [
-        file
-        for file in listed
-        if file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
-    if not inside:
+def _sources(path: Path, notes: list[str]) -> Iterator[_Source]:
+    """The file, or the pictures in the folder; what else is in it is added to the notes."""
+    found = find_images(path) if _is_folder(path) else Found()
+    notes += found.problems
+    notes += left_out({suffix: count for suffix, count in found.others.items() if format_of(suffix)})
+    if not found.images:
         yield shown(path.name), partial(_open, path)
-    for file in inside:
+    for name in found.images:
+        file = path / name
         yield f"{shown(file.parent.name)}/{shown(file.name)}", partial(_open, file)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # opening it will say why
 
 
 def _open(path: Path) -> BinaryIO:
@@ -133,7 +141,9 @@ class _Desk:
         if self.left_out:
             files = "1 more file was" if self.left_out == 1 else f"{self.left_out} more files were"
             self._refusals.append(f"{files} left out: {self._limit} pictures are the most that are taken at once.")
-        return Intake(tuple(self._pictures), tuple(self._refusals))
+        names = apart(picture.name for picture in self._pictures)
+        named = (replace(picture, name=name) for picture, name in zip(self._pictures, names, strict=True))
+        return Intake(tuple(named), tuple(self._refusals))
 
     def _take(self, label: str, content: bytes) -> None:
         self._waiting.append(self._pool.submit(_decode, label, content))

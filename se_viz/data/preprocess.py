@@ -12,6 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from se_viz.data.colours import upright_rgb
+
 Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -42,8 +44,11 @@ class Preprocess:
         return v2.Compose([v2.Resize(self.resize, interpolation=filters), v2.CenterCrop(self.crop)])
 
     def cut(self, image: Image.Image) -> Image.Image:
-        """The RGB picture the model is shown: ``crop`` pixels of ``image``, before normalisation."""
-        cut: Image.Image = self._geometry(image)
+        """The RGB picture the model is shown: ``crop`` pixels of ``image``, before normalisation.
+
+        An image of another mode is taken as a file of it would be, see ``data.colours``.
+        """
+        cut: Image.Image = self._geometry(image if image.mode == "RGB" else upright_rgb(image))
         return cut
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -57,7 +62,7 @@ class Preprocess:
         return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))
 
     def __call__(self, images: Image.Image | Iterable[Image.Image]) -> Tensor:
-        """RGB images → float32 (N, 3, H, W)."""
+        """Images → float32 (N, 3, H, W)."""
         listed: Sequence[Image.Image] = [images] if isinstance(images, Image.Image) else list(images)
         if not listed:
             return torch.empty(0, 3, *self.crop)

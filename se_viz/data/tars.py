@@ -6,15 +6,15 @@ A sample is the members that share a name up to the first dot: ``0001.jpg`` and 
 
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.intake import SUFFIXES
+from se_viz.data.names import SUFFIXES, is_clutter
 
 _MAX_LABEL_BYTES = 1_000_000
-_SPLITS = frozenset({"train", "val", "test"})
 
 
 class TarRefused(ValueError):
@@ -23,13 +23,17 @@ class TarRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture of a tar file: its name, its label as it is written, and where its bytes are."""
+    """One picture of a tar file: its name, its label as it is written, and where its bytes are.
+
+    ``split`` is the folder above the one it lies in, which may be ``train`` or ``val``; "" if there is none.
+    """
 
     name: str
     label: str | None
     tar: Path
     offset: int
     size: int
+    split: str = ""
 
     def read(self) -> bytes:
         """The picture's bytes, of one larger than is taken only the beginning."""
@@ -38,23 +42,20 @@ class Sample:
             return file.read(min(self.size, MAX_BYTES + 1))
 
 
-def samples(paths: Sequence[Path], split: str) -> list[Sample]:
-    """The pictures of tar files, in the order of the files and their members.
+def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
+    """The pictures of uncompressed tar files, in the order of the files and their members, and what else is in them.
 
-    Args:
-        paths: uncompressed tar files.
-        split: of pictures in ``…/train/<class>/`` and ``…/val/<class>/`` only these are taken.
+    Returns:
+        The pictures; and suffix → number of files that are neither pictures nor labels.
 
     Raises:
         TarRefused: one of them is compressed, cut short, or no tar file.
     """
-    found = [sample for path in paths for sample in _of_one(path)]
-    if any(_split(sample) for sample in found):
-        found = [sample for sample in found if _split(sample) == split]
-    return found
+    others: Counter[str] = Counter()
+    return [sample for path in paths for sample in _of_one(path, others)], others
 
 
-def _of_one(path: Path) -> Iterator[Sample]:
+def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
     pictures: list[tuple[str, str, int, int]] = []
     labels: dict[str, str] = {}
     try:
@@ -64,7 +65,7 @@ def _of_one(path: Path) -> Iterator[Sample]:
                 archive.members = []  # type: ignore[attr-defined]
                 place = PurePosixPath(member.name)
                 stem, _, ending = place.name.partition(".")
-                if not member.isfile() or not stem:
+                if not member.isfile() or any(map(is_clutter, place.parts)):
                     continue
                 key, suffix = str(place.with_name(stem)), place.suffix.lower()
                 if suffix in SUFFIXES:
@@ -74,13 +75,17 @@ def _of_one(path: Path) -> Iterator[Sample]:
                     text = _label(ending, file.read()) if file else None
                     if text is not None:
                         labels[key] = text
+                else:
+                    others[suffix] += 1
     except (tarfile.TarError, EOFError) as error:
         raise TarRefused(
-            f"{path} cannot be read as a plain tar file ({error}): unpack it if it is compressed, or copy it again."
+            f"{path} cannot be read as a plain tar file ({error}): unpack it if it is compressed, or copy it again. "
+            "Other datasets are folders, and lists in CSV, TSV, TXT or Parquet files."
         ) from error
     for key, name, offset, size in pictures:
-        folder = PurePosixPath(name).parent.name or None
-        yield Sample(f"{path.name}/{name}", labels.get(key, folder), path, offset, size)
+        above = PurePosixPath(name).parent
+        split = above.parent.name
+        yield Sample(f"{path.name}/{name}", labels.get(key, above.name or None), path, offset, size, split)
 
 
 def _label(ending: str, content: bytes) -> str | None:
@@ -93,8 +98,3 @@ def _label(ending: str, content: bytes) -> str | None:
         return None
     found = fields.get("label", fields.get("cls")) if isinstance(fields, dict) else None
     return str(found) if isinstance(found, str | int) else None
-
-
-def _split(sample: Sample) -> str | None:
-    parts = PurePosixPath(sample.name).parts
-    return parts[-3] if len(parts) >= 3 and parts[-3] in _SPLITS else None

@@ -108,6 +108,8 @@ def capture(
         images, network = network.inputs(images), network.instrument
     if not isinstance(images, Tensor):
         raise NotAnImageModel("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model for pictures.")
+    if not images.is_floating_point():
+        raise NotAnImageModel(f"A bare network takes preprocessed images: floats, not {images.dtype}.")
     if images.ndim != 4 or not len(images):
         raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
     if batch < 1:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from se_viz.data.images import Picture
+from se_viz.data.given import Image, InputRefused, one_by_one
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.fast import fast_twin
 from se_viz.gates.find import survey
@@ -28,7 +27,7 @@ from se_viz.zoo.room import expect_room
 from se_viz.zoo.sketch import LARGEST
 from se_viz.zoo.state import Source
 
-Images: TypeAlias = Tensor | Image.Image | Picture | Iterable[Image.Image | Picture]
+Images: TypeAlias = Image | Iterable[Image]
 
 
 class Model:
@@ -130,11 +129,25 @@ class Model:
             plain.close()
 
     def inputs(self, images: Images) -> Tensor:
-        """Pictures or RGB images → float32 (N, 3, H, W); a tensor is taken to be preprocessed."""
-        if isinstance(images, Tensor):
+        """Return images as float32 (N, 3, H, W), preprocessed; a tensor of floats is taken to be so, and returned.
+
+        Args:
+            images: one image or several: what ``read_paths`` and ``sample`` give; PIL images of any mode, taken as a
+                file of them would be (RGB over white, upright); NumPy arrays of one image, (H, W) or (H, W, channels),
+                or of N of them, uint8, uint16 or floats in 0–1; uint8 tensors (channels, H, W) or (N, channels, H, W).
+                One channel is grey, 3 are RGB, 4 RGBA. Or a tensor of floats (N, 3, H, W) that is preprocessed already.
+
+        Raises:
+            InputRefused: something else, or an array whose layout or range may be read in several ways.
+        """
+        if isinstance(images, Tensor) and images.is_floating_point():
+            if images.ndim == 4 and images.shape[1] != 3 and images.shape[-1] == 3:
+                raise InputRefused(
+                    f"A tensor of shape {tuple(images.shape)} has its channels last: give (N, 3, H, W), "
+                    "images.permute(0, 3, 1, 2)."
+                )
             return images
-        listed = [images] if isinstance(images, Image.Image | Picture) else list(images)
-        return self.preprocess(image.image if isinstance(image, Picture) else image for image in listed)
+        return self.preprocess(one_by_one(images))
 
     def with_head(self, head: Head | HeadKind | None) -> "Model":
         """Return the same model with outputs of another meaning; hooks are shared, so ``close`` of one closes both."""

@@ -11,8 +11,12 @@ import streamlit as st
 from se_viz.atlas.errors import OtherPass
 from se_viz.atlas.header import LabelSource
 from se_viz.atlas.profile import kept, profile
+from se_viz.data.datasets import dataset
+from se_viz.data.folders import holds_image, subfolders
+from se_viz.data.splits import meaning
 from se_viz.gates.capture import Capture
 from se_viz.gates.model import Model
+from se_viz.study.account import account
 from se_viz.ui import turns
 from se_viz.ui.atlases import folder, slug
 from se_viz.ui.code import head_options, shell_options
@@ -24,6 +28,7 @@ BATCH = 16  # pictures that readings of others wait for at most
 SHARD = 128  # pictures that Stop costs at most
 _LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
 _LAST = "last_build"  # where, and how it ended
+_ACCOUNT = "last_account"  # what it counted and left out
 _building: set[Path] = set()
 _lock = Lock()
 
@@ -40,8 +45,11 @@ def build(model: Model, *, first: bool = False) -> None:
         place = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
         data = allowed[place]
-        alone = sum(path.name == data.name for path in allowed.values()) == 1
-        name = data.name if alone else str(data)
+        names = {
+            path: f"{path.parent.name} {path.name}" if meaning(path.name) else path.name for path in allowed.values()
+        }
+        alone = list(names.values()).count(names[data]) == 1
+        name = names[data] if alone else str(data)
         out = folder(model) / slug(f"{name} {'' if by == 'folders' else 'predicted'}")
         if st.session_state.get(_LAST) == (out, "other"):
             st.warning("Its pictures, the network or the settings are not those of the atlas that was begun here.")
@@ -55,6 +63,7 @@ def build(model: Model, *, first: bool = False) -> None:
             st.info(f"Stopped. Nothing is kept yet, as pictures are kept {SHARD} at a time.")
         elif st.session_state.get(_LAST) == (out, "finished"):
             st.success("Finished. The page shows this atlas, or offers it at the top.")
+            st.markdown("\n".join(f"- {plain(line)}" for line in st.session_state.get(_ACCOUNT, ())))
         if st.button("Go on" if done else "Build", key="build", type="primary"):
             _build(model, data, out, _LABELS[by])
 
@@ -93,7 +102,9 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bo
             return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
 
         with or_on_cpu(str(model.device)):
-            profile(model, data, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+            listed = dataset(data)
+            made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+        st.session_state[_ACCOUNT] = account(made, listed.notes)
     except OtherPass:
         st.session_state[_LAST] = (out, "other")
         st.rerun(scope="app")
@@ -109,5 +120,9 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bo
 
 
 def _allowed() -> dict[str, Path]:
+    """The folders that may be read, and their splits, as of a folder itself one is taken."""
     listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
-    return {str(path): path for path in listed if path.exists()}
+    there = [path for path in listed if path.exists()]
+    named = [path / name for path in there if path.is_dir() for name in subfolders(path) if meaning(name)]
+    split = [path for path in named if holds_image(path, below=True)]
+    return {str(path): path for path in (*there, *split)}

@@ -1,23 +1,27 @@
 """The pictures of a session: what was uploaded, and samples so that the page is never empty."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data import samples
 from se_viz.data.images import Picture
-from se_viz.data.intake import LIMIT, SUFFIXES, Intake, read
+from se_viz.data.intake import LIMIT, Intake, read
+from se_viz.data.names import NAMED, SUFFIXES, apart, label_of
 from se_viz.ui.text import plain
 
 _TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
-_TYPES = [*sorted(suffix.removeprefix(".") for suffix in SUFFIXES), "zip"]
+# Of a folder only these are sent: what is read, and what is told that it is not.
+_TYPES = [*sorted(suffix.removeprefix(".") for suffix in SUFFIXES | NAMED), "zip"]
+_FEW_REFUSALS = 3
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The pictures in the order they are shown, and where they come from: names of uploads, keys of samples."""
+    """The pictures as they are shown, and where they come from: uploaded files and folders by name, samples by key."""
 
     pictures: tuple[Picture, ...]
     uploads: tuple[str, ...]
@@ -28,11 +32,12 @@ def drop() -> list[UploadedFile]:
     """The box that pictures are dropped into."""
     uploaded: list[UploadedFile] = st.file_uploader(
         f"Your pictures, or a ZIP of them (up to {LIMIT})",
-        type=_TYPES,
+        # Of any type: what is not read is told by name, and an iPhone converts its photos to JPEG if none is named.
         accept_multiple_files=True,
         key="upload",
         max_upload_size=50,
-        help="JPEG, PNG, WebP, AVIF, GIF or BMP. They stay in the server's memory while this page is open, on no disk.",
+        help="JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM. They stay in the server's memory while this page is open, "
+        "on no disk.",
     )
     return uploaded
 
@@ -42,7 +47,7 @@ def folder() -> list[UploadedFile]:
     uploaded: list[UploadedFile] = st.file_uploader(
         "A folder of pictures", type=_TYPES, accept_multiple_files="directory", key="upload_folder", max_upload_size=50
     )
-    return uploaded
+    return sorted(uploaded, key=lambda file: file.name)  # as read_paths sorts a folder
 
 
 def sample_keys() -> list[str]:
@@ -70,14 +75,32 @@ def _to_address() -> None:
 
 def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     """Uploads first, then samples; what was refused or left out is said."""
+    uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
-    for refusal in intake.refusals:
-        st.warning(plain(refusal))
-    pictures = (*intake.pictures, *map(samples.load, keys))
+    _warn(intake.refusals)
+    found = (*intake.pictures, *map(samples.load, keys))
+    names = apart(picture.name for picture in found)
+    pictures = tuple(
+        picture if picture.name == name else replace(picture, name=name)
+        for picture, name in zip(found, names, strict=True)
+    )
     if len(pictures) > LIMIT:
         st.warning(f"{len(pictures) - LIMIT} sample photographs are left out: {LIMIT} pictures are shown at most.")
         keys = keys[: LIMIT - len(intake.pictures)]
-    return Chosen(pictures[:LIMIT], tuple(file.name for file in uploaded), tuple(keys))
+    # A folder by its own name, as from Python.
+    uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
+    return Chosen(pictures[:LIMIT], tuple(uploads), tuple(keys))
+
+
+def _warn(refusals: Sequence[str]) -> None:
+    """Say what was left out: a few in a box each, many in one with a list to open."""
+    if len(refusals) <= _FEW_REFUSALS:
+        for refusal in refusals:
+            st.warning(plain(refusal))
+        return
+    st.warning(f"{len(refusals):,} files were left out.")
+    with st.expander("Which, and why"):
+        st.markdown("\n".join(f"- {plain(refusal)}" for refusal in refusals))
 
 
 def _decoded(uploaded: list[UploadedFile]) -> Intake:

@@ -128,3 +128,17 @@ def test_a_figure_is_saved(open_page, label, start):
         page.get_by_role("button", name=label, exact=True).click()
     with open(download.value.path(), "rb") as file:  # noqa: PTH123
         assert file.read(len(start)) == start
+
+
+def test_a_folder_of_two_folders_is_uploaded_with_its_names(open_page, tmp_path):
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        (tmp_path / "pets" / name / "1.jpg").write_bytes(photo(1 if name == "cats" else 2))
+        (tmp_path / "pets" / name / "._1.jpg").write_bytes(b"resource fork")
+    page = open_page("?samples=", wait=False)
+    page.locator('.st-key-upload_folder [data-testid="stFileUploaderDropzoneInput"]').set_input_files(tmp_path / "pets")
+    expect(page.locator(".se-name")).to_have_text(["1 cats/1.jpg", "2 dogs/1.jpg"])
+    settle(page)
+    expect(page.get_by_text("was left out")).to_have_count(0)
+    drop(page, "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic")
+    expect(page.get_by_text("it is a HEIC photo; save it as JPEG")).to_be_visible()

@@ -131,6 +131,31 @@ def test_an_atlas_is_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     assert built.read_bytes() == again.path.read_bytes()
 
 
+def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypatch):
+    for split in ("Train", "Val"):
+        shutil.copytree(photos / "ants", photos / split / "ants")
+        shutil.copytree(photos / "bees", photos / split / "bees")
+    (photos / "Train" / "bees" / "0.png").write_bytes(b"")
+    shutil.rmtree(photos / "ants")
+    shutil.rmtree(photos / "bees")
+    monkeypatch.setenv("SE_VIZ_DATA", str(photos))
+    page = open_page(samples="cat")
+    page.button(key="build").click().run()
+    assert not page.exception
+    said = [text.value.replace("\\", "") for text in page.markdown]
+    assert any(
+        "- 6 images of 2 classes: ants 3, bees 3.\n- photos is split into Train, Val: Val was taken" in text
+        for text in said
+    )
+    page.selectbox(key="build_folder").set_value(str(photos / "Train")).run()
+    page.button(key="build").click().run()
+    assert not page.exception
+    said = [text.value.replace("\\", "") for text in page.markdown]
+    assert any(
+        "- 5 images of 2 classes: ants 3, bees 2.\n- bees/0.png was left out: it is empty" in text for text in said
+    )
+
+
 def test_an_atlas_of_other_pictures_is_started_over_when_asked(photos, monkeypatch):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page()

@@ -1,0 +1,125 @@
+"""An image of any mode → 8-bit RGB: the one conversion for files, uploads, datasets and images from Python.
+
+Grey, palette, CMYK, YCbCr, HSV, LAB and 16-bit images become 8-bit RGB, transparency is laid over white, the EXIF
+orientation is applied, and large images are reduced.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+
+from se_viz.data.transparency import clear_colour
+
+WORKING_SIDE = 512
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SWAPS_SIDES = frozenset({TURNS[5], TURNS[6], TURNS[7], TURNS[8]})
+_TOP_OF_16_BITS = 65535
+_TOP_OF_8_BITS = 255
+_TO_8_BITS = np.rint(np.arange(_TOP_OF_16_BITS + 1) / 257).astype(np.uint8)
+_ROWS_AT_ONCE = 256  # an index array takes eight bytes a pixel
+
+
+class RangeUnknown(ValueError):
+    """An image's numbers cannot be scaled to 0–255; the message says why, and after a semicolon what to do."""
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Return ``rgb(image)`` with the EXIF orientation applied.
+
+    Raises:
+        RangeUnknown: as ``rgb``.
+    """
+    converted = rgb(image)
+    # Asked for when the image is loaded: a TIFF file is turned by Pillow itself then.
+    turn = TURNS.get(orientation_of(image))
+    return converted if turn is None else converted.transpose(turn)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """Return an image of any mode as 8-bit RGB, without its metadata.
+
+    Transparency is laid over white. Modes I;16 of all byte orders, and I as Pillow has it of 16-bit files, are scaled
+    from 0–65535. An image whose shorter side is 2 · WORKING_SIDE pixels or more is reduced, by averages over squares,
+    to an integer fraction of its size that leaves WORKING_SIDE or more. The given image keeps its mode and its pixels.
+
+    Raises:
+        RangeUnknown: it has mode F, or mode I with numbers that are not those of 16-bit pixels.
+    """
+    opacity = clear_colour(image)
+    image.load()
+    shades = _sixteen_bit(image)
+    if shades is not None:
+        clear = image.info.get("transparency")
+        if opacity is None and isinstance(clear, int):
+            opacity = Image.fromarray(np.where(shades == clear, np.uint8(0), np.uint8(255)))
+        image = Image.fromarray(_in_8_bits(shades))
+    elif image.mode == "La":
+        image = image.convert("LA")
+    if opacity is not None:
+        image = image.convert("RGB")
+        image.info.pop("transparency", None)
+        image.putalpha(opacity)
+    elif isinstance(clear := image.info.get("transparency"), tuple) and max(clear) > _TOP_OF_8_BITS:
+        # Of an image that was loaded before, only the high bytes are left.
+        image = image.copy()
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    see_through = image.has_transparency_data
+    mode = "RGBA" if see_through else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
+    image = image.reduce(max(1, min(image.size) // WORKING_SIDE))
+    if see_through:
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(image, mask=image)
+        image = paper
+    # Metadata is of no use from here on, and it may hold where the photo was taken.
+    image.info = {}
+    return image
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1, which is upright, where it is missing or cannot be read."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001
+        # Broken metadata is no reason to refuse good pixels, and its parser raises as many types as the decoders do.
+        return 1
+
+
+def _sixteen_bit(image: Image.Image) -> npt.NDArray[np.integer] | None:
+    """The numbers (H, W) of an image of more than 8 bits a pixel, 0–65535; None for one of 8 bits."""
+    if image.mode == "F":
+        raise RangeUnknown("it holds fractions (mode F), whose range is not known; scale it to 0–255 and mode L")
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return None
+    shades: npt.NDArray[np.integer] = np.asarray(image)
+    if image.mode != "I" or not shades.size:
+        return shades
+    low, high = int(shades.min()), int(shades.max())
+    if low < 0 or high > _TOP_OF_16_BITS:
+        raise RangeUnknown(
+            f"it holds numbers of 32 bits from {low} to {high}, whose range is not known; scale it to 0–255 and mode L"
+        )
+    # Pillow reads PGM files of 16 bits in mode I, as it did PNG files for many years.
+    if high <= _TOP_OF_8_BITS and image.format != "PPM":
+        raise RangeUnknown(
+            f"it holds numbers of 32 bits up to {high}, which may be of 8 or of 16 bits; convert it to mode L or I;16"
+        )
+    return shades
+
+
+def _in_8_bits(shades: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+    """Numbers (H, W) in 0–65535 scaled to 0–255 and rounded."""
+    scaled = np.empty(shades.shape, np.uint8)
+    for row in range(0, len(shades), _ROWS_AT_ONCE):
+        rows = slice(row, row + _ROWS_AT_ONCE)
+        scaled[rows] = _TO_8_BITS[shades[rows]]
+    return scaled

@@ -1,0 +1,38 @@
+"""Which column of a list, or which key of an item, is the image, the label, the split."""
+
+import re
+from collections.abc import Sequence
+
+# In the order in which they are looked for.
+PATH = (
+    *("path", "file_path", "filepath", "image_path", "img_path", "file", "file_name", "filename", "fname"),
+    *(
+        "image_file",
+        "image_file_path",
+        "image_filename",
+        "image_name",
+        "img_name",
+        "image",
+        "img",
+        "images",
+        "picture",
+        "photo",
+    ),
+)
+IMAGE = ("image", "img", "picture", "photo", "pixels", "jpg", "png", "webp", "images", "input")
+LABEL = (
+    *("label", "labels", "class", "class_name", "class_label", "classname", "label_name", "category", "category_name"),
+    *("target", "targets", "fine_label", "cls", "class_id", "label_id", "category_id", "class_index", "label_index"),
+)
+SPLIT = ("split", "subset", "partition", "data_set", "dataset")
+
+
+def column(header: Sequence[str], names: Sequence[str]) -> int | None:
+    """Return which of a header's names is one of ``names``, in any case, with spaces or hyphens; None if none is."""
+    tidy = [re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower()) for name in header]
+    squeezed = [name.replace("_", "") for name in tidy]
+    for name in names:
+        for listed, wanted in ((tidy, name), (squeezed, name.replace("_", ""))):
+            if wanted in listed:
+                return listed.index(wanted)
+    return None

@@ -1,0 +1,155 @@
+"""Images as Python code has them (PIL, NumPy, torch) → RGB images, or a sentence."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import torch
+from torch import Tensor
+
+from se_viz.data.colours import RangeUnknown, upright_rgb
+from se_viz.data.images import Picture
+
+Array: TypeAlias = npt.NDArray[Any]
+Image: TypeAlias = Picture | PIL.Image.Image | Array | Tensor
+
+_CHANNELS = (1, 3, 4)
+_CHANNELS_LAST = (1, 2, 3, 4)  # as Image.fromarray takes them
+_IMAGE_AXES = 3
+_TOP = 255
+_SIXTEEN_BITS = 2  # bytes
+
+
+class InputRefused(ValueError):
+    """What was given as images is none, or may be read in several ways; the message says what to do."""
+
+
+def one_by_one(images: Image | Iterable[Image]) -> Iterator[PIL.Image.Image]:
+    """Yield the RGB images of one image, of several, or of an array or a tensor of several.
+
+    Raises:
+        InputRefused: for the first that is no image, or whose layout or range may be read in several ways.
+    """
+    if isinstance(images, str | bytes | os.PathLike):
+        raise InputRefused(
+            f"{type(images).__name__} is no image: se_viz.read_paths(…).pictures reads files, Image.open one of them."
+        )
+    if isinstance(images, PIL.Image.Image | Picture | np.ndarray | Tensor):
+        yield from _images(images, "The image")
+        return
+    if not isinstance(images, Iterable):
+        raise InputRefused(f"{type(images).__name__} is no image: give a PIL image, a NumPy array, or several.")
+    for index, image in enumerate(images):
+        if isinstance(image, np.ndarray | Tensor) and image.ndim > _IMAGE_AXES:
+            raise InputRefused(
+                f"Image {index} of the list has {image.ndim} axes: give images one by one, or one array."
+            )
+        yield from _images(image, f"Image {index} of the list")
+
+
+def rgb_image(image: Image, called: str = "The image") -> PIL.Image.Image:
+    """Return one image as RGB, upright, over white.
+
+    Args:
+        image: a picture, a PIL image of any mode, an array (H, W) or (H, W, channels), or a uint8 tensor
+            (channels, H, W).
+        called: how a sentence about it begins.
+
+    Raises:
+        InputRefused: it is something else, or its layout or range may be read in several ways.
+    """
+    listed = list(_images(image, called))
+    if len(listed) != 1:
+        raise InputRefused(f"{called} is {len(listed)} images: give them one by one.")
+    return listed[0]
+
+
+def _images(image: object, called: str) -> Iterator[PIL.Image.Image]:
+    if isinstance(image, Picture):
+        yield image.image
+    elif isinstance(image, PIL.Image.Image):
+        yield _converted(image, called)
+    elif isinstance(image, np.ndarray):
+        yield from (_converted(PIL.Image.fromarray(one), called) for one in _of_array(image, called))
+    elif isinstance(image, Tensor):
+        yield from (_converted(PIL.Image.fromarray(one), called) for one in _of_tensor(image, called))
+    else:
+        raise InputRefused(f"{called} is of type {type(image).__name__}: give a PIL image or a NumPy array.")
+
+
+def _converted(image: PIL.Image.Image, called: str) -> PIL.Image.Image:
+    if not all(image.size):
+        raise InputRefused(f"{called} has no pixels: its size is {image.width} × {image.height}.")
+    try:
+        return upright_rgb(image)
+    except RangeUnknown as unknown:
+        raise InputRefused(f"{called} was not taken: {unknown}.") from None
+    except Exception as error:
+        # Files that were opened and not loaded fail here, by as many types as there are decoders.
+        raise InputRefused(f"{called} cannot be read: {error}") from error
+
+
+def _of_array(array: Array, called: str) -> Iterator[Array]:
+    """The images (H, W) or (H, W, channels) of an array, in types that PIL has modes for."""
+    given = f"{called}, an array of {array.dtype} {array.shape},"
+    single = array.ndim == 2 or (array.ndim == _IMAGE_AXES and array.shape[-1] in _CHANNELS_LAST)
+    several = array.ndim == _IMAGE_AXES + 1 and array.shape[-1] in _CHANNELS_LAST
+    first = array.shape[-3] if array.ndim >= _IMAGE_AXES else 0
+    if not single and not several:
+        raise InputRefused(
+            f"{given} is not (H, W), (H, W, channels) or (N, H, W, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            "channels: move its axes (np.moveaxis(array, -3, -1) for channels first); or, if it is preprocessed, give "
+            "a tensor of floats (N, 3, H, W)."
+        )
+    if first in _CHANNELS:
+        raise InputRefused(
+            f"{given} may have its channels first or last: give PIL images (Image.fromarray), or more pixels."
+        )
+    for one in [array] if single else array:
+        yield _eight_bit(one[..., 0] if one.ndim == _IMAGE_AXES and one.shape[-1] == 1 else one, given)
+
+
+def _eight_bit(array: Array, given: str) -> Array:
+    if array.dtype == np.uint8 or (array.dtype == np.bool_ and array.ndim == 2):
+        return np.ascontiguousarray(array)
+    if array.dtype.kind == "u" and array.dtype.itemsize == _SIXTEEN_BITS:
+        # As Pillow reads a file of 16 bits: grey is rounded, of colours the high byte is taken.
+        wide = array.astype(np.uint16)
+        return np.ascontiguousarray(wide if wide.ndim == 2 else (wide >> 8).astype(np.uint8))
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputRefused(f"{given} has numbers of unknown range: make it uint8 of 0–255, uint16 or floats in 0–1.")
+    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    if not (low >= 0 and high <= 1):
+        raise InputRefused(
+            f"{given} has numbers from {low:g} to {high:g}: make it uint8 of 0–255 or floats in 0–1; or, if it is "
+            "preprocessed, give a tensor of floats (N, 3, H, W)."
+        )
+    return np.rint(array.astype(np.float64) * _TOP).astype(np.uint8)
+
+
+def _of_tensor(tensor: Tensor, called: str) -> Iterator[Array]:
+    """The images (H, W) or (H, W, channels) of a uint8 tensor with its channels first."""
+    given = f"{called}, a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)},"
+    if tensor.is_floating_point():
+        raise InputRefused(
+            f"{given} may be preprocessed or not: give preprocessed images as one tensor (N, 3, H, W) "
+            "(torch.stack), others as uint8 (channels, H, W) or as PIL images."
+        )
+    if tensor.dtype != torch.uint8:
+        raise InputRefused(f"{given} has numbers of unknown range: make it uint8 of 0–255.")
+    axes = tensor.ndim
+    channels = tensor.shape[-3] if axes >= _IMAGE_AXES else 1
+    if axes not in (2, 3, 4) or channels not in _CHANNELS:
+        raise InputRefused(
+            f"{given} is not (H, W), (channels, H, W) or (N, channels, H, W) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            "channels: move its axes (tensor.movedim(-1, -3) for channels last)."
+        )
+    if axes > 2 and tensor.shape[-1] in _CHANNELS:
+        raise InputRefused(f"{given} may have its channels first or last: give PIL images, or more pixels.")
+    host = tensor.cpu()
+    for one in host if axes > _IMAGE_AXES else [host]:
+        array = one.numpy() if one.ndim == 2 else one.movedim(0, -1).numpy()
+        yield np.ascontiguousarray(array[..., 0] if array.ndim == _IMAGE_AXES and array.shape[-1] == 1 else array)

@@ -1,0 +1,205 @@
+"""A file that lists images and labels: CSV, TSV, TXT or Parquet, with a header in any case, or with none."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from se_viz.data.columns import LABEL, PATH, SPLIT, column
+from se_viz.data.labelled import DatasetRefused
+from se_viz.data.names import is_image
+
+_TEXT = frozenset({".csv", ".tsv", ".txt", ".tab", ".lst"})
+_PARQUET = frozenset({".parquet", ".pq"})
+_OTHERS = {
+    ".json": "a JSON file",
+    ".jsonl": "a JSON file",
+    ".ndjson": "a JSON file",
+    ".yaml": "a YAML file",
+    ".yml": "a YAML file",
+    ".xml": "an XML file",
+    ".xlsx": "a spreadsheet",
+    ".xls": "a spreadsheet",
+    ".ods": "a spreadsheet",
+    ".arrow": "an Arrow file",
+    ".feather": "an Arrow file",
+}
+_DELIMITERS = (",", "\t", ";", "|")
+_PAIR = 2
+
+Cells: TypeAlias = Sequence[object]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: an image's path as it is written, its label, and its split, empty if there is none."""
+
+    path: str
+    label: str | None
+    split: str
+
+
+def is_list(path: Path) -> bool:
+    """Whether the file ends as a list does; ``read`` says of some of them what they should be instead."""
+    return path.suffix.lower() in _TEXT | _PARQUET | _OTHERS.keys()
+
+
+def read(path: Path) -> tuple[list[Row], list[str], str]:
+    """Read a list.
+
+    Returns:
+        The rows in their order; sentences on what was taken for what and what was left out; and, if there are no
+        labels, what to do about it.
+
+    Raises:
+        DatasetRefused: it is no list, has no column of paths, or no rows.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _OTHERS:
+        raise DatasetRefused(f"{path} is {_OTHERS[suffix]}: write the list as CSV, with the first line path,label.")
+    if suffix in _PARQUET:
+        header, lines = _parquet(path)
+    else:
+        try:
+            header, lines = _text(path)
+        except (UnicodeError, csv.Error) as error:
+            raise DatasetRefused(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
+    return _rows(path, header, lines)
+
+
+def place(folder: Path, name: str) -> Path:
+    r"""Where the image of a row lies: relative to the list, and with ``\\`` between its folders if it was made so."""
+    plain = folder / name
+    if "\\" not in name:
+        return plain
+    try:
+        return plain if plain.exists() else folder / name.replace("\\", "/")
+    except ValueError:
+        return plain  # reading it says what is wrong
+
+
+def _rows(path: Path, header: Sequence[str], lines: Iterable[Cells]) -> tuple[list[Row], list[str], str]:
+    paths, labels, splits = (column(header, names) for names in (PATH, LABEL, SPLIT))
+    shown_header = ", ".join(name.strip() for name in header) or "none"
+    if paths is None:
+        raise DatasetRefused(
+            f"{path} has no column 'path' (it has {shown_header}): its first line should be path,label."
+        )
+    rows, empty = [], 0
+    for cells in lines:
+        if not any(_said(cell) for cell in cells):
+            continue
+        named, label, split = (
+            _said(cells[i]) if i is not None and i < len(cells) else "" for i in (paths, labels, splits)
+        )
+        if named:
+            rows.append(Row(named, label or None, split))
+        else:
+            empty += 1
+    if not rows:
+        raise DatasetRefused(f"{path} lists no pictures: each line should be a path and a label.")
+    notes = []
+    taken = [(what, header[i].strip()) for what, i in (("path", paths), ("label", labels)) if i is not None]
+    if any(what != name for what, name in taken):
+        notes.append(f"Of its columns, {' and '.join(f'{name!r} is taken as {what}' for what, name in taken)}.")
+    if empty:
+        notes.append(f"{empty:,} {'line' if empty == 1 else 'lines'} without a path left out.")
+    twice = len(rows) - len({row.path for row in rows})
+    if twice:
+        notes.append(f"{twice:,} {'line names' if twice == 1 else 'lines name'} a path that another line names too.")
+    unlabelled = f"its columns are {shown_header}, and none is called label: name the one with the classes so"
+    return rows, notes, unlabelled
+
+
+def _said(cell: object) -> str:
+    """A cell as text; empty for one that is missing."""
+    if cell is None or cell != cell:  # noqa: PLR0124 - not a number
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return str(cell).strip()
+
+
+def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
+    """The header and the lines of a text file; a header is made for one that begins with an image."""
+    with path.open("rb") as file:
+        encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    with path.open(newline="", encoding=encoding) as file:
+        lines = file.readlines()
+    while lines and not lines[0].strip():
+        del lines[0]
+    if not lines:
+        return [], iter(())
+    if re.fullmatch(r"(?i)sep=.\s*", lines[0]) and len(lines) > 1:  # as Excel says the delimiter
+        delimiter = lines.pop(0)[len("sep=")]
+    else:
+        delimiter = max(_DELIMITERS, key=lambda one: _fitness(_cells(lines[0], one)))
+    header = _cells(lines[0], delimiter)
+    if column(header, PATH) is not None:
+        return header, _cut(lines[1:], delimiter)
+    if any(map(_is_image, header)):
+        return _without_header(path, header, delimiter), _cut(lines, delimiter)
+    words = lines[0].split()
+    if column(words, PATH) is not None:
+        return words, (line.rsplit(maxsplit=len(words) - 1) for line in lines[1:])
+    if _by_spaces(lines[0]):
+        return ["path", "label"], (_by_spaces(line) or [line] for line in lines)
+    return header, iter(())
+
+
+def _cut(lines: Sequence[str], delimiter: str) -> Iterator[Cells]:
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _is_image(cell: str) -> bool:
+    return is_image(cell.strip())
+
+
+def _fitness(cells: Sequence[str]) -> tuple[bool, int]:
+    """How well a line is cut: best into names of columns or into an image and its label, and into more cells."""
+    return column(cells, PATH) is not None or any(map(_is_image, cells)), len(cells)
+
+
+def _without_header(path: Path, first: Sequence[str], delimiter: str) -> list[str]:
+    """The header that a list without one should have."""
+    images = list(map(_is_image, first))
+    if sum(images) != 1 or len(first) > _PAIR:
+        raise DatasetRefused(
+            f"{path} has no column 'path' (its first line is {delimiter.join(first)}): "
+            "its first line should be path,label."
+        )
+    return ["path" if image else "label" for image in images]
+
+
+def _by_spaces(line: str) -> list[str] | None:
+    """Path and label of a line with spaces between them, as Caffe's lists have; None for another."""
+    parts = line.rsplit(maxsplit=1)
+    return parts if len(parts) == _PAIR and is_image(parts[0]) and not is_image(parts[1]) else None
+
+
+def _parquet(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            header: list[str] = file.schema_arrow.names
+            wanted = [i for names in (PATH, LABEL, SPLIT) if (i := column(header, names)) is not None]
+            kinds = [file.schema_arrow.types[i] for i in wanted]
+            if any(pa.types.is_struct(kind) or pa.types.is_binary(kind) for kind in kinds):
+                raise DatasetRefused(
+                    f"{path} holds the images themselves: open it with datasets.load_dataset and give that to profile."
+                )
+            columns = [file.read([header[i]]).column(0).to_pylist() for i in wanted]
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetRefused(f"{path} cannot be read as Parquet: {error}.") from error
+    return header, (
+        [dict(zip(wanted, cells, strict=True)).get(i) for i in range(len(header))]
+        for cells in zip(*columns, strict=True)
+    )

@@ -1,0 +1,102 @@
+"""What a file's or a folder's name says: left there by a system, an image that is read, or one of another format."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+
+from se_viz.data.refusals import shown
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .avif .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
+)
+# Folders and files that systems and programs leave beside images; those that begin with a dot are left out, too.
+_LEFT_BY_SYSTEMS = frozenset(
+    {
+        "__macosx",
+        "__pycache__",
+        "@eadir",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+    }
+)
+_RAW = ".3fr .arw .cr2 .cr3 .dng .erf .kdc .mrw .nef .nrw .orf .pef .raf .raw .rw2 .sr2 .srw .x3f"
+_FORMATS = (
+    dict.fromkeys((".heic", ".heif", ".hif"), "HEIC")
+    | dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".jpm"), "JPEG 2000")
+    | dict.fromkeys(_RAW.split(), "camera raw")
+    | dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"), "video")
+    | dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "archive")
+    | {".jxl": "JPEG XL", ".psd": "Photoshop", ".svg": "SVG", ".ico": "ICO", ".tga": "TGA", ".pcx": "PCX"}
+    | {".exr": "OpenEXR", ".hdr": "HDR", ".dcm": "DICOM", ".nii": "NIfTI", ".pdf": "PDF", ".npy": "NumPy"}
+)
+_ADVICE = {"archive": "unpack them", "video": "save frames of them as JPEG or PNG"}
+
+
+# Formats of one image a file, which a folder may hold and a page explains.
+NAMED = frozenset(suffix for suffix, called in _FORMATS.items() if called not in ("video", "archive", "NIfTI", "NumPy"))
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or was left by a system, and holds no image of a person's."""
+    return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
+
+
+def label_of(path: str) -> str:
+    """Return ``base`` or ``folder/base`` of a path, fit to be shown; empty where it is hidden or a system's."""
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
+    return "" if any(map(is_clutter, parts)) else "/".join(map(shown, parts[-2:]))
+
+
+def apart(names: Iterable[str]) -> list[str]:
+    """Return the names with a number in those that came before: ``a/1.jpg``, ``a/1 (2).jpg``."""
+    taken: set[str] = set()
+    times: Counter[str] = Counter()
+    told = []
+    for name in names:
+        folder, slash, base = name.rpartition("/")
+        suffix = PurePath(base).suffix
+        new = name
+        while new in taken:
+            times[name] += 1
+            new = f"{folder}{slash}{base.removesuffix(suffix)} ({times[name] + 1}){suffix}"
+        taken.add(new)
+        told.append(new)
+    return told
+
+
+def is_image(name: str) -> bool:
+    """Whether the name ends as that of an image that is read."""
+    return PurePath(name).suffix.lower() in SUFFIXES
+
+
+def format_of(name: str) -> str:
+    """Return what files that end so are called, if they may hold images that are not read; else an empty string."""
+    return _FORMATS.get(name.lower() if name.lower() in _FORMATS else PurePath(name).suffix.lower(), "")
+
+
+def left_out(others: Mapping[str, int]) -> list[str]:
+    """Sentences on files that are no images that are read: suffix → how many."""
+    formats: Counter[str] = Counter()
+    rest: Counter[str] = Counter()
+    for suffix, count in others.items():
+        called = _FORMATS.get(suffix, "")
+        (formats if called else rest)[called or suffix or "without a suffix"] += count
+    said = [
+        f"{_files(count, f'{called} ')} left out: {_ADVICE.get(called, 'convert them to JPEG or PNG')}."
+        for called, count in sorted(formats.items())
+    ]
+    if rest:
+        listed = ", ".join(f"{count:,} {suffix}" for suffix, count in rest.most_common(5))
+        more = ", …" if len(rest) > 5 else ""
+        said.append(f"{_files(rest.total(), 'other ')} left out, as they are no images ({listed}{more}).")
+    return said
+
+
+def _files(count: int, kind: str) -> str:
+    return f"1 {kind}file was" if count == 1 else f"{count:,} {kind}files were"

@@ -1,0 +1,151 @@
+"""A dataset object (torchvision's, a list, Hugging Face's, a Subset of one) → pictures with their classes."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+from torch import Tensor
+
+from se_viz.data import splits
+from se_viz.data.colours import SWAPS_SIDES, TURNS, orientation_of
+from se_viz.data.columns import IMAGE, LABEL, column
+from se_viz.data.given import InputRefused, rgb_image
+from se_viz.data.images import ImageRefused, Picture, decode
+from se_viz.data.labelled import UNLABELLED, Dataset, DatasetRefused, Labels
+from se_viz.data.targets import SEVERAL, Classes, Label, as_label, classes_of, targets_of
+
+_PAIR = 2
+_TRIED = 8
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """What a torchvision dataset has: a length, and (image, label) by index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item taken apart; no label is None."""
+
+    image: object
+    label: Label | None
+
+
+def from_object(source: object, split: str | None) -> Dataset:
+    """The dataset of an object.
+
+    Raises:
+        DatasetRefused: it has no length or no items, its items hold no images, or its classes are not known.
+    """
+    kind = type(source).__name__
+    notes: list[str] = []
+    if isinstance(source, Mapping):
+        if not source or not all(isinstance(name, str) and splits.meaning(name) for name in source):
+            raise DatasetRefused(
+                f"A {kind} of {', '.join(map(str, source)) or 'nothing'} is no dataset: give one of them."
+            )
+        chosen = splits.choose(source, split, f"this {kind}")
+        notes = splits.said(source, chosen, f"This {kind}")
+        source = source[chosen]
+        kind = f"{type(source).__name__}/{chosen}"
+    if not isinstance(source, Indexed):
+        raise DatasetRefused(f"A {kind} is no dataset: give a path, or an object with a length and items by index.")
+    count = len(source)
+    if not count:
+        raise DatasetRefused(f"This {kind} has no items.")
+    targets, classes = targets_of(source, count), classes_of(source)
+    known = [None if target == SEVERAL else target for target in targets or ()]
+    several = targets is not None and SEVERAL in targets
+    if not several and classes is None and targets is not None:
+        classes = Classes.of_targets(known, kind)
+    labels = _labels(known, classes, count)
+    order: npt.NDArray[np.intp] = np.argsort(labels, kind="stable")
+    # Any that can be read: the first may be broken.
+    tried = (_item(source, kind, int(number)) for number in order[:_TRIED])
+    first = next((item for item in tried if not isinstance(item, str)), None)
+    if isinstance(first, DatasetRefused):
+        raise first
+    advice = f"the items of this {kind} have none"
+    if several or (isinstance(first, _Item) and first.label == SEVERAL):
+        advice = (
+            f"the items of this {kind} have several labels each, or targets that are no classes, and an image counts "
+            "for one class: give one label"
+        )
+        classes, labels, order = None, np.full(count, UNLABELLED, np.int32), np.arange(count)
+    elif classes is None and isinstance(first, _Item) and first.label is not None:
+        raise DatasetRefused(
+            f"This {kind} has neither classes nor targets, so its classes are not known: give it a list `classes`."
+        )
+
+    def read(index: int) -> tuple[Picture, int]:
+        number = int(order[index])
+        name = f"item {number}"
+        item = _item(source, kind, number)
+        if not isinstance(item, _Item):
+            raise ImageRefused(name, str(item))
+        return _picture(name, item.image), UNLABELLED if classes is None else classes.code(name, item.label)
+
+    names = [f"item {number}" for number in order]
+    return Dataset(kind, "python", classes.names if classes else (), names, labels[order], read, tuple(notes), advice)
+
+
+def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) -> Labels:
+    if classes is None or not known:
+        return np.full(count, UNLABELLED, np.int32)
+    return np.array([classes.number(label) for label in known], np.int32)
+
+
+def _item(source: Indexed, kind: str, index: int) -> "_Item | DatasetRefused | str":
+    """Item ``index``; a sentence if it cannot be read, an exception to raise if none will be what is needed."""
+    try:
+        item = source[index]
+    except Exception as error:  # noqa: BLE001
+        # Datasets raise whatever their decoders do, and one broken picture must not stop the others.
+        return f"it cannot be read ({error})"
+    if isinstance(item, Mapping):
+        keys = list(item)
+        image, label = (column([str(key) for key in keys], names) for names in (IMAGE, LABEL))
+        if image is None:
+            return DatasetRefused(f"Items of this {kind} have no image (they have {', '.join(map(str, keys))}).")
+        item = (item[keys[image]], None if label is None else item[keys[label]])
+    elif _is_image(item):
+        item = (item, None)
+    if isinstance(item, tuple | list) and len(item) == _PAIR and _is_image(item[0]):
+        return _Item(item[0], as_label(item[1]))
+    return DatasetRefused(
+        f"Items of this {kind} are not (PIL image, label): make it without a transform, "
+        "as the model's own preprocessing is applied."
+    )
+
+
+def _is_image(thing: object) -> bool:
+    if isinstance(thing, Mapping):  # as Hugging Face's, not decoded
+        return isinstance(thing.get("bytes"), bytes)
+    return isinstance(thing, PIL.Image.Image | np.ndarray | Picture) or (
+        isinstance(thing, Tensor) and not thing.is_floating_point() and thing.ndim > 1
+    )
+
+
+def _picture(name: str, image: object) -> Picture:
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, Mapping):
+        return decode(name, image["bytes"])
+    try:
+        converted = rgb_image(image, "it")  # type: ignore[arg-type]
+    except InputRefused as refused:
+        raise ImageRefused(name, str(refused).rstrip(".")) from None
+    size = converted.size
+    if isinstance(image, PIL.Image.Image):
+        turned = TURNS.get(orientation_of(image)) in SWAPS_SIDES
+        size = image.size[::-1] if turned else image.size
+    content = f"{size[0]}×{size[1]}".encode() + converted.tobytes()
+    return Picture(name, hashlib.sha256(content).hexdigest(), converted, size)

@@ -1,0 +1,142 @@
+"""Labels as dataset objects have them (numbers, tensors, text, one of K, several) → numbers of classes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from se_viz.data.columns import LABEL, column
+from se_viz.data.images import ImageRefused
+from se_viz.data.labelled import UNLABELLED, DatasetRefused, unique
+
+# An item that belongs to several classes at once, or whose target is no class at all: boxes, masks, captions.
+SEVERAL: Final = "\0several"
+Label: TypeAlias = int | str
+
+_MOST_CLASSES = 100_000
+_RANGE = np.iinfo(np.int32)
+_NAMES = ("classes", "categories", "class_names")
+_TARGETS = ("targets", "labels", "_labels", "y")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The names of the classes, and which labels stand for them: their numbers, or their names as they are written."""
+
+    names: tuple[str, ...]
+    written: Mapping[str, int]
+
+    @classmethod
+    def named(cls, given: Sequence[object]) -> "Classes":
+        """Of a list of names; torchvision's Imagenette has several for each class."""
+        names = [str(name[0]) if isinstance(name, list | tuple) and name else str(name) for name in given]
+        return cls(unique(names), {name: number for number, name in reversed(list(enumerate(names)))})
+
+    @classmethod
+    def of_targets(cls, targets: Sequence[Label | None], kind: str) -> "Classes | None":
+        """Of what the items are labelled with: texts in their order, or numbers up to the largest."""
+        texts = sorted({target for target in targets if isinstance(target, str)})
+        if texts:
+            return cls.named(texts)
+        top = max((target for target in targets if isinstance(target, int)), default=UNLABELLED)
+        if top >= _MOST_CLASSES:
+            raise DatasetRefused(f"The targets of this {kind} go up to {top}, so they are no numbers of classes.")
+        return cls.named(range(top + 1)) if top >= 0 else None
+
+    def number(self, label: Label | None) -> int:
+        """The number of a class; UNLABELLED without a label, or of a name that is no class's."""
+        if isinstance(label, str):
+            return self.written.get(label, UNLABELLED)
+        return UNLABELLED if label is None else int(np.clip(label, _RANGE.min, _RANGE.max))
+
+    def code(self, item: str, label: Label | None) -> int:
+        """The same for an item that is read.
+
+        Raises:
+            ImageRefused: it has several labels, or one that is no class's name.
+        """
+        if label == SEVERAL:
+            raise ImageRefused(item, "it has several labels, and an image counts for one class")
+        if isinstance(label, str) and label not in self.written:
+            raise ImageRefused(item, f"its label {label!r} is none of the {len(self.names)} classes")
+        return self.number(label)
+
+
+def as_label(target: Any) -> Label | None:  # noqa: ANN401 - datasets give whatever they like
+    """Return the label that a target is: a number, a text, SEVERAL, or None where there is none.
+
+    An array of one number is that number, and one of K numbers, of which one is 1 and the others 0, that one's place.
+    """
+    # A list of two may be two labels.
+    fewest = 3
+    if isinstance(target, Tensor | np.ndarray | np.generic):
+        target, fewest = target.tolist(), 2
+    if isinstance(target, list | tuple):
+        if len(target) == 1:
+            return as_label(target[0])
+        numbers = len(target) >= fewest and all(isinstance(one, int | float) for one in target)
+        if numbers and sorted(target) == [0] * (len(target) - 1) + [1]:
+            return target.index(1)
+        return SEVERAL if len(target) else None
+    if target is None or (isinstance(target, float) and math.isnan(target)):
+        return None
+    if isinstance(target, float):
+        return int(target) if target.is_integer() else SEVERAL
+    if isinstance(target, bytes):
+        return target.decode(errors="replace")
+    return target if isinstance(target, str) else int(target) if isinstance(target, int) else SEVERAL
+
+
+def targets_of(source: object, count: int) -> list[Label | None] | None:
+    """Return the labels of all items where the object knows them without reading the images, also through a Subset."""
+    inner, indices = getattr(source, "dataset", None), getattr(source, "indices", None)
+    if inner is not None and indices is not None and len(indices) == count:
+        of_inner = targets_of(inner, len(inner))
+        return None if of_inner is None else [of_inner[int(index)] for index in indices]
+    parts = getattr(source, "datasets", None)
+    if isinstance(parts, list | tuple) and parts:
+        of_parts = [targets_of(part, len(part)) for part in parts]
+        joined = [target for part in of_parts for target in part or ()]
+        return joined if len(joined) == count else None
+    for name in _TARGETS:
+        found = getattr(source, name, None)
+        if isinstance(found, Sequence | np.ndarray | Tensor) and not isinstance(found, str) and len(found) == count:
+            # One call for all numbers, where there is one for each.
+            listed = found.tolist() if isinstance(found, np.ndarray | Tensor) and found.ndim == 1 else found
+            return [as_label(target) for target in listed]
+    key = _label_key(source)
+    return None if key is None else [as_label(target) for target in source[key]]  # type: ignore[index]
+
+
+def classes_of(source: object) -> Classes | None:
+    """Return the classes that the object names, also through a Subset, or one of several that are put together."""
+    for name in _NAMES:
+        given = getattr(source, name, None)
+        if isinstance(given, Mapping) and all(isinstance(number, int) for number in given.values()):
+            given = sorted(given, key=given.__getitem__)
+        if isinstance(given, Sequence) and not isinstance(given, str) and given:
+            return Classes.named(given)
+    key = _label_key(source)
+    named = getattr(source.features[key], "names", None) if key else None  # type: ignore[attr-defined]
+    if named:
+        return Classes.named(named)
+    if getattr(source, "indices", None) is not None:
+        return classes_of(getattr(source, "dataset", None))
+    parts = getattr(source, "datasets", None)
+    if isinstance(parts, list | tuple) and parts:
+        of_parts = [classes_of(part) for part in parts]
+        return of_parts[0] if all(one == of_parts[0] for one in of_parts) else None
+    return None
+
+
+def _label_key(source: object) -> str | None:
+    """The column of labels of a dataset of Hugging Face."""
+    features = getattr(source, "features", None)
+    if not isinstance(features, Mapping):
+        return None
+    keys = [str(key) for key in features]
+    place = column(keys, LABEL)
+    return None if place is None else keys[place]

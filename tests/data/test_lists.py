@@ -1,0 +1,145 @@
+"""Lists of images: paths of either system, headers in any case, delimiters, and what is no list."""
+
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_support import lay, png
+
+from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.images import ImageRefused
+
+
+@pytest.fixture
+def images(tmp_path):
+    return lay(tmp_path, "img/1.png", "img/2.png", "a b.png")
+
+
+def read(folder, name, content):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return dataset(path)
+
+
+def pairs(found):
+    return {
+        name: found.classes[label] if label >= 0 else None
+        for name, label in zip(found.names, found.labels, strict=True)
+    }
+
+
+BOTH = {"img/1.png": "cat", "img/2.png": "dog"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.csv", "path,label\nimg/1.png,cat\nimg/2.png,dog\n"),
+        ("list.csv", "path, label\nimg/1.png, cat\nimg/2.png, dog\n"),
+        ("list.csv", 'path, label\nimg/1.png, "cat"\n"img/2.png","dog"\n'),
+        ("LIST.CSV", "Path,Label\r\nimg/1.png,cat\r\nimg/2.png,dog\r\n"),
+        ("list.csv", "\n\nLABEL, FILE NAME \ncat,img/1.png\ndog,img/2.png\n"),
+        ("list.csv", "path;label\nimg/1.png;cat\nimg/2.png;dog\n"),
+        ("list.csv", "sep=;\npath;label\nimg/1.png;cat\nimg/2.png;dog\n"),
+        ("list.csv", "id,Image-Path,width,Category\n1,img/1.png,3,cat\n2,img/2.png,4,dog\n"),
+        ("list.csv", "filename,class\nimg/1.png,cat\n\nimg/2.png,dog\n"),
+        ("list.csv", "img/1.png,cat\nimg/2.png,dog\n"),
+        ("list.tsv", "path\tlabel\nimg/1.png\tcat\nimg/2.png\tdog\n"),
+        ("list.txt", "img/1.png cat\nimg/2.png dog\n"),
+        ("list.txt", "path label\nimg/1.png cat\nimg/2.png dog\n"),
+        ("list.txt", "cat\timg/1.png\ndog\timg/2.png\n"),
+        ("list.csv", "path\tlabel\nimg/1.png\tcat\nimg/2.png\tdog\n".encode("utf-16")),
+        ("list.csv", b"\xef\xbb\xbfpath,label\nimg/1.png,cat\nimg/2.png,dog\n"),
+    ],
+)
+def test_a_list_is_read_however_it_is_written(images, name, content):
+    found = read(images, name, content)
+    assert pairs(found) == BOTH
+    assert found.read(0)[0].image.size == (12, 10)
+
+
+def test_paths_with_spaces_in_a_list_by_spaces(images):
+    assert pairs(read(images, "list.txt", "a b.png 3\nimg/1.png 4\n")) == {"a b.png": "3", "img/1.png": "4"}
+
+
+def test_which_columns_were_taken_is_said(images):
+    assert read(images, "list.csv", "path,label\nimg/1.png,a\n").notes == ()
+    assert read(images, "list.csv", "File,Class\nimg/1.png,a\n").notes == (
+        "Of its columns, 'File' is taken as path and 'Class' is taken as label.",
+    )
+    notes = read(images, "list.csv", "path,label\nimg/1.png,a\n,b\nimg/1.png,b\n").notes
+    assert notes == ("1 line without a path left out.", "1 line names a path that another line names too.")
+
+
+def test_without_a_column_of_labels_the_header_is_named(images):
+    found = read(images, "list.csv", "path,species\nimg/1.png,a\n")
+    assert found.classes == ()
+    assert (
+        found.unlabelled == "its columns are path, species, and none is called label: name the one with the classes so"
+    )
+    with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has species, place\)"):
+        read(images, "list.csv", "species,place\na,b\n")
+    with pytest.raises(DatasetRefused, match=r"first line is img/1.png,cat,3"):
+        read(images, "list.csv", "img/1.png,cat,3\n")
+    with pytest.raises(DatasetRefused, match="it has none"):
+        read(images, "list.csv", "")
+
+
+def test_separators_of_windows(images):
+    found = read(images, "list.csv", "path,label\nimg\\1.png,a\nimg\\2.png,b\n")
+    assert [found.read(index)[0].image.getpixel((0, 0))[0] for index in range(2)] == [0, 1]
+    (images / "img\\1.png").write_bytes(png(77))  # a name that is allowed here
+    assert read(images, "list.csv", "path,label\nimg\\1.png,a\n").read(0)[0].image.getpixel((0, 0))[0] == 77
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("img/\0.png", "a character that no path can have"),
+        ("img\\\0.png", "a character that no path can have"),
+        ("img", "it is a folder"),
+        ("img/none.png", "No such file"),
+        ("x" * 300, "too long"),
+    ],
+)
+def test_a_path_that_cannot_be_read_costs_one_picture(images, path, said):
+    found = read(images, "list.csv", f"path,label\n{path},a\nimg/1.png,b\n")
+    with pytest.raises(ImageRefused, match=said):
+        found.read(0)
+    assert found.read(1)[1] == 1
+
+
+def test_parquet(images):
+    path = images / "list.parquet"
+    pd.DataFrame({"Image Path": ["img/1.png", "img/2.png"], "size": [1, 2], "label": [3, 10]}).to_parquet(path)
+    found = dataset(path)
+    assert (pairs(found), found.kind) == ({"img/1.png": "3", "img/2.png": "10"}, "parquet")
+    pd.DataFrame({"x": [1]}).to_parquet(path)
+    with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has x\)"):
+        dataset(path)
+    pq.write_table(pa.table({"image": [{"bytes": b"x", "path": "1"}], "label": [0]}), path)
+    with pytest.raises(DatasetRefused, match="load_dataset"):
+        dataset(path)
+    path.write_bytes(b"PAR1 broken")
+    with pytest.raises(DatasetRefused, match="cannot be read as Parquet"):
+        dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("list.json", "a JSON file: write the list as CSV"),
+        ("list.xlsx", "a spreadsheet: write the list as CSV"),
+        ("photos.zip", "an archive file: unpack it"),
+        ("photos.tar.gz", "an archive file: unpack it"),
+        ("1.png", "an image file: name the folder"),
+        ("1.heic", "a HEIC file: name the folder"),
+        ("list.unknown", "lists in CSV, TSV, TXT or Parquet"),
+    ],
+)
+def test_what_is_no_list_is_called_what_it_is(tmp_path, name, said):
+    (tmp_path / name).write_bytes(json.dumps({}).encode())
+    with pytest.raises(DatasetRefused, match=said):
+        dataset(tmp_path / name)

@@ -1,0 +1,157 @@
+"""Folders, tar files, lists and dictionaries of several parts: one is taken, which is said and can be overruled."""
+
+import pytest
+from data_support import Items, lay, png, tar
+from PIL import Image
+
+from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.splits import meaning, meaning_of_part
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "chosen"),
+    [
+        (("train", "val"), None, "val"),
+        (("train", "valid"), None, "valid"),
+        (("train", "validation"), "val", "validation"),
+        (("Train", "Val"), None, "Val"),
+        (("Train", "Val"), "train", "Train"),
+        (("TRAIN", "TEST"), None, "TEST"),
+        (("train", "dev"), "validation", "dev"),
+        (("training", "testing"), None, "testing"),
+        (("training_set", "test_set"), "test", "test_set"),
+        (("train", "eval", "test"), None, "eval"),
+        (("train2017", "val2017"), None, "val2017"),
+        (("val", "valid", "train"), "valid", "valid"),
+        (("train",), None, "train"),
+    ],
+)
+def test_folders_are_splits_whatever_they_are_called(tmp_path, names, asked, chosen):
+    lay(tmp_path, *(f"{name}/{kind}/{number}.png" for number, name in enumerate(names) for kind in ("a", "b")))
+    found = dataset(tmp_path, asked)
+    assert found.classes == ("a", "b")
+    assert list(found.names) == [f"a/{names.index(chosen)}.png", f"b/{names.index(chosen)}.png"]
+    assert found.name == f"{tmp_path.name}/{chosen}"
+    assert f"{chosen} was taken (--split, or split= in Python, takes another)" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ".ipynb_checkpoints/1.png",
+        ".git/HEAD",
+        "__MACOSX/train/a/._1.png",
+        "annotations/1.xml",
+        "readme.txt",
+        "labels/a/1.txt",
+    ],
+)
+def test_what_lies_beside_the_splits_changes_nothing(tmp_path, beside):
+    found = dataset(lay(tmp_path, "train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png", beside))
+    assert (found.classes, len(found)) == (("a", "b"), 2)
+
+
+def test_images_beside_two_splits_are_left_out_and_named(tmp_path):
+    found = dataset(lay(tmp_path, "train/a/1.png", "val/a/1.png", "background/1.png"))
+    assert (found.classes, len(found)) == (("a",), 1)
+    assert "Beside the splits, background was left out." in found.notes
+
+
+def test_classes_that_are_called_so_are_classes(tmp_path):
+    vehicles = dataset(lay(tmp_path / "vehicles", "train/steam/1.png", "plane/2.png", "car/3.png"))
+    assert (vehicles.classes, vehicles.notes) == (("car", "plane", "train"), ())
+    flat = lay(tmp_path / "flat", "train/1.png", "test/2.png")
+    found = dataset(flat)
+    assert found.classes == ("test", "train")
+    assert (
+        "hold no class folders, so they are taken as classes (--split, or split= in Python, takes one of them)"
+        in found.notes[0]
+    )
+    assert dataset(flat, "test").names == ["2.png"]
+
+
+def test_a_split_without_class_folders_is_taken_only_when_asked_for(tmp_path):
+    lay(tmp_path, "train/a/1.png", "train/b/1.png", "test/1.png")
+    assert dataset(tmp_path).name.endswith("/train")
+    assert dataset(tmp_path, "test").classes == ()
+    with pytest.raises(DatasetRefused, match=r"no 'val' in .* it has test, train"):
+        dataset(tmp_path, "val")
+
+
+def test_splits_may_lie_in_the_only_folder(tmp_path):
+    found = dataset(lay(tmp_path, "pets/train/a/1.png", "pets/val/a/1.png", "pets/val/b/1.png"))
+    assert found.classes == ("a", "b")
+    assert found.name == f"{tmp_path.name}/val"
+
+
+def test_a_split_that_is_asked_for_where_there_are_none_is_said(tmp_path):
+    assert dataset(lay(tmp_path, "a/1.png"), "val").notes == (f"{tmp_path.name} has no splits: all of it was taken.",)
+
+
+def test_tars_are_splits_by_their_names(tmp_path):
+    for name, label in (("x-train-0000", b"a"), ("x-train-0001", b"b"), ("x-validation-00", b"c")):
+        tar(tmp_path / f"{name}.tar", ("1.png", png(1)), ("1.cls", label))
+    assert dataset(tmp_path).classes == dataset(tmp_path, "val").classes == ("c",)
+    train = dataset(tmp_path, "train")
+    assert train.classes == ("a", "b")
+    assert train.name == f"{tmp_path.name}/train"
+    assert "train was taken" in train.notes[0]
+    with pytest.raises(DatasetRefused, match="no 'test'"):
+        dataset(tmp_path, "test")
+    # One tar file by its name is what it is called.
+    assert dataset(tmp_path / "x-train-0000.tar", "val").classes == ("a",)
+
+
+def test_tars_lie_in_the_folders_of_splits(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "valid").mkdir()
+    tar(tmp_path / "train" / "0.tar", ("a/1.png", png()))
+    tar(tmp_path / "valid" / "0.tar", ("b/1.png", png()))
+    assert dataset(tmp_path).classes == ("b",)
+    assert dataset(tmp_path, "train").classes == ("a",)
+
+
+def test_folders_in_a_tar_are_splits(tmp_path):
+    path = tar(
+        tmp_path / "x.tar",
+        ("x/Train/a/1.png", png(1)),
+        ("x/Validation/a/2.png", png(2)),
+        ("x/Validation/b/3.png", png(3)),
+        ("__MACOSX/x/Validation/b/._3.png", png(4)),
+        ("x/Validation/.ipynb_checkpoints/4.png", png(5)),
+        ("x/Validation/b/4.heic", b"x"),
+    )
+    found = dataset(path)
+    assert (found.classes, len(found)) == (("a", "b"), 2)
+    assert found.notes[1:] == ("1 HEIC file was left out: convert them to JPEG or PNG.",)
+    assert len(dataset(path, "train")) == 1
+
+
+def test_a_column_of_a_list_may_say_the_split(tmp_path):
+    lay(tmp_path, "1.png", "2.png")
+    (tmp_path / "list.csv").write_text("path,label,split\n1.png,a,train\n2.png,b,val\n")
+    assert dataset(tmp_path / "list.csv").classes == ("b",)
+    assert dataset(tmp_path / "list.csv", "train").classes == ("a",)
+
+
+def test_a_dictionary_of_datasets_holds_splits():
+    picture = Image.new("RGB", (9, 9))
+    parts = {"train": Items([(picture, 0)], ["a"]), "validation": Items([(picture, 0)] * 2, ["b"])}
+    assert (dataset(parts).classes, dataset(parts).name) == (("b",), "Items/validation")
+    assert dataset(parts, "train").classes == ("a",)
+    with pytest.raises(DatasetRefused, match="dict of x is no dataset"):
+        dataset({"x": parts["train"]})
+
+
+def test_names():
+    assert [meaning(name) for name in ("TRAIN", "valid", "Dev", "test-set", "trainer", "values", "")] == [
+        "train",
+        "val",
+        "val",
+        "test",
+        "",
+        "",
+        "",
+    ]
+    names = ("imagenet-train-000001", "cats_val", "validation.00", "train-and-test", "trains-001")
+    assert [meaning_of_part(name) for name in names] == ["train", "val", "val", "", ""]

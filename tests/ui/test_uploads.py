@@ -1,0 +1,78 @@
+"""Uploads keep their folders and stay apart, and what is not read is told."""
+
+import io
+
+import numpy as np
+from PIL import Image
+from ui_support import open_page
+
+
+def photo(shade):
+    out = io.BytesIO()
+    Image.fromarray(np.full((64, 64, 3), shade, np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def upload(page, *files, key="upload"):
+    page.file_uploader(key=key).set_value([(name, content, "") for name, content in files]).run()
+    assert not page.exception
+    return page
+
+
+def names(page):
+    """The options of the picture in focus, which name all of them."""
+    return page.selectbox(key="focus").options
+
+
+def test_a_folder_keeps_its_folders_and_what_macos_adds_is_ignored():
+    page = upload(
+        open_page("inspect", samples=""),
+        ("pets/dogs/1.jpg", photo(30)),
+        ("pets/cats/1.jpg", photo(90)),
+        ("pets/cats/._1.jpg", b"resource fork"),
+        ("__MACOSX/pets/cats/._1.jpg", b"x"),
+        key="upload_folder",
+    )
+    assert names(page) == ["In focus: 1 cats/1.jpg", "In focus: 2 dogs/1.jpg"]
+    assert not page.warning
+    lines = " ".join(code.value for code in page.code)
+    assert "read_paths(['./pets'])" in lines
+    assert "inspect ./pets " in lines
+
+
+def test_the_folders_of_an_upload_are_groups():
+    page = upload(
+        open_page("classes", samples=""),
+        ("pets/cats/1.jpg", photo(30)),
+        ("pets/dogs/1.jpg", photo(90)),
+        key="upload_folder",
+    )
+    groups = next(frame.value for frame in page.dataframe if "group" in frame.value)
+    assert list(groups["group"]) == ["cats", "dogs"]
+
+
+def test_three_uploads_of_one_name_are_three_everywhere():
+    page = upload(open_page("inspect", samples="cat"), *(("image.jpg", photo(shade)) for shade in (30, 90, 200)))
+    wanted = ["image.jpg", "image (2).jpg", "image (3).jpg", "Chelsea the cat"]
+    assert names(page) == [f"In focus: {index + 1} {name}" for index, name in enumerate(wanted)]
+    # A name that a sample has, too.
+    page = upload(open_page("inspect", samples="cat"), ("Chelsea the cat", photo(30)))
+    assert names(page)[1] == "In focus: 2 Chelsea the cat (2)"
+
+
+def test_formats_that_are_not_read_are_explained():
+    page = upload(
+        open_page("inspect"),
+        ("IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        ("words.txt", b"words"),
+    )
+    said = [warning.value.replace("\\", "") for warning in page.warning]
+    assert said[0].startswith("IMG_0001.HEIC was left out: it is a HEIC photo; save it as JPEG")
+    assert said[1].startswith("words.txt was left out: it is not a picture")
+
+
+def test_many_refusals_are_one_box_with_a_list():
+    page = upload(open_page("inspect"), *((f"{index}.xml", b"<xml/>" + bytes([index])) for index in range(40)))
+    assert [warning.value for warning in page.warning] == ["40 files were left out."]
+    listed = next(one for one in page.expander if one.label == "Which, and why")
+    assert listed.markdown[0].value.count("was left out") == 40
