@@ -50,8 +50,9 @@ def load_network(
     if checkpoint is not None:
         loaded = load_checkpoint(checkpoint, **_architecture(**own), device=device, precision=precision, fast=fast)
         # What was taken of the file and what was not, where there is something to say.
-        for note in loaded.about.split(". ")[1:]:
-            typer.secho(f"{note}.", err=True, fg="yellow")
+        notes = loaded.about.partition(f" with the weights of {checkpoint.name}")[2].removeprefix(". ")
+        if notes:
+            typer.secho(f"{notes}.", err=True, fg="yellow")
         return loaded
     if any(own.values()):
         raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")

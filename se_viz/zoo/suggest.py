@@ -73,7 +73,7 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
     if exact:
         advice = f"The file's tensors are those of {_listed(exact)}, which has no channel gates to look into."
         return error.advised(advice, exact=True)
-    own = "For a network of your own give the function that makes it (--arch package.module:function)."
+    own = "In Python and from a shell a function may make the network (--arch package.module:function)."
     near = [candidate for candidate in found if candidate.share >= _LEAST]
     if not near:
         return error.advised(f"No architecture of timm or torchvision has most of its tensors. {own}")

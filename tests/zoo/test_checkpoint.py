@@ -220,8 +220,8 @@ def test_weights_of_another_network_are_refused_with_the_difference(weights):
     assert str(caught.value) == (
         "mine.pth does not fit timm/test_efficientnet. 1 missing: conv_stem.weight; 9 unexpected: stem.weight, "
         "extra.0, extra.1, extra.2, extra.3 and 4 more; 1 of another shape: classifier.bias is 7 and should be 3. No "
-        "other architecture is closer (86% of the tensors the same). For a network of your own give the function that "
-        "makes it (--arch package.module:function)."
+        "other architecture is closer (86% of the tensors the same). In Python and from a shell a function may make "
+        "the network (--arch package.module:function)."
     )
 
 
