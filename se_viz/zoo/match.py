@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from se_viz.zoo.fit import some
 from se_viz.zoo.wrappers import WRAPPERS, bare, endings
 
 # Of the best prefix's names, so many make another one a set of weights too.
 _NEARLY = 0.9
 _HALF = 0.5
+
+# Other sets of weights in a file; a file of more is no checkpoint, and comparing each name with each takes long.
+_MOST_COPIES = 20
 
 # Words in a prefix that say that the weights are a moving average of others.
 _AVERAGED = re.compile(
@@ -56,11 +60,11 @@ def match(state: Mapping[str, Tensor], network: Iterable[str]) -> Matched:
     taken, strange, outside, twice = _sorted_out(state, wanted, chosen, copies)
     notes = []
     if copies or twice:
-        where = ", ".join(f"{prefix}*" for prefix in copies) or twice
-        which = f"those under {chosen}* were taken" if chosen else "those at its top were taken"
+        where = some([f"{prefix}*" for prefix in copies] or [twice])
+        which = f"those under {some([f'{chosen}*'])} were taken" if chosen else "those at its top were taken"
         notes.append(f"The file holds the weights more than once: {which}, {where} left out")
     elif not plain:
-        notes.append(f"The weights taken are a moving average ({chosen}*)")
+        notes.append(f"The weights taken are a moving average ({some([f'{chosen}*'])})")
     return Matched(taken, strange, outside, tuple(notes))
 
 
@@ -88,7 +92,7 @@ def _copies(chosen: str, prefixes: Iterable[str]) -> list[str]:
     for prefix in prefixes:
         if bare(prefix) != bare(chosen):
             longest[bare(prefix)] = max(prefix, longest.get(bare(prefix), ""), key=len)
-    return list(longest.values())
+    return list(longest.values())[:_MOST_COPIES]
 
 
 def _sorted_out(

@@ -199,3 +199,15 @@ def test_a_network_that_has_its_weights_in_parts_gets_them_so():
 
     state = made().state_dict()
     assert same(checkpoint.read_network(pickled(under("module.", state)), made).module.state_dict(), state)
+
+
+def test_a_file_of_countless_sets_of_weights_is_not_compared_name_by_name(weights):
+    state = {f"{index}.conv_stem.weight": torch.zeros(1) for index in range(50_000)}
+    found = match(state, weights)
+    assert found.weights.keys() == {"conv_stem.weight"}
+    assert len(found.outside) == 50_000 - 21
+
+
+def test_names_that_a_terminal_would_obey_are_spelt_out_in_notes(weights):
+    found = match({**weights, **under("\x1b[2Jema.", weights)}, weights)
+    assert "\x1b" not in found.notes[0]
