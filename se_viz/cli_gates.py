@@ -116,17 +116,25 @@ def discover(
         Path | None, typer.Option(help="The table, SE Viz's own if not given; what it holds is not looked at again.")
     ] = None,
     only: Annotated[str, typer.Option(help="Only names that match, for instance 'timm/*seresnet*'.")] = "*",
+    names: Annotated[
+        bool,
+        typer.Option("--names", help="Make the index of tensor names instead, by which checkpoints are recognised."),
+    ] = False,
 ) -> None:
     """Build every architecture of timm and torchvision at random, find its gates, and write them into a table."""
     from fnmatch import fnmatch
 
     from se_viz.gates.discover import discover as run
+    from se_viz.zoo import names as index
     from se_viz.zoo import table
 
     def show(row: "Row") -> None:
         typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds or 0:8.2f} s  {' '.join(row.kinds)}  {row.note}")
 
     try:
+        if names:
+            index.make(out or index.PATH, lambda name: fnmatch(name, only), typer.echo)
+            return
         run(out or table.PATH, lambda name: fnmatch(name, only), show)
     except OSError as error:
         raise fail(error) from error

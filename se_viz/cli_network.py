@@ -70,8 +70,14 @@ def load_network(
 
     meant = _head(head, threshold)
     if checkpoint is not None:
-        described = _architecture(**own)
-        return load_checkpoint(checkpoint, **described, head=meant, device=device, precision=precision, fast=fast)
+        loaded = load_checkpoint(
+            checkpoint, **_architecture(**own), head=meant, device=device, precision=precision, fast=fast
+        )
+        # What was taken of the file and what was not, where there is something to say.
+        notes = loaded.about.partition(f" with the weights of {checkpoint.name}")[2].removeprefix(". ")
+        if notes:
+            typer.secho(f"{notes}.", err=True, fg="yellow")
+        return loaded
     if any(own.values()):
         raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
     with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
@@ -111,16 +117,13 @@ def _architecture(arch: str, arg: list[str] | None, classes: Path | None, **rest
     }
 
 
-def _argument(pair: str) -> tuple[str, object]:
-    import json
+def _argument(text: str) -> tuple[str, object]:
+    from se_viz.zoo.arguments import pair
 
-    key, equals, value = pair.partition("=")
-    if not equals or not key.isidentifier():
-        raise typer.BadParameter(f"--arg is KEY=VALUE, not {pair!r}.")
     try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
+        return pair(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--arg is KEY=VALUE, not {text!r}.") from error
 
 
 def _imported(place: str) -> Callable[..., Any]:

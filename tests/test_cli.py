@@ -208,7 +208,8 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--arch", "timm/resnet18"], "does not fit the network"),
+        (["--arch", "timm/resnet18"], "does not fit timm/resnet18"),
+        (["--arch", "timm/resnet18"], "choose that architecture (--arch timm/test_efficientnet)"),
         (["--arg", "num_classes=4"], "has 3 logits, not 4"),
         (["--arg", "num_classes"], "--arg is KEY=VALUE"),
         (["--arg", "num_classes=3", "--std", "1", "0", "1"], "std must be three numbers above 0"),
@@ -226,6 +227,14 @@ def test_mistakes_with_a_checkpoint_end_in_a_sentence(newts, arguments, said):
     assert result.exit_code != 0
     assert said in " ".join(result.output.replace("│", " ").split())
     assert isinstance(result.exception, SystemExit), result.exception
+
+
+def test_what_was_left_out_of_a_checkpoint_is_said(newts, tmp_path):
+    state = timm.create_model("test_efficientnet", num_classes=3).state_dict()
+    save_file(state | {"total_ops": torch.zeros(1)}, tmp_path / "newts.safetensors")
+    result = RUN.invoke(app, ["gates", *newts])
+    assert result.exit_code == 0, result.output
+    assert "Left out: counters of a profiler (total_ops)." in result.stderr
 
 
 def test_options_of_a_checkpoint_without_one_are_a_mistake():

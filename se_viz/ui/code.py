@@ -1,5 +1,6 @@
 """The Python and the options of the shell that load the model of the page."""
 
+import json
 import shlex
 
 from se_viz.gates.model import Model
@@ -43,6 +44,10 @@ def shell_options(model: Model, *, option: str = "--model ") -> str:
     if own is None:
         return f"{option}{shlex.quote(model.name)}"
     named = f" --classes {shlex.quote(f'./{own.classes}')}" if own.classes else ""
+    for key, value in own.prepared.get("arguments", {}).items():
+        named += f" --arg {shlex.quote(f'{key}={json.dumps(value)}')}"
     for key, value in own.prepared.items():
+        if key == "arguments":
+            continue
         named += f" --{key} {value if isinstance(value, int) else ' '.join(map(str, value))}"
     return f"--checkpoint {shlex.quote(f'./{own.weights}')} --arch {own.architecture}{named}"

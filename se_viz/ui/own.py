@@ -1,6 +1,7 @@
 """A visitor's own weights for a network of timm or torchvision."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -11,14 +12,19 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.gates.model import Model, load_checkpoint
 from se_viz.ui.eviction import let_go
+from se_viz.ui.text import plain
+from se_viz.ui.uploads import upload
 from se_viz.zoo import catalogue, table
+from se_viz.zoo.arguments import from_stranger
 from se_viz.zoo.classes import read_classes
 from se_viz.zoo.device import Precision
+from se_viz.zoo.errors import Misfit, WeightsRefused
 from se_viz.zoo.head import Head, HeadKind
 
 LARGEST_FILE = 250  # MB; what the server takes, see .streamlit/config.toml
 _LARGEST = 100_000_000  # parameters
 _KEY = "own_model"
+_REFUSED = "own_refused"  # in the session: what was refused, and the error
 _ITS_OWN = "the architecture's own"
 _SCALES = {
     "ImageNet's mean and deviation": (IMAGENET_MEAN, IMAGENET_STD),
@@ -32,7 +38,8 @@ _one = Lock()
 class Own:
     """What a model of a visitor's own was made of: names of files and of the architecture, and how it sees pictures.
 
-    ``prepared`` are arguments of ``load_checkpoint``: size, or mean and std; what is not there is the architecture's.
+    ``prepared`` are arguments of ``load_checkpoint``: size, or mean and std, and arguments; what is not there is the
+    architecture's.
     """
 
     name: str
@@ -96,40 +103,98 @@ def choose(device: str, precision: Precision, head: Head | None) -> Model | None
         index=None,
         placeholder="Search timm and torchvision",
         key="own_architecture",
+        persist_state="session",
     )
-    weights: UploadedFile | None = st.file_uploader(
+    weights = upload(
         "Weights",
-        type=["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
+        ["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
         key="own_weights",
-        max_upload_size=LARGEST_FILE,
+        megabytes=LARGEST_FILE,
         help="safetensors, or a state dict of torch.save. Nothing in the file is run, and it is kept on no disk.",
     )
-    names: UploadedFile | None = st.file_uploader(
+    names = upload(
         "Names of the classes, if you like",
-        type=["txt", "json"],
+        ["txt", "json"],
         key="own_classes",
-        max_upload_size=4,
+        megabytes=4,
         help="One a line in the order of the logits, or JSON. Of a binary head two, of no and of yes, or that of yes.",
     )
+    text = st.text_input(
+        "Arguments of the architecture (optional)",
+        key="own_arguments",
+        placeholder="rd_ratio=0.25, act_layer=relu",
+        max_chars=500,
+        persist_state="session",
+        help="Only where the network was made with arguments of its own: key=value, key=value, or JSON. Values are "
+        "numbers, true, false, null, words and lists of these. The number of classes is read from the file.",
+    )
     prepared = _prepared()
+    arguments = from_stranger(text)
+    if arguments:
+        prepared["arguments"] = arguments
     if architecture is None or weights is None:
-        st.caption(
-            "The architecture must be the one that the weights were saved from; the number of classes may differ."
-        )
+        st.caption("The architecture must be the one that the weights were saved from; its classifier may differ.")
         return None
     key = (weights.file_id, names.file_id if names else "", architecture, device)
-    # By the kind of head, as another takes other names.
-    model = _load(weights, names, key, precision, head.kind if head else None, prepared)
+    try:
+        # By the kind of head, as another takes other names.
+        model = _load_once(weights, names, key, precision, head.kind if head else None, prepared)
+    except Misfit as error:
+        _explain(error)
+        return None
     st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "", prepared)
     return model if head is None else model.with_head(head)
+
+
+def _load_once(
+    weights: UploadedFile,
+    names: UploadedFile | None,
+    key: tuple[str, ...],
+    precision: Precision,
+    kind: HeadKind | None,
+    prepared: dict[str, Any],
+) -> Model:
+    """Return what ``_load`` does; what was refused is not read once more at each run of the page."""
+    asked = (key[:3], kind, prepared)
+    refused: tuple[object, WeightsRefused] | None = st.session_state.get(_REFUSED)
+    if refused is not None and refused[0] == asked:
+        raise refused[1].with_traceback(None)
+    try:
+        return _load(weights, names, key, precision, kind, prepared)
+    except WeightsRefused as error:
+        # Without what led to it, which holds the file's tensors.
+        error.__cause__ = error.__context__ = None
+        st.session_state[_REFUSED] = asked, error.with_traceback(None)
+        raise
+
+
+def _explain(error: Misfit) -> None:
+    """Say that a file does not fit, in a sentence, and offer the architectures that it is for."""
+    advice = re.sub(r" \(--arch [^)]*\)", "", error.advice)
+    st.error(plain(f"{error.name} does not fit {error.called}. {error.counts} {advice}"))
+    for name in error.better:
+        st.button(plain(f"Choose {name}"), key=f"choose_{name}", on_click=_choose_architecture, args=(name,))
+    with st.expander("Which tensors differ"):
+        st.text(error.differs)
+
+
+def _choose_architecture(name: str) -> None:
+    st.session_state["own_architecture"] = name
 
 
 def _prepared() -> dict[str, Any]:
     """How pictures are prepared, where it is not as the architecture's own weights have it."""
     with st.popover("Preparation of pictures", icon=":material/tune:", type="tertiary"):
         size = st.number_input(
-            "Side of the input, pixels", 16, 1024, value=None, step=1, placeholder=_ITS_OWN, key="own_size"
+            "Side of the input, pixels",
+            16,
+            1024,
+            value=None,
+            step=1,
+            placeholder=_ITS_OWN,
+            key="own_size",
+            persist_state="session",
         )
-        scaled = st.selectbox("Values are scaled by", [_ITS_OWN, *_SCALES], key="own_scale")
+        scaled = st.selectbox("Values are scaled by", [_ITS_OWN, *_SCALES], key="own_scale", persist_state="session")
     prepared: dict[str, Any] = {"size": size} if size else {}
     return prepared | ({} if scaled == _ITS_OWN else dict(zip(("mean", "std"), _SCALES[scaled], strict=True)))

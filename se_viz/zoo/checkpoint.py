@@ -1,21 +1,23 @@
 """A network of one's own: an architecture and a file of weights."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from torch import Tensor, nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import sources
 from se_viz.zoo.catalogue import Network
-from se_viz.zoo.errors import WeightsRefused
-from se_viz.zoo.fit import check_fit, difference, renamed
-from se_viz.zoo.head import Head, expected_outputs, fit
-from se_viz.zoo.sketch import LARGEST, count_classes, count_params, head_axes, sketched
+from se_viz.zoo.errors import Misfit, WeightsRefused
+from se_viz.zoo.extras import left_out, split
+from se_viz.zoo.fit import check_fit
+from se_viz.zoo.head import Head
+from se_viz.zoo.match import match
+from se_viz.zoo.parametrized import multiplied_out
+from se_viz.zoo.plan import Maker, made, plan, sketch_of
+from se_viz.zoo.sketch import LARGEST
 from se_viz.zoo.state import Source, read_state
-
-Maker: TypeAlias = Callable[..., nn.Module]
+from se_viz.zoo.suggest import advised
 
 # For an architecture that does not say how its pictures are prepared.
 _USUAL = Preprocess(crop=(224, 224), resize=256)
@@ -39,8 +41,10 @@ def read_network(
     """Build an architecture and give it the weights of a file, on the CPU and in eval mode.
 
     A named architecture is built only once its shapes are those of the file, and its size is counted before that: what
-    is not used costs nothing. The number of classes is the file's own. No name makes anything be imported, so that
-    name, file and names of classes may come from a page; arguments may not, as they may make a network of any depth.
+    is not used costs nothing. The number of classes is the file's own, and so is a classifier of one linear layer; a
+    file with another classifier, or without one, gives a network without logits, which ``about`` says. No name makes
+    anything be imported, so that name, file and names of classes may come from a page; arguments from a page go through
+    ``arguments.from_stranger`` first, and how deep a network they make is bounded here.
 
     Args:
         source: a safetensors file or a state dict saved by torch, its content, or such a file that is open.
@@ -56,9 +60,10 @@ def read_network(
 
     Raises:
         UnknownModel: there is no such architecture.
-        WeightsRefused: the file is refused, see ``state.read_state``; or it does not fit the network, and the message
-            lists what is missing, unexpected or of another shape; or the architecture is too large, or does not take
-            the arguments; or there are not as many names of classes as logits.
+        WeightsRefused: the file is refused, see ``state.read_state``; or the architecture is too large, or does not
+            take the arguments; or there are not as many names of classes as logits. A ``Misfit``, where the file does
+            not fit the network: the message lists what is missing, unexpected or of another shape, and of named
+            architectures it says which one fits.
         ValueError: a number is out of its range.
     """
     given = dict(arguments or {})
@@ -66,92 +71,50 @@ def read_network(
     label = name or str(getattr(source, "name", "")).rpartition("/")[2] or "The file"
     if callable(architecture):
         called = str(getattr(architecture, "__qualname__", "the given function"))
-        network = _made(architecture, given, called)
-        weights = renamed(read_state(source, 4 * largest, label), network.state_dict())
-        check_fit(weights, network.state_dict(), label)
+        network = made(architecture, given, called)
+        weights, notes = _for_a_given(network, read_state(source, 4 * largest, label), called, label)
     else:
         called = architecture
-        library, plain, preprocess = _looked_up(architecture, given)
-        sketch = _Sketch(lambda **own: library.blank(plain, **own), called, largest)
-        shapes = sketch.shapes(given)  # Too large, or arguments that it does not take: told before a file is read.
-        weights = renamed(read_state(source, 4 * largest, label), shapes)
-        given = _with_classes(given, weights, sketch, label, classes, head)
-        check_fit(weights, sketch.shapes(given), label)
-        network = _made(sketch.make, given, called)
+        preprocess = _preprocess(architecture, given)
+        sketch = sketch_of(architecture, largest)
+        sketch.network(given)  # Too large, or arguments that it does not take: told before a file is read.
+        state = read_state(source, 4 * largest, label)
+        try:
+            planned = plan(state, sketch, given, classes, label, head)
+        except Misfit as error:
+            raise advised(error, state, largest) from error
+        network = sketch.build(planned.arguments)
+        if planned.module is not None:
+            network.set_submodule(planned.place, planned.module.to_empty(device="cpu"))
+        weights, notes = planned.weights, list(planned.notes)
+        classes = classes if planned.logits is not None or planned.module is None else ()
+        if head is None and ((planned.logits is None and planned.module is not None) or given.get("num_classes") == 0):
+            head = Head("features")  # without its classifier
     prepared = _adapted(preprocess, mean, std, size)
-    network.load_state_dict(weights, strict=False)  # It lacks at most counters of batches, see ``fit.difference``.
-    if head is None and given.get("num_classes") == 0:  # without its classifier, in timm and torchvision
-        head = Head("features")
-    return Network(network.eval(), prepared, tuple(classes), f"{called} with the weights of {label}", head)
+    network.load_state_dict(weights, strict=False)  # It lacks at most counters and tables, see ``fit.difference``.
+    about = ". ".join((f"{called} with the weights of {label}", *notes))
+    return Network(network.eval(), prepared, tuple(classes), about, head)
 
 
-class _Sketch:
-    """An architecture of which only the shapes are looked at."""
-
-    def __init__(self, make: Maker, called: str, largest: int) -> None:
-        self.make = make
-        self.called = called
-        self.largest = largest
-
-    def shapes(self, arguments: Mapping[str, object]) -> dict[str, Tensor]:
-        """Its state dict, without numbers."""
-        network = sketched(lambda: _made(self.make, arguments, self.called))
-        count = count_params(network)
-        if count > self.largest:
-            raise WeightsRefused(
-                f"{self.called} has {count / 1e6:,.0f} M parameters; {self.largest / 1e6:,.0f} M is the limit here."
-            )
-        return network.state_dict()
+def _for_a_given(
+    network: nn.Module, state: Mapping[str, Tensor], called: str, label: str
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the tensors of a file for a network that is there, and sentences on what was done with them."""
+    own = network.state_dict()
+    state, notes = multiplied_out(state, own)
+    matched = match(state, own)
+    strange, known = split(matched.strange)
+    check_fit(matched.weights | {name: matched.strange[name] for name in strange}, own, label, called)
+    return matched.weights, [*notes, *matched.notes, *left_out(known, matched.outside)]
 
 
-def _looked_up(architecture: str, arguments: Mapping[str, object]) -> tuple[sources.Source, str, Preprocess]:
+def _preprocess(architecture: str, arguments: Mapping[str, object]) -> Preprocess:
+    """Return how images are prepared for an architecture; raise WeightsRefused for arguments that it cannot have."""
     library, plain, tag = sources.find(architecture)
     refused = sorted(library.FORBIDDEN & arguments.keys())
     if refused:
-        raise WeightsRefused(f"{', '.join(refused)} is no argument here, as the weights are those of your file.")
-    return library, plain, library.preprocess(plain, tag)
-
-
-def _with_classes(
-    arguments: dict[str, object],
-    weights: Mapping[str, Tensor],
-    sketch: _Sketch,
-    label: str,
-    names: Sequence[str],
-    head: Head | None,
-) -> dict[str, object]:
-    """The arguments with the number of classes that the file says; where it says none, the names'.
-
-    Raises WeightsRefused where another is asked for.
-    """
-    axes = head_axes(lambda count: sketch.shapes({**arguments, "num_classes": count}))
-    logits = count_classes(weights, axes)
-    if logits is None:
-        missing = difference(weights, sketch.shapes(arguments)).missing
-        if axes and set(missing) == axes.keys():
-            raise WeightsRefused(
-                f"{label} has no classifier ({', '.join(missing)}): save the whole network, or give num_classes=0 as "
-                f"an argument of the architecture to look into the rest."
-            )
-        return {"num_classes": expected_outputs(head, len(names))} | arguments if names else arguments
-    if arguments.get("num_classes", logits) != logits:
-        raise WeightsRefused(
-            f"{label} has {logits:,} logits, not {arguments['num_classes']}: leave num_classes out, the file says it."
-        )
-    fit(head, logits, names)  # Told before the network is built.
-    return {**arguments, "num_classes": logits}
-
-
-def _made(make: Maker, arguments: Mapping[str, object], called: str) -> nn.Module:
-    try:
-        network = make(**arguments)
-    except Exception as error:
-        stated = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-        why = " ".join(str(error).split())
-        raise WeightsRefused(f"{called} cannot be built with ({stated}): {type(error).__name__}: {why}.") from error
-    if not isinstance(network, nn.Module):
-        raise WeightsRefused(f"{called} returns {type(network).__name__} and no torch.nn.Module.")
-    return network
+        raise WeightsRefused(f"The argument {', '.join(refused)} is not allowed: weights come from your file.")
+    return library.preprocess(plain, tag)
 
 
 def _adapted(

@@ -1,18 +1,21 @@
 """Fitting the tensors of a checkpoint to a network, and saying where they differ."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from se_viz.zoo.errors import WeightsRefused
+from se_viz.zoo.errors import Misfit, WeightsRefused
 
 _SHOWN = 5
 
-# No name of a tensor has so many parts; one that has would take long to be cut at each of them.
-_DEEPEST = 30
+# What a network has without a file: counters on which nothing depends in eval mode, and tables that it computes itself.
+COUNTERS = re.compile(r"(^|\.)(num_batches_tracked|n_averaged|num_updates|global_step|iteration|epoch)$")
+TABLES = re.compile(
+    r"(^|\.)(relative_(position_index|coords_table)|attn_mask|attention_bias_idxs|position_ids|rel_pos_idx|inv_freq)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +36,32 @@ class Difference:
         return bool(self.missing or self.unexpected or self.shapes)
 
     def __str__(self) -> str:
+        return "; ".join(f"{len(listed)} {what}: {some(listed)}" for what, listed in self._parts() if listed)
+
+    def counts(self) -> str:
+        """Return how many tensors differ in which way, without their names."""
+        counts = [f"{len(listed)} {what}" for what, listed in self._parts() if listed]
+        total = sum(len(listed) for _, listed in self._parts())
+        return f"{total} tensor{'s differ' if total > 1 else ' differs'} ({', '.join(counts)})"
+
+    def _parts(self) -> tuple[tuple[str, Sequence[str]], ...]:
         wrong = [f"{name} is {_times(there)} and should be {_times(here)}" for name, there, here in self.shapes]
-        parts = (("missing", self.missing), ("unexpected", self.unexpected), ("of another shape", wrong))
-        return "; ".join(f"{len(listed)} {what}: {_some(listed)}" for what, listed in parts if listed)
+        return ("missing", self.missing), ("unexpected", self.unexpected), ("of another shape", wrong)
 
 
-def renamed(state: Mapping[str, Tensor], network: Iterable[str]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint under the names of a network's state dict.
-
-    Trainers, wrappers and compilers put something before the names: ``state_dict.``, ``module.``, ``_orig_mod.``.
-    Whatever stands before most of them is taken off, and what does not begin with it left out: an optimiser's tensors,
-    a loss's, a second copy of the weights.
-    """
-    wanted = set(network)
-    prefixes = Counter(prefix for name in state for prefix in _before(name, wanted))
-    if not prefixes:
-        return dict(state)
-    # The first in the file of those that stand before equally many: the weights come before their moving average.
-    prefix = prefixes.most_common(1)[0][0]
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+def computed(name: str) -> bool:
+    """Return whether a tensor is a counter or a table that a network has without a file."""
+    return bool(COUNTERS.search(name) or TABLES.search(name))
 
 
 def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> Difference:
     """Names and shapes in which two state dicts differ.
 
-    A missing ``num_batches_tracked``, which older files lack, is no difference: nothing depends on it in eval mode.
+    A missing counter or table that the network has without a file is no difference, see ``computed``: older
+    files lack ``num_batches_tracked``, on which nothing depends in eval mode.
     """
     return Difference(
-        missing=tuple(key for key in network if key not in state and not key.endswith("num_batches_tracked")),
+        missing=tuple(key for key in network if key not in state and not computed(key)),
         unexpected=tuple(key for key in state if key not in network),
         shapes=tuple(
             (key, tuple(state[key].shape), tuple(value.shape))
@@ -70,31 +71,27 @@ def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> Di
     )
 
 
-def check_fit(state: Mapping[str, Tensor], network: Mapping[str, Tensor], name: str) -> None:
+def check_fit(
+    state: Mapping[str, Tensor], network: Mapping[str, Tensor], name: str, called: str = "the network"
+) -> None:
     """Raise WeightsRefused where tensors, named as the network's are, cannot become its weights; it says which.
 
     Args:
         state: the file's.
         network: the network's own, which may lie on the meta device.
         name: of the file.
+        called: the network's name.
+
+    Raises:
+        Misfit: names or shapes differ.
+        WeightsRefused: a tensor is no plain number: sparse, quantised, NaN.
     """
     differs = difference(state, network)
     if differs:
-        raise WeightsRefused(f"{name} does not fit the network. {str(differs)[0].upper()}{str(differs)[1:]}.")
+        raise Misfit(name, called, f"{differs.counts()}.", f"{differs}.")
     odd = [f"{key} {what}" for key, tensor in state.items() if (what := _odd(tensor, network[key]))]
     if odd:
-        raise WeightsRefused(f"{name} does not hold plain numbers: {_some(odd)}.")
-
-
-def _before(name: str, wanted: set[str]) -> Iterable[str]:
-    """What may be taken off a name so that it is one of the network's: of "a.b.weight", "" or "a." or "a.b."."""
-    start = 0
-    for _ in range(_DEEPEST):
-        if name[start:] in wanted:
-            yield name[:start]
-        start = name.find(".", start) + 1
-        if not start:
-            return
+        raise WeightsRefused(f"{name} does not hold plain numbers: {some(odd)}.")
 
 
 def _odd(tensor: Tensor, own: Tensor) -> str:
@@ -114,10 +111,11 @@ def _odd(tensor: Tensor, own: Tensor) -> str:
     return "" if bool(ends.min.isfinite() and ends.max.isfinite()) else "holds NaN or infinity"
 
 
-def _some(listed: Iterable[str]) -> str:
+def some(listed: Iterable[str], shown: int = _SHOWN) -> str:
+    """Return the first of some names, and how many more there are."""
     # A file may name its tensors so that a terminal obeys.
     names = [name if name.isprintable() else ascii(name) for name in listed]
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def _times(shape: tuple[int, ...]) -> str:

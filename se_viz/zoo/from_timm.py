@@ -10,10 +10,10 @@ from se_viz.zoo.facts import Facts
 from se_viz.zoo.from_torchvision import IMAGENET
 from se_viz.zoo.hosts import HubFile, ReleaseFile, Weights
 
-# Arguments of ``timm.create_model`` that would fetch or read something, or hide the modules.
+# Arguments of ``timm.create_model`` that would fetch or read something, hide the modules, or take memory for a sketch.
 FORBIDDEN = frozenset({
     *("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"),
-    *("scriptable", "exportable", "features_only", "pretrained_strict"),
+    *("scriptable", "exportable", "features_only", "pretrained_strict", "device", "dtype"),
 })  # fmt: skip
 
 

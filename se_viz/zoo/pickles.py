@@ -9,6 +9,7 @@ from pickle import UnpicklingError
 
 import torch
 
+from se_viz.zoo import formats
 from se_viz.zoo.errors import WeightsRefused
 
 # Bytes of opcodes, without the tensors' numbers: those of any network of timm, with an optimiser's, are under a tenth.
@@ -23,11 +24,17 @@ _HUNGRY = frozenset({
     *("torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy"),
 })  # fmt: skip
 
+# In the first pickle of the format before ZIP.
+_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
+
 # A file of the format before ZIP is this many pickles, then the tensors' numbers.
 _PICKLES = 5
 
 # timm's and torchvision's training scripts put their arguments beside the weights: a class that does nothing but hold.
 torch.serialization.add_safe_globals([argparse.Namespace])
+
+# What the readers say of a file that ends too early.
+_CUT_SHORT = re.compile(r"exhausted|truncated|ran out of input|unexpected (eof|end)|not enough|central directory", re.I)
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
@@ -48,6 +55,8 @@ def unpickled(content: bytes, name: str, largest: int) -> object:
             _check_archive(content, name, largest)
             pickles = io.BytesIO(torch._C.PyTorchFileReader(io.BytesIO(content)).get_record("data.pkl"))
             _check_calls(pickles, name, 1)
+        elif _MAGIC not in content[:40]:
+            raise _bare(content, name)
         else:
             _check_calls(io.BytesIO(content), name, _PICKLES)
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -56,17 +65,45 @@ def unpickled(content: bytes, name: str, largest: int) -> object:
     except UnpicklingError as error:
         called = _GLOBAL.search(str(error))
         if called is None:
-            raise WeightsRefused(f"{name} is a broken or unusual pickle: {brief(error)}.") from error
+            raise _broken(name, len(content), error) from error
         raise _code(name, called[1]) from error
     # What a broken or hostile pickle makes of the unpickler's stack and of torch's readers.
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile,
             AssertionError, OverflowError, MemoryError, NotImplementedError) as error:  # fmt: skip
-        raise WeightsRefused(f"{name} is broken, or no checkpoint of torch: {brief(error)}.") from error
+        raise _broken(name, len(content), error) from error
 
 
 def brief(error: Exception) -> str:
     """The message of an error of a library on one line, without its last full stop."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+
+
+def _broken(name: str, size: int, error: Exception) -> WeightsRefused:
+    if isinstance(error, zipfile.BadZipFile | EOFError) or _CUT_SHORT.search(str(error)):
+        return WeightsRefused(
+            f"{name} is broken: it breaks off after {size:,} bytes, so that downloading, copying or saving it was cut "
+            f"short. Do it again."
+        )
+    return WeightsRefused(f"{name} is broken, or no checkpoint of torch: {brief(error)}.")
+
+
+def _bare(content: bytes, name: str) -> WeightsRefused:
+    """Return the error for a pickle that torch did not write, by what it asks for."""
+    words: list[str] = []
+    called: dict[str, None] = {}
+    for opcode, argument, place in pickletools.genops(content):
+        if (place or 0) > _LONGEST:
+            break
+        if opcode.name == "GLOBAL":
+            called[str(argument).replace(" ", ".")] = None
+        elif opcode.name == "STACK_GLOBAL":
+            called[".".join(words[-2:])] = None
+        elif isinstance(argument, str):
+            words = [*words[-1:], argument]
+    telling = next((one for one in called if formats.advice_on(one)), next(iter(called), ""))
+    if telling:
+        return _code(name, telling)
+    return WeightsRefused(f"{name} is a pickle that torch did not save: save model.state_dict() by torch.save.")
 
 
 def _check_archive(content: bytes, name: str, largest: int) -> None:
@@ -79,10 +116,9 @@ def _check_archive(content: bytes, name: str, largest: int) -> None:
     # torch stores its tensors as they are, so what grows on unpacking is not its own.
     if unpacked > largest:
         raise WeightsRefused(f"{name} would unpack to {unpacked / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f}.")
-    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
-        raise WeightsRefused(f"{name} is a program (TorchScript), and is not run: save state_dict() of it instead.")
-    if not any(entry.filename.endswith("/data.pkl") for entry in entries):
-        raise WeightsRefused(f"{name} is an archive that torch did not save: save model.state_dict() by torch.save.")
+    other = formats.archived([entry.filename for entry in entries])
+    if other:
+        raise WeightsRefused(f"{name} {other}.")
 
 
 def _check_calls(file: io.BytesIO, name: str, pickles: int) -> None:
@@ -99,8 +135,10 @@ def _check_calls(file: io.BytesIO, name: str, pickles: int) -> None:
 
 
 def _code(name: str, called: str) -> WeightsRefused:
+    advice = formats.advice_on(called) or (
+        'Save tensors only: model.state_dict(), or, if you trust it, torch.load(…, weights_only=False)["state_dict"] '
+        "of a trainer's file"
+    )
     return WeightsRefused(
-        f"{name} asks for {called} to be called when it is loaded, and weights need no code: nothing was run. Save "
-        f'tensors only: model.state_dict(), or, if you trust it, torch.load(…, weights_only=False)["state_dict"] of a '
-        f"trainer's file."
+        f"{name} asks for {called} to be called when it is loaded, and weights need no code: nothing was run. {advice}."
     )

@@ -1,30 +1,68 @@
 """An architecture without its numbers: what tensors it has and of what shape, for next to no memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from se_viz.zoo.errors import TooDeep
+
 # Weights and biases: an architecture of more is not built for a file that somebody brings, 2 GB in single precision.
 LARGEST = 500_000_000
 
 
-def sketched(make: Callable[[], nn.Module]) -> nn.Module:
-    """What ``make`` returns, its parameters on torch's meta device: shapes without numbers."""
+# Calls of torch while a network is built; the most that one of the libraries' takes is 33,000 (maxvit_base_tf_512).
+_MOST_CALLS = 100_000
+
+# Seconds; a sketch takes a tenth of one, the largest network some.
+_LONGEST = 20.0
+
+
+def sketched(make: Callable[[], nn.Module], numbers: bool = True) -> nn.Module:
+    """Return what ``make`` returns, its parameters on torch's meta device: shapes without numbers.
+
+    Args:
+        make: of the network.
+        numbers: whether to try with numbers in tensors that are no parameters, where it cannot be made without.
+    """
     try:
         with torch.device("meta"):
             return make()
-    except Exception:  # noqa: BLE001 - networks fail on that device in ways of their own
+    except Exception as error:
+        if not numbers or isinstance(error, TooDeep):
+            raise
         # Some builders compute with small tensors, which that device has no numbers for (torchvision's RegNet).
         with _Unfilled():
             return make()
 
 
+@contextmanager
+def bounded(called: str, seconds: float = _LONGEST) -> Iterator[None]:
+    """Raise TooDeep inside the block as soon as a network takes more calls of torch, or more time, than any would.
+
+    This is what ends the building of a network whose arguments make it endlessly deep. It is looked at with each call
+    of torch; how long pure Python may take between two of them, ``arguments.from_stranger`` bounds.
+
+    Args:
+        called: its name, for the message.
+        seconds: the limit of time.
+    """
+    with _Counted(called, seconds):
+        yield
+
+
 def count_params(network: nn.Module) -> int:
-    """Weights and biases; BatchNorm's running statistics do not count."""
+    """Return the number of weights and biases; BatchNorm's running statistics do not count."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_buffers(network: nn.Module) -> int:
+    """Return how many numbers a network has in buffers: running statistics, tables of positions, masks."""
+    return sum(buffer.numel() for buffer in network.buffers())
 
 
 def head_axes(shapes: Callable[[int], Mapping[str, Tensor]]) -> dict[str, int]:
@@ -46,6 +84,28 @@ def count_classes(state: Mapping[str, Tensor], axes: Mapping[str, int]) -> int |
 
 def _growing(two: Sequence[int], three: Sequence[int]) -> int | None:
     return next((axis for axis, (a, b) in enumerate(zip(two, three, strict=False)) if a != b), None)
+
+
+class _Counted(TorchFunctionMode):
+    """Counts calls of torch inside it, in this thread, and ends what makes too many or takes too long."""
+
+    def __init__(self, called: str, seconds: float) -> None:
+        super().__init__()
+        self.called = called
+        self.ends = monotonic() + seconds
+        self.calls = 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever func returns
+        self.calls += 1
+        if self.calls > _MOST_CALLS or monotonic() >= self.ends:
+            raise TooDeep(f"{self.called} takes too long to build with these arguments: take smaller ones.")
+        return func(*args, **(kwargs or {}))
 
 
 class _Unfilled(TorchFunctionMode):

@@ -1,5 +1,6 @@
 """Reading the tensors out of a checkpoint that anybody may have made, without running what may be in it."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
+from se_viz.zoo import formats
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.pickles import brief, unpickled
 
@@ -17,6 +19,12 @@ Source: TypeAlias = Path | bytes | BinaryIO
 # Dicts in dicts, and characters of a tensor's name: what goes further is no checkpoint.
 _DEEPEST = 6
 _LONGEST = 500
+
+# Bytes of a safetensors header: the library's own limit.
+_LONGEST_HEADER = 100_000_000
+
+# Bytes of a header that is read to say how long a file should be.
+_LONGEST_READ = 10_000_000
 
 
 def read_state(source: Source, largest: int, name: str = "") -> dict[str, Tensor]:
@@ -37,21 +45,37 @@ def read_state(source: Source, largest: int, name: str = "") -> dict[str, Tensor
     content = _content(source, name, largest)
     suffix = Path(name).suffix.lower()
     # A header's length in 8 bytes, then its JSON.
-    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < len(content):
-        kind = "safetensors"
-    elif content.startswith((b"PK\x03\x04", b"\x80")):
+    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < _LONGEST_HEADER:
+        kind = "a safetensors file"
+    elif content.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x80")):
         kind = "a pickle"
     else:
+        raise WeightsRefused(f"{name} {formats.described(content, name)}.")
+    if suffix and (suffix == ".safetensors") != (kind == "a safetensors file"):
+        other = ".pth" if suffix == ".safetensors" else ".safetensors"
         raise WeightsRefused(
-            f"{name} is neither a safetensors file nor a state dict saved by torch: save model.state_dict()."
+            f"{name} ends in {suffix} but is {kind}. Rename it to end in {other} if you trust where it comes from."
         )
-    if suffix and (suffix == ".safetensors") != (kind == "safetensors"):
-        raise WeightsRefused(f"{name} is {kind}, which its name denies: get it from where you trust it, or rename it.")
-    found = _safetensors(content, name) if kind == "safetensors" else unpickled(content, name, largest)
+    found = _safetensors(content, name) if kind == "a safetensors file" else unpickled(content, name, largest)
     tensors = _flat(found)
     if not tensors:
-        raise WeightsRefused(f"{name} holds no tensors by name: save model.state_dict().")
+        raise WeightsRefused(f"{name} holds no tensors by name{_instead(found)}: save model.state_dict().")
     return tensors
+
+
+def _instead(found: object) -> str:
+    """Return what is in a file without named tensors, as the rest of a sentence."""
+    if isinstance(found, Tensor):
+        return ", it is one tensor"
+    if isinstance(found, list | tuple):
+        return f", it is a list of {len(found)} entries"
+    if not isinstance(found, Mapping):
+        return ""
+    inner = [found, *(value for value in found.values() if isinstance(value, Mapping))]
+    if any({"param_groups", "state"} <= holder.keys() for holder in inner):
+        return ", only the state of an optimiser"
+    keys = [key if key.isprintable() else ascii(key) for key in found if isinstance(key, str) and len(key) < 40]
+    return f", only {', '.join(keys[:5])}" if keys else ""
 
 
 def _content(source: Source, name: str, largest: int) -> bytes:
@@ -87,7 +111,25 @@ def _safetensors(content: bytes, name: str) -> object:
     try:
         return load_safetensors(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        stated = _stated_size(content)
+        if stated > len(content):
+            raise WeightsRefused(
+                f"{name} is a broken safetensors file: it has {len(content):,} of {stated:,} bytes, so that "
+                f"downloading, copying or saving it was cut short. Do it again."
+            ) from error
         raise WeightsRefused(f"{name} is a broken safetensors file: {brief(error)}.") from error
+
+
+def _stated_size(content: bytes) -> int:
+    """Return how many bytes a safetensors file has by its header; 0 where that cannot be read."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    if start > len(content) or start > _LONGEST_READ:
+        return start if start > len(content) else 0
+    try:
+        header = json.loads(content[8:start])
+        return start + max(int(entry["data_offsets"][1]) for key, entry in header.items() if key != "__metadata__")
+    except (ValueError, KeyError, TypeError, LookupError, AttributeError, RecursionError):
+        return 0
 
 
 def _flat(found: object) -> dict[str, Tensor]:

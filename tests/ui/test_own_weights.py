@@ -14,7 +14,7 @@ from ui_support import open_page
 
 import se_viz
 from se_viz.cli import app
-from se_viz.ui import atlases
+from se_viz.ui import atlases, own
 from se_viz.ui.text import plain
 from se_viz.zoo import from_timm
 
@@ -85,6 +85,93 @@ def test_pictures_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypat
     assert found["model"].preprocess.mean == (0.5, 0.5, 0.5)
 
 
+def test_an_upload_stays_while_a_network_is_chosen_by_name():
+    page = hand_in(open_page("inspect"), "newts.safetensors", save(weights(3)), b"smooth\npalmate\ngreat crested\n")
+    page.text_input(key="own_arguments").set_value("drop_rate=0.1")
+    page.number_input(key="own_size").set_value(96).run()
+    page.segmented_control(key="origin").set_value("by name").run()
+    assert not page.get("file_uploader") or "own_weights" not in {one.key for one in page.get("file_uploader")}
+    page.segmented_control(key="origin").set_value("your weights").run()
+    assert not page.exception
+    assert not page.error
+    assert page.selectbox(key="own_architecture").value == ARCHITECTURE
+    assert page.text_input(key="own_arguments").value == "drop_rate=0.1"
+    assert any("input 96 × 96" in text.value for text in page.caption)
+    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    assert any(plain("newts.safetensors, ") in text.value for text in page.caption)
+    page.button(key="own_weights_remove").click().run()
+    assert any("architecture must be the one" in text.value for text in page.caption)
+    assert not page.error
+
+
+def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
+    torch.manual_seed(0)
+    content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
+    page = hand_in(open_page("inspect"), "newts.safetensors", content)
+    (said,) = (error.value for error in page.error)
+    assert plain(f"newts.safetensors does not fit {ARCHITECTURE}.") in said
+    assert plain("The file's tensors are those of timm/mobilenetv3_small_050") in said
+    assert "--arch" not in said
+    assert "conv_head" not in said  # No wall of names; they are in the list to open.
+    page.button(key="choose_timm/mobilenetv3_small_050").click().run()
+    assert not page.exception
+    assert not page.error
+    assert page.selectbox(key="own_architecture").value == "timm/mobilenetv3_small_050"
+    assert any("with the weights of newts" in text.value for text in page.caption)
+
+
+def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
+    page = hand_in(open_page("inspect"), "a.safetensors", save({"a": torch.zeros(1)}))
+    said = page.error[0].value
+
+    def read(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(own, "load_checkpoint", read)
+    page.run()
+    assert not page.exception
+    assert page.error[0].value == said
+
+
+def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    content = save(from_timm.blank("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
+    page = hand_in(open_page("inspect"), "newts.safetensors", content)
+    assert page.error
+    page.text_input(key="own_arguments").set_value("se_layer=ese, act_layer=silu").run()
+    assert not page.exception
+    assert not page.error
+    (tmp_path / "newts.safetensors").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(page.code[0].value, found)  # noqa: S102
+    assert {gate.kind for gate in found["model"].gates} == {"EffectiveSEModule"}
+    assert "--arg 'se_layer=\"ese\"' --arg 'act_layer=\"silu\"'" in page.code[1].value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("depth=1000000", "numbers up to 2,048"),
+        ("pretrained=true", "The argument pretrained is not allowed"),
+        ("device=cpu", "The argument device is not allowed"),
+        ("nonsense=1", "cannot be built with"),
+        ("a", "An argument is KEY=VALUE"),
+    ],
+)
+def test_arguments_that_are_not_taken_are_named(text, said):
+    page = hand_in(open_page("inspect"), "newts.safetensors", save(weights(3)))
+    page.text_input(key="own_arguments").set_value(text).run()
+    assert not page.exception
+    assert plain(said) in page.error[0].value
+
+
+def test_what_was_left_out_of_a_file_stands_on_the_page():
+    page = hand_in(open_page("inspect"), "a.safetensors", save(weights(3) | {"total_ops": torch.zeros(1)}))
+    assert not page.error
+    assert any(plain("Left out: counters of a profiler (total_ops)") in text.value for text in page.caption)
+
+
 def test_an_atlas_is_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
     monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
     content = save(weights(3))
@@ -121,7 +208,7 @@ class Evil:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.safetensors", b"nothing of the kind", "neither"),
+        ("a.safetensors", b"nothing of the kind", "is a text"),
         ("a.safetensors", save({"a": torch.zeros(1)}), "does not fit"),
         ("a.pth", b"", "empty|neither"),
     ],

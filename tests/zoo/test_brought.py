@@ -119,15 +119,6 @@ def test_of_weights_and_their_average_the_weights_are_taken(weights):
     assert same(loaded(pickled({"ema": under("module.", weights)})), weights)
 
 
-def test_a_network_without_its_classifier_says_how_to_look_at_the_rest(weights):
-    rest = {key: value for key, value in weights.items() if not key.startswith("classifier")}
-    with pytest.raises(
-        WeightsRefused, match=r"has no classifier \(classifier\.weight, classifier\.bias\).*num_classes=0"
-    ):
-        loaded(pickled(rest))
-    assert same(loaded(pickled(rest), arguments={"num_classes": 0}), rest)
-
-
 @pytest.mark.filterwarnings(
     "ignore:Validating sparse tensor", "ignore:.*quantize", "ignore:.*[Qq]uantiz", "ignore:TypedStorage"
 )

@@ -126,7 +126,7 @@ def test_torchvision_has_architectures_too():
     images = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(read.module(images), network(images), rtol=0, atol=0)
-    with pytest.raises(WeightsRefused, match="weights is no argument here"):
+    with pytest.raises(WeightsRefused, match="The argument weights is not allowed"):
         checkpoint.read_network(content, "torchvision/regnet_y_400mf", arguments={"weights": "DEFAULT"})
 
 
@@ -168,23 +168,25 @@ def bomb():
 
 
 BAD = {
-    "empty": (b"", "x.pth", "neither a safetensors file nor"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "x.pth", "neither a safetensors file nor"),
-    "a page": (b"<html>404</html>", "x.safetensors", "neither a safetensors file nor"),
+    "bytes": (b"\x01\x02\x03", "x.pth", "neither a safetensors file nor"),
     "a pickle called safetensors": (
         pickled({"a": torch.zeros(1)}),
         "x.safetensors",
-        "is a pickle, which its name denies",
+        r"x\.safetensors ends in \.safetensors but is a pickle\. Rename it",
     ),
-    "safetensors called a pickle": (save_safetensors({"a": torch.zeros(1)}), "x.pth", "is safetensors, which its name"),
+    "safetensors called a pickle": (
+        save_safetensors({"a": torch.zeros(1)}),
+        "x.pth",
+        r"x\.pth ends in \.pth but is a safetensors file\. Rename it",
+    ),
     "a header and no tensors": (save_safetensors({"a": torch.zeros(9)})[:-9], "x.safetensors", "broken safetensors"),
     "a header of nonsense": (
         (9).to_bytes(8, "little") + b"{nonsense" + bytes(9),
         "x.safetensors",
         "broken safetensors",
     ),
-    "half a pickle": (pickled({"a": torch.zeros(999)})[:2000], "x.pth", "is broken, or no checkpoint"),
-    "half an old pickle": (_old({"a": torch.zeros(999)})[:200], "x.pth", "is broken|broken or unusual"),
+    "half a pickle": (pickled({"a": torch.zeros(999)})[:2000], "x.pth", "breaks off after 2,000 bytes"),
+    "half an old pickle": (_old({"a": torch.zeros(999)})[:200], "x.pth", "breaks off after 200 bytes"),
     "another zip": (bomb()[:10] + bomb()[10:], "x.pth", "would unpack to 3 MB; the limit is 1"),
     "too large": (bytes(1_000_001), "x.pth", "has 1 MB; 1 MB is the limit"),
     "no tensors": (pickled({"epoch": 3}), "x.pth", "holds no tensors by name"),
@@ -216,8 +218,10 @@ def test_weights_of_another_network_are_refused_with_the_difference(weights):
     with pytest.raises(WeightsRefused) as caught:
         checkpoint.read_network(pickled(other), TIMM, classes=CLASSES, name="mine.pth")
     assert str(caught.value) == (
-        "mine.pth does not fit the network. 1 missing: conv_stem.weight; 9 unexpected: stem.weight, extra.0, extra.1, "
-        "extra.2, extra.3 and 4 more; 1 of another shape: classifier.bias is 7 and should be 3."
+        "mine.pth does not fit timm/test_efficientnet. 1 missing: conv_stem.weight; 9 unexpected: stem.weight, "
+        "extra.0, extra.1, extra.2, extra.3 and 4 more; 1 of another shape: classifier.bias is 7 and should be 3. No "
+        "other architecture is closer (86% of the tensors the same). In Python and from a shell a function may make "
+        "the network (--arch package.module:function)."
     )
 
 
@@ -253,8 +257,8 @@ def test_only_architectures_of_the_libraries_have_names(name, weights):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"pretrained": True}, "pretrained is no argument here"),
-        ({"checkpoint_path": "/etc/passwd"}, "checkpoint_path is no argument here"),
+        ({"pretrained": True}, "The argument pretrained is not allowed"),
+        ({"checkpoint_path": "/etc/passwd"}, "The argument checkpoint_path is not allowed"),
         ({"num_classes": "many"}, "cannot be built with (num_classes='many')"),
         ({"nonsense": 1}, "cannot be built with (nonsense=1)"),
         ({"num_classes": 10**12}, "has 257,000,000 M parameters; 500 M is the limit here"),
