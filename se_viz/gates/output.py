@@ -39,13 +39,20 @@ def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
     if isinstance(first, list) and all(len(cast("list[object]", o)) == n for o, n in zip(outputs, sizes, strict=True)):
         return [item for output in outputs for item in cast("list[object]", output)]
     parts = [_parts(output) for output in outputs]
-    if parts[0] is None and all(output is first or output == first for output in outputs):
-        return first
-    if parts[0] is None or any(part is None or part.keys() != parts[0].keys() for part in parts):
-        return list(outputs)
+    if parts[0] is None:
+        return first if all(_same(first, output) for output in outputs) else list(outputs)
     known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or any(part.keys() != known[0].keys() for part in known):
+        return list(outputs)
     merged = {key: joined([part[key] for part in known], sizes) for key in known[0]}
     return _rebuilt(first, merged)
+
+
+def _same(one: object, other: object) -> bool:
+    try:
+        return one is other or bool(one == other)
+    except (ValueError, RuntimeError, TypeError):
+        return False  # what it means to be the same is not one answer, as of arrays
 
 
 def _map(value: object, change: Callable[[Tensor], object]) -> object:

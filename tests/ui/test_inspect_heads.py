@@ -4,7 +4,6 @@ import json
 import shlex
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
@@ -163,11 +162,19 @@ def test_nan_is_said_of_the_picture(registered):
     assert "nan%" not in strip(page)
 
 
-def test_without_logits_all_else_is_shown_and_it_says_why(registered, read_as):
-    read_as(lambda captured: replace(captured, output={"out": np.zeros((captured.images, 2, 4, 4)), "aux": None}))
-    page = open_page("inspect", model=registered("dict", 2), samples="cat,coffee")
+class Segments(Net):
+    """Returns maps, in a dictionary."""
+
+    def forward(self, x):
+        return {"out": self.second(self.first(x)), "aux": None}
+
+
+def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
+    network = catalogue.Network(Segments(2).eval(), Preprocess(crop=(32, 32), resize=32), (), "made here")
+    monkeypatch.setitem(catalogue._registered, "test/dict", lambda: network)
+    page = open_page("inspect", model="test/dict", samples="cat,coffee")
     assert answer(page).startswith(
-        "Net returns a dict with out, aux for each image: no single table of logits, so there are no predictions."
+        "Segments returns a dict with out, aux: no single table of logits, so there are no predictions."
     )
     assert "weighed lowest" in answer(page)
     assert len(specs(page)) == 5
@@ -227,7 +234,7 @@ def test_groups_on_the_classes_page_follow_the_head():
 
 
 def test_without_logits_the_pictures_are_one_group_and_the_classes_page_says_why(read_as):
-    read_as(lambda captured: replace(captured, output={"out": np.zeros((captured.images, 2, 4, 4))}))
+    read_as(lambda captured: replace(captured, output={"out": torch.zeros(captured.images, 2, 4, 4)}))
     found, said = groups_on_the_classes_page(precision="bf16")  # of which nothing has been read yet
     assert found == ["all pictures"]
     assert "SEResNet returns a dict with out" in said
