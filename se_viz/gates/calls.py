@@ -70,7 +70,7 @@ class CallGraph(TorchFunctionMode):
         """Run a function and note what it took and returned."""
         kwargs = kwargs or {}
         taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
-        known = [value for tensor in taken if (value := self._values.get(tensor)) is not None]
+        known = [value for tensor in taken if (value := self._known(tensor)) is not None]
         names = tuple(name for tensor in taken for name in self._names(tensor))
         call = Call(self._clock.tick(), func, tuple(self.frames), tuple(known), names)
         self.calls.append(call)
@@ -97,6 +97,17 @@ class CallGraph(TorchFunctionMode):
         for item, tensor in enumerate(made):
             self._note(call, item, tensor, taken)
         return result
+
+    def _known(self, tensor: Tensor) -> Value | None:
+        """What is known of a tensor; of maps that a script made, whose calls are not seen, that they are maps."""
+        value: Value | None = self._values.get(tensor)
+        if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
+            if self._names(tensor) or not tensor.is_floating_point():
+                return None
+            value = Value(None, 0, tensor.shape, is_map=True, origin=None, data=None)  # type: ignore[arg-type]
+            value.origin = value
+            self._values[tensor] = value
+        return value
 
     def _names(self, tensor: Tensor) -> tuple[str, ...]:
         """The parameters that a tensor is, or is made of."""

@@ -99,7 +99,8 @@ def _descriptor(sink: Sink, gate: Gate, what: What, images: int) -> Tensor:
     """Z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap
-    if value is None or value.numel() % images:
+    call = gate.z_call if what == "z" else gate.product.call if gate.product else None
+    if value is None or value.numel() % images or (call is not None and not sink.agrees(call)):
         raise _changed(gate)
     finished = value.reshape(images, -1) if tap is None else tap.finish(value, images, gate.channels)
     if finished.shape[1] != gate.channels:

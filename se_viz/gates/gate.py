@@ -48,6 +48,7 @@ class CallTap:
         run: how many times that module has run before in the pass.
         function: what is called, for instance ``torch.Tensor.mul``.
         ordinal: how many times that run has called it before.
+        calls: how many times it calls it in all; another number means that the network takes another way.
         item: which of the tensors that it returns.
     """
 
@@ -55,6 +56,7 @@ class CallTap:
     run: int
     function: Callable[..., Any]
     ordinal: int
+    calls: int
     item: int = 0
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from torch import Tensor, nn
 
+from se_viz.gates.gate import CallTap
 from se_viz.gates.values import Frame
 
 # What is read of a gate: squeeze descriptor, excitation weights, U and X̃.
@@ -51,6 +52,10 @@ class Sink:
         """The last run under way in this thread of one of the modules."""
         frames = self._frames.get(get_ident(), ())
         return next((frame for frame in reversed(frames) if frame.path in paths), None)
+
+    def agrees(self, call: CallTap) -> bool:
+        """Whether the run of a module has called a function as often as when its gates were found."""
+        return self.counts.get((Frame(call.path, call.run), call.function)) == call.calls
 
     def keep(self, key: Key, value: object) -> None:
         """Keep a copy of the first tensor that is shown for a key, of maps only where they are wanted."""

@@ -1,7 +1,7 @@
 """Gates that are no module: which multiplications of a pass are they, and where they are met again."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -9,7 +9,7 @@ from se_viz.gates.calls import Event
 from se_viz.gates.gate import CallTap, ProductTap
 from se_viz.gates.products import name_of
 from se_viz.gates.trace import Run, Trace
-from se_viz.gates.values import Call, Frame, Value
+from se_viz.gates.values import Call, Frame, Function, Value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,15 +93,19 @@ def call_taps(trace: Trace, watched: Sequence[Watched]) -> list[tuple[CallTap | 
     owners = {_frame(item.event.call).path for item in watched}
     owners |= {_frame(call).path for item in watched if (call := _z_call(item.event)) is not None}
     wanted = {call.function for item in watched for call in (item.event.call, _z_call(item.event)) if call is not None}
-    taps: dict[int, CallTap] = {}
-    counts: dict[tuple[Frame, object], int] = {}
+    places: dict[int, tuple[Frame, Function, int]] = {}
+    counts: dict[tuple[Frame, Function], int] = {}
     for call in trace.calls:
         if call.function not in wanted:
             continue
         owner = next((frame for frame in reversed(call.frames) if frame.path in owners), Frame("", 0))
         number = counts.get((owner, call.function), 0)
         counts[owner, call.function] = number + 1
-        taps[call.index] = CallTap(owner.path, owner.run, call.function, number)
+        places[call.index] = owner, call.function, number
+    taps = {
+        index: CallTap(*owner, function, number, counts[owner, function])
+        for index, (owner, function, number) in places.items()
+    }
     return [(_z_tap(item.event, taps), _product_tap(item.event, taps)) for item in watched]
 
 
@@ -148,8 +152,7 @@ def _z_tap(event: Event, taps: Mapping[int, CallTap]) -> CallTap | None:
     z, call = _z(event), _z_call(event)
     if z is None or call is None:
         return None
-    tap = taps[call.index]
-    return CallTap(tap.path, tap.run, tap.function, tap.ordinal, z.item)
+    return replace(taps[call.index], item=z.item)
 
 
 def _product_tap(event: Event, taps: Mapping[int, CallTap]) -> ProductTap:

@@ -22,14 +22,14 @@ class Event:
     """One multiplication by a gate: U and X̃ (N, C, H, W), s (N, C), and every right answer for z.
 
     ``z`` holds arrays (N, C), or (N, 2C) for the two parts of a squeeze, and None where z may be left out.
-    ``may``: the gate may be left out.
+    ``rounded``: s is no tensor of the network, but computed from one.
     """
 
     u: Tensor
     s: Tensor
     x: Tensor
     z: tuple[Tensor | None, ...]
-    may: bool
+    rounded: bool
 
 
 def keep(maps: Tensor) -> Tensor | None:
@@ -44,8 +44,8 @@ def tell(
     z: Tensor | tuple[Tensor | None, ...] | None,
     *,
     lax: bool = False,
-    may: bool = False,
     nhwc: bool = False,
+    rounded: bool = False,
 ) -> None:
     """Say that x = s · u here, and that z fed s.
 
@@ -55,8 +55,8 @@ def tell(
         x: the product; None where it is formed inside a larger operation.
         z: the squeeze, or all that would be right; None where no squeeze of u feeds s.
         lax: z may be left out.
-        may: the gate may be left out.
         nhwc: u and x are (N, H, W, C).
+        rounded: s is no tensor of the network, but computed from one, as where maps are divided.
     """
     if _events is None:
         return
@@ -71,7 +71,7 @@ def tell(
         right += (None,) if lax else ()
         # z may be anything with N · C numbers in it, or a squeeze by name for a tuple of them.
         right = tuple(None if one is None else one.detach().clone().reshape(n, -1) for one in right)
-        _events.append(Event(u, s, x, right, may))
+        _events.append(Event(u, s, x, right, rounded))
 
 
 @contextmanager
@@ -91,15 +91,13 @@ class Case:
 
     Attributes:
         make: the network, in any mode.
-        gates: how many there are, one for each run; where some may be left out, all of them.
-        least: how many must be found; ``gates`` unless some may be left out.
+        gates: how many there are, one for each run.
         or_told: what the typed error, or where some gates are found the warning, may say instead; empty for nothing.
         tolerance: of s · U against X̃, as a share of the largest.
     """
 
     make: Callable[[], nn.Module]
     gates: int = 1
-    least: int | None = None
     or_told: str = ""
     tolerance: float = 1e-5
 

@@ -188,7 +188,7 @@ class Product(nn.Module):
             out = functional.conv2d(x.reshape(1, n * c, h, w), s.reshape(n * c, 1, 1, 1), groups=n * c).reshape(x.shape)
         elif self.how == "loop":
             out = torch.stack([one * weights[:, None, None] for one, weights in zip(x, s, strict=True)])
-        tell(x, s, out, z, lax=True)
+        tell(x, s, out, z, lax=True, rounded=self.how == "division")
         return out
 
 
@@ -283,7 +283,7 @@ ADDED = {
     "addcmul": lambda u, s: torch.addcmul(u.relu(), u, s),
     "addcmul, s first": lambda u, s: torch.addcmul(u.relu(), s, u),
     "method addcmul": lambda u, s: u.relu().addcmul(u, s),
-    "addcmul_": lambda u, s: (u.relu() + 0).addcmul_(u, s),
+    "addcmul_": lambda u, s: (u + 1).addcmul_(u, s),
 }
 
 

@@ -85,6 +85,19 @@ class Coordinates(nn.Module):
         return x * x.mean(3, keepdim=True).sigmoid() * x.mean(2, keepdim=True).sigmoid()
 
 
+class Outer(nn.Module):
+    """BAM: a channel attention times a spatial one, both expanded, make one weight for each pixel of each channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.conv = fc(), nn.Conv2d(C, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        channel = each(self.fc(x.mean((2, 3)))).expand_as(x)
+        spatial = self.conv(x).expand_as(x)
+        return x * (1 + torch.sigmoid(channel * spatial))
+
+
 class Split(nn.Module):
     """Split attention: weights of two branches that add up to one."""
 
@@ -143,6 +156,7 @@ NONE = {
     "one number an image": lambda: PerImage(wide=False),
     "one number an image, expanded": lambda: PerImage(wide=True),
     "rows and columns": Coordinates,
+    "outer product": Outer,
     "split": Split,
     "frozen": Frozen,
     "additive": Additive,

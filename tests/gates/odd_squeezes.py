@@ -165,9 +165,9 @@ class Overwritten(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + 0
         s = each(torch.sigmoid(self.fc(x.mean((2, 3)))))
-        x.clamp_(min=0)
+        x.sub_(0.1)
         before = keep(x)
-        x = x * s
+        x *= s
         tell(before, s, x, None)
         return x
 
@@ -261,9 +261,10 @@ CASES = {
     "2 × 2": Case(lambda: Odd(Quarters())),
     "of other maps": Case(lambda: Odd(Elsewhere(nn.Conv2d(C, C, 3, padding=1)))),
     "before a BatchNorm": Case(lambda: Odd(Elsewhere(nn.BatchNorm2d(C)))),
-    "before a ReLU": Case(lambda: Odd(Overwritten())),
+    "overwritten": Case(lambda: Odd(Overwritten())),
     "a mean that feeds nothing": Case(lambda: Odd(Decoy())),
     "s = sigmoid(z)": Case(lambda: Odd(MeansAlone(torch.sigmoid))),
+    "s = z": Case(lambda: Odd(MeansAlone(lambda z: z)), or_told="without weights"),
     "ECA": Case(lambda: Odd(Eca())),
 }
 CASES |= {f"z = {name}": Case(lambda f=f: Odd(Squeezed(f))) for name, f in NAMED.items()}

@@ -1,6 +1,5 @@
 """Gates as odd as people write them, against what each network itself tells of its multiplications (``odd_gates``)."""
 
-import copy
 import random
 import re
 import warnings
@@ -13,6 +12,7 @@ import odd_none
 import odd_shared
 import odd_squeezes
 import odd_states
+import odd_ways
 import pytest
 import torch
 from gates_support import hooks, model, modes, pictures
@@ -31,10 +31,13 @@ CASES: dict[str, Case] = {
         ("shared", odd_shared),
         ("squeeze", odd_squeezes),
         ("state", odd_states),
+        ("way", odd_ways),
     )
     for name, case in module.CASES.items()
 }
-# What today's message says, and does not know.
+# Noise is another in each thread, and functional_call puts its weights into the module that the others run.
+NO_THREADS = ("state: noise", "way: noise in s", "way: functional call")
+# What the message said of a gate that was there.
 FALSE = "none of its|multiplies feature maps by one weight per channel"
 
 
@@ -54,8 +57,7 @@ def assert_same(reading, event, tolerance):
     """One gate against one event."""
     u, s, x = (value.float().numpy() for value in (event.u, event.s, event.x))
     assert reading.s.shape == s.shape
-    # Where U is divided by a number, s is 1 over it and may have been rounded otherwise.
-    np.testing.assert_allclose(reading.s, s, rtol=3e-7)
+    np.testing.assert_allclose(reading.s, s, rtol=1e-6 if event.rounded else 0)
     np.testing.assert_array_equal(reading.u, u)
     # Where the product is a term of a sum, it may have been rounded otherwise.
     np.testing.assert_allclose(reading.x, x, rtol=0, atol=1e-6 * np.abs(x).max())
@@ -88,7 +90,7 @@ def found(network, case):
             if not case.or_told or re.search(FALSE, str(error)) or not re.search(case.or_told, str(error)):
                 raise
             return None
-    if len(gates) < (case.gates if case.least is None else case.least):
+    if len(gates) < case.gates:
         said = " ".join(str(warning.message) for warning in caught)
         assert case.or_told, f"{len(gates)} of {case.gates}: {[gate.path for gate in gates]}; said: {said!r}"
         assert re.search(case.or_told, said), f"{len(gates)} of {case.gates}; said: {said!r}"
@@ -126,11 +128,11 @@ def test_every_gate_is_read_as_the_network_tells(odd):
 def test_eight_threads_at_once(odd):
     case, network = odd
     gates = found(network, case)
-    if gates is None or case is CASES["state: noise"]:
-        pytest.skip("told, or each thread has other noise")
+    if gates is None or case in [CASES[name] for name in NO_THREADS]:
+        pytest.skip("told, or not the same in threads")
     inputs = [pictures(1 + seed % 3, SIDE, seed=seed) for seed in range(8)]
     truths = [truth(network, images) for images in inputs]
-    maps, start = names(gates), Barrier(8)
+    maps, start, hooks_before = names(gates), Barrier(8), hooks(network)
 
     def read(images):
         torch.set_num_threads(1)
@@ -144,7 +146,7 @@ def test_eight_threads_at_once(odd):
             np.testing.assert_array_equal(run.logits, output.float().numpy())
             for reading, event in zip(run, events, strict=True):
                 assert_same(reading, event, case.tolerance)
-    assert hooks(network) == 0
+    assert hooks(network) == hooks_before
 
 
 def gradients(network, images):
@@ -165,8 +167,10 @@ def look(network, images, case):
 @pytest.mark.parametrize("name", CASES)
 def test_training_goes_on_as_if_nothing_had_been_read(name):
     case, images = CASES[name], pictures(2)
+    twin = case.make().train()
+    torch.manual_seed(0)  # as before the first; some of these cannot be copied
     network = case.make().train()
-    twin = copy.deepcopy(network)
+    hooks_before = hooks(network)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     modes_before, state, python, numpy = modes(network), torch.get_rng_state(), random.getstate(), np.random.get_state()
     look(network, images, case)
@@ -176,7 +180,7 @@ def test_training_goes_on_as_if_nothing_had_been_read(name):
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
     assert modes(network) == modes_before
-    assert hooks(network) == 0
+    assert hooks(network) == hooks_before
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in network.parameters())
     if case is CASES["state: images kept"]:
@@ -320,3 +324,52 @@ def test_a_gate_function_that_is_replaced(first, then, held):
     except InstrumentError:
         return
     assert_same(reading, events[0], 1e-5)
+
+
+@pytest.mark.parametrize("name", odd_ways.CHANGING)
+def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name):
+    network = odd_ways.CHANGING[name]().eval()
+    found_in = find_gates(network)  # with two images
+    for n, side in ((1, SIDE), (2, SIDE), (3, SIDE), (4, SIDE), (5, 64), (2, 96)):
+        for sign in (1, -1):
+            images = sign * pictures(n, side, seed=n)
+            events, output = truth(network, images)
+            try:
+                taken = capture(network, images, maps=names(found_in))
+            except InstrumentError:
+                continue
+            np.testing.assert_array_equal(taken.logits, output.numpy())
+            assert len(events) == len(taken.readings)
+            for reading, event in zip(taken, events, strict=True):
+                assert_same(reading, event, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: torch.autocast("cpu", enabled=False),
+        odd_ways.Nothing,
+    ],
+)
+@pytest.mark.parametrize("make", [odd_shared.Block, odd_inline.InBlock])
+def test_a_capture_inside_a_context_of_its_caller(context, make):
+    network, images = Odd(make(odd_shared.SE()), odd_inline.Inline()).eval(), pictures(3)
+    with context():
+        before = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+        gates = find_gates(network)
+        with told() as events:
+            output = network(images)
+        taken = capture(network, images, maps=names(gates))
+        assert before == (
+            torch.is_grad_enabled(),
+            torch.is_inference_mode_enabled(),
+            torch.is_autocast_enabled("cpu"),
+        )
+        np.testing.assert_array_equal(taken.logits, output.detach().float().numpy())
+    assert len(gates) == len(events) == 2
+    for reading, event in zip(taken, events, strict=True):
+        assert_same(reading, event, 2e-2)
+    assert all(grad is not None for grad in gradients(network, images))
