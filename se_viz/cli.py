@@ -109,7 +109,7 @@ def profile(
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
     split: Annotated[str, typer.Option(help="Which subfolder, where there are train/ and val/.")] = "val",
     labels: Annotated[Literal["given", "predictions"], typer.Option(help="What class an image counts for.")] = "given",
-    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 2 bytes a channel.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 4 bytes a channel.")] = False,
     examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
     precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
     batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
@@ -136,6 +136,7 @@ def profile(
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
     from se_viz.study import chance
+    from se_viz.study.limits import limits
     from se_viz.study.table import table_bytes
 
     try:
@@ -143,6 +144,8 @@ def profile(
             for made in rebuild(data, out, device, progress=True):
                 kilobytes = made.path.stat().st_size / 1000
                 typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
+                for sentence in limits(made):
+                    typer.echo(sentence)
             return
         out = out or Path("atlas")
         # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
@@ -196,6 +199,8 @@ def profile(
     if atlas.header.refused:
         left_out = counted(len(atlas.header.refused), "picture")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
+    for sentence in limits(atlas):
+        typer.echo(sentence)
 
 
 @app.command()
