@@ -23,8 +23,12 @@ FORMAT1 = Path(__file__).parent / "format1"
 DATA = os.environ.get("SE_VIZ_DATA", "").split(os.pathsep)[0]
 
 
-def agree(small, whole):
-    """Assert that a compact atlas says what single images say; give its worst errors of means and AUROC."""
+def agree(small, whole, noise=0.0):
+    """Assert that a compact atlas says what single images say; give its worst errors of means and AUROC.
+
+    Of images whose s are closer than ``noise``, either may be the higher one: float32 of another processor differs by
+    so much, and channels that do not move otherwise have AUROCs far from 0.5 for that alone.
+    """
     worst_mean = worst_auroc = 0.0
     labels = whole.table.labels
     for gate in whole:
@@ -42,9 +46,11 @@ def agree(small, whole):
                 assert held.tolist() == (own == value).sum(0).tolist()
         for a, b in combinations(np.unique(labels).tolist(), 2):
             own, other = s[labels == a], s[labels == b]
-            wanted = mannwhitneyu(own, other, axis=0).statistic / (len(own) * len(other))
+            least, most = (
+                mannwhitneyu(own + way * noise, other, axis=0).statistic / (len(own) * len(other)) for way in (-1, 1)
+            )
             found = auroc(rounded, a, b)
-            error = np.abs(found.value - wanted)
+            error = np.maximum(0, np.maximum(found.value - most, least - found.value))
             assert (error <= found.margin + 1e-9).all()
             worst_auroc = max(worst_auroc, error.max())
     assert worst_mean <= 1e-3
@@ -166,7 +172,7 @@ def test_a_shipped_atlas_agrees_with_a_fresh_pass(name, tmp_path, record_propert
     model = load(name, "cpu", fast=False)
     whole = profile(model, datasets.dataset(DATA, "val"), tmp_path, images=True)
     model.close()
-    mean, area = agree(shipped.shipped(name), whole)
+    mean, area = agree(shipped.shipped(name), whole, noise=1e-6)
     record_property("worst errors", f"means {mean:.2g}, AUROC {area:.2g}")
 
 
