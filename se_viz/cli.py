@@ -180,7 +180,7 @@ def profile(
         Literal["given", "predictions"],
         typer.Option(help="What class an image counts for: its own, or what the network predicts, by --head."),
     ] = "given",
-    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 2 bytes a channel.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 4 bytes a channel.")] = False,
     examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
     precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
     batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
@@ -209,6 +209,7 @@ def profile(
     from se_viz.data.datasets import dataset
     from se_viz.study import chance
     from se_viz.study.account import account
+    from se_viz.study.limits import limits
     from se_viz.study.table import table_bytes
 
     try:
@@ -216,6 +217,8 @@ def profile(
             for made in rebuild(data, out, device, progress=True):
                 kilobytes = made.path.stat().st_size / 1000
                 typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
+                for sentence in limits(made):
+                    typer.echo(sentence)
             return
         out = out or Path("atlas")
         # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
@@ -275,6 +278,8 @@ def profile(
     if atlas.header.refused:
         left_out = counted(len(atlas.header.refused), "picture")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
+    for sentence in limits(atlas):
+        typer.echo(sentence)
 
 
 @app.command()

@@ -57,6 +57,7 @@ def classes(
     from se_viz.study.choice import check_classes, check_pair, first_classes, first_pair, stages, with_images
     from se_viz.study.depth import by_depth
     from se_viz.study.kinship import gate_similarity
+    from se_viz.study.limits import limits
     from se_viz.study.overview import MOST_ROWS, Overview
     from se_viz.study.table import table_bytes
 
@@ -86,7 +87,7 @@ def classes(
             (out / f"{chart.name}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    for sentence in _said(depths, alike):
+    for sentence in (*_said(depths, alike), *limits(opened)):
         typer.echo(sentence.replace("**", ""))
     if len(with_images(opened)) > MOST_ROWS:
         typer.echo(
@@ -129,7 +130,7 @@ def _of_classes(
     from se_viz.figures.profiles import class_band, mean_excitation, sampled
     from se_viz.study.band import band
 
-    span = gate.entry.low, gate.entry.high
+    span = gate.span
     channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
     means = {name: gate.s(name).mean for name in chosen}
     yield mean_excitation(gate.name, means, overview.patterns.common, span, channels)
@@ -147,7 +148,7 @@ def _of_kin(atlas: "Atlas", gate: "GateAtlas", overview: "Overview", chosen: Seq
     if found is None:
         return
     ordered, rows = ([atlas.classes[row] for row in listed] for listed in (found.ordered, found.rows))
-    yield class_heatmap(gate.name, ordered, found.means, (gate.entry.low, gate.entry.high))
+    yield class_heatmap(gate.name, ordered, found.means, gate.span)
     yield class_tree(gate.name, rows, found.links)
 
 
@@ -158,10 +159,10 @@ def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
 
     apart = difference(gate, *pair)
     channels = apart.channels
-    yield effect_sizes(gate.name, pair, channels, apart.d[channels], apart.auroc[channels])
+    yield effect_sizes(gate.name, pair, channels, *(one[channels] for one in (apart.d, apart.auroc, apart.margin)))
     one, other = (gate.histogram(name, channels[0]) for name in pair)
     drawn = (one.counts, one.edges), (other.counts, other.edges)
-    yield two_distributions(gate.name, channels[0], pair, drawn, (gate.entry.low, gate.entry.high))
+    yield two_distributions(gate.name, channels[0], pair, drawn, gate.span)
 
 
 def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Capture"]:
@@ -201,7 +202,7 @@ def _of_groups(gate: "GateAtlas", groups: Mapping[str, "Capture"], *, everything
     channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
     means = {f"{name} ({one.images})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
     overall = Overview.of(gate).patterns.common
-    return mean_excitation(gate.name, means, overall, (gate.entry.low, gate.entry.high), channels, of="group")
+    return mean_excitation(gate.name, means, overall, gate.span, channels, of="group")
 
 
 def _resemblances(atlas: "Atlas", groups: Mapping[str, "Capture"]) -> "pd.DataFrame":

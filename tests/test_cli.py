@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -500,3 +501,11 @@ def test_an_atlas_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
     result = RUN.invoke(app, ["classes", str(crowd.path), "--group", f"cats={tmp_path}"])
     assert result.exit_code == 1
     assert "is of test, which no model has as its name" in result.stderr
+
+
+def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp_path):
+    old = Path(__file__).parent / "atlas" / "format1" / "exact.safetensors"
+    result = RUN.invoke(app, ["classes", str(old), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "of s of SE_3_1 were above 8 and are counted as 8." in result.output
+    assert "written by an older SE Viz, which rounded s" in result.output

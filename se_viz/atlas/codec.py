@@ -1,71 +1,95 @@
-"""Excitation weights as 16-bit integers, so that sums of them are exact and do not depend on their order.
+"""Excitation weights as whole numbers, so that counting and sorting them is exact and does not depend on their order.
 
-A gate's range is divided into 65,535 steps. Gate functions that end somewhere have their own range; the others get a
-stated one, and what falls outside is counted and moved to its end.
+Two codes, the same for every gate function, so nothing has to be known of its range:
+
+- ``ordered``: the 32 bits of s itself, arranged so that they sort as s does. Nothing is lost.
+- ``bin_code``: s in steps of 2⁻²⁴ up to 1, of 2⁻²³ from there to 3, of 2⁻²² to 7 and so on, for histograms. Bins are
+  runs of 2^k codes, so bins of one width become those of the next by adding two and two.
 """
 
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-TOP = 65_535
-BINS = 64
-_BIN_SHIFT = 10  # 65,536 values into 64 bins of 1,024
+Ordered: TypeAlias = npt.NDArray[np.uint32]
+BinCodes: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
 
-Codes = npt.NDArray[np.uint16]
+# Values that gate functions end at, or give for an input of 0: counted each for itself, apart from the bins.
+HEAPS = (-1.0, 0.0, 0.5, 1.0, 2.0, 6.0)
+BINS = 56
 
-# Gate function → lowest and highest s. ReLU has no end; trained gates stay well below 8.
+# Gate function → lowest and highest s it can give. Those that are not here have no end, or are not known.
 RANGES = {
     "sigmoid": (0.0, 1.0),
     "hard-sigmoid": (0.0, 1.0),
     "tanh": (-1.0, 1.0),
-    "relu": (0.0, 8.0),
     "relu6": (0.0, 6.0),
 }
-_ANY = (-8.0, 8.0)
+
+_SIGN = np.uint32(1 << 31)
+_ONE = int(np.float64(1).view(np.int64))
+_DROPPED = 28  # of the 52 bits of a float64's fraction, so that 24 are left
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The range of a gate's s, and its steps."""
+def ordered(s: npt.NDArray[np.float32]) -> Ordered:
+    """The bits of s, arranged so that they sort as s does; −0 is 0.
 
-    low: float
-    high: float
-
-    @property
-    def step(self) -> float:
-        """What one unit of a code is worth."""
-        return (self.high - self.low) / TOP
-
-    def encode(self, s: npt.NDArray[np.floating]) -> Codes:
-        """Weights of any shape → codes of the same shape, off by half a step at most inside the range."""
-        scaled = (s.astype(np.float64) - self.low) / self.step
-        return np.clip(np.rint(scaled), 0, TOP).astype(np.uint16)
-
-    def decode(self, codes: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
-        """Codes, or means of codes → weights."""
-        decoded: npt.NDArray[np.float64] = self.low + codes.astype(np.float64) * self.step
-        return decoded
-
-    def outside(self, s: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-        """Which weights lie outside the range."""
-        beyond: npt.NDArray[np.bool_] = (s < self.low) | (s > self.high)
-        return beyond
-
-    def edges(self) -> npt.NDArray[np.float64]:
-        """The 65 borders of the 64 bins, as weights: a code lies in bin ``code >> 10``.
-
-        Borders are half a step below a bin's first code, as that is where rounding begins to give it.
-        """
-        return self.decode(np.arange(BINS + 1) * (1 << _BIN_SHIFT) - 0.5)
+    Raises:
+        ValueError: some s is not a number, which has no place in an order.
+    """
+    if np.isnan(s).any():
+        raise ValueError("Some s is not a number (NaN): leave its image out.")
+    bits = (s.astype(np.float32) + np.float32(0)).view(np.uint32)
+    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
-def scale_of(function: str) -> Scale:
-    """The scale of a gate function by name; unknown ones get −8 to 8."""
-    return Scale(*RANGES.get(function, _ANY))
+def unordered(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """The other way."""
+    bits = codes.astype(np.uint32)
+    return np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float32)
 
 
-def bins(codes: Codes) -> npt.NDArray[np.int64]:
-    """The bin, 0 … 63, of each code."""
-    return (codes >> _BIN_SHIFT).astype(np.int64)
+def bin_code(s: npt.NDArray[np.floating]) -> BinCodes:
+    """The code, of finite s, whose step s lies in: the highest that is not above s."""
+    # The bits of a float grow in steps that double with each octave; 1 is added so that the first octave is 0 … 1.
+    size = (np.abs(s.astype(np.float64)) + 1).view(np.int64) - _ONE
+    return np.where(s < 0, -size, size) >> _DROPPED
+
+
+def bin_edge(codes: npt.NDArray[np.integer]) -> Floats:
+    """The lowest s of each code."""
+    wide = codes.astype(np.int64)
+    size = ((np.abs(wide) << _DROPPED) + _ONE).view(np.float64) - 1
+    return np.where(wide < 0, -size, size)
+
+
+def grid(low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]) -> tuple[BinCodes, BinCodes]:
+    """The narrowest ``BINS`` bins that hold low … high, for each channel: number of the first, and k of 2^k codes.
+
+    ∞ and −∞, of a channel without images, give 0 and 0. It depends on the ends alone, not on how they came about.
+    """
+    there = low <= high
+    first, last = (bin_code(np.where(there, end, np.float32(0))) for end in (low, high))
+    k = np.zeros(first.shape, np.int64)
+    while (wide := (last >> k) - (first >> k) >= BINS).any():
+        k += wide
+    return first >> k, k
+
+
+def regrid(
+    counts: npt.NDArray[np.uint32], old: tuple[BinCodes, BinCodes], new: tuple[BinCodes, BinCodes]
+) -> npt.NDArray[np.uint32]:
+    """Counts (K, C, BINS) of the bins of one ``grid`` → those of another, wider one."""
+    moved = np.flatnonzero((old[0] != new[0]) | (old[1] != new[1]))
+    if not len(moved):
+        return counts
+    (start, narrow), (first, wide) = ((one[moved], k[moved]) for one, k in (old, new))
+    made = counts.copy()
+    made[:, moved] = 0
+    for number in range(BINS):
+        # Bins behind the last image lie anywhere, and hold nothing.
+        place = np.clip((((start + number) << narrow) >> wide) - first, 0, BINS - 1)
+        made[:, moved, place] += counts[:, moved, number]
+    return made

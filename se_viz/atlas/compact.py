@@ -1,8 +1,7 @@
 """The small form of an atlas that ships with a demo model: what the page draws, rounded and compressed.
 
-Of s by gate, class and channel: mean, standard deviation and seven quantiles from the lowest to the highest, rounded
-as ``rounding`` says; nothing of z, and no example images. Quantiles and not a histogram, as they do not repeat what
-mean and deviation say already, and so take half the bytes.
+Of s by gate, class and channel: mean and standard deviation, rounded as ``rounding`` says, and a histogram whose bins
+``binning`` has chosen for each channel, with exact counts; nothing of z, and no example images.
 """
 
 import lzma
@@ -13,36 +12,45 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.atlas.header import GateEntry, Header
-from se_viz.atlas.rounding import SHARES, pack_mean, pack_quantiles, pack_std, unpack_mean, unpack_std
+from se_viz.atlas import rounding
+from se_viz.atlas.binning import Bins, bins
+from se_viz.atlas.compact_form import ERROR_STEP, planes
+from se_viz.atlas.errors import AtlasMismatch
+from se_viz.atlas.header import VERSION, GateEntry
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.atlas.tensors import Array, Spec, write
 
-# No neighbour foretells a number here, so the coder is told not to look for one.
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 1, "pb": 1}]
+# Numbers are cut into their bytes, each kind for itself; beside a byte stands nothing that would foretell it.
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
 
 
 def compact(atlas: Atlas, path: str | Path) -> Atlas:
     """Write the compact form of an atlas with single images, ``profile(…, images=True)``.
 
-    It answers all questions about s that need no single image; it is not merged.
+    It answers all questions about s that need no single image; it is not merged. Means are off by less than 0.0005,
+    the AUROC of two classes by 0.01 at most, and heaps by nothing. It is meant for some dozens of classes: time grows
+    with their number squared.
 
     Args:
         atlas: the exact atlas.
         path: of the file, which should end in ``.safetensors.xz``.
 
     Raises:
-        NotInAtlas: the atlas has no single images, from which the quantiles are taken.
+        NotInAtlas: the atlas has no single images, which the bins are chosen for.
+        AtlasMismatch: it was written in an older format, which has no exact s.
     """
+    if atlas.header.version < VERSION:
+        raise AtlasMismatch(f"{atlas.path} was written by an older SE Viz and holds rounded s: make it anew.")
     path = Path(path)
-    labels = atlas.table.labels.astype(np.int64)
-    header = replace(atlas.header, form="compact", images=False, examples=0)
+    labels = atlas.table.labels.astype(np.intp)
+    written = [_Rounded(atlas, entry, labels) for entry in atlas.header.gates]
+    header = replace(atlas.header, form="compact", images=False, examples=0, gates=tuple(one.entry for one in written))
     whole = path.with_name(path.name + ".whole")
     write(
         whole,
         header.to_metadata(),
-        (spec for gate in header.gates for spec in _specs(gate, header)),
-        (array for gate in header.gates for array in _arrays(atlas, gate, labels)),
+        (spec for one in written for spec in one.specs()),
+        (array for one in written for _, array in one.arrays),
     )
     unfinished = path.with_name(path.name + ".tmp")
     unfinished.write_bytes(lzma.compress(whole.read_bytes(), format=lzma.FORMAT_XZ, filters=_FILTERS))
@@ -51,23 +59,34 @@ def compact(atlas: Atlas, path: str | Path) -> Atlas:
     return open_atlas(path)
 
 
-def _specs(gate: GateEntry, header: Header) -> Iterator[Spec]:
-    shape = (len(header.classes), gate.channels)
-    yield Spec(f"{gate.name}.base", "uint16", (gate.channels,))
-    yield Spec(f"{gate.name}.mean", "int16", shape)
-    yield Spec(f"{gate.name}.std", "uint8", shape)
-    yield Spec(f"{gate.name}.quantiles", "int8", (len(SHARES), *shape))
+class _Rounded:
+    """One gate as it is written."""
+
+    def __init__(self, atlas: Atlas, gate: GateEntry, labels: npt.NDArray[np.intp]) -> None:
+        self.entry = gate
+        s, moments = atlas[gate.name].images(), atlas[gate.name].s()
+        chosen = [bins(column.astype(np.float32), labels, len(atlas.classes)) for column in s.T]
+        self.arrays = [*_moments(s, moments.mean, moments.std), *_histograms(chosen)]
+        self.arrays.append(("outside", planes(atlas[gate.name].outside())))
+
+    def specs(self) -> Iterator[Spec]:
+        for name, array in self.arrays:
+            yield Spec(f"{self.entry.name}.{name}", array.dtype.name, array.shape)
 
 
-def _arrays(atlas: Atlas, gate: GateEntry, labels: npt.NDArray[np.int64]) -> Iterator[Array]:
-    codes, moments = atlas[gate.name].codes(), atlas[gate.name].s()
-    # Classes without images are not asked for what they have none of.
-    exact = np.nan_to_num((moments.mean - gate.low) / gate.scale.step)
-    base = np.rint(exact.sum(axis=0) / max(1, (moments.count > 0).sum())).astype(np.uint16)
-    mean = pack_mean(exact, base)
-    std = pack_std(np.nan_to_num(moments.std) / gate.scale.step)
-    values = np.zeros((len(SHARES), *exact.shape))
-    for label in np.unique(labels):
-        values[:, label] = np.quantile(codes[labels == label], SHARES, axis=0)
-    yield from (base, mean, std)
-    yield pack_quantiles(values, unpack_mean(mean, base), unpack_std(std))
+def _moments(s: npt.NDArray[np.float64], mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
+    """Means and deviations (K, C) of s (N, C); 0 for classes without images, of which they are not asked."""
+    spread = rounding.octaves(s.std(axis=0))
+    base = rounding.base(s.mean(axis=0), spread)
+    yield "base", planes(base.view(np.uint32))
+    yield "spread", spread
+    yield "mean", planes(rounding.pack_mean(np.where(np.isnan(mean), base, mean), base, spread))
+    yield "std", rounding.pack_std(np.nan_to_num(std), spread)
+
+
+def _histograms(channels: list[Bins]) -> Iterator[tuple[str, Array]]:
+    """Bins one channel after the other."""
+    yield "bins", planes(np.array([len(one.counts) for one in channels], np.uint32))
+    yield "edges", planes(np.concatenate([one.edges for one in channels]))
+    yield "counts", planes(np.concatenate([one.counts.ravel() for one in channels]))
+    yield "auroc_error", np.ceil(np.array([one.error for one in channels]) / ERROR_STEP).astype(np.uint8)

@@ -1,7 +1,7 @@
 """One shard of a pass: pictures are decoded ahead in threads while the network runs, and counted when it is full."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from se_viz.atlas.codec import Codes
-from se_viz.atlas.errors import AtlasError
+from se_viz.atlas.codec import ordered
+from se_viz.atlas.errors import NOT_FINITE, AtlasError
 from se_viz.atlas.examples import ImageTable, Ranking
 from se_viz.atlas.header import Header
 from se_viz.atlas.merge import store
@@ -28,6 +28,8 @@ from se_viz.gates.model import Model
 from se_viz.zoo.head import Head
 from se_viz.zoo.memory import DeviceFull, room_on
 from se_viz.zoo.output import table
+
+_MANY = 12  # images that are enough to end a pass early
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -114,7 +116,7 @@ def write_shard(
         refused |= dict(outcome for outcome in taken if not isinstance(outcome, Ready))
         ready = [outcome for outcome in taken if isinstance(outcome, Ready)]
         if ready:
-            shard.add(ready, turn(partial(_read, model, ready, header)))
+            refused |= shard.add(ready, turn(partial(_read, model, ready, header)))
         progress(count)
     shard.write(path, refused)
 
@@ -131,56 +133,88 @@ def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
         return capture(model, normalise(pixels), batch=len(ready))
 
 
-def _predicted(captured: Capture, head: Head | None, ready: list[Ready]) -> list[int]:
-    """What the network says that each image is, as numbers of the header's classes."""
+def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: Iterable[int]) -> list[int]:
+    """What the network says that each image of ``kept`` is, as numbers of the header's classes."""
     outputs = table(captured.output, captured.images)
     said = [None] * len(ready) if outputs is None else (head or Head("classes")).group(outputs)
-    for label, one in zip(said, ready, strict=True):
+    labels = []
+    for index in kept:
+        label = said[index]
         if label is None:
             raise AtlasError(
-                f"What the network returned for {one.name} predicts nothing (NaN, infinite, or no table of outputs): "
-                "the weights are broken, or the precision does not suffice. Or count by labels that are given."
+                f"What the network returned for {ready[index].name} predicts nothing (NaN, infinite, or no table of "
+                "outputs): the weights are broken, or the precision does not suffice. Or count by labels that are "
+                "given."
             )
-    return [label for label in said if label is not None]
+        labels.append(label)
+    return labels
+
+
+def broken_network(refused: Mapping[str, str]) -> AtlasError:
+    """What to raise where no image has finite numbers, of the reasons for leaving images out."""
+    first = next(reason for reason in refused.values() if NOT_FINITE in reason)
+    return AtlasError(
+        f"The gates give numbers that are not finite for every image: {first} "
+        "The weights are broken, or the precision does not suffice."
+    )
+
+
+def _squeezed(captured: Capture, gate: str) -> Array:
+    z = captured[gate].z
+    if z is None:
+        raise AtlasError(f"{gate} gave no squeeze descriptor for these images, as it did when it was found.")
+    return z
 
 
 class _Shard:
-    """Codes and z of the shard's images, until they are counted."""
+    """S and z of the shard's images, until they are counted."""
 
     def __init__(self, header: Header, size: int) -> None:
         self._header = header
         self._names: list[str] = []
         self._sha256: list[str] = []
         self._labels: list[int] = []
-        self._codes: dict[str, Codes] = {}
-        self._outside: dict[str, npt.NDArray[np.bool_]] = {}
-        self._z: dict[str, npt.NDArray[np.float32]] = {}
-        for gate in header.gates:
-            self._codes[gate.name] = np.empty((size, gate.channels), np.uint16)
-            self._outside[gate.name] = np.empty((size, gate.channels), np.bool_)
-            self._z[gate.name] = np.empty((size, gate.channels), np.float32)
+        self._broken = 0
+        self._s = {gate.name: np.empty((size, gate.channels), np.float32) for gate in header.gates}
+        self._z = {gate.name: np.empty((size, gate.channels), np.float32) for gate in header.gates if gate.z}
 
-    def add(self, ready: list[Ready], captured: Capture) -> None:
+    def add(self, ready: list[Ready], captured: Capture) -> dict[str, str]:
+        """Take in a batch; give the images that are left out as their numbers are not finite, and why."""
+        whole, refused = np.ones(len(ready), bool), {}
+        for what, numbers in self._numbers(captured):
+            bad = ~np.isfinite(numbers).all(axis=1) & whole
+            whole &= ~bad
+            for index in np.flatnonzero(bad).tolist():
+                name = ready[index].name
+                refused[name] = f"{name} was left out: {what} {NOT_FINITE} for it."
+        self._broken += len(refused)
+        kept = np.flatnonzero(whole)
+        rows = slice(len(self._names), len(self._names) + len(kept))
+        for name, s in self._s.items():
+            s[rows] = captured[name].s[kept]
+        for name, z in self._z.items():
+            z[rows] = _squeezed(captured, name)[kept]
+        self._names += [ready[index].name for index in kept]
+        self._sha256 += [ready[index].sha256 for index in kept]
         predicted = self._header.labels == "predictions"
-        labels = _predicted(captured, self._header.head, ready) if predicted else [one.label for one in ready]
-        rows = slice(len(self._names), len(self._names) + len(ready))
+        head = self._header.head
+        self._labels += _predicted(captured, head, ready, kept) if predicted else [ready[i].label for i in kept]
+        return refused
+
+    def _numbers(self, captured: Capture) -> Iterator[tuple[str, Array]]:
         for gate in self._header.gates:
-            reading = captured[gate.name]
-            # A gate of which no squeeze was seen has no statistics of z.
-            z = np.float32("nan") if reading.z is None else reading.z
-            if not (np.isfinite(reading.s).all() and (reading.z is None or np.isfinite(z).all())):
-                raise AtlasError(
-                    f"{gate.name} gives numbers that are not finite in the batch that starts with {ready[0].name}: "
-                    "the weights are broken, or the precision does not suffice."
-                )
-            self._codes[gate.name][rows] = gate.scale.encode(reading.s)
-            self._outside[gate.name][rows] = gate.scale.outside(reading.s)
-            self._z[gate.name][rows] = z
-        self._names += [one.name for one in ready]
-        self._sha256 += [one.sha256 for one in ready]
-        self._labels += labels
+            yield f"s of {gate.name}", captured[gate.name].s
+            if gate.z:
+                yield f"z of {gate.name}", _squeezed(captured, gate.name)
 
     def write(self, path: Path, refused: dict[str, str]) -> None:
+        """Write the shard.
+
+        Raises:
+            AtlasError: a dozen images or more have numbers that are not finite, and none has others.
+        """
+        if self._broken >= _MANY and not self._names:
+            raise broken_network(refused)
         count = len(self._names)
         present, labels, counts = np.unique(np.array(self._labels, np.intp), return_inverse=True, return_counts=True)
         whole = self._header
@@ -195,12 +229,11 @@ class _Shard:
 
         def statistics() -> Iterator[Array]:
             for gate in whole.gates:
-                codes, outside = self._codes[gate.name][:count], self._outside[gate.name][:count]
-                z = self._z[gate.name][:count]
-                yield from GateStatistics.of(codes, outside, z, labels, len(present)).arrays()
-                indices, values = ranking.unpack(ranking.of_images(codes, 0, whole.examples))
+                s, z = self._s[gate.name][:count], self._z[gate.name][:count] if gate.z else None
+                yield from GateStatistics.of(s, z, labels, len(present)).arrays()
+                indices, values = ranking.unpack(ranking.of_images(ordered(s), 0, whole.examples))
                 # −1, for a place that no image takes, becomes the largest number.
                 yield np.stack([indices, values]).astype(np.uint32)
 
-        kept = (self._codes[gate.name][:count] for gate in whole.gates)
+        kept = (self._s[gate.name][:count] for gate in whole.gates)
         store(path, header, table, statistics(), kept if whole.images else ())

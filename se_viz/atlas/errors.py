@@ -19,3 +19,7 @@ class NotInAtlas(AtlasError):
 
 class OtherPass(AtlasError):
     """A folder holds the atlas or the shards of a pass over other pictures, or by another network or settings."""
+
+
+# What is said of an image that was left out for its numbers, after what is so.
+NOT_FINITE = "is not finite (NaN or infinite)"

@@ -11,12 +11,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.atlas.codec import TOP, Codes
+from se_viz.atlas.codec import Ordered
 
 # (2, E, C): highest first, then lowest; smaller is better in both.
 Keys: TypeAlias = npt.NDArray[np.int64]
 
 _NONE = np.iinfo(np.int64).max
+_TOP = (1 << 32) - 1  # the largest code
 MISSING = np.iinfo(np.uint32).max
 
 
@@ -51,23 +52,23 @@ class Ranking:
         self._rank[self._order] = np.arange(len(self._order))
         self._base = len(table) + 1
 
-    def of_images(self, codes: Codes, first: int, examples: int) -> Keys:
+    def of_images(self, codes: Ordered, first: int, examples: int) -> Keys:
         """The best of images ``first`` … of the table, codes (N, C)."""
         wide, rank = codes.astype(np.int64), self._rank[first : first + len(codes), None]
-        return best(np.stack([(TOP - wide) * self._base + rank, wide * self._base + rank]), examples)
+        return best(np.stack([(_TOP - wide) * self._base + rank, wide * self._base + rank]), examples)
 
     def pack(self, indices: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint32], first: int) -> Keys:
         """Keys of what a file holds: indices into its own table, which begins at ``first`` here, and codes."""
         missing = indices == MISSING
         wide, rank = codes.astype(np.int64), self._rank[np.where(missing, 0, indices.astype(np.int64) + first)]
-        wide[0] = TOP - wide[0]
+        wide[0] = _TOP - wide[0]
         return np.where(missing, _NONE, wide * self._base + rank)
 
     def unpack(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Indices into the table, −1 where there are fewer images than places, and codes."""
         missing = keys == _NONE
         whole, rank = np.divmod(np.where(missing, 0, keys), self._base)
-        whole[0] = TOP - whole[0]
+        whole[0] = _TOP - whole[0]
         indices = self._order[rank] if len(self._order) else np.zeros_like(rank)
         return np.where(missing, -1, indices), np.where(missing, 0, whole)
 

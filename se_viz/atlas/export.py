@@ -15,7 +15,8 @@ def export(atlas: Atlas, path: str | Path) -> None:
     """Write one row for each gate, class and channel, in execution order of the gates.
 
     Columns: gate, stage, block, class, channel, images, s_mean, s_std (over images, divided by their number) and, but
-    for a compact atlas, z_mean, z_std, z_min, z_max. One gate at a time is in memory.
+    for a compact atlas, z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known. One gate at a
+    time is in memory.
 
     Args:
         atlas: which one.
@@ -53,7 +54,9 @@ def table(atlas: Atlas, gate: GateAtlas) -> pd.DataFrame:
         "s_mean": s.mean.ravel(),
         "s_std": s.std.ravel(),
     }
-    if atlas.header.form == "exact":
+    if gate.has_z:
         z, (low, high) = gate.z(), gate.z_range()
         columns |= {"z_mean": z.mean.ravel(), "z_std": z.std.ravel(), "z_min": low.ravel(), "z_max": high.ravel()}
+    elif atlas.header.form == "exact":
+        columns |= {f"z_{what}": np.full(classes * entry.channels, np.nan) for what in ("mean", "std", "min", "max")}
     return pd.DataFrame(columns)

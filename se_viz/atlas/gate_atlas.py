@@ -1,60 +1,62 @@
 """One gate of an atlas: statistics of s and z by class and channel, read from the file in slices."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.atlas.codec import Codes
-from se_viz.atlas.errors import NotInAtlas
+from se_viz.atlas.codec import RANGES
+from se_viz.atlas.compact_form import CompactForm
+from se_viz.atlas.exact_form import ExactForm
 from se_viz.atlas.examples import MISSING
-from se_viz.atlas.header import GateEntry
-from se_viz.atlas.rounding import SHARES, unpack_mean, unpack_quantiles, unpack_std
-from se_viz.atlas.tensors import Array, Index
+from se_viz.atlas.format1 import Format1
+from se_viz.atlas.gate_file import GateFile
+from se_viz.atlas.header import GateEntry, Header
+from se_viz.atlas.summary import Example, Floats, Histogram, Moments
+from se_viz.atlas.tensors import Index
 
 if TYPE_CHECKING:
     from se_viz.atlas.store import Atlas
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 ClassPick: TypeAlias = int | str | slice
+Images: TypeAlias = npt.NDArray[np.int64]
 
 ALL = slice(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Count, mean and standard deviation (over the images, divided by their number) of some classes and channels.
+class Form(Protocol):
+    """How s of a gate is kept in a file."""
 
-    Shapes are (K, C) without the axis that one class or one channel was picked of; count has no channels. Mean and
-    deviation are not numbers where a class has no images.
-    """
+    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+        """Mean and standard deviation."""
+        ...
 
-    count: npt.NDArray[np.int64]
-    mean: Floats
-    std: Floats
+    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
+        """Images by bin."""
+        ...
+
+    def outside(self, classes: Index, channels: Index) -> Images:
+        """How many s count as another value."""
+        ...
+
+    def images(self, channels: Index) -> Floats:
+        """S of every image."""
+        ...
+
+    def value(self, code: int) -> float:
+        """S of an example."""
+        ...
+
+    def ends(self) -> tuple[float, float]:
+        """Between which values all s lie."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """How many images had s in each bin: counts (…, B), and the B + 1 borders.
-
-    Of an exact atlas these are 64 bins of equal width, the same for all: borders (65,). A compact one has seven
-    quantiles instead: six bins that hold 5, 20, 25, 25, 20 and 5 % of the images of a class, borders (…, 7).
-    """
-
-    counts: Floats
-    edges: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """An image with a high or low s of a channel: its name in the dataset, the sha256 of its file, its class, its s."""
-
-    name: str
-    sha256: str
-    label: str
-    s: float
+def form_of(header: Header, file: GateFile) -> Form:
+    """How a file keeps s of a gate."""
+    if header.version == 1:
+        return Format1(file)
+    return ExactForm(file) if header.form == "exact" else CompactForm(file)
 
 
 class GateAtlas:
@@ -63,8 +65,8 @@ class GateAtlas:
     Classes are picked by name, number or slice, channels by number or slice; nothing else is read from the file.
     """
 
-    def __init__(self, atlas: "Atlas", entry: GateEntry) -> None:
-        self._atlas = atlas
+    def __init__(self, atlas: "Atlas", entry: GateEntry, form: Form, file: GateFile) -> None:
+        self._atlas, self._form, self._file = atlas, form, file
         self.entry = entry
 
     @property
@@ -72,53 +74,65 @@ class GateAtlas:
         """For instance SE_4_2."""
         return self.entry.name
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """What s is drawn between: the ends of the gate function, or 0 … 1 and as far as s reaches if it has none."""
+        if self._atlas.header.version == 1:
+            return self._form.ends()
+        if self.entry.function in RANGES:
+            return RANGES[self.entry.function]
+        low, high = self._form.ends()
+        return (min(0.0, low), max(1.0, high)) if np.isfinite([low, high]).all() else (0.0, 1.0)
+
     def s(self, classes: ClassPick = ALL, channels: Index = ALL) -> Moments:
         """Excitation weights: the paper's Figure 6 is their mean by class, Figure 7 mean ± deviation of one class."""
         count, at = self._picked(classes, channels)
-        scale = self.entry.scale
-        if self._atlas.header.form == "compact":
-            mean, std = self._codes(*at)
-        else:
-            images = _beside(count, channels)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                mean = self._read("sum", *at) / images
-                std = np.sqrt(np.maximum(self._read("sum2", *at) / images - mean**2, 0))
-        empty = _beside(count, channels) == 0
-        return Moments(count, np.where(empty, np.nan, scale.decode(mean)), np.where(empty, np.nan, std * scale.step))
+        return Moments(count, *self._form.moments(_beside(count, channels), *at))
+
+    @property
+    def has_z(self) -> bool:
+        """Whether there are squeeze descriptors: not in a compact atlas, nor of a gate in which none was found."""
+        return "z_mean" in self._file
 
     def z(self, classes: ClassPick = ALL, channels: Index = ALL) -> Moments:
         """Squeeze descriptors.
 
         Raises:
-            NotInAtlas: a compact atlas has s alone.
+            NotInAtlas: there are none, see ``has_z``.
         """
         count, at = self._picked(classes, channels)
         images = _beside(count, channels)
+        mean = self._file.read("z_mean", *at)
         with np.errstate(divide="ignore", invalid="ignore"):
-            std = np.sqrt(self._read("z_m2", *at) / images)
-        return Moments(count, np.where(images == 0, np.nan, self._read("z_mean", *at)), std)
+            std = np.sqrt(self._file.read("z_m2", *at) / images)
+        return Moments(count, np.where(images == 0, np.nan, mean), std)
 
     def z_range(self, classes: ClassPick = ALL, channels: Index = ALL) -> tuple[Floats, Floats]:
-        """Smallest and largest z; ∞ and −∞ for a class without images."""
+        """Smallest and largest z; ∞ and −∞ for a class without images.
+
+        Raises:
+            NotInAtlas: there are none, see ``has_z``.
+        """
         _, at = self._picked(classes, channels)
-        low, high = self._read("z_range", ALL, *at).astype(np.float64)
+        low, high = self._file.read("z_range", ALL, *at).astype(np.float64)
         return low, high
 
     def histogram(self, classes: ClassPick = ALL, channels: Index = ALL) -> Histogram:
         """Of s, by class and channel."""
         count, at = self._picked(classes, channels)
-        scale = self.entry.scale
-        if self._atlas.header.form == "exact":
-            return Histogram(self._read("histogram", *at).astype(np.float64), scale.edges())
-        edges = np.moveaxis(unpack_quantiles(self._read("quantiles", ALL, *at), *self._codes(*at)), 0, -1)
-        return Histogram(
-            _beside(count, channels)[..., None] * np.diff(SHARES) + 0 * edges[..., 1:], scale.decode(edges)
-        )
+        return self._form.histogram(_beside(count, channels), *at)
 
-    def outside(self, classes: ClassPick = ALL, channels: Index = ALL) -> npt.NDArray[np.int64]:
-        """How many s lay outside the range they are stored in, and were moved to its end; only ReLU has any."""
+    def outside(self, classes: ClassPick = ALL, channels: Index = ALL) -> Images:
+        """How many s count as another value in mean and deviation, as they lie beyond what can be added up.
+
+        That is ±65,536 in files that this version writes; in those of format 1 it is the range of 0 to 8 for ReLU, −8
+        to 8 for gate functions without a known range.
+
+        Raises:
+            NotInAtlas: a compact atlas of format 1 does not say.
+        """
         _, at = self._picked(classes, channels)
-        return self._read("outside", *at).astype(np.int64)
+        return self._form.outside(*at)
 
     def highest(self, channel: int) -> tuple[Example, ...]:
         """The images with the highest s of a channel, highest first; of equal ones the first by name."""
@@ -129,12 +143,14 @@ class GateAtlas:
         return self._examples(1, channel)
 
     def images(self, channels: Index = ALL) -> Floats:
-        """S of every image (N, C), in the order of ``atlas.table``.
+        """S of every image (N, C), in the order of ``atlas.table``: as the network gave it, in 32 bits.
+
+        In an atlas of format 1, to half a step of 1/65,535 of the range it was stored in.
 
         Raises:
             NotInAtlas: the atlas was made without ``images=True``.
         """
-        return self.entry.scale.decode(self.codes(channels))
+        return self._form.images(channels)
 
     def images_of(self, name: str | int, channels: Index = ALL) -> Floats:
         """``images`` of one class."""
@@ -147,30 +163,21 @@ class GateAtlas:
         """Whether the atlas was made with single images."""
         return self._atlas.header.images
 
-    def codes(self, channels: Index = ALL) -> Codes:
-        """What ``images`` gives, as it is stored: uint16, in steps of 1/65,535 of the gate's range."""
-        return self._read("s", ALL, channels)
-
-    def _codes(self, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Mean and standard deviation out of a compact atlas, in codes."""
-        mean = unpack_mean(self._read("mean", classes, channels), self._read("base", channels))
-        return mean, unpack_std(self._read("std", classes, channels))
+    @property
+    def rounded_images(self) -> bool:
+        """Whether different s of single images may have become equal, as in an atlas of format 1."""
+        return self._atlas.header.version == 1
 
     def _examples(self, end: int, channel: int) -> tuple[Example, ...]:
-        found = self._read("examples", ALL, end, ALL, channel)
+        found = self._file.read("examples", ALL, end, ALL, channel)
         table, classes = self._atlas.table, self._atlas.classes
         return tuple(
-            Example(
-                table.names[index],
-                table.sha256[index],
-                classes[table.labels[index]],
-                float(self.entry.scale.decode(np.asarray(code))),
-            )
+            Example(table.names[index], table.sha256[index], classes[table.labels[index]], self._form.value(code))
             for index, code in found.T.tolist()
             if index != MISSING
         )
 
-    def _picked(self, classes: ClassPick, channels: Index) -> tuple[npt.NDArray[np.int64], tuple[Index, Index]]:
+    def _picked(self, classes: ClassPick, channels: Index) -> tuple[Images, tuple[Index, Index]]:
         """Images of the classes, and where the file has them."""
         if isinstance(classes, str):
             classes = self._atlas.class_index(classes)
@@ -182,26 +189,7 @@ class GateAtlas:
         there = slice(*channels.indices(self.entry.channels)) if isinstance(channels, slice) else channels
         return np.asarray(counts[here]), (here, there)
 
-    def _read(self, what: str, *at: Index) -> Array:
-        name = f"{self.name}.{what}"
-        if name not in self._atlas.tensors:
-            how = "made without --images" if self._atlas.header.form == "exact" else "a compact one"
-            remedy = "with `python -m se_viz profile" + (" --images`" if what == "s" else "`")
-            raise NotInAtlas(f"{self._atlas.path} has no {_CALLED[what]}, as it is {how}: make it anew {remedy}.")
-        # Files take Python's own integers only.
-        return np.asarray(self._atlas.tensors[name][tuple(i if isinstance(i, slice) else int(i) for i in at)])
 
-
-_CALLED = {
-    "z_mean": "z",
-    "z_m2": "z",
-    "z_range": "z",
-    "outside": "count of s outside the range",
-    "examples": "example images",
-    "s": "single images' s",
-}
-
-
-def _beside(count: npt.NDArray[np.int64], channels: Index) -> npt.NDArray[np.int64]:
+def _beside(count: Images, channels: Index) -> Images:
     """Counts with an axis for channels, if there is one."""
     return count[..., None] if isinstance(channels, slice) else count

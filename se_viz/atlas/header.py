@@ -3,14 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from torch import nn
 
-from se_viz.atlas.codec import Scale, scale_of
 from se_viz.atlas.errors import AtlasRefused
 from se_viz.data.datasets import Dataset
 from se_viz.data.preprocess import Preprocess
@@ -18,7 +17,8 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.model import Model
 from se_viz.zoo.head import Head
 
-VERSION = 1
+# 1: s in 16-bit codes of a fixed range, 64 bins of equal width, compact files with quantiles (see ``format1``).
+VERSION = 2
 FORMAT = "se-viz-atlas"
 
 LabelSource: TypeAlias = Literal["given", "predictions"]
@@ -27,26 +27,27 @@ Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True, slots=True)
 class GateEntry:
-    """A gate of the atlas's network: its name and place, C, its gate function, and the range its s is stored in."""
+    """A gate of the atlas's network.
+
+    Attributes:
+        name, stage, block, channels, function: name and place, C, and its gate function.
+        low, high: the range that s was stored in by format 1; None since, as s is stored as it is.
+        z: whether its squeeze descriptor is known, and so is in the atlas.
+    """
 
     name: str
     stage: int
     block: int
     channels: int
     function: str
-    low: float
-    high: float
-
-    @property
-    def scale(self) -> Scale:
-        """Between codes and weights."""
-        return Scale(self.low, self.high)
+    low: float | None = None
+    high: float | None = None
+    z: bool = True
 
     @classmethod
     def of(cls, gate: Gate) -> "GateEntry":
         """The entry of a gate that was found."""
-        scale = scale_of(gate.function)
-        return cls(gate.name, gate.stage, gate.block, gate.channels, gate.function, scale.low, scale.high)
+        return cls(gate.name, gate.stage, gate.block, gate.channels, gate.function, z=gate.has_z)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,10 @@ class Header:
         refused: name of each picture that was left out → why.
         examples: images kept with the highest and with the lowest s of each channel.
         images: whether every image's s is kept.
-        form: "exact" sums, or "compact": rounded means, deviations and quantiles, which ship with the demo models.
+        form: "exact" sums, or "compact": rounded means and deviations, and histograms, which ship with the demo models.
         run: how the pass was cut; None for an atlas that was merged of others.
         head: by which the predictions were told that images count by; None for those of classes, and for given ones.
+        version: of the file's format.
     """
 
     model: Subject
@@ -117,11 +119,12 @@ class Header:
     form: Literal["exact", "compact"] = "exact"
     run: Run | None = None
     head: Head | None = None
+    version: int = VERSION
 
     def to_metadata(self) -> dict[str, str]:
         """The header as the strings a safetensors file has room for."""
         text = _JSON.dump_json(self).decode()
-        return {"format": FORMAT, "version": str(VERSION), "header": text}
+        return {"format": FORMAT, "version": str(self.version), "header": text}
 
     @classmethod
     def of_metadata(cls, metadata: Mapping[str, str] | None, path: object) -> "Header":
@@ -139,8 +142,8 @@ class Header:
                 "update SE Viz, or make the atlas anew."
             )
         try:
-            return _JSON.validate_json(metadata["header"])
-        except (KeyError, ValidationError) as error:
+            return replace(_JSON.validate_json(metadata["header"]), version=int(version))
+        except (KeyError, ValueError) as error:
             raise AtlasRefused(f"The header of {path} is damaged: copy the file again, or make it anew.") from error
 
     def report(self) -> str:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from se_viz.atlas.errors import AtlasMismatch
 from se_viz.atlas.examples import MISSING, ImageTable, Ranking, best
-from se_viz.atlas.header import GateEntry, Header
-from se_viz.atlas.statistics import GateStatistics, Rows
+from se_viz.atlas.header import VERSION, GateEntry, Header
+from se_viz.atlas.statistics import Ends, GateStatistics, Rows
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.atlas.tensors import Array, Spec, Tensors, open_tensors, write
 
@@ -29,7 +29,7 @@ def merge(atlases: Sequence[Atlas], path: str | Path) -> Atlas:
 
     Raises:
         AtlasMismatch: they are of different networks, preprocessing or label sources, share a dataset (whose images
-            would count twice), or are compact, which holds rounded numbers.
+            would count twice), or are compact or of format 1, which hold rounded numbers.
     """
     if not atlases:
         raise AtlasMismatch("There is nothing to merge: name two atlases or more.")
@@ -51,6 +51,11 @@ def _refuse_unlike(atlases: Sequence[Atlas]) -> None:
         header = atlas.header
         if header.form == "compact":
             raise AtlasMismatch(f"{atlas.path} is compact and holds rounded numbers: merge the atlas it was made of.")
+        if header.version < VERSION:
+            raise AtlasMismatch(
+                f"{atlas.path} was written by an older SE Viz, which rounded s: it can be read, but to merge it make "
+                "it anew."
+            )
         if (header.model.sha256, header.gates) != (first.header.model.sha256, first.header.gates):
             raise AtlasMismatch(
                 f"{atlas.path} is of {header.model.name} and {first.path} of {first.header.model.name}, whose weights "
@@ -131,23 +136,23 @@ def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
 
     def statistics() -> Iterator[Array]:
         for gate in whole.gates:
-            total = GateStatistics.empty(len(whole.classes), gate.channels)
+            total = GateStatistics.empty(len(whole.classes), gate.channels, z=gate.z, ends=_ends(parts, gate))
             for part in parts:
                 total.add(GateStatistics.read(part.tensors(), gate, part.atlas.header.counts), part.rows)
             yield from total.arrays()
             indices, codes = examples[gate.name]
             yield np.stack([renumbered[indices], codes]).astype(np.uint32)
 
-    def codes() -> Iterator[Array]:
+    def weights() -> Iterator[Array]:
         for gate in whole.gates:
             yield from (part.tensors()[f"{gate.name}.s"][:,] for part in parts)
 
-    store(path, whole, table.take(kept), statistics(), codes() if whole.images else ())
+    store(path, whole, table.take(kept), statistics(), weights() if whole.images else ())
     return open_atlas(path)
 
 
 def store(
-    path: Path, header: Header, table: ImageTable, statistics: Iterator[Array], codes: "Iterator[Array] | tuple[()]"
+    path: Path, header: Header, table: ImageTable, statistics: Iterator[Array], weights: "Iterator[Array] | tuple[()]"
 ) -> None:
     """Write an exact atlas.
 
@@ -156,8 +161,8 @@ def store(
         header: all but the arrays.
         table: the images that the examples refer to, or all of them.
         statistics: by gate what ``GateStatistics.arrays`` gives, then the examples, uint32 (2, 2, E, C): index into the
-            table and code, of the highest and of the lowest.
-        codes: by gate s of all images, uint16 (N, C), if ``header.images``.
+            table and ``codec.ordered`` of s, of the highest and of the lowest.
+        weights: by gate s of all images, float32 (N, C), if ``header.images``.
     """
     # A newline in a file's name would make two of it.
     names = "\n".join(name.replace("\n", " ") for name in table.names).encode(errors="surrogateescape")
@@ -169,18 +174,27 @@ def store(
         yield Spec("images.label", "uint32", (len(table),))
         if header.images:
             for gate in header.gates:
-                yield Spec(f"{gate.name}.s", "uint16", (len(table), gate.channels))
+                yield Spec(f"{gate.name}.s", "float32", (len(table), gate.channels))
         yield Spec("images.sha256", "uint8", (len(table), 32))
         yield Spec("images.names", "uint8", (len(names),))
 
     def arrays() -> Iterator[Array]:
         yield from statistics
         yield table.labels
-        yield from codes
+        yield from weights
         yield np.frombuffer(bytes.fromhex("".join(table.sha256)), np.uint8)
         yield np.frombuffer(names, np.uint8)
 
     write(path, header.to_metadata(), specs(), arrays())
+
+
+def _ends(parts: Sequence[_Part], gate: GateEntry) -> tuple[Ends, Ends]:
+    """Smallest and largest s in the histograms of all parts, so that the bins are those of the whole at once."""
+    low, high = np.full(gate.channels, np.inf, np.float32), np.full(gate.channels, -np.inf, np.float32)
+    for part in parts:
+        binned = part.tensors()[f"{gate.name}.binned"][:,]
+        low, high = np.minimum(low, binned[0]), np.maximum(high, binned[1])
+    return low, high
 
 
 def _examples(parts: Sequence[_Part], gate: GateEntry, examples: int, ranking: Ranking) -> tuple[Indices, Indices]:

@@ -44,6 +44,11 @@ def finished(path: Path, asked: Header) -> Atlas | None:
         if path.name == FILE:
             raise
         return None  # a shard that the disk has damaged costs that shard
+    if found.header.version < asked.version:
+        raise OtherPass(
+            f"{path} was written by an older SE Viz, whose numbers do not go with those of this one: "
+            "name another folder, or remove this one."
+        )
     different = _differences(found.header, asked)
     if different:
         raise OtherPass(

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 import torch
 from tqdm import tqdm
 
-from se_viz.atlas.engine import Turn, at_once
-from se_viz.atlas.errors import AtlasError, AtlasRefused
+from se_viz.atlas.engine import Turn, at_once, broken_network
+from se_viz.atlas.errors import NOT_FINITE, AtlasError, AtlasRefused
 from se_viz.atlas.header import GateEntry, Header, LabelSource, Precision, Run, Source, Subject
 from se_viz.atlas.local import make_here
 from se_viz.atlas.merge import combine
@@ -55,10 +55,10 @@ def profile(
     """Count s and z of every gate by class over a dataset, and write an atlas.
 
     The pictures, sorted by class and name, are cut into shards; each is written when it is finished and skipped when
-    the pass is started again, so an interruption costs one shard. A picture that cannot be read is left out and named,
-    with the reason, in ``report.json``. The atlas of a pass that was interrupted has the same bytes as that of one that
-    was not, on the same machine with the same number of threads; elsewhere sums may round otherwise, which moves a
-    weight by a step of 1/65,535.
+    the pass is started again, so an interruption costs one shard. A picture that cannot be read, or for which a gate
+    gives numbers that are not finite, is left out and named, with the reason, in ``report.json``. The atlas of a pass
+    that was interrupted has the same bytes as that of one that was not, on the same machine with the same number of
+    threads; elsewhere sums may round otherwise, which moves a weight by its last digit.
 
     Memory grows with the shard and with classes · channels (about 310 bytes each, of one gate at a time), not with the
     number of images, of which only names are held.
@@ -73,7 +73,7 @@ def profile(
         labels: whether an image counts for the class it is given, or for the one the network predicts. With a binary
             head that is yes from its threshold on, else no; of several labels the most probable one, or "no label"
             where none reaches the threshold. A number puts no image into a class.
-        images: keep s of every single image, 2 bytes a channel.
+        images: keep s of every single image, 4 bytes a channel.
         examples: images to name with the highest and with the lowest s of each channel, 1 or more.
         precision: "bfloat16" computes in it where torch's autocast does, which is faster and about 3 digits exact.
         batch: images a forward pass, 1 or more.
@@ -95,8 +95,8 @@ def profile(
 
     Raises:
         DatasetRefused: the data are none.
-        AtlasError: the data have no labels, or the network predicts no classes; none of the images could be counted;
-            ``out`` holds something else, or a gate gives numbers that are not finite;
+        AtlasError: the data have no labels, or the network predicts no classes; none of the images could be counted,
+            or none gives finite numbers; or ``out`` holds something else;
             of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
             files, or its workers cannot go on.
     """
@@ -128,12 +128,19 @@ def profile(
         # An atlas outlives this version of torch, so it is that of the network as it was published.
         with model.as_published() as exact:
             shards = _shards(make, run, exact, dataset, tasks, progress, report)
+        _refuse_broken(shards)
         _refuse_nothing(shards, dataset, out)
         atlas = combine(shards, header, out / FILE)
     # Also after an interruption between the atlas and this.
     (out / REPORT).write_text(_report(atlas, dataset), encoding="utf-8")
     shutil.rmtree(out / _SHARDS, ignore_errors=True)
     return atlas
+
+
+def _refuse_broken(shards: Sequence[Atlas]) -> None:
+    refused = {name: reason for shard in shards for name, reason in shard.header.refused.items()}
+    if not any(shard.counts.sum() for shard in shards) and any(NOT_FINITE in reason for reason in refused.values()):
+        raise broken_network(refused)
 
 
 def kept(out: str | Path) -> int:

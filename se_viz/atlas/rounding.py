@@ -1,53 +1,60 @@
 """Numbers of a compact atlas, rounded to well below what a few hundred images a class can tell.
 
-With 400 images a mean is uncertain by 1/20 of the standard deviation σ, σ by 1/28 of itself, a median by 1/16 σ.
+With 400 images a mean is uncertain by 1/20 of the standard deviation σ, and σ by 1/28 of itself.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Octaves = npt.NDArray[np.int8]
 
-# Shares of a class's images that lie below the quantiles that are kept.
-SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-# Of a standard deviation; the ends are where chance puts them.
-_QUANTILE_STEPS = np.array([4.0, 8, 8, 8, 8, 8, 4])[:, None, None]
-
-_MEAN_STEP = 2
+# A mean is given in steps of 1/32 to 1/16 of its channel's σ, and off by less than 0.0005, however large σ is.
+_STEP, _FINEST, _COARSEST = -5, -24, -10
 _STEPS_AN_OCTAVE = 16
+_MIDDLE = 128
 
 
-def pack_mean(mean: Floats, base: npt.NDArray[np.uint16]) -> npt.NDArray[np.int16]:
-    """Means of codes (K, C) as differences from one code a channel (C,), exact to one code."""
-    steps: Floats = np.clip(np.rint((mean - base) / _MEAN_STEP), -32767, 32767)
-    return steps.astype(np.int16)
+def octaves(spread: Floats) -> Octaves:
+    """Largest power of two that is not above each standard deviation (C,); −30 for less than 2⁻³⁰."""
+    return np.floor(np.log2(np.maximum(spread, 2.0**-30))).astype(np.int8)
 
 
-def unpack_mean(packed: npt.NDArray[np.int16], base: npt.NDArray[np.uint16]) -> Floats:
+def base(mean: Floats, spread: Octaves) -> npt.NDArray[np.float32]:
+    """A number near the mean of each channel (C,), with few digits."""
+    rough = np.minimum(spread.astype(np.int32), 0)
+    return np.ldexp(np.rint(np.ldexp(mean, -rough)), rough).astype(np.float32)
+
+
+def pack_mean(mean: Floats, near: npt.NDArray[np.float32], spread: Octaves) -> npt.NDArray[np.uint32]:
+    """Means (K, C) as differences from one number a channel (C,), each off by half a step at most; small is near."""
+    steps = np.rint(np.ldexp(mean - near, -_steps(spread))).astype(np.int32)
+    return np.where(steps < 0, -2 * steps - 1, 2 * steps).astype(np.uint32)
+
+
+def unpack_mean(packed: npt.NDArray[np.uint32], near: npt.NDArray[np.float32], spread: Octaves) -> Floats:
     """The other way."""
-    return base.astype(np.float64) + packed.astype(np.float64) * _MEAN_STEP
+    wide = packed.astype(np.int64)
+    steps = np.where(wide % 2, -(wide + 1) // 2, wide // 2).astype(np.float64)
+    mean: Floats = near.astype(np.float64) + np.ldexp(steps, _steps(spread))
+    return mean
 
 
-def pack_std(std: Floats) -> npt.NDArray[np.uint8]:
-    """Standard deviations of codes on a scale of octaves, exact to 2.2 %; those below half a code become 0."""
-    octaves = np.log2(np.maximum(std, 1))
-    steps: npt.NDArray[np.float64] = np.where(std < 0.5, 0, 1 + np.rint(octaves * _STEPS_AN_OCTAVE))
-    return steps.astype(np.uint8)
+def pack_std(std: Floats, spread: Octaves) -> npt.NDArray[np.uint8]:
+    """Standard deviations (K, C) against that of their channel (C,), exact to 2.2 %.
+
+    0 is 0; other ones below 1/256 of the channel's count as 1/256 of it.
+    """
+    shares = np.ldexp(std, -spread.astype(np.int32))
+    steps = np.rint(np.log2(np.maximum(shares, 2.0**-10)) * _STEPS_AN_OCTAVE)
+    return np.where(std > 0, np.clip(_MIDDLE + steps, 1, 255), 0).astype(np.uint8)
 
 
-def unpack_std(packed: npt.NDArray[np.uint8]) -> Floats:
+def unpack_std(packed: npt.NDArray[np.uint8], spread: Octaves) -> Floats:
     """The other way."""
-    return np.where(packed == 0, 0.0, np.exp2((packed.astype(np.float64) - 1) / _STEPS_AN_OCTAVE))
+    shares = np.exp2((packed.astype(np.float64) - _MIDDLE) / _STEPS_AN_OCTAVE)
+    return np.where(packed == 0, 0.0, np.ldexp(shares, spread.astype(np.int32)))
 
 
-def pack_quantiles(values: Floats, mean: Floats, std: Floats) -> npt.NDArray[np.int8]:
-    """Quantiles (7, K, C), mean and std (K, C), all in codes → steps from the mean, by the standard deviation."""
-    apart = (values - mean) / np.where(std > 0, std, np.inf)
-    steps: Floats = np.clip(np.rint(apart * _QUANTILE_STEPS), -127, 127)
-    return steps.astype(np.int8)
-
-
-def unpack_quantiles(packed: npt.NDArray[np.int8], mean: Floats, std: Floats) -> Floats:
-    """The other way, for any shape behind the first axis; rounding does not put one before another."""
-    steps = _QUANTILE_STEPS.reshape(-1, *[1] * (packed.ndim - 1))
-    return np.sort(mean + packed / steps * std, axis=0)
+def _steps(spread: Octaves) -> npt.NDArray[np.int32]:
+    return np.clip(spread.astype(np.int32) + _STEP, _FINEST, _COARSEST)

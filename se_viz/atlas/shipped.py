@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from se_viz.atlas.compact import compact
 from se_viz.atlas.errors import AtlasError
+from se_viz.atlas.header import VERSION
 from se_viz.atlas.profile import profile
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.data import datasets
@@ -37,6 +38,8 @@ def rebuild(
 ) -> Iterator[Atlas]:
     """Make the atlas of each demo model that is there, but for those that are made, and give each in turn.
 
+    One that was written in an older format is made again.
+
     Args:
         data: Imagenette, of which the validation set is taken.
         root: where the atlases go; the folder they ship in if not given.
@@ -54,6 +57,8 @@ def rebuild(
         try:
             found = open_atlas(file, model, dataset)
         except AtlasError:
+            found = None
+        if found is None or found.header.version < VERSION:
             with TemporaryDirectory(prefix=f".{file.stem}-", dir=root) as work:
                 found = compact(profile(model, dataset, work, images=True, progress=progress), file)
         model.close()

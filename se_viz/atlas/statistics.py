@@ -1,80 +1,128 @@
 """What is kept of one gate: sums that can be added up over shards, machines and datasets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.atlas.codec import BINS, Codes, bins
+from se_viz.atlas.codec import BINS, HEAPS, bin_code, grid, regrid
+from se_viz.atlas.exact_sums import Squares, Whole, outside, sums, whole_steps
 from se_viz.atlas.header import GateEntry
 from se_viz.atlas.tensors import Array, Spec, Tensors
 
 Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
+Ends = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Squeezed:
+    """Of z over K classes and C channels, as float64.
+
+    Added up by Chan's formula: exact but for rounding, and the same each time in the same order.
+
+    Attributes:
+        mean, m2: of z, and sum of squared deviations from it (K, C); 0 without images.
+        low, high: smallest and largest z, float32 (K, C); ∞ and −∞ without images.
+    """
+
+    mean: npt.NDArray[np.float64]
+    m2: npt.NDArray[np.float64]
+    low: Ends
+    high: Ends
+
+    @classmethod
+    def empty(cls, classes: int, channels: int) -> "Squeezed":
+        """Of no images."""
+        shape = (classes, channels)
+        return cls(np.zeros(shape), np.zeros(shape), *_no_range(shape))
+
+    def fill(self, label: int, z: npt.NDArray[np.float32]) -> None:
+        """Set those of one class by its images (N, C)."""
+        wide = z.astype(np.float64)
+        self.mean[label] = wide.mean(axis=0)
+        self.m2[label] = np.square(wide - self.mean[label]).sum(axis=0)
+        self.low[label], self.high[label] = z.min(axis=0), z.max(axis=0)
+
+    def add(self, other: "Squeezed", rows: Rows, own: Counts, more: Counts) -> None:
+        """Add another's, whose classes are ``rows`` here and have ``more`` images (K′, 1) beside ``own`` ones."""
+        total = np.maximum(own + more, 1)
+        apart = other.mean - self.mean[rows]
+        self.m2[rows] += other.m2 + np.square(apart) * (own * (more / total))
+        self.mean[rows] += apart * (more / total)
+        self.low[rows] = np.minimum(self.low[rows], other.low)
+        self.high[rows] = np.maximum(self.high[rows], other.high)
 
 
 @dataclass(slots=True)
 class GateStatistics:
     """Of one gate over K classes and C channels.
 
-    What is said of s is made of integers, so adding it up is exact in any order. z is kept as mean and sum of squared
-    deviations, which are added by Chan's formula: exact but for rounding, and the same each time in the same order.
+    What is said of s is made of integers, so adding it up is exact in any order and grouping.
 
     Attributes:
         count: images of each class (K,).
-        sum, sum2: of the codes of s and of their squares, uint64 (K, C).
-        z_mean, z_m2: mean of z and sum of squared deviations from it, float64 (K, C); 0 without images.
-        histogram: of the codes, uint32 (K, C, 64).
-        outside: how many s lay outside the gate's range, uint64 (K, C).
-        z_low, z_high: smallest and largest z, float32 (K, C); ∞ and −∞ without images.
+        sum, squares: what ``exact_sums`` keeps of s, int64 (K, C) and uint64 (2, K, C).
+        outside: how many s count as ±``exact_sums.LIMIT`` in them, as they lie beyond it, uint64 (K, C).
+        heaps: images with s of exactly each of ``codec.HEAPS``, uint32 (K, C, 6).
+        histogram: all other images, uint32 (K, C, 56), in the bins of ``codec.grid`` between ``low`` and ``high``.
+        low, high: smallest and largest s in the histogram, over all classes, float32 (C,); ∞ and −∞ if it is empty.
+        z: of z; None where no squeeze descriptor of the gate is known.
     """
 
     count: Counts
-    sum: npt.NDArray[np.uint64]
-    sum2: npt.NDArray[np.uint64]
-    z_mean: npt.NDArray[np.float64]
-    z_m2: npt.NDArray[np.float64]
-    histogram: npt.NDArray[np.uint32]
+    sum: Whole
+    squares: Squares
     outside: npt.NDArray[np.uint64]
-    z_low: npt.NDArray[np.float32]
-    z_high: npt.NDArray[np.float32]
+    heaps: npt.NDArray[np.uint32]
+    histogram: npt.NDArray[np.uint32]
+    low: Ends
+    high: Ends
+    z: Squeezed | None = field(default=None)
 
     @classmethod
-    def empty(cls, classes: int, channels: int) -> "GateStatistics":
-        """Of no images."""
+    def empty(
+        cls, classes: int, channels: int, *, z: bool = True, ends: tuple[Ends, Ends] | None = None
+    ) -> "GateStatistics":
+        """Of no images, ready to take in s between these ends, if they are given."""
         shape = (classes, channels)
         return cls(
             np.zeros(classes, np.int64),
+            np.zeros(shape, np.int64),
+            np.zeros((2, *shape), np.uint64),
             np.zeros(shape, np.uint64),
-            np.zeros(shape, np.uint64),
-            np.zeros(shape, np.float64),
-            np.zeros(shape, np.float64),
+            np.zeros((*shape, len(HEAPS)), np.uint32),
             np.zeros((*shape, BINS), np.uint32),
-            np.zeros(shape, np.uint64),
-            np.full(shape, np.inf, np.float32),
-            np.full(shape, -np.inf, np.float32),
+            *(_no_range((channels,)) if ends is None else ends),
+            Squeezed.empty(classes, channels) if z else None,
         )
 
     @classmethod
     def of(
-        cls, codes: Codes, outside: npt.NDArray[np.bool_], z: npt.NDArray[np.float32], labels: Rows, classes: int
+        cls, s: npt.NDArray[np.float32], z: npt.NDArray[np.float32] | None, labels: Rows, classes: int
     ) -> "GateStatistics":
-        """Of N images: codes of s, which of them are outside, and z, each (N, C); labels (N,) below ``classes``."""
-        channels = codes.shape[1]
-        made = cls.empty(classes, channels)
+        """Of N images: finite s, and z if it is known, each (N, C); labels (N,) below ``classes``."""
+        channels = s.shape[1]
+        heaped = [s == np.float32(heap) for heap in HEAPS]
+        binned = ~np.logical_or.reduce(heaped)
+        low = s.min(axis=0, initial=np.inf, where=binned)
+        high = s.max(axis=0, initial=-np.inf, where=binned)
+        made = cls.empty(classes, channels, z=z is not None, ends=(low, high))
+        first, k = grid(low, high)
+        cells = (bin_code(s) >> k) - first + np.arange(channels) * BINS
+        cells[~binned] = channels * BINS  # one more cell, for heaps
+        steps, beyond = whole_steps(s), outside(s)
         for label in np.unique(labels):
             rows = labels == label
-            own, wide = codes[rows].astype(np.uint64), z[rows].astype(np.float64)
-            made.count[label] = len(own)
-            made.sum[label] = own.sum(axis=0)
-            made.sum2[label] = (own * own).sum(axis=0)
-            made.z_mean[label] = wide.mean(axis=0)
-            made.z_m2[label] = np.square(wide - made.z_mean[label]).sum(axis=0)
-            cells = bins(codes[rows]) + np.arange(channels) * BINS
-            made.histogram[label] = np.bincount(cells.ravel(), minlength=channels * BINS).reshape(channels, BINS)
-            made.outside[label] = outside[rows].sum(axis=0)
-            made.z_low[label], made.z_high[label] = z[rows].min(axis=0), z[rows].max(axis=0)
+            made.count[label] = rows.sum()
+            made.sum[label], made.squares[:, label] = sums(steps[rows])
+            made.outside[label] = beyond[rows].sum(axis=0)
+            made.heaps[label] = np.stack([heap[rows].sum(axis=0) for heap in heaped], axis=-1)
+            counted = np.bincount(cells[rows].ravel(), minlength=channels * BINS + 1)[:-1]
+            made.histogram[label] = counted.reshape(channels, BINS)
+            if made.z is not None and z is not None:
+                made.z.fill(label, z[rows])
         return made
 
     @classmethod
@@ -84,46 +132,58 @@ class GateStatistics:
         def array(name: str) -> Array:
             return tensors[f"{gate.name}.{name}"][:,]
 
-        z_range = array("z_range")
+        low, high = array("binned")
         return cls(
             np.asarray(counts, np.int64),
             array("sum"),
-            array("sum2"),
-            array("z_mean"),
-            array("z_m2"),
-            array("histogram"),
+            array("squares"),
             array("outside"),
-            z_range[0],
-            z_range[1],
+            array("heaps"),
+            array("histogram"),
+            low,
+            high,
+            Squeezed(array("z_mean"), array("z_m2"), *array("z_range")) if gate.z else None,
         )
 
     def add(self, other: "GateStatistics", rows: Rows) -> None:
-        """Add another's images; ``rows`` says which class here each of its classes is."""
-        own, more = self.count[rows][:, None], other.count[:, None]
-        total = np.maximum(own + more, 1)
-        apart = other.z_mean - self.z_mean[rows]
-        self.z_m2[rows] += other.z_m2 + np.square(apart) * (own * (more / total))
-        self.z_mean[rows] += apart * (more / total)
+        """Add another's images; ``rows`` says which class here each of its classes is.
+
+        Quickest where the ends are known beforehand (``empty(ends=)``), as the histogram then stays as it is.
+        """
+        if self.z is not None and other.z is not None:
+            self.z.add(other.z, rows, self.count[rows][:, None], other.count[:, None])
         self.count[rows] += other.count
         self.sum[rows] += other.sum
-        self.sum2[rows] += other.sum2
-        self.histogram[rows] += other.histogram
+        self.squares[:, rows] += other.squares
         self.outside[rows] += other.outside
-        self.z_low[rows] = np.minimum(self.z_low[rows], other.z_low)
-        self.z_high[rows] = np.maximum(self.z_high[rows], other.z_high)
+        self.heaps[rows] += other.heaps
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        bins = grid(low, high)
+        self.histogram = regrid(self.histogram, grid(self.low, self.high), bins)
+        self.histogram[rows] += regrid(other.histogram, grid(other.low, other.high), bins)
+        self.low, self.high = low, high
 
     @staticmethod
     def specs(gate: GateEntry, classes: int) -> Iterator[Spec]:
         """Of ``arrays``, in their order; each takes a multiple of 8 bytes, so all can be mapped."""
         shape = (classes, gate.channels)
-        yield Spec(f"{gate.name}.sum", "uint64", shape)
-        yield Spec(f"{gate.name}.sum2", "uint64", shape)
-        yield Spec(f"{gate.name}.z_mean", "float64", shape)
-        yield Spec(f"{gate.name}.z_m2", "float64", shape)
-        yield Spec(f"{gate.name}.histogram", "uint32", (*shape, BINS))
+        yield Spec(f"{gate.name}.sum", "int64", shape)
+        yield Spec(f"{gate.name}.squares", "uint64", (2, *shape))
         yield Spec(f"{gate.name}.outside", "uint64", shape)
-        yield Spec(f"{gate.name}.z_range", "float32", (2, *shape))
+        yield Spec(f"{gate.name}.heaps", "uint32", (*shape, len(HEAPS)))
+        yield Spec(f"{gate.name}.histogram", "uint32", (*shape, BINS))
+        yield Spec(f"{gate.name}.binned", "float32", (2, gate.channels))
+        if gate.z:
+            yield Spec(f"{gate.name}.z_mean", "float64", shape)
+            yield Spec(f"{gate.name}.z_m2", "float64", shape)
+            yield Spec(f"{gate.name}.z_range", "float32", (2, *shape))
 
     def arrays(self) -> Iterator[Array]:
         """What is written of it."""
-        yield from (self.sum, self.sum2, self.z_mean, self.z_m2, self.histogram, self.outside, self.z_low, self.z_high)
+        yield from (self.sum, self.squares, self.outside, self.heaps, self.histogram, self.low, self.high)
+        if self.z is not None:
+            yield from (self.z.mean, self.z.m2, self.z.low, self.z.high)
+
+
+def _no_range(shape: tuple[int, ...]) -> tuple[Ends, Ends]:
+    return np.full(shape, np.inf, np.float32), np.full(shape, -np.inf, np.float32)

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from se_viz.atlas.errors import AtlasMismatch
 from se_viz.atlas.examples import ImageTable
-from se_viz.atlas.gate_atlas import Example, GateAtlas, Histogram, Moments
-from se_viz.atlas.header import Header, Subject
+from se_viz.atlas.gate_atlas import Form, GateAtlas, form_of
+from se_viz.atlas.gate_file import GateFile
+from se_viz.atlas.header import GateEntry, Header, Subject
+from se_viz.atlas.summary import Example, Histogram, Moments
 from se_viz.atlas.tensors import Tensors, open_tensors
 from se_viz.data.datasets import Dataset
 from se_viz.gates.model import Model
@@ -36,6 +38,7 @@ class Atlas:
         self.path = path
         self.header = header
         self.tensors = tensors
+        self._forms: dict[str, tuple[Form, GateFile]] = {}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -74,16 +77,23 @@ class Atlas:
         """A gate by name, for instance ``atlas["SE_4_2"]``."""
         for entry in self.header.gates:
             if entry.name == gate:
-                return GateAtlas(self, entry)
+                return self._gate(entry)
         raise KeyError(f"No gate {gate!r}; there are {', '.join(entry.name for entry in self.header.gates)}")
 
     def __iter__(self) -> Iterator[GateAtlas]:
         """Gates in execution order."""
-        return (GateAtlas(self, entry) for entry in self.header.gates)
+        return (self._gate(entry) for entry in self.header.gates)
 
     def __len__(self) -> int:
         """How many gates."""
         return len(self.header.gates)
+
+    def _gate(self, entry: GateEntry) -> GateAtlas:
+        # What a compact file is unpacked to is kept, so that each slice of it does not unpack all again.
+        if entry.name not in self._forms:
+            file = GateFile(self.path, self.tensors, entry, self.header.form)
+            self._forms[entry.name] = form_of(self.header, file), file
+        return GateAtlas(self, entry, *self._forms[entry.name])
 
     def check(self, model: Model) -> None:
         """Make sure that the atlas is of this network.

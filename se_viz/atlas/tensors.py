@@ -18,9 +18,10 @@ from se_viz.atlas.errors import AtlasRefused
 Array: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = int | slice
 
-_TYPES = {"float64": "F64", "float32": "F32", "int16": "I16", "int8": "I8"} | {
+_TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "int16": "I16", "int8": "I8"} | {
     f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)
 }
+_NUMPY = {short: name for name, short in _TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ class _OnDisk:
         self._names = frozenset(self._file.keys())
 
     def __getitem__(self, name: str) -> Sliced:
-        sliced = self._file.get_slice(name)
-        # The library refuses to slice an axis without places, as a shard without a readable image has.
-        return cast("Sliced", sliced if 0 not in sliced.get_shape() else self._file.get_tensor(name))
+        found = self._file.get_slice(name)
+        shape = found.get_shape()
+        # The library does not slice arrays without numbers, such as those of a shard without images.
+        return np.zeros(shape, _NUMPY[found.get_dtype()]) if 0 in shape else cast("Sliced", found)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

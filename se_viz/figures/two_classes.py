@@ -13,7 +13,12 @@ Array = npt.NDArray[np.floating]
 
 
 def effect_sizes(
-    gate: str, names: tuple[str, str], channels: Sequence[int], d: Array, auroc: Array | None = None
+    gate: str,
+    names: tuple[str, str],
+    channels: Sequence[int],
+    d: Array,
+    auroc: Array | None = None,
+    margin: Array | None = None,
 ) -> Chart:
     """A bar for each of the channels that differ most.
 
@@ -23,6 +28,7 @@ def effect_sizes(
         channels: numbers, the largest difference first, k of them.
         d: Cohen's d of each (k,); positive where the first class gets the larger weights.
         auroc: of each (k,), if it is known.
+        margin: how far those may be from the truth (k,), if they may.
     """
     first, second = map(label, names)
     layout = frame(
@@ -35,10 +41,10 @@ def effect_sizes(
         x=d,
         y=rows,
         orientation="h",
-        customdata=np.full(len(d), np.nan) if auroc is None else auroc,
+        customdata=None if auroc is None else auroc_text(auroc, margin),
         marker={"color": [CLASSES[0] if value > 0 else CLASSES[1] for value in d]},
         hovertemplate="channel %{y}<br>d = %{x:.2f}"
-        + ("" if auroc is None else "<br>AUROC = %{customdata:.2f}")
+        + ("" if auroc is None else "<br>AUROC = %{customdata}")
         + "<extra></extra>",
     )
     listed = ", ".join(f"channel {channel} {value:+.2f}" for channel, value in zip(channels, d, strict=True))
@@ -54,6 +60,14 @@ def effect_sizes(
     )
 
 
+def auroc_text(auroc: Array, margin: Array | None = None) -> list[str]:
+    """Each AUROC (k,) in two digits, with how far it may be from the truth (k,) where that shows in them."""
+    margins = np.zeros(len(auroc)) if margin is None else margin
+    return [
+        f"{value:.2f}" + (f" ± {off:.2f}" if off >= _SHOWS else "") for value, off in zip(auroc, margins, strict=True)
+    ]
+
+
 def two_distributions(
     gate: str,
     channel: int,
@@ -67,7 +81,8 @@ def two_distributions(
         gate: its name.
         channel: its number.
         names: of the two classes.
-        histograms: of each class, the images in each of B bins (B,) and the bins' borders (B + 1,).
+        histograms: of each class, the images in each of B bins (B,) and the bins' borders (B + 1,). A bin without
+            width, which holds images of one and the same s, is drawn 1/200 of the span wide.
         span: of s, what the gate function can reach.
     """
     layout = frame(f"{gate}, channel {channel}", "s, weight of the channel", "images, % per 0.01 of s", 300)
@@ -77,13 +92,15 @@ def two_distributions(
     bars, centres = [], []
     for place, (name, (counts, edges)) in enumerate(zip(names, histograms, strict=True)):
         # Bins of different widths are drawn by what they hold for their width, so that areas compare.
-        share, width = counts / max(1.0, float(counts.sum())), np.diff(edges)
-        middle = (edges[:-1] + edges[1:]) / 2
+        held = counts > 0
+        share = counts[held] / max(1.0, float(counts.sum()))
+        width = np.maximum(np.diff(edges)[held], (span[1] - span[0]) / _NARROWEST)
+        middle = ((edges[:-1] + edges[1:]) / 2)[held]
         centres.append(float(share @ middle))
         bars.append(
             go.Bar(
                 x=middle,
-                y=np.divide(share, width, out=np.zeros_like(share), where=width > 0),
+                y=share / width,
                 width=width,
                 customdata=100 * share,
                 name=label(name),
@@ -101,6 +118,11 @@ def two_distributions(
         ),
         how_to_read=(
             "How many images of each class get which weight in this channel: areas are shares. Hills apart: this "
-            "channel alone tells the classes from each other; hills on each other: it does not."
+            "channel alone tells the classes from each other; hills on each other: it does not. A needle: that many "
+            "images have the very same weight."
         ),
     )
+
+
+_SHOWS = 0.005
+_NARROWEST = 200

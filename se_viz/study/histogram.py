@@ -1,4 +1,8 @@
-"""Shares and quantiles out of an atlas's histograms of s; inside a bin, images are taken to be spread evenly."""
+"""Shares and quantiles out of an atlas's histograms of s.
+
+A bin without width is a heap, all of whose images have one value, and is counted as such; inside any other bin, images
+are taken to be spread evenly. So both are exact where the value or the quantile lies in a heap, or at a bin's border.
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +15,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def share_below(histogram: Histogram, value: float) -> Floats:
-    """Share of the images with s below a value, 0–1, by class and channel; off by less than the value's bin holds."""
+    """Share of the images with s below a value, 0–1, by class and channel; off by less than the value's bin holds.
+
+    Exact at the value of a heap, whose images are not below it. Not numbers where there are no images.
+    """
     left, width = histogram.edges[..., :-1], np.diff(histogram.edges, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         # A bin without width lies below the value or does not.
@@ -21,9 +28,10 @@ def share_below(histogram: Histogram, value: float) -> Floats:
 
 
 def quantiles(histogram: Histogram, shares: Sequence[float]) -> Floats:
-    """Values of s below which these shares (0–1) of the images lie, (Q, …); off by less than a bin.
+    """Values of s below which these shares (0–1) of the images lie, (Q, …); off by less than the width of their bin.
 
-    Not numbers where there are no images. For the bands around the paper's Figure 7.
+    Exact in a heap, which has no width. Not numbers where there are no images. For the bands around the paper's
+    Figure 7.
     """
     counts = histogram.counts
     edges = np.broadcast_to(histogram.edges, (*counts.shape[:-1], counts.shape[-1] + 1))

@@ -16,6 +16,7 @@ from se_viz.atlas.shipped import path as shipped_path
 from se_viz.atlas.store import FILE, Atlas, open_atlas
 from se_viz.gates.model import Model
 from se_viz.study import chance, kinship
+from se_viz.study import limits as study_limits
 from se_viz.study.depth import Depth, by_depth
 from se_viz.study.table import table_bytes
 from se_viz.ui import models
@@ -83,6 +84,17 @@ def depths(atlas: Atlas) -> tuple[Depth, ...]:
 def _depths(path: str, changed: float, _atlas: Atlas) -> tuple[Depth, ...]:
     del path, changed
     return by_depth(_atlas)
+
+
+def limits(atlas: Atlas) -> tuple[str, ...]:
+    """What the atlas cannot say, or says only roughly, worked out once."""
+    return _limits(str(atlas.path), atlas.path.stat().st_mtime, atlas)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _limits(path: str, changed: float, _atlas: Atlas) -> tuple[str, ...]:
+    del path, changed
+    return study_limits.limits(_atlas)
 
 
 def gate_similarity(atlas: Atlas) -> kinship.GateSimilarity:

@@ -11,7 +11,7 @@ from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.parting import parting, saturation_by_gate
 from se_viz.figures.profiles import class_band, mean_excitation, sampled
-from se_viz.figures.two_classes import effect_sizes, two_distributions
+from se_viz.figures.two_classes import auroc_text, effect_sizes, two_distributions
 from se_viz.study.band import Band, band
 from se_viz.study.choice import MOST_CLASSES, first_classes, first_pair, stages, with_images
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
@@ -48,6 +48,8 @@ def page(head: Head) -> None:
         head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
         building.build(head.model, first=True)
         return
+    for sentence in atlases.limits(atlas):
+        st.warning(plain(sentence))
     found = observations(atlases.depths(atlas))
     head.answer.markdown(
         where_classes_part(atlases.depths(atlas))
@@ -117,7 +119,7 @@ def _stage(view: View, stage: int, gates: list[str]) -> None:
         gate = view.atlas[name]
         means = {one: gate.s(one).mean for one in view.classes}
         overall = overview(view.atlas, gate).patterns.common
-        shown = mean_excitation(name, means, overall, (gate.entry.low, gate.entry.high), view.drawn(gate))
+        shown = mean_excitation(name, means, overall, gate.span, view.drawn(gate))
         chart.tools(shown)
     chart.draw(shown)
 
@@ -152,7 +154,7 @@ def _gate(view: View) -> None:
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
         kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
     gate = view.atlas[name]
-    span = (gate.entry.low, gate.entry.high)
+    span = gate.span
     for start in range(0, len(view.classes), 2):
         for column, place in zip(st.columns(2, gap="medium"), range(start, len(view.classes)), strict=False):
             own = view.classes[place]
@@ -195,20 +197,21 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
         st.info("Choose two different classes.")
         return
     apart = difference(gate, one, other)
-    d, area, order = apart.d, apart.auroc, apart.channels
+    d, area, margin, order = apart.d, apart.auroc, apart.margin, apart.channels
+    areas = dict(zip(order, auroc_text(area[order], margin[order]), strict=True))
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(effect_sizes(gate.name, (one, other), order, d[order], area[order]))
+        chart.show(effect_sizes(gate.name, (one, other), order, d[order], area[order], margin[order]))
     with right:
         channel = st.selectbox(
             "Channel",
             order,
-            format_func=lambda number: f"channel {number}: d = {d[number]:+.2f}, AUROC {area[number]:.2f}",
+            format_func=lambda number: f"channel {number}: d = {d[number]:+.2f}, AUROC {areas[number]}",
             key=f"faceoff_channel_{gate.name}_{one}_{other}",
         )
         own, against = (gate.histogram(name, channel) for name in (one, other))
         drawn = (own.counts, own.edges), (against.counts, against.edges)
-        chart.show(two_distributions(gate.name, channel, (one, other), drawn, (gate.entry.low, gate.entry.high)))
+        chart.show(two_distributions(gate.name, channel, (one, other), drawn, gate.span))
     pictures = head.chosen.pictures
     left, right = st.columns(2, gap="medium")
     with left:

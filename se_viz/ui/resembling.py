@@ -31,9 +31,7 @@ def show(head: Head, atlas: Atlas) -> None:
     gate = atlas[name]
     overall = overview(atlas, gate).patterns.common
     means = {f"{group} ({len(rows)})": captured[name].s[rows].mean(axis=0) for group, rows in found.items()}
-    shown = mean_excitation(
-        name, means, overall, (gate.entry.low, gate.entry.high), sampled(gate.entry.channels), of="group"
-    )
+    shown = mean_excitation(name, means, overall, gate.span, sampled(gate.entry.channels), of="group")
     chart.show(shown)
     table = {"group": list(found), "pictures": [len(rows) for rows in found.values()]}
     for one in atlas:

@@ -4,41 +4,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from se_viz.atlas.codec import BINS, RANGES, TOP, Scale, bins, scale_of
+from se_viz.atlas.codec import BINS, HEAPS, bin_code, bin_edge, grid, ordered, regrid, unordered
 
-SCALES = st.sampled_from([scale_of(name) for name in (*RANGES, "other")])
-
-
-@given(SCALES, st.floats(0, 1, width=32))
-def test_a_weight_in_the_range_comes_back_within_half_a_step(scale, share):
-    s = np.float32(scale.low + share * (scale.high - scale.low))
-    if not scale.outside(np.array(s)):
-        assert abs(scale.decode(scale.encode(np.array(s))) - s) <= scale.step * 0.5000001
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+WEIGHTS = arrays(np.float32, st.integers(1, 40), elements=st.one_of(FINITE, st.sampled_from([*HEAPS, 0.3, 19.0])))
 
 
-@given(SCALES, st.integers(0, TOP))
-def test_every_code_comes_back(scale, code):
-    assert scale.encode(scale.decode(np.array(code, np.uint16))) == code
+@given(WEIGHTS)
+def test_the_ordered_code_sorts_as_s_does_keeps_ties_and_loses_nothing(s):
+    codes = ordered(s)
+    np.testing.assert_array_equal(unordered(codes), s)
+    assert ((codes[:, None] < codes) == (s[:, None] < s)).all()
+    assert ((codes[:, None] == codes) == (s[:, None] == s)).all()
 
 
-@given(SCALES, arrays(np.float32, 20, elements=st.floats(-100, 100, width=32)))
-def test_order_is_kept_and_what_is_outside_is_counted_and_moved_to_the_end(scale, s):
-    codes = scale.encode(np.sort(s))
-    assert (np.diff(codes.astype(int)) >= 0).all()
-    outside = scale.outside(s)
-    assert (outside == ((s < scale.low) | (s > scale.high))).all()
-    assert set(scale.encode(s[outside]).tolist()) <= {0, TOP}
+def test_minus_zero_is_zero_and_what_is_no_number_is_refused():
+    assert len(set(ordered(np.array([0.0, -0.0], np.float32)).tolist())) == 1
+    with pytest.raises(ValueError, match="not a number"):
+        ordered(np.array([0.5, np.nan], np.float32))
 
 
-@given(st.integers(0, TOP))
-def test_a_code_lies_between_the_borders_of_its_bin(code):
-    scale = Scale(-1, 1)
-    left, right = scale.edges()[bins(np.array(code, np.uint16)) + np.arange(2)]
-    assert left < scale.decode(np.array(code)) < right
-    assert len(scale.edges()) == BINS + 1
+@given(WEIGHTS)
+def test_a_weight_lies_in_the_step_of_its_bin_code(s):
+    codes = bin_code(s)
+    # Near 0 a float32 is finer than 2⁻⁵³, to which the code tells numbers apart; far from it an edge is rounded.
+    off = 2.0**-52 * np.maximum(1, np.abs(s.astype(float)))
+    assert (bin_edge(codes) <= s.astype(float) + off).all()
+    assert (s.astype(float) < bin_edge(codes + 1) + off).all()
+    assert (np.diff(bin_code(np.sort(s))) >= 0).all()
+    small = np.abs(s) < 1
+    assert (bin_edge(codes + 1) - bin_edge(codes))[small] == pytest.approx(2.0**-24, rel=1)
 
 
-@pytest.mark.parametrize(("function", "low", "high"), [("sigmoid", 0, 1), ("hard-sigmoid", 0, 1), ("tanh", -1, 1)])
-def test_gate_functions_that_end_have_their_own_range(function, low, high):
-    assert scale_of(function) == Scale(low, high)
-    assert scale_of(function).decode(np.array([0, TOP])).tolist() == [low, high]
+@given(st.integers(-(2**30), 2**30))
+def test_every_code_comes_back(code):
+    assert bin_code(bin_edge(np.array(code))) == code
+
+
+@given(WEIGHTS, st.data())
+def test_a_grid_is_the_narrowest_that_holds_both_ends_and_becomes_a_wider_one_exactly(s, data):
+    part = s[: data.draw(st.integers(1, len(s)))]
+    (first, k), (start, narrow) = (grid(values.min(keepdims=True), values.max(keepdims=True)) for values in (s, part))
+    places = (bin_code(s) >> k) - first
+    assert places.min() == 0
+    assert places.max() < BINS
+    assert k == 0 or (bin_code(s.max()) >> (k - 1)) - (bin_code(s.min()) >> (k - 1)) >= BINS
+    counts = np.bincount((bin_code(part) >> narrow) - start, minlength=BINS).astype(np.uint32)[None, None]
+    wanted = np.bincount((bin_code(part) >> k) - first, minlength=BINS)
+    assert regrid(counts, (start, narrow), (first, k))[0, 0].tolist() == wanted.tolist()
+
+
+def test_a_grid_of_nothing_is_something():
+    first, k = grid(np.array([np.inf], np.float32), np.array([-np.inf], np.float32))
+    assert first.tolist() == k.tolist() == [0]

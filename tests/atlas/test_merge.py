@@ -35,7 +35,7 @@ def exact(atlas):
     """All that must be equal."""
     found = {"classes": atlas.classes, "counts": atlas.counts.tolist(), "sources": atlas.header.sources}
     for gate in atlas:
-        for what in ("sum", "sum2", "histogram", "outside", "z_range"):
+        for what in ("sum", "squares", "histogram", "heaps", "binned", "outside", "z_range"):
             found[gate.name, what] = atlas.tensors[f"{gate.name}.{what}"][:,].tolist()
         found[gate.name, "ends"] = [(gate.highest(c), gate.lowest(c)) for c in range(gate.entry.channels)]
     return found
@@ -68,7 +68,7 @@ def test_the_sum_is_what_one_pass_over_all_gives(three, tiny_model, tmp_path):
     assert merged.classes == once.classes == ("ape", "bee", "cat")
     assert merged.counts.tolist() == once.counts.tolist() == [5, 8, 3]
     for gate in once:
-        for what in ("sum", "sum2", "histogram"):
+        for what in ("sum", "squares", "histogram", "heaps", "binned"):
             name = f"{gate.name}.{what}"
             np.testing.assert_array_equal(merged.tensors[name][:,], once.tensors[name][:,])
         assert [e.s for e in merged[gate.name].highest(0)] == [e.s for e in gate.highest(0)]

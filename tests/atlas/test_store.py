@@ -13,7 +13,7 @@ from se_viz.atlas.errors import AtlasError, AtlasMismatch, AtlasRefused, NotInAt
 from se_viz.atlas.export import export
 from se_viz.atlas.header import FORMAT, VERSION, Header, weights_sha256
 from se_viz.atlas.profile import profile
-from se_viz.atlas.store import open_atlas
+from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.data.datasets import dataset
 
 
@@ -41,7 +41,7 @@ def test_one_class_and_one_channel_are_what_the_whole_has_there(whole):
         assert gate.outside("ape", 1) == gate.outside()[0, 1]
 
 
-def test_a_slice_does_not_read_the_rest(whole, monkeypatch):
+def test_a_slice_does_not_read_the_rest(whole):
     asked, tensors = [], whole.tensors
 
     class Watched:
@@ -60,9 +60,8 @@ def test_a_slice_does_not_read_the_rest(whole, monkeypatch):
 
             return Slices()
 
-    monkeypatch.setattr(whole, "tensors", Watched())
-    whole["SE_1_1"].s("bee", 2)
-    assert asked == [("SE_1_1.sum", (1, 2)), ("SE_1_1.sum2", (1, 2))]
+    Atlas(whole.path, whole.header, Watched())["SE_1_1"].s("bee", 2)
+    assert asked == [("SE_1_1.sum", (1, 2)), ("SE_1_1.squares", (slice(None), 1, 2))]
 
 
 def test_unknown_names_are_refused_with_those_there_are(whole):
@@ -141,4 +140,4 @@ def test_tables_hold_what_the_atlas_holds(whole, tmp_path):
 def test_slices_may_end_behind_the_last_class_and_channel(whole):
     gate = next(iter(whole))
     np.testing.assert_array_equal(gate.s(slice(1, 99), slice(-2, None)).mean, gate.s().mean[1:, -2:])
-    assert gate.histogram(slice(2, 4)).counts.shape == (1, gate.entry.channels, 64)
+    assert gate.histogram(slice(2, 4)).counts.shape[:2] == (1, gate.entry.channels)

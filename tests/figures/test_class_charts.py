@@ -4,7 +4,7 @@ from scipy.cluster.hierarchy import linkage
 
 from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
-from se_viz.figures.two_classes import effect_sizes, two_distributions
+from se_viz.figures.two_classes import auroc_text, effect_sizes, two_distributions
 
 RNG = np.random.default_rng(0)
 MEANS = RNG.uniform(size=(6, 200))
@@ -97,5 +97,19 @@ def test_more_channels_than_a_screen_has_room_for_are_averaged():
 
 def test_areas_of_uneven_bins_are_shares():
     for bar in two_distributions("SE_4_6", 7, ("a", "b"), (HISTOGRAM, HISTOGRAM), (0, 1)).figure.data:
-        np.testing.assert_allclose(bar.y * bar.width, [0.25, 0.75, 0])
-        np.testing.assert_allclose(bar.x, [0.15, 0.4, 0.6])
+        np.testing.assert_allclose(bar.y * bar.width, [0.25, 0.75])  # an empty bin is not drawn
+        np.testing.assert_allclose(bar.x, [0.15, 0.4])
+
+
+def test_a_heap_is_a_needle_whose_area_is_its_share():
+    heaped = np.array([30.0, 0, 10]), np.array([0, 0, 0.2, 1])
+    bar = two_distributions("SE_4_6", 7, ("a", "b"), (heaped, heaped), (0, 1)).figure.data[0]
+    assert list(bar.x) == [0, 0.6]
+    assert list(bar.width) == [0.005, 0.8]
+    assert list(np.multiply(bar.y, bar.width)) == pytest.approx([0.75, 0.25])
+
+
+def test_an_auroc_says_how_far_it_may_be_off_where_that_shows():
+    assert auroc_text(np.array([0.538, 0.463]), np.array([0.004, 0.0216])) == ["0.54", "0.46 ± 0.02"]
+    chart = effect_sizes("SE_4_6", ("a", "b"), [3], np.array([0.5]), np.array([0.7]), np.array([0.1]))
+    assert chart.figure.data[0].customdata[0] == "0.70 ± 0.10"

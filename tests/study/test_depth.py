@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from se_viz.study.band import band
 from se_viz.study.depth import by_depth
 from se_viz.study.health import health
 from se_viz.study.selectivity import eta_squared
@@ -41,3 +42,22 @@ def test_many_classes_are_gone_through_in_parts(make_atlas, monkeypatch):
     (parts,) = by_depth(atlas)
     assert parts.saturation.shut == pytest.approx(whole.saturation.shut)
     assert parts.saturation.open == pytest.approx(whole.saturation.open)
+
+
+@pytest.mark.parametrize("function", ["sigmoid", "hard-sigmoid", "tanh", "relu", "relu6", "other"])
+@pytest.mark.parametrize(("value", "shut", "opened"), [(0, 1, 0), (0.5, 0, 0), (1, 0, 1), (0.05, 1, 0), (12.35, 0, 0)])
+def test_shares_of_a_constant_are_0_or_1_for_every_gate_function(make_atlas, function, value, shut, opened):
+    s = np.full((6, 4), value)
+    atlas = make_atlas({"SE_2_1": s}, np.array([0, 0, 0, 1, 1, 1]), "ab", functions={"SE_2_1": function})
+    found = by_depth(atlas)[0].saturation
+    assert (found.shut, found.open) == (shut, opened)
+    centre, (low, high) = band(atlas["SE_2_1"], "a", "median and quartiles")
+    assert centre.tolist() == low.tolist() == high.tolist() == pytest.approx([value] * 4, rel=1e-6)
+
+
+def test_heaps_at_both_ends_are_counted_exactly(make_atlas):
+    rng = np.random.default_rng(0)
+    s = np.where(rng.uniform(size=(80, 5)) < 0.4, rng.choice([0.0, 1.0], (80, 5)), rng.uniform(0.2, 0.8, (80, 5)))
+    found = by_depth(make_atlas({"SE_2_1": s}, np.repeat([0, 1], 40), "ab", functions={"SE_2_1": "other"}))[0]
+    assert found.saturation.shut == pytest.approx((s == 0).mean(), abs=1e-12)
+    assert found.saturation.open == pytest.approx((s == 1).mean(), abs=1e-12)

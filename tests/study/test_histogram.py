@@ -31,3 +31,11 @@ def test_without_images_there_is_no_share():
     empty = Histogram(np.zeros((1, 4)), np.linspace(0, 1, 5))
     assert np.isnan(share_below(empty, 0.5)).all()
     assert np.isnan(quantiles(empty, [0.5])).all()
+
+
+def test_heaps_are_exact():
+    heaps = Histogram(np.array([[3.0, 0.0, 4.0, 0.0, 1.0]]), np.array([0.0, 0.0, 0.5, 0.5, 1.0, 1.0]))
+    assert quantiles(heaps, [0.1, 0.25, 0.5, 0.75, 0.95])[:, 0].tolist() == [0, 0, 0.5, 0.5, 1]
+    assert share_below(heaps, 0)[0] == 0
+    assert share_below(heaps, 0.25)[0] == share_below(heaps, 0.5)[0] == 3 / 8
+    assert share_below(heaps, 1)[0] == 7 / 8

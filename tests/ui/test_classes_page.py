@@ -211,3 +211,10 @@ def test_gates_are_compared_and_chance_is_told():
     assert against_chance(depths) in said
     assert gates_alike([depth.gate for depth in depths], gate_similarity(atlas)) in said
     assert any("chart_gate_heatmap" in name for name in charts(page))
+
+
+def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
+    clipped = "12.3% of s of SE_5_1 were above 8 and are counted as 8."
+    monkeypatch.setattr(atlases, "limits", lambda _: (clipped,))
+    page = open_page(samples="cat")
+    assert [warning.value for warning in page.warning] == [plain(clipped)]

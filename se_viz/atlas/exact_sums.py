@@ -1,0 +1,61 @@
+"""Sums of s and of its square that are exact in any order, and the mean and standard deviation they give.
+
+s becomes a whole number m of steps of 2⁻²⁴, which loses nothing of a 32-bit s of 0.5 and more, and 2⁻²⁵ at most of a
+smaller one. A sum of squares outgrows 64 bits, so two numbers are kept of it: Σ⌊m²/2⁴⁰⌋ says about how large it is, and
+Σm² modulo 2⁶⁴ which of the whole numbers thereabouts. That holds for eight million images of a class.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Squares = npt.NDArray[np.uint64]
+
+LIMIT = 65_536.0  # s beyond ±LIMIT counts as ±LIMIT
+_STEPS = 2.0**24
+_HALF = np.uint64(20)  # half of the 40 bits of the largest m
+
+
+def whole_steps(s: npt.NDArray[np.floating]) -> Whole:
+    """The m of finite weights s, of the same shape."""
+    return np.rint(np.clip(s.astype(np.float64), -LIMIT, LIMIT) * _STEPS).astype(np.int64)
+
+
+def outside(s: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Which weights lie beyond ±LIMIT."""
+    beyond: npt.NDArray[np.bool_] = np.abs(s) > LIMIT
+    return beyond
+
+
+def sums(steps: Whole) -> tuple[Whole, Squares]:
+    """Σm and the two numbers for Σm², over the first axis: (N, C) → (C,) and (2, C)."""
+    size = np.abs(steps).astype(np.uint64)
+    square = size * size
+    if size.max(initial=0) < 1 << 32:  # |s| < 256: the square is whole
+        high = square >> (2 * _HALF)
+    else:
+        upper, lower = size >> _HALF, size & np.uint64((1 << 20) - 1)
+        high = upper * upper + (((2 * upper * lower << _HALF) + lower * lower) >> (2 * _HALF))
+    return steps.sum(axis=0), np.stack([high.sum(axis=0), square.sum(axis=0)])
+
+
+def mean_and_std(count: Whole, total: Whole, squares: Squares) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (divided by the number) of s; not numbers where the count is 0.
+
+    Args:
+        count: images; broadcast against ``total``.
+        total: Σm, of any shape.
+        squares: the two numbers for Σm², (2, …).
+    """
+    images = np.maximum(count, 1)
+    centre = np.rint(total / images).astype(np.int64)
+    rest = (total - images * centre) / images
+    # Of Σ(m − centre)² = Σm² − centre · (2 Σm − images · centre): roughly, and exactly modulo 2⁶⁴.
+    rough = (squares[0] + images / 2) * 2.0**40 - centre * (2.0 * total - images * centre.astype(np.float64))
+    with np.errstate(over="ignore"):
+        exact = squares[1] - (centre * (2 * total - images * centre)).astype(np.uint64)
+    deviations = np.maximum(exact + 2.0**64 * np.rint((rough - exact) / 2.0**64), 0)
+    std = np.sqrt(np.maximum(deviations / images - np.square(rest), 0)) / _STEPS
+    mean = (centre + rest) / _STEPS
+    return np.where(count > 0, mean, np.nan), np.where(count > 0, std, np.nan)
