@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from se_viz.data.samples import load as sample
     from se_viz.gates.block import block_of
     from se_viz.gates.capture import Capture, Reading, capture
-    from se_viz.gates.find import find_gates
+    from se_viz.gates.errors import PartlyFound
+    from se_viz.gates.find import find_gates, survey
     from se_viz.gates.gate import Gate
     from se_viz.gates.model import Model, load, load_checkpoint
     from se_viz.study.cost import cost
@@ -34,6 +35,7 @@ _HOMES = {
     "Gate": ("gates.gate", "Gate"),
     "Head": ("zoo.head", "Head"),
     "Model": ("gates.model", "Model"),
+    "PartlyFound": ("gates.errors", "PartlyFound"),
     "Reading": ("gates.capture", "Reading"),
     "block_of": ("gates.block", "block_of"),
     "capture": ("gates.capture", "capture"),
@@ -48,6 +50,7 @@ _HOMES = {
     "profile": ("atlas.profile", "profile"),
     "read_paths": ("data.intake", "read_paths"),
     "sample": ("data.samples", "load"),
+    "survey": ("gates.find", "survey"),
 }
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "Gate",
     "Head",
     "Model",
+    "PartlyFound",
     "Reading",
     "block_of",
     "capture",
@@ -70,6 +74,7 @@ __all__ = [
     "profile",
     "read_paths",
     "sample",
+    "survey",
 ]
 
 

@@ -88,6 +88,8 @@ def gates(
         typer.echo(
             f"{one.name:10}{one.channels:6}{one.bottleneck or '–':>6}{r:>7}  {one.squeeze:9}{one.function:14}{one.path}"
         )
+    for note in loaded.notes:
+        typer.secho(note, err=True, fg="yellow")
     for one, where in zip(chosen, places, strict=True):
         typer.echo(f"{one.name} is {where}.")
     if out is not None:

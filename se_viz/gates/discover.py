@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from se_viz.gates.errors import InstrumentError, NoGateFound, NotAnImageModel
-from se_viz.gates.find import find_gates
+from se_viz.gates.find import Finding, survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.kinds import kind_of
 from se_viz.zoo import sources, table
@@ -104,8 +104,8 @@ def prove(row: Row) -> Row:
         return replace(row, params=params, gates=0, kinds=(), seconds=0.0, note=f"cannot be read: {_brief(error)}")
     kinds = Counter(gate.kind for gate in gates)
     notes = [f"{kind}: {LOOKALIKES[kind]}" for kind, count in _alike(network).items() if kinds[kind] < count]
-    left = known - sum(gate.proof == "class" for gate in gates)
-    if left:
+    left = known - len({gate.path for gate in gates if kind_of(network.get_submodule(gate.path)) is not None})
+    if left > 0:
         notes.append(f"{left} modules of a known class do not run just once, or not as a gate")
     return replace(
         row,
@@ -136,15 +136,15 @@ def _search(network: nn.Module, known: int) -> tuple[tuple[Gate, ...], float]:
     for size in _SIZES:
         started = process_time()
         try:
-            gates = find_gates(network, size)
+            finding = survey(network, size)
         except NoGateFound:
-            gates = ()
+            finding = Finding(())
         except NotAnImageModel as error:
             failure = error
             continue
         seconds, failure = process_time() - started, None
-        best = max(best, gates, key=len)
-        if len(best) >= known:
+        best = max(best, finding.gates, key=len)
+        if len(best) >= known and not finding.notes:
             break
     if failure is not None and not best:
         raise failure

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from se_viz.gates.clone import clone_sharing_weights, copy_without_hooks
+from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.errors import NoGateFound, PartlyFound
 from se_viz.gates.gate import NOT_SEEN, Gate
 from se_viz.gates.kinds import kind_of
@@ -21,6 +21,8 @@ from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, placeme
 from se_viz.gates.values import Frame
 from se_viz.gates.watching import PARTS, Passed, Watched, call_taps, overlooked, select
 from se_viz.zoo.memory import is_out_of_memory
+
+_HALF = (torch.float16, torch.bfloat16)
 
 _Proved: TypeAlias = dict[str, Proof]
 
@@ -233,9 +235,8 @@ def _undisturbed(device: torch.device) -> Iterator[None]:
 @contextmanager
 def _private(network: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
     """A copy of the network's modules to search in, and True; the network itself and False where it has no copy."""
-    half = placement(network)[1] in (torch.float16, torch.bfloat16)
     try:
-        copy = copy_without_hooks(network) if half else clone_sharing_weights(network, buffers=False)
+        copy = clone_sharing_weights(network, buffers=False)
     except Exception as error:
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise
@@ -246,11 +247,22 @@ def _private(network: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
     for module in copy.modules():
         module.training = False
     _wake(copy)
-    if half:
-        # Weights of 0.001 leave s the same in all images, to 8 bits of mantissa. It shares no weights then, as this
-        # changes them in place.
-        copy.float()
+    _widen(copy)
     yield copy, True
+
+
+def _widen(copy: nn.Module) -> None:
+    """Let half-precision weights compute in float32, of copies: 0.001 leaves s the same, to 8 bits of mantissa."""
+    wide: dict[int, Tensor] = {}
+    for module in copy.modules():
+        for table in (module._parameters, module._buffers):
+            for name, tensor in table.items():
+                if tensor is None or nn.parameter.is_lazy(tensor) or tensor.dtype not in _HALF:
+                    continue
+                if id(tensor) not in wide:
+                    made = tensor.detach().float()
+                    wide[id(tensor)] = nn.Parameter(made, requires_grad=False) if table is module._parameters else made
+                table[name] = wide[id(tensor)]  # type: ignore[assignment]
 
 
 def _wake(copy: nn.Module) -> None:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from se_viz.gates.model import Model
 from se_viz.ui import models, pictures
 from se_viz.ui.pictures import Chosen
+from se_viz.ui.text import plain
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def draw(question: str, *, pictured: bool = True) -> Head:
     if model is None:
         st.info("The sidebar says what this model needs; or choose another there.")
         st.stop()
+    for note in model.notes:
+        st.warning(plain(note))
     if pictured and not chosen.pictures:
         st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
         st.stop()

@@ -31,7 +31,10 @@ _COLUMNS = {
     "C/r": st.column_config.NumberColumn(help="Width of the bottleneck between the two FC layers."),
     "r": st.column_config.NumberColumn(help="Effective reduction ratio, C over the bottleneck.", format="%.3g"),
     "parameters": st.column_config.NumberColumn(help="Weights and biases of the gate.", format="localized"),
-    "found by": st.column_config.TextColumn(help="Its class is known, or a search; X̃ = s · U was proved either way."),
+    "found by": st.column_config.TextColumn(
+        help="By its class, by a search of modules, or by watching multiplications in the code of a block. X̃ = s · U "
+        "was verified each way."
+    ),
 }
 
 
@@ -54,9 +57,16 @@ def page(head: Head) -> None:
         chart.show(gate_tree(model.name, model.gates, name))
     with right:
         chart.show(block_drawing(gate, block, where))
-        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), gate at {gate.path} ({gate.kind})"))
+        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), {_place(gate)}"))
     _table(model)
     _take_away(model, name)
+
+
+def _place(gate: Gate) -> str:
+    """Where a gate is in the network, for a person."""
+    if gate.product is None:
+        return f"gate at {gate.path} ({gate.kind})"
+    return f"gate in the code of {gate.path or 'the network'} ({gate.kind})"
 
 
 def summary(model: Model, counted: Cost) -> str:

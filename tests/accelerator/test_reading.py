@@ -1,5 +1,6 @@
 """What is read, counted and trained on a device is what it is on the CPU, bit for bit."""
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ import torch
 import torchvision
 from gates_support import model as wrapped
 from gates_support import pictures
+from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torchvision.ops import SqueezeExcitation
 
 from se_viz.data.imagenette import Labelled
 from se_viz.gates.block import block_of
@@ -44,7 +47,8 @@ def both(precision="fp32"):
 
 
 def assert_same(one, other):
-    np.testing.assert_array_equal(one.logits, other.logits)
+    if other.logits is not None:
+        np.testing.assert_array_equal(one.logits, other.logits)
     assert len(one) == len(other)
     for a, b in zip(one, other, strict=True):
         for key in ("z", "s", "u", "x"):
@@ -58,6 +62,33 @@ def test_a_reading_is_the_cpus(precision):
     assert_same(
         capture(there, pictures(3, 64), ["SE_2_1", "SE_5_2"]), capture(here, pictures(3, 64), ["SE_2_1", "SE_5_2"])
     )
+
+
+class Inline(nn.Module):
+    """Its gate is code, and so is watched; one module gate stands beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.fc1, self.fc2 = nn.Conv2d(3, 8, 3, 2), nn.Linear(8, 4), nn.Linear(4, 8)
+        self.gate, self.head = SqueezeExcitation(8, 4), nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = x * torch.sigmoid(self.fc2(self.fc1(x.mean((2, 3))).relu()))[:, :, None, None]
+        return {"logits": self.head(self.gate(x).mean((2, 3))), "maps": x}
+
+
+def test_multiplications_are_watched_there_too():
+    torch.manual_seed(0)
+    here = Inline().eval()
+    there = copy.deepcopy(here).to(ACCEL)
+    names = ["SE_1_1", "SE_1_2"]
+    one, other = capture(there, pictures(3, 32), names), capture(here, pictures(3, 32), names)
+    assert [read.gate.proof for read in one] == ["watch", "class"]
+    assert_same(one, other)
+    assert one.output["logits"].device == CPU
+    assert torch.equal(one.output["logits"], other.output["logits"])
+    assert cost(there, 32).stages == cost(here, 32).stages
 
 
 @pytest.mark.parametrize(
