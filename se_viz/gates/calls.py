@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -102,7 +102,7 @@ class CallGraph(TorchFunctionMode):
         """What is known of a tensor; of maps that a script made, whose calls are not seen, that they are maps."""
         value: Value | None = self._values.get(tensor)
         if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
-            if self._names(tensor) or not tensor.is_floating_point():
+            if isinstance(tensor, nn.Parameter) or self._names(tensor) or not tensor.is_floating_point():
                 return None
             value = Value(None, 0, tensor.shape, is_map=True, origin=None, data=None)  # type: ignore[arg-type]
             value.origin = value

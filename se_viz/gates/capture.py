@@ -93,15 +93,18 @@ def capture(
 
     Args:
         network: a ``Model``, or any network, whose gates are then found at its first capture.
-        images: preprocessed (N, 3, H, W) on any device; for a ``Model`` also a picture, or several.
+        images: preprocessed (N, 3, H, W) on any device; for a ``Model`` also an image or several, as ``Model.inputs``
+            takes them.
         maps: names of the gates whose U and X̃ to keep, for instance ``["SE_5_2"]``.
         batch: images per forward pass, 1 or more. Where the device has no room for so many, the rest is read in
             batches of half as many, down to single images.
 
     Raises:
         KeyError: a name in maps is no gate's.
+        InputRefused: these are no images, or of an unknown layout or range.
         NotAnImageModel: the network rejects the images.
-        InstrumentError: the network cannot be read, see ``find_gates``.
+        InstrumentError: the network cannot be read, see ``find_gates``; or it has been changed since its gates were
+            found, or takes another way for these images.
         DeviceFull: the device has no room for a single image.
     """
     if isinstance(network, Model):

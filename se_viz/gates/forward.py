@@ -68,7 +68,8 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
         wanted = [(gate, what) for gate in instrument.gates for what in _values(gate)]
         tables = [_descriptor(sink, gate, what, count) for gate, what in wanted]
         is_table = isinstance(output, Tensor) and output.dtype == torch.float32 and output.device == tables[0].device
-        arrays = list(_to_host([*tables, output] if is_table else tables))
+        # A copy, as the network may keep what it returned and write into it.
+        arrays = list(_to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables))
         read_tables = dict(zip([(gate.name, what) for gate, what in wanted], arrays, strict=False))
         return Pass(
             images=count,

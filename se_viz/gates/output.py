@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 def to_host(output: object) -> object:
-    """Return what a network returned with its tensors on the CPU, detached.
+    """Return what a network returned with copies of its tensors on the CPU, detached.
 
     Dictionaries, lists, tuples, named tuples and dataclasses are copied, at any depth; anything else stays.
     """
-    return _map(output, lambda tensor: tensor.detach().cpu())
+    return _map(output, lambda tensor: tensor.detach().cpu().clone())
 
 
 def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:

@@ -213,7 +213,7 @@ def milliseconds(network: nn.Module, side: int, seconds: float = 1.0) -> float:
     """Median time of one image (1, 3, side, side) in eval mode, measured for some seconds."""
     device, dtype = placement(network)
     images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
-    with evaluating(network), torch.inference_mode():
+    with evaluating(network), torch.no_grad():
         timer = Timer(
             "network(images)", globals={"network": network, "images": images}, num_threads=torch.get_num_threads()
         )

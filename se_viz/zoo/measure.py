@@ -15,7 +15,7 @@ def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
     """Return the multiply-accumulates of one image (1, 3, H, W) by the rule of ``macs.RULE``."""
     parameter = next(network.parameters())
     image = torch.zeros((1, 3, *crop), device=parameter.device, dtype=parameter.dtype)
-    with torch.inference_mode(), counting() as count:
+    with torch.no_grad(), counting() as count:
         network(image)
     return count.macs
 

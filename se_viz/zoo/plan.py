@@ -147,8 +147,10 @@ def plan(
     place, module, logits = found.place, found.module, found.logits
     if logits is None and module is None:
         place, module = without(blank, axes)
-    arguments = _with_classes(arguments, found, axes, names, label, head)
+    arguments = _with_classes(arguments, found, axes, len(names), label, head)
     network = sketch.network(arguments)
+    if logits is not None:
+        fit(head, logits, names)  # Told before the network is built, and of one that is not too large.
     if module is not None:
         network.set_submodule(place, module)
     strange, known = split(name for name in matched.strange if name not in found.used)
@@ -166,7 +168,7 @@ def _with_classes(
     arguments: dict[str, object],
     found: Classifier,
     axes: Mapping[str, int],
-    names: Sequence[str],
+    names: int,
     label: str,
     head: Head | None,
 ) -> dict[str, object]:
@@ -182,10 +184,9 @@ def _with_classes(
     logits = found.logits
     if logits is None:
         # Its tensors contradict each other, and are told; or the architecture has no classifier.
-        return {"num_classes": expected_outputs(head, len(names))} | arguments if names and axes else arguments
+        return {"num_classes": expected_outputs(head, names)} | arguments if names and axes else arguments
     if asked not in (None, logits):
         raise WeightsRefused(f"{label} has {logits:,} logits, not {asked}: leave num_classes out, the file says it.")
-    fit(head, logits, names)  # Told before the network is built.
     return arguments if found.module is not None else {**arguments, "num_classes": logits}
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se_viz.gates.gate import FUNCTIONS
+from se_viz.gates.gate_functions import GATE_FUNCTIONS
 from se_viz.study.health import health
 from se_viz.study.verdicts import VERDICTS, definitions, verdict_counts
 
@@ -57,7 +57,7 @@ def above(*parts):
 
 
 # Patterns of s, the gate functions that can give them, the verdict and words of the sentence.
-ANY = ("", *FUNCTIONS)
+ANY = ("", *GATE_FUNCTIONS)
 SIGMOIDS = ("sigmoid", "hard-sigmoid", "relu", "relu6", "")
 UNBOUNDED = ("relu", "")
 GRID = {

@@ -46,8 +46,8 @@ def registered(monkeypatch):
                 made.head.weight.data.zero_()
             return catalogue.Network(made, Preprocess(crop=(32, 32), resize=32), classes, "made here", head)
 
-        monkeypatch.setitem(catalogue._registered, f"test/{name}", network)
-        return f"test/{name}"
+        monkeypatch.setitem(catalogue._registered, f"test/heads-{name}", network)
+        return f"test/heads-{name}"
 
     return register
 
@@ -171,8 +171,8 @@ class Segments(Net):
 
 def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
     network = catalogue.Network(Segments(2).eval(), Preprocess(crop=(32, 32), resize=32), (), "made here")
-    monkeypatch.setitem(catalogue._registered, "test/dict", lambda: network)
-    page = open_page("inspect", model="test/dict", samples="cat,coffee")
+    monkeypatch.setitem(catalogue._registered, "test/heads-dict", lambda: network)
+    page = open_page("inspect", model="test/heads-dict", samples="cat,coffee")
     assert answer(page).startswith(
         "Segments returns a dict with out, aux: no single table of logits, so there are no predictions."
     )
