@@ -187,7 +187,12 @@ def _watch(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[
     # A block that takes something else than one tensor is not looked into any further than its gate.
     own = next((item for item in reversed(placed[: placed.index(at)]) if item[1].module is block), at)
     end = next(
-        (number for number, run in placed if run.module is block and number > own[0] and run is not own[1]), None
+        (
+            number
+            for number, run in placed
+            if run.module is block and number > own[0] and run is not own[1] and run is not at[1]
+        ),
+        None,
     )
     runs = [run for number, run in placed if run is not own[1] and own[0] <= number and (end is None or number < end)]
     return runs if own is not at else [run for _, run in placed], own[1], at[1]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -72,10 +73,22 @@ class CallGraph(TorchFunctionMode):
         taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
         known = [value for tensor in taken if (value := self._known(tensor)) is not None]
         names = tuple(name for tensor in taken for name in self._names(tensor))
-        call = Call(self._clock.tick(), func, tuple(self.frames), tuple(known), names)
+        constants = [t.numel() for t in taken if self._values.get(t) is None and not self._names(t)]
+        call = Call(
+            index=self._clock.tick(),
+            function=func,
+            frames=tuple(self.frames),
+            inputs=tuple(known),
+            parameters=names,
+            constants=max(constants, default=0),
+            between=_keeps_between(func, args, kwargs),
+        )
         self.calls.append(call)
-        before = [t.clone() for t in taken] if len(taken) > 1 and overwrites(func) and may_multiply(func) else taken
+        may_write = overwrites(func) or kwargs.get("out") is not None
+        before = [t.clone() for t in taken] if len(taken) > 1 and may_write and may_multiply(func) else taken
+        versions = [_version(t) for t in taken]
         result = func(*args, **kwargs)
+        written = {id(t) for t, version in zip(taken, versions, strict=True) if _version(t) != version}
         if not known:
             # What is made of parameters alone (a transposed weight, weight norm) is a parameter to what takes it.
             for tensor in tree_iter(result) if names else ():
@@ -95,7 +108,7 @@ class CallGraph(TorchFunctionMode):
                 excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
                 self.events.append(Event(call, product, excitation, u))
         for item, tensor in enumerate(made):
-            self._note(call, item, tensor, taken)
+            self._note(call, item, tensor, taken, written)
         return result
 
     def _known(self, tensor: Tensor) -> Value | None:
@@ -118,9 +131,9 @@ class CallGraph(TorchFunctionMode):
         """What tells a part of a tensor from its other parts; None for what is no part of it."""
         if tensor.numel() >= source.numel() or not same_storage(tensor, source):
             return None
-        return id(known.origin), source._version, tensor.storage_offset(), tensor.shape, tensor.stride()
+        return id(known.origin), _version(source), tensor.storage_offset(), tensor.shape, tensor.stride()
 
-    def _note(self, call: Call, item: int, tensor: Tensor, taken: list[Tensor]) -> None:
+    def _note(self, call: Call, item: int, tensor: Tensor, taken: list[Tensor], written: set[int]) -> None:
         self.quantized |= tensor.is_quantized
         shape = tensor.shape
         maps = [value.numel for value in call.inputs if value.is_map]
@@ -132,8 +145,8 @@ class CallGraph(TorchFunctionMode):
             known = self._values.get(source)
             # What an operation in place returns is the tensor that it took, with other numbers.
             copies = name_of(call.function) in _COPYING and tensor.shape == source.shape
-            same = not overwrites(call.function) if source is tensor else shows(tensor, source) or copies
-            if known is not None and same and call.function is not Tensor.__setitem__:
+            same = source is tensor or shows(tensor, source) or copies
+            if known is not None and same and id(source) not in written and call.function is not Tensor.__setitem__:
                 # Of a map that told the shape alone (``expand_as``) it shows nothing.
                 value.origin, value.is_map = known.origin, known.is_map
                 break
@@ -147,6 +160,17 @@ class CallGraph(TorchFunctionMode):
         if tensor.is_floating_point() and 0 < tensor.numel() <= 4 * len(tensor if tensor.ndim else [0]) * longest:
             value.data = tensor.detach().clone()
         self._values[tensor] = value
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor has been written to; one made in inference mode, or not made yet, does not tell."""
+    return 0 if is_lazy(tensor) or tensor.is_inference() else tensor._version
+
+
+def _keeps_between(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call clamps from both sides; from one side is a guard against dividing by zero."""
+    bounds = [*args[1:], *kwargs.values()]
+    return name_of(function) in ("clamp", "clip") and sum(bound is not None for bound in bounds) > 1
 
 
 def shows(view: Tensor, source: Tensor) -> bool:

@@ -4,17 +4,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from se_viz.gates.errors import NotAnImageModel
+from se_viz.gates.calls import same_storage
+from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.forward import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.model import Images, Model
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
-from se_viz.gates.registry import instrument_of
-from se_viz.gates.trace import placement
+from se_viz.gates.registry import forget, instrument_of
+from se_viz.gates.trace import check_readable, placement
 from se_viz.zoo.memory import full, is_out_of_memory, release
 
 __all__ = ["Array", "Capture", "Reading", "capture"]
@@ -118,15 +120,31 @@ def capture(
     if batch < 1:
         raise ValueError(f"batch must be 1 or more, not {batch}.")
     height, width = images.shape[2:]
-    instrument = network if isinstance(network, Instrument) else instrument_of(network, (height, width))
-    gates = instrument.gates
     wanted = frozenset([maps] if isinstance(maps, str) else maps or ())
-    unknown = wanted - {gate.name for gate in gates}
+    if not isinstance(network, Instrument):
+        check_readable(network)
+    with keeping_random_state(placement(network.network if isinstance(network, Instrument) else network)[0]):
+        if isinstance(network, Instrument):
+            return _captured(network, images, wanted, batch)
+        instrument = instrument_of(network, (height, width))
+        try:
+            return _captured(instrument, images, wanted, batch)
+        except GatesChanged:
+            # What a network keeps of its first pass, or a hook put on since, may lead it another way from now on.
+            forget(network)
+            again = instrument_of(network, (height, width))
+            return _captured(again, images, wanted, batch)
+
+
+def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> Capture:
+    """Read an instrument; raises as ``capture`` does."""
+    gates = instrument.gates
+    unknown = maps - {gate.name for gate in gates}
     if unknown:
         raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
-    with keeping_random_state(placement(instrument.network)[0]):
-        parts = _in_batches(instrument, images, wanted, batch)
-
+    # A network may keep a tensor of its pass, and one of inference mode cannot be trained with.
+    with torch.inference_mode(False):
+        parts = _in_batches(instrument, images, maps, batch)
     z, s, u, x = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x"))
     readings = {g.name: Reading(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name)) for g in gates}
     output = joined([part.output for part in parts], [part.images for part in parts])
@@ -162,7 +180,10 @@ def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], ba
 def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass | None:
     """One forward pass, or None where there is no room for it."""
     try:
-        return read(instrument, images.to(*placement(instrument.network)), maps)
+        moved = images.to(*placement(instrument.network))
+        # A network may work on its input in place.
+        own = moved.clone() if moved is images or same_storage(moved, images) else moved
+        return read(instrument, own, maps)
     except RuntimeError as error:
         if is_out_of_memory(error):
             return None

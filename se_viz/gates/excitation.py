@@ -14,6 +14,10 @@ from se_viz.gates.values import Call, Value
 _LAYERS = frozenset({"linear", "conv2d", "conv1d", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"})
 
 _REPEATING = frozenset({"repeat", "tile", "repeat_interleave", "expand", "expand_as", "interpolate", "upsample"})
+# What changes each number of a squeeze by itself, so that it goes on being one of that channel.
+_EACH = frozenset(
+    {"add", "sub", "mul", "div", "pow", "neg", "sqrt", "square", "abs", "true_divide", "multiply", "rsub"}
+)
 _LOCAL = frozenset({"avg_pool2d", "max_pool2d", "conv2d"})
 
 # A BatchNorm that has seen nothing is off by 5e-6.
@@ -22,10 +26,10 @@ _EXACT = 1e-6
 # Calls between U and its squeeze: of a weighted mean, a multiplication and what reshapes.
 _DEEPEST = 6
 
-# What makes a factor a gate where no learned parameter does.
+# What makes a factor a gate where no layer does.
 _BOUNDED = frozenset({
-    *("sigmoid", "hardsigmoid", "tanh", "hardtanh", "relu", "relu6", "softmax", "clamp", "clip", "softplus", "expit"),
-    *("silu", "gelu", "elu", "log_sigmoid", "softsign", "special_expit", "clamp_min", "clamp_max"),
+    *("sigmoid", "hardsigmoid", "tanh", "hardtanh", "relu", "relu6", "softmax", "softplus", "expit", "softsign"),
+    *("silu", "gelu", "elu", "log_sigmoid", "special_expit"),
 })  # fmt: skip
 
 
@@ -39,7 +43,7 @@ class Excitation:
         function: the gate function, or "other".
         bottleneck: width that the first of two or more layers puts out; None otherwise.
         parameters: names of the parameters that were used on the way.
-        learned: whether a parameter or a gate function was; a factor without either is a normalisation.
+        learned: whether a layer or a gate function was; a factor without either is a normalisation.
         repeated: whether s was made as large as the maps, if it was, by repeating one number per channel.
     """
 
@@ -81,7 +85,10 @@ def follow(s: Value | None, u: Value, maps: Tensor, factor: Tensor) -> Excitatio
         bottleneck=_width(layers[0], between) if len(layers) > 1 else None,
         parameters=tuple(names),
         # Where the way leads through maps, how the factor was computed is not known.
-        learned=bool(names) or bool(functions & _BOUNDED) or any(value.is_map for value in between),
+        learned=bool(layers)
+        or bool(functions & _BOUNDED)
+        or any(call.between for call in ordered)
+        or any(value.is_map for value in between),
         repeated=_is_repeated(s, factor.numel(), squeezes),
     )
 
@@ -185,10 +192,11 @@ def _combined(squeezes: list[Value], between: list[Value], size: int) -> Value |
     together = squeezes[0] if len(squeezes) == 1 and squeezes[0].numel == size else None
     for value in sorted(between, key=lambda value: (value.index, value.item)):
         call = value.call
-        if id(value) in made or call is None or call.parameters or name_of(call.function) in _BOUNDED:
+        if id(value) in made or call is None:
             continue
         sources = call.inputs if value.origin is value else (value.origin,)
-        if all(id(before) in made for before in sources):
+        each = name_of(call.function) in _EACH and call.constants <= 1 and not call.parameters
+        if (each or value.origin is not value) and all(id(before) in made for before in sources):
             made[id(value)] = frozenset().union(*(made[id(before)] for before in sources))
             if len(made[id(value)]) == len(squeezes) and value.numel == size:
                 together = value

@@ -1,25 +1,28 @@
 """Finding the gates of a network: modules that are gates, and multiplications that no such module makes."""
 
+import random
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.errors import NoGateFound, PartlyFound
-from se_viz.gates.gate import NOT_SEEN, Gate
+from se_viz.gates.errors import NoGateFound, NotAnImageModel, PartlyFound
+from se_viz.gates.gate import NOT_SEEN, Gate, Tap
 from se_viz.gates.kinds import kind_of
 from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import Site, places
 from se_viz.gates.probe import living_channels
+from se_viz.gates.products import close
 from se_viz.gates.proof import Proof, prove
 from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, placement, trace
 from se_viz.gates.values import Frame
-from se_viz.gates.watching import PARTS, Passed, Watched, call_taps, overlooked, select
+from se_viz.gates.watching import AXES, PARTS, Passed, Watched, call_taps, overlooked, select
 from se_viz.zoo.memory import is_out_of_memory
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -63,7 +66,8 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
     makes, those of maps by one factor per channel that depends on the image are gates, too, unless the factor is made
     without weights or a gate function, as a normalisation's is. A module that runs several times is several gates.
 
-    The network itself does not run, and is left as it was; so are the random number generators.
+    The network itself does not run (unless a part of it cannot be copied), and is left as it was; so are the random
+    number generators.
 
     Args:
         network: takes images (N, 3, H, W).
@@ -75,11 +79,21 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
         NotAnImageModel: the network does not run on images.
     """
     check_readable(network)
-    with _undisturbed(placement(network)[0]), _private(network) as (copy, is_private):
+    half = placement(network)[1] in _HALF
+    try:
+        return _survey(network, size, widen=half)
+    except NotAnImageModel:
+        if not half:
+            raise
+        # Some cast to their own type in their code.
+        return _survey(network, size, widen=False)
+
+
+def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
+    with _undisturbed(placement(network)[0]), _private(network, widen=widen) as (copy, is_private):
         traced = trace(copy, size, private=is_private)
         proved = _prove(traced, copy)
-        multiplying = {frame for event in traced.events for frame in event.call.frames}
-        runs = [run for run in traced.runs if run.path in proved and _is_confirmed(run, proved[run.path], multiplying)]
+        runs = [run for run in traced.runs if run.path in proved and _is_confirmed(run, proved[run.path], traced)]
         whole = [run for run in runs if run.input is not None and run.input[0] == IMAGES]
         covered = {Frame(run.path, run.number) for run in runs}
         weights = placement(copy)
@@ -93,10 +107,37 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
     return Finding(gates, _notes(gates, passed, small, traced), tuple(passed))
 
 
-def _is_confirmed(run: Run, proof: Proof, multiplying: set[Frame]) -> bool:
-    """Whether a module did in the network what it did alone; where that cannot be seen, it is taken to have."""
+def _is_confirmed(run: Run, proof: Proof, traced: Trace) -> bool:
+    """Whether a module did in the network what it did alone; where that cannot be seen, it is taken to have.
+
+    Alone it has its arguments' defaults, and no hooks of others and no flags of its block around it.
+    """
     pixels = run.input is None or (run.input[2:] if proof.layout == "nchw" else run.input[1:3]).numel()
-    return not proof.seen or run.thread or pixels == 1 or Frame(run.path, run.number) in multiplying
+    if not proof.seen or run.thread or pixels == 1:
+        return True
+    frame = Frame(run.path, run.number)
+    s, z = (_tapped(run, tap, proof.channels, traced) for tap in (proof.s_tap, proof.z_tap))
+    for event in traced.events:
+        returned = run.gives is None or run.gives.origin.call is event.call
+        if frame in event.call.frames and returned and (s is None or _alike(event.product.factor, s)):
+            seen = event.excitation.z
+            return proof.z_tap is None or z is None or (seen is not None and _alike(seen.data, z))
+    return False
+
+
+def _tapped(run: Run, tap: Tap | None, channels: int, traced: Trace) -> Tensor | None:
+    """What a tap shows in a run of a gate, (N, C); None where that is not known."""
+    if tap is None:
+        return None
+    part, frame = run.module.get_submodule(tap.path), Frame(run.path, run.number)
+    inner = next((one for one in traced.runs if one.module is part and frame in one.frames), None)
+    value = None if inner is None else inner.takes if tap.side == "input" else inner.gives
+    data = None if value is None else value.data
+    return None if data is None or len(data) != IMAGES else tap.finish(data, IMAGES, channels)
+
+
+def _alike(one: Tensor | None, other: Tensor) -> bool:
+    return one is not None and one.numel() == other.numel() and close(one.reshape(other.shape).to(other), other)
 
 
 def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequence[Watched]) -> tuple[Gate, ...]:
@@ -223,17 +264,24 @@ def _undisturbed(device: torch.device) -> Iterator[None]:
     """Leave grad mode, autocast and random numbers of the caller alone."""
     generators = [] if device.type == "cpu" else [device.index or 0]
     kind = "cuda" if device.type == "cpu" else device.type
+    python, numpy = random.getstate(), np.random.get_state()
     with (
         torch.random.fork_rng(generators, device_type=kind),
+        # Not inference mode either, in which a caller may be.
+        torch.inference_mode(False),
         torch.no_grad(),
         torch.autocast(device.type, enabled=False),
         torch.autocast("cpu", enabled=False),
     ):
-        yield
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 @contextmanager
-def _private(network: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
+def _private(network: nn.Module, *, widen: bool) -> Iterator[tuple[nn.Module, bool]]:
     """A copy of the network's modules to search in, and True; the network itself and False where it has no copy."""
     try:
         copy = clone_sharing_weights(network, buffers=False)
@@ -247,7 +295,8 @@ def _private(network: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
     for module in copy.modules():
         module.training = False
     _wake(copy)
-    _widen(copy)
+    if widen:
+        _widen(copy)
     yield copy, True
 
 
@@ -289,6 +338,14 @@ def _notes(gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[Run]
             f"Left out: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
             f"batch, so that no single s belongs to an image."
         )
+    axes = list(dict.fromkeys(item.path or "the network itself" for item in passed if item.reason == AXES))
+    if axes:
+        notes.append(
+            f"Left out: the code of {', '.join(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
+            f"one factor per channel."
+        )
+    if traced.copies:
+        notes.append(f"Left out: what copies of modules did in threads ({', '.join(traced.copies)}).")
     return tuple(notes)
 
 
@@ -302,8 +359,9 @@ def _why_none(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> st
         )
     seen = (
         f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
-        f"{len(traced.steps)} modules, and no maps of more than one pixel were multiplied by one weight per channel "
-        f"that depends on the image"
+        f"{len(traced.steps)} modules, and none was seen to multiply maps of more than one pixel by one weight per "
+        f"channel that depends on the image. Scripted functions, threads of the network's own and operators that do "
+        f"more than multiply (lerp, products of matrices) are not looked into"
     )
     if traced.quantized:
         return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."

@@ -6,12 +6,13 @@ overwritten by what follows: an activation in place, ``x.mul_(s)``, ``x += short
 by a mode that sees every torch function which the thread calls.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from torch import nn
 
@@ -68,6 +69,8 @@ class Instrument:
         self.gates = gates
         self._calls = WatchedCalls(gates)
         self._parts = [part for gate in gates for part in _parts_of(network, gate)]
+        # The hooks that read outputs: they must come after those of others, see ``_tap``.
+        self._last: dict[nn.Module, int] = {}
         self._tapped = SharedContext()
         self._mapped = SharedContext()
         # What runs in threads of the network's own finds no sink there, so each reading has modules for itself.
@@ -109,12 +112,20 @@ class Instrument:
         with self.attached(), mapped:
             if self.network.training:
                 raise NotReadable("This network was put in train mode while it is being read: call eval() on it.")
+            self._come_last()
             token = _sink.set(sink)
             try:
                 with self._watching(sink):
                     yield sink
             finally:
                 _sink.reset(token)
+
+    def _come_last(self) -> None:
+        """Move the hooks that read outputs behind those that were put on since."""
+        for part, number in list(self._last.items()):
+            hooks = part._forward_hooks
+            if len(hooks) > 1 and number in hooks and next(reversed(hooks)) != number:
+                cast("OrderedDict[int, Any]", hooks).move_to_end(number)
 
     def _watching(self, sink: Sink) -> AbstractContextManager[object]:
         return Watch(self._calls, sink) if self._calls.functions else nullcontext()
@@ -199,8 +210,16 @@ class Instrument:
             def after(_module: nn.Module, _args: object, output: object) -> None:
                 keep(output)
 
-            # Before the end of a gate's run is noted, which comes with the same module.
-            stack.callback(part.register_forward_hook(after, prepend=True).remove)
+            # X̃ before the end of the gate's run is noted, which comes with the same module. Others after the hooks that
+            # are there already, as one of those may put another value in place of what the module gave.
+            first = bool(scoped) and all(
+                key[1] == "x" for keys in scoped.values() for run in keys.values() for key in run
+            )
+            handle = part.register_forward_hook(after, prepend=first)
+            stack.callback(handle.remove)
+            if sink_of == _sink.get and not first:
+                self._last[part] = handle.id
+                stack.callback(self._last.pop, part, None)
 
 
 def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:

@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+_DEEPEST = 20
+
 
 def to_host(output: object) -> object:
     """Return what a network returned with copies of its tensors on the CPU, detached.
@@ -31,12 +33,10 @@ def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
     if any(type(output) is not type(first) for output in outputs):
         return list(outputs)
     if isinstance(first, Tensor):
-        tensors = [cast("Tensor", output) for output in outputs]
-        by_image = all(
-            t.ndim and len(t) == n and t.shape[1:] == first.shape[1:] for t, n in zip(tensors, sizes, strict=True)
-        )
-        return torch.cat(tensors) if by_image else tensors
-    if isinstance(first, list) and all(len(cast("list[object]", o)) == n for o, n in zip(outputs, sizes, strict=True)):
+        return _joined_tensors([cast("Tensor", output) for output in outputs], sizes)
+    if isinstance(first, list) and all(
+        _is_by_image(cast("list[object]", o), n) for o, n in zip(outputs, sizes, strict=True)
+    ):
         return [item for output in outputs for item in cast("list[object]", output)]
     parts = [_parts(output) for output in outputs]
     if parts[0] is None:
@@ -48,6 +48,24 @@ def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
     return _rebuilt(first, merged)
 
 
+def _joined_tensors(tensors: list[Tensor], sizes: Sequence[int]) -> object:
+    whole = max(zip(tensors, sizes, strict=True), key=lambda pair: pair[1])[0]
+    # What ends in ``squeeze()`` loses the axis of a single image.
+    full = [
+        tensor[None] if n == 1 and tensor.shape == whole.shape[1:] and whole.ndim else tensor
+        for tensor, n in zip(tensors, sizes, strict=True)
+    ]
+    by_image = all(t.ndim and len(t) == n and t.shape[1:] == whole.shape[1:] for t, n in zip(full, sizes, strict=True))
+    return torch.cat(full) if by_image else tensors
+
+
+def _is_by_image(output: list[object], images: int) -> bool:
+    """Whether a list has an item for each image; levels of a pyramid have an axis for the images instead."""
+    if len(output) != images:
+        return False
+    return not all(isinstance(item, Tensor) and item.ndim and len(item) == images for item in output)
+
+
 def _same(one: object, other: object) -> bool:
     try:
         return one is other or bool(one == other)
@@ -55,11 +73,13 @@ def _same(one: object, other: object) -> bool:
         return False  # what it means to be the same is not one answer, as of arrays
 
 
-def _map(value: object, change: Callable[[Tensor], object]) -> object:
+def _map(value: object, change: Callable[[Tensor], object], depth: int = _DEEPEST) -> object:
     if isinstance(value, Tensor):
         return change(value)
-    parts = _parts(value)
-    return value if parts is None else _rebuilt(value, {key: _map(part, change) for key, part in parts.items()})
+    parts = _parts(value) if depth else None  # what contains itself ends somewhere
+    if parts is None:
+        return value
+    return _rebuilt(value, {key: _map(part, change, depth - 1) for key, part in parts.items()})
 
 
 def _parts(value: object) -> dict[object, object] | None:
@@ -75,13 +95,13 @@ def _parts(value: object) -> dict[object, object] | None:
 
 def _rebuilt(value: object, parts: dict[object, object]) -> object:
     """A container like another with other parts; a plain dictionary or list where it cannot be made."""
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return cast("Any", type(value))(*parts.values())
-    if isinstance(value, tuple | list):
-        return type(value)(parts.values())
-    if type(value) is dict:
-        return parts
     try:
-        return type(value)(**{str(key): part for key, part in parts.items()})
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return cast("Any", type(value))(*parts.values())
+        if isinstance(value, tuple | list):
+            return type(value)(parts.values())
+        if isinstance(value, dict):
+            return cast("Any", type(value))(parts)
+        return cast("Any", type(value))(**{str(key): part for key, part in parts.items()})
     except (TypeError, ValueError):
-        return parts
+        return tuple(parts.values()) if isinstance(value, tuple) else parts

@@ -51,6 +51,12 @@ def instrument_of(network: nn.Module, size: Size) -> Instrument:
         return instrument
 
 
+def forget(network: nn.Module) -> None:
+    """Let the gates of a network be found again at its next capture."""
+    with _lock:
+        _known.pop(network, None)
+
+
 def _find(network: nn.Module, size: Size) -> tuple[Gate, ...]:
     try:
         return find_gates(network)

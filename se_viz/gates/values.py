@@ -28,6 +28,8 @@ class Call:
         frames: the modules that were running, the outermost first.
         inputs: the values it took that the pass had computed.
         parameters: names of the network's parameters that it took.
+        constants: how many numbers the largest other tensor has that it took; 0 for none.
+        between: whether it keeps numbers between two bounds.
     """
 
     index: int
@@ -35,6 +37,8 @@ class Call:
     frames: tuple[Frame, ...]
     inputs: tuple["Value", ...] = field(repr=False)
     parameters: tuple[str, ...]
+    constants: int = 0
+    between: bool = False
 
 
 @dataclass(eq=False, slots=True)
