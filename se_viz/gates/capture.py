@@ -181,9 +181,10 @@ def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pa
     """One forward pass, or None where there is no room for it."""
     try:
         moved = images.to(*placement(instrument.network))
-        # A network may work on its input in place.
-        own = moved.clone() if moved is images or same_storage(moved, images) else moved
-        return read(instrument, own, maps)
+        if moved is images or same_storage(moved, images):
+            # A network may work on its input in place: then, and only then, the numbers are copied.
+            moved = torch._lazy_clone(moved) if moved.device.type in ("cpu", "cuda") else moved.clone()
+        return read(instrument, moved, maps)
     except RuntimeError as error:
         if is_out_of_memory(error):
             return None
