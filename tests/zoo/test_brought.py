@@ -172,3 +172,21 @@ def test_tables_of_another_type_stay_the_networks_own():
     halved = {key: value.half() for key, value in state.items()}  # which has no 2049
     found = checkpoint.read_network(pickled(halved), Windowed).module.state_dict()
     assert torch.equal(found["relative_position_index"], state["relative_position_index"])
+
+
+def test_variances_below_0_are_named_as_what_makes_a_network_return_nan(weights):
+    broken = {key: -value if key == "bn1.running_var" else value for key, value in weights.items()}
+    with pytest.raises(WeightsRefused, match=r"returns NaN.*Suspicious: bn1\.running_var \(variances below 0\)"):
+        loaded(pickled(broken))
+
+
+def test_weights_whose_products_overflow_are_named(weights):
+    large = {key: value * 1e30 if key.endswith("bn1.weight") else value for key, value in weights.items()}
+    with pytest.raises(WeightsRefused, match=r"Suspicious: bn1\.weight \(numbers up to 1e\+30\), "):
+        loaded(pickled(large))
+
+
+def test_variances_that_harm_nothing_are_taken(weights):
+    # Above -eps, as rounding leaves them.
+    tiny = {key: value * 0 - 1e-9 if key == "bn1.running_var" else value for key, value in weights.items()}
+    assert same(loaded(pickled(tiny)), tiny)
