@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from tqdm import tqdm
@@ -94,12 +94,15 @@ def profile(
             use the device here have had theirs. What it raises ends the pass, too.
 
     Raises:
+        ValueError: ``labels`` is neither.
         DatasetRefused: the data are none.
         AtlasError: the data have no labels, or the network predicts no classes; none of the images could be counted,
             or none gives finite numbers; or ``out`` holds something else;
             of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
             files, or its workers cannot go on.
     """
+    if labels not in get_args(LabelSource):
+        raise ValueError(f"labels must be {' or '.join(get_args(LabelSource))}, not {labels!r}.")
     if min(batch, shard, examples) < 1:
         raise AtlasError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
     make: _Make = partial(make_here, turn=turn)

@@ -38,10 +38,6 @@ _FORMATS = (
 _ADVICE = {"archive": "unpack them", "video": "save frames of them as JPEG or PNG"}
 
 
-# Formats of one image a file, which a folder may hold and a page explains.
-NAMED = frozenset(suffix for suffix, called in _FORMATS.items() if called not in ("video", "archive", "NIfTI", "NumPy"))
-
-
 def is_clutter(name: str) -> bool:
     """Whether a file or folder of this name is hidden, or was left by a system, and holds no image of a person's."""
     return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS

@@ -27,6 +27,7 @@ class Health:
             the images. None where s is not finite.
         shut: share of s within 0.1 of 0, 0–1; below 0.1 for a gate function that has no negative values.
         open: share of s within 0.1 of 1, 0–1; above 0.9 for a gate function that ends at 1.
+            Of a softmax over channels, s is multiplied by the number of channels for both, as for the verdict.
         clipped: share of s at exactly 0 or 1, which hard-sigmoid and ReLU reach.
         variation: standard deviation of a channel's s between images, averaged over channels; None for one image, and
             where s is not finite.
@@ -70,19 +71,20 @@ def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
     values: words.Array = np.asarray(s, np.float64)
     whole = bool(np.isfinite(values).all())
     verdict, meaning = _judge(values, function) if whole else ("not finite", words.not_finite(values))
-    return _measured(values, whole, verdict, meaning)
+    return _measured(values, function, whole, verdict, meaning)
 
 
-def _measured(s: words.Array, whole: bool, verdict: Verdict, meaning: str) -> Health:
+def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
     images, channels = s.shape
+    scaled = s * channels if function == "softmax" else s
     return Health(
         images=images,
         channels=channels,
         finite=float(np.isfinite(s).mean()),
         mean=float(s.mean()) if whole else None,
         spread=float(s.std(axis=1).mean()) if whole else None,
-        shut=float((np.abs(s) < CLOSE).mean()),
-        open=float((np.abs(s - 1) < CLOSE).mean()),
+        shut=float((np.abs(scaled) < CLOSE).mean()),
+        open=float((np.abs(scaled - 1) < CLOSE).mean()),
         clipped=float(((s == 0) | (s == 1)).mean()),
         variation=float(s.std(axis=0).mean()) if whole and images > 1 else None,
         verdict=verdict,

@@ -37,7 +37,7 @@ def draw(question: str, *, pictured: bool = True) -> Head:
         uploaded = [*pictures.drop(), *uploaded]
     chosen = pictures.gather(uploaded, keys)
     if model is None:
-        st.info("The sidebar says what this model needs; or choose another there.")
+        st.info("There is no model to look into: the sidebar says why, and what to do.")
         st.stop()
     for note in model.notes:
         st.warning(plain(note))

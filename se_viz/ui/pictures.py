@@ -9,13 +9,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from se_viz.data import samples
 from se_viz.data.images import Picture
 from se_viz.data.intake import LIMIT, Intake, read
-from se_viz.data.names import NAMED, SUFFIXES, apart, label_of
+from se_viz.data.names import apart, label_of
 from se_viz.ui.text import plain
 
 _TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
-# Of a folder only these are sent: what is read, and what is told that it is not.
-_TYPES = [*sorted(suffix.removeprefix(".") for suffix in SUFFIXES | NAMED), "zip"]
 _FEW_REFUSALS = 3
 
 
@@ -45,7 +43,11 @@ def drop() -> list[UploadedFile]:
 def folder() -> list[UploadedFile]:
     """The same for a whole folder: browsers hand over files or a folder, not both."""
     uploaded: list[UploadedFile] = st.file_uploader(
-        "A folder of pictures", type=_TYPES, accept_multiple_files="directory", key="upload_folder", max_upload_size=50
+        # Of any type: of one that is not named a browser shows each file in red, those that macOS hides, too.
+        "A folder of pictures",
+        accept_multiple_files="directory",
+        key="upload_folder",
+        max_upload_size=50,
     )
     return sorted(uploaded, key=lambda file: file.name)  # as read_paths sorts a folder
 

@@ -10,12 +10,13 @@ from se_viz.zoo import sources
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.errors import Misfit, WeightsRefused
 from se_viz.zoo.extras import left_out, split
-from se_viz.zoo.fit import check_fit
+from se_viz.zoo.fit import check_fit, replaceable
 from se_viz.zoo.head import Head
 from se_viz.zoo.match import match
 from se_viz.zoo.parametrized import multiplied_out
 from se_viz.zoo.plan import Maker, made, plan, sketch_of
 from se_viz.zoo.sketch import LARGEST
+from se_viz.zoo.sound import check_sound
 from se_viz.zoo.state import Source, read_state
 from se_viz.zoo.suggest import advised
 
@@ -91,9 +92,12 @@ def read_network(
         if head is None and ((planned.logits is None and planned.module is not None) or given.get("num_classes") == 0):
             head = Head("features")  # without its classifier
     prepared = _adapted(preprocess, mean, std, size)
+    own = network.state_dict()
+    weights = {key: value for key, value in weights.items() if not replaceable(key, value, own[key])}
     network.load_state_dict(weights, strict=False)  # It lacks at most counters and tables, see ``fit.difference``.
+    check_sound(network.eval(), prepared.crop, label)
     about = ". ".join((f"{called} with the weights of {label}", *notes))
-    return Network(network.eval(), prepared, tuple(classes), about, head)
+    return Network(network, prepared, tuple(classes), about, head)
 
 
 def _for_a_given(

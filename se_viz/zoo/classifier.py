@@ -108,6 +108,12 @@ def without(network: nn.Module, axes: Mapping[str, int]) -> tuple[str, nn.Module
     return (root, NoClassifier()) if empty else ("", None)
 
 
+def asked_away(matched: Matched, axes: Mapping[str, int]) -> list[str]:
+    """Return the names of a file's classifier, for an architecture that was made without one, as num_classes=0 does."""
+    tops = sorted({name.rpartition(".")[0] for name in axes})
+    return sorted({name for top in tops for name in _region(matched, top, matched.weights) if name in matched.strange})
+
+
 def _differs(name: str, tensor: Tensor, weights: Mapping[str, Tensor], axes: Mapping[str, int]) -> bool:
     """Return whether the file lacks a tensor or has it in another shape, whatever the number of classes."""
     if name not in weights:

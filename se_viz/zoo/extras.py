@@ -11,7 +11,13 @@ _BESIDE = (
     r"(projector|projection(_head)?|proj_head|predictor|decoder|decode_head|aux(iliary)?_?(layer|head|classifier)?\w*"
     r"|discriminator|teacher|momentum_encoder|ema_?\w*|swa_?\w*)"
 )
-_OPTIMISER = r"(optimizers?|optimizer_states?|optim|lr_schedulers?|scheduler|scaler|exp_avg\w*|momentum_buffer)"
+_OPTIMISER = (
+    r"(optimizers?|optimi[sz]er_states?|optim|lr_schedulers?|scheduler|scaler|(max_)?exp_(avg|inf)\w*"
+    r"|momentum_buffers?|(square|grad)_avg|grads?|gradients?)"
+)
+# The same for a part of a name, and what stands beside a network in a part that its names begin with.
+OPTIMISER = re.compile(rf"(^|\.){_OPTIMISER}(\.|$)", re.IGNORECASE)
+BESIDE = re.compile(rf"(^|\.){_BESIDE}(\.|$)", re.IGNORECASE)
 _PATTERNS = {
     "counters of a profiler": r"(^|\.)(total_(ops|params)|_{0,2}(flops|params|macs)_{1,2}(count(er)?_{0,2})?)$",
     "states of quantisation": (

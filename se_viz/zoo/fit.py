@@ -54,6 +54,14 @@ def computed(name: str) -> bool:
     return bool(COUNTERS.search(name) or TABLES.search(name))
 
 
+def replaceable(name: str, tensor: Tensor, own: Tensor) -> bool:
+    """Return whether a tensor is a counter or table of another type than the network's own, which may stay instead.
+
+    ``{key: value.half() …}`` and averages of several checkpoints turn counters of batches into fractions.
+    """
+    return computed(name) and tensor.is_floating_point() != own.is_floating_point() and not tensor.is_complex()
+
+
 def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> Difference:
     """Names and shapes in which two state dicts differ.
 
@@ -89,12 +97,12 @@ def check_fit(
     differs = difference(state, network)
     if differs:
         raise Misfit(name, called, f"{differs.counts()}.", f"{differs}.")
-    odd = [f"{key} {what}" for key, tensor in state.items() if (what := _odd(tensor, network[key]))]
+    odd = [f"{key} {what}" for key, tensor in state.items() if (what := _odd(key, tensor, network[key]))]
     if odd:
         raise WeightsRefused(f"{name} does not hold plain numbers: {some(odd)}.")
 
 
-def _odd(tensor: Tensor, own: Tensor) -> str:
+def _odd(name: str, tensor: Tensor, own: Tensor) -> str:
     """Why a tensor of the right shape is no weight of a network, or nothing."""
     if tensor.is_quantized:
         return "is quantised"
@@ -102,6 +110,8 @@ def _odd(tensor: Tensor, own: Tensor) -> str:
         return "is sparse"
     if tensor.is_meta:
         return "is a shape without numbers"
+    if replaceable(name, tensor, own):
+        return ""
     if tensor.is_floating_point() != own.is_floating_point() or tensor.is_complex() != own.is_complex():
         return f"is of type {str(tensor.dtype).removeprefix('torch.')}"
     if not tensor.is_floating_point() or not tensor.numel():

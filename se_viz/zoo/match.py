@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from se_viz.zoo.fit import some
+from se_viz.zoo.extras import BESIDE, OPTIMISER
+from se_viz.zoo.fit import computed, some
 from se_viz.zoo.wrappers import WRAPPERS, bare, endings
 
 # Of the best prefix's names, so many make another one a set of weights too.
@@ -19,8 +20,18 @@ _MOST_COPIES = 20
 
 # Words in a prefix that say that the weights are a moving average of others.
 _AVERAGED = re.compile(
-    r"(?<![a-z])(ema|swa|polyak|shadow|averag(e|ed|ing)|callbacks)(?![a-z])|emamodel|emacallback", re.I
+    r"(?<![a-z])(ema|swa|polyak|shadow|averag(e|ed|ing)|callbacks|teacher|momentum|target|encoder_k|key_encoder)(?![a-z])"
+    r"|emamodel|emacallback",
+    re.I,
 )
+# Parts of a prefix under which trainers put the weights themselves, those of an earlier or later step, and the first.
+_USUAL = re.compile(
+    r"(model|network|net|state_dict|model_state(_dict)?|model_state_dict|weights|params|student|encoder_q|query_encoder"
+    r"|online(_\w+)?|(\w+_)?best(_\w+)?)",
+    re.I,
+)
+_LAST = re.compile(r"(?<![a-z])(last|latest|final|previous|prev|old)(?![a-z])", re.I)
+_FIRST = re.compile(r"(?<![a-z])(init|initial|start)(?![a-z])", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +55,29 @@ def match(state: Mapping[str, Tensor], network: Iterable[str]) -> Matched:
     """Return the tensors of a file under the names of a network's state dict.
 
     Trainers, wrappers and compilers put something before the names (``state_dict.``, ``model.``) and into them
-    (``layer1._orig_mod.0``). Whatever stands before most of them is taken off. Where a file holds the weights twice,
-    those that are no moving average are taken, else those that come first.
+    (``layer1._orig_mod.0``). Whatever stands before most of them is taken off. What an optimiser keeps is no set of
+    weights. Where a file holds the weights twice, those under a usual name are taken, else those under another name,
+    else those of a last step, else a moving average or what stands beside the network, else those of the first step;
+    of two of a kind those that come first.
     """
     wanted = {bare(name): name for name in network}
     state = _without_suffix(state, wanted)
     hits = _hits(state, wanted)
     if not hits:
         return Matched({}, {bare(name): tensor for name, tensor in state.items()})
-    most = max(map(len, hits.values()))
-    sets = [prefix for prefix, names in hits.items() if len(names) >= _NEARLY * most]
-    plain = [prefix for prefix in sets if not _is_average(prefix, state)]
-    chosen = _longest(plain[0] if plain else sets[0], sets)
-    copies = _copies(chosen, [prefix for prefix, names in hits.items() if len(names) >= _HALF * most])
+    # Of one set the counters of batches may be there and of another not.
+    sizes = {prefix: sum(not computed(name) for name in names) for prefix, names in hits.items()}
+    most = max(sizes.values())
+    sets = [prefix for prefix, size in sizes.items() if size >= _NEARLY * most]
+    chosen = _longest(min(sets, key=lambda prefix: _rank(prefix, state)), sets)
+    copies = _copies(chosen, [prefix for prefix, size in sizes.items() if size >= _HALF * most])
     taken, strange, outside, twice = _sorted_out(state, wanted, chosen, copies)
     notes = []
     if copies or twice:
         where = some([f"{prefix}*" for prefix in copies] or [twice])
         which = f"those under {some([f'{chosen}*'])} were taken" if chosen else "those at its top were taken"
         notes.append(f"The file holds the weights more than once: {which}, {where} left out")
-    elif not plain:
+    elif _is_average(chosen, state):
         notes.append(f"The weights taken are a moving average ({some([f'{chosen}*'])})")
     return Matched(taken, strange, outside, tuple(notes))
 
@@ -75,7 +89,7 @@ def _hits(state: Iterable[str], wanted: Mapping[str, str]) -> dict[str, set[str]
     for name in state:
         if name.rpartition(".")[2] in lasts:
             for prefix, rest in endings(name):
-                if rest in wanted:
+                if rest in wanted and not OPTIMISER.search(prefix):
                     found.setdefault(prefix, set()).add(rest)
     return found
 
@@ -120,6 +134,18 @@ def _sorted_out(
     return {name: tensor for name, (_, tensor) in taken.items()}, strange, outside, twice
 
 
+def _rank(prefix: str, state: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Return what is smallest for the set of weights to take, see ``match``."""
+    parts = [part for part in bare(prefix).split(".") if part]
+    if _FIRST.search(prefix):
+        kind = 3
+    elif _is_average(prefix, state) or BESIDE.search(prefix):
+        kind = 2
+    else:
+        kind = int(_LAST.search(prefix) is not None)
+    return kind, *(0 if _USUAL.fullmatch(part) else 1 for part in parts)
+
+
 def _is_average(prefix: str, state: Mapping[str, Tensor]) -> bool:
     """Return whether a set of weights is a moving average: its name says so, or AveragedModel's counter is there."""
     if _AVERAGED.search(prefix):
@@ -137,7 +163,8 @@ def _without_suffix(state: Mapping[str, Tensor], wanted: Mapping[str, str]) -> M
     lasts = {name.rpartition(".")[2] for name in wanted}
     tails: Counter[str] = Counter()
     for name in state:
-        tails.update(name[cut:] for cut in _cuts(name) if name[:cut].rpartition(".")[2] in lasts)
+        ends = (name[cut:] for cut in _cuts(name) if name[:cut].rpartition(".")[2] in lasts)
+        tails.update(end for end in ends if not OPTIMISER.search(end[1:]))
     if not tails or tails.most_common(1)[0][1] < _HALF * len(state):
         return state
     tail = tails.most_common(1)[0][0]

@@ -1,5 +1,6 @@
 """How the tensors of a file become the weights of a named architecture, found out before anything is built."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -8,10 +9,10 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from se_viz.zoo import sources
-from se_viz.zoo.classifier import Classifier, fitted, without
+from se_viz.zoo.classifier import Classifier, asked_away, fitted, without
 from se_viz.zoo.errors import WeightsRefused
 from se_viz.zoo.extras import left_out, split
-from se_viz.zoo.fit import check_fit
+from se_viz.zoo.fit import check_fit, some
 from se_viz.zoo.head import Head, expected_outputs, fit
 from se_viz.zoo.match import match
 from se_viz.zoo.parametrized import multiplied_out
@@ -22,6 +23,9 @@ Maker: TypeAlias = Callable[..., nn.Module]
 # Numbers in buffers: tables of positions and masks, which grow with the square of a window. No architecture of the
 # libraries has more than 26 M.
 _BUFFERS = 60_000_000
+
+# What Python says of an argument that a function does not have.
+_UNTAKEN = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +157,14 @@ def plan(
         fit(head, logits, names)  # Told before the network is built, and of one that is not too large.
     if module is not None:
         network.set_submodule(place, module)
-    strange, known = split(name for name in matched.strange if name not in found.used)
+    away = asked_away(matched, axes) if arguments.get("num_classes") == 0 and module is not None else []
+    strange, known = split(name for name in matched.strange if name not in found.used and name not in away)
     outside = [name for name in matched.outside if name not in found.used]
     check_fit(
         found.weights | {name: matched.strange[name] for name in strange}, network.state_dict(), label, sketch.called
     )
+    if away:
+        notes.append(f"The file's classifier ({some(away, 3)}) was left out, as num_classes is 0")
     notes += [*matched.notes, *found.notes, *left_out(known, outside)]
     if module is not None and logits is None and names:
         notes.append(f"The {len(names):,} names of classes are not used")
@@ -199,6 +206,9 @@ def made(make: Maker, arguments: Mapping[str, object], called: str) -> nn.Module
     except Exception as error:
         stated = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
         why = " ".join(str(error).split())
+        untaken = _UNTAKEN.search(why) if isinstance(error, TypeError) else None
+        if untaken and untaken[1] in arguments:
+            raise WeightsRefused(f"{called} takes no argument {untaken[1]}.") from error
         raise WeightsRefused(f"{called} cannot be built with ({stated}): {type(error).__name__}: {why}.") from error
     if not isinstance(network, nn.Module):
         raise WeightsRefused(f"{called} returns {type(network).__name__} and no torch.nn.Module.")

@@ -137,6 +137,13 @@ def test_the_cut_into_shards_changes_nothing_but_z_in_its_last_digits(whole, tin
         np.testing.assert_allclose(other[gate.name].z().mean, gate.z().mean, rtol=1e-12)
 
 
+@pytest.mark.parametrize("labels", ["prediction", "Given", "", None])
+def test_labels_of_no_kind_are_refused_before_anything_is_computed(labels, tiny_model, tmp_path):
+    with pytest.raises(ValueError, match=f"^labels must be given or predictions, not {labels!r}\\.$"):
+        profile(tiny_model, tmp_path / "nothing", tmp_path / "out", labels=labels)
+    assert not list(tmp_path.iterdir())
+
+
 def test_classes_may_come_from_the_predictions(tiny_model, photos, raw, tmp_path):
     atlas = profile(tiny_model, photos, tmp_path, labels="predictions", batch=1)
     assert atlas.classes == ("red", "green", "blue")

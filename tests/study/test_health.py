@@ -253,6 +253,17 @@ def test_a_softmax_over_channels_is_not_dead_because_its_weights_sum_to_1():
     assert health(full(1 / C), "softmax").verdict == "saturated"
 
 
+def test_shares_of_a_softmax_say_the_same_as_its_sentence():
+    found = health(full(1 / 64, 20, 64), "softmax")
+    assert found.verdict == "saturated"
+    assert "The maps pass nearly unchanged" in found.meaning
+    assert (found.shut, found.open, found.clipped) == (0, 1, 0)
+    assert found.mean == pytest.approx(1 / 64)
+    one = np.zeros((20, 64))
+    one[:, 0] = 1
+    assert health(one, "softmax").shut == pytest.approx(63 / 64)
+
+
 def test_numbers_are_what_they_say():
     s = np.array([[0.0, 0.05, 0.5, 1.0], [0.0, 0.95, 0.5, 1.0]], dtype=np.float32)
     found = health(s)

@@ -40,6 +40,24 @@ def test_a_folder_keeps_its_folders_and_what_macos_adds_is_ignored():
     assert "inspect ./pets " in lines
 
 
+def test_a_folder_may_hold_anything_and_what_is_no_image_is_said():
+    page = open_page("inspect", samples="")
+    # A browser shows files of other types in red before the page can say anything.
+    assert not page.file_uploader(key="upload_folder").proto.type
+    upload(
+        page,
+        ("pets/.DS_Store", b"\0\0\0\1Bud1"),
+        ("pets/cats/1.jpg", photo(90)),
+        ("pets/dogs/1.jpg", photo(30)),
+        ("pets/notes.txt", b"words"),
+        key="upload_folder",
+    )
+    assert names(page) == ["In focus: 1 cats/1.jpg", "In focus: 2 dogs/1.jpg"]
+    assert [warning.value.replace("\\", "").partition(":")[0] for warning in page.warning] == [
+        "pets/notes.txt was left out"
+    ]
+
+
 def test_the_folders_of_an_upload_are_groups():
     page = upload(
         open_page("classes", samples=""),

@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save as save_safetensors
+from torch import nn
 
 from se_viz.zoo import checkpoint, from_timm, state
 from se_viz.zoo.classes import read_classes
@@ -148,3 +149,44 @@ def test_numbers_of_half_precision_are_taken(weights):
         found = loaded(pickled(halved))
         assert found["conv_stem.weight"].dtype == torch.float32
         torch.testing.assert_close(found["conv_stem.weight"], halved["conv_stem.weight"].float(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+def test_counters_of_another_type_refuse_no_file(kind, weights):
+    # As {key: value.half() …} leaves them, and a mean over the weights of several checkpoints.
+    counters = {key: torch.full((), 10.5, dtype=kind) for key in weights if key.endswith("num_batches_tracked")}
+    assert counters
+    found = checkpoint.read_network(pickled(weights | counters), TIMM).module.state_dict()
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[key], weights[key]) for key in weights if key not in counters)
+
+
+def test_tables_of_another_type_stay_the_networks_own():
+    class Windowed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+            self.register_buffer("relative_position_index", torch.tensor([3, 2049]))
+
+    state = Windowed().state_dict()
+    halved = {key: value.half() for key, value in state.items()}  # which has no 2049
+    found = checkpoint.read_network(pickled(halved), Windowed).module.state_dict()
+    assert torch.equal(found["relative_position_index"], state["relative_position_index"])
+
+
+def test_variances_below_0_are_named_as_what_makes_a_network_return_nan(weights):
+    broken = {key: -value if key == "bn1.running_var" else value for key, value in weights.items()}
+    with pytest.raises(WeightsRefused, match=r"returns NaN.*Suspicious: bn1\.running_var \(variances below 0\)"):
+        loaded(pickled(broken))
+
+
+def test_weights_whose_products_overflow_are_named(weights):
+    large = {key: value * 1e30 if key.endswith("bn1.weight") else value for key, value in weights.items()}
+    with pytest.raises(WeightsRefused, match=r"Suspicious: bn1\.weight \(numbers up to 1e\+30\), "):
+        loaded(pickled(large))
+
+
+def test_variances_that_harm_nothing_are_taken(weights):
+    # Above -eps, as rounding leaves them.
+    tiny = {key: value * 0 - 1e-9 if key == "bn1.running_var" else value for key, value in weights.items()}
+    assert same(loaded(pickled(tiny)), tiny)

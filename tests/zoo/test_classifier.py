@@ -1,6 +1,7 @@
 """Files whose classifier is not the architecture's own."""
 
 import io
+import re
 
 import pytest
 import timm
@@ -126,6 +127,31 @@ def test_a_file_without_classifier_is_read_and_it_is_said(prefix, arguments, net
     with torch.inference_mode():
         assert read.module(images).shape == (2, FEATURES, 1, 1)
     assert arguments or "The file has no classifier: gates can be read, predictions cannot" in read.about
+
+
+@pytest.mark.parametrize(
+    "architecture", [TIMM, "timm/legacy_seresnet18", "timm/regnety_002", "timm/mobilenetv3_small_050"]
+)
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_a_classifier_is_left_out_where_no_classes_are_asked_for(architecture, prefix):
+    state = timm.create_model(architecture.removeprefix("timm/"), num_classes=3).state_dict()
+    read = checkpoint.read_network(
+        saved({f"{prefix}{key}": value for key, value in state.items()}), architecture, arguments={"num_classes": 0}
+    )
+    assert re.search(r"The file's classifier \(\S+\.bias, \S+\.weight\) was left out, as num_classes is 0", read.about)
+    found = read.module.state_dict()
+    assert len(found) == len(state) - 2
+    assert all(torch.equal(value, state[key]) for key, value in found.items())
+    assert read.head.kind == "features"
+
+
+def test_a_layer_of_the_body_is_not_left_out_with_the_classifier(network):
+    with pytest.raises(Misfit, match=r"1 unexpected: blocks\.0\.0\.attention\.weight"):
+        checkpoint.read_network(
+            saved(network.state_dict() | {"blocks.0.0.attention.weight": torch.ones(3)}),
+            TIMM,
+            arguments={"num_classes": 0},
+        )
 
 
 def test_a_number_of_classes_cannot_be_asked_of_a_file_without_classifier(network):

@@ -118,6 +118,50 @@ def test_of_weights_and_their_average_the_weights_are_taken_and_it_is_said(conte
     assert f"{left} left out" in said
 
 
+@pytest.mark.parametrize(
+    ("others", "taken"),
+    [
+        (["teacher", "momentum_encoder", "ema"], "student"),
+        (["encoder_k"], "encoder_q"),
+        (["momentum_backbone"], "backbone"),
+        (["target_network"], "online_network"),
+        (["init_state_dict", "last_state", "ema_state"], "best_state_dict"),
+        (["init_state_dict", "ema_state"], "last_state"),
+        (["something", "projector", "init"], "model"),
+        (["something", "average"], "state_dict"),
+        (["something"], "net"),
+        (["something.model"], "model.something"),
+        (["teacher.model"], "other"),
+    ],
+)
+@pytest.mark.parametrize("within", ["", "state_dict.module."])
+def test_the_wrong_set_of_weights_is_not_taken_when_it_comes_first(others, taken, within, weights):
+    wrong = {key: value for other in others for key, value in under(f"{within}{other}.", zeros(weights)).items()}
+    found = match(wrong | under(f"{within}{taken}.", weights), weights)
+    assert same(found.weights, weights)
+    assert f"those under {within}{taken}.* were taken" in found.notes[0]
+    assert all(f"{within}{other}.*" in found.notes[0] for other in others)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_set_without_counters_of_batches_is_as_good_as_one_with_them(counted, weights):
+    bare = {key: value for key, value in weights.items() if not key.endswith("num_batches_tracked")}
+    found = match(under("ema.", zeros(weights)) | under("model.", weights if counted else bare), weights)
+    assert same(found.weights, weights if counted else bare)
+
+
+@pytest.mark.parametrize(
+    "name", ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "grads", "square_avg", "optimizer.state"]
+)
+@pytest.mark.parametrize("prefix", ["", "model.", "any."])
+def test_what_an_optimiser_keeps_are_no_weights(name, prefix, weights):
+    found = match(under(f"{name}.", zeros(weights)) | under(prefix, weights), weights)
+    assert same(found.weights, weights)
+    assert found.notes == ()
+    alone = match(under(f"{name}.", weights) | {f"{key}.{name}": value for key, value in weights.items()}, weights)
+    assert alone.weights == {}
+
+
 def test_an_average_alone_is_taken_and_it_is_said(weights):
     found, said = read({"n_averaged": torch.tensor(7), **under("module.", weights)})
     assert same(found, weights)
