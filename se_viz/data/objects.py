@@ -16,6 +16,7 @@ from se_viz.data.columns import IMAGE, LABEL, column
 from se_viz.data.given import InputRefused, rgb_image
 from se_viz.data.images import ImageRefused, Picture, decode
 from se_viz.data.labelled import UNLABELLED, Dataset, DatasetRefused, Labels
+from se_viz.data.meanings import meaning
 from se_viz.data.targets import SEVERAL, Classes, Label, as_label, classes_of, targets_of
 
 _PAIR = 2
@@ -48,7 +49,7 @@ def from_object(source: object, split: str | None) -> Dataset:
     kind = type(source).__name__
     notes: list[str] = []
     if isinstance(source, Mapping):
-        if not source or not all(isinstance(name, str) and splits.meaning(name) for name in source):
+        if not source or not all(isinstance(name, str) and meaning(name) for name in source):
             raise DatasetRefused(
                 f"A {kind} of {', '.join(map(str, source)) or 'nothing'} is no dataset: give one of them."
             )

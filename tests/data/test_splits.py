@@ -5,7 +5,7 @@ from data_support import Items, lay, png, tar
 from PIL import Image
 
 from se_viz.data.datasets import DatasetRefused, dataset
-from se_viz.data.splits import meaning, meaning_of_part
+from se_viz.data.meanings import meaning, meaning_of_part
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,71 @@ def test_a_column_of_a_list_may_say_the_split(tmp_path):
     (tmp_path / "list.csv").write_text("path,label,split\n1.png,a,train\n2.png,b,val\n")
     assert dataset(tmp_path / "list.csv").classes == ("b",)
     assert dataset(tmp_path / "list.csv", "train").classes == ("a",)
+
+
+SPLITS = "path,label,split\n1.png,a,train\n2.png,b,val\n3.png,c,Validation\n4.png,d,\n5.png,e,extra\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "classes"),
+    [(None, ("b", "c")), ("val", ("b", "c")), ("valid", ("b", "c")), ("TRAIN", ("a",)), ("extra", ("e",))],
+)
+def test_rows_of_another_split_or_of_none_are_left_out_and_counted(tmp_path, asked, classes):
+    (tmp_path / "list.csv").write_text(SPLITS)
+    found = dataset(tmp_path / "list.csv", asked)
+    assert found.classes == classes
+    assert "list.csv is split into " in found.notes[0]
+    assert "train (1), val (1): " in found.notes[0]
+    assert "in none of these splits" in found.notes[1]
+
+
+def test_a_split_that_a_list_or_a_tar_does_not_have(tmp_path):
+    (tmp_path / "list.csv").write_text(SPLITS)
+    with pytest.raises(DatasetRefused, match="no 'test' in .*list.csv; it has Validation, extra, train, val"):
+        dataset(tmp_path / "list.csv", "test")
+    (tmp_path / "folds.csv").write_text("path,label,split\n1.png,a,one\n2.png,b,two\n")
+    with pytest.raises(DatasetRefused, match="no 'val' in .*folds.csv; it has one, two"):
+        dataset(tmp_path / "folds.csv", "val")
+    assert dataset(tmp_path / "folds.csv", "two").classes == ("b",)
+    assert dataset(tmp_path / "folds.csv").classes == ("a", "b")
+    (tmp_path / "plain.csv").write_text("path,label\n1.png,a\n")
+    assert dataset(tmp_path / "plain.csv", "val").notes == ("plain.csv has no splits: all of it was taken.",)
+    path = tar(tmp_path / "x.tar", ("a/1.png", png(1)), ("b/2.png", png(2)))
+    assert dataset(path, "val").notes == ("x.tar has no splits: all of it was taken.",)
+    assert dataset(path).notes == ()
+
+
+def test_a_split_of_a_tar_beside_other_images(tmp_path):
+    path = tar(tmp_path / "x.tar", ("train/a/1.png", png(1)), ("b/2.png", png(2)))
+    assert dataset(path).classes == ("a", "b")
+    found = dataset(path, "train")
+    assert (found.classes, len(found)) == (("a",), 1)
+    assert found.notes[1] == "1 image that is in none of these splits was left out."
+
+
+@pytest.mark.parametrize("prefix", ["", "data/", "x/y/z/"])
+@pytest.mark.parametrize("twice", ["", "val_set/"])
+def test_folders_below_the_class_in_a_tar(tmp_path, prefix, twice):
+    path = tar(
+        tmp_path / "x.tar",
+        (f"{prefix}train/a/sub/0.png", png(0)),
+        (f"{prefix}val/{twice}a/sub/deep/1.png", png(1)),
+        (f"{prefix}val/{twice}b/2.png", png(2)),
+    )
+    for asked in (None, "val"):
+        found = dataset(path, asked)
+        assert (found.classes, len(found)) == (("a", "b"), 2)
+    assert dataset(path, "train").classes == ("a",)
+
+
+def test_a_split_of_a_tar_without_class_folders(tmp_path):
+    path = tar(
+        tmp_path / "x.tar", ("train/1.png", png(1)), ("train/1.cls", b"a"), ("val/2.png", png(2)), ("val/2.cls", b"b")
+    )
+    assert dataset(path).classes == ("b",)
+    flat = tar(tmp_path / "flat.tar", ("train/1.png", png(1)), ("test/2.png", png(2)))
+    assert dataset(flat).classes == ("test", "train")
+    assert (dataset(flat, "test").classes, len(dataset(flat, "test"))) == ((), 1)
 
 
 def test_a_dictionary_of_datasets_holds_splits():
