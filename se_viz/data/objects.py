@@ -63,6 +63,8 @@ def from_object(source: object, split: str | None) -> Dataset:
     if not count:
         raise DatasetRefused(f"This {kind} has no items.")
     targets, classes = targets_of(source, count), classes_of(source)
+    if targets is None and classes is None:
+        targets = _texts(source, kind)
     known = [None if target == SEVERAL else target for target in targets or ()]
     several = targets is not None and SEVERAL in targets
     if not several and classes is None and targets is not None:
@@ -83,7 +85,8 @@ def from_object(source: object, split: str | None) -> Dataset:
         classes, labels, order = None, np.full(count, UNLABELLED, np.int32), np.arange(count)
     elif classes is None and isinstance(first, _Item) and first.label is not None:
         raise DatasetRefused(
-            f"This {kind} has neither classes nor targets, so its classes are not known: give it a list `classes`."
+            f"This {kind} has neither classes nor targets, so its classes are not known: give it a list `classes`, "
+            "or give the items the names of their classes as labels."
         )
 
     def read(index: int) -> tuple[Picture, int]:
@@ -96,6 +99,16 @@ def from_object(source: object, split: str | None) -> Dataset:
 
     names = [f"item {number}" for number in order]
     return Dataset(kind, "python", classes.names if classes else (), names, labels[order], read, tuple(notes), advice)
+
+
+def _texts(source: Indexed, kind: str) -> list[Label | None] | None:
+    """The labels of a list of items in memory where they are texts; None for another object or other labels."""
+    if not isinstance(source, list | tuple):
+        return None
+    taken = (_item(source, kind, number) for number in range(len(source)))
+    labels = [item.label if isinstance(item, _Item) else None for item in taken]
+    texts = all(label is None or (isinstance(label, str) and label != SEVERAL) for label in labels)
+    return labels if texts and any(labels) else None
 
 
 def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) -> Labels:
