@@ -60,8 +60,8 @@ def of_each(
         written: the split of each image as it is written; "" where there is none.
         asked: as for ``choose``.
         where, called: the place, for a refusal and for the sentences.
-        loose: whether names of no split may be no splits at all, as the folders of a tar file: they are passed over, and
-            one split beside them is taken only when it is asked for.
+        loose: whether names of no split are passed over, as the folders of a tar file, and
+            one split beside such names is taken only when it is asked for.
 
     Returns:
         The indices of the images that are taken, None for all where there are no splits; and sentences on the choice.

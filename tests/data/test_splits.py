@@ -152,10 +152,10 @@ def test_rows_of_another_split_or_of_none_are_left_out_and_counted(tmp_path, ask
 
 def test_a_split_that_a_list_or_a_tar_does_not_have(tmp_path):
     (tmp_path / "list.csv").write_text(SPLITS)
-    with pytest.raises(DatasetRefused, match="no 'test' in .*list.csv; it has Validation, extra, train, val"):
+    with pytest.raises(DatasetRefused, match=r"no 'test' in .*list\.csv; it has Validation, extra, train, val"):
         dataset(tmp_path / "list.csv", "test")
     (tmp_path / "folds.csv").write_text("path,label,split\n1.png,a,one\n2.png,b,two\n")
-    with pytest.raises(DatasetRefused, match="no 'val' in .*folds.csv; it has one, two"):
+    with pytest.raises(DatasetRefused, match=r"no 'val' in .*folds\.csv; it has one, two"):
         dataset(tmp_path / "folds.csv", "val")
     assert dataset(tmp_path / "folds.csv", "two").classes == ("b",)
     assert dataset(tmp_path / "folds.csv").classes == ("a", "b")
