@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from se_viz.data import lists, splits, tars
+from se_viz.data import layout, lists, splits, tars
 from se_viz.data.folders import find_images
 from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetRefused, Kind, labelled, unique
 from se_viz.data.meanings import meaning_of_part
@@ -48,7 +48,7 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
 
 
 def _from_folder(path: Path, split: str | None) -> Dataset:
-    root, part, notes = splits.of_folder(path, split)
+    root, part, notes = layout.of_folder(path, split)
     name = f"{path.resolve().name}/{part}" if part else root.resolve().name
     archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
     found = find_images(root)

@@ -2,9 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.labelled import DatasetRefused
 from se_viz.data.meanings import meaning
 from se_viz.data.refusals import shown
@@ -94,45 +92,3 @@ def of_each(
 def _group(name: str) -> str:
     """What names of the same split share."""
     return meaning(name) or name.strip().lower()
-
-
-def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
-    """Find the folder that holds the class folders, or the tar files.
-
-    The folders of a dataset are its splits where they are named so and hold class folders; others beside them must hold
-    no images, or at least two splits must be there. They may lie in the only folder of ``path``.
-
-    Returns:
-        The folder, the name of the split ("" if there are no splits), and sentences on the choice.
-
-    Raises:
-        DatasetRefused: there are splits, and none is what was asked for.
-    """
-    for root in (path, *_wrappers(path)):
-        inside = subfolders(root)
-        named = [name for name in inside if meaning(name)]
-        if not named:
-            continue
-        full = [name for name in named if holds_image(root / name, below=True) or any((root / name).glob("*.tar"))]
-        flat = [name for name in named if name not in full and holds_image(root / name)]
-        others = [name for name in inside if name not in named and holds_image(root / name)]
-        if not full and asked is None:
-            listed = ", ".join(map(shown, flat))
-            about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
-            return (
-                path,
-                "",
-                [f"{about}(--split, or split= in Python, takes one of them)."] if flat and not others else [],
-            )
-        if not full + flat or (others and len({meaning(name) for name in full}) < 2):
-            continue
-        chosen = choose(full if asked is None else [*full, *flat], asked, str(root))
-        return root / chosen, chosen, said([*full, *flat], chosen, shown(root.resolve().name), others)
-    return path, "", []
-
-
-def _wrappers(path: Path) -> list[Path]:
-    """The folder that an archive was unpacked into, or what torchvision makes of Imagenette."""
-    named = sorted(folder for folder in path.glob("imagenette2*") if folder.is_dir())
-    inside = subfolders(path)
-    return named or ([path / inside[0]] if len(inside) == 1 else [])

@@ -84,6 +84,49 @@ def test_splits_may_lie_in_the_only_folder(tmp_path):
     assert found.name == f"{tmp_path.name}/val"
 
 
+@pytest.mark.parametrize(
+    ("root", "beside"),
+    [
+        ("images", ("annotations/1.xml", "labels/train/1.txt")),
+        ("images", ()),
+        ("x/y", ()),
+        ("x/y/z", ("x/readme.txt", "x/docs/1.txt")),
+        ("data", ("extras/1.png",)),
+        ("data", ("extras/more/1.png", "test/1.png")),
+    ],
+)
+def test_splits_may_lie_deeper(tmp_path, root, beside):
+    lay(tmp_path, f"{root}/train/cat/1.png", f"{root}/train/dog/2.png", f"{root}/val/cat/3.png", *beside)
+    found = dataset(tmp_path)
+    assert (found.classes, list(found.names)) == (("cat",), ["cat/3.png"])
+    assert dataset(tmp_path, "train").classes == ("cat", "dog")
+    left = [name.split("/")[0] for name in beside if name.endswith(".png")]
+    assert [note for note in found.notes if "Beside" in note] == (
+        [f"Beside the splits, {', '.join(left)} was left out."] if left else []
+    )
+
+
+def test_splits_that_are_unpacked_into_folders_of_their_name(tmp_path):
+    kinds = [f"{name}_set/{name}_set/{kind}/1.png" for name in ("training", "test") for kind in ("cats", "dogs")]
+    lay(tmp_path, *kinds)
+    for asked in (None, "train", "test"):
+        assert dataset(tmp_path, asked).classes == ("cats", "dogs")
+
+
+def test_classes_that_hold_splits_are_said(tmp_path):
+    lay(tmp_path / "by_class", "cat/train/1.png", "cat/val/2.png", "dog/train/1.png", "dog/val/2.png", "cow/3.png")
+    found = dataset(tmp_path / "by_class")
+    assert found.classes == ("cat", "cow", "dog")
+    assert "Class cat (and 1 more so) holds folders called train, val, and images of all of them" in found.notes[0]
+    lay(tmp_path / "two", "x/train/a/1.png", "x/val/a/2.png", "y/train/a/1.png", "y/val/a/2.png")
+    assert "Class x (and 1 more so) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
+
+
+def test_images_beside_the_splits_are_counted(tmp_path):
+    found = dataset(lay(tmp_path, "1.png", "train/a/1.png", "val/a/1.png"))
+    assert found.notes[1:] == ("1 image beside the splits left out.",)
+
+
 def test_a_split_that_is_asked_for_where_there_are_none_is_said(tmp_path):
     assert dataset(lay(tmp_path, "a/1.png"), "val").notes == (f"{tmp_path.name} has no splits: all of it was taken.",)
 
