@@ -6,7 +6,7 @@ from pathlib import Path
 from se_viz.data import layout, lists, splits, tars
 from se_viz.data.folders import find_images
 from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetRefused, Kind, labelled, unique
-from se_viz.data.meanings import meaning_of_part
+from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
 from se_viz.data.refusals import shown
@@ -86,7 +86,8 @@ def _from_tars(
     said = list(notes)
     by_name = {file: meaning_of_part(file.stem) for file in files}
     kinds = set(by_name.values()) - {""}
-    if path.is_dir() and kinds and ("" not in by_name.values() or len(kinds) > 1):
+    asked_for = split is not None and meaning(split) in kinds
+    if path.is_dir() and kinds and ("" not in by_name.values() or len(kinds) > 1 or asked_for):
         chosen = splits.choose(kinds, split, str(path))
         left = [file.name for file, part in by_name.items() if not part]
         said += splits.said(kinds, chosen, shown(path.resolve().name), left)

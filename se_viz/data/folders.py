@@ -80,6 +80,13 @@ def subfolders(folder: Path) -> list[str]:
     return sorted(name for _, name in _walk_one(folder, "", Found()))
 
 
+def problems_in(folder: Path) -> list[str]:
+    """Return sentences on what lies in a folder, and not below, and leads nowhere."""
+    found = Found()
+    list(_walk_one(folder, "", found))
+    return found.problems
+
+
 def _walk(start: Path, prefix: str, seen: set[_Identity], found: Found) -> None:
     """All below one folder of the root; folders that lie there come before those that links lead to."""
     here = deque([(start, prefix)])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from se_viz.data.folders import holds_image, subfolders
+from se_viz.data.folders import holds_image, problems_in, subfolders
 from se_viz.data.meanings import meaning
 from se_viz.data.names import is_clutter, is_image
 from se_viz.data.refusals import shown
@@ -44,6 +44,7 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
             continue
         chosen = choose(full if asked is None else [*full, *flat], asked, str(root))
         notes = said([*full, *flat], chosen, shown(root.resolve().name), [*beside, *others])
+        notes += problems_in(root)
         loose = _loose(root) + (_loose(path) if root != path else 0)
         if loose:
             notes.append(f"{loose:,} {'image' if loose == 1 else 'images'} beside the splits left out.")

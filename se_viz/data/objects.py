@@ -57,6 +57,8 @@ def from_object(source: object, split: str | None) -> Dataset:
         notes = splits.said(source, chosen, f"This {kind}")
         source = source[chosen]
         kind = f"{type(source).__name__}/{chosen}"
+    elif split is not None:
+        notes = [f"This {kind} has no splits: all of it was taken."]
     if not isinstance(source, Indexed):
         raise DatasetRefused(f"A {kind} is no dataset: give a path, or an object with a length and items by index.")
     count = len(source)
@@ -102,13 +104,22 @@ def from_object(source: object, split: str | None) -> Dataset:
 
 
 def _texts(source: Indexed, kind: str) -> list[Label | None] | None:
-    """The labels of a list of items in memory where they are texts; None for another object or other labels."""
-    if not isinstance(source, list | tuple):
+    """The labels of items in memory where they are texts; None for another object or other labels."""
+    if not _in_memory(source):
         return None
     taken = (_item(source, kind, number) for number in range(len(source)))
     labels = [item.label if isinstance(item, _Item) else None for item in taken]
     texts = all(label is None or (isinstance(label, str) and label != SEVERAL) for label in labels)
     return labels if texts and any(labels) else None
+
+
+def _in_memory(source: object) -> bool:
+    """Whether an object is a list, a part of one, or several put together."""
+    parts = getattr(source, "datasets", None)
+    if isinstance(parts, list | tuple) and parts:
+        return all(map(_in_memory, parts))
+    inner = getattr(source, "dataset", None)
+    return isinstance(source, list | tuple) or (hasattr(source, "indices") and _in_memory(inner))
 
 
 def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) -> Labels:

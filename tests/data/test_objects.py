@@ -171,6 +171,13 @@ def test_a_plain_list_with_texts_as_labels_has_their_classes(listed):
     assert labels(found) == ["dog", "cat", "dog", None]
 
 
+def test_plain_lists_put_together_have_the_classes_of_their_texts():
+    joined = ConcatDataset([[(PICTURE, "dog")], Subset([(PICTURE, "cow"), (PICTURE, "cat")], [1])])
+    found = dataset(joined)
+    assert found.classes == ("cat", "dog")
+    assert labels(found) == ["dog", "cat"]
+
+
 def test_a_plain_list_with_numbers_as_labels_asks_for_names():
     with pytest.raises(DatasetRefused, match="give it a list `classes`, or give the items the names"):
         dataset([(PICTURE, 0), (PICTURE, "dog")])

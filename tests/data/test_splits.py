@@ -122,6 +122,14 @@ def test_classes_that_hold_splits_are_said(tmp_path):
     assert "Class x (and 1 more so) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
 
 
+def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):
+    lay(tmp_path, "train/a/1.png")
+    (tmp_path / "val").symlink_to("/gone/val")
+    found = dataset(tmp_path)
+    assert found.name.endswith("/train")
+    assert "val is a link to /gone/val, which does not exist." in found.notes
+
+
 def test_images_beside_the_splits_are_counted(tmp_path):
     found = dataset(lay(tmp_path, "1.png", "train/a/1.png", "val/a/1.png"))
     assert found.notes[1:] == ("1 image beside the splits left out.",)
@@ -152,6 +160,15 @@ def test_tars_lie_in_the_folders_of_splits(tmp_path):
     tar(tmp_path / "valid" / "0.tar", ("b/1.png", png()))
     assert dataset(tmp_path).classes == ("b",)
     assert dataset(tmp_path, "train").classes == ("a",)
+
+
+def test_a_split_of_a_folder_of_tars_beside_another(tmp_path):
+    for name in ("train-0", "extra"):
+        tar(tmp_path / f"{name}.tar", (f"{name}/1.png", png(1)))
+    assert dataset(tmp_path).classes == ("extra", "train-0")
+    found = dataset(tmp_path, "train")
+    assert found.classes == ("train-0",)
+    assert "Beside the splits, extra.tar was left out." in found.notes
 
 
 def test_folders_in_a_tar_are_splits(tmp_path):
@@ -249,6 +266,11 @@ def test_a_dictionary_of_datasets_holds_splits():
     assert dataset(parts, "train").classes == ("a",)
     with pytest.raises(DatasetRefused, match="dict of x is no dataset"):
         dataset({"x": parts["train"]})
+
+
+def test_a_split_of_an_object_without_splits_is_said():
+    found = dataset(Items([(Image.new("RGB", (9, 9)), 0)], ["a"]), "val")
+    assert found.notes == ("This Items has no splits: all of it was taken.",)
 
 
 def test_names():
