@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from se_viz.data import lists, splits, tars
+from se_viz.data import layout, lists, splits, tars
 from se_viz.data.folders import find_images
 from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetRefused, Kind, labelled, unique
+from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
 from se_viz.data.refusals import shown
@@ -47,7 +48,7 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
 
 
 def _from_folder(path: Path, split: str | None) -> Dataset:
-    root, part, notes = splits.of_folder(path, split)
+    root, part, notes = layout.of_folder(path, split)
     name = f"{path.resolve().name}/{part}" if part else root.resolve().name
     archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
     found = find_images(root)
@@ -68,11 +69,10 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
 
 def _from_list(path: Path, split: str | None) -> Dataset:
     rows, notes, unlabelled = lists.read(path)
-    parts = {row.split for row in rows}
-    if all(splits.meaning(part) for part in parts):
-        chosen = splits.choose(parts, split, str(path))
-        notes += splits.said(parts, chosen, shown(path.name))
-        rows = [row for row in rows if row.split == chosen]
+    taken, said = splits.of_each([row.split for row in rows], split, str(path), shown(path.name))
+    notes += said
+    if taken is not None:
+        rows = [rows[index] for index in taken]
     names, texts = [row.path for row in rows], [row.label for row in rows]
     kind: Kind = "parquet" if path.suffix.lower() == ".parquet" else "csv"
     return labelled(
@@ -84,9 +84,10 @@ def _from_tars(
     path: Path, files: Sequence[Path], split: str | None, name: str = "", notes: Sequence[str] = ()
 ) -> Dataset:
     said = list(notes)
-    by_name = {file: splits.meaning_of_part(file.stem) for file in files}
+    by_name = {file: meaning_of_part(file.stem) for file in files}
     kinds = set(by_name.values()) - {""}
-    if path.is_dir() and kinds and ("" not in by_name.values() or len(kinds) > 1):
+    asked_for = split is not None and meaning(split) in kinds
+    if path.is_dir() and kinds and ("" not in by_name.values() or len(kinds) > 1 or asked_for):
         chosen = splits.choose(kinds, split, str(path))
         left = [file.name for file, part in by_name.items() if not part]
         said += splits.said(kinds, chosen, shown(path.resolve().name), left)
@@ -96,12 +97,12 @@ def _from_tars(
         samples, others = tars.samples(files)
     except tars.TarRefused as refused:
         raise DatasetRefused(str(refused)) from refused
-    parts = {sample.split for sample in samples if splits.meaning(sample.split)}
-    whole = [sample for sample in samples if not splits.meaning(sample.split)]
-    if parts and (not whole or len({splits.meaning(part) for part in parts}) > 1):
-        chosen = splits.choose(parts, split, str(path))
-        said += splits.said(parts, chosen, shown(path.name), [f"{len(whole):,} images"] if whole else [])
-        samples = [sample for sample in samples if sample.split == chosen]
+    # A folder of images may be a class that is called so; it is a split where that is asked for.
+    parts = ["" if sample.flat and split is None else sample.split for sample in samples]
+    taken, choice = splits.of_each(parts, split, str(path), shown(path.resolve().name), loose=True)
+    said += choice
+    if taken is not None:
+        samples = [samples[index].in_split() for index in taken]
     said += left_out(others)
     if not samples:
         raise DatasetRefused(

@@ -19,7 +19,7 @@ class Found:
     Attributes:
         images: relative paths with ``/`` between their parts, sorted.
         others: suffix → how many files are no image that is read; hidden ones are not counted.
-        problems: sentences on folders that could not be opened.
+        problems: sentences on folders that could not be opened, and on links that lead nowhere.
         formats: folder below the root → formats of its images that are not read.
     """
 
@@ -80,6 +80,13 @@ def subfolders(folder: Path) -> list[str]:
     return sorted(name for _, name in _walk_one(folder, "", Found()))
 
 
+def problems_in(folder: Path) -> list[str]:
+    """Return sentences on what lies in a folder, and not below, and leads nowhere."""
+    found = Found()
+    list(_walk_one(folder, "", found))
+    return found.problems
+
+
 def _walk(start: Path, prefix: str, seen: set[_Identity], found: Found) -> None:
     """All below one folder of the root; folders that lie there come before those that links lead to."""
     here = deque([(start, prefix)])
@@ -122,10 +129,18 @@ def _walk_one(folder: Path, prefix: str, found: Found) -> Iterator[tuple[Path, s
         if is_image(entry.name):
             found.images.append(name)
             continue
+        if entry.is_symlink() and not Path(entry.path).exists():
+            found.problems.append(f"{shown(name)} is a link to {_target(Path(entry.path))}, which does not exist.")
+            continue
         suffix = PurePath(entry.name).suffix.lower()
         found.others[suffix] += 1
         if prefix and (called := format_of(entry.name)):
             found.formats.setdefault(name.split("/")[0], Counter())[called] += 1
+
+
+def _target(link: Path) -> str:
+    """Where a link leads, fit to be shown."""
+    return "/".join(shown(part) if part else "" for part in str(link.readlink()).split("/"))
 
 
 def _identity(folder: Path) -> _Identity:

@@ -131,6 +131,7 @@ def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
         encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     with path.open(newline="", encoding=encoding) as file:
         lines = file.readlines()
+    length = len(lines)
     while lines and not lines[0].strip():
         del lines[0]
     if not lines:
@@ -141,9 +142,10 @@ def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
         delimiter = max(_DELIMITERS, key=lambda one: _fitness(_cells(lines[0], one)))
     header = _cells(lines[0], delimiter)
     if column(header, PATH) is not None:
-        return header, _cut(lines[1:], delimiter)
+        return header, _cut(path, header, lines[1:], delimiter, length - len(lines) + 1)
     if any(map(_is_image, header)):
-        return _without_header(path, header, delimiter), _cut(lines, delimiter)
+        made = _without_header(path, header, delimiter)
+        return made, _cut(path, made, lines, delimiter, length - len(lines))
     words = lines[0].split()
     if column(words, PATH) is not None:
         return words, (line.rsplit(maxsplit=len(words) - 1) for line in lines[1:])
@@ -152,8 +154,36 @@ def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
     return header, iter(())
 
 
-def _cut(lines: Sequence[str], delimiter: str) -> Iterator[Cells]:
-    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str, above: int) -> Iterator[Cells]:
+    """Yield the rows of lines, of which there are ``above`` more at the beginning of the file.
+
+    Raises:
+        DatasetRefused: a row cannot be read, or a quotation mark without its end makes one row of several.
+    """
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    columns = [i for names in (PATH, LABEL, SPLIT) if (i := column(header, names)) is not None]
+    while True:
+        begin = reader.line_num
+        at = f"line {above + begin + 1:,} of {path}"
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DatasetRefused(
+                f'The row that begins on {at} cannot be read as CSV ({error}): look for a quotation mark (") there '
+                "that has no second one, or shorten the cell."
+            ) from error
+        within = lines[begin : reader.line_num]
+        if len(within) > 1 and (
+            any(len(cells[i].strip().splitlines()) > 1 for i in columns if i < len(cells))
+            or sum(any(map(_is_image, line.split(delimiter))) for line in within) > 1
+        ):
+            raise DatasetRefused(
+                f'A quotation mark (") on {at} is not closed on that line, and {len(within):,} lines are read as one '
+                "row: close it, or leave it out."
+            )
+        yield cells
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -16,6 +16,7 @@ from se_viz.data.columns import IMAGE, LABEL, column
 from se_viz.data.given import InputRefused, rgb_image
 from se_viz.data.images import ImageRefused, Picture, decode
 from se_viz.data.labelled import UNLABELLED, Dataset, DatasetRefused, Labels
+from se_viz.data.meanings import meaning
 from se_viz.data.targets import SEVERAL, Classes, Label, as_label, classes_of, targets_of
 
 _PAIR = 2
@@ -48,7 +49,7 @@ def from_object(source: object, split: str | None) -> Dataset:
     kind = type(source).__name__
     notes: list[str] = []
     if isinstance(source, Mapping):
-        if not source or not all(isinstance(name, str) and splits.meaning(name) for name in source):
+        if not source or not all(isinstance(name, str) and meaning(name) for name in source):
             raise DatasetRefused(
                 f"A {kind} of {', '.join(map(str, source)) or 'nothing'} is no dataset: give one of them."
             )
@@ -56,12 +57,16 @@ def from_object(source: object, split: str | None) -> Dataset:
         notes = splits.said(source, chosen, f"This {kind}")
         source = source[chosen]
         kind = f"{type(source).__name__}/{chosen}"
+    elif split is not None:
+        notes = [f"This {kind} has no splits: all of it was taken."]
     if not isinstance(source, Indexed):
         raise DatasetRefused(f"A {kind} is no dataset: give a path, or an object with a length and items by index.")
     count = len(source)
     if not count:
         raise DatasetRefused(f"This {kind} has no items.")
     targets, classes = targets_of(source, count), classes_of(source)
+    if targets is None and classes is None:
+        targets = _texts(source, kind)
     known = [None if target == SEVERAL else target for target in targets or ()]
     several = targets is not None and SEVERAL in targets
     if not several and classes is None and targets is not None:
@@ -82,7 +87,8 @@ def from_object(source: object, split: str | None) -> Dataset:
         classes, labels, order = None, np.full(count, UNLABELLED, np.int32), np.arange(count)
     elif classes is None and isinstance(first, _Item) and first.label is not None:
         raise DatasetRefused(
-            f"This {kind} has neither classes nor targets, so its classes are not known: give it a list `classes`."
+            f"This {kind} has neither classes nor targets, so its classes are not known: give it a list `classes`, "
+            "or give the items the names of their classes as labels."
         )
 
     def read(index: int) -> tuple[Picture, int]:
@@ -95,6 +101,25 @@ def from_object(source: object, split: str | None) -> Dataset:
 
     names = [f"item {number}" for number in order]
     return Dataset(kind, "python", classes.names if classes else (), names, labels[order], read, tuple(notes), advice)
+
+
+def _texts(source: Indexed, kind: str) -> list[Label | None] | None:
+    """The labels of items in memory where they are texts; None for another object or other labels."""
+    if not _in_memory(source):
+        return None
+    taken = (_item(source, kind, number) for number in range(len(source)))
+    labels = [item.label if isinstance(item, _Item) else None for item in taken]
+    texts = all(label is None or (isinstance(label, str) and label != SEVERAL) for label in labels)
+    return labels if texts and any(labels) else None
+
+
+def _in_memory(source: object) -> bool:
+    """Whether an object is a list, a part of one, or several put together."""
+    parts = getattr(source, "datasets", None)
+    if isinstance(parts, list | tuple) and parts:
+        return all(map(_in_memory, parts))
+    inner = getattr(source, "dataset", None)
+    return isinstance(source, list | tuple) or (hasattr(source, "indices") and _in_memory(inner))
 
 
 def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) -> Labels:

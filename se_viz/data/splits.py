@@ -1,35 +1,15 @@
 """Which part of a dataset is taken, where it comes in several: train, val, test, by whatever names."""
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.labelled import DatasetRefused
+from se_viz.data.meanings import meaning
 from se_viz.data.refusals import shown
 
-_WORDS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev", "development", "eval", "evaluation"),
-    "test": ("test", "testing"),
-}
-_MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words}
-_NAME = re.compile(
-    rf"({'|'.join(sorted(_MEANING, key=len, reverse=True))})[-_ ]?(?:sets?|data|split|images?|imgs|(?:19|20)\d\d)?"
-)
+_LISTED = 5
+_MOST = 20  # names in a refusal
 _FIRST = ("val", "test", "train")  # what is taken where nothing is asked for
-
-
-def meaning(name: str) -> str:
-    """Return "train", "val" or "test" for a name that means that, in any case; else an empty string."""
-    found = _NAME.fullmatch(name.strip().lower())
-    return _MEANING[found[1]] if found else ""
-
-
-def meaning_of_part(name: str) -> str:
-    """The same for a file that names its split among other words, as ``cats-train-0003.tar`` does."""
-    found = {meaning(word) for word in re.split(r"[-_. ]+", name)} - {""}
-    return found.pop() if len(found) == 1 else ""
 
 
 def choose(names: Iterable[str], asked: str | None, where: str) -> str:
@@ -54,7 +34,8 @@ def choose(names: Iterable[str], asked: str | None, where: str) -> str:
             found = next(filter(alike, listed), None)
             if found is not None:
                 return found
-    raise DatasetRefused(f"There is no {asked!r} in {where}; it has {', '.join(listed)}.")
+    some = ", ".join(listed[:_MOST]) + (", …" if len(listed) > _MOST else "")
+    raise DatasetRefused(f"There is no {asked!r} in {where}; it has {some}.")
 
 
 def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()) -> list[str]:
@@ -68,43 +49,46 @@ def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()
     return sentences
 
 
-def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
-    """Find the folder that holds the class folders, or the tar files.
+def of_each(
+    written: Sequence[str], asked: str | None, where: str, called: str, *, loose: bool = False
+) -> tuple[list[int] | None, list[str]]:
+    """Find the images of one split, where each image says its own.
 
-    The folders of a dataset are its splits where they are named so and hold class folders; others beside them must hold
-    no images, or at least two splits must be there. They may lie in the only folder of ``path``.
+    Args:
+        written: the split of each image as it is written; "" where there is none.
+        asked: as for ``choose``.
+        where, called: the place, for a refusal and for the sentences.
+        loose: whether names of no split are passed over, as the folders of a tar file, and
+            one split beside such names is taken only when it is asked for.
 
     Returns:
-        The folder, the name of the split ("" if there are no splits), and sentences on the choice.
+        The indices of the images that are taken, None for all where there are no splits; and sentences on the choice.
 
     Raises:
         DatasetRefused: there are splits, and none is what was asked for.
     """
-    for root in (path, *_wrappers(path)):
-        inside = subfolders(root)
-        named = [name for name in inside if meaning(name)]
-        if not named:
-            continue
-        full = [name for name in named if holds_image(root / name, below=True) or any((root / name).glob("*.tar"))]
-        flat = [name for name in named if name not in full and holds_image(root / name)]
-        others = [name for name in inside if name not in named and holds_image(root / name)]
-        if not full and asked is None:
-            listed = ", ".join(map(shown, flat))
-            about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
-            return (
-                path,
-                "",
-                [f"{about}(--split, or split= in Python, takes one of them)."] if flat and not others else [],
-            )
-        if not full + flat or (others and len({meaning(name) for name in full}) < 2):
-            continue
-        chosen = choose(full if asked is None else [*full, *flat], asked, str(root))
-        return root / chosen, chosen, said([*full, *flat], chosen, shown(root.resolve().name), others)
-    return path, "", []
+    times = Counter(name.strip() for name in written)
+    named = {name for name in times if meaning(name)}
+    others = times.keys() - named
+    unknown = set() if loose else others - {""}
+    there = asked is not None and any(_group(name) == _group(asked) for name in named | unknown)
+    unclear = loose and bool(others) and len(set(map(meaning, named))) < 2
+    if not there and (not named or unclear) and not (asked is not None and unknown):
+        return None, [f"{called} has no splits: all of it was taken."] if asked is not None else []
+    chosen = choose(named | unknown if asked is not None else named, asked, where)
+    group = _group(chosen)
+    left = {name: count for name, count in times.items() if name in others and _group(name) != group}
+    sentences = said([f"{name} ({times[name]:,})" for name in times if name not in left], chosen, called)
+    if left:
+        total, kinds = sum(left.values()), sorted(name for name in left if name and not loose)
+        which = f" ({', '.join(map(shown, kinds[:_LISTED]))}{', …' if len(kinds) > _LISTED else ''})" if kinds else ""
+        sentences.append(
+            f"{total:,} {'image that is' if total == 1 else 'images that are'} in none of these splits{which} "
+            f"{'was' if total == 1 else 'were'} left out."
+        )
+    return [index for index, name in enumerate(written) if _group(name) == group], sentences
 
 
-def _wrappers(path: Path) -> list[Path]:
-    """The folder that an archive was unpacked into, or what torchvision makes of Imagenette."""
-    named = sorted(folder for folder in path.glob("imagenette2*") if folder.is_dir())
-    inside = subfolders(path)
-    return named or ([path / inside[0]] if len(inside) == 1 else [])
+def _group(name: str) -> str:
+    """What names of the same split share."""
+    return meaning(name) or name.strip().lower()

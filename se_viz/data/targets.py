@@ -11,11 +11,13 @@ from torch import Tensor
 from se_viz.data.columns import LABEL, column
 from se_viz.data.images import ImageRefused
 from se_viz.data.labelled import UNLABELLED, DatasetRefused, unique
+from se_viz.data.refusals import shown
 
 # An item that belongs to several classes at once, or whose target is no class at all: boxes, masks, captions.
 SEVERAL: Final = "\0several"
 Label: TypeAlias = int | str
 
+_LISTED = 5
 _MOST_CLASSES = 100_000
 _RANGE = np.iinfo(np.int32)
 _NAMES = ("classes", "categories", "class_names")
@@ -112,7 +114,11 @@ def targets_of(source: object, count: int) -> list[Label | None] | None:
 
 
 def classes_of(source: object) -> Classes | None:
-    """Return the classes that the object names, also through a Subset, or one of several that are put together."""
+    """Return the classes that the object names, also through a Subset, or one of several that are put together.
+
+    Raises:
+        DatasetRefused: those that are put together have different classes, and number them.
+    """
     for name in _NAMES:
         given = getattr(source, name, None)
         if isinstance(given, Mapping) and all(isinstance(number, int) for number in given.values()):
@@ -128,8 +134,27 @@ def classes_of(source: object) -> Classes | None:
     parts = getattr(source, "datasets", None)
     if isinstance(parts, list | tuple) and parts:
         of_parts = [classes_of(part) for part in parts]
-        return of_parts[0] if all(one == of_parts[0] for one in of_parts) else None
+        if all(one == of_parts[0] for one in of_parts):
+            return of_parts[0]
+        _check_texts(parts, of_parts)
     return None
+
+
+def _check_texts(parts: Sequence[Any], of_parts: Sequence[Classes | None]) -> None:
+    """Check that datasets put together, whose classes differ, label their items with the names of classes.
+
+    Raises:
+        DatasetRefused: some have numbers, and one number would stand for several classes.
+    """
+    for part in parts:
+        targets = targets_of(part, len(part))
+        if targets is None or not all(target is None or isinstance(target, str) for target in targets):
+            listed = "; ".join(", ".join(map(shown, one.names[:_LISTED])) if one else "none" for one in of_parts)
+            raise DatasetRefused(
+                f"The {len(parts)} datasets put together here have different classes ({listed}), so one number "
+                "would stand for several of them: give one of the datasets, or give their items the names of the "
+                "classes as labels."
+            )
 
 
 def _label_key(source: object) -> str | None:

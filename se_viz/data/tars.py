@@ -8,10 +8,11 @@ import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from se_viz.data.images import MAX_BYTES
+from se_viz.data.meanings import meaning
 from se_viz.data.names import SUFFIXES, is_clutter
 
 _MAX_LABEL_BYTES = 1_000_000
@@ -25,7 +26,8 @@ class TarRefused(ValueError):
 class Sample:
     """One picture of a tar file: its name, its label as it is written, and where its bytes are.
 
-    ``split`` is the folder above the one it lies in, which may be ``train`` or ``val``; "" if there is none.
+    ``split`` is the outermost folder above it that is called as a split is, such as ``train``; "" if there is none.
+    ``below`` is its label within that split: the folder below the split, where no file gives a label.
     """
 
     name: str
@@ -34,6 +36,16 @@ class Sample:
     offset: int
     size: int
     split: str = ""
+    below: str | None = None
+
+    @property
+    def flat(self) -> bool:
+        """Whether it lies in the split's folder itself without a label, so that the folder may be a class."""
+        return bool(self.split) and self.below is None
+
+    def in_split(self) -> "Sample":
+        """The same with its label within its split."""
+        return replace(self, label=self.below)
 
     def read(self) -> bytes:
         """The picture's bytes, of one larger than is taken only the beginning."""
@@ -83,9 +95,22 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
             "Other datasets are folders, and lists in CSV, TSV, TXT or Parquet files."
         ) from error
     for key, name, offset, size in pictures:
-        above = PurePosixPath(name).parent
-        split = above.parent.name
-        yield Sample(f"{path.name}/{name}", labels.get(key, above.name or None), path, offset, size, split)
+        folders, written = PurePosixPath(name).parent.parts, labels.get(key)
+        split, inner = _split(folders)
+        label = written or (folders[-1] if folders else None)
+        yield Sample(f"{path.name}/{name}", label, path, offset, size, split, written or inner)
+
+
+def _split(folders: Sequence[str]) -> tuple[str, str | None]:
+    """The split among the folders above an image, and the folder below it; "" and None where there is none."""
+    place = next((index for index, name in enumerate(folders) if meaning(name)), None)
+    if place is None:
+        return "", None
+    split = folders[place]
+    below = list(folders[place + 1 :])
+    while below and meaning(below[0]) == meaning(split):  # training_set/training_set/cat
+        del below[0]
+    return split, below[0] if below else None
 
 
 def _label(ending: str, content: bytes) -> str | None:

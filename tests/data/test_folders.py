@@ -88,6 +88,17 @@ def test_links_that_lead_nowhere_cost_a_sentence_each(tmp_path):
             found.read(index)
 
 
+def test_a_class_folder_that_is_a_link_to_nothing_is_said(tmp_path):
+    lay(tmp_path, "cat/1.png")
+    (tmp_path / "dog").symlink_to("/gone/dog")
+    (tmp_path / "cat" / "round").symlink_to(tmp_path / "cat" / "round")
+    found = dataset(tmp_path)
+    assert found.classes == ("cat",)
+    assert "dog is a link to /gone/dog, which does not exist." in found.notes
+    assert any(note.startswith("round is a link to /") for note in found.notes)
+    assert len(found.notes) == 2
+
+
 def test_a_pipe_is_no_image(tmp_path):
     lay(tmp_path, "a/1.png")
     os.mkfifo(tmp_path / "a" / "2.png")

@@ -111,6 +111,33 @@ def test_a_path_that_cannot_be_read_costs_one_picture(images, path, said):
     assert found.read(1)[1] == 1
 
 
+LONG = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"path,label\nimg/1.png,cat\nimg/2.png,{LONG}\n", r"row that begins on line 3 of .*field larger than"),
+        (f"path,label,about\nimg/1.png,cat,{LONG}\n", r"row that begins on line 2 of .*field larger than"),
+        (f"img/1.png,cat\nimg/2.png,{LONG}\n", r"row that begins on line 2 of .*field larger than"),
+        (f"path,label,{LONG}\nimg/1.png,cat,1\n", r"cannot be read as CSV in UTF-8: field larger than"),
+        ('path,label\nimg/1.png,"cat\nimg/2.png,dog\n', r'mark \("\) on line 2 of .* 2 lines are read as one row'),
+        ('\npath,label\nimg/1.png,cat\n"img/2.png,dog\na b.png,cow\n', r"on line 4 of .* 2 lines"),
+        ('img/1.png,"cat\nimg/2.png,dog\na b.png,"cow"\n', r"on line 1 of .* lines are read as one row"),
+        ('path,about,label\nimg/1.png,"so,cat\nimg/2.png,"so",dog\n', r"on line 2 of .* lines are read as one row"),
+    ],
+)
+def test_rows_that_cannot_be_cut_are_named_by_their_line(images, content, said):
+    with pytest.raises(DatasetRefused, match=said):
+        read(images, "list.csv", content)
+
+
+def test_a_cell_of_several_lines_that_is_neither_path_nor_label_is_read(images):
+    content = 'path,about,label\nimg/1.png,"one\ntwo",cat\nimg/2.png,"three\n",dog\n'
+    assert pairs(read(images, "list.csv", content)) == BOTH
+    assert pairs(read(images, "list.csv", 'about,path,label\n"a\nb",img/1.png,cat\n,img/2.png,dog\n')) == BOTH
+
+
 def test_parquet(images):
     path = images / "list.parquet"
     pd.DataFrame({"Image Path": ["img/1.png", "img/2.png"], "size": [1, 2], "label": [3, 10]}).to_parquet(path)

@@ -141,6 +141,48 @@ def test_subsets_and_datasets_put_together(tmp_path):
         dataset(Subset(ImageFolder(str(tmp_path), transform=ToTensor()), [0]))
 
 
+def test_datasets_put_together_whose_classes_differ_are_not_merged_by_number(tmp_path):
+    animals = ImageFolder(str(lay(tmp_path / "x", "cat/1.png", "dog/2.png")))
+    birds = ImageFolder(str(lay(tmp_path / "y", "crow/3.png")))
+    for joined in (
+        ConcatDataset([animals, birds]),
+        Subset(ConcatDataset([animals, birds]), [2]),
+        ConcatDataset([animals, items([0])]),
+    ):
+        with pytest.raises(DatasetRefused, match=r"different classes \(cat, dog; (crow|none)\)"):
+            dataset(joined)
+    named = ConcatDataset(
+        [items(["cat"], classes=["cat"], targets=["cat"]), items(["a"], classes=["a"], targets=["a"])]
+    )
+    assert labels(dataset(named)) == ["cat", "a"]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [{"image": PICTURE, "label": label} for label in ("dog", "cat", "dog", None)],
+        [(PICTURE, label) for label in ("dog", "cat", "dog", None)],
+        tuple([PICTURE, label] for label in (b"dog", "cat", "dog", None)),
+    ],
+)
+def test_a_plain_list_with_texts_as_labels_has_their_classes(listed):
+    found = dataset(listed)
+    assert found.classes == ("cat", "dog")
+    assert labels(found) == ["dog", "cat", "dog", None]
+
+
+def test_plain_lists_put_together_have_the_classes_of_their_texts():
+    joined = ConcatDataset([[(PICTURE, "dog")], Subset([(PICTURE, "cow"), (PICTURE, "cat")], [1])])
+    found = dataset(joined)
+    assert found.classes == ("cat", "dog")
+    assert labels(found) == ["dog", "cat"]
+
+
+def test_a_plain_list_with_numbers_as_labels_asks_for_names():
+    with pytest.raises(DatasetRefused, match="give it a list `classes`, or give the items the names"):
+        dataset([(PICTURE, 0), (PICTURE, "dog")])
+
+
 def test_grey_digits_of_torchvision():
     digits = MNIST.__new__(MNIST)
     digits.data, digits.targets = torch.arange(4 * 784, dtype=torch.uint8).view(4, 28, 28), torch.tensor([3, 1, 3, 0])

@@ -5,7 +5,7 @@ from data_support import Items, lay, png, tar
 from PIL import Image
 
 from se_viz.data.datasets import DatasetRefused, dataset
-from se_viz.data.splits import meaning, meaning_of_part
+from se_viz.data.meanings import meaning, meaning_of_part
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,57 @@ def test_splits_may_lie_in_the_only_folder(tmp_path):
     assert found.name == f"{tmp_path.name}/val"
 
 
+@pytest.mark.parametrize(
+    ("root", "beside"),
+    [
+        ("images", ("annotations/1.xml", "labels/train/1.txt")),
+        ("images", ()),
+        ("x/y", ()),
+        ("x/y/z", ("x/readme.txt", "x/docs/1.txt")),
+        ("data", ("extras/1.png",)),
+        ("data", ("extras/more/1.png", "test/1.png")),
+    ],
+)
+def test_splits_may_lie_deeper(tmp_path, root, beside):
+    lay(tmp_path, f"{root}/train/cat/1.png", f"{root}/train/dog/2.png", f"{root}/val/cat/3.png", *beside)
+    found = dataset(tmp_path)
+    assert (found.classes, list(found.names)) == (("cat",), ["cat/3.png"])
+    assert dataset(tmp_path, "train").classes == ("cat", "dog")
+    left = [name.split("/")[0] for name in beside if name.endswith(".png")]
+    assert [note for note in found.notes if "Beside" in note] == (
+        [f"Beside the splits, {', '.join(left)} was left out."] if left else []
+    )
+
+
+def test_splits_that_are_unpacked_into_folders_of_their_name(tmp_path):
+    kinds = [f"{name}_set/{name}_set/{kind}/1.png" for name in ("training", "test") for kind in ("cats", "dogs")]
+    lay(tmp_path, *kinds)
+    for asked in (None, "train", "test"):
+        assert dataset(tmp_path, asked).classes == ("cats", "dogs")
+
+
+def test_classes_that_hold_splits_are_said(tmp_path):
+    lay(tmp_path / "by_class", "cat/train/1.png", "cat/val/2.png", "dog/train/1.png", "dog/val/2.png", "cow/3.png")
+    found = dataset(tmp_path / "by_class")
+    assert found.classes == ("cat", "cow", "dog")
+    assert "Class cat (and 1 more so) holds folders called train, val, and images of all of them" in found.notes[0]
+    lay(tmp_path / "two", "x/train/a/1.png", "x/val/a/2.png", "y/train/a/1.png", "y/val/a/2.png")
+    assert "Class x (and 1 more so) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
+
+
+def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):
+    lay(tmp_path, "train/a/1.png")
+    (tmp_path / "val").symlink_to("/gone/val")
+    found = dataset(tmp_path)
+    assert found.name.endswith("/train")
+    assert "val is a link to /gone/val, which does not exist." in found.notes
+
+
+def test_images_beside_the_splits_are_counted(tmp_path):
+    found = dataset(lay(tmp_path, "1.png", "train/a/1.png", "val/a/1.png"))
+    assert found.notes[1:] == ("1 image beside the splits left out.",)
+
+
 def test_a_split_that_is_asked_for_where_there_are_none_is_said(tmp_path):
     assert dataset(lay(tmp_path, "a/1.png"), "val").notes == (f"{tmp_path.name} has no splits: all of it was taken.",)
 
@@ -111,6 +162,15 @@ def test_tars_lie_in_the_folders_of_splits(tmp_path):
     assert dataset(tmp_path, "train").classes == ("a",)
 
 
+def test_a_split_of_a_folder_of_tars_beside_another(tmp_path):
+    for name in ("train-0", "extra"):
+        tar(tmp_path / f"{name}.tar", (f"{name}/1.png", png(1)))
+    assert dataset(tmp_path).classes == ("extra", "train-0")
+    found = dataset(tmp_path, "train")
+    assert found.classes == ("train-0",)
+    assert "Beside the splits, extra.tar was left out." in found.notes
+
+
 def test_folders_in_a_tar_are_splits(tmp_path):
     path = tar(
         tmp_path / "x.tar",
@@ -134,6 +194,71 @@ def test_a_column_of_a_list_may_say_the_split(tmp_path):
     assert dataset(tmp_path / "list.csv", "train").classes == ("a",)
 
 
+SPLITS = "path,label,split\n1.png,a,train\n2.png,b,val\n3.png,c,Validation\n4.png,d,\n5.png,e,extra\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "classes"),
+    [(None, ("b", "c")), ("val", ("b", "c")), ("valid", ("b", "c")), ("TRAIN", ("a",)), ("extra", ("e",))],
+)
+def test_rows_of_another_split_or_of_none_are_left_out_and_counted(tmp_path, asked, classes):
+    (tmp_path / "list.csv").write_text(SPLITS)
+    found = dataset(tmp_path / "list.csv", asked)
+    assert found.classes == classes
+    assert "list.csv is split into " in found.notes[0]
+    assert "train (1), val (1): " in found.notes[0]
+    assert "in none of these splits" in found.notes[1]
+
+
+def test_a_split_that_a_list_or_a_tar_does_not_have(tmp_path):
+    (tmp_path / "list.csv").write_text(SPLITS)
+    with pytest.raises(DatasetRefused, match=r"no 'test' in .*list\.csv; it has Validation, extra, train, val"):
+        dataset(tmp_path / "list.csv", "test")
+    (tmp_path / "folds.csv").write_text("path,label,split\n1.png,a,one\n2.png,b,two\n")
+    with pytest.raises(DatasetRefused, match=r"no 'val' in .*folds\.csv; it has one, two"):
+        dataset(tmp_path / "folds.csv", "val")
+    assert dataset(tmp_path / "folds.csv", "two").classes == ("b",)
+    assert dataset(tmp_path / "folds.csv").classes == ("a", "b")
+    (tmp_path / "plain.csv").write_text("path,label\n1.png,a\n")
+    assert dataset(tmp_path / "plain.csv", "val").notes == ("plain.csv has no splits: all of it was taken.",)
+    path = tar(tmp_path / "x.tar", ("a/1.png", png(1)), ("b/2.png", png(2)))
+    assert dataset(path, "val").notes == ("x.tar has no splits: all of it was taken.",)
+    assert dataset(path).notes == ()
+
+
+def test_a_split_of_a_tar_beside_other_images(tmp_path):
+    path = tar(tmp_path / "x.tar", ("train/a/1.png", png(1)), ("b/2.png", png(2)))
+    assert dataset(path).classes == ("a", "b")
+    found = dataset(path, "train")
+    assert (found.classes, len(found)) == (("a",), 1)
+    assert found.notes[1] == "1 image that is in none of these splits was left out."
+
+
+@pytest.mark.parametrize("prefix", ["", "data/", "x/y/z/"])
+@pytest.mark.parametrize("twice", ["", "val_set/"])
+def test_folders_below_the_class_in_a_tar(tmp_path, prefix, twice):
+    path = tar(
+        tmp_path / "x.tar",
+        (f"{prefix}train/a/sub/0.png", png(0)),
+        (f"{prefix}val/{twice}a/sub/deep/1.png", png(1)),
+        (f"{prefix}val/{twice}b/2.png", png(2)),
+    )
+    for asked in (None, "val"):
+        found = dataset(path, asked)
+        assert (found.classes, len(found)) == (("a", "b"), 2)
+    assert dataset(path, "train").classes == ("a",)
+
+
+def test_a_split_of_a_tar_without_class_folders(tmp_path):
+    path = tar(
+        tmp_path / "x.tar", ("train/1.png", png(1)), ("train/1.cls", b"a"), ("val/2.png", png(2)), ("val/2.cls", b"b")
+    )
+    assert dataset(path).classes == ("b",)
+    flat = tar(tmp_path / "flat.tar", ("train/1.png", png(1)), ("test/2.png", png(2)))
+    assert dataset(flat).classes == ("test", "train")
+    assert (dataset(flat, "test").classes, len(dataset(flat, "test"))) == ((), 1)
+
+
 def test_a_dictionary_of_datasets_holds_splits():
     picture = Image.new("RGB", (9, 9))
     parts = {"train": Items([(picture, 0)], ["a"]), "validation": Items([(picture, 0)] * 2, ["b"])}
@@ -141,6 +266,11 @@ def test_a_dictionary_of_datasets_holds_splits():
     assert dataset(parts, "train").classes == ("a",)
     with pytest.raises(DatasetRefused, match="dict of x is no dataset"):
         dataset({"x": parts["train"]})
+
+
+def test_a_split_of_an_object_without_splits_is_said():
+    found = dataset(Items([(Image.new("RGB", (9, 9)), 0)], ["a"]), "val")
+    assert found.notes == ("This Items has no splits: all of it was taken.",)
 
 
 def test_names():
