@@ -61,10 +61,10 @@ def read_network(
 
     Raises:
         UnknownModel: there is no such architecture.
-        WeightsRefused: the file is refused, see ``state.read_state``; or the architecture is too large, or does not
-            take the arguments; or there are not as many names of classes as logits. A ``Misfit``, where the file does
-            not fit the network: the message lists what is missing, unexpected or of another shape, and of named
-            architectures it says which one fits.
+        WeightsRefused: the file is refused, see ``state.read_state``, or makes the network return NaN, see
+            ``sound.check_sound``; or the architecture is too large, or does not take the arguments; or there are not
+            as many names of classes as logits. A ``Misfit``, where the file does not fit the network: the message
+            lists what is missing, unexpected or of another shape, and of named architectures it says which one fits.
         ValueError: a number is out of its range.
     """
     given = dict(arguments or {})

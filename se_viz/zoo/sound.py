@@ -42,16 +42,28 @@ def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
 
 def _suspicious(network: nn.Module) -> Iterator[str]:
     """Yield the names of weights that may make numbers overflow or turn to NaN, and why; the surest come first."""
-    variances = {name: tensor for name, tensor in network.named_buffers() if name.endswith("running_var")}
+    plain = {name: tensor for name, tensor in network.state_dict().items() if _comparable(tensor)}
+    variances = {name: tensor for name, tensor in plain.items() if name.endswith("running_var")}
     for name, tensor in variances.items():
-        if tensor.numel() and bool((tensor < 0).any()):
+        if bool((tensor < 0).any()):
             yield f"{name} (variances below 0)"
     for name, tensor in variances.items():
-        if tensor.numel() and not bool(tensor.any()):
+        if not bool(tensor.any()):
             yield f"{name} (variances of 0)"
-    for name, tensor in network.state_dict().items():
-        if tensor.is_floating_point() and tensor.numel():
-            ends = tensor.aminmax()
-            largest = max(-float(ends.min), float(ends.max))
-            if largest > _LARGE:
-                yield f"{name} (numbers up to {largest:.2g})"
+    for name, tensor in plain.items():
+        ends = tensor.aminmax()
+        largest = max(-float(ends.min), float(ends.max))
+        if largest > _LARGE:
+            yield f"{name} (numbers up to {largest:.2g})"
+
+
+def _comparable(tensor: object) -> bool:
+    """Return whether what a state dict holds is a tensor of numbers that can be compared; those of 8 bits cannot."""
+    return (
+        isinstance(tensor, Tensor)
+        and tensor.is_floating_point()
+        and tensor.layout == torch.strided
+        and tensor.itemsize > 1
+        and tensor.numel() > 0
+        and not tensor.is_meta
+    )

@@ -190,3 +190,22 @@ def test_variances_that_harm_nothing_are_taken(weights):
     # Above -eps, as rounding leaves them.
     tiny = {key: value * 0 - 1e-9 if key == "bn1.running_var" else value for key, value in weights.items()}
     assert same(loaded(pickled(tiny)), tiny)
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage")
+def test_a_given_network_may_hold_numbers_of_8_bits_and_none():
+    class Odd(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.register_buffer("eight", torch.ones(2).to(torch.float8_e5m2))
+            self.register_buffer("empty", torch.zeros(0))
+
+        def get_extra_state(self):
+            return torch.zeros(1)
+
+        def set_extra_state(self, state):
+            pass
+
+    made = Odd()
+    made.weight.data *= 1e6  # looked at, though it takes no images
+    assert checkpoint.read_network(pickled(made.state_dict()), Odd).module.weight.abs().max() > 1e4
