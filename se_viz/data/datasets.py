@@ -97,6 +97,7 @@ def _from_tars(
         samples, others = tars.samples(files)
     except tars.TarRefused as refused:
         raise DatasetRefused(str(refused)) from refused
+    samples = tars.by_class(samples)
     # A folder of images may be a class that is called so; it is a split where that is asked for.
     parts = ["" if sample.flat and split is None else sample.split for sample in samples]
     taken, choice = splits.of_each(parts, split, str(path), shown(path.resolve().name), loose=True)

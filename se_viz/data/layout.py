@@ -75,9 +75,22 @@ def _roots(path: Path) -> Iterator[tuple[Path, list[str]]]:
         root /= holding[0]
         yield root, []
     inside = subfolders(path)
-    of_splits = [name for name in inside if len(inside) > 1 and _splits_only(path / name)]
+    of_splits = [name for name in inside if len(inside) > 1 and _splits_only(_inner(path / name))]
     if len(of_splits) == 1:
-        yield path / of_splits[0], [name for name in inside if name not in of_splits and holds_image(path / name)]
+        yield (
+            _inner(path / of_splits[0]),
+            [name for name in inside if name not in of_splits and holds_image(path / name)],
+        )
+
+
+def _inner(folder: Path) -> Path:
+    """The folder itself, or where it holds one folder alone, and that no split, what lies in it."""
+    for _ in range(_DEEPEST):
+        inside = subfolders(folder)
+        if len(inside) != 1 or meaning(inside[0]):
+            break
+        folder /= inside[0]
+    return folder
 
 
 def _two_at_most(folder: Path) -> list[str]:
@@ -119,7 +132,8 @@ def _unsplit(path: Path) -> list[str]:
     """A sentence on classes that hold splits, all of which are taken."""
     held = {}
     for name in subfolders(path):
-        named = [inner for inner in subfolders(path / name) if meaning(inner) and holds_image(path / name / inner)]
+        folder = _inner(path / name)
+        named = [inner for inner in subfolders(folder) if meaning(inner) and holds_image(folder / inner)]
         if len(set(map(meaning, named))) > 1:
             held[name] = named
     if not held:

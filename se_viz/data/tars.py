@@ -28,6 +28,7 @@ class Sample:
 
     ``split`` is the outermost folder above it that is called as a split is, such as ``train``; "" if there is none.
     ``below`` is its label within that split: the folder below the split, where no file gives a label.
+    ``above`` is the folder that the split lies in.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Sample:
     size: int
     split: str = ""
     below: str | None = None
+    above: str | None = None
 
     @property
     def flat(self) -> bool:
@@ -65,6 +67,13 @@ def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
     """
     others: Counter[str] = Counter()
     return [sample for path in paths for sample in _of_one(path, others)], others
+
+
+def by_class(listed: Sequence[Sample]) -> list[Sample]:
+    """The samples with the folder above their split as the label, where classes hold splits: ``cat/train/1.png``."""
+    if len({sample.above for sample in listed if sample.flat} - {None}) < 2:
+        return list(listed)
+    return [replace(sample, below=sample.above) if sample.flat else sample for sample in listed]
 
 
 def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
@@ -96,21 +105,21 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
         ) from error
     for key, name, offset, size in pictures:
         folders, written = PurePosixPath(name).parent.parts, labels.get(key)
-        split, inner = _split(folders)
+        outer, split, inner = _split(folders)
         label = written or (folders[-1] if folders else None)
-        yield Sample(f"{path.name}/{name}", label, path, offset, size, split, written or inner)
+        yield Sample(f"{path.name}/{name}", label, path, offset, size, split, written or inner, outer)
 
 
-def _split(folders: Sequence[str]) -> tuple[str, str | None]:
-    """The split among the folders above an image, and the folder below it; "" and None where there is none."""
+def _split(folders: Sequence[str]) -> tuple[str | None, str, str | None]:
+    """The split among the folders above an image, with the folders above and below it; "" where there is none."""
     place = next((index for index, name in enumerate(folders) if meaning(name)), None)
     if place is None:
-        return "", None
+        return None, "", None
     split = folders[place]
     below = list(folders[place + 1 :])
     while below and meaning(below[0]) == meaning(split):  # training_set/training_set/cat
         del below[0]
-    return split, below[0] if below else None
+    return folders[place - 1] if place else None, split, below[0] if below else None
 
 
 def _label(ending: str, content: bytes) -> str | None:

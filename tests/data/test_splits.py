@@ -92,6 +92,7 @@ def test_splits_may_lie_in_the_only_folder(tmp_path):
         ("x/y", ()),
         ("x/y/z", ("x/readme.txt", "x/docs/1.txt")),
         ("data", ("extras/1.png",)),
+        ("x/y", ("z/1.png",)),
         ("data", ("extras/more/1.png", "test/1.png")),
     ],
 )
@@ -247,6 +248,17 @@ def test_folders_below_the_class_in_a_tar(tmp_path, prefix, twice):
         found = dataset(path, asked)
         assert (found.classes, len(found)) == (("a", "b"), 2)
     assert dataset(path, "train").classes == ("a",)
+
+
+def test_classes_of_a_tar_that_hold_splits(tmp_path):
+    names = [f"x/{kind}/{split}/1.png" for kind in ("cat", "dog") for split in ("train", "val")]
+    path = tar(tmp_path / "x.tar", *((name, png(index)) for index, name in enumerate(names)))
+    for asked in (None, "val"):
+        found = dataset(path, asked)
+        assert (found.classes, list(found.names)) == (
+            ("cat", "dog"),
+            ["x.tar/x/cat/val/1.png", "x.tar/x/dog/val/1.png"],
+        )
 
 
 def test_a_split_of_a_tar_without_class_folders(tmp_path):
