@@ -1,31 +1,24 @@
 """Finding the gates of a network: modules that are gates, and multiplications that no such module makes."""
 
-import random
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.errors import NoGateFound, NotAnImageModel, PartlyFound
+from se_viz.gates.finding_words import none_found, partly_found
 from se_viz.gates.gate import NOT_SEEN, Gate, Tap
 from se_viz.gates.kinds import kind_of
-from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import Site, places
+from se_viz.gates.private_copy import HALF, private_copy, undisturbed
 from se_viz.gates.probe import living_channels
 from se_viz.gates.products import close
 from se_viz.gates.proof import Proof, prove
 from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, placement, trace
 from se_viz.gates.values import Frame
-from se_viz.gates.watching import AXES, PARTS, Passed, Watched, call_taps, overlooked, select
-from se_viz.zoo.memory import is_out_of_memory
-
-_HALF = (torch.float16, torch.bfloat16)
+from se_viz.gates.watching import PARTS, Passed, Watched, call_taps, overlooked, select
 
 _Proved: TypeAlias = dict[str, Proof]
 
@@ -79,7 +72,7 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
         NotAnImageModel: the network does not run on images.
     """
     check_readable(network)
-    half = placement(network)[1] in _HALF
+    half = placement(network)[1] in HALF
     try:
         return _survey(network, size, widen=half)
     except NotAnImageModel:
@@ -90,7 +83,7 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
 
 
 def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
-    with _undisturbed(placement(network)[0]), _private(network, widen=widen) as (copy, is_private):
+    with undisturbed(placement(network)[0]), private_copy(network, widen=widen) as (copy, is_private):
         traced = trace(copy, size, private=is_private)
         proved = _prove(traced, copy)
         runs = [run for run in traced.runs if run.path in proved and _is_confirmed(run, proved[run.path], traced)]
@@ -103,8 +96,8 @@ def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
         modules = dict(copy.named_modules())
         small = overlooked(traced, watched, modules)
     if not gates:
-        raise NoGateFound(_why_none(network, traced, passed))
-    return Finding(gates, _notes(gates, passed, small, traced), tuple(passed))
+        raise NoGateFound(none_found(network, traced, passed))
+    return Finding(gates, partly_found(gates, passed, small, traced), tuple(passed))
 
 
 def _is_confirmed(run: Run, proof: Proof, traced: Trace) -> bool:
@@ -257,120 +250,3 @@ def _may_be_gate(step: Run) -> bool:
 
 def _holds_one_of(path: str, proved: _Proved) -> bool:
     return any(inner.startswith(f"{path}." if path else "") for inner in proved)
-
-
-@contextmanager
-def _undisturbed(device: torch.device) -> Iterator[None]:
-    """Leave grad mode, autocast and random numbers of the caller alone."""
-    generators = [] if device.type == "cpu" else [device.index or 0]
-    kind = "cuda" if device.type == "cpu" else device.type
-    python, numpy = random.getstate(), np.random.get_state()
-    with (
-        torch.random.fork_rng(generators, device_type=kind),
-        # Not inference mode either, in which a caller may be.
-        torch.inference_mode(False),
-        torch.no_grad(),
-        torch.autocast(device.type, enabled=False),
-        torch.autocast("cpu", enabled=False),
-    ):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
-
-
-@contextmanager
-def _private(network: nn.Module, *, widen: bool) -> Iterator[tuple[nn.Module, bool]]:
-    """A copy of the network's modules to search in, and True; the network itself and False where it has no copy."""
-    try:
-        copy = clone_sharing_weights(network, buffers=False)
-    except Exception as error:
-        if isinstance(error, RuntimeError) and is_out_of_memory(error):
-            raise
-        # Parts of any kind may refuse to be copied, in any way.
-        with evaluating(network):
-            yield network, False
-        return
-    for module in copy.modules():
-        module.training = False
-    _wake(copy)
-    if widen:
-        _widen(copy)
-    yield copy, True
-
-
-def _widen(copy: nn.Module) -> None:
-    """Let half-precision weights compute in float32, of copies: 0.001 leaves s the same, to 8 bits of mantissa."""
-    wide: dict[int, Tensor] = {}
-    for module in copy.modules():
-        for table in (module._parameters, module._buffers):
-            for name, tensor in table.items():
-                if tensor is None or nn.parameter.is_lazy(tensor) or tensor.dtype not in _HALF:
-                    continue
-                if id(tensor) not in wide:
-                    made = tensor.detach().float()
-                    wide[id(tensor)] = nn.Parameter(made, requires_grad=False) if table is module._parameters else made
-                table[name] = wide[id(tensor)]  # type: ignore[assignment]
-
-
-def _wake(copy: nn.Module) -> None:
-    """Let what a fresh network multiplies by zero pass: timm's seresnet starts with U ≡ 0."""
-    for module in copy.modules():
-        weight = module._parameters.get("weight")
-        if weight is not None and weight.ndim == 1 and not nn.parameter.is_lazy(weight) and not bool(weight.any()):
-            module._parameters["weight"] = nn.Parameter(torch.ones_like(weight), requires_grad=False)
-
-
-def _notes(gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[Run], traced: Trace) -> tuple[str, ...]:
-    """What is there and cannot be read, and what to do."""
-    notes = []
-    if small:
-        count, of = len(small), len(small) + len(gates)
-        where = ", ".join(dict.fromkeys(run.path for run in small))
-        notes.append(
-            f"{len(gates)} of {of} gates were found: {count} {'see' if count > 1 else 'sees'} maps of 1 × 1 at this "
-            f"size ({where}). Use images of {2 * traced.width} pixels or more."
-        )
-    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
-    if parts:
-        notes.append(
-            f"Left out: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
-            f"batch, so that no single s belongs to an image."
-        )
-    axes = list(dict.fromkeys(item.path or "the network itself" for item in passed if item.reason == AXES))
-    if axes:
-        notes.append(
-            f"Left out: the code of {', '.join(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
-            f"one factor per channel."
-        )
-    if traced.copies:
-        notes.append(f"Left out: what copies of modules did in threads ({', '.join(traced.copies)}).")
-    return tuple(notes)
-
-
-def _why_none(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> str:
-    name = type(network).__name__
-    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
-    if parts:
-        return (
-            f"No gate of {name} can be read: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an "
-            f"image or of the batch, so that no single s belongs to an image."
-        )
-    seen = (
-        f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
-        f"{len(traced.steps)} modules, and none was seen to multiply maps of more than one pixel by one weight per "
-        f"channel that depends on the image. Scripted functions, threads of the network's own and operators that do "
-        f"more than multiply (lerp, products of matrices) are not looked into"
-    )
-    if traced.quantized:
-        return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."
-    if traced.copies:
-        return (
-            f"{seen}. What copies of modules did was not looked into ({', '.join(traced.copies)}): data parallelism "
-            f"makes such replicas for its threads. Search the network without it."
-        )
-    if passed:
-        reasons = "; ".join(dict.fromkeys(f"{item.path or name}: {item.reason}" for item in passed))
-        return f"{seen}, but for {reasons}."
-    return f"{seen}."

@@ -13,7 +13,7 @@ from se_viz.atlas.header import LabelSource
 from se_viz.atlas.profile import kept, profile
 from se_viz.data.datasets import dataset
 from se_viz.data.folders import holds_image, subfolders
-from se_viz.data.splits import meaning
+from se_viz.data.meanings import meaning
 from se_viz.gates.capture import Capture
 from se_viz.gates.model import Model
 from se_viz.study.account import account

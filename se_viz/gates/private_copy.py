@@ -1,0 +1,78 @@
+"""A private copy of a network to search in, so that the search leaves the network and its caller as they were."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.mode import evaluating
+from se_viz.zoo.memory import is_out_of_memory
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+@contextmanager
+def undisturbed(device: torch.device) -> Iterator[None]:
+    """Leave grad mode, autocast and random numbers of the caller alone."""
+    generators = [] if device.type == "cpu" else [device.index or 0]
+    kind = "cuda" if device.type == "cpu" else device.type
+    python, numpy = random.getstate(), np.random.get_state()
+    with (
+        torch.random.fork_rng(generators, device_type=kind),
+        # Not inference mode either, in which a caller may be.
+        torch.inference_mode(False),
+        torch.no_grad(),
+        torch.autocast(device.type, enabled=False),
+        torch.autocast("cpu", enabled=False),
+    ):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+@contextmanager
+def private_copy(network: nn.Module, *, widen: bool) -> Iterator[tuple[nn.Module, bool]]:
+    """A copy of the network's modules to search in, and True; the network itself and False where it has no copy."""
+    try:
+        copy = clone_sharing_weights(network, buffers=False)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
+        # Parts of any kind may refuse to be copied, in any way.
+        with evaluating(network):
+            yield network, False
+        return
+    for module in copy.modules():
+        module.training = False
+    _wake(copy)
+    if widen:
+        _widen(copy)
+    yield copy, True
+
+
+def _widen(copy: nn.Module) -> None:
+    """Let half-precision weights compute in float32, of copies: 0.001 leaves s the same, to 8 bits of mantissa."""
+    wide: dict[int, Tensor] = {}
+    for module in copy.modules():
+        for table in (module._parameters, module._buffers):
+            for name, tensor in table.items():
+                if tensor is None or nn.parameter.is_lazy(tensor) or tensor.dtype not in HALF:
+                    continue
+                if id(tensor) not in wide:
+                    made = tensor.detach().float()
+                    wide[id(tensor)] = nn.Parameter(made, requires_grad=False) if table is module._parameters else made
+                table[name] = wide[id(tensor)]  # type: ignore[assignment]
+
+
+def _wake(copy: nn.Module) -> None:
+    """Let what a fresh network multiplies by zero pass: timm's seresnet starts with U ≡ 0."""
+    for module in copy.modules():
+        weight = module._parameters.get("weight")
+        if weight is not None and weight.ndim == 1 and not nn.parameter.is_lazy(weight) and not bool(weight.any()):
+            module._parameters["weight"] = nn.Parameter(torch.ones_like(weight), requires_grad=False)
