@@ -181,9 +181,8 @@ def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pa
     """One forward pass, or None where there is no room for it."""
     try:
         moved = images.to(*placement(instrument.network))
-        if moved is images or same_storage(moved, images):
-            # A network may work on its input in place: then, and only then, the numbers are copied.
-            moved = torch._lazy_clone(moved) if moved.device.type in ("cpu", "cuda") else moved.clone()
+        # A network may work on its input in place.
+        moved = moved.clone() if moved is images or same_storage(moved, images) else moved
         return read(instrument, moved, maps)
     except RuntimeError as error:
         if is_out_of_memory(error):

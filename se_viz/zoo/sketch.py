@@ -51,8 +51,13 @@ def bounded(called: str, seconds: float = _LONGEST) -> Iterator[None]:
         called: its name, for the message.
         seconds: the limit of time.
     """
-    with _Counted(called, seconds):
-        yield
+    grad = torch.is_grad_enabled()
+    try:
+        with _Counted(called, seconds):
+            yield
+    finally:
+        # The call that was refused may have been the one that gives grad mode back.
+        torch.set_grad_enabled(grad)
 
 
 def count_params(network: nn.Module) -> int:

@@ -19,7 +19,7 @@ from se_viz.atlas.profile import profile
 from se_viz.atlas.worker import Parcel, Worker
 from se_viz.cli import app
 from se_viz.data.datasets import dataset
-from se_viz.gates.instrument import unhooked
+from se_viz.gates.clone import copy_without_hooks
 from se_viz.gates.model import load
 from se_viz.zoo import device, making
 from se_viz.zoo.recipe import Recipe
@@ -133,7 +133,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
     )
     (tmp_path / "token").write_text("mine")
     parcel = Parcel(
-        network=pickle.dumps(unhooked(model.network)),
+        network=pickle.dumps(copy_without_hooks(model.network)),
         dataset=pickle.dumps(replace(listed, read=Reads(photos))),
         tasks=dict(enumerate(plan(header, schedule, len(listed), tmp_path))),
         batch=2,

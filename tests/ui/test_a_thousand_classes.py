@@ -52,10 +52,10 @@ def coloured():
 @pytest.fixture
 def many(tmp_path, monkeypatch):
     """The page of a small model with an atlas of many classes."""
-    monkeypatch.setitem(catalogue._registered, "test/many", small)
+    monkeypatch.setitem(catalogue._registered, "test/thousand", small)
     monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path))
-    profile(load("test/many", "cpu"), coloured(), tmp_path / "test-many" / "colours")
-    return open_page("classes", 300, model="test/many")
+    profile(load("test/thousand", "cpu"), coloured(), tmp_path / "test-thousand" / "colours")
+    return open_page("classes", 300, model="test/thousand")
 
 
 def sizes(page):
