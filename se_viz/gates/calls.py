@@ -55,8 +55,7 @@ class CallGraph(TorchFunctionMode):
         self._clock = clock
         # Weak, so that no feature map lives longer than in a pass that is not watched.
         self._values = WeakTensorKeyDictionary()
-        source = Value(None, 0, images.shape, is_map=True, origin=None, data=None)  # type: ignore[arg-type]
-        source.origin = source
+        source = Value(None, 0, images.shape, is_map=True, source=None, data=None)
         self._values[images] = source
         self._derived = WeakTensorKeyDictionary()
         self._slices: dict[tuple[object, ...], Value] = {}
@@ -117,8 +116,7 @@ class CallGraph(TorchFunctionMode):
         if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
             if isinstance(tensor, nn.Parameter) or self._names(tensor) or not tensor.is_floating_point():
                 return None
-            value = Value(None, 0, tensor.shape, is_map=True, origin=None, data=None)  # type: ignore[arg-type]
-            value.origin = value
+            value = Value(None, 0, tensor.shape, is_map=True, source=None, data=None)
             self._values[tensor] = value
         return value
 
@@ -139,8 +137,7 @@ class CallGraph(TorchFunctionMode):
         maps = [value.numel for value in call.inputs if value.is_map]
         axes = sum(length > 1 for length in shape[1:])
         is_map = bool(maps) and not (axes <= 1 and tensor.numel() < max(maps))
-        value = Value(call, item, shape, is_map, None, None)  # type: ignore[arg-type]
-        value.origin = value
+        value = Value(call, item, shape, is_map, None, None)
         for source in taken:
             known = self._values.get(source)
             # What an operation in place returns is the tensor that it took, with other numbers.
@@ -148,14 +145,15 @@ class CallGraph(TorchFunctionMode):
             same = source is tensor or shows(tensor, source) or copies
             if known is not None and same and id(source) not in written and call.function is not Tensor.__setitem__:
                 # Of a map that told the shape alone (``expand_as``) it shows nothing.
-                value.origin, value.is_map = known.origin, known.is_map
+                value.source, value.is_map = known.origin, known.is_map
                 break
         for source in taken if len(taken) == 1 else ():
             known = self._values.get(source)
             key = self._slice(tensor, source, known) if known is not None else None
             if key is not None:
                 # The same part, taken again, has the same numbers.
-                value.origin = self._slices.setdefault(key, value).origin
+                first = self._slices.setdefault(key, value)
+                value.source = None if first is value else first.origin
         longest = max((length for length in shape[1:]), default=1)
         if tensor.is_floating_point() and 0 < tensor.numel() <= 4 * len(tensor if tensor.ndim else [0]) * longest:
             value.data = tensor.detach().clone()

@@ -50,7 +50,7 @@ class Value:
         item: which of the tensors that the call returned.
         shape: its axes.
         is_map: whether it still has pixels: it comes from the images, and no operation has left it a single axis.
-        origin: the value whose numbers it shows, in another shape; itself for one that was computed.
+        source: the value whose numbers it shows, in another shape; None for one that was computed.
         data: a copy of its numbers if it has few.
     """
 
@@ -58,8 +58,14 @@ class Value:
     item: int
     shape: torch.Size
     is_map: bool
-    origin: "Value" = field(repr=False)
+    source: "Value | None" = field(repr=False)
     data: Tensor | None = field(repr=False)
+
+    @property
+    def origin(self) -> "Value":
+        """The value whose numbers it shows; itself for one that was computed."""
+        # No field refers to the value itself: such a circle would keep the memory of a device until it is found.
+        return self if self.source is None else self.source
 
     @property
     def numel(self) -> int:
