@@ -28,7 +28,6 @@ class Product:
         layout: order of the maps' axes.
         shape: of the maps.
         factor: s (N, C).
-        zero: whether all of U is 0.
         whole: whether N is the number of images; otherwise the maps are of parts of images, or of some of the images.
         divides: whether the maps are divided by what was taken, so that s is 1 over it.
         large: whether what was taken is as large as the maps, with the same number in all pixels of a channel.
@@ -39,7 +38,6 @@ class Product:
     layout: Layout
     shape: torch.Size
     factor: Tensor
-    zero: bool
     whole: bool
     divides: bool = False
     large: bool = False
@@ -115,7 +113,6 @@ def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Te
                 layout=layout,
                 shape=maps.shape,
                 factor=factor.detach(),
-                zero=zero,
                 whole=len(maps) == images,
                 divides=divides,
                 large=taken[s].untyped_storage().nbytes() >= maps.numel() * maps.itemsize,

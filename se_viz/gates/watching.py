@@ -9,7 +9,7 @@ from se_viz.gates.calls import Event
 from se_viz.gates.gate import CallTap, ProductTap
 from se_viz.gates.products import name_of
 from se_viz.gates.trace import Run, Trace
-from se_viz.gates.values import Call, Frame, Function, Value
+from se_viz.gates.values import Call, Frame, Function
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,17 +139,13 @@ def _is_whole(event: Event, run: Run) -> bool:
     return takes is not None and takes.origin is event.u.origin and made is event.call
 
 
-def _z(event: Event) -> Value | None:
-    return event.excitation.z
-
-
 def _z_call(event: Event) -> Call | None:
-    z = _z(event)
+    z = event.excitation.z
     return z.call if z is not None else None
 
 
 def _z_tap(event: Event, taps: Mapping[int, CallTap]) -> CallTap | None:
-    z, call = _z(event), _z_call(event)
+    z, call = event.excitation.z, _z_call(event)
     if z is None or call is None:
         return None
     return replace(taps[call.index], item=z.item)
