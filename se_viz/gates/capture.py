@@ -16,7 +16,7 @@ from se_viz.gates.model import Images, Model
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.registry import forget, instrument_of
-from se_viz.gates.trace import check_readable, placement
+from se_viz.gates.trace import Placement, check_readable, placement
 from se_viz.zoo.memory import full, is_out_of_memory, release
 
 __all__ = ["Array", "Capture", "Reading", "capture"]
@@ -123,20 +123,21 @@ def capture(
     wanted = frozenset([maps] if isinstance(maps, str) else maps or ())
     if not isinstance(network, Instrument):
         check_readable(network)
-    with keeping_random_state(placement(network.network if isinstance(network, Instrument) else network)[0]):
+    weights = placement(network.network if isinstance(network, Instrument) else network)
+    with keeping_random_state(weights[0]):
         if isinstance(network, Instrument):
-            return _captured(network, images, wanted, batch)
+            return _captured(network, images, wanted, batch, weights)
         instrument = instrument_of(network, (height, width))
         try:
-            return _captured(instrument, images, wanted, batch)
+            return _captured(instrument, images, wanted, batch, weights)
         except GatesChanged:
             # What a network keeps of its first pass, or a hook put on since, may lead it another way from now on.
             forget(network)
             again = instrument_of(network, (height, width))
-            return _captured(again, images, wanted, batch)
+            return _captured(again, images, wanted, batch, weights)
 
 
-def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> Capture:
+def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int, weights: Placement) -> Capture:
     """Read an instrument; raises as ``capture`` does."""
     gates = instrument.gates
     unknown = maps - {gate.name for gate in gates}
@@ -144,7 +145,7 @@ def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batc
         raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
     # A network may keep a tensor of its pass, and one of inference mode cannot be trained with.
     with torch.inference_mode(False):
-        parts = _in_batches(instrument, images, maps, batch)
+        parts = _in_batches(instrument, images, maps, batch, weights)
     z, s, u, x = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x"))
     readings = {g.name: Reading(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name)) for g in gates}
     output = joined([part.output for part in parts], [part.images for part in parts])
@@ -157,18 +158,20 @@ def _of_all(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
     return first if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in first}
 
 
-def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int) -> list[Pass]:
+def _in_batches(
+    instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int, weights: Placement
+) -> list[Pass]:
     """What ``read`` gives for each batch in turn; in smaller batches, from there on, where the device has no room."""
     parts: list[Pass] = []
     done = 0
     while done < len(images):
-        part = _attempt(instrument, images[done : done + batch], maps)
+        part = _attempt(instrument, images[done : done + batch], maps, weights)
         if part is not None:
             parts.append(part)
             done += batch
             continue
         # Here no traceback keeps the tensors of the attempt alive any more.
-        device = placement(instrument.network)[0]
+        device = weights[0]
         release(device)
         batch = min(batch, len(images) - done) // 2
         if not batch:
@@ -177,10 +180,10 @@ def _in_batches(instrument: Instrument, images: Tensor, maps: frozenset[str], ba
     return parts
 
 
-def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass | None:
+def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str], weights: Placement) -> Pass | None:
     """One forward pass, or None where there is no room for it."""
     try:
-        moved = images.to(*placement(instrument.network))
+        moved = images.to(*weights)
         # A network may work on its input in place.
         moved = moved.clone() if moved is images or same_storage(moved, images) else moved
         return read(instrument, moved, maps)

@@ -1,6 +1,6 @@
 """One forward pass of a network that is being read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -65,41 +65,37 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
             name = type(instrument.network).__name__
             raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
     with torch.no_grad():
-        wanted = [(gate, what) for gate in instrument.gates for what in _values(gate)]
-        tables = [_descriptor(sink, gate, what, count) for gate, what in wanted]
-        is_table = isinstance(output, Tensor) and output.dtype == torch.float32 and output.device == tables[0].device
+        squeezed = [gate for gate in instrument.gates if gate.has_z]
+        tables = [_descriptor(sink, gate, "z", count) for gate in squeezed]
+        tables += [_descriptor(sink, gate, "s", count) for gate in instrument.gates]
+        is_table = isinstance(output, Tensor) and output.dtype is torch.float32 and output.device == tables[0].device
         # A copy, as the network may keep what it returned and write into it.
-        arrays = list(_to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables))
-        read_tables = dict(zip([(gate.name, what) for gate, what in wanted], arrays, strict=False))
+        arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
         return Pass(
             images=count,
-            z={name: array for (name, what), array in read_tables.items() if what == "z"},
-            s={name: array for (name, what), array in read_tables.items() if what == "s"},
+            z={gate.name: array for gate, array in zip(squeezed, arrays, strict=False)},
+            s={gate.name: array for gate, array in zip(instrument.gates, arrays[len(squeezed) :], strict=False)},
             u={gate.name: _maps(sink, gate, "u", count) for gate in instrument.gates if gate.name in maps},
             x={gate.name: _maps(sink, gate, "x", count) for gate in instrument.gates if gate.name in maps},
             output=torch.from_numpy(arrays[-1]) if is_table else to_host(output),
         )
 
 
-def _values(gate: Gate) -> tuple[What, ...]:
-    return ("z", "s") if gate.has_z else ("s",)
-
-
-def _to_host(tables: list[Tensor]) -> Iterator[Array]:
+def _to_host(tables: list[Tensor]) -> list[Array]:
     """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
     if tables[0].is_cpu:
-        yield from (table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables)
-        return
+        return [table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables]
     flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
     ends = accumulate(table.numel() for table in tables)
-    for table, end in zip(tables, ends, strict=True):
-        yield flat[end - table.numel() : end].reshape(table.shape)
+    return [flat[end - table.numel() : end].reshape(table.shape) for table, end in zip(tables, ends, strict=True)]
 
 
 def _descriptor(sink: Sink, gate: Gate, what: What, images: int) -> Tensor:
     """Z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap
+    if value is not None and tap is not None and not tap.padded and value.shape == (images, gate.channels):
+        return value  # of nearly all gates it is, and this is paid at every one of them
     call = gate.z_call if what == "z" else gate.product.call if gate.product else None
     if value is None or value.numel() % images or (call is not None and not sink.agrees(call)):
         raise _changed(gate)

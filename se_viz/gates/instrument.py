@@ -188,16 +188,11 @@ class Instrument:
             sink = sink_of()
             if sink is None or sink.owner is not self:
                 return
-            if only is not None:  # as of nearly all: nothing else may cost time
-                sink.keep(only, value)
-                return
             for key in plain:
                 sink.keep(key, value)
-            frame = sink.innermost(scoped)
+            frame = sink.innermost(scoped) if scoped else None
             for key in scoped[frame.path].get(frame.run, ()) if frame else ():
                 sink.keep(key, value)
-
-        only = plain[0] if len(plain) == 1 and not scoped else None
 
         if side == "input":
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, product
+from itertools import product
 from threading import get_ident
 from typing import TypeAlias
 
@@ -25,6 +25,7 @@ _SIDES = (224, 299, 256, 384, 128)
 
 # Height and width, or the side of a square, pixels.
 Size: TypeAlias = int | tuple[int, int]
+Placement: TypeAlias = tuple[torch.device, torch.dtype]
 Watcher: TypeAlias = Callable[[nn.Module, object], None]
 
 
@@ -97,11 +98,14 @@ def check_readable(network: nn.Module) -> None:
             raise NotReadable(f"{what} is compiled, so its gates cannot be read: pass the model before torch.compile.")
 
 
-def placement(network: nn.Module) -> tuple[torch.device, torch.dtype]:
+def placement(network: nn.Module) -> Placement:
     """Device and floating-point type of a network's first weights."""
-    for tensor in chain(network.parameters(), network.buffers()):
-        if tensor.is_floating_point():
-            return tensor.device, tensor.dtype
+    # Module by module: ``parameters()`` walks in three generators one inside another, which every capture would pay.
+    for kind in ("_parameters", "_buffers"):
+        for module in network.modules():
+            for tensor in getattr(module, kind).values():
+                if tensor is not None and tensor.is_floating_point():
+                    return tensor.device, tensor.dtype
     return torch.device("cpu"), torch.float32
 
 
