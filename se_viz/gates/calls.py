@@ -15,7 +15,17 @@ from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from se_viz.gates.excitation import Excitation, follow
-from se_viz.gates.products import Product, find_product, has_other_axes, may_multiply, name_of, overwrites
+from se_viz.gates.products import (
+    WITH_ADDITION,
+    Product,
+    find_product,
+    has_other_axes,
+    is_plain,
+    is_scaled,
+    may_multiply,
+    name_of,
+    overwrites,
+)
 from se_viz.gates.values import Call, Clock, Frame, Function, Value
 
 # What gives the same numbers in other memory, or in another type.
@@ -40,6 +50,8 @@ class CallGraph(TorchFunctionMode):
         frames: the modules that are running, kept up to date by whoever watches them.
         events: the calls that multiplied maps by one factor per channel.
         other_axes: calls that did so with maps of other than four axes.
+        unread: where maps came out as others times one factor per channel, and how cannot be read: the frames that
+            were running, and the name of the call, "" where none was seen.
         quantized: whether a quantised tensor was seen.
     """
 
@@ -49,6 +61,7 @@ class CallGraph(TorchFunctionMode):
         self.frames: list[Frame] = []
         self.events: list[Event] = []
         self.other_axes: list[Call] = []
+        self.unread: list[tuple[tuple[Frame, ...], str]] = []
         self.quantized = False
         self._count = len(images)
         self._parameters = parameters
@@ -96,19 +109,64 @@ class CallGraph(TorchFunctionMode):
             return result
         returned = args[0] if func is Tensor.__setitem__ else result
         made = [value for value in tree_iter(returned) if isinstance(value, Tensor)]
-        if len(made) == 1 and len(taken) > 1 and may_multiply(func):
+        multiplies = may_multiply(func)
+        if len(made) == 1 and len(taken) > 1 and multiplies:
             product = find_product(func, before, made[0], self._count)
             u = None if product is None else self._values.get(taken[product.u])
-            if product is None and has_other_axes(before, made[0]):
+            elsewhere = product is None and has_other_axes(before, made[0])
+            if elsewhere:
                 self.other_axes.append(call)
             # Of some of the images alone, a factor that was not computed from them is a constant.
             if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
                 maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
                 excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
                 self.events.append(Event(call, product, excitation, u))
+            multiplies = product is not None or elsewhere or is_plain(func)
+        if len(made) == 1 and len(known) > 1 and not multiplies and not written:
+            self._check_scaled(call, taken, made[0])
         for item, tensor in enumerate(made):
             self._note(call, item, tensor, taken, written)
         return result
+
+    def _check_scaled(self, call: Call, taken: list[Tensor], made: Tensor) -> None:
+        """Note what a call gave that is no product, if it is maps times a factor per channel all the same."""
+        if self._holds_product(call, steps=4):
+            return  # u + s · u, or u + w · (s · u) + b, of which the product is seen
+        maps = [tensor for tensor in taken if tensor.shape == made.shape and self._values.get(tensor) is not None]
+        if name_of(call.function) in WITH_ADDITION:
+            made = made - taken[0]
+        elif not maps and made.ndim == 4:  # put together of parts
+            maps = self._maps_like(made)
+        if any(is_scaled(made, tensor) for tensor in maps):
+            self.unread.append((call.frames, name_of(call.function)))
+
+    def _holds_product(self, call: Call, steps: int) -> bool:
+        """Return whether what a call took was computed from a product within so many steps in the same module."""
+        products = {id(event.call) for event in self.events}
+        made = {id(one): one for value in call.inputs if (one := value.origin.call) is not None}
+        for _ in range(steps):
+            if products & made.keys():
+                return True
+            made = {
+                id(inner): inner
+                for one in made.values()
+                if one.frames[-1:] == call.frames[-1:]
+                for value in one.inputs
+                if (inner := value.origin.call) is not None
+            }
+        return False
+
+    def _maps_like(self, made: Tensor) -> list[Tensor]:
+        """Return what is alive of the pass in a shape."""
+        return [tensor for tensor in list(self._values) if tensor is not made and tensor.shape == made.shape]
+
+    def check(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
+        """Note what a module gave whose calls are not seen, if it is what it took times a factor per channel."""
+        if not (isinstance(made, Tensor) and isinstance(given, Tensor) and self._values.get(made) is None):
+            return
+        if is_scaled(made, given):
+            self.unread.append((frames, ""))
+            self._values[made] = Value(None, 0, made.shape, is_map=True, source=None, data=None)
 
     def _known(self, tensor: Tensor) -> Value | None:
         """What is known of a tensor; of maps that a script made, whose calls are not seen, that they are maps."""
@@ -116,6 +174,8 @@ class CallGraph(TorchFunctionMode):
         if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
             if isinstance(tensor, nn.Parameter) or self._names(tensor) or not tensor.is_floating_point():
                 return None
+            if any(is_scaled(tensor, other) for other in self._maps_like(tensor)):
+                self.unread.append((tuple(self.frames), ""))
             value = Value(None, 0, tensor.shape, is_map=True, source=None, data=None)
             self._values[tensor] = value
         return value

@@ -84,7 +84,7 @@ class Capture:
 def capture(
     network: Model | Instrument | nn.Module,
     images: Images,
-    maps: Collection[str] | None = None,
+    maps: Collection[str | Gate] | None = None,
     *,
     batch: int = 32,
 ) -> Capture:
@@ -97,7 +97,7 @@ def capture(
         network: a ``Model``, or any network, whose gates are then found at its first capture.
         images: preprocessed (N, 3, H, W) on any device; for a ``Model`` also an image or several, as ``Model.inputs``
             takes them.
-        maps: names of the gates whose U and X̃ to keep, for instance ``["SE_5_2"]``.
+        maps: the gates whose U and X̃ to keep, or their names, for instance ``["SE_5_2"]``.
         batch: images per forward pass, 1 or more. Where the device has no room for so many, the rest is read in
             batches of half as many, down to single images.
 
@@ -117,10 +117,11 @@ def capture(
         raise NotAnImageModel(f"A bare network takes preprocessed images: floats, not {images.dtype}.")
     if images.ndim != 4 or not len(images):
         raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
-    if batch < 1:
-        raise ValueError(f"batch must be 1 or more, not {batch}.")
+    if not isinstance(batch, int) or batch < 1:
+        raise ValueError(f"batch must be a whole number of images, 1 or more, not {batch!r}.")
     height, width = images.shape[2:]
-    wanted = frozenset([maps] if isinstance(maps, str) else maps or ())
+    asked = [maps] if isinstance(maps, str | Gate) else maps or ()
+    wanted = frozenset(gate.name if isinstance(gate, Gate) else gate for gate in asked)
     if not isinstance(network, Instrument):
         check_readable(network)
     weights = placement(network.network if isinstance(network, Instrument) else network)

@@ -6,7 +6,7 @@ from torch import nn
 
 from se_viz.gates.gate import Gate
 from se_viz.gates.trace import Run, Trace
-from se_viz.gates.watching import AXES, PARTS, Passed
+from se_viz.gates.watching import AXES, PARTS, SCALES, Passed
 
 
 def partly_found(
@@ -33,6 +33,10 @@ def partly_found(
             f"Left out: the code of {', '.join(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
             f"one factor per channel."
         )
+    unread = [item for item in passed if item.reason.startswith(SCALES)]
+    # One call may hand on what another has scaled: a path is told once.
+    first = {item.path: item for item in reversed(unread)}
+    notes += [f"Left out: {path or 'the network itself'}: {first[path].reason}." for path in reversed(first)]
     if traced.copies:
         notes.append(f"Left out: what copies of modules did in threads ({', '.join(traced.copies)}).")
     return tuple(notes)
@@ -50,8 +54,8 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
     seen = (
         f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
         f"{len(traced.steps)} modules, and none was seen to multiply maps of more than one pixel by one weight per "
-        f"channel that depends on the image. Scripted functions, threads of the network's own and operators that do "
-        f"more than multiply (lerp, products of matrices) are not looked into"
+        f"channel that depends on the image. What runs in a script or in threads of the network's own is not looked "
+        f"into"
     )
     if traced.quantized:
         return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."

@@ -15,7 +15,7 @@ _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 2e-2, to
 # By their names, whatever form they are called in; these are products also where U is zero.
 _MULTIPLICATIONS = frozenset({"mul", "multiply"})
 _DIVISIONS = frozenset({"div", "divide", "true_divide"})
-_WITH_ADDITION = frozenset({"addcmul"})
+WITH_ADDITION = frozenset({"addcmul"})
 _OTHERS = frozenset({"einsum"})
 
 
@@ -64,12 +64,17 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def may_multiply(function: Callable[..., Any]) -> bool:
     """Whether a torch function is one of those that can multiply maps by a factor of their own shape or less."""
-    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | _WITH_ADDITION | _OTHERS
+    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | WITH_ADDITION | _OTHERS
+
+
+def is_plain(function: Callable[..., Any]) -> bool:
+    """Whether a function multiplies or divides and does nothing else, so that ``find_product`` tells all of it."""
+    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS
 
 
 def is_multiplication(function: Callable[..., Any]) -> bool:
     """Whether what a function that multiplies maps by a factor returns is X̃ itself."""
-    return name_of(function) not in _WITH_ADDITION
+    return name_of(function) not in WITH_ADDITION
 
 
 def overwrites(function: Callable[..., Any]) -> bool:
@@ -96,10 +101,10 @@ def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Te
         wide = factor[:, :, None, None] if layout == "nchw" else factor[:, None, None, :]
         expected = maps / wide if called in _DIVISIONS and s > u else maps * wide
         result = made
-        if called in _WITH_ADDITION:
+        if called in WITH_ADDITION:
             result = made - taken[0]
         zero = not bool(maps.any())
-        known = called in _MULTIPLICATIONS or called in _WITH_ADDITION
+        known = called in _MULTIPLICATIONS or called in WITH_ADDITION
         if factor.shape[1] > 1 and bool((factor == factor[:, :1]).all()) and not bool((factor == factor[:1]).all()):
             continue  # one number an image, repeated
         # An attention over the pixels is as large as maps, and the same in all channels.
@@ -145,6 +150,36 @@ def has_other_axes(taken: Sequence[Tensor], made: Tensor) -> bool:
             if factor.shape[: pixels[0]] == maps.shape[: pixels[0]] and factor.shape[pixels[0] :].numel() == 1:
                 return True
     return False
+
+
+def is_scaled(made: Tensor, maps: Tensor) -> bool:
+    """Whether maps (N, C, …) are others times a number for each channel, which differs between images and channels.
+
+    So it tells a gate by its effect, whatever computed it.
+    """
+    if made.shape != maps.shape or maps.ndim not in (3, 4) or not (made.is_floating_point() and len(maps) > 1):
+        return False
+    u, x = maps.flatten(2), made.flatten(2)
+    if u.shape[2] == 1 or u.shape[1] == 1:
+        return False
+    at = u.abs().argmax(2, keepdim=True)
+    largest = u.gather(2, at)
+    factor = torch.where(largest == 0, 0, x.gather(2, at) / largest)
+    # Of each channel's own largest number: what is added to a channel that is nearly zero is no factor.
+    allowed = _TOLERANCE.get(made.dtype, 1e-5) * x.abs().amax(2, keepdim=True)
+
+    def fits(pixels: int) -> bool:
+        return bool(((x[:, :, :pixels] - factor * u[:, :, :pixels]).abs() <= allowed).all())
+
+    if not fits(2):  # nearly all end here
+        return False
+    # Of a channel that is zero throughout, nothing is known.
+    known = factor[:, (largest != 0).all(0)[:, 0]]
+    if known.shape[1] < 2 or not bool(known.isfinite().all()):
+        return False
+    off = 1e-3 * known.abs().amax()
+    differs = [bool((known.amax(axis) - known.amin(axis)).amax() > off) for axis in (0, 1)]
+    return all(differs) and fits(u.shape[2])
 
 
 def factor_of(factor: Tensor, shape: torch.Size, layout: Layout) -> Tensor | None:

@@ -65,6 +65,8 @@ class Trace:
         calls: of torch functions, in order.
         events: those of the calls that multiplied maps by one factor per channel.
         other_axes: those that did so with maps of other than four axes.
+        unread: where maps came out as others times a factor per channel in a way that is not read: the modules that
+            were running, and the name of the call, "" where none was seen.
         quantized: whether there were quantised maps.
         copies: classes of modules that ran in copies made in the pass, as data parallelism makes them.
     """
@@ -74,6 +76,7 @@ class Trace:
     calls: tuple[Call, ...] = ()
     events: tuple[Event, ...] = ()
     other_axes: tuple[Call, ...] = ()
+    unread: tuple[tuple[tuple[Frame, ...], str], ...] = ()
     quantized: bool = False
     copies: tuple[str, ...] = ()
 
@@ -89,6 +92,9 @@ def check_readable(network: nn.Module) -> None:
         raise NotReadable(f"A torch.nn.Module is needed, not {type(network).__name__}.")
     for path, module in network.named_modules():
         what = f"Its part {path}" if path else "This network"
+        # Not the numbers of lazy modules, which come with their first pass.
+        if any(tensor is not None and tensor.is_meta for tensor in module._parameters.values()):
+            raise NotReadable(f"{what} has no numbers (it is on the meta device), so nothing runs: load its weights.")
         if isinstance(module, torch.jit.ScriptModule):
             raise NotReadable(f"{what} is scripted (TorchScript), so its gates cannot be read: load the Python model.")
         if isinstance(module, fx.GraphModule):
@@ -216,6 +222,7 @@ class Recorder:
             calls=tuple(graph.calls),
             events=tuple(graph.events),
             other_axes=tuple(graph.other_axes),
+            unread=tuple(graph.unread),
             quantized=graph.quantized,
             copies=tuple(dict.fromkeys(self._copies)),
         )
@@ -248,11 +255,12 @@ class Recorder:
             if thread == self._thread:
                 self._graph.frames.append(Frame(run.path, number))
 
-    def _leave(self, module: nn.Module, _args: tuple[object, ...], output: object) -> None:
+    def _leave(self, module: nn.Module, args: tuple[object, ...], output: object) -> None:
         under_way = self._open.get(get_ident())
         if not under_way or module not in self._paths or under_way[-1][0].path != self._paths[module]:
             return
         with torch._C.DisableTorchFunction():
+            self._graph.check(output, args[0] if args else None, tuple(frame for frame, _ in under_way))
             _, position = under_way.pop()
             if get_ident() == self._thread:
                 self._graph.frames.pop()

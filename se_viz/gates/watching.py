@@ -35,6 +35,8 @@ class Passed:
 NORMALISATION = "its factor is computed from the maps without weights or a gate function: a normalisation"
 RESIZED = "its factor has one weight for each channel and pixel, which are alike only at this size"
 PARTS = "it runs on parts of an image or of the batch, so that no single s belongs to an image"
+SCALES = "its code multiplies maps by one factor per channel"
+UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or an operator of its own"
 AXES = "its maps do not have the four axes (N, C, H, W)"
 
 
@@ -79,7 +81,14 @@ def select(
             passed.append(Passed(frame.path, NORMALISATION))
         else:
             found.append(Watched(event, runs[frame], _is_whole(event, runs[frame])))
-    passed += [Passed(_frame(call).path, AXES) for call in trace.other_axes]
+    others = [(call.frames, AXES) for call in trace.other_axes]
+    others += [
+        (frames, f"{SCALES} in a way that is not read ({name})" if name else UNSEEN) for frames, name in trace.unread
+    ]
+    shown = {*covered, *(Frame(item.run.path, item.run.number) for item in found if item.whole)}
+    passed += [
+        Passed(frames[-1].path if frames else "", why) for frames, why in others if not shown.intersection(frames)
+    ]
     return found, list(dict.fromkeys(passed))
 
 

@@ -34,15 +34,30 @@ def test_what_is_no_batch_of_images(held, images, says):
         capture(held, images)
 
 
+@pytest.mark.parametrize("batch", [0, -1, 1.5, "8", None])
+def test_what_is_no_size_of_a_batch(held, batch):
+    with pytest.raises(ValueError, match="batch must be a whole number of images, 1 or more, not "):
+        capture(held, torch.zeros(1, 3, 64, 64), batch=batch)
+
+
+def test_maps_are_of_gates_or_of_their_names(held):
+    gate = held.gates[1]
+    images = torch.rand(1, 3, 64, 64)
+    for maps in (gate, gate.name, [gate], [gate.name]):
+        reading = capture(held, images, maps=maps)
+        assert [one.gate for one in reading if one.u is not None] == [gate]
+
+
+def test_a_network_without_numbers():
+    with torch.device("meta"):
+        network = demo()
+    with pytest.raises(NotReadable, match="on the meta device"):
+        capture(network, torch.zeros(1, 3, 64, 64))
+
+
 def test_a_bare_network_takes_no_pictures():
     with pytest.raises(NotAnImageModel, match="wrap it in a Model"):
         capture(demo(), Image.new("RGB", (64, 64)))
-
-
-@pytest.mark.parametrize("batch", [0, -1])
-def test_a_batch_of_nothing(held, batch):
-    with pytest.raises(ValueError, match=f"batch must be 1 or more, not {batch}"):
-        capture(held, pictures(1, 64), batch=batch)
 
 
 class Text(nn.Module):

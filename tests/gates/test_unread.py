@@ -1,0 +1,87 @@
+"""Gates whose multiplication cannot be read, beside one that can: each is said to be left out."""
+
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import se_viz
+from se_viz.gates.errors import NoGateFound
+
+Scale = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def grouped(u: Tensor, s: Tensor, _x: Tensor) -> Tensor:
+    images, channels, height, width = u.shape
+    flat = u.reshape(1, images * channels, height, width)
+    return torch.conv2d(flat, s.reshape(-1, 1, 1, 1), groups=images * channels).view_as(u)
+
+
+def scripted() -> Scale:
+    graph = torch.jit.CompilationUnit("def scale(u, s):\n  return u * s\n")
+    return lambda u, s, _x: graph.scale(u, s)
+
+
+UNREAD: dict[str, Scale] = {
+    "lerp": lambda u, s, _x: torch.lerp(torch.zeros_like(u), u, s),
+    "matmul": lambda u, s, _x: (torch.diag_embed(s.flatten(1)) @ u.flatten(2)).view_as(u),
+    "einsum": lambda u, s, _x: torch.einsum("ncd,ndhw->nchw", torch.diag_embed(s.flatten(1)), u),
+    "addcmul": lambda u, s, x: torch.addcmul(x, u, s, value=2),
+    "stack": lambda u, s, _x: torch.stack([u[image] * s[image] for image in range(len(u))]),
+    "view_as": grouped,
+    "a script": scripted(),
+}
+READ: dict[str, Scale] = {
+    "product": lambda u, s, _x: u * s,
+    "with U added": lambda u, s, _x: u + u * s,
+    "without": lambda u, s, _x: u - u * (1 - s),
+    "with a shortcut": lambda u, s, x: torch.addcmul(x, u, s),
+}
+
+
+class Block(nn.Module):
+    def __init__(self, channels: int, scale: Scale) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.squeeze, self.excite = nn.Linear(channels, channels // 2), nn.Linear(channels // 2, channels)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        u = torch.tanh(self.conv(x))
+        s = torch.sigmoid(self.excite(torch.relu(self.squeeze(u.mean((2, 3))))))
+        return torch.relu(x + self.scale(u, s[:, :, None, None], x))
+
+
+def network(*scales: Scale) -> nn.Module:
+    torch.manual_seed(0)
+    blocks = [Block(16, scale) for scale in scales]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5)]
+    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), *blocks, *head).eval()
+
+
+@pytest.mark.parametrize("way", UNREAD)
+def test_beside_a_gate_that_is_read(way: str) -> None:
+    finding = se_viz.survey(network(READ["product"], UNREAD[way]), 32)
+    assert len(finding.gates) == 1
+    (note,) = finding.notes
+    assert note.startswith("Left out: 2: its code multiplies maps by one factor per channel")
+    assert way in note
+    with pytest.warns(se_viz.PartlyFound, match="Left out: 2"):
+        se_viz.find_gates(network(READ["product"], UNREAD[way]), 32)
+
+
+@pytest.mark.parametrize("way", UNREAD)
+def test_alone(way: str) -> None:
+    with pytest.raises(NoGateFound, match=f"1: its code multiplies maps by one factor per channel.*{way}"):
+        se_viz.find_gates(network(UNREAD[way]), 32)
+
+
+@pytest.mark.parametrize("way", READ)
+def test_what_is_read_is_not_said_to_be_left_out(way: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        finding = se_viz.survey(network(READ[way]), 32)
+    assert len(finding.gates) == 1
+    assert finding.notes == ()
