@@ -29,13 +29,16 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The address of the page, served as ``make run`` serves it."""
-    with _serving("app.py", tmp_path_factory.mktemp("server"), {}) as address:
+    with _serving(None, tmp_path_factory.mktemp("server"), {}) as address:
         yield address
 
 
 @pytest.fixture
 def serving():
-    """A function that serves another script, in a folder for its log, with some more variables in its environment."""
+    """A function that serves a script with ``streamlit run``, or the page with ``se-viz app`` where that is None.
+
+    It takes a folder for its log, and some more variables for its environment.
+    """
     return _serving
 
 
@@ -45,10 +48,11 @@ def _serving(script, folder, variables):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = (folder / "log").open("wb")
-    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true"]
+    run = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true", "--server.port", str(port)]
+    start = [sys.executable, "-m", "se_viz", "app", "--port", str(port)]
     address = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.address", "127.0.0.1"],
+        run if script else start,
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
         stdout=log,
@@ -90,8 +94,11 @@ def browser(chromium):
 
 @pytest.fixture
 def open_page(browser, server):
-    """A function that opens the page in a new window; no request may leave for another host, no script may fail."""
-    contexts, foreign, failures = [], [], []
+    """A function that opens the page in a new window.
+
+    No request may leave for another host, no script may fail, and nothing of the page may be blocked.
+    """
+    contexts, foreign, failures, blocked = [], [], [], []
 
     def opened(query="", *, width=1440, height=900, scheme="light", server=server, wait=True):
         context = browser.new_context(
@@ -102,6 +109,8 @@ def open_page(browser, server):
         page.set_default_timeout(90_000)
         page.on("request", lambda request: None if _own(request.url, server) else foreign.append(request.url))
         page.on("pageerror", lambda error: failures.append(str(error)))
+        # Chromium writes whatever a Content-Security-Policy keeps from loading to the console.
+        page.on("console", lambda said: blocked.append(said.text) if "Content Security Policy" in said.text else None)
         page.goto(f"{server}/{query}", wait_until="commit")
         if wait:
             settle(page)
@@ -112,6 +121,7 @@ def open_page(browser, server):
         context.close()
     assert not foreign
     assert not failures
+    assert not blocked
 
 
 def _own(url: str, server: str) -> bool:
