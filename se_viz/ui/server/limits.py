@@ -19,6 +19,7 @@ class Limits:
 
     Attributes:
         sessions: visitors that the page is shown to at once.
+        reconnect: seconds in which a browser that lost its connection finds its session again.
         uploads: files held for all sessions, as they were uploaded.
         session_uploads: the same for one session.
         images: decoded images held for all sessions, where sessions with the same file share one.
@@ -30,6 +31,7 @@ class Limits:
     """
 
     sessions: int
+    reconnect: int
     uploads: int
     session_uploads: int
     images: int
@@ -49,6 +51,7 @@ def limits() -> Limits:
     """
     return Limits(
         sessions=_number("SE_VIZ_MAX_SESSIONS", 64, "a number of visitors, as in 64"),
+        reconnect=_number("SE_VIZ_RECONNECT_SECONDS", 15, "a number of seconds, as in 15"),
         uploads=_bytes("SE_VIZ_UPLOADS_LIMIT", 1e9),
         session_uploads=_bytes("SE_VIZ_SESSION_UPLOADS_LIMIT", 400e6),
         images=_bytes("SE_VIZ_IMAGES_LIMIT", 1.5e9),

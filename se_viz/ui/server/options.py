@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +26,7 @@ from se_viz.ui.server.sessions import SESSIONS
 from se_viz.ui.server.uploads import HELD, UploadBudget
 
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
+_log = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two looks at which sessions are gone
 
 
@@ -62,16 +64,21 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
 
 
 async def _close_sessions() -> None:
-    """Free what sessions hold, ``server.disconnectedSessionTTL`` seconds after their connection.
+    """Free what sessions hold, some seconds after their connection.
 
-    Streamlit itself forgets a session after that time, but looks only when another one is disconnected.
+    Streamlit itself forgets a session ``server.disconnectedSessionTTL`` seconds after it, but looks only when another
+    one is disconnected, and what it forgot can no longer be closed.
     """
     runtime = Runtime.instance()
+    patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
     while True:
         await asyncio.sleep(_LOOK)
-        for session in SESSIONS.gone(runtime.is_active_session, config.get_option("server.disconnectedSessionTTL")):
-            runtime.close_session(session)
+        for session in SESSIONS.gone(runtime.is_active_session, patience):
             HELD.forget(session)
+            try:
+                runtime.close_session(session)
+            except Exception:  # noqa: BLE001 - of whatever the session held; the others are to be closed all the same
+                _log.exception("A session could not be closed.")
 
 
 def _inline_scripts() -> list[str]:
