@@ -1,20 +1,12 @@
 """A running page and a Chromium to look at it with."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from contextlib import contextmanager
-from pathlib import Path
-from threading import Event
 
 import pytest
 from browser_support import settle
 from playwright.sync_api import sync_playwright
+from served import Served
 
-ROOT = Path(__file__).parents[2]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -44,44 +36,8 @@ def serving():
 
 @contextmanager
 def _serving(script, folder, variables):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (folder / "log").open("wb")
-    run = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true", "--server.port", str(port)]
-    start = [sys.executable, "-m", "se_viz", "app", "--port", str(port)]
-    address = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        run if script else start,
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not _healthy(address):
-            assert process.poll() is None, log.name
-            assert time.monotonic() < deadline, log.name
-        yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:  # a page that is still open may keep it
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def _healthy(address: str) -> bool:
-    """Whether the server answers; a refused connection returns at once, so each try waits a little."""
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as health:  # noqa: S310
-            return health.read() == b"ok"
-    except OSError:
-        Event().wait(0.2)
-        return False
+    with Served(folder, variables, script) as served:
+        yield served.address
 
 
 @pytest.fixture(scope="session")
