@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 DEADLINE = 6.0  # seconds from the signal
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, *((signal.SIGBREAK,) if sys.platform == "win32" else ()))
+_SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    _SIGNALS.append(signal.SIGBREAK)
 _log = logging.getLogger("uvicorn.error")
 
 

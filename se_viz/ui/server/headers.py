@@ -26,8 +26,21 @@ _PAGE = {
 # Files that visitors can make, health and other answers of the server: none is a page.
 _FILE = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "sandbox": ""}
 _FILES = ("/media/", "/_stcore/")
-_OFF = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone", "midi")
-_OFF = (*_OFF, "payment", "publickey-credentials-get", "screen-wake-lock", "usb", "xr-spatial-tracking")
+_OFF = (
+    "accelerometer",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "publickey-credentials-get",
+    "screen-wake-lock",
+    "usb",
+    "xr-spatial-tracking",
+)
 
 
 def security_headers(embedding: Sequence[str] = (), inline: Sequence[str] = ()) -> tuple[Headers, Headers]:
