@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
 PORT ?= 8501
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -10,8 +11,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: $(VENV)/run.stamp ## make the environment and start the page on the shipped demo model
-	@$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless true
+run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 opens it to the network
+	@$(BIN)/python -m se_viz app --host $(HOST) --port $(PORT)
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
 	@$(BIN)/pytest -n 2 $(ARGS)

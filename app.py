@@ -1,5 +1,7 @@
-"""Entry point of the page: ``streamlit run app.py``."""
+"""Entry point of the page: ``streamlit run app.py``, or ``uvicorn app:app``."""
 
-from se_viz.ui.shell import run
+from streamlit.starlette import App
 
-run()
+from se_viz.ui.server.options import PAGE, exception_handlers, lifespan, middleware
+
+app = App(PAGE, middleware=middleware(), exception_handlers=exception_handlers(), lifespan=lifespan)

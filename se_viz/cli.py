@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz import cli_cache, cli_classes, cli_family, cli_gates
+from se_viz import cli_app, cli_cache, cli_classes, cli_family, cli_gates
 from se_viz.cli_common import Device, counted, fail
 from se_viz.cli_network import (
     Arch,
@@ -348,6 +348,7 @@ def cost(
 
 
 for command in (
+    cli_app.app,
     cli_gates.models,
     cli_gates.gates,
     cli_gates.discover,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import get_args
 
 import streamlit as st
@@ -9,7 +10,7 @@ import torch
 
 from se_viz.gates.model import Model, load
 from se_viz.ui import fetching, heads, own
-from se_viz.ui.eviction import let_go
+from se_viz.ui.eviction import let_go, model_bytes, models
 from se_viz.ui.text import plain
 from se_viz.zoo import catalogue, demo
 from se_viz.zoo.catalogue import Network, UnknownModel
@@ -33,23 +34,36 @@ def _member(name: str, device: str) -> Model:
     return load(name, device)
 
 
+def _listed(name: str, device: str, precision: Precision) -> Model:
+    model = _load(name, device, precision)
+    size = model_bytes(model.network, model.instrument.network)
+    models().used((_load, name, device, precision), size, partial(_load.clear, name, device, precision))
+    return model
+
+
 def exact(model: Model) -> Model:
     """The same network in fp32, in which what ships was measured; the model itself where its name says nothing."""
     listed = model.precision != "fp32" and model.name in catalogue.names()
     with or_on_cpu(str(model.device)):
-        return _load(model.name, str(model.device), "fp32") if listed else model
+        return _listed(model.name, str(model.device), "fp32") if listed else model
 
 
 def member(name: str, device: str) -> Model:
     """A demo model beside the chosen one; they are small, and kept apart so that they do not displace it."""
     with or_on_cpu(device):
-        return _member(name, device)
+        model = _member(name, device)
+    size = model_bytes(model.network, model.instrument.network)
+    models().used((_member, name, device), size, partial(_member.clear, name, device))
+    return model
 
 
 def plain_member(name: str, device: str) -> Network:
     """A demo model without gates, which is none to look into, but has predictions to compare."""
     with or_on_cpu(device):
-        return _plain_member(name, device)
+        network = _plain_member(name, device)
+    size = model_bytes(network.module)
+    models().used((_plain_member, name, device), size, partial(_plain_member.clear, name, device))
+    return network
 
 
 @st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
@@ -114,7 +128,7 @@ def _chosen(names: list[str], origin: str, device: str, precision: Precision, he
     )
     if catalogue.pretrained(name) and not fetching.there(name):
         return None
-    model = _load(name, device, precision)
+    model = _listed(name, device, precision)
     # Sessions share the model, and each says for itself what its outputs mean.
     return model if head is None else model.with_head(head)
 

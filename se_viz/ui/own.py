@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -11,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.gates.model import Model, load_checkpoint
-from se_viz.ui.eviction import let_go
+from se_viz.ui.eviction import let_go, model_bytes, models
 from se_viz.ui.text import plain
 from se_viz.ui.uploads import upload
 from se_viz.zoo import catalogue, table
@@ -160,12 +161,16 @@ def _load_once(
     if refused is not None and refused[0] == asked:
         raise refused[1].with_traceback(None)
     try:
-        return _load(weights, names, key, precision, kind, prepared)
+        model = _load(weights, names, key, precision, kind, prepared)
     except WeightsRefused as error:
         # Without what led to it, which holds the file's tensors.
         error.__cause__ = error.__context__ = None
         st.session_state[_REFUSED] = asked, error.with_traceback(None)
         raise
+    size = model_bytes(model.network, model.instrument.network)
+    # Not with the file in hand: what forgets a model would keep it.
+    models().used((_load, model.key, key), size, partial(_load.clear, None, None, key, precision, kind, prepared))
+    return model
 
 
 def _explain(error: Misfit) -> None:

@@ -10,6 +10,7 @@ from se_viz.data import samples
 from se_viz.data.images import Picture
 from se_viz.data.intake import LIMIT, Intake, read
 from se_viz.data.names import apart, label_of
+from se_viz.ui.kept_images import within_budget
 from se_viz.ui.text import plain
 
 _TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
@@ -110,7 +111,9 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
     identity = tuple(file.file_id for file in uploaded)
     kept: tuple[tuple[str, ...], Intake] | None = st.session_state.get("intake")
     if kept is None or kept[0] != identity:
+        # Before others come: both would count.
+        kept = st.session_state["intake"] = None
         with st.spinner("Reading pictures …", show_time=True):
-            kept = (identity, read((file.name, file.getvalue()) for file in uploaded))
+            kept = (identity, within_budget(read((file.name, file.getvalue()) for file in uploaded)))
         st.session_state["intake"] = kept
     return kept[1]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,7 +15,7 @@ from se_viz.data.images import Picture
 from se_viz.gates.capture import Array, Capture, capture
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
-from se_viz.ui import turns
+from se_viz.ui import eviction, turns
 from se_viz.ui.models import member, or_on_cpu, plain_member
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.memory import room_on
@@ -85,7 +86,9 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
         if bar is not None:
             bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
         key = (model, picture, model.key, picture.sha256)
-        parts.append(_finished(partial(_values, *key), partial(_values.clear, *key), model, spot))
+        one = _finished(partial(_values, *key), partial(_values.clear, *key), model, spot)
+        _count(one, _values.clear, key)
+        parts.append(one)
     if place is not None:
         place.empty()
     return stack(parts)
@@ -116,7 +119,15 @@ def _stop(key: str, wanted: tuple[str, ...]) -> None:
     st.session_state["stopped"] = (key, wanted)
 
 
+def _count(found: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
+    """Count a reading against the budget; what forgets it later holds neither the model nor the picture."""
+    names = (None, None, *key[2:])
+    eviction.readings().used(names, eviction.capture_bytes(found), partial(clear, *names))
+
+
 def maps(model: Model, picture: Picture, gate: str) -> Capture:
     """All values of one picture, with U and X̃ of one gate."""
     key = (model, picture, model.key, picture.sha256, gate)
-    return _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())
+    found = _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())
+    _count(found, _maps.clear, key)
+    return found

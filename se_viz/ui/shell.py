@@ -6,6 +6,7 @@ import streamlit as st
 
 from se_viz.ui import classes, inspect, network, reduction
 from se_viz.ui.head import Head, draw
+from se_viz.ui.waiting import say_refused_upload, wait_for_room
 
 # A file of our own: Streamlit fetches named icons for the tab from another host.
 _ICON = str(Path(__file__).with_name("icon.png"))
@@ -26,6 +27,7 @@ def run() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    wait_for_room()
     head: Head
     inspecting = st.Page(
         lambda: inspect.page(head), title="Inspect", icon=":material/search:", url_path="inspect", default=True
@@ -42,6 +44,7 @@ def run() -> None:
         locating: network.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
+    say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
     head = draw(questions[page], pictured=page is not locating)
     current.run()

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from se_viz.ui.server.uploads import HELD
 from se_viz.ui.text import plain
+from se_viz.ui.waiting import session_id
 
 
 def upload(label: str, types: Sequence[str], *, key: str, megabytes: int, help: str) -> UploadedFile | None:  # noqa: A002 - as Streamlit calls it
@@ -31,9 +33,11 @@ def upload(label: str, types: Sequence[str], *, key: str, megabytes: int, help: 
     )
     if new is not None:
         st.session_state[kept] = new
+        HELD.keep(session_id(), new)
         return new
     old: UploadedFile | None = st.session_state.get(kept)
     if old is not None:
+        HELD.keep(session_id(), old)
         name, remove = st.columns([3, 1], vertical_alignment="center")
         name.caption(plain(f"{old.name}, {old.size / 1e6:,.1f} MB, as uploaded before"))
         remove.button("Remove", key=f"{key}_remove", type="tertiary", on_click=st.session_state.pop, args=(kept, None))

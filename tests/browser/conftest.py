@@ -1,20 +1,12 @@
 """A running page and a Chromium to look at it with."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from contextlib import contextmanager
-from pathlib import Path
-from threading import Event
 
 import pytest
 from browser_support import settle
 from playwright.sync_api import sync_playwright
+from served import Served
 
-ROOT = Path(__file__).parents[2]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,55 +21,23 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The address of the page, served as ``make run`` serves it."""
-    with _serving("app.py", tmp_path_factory.mktemp("server"), {}) as address:
+    with _serving(None, tmp_path_factory.mktemp("server"), {}) as address:
         yield address
 
 
 @pytest.fixture
 def serving():
-    """A function that serves another script, in a folder for its log, with some more variables in its environment."""
+    """A function that serves a script with ``streamlit run``, or the page with ``se-viz app`` where that is None.
+
+    It takes a folder for its log, and some more variables for its environment.
+    """
     return _serving
 
 
 @contextmanager
 def _serving(script, folder, variables):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (folder / "log").open("wb")
-    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true"]
-    address = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.address", "127.0.0.1"],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not _healthy(address):
-            assert process.poll() is None, log.name
-            assert time.monotonic() < deadline, log.name
-        yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:  # a page that is still open may keep it
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def _healthy(address: str) -> bool:
-    """Whether the server answers; a refused connection returns at once, so each try waits a little."""
-    try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as health:  # noqa: S310
-            return health.read() == b"ok"
-    except OSError:
-        Event().wait(0.2)
-        return False
+    with Served(folder, variables, script) as served:
+        yield served.address
 
 
 @pytest.fixture(scope="session")
@@ -90,8 +50,11 @@ def browser(chromium):
 
 @pytest.fixture
 def open_page(browser, server):
-    """A function that opens the page in a new window; no request may leave for another host, no script may fail."""
-    contexts, foreign, failures = [], [], []
+    """A function that opens the page in a new window.
+
+    No request may leave for another host, no script may fail, and nothing of the page may be blocked.
+    """
+    contexts, foreign, failures, blocked = [], [], [], []
 
     def opened(query="", *, width=1440, height=900, scheme="light", server=server, wait=True):
         context = browser.new_context(
@@ -102,6 +65,8 @@ def open_page(browser, server):
         page.set_default_timeout(90_000)
         page.on("request", lambda request: None if _own(request.url, server) else foreign.append(request.url))
         page.on("pageerror", lambda error: failures.append(str(error)))
+        # Chromium writes whatever a Content-Security-Policy keeps from loading to the console.
+        page.on("console", lambda said: blocked.append(said.text) if "Content Security Policy" in said.text else None)
         page.goto(f"{server}/{query}", wait_until="commit")
         if wait:
             settle(page)
@@ -112,6 +77,7 @@ def open_page(browser, server):
         context.close()
     assert not foreign
     assert not failures
+    assert not blocked
 
 
 def _own(url: str, server: str) -> bool:

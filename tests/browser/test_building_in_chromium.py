@@ -2,10 +2,13 @@
 
 import io
 import re
+import signal
+import sys
 
 import pytest
 from browser_support import settle
 from playwright.sync_api import expect
+from served import Served
 
 import se_viz
 from se_viz.atlas.store import open_atlas
@@ -29,6 +32,24 @@ def photos(tmp_path):
         for number in range(place, COUNT, len(SAMPLES)):
             (folder / f"{number:03}.jpg").write_bytes(content.getvalue())
     return tmp_path / "photos"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
+def test_sigterm_while_an_atlas_is_built_keeps_its_shards(open_page, photos, tmp_path):
+    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
+    with Served(tmp_path, variables) as server:
+        page = open_page("classes?samples=cat", server=server.address)
+        page.get_by_text("Build an atlas from pictures on this server").click()
+        page.get_by_role("button", name="Build", exact=True).click()
+        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} pictures"))).to_be_visible()
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(10)
+    shards = len(list((tmp_path / "atlases").rglob("shards/*.safetensors")))
+    assert shards
+    with Served(tmp_path, variables) as server:
+        page = open_page("classes?samples=cat", server=server.address)
+        page.get_by_text("Build an atlas from pictures on this server").click()
+        expect(page.get_by_text(f"unfinished: {shards * SHARD} pictures are counted and kept")).to_be_visible()
 
 
 def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos, tmp_path):

@@ -22,7 +22,7 @@ from se_viz.zoo.device import resolve
 from se_viz.zoo.recipe import PREPROCESS
 from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
-APP = str(Path(__file__).parents[2] / "app.py")
+APP = str(Path(__file__).parents[2] / "se_viz" / "ui" / "entry" / "page.py")
 
 
 def photo(colour=(180, 60, 40), size=(400, 300)) -> bytes:

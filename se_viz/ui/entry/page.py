@@ -1,0 +1,8 @@
+"""What the server runs for a session, at its start and at every click.
+
+It has a folder to itself, because Streamlit puts the folder of this file in front of ``sys.path`` while it runs.
+"""
+
+from se_viz.ui.shell import run
+
+run()

@@ -1,0 +1,95 @@
+"""What one server holds at most, from environment variables; the defaults hold on a machine of 8 GB."""
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+
+# An origin of a page that may frame this one, as Content-Security-Policy takes it: no path, no list in disguise.
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+
+
+class BadSetting(ValueError):
+    """An environment variable says what cannot be; the message names it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of the server's process, in bytes where nothing else is said.
+
+    Attributes:
+        sessions: visitors that the page is shown to at once.
+        reconnect: seconds in which a browser that lost its connection finds its session again.
+        uploads: files held for all sessions, as they were uploaded.
+        session_uploads: the same for one session.
+        images: decoded images held for all sessions, where sessions with the same file share one.
+        session_images: the same for one session.
+        models: weights of the models that sessions share.
+        readings: readings and maps that sessions share.
+        metrics: whether ``/_stcore/metrics`` answers.
+        embedding: origins of pages that may show this one in a frame.
+    """
+
+    sessions: int
+    reconnect: int
+    uploads: int
+    session_uploads: int
+    images: int
+    session_images: int
+    models: int
+    readings: int
+    metrics: bool
+    embedding: tuple[str, ...]
+
+
+@cache
+def limits() -> Limits:
+    """Return the limits, read from the environment once.
+
+    Raises:
+        BadSetting: a variable has a value that is not understood.
+    """
+    return Limits(
+        sessions=_number("SE_VIZ_MAX_SESSIONS", 64, "a number of visitors, as in 64"),
+        reconnect=_number("SE_VIZ_RECONNECT_SECONDS", 15, "a number of seconds, as in 15"),
+        uploads=_bytes("SE_VIZ_UPLOADS_LIMIT", 1e9),
+        session_uploads=_bytes("SE_VIZ_SESSION_UPLOADS_LIMIT", 400e6),
+        images=_bytes("SE_VIZ_IMAGES_LIMIT", 1.5e9),
+        session_images=_bytes("SE_VIZ_SESSION_IMAGES_LIMIT", 400e6),
+        models=_bytes("SE_VIZ_MODELS_LIMIT", 2e9),
+        readings=_bytes("SE_VIZ_READINGS_LIMIT", 500e6),
+        metrics=_switch("SE_VIZ_METRICS"),
+        embedding=_origins("SE_VIZ_EMBED_ORIGINS"),
+    )
+
+
+def _bytes(name: str, default: float) -> int:
+    return _number(name, default, "a number of bytes, as in 1e9")
+
+
+def _number(name: str, default: float, wanted: str) -> int:
+    stated = os.environ.get(name) or str(default)
+    try:
+        number = int(float(stated))
+    except (ValueError, OverflowError):
+        number = 0
+    if number < 1:
+        raise BadSetting(f"{name} is {stated!r}: give {wanted}.")
+    return number
+
+
+def _switch(name: str) -> bool:
+    stated = os.environ.get(name, "").lower()
+    if stated not in ("", "0", "1", "false", "true"):
+        raise BadSetting(f"{name} is {stated!r}: give 1 or 0.")
+    return stated in ("1", "true")
+
+
+def _origins(name: str) -> tuple[str, ...]:
+    stated = os.environ.get(name, "").replace(",", " ").split()
+    for origin in stated:
+        if not _ORIGIN.fullmatch(origin):
+            raise BadSetting(
+                f"{name} has {origin!r}: give origins separated by spaces, as in https://course.example.org."
+            )
+    return tuple(stated)

@@ -1,0 +1,88 @@
+"""How the page is served: the options of Streamlit's application."""
+
+import asyncio
+import base64
+import hashlib
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import streamlit
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from streamlit import config
+from streamlit.runtime import Runtime
+from streamlit.starlette import App
+
+from se_viz.ui.server.address import announce
+from se_viz.ui.server.door import Door
+from se_viz.ui.server.ending import ends_in_time
+from se_viz.ui.server.headers import SecurityHeaders, failed
+from se_viz.ui.server.limits import limits
+from se_viz.ui.server.sessions import SESSIONS
+from se_viz.ui.server.uploads import HELD, UploadBudget
+
+PAGE = Path(__file__).parents[1] / "entry" / "page.py"
+_log = logging.getLogger(__name__)
+_LOOK = 1.0  # seconds between two looks at which sessions are gone
+
+
+def middleware() -> list[Middleware]:
+    """Return what a request passes through before Streamlit's own, the outermost first.
+
+    Raises:
+        BadSetting: an environment variable is not understood.
+    """
+    most = limits()
+    return [
+        Middleware(SecurityHeaders, embedding=most.embedding, inline=_inline_scripts()),
+        Middleware(Door, sessions=most.sessions, metrics=most.metrics),
+        Middleware(UploadBudget, session=most.session_uploads, process=most.uploads),
+    ]
+
+
+def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+    """Return what answers where a request fails for a reason that nobody foresaw."""
+    return {Exception: failed}
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[None]:
+    """Say where the page is, close sessions whose browser is gone, and end within seconds when a signal comes."""
+    with ends_in_time():
+        announce()
+        closing = asyncio.create_task(_close_sessions())
+        try:
+            yield
+        finally:
+            closing.cancel()
+            with suppress(asyncio.CancelledError):
+                await closing
+
+
+async def _close_sessions() -> None:
+    """Free what sessions hold, some seconds after their connection.
+
+    Streamlit itself forgets a session ``server.disconnectedSessionTTL`` seconds after it, but looks only when another
+    one is disconnected, and what it forgot can no longer be closed.
+    """
+    runtime = Runtime.instance()
+    patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
+    while True:
+        await asyncio.sleep(_LOOK)
+        for session in SESSIONS.gone(runtime.is_active_session, patience):
+            HELD.forget(session)
+            try:
+                runtime.close_session(session)
+            except Exception:  # noqa: BLE001 - of whatever the session held; the others are to be closed all the same
+                _log.exception("A session could not be closed.")
+
+
+def _inline_scripts() -> list[str]:
+    """Return the hashes of the scripts that stand in Streamlit's own page."""
+    html = (Path(streamlit.__file__).parent / "static" / "index.html").read_bytes()
+    scripts = re.findall(rb"<script>(.*?)</script>", html, re.DOTALL)
+    return [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]

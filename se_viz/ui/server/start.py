@@ -1,0 +1,45 @@
+"""Starting the page from a command, in a checkout and from an installed wheel."""
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from streamlit import config
+from streamlit.starlette import App
+
+from se_viz.ui.server.options import PAGE, exception_handlers, lifespan, middleware
+
+
+def start(host: str, port: int) -> None:
+    """Serve the page until a signal comes.
+
+    Raises:
+        BadSetting: an environment variable is not understood.
+    """
+    # What Streamlit takes for the script that starts the server: the folder of it is put in front of sys.path.
+    sys.argv = [str(PAGE)]
+    app = App(PAGE, middleware=middleware(), exception_handlers=exception_handlers(), lifespan=lifespan)
+    app.run(config={**settings(), "server.address": host, "server.port": port, "server.headless": True})
+
+
+def settings() -> dict[str, Any]:
+    """Return the project's settings of Streamlit, but those for which there is an environment variable.
+
+    They lie inside an installed package, beside the package in a checkout.
+    """
+    package = Path(__file__).parents[2]
+    inside = package / "ui" / "settings" / "config.toml"
+    path = inside if inside.is_file() else package.parent / ".streamlit" / "config.toml"
+    flat = _flat(tomllib.loads(path.read_text(encoding="utf-8")))
+    return {name: value for name, value in flat if config._config_options_template[name].env_var not in os.environ}
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
