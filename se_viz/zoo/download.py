@@ -154,6 +154,7 @@ def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> No
         before = _size(part)
         try:
             total = _stream(remote, part, report, cancelled)
+            part.stat()  # removed meanwhile, it would look like a connection that was cut
             if total is None or _size(part) >= total:
                 return
         except web.CutOff:

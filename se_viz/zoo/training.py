@@ -197,11 +197,13 @@ def _load(checkpoint: Path) -> dict[str, Any]:
         ValueError: a byte of it differs from what was written (torch does not look at the checksums of its own files),
             or it is no checkpoint.
     """
+    file = io.BytesIO(checkpoint.read_bytes())
     try:
-        with zipfile.ZipFile(checkpoint) as archive:
+        with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
         if damaged is None:
-            saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            file.seek(0)
+            saved: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             if saved.keys() >= {"identity", "epoch", "seconds", "log", "state"}:
                 return saved
         reason = f"checksum of {damaged}" if damaged else "no training"

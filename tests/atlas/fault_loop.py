@@ -4,6 +4,7 @@ Usage: python fault_loop.py FOLDER RUNS [SEED]; it prints what happened as JSON 
 forks, so that a run takes a fraction of a second: Linux and macOS.
 """
 
+import faulthandler
 import json
 import logging
 import math
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import torch
 from atlas_support import SETTINGS, pictures, tiny
+from tqdm import tqdm
 
 from se_viz.atlas.errors import AtlasError, AtlasRefused
 from se_viz.atlas.profile import profile
@@ -32,6 +34,7 @@ NAMES = {SAME: "same bytes", SENTENCE: "sentence", WRONG: "WRONG", -signal.SIGKI
 
 def attempt(model, data, out, expected, log):
     """Profile; return whether the bytes are the expected ones, or there is a sentence."""
+    faulthandler.dump_traceback_later(120, exit=True, file=log)  # a process that never ends is wrong
     try:
         profile(model, data, out, **SETTINGS)
         if (out / "atlas.safetensors").read_bytes() == expected:
@@ -150,6 +153,7 @@ def run(rng, model, data, out, expected, report, took, log):
 def main(folder, runs, seed=0):
     """Do all runs and print what happened; return whether one was wrong."""
     torch.set_num_threads(1)
+    tqdm.monitor_interval = 0  # no thread whose lock could be held in the moment of a fork
     logging.basicConfig(filename=folder / "log", level=logging.WARNING)
     model, data = tiny(), pictures(folder / "photos")
     profile(model, data, folder / "warm", **SETTINGS)
