@@ -56,7 +56,8 @@ def write_failed(error: OSError, path: Path) -> WriteFailed:
     if error.errno == errno.EISDIR:
         return WriteFailed(f"{path} cannot be written, as it is a folder: name a file in it, or another path.")
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return WriteFailed(f"{path} cannot be written, as {folder} is not a folder: name another one.")
+        file = next((above for above in path.parents if above.exists() and not above.is_dir()), folder)
+        return WriteFailed(f"{path} cannot be written, as {file} is not a folder: name another one.")
     if error.errno in GONE and not folder.is_dir():
         return FolderGone(
             f"{path} was not written, as {folder} is not there: it was moved or removed, or its disk was disconnected."

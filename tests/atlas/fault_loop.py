@@ -17,6 +17,7 @@ import time
 import traceback
 from collections import Counter
 from pathlib import Path
+from threading import RLock
 
 import torch
 from atlas_support import SETTINGS, pictures, tiny
@@ -153,7 +154,9 @@ def run(rng, model, data, out, expected, report, took, log):
 def main(folder, runs, seed=0):
     """Do all runs and print what happened; return whether one was wrong."""
     torch.set_num_threads(1)
-    tqdm.monitor_interval = 0  # no thread whose lock could be held in the moment of a fork
+    # Nothing that is shared by a fork and may be held by a process that is killed: tqdm's lock, and its thread.
+    tqdm.set_lock(RLock())
+    tqdm.monitor_interval = 0
     logging.basicConfig(filename=folder / "log", level=logging.WARNING)
     model, data = tiny(), pictures(folder / "photos")
     profile(model, data, folder / "warm", **SETTINGS)
