@@ -204,9 +204,9 @@ def profile(
 ) -> None:
     """Count s and z of every gate by class over a dataset."""
     from se_viz.atlas.export import export
-    from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
+    from se_viz.atlas.unfinished import kept
     from se_viz.data.datasets import dataset
     from se_viz.disk.atomic import write_bytes
     from se_viz.disk.errors import WriteFailed

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -17,20 +16,19 @@ from se_viz.atlas.header import GateEntry, Header, LabelSource, Precision, Run, 
 from se_viz.atlas.local import make_here
 from se_viz.atlas.merge import combine
 from se_viz.atlas.plan import Task, finished, plan
-from se_viz.atlas.store import FILE, Atlas, open_atlas
+from se_viz.atlas.store import FILE, Atlas
+from se_viz.atlas.unfinished import REPORT, SHARDS, is_whole, saying_what_is_kept
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
 from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
-from se_viz.disk.errors import FolderGone, WriteFailed, explained
+from se_viz.disk.errors import explained
 from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model
 from se_viz.zoo.head import Head, HeadMismatch, NoPredictions, fit_output
 
-REPORT = "report.json"
 Engine: TypeAlias = Literal["local", "ray"]
 
-_SHARDS = "shards"
 _TRIES = 3  # of making a shard that is damaged when it is read again
 _GIVE_LABELS = "Count by labels that are given: folders, or a CSV file (labels='given', --labels given)."
 _Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
@@ -136,62 +134,20 @@ def profile(
     )
     out = Path(out)
     atlas = finished(out / FILE, header)
-    if atlas is not None and _is_whole(out, _report(atlas, dataset)):
+    if atlas is not None and is_whole(out, _report(atlas, dataset)):
         return atlas  # nothing is written, so another user's folder will do
     with sole_writer(out / FILE) as writer:
         atlas = atlas or finished(out / FILE, header)
         if atlas is None:
-            tasks = plan(header, run, len(dataset), out / _SHARDS)
+            tasks = plan(header, run, len(dataset), out / SHARDS)
             # An atlas outlives this version of torch, so it is that of the network as it was published.
-            with _saying_what_is_kept(out, writer), model.as_published() as exact:
+            with saying_what_is_kept(out, writer), model.as_published() as exact:
                 atlas = _atlas(make, run, exact, dataset, tasks, header, progress, report, writer)
         # Also after an interruption between the atlas and this.
         remove_unfinished(out / REPORT)
         write_bytes(out / REPORT, _report(atlas, dataset).encode())
-        shutil.rmtree(out / _SHARDS, ignore_errors=True)
+        shutil.rmtree(out / SHARDS, ignore_errors=True)
     return atlas
-
-
-def discard(out: str | Path) -> None:
-    """Remove what ``profile`` has written into a folder, finished or not; other files stay.
-
-    Raises:
-        InUse: another process is writing there.
-        WriteFailed: the folder cannot be written.
-    """
-    out = Path(out)
-    with sole_writer(out / FILE), explained(out / FILE):
-        (out / FILE).unlink(missing_ok=True)
-        (out / REPORT).unlink(missing_ok=True)
-        shutil.rmtree(out / _SHARDS, ignore_errors=True)
-
-
-def _is_whole(out: Path, report: str) -> bool:
-    """Whether the report of a finished atlas is there too, and nothing is left to be removed."""
-    path = out / REPORT
-    return path.is_file() and path.read_bytes() == report.encode() and not (out / _SHARDS).exists()
-
-
-@contextmanager
-def _saying_what_is_kept(out: Path, writer: Writer) -> Iterator[None]:
-    """Add to what goes wrong with files in the block what of the pass is kept, and how to go on."""
-    try:
-        try:
-            yield
-        except AtlasRefused:
-            writer.check()  # a shard may not be there as the folder is not
-            raise
-    except WriteFailed as error:
-        count = kept(out)
-        if count:
-            said = (
-                f"{count:,} images are counted and kept in {out / _SHARDS}: started again, the pass goes on after them."
-            )
-        elif isinstance(error, FolderGone):
-            said = "What was counted is gone with it: start again to count all images."
-        else:
-            said = "No shard was finished, so nothing is kept: start again when this is mended."
-        raise type(error)(f"{error} {said}") from error
 
 
 def _atlas(
@@ -237,24 +193,11 @@ def _refuse_broken(shards: Sequence[Atlas]) -> None:
         raise broken_network(refused)
 
 
-def kept(out: str | Path) -> int:
-    """How many pictures the shards of an unfinished pass into this folder hold; the same call goes on after them."""
-    shards = sorted((Path(out) / _SHARDS).glob("*.safetensors"))
-    if not shards:
-        return 0
-    try:
-        last = open_atlas(shards[-1]).header
-    except AtlasRefused:
-        return 0  # damaged: the pass will tell which are
-    images = sum(last.counts) + len(last.refused)
-    return (len(shards) - 1) * (last.run.shard if last.run else images) + images
-
-
 def _refuse_nothing(shards: Sequence[Atlas], dataset: Dataset, out: Path) -> None:
     """Raise AtlasError if no image was counted, and remove what says so: the cause may be mended."""
     if any(shard.counts.sum() for shard in shards):
         return
-    shutil.rmtree(out / _SHARDS, ignore_errors=True)
+    shutil.rmtree(out / SHARDS, ignore_errors=True)
     reasons = [reason for shard in shards for reason in shard.header.refused.values()]
     raise AtlasError(
         f"None of the {len(dataset):,} images of {dataset.name} could be counted. The first: {reasons[0]}"

@@ -9,7 +9,8 @@ import streamlit as st
 
 from se_viz.atlas.errors import OtherPass
 from se_viz.atlas.header import LabelSource
-from se_viz.atlas.profile import discard, kept, profile
+from se_viz.atlas.profile import profile
+from se_viz.atlas.unfinished import discard, kept
 from se_viz.data.datasets import dataset
 from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.meanings import meaning

@@ -21,9 +21,10 @@ from se_viz.atlas.compact import compact
 from se_viz.atlas.errors import AtlasError, AtlasRefused, OtherPass
 from se_viz.atlas.merge import combine, merge
 from se_viz.atlas.plan import finished
-from se_viz.atlas.profile import discard, kept, profile
+from se_viz.atlas.profile import profile
 from se_viz.atlas.store import open_atlas
 from se_viz.atlas.tensors import verify
+from se_viz.atlas.unfinished import discard, kept
 from se_viz.cli import app
 from se_viz.data.datasets import dataset
 from se_viz.disk import sole_writer as locks
