@@ -65,6 +65,7 @@ def inspect(
     from se_viz import capture, read_paths
     from se_viz.data import samples
     from se_viz.data.names import apart
+    from se_viz.disk.output_folder import output_folder
     from se_viz.figures.depth import distribution, excitation
     from se_viz.figures.export import CannotDraw, figure_bytes
     from se_viz.figures.heatmap import attention_heatmap
@@ -98,30 +99,30 @@ def inspect(
         )
         captured = capture(loaded, shown, maps)
         names = apart(picture.name for picture in shown)
-        out.mkdir(parents=True, exist_ok=True)
-        frame = table(captured, names)
-        (out / "readings.csv").write_bytes(table_bytes(frame, "csv"))
-        (out / "readings.parquet").write_bytes(table_bytes(frame, "parquet"))
-        said = predict(loaded, captured, 3)
-        (out / "predictions.csv").write_bytes(table_bytes(predictions_table(said, names), "csv"))
-        judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
-        healths = {name: asdict(found) for name, found in judged.items()}
-        (out / "health.json").write_text(json.dumps(healths, indent=2, allow_nan=False) + "\n")
-        charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
-        for gate in maps or []:
-            (out / f"maps_{gate}.npz").write_bytes(maps_bytes(captured, gate, names))
-            reading = captured[gate]
-            for index, picture in enumerate(shown):
-                chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
-                drawn = (
-                    excitation(reading, names, index),
-                    distribution(reading, names, index),
-                    recalibrated_maps(reading, index, chosen, names[index]),
-                    overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
-                )
-                charts += [(f"_{index + 1}", chart) for chart in drawn]
-        for suffix, chart in tqdm(charts, desc="figures", disable=None):
-            (out / f"{chart.name}{suffix}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
+        with output_folder(out, "readings.csv") as write:
+            frame = table(captured, names)
+            write("readings.csv", table_bytes(frame, "csv"))
+            write("readings.parquet", table_bytes(frame, "parquet"))
+            said = predict(loaded, captured, 3)
+            write("predictions.csv", table_bytes(predictions_table(said, names), "csv"))
+            judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
+            healths = {name: asdict(found) for name, found in judged.items()}
+            write("health.json", (json.dumps(healths, indent=2, allow_nan=False) + "\n").encode())
+            charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
+            for gate in maps or []:
+                write(f"maps_{gate}.npz", maps_bytes(captured, gate, names))
+                reading = captured[gate]
+                for index, picture in enumerate(shown):
+                    chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
+                    drawn = (
+                        excitation(reading, names, index),
+                        distribution(reading, names, index),
+                        recalibrated_maps(reading, index, chosen, names[index]),
+                        overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
+                    )
+                    charts += [(f"_{index + 1}", chart) for chart in drawn]
+            for suffix, chart in tqdm(charts, desc="figures", disable=None):
+                write(f"{chart.name}{suffix}.{figures}", figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     _say_predictions(said, names)
@@ -203,10 +204,12 @@ def profile(
 ) -> None:
     """Count s and z of every gate by class over a dataset."""
     from se_viz.atlas.export import export
-    from se_viz.atlas.profile import kept
     from se_viz.atlas.profile import profile as make
     from se_viz.atlas.shipped import rebuild
+    from se_viz.atlas.unfinished import kept
     from se_viz.data.datasets import dataset
+    from se_viz.disk.atomic import write_bytes
+    from se_viz.disk.errors import WriteFailed
     from se_viz.study import chance
     from se_viz.study.account import account
     from se_viz.study.limits import limits
@@ -257,10 +260,14 @@ def profile(
             cpus=cpus,
             progress=True,
         )
-        if table:
-            export(atlas, table)
-        if eta2:
-            eta2.write_bytes(table_bytes(chance.table(atlas), "csv"))
+        try:
+            if table:
+                export(atlas, table)
+            if eta2:
+                write_bytes(eta2, table_bytes(chance.table(atlas), "csv"))
+        except WriteFailed as error:
+            done = f"The class profiles are finished and kept in {atlas.path}: the same command writes the table alone."
+            raise WriteFailed(f"{error} {done}") from error
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:

@@ -52,6 +52,7 @@ def classes(
 
     from se_viz import open_atlas
     from se_viz.atlas.shipped import shipped
+    from se_viz.disk.output_folder import output_folder
     from se_viz.figures.export import CannotDraw, figure_bytes
     from se_viz.study import chance
     from se_viz.study.choice import check_classes, check_pair, first_classes, first_pair, stages, with_images
@@ -79,12 +80,12 @@ def classes(
             drawn += _of_pair(one, pair) if pair else ()
         own = _groups(opened, group, device) if group else {}
         drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "eta2.csv").write_bytes(table_bytes(chance.table(opened), "csv"))
-        if own:
-            (out / "groups.csv").write_bytes(table_bytes(_resemblances(opened, own), "csv"))
-        for chart in tqdm(drawn, desc="figures", disable=None):
-            (out / f"{chart.name}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
+        with output_folder(out, "eta2.csv") as write:
+            write("eta2.csv", table_bytes(chance.table(opened), "csv"))
+            if own:
+                write("groups.csv", table_bytes(_resemblances(opened, own), "csv"))
+            for chart in tqdm(drawn, desc="figures", disable=None):
+                write(f"{chart.name}.{figures}", figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     for sentence in (*_said(depths, alike), *limits(opened)):

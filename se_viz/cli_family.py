@@ -92,24 +92,14 @@ def responses(
     out: Annotated[Path | None, typer.Option(help="File to read or write; the shipped one if not given.")] = None,
 ) -> None:
     """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
-    from tqdm import tqdm
-
-    from se_viz.data import imagenette
-    from se_viz.study.responses import Responses, measure, shipped
-    from se_viz.zoo import demo
-    from se_viz.zoo.device import resolve
-    from se_viz.zoo.recipe import PREPROCESS
+    from se_viz.disk.sole_writer import sole_writer
+    from se_viz.study.responses import Responses, shipped
 
     path = out or shipped()
     try:
         if data:
-            gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
-            validation = imagenette.load(data, "val", PREPROCESS.pixels)
-            older = Responses.read(path) if path.is_file() else None
-            measured = measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device))
-            if older:
-                measured = measured.keeping(older, {card.name: card.sha256 for card in demo.cards()})
-            measured.write(path)
+            with sole_writer(path):
+                _measure(data, path, device)
         found = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error
@@ -122,6 +112,24 @@ def responses(
             typer.echo(
                 f"{name:18}{gate:10}{r.channels:5}{r.mean:8.3f}{r.spread:8.3f}{r.shut:7.1%}{r.open:7.1%}{r.rank:8.1f}"
             )
+
+
+def _measure(data: Path, path: Path, device: str) -> None:
+    from tqdm import tqdm
+
+    from se_viz.data import imagenette
+    from se_viz.study.responses import Responses, measure
+    from se_viz.zoo import demo
+    from se_viz.zoo.device import resolve
+    from se_viz.zoo.recipe import PREPROCESS
+
+    gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
+    validation = imagenette.load(data, "val", PREPROCESS.pixels)
+    older = Responses.read(path) if path.is_file() else None
+    measured = measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device))
+    if older:
+        measured = measured.keeping(older, {card.name: card.sha256 for card in demo.cards()})
+    measured.write(path)
 
 
 def verify(

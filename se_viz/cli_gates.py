@@ -99,18 +99,19 @@ def gates(
 def _draw(
     model: "Model", gates: list["Gate"], blocks: list["Block"], places: list[str], kind: "Format", out: Path
 ) -> None:
+    from se_viz.disk.output_folder import output_folder
     from se_viz.figures.block import block_drawing
     from se_viz.figures.export import figure_bytes
     from se_viz.figures.tree import gate_tree
     from se_viz.study.table import gates_table, table_bytes
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "gates.csv").write_bytes(table_bytes(gates_table(model), "csv"))
-    tree = gate_tree(model.name, model.gates, gates[0].name if gates else "")
-    (out / f"gates.{kind}").write_bytes(figure_bytes(tree.figure, kind))
-    for gate, block, where in zip(gates, blocks, places, strict=True):
-        drawing = block_drawing(gate, block, where)
-        (out / f"block_{gate.name}.{kind}").write_bytes(figure_bytes(drawing.figure, kind))
+    with output_folder(out, "gates.csv") as write:
+        write("gates.csv", table_bytes(gates_table(model), "csv"))
+        tree = gate_tree(model.name, model.gates, gates[0].name if gates else "")
+        write(f"gates.{kind}", figure_bytes(tree.figure, kind))
+        for gate, block, where in zip(gates, blocks, places, strict=True):
+            drawing = block_drawing(gate, block, where)
+            write(f"block_{gate.name}.{kind}", figure_bytes(drawing.figure, kind))
 
 
 def discover(

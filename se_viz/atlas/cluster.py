@@ -22,6 +22,7 @@ from se_viz.atlas.plan import Task
 from se_viz.atlas.worker import DRAFT, TRIES, Parcel, Worker
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import ImageRefused
+from se_viz.disk.errors import explained
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.gates.model import Model
 
@@ -145,11 +146,13 @@ def _connected(address: str | None) -> Iterator[None]:
 @contextmanager
 def _shared(folder: Path) -> Iterator[tuple[Path, str]]:
     """A file by which a worker knows that it has the driver's folder, and its content."""
-    for left in (*folder.glob(f"*{TRIES}"), *folder.glob(f"*{DRAFT}")):
+    # The token of a driver that was killed, too: its workers, if any live, then write no more.
+    for left in (*folder.glob(f"*{TRIES}"), *folder.glob(f"*{DRAFT}"), *folder.glob("*.token")):
         left.unlink(missing_ok=True)
     content = uuid4().hex
     file = folder.resolve() / f"{content}.token"
-    file.write_text(content)
+    with explained(file):
+        file.write_text(content)
     try:
         yield file, content
     finally:

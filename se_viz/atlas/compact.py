@@ -19,6 +19,8 @@ from se_viz.atlas.errors import AtlasMismatch
 from se_viz.atlas.header import VERSION, GateEntry
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.atlas.tensors import Array, Spec, write
+from se_viz.disk.atomic import replacing
+from se_viz.disk.sole_writer import sole_writer
 
 # Numbers are cut into their bytes, each kind for itself; beside a byte stands nothing that would foretell it.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
@@ -38,24 +40,25 @@ def compact(atlas: Atlas, path: str | Path) -> Atlas:
     Raises:
         NotInAtlas: the atlas has no single images, which the bins are chosen for.
         AtlasMismatch: it was written in an older format, which has no exact s.
+        AtlasRefused: it is damaged.
+        InUse: another process is writing ``path``.
+        WriteFailed: ``path`` cannot be written.
     """
     if atlas.header.version < VERSION:
         raise AtlasMismatch(f"{atlas.path} was written by an older SE Viz and holds rounded s: make it anew.")
     path = Path(path)
     labels = atlas.table.labels.astype(np.intp)
     written = [_Rounded(atlas, entry, labels) for entry in atlas.header.gates]
+    atlas.verify()  # now that all of it was read
     header = replace(atlas.header, form="compact", images=False, examples=0, gates=tuple(one.entry for one in written))
-    whole = path.with_name(path.name + ".whole")
-    write(
-        whole,
-        header.to_metadata(),
-        (spec for one in written for spec in one.specs()),
-        (array for one in written for _, array in one.arrays),
-    )
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_bytes(lzma.compress(whole.read_bytes(), format=lzma.FORMAT_XZ, filters=_FILTERS))
-    unfinished.replace(path)
-    whole.unlink()
+    with sole_writer(path), replacing(path) as unfinished:
+        write(
+            unfinished,
+            header.to_metadata(),
+            (spec for one in written for spec in one.specs()),
+            (array for one in written for _, array in one.arrays),
+        )
+        unfinished.write_bytes(lzma.compress(unfinished.read_bytes(), format=lzma.FORMAT_XZ, filters=_FILTERS))
     return open_atlas(path)
 
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from se_viz.atlas.errors import AtlasError
 from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.disk.atomic import replacing
 
 
 def export(atlas: Atlas, path: str | Path) -> None:
@@ -24,20 +25,20 @@ def export(atlas: Atlas, path: str | Path) -> None:
 
     Raises:
         AtlasError: it ends in something else.
+        WriteFailed: the system refused it; the sentence says why.
     """
     path = Path(path)
-    unfinished = path.with_name(path.name + ".tmp")
-    if path.suffix == ".csv":
-        for number, gate in enumerate(atlas):
-            table(atlas, gate).to_csv(unfinished, index=False, header=not number, mode="a" if number else "w")
-    elif path.suffix == ".parquet":
+    if path.suffix not in (".csv", ".parquet"):
+        raise AtlasError(f"An atlas is exported as .parquet or .csv, not as {path.name}.")
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        if path.suffix == ".csv":
+            for number, gate in enumerate(atlas):
+                table(atlas, gate).to_csv(file, index=False, header=not number)
+            return
         schema = pa.Schema.from_pandas(table(atlas, next(iter(atlas))), preserve_index=False)
-        with pq.ParquetWriter(unfinished, schema) as writer:
+        with pq.ParquetWriter(file, schema) as writer:
             for gate in atlas:
                 writer.write_table(pa.Table.from_pandas(table(atlas, gate), schema, preserve_index=False))
-    else:
-        raise AtlasError(f"An atlas is exported as .parquet or .csv, not as {path.name}.")
-    unfinished.replace(path)
 
 
 def table(atlas: Atlas, gate: GateAtlas) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Several atlases of one network → one: the shards of a pass, or atlases of several datasets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from se_viz.atlas.header import VERSION, GateEntry, Header
 from se_viz.atlas.statistics import Ends, GateStatistics, Rows
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.atlas.tensors import Array, Spec, Tensors, open_tensors, write
+from se_viz.disk.sole_writer import sole_writer
 
 Indices = npt.NDArray[np.int64]
 
@@ -30,10 +31,15 @@ def merge(atlases: Sequence[Atlas], path: str | Path) -> Atlas:
     Raises:
         AtlasMismatch: they are of different networks, preprocessing or label sources, share a dataset (whose images
             would count twice), or are compact or of format 1, which hold rounded numbers.
+        AtlasRefused: one of them is damaged.
+        InUse: another process is writing ``path``.
+        WriteFailed: ``path`` cannot be written.
     """
     if not atlases:
         raise AtlasMismatch("There is nothing to merge: name two atlases or more.")
     _refuse_unlike(atlases)
+    for atlas in atlases:
+        atlas.verify()
     headers = [atlas.header for atlas in atlases]
     lists = {header.classes for header in headers}
     classes = lists.pop() if len(lists) == 1 else tuple(sorted(set().union(*lists, headers[0].classes)))
@@ -41,7 +47,8 @@ def merge(atlases: Sequence[Atlas], path: str | Path) -> Atlas:
     examples = min(header.examples for header in headers)
     keep = all(header.images for header in headers)
     whole = replace(headers[0], sources=sources, classes=classes, examples=examples, images=keep, run=None)
-    return combine(atlases, whole, Path(path))
+    with sole_writer(Path(path)):
+        return combine(atlases, whole, Path(path))
 
 
 def _refuse_unlike(atlases: Sequence[Atlas]) -> None:
@@ -108,6 +115,10 @@ def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
         atlases: the parts; their classes are among ``whole.classes``.
         whole: the header of the sum; counts and refused pictures are filled in here.
         path: of the file.
+
+    Raises:
+        AtlasRefused: one of the parts was found damaged while it was read; nothing is written.
+        WriteFailed: ``path`` cannot be written.
     """
     place = {name: row for row, name in enumerate(whole.classes)}
     tables = [atlas.table for atlas in atlases]
@@ -147,12 +158,22 @@ def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
         for gate in whole.gates:
             yield from (part.tensors()[f"{gate.name}.s"][:,] for part in parts)
 
-    store(path, whole, table.take(kept), statistics(), weights() if whole.images else ())
+    def verify() -> None:
+        for atlas in atlases:
+            atlas.verify()
+
+    # Verified after all of it was read, and before the sum has its name.
+    store(path, whole, table.take(kept), statistics(), weights() if whole.images else (), verify)
     return open_atlas(path)
 
 
 def store(
-    path: Path, header: Header, table: ImageTable, statistics: Iterator[Array], weights: "Iterator[Array] | tuple[()]"
+    path: Path,
+    header: Header,
+    table: ImageTable,
+    statistics: Iterator[Array],
+    weights: "Iterator[Array] | tuple[()]",
+    verify: Callable[[], None] | None = None,
 ) -> None:
     """Write an exact atlas.
 
@@ -163,6 +184,7 @@ def store(
         statistics: by gate what ``GateStatistics.arrays`` gives, then the examples, uint32 (2, 2, E, C): index into the
             table and ``codec.ordered`` of s, of the highest and of the lowest.
         weights: by gate s of all images, float32 (N, C), if ``header.images``.
+        verify: called when all arrays are read and written; if it raises, there is no file.
     """
     # A newline in a file's name would make two of it.
     names = "\n".join(name.replace("\n", " ") for name in table.names).encode(errors="surrogateescape")
@@ -184,6 +206,8 @@ def store(
         yield from weights
         yield np.frombuffer(bytes.fromhex("".join(table.sha256)), np.uint8)
         yield np.frombuffer(names, np.uint8)
+        if verify:
+            verify()
 
     write(path, header.to_metadata(), specs(), arrays())
 

@@ -1,12 +1,15 @@
-"""A pass cut into shards, and what an earlier pass has left of them."""
+"""A pass cut into shards, and what an earlier pass has left of them: finished means that every byte was verified."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from se_viz.atlas.errors import AtlasRefused, OtherPass
 from se_viz.atlas.header import Header, Run
-from se_viz.atlas.store import FILE, Atlas, open_atlas
+from se_viz.atlas.store import FILE, Atlas, unchecked
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,25 @@ def plan(header: Header, run: Run, images: int, folder: Path) -> list[Task]:
 
 
 def finished(path: Path, asked: Header) -> Atlas | None:
-    """What an earlier call has left there, if it is what this one would make; None if there is nothing whole.
+    """Return what an earlier call has left there, if all of its bytes are right and it is what this one would make.
+
+    None stands for nothing, and for a shard that has to be made again, which is logged as a warning: it is damaged, or
+    an older SE Viz wrote it without a checksum.
 
     Raises:
+        AtlasRefused: it is the atlas itself, not a shard, that is damaged.
         OtherPass: it is something else.
     """
     if not path.exists():
         return None
     try:
-        found = open_atlas(path)
-    except AtlasRefused:
+        found = unchecked(path)
+        has_checksum = found.verify()
+    except AtlasRefused as error:
         if path.name == FILE:
             raise
-        return None  # a shard that the disk has damaged costs that shard
+        _LOG.warning("The shard %s is made again: %s", path.name, error)
+        return None
     if found.header.version < asked.version:
         raise OtherPass(
             f"{path} was written by an older SE Viz, whose numbers do not go with those of this one: "
@@ -54,6 +63,9 @@ def finished(path: Path, asked: Header) -> Atlas | None:
         raise OtherPass(
             f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
         )
+    if path.name != FILE and not has_checksum:
+        _LOG.warning("The shard %s is made again: an older SE Viz wrote it, without a checksum.", path)
+        return None
     return found
 
 

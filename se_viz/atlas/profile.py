@@ -16,17 +16,20 @@ from se_viz.atlas.header import GateEntry, Header, LabelSource, Precision, Run, 
 from se_viz.atlas.local import make_here
 from se_viz.atlas.merge import combine
 from se_viz.atlas.plan import Task, finished, plan
-from se_viz.atlas.store import FILE, Atlas, open_atlas
+from se_viz.atlas.store import FILE, Atlas
+from se_viz.atlas.unfinished import REPORT, SHARDS, is_whole, saying_what_is_kept
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
+from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
+from se_viz.disk.errors import explained
+from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model
 from se_viz.zoo.head import Head, HeadMismatch, NoPredictions, fit_output
 
-REPORT = "report.json"
 Engine: TypeAlias = Literal["local", "ray"]
 
-_SHARDS = "shards"
+_TRIES = 3  # of making a shard that is damaged when it is read again
 _GIVE_LABELS = "Count by labels that are given: folders, or a CSV file (labels='given', --labels given)."
 _Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
 
@@ -59,6 +62,9 @@ def profile(
     gives numbers that are not finite, is left out and named, with the reason, in ``report.json``. The atlas of a pass
     that was interrupted has the same bytes as that of one that was not, on the same machine with the same number of
     threads; elsewhere sums may round otherwise, which moves a weight by its last digit.
+
+    A shard is verified by its checksum before it is skipped and before it is added up; a damaged one is made again,
+    which is logged as a warning. One process at a time writes into ``out``; the lock of one that died is taken over.
 
     Memory grows with the shard and with classes · channels (about 310 bytes each, of one gate at a time), not with the
     number of images, of which only names are held.
@@ -97,9 +103,11 @@ def profile(
         ValueError: ``labels`` is neither.
         DatasetRefused: the data are none.
         AtlasError: the data have no labels, or the network predicts no classes; none of the images could be counted,
-            or none gives finite numbers; or ``out`` holds something else;
+            or none gives finite numbers; or ``out`` holds something else, or a damaged atlas;
             of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
             files, or its workers cannot go on.
+        InUse: another process is writing into ``out``; the sentence names it.
+        WriteFailed: ``out`` cannot be written, its disk is full, or it was removed; the sentence says what is kept.
     """
     if labels not in get_args(LabelSource):
         raise ValueError(f"labels must be {' or '.join(get_args(LabelSource))}, not {labels!r}.")
@@ -126,18 +134,57 @@ def profile(
     )
     out = Path(out)
     atlas = finished(out / FILE, header)
-    if atlas is None:
-        tasks = plan(header, run, len(dataset), out / _SHARDS)
-        # An atlas outlives this version of torch, so it is that of the network as it was published.
-        with model.as_published() as exact:
-            shards = _shards(make, run, exact, dataset, tasks, progress, report)
-        _refuse_broken(shards)
-        _refuse_nothing(shards, dataset, out)
-        atlas = combine(shards, header, out / FILE)
-    # Also after an interruption between the atlas and this.
-    (out / REPORT).write_text(_report(atlas, dataset), encoding="utf-8")
-    shutil.rmtree(out / _SHARDS, ignore_errors=True)
+    if atlas is not None and is_whole(out, _report(atlas, dataset)):
+        return atlas  # nothing is written, so another user's folder will do
+    with sole_writer(out / FILE) as writer:
+        atlas = atlas or finished(out / FILE, header)
+        if atlas is None:
+            tasks = plan(header, run, len(dataset), out / SHARDS)
+            # An atlas outlives this version of torch, so it is that of the network as it was published.
+            with saying_what_is_kept(out, writer), model.as_published() as exact:
+                atlas = _atlas(make, run, exact, dataset, tasks, header, progress, report, writer)
+        # Also after an interruption between the atlas and this.
+        remove_unfinished(out / REPORT)
+        write_bytes(out / REPORT, _report(atlas, dataset).encode())
+        shutil.rmtree(out / SHARDS, ignore_errors=True)
     return atlas
+
+
+def _atlas(
+    make: _Make,
+    run: Run,
+    model: Model,
+    dataset: Dataset,
+    tasks: Sequence[Task],
+    header: Header,
+    progress: bool,
+    report: Callable[[int, int], None] | None,
+    writer: Writer,
+) -> Atlas:
+    """Make the shards that are not there or are damaged, and add all up.
+
+    Raises:
+        AtlasError: shards are damaged as often as they are made; or no image could be counted.
+    """
+    for _ in range(_TRIES):
+        shards = _shards(make, run, model, dataset, tasks, progress, report, writer)
+        _refuse_broken(shards)
+        _refuse_nothing(shards, dataset, writer.path.parent)
+        writer.check()
+        try:
+            return combine(shards, header, writer.path)
+        except AtlasRefused:
+            # Damaged since it was verified: it is found, and made again, in the next round.
+            if all(finished(task.path, task.header) for task in tasks):
+                raise
+    raise _failing(tasks)
+
+
+def _failing(tasks: Sequence[Task]) -> AtlasError:
+    return AtlasError(
+        f"Shards in {tasks[0].path.parent} are damaged each time they are written: the disk or the memory is failing. "
+        "Name a folder on another disk."
+    )
 
 
 def _refuse_broken(shards: Sequence[Atlas]) -> None:
@@ -146,24 +193,11 @@ def _refuse_broken(shards: Sequence[Atlas]) -> None:
         raise broken_network(refused)
 
 
-def kept(out: str | Path) -> int:
-    """How many pictures the shards of an unfinished pass into this folder hold; the same call goes on after them."""
-    shards = sorted((Path(out) / _SHARDS).glob("*.safetensors"))
-    if not shards:
-        return 0
-    try:
-        last = open_atlas(shards[-1]).header
-    except AtlasRefused:
-        return 0  # damaged: the pass will tell which are
-    images = sum(last.counts) + len(last.refused)
-    return (len(shards) - 1) * (last.run.shard if last.run else images) + images
-
-
 def _refuse_nothing(shards: Sequence[Atlas], dataset: Dataset, out: Path) -> None:
     """Raise AtlasError if no image was counted, and remove what says so: the cause may be mended."""
     if any(shard.counts.sum() for shard in shards):
         return
-    shutil.rmtree(out / _SHARDS, ignore_errors=True)
+    shutil.rmtree(out / SHARDS, ignore_errors=True)
     reasons = [reason for shard in shards for reason in shard.header.refused.values()]
     raise AtlasError(
         f"None of the {len(dataset):,} images of {dataset.name} could be counted. The first: {reasons[0]}"
@@ -223,22 +257,35 @@ def _shards(
     tasks: Sequence[Task],
     progress: bool,
     report: Callable[[int, int], None] | None,
+    writer: Writer,
 ) -> list[Atlas]:
-    """Make the shards that are not there, and open all."""
-    tasks[0].path.parent.mkdir(parents=True, exist_ok=True)
-    missing = [task for task in tasks if finished(task.path, task.header) is None]
-    done = len(dataset) - sum(len(task.indices) for task in missing)
-    with tqdm(
-        total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True
-    ) as bar:
+    """Make the shards that are not there or are damaged, and open all, each verified."""
+    folder = tasks[0].path.parent
+    with explained(tasks[0].path):
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"*{SUFFIX}"):
+            left.unlink()
+    for attempt in range(_TRIES + 1):
+        found = [finished(task.path, task.header) for task in tasks]
+        shards = [shard for shard in found if shard is not None]
+        if len(shards) == len(tasks):
+            return shards
+        if attempt == _TRIES:
+            break
+        missing = [task for task, shard in zip(tasks, found, strict=True) if shard is None]
+        del found, shards  # on Windows no file that is open can be replaced
+        done = len(dataset) - sum(len(task.indices) for task in missing)
+        with tqdm(
+            total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True
+        ) as bar:
 
-        def step(images: int) -> None:
-            nonlocal done  # the bar does not count when it is not shown
-            done += images
-            bar.update(images)
-            if report:
-                report(done, len(dataset))
+            def step(images: int) -> None:
+                nonlocal done  # the bar does not count when it is not shown
+                done += images
+                bar.update(images)
+                writer.check()
+                if report:
+                    report(done, len(dataset))
 
-        if missing:
             make(model, dataset, missing, run.batch, step)
-    return [open_atlas(task.path) for task in tasks]
+    raise _failing(tasks)

@@ -10,6 +10,7 @@ from se_viz.atlas.header import VERSION
 from se_viz.atlas.profile import profile
 from se_viz.atlas.store import Atlas, open_atlas
 from se_viz.data import datasets
+from se_viz.disk.errors import explained
 from se_viz.gates.model import load
 from se_viz.zoo import catalogue, demo
 
@@ -47,7 +48,8 @@ def rebuild(
         progress: as in ``profile``.
     """
     root = root or folder()
-    root.mkdir(parents=True, exist_ok=True)
+    with explained(path("", root)):
+        root.mkdir(parents=True, exist_ok=True)
     dataset = datasets.dataset(data, "val")
     for name in catalogue.names():
         if not name.startswith("demo/"):

@@ -15,7 +15,7 @@ from se_viz.atlas.gate_atlas import Form, GateAtlas, form_of
 from se_viz.atlas.gate_file import GateFile
 from se_viz.atlas.header import GateEntry, Header, Subject
 from se_viz.atlas.summary import Example, Histogram, Moments
-from se_viz.atlas.tensors import Tensors, open_tensors
+from se_viz.atlas.tensors import Tensors, open_tensors, verify
 from se_viz.data.datasets import Dataset
 from se_viz.gates.model import Model
 
@@ -23,6 +23,7 @@ from se_viz.gates.model import Model
 __all__ = ["FILE", "Atlas", "Example", "GateAtlas", "Histogram", "Moments", "open_atlas"]
 
 FILE = "atlas.safetensors"
+_CHECKED = 256_000_000  # bytes of a file that is checked whenever it is opened, in some 0.2 s
 
 
 class Atlas:
@@ -95,6 +96,14 @@ class Atlas:
             self._forms[entry.name] = form_of(self.header, file), file
         return GateAtlas(self, entry, *self._forms[entry.name])
 
+    def verify(self) -> bool:
+        """Make sure that the file has the bytes that were written; return whether it has a checksum to say so.
+
+        Raises:
+            AtlasRefused: a byte differs.
+        """
+        return verify(self.path)
+
     def check(self, model: Model) -> None:
         """Make sure that the atlas is of this network.
 
@@ -123,8 +132,20 @@ class Atlas:
             )
 
 
+def unchecked(file: Path) -> Atlas:
+    """Open an atlas file without reading all of it.
+
+    Raises:
+        AtlasRefused: there is none, or it is foreign, cut short, or of a newer version.
+    """
+    tensors = open_tensors(file)
+    return Atlas(file, Header.of_metadata(tensors.metadata, file), tensors)
+
+
 def open_atlas(path: str | Path, model: Model | None = None, dataset: Dataset | None = None) -> Atlas:
     """Open an atlas; only what is asked of it is then read.
+
+    A file of up to 256 MB is checked against the checksum it was written with; ``Atlas.verify`` checks any.
 
     Args:
         path: the folder that ``profile`` wrote, or an atlas file; one that ends in ``.xz`` is read into memory.
@@ -137,8 +158,9 @@ def open_atlas(path: str | Path, model: Model | None = None, dataset: Dataset | 
     """
     path = Path(path)
     file = path / FILE if path.is_dir() else path
-    tensors = open_tensors(file)
-    atlas = Atlas(file, Header.of_metadata(tensors.metadata, file), tensors)
+    atlas = unchecked(file)
+    if file.stat().st_size <= _CHECKED:
+        atlas.verify()
     if model is not None:
         atlas.check(model)
     if dataset is not None:

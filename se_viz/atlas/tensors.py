@@ -1,8 +1,8 @@
-"""Arrays in a safetensors file: written in turn without holding them all, read in slices."""
+"""Arrays in a safetensors file: written in turn without holding them all, read in slices, checked by a checksum."""
 
+import hashlib
 import json
 import lzma
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load
 
 from se_viz.atlas.errors import AtlasRefused
+from se_viz.disk.atomic import replacing
 
 Array: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = int | slice
@@ -22,6 +23,13 @@ _TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "int16": "I16", "i
     f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)
 }
 _NUMPY = {short: name for name, short in _TYPES.items()}
+
+# The sha256 of the file with zeros in its place stands first in the head, so always at the same place.
+_BLANK = b"0" * 64
+_BEFORE = b'{"__metadata__":{"sha256":"'
+_PLACE = 8 + len(_BEFORE)
+_OLDER = {"format", "version", "header"}  # the metadata of files without a checksum
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +63,20 @@ class Tensors(Protocol):
 
 
 def write(path: Path, metadata: Mapping[str, str], specs: Iterable[Spec], arrays: Iterable[Array]) -> None:
-    """Write a safetensors file, at once or not at all; the same content gives the same bytes.
+    """Write a safetensors file with its checksum, at once or not at all; the same content gives the same bytes.
 
     Args:
-        path: the file; ``<path>.tmp`` is written first and renamed.
+        path: the file.
         metadata: strings for its head.
         specs: of all arrays, in the order in which they come. One that has numbers of 8 bytes must not follow one whose
             size is no multiple of 8, or it could not be mapped.
         arrays: their content in that order; an array may come in several pieces.
+
+    Raises:
+        WriteFailed: the system refused it; the sentence says why.
     """
     listed, end = list(specs), 0
-    head: dict[str, object] = {"__metadata__": dict(metadata)}
+    head: dict[str, object] = {"__metadata__": {"sha256": _BLANK.decode(), **metadata}}
     for spec in listed:
         head[spec.name] = {
             "dtype": _TYPES[spec.dtype],
@@ -75,17 +86,47 @@ def write(path: Path, metadata: Mapping[str, str], specs: Iterable[Spec], arrays
         end += spec.bytes
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    unfinished = path.with_name(path.name + ".tmp")
-    with unfinished.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
+    begin = len(text).to_bytes(8, "little") + text
+    digest = hashlib.sha256(begin)
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        file.write(begin)
         for array in arrays:
-            file.write(np.ascontiguousarray(array).data)
-        if file.tell() != 8 + len(text) + end:
-            raise AssertionError(f"{file.tell() - 8 - len(text)} bytes were written where {end} were announced.")
-        # A rename can reach the disk before the content does.
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+            content = np.ascontiguousarray(array).data
+            file.write(content)
+            digest.update(content)
+        if file.tell() != len(begin) + end:
+            raise AssertionError(f"{file.tell() - len(begin)} bytes were written where {end} were announced.")
+        file.seek(_PLACE)
+        file.write(digest.hexdigest().encode())
+
+
+def verify(path: Path) -> bool:
+    """Make sure that a file has the bytes that were written, and return whether it has a checksum; older ones do not.
+
+    All of it is read once. A file compressed as ``.xz`` is checked whenever it is opened.
+
+    Raises:
+        AtlasRefused: a byte differs, or it cannot be read.
+    """
+    if path.suffix == ".xz":
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(_PLACE + len(_BLANK))
+            digest = hashlib.sha256(start[:_PLACE] + _BLANK)
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+    except OSError as error:
+        raise AtlasRefused(f"{path} cannot be read ({error.strerror}): check its disk, or make it again.") from error
+    if start[8:_PLACE] == _BEFORE:
+        if digest.hexdigest().encode() == start[_PLACE:]:
+            return True
+    elif (open_tensors(path).metadata or {}).keys() <= _OLDER:
+        return False
+    raise AtlasRefused(
+        f"{path} is damaged: its bytes are not those that were written (sha256). Copy it again, or remove it and make "
+        "it again."
+    )
 
 
 def open_tensors(path: Path) -> Tensors:

@@ -27,6 +27,7 @@ from se_viz.atlas.local import BATCHES_AHEAD
 from se_viz.atlas.plan import Task
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import ImageRefused
+from se_viz.disk.errors import explained
 from se_viz.gates.errors import InstrumentError
 from se_viz.gates.model import Model
 from se_viz.zoo.device import DeviceMissing, resolve
@@ -90,7 +91,7 @@ class Worker:
     def _make(self, task: Task) -> None:
         model, dataset = self._ready
         # A byte is written before each try, as a worker that dies cannot write it after.
-        with task.path.with_suffix(TRIES).open("ab") as tries:
+        with explained(task.path), task.path.with_suffix(TRIES).open("ab") as tries:
             if tries.tell() >= _MOST_TRIES:
                 first, last = dataset.names[task.indices[0]], dataset.names[task.indices[-1]]
                 raise AtlasError(
@@ -107,8 +108,23 @@ class Worker:
         # A worker that was given up for lost may still be writing: no two write the same file.
         draft = task.path.with_name(f"{uuid4().hex}{DRAFT}")
         write_shard(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _nobody)
-        draft.replace(task.path)
-        task.path.with_suffix(TRIES).unlink()
+        try:
+            # The driver may have ended, and another may be at work in its folder.
+            self._check_folder()
+        except AtlasError:
+            draft.unlink(missing_ok=True)
+            raise
+        with explained(task.path):
+            draft.replace(task.path)
+        task.path.with_suffix(TRIES).unlink(missing_ok=True)
+
+    def _check_folder(self) -> None:
+        file, content = self._parcel.token
+        if not file.is_file() or file.read_text() != content:
+            raise AtlasError(
+                f"{file.parent} is not the driver's folder of that name, or its pass has ended: "
+                "the atlas's folder must be on a file system that all machines share, at the same path."
+            )
 
     @cached_property
     def _ready(self) -> tuple[Model, Dataset]:
@@ -119,12 +135,7 @@ class Worker:
         torch.set_num_threads(parcel.threads)
         task = next(iter(parcel.tasks.values()))
         header = task.header
-        file, content = parcel.token
-        if not file.is_file() or file.read_text() != content:
-            raise AtlasError(
-                f"{file.parent} is not the driver's folder of that name: "
-                "the atlas's folder must be on a file system that all machines share, at the same path."
-            )
+        self._check_folder()
         try:
             network, dataset = pickle.loads(parcel.network), pickle.loads(parcel.dataset)  # noqa: S301 - the driver's
         except (ImportError, AttributeError) as error:

@@ -9,6 +9,7 @@ from time import process_time
 import torch
 from torch import nn
 
+from se_viz.disk.sole_writer import sole_writer
 from se_viz.gates.errors import InstrumentError, NoGateFound, NotAnImageModel
 from se_viz.gates.find import Finding, survey
 from se_viz.gates.gate import Gate
@@ -52,7 +53,16 @@ def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], 
 
     It is written as it grows, so that a run that was ended goes on where it stopped. Those with pretrained weights, and
     the paper's own among them, come first.
+
+    Raises:
+        InUse: another process is writing ``path``.
+        WriteFailed: ``path`` cannot be written; what was written before is kept.
     """
+    with sole_writer(path):
+        _fill(path, wanted, report)
+
+
+def _fill(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], None]) -> None:
     architectures = sources.architectures()
     order = {name: index for index, name in enumerate(architectures)}
     known = table.read(path)

@@ -11,6 +11,8 @@ import torch
 from pydantic import TypeAdapter
 
 from se_viz.data.imagenette import Labelled
+from se_viz.disk.atomic import write_bytes
+from se_viz.disk.errors import explained
 from se_viz.gates.capture import capture
 from se_viz.gates.model import Model
 from se_viz.study.health import health
@@ -86,10 +88,9 @@ class Responses:
 
     def write(self, path: Path) -> None:
         """Write as JSON, at once or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(_JSON.dump_json(self, indent=1) + b"\n")
-        part.replace(path)
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, _JSON.dump_json(self, indent=1) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> "Responses":

@@ -1,7 +1,6 @@
 """Making an atlas on the page: pictures on the server that whoever runs it allowed, with progress, Stop and Go on."""
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -10,7 +9,8 @@ import streamlit as st
 
 from se_viz.atlas.errors import OtherPass
 from se_viz.atlas.header import LabelSource
-from se_viz.atlas.profile import kept, profile
+from se_viz.atlas.profile import profile
+from se_viz.atlas.unfinished import discard, kept
 from se_viz.data.datasets import dataset
 from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.meanings import meaning
@@ -82,8 +82,6 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bo
             st.info("Another session is building this atlas: open the page again when it is finished.")
             return
         _building.add(out)
-    if anew:
-        shutil.rmtree(out, ignore_errors=True)
     st.session_state[_LAST] = (out, "stopped")  # as long as nothing else is said
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -101,6 +99,8 @@ def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bo
         def turn(work: Callable[[], Capture]) -> Capture:
             return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
 
+        if anew:
+            discard(out)
         with or_on_cpu(str(model.device)):
             listed = dataset(data)
             made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)

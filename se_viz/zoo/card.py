@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from se_viz.data.preprocess import Preprocess
+from se_viz.disk.atomic import write_bytes
 from se_viz.zoo.head import HeadKind
 from se_viz.zoo.recipe import Recipe
 from se_viz.zoo.seresnet import SEResNetConfig
@@ -67,9 +68,7 @@ class Card:
 
     def write(self, path: Path) -> None:
         """Write as JSON, at once or not at all."""
-        part = path.with_suffix(".part")
-        part.write_bytes(_JSON.dump_json(self, indent=2) + b"\n")
-        part.replace(path)
+        write_bytes(path, _JSON.dump_json(self, indent=2) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> "Card":

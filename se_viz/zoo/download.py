@@ -1,6 +1,5 @@
 """Fetching a file of weights into the cache: once, resumed where it was cut, checked, and there whole or not at all."""
 
-import errno
 import re
 import shutil
 import time
@@ -13,6 +12,7 @@ from typing import BinaryIO, TypeAlias
 import requests
 from filelock import Timeout
 
+from se_viz.disk.errors import FULL, GONE
 from se_viz.zoo import cache, web
 from se_viz.zoo.errors import Cancelled, DownloadFailed
 
@@ -102,12 +102,31 @@ def fetch(remote: Remote, report: Report | None = None, cancelled: Asked | None 
                 )
             part.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _full(part, None) from error
-        raise DownloadFailed(
-            f"{path.parent} cannot be used ({error.strerror}): set SE_VIZ_CACHE to a folder that can be written to."
-        ) from error
+        raise _cannot_write(error, part) from error
     return path
+
+
+def _cannot_write(error: OSError, part: Path) -> DownloadFailed:
+    """Return what to raise where the cache cannot be used, with what of the file is kept."""
+    if error.errno in FULL:
+        return _full(part, None)
+    if error.errno in GONE:
+        return DownloadFailed(
+            f"{part} was removed while it was written, or its disk was disconnected. {_kept(part)}, or set "
+            "SE_VIZ_CACHE to another folder."
+        )
+    return DownloadFailed(
+        f"{part.parent} cannot be used ({error.strerror}): set SE_VIZ_CACHE to a folder that can be written to. "
+        f"{_kept(part)}."
+    )
+
+
+def _kept(part: Path) -> str:
+    try:
+        size = _size(part)
+    except OSError:
+        size = 0
+    return f"{size / 1e6:.1f} MB of it are kept: load again to go on from there" if size else "Load again to fetch it"
 
 
 @contextmanager
@@ -135,6 +154,7 @@ def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> No
         before = _size(part)
         try:
             total = _stream(remote, part, report, cancelled)
+            part.stat()  # removed meanwhile, it would look like a connection that was cut
             if total is None or _size(part) >= total:
                 return
         except web.CutOff:
@@ -212,7 +232,8 @@ def _too_large(url: str) -> DownloadFailed:
 def _full(part: Path, needed: int | None) -> DownloadFailed:
     more = f" {needed / 1e6:.0f} MB more are needed;" if needed else ""
     return DownloadFailed(
-        f"The disk of {part.parent} is full:{more} make room, or set SE_VIZ_CACHE to a folder on another disk."
+        f"The disk of {part.parent} is full:{more} make room, or set SE_VIZ_CACHE to a folder on another disk. "
+        f"{_kept(part)}."
     )
 
 

@@ -10,6 +10,9 @@ from torch import nn
 
 from se_viz.data import imagenette
 from se_viz.data.preprocess import Preprocess
+from se_viz.disk.atomic import write_bytes
+from se_viz.disk.errors import DiskError
+from se_viz.disk.sole_writer import sole_writer
 from se_viz.zoo import demo, measure
 from se_viz.zoo.card import Card
 from se_viz.zoo.device import described
@@ -58,18 +61,44 @@ def make(
 
     Raises:
         FileNotFoundError: no images in ``data``.
-        ValueError: the checkpoint in ``work`` is of another network or recipe.
+        ValueError: the checkpoint in ``work`` is of another network or recipe, or damaged.
+        InUse: another process trains this network in ``work``, or writes it into ``out``.
+        WriteFailed: a file cannot be written; the sentence says what is kept.
         DeviceFull: the device has no room for the training; the checkpoint of the last epoch is kept.
     """
-    recipe = recipe or Recipe()
     name = name_of(config, seed)
+    checkpoint, weights = work / f"{name}.pt", out / f"{name}.safetensors"
+    with sole_writer(checkpoint), sole_writer(weights) as writer:
+        card, content = _trained(name, config, data, checkpoint, seed, recipe or Recipe(), device)
+        try:
+            writer.check()
+            # The card goes last, so that a page never finds one without the other.
+            write_bytes(weights, content)
+            card.write(weights.with_suffix(".json"))
+        except DiskError as error:
+            raise type(error)(
+                f"{error} The training is finished and kept in {checkpoint}: the same command writes it."
+            ) from error
+        checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def _trained(
+    name: str,
+    config: SEResNetConfig,
+    data: Path,
+    checkpoint: Path,
+    seed: int,
+    recipe: Recipe,
+    device: torch.device,
+) -> tuple[Card, bytes]:
+    """The card of a network that is trained or gone on with, and the content of its weights file."""
     training = imagenette.load(data, "train", _CACHE.pixels)
     validation = imagenette.load(data, "val", PREPROCESS.pixels)
 
     def top1(network: nn.Module) -> float:
         return measure.count_correct(network, validation, PREPROCESS) / len(validation)
 
-    checkpoint = work / f"{name}.pt"
     with room_on(device, f"the training of {name}"):
         trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
     content = demo.store(trained.network)
@@ -96,13 +125,7 @@ def make(
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    # The card goes last and both are renamed into place, so that a page never finds one without the other.
-    (out / f"{name}.tmp").write_bytes(content)
-    (out / f"{name}.tmp").replace(out / f"{name}.safetensors")
-    card.write(out / f"{name}.json")
-    checkpoint.unlink(missing_ok=True)
-    return card
+    return card, content
 
 
 def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from se_viz.disk.atomic import replacing
+from se_viz.disk.sole_writer import sole_writer
 from se_viz.zoo import sources
 from se_viz.zoo.sketch import sketched
 from se_viz.zoo.wrappers import endings
@@ -87,7 +89,17 @@ def likely(state: Mapping[str, Tensor], path: Path = PATH) -> list[Alike]:
 
 
 def make(path: Path, wanted: Callable[[str], bool], report: Callable[[str], None]) -> None:
-    """Sketch every architecture of the libraries that is ``wanted`` and write the index of them."""
+    """Sketch every architecture of the libraries that is ``wanted`` and write the index of them.
+
+    Raises:
+        InUse: another process is writing ``path``.
+        WriteFailed: ``path`` cannot be written.
+    """
+    with sole_writer(path):
+        _write(path, _sketch_all(wanted, report))
+
+
+def _sketch_all(wanted: Callable[[str], bool], report: Callable[[str], None]) -> _Index:
     rows: dict[tuple[int, ...], int] = {}
     sizes: list[int] = []
     placed: dict[str, int] = {}
@@ -109,17 +121,12 @@ def make(path: Path, wanted: Callable[[str], bool], report: Callable[[str], None
         smallest = hashes_of[:_KEPT]
         # A network of fewer tensors than are kept has its last one repeated by nothing: 0 is in no file.
         table[row, : len(smallest)] = smallest
-    _write(
-        path,
-        _Index(np.array(list(placed)), np.array(list(placed.values()), np.int32), np.array(sizes, np.int32), table),
-    )
+    return _Index(np.array(list(placed)), np.array(list(placed.values()), np.int32), np.array(sizes, np.int32), table)
 
 
 def _write(path: Path, index: _Index) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, models=index.models, group=index.group, sizes=index.sizes, hashes=index.hashes)
-    part.replace(path)
 
 
 @cache

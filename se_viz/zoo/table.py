@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
+from se_viz.disk.atomic import write_bytes
+
 PATH = Path(__file__).with_name("gates.csv")
 
 
@@ -65,9 +67,7 @@ def write(rows: Iterable[Row], path: Path = PATH) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow(asdict(row) | {"weights": " ".join(row.weights), "kinds": " ".join(row.kinds)})
-    part = path.with_suffix(".part")
-    part.write_text(out.getvalue(), encoding="utf-8")
-    part.replace(path)
+    write_bytes(path, out.getvalue().encode())
 
 
 @cache

@@ -1,6 +1,11 @@
 """Training a demo network on Imagenette: reproducible from its seed, resumable at every epoch."""
 
+import io
+import pickle
+import struct
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +20,8 @@ from torchvision.transforms import v2
 from tqdm import tqdm
 
 from se_viz.data.imagenette import Labelled
+from se_viz.disk.atomic import write_bytes
+from se_viz.disk.errors import DiskError, explained
 from se_viz.zoo.recipe import PREPROCESS, Recipe
 from se_viz.zoo.seresnet import SEGate, SEResNet, SEResNetConfig
 
@@ -53,7 +60,8 @@ def train(
         evaluate: averaged network → accuracy, called where the crop size changes and at the end, for the log.
 
     Raises:
-        ValueError: the checkpoint belongs to another network, recipe or seed.
+        ValueError: the checkpoint belongs to another network, recipe or seed, or is damaged.
+        DiskError: the checkpoint cannot be written; the sentence says which epoch is kept.
     """
     torch.manual_seed(seed)
     network = SEResNet(config)
@@ -152,17 +160,26 @@ def _random_crop(
 def _save(
     checkpoint: Path, identity: str, state: dict[str, Any], epoch: int, seconds: float, log: list[dict[str, float]]
 ) -> None:
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    part = checkpoint.with_suffix(".tmp")
-    content = {name: holder.state_dict() for name, holder in state.items()}
-    torch.save({"identity": identity, "epoch": epoch, "seconds": seconds, "log": log, "state": content}, part)
-    part.replace(checkpoint)
+    content, file = {name: holder.state_dict() for name, holder in state.items()}, io.BytesIO()
+    torch.save({"identity": identity, "epoch": epoch, "seconds": seconds, "log": log, "state": content}, file)
+    try:
+        with explained(checkpoint):
+            if epoch == 1:
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(checkpoint, file.getvalue())
+    except DiskError as error:
+        kept = (
+            f"The training is kept in {checkpoint} as it was after epoch {epoch - 1}: started again, it goes on there."
+            if checkpoint.is_file()
+            else "Nothing of the training is kept: start it again."
+        )
+        raise type(error)(f"{error} {kept}") from error
 
 
 def _resume(checkpoint: Path, identity: str, state: dict[str, Any]) -> tuple[int, float, list[dict[str, float]]]:
     if not checkpoint.exists():
         return 0, 0.0, []
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    saved = _load(checkpoint)
     if saved["identity"] != identity:
         raise ValueError(
             f"{checkpoint} belongs to another network, recipe or seed; remove it to start over.\n"
@@ -171,3 +188,26 @@ def _resume(checkpoint: Path, identity: str, state: dict[str, Any]) -> tuple[int
     for name, holder in state.items():
         holder.load_state_dict(saved["state"][name])
     return saved["epoch"], saved["seconds"], saved["log"]
+
+
+def _load(checkpoint: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds.
+
+    Raises:
+        ValueError: a byte of it differs from what was written (torch does not look at the checksums of its own files),
+            or it is no checkpoint.
+    """
+    file = io.BytesIO(checkpoint.read_bytes())
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        if damaged is None:
+            file.seek(0)
+            saved: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            if saved.keys() >= {"identity", "epoch", "seconds", "log", "state"}:
+                return saved
+        reason = f"checksum of {damaged}" if damaged else "no training"
+    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, RuntimeError, ValueError, LookupError,
+            AttributeError, TypeError, EOFError, NotImplementedError, struct.error) as error:  # fmt: skip
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise ValueError(f"{checkpoint} is damaged or no checkpoint ({reason}): remove it to train from the start.")

@@ -124,3 +124,16 @@ def test_a_copy_has_no_hooks_but_those_of_others():
     again = Model("again", copy, model.preprocess)
     assert Subject.of(again).sha256 == Subject.of(model).sha256
     assert sum(len(part._forward_hooks) for part in model.network.modules()) > 0
+
+
+def test_a_worker_whose_driver_has_ended_writes_no_shard_into_the_folder_of_the_next(parcel, listed, photos, tmp_path):
+    class Ends(Reads):
+        def __call__(self, index):
+            (tmp_path / "token").unlink(missing_ok=True)
+            return super().__call__(index)
+
+    worker = Worker(lambda: parcel)
+    worker.__dict__["_ready"] = (tiny(), replace(listed, read=Ends(photos)))
+    said = worker({"item": np.array([1])})["problem"].tolist()[0]
+    assert "or its pass has ended" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["000001.tries"]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from se_viz import load, profile
-from se_viz.atlas.profile import kept
+from se_viz.atlas.unfinished import kept
 from se_viz.ui import turns
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from se_viz import load, profile
 from se_viz.atlas.shipped import shipped
+from se_viz.disk import sole_writer
 from se_viz.study.depth import by_depth
 from se_viz.study.kinship import gate_similarity
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
@@ -191,7 +192,25 @@ def test_a_folder_for_atlases_that_cannot_be_written_to_gets_a_sentence(photos, 
     page = open_page(samples="cat")
     page.button(key="build").click().run()
     assert not page.exception
-    assert "Not a directory" in page.error[0].value
+    assert "file is not a folder" in page.error[0].value
+
+
+def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(photos, monkeypatch, tmp_path):
+    monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
+    monkeypatch.setenv("SE_VIZ_DATA", str(photos))
+    page = open_page()
+    page.button(key="build").click().run()
+    (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
+    before = built.read_bytes()
+    (photos / "ants" / "3.png").write_bytes(picture((90, 90, 90)))
+    page.button(key="build").click().run()
+    assert page.button(key="build").label == "Start over"
+    with sole_writer.sole_writer(built):
+        page.button(key="build").click().run()
+        assert "is being written by another thread of this process since" in page.error[0].value
+        assert built.read_bytes() == before
+    page.button(key="build").click().run()
+    assert not page.exception
 
 
 def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ import threading
 from collections import namedtuple
 
 import pytest
+from faulty_disk import full_disk
 from requests import exceptions
 
 from se_viz.zoo import cache, download, web
@@ -184,6 +185,28 @@ def test_a_full_disk_is_noticed_before_and_while_writing(weights, monkeypatch):
         patch.setattr(download, "_write", full)
         with pytest.raises(DownloadFailed, match="is full: make room"):
             weights.path()
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_what_came_before_the_disk_was_full_is_kept_said_and_gone_on_with(weights, shelf):
+    with full_disk(cache.folder(), 600_000), pytest.raises(DownloadFailed) as failed:
+        weights.path()
+    (part,) = leftovers(".part")
+    size = part.stat().st_size
+    assert 0 < size <= 600_000
+    assert f"The disk of {part.parent} is full: make room, or set SE_VIZ_CACHE to a folder on another" in str(
+        failed.value
+    )
+    assert str(failed.value).endswith(f"{size / 1e6:.1f} MB of it are kept: load again to go on from there.")
+    assert weights.path().read_bytes() == CONTENT
+    assert ranges(shelf)[-1] == f"bytes={size}-"
+
+
+def test_a_cache_that_vanishes_is_said_and_made_again_at_the_next_try(weights):
+    with pytest.raises(
+        DownloadFailed, match=r"\.part was removed while it was written.* Load again to fetch it, or set"
+    ):
+        weights.path(lambda _progress: shutil.rmtree(cache.folder(), ignore_errors=True))
     assert weights.path().read_bytes() == CONTENT
 
 

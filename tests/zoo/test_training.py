@@ -1,8 +1,17 @@
+import io
+import random
+import re
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from faulty_disk import full_disk
 
 from se_viz.data.imagenette import Labelled
+from se_viz.disk import sole_writer
+from se_viz.disk.errors import FolderGone, InUse, WriteFailed
+from se_viz.zoo import making, training
 from se_viz.zoo.recipe import Recipe
 from se_viz.zoo.seresnet import SEResNetConfig
 from se_viz.zoo.training import train
@@ -81,3 +90,89 @@ def test_sizes_follow_the_recipe():
     assert sizes == sorted(sizes)
     assert set(sizes) == {80, 96, 112, 128}
     assert recipe.size(recipe.epochs) == 128
+
+
+def loaded(path):
+    """What a checkpoint holds, and why it was refused; one of both is None."""
+    try:
+        return training._load(path), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def test_a_damaged_checkpoint_is_never_gone_on_with(tmp_path):
+    path = tmp_path / "a.pt"
+    run(path)
+    content, rng, refused = path.read_bytes(), random.Random(0), 0
+    whole = torch.load(io.BytesIO(content), weights_only=True)
+    for number in range(150):
+        damaged, start = bytearray(content), rng.randrange(len(content))
+        if number % 3 == 0:
+            del damaged[start:]
+        else:
+            damaged[start : start + 64] = bytes(64) if number % 3 == 1 else bytes([damaged[start] ^ 4])
+        path.write_bytes(damaged)
+        saved, said = loaded(path)
+        if said:
+            assert said.startswith(f"{path} is damaged or no checkpoint (")
+            assert said.endswith(": remove it to train from the start.")
+            refused += 1
+        else:  # a date, or what fills the space between two tensors
+            assert repr(saved) == repr(whole)
+    assert refused > 100
+
+
+def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp_path):
+    whole, path = run(tmp_path / "whole.pt"), tmp_path / "work" / "a.pt"
+    size = (tmp_path / "whole.pt").stat().st_size
+    with full_disk(tmp_path, 100), pytest.raises(WriteFailed) as failed:
+        run(path)
+    assert str(failed.value).startswith(f"The disk of {path.parent} is full, so {path} was not written: make room")
+    assert str(failed.value).endswith("Nothing of the training is kept: start it again.")
+    with full_disk(tmp_path, 3 * size), pytest.raises(WriteFailed) as failed:
+        run(path)
+    kept = re.search(r"The training is kept in (.*) as it was after epoch (\d): started again", str(failed.value))
+    assert kept[1] == str(path)
+    assert torch.load(path, weights_only=True)["epoch"] == int(kept[2])
+    assert list(path.parent.iterdir()) == [path]
+    resumed = run(path)
+    assert same(whole.network, resumed.network)
+
+
+def test_a_folder_that_vanishes_is_said(tmp_path):
+    path = tmp_path / "work" / "a.pt"
+    with pytest.raises(FolderGone, match=r"work is not there: .* Nothing of the training is kept"):
+        run(path, evaluate=lambda _network: shutil.rmtree(path.parent) or 0.5)
+
+
+def make(tiny_imagenette, tmp_path):
+    recipe = Recipe(epochs=1, batch=10, sizes=((32, 1.0),))
+    place = torch.device("cpu")
+    return making.make(
+        SEResNetConfig(width=4),
+        tiny_imagenette,
+        out=tmp_path / "out",
+        work=tmp_path / "work",
+        recipe=recipe,
+        device=place,
+    )
+
+
+@pytest.mark.parametrize("held", ["work/r16.pt", "out/r16.safetensors"])
+def test_a_network_that_another_process_trains_is_not_trained_beside_it(tiny_imagenette, tmp_path, monkeypatch, held):
+    monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
+    with sole_writer.sole_writer(tmp_path / held), pytest.raises(InUse, match=rf"{held} is being written by another"):
+        make(tiny_imagenette, tmp_path)
+    make(tiny_imagenette, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["r16.json", "r16.safetensors"]
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_finished_training_that_cannot_be_written_is_kept(tiny_imagenette, tmp_path):
+    with full_disk(tmp_path / "out", 5000), pytest.raises(WriteFailed) as failed:
+        make(tiny_imagenette, tmp_path)
+    said = f"The training is finished and kept in {tmp_path / 'work' / 'r16.pt'}: the same command writes it."
+    assert str(failed.value).endswith(said)
+    assert not list((tmp_path / "out").iterdir())
+    card = make(tiny_imagenette, tmp_path)
+    assert (tmp_path / "out" / "r16.safetensors").stat().st_size == card.bytes

@@ -1,0 +1,184 @@
+"""One writer for a file, or for a folder by its main file: a lock that says who holds it.
+
+The lock is one of the operating system (flock, LockFileEx), which is released when its process ends in whatever way, so
+that a lock of a dead process is taken over at once. A network file system forwards it to its server, which releases it
+when the connection of a machine that went down is given up. Where a file system has no locks, the existence of a file
+takes their place: that of a dead process of this machine is taken over, for another machine the sentence names the file
+to remove. A record beside the lock says who writes; ``Writer.check`` finds out if the folder, or the record, has become
+another's meanwhile, as happens where it is removed and made again, or where a file system does not forward locks.
+"""
+
+import errno
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from se_viz.disk.atomic import remove_unfinished
+from se_viz.disk.errors import FolderGone, InUse, explained
+
+_PATIENCE = 1.0  # seconds; a writer that is about to finish, or was killed just now, is waited for
+_LONGEST = 160  # characters of a command that are shown
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who writes: process id, host, command, since when (ISO 8601), and a word that no other writer has."""
+
+    pid: int
+    host: str
+    command: str
+    since: str
+    token: str
+
+    @classmethod
+    def this(cls) -> "Holder":
+        """Return the record of this process, with a new token."""
+        since = datetime.now().astimezone().isoformat(" ", "seconds")
+        return cls(os.getpid(), socket.gethostname(), _cut(" ".join(sys.orig_argv)), since, uuid4().hex)
+
+    @classmethod
+    def read(cls, path: Path) -> "Holder | None":
+        """Return what a record says, or None where there is none that can be read."""
+        try:
+            said = json.loads(path.read_bytes())
+            return cls(int(said["pid"]), *(_cut(str(said[key])) for key in ("host", "command", "since", "token")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} (`{self.command}`) since {self.since}"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """The only writer of a path, as long as ``sole_writer``'s block runs."""
+
+    path: Path
+    holder: Holder
+
+    def check(self) -> None:
+        """Make sure that the folder is there and has no other writer.
+
+        Raises:
+            FolderGone: it was moved or removed.
+            InUse: another process took it over, as the folder was removed and made again, or the lock was.
+        """
+        there = Holder.read(record_of(self.path))
+        if there is not None and there.token == self.holder.token:
+            return
+        if there is not None:
+            raise InUse(
+                f"{self.path.parent} was taken over by {there}, so this process writes no more into it: wait until the "
+                "other one has finished, or name another folder."
+            )
+        raise FolderGone(
+            f"{self.path.parent} was removed, moved or emptied while it was being written, or its disk was "
+            "disconnected."
+        )
+
+
+def lock_of(path: Path) -> Path:
+    """Return the path of the lock of ``path``, beside it."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def record_of(path: Path) -> Path:
+    """Return the path of the record that says who holds the lock of ``path``."""
+    return path.with_name(f".{path.name}.writer")
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[Writer]:
+    """Be the only writer of ``path`` in the block, among threads, processes and machines; its folder is made.
+
+    Lock and record are removed at the end.
+
+    Raises:
+        InUse: it has another writer; the sentence names its process id, host and command, and says since when.
+        WriteFailed: the folder cannot be made or written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path) as lock:
+        writer = Writer(path, Holder.this())
+        try:
+            with explained(record_of(path)):
+                record_of(path).write_text(json.dumps(asdict(writer.holder)), encoding="utf-8")
+            remove_unfinished(path)
+            yield writer
+        finally:
+            _remove(writer, lock)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BaseFileLock]:
+    lock = _acquired(path)
+    try:
+        yield lock
+    finally:
+        lock.release()
+        if os.name == "nt":  # there a file that is open cannot be removed
+            with suppress(OSError):
+                lock_of(path).unlink()
+
+
+def _acquired(path: Path) -> BaseFileLock:
+    file = lock_of(path)
+    lock: BaseFileLock = FileLock(file, fallback_to_soft=False)
+    try:
+        try:
+            lock.acquire(timeout=_PATIENCE, poll_interval=0.02)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            lock = SoftFileLock(file.with_suffix(".softlock"))
+            lock.acquire(timeout=_PATIENCE, poll_interval=0.02)
+    except Timeout as timeout:
+        raise InUse(_in_use(path, Path(lock.lock_file))) from timeout
+    except OSError as error:
+        with explained(path):
+            raise error from None
+    return lock
+
+
+def _remove(writer: Writer, lock: BaseFileLock) -> None:
+    """Remove record and lock where they are still this writer's."""
+    there = Holder.read(record_of(writer.path))
+    if there is None or there.token != writer.holder.token:
+        return
+    with suppress(OSError):
+        record_of(writer.path).unlink()
+        # While it is held: who waits for it sees that the file has no name any more, and makes another.
+        if os.name != "nt" and not isinstance(lock, SoftFileLock):
+            lock_of(writer.path).unlink()
+
+
+def _in_use(path: Path, lock: Path) -> str:
+    holder, folder = Holder.read(record_of(path)), path.parent
+    if holder is None:
+        who, elsewhere = "another process", True
+    elif (holder.pid, holder.host) == (os.getpid(), socket.gethostname()):
+        who, elsewhere = f"another thread of this process since {holder.since}", False
+    else:
+        who, elsewhere = str(holder), holder.host != socket.gethostname()
+    stale = f" If that process is gone, as its machine is off, remove {lock}." if elsewhere else ""
+    return (
+        f"{path} is being written by {who}: wait until it has finished and start again, or name another folder than "
+        f"{folder}.{stale}"
+    )
+
+
+def _cut(text: str) -> str:
+    """Return a text on one line, without control characters and of bounded length."""
+    line = "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
