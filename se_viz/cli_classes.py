@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli_common import Device, fail
+from se_viz.cli_common import Device, Verbose, fail, warn
 from se_viz.cli_network import load_network
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def classes(
     everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
+    verbose: Verbose = False,
 ) -> None:
     """Say where classes part, and draw it: Figures 6 and 7, two classes face to face, which are alike, gate by gate."""
     from tqdm import tqdm
@@ -77,7 +78,7 @@ def classes(
             drawn += _of_classes(one, overview, chosen, band, everything=everything)
             drawn += _of_kin(opened, one, overview, chosen)
             drawn += _of_pair(one, pair) if pair else ()
-        own = _groups(opened, group, device) if group else {}
+        own = _groups(opened, group, device, verbose=verbose) if group else {}
         drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
         out.mkdir(parents=True, exist_ok=True)
         (out / "eta2.csv").write_bytes(table_bytes(chance.table(opened), "csv"))
@@ -87,8 +88,9 @@ def classes(
             (out / f"{chart.name}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    for sentence in (*_said(depths, alike), *limits(opened)):
+    for sentence in _said(depths, alike):
         typer.echo(sentence.replace("**", ""))
+    warn(limits(opened), verbose=verbose)
     if len(with_images(opened)) > MOST_ROWS:
         typer.echo(
             f"Of {len(opened.classes)} classes, a gate's tree and heatmap show the {MOST_ROWS} most like those chosen."
@@ -165,7 +167,7 @@ def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
     yield two_distributions(gate.name, channels[0], pair, drawn, gate.span)
 
 
-def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Capture"]:
+def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool) -> dict[str, "Capture"]:
     """The pictures of each NAME=FOLDER, read with the network of the atlas."""
     from se_viz import capture, read_paths
     from se_viz.study.choice import MOST_CLASSES
@@ -185,8 +187,7 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Cap
     found = {}
     for name, folder in folders.items():
         intake = read_paths(folder)
-        for refusal in intake.refusals:
-            typer.secho(refusal, err=True, fg="yellow")
+        warn(intake.refusals, verbose=verbose)
         if not intake.pictures:
             raise ValueError(f"There is no picture in {folder}.")
         found[name] = capture(loaded, intake.pictures)

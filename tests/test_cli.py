@@ -68,6 +68,19 @@ def test_inspect_writes_what_python_reads(tmp_path):
         assert maps["U"].shape == (2, 384, 8, 8)
 
 
+def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_path):
+    files = [tmp_path / f"{index}.png" for index in range(40)]
+    for index, file in enumerate(files):
+        file.write_bytes(b"words" + bytes([index]))
+    arguments = ["inspect", str(tmp_path), "--sample", "cat", "--device", "cpu", "--out", str(tmp_path / "out")]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("left out") == 1
+    assert "40 files were left out: 40 are not pictures, or their first bytes are damaged (PNG)." in result.output
+    result = RUN.invoke(app, [*arguments, "--verbose"])
+    assert result.output.count("png was left out: it is not a picture") == 40
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -6,9 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.gates.model import Model
-from se_viz.ui import models, pictures
+from se_viz.ui import models, notes, pictures
 from se_viz.ui.pictures import Chosen
-from se_viz.ui.text import plain
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,7 @@ def draw(question: str, *, pictured: bool = True) -> Head:
     if model is None:
         st.info("There is no model to look into: the sidebar says why, and what to do.")
         st.stop()
-    for note in model.notes:
-        st.warning(plain(note))
+    notes.warn(model.notes, "gates")
     if pictured and not chosen.pictures:
         st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
         st.stop()
