@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz import cli_cache, cli_classes, cli_family, cli_gates
-from se_viz.cli_common import Device, Verbose, counted, fail, warn
+from se_viz.cli_common import Device, Verbose, counted, fail, unwarned, warn
 from se_viz.cli_network import (
     Arch,
     Arg,
@@ -96,7 +96,8 @@ def inspect(
             std=std,
             size=size,
         )
-        captured = capture(loaded, shown, maps)
+        with unwarned():
+            captured = capture(loaded, shown, maps)
         names = apart(picture.name for picture in shown)
         out.mkdir(parents=True, exist_ok=True)
         frame = table(captured, names)
@@ -124,6 +125,7 @@ def inspect(
             (out / f"{chart.name}{suffix}.{figures}").write_bytes(figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    warn([captured.not_finite] if captured.not_finite else [], verbose=verbose)
     _say_predictions(said, names)
     for note in filter(None, (without_z(captured), *loaded.notes)):
         typer.echo(note)

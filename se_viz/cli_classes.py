@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli_common import Device, Verbose, fail, warn
+from se_viz.cli_common import Device, Verbose, fail, unwarned, warn
 from se_viz.cli_network import load_network
 
 if TYPE_CHECKING:
@@ -190,7 +190,10 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool)
         warn(intake.refusals, verbose=verbose)
         if not intake.pictures:
             raise ValueError(f"There is no picture in {folder}.")
-        found[name] = capture(loaded, intake.pictures)
+        with unwarned():
+            found[name] = capture(loaded, intake.pictures)
+        if broken := found[name].not_finite:
+            warn([f"{name}: {broken}"], verbose=verbose)
     loaded.close()
     return found
 
@@ -199,9 +202,11 @@ def _of_groups(gate: "GateAtlas", groups: Mapping[str, "Capture"], *, everything
     """Mean excitation of the groups in one gate, beside that of all classes."""
     from se_viz.figures.profiles import mean_excitation, sampled
     from se_viz.study.overview import Overview
+    from se_viz.study.resemblance import group_mean
 
     channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
-    means = {f"{name} ({one.images})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
+    of_group = {f"{name} ({one.images})": group_mean(one[gate.name].s) for name, one in groups.items()}
+    means = {name: mean for name, mean in of_group.items() if mean is not None}
     overall = Overview.of(gate).patterns.common
     return mean_excitation(gate.name, means, overall, gate.span, channels, of="group")
 
@@ -211,12 +216,14 @@ def _resemblances(atlas: "Atlas", groups: Mapping[str, "Capture"]) -> "pd.DataFr
     import pandas as pd
 
     from se_viz.study.overview import Overview
+    from se_viz.study.resemblance import group_mean
 
     rows = []
     for gate in atlas:
         overview = Overview.of(gate)
         for name, one in groups.items():
-            best = overview.nearest(one[gate.name].s.mean(axis=0))
+            mean = group_mean(one[gate.name].s)
+            best = None if mean is None else overview.nearest(mean)
             row = {"gate": gate.name, "group": name, "pictures": one.images}
             rows.append(row | ({"class": atlas.classes[best[0]], "resemblance": best[1]} if best else {}))
     return pd.DataFrame(rows, columns=["gate", "group", "pictures", "class", "resemblance"])

@@ -19,7 +19,7 @@ from se_viz.atlas.plan import Task, finished, plan
 from se_viz.atlas.store import FILE, Atlas, open_atlas
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
-from se_viz.gates.capture import capture
+from se_viz.gates.capture import captured
 from se_viz.gates.model import Model
 from se_viz.zoo.head import Head, HeadMismatch, NoPredictions, fit_output
 
@@ -187,7 +187,7 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
                 "or count by the model's predictions (labels='predictions', --labels predictions)."
             )
         return dataset.classes, None
-    tried, name = capture(model, torch.zeros(1, 3, *model.preprocess.crop)), type(model.network).__name__
+    tried, name = captured(model, torch.zeros(1, 3, *model.preprocess.crop)), type(model.network).__name__
     try:
         fitted = fit_output(model.head, tried.output, 1, model.classes, name)
     except (HeadMismatch, NoPredictions) as error:
