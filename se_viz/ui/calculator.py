@@ -32,6 +32,7 @@ _COLUMNS = {
 
 
 _CPU = "cpu"
+_ASKED = "asked_time"  # in the session: the network and the gates whose time is wanted
 _ROUNDS = 5  # in which networks are timed in turns, a second each in all
 _Times = dict[tuple[int, ...], float]
 
@@ -228,12 +229,18 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
     st.caption("What the gates of each stage add, and what leaving them out saves.")
 
 
+def _ask(key: tuple[object, ...]) -> None:
+    """Note what to time. Callbacks run before the page does, so no other click can come in between."""
+    st.session_state[_ASKED] = key
+
+
 def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None:
     """The time, measured when it is asked for, as it keeps the processor busy for two seconds and more."""
-    if not st.button("Time it on this machine", icon=":material/timer:", key="time"):
-        return
     fewer = stages[:-1] if last else stages
     key = (network, r, tuple(dict.fromkeys((stages, fewer, ()))))
+    st.button("Time it on this machine", icon=":material/timer:", key="time", on_click=_ask, args=(key,))
+    if st.session_state.get(_ASKED) != key:
+        return
     times = _finished(partial(_times, *key), partial(_times.clear, *key), "Timing the network with and without gates …")
     gated, plain_time = times[stages], times[()]
     said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "

@@ -7,6 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.figures.finite import number
 from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.parting import parting, saturation_by_gate
@@ -223,7 +224,7 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
         reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
         means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {plain(name)}" for name in (one, other))
         st.markdown(
-            f"Here {gate.name} gives channel {channel} the weight **s = {reading.s[0, channel]:.2f}**; "
+            f"Here {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "
             f"in the atlas it is {means} on average."
         )
     with right:

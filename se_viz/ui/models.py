@@ -145,11 +145,8 @@ def _with_room(device: str) -> str:
         return device
     # Without what to do about it, which this does.
     st.warning(plain(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
-    if not st.button(plain(f"Try {device} again"), key="try_again"):
-        return "cpu"
-    del st.session_state[_FULL]
-    st.rerun()
-    return device
+    st.button(plain(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None))
+    return "cpu"
 
 
 def _about(model: Model) -> str:

@@ -11,7 +11,8 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.data.images import Picture
-from se_viz.gates.capture import Array, Capture, capture
+from se_viz.gates.capture import Array, Capture
+from se_viz.gates.capture import captured as capture  # pages say themselves what is not finite
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
 from se_viz.ui import turns
@@ -68,9 +69,8 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
     wanted = tuple(picture.sha256 for picture in pictures)
     if st.session_state.get("stopped") == (model.key, wanted):
         st.info("Stopped. What was read is kept.")
-        if not st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}"):
-            st.stop()
-        del st.session_state["stopped"]
+        st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}", on_click=_go_on)
+        st.stop()
     spot = st.container()
     place = bar = None
     parts: list[Capture] = []
@@ -114,6 +114,10 @@ def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) 
 
 def _stop(key: str, wanted: tuple[str, ...]) -> None:
     st.session_state["stopped"] = (key, wanted)
+
+
+def _go_on() -> None:
+    st.session_state.pop("stopped", None)
 
 
 def maps(model: Model, picture: Picture, gate: str) -> Capture:
