@@ -98,7 +98,7 @@ def _named(model: Model) -> str:
     return f"{model.name} {model.precision}"
 
 
-def _ask(model: str, anew: bool) -> None:  # noqa: FBT001 - called by Streamlit
+def _ask(model: str, anew: bool) -> None:
     """Note what to build. Callbacks run before the page does, so no other click can come in between."""
     state = st.session_state
     state[_ASKED] = _Asked(model, state["build_folder"], state["build_labels"], anew)

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _RATIOS = (1, 2, 4, 8, 16, 32, 64)
 _COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
-    "MACs": st.column_config.NumberColumn(format="localized", help=RULE),
+    "MACs": st.column_config.NumberColumn(format="localized"),
 }
 
 
@@ -206,7 +206,7 @@ def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
             f"{added_macs / macs:+.2%}",
             delta_color="off",
             delta_arrow="off",
-            help=f"Of one image, without SE; below, what SE adds, with each weight of a gate used once. {RULE}",
+            help="Of one image, without SE; below, what SE adds, with each weight of a gate used once.",
         )
 
 
@@ -226,7 +226,7 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
         hide_index=True,
         column_config=_COLUMNS,
     )
-    st.caption("What the gates of each stage add, and what leaving them out saves.")
+    st.caption(plain(f"What the gates of each stage add, and what leaving them out saves. {RULE}"))
 
 
 def _ask(key: tuple[object, ...]) -> None:

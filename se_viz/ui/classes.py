@@ -18,7 +18,7 @@ from se_viz.study.choice import MOST_CLASSES, first_classes, first_pair, stages,
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.overview import kin
 from se_viz.study.separation import difference
-from se_viz.ui import atlases, building, chart, notes, readings, resembling
+from se_viz.ui import atlases, building, chart, notes, own, readings, resembling
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
@@ -46,7 +46,9 @@ def page(head: Head) -> None:
     """Draw the page."""
     atlas = atlases.of(head.model)
     if atlas is None:
-        head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
+        head.answer.markdown(
+            plain(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
+        )
         building.build(head.model, first=True)
         return
     notes.warn(atlases.limits(atlas), "limits")
