@@ -76,7 +76,7 @@ def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_pa
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert result.output.count("left out") == 1
-    assert "40 files were left out: 40 are not pictures, or their first bytes are damaged (PNG)." in result.output
+    assert "40 files were left out: they are not pictures, or their first bytes are damaged (PNG)." in result.output
     result = RUN.invoke(app, [*arguments, "--verbose"])
     assert result.output.count("png was left out: it is not a picture") == 40
 

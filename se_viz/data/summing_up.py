@@ -49,7 +49,8 @@ def reasons(sentences: Sequence[str]) -> list[Reason]:
 def summing_up(sentences: Sequence[str]) -> str:
     """Return a sentence or two for many.
 
-    For instance "902 files were left out: 900 are not pictures (XML); 2 are empty (JPG)." Sentences that are not on a
+    For instance "902 files were left out: 900 are not pictures (XML); 2 are empty (JPG)." or, where there is one reason
+    only, "900 files were left out: they are not pictures (XML)." Sentences that are not on a
     single file follow; of more than three the first.
     """
     found = reasons(sentences)
@@ -57,6 +58,7 @@ def summing_up(sentences: Sequence[str]) -> str:
     listed = "; ".join(map(_counted, found[:_REASONS]))
     further = sum(len(reason.names) for reason in found[_REASONS:])
     more = f"; {further:,} for other reasons" if further else ""
+    listed = _of_all(found[0]) if len(found) == 1 else listed
     said = [f"{count:,} {'file was' if count == 1 else 'files were'} left out: {listed}{more}."] if count else []
     others = [sentence for sentence in sentences if LEFT_OUT not in sentence]
     said += others[: 1 if len(others) > FEW else FEW]
@@ -65,10 +67,19 @@ def summing_up(sentences: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def _counted(reason: Reason) -> str:
+def _of_all(reason: Reason) -> str:
+    """The only reason there is."""
+    why = reason.why if len(reason.names) == 1 else _of_several(reason.why)
+    return f"{why if why == reason.why else f'they {why}'} ({_endings(reason)})"
+
+
+def _endings(reason: Reason) -> str:
     endings = list(dict.fromkeys(map(_ending, reason.names)))
-    shown = ", ".join(endings[:_ENDINGS]) + (", …" if len(endings) > _ENDINGS else "")
-    count = len(reason.names)
+    return ", ".join(endings[:_ENDINGS]) + (", …" if len(endings) > _ENDINGS else "")
+
+
+def _counted(reason: Reason) -> str:
+    shown, count = _endings(reason), len(reason.names)
     why = reason.why.replace("it is ", "is ", 1) if count == 1 else _of_several(reason.why)
     return f"{count:,} {why} ({shown})" if why != reason.why else f"{count:,} ({shown}): {why}"
 

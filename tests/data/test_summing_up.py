@@ -26,12 +26,12 @@ def test_many_files_are_summed_up_by_reason_those_of_most_files_first():
 @pytest.mark.parametrize(
     ("each", "said"),
     [
-        (["it is the same file as a.jpg", "it is the same file as b.jpg"], "2 are the same file as another"),
-        (["it is 3 × 2 pixels; choose", "it is 1 × 9 pixels; choose"], "2 are too small"),
-        (["it is no ordinary file; check the path"] * 2, "2 are no ordinary files"),
-        (["it is a ZIP archive or an office document; save"] * 2, "2 are each a ZIP archive or an office document"),
-        (["it holds more than 1,000 files; split it"] * 2, "2 hold more than 1,000 files"),
-        (["one side is more than 20 times the other; cut"] * 2, "2 (JPG): one side is more than 20 times the other"),
+        (["it is the same file as a.jpg", "it is the same file as b.jpg"], "they are the same file as another"),
+        (["it is 3 × 2 pixels; choose", "it is 1 × 9 pixels; choose"], "they are too small"),
+        (["it is no ordinary file; check the path"] * 2, "they are no ordinary files"),
+        (["it is a ZIP archive or an office document; save"] * 2, "they are each a ZIP archive or an office document"),
+        (["it holds more than 1,000 files; split it"] * 2, "they hold more than 1,000 files"),
+        (["one side is more than 20 times the other; cut"] * 2, "one side is more than 20 times the other"),
     ],
 )
 def test_what_is_said_of_each_is_said_of_all(each, said):
@@ -46,7 +46,7 @@ def test_of_many_reasons_the_rarest_are_only_counted():
 
 def test_notes_that_are_on_no_single_file_are_kept():
     sentences = ["836 files of TIFF were left out of the folder."] + [refused("a.xml", "it is empty")] * 5
-    assert summing_up(sentences) == f"5 files were left out: 5 are empty (XML). {sentences[0]}"
+    assert summing_up(sentences) == f"5 files were left out: they are empty (XML). {sentences[0]}"
     notes = [f"Some s of SE_2_{index} were above 8." for index in range(10)]
     assert summing_up(notes) == f"{notes[0]} There are 9 more notes like this one."
 

@@ -139,7 +139,12 @@ def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     ("kind", "names", "said", "left"),
     [
         ("binary", None, "A binary head has one output, and this network has 3", "without the head;"),
-        ("classes", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the head and the names of classes;"),
+        (
+            "classes",
+            b"one\ntwo\n",
+            "There are 2 names of classes and 3 logits",
+            "without the head and the names of classes;",
+        ),
         ("automatic", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the names of classes;"),
     ],
 )

@@ -100,7 +100,7 @@ def test_many_refusals_are_one_box_with_a_list():
                 archive.writestr(f"a/{index}_{number}.xml", f"<xml>{index} {number}</xml>")
     page = upload(open_page("inspect", samples=""), ("voc.zip", packed.getvalue()))
     (said,) = [warning.value.replace("\\", "") for warning in page.warning]
-    assert said == "900 files were left out: 900 are not pictures, or their first bytes are damaged (XML)."
+    assert said == "900 files were left out: they are not pictures, or their first bytes are damaged (XML)."
     listed = next(frame for frame in page.dataframe if "file" in frame.value)
     assert list(listed.value["file"])[::899] == ["a/0_0.xml", "a/59_14.xml"]
     assert listed.value.iloc[0, 1].startswith("it is not a picture, or its first bytes are damaged; save it as")
