@@ -35,7 +35,7 @@ def say_lost(layout: dict[str, Any], values: Array, what: str = "weights") -> No
         for axis in ("xaxis", "yaxis"):
             layout[axis] |= {"showgrid": False}
         return
-    layout["xaxis"]["title"]["text"] += f"; blank: {said}"
+    layout["xaxis"]["title"]["text"] += "; not drawn: NaN, infinite"  # short, as it is cut where there is no room
 
 
 def number(value: float, form: str = ".2f") -> str:

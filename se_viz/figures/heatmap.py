@@ -80,7 +80,10 @@ def attention_heatmap(
         layout,
     )
     shut, open_ = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
-    about = lost(s[focus]) or f"mean {s[focus].mean():.2f}, {shut:.0%} of channels below 0.5, {open_:.0%} above 0.9"
+    about = (
+        lost(s[focus])
+        or f"mean {s[focus].mean(dtype=np.float64):.2f}, {shut:.0%} of channels below 0.5, {open_:.0%} above 0.9"
+    )
     return Chart(
         name="_".join(["heatmap", *([model.replace(" = ", "")] if model else []), gate.name]),
         figure=figure,

@@ -131,10 +131,10 @@ def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]]
 
 def _broken(values: Mapping[str, npt.NDArray[np.float32] | None]) -> dict[str, npt.NDArray[np.bool_]]:
     """Of the values that are not finite, in which of the images (N,)."""
-    found = {}
+    found: dict[str, npt.NDArray[np.bool_]] = {}
     for label, value in values.items():
         if value is not None and not np.isfinite(value).all():
-            found[label] = ~np.isfinite(value).reshape(len(value), -1).all(axis=1)
+            found[label] = np.asarray(~np.isfinite(value).reshape(len(value), -1).all(axis=1))
     return found
 
 
