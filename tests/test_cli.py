@@ -26,7 +26,7 @@ from se_viz.study.verdicts import VERDICTS
 from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.macs import RULE
-from se_viz.zoo.seresnet import SEResNetConfig
+from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
 RUN = CliRunner()
 
@@ -66,6 +66,52 @@ def test_inspect_writes_what_python_reads(tmp_path):
     assert "Verdicts on 8 gates:" in result.output
     with np.load(out / "maps_SE_4_1.npz") as maps:
         assert maps["U"].shape == (2, 384, 8, 8)
+
+
+def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_path):
+    files = [tmp_path / f"{index}.png" for index in range(40)]
+    for index, file in enumerate(files):
+        file.write_bytes(b"words" + bytes([index]))
+    arguments = ["inspect", str(tmp_path), "--sample", "cat", "--device", "cpu", "--out", str(tmp_path / "out")]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("left out") == 1
+    assert "40 files were left out: they are not pictures, or their first bytes are damaged (PNG)." in result.output
+    result = RUN.invoke(app, [*arguments, "--verbose"])
+    assert result.output.count("png was left out: it is not a picture") == 40
+
+
+_NORMALISING = """
+from torch import nn
+from se_viz.zoo.seresnet import SEResNet
+
+class Normalising(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = SEResNet()
+
+    def forward(self, x):
+        least = x.amin((2, 3), keepdim=True)
+        return self.network((x - least) / (x - least).amax((1, 2, 3), keepdim=True))
+"""
+
+
+def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, monkeypatch):
+    (tmp_path / "normalising_of_a_test.py").write_text(_NORMALISING)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    save_file({f"network.{name}": tensor for name, tensor in SEResNet().state_dict().items()}, "own.safetensors")
+    Image.new("RGB", (64, 64), (90, 90, 90)).save("flat.png")
+    own = ["--checkpoint", "own.safetensors", "--arch", "normalising_of_a_test:Normalising", "--size", "64"]
+    result = RUN.invoke(app, ["inspect", "flat.png", "--sample", "cat", *own, "--maps", "SE_5_2", "--out", "out"])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "first in SE_2_1: its z and s are NaN for 1 of 2 images (number 1). The network returned NaN, too." in said
+    assert "flat.png: The network returned NaN for this image, so it has no prediction." in said
+    assert "nan" not in result.output
+    frame = pd.read_parquet("out/readings.parquet")
+    assert frame.loc[frame["image"] != "flat.png", "s"].notna().all()
+    assert frame.loc[frame["image"] == "flat.png", "s"].isna().all()
 
 
 @pytest.mark.parametrize(
