@@ -9,7 +9,7 @@ import queue
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def _raised(error: Exception) -> list[memoryview]:
 
 
 @contextlib.contextmanager
-def _limited(memory: int, cpu: float, *, once: bool) -> Any:  # noqa: ANN401 - an iterator of nothing
+def _limited(memory: int, cpu: float, *, once: bool) -> Iterator[None]:
     """Hold the process to limits inside the block, where the system has such limits."""
     try:
         import resource
@@ -109,7 +109,7 @@ def _limited(memory: int, cpu: float, *, once: bool) -> Any:  # noqa: ANN401 - a
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = math.ceil(used.ru_utime + used.ru_stime + cpu)
     limits = {"RLIMIT_CPU": seconds, "RLIMIT_AS": _mapped() + memory, "RLIMIT_FSIZE": 0}
-    before = {}
+    before: dict[int, tuple[int, int]] = {}
     for name, limit in limits.items():
         number = getattr(resource, name, None)
         if number is None or (name == "RLIMIT_AS" and not _mapped()):
@@ -123,9 +123,9 @@ def _limited(memory: int, cpu: float, *, once: bool) -> Any:  # noqa: ANN401 - a
         yield
     finally:
         if not once:
-            for number, limit in before.items():
+            for number, limits_before in before.items():
                 with contextlib.suppress(ValueError, OSError):
-                    resource.setrlimit(number, limit)
+                    resource.setrlimit(number, limits_before)
 
 
 def _mapped() -> int:
@@ -138,7 +138,7 @@ def _mapped() -> int:
 
 
 def secure() -> None:
-    """Give up what a child needs not have: core files, and its place before others when memory or processors run out."""
+    """Give up core files, and go behind other processes where memory or processors run out."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

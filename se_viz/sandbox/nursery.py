@@ -100,7 +100,7 @@ def _be(speech: int, prctl: "ctypes._FuncPointer", parent: int) -> None:
         os.dup2(speech, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         secure()
-        file = open(3, "r+b", buffering=0, closefd=False)  # noqa: PTH123, SIM115
+        file = open(3, "r+b", buffering=0, closefd=False)  # noqa: SIM115
         serve_one(file)
         code = 0
     finally:

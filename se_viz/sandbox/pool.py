@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 from se_viz.sandbox import wire
 from se_viz.sandbox.limits import Ended, Limits, over
@@ -69,11 +69,11 @@ def run(
     })  # fmt: skip
     with _turn(stop, limits):
         answer = _ask(call, function.__module__, limits, stop)
-    if "value" in answer:
-        return answer["value"]
     if "ended" in answer:
         raise over("memory" if answer["ended"] == "memory" else "output", limits)
-    _raise(answer, passes)
+    if "value" not in answer:
+        raise _passed(answer, passes)
+    return answer["value"]
 
 
 def warm(*modules: str) -> None:
@@ -96,7 +96,6 @@ def _ask(call: list[memoryview], module: str, limits: Limits, stop: Asked) -> di
         try:
             answer = _exchange(child, call, limits, stop)
             well = True
-            return answer
         except _Gone as gone:
             if gone.code is None and again:
                 continue
@@ -104,6 +103,8 @@ def _ask(call: list[memoryview], module: str, limits: Limits, stop: Asked) -> di
                 raise over("time", limits) from gone
             how = f"by signal {-gone.code}" if gone.code and gone.code < 0 else f"with status {gone.code}"
             raise Ended("died", f"crashed the process that read it ({how})") from gone
+        else:
+            return answer
         finally:
             _pool.give_back(child, well=well)
     raise AssertionError  # The second turn returns or raises.
@@ -138,13 +139,7 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Asked)
     threading.Thread(target=talk, name="se_viz.sandbox", daemon=True).start()
     try:
         while not finished.wait(_OFTEN):
-            if stop():
-                raise over("cancelled", limits)
-            now = time.monotonic()
-            if begun and now > begun[0] + limits.wall:
-                raise over("time", limits)
-            if not begun and now > asked + _STARTING:
-                raise Ended("unavailable", f"needs a child process, and none was ready within {_STARTING} s")
+            _check(stop, limits, asked, begun[0] if begun else None)
     except BaseException:
         child.kill()
         finished.wait(_PATIENCE)  # It is not to read from what is closed next.
@@ -161,15 +156,26 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Asked)
     return answer
 
 
-def _raise(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> NoReturn:
-    """Raise what the function raised: one of the classes that the caller names, or Ended."""
+def _check(stop: Asked, limits: Limits, asked: float, begun: float | None) -> None:
+    """Raise Ended where a call that was asked and begun at these times is to end."""
+    now = time.monotonic()
+    if stop():
+        raise over("cancelled", limits)
+    if begun is None and now > asked + _STARTING:
+        raise Ended("unavailable", f"needs a child process, and none was ready within {_STARTING} s")
+    if begun is not None and now > begun + limits.wall:
+        raise over("time", limits)
+
+
+def _passed(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> Exception:
+    """Return what the function raised: one of the classes that the caller names, or Ended."""
     for kind in passes:
         if answer.get("raised") == f"{kind.__module__}:{kind.__qualname__}":
             with suppress(TypeError, KeyError):
-                raise kind(*answer["arguments"])
+                return kind(*answer["arguments"])
     error = Ended("failed", f"failed ({answer.get('said')})")
     error.add_note(f"In the child process:\n{answer.get('where')}")
-    raise error
+    return error
 
 
 def _asker(cancelled: Asked | threading.Event | None) -> Asked:
@@ -211,7 +217,8 @@ class _Pool:
             self._empty()
             self._nursery = Nursery()
             modules = [*known, *modules]
-        if any([self._nursery.prepare(module) for module in modules]):
+        new = [module for module in modules if self._nursery.prepare(module)]
+        if new:
             self._drop()  # They were forked before they could have it.
         return self._nursery
 
@@ -268,4 +275,4 @@ class _Pool:
 _pool = _Pool()
 atexit.register(close)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _pool.forget())
+    os.register_at_fork(after_in_child=lambda: _pool.forget())  # noqa: PLW0108 - the pool of that time

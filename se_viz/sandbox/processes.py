@@ -49,7 +49,7 @@ class Child(Protocol):
         """Leave it to the process that has it, in a fork of that one."""
 
 
-class Forked:
+class Forked(Child):
     """A child of the nursery, for one call: another file finds a process that has read none."""
 
     reusable = False
@@ -57,8 +57,9 @@ class Forked:
     def __init__(self, nursery: "Nursery") -> None:
         self._speech, speech = socket.socketpair()
         self._status, status = socket.socketpair()
-        self._file: wire.Raw = socket.SocketIO(self._speech, "rw")  # type: ignore[assignment]
-        self.reader = self.writer = self._file
+        self._file = socket.SocketIO(self._speech, "rw")
+        self.reader: wire.Raw = self._file
+        self.writer: wire.Raw = self._file
         try:
             nursery.tell(b"fork", (speech.fileno(), status.fileno()))
         except OSError:
@@ -69,29 +70,33 @@ class Forked:
             status.close()
 
     def kill(self) -> None:
+        """End it at once."""
         with suppress(OSError):
             self._status.shutdown(socket.SHUT_WR)
         with suppress(OSError):
             self._speech.shutdown(socket.SHUT_RDWR)  # Whether the nursery does its part or not.
 
     def exit_code(self) -> int | None:
+        """Return how it ended."""
         self._status.settimeout(_PATIENCE)
         with suppress(OSError):
             told = self._status.recv(STATUS.size)
-            return STATUS.unpack(told)[0] if len(told) == STATUS.size else None  # type: ignore[no-any-return]
+            return STATUS.unpack(told)[0] if len(told) == STATUS.size else None
         return None
 
     def close(self) -> None:
+        """End it, and give up what it takes."""
         self.kill()
         self.forget()
 
     def forget(self) -> None:
-        self._file.close()  # type: ignore[attr-defined]
+        """Leave it to the process that has it."""
+        self._file.close()
         self._speech.close()
         self._status.close()
 
 
-class Started:
+class Started(Child):
     """An interpreter of its own, which takes seconds to start, and is used again after a call that ended well."""
 
     reusable = True
@@ -104,15 +109,18 @@ class Started:
         self.reader: wire.Raw = self._process.stdout
 
     def kill(self) -> None:
+        """End it at once."""
         with suppress(OSError):
             self._process.kill()
 
     def exit_code(self) -> int | None:
+        """Return how it ended."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(_PATIENCE)
         return None
 
     def close(self) -> None:
+        """End it, and give up what it takes."""
         self.kill()
         self.exit_code()
         for end in (self._process.stdin, self._process.stdout):
@@ -121,6 +129,7 @@ class Started:
                     end.close()
 
     def forget(self) -> None:
+        """Leave it to the process that has it."""
         self._process.returncode = 0
 
 

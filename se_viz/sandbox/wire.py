@@ -35,10 +35,10 @@ class TooLarge(Malformed):
 class Raw(Protocol):
     """What bytes come from and go to, unbuffered."""
 
-    def readinto(self, buffer: memoryview, /) -> int | None:
+    def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - a memoryview
         """Read up to as many bytes as the buffer has; return how many, 0 at the end."""
 
-    def write(self, buffer: memoryview, /) -> int | None:
+    def write(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - a memoryview
         """Write some of the bytes; return how many."""
 
 
@@ -117,7 +117,7 @@ def _plain(value: Value, buffers: list[memoryview]) -> object:
         return {"bytes": len(buffers) - 1}
     if isinstance(value, np.ndarray) and value.dtype.char in _DTYPES:
         flat = np.ascontiguousarray(value).reshape(-1)
-        buffers.append(memoryview(flat.view(np.uint8)))
+        buffers.append(flat.view(np.uint8).data)
         return {"array": [len(buffers) - 1, value.dtype.str, list(value.shape)]}
     if isinstance(value, list | tuple):
         return [_plain(item, buffers) for item in value]

@@ -100,6 +100,6 @@ def babble(content):
 
 
 def limits_of_files():
-    import resource  # noqa: PLC0415
+    import resource
 
     return resource.getrlimit(resource.RLIMIT_CORE)[0]
