@@ -76,7 +76,17 @@ class ImageRefused(Refused):
     """A file that is not taken as a picture."""
 
 
-def decode(name: str, content: bytes, room: Room | None = None) -> Picture:
+def decode(name: str, content: bytes) -> Picture:
+    """Decode a file in this process, see ``decode_pixels``, in its turn in the budget of pixels.
+
+    Raises:
+        ImageRefused: and nothing else, whatever the bytes are.
+    """
+    image, size = decode_pixels(name, content, pixels.budget().hold)
+    return Picture(shown(name), hashlib.sha256(content).hexdigest(), image, size)
+
+
+def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
     Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid over white; the EXIF orientation is
@@ -88,17 +98,17 @@ def decode(name: str, content: bytes, room: Room | None = None) -> Picture:
     Args:
         name: what the upload calls itself; shown, and used for nothing else.
         content: the whole file, at most MAX_BYTES.
-        room: what holds room for as many pixels as are decoded; the budget of the process if not given.
+        room: what holds room for as many pixels as are decoded.
+
+    Returns:
+        The image and its size before any reduction, see ``Picture``.
 
     Raises:
-        ImageRefused: and nothing else, whatever the bytes are, but for what ``room`` raises.
+        ImageRefused: and nothing else, whatever the bytes are, but for what ``room`` raises of ``pixels.Waits``.
     """
     name = shown(name)
-    room = room or pixels.budget().hold
-    if not content:
-        raise ImageRefused(name, "it is empty; choose the file again")
-    if len(content) > MAX_BYTES:
-        raise ImageRefused(name, f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy")
+    if refusal := size_refusal(content):
+        raise ImageRefused(name, refusal)
     try:
         return _decoded(name, content, room)
     except (ImageRefused, pixels.Waits):
@@ -118,8 +128,15 @@ def decode(name: str, content: bytes, room: Room | None = None) -> Picture:
         raise ImageRefused(name, "it is damaged or cut short; copy or save it again") from error
 
 
-def _decoded(name: str, content: bytes, room: Room) -> Picture:
-    """``decode`` for bytes that are neither none nor too many; raises whatever decoders raise."""
+def size_refusal(content: bytes) -> str:
+    """Return why a file of so many bytes is not taken; empty if it may be."""
+    if not content:
+        return "it is empty; choose the file again"
+    return f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy" if len(content) > MAX_BYTES else ""
+
+
+def _decoded(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
+    """``decode_pixels`` for bytes that are neither none nor too many; raises whatever decoders raise."""
     with ExitStack() as held:
         openable = _openable(name, content)
         # The others take no memory for pixels before they are loaded.
@@ -142,7 +159,7 @@ def _decoded(name: str, content: bytes, room: Room) -> Picture:
     if turn is not None:
         image = image.transpose(turn)
         original_size = original_size[::-1] if turn in SWAPS_SIDES else original_size
-    return Picture(name, hashlib.sha256(content).hexdigest(), image, original_size)
+    return image, original_size
 
 
 def _openable(name: str, content: bytes) -> bytes:

@@ -379,7 +379,7 @@ def test_room_for_a_webp_is_held_before_its_decoder_is_made(monkeypatch: pytest.
                 patch.setattr(Image, "open", lambda *args, **given: held.append(-1) or really_open(*args, **given))
                 yield
 
-        decode("a.webp", content, room)
+        images.decode_pixels("a.webp", content, room)
         assert held == [64 * 48, -1]
 
 
