@@ -11,7 +11,17 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 from PIL.BmpImagePlugin import BmpImageFile
 
 from se_viz.data import jpeg, netpbm, pixels, webp
@@ -20,10 +30,11 @@ from se_viz.data.metered import MeteredFile, TooManyParts
 from se_viz.data.refusals import Refused, shown
 from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image
 
+# Pillow imports every plugin it has when it is asked for one of these that is not imported yet.
+_PLUGINS = (AvifImagePlugin, GifImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
 # Takes a number of pixels, and holds room for them in a block.
 Room: TypeAlias = Callable[[int], AbstractContextManager[None]]
 
-# JPEG first: Pillow imports every plugin it has when it is asked for one of the last three.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "AVIF", "TIFF")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 100_000_000
