@@ -18,6 +18,7 @@ from se_viz.cli_network import (
     Size,
     Std,
     Threshold,
+    Trusted,
     load_network,
 )
 
@@ -42,6 +43,7 @@ def inspect(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    trusted: Trusted = False,
     head: HeadOption = None,
     threshold: Threshold = None,
     maps: Annotated[
@@ -95,6 +97,7 @@ def inspect(
             mean=mean,
             std=std,
             size=size,
+            trusted=trusted,
         )
         captured = capture(loaded, shown, maps)
         names = apart(picture.name for picture in shown)
@@ -167,6 +170,7 @@ def profile(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    trusted: Trusted = False,
     head: HeadOption = None,
     threshold: Threshold = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
@@ -236,6 +240,7 @@ def profile(
             mean=mean,
             std=std,
             size=size,
+            trusted=trusted,
         )
         listed = dataset(data, split)
         for note in listed.notes:

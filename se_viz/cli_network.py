@@ -49,6 +49,14 @@ Threshold = Annotated[
         help="Probability from which on a binary head says yes, and a label holds.", show_default="0.5", min=0, max=1
     ),
 ]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trusted",
+        help="The checkpoint is your own: it is read in this process, without a child process and its limits of time "
+        "and memory. Nothing in it is run for that.",
+    ),
+]
 Size = Annotated[int | None, typer.Option(help="Side of their input, pixels.")]
 
 

@@ -40,14 +40,14 @@ class Ended(RuntimeError):
         self.why = why
 
 
-def over(reason: Reason, limits: Limits) -> Ended:
-    """Return the error for a limit that was reached."""
+def over(reason: Reason, limits: Limits, seconds: float = 0.0) -> Ended:
+    """Return the error for a limit that was reached; of time, the one of so many seconds."""
     if reason == "memory":
         return Ended(reason, f"took more than {_size(limits.memory)} of memory")
     if reason == "output":
         return Ended(reason, f"gave more than {_size(limits.output)}")
     if reason == "time":
-        return Ended(reason, f"took more than {min(limits.cpu, limits.wall):g} s")
+        return Ended(reason, f"took more than {seconds:.3g} s")
     return Ended(reason, "was cancelled")
 
 

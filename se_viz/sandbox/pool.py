@@ -100,7 +100,7 @@ def _ask(call: list[memoryview], module: str, limits: Limits, stop: Asked) -> di
             if gone.code is None and again:
                 continue
             if gone.code == -_CPU_TIME:
-                raise over("time", limits) from gone
+                raise over("time", limits, limits.cpu) from gone
             how = f"by signal {-gone.code}" if gone.code and gone.code < 0 else f"with status {gone.code}"
             raise Ended("died", f"crashed the process that read it ({how})") from gone
         else:
@@ -159,12 +159,13 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Asked)
 def _check(stop: Asked, limits: Limits, asked: float, begun: float | None) -> None:
     """Raise Ended where a call that was asked and begun at these times is to end."""
     now = time.monotonic()
-    if stop():
+    # A process that ends waits for its threads.
+    if stop() or not threading.main_thread().is_alive():
         raise over("cancelled", limits)
     if begun is None and now > asked + _STARTING:
         raise Ended("unavailable", f"needs a child process, and none was ready within {_STARTING} s")
     if begun is not None and now > begun + limits.wall:
-        raise over("time", limits)
+        raise over("time", limits, limits.wall)
 
 
 def _passed(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> Exception:

@@ -14,11 +14,12 @@ from se_viz.gates.model import Model, load_checkpoint
 from se_viz.ui.eviction import let_go
 from se_viz.ui.text import plain
 from se_viz.ui.uploads import upload
+from se_viz.ui.visitor import leaving
 from se_viz.zoo import catalogue, table
 from se_viz.zoo.arguments import from_stranger
 from se_viz.zoo.classes import read_classes
 from se_viz.zoo.device import Precision
-from se_viz.zoo.errors import Misfit, WeightsRefused
+from se_viz.zoo.errors import Cancelled, Misfit, WeightsRefused
 from se_viz.zoo.head import Head, HeadKind
 
 LARGEST_FILE = 250  # MB; what the server takes, see .streamlit/config.toml
@@ -83,6 +84,7 @@ def _load(
             precision=precision,
             name=_weights.name,
             largest=_LARGEST,
+            cancelled=leaving(),
             **prepared,
         )
     # One file may fit two architectures that differ in what has no weights, such as padding.
@@ -139,6 +141,8 @@ def choose(device: str, precision: Precision, head: Head | None) -> Model | None
     try:
         # By the kind of head, as another takes other names.
         model = _load_once(weights, names, key, precision, head.kind if head else None, prepared)
+    except Cancelled:
+        st.stop()  # The visitor has left.
     except Misfit as error:
         _explain(error)
         return None
