@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli_common import Device, fail
-from se_viz.cli_network import load_network
+from se_viz.cli_network import Trusted, load_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ def classes(
         typer.Option(help="Pictures of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
     ] = None,
     device: Device = "auto",
+    trusted: Trusted = False,
     everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
@@ -77,7 +78,7 @@ def classes(
             drawn += _of_classes(one, overview, chosen, band, everything=everything)
             drawn += _of_kin(opened, one, overview, chosen)
             drawn += _of_pair(one, pair) if pair else ()
-        own = _groups(opened, group, device) if group else {}
+        own = _groups(opened, group, device, trusted=trusted) if group else {}
         drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
         out.mkdir(parents=True, exist_ok=True)
         (out / "eta2.csv").write_bytes(table_bytes(chance.table(opened), "csv"))
@@ -165,7 +166,7 @@ def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
     yield two_distributions(gate.name, channels[0], pair, drawn, gate.span)
 
 
-def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Capture"]:
+def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, trusted: bool) -> dict[str, "Capture"]:
     """The pictures of each NAME=FOLDER, read with the network of the atlas."""
     from se_viz import capture, read_paths
     from se_viz.study.choice import MOST_CLASSES
@@ -184,7 +185,7 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Cap
     atlas.check(loaded)
     found = {}
     for name, folder in folders.items():
-        intake = read_paths(folder)
+        intake = read_paths(folder, trusted=trusted)
         for refusal in intake.refusals:
             typer.secho(refusal, err=True, fg="yellow")
         if not intake.pictures:

@@ -5,6 +5,7 @@ Pillow keeps the high byte of each 16-bit colour, stretches grey of 2 and 4 bits
 """
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -76,13 +77,17 @@ def _looked_up(image: PngImagePlugin.PngImageFile) -> Image.Image | None:
     try:
         if image.fp is not None and not image.fp.closed:
             content = _content(image)
-        elif (path := Path(image.filename)).is_file() and path.stat().st_size <= _MOST_BYTES:
+        elif (path := Path(os.fsdecode(image.filename))).is_file() and path.stat().st_size <= _MOST_BYTES:
             content = path.read_bytes()
         else:
             return None
         with Image.open(io.BytesIO(content), formats=["PNG"]) as again:
             rawmode = again.tile[0].args
-            same = again.mode == image.mode and again.size == image.size and np.array_equal(again, image)
+            same = (
+                again.mode == image.mode
+                and again.size == image.size
+                and np.array_equal(np.asarray(again), np.asarray(image))
+            )
     except Exception:  # noqa: BLE001
         return None  # What is there now is no PNG that can be read: decoders raise errors of many types.
     return _of_file(content, rawmode) if same else None

@@ -10,7 +10,9 @@ from se_viz.data import samples
 from se_viz.data.images import Picture
 from se_viz.data.intake import LIMIT, Intake, read
 from se_viz.data.names import apart, label_of
+from se_viz.data.pixels import Gone
 from se_viz.ui.text import plain
+from se_viz.ui.visitor import leaving
 
 _TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
@@ -111,6 +113,9 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
     kept: tuple[tuple[str, ...], Intake] | None = st.session_state.get("intake")
     if kept is None or kept[0] != identity:
         with st.spinner("Reading pictures …", show_time=True):
-            kept = (identity, read((file.name, file.getvalue()) for file in uploaded))
+            try:
+                kept = (identity, read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving()))
+            except Gone:
+                st.stop()
         st.session_state["intake"] = kept
     return kept[1]
