@@ -186,6 +186,16 @@ def test_gates_of_a_checkpoint_are_listed(newts):
     assert len(result.output.splitlines()) == 3
 
 
+def test_a_checkpoint_of_ones_own_is_read_without_a_child_process(newts, monkeypatch):
+    def run(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("se_viz.sandbox.run", run)
+    result = runner.invoke(app, ["gates", *newts, "--trusted"])
+    assert result.exit_code == 0, result.output
+    assert isinstance(runner.invoke(app, ["gates", *newts]).exception, AssertionError)
+
+
 def test_a_checkpoint_is_inspected(newts, tmp_path):
     out = tmp_path / "out"
     given = ["--classes", str(tmp_path / "classes.txt"), "--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5"]

@@ -64,7 +64,7 @@ def warm() -> None:
 
 def _limits(size: int, largest: int) -> Limits:
     """Return what reading a file of so many bytes may take; each is several times what the slowest one took."""
-    return Limits(memory=10**9 + 4 * size, cpu=3 + size / 10e6, wall=60 + size / 2e6, output=largest + 64_000_000)
+    return Limits(memory=10**9 + 4 * size, cpu=3 + size / 10e6, wall=120 + size / 1e6, output=largest + 64_000_000)
 
 
 def _given_up(ended: Ended, name: str, size: int) -> Exception:
@@ -78,8 +78,8 @@ def _given_up(ended: Ended, name: str, size: int) -> Exception:
         )
     if ended.reason in ("memory", "time", "output"):
         return WeightsRefused(
-            f"{name} was not read: that {ended.why}, which no checkpoint of {_shown(size)} does. It is damaged, or made "
-            f"to do harm: save model.state_dict() as safetensors."
+            f"{name} was not read: that {ended.why}, which no checkpoint of {_shown(size)} does. It is damaged, or "
+            f"made to do harm: save model.state_dict() as safetensors."
         )
     why = ended.why if ended.reason == "died" else "failed in a way that no checkpoint does"
     return WeightsRefused(

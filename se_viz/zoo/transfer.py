@@ -12,8 +12,8 @@ from torch import Tensor
 from se_viz.sandbox import Ended, wire
 from se_viz.zoo.errors import WeightsRefused
 
-# Bytes of the description of all tensors; of 50,000 names of usual length a quarter.
-_LONGEST = 32_000_000
+# Bytes of the description of all tensors; that of 20,000 takes 4 million.
+_LONGEST = 16_000_000
 _MOST_AXES = 64
 _LARGEST = 2**62
 
@@ -32,7 +32,7 @@ def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
         largest: bytes that their storages may have together.
 
     Raises:
-        WeightsRefused: they have more.
+        WeightsRefused: they have more, or so many axes that they cannot be described.
     """
     storages: dict[int, int] = {}  # address of a storage → its place
     content: list[memoryview] = []
@@ -47,14 +47,14 @@ def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
             place = storages.setdefault(storage._cdata, len(content))
             if place == len(content):
                 content.append(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
-            offset, stride = tensor.storage_offset(), list(tensor.stride())
+            offset, stride = int(tensor.storage_offset()), list(tensor.stride())
         entries.append([key, kind, str(tensor.dtype), place, offset, list(tensor.shape), stride])
     size = sum(storage.nbytes for storage in content)
     if size > largest:
         raise WeightsRefused(f"{name} would unpack to {size / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f}.")
     description = json.dumps(entries).encode()
     if len(description) > _LONGEST:
-        raise WeightsRefused(f"{name} has names of tensors of more than {_LONGEST / 1e6:.0f} MB, which no network has.")
+        raise WeightsRefused(f"{name} has tensors of too many axes, which no network has.")
     return [description, *content]
 
 
@@ -62,12 +62,16 @@ def unpacked(value: wire.Value) -> dict[str, Tensor]:
     """Return the tensors that ``packed`` was given; raise Ended where a process sends something else."""
     try:
         description, *content = value
-        if len(description) > _LONGEST:
-            raise ValueError("A description that is too long.")
         storages = [_storage(storage) for storage in content]
-        return {str(key): _tensor(storages, *rest) for key, *rest in json.loads(description)}
+        return {str(key): _tensor(storages, *rest) for key, *rest in _entries(description)}
     except (ValueError, TypeError, LookupError, RuntimeError, OverflowError, RecursionError) as error:
         raise Ended("died", "made the process that read it answer nonsense") from error
+
+
+def _entries(description: bytearray) -> Any:  # noqa: ANN401 - JSON
+    if len(description) > _LONGEST:
+        raise ValueError("A description that is too long.")
+    return json.loads(description)
 
 
 def _kind(tensor: Tensor) -> str:
