@@ -79,7 +79,7 @@ def inspect(
     from se_viz.study.table import maps_bytes, predictions_table, table, table_bytes, without_z
     from se_viz.study.verdicts import verdict_counts
 
-    intake = read_paths(pictures or [])
+    intake = read_paths(pictures or [], trusted=trusted)
     warn(intake.refusals, verbose=verbose)
     try:
         shown = [*intake.pictures, *map(samples.load, sample or [])]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli_common import Device, Verbose, fail, unwarned, warn
-from se_viz.cli_network import load_network
+from se_viz.cli_network import Trusted, load_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ def classes(
         typer.Option(help="Pictures of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
     ] = None,
     device: Device = "auto",
+    trusted: Trusted = False,
     everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
@@ -79,7 +80,7 @@ def classes(
             drawn += _of_classes(one, overview, chosen, band, everything=everything)
             drawn += _of_kin(opened, one, overview, chosen)
             drawn += _of_pair(one, pair) if pair else ()
-        own = _groups(opened, group, device, verbose=verbose) if group else {}
+        own = _groups(opened, group, device, verbose=verbose, trusted=trusted) if group else {}
         drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
         with output_folder(out, "eta2.csv") as write:
             write("eta2.csv", table_bytes(chance.table(opened), "csv"))
@@ -168,7 +169,7 @@ def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
     yield two_distributions(gate.name, channels[0], pair, drawn, gate.span)
 
 
-def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool) -> dict[str, "Capture"]:
+def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool, trusted: bool) -> dict[str, "Capture"]:
     """The pictures of each NAME=FOLDER, read with the network of the atlas."""
     from se_viz import capture, read_paths
     from se_viz.study.choice import MOST_CLASSES
@@ -187,7 +188,7 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool)
     atlas.check(loaded)
     found = {}
     for name, folder in folders.items():
-        intake = read_paths(folder)
+        intake = read_paths(folder, trusted=trusted)
         warn(intake.refusals, verbose=verbose)
         if not intake.pictures:
             raise ValueError(f"There is no picture in {folder}.")

@@ -16,6 +16,7 @@ from se_viz import capture, load, open_atlas, sample
 from se_viz.atlas import engine
 from se_viz.atlas.shipped import shipped
 from se_viz.cli import app
+from se_viz.data import untrusted
 from se_viz.figures.chart import Chart
 from se_viz.study.ablation import RATIO
 from se_viz.study.overview import Overview
@@ -565,3 +566,17 @@ def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp
     assert result.exit_code == 0, result.output
     assert "of s of SE_3_1 were above 8 and are counted as 8." in result.output
     assert "written by an older SE Viz, which rounded s" in result.output
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_images_of_ones_own_are_read_without_a_child_process(trusted, tmp_path, monkeypatch):
+    runs = []
+    really_run = untrusted.sandbox.run
+    monkeypatch.setattr(
+        untrusted.sandbox, "run", lambda *call, **limits: runs.append(call) or really_run(*call, **limits)
+    )
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
+    given = ["inspect", str(tmp_path / "red.png"), "--out", str(tmp_path / "out"), *["--trusted"] * trusted]
+    done = RUN.invoke(app, given)
+    assert done.exit_code == 0, done.output
+    assert bool(runs) is not trusted

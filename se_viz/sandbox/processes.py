@@ -19,6 +19,10 @@ FORKS = sys.platform == "linux" and hasattr(os, "fork")
 
 _PATIENCE = 5.0  # seconds for a process to say how it ended, once it is seen that it has
 
+# A child begins without memory of its own: in pages of 2 MB it gets what an image takes in tens of steps, not thousands
+# (for a photograph of 12 megapixels 5 ms less, of 65).
+_LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
 # A new interpreter, told where to import from: the main script of the asking process, which may be anybody's and may
 # have no guard, is not run again.
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from se_viz.sandbox import {0}; {0}.main({1})"
@@ -146,7 +150,11 @@ class Nursery:
         self.modules: set[str] = set()
         try:
             self._process = _interpreter(
-                "nursery", str(control.fileno()), pass_fds=(control.fileno(),), start_new_session=True
+                "nursery",
+                str(control.fileno()),
+                pass_fds=(control.fileno(),),
+                start_new_session=True,
+                env=_LARGE_PAGES | os.environ,
             )
         except Ended:
             self._control.close()

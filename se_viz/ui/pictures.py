@@ -9,8 +9,10 @@ from se_viz.data import samples
 from se_viz.data.images import Picture
 from se_viz.data.intake import LIMIT, Intake, read
 from se_viz.data.names import apart, label_of
+from se_viz.data.pixels import Gone
 from se_viz.ui import notes
 from se_viz.ui.kept_images import within_budget
+from se_viz.ui.visitor import leaving
 
 _TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
@@ -101,6 +103,10 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
         # Before others come: both would count.
         kept = st.session_state["intake"] = None
         with st.spinner("Reading pictures …", show_time=True):
-            kept = (identity, within_budget(read((file.name, file.getvalue()) for file in uploaded)))
+            try:
+                found = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
+            except Gone:
+                st.stop()
+            kept = (identity, within_budget(found))
         st.session_state["intake"] = kept
     return kept[1]
