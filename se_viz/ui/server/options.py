@@ -17,6 +17,7 @@ from streamlit import config
 from streamlit.runtime import Runtime
 from streamlit.starlette import App
 
+from se_viz import sandbox
 from se_viz.ui.server.address import announce
 from se_viz.ui.server.door import Door
 from se_viz.ui.server.ending import ends_in_time
@@ -54,6 +55,9 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
     """Say where the page is, close sessions whose browser is gone, and end within seconds when a signal comes."""
     with ends_in_time():
         announce()
+        # So that the first upload does not wait for it. What reads checkpoints imports torch: that begins where a
+        # visitor chooses weights.
+        await asyncio.to_thread(sandbox.warm, "se_viz.data.untrusted")
         closing = asyncio.create_task(_close_sessions())
         try:
             yield
