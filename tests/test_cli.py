@@ -454,7 +454,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
     assert "By chance, with labels handed out at random" in result.output
     most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("eta2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
+        *("eta2.csv", "separation_SE_5_2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
         *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html", f"two_SE_5_2_{most}.html"),
     }
@@ -503,7 +503,7 @@ def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, m
         drawn[gate] = names
         return Chart("class_heatmap", go.Figure(), "", "")
 
-    monkeypatch.setattr("se_viz.figures.class_similarity.class_heatmap", keep)
+    monkeypatch.setattr("se_viz.reports.class_profiles.class_heatmap", keep)
     arguments = ["classes", str(crowd.path), "--class", "class 70", "--class", "class 7"]
     result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output

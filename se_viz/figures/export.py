@@ -47,3 +47,14 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
         raise CannotDraw(
             f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."
         ) from error
+
+
+def figure_fragment(figure: go.Figure, *, script: bool) -> str:
+    """A figure as a part of an HTML page, which requests nothing.
+
+    Args:
+        figure: to draw.
+        script: whether to include plotly's script (4.5 MB), which the first figure of a page must bring for all.
+    """
+    figure = go.Figure(figure).update_layout(template="plotly_white")
+    return str(figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False}))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from se_viz.analysis.class_overview import Overview
+from se_viz.analysis.class_overview import MOST_ROWS, Overview
 from se_viz.gates.gate import by_stage
 from se_viz.profiles.class_profiles import Atlas
 
@@ -40,6 +40,13 @@ def first_pair(atlas: Atlas, last: Overview) -> tuple[str, str] | None:
         return atlas.classes[one], atlas.classes[other]
     there = with_images(atlas, 2)
     return (there[0], there[1]) if len(there) > 1 else None
+
+
+def rows_shown(atlas: Atlas) -> str:
+    """Return a sentence on how many classes a gate's tree and heatmap show; "" where they show all."""
+    if len(with_images(atlas)) <= MOST_ROWS:
+        return ""
+    return f"Of {len(atlas.classes)} classes, a gate's tree and heatmap show the {MOST_ROWS} most like those chosen."
 
 
 def check_classes(atlas: Atlas, chosen: Sequence[str]) -> None:

@@ -10,10 +10,11 @@ from ui_support import open_page
 
 from se_viz import load, profile
 from se_viz.analysis import class_overview as overview
-from se_viz.analysis import class_similarity as kinship
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
+from se_viz.reports import class_numbers
+from se_viz.ui.markdown import plain
 from se_viz.ui.state import profiles as atlases
 from se_viz.zoo import registry as catalogue
 
@@ -67,7 +68,8 @@ def sizes(page):
 def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     chosen = many.multiselect(key="classes_colours")
     assert len(chosen.options) == CLASSES - 1
-    assert any(f"Of {CLASSES} classes, the 60 most like those chosen" in text.value for text in many.caption)
+    rows_shown = f"Of {CLASSES} classes, a gate's tree and heatmap show the 60 most like those chosen."
+    assert any(plain(rows_shown) in text.value for text in many.caption)
     assert max(sizes(many)) < 200_000
     assert sum(sizes(many)) < 1_000_000
     chosen.set_value([chosen.options[at] for at in (7, 321, 500, 998)]).run()
@@ -86,8 +88,10 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
 
     monkeypatch.setattr(overview, "class_similarity", again)
     monkeypatch.setattr(overview.Patterns, "of", again)
-    monkeypatch.setattr(atlases, "by_depth", again)
-    monkeypatch.setattr(kinship, "gate_similarity", again)
+    monkeypatch.setattr(class_numbers, "by_depth", again)
+    monkeypatch.setattr(class_numbers, "gate_similarity", again)
+    monkeypatch.setattr(class_numbers, "limits", again)
+    monkeypatch.setattr(class_numbers, "difference", again)
     many.multiselect(key="classes_colours").set_value(["colour number 500", "colour number 600"]).run()
     assert not many.exception
 

@@ -18,8 +18,9 @@ from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
 from se_viz.profiles.bundled import shipped
 from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.pages import classes
+from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as atlases
 from se_viz.ui.widgets import build_profiles as building
 
@@ -38,7 +39,7 @@ def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
     depths = by_depth(atlas)
-    assert any(where_classes_part(depths) in text.value for text in page.markdown)
+    assert any(emphasised(where_classes_part(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
         assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
 
@@ -229,13 +230,13 @@ def test_gates_are_compared_and_chance_is_told():
     atlas = shipped("demo/r16")
     depths = by_depth(atlas)
     said = " ".join(text.value for text in page.markdown)
-    assert against_chance(depths) in said
-    assert gates_alike([depth.gate for depth in depths], gate_similarity(atlas)) in said
+    assert emphasised(against_chance(depths)) in said
+    assert emphasised(gates_alike([depth.gate for depth in depths], gate_similarity(atlas))) in said
     assert any("chart_gate_heatmap" in name for name in charts(page))
 
 
 def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     clipped = "12.3% of s of SE_5_1 were above 8 and are counted as 8."
-    monkeypatch.setattr(atlases, "limits", lambda _: (clipped,))
+    monkeypatch.setattr(class_numbers, "_limits", lambda *_: (clipped,))
     page = open_page(samples="cat")
     assert [warning.value for warning in page.warning] == [plain(clipped)]

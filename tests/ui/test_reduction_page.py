@@ -137,7 +137,9 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
     monkeypatch.setattr(calculator.catalogue, "build", built.append)
     monkeypatch.setattr(from_timm, "blank", built.append)
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
-    page = AppTest.from_string("from se_viz.ui import calculator\ncalculator.show()", default_timeout=60)
+    page = AppTest.from_string(
+        "from se_viz.ui.widgets import cost_calculator\ncost_calculator.show()", default_timeout=60
+    )
     page.query_params["network"] = network
     page.run()
     assert not page.exception

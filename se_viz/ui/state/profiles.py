@@ -9,10 +9,7 @@ from tempfile import TemporaryDirectory
 
 import streamlit as st
 
-from se_viz.analysis import class_similarity as kinship
-from se_viz.analysis import profile_limits as study_limits
 from se_viz.analysis import significance as chance
-from se_viz.analysis.by_depth import Depth, by_depth
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import folder as shipped_folder
 from se_viz.profiles.bundled import path as shipped_path
@@ -76,39 +73,6 @@ def _open(path: str, changed: float, model: str, _model: Model) -> Atlas:
 def tag(atlas: Atlas) -> str:
     """Sets the choice of classes in one atlas apart from that in another, whose classes are others."""
     return "" if atlas.path.parent == shipped_folder() else f"_{atlas.path.parent.name}"
-
-
-def depths(atlas: Atlas) -> tuple[Depth, ...]:
-    """Numbers of every gate, computed once."""
-    return _depths(str(atlas.path), atlas.path.stat().st_mtime, atlas)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Going through all classes of all gates …")
-def _depths(path: str, changed: float, _atlas: Atlas) -> tuple[Depth, ...]:
-    del path, changed
-    return by_depth(_atlas)
-
-
-def limits(atlas: Atlas) -> tuple[str, ...]:
-    """What the atlas cannot say, or says only roughly, worked out once."""
-    return _limits(str(atlas.path), atlas.path.stat().st_mtime, atlas)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _limits(path: str, changed: float, _atlas: Atlas) -> tuple[str, ...]:
-    del path, changed
-    return study_limits.limits(_atlas)
-
-
-def gate_similarity(atlas: Atlas) -> kinship.GateSimilarity:
-    """Which gates are alike, computed once."""
-    return _gate_similarity(str(atlas.path), atlas.path.stat().st_mtime, atlas)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Comparing the gates …")
-def _gate_similarity(path: str, changed: float, _atlas: Atlas) -> kinship.GateSimilarity:
-    del path, changed
-    return kinship.gate_similarity(_atlas)
 
 
 def take_away(model: Model, atlas: Atlas) -> None:
