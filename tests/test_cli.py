@@ -35,8 +35,9 @@ RUN = CliRunner()
 def test_models_and_gates_are_listed():
     assert "demo/r16" in RUN.invoke(app, ["models"]).output.split()
     lines = RUN.invoke(app, ["gates", "demo/r16"]).output.splitlines()
-    assert len(lines) == 9
-    assert lines[-1].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
+    assert lines[9].startswith("8 gates in 4 stages: squeeze avg, sigmoid, r = 16.")
+    assert lines[10:] == [RULE]
+    assert lines[8].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
 
 
 def test_inspect_writes_what_python_reads(tmp_path):
@@ -229,7 +230,7 @@ def test_gates_of_a_checkpoint_are_listed(newts):
     result = RUN.invoke(app, ["gates", *newts])
     assert result.exit_code == 0, result.output
     assert "SE_" in result.output
-    assert len(result.output.splitlines()) == 3
+    assert len(result.output.splitlines()) == 1 + 2 + 2  # the head, the gates, what is said of them
 
 
 def test_a_checkpoint_of_ones_own_is_read_without_a_child_process(newts, monkeypatch):
@@ -260,7 +261,7 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
     arguments = ["gates", *newts[:2], "--arch", "mine_of_the_test:make", "--arg", "classes=3"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert len(result.output.splitlines()) == 3
+    assert len(result.output.splitlines()) == 1 + 2 + 2  # the head, the gates, what is said of them
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_without_classifier_nothing_is_predicted(tmp_path):
 
 def read_as(monkeypatch, function):
     """Change what the commands read, as networks of other kinds would give it."""
-    module = import_module("se_viz.gates.capture")
+    module = import_module("se_viz.model.capture")
     real = module.capture
     monkeypatch.setattr(module, "capture", lambda *args, **options: function(real(*args, **options)))
 

@@ -53,6 +53,7 @@ def inspect(
     maps: Annotated[
         list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
     ] = None,
+    focus: Annotated[int, typer.Option(help="Number of the image that the sentences are about.", min=1)] = 1,
     order: Annotated[
         Literal["index", "mean", "variance", "similarity"], typer.Option(help="Order of channels in the heatmaps.")
     ] = "index",
@@ -64,24 +65,12 @@ def inspect(
     verbose: Verbose = False,
 ) -> None:
     """Read z and s of every gate for some pictures, and write tables, each gate's health and heatmap, and maps."""
-    import json
-    from dataclasses import asdict
-
-    from tqdm import tqdm
-
     from se_viz import capture, read_paths
-    from se_viz.analysis.channel_change import change, choose_channels
-    from se_viz.analysis.health import health
     from se_viz.analysis.predictions import predict
-    from se_viz.analysis.verdicts import verdict_counts
     from se_viz.data import sample_images as samples
     from se_viz.data.names import apart
-    from se_viz.disk.output_folder import output_folder
-    from se_viz.figures.export import CannotDraw, figure_bytes
-    from se_viz.figures.gate_scatter import distribution, excitation
-    from se_viz.figures.heatmap import attention_heatmap
-    from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
-    from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+    from se_viz.figures.export import CannotDraw
+    from se_viz.reports.inspection import inspection_report
 
     intake = read_paths(pictures or [], trusted=trusted)
     warn(intake.refusals, verbose=verbose)
@@ -107,51 +96,37 @@ def inspect(
         with unwarned():
             captured = capture(loaded, shown, maps)
         names = apart(picture.name for picture in shown)
-        with output_folder(out, "readings.csv") as write:
-            frame = table(captured, names)
-            write("readings.csv", table_bytes(frame, "csv"))
-            write("readings.parquet", table_bytes(frame, "parquet"))
-            said = predict(loaded, captured, 3)
-            write("predictions.csv", table_bytes(predictions_table(said, names), "csv"))
-            judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
-            healths = {name: asdict(found) for name, found in judged.items()}
-            write("health.json", (json.dumps(healths, indent=2, allow_nan=False) + "\n").encode())
-            charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
-            for gate in maps or []:
-                write(f"maps_{gate}.npz", maps_bytes(captured, gate, names))
-                reading = captured[gate]
-                for index, picture in enumerate(shown):
-                    chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
-                    drawn = (
-                        excitation(reading, names, index),
-                        distribution(reading, names, index),
-                        recalibrated_maps(reading, index, chosen, names[index]),
-                        overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
-                    )
-                    charts += [(f"_{index + 1}", chart) for chart in drawn]
-            for suffix, chart in tqdm(charts, desc="figures", disable=None):
-                write(f"{chart.name}{suffix}.{figures}", figure_bytes(chart.figure, figures))
+        if focus > len(names):
+            raise ValueError(f"There is no image {focus} to say more of: {counted(len(names), 'image')} can be read.")
+        said = predict(loaded, captured, 3)
+        report = inspection_report(
+            captured,
+            said,
+            names,
+            focus - 1,
+            order=order,
+            gates=maps or (),
+            channels=channels,
+            cut=lambda index: loaded.preprocess.cut(shown[index].image),
+            choice="--head",
+        )
+        report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    warn([captured.not_finite] if captured.not_finite else [], verbose=verbose)
     _say_predictions(said, names)
-    for note in filter(None, (without_z(captured), *loaded.notes)):
-        typer.echo(note)
-    typer.echo(verdict_counts({name: found.verdict for name, found in judged.items()}))
+    if len(names) > 1:
+        typer.echo(f"Image {focus}, {names[focus - 1]}:")
+    for sentence in (*report.text, *report.notes, *loaded.notes):
+        typer.echo(sentence)
     typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
 
 
 def _say_predictions(said: "Predictions", names: list[str]) -> None:
-    """Print what the network predicts for each image, or why it predicts nothing."""
-    from se_viz.analysis.head_sentences import meaning
-
+    """Print what the network predicts for each image; the report says why it predicts nothing."""
     if said.fitted is None:
-        typer.echo(said.missing)
         return
     for name, one in zip(names, said.images, strict=True):
         typer.echo(f"{name}: {_line(one, said.fitted.head)}")
-    if said.fitted.assumed:
-        typer.echo(meaning(said.fitted, "--head"))
 
 
 def _line(said: "ImagePredictions", head: "Head") -> str:

@@ -67,13 +67,22 @@ def family(
         Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
         typer.Option(help="Only the networks that differ in this, with what may be concluded."),
     ] = None,
+    cost: Annotated[
+        Literal["parameters", "MACs"], typer.Option(help="What accuracy is drawn against, for the reduction ratio.")
+    ] = "parameters",
+    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the table and the figures on the choice named by --what.")
+    ] = None,
 ) -> None:
     """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
-    from se_viz.demo import pretrained as demo
     from se_viz.demo.design_choices import ABLATIONS, members
-    from se_viz.reports.design_choices import conclusion
+    from se_viz.figures.export import CannotDraw
+    from se_viz.reports.design_choices import design_report, family_cards
 
-    cards = demo.cards()
+    if out and not what:
+        raise typer.BadParameter("--out writes the figures on one choice: name it with --what.")
+    cards = family_cards()
     ablation = next((one for one in ABLATIONS if one.title == what), None)
     typer.echo(f"{'model':18}{'parameters':>12}{'MMACs':>8}{'top-1':>8}  {'95 % interval':16}{'seconds':>8}")
     for card in members(ablation, cards, seed=None) if ablation else cards:
@@ -82,8 +91,18 @@ def family(
             f"{card.name:18}{card.params:12,}{card.macs / 1e6:8.1f}{card.accuracy.top1:8.2%}  {interval:16}"
             f"{card.seconds:8,.0f}"
         )
-    if ablation:
-        typer.echo(conclusion(ablation, cards).replace("**", ""))
+    if not ablation:
+        return
+    try:
+        report = design_report(ablation, cards, cost=cost)
+        if out:
+            report.write(out, figures, progress=True)
+    except (ValueError, CannotDraw, OSError) as error:
+        raise fail(error) from error
+    for sentence in (*report.text, *report.notes):
+        typer.echo(sentence)
+    if out:
+        typer.echo(f"The table and {len(report.charts)} figures are in {out}/")
 
 
 def responses(

@@ -89,7 +89,7 @@ def class_report(
     if groups:
         tables["groups"] = partial(resemblances, numbers, groups)
     notes = [*numbers.limits(), *filter(None, [rows_shown(profiles)])]
-    return Report(QUESTION, _sentences(numbers), Later(charts), Later(tables), tuple(notes))
+    return Report(QUESTION, partial(_sentences, numbers), Later(charts), Later(tables), tuple(notes))
 
 
 def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:

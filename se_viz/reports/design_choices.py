@@ -1,12 +1,135 @@
-"""Does a choice in the gate matter to accuracy? What the intervals and the seeds of the demo family allow to say."""
+"""Does a choice in the gate matter? What the intervals and the seeds of the demo family allow to say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, permutations
 from math import comb, hypot
+from typing import Literal, TypeAlias
 
+import pandas as pd
+
+from se_viz.analysis.demo_responses import Responses, shipped
+from se_viz.demo import pretrained
 from se_viz.demo.card import Accuracy, Card
-from se_viz.demo.design_choices import NO_SE, Ablation, members, variant
+from se_viz.demo.design_choices import NO_SE, RATIO, Ablation, members, variant
+from se_viz.figures.accuracy import Point, accuracy_against
+from se_viz.figures.chart import Chart
+from se_viz.reports.demo_responses import patterns
+from se_viz.reports.report import Later, Report
+
+QUESTION = "Do r and the other choices matter?"
+
+CostOf: TypeAlias = Literal["parameters", "MACs"]
+
+_AXES: dict[CostOf, str] = {
+    "parameters": "parameters, millions",
+    "MACs": "multiply-accumulates for one image, millions",
+}
+_WHAT_IT_IS = {
+    "r": "A gate squeezes C numbers through C/r: the larger r, the fewer weights it takes.",
+    "squeeze": "The squeeze makes one number of each feature map: its average or its maximum.",
+    "gate": "The gate function turns the last FC layer's output into weights s: a sigmoid ends at 0 and 1, tanh at −1 "
+    "and 1, ReLU has no upper end.",
+    "gated_stages": "Gates of the last stage have the most channels, so most of the weights; do they earn them?",
+    "integration": "The gate may weigh the residual branch (standard), the block's input (pre), the sum (post) or the "
+    "identity branch (identity).",
+}
+
+
+def family_cards() -> tuple[Card, ...]:
+    """The cards that ship: ratios first and in order, then the variants of r = 16, no SE, and other seeds."""
+    return tuple(
+        sorted(
+            pretrained.cards(),
+            key=lambda card: (card.seed, not card.network.gated, card.name.count("-"), card.network.r or 0, card.name),
+        )
+    )
+
+
+def design_report(
+    choice: Ablation,
+    cards: Sequence[Card] | None = None,
+    *,
+    cost: CostOf = "parameters",
+    found: Responses | None = None,
+) -> Report:
+    """Compose the report on one choice in the design of a gate.
+
+    Sentences: whether accuracy depends on it; what it is; how the gates respond, where that was measured. Charts:
+    ``family`` and ``table_N``, accuracy here and in the paper's Table N; ``spread_by_gate``, ``saturation_by_gate``,
+    ``rank_by_gate``, ``cka_by_gate``. Table: ``demo_models``.
+
+    Args:
+        choice: one of ``ABLATIONS``.
+        cards: of the family; those that ship if not given.
+        cost: what the accuracy of different ratios is drawn against.
+        found: how the gates respond; as it ships if not given.
+    """
+    cards = family_cards() if cards is None else cards
+    if found is None and shipped().is_file():
+        found = Responses.read(shipped())
+    response = None if found is None else patterns(choice, cards, found)
+    across = _AXES[cost] if choice is RATIO else None
+    charts: dict[str, Callable[[], Chart]] = {
+        "family": partial(_ours, choice, cards, across),
+        f"table_{choice.table}": partial(_papers, choice, across),
+    }
+    said = [conclusion(choice, cards), _WHAT_IT_IS[choice.field]]
+    if found is None or response is None:
+        what = "Not measured yet" if found is None else "Not measured for these networks"
+        note = f"{what}: run `python -m se_viz responses --data DIR`."
+    else:
+        charts |= response.charts
+        said.append(response.words)
+        note = (
+            f"Over {found.images:,} validation images of Imagenette; `python -m se_viz responses` prints the numbers."
+        )
+    tables = Later({"demo_models": partial(family_table, cards)})
+    return Report(QUESTION, lambda: tuple(said), Later(charts), tables, (note,))
+
+
+def family_table(cards: Sequence[Card]) -> pd.DataFrame:
+    """A row for each model: its size, and its accuracy on the validation images with Wilson's interval."""
+    return pd.DataFrame(
+        {
+            "model": [card.name if card.seed else f"demo/{card.name}" for card in cards],
+            "parameters": [card.params for card in cards],
+            "MACs, millions": [card.macs / 1e6 for card in cards],
+            "top-1, %": [card.accuracy.top1 * 100 for card in cards],
+            "95 % interval": [f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}" for card in cards],
+            "trained in, min": [card.seconds / 60 for card in cards],
+        }
+    )
+
+
+def _ours(choice: Ablation, cards: Sequence[Card], across: str | None) -> Chart:
+    """Accuracy as measured here; across is the title of the axis of cost, for the choice that changes it."""
+    everyone = members(choice, cards, seed=None)
+    points = {card.name: _point(choice, card, across) for card in everyone}
+    return accuracy_against(
+        "family",
+        "Measured here: demo models on Imagenette",
+        across or choice.title,
+        [points[card.name] for card in everyone if not card.seed],
+        [points[card.name] for card in everyone if card.seed],
+    )
+
+
+def _papers(choice: Ablation, across: str | None) -> Chart:
+    return accuracy_against(
+        f"table_{choice.table}",
+        f"The paper's Table {choice.table}: SE-ResNet-50 on ImageNet",
+        _AXES["parameters"] if across else choice.title,
+        [Point(row.name, row.params if across else None, 100 - row.top1) for row in choice.rows],
+        ours=False,
+    )
+
+
+def _point(choice: Ablation, card: Card, across: str | None) -> Point:
+    cost = {None: None, _AXES["parameters"]: card.params / 1e6, _AXES["MACs"]: card.macs / 1e6}[across]
+    found = card.accuracy
+    return Point(variant(choice, card.network), cost, found.top1 * 100, found.low * 100, found.high * 100)
 
 
 @dataclass(frozen=True, slots=True)

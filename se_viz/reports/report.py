@@ -5,6 +5,7 @@ import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -53,8 +54,7 @@ class Report:
 
     Attributes:
         question: what is answered.
-        sentences: the answer, the most important sentence first. ``**`` marks emphasis; all else is plain text, in
-            which names may hold any characters.
+        answer: makes the sentences.
         charts: by name, which is also the name of their file; drawn when they are asked for.
         tables: by name, likewise.
         notes: sentences on what was left out, or on what the numbers cannot say.
@@ -62,11 +62,19 @@ class Report:
     """
 
     question: str
-    sentences: tuple[str, ...]
+    answer: Callable[[], tuple[str, ...]]
     charts: Mapping[str, Chart] = field(default_factory=Later[Chart])
     tables: Mapping[str, pd.DataFrame] = field(default_factory=Later[pd.DataFrame])
     notes: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=Later[bytes])
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The answer, the most important sentence first.
+
+        ``**`` marks emphasis; all else is plain text, in which names may hold any characters.
+        """
+        return self.answer()
 
     @property
     def text(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def chart(name="bars"):
 
 
 def report(**parts):
-    return Report("Is <it> so?", ("**Yes**, of <img src=x> it is.", "Twice."), **parts)
+    return Report("Is <it> so?", lambda: ("**Yes**, of <img src=x> it is.", "Twice."), **parts)
 
 
 def test_charts_are_made_when_they_are_asked_for_and_once():
