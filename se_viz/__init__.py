@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from se_viz.profiles.class_profiles import Atlas, open_atlas
     from se_viz.profiles.merge import merge
     from se_viz.profiles.profile import profile
+    from se_viz.reports.compose import report
+    from se_viz.reports.report import Report
     from se_viz.weights.head import Head
 
 _HOMES = {
@@ -39,6 +41,7 @@ _HOMES = {
     "NotFiniteValues": ("gates.errors", "NotFiniteValues"),
     "PartlyFound": ("gates.errors", "PartlyFound"),
     "Reading": ("gates.capture", "Reading"),
+    "Report": ("reports.report", "Report"),
     "block_of": ("gates.block", "block_of"),
     "capture": ("model.capture", "capture"),
     "cost": ("analysis.cost", "cost"),
@@ -51,6 +54,7 @@ _HOMES = {
     "predict": ("analysis.predictions", "predict"),
     "profile": ("profiles.profile", "profile"),
     "read_paths": ("data.image_files", "read_paths"),
+    "report": ("reports.compose", "report"),
     "sample": ("data.sample_images", "load"),
     "survey": ("gates.find", "survey"),
 }
@@ -64,6 +68,7 @@ __all__ = [
     "NotFiniteValues",
     "PartlyFound",
     "Reading",
+    "Report",
     "block_of",
     "capture",
     "cost",
@@ -76,6 +81,7 @@ __all__ = [
     "predict",
     "profile",
     "read_paths",
+    "report",
     "sample",
     "survey",
 ]

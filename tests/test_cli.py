@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from se_viz import capture, load, open_atlas, sample
+from se_viz import capture, load, open_atlas, predict, sample
 from se_viz.analysis.class_overview import Overview
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.demo_responses import Responses
@@ -187,6 +187,30 @@ def test_the_family_is_tabulated_with_what_may_be_concluded():
     assert "2,176,874" in said
     assert "90.60%" in said
     assert conclusion(RATIO, demo.cards()).replace("**", "") in said
+
+
+def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
+    arguments = ["family", "--what", "gate function", "--out", str(tmp_path / "gate")]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    names = ("family", "table_12", "spread_by_gate", "saturation_by_gate", "rank_by_gate", "cka_by_gate")
+    assert {path.name for path in tmp_path.glob("gate/*")} == {"demo_models.csv", *(f"{name}.html" for name in names)}
+    refused = RUN.invoke(app, ["family", "--out", str(tmp_path / "none")])
+    assert refused.exit_code != 0
+    assert "name it with --what" in " ".join(refused.output.replace("│", " ").split())
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_sentences_are_about_the_image_in_focus(tmp_path):
+    arguments = ["inspect", "--sample", "cat", "--sample", "coffee", "--device", "cpu", "--out", str(tmp_path / "out")]
+    result = RUN.invoke(app, [*arguments, "--focus", "2"])
+    assert result.exit_code == 0, result.output
+    model = load("demo/r16", "cpu")
+    said = predict(model, capture(model, [sample("cat"), sample("coffee")])).images[1].sentence
+    assert f"Image 2, {sample('coffee').name}:\n{said}" in result.output
+    refused = RUN.invoke(app, [*arguments, "--focus", "3"])
+    assert refused.exit_code == 1
+    assert "There is no image 3 to say more of: 2 images can be read." in refused.output
 
 
 def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
