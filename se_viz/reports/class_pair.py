@@ -46,16 +46,19 @@ def distributions_chart(gate: GateAtlas, pair: tuple[str, str], channel: int) ->
     return two_distributions(gate.name, channel, pair, drawn, gate.span)
 
 
-def on_image(gate: GateAtlas, pair: tuple[str, str], channel: int, reading: Reading, image: str) -> tuple[str, Chart]:
+def on_image(
+    numbers: ClassNumbers, pair: tuple[str, str], channel: int, reading: Reading, image: str
+) -> tuple[str, Chart]:
     """What one image has in a channel that tells two classes apart: a sentence, and the maps of the channel.
 
     Args:
-        gate: of the class profiles.
+        numbers: of the class profiles.
         pair: the classes.
         channel: its number.
-        reading: the same gate of the image, with maps.
+        reading: a gate of the image, with maps.
         image: its name.
     """
+    gate = numbers.profiles[reading.gate.name]
     means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {name}" for name in pair)
     sentence = (
         f"Here {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "

@@ -201,7 +201,7 @@ def _faceoff(view: View, head: Head) -> None:
             key="faceoff_picture",
         )
         reading = readings.maps(head.model, pictures[index], gate)[gate]
-        sentence, maps = on_image(atlas[gate], pair, channel, reading, pictures[index].name)
+        sentence, maps = on_image(view.numbers, pair, channel, reading, pictures[index].name)
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
