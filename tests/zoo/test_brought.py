@@ -93,7 +93,9 @@ def test_zeros_for_a_bias_that_a_file_lacks_take_no_memory_before_the_size_is_kn
 
 
 # torch's norm, product and quotient of these take hours and terabytes in the process that has the page.
-@pytest.mark.parametrize("parts", [("weight_g", "weight_v"), ("weight_orig", "weight_mask"), ("weight_orig", "weight_u", "weight_v")])
+@pytest.mark.parametrize(
+    "parts", [("weight_g", "weight_v"), ("weight_orig", "weight_mask"), ("weight_orig", "weight_u", "weight_v")]
+)
 @pytest.mark.parametrize("shared", [False, True])
 def test_weights_in_parts_of_a_few_bytes_are_not_multiplied_out(parts, shared):
     names = ["conv_stem", *(f"{number}.conv" for number in range(3000))] if shared else ["conv_stem"]
