@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from se_viz.data.samples import load as sample
     from se_viz.gates.block import block_of
     from se_viz.gates.capture import Capture, Reading, capture
-    from se_viz.gates.errors import PartlyFound
+    from se_viz.gates.errors import NotFiniteValues, PartlyFound
     from se_viz.gates.find import find_gates, survey
     from se_viz.gates.gate import Gate
     from se_viz.gates.model import Model, load, load_checkpoint
@@ -35,6 +35,7 @@ _HOMES = {
     "Gate": ("gates.gate", "Gate"),
     "Head": ("zoo.head", "Head"),
     "Model": ("gates.model", "Model"),
+    "NotFiniteValues": ("gates.errors", "NotFiniteValues"),
     "PartlyFound": ("gates.errors", "PartlyFound"),
     "Reading": ("gates.capture", "Reading"),
     "block_of": ("gates.block", "block_of"),
@@ -59,6 +60,7 @@ __all__ = [
     "Gate",
     "Head",
     "Model",
+    "NotFiniteValues",
     "PartlyFound",
     "Reading",
     "block_of",

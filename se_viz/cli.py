@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz import cli_app, cli_cache, cli_classes, cli_family, cli_gates
-from se_viz.cli_common import Device, counted, fail
+from se_viz.cli_common import Device, Verbose, counted, fail, unwarned, warn
 from se_viz.cli_network import (
     Arch,
     Arg,
@@ -18,6 +18,7 @@ from se_viz.cli_network import (
     Size,
     Std,
     Threshold,
+    Trusted,
     load_network,
 )
 
@@ -42,6 +43,7 @@ def inspect(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    trusted: Trusted = False,
     head: HeadOption = None,
     threshold: Threshold = None,
     maps: Annotated[
@@ -55,6 +57,7 @@ def inspect(
     ] = "largest change",
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
+    verbose: Verbose = False,
 ) -> None:
     """Read z and s of every gate for some pictures, and write tables, each gate's health and heatmap, and maps."""
     import json
@@ -76,9 +79,8 @@ def inspect(
     from se_viz.study.table import maps_bytes, predictions_table, table, table_bytes, without_z
     from se_viz.study.verdicts import verdict_counts
 
-    intake = read_paths(pictures or [])
-    for refusal in intake.refusals:
-        typer.secho(refusal, err=True, fg="yellow")
+    intake = read_paths(pictures or [], trusted=trusted)
+    warn(intake.refusals, verbose=verbose)
     try:
         shown = [*intake.pictures, *map(samples.load, sample or [])]
         if not shown:
@@ -96,8 +98,10 @@ def inspect(
             mean=mean,
             std=std,
             size=size,
+            trusted=trusted,
         )
-        captured = capture(loaded, shown, maps)
+        with unwarned():
+            captured = capture(loaded, shown, maps)
         names = apart(picture.name for picture in shown)
         with output_folder(out, "readings.csv") as write:
             frame = table(captured, names)
@@ -125,6 +129,7 @@ def inspect(
                 write(f"{chart.name}{suffix}.{figures}", figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    warn([captured.not_finite] if captured.not_finite else [], verbose=verbose)
     _say_predictions(said, names)
     for note in filter(None, (without_z(captured), *loaded.notes)):
         typer.echo(note)
@@ -168,6 +173,7 @@ def profile(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    trusted: Trusted = False,
     head: HeadOption = None,
     threshold: Threshold = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
@@ -201,6 +207,7 @@ def profile(
     family: Annotated[
         bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
     ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Count s and z of every gate by class over a dataset."""
     from se_viz.atlas.export import export
@@ -220,8 +227,7 @@ def profile(
             for made in rebuild(data, out, device, progress=True):
                 kilobytes = made.path.stat().st_size / 1000
                 typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
-                for sentence in limits(made):
-                    typer.echo(sentence)
+                warn(limits(made), verbose=verbose)
             return
         out = out or Path("atlas")
         # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
@@ -239,10 +245,10 @@ def profile(
             mean=mean,
             std=std,
             size=size,
+            trusted=trusted,
         )
         listed = dataset(data, split)
-        for note in listed.notes:
-            typer.secho(note, err=True, fg="yellow")
+        warn(listed.notes, verbose=verbose)
         atlas = make(
             loaded,
             listed,
@@ -285,8 +291,7 @@ def profile(
     if atlas.header.refused:
         left_out = counted(len(atlas.header.refused), "picture")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
-    for sentence in limits(atlas):
-        typer.echo(sentence)
+    warn(limits(atlas), verbose=verbose)
 
 
 @app.command()

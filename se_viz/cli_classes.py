@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli_common import Device, fail
-from se_viz.cli_network import load_network
+from se_viz.cli_common import Device, Verbose, fail, unwarned, warn
+from se_viz.cli_network import Trusted, load_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +43,11 @@ def classes(
         typer.Option(help="Pictures of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
     ] = None,
     device: Device = "auto",
+    trusted: Trusted = False,
     everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
+    verbose: Verbose = False,
 ) -> None:
     """Say where classes part, and draw it: Figures 6 and 7, two classes face to face, which are alike, gate by gate."""
     from tqdm import tqdm
@@ -78,7 +80,7 @@ def classes(
             drawn += _of_classes(one, overview, chosen, band, everything=everything)
             drawn += _of_kin(opened, one, overview, chosen)
             drawn += _of_pair(one, pair) if pair else ()
-        own = _groups(opened, group, device) if group else {}
+        own = _groups(opened, group, device, verbose=verbose, trusted=trusted) if group else {}
         drawn += [_of_groups(one, own, everything=everything) for one in gates if own]
         with output_folder(out, "eta2.csv") as write:
             write("eta2.csv", table_bytes(chance.table(opened), "csv"))
@@ -88,8 +90,9 @@ def classes(
                 write(f"{chart.name}.{figures}", figure_bytes(chart.figure, figures))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    for sentence in (*_said(depths, alike), *limits(opened)):
+    for sentence in _said(depths, alike):
         typer.echo(sentence.replace("**", ""))
+    warn(limits(opened), verbose=verbose)
     if len(with_images(opened)) > MOST_ROWS:
         typer.echo(
             f"Of {len(opened.classes)} classes, a gate's tree and heatmap show the {MOST_ROWS} most like those chosen."
@@ -166,7 +169,7 @@ def _of_pair(gate: "GateAtlas", pair: tuple[str, str]) -> Iterator["Chart"]:
     yield two_distributions(gate.name, channels[0], pair, drawn, gate.span)
 
 
-def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Capture"]:
+def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool, trusted: bool) -> dict[str, "Capture"]:
     """The pictures of each NAME=FOLDER, read with the network of the atlas."""
     from se_viz import capture, read_paths
     from se_viz.study.choice import MOST_CLASSES
@@ -185,12 +188,14 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str) -> dict[str, "Cap
     atlas.check(loaded)
     found = {}
     for name, folder in folders.items():
-        intake = read_paths(folder)
-        for refusal in intake.refusals:
-            typer.secho(refusal, err=True, fg="yellow")
+        intake = read_paths(folder, trusted=trusted)
+        warn(intake.refusals, verbose=verbose)
         if not intake.pictures:
             raise ValueError(f"There is no picture in {folder}.")
-        found[name] = capture(loaded, intake.pictures)
+        with unwarned():
+            found[name] = capture(loaded, intake.pictures)
+        if broken := found[name].not_finite:
+            warn([f"{name}: {broken}"], verbose=verbose)
     loaded.close()
     return found
 
@@ -199,9 +204,11 @@ def _of_groups(gate: "GateAtlas", groups: Mapping[str, "Capture"], *, everything
     """Mean excitation of the groups in one gate, beside that of all classes."""
     from se_viz.figures.profiles import mean_excitation, sampled
     from se_viz.study.overview import Overview
+    from se_viz.study.resemblance import group_mean
 
     channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
-    means = {f"{name} ({one.images})": one[gate.name].s.mean(axis=0) for name, one in groups.items()}
+    of_group = {f"{name} ({one.images})": group_mean(one[gate.name].s) for name, one in groups.items()}
+    means = {name: mean for name, mean in of_group.items() if mean is not None}
     overall = Overview.of(gate).patterns.common
     return mean_excitation(gate.name, means, overall, gate.span, channels, of="group")
 
@@ -211,12 +218,14 @@ def _resemblances(atlas: "Atlas", groups: Mapping[str, "Capture"]) -> "pd.DataFr
     import pandas as pd
 
     from se_viz.study.overview import Overview
+    from se_viz.study.resemblance import group_mean
 
     rows = []
     for gate in atlas:
         overview = Overview.of(gate)
         for name, one in groups.items():
-            best = overview.nearest(one[gate.name].s.mean(axis=0))
+            mean = group_mean(one[gate.name].s)
+            best = None if mean is None else overview.nearest(mean)
             row = {"gate": gate.name, "group": name, "pictures": one.images}
             rows.append(row | ({"class": atlas.classes[best[0]], "resemblance": best[1]} if best else {}))
     return pd.DataFrame(rows, columns=["gate", "group", "pictures", "class", "resemblance"])

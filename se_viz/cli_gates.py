@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli_common import fail
-from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Size, Std, load_network
+from se_viz.cli_network import Arch, Arg, Checkpoint, Classes, Mean, Size, Std, Trusted, load_network
 
 if TYPE_CHECKING:
     from se_viz.figures.export import Format
@@ -48,6 +48,7 @@ def gates(
     mean: Mean = None,
     std: Std = None,
     size: Size = None,
+    trusted: Trusted = False,
     gate: Annotated[
         list[str] | None, typer.Option(help="Also say where this gate sits in its block; may be repeated.")
     ] = None,
@@ -74,6 +75,7 @@ def gates(
             mean=mean,
             std=std,
             size=size,
+            trusted=trusted,
         )
         chosen = [loaded.gate(name) for name in gate or []]
         blocks = [block_of(loaded.network, one, loaded.preprocess.crop) for one in chosen]

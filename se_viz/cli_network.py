@@ -49,6 +49,14 @@ Threshold = Annotated[
         help="Probability from which on a binary head says yes, and a label holds.", show_default="0.5", min=0, max=1
     ),
 ]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trusted",
+        help="The files are your own: the checkpoint and images are read in this process, without a child process and "
+        "its limits of time and memory. Nothing in them is run for that.",
+    ),
+]
 Size = Annotated[int | None, typer.Option(help="Side of their input, pixels.")]
 
 
@@ -78,7 +86,7 @@ def load_network(
         if notes:
             typer.secho(f"{notes}.", err=True, fg="yellow")
         return loaded
-    if any(own.values()):
+    if any(value for name, value in own.items() if name != "trusted"):  # This may be said of images alone.
         raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
     with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
 

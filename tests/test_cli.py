@@ -16,6 +16,7 @@ from se_viz import capture, load, open_atlas, sample
 from se_viz.atlas import engine
 from se_viz.atlas.shipped import shipped
 from se_viz.cli import app
+from se_viz.data import untrusted
 from se_viz.figures.chart import Chart
 from se_viz.study.ablation import RATIO
 from se_viz.study.overview import Overview
@@ -26,7 +27,7 @@ from se_viz.study.verdicts import VERDICTS
 from se_viz.zoo import demo
 from se_viz.zoo.family import FAMILY, Member
 from se_viz.zoo.macs import RULE
-from se_viz.zoo.seresnet import SEResNetConfig
+from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
 RUN = CliRunner()
 
@@ -66,6 +67,52 @@ def test_inspect_writes_what_python_reads(tmp_path):
     assert "Verdicts on 8 gates:" in result.output
     with np.load(out / "maps_SE_4_1.npz") as maps:
         assert maps["U"].shape == (2, 384, 8, 8)
+
+
+def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_path):
+    files = [tmp_path / f"{index}.png" for index in range(40)]
+    for index, file in enumerate(files):
+        file.write_bytes(b"words" + bytes([index]))
+    arguments = ["inspect", str(tmp_path), "--sample", "cat", "--device", "cpu", "--out", str(tmp_path / "out")]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("left out") == 1
+    assert "40 files were left out: they are not pictures, or their first bytes are damaged (PNG)." in result.output
+    result = RUN.invoke(app, [*arguments, "--verbose"])
+    assert result.output.count("png was left out: it is not a picture") == 40
+
+
+_NORMALISING = """
+from torch import nn
+from se_viz.zoo.seresnet import SEResNet
+
+class Normalising(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = SEResNet()
+
+    def forward(self, x):
+        least = x.amin((2, 3), keepdim=True)
+        return self.network((x - least) / (x - least).amax((1, 2, 3), keepdim=True))
+"""
+
+
+def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, monkeypatch):
+    (tmp_path / "normalising_of_a_test.py").write_text(_NORMALISING)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    save_file({f"network.{name}": tensor for name, tensor in SEResNet().state_dict().items()}, "own.safetensors")
+    Image.new("RGB", (64, 64), (90, 90, 90)).save("flat.png")
+    own = ["--checkpoint", "own.safetensors", "--arch", "normalising_of_a_test:Normalising", "--size", "64"]
+    result = RUN.invoke(app, ["inspect", "flat.png", "--sample", "cat", *own, "--maps", "SE_5_2", "--out", "out"])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "first in SE_2_1: its z and s are NaN for 1 of 2 images (number 1). The network returned NaN, too." in said
+    assert "flat.png: The network returned NaN for this image, so it has no prediction." in said
+    assert "nan" not in result.output
+    frame = pd.read_parquet("out/readings.parquet")
+    assert frame.loc[frame["image"] != "flat.png", "s"].notna().all()
+    assert frame.loc[frame["image"] == "flat.png", "s"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -183,6 +230,16 @@ def test_gates_of_a_checkpoint_are_listed(newts):
     assert result.exit_code == 0, result.output
     assert "SE_" in result.output
     assert len(result.output.splitlines()) == 3
+
+
+def test_a_checkpoint_of_ones_own_is_read_without_a_child_process(newts, monkeypatch):
+    def run(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("se_viz.sandbox.run", run)
+    result = RUN.invoke(app, ["gates", *newts, "--trusted"])
+    assert result.exit_code == 0, result.output
+    assert isinstance(RUN.invoke(app, ["gates", *newts]).exception, AssertionError)
 
 
 def test_a_checkpoint_is_inspected(newts, tmp_path):
@@ -509,3 +566,17 @@ def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp
     assert result.exit_code == 0, result.output
     assert "of s of SE_3_1 were above 8 and are counted as 8." in result.output
     assert "written by an older SE Viz, which rounded s" in result.output
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_images_of_ones_own_are_read_without_a_child_process(trusted, tmp_path, monkeypatch):
+    runs = []
+    really_run = untrusted.sandbox.run
+    monkeypatch.setattr(
+        untrusted.sandbox, "run", lambda *call, **limits: runs.append(call) or really_run(*call, **limits)
+    )
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
+    given = ["inspect", str(tmp_path / "red.png"), "--out", str(tmp_path / "out"), *["--trusted"] * trusted]
+    done = RUN.invoke(app, given)
+    assert done.exit_code == 0, done.output
+    assert bool(runs) is not trusted

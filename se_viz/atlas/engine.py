@@ -23,7 +23,7 @@ from se_viz.atlas.tensors import Array
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.data.refusals import legible
-from se_viz.gates.capture import Capture, capture
+from se_viz.gates.capture import Capture, captured
 from se_viz.gates.model import Model
 from se_viz.zoo.head import Head
 from se_viz.zoo.memory import DeviceFull, room_on
@@ -129,8 +129,8 @@ def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
         if device.type != "cpu":
             # The whole batch, there in a quarter of the bytes; a device without room for that may have it for a part.
             with suppress(DeviceFull), room_on(device, "the batch"):
-                return capture(model, normalise(pixels.to(device)), batch=len(ready))
-        return capture(model, normalise(pixels), batch=len(ready))
+                return captured(model, normalise(pixels.to(device)), batch=len(ready))
+        return captured(model, normalise(pixels), batch=len(ready))
 
 
 def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: Iterable[int]) -> list[int]:

@@ -23,7 +23,7 @@ from se_viz.data.datasets import Dataset, Indexed
 from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
 from se_viz.disk.errors import explained
 from se_viz.disk.sole_writer import Writer, sole_writer
-from se_viz.gates.capture import capture
+from se_viz.gates.capture import captured
 from se_viz.gates.model import Model
 from se_viz.zoo.head import Head, HeadMismatch, NoPredictions, fit_output
 
@@ -221,7 +221,7 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
                 "or count by the model's predictions (labels='predictions', --labels predictions)."
             )
         return dataset.classes, None
-    tried, name = capture(model, torch.zeros(1, 3, *model.preprocess.crop)), type(model.network).__name__
+    tried, name = captured(model, torch.zeros(1, 3, *model.preprocess.crop)), type(model.network).__name__
     try:
         fitted = fit_output(model.head, tried.output, 1, model.classes, name)
     except (HeadMismatch, NoPredictions) as error:

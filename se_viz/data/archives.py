@@ -7,7 +7,9 @@ because no more of a member is read than the directory declared.
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from se_viz.data.images import MAX_BYTES
@@ -53,18 +55,50 @@ def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]
             were damaged, the others having been yielded.
     """
     name = shown(name)
-    file = io.BytesIO(content) if isinstance(content, bytes) else content
-    with _opened(name, file) as archive:
-        damaged = []
-        for label, info in _checked(name, archive):
-            try:
-                with archive.open(info) as member:
-                    unpacked = member.read(info.file_size)
-            except Exception:  # noqa: BLE001
-                # zlib.error, BadZipFile, EOFError, struct.error, … according to what is broken.
-                damaged.append(label)
-                continue
+    damaged = []
+    for label, unpacked in _each(name, io.BytesIO(content) if isinstance(content, bytes) else content, 0):
+        if unpacked is None:
+            damaged.append(label)
+        else:
             yield label, unpacked
+    raise_damaged(name, damaged)
+
+
+def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str, object]:
+    """Unpack some members of an archive, in a child process.
+
+    Args:
+        name: what the archive calls itself.
+        source: its bytes, or the path of its file.
+        start: the number of members that were unpacked before.
+        most: bytes after which no other is unpacked.
+
+    Returns:
+        "members": labels and bytes, or None where a member is damaged; "next": where to go on, None after the last.
+    """
+    listed: list[tuple[str, bytes | None]] = []
+    with Path(source).open("rb") if isinstance(source, str) else io.BytesIO(source) as file:
+        for label, unpacked in _each(name, file, start):
+            if most < 0:
+                return {"members": listed, "next": start + len(listed)}
+            listed.append((label, unpacked))
+            most -= len(unpacked or b"")
+    return {"members": listed, "next": None}
+
+
+def _each(name: str, file: BinaryIO, start: int) -> Iterator[tuple[str, bytes | None]]:
+    """Labels and bytes of the members from one of them on; None where one is damaged."""
+    with _opened(name, file) as archive:
+        for label, info in _checked(name, archive)[start:]:
+            unpacked = None
+            # zlib.error, BadZipFile, EOFError, struct.error, … according to what is broken.
+            with suppress(Exception), archive.open(info) as member:
+                unpacked = member.read(info.file_size)
+            yield label, unpacked
+
+
+def raise_damaged(name: str, damaged: Sequence[str]) -> None:
+    """Raise ArchiveRefused if members of an archive are damaged; the sentence names the first."""
     if damaged:
         others = f", like {len(damaged) - 1} more of its files" if len(damaged) > 1 else ""
         raise ArchiveRefused(f"{damaged[0]} in {name}", f"it is damaged{others}; pack the archive again")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from se_viz.data.transparency import clear_colour
+from se_viz.data.transparency import LowBytesLost, clear_colour
 
 WORKING_SIDE = 512
 
@@ -52,9 +52,13 @@ def rgb(image: Image.Image) -> Image.Image:
     to an integer fraction of its size that leaves WORKING_SIDE or more. The given image keeps its mode and its pixels.
 
     Raises:
-        RangeUnknown: it has mode F, or mode I with numbers that are not those of 16-bit pixels.
+        RangeUnknown: it has mode F, or mode I with numbers that are not those of 16-bit pixels; or it was a PNG of 16
+            bits with a transparent colour, which cannot be told from others any more.
     """
-    opacity = clear_colour(image)
+    try:
+        opacity = clear_colour(image)
+    except LowBytesLost as lost:
+        raise RangeUnknown(str(lost)) from None
     image.load()
     shades = _sixteen_bit(image)
     if shades is not None:
@@ -68,10 +72,8 @@ def rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGB")
         image.info.pop("transparency", None)
         image.putalpha(opacity)
-    elif isinstance(clear := image.info.get("transparency"), tuple) and max(clear) > _TOP_OF_8_BITS:
-        # Of an image that was loaded before, only the high bytes are left.
-        image = image.copy()
-        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    elif image.mode in ("L", "RGB"):
+        image = _with_clear_colour_of_8_bits(image)
     see_through = image.has_transparency_data
     mode = "RGBA" if see_through else "RGB"
     image = image if image.mode == mode else image.convert(mode)
@@ -92,6 +94,18 @@ def orientation_of(image: Image.Image) -> int:
     except Exception:  # noqa: BLE001
         # Broken metadata is no reason to refuse good pixels, and its parser raises as many types as the decoders do.
         return 1
+
+
+def _with_clear_colour_of_8_bits(image: Image.Image) -> Image.Image:
+    """The image, or a copy whose transparent colour has 8 bits, as its pixels have: in the file it has 16."""
+    clear = image.info.get("transparency")
+    values = clear if isinstance(clear, tuple) else (clear,)
+    if not all(isinstance(value, int) for value in values) or max(values) <= _TOP_OF_8_BITS:
+        return image
+    image = image.copy()
+    low = tuple(value & _TOP_OF_8_BITS for value in values)
+    image.info["transparency"] = low if isinstance(clear, tuple) else low[0]
+    return image
 
 
 def _sixteen_bit(image: Image.Image) -> npt.NDArray[np.integer] | None:

@@ -17,6 +17,10 @@ __all__ = ["UNLABELLED", "Dataset", "DatasetRefused", "Indexed", "Kind", "datase
 def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) -> Dataset:
     """The dataset of a path or an object.
 
+    Images of a dataset are read in this process, within the limits of ``images.decode`` and in the budget of pixels,
+    and not in child processes as uploads are: a dataset is named by the one whose process it is, and a pass over it
+    reads as many images as there are. For images of others, ``se_viz.read_paths`` reads files and folders.
+
     Args:
         source: a folder with one subfolder of pictures for each class (as torchvision's ImageFolder takes it), or with
             such folders for training and validation above them; a folder of pictures, without labels; a list of paths,

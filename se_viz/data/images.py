@@ -1,45 +1,53 @@
 """The bytes of an upload → a safe RGB image.
 
 Everything here treats the bytes as hostile: a closed list of formats, limits that are read from the header before any
-pixel is decoded, and one exception type, whatever the decoders raise.
+pixel is decoded, a bound on how often a file is read, and one exception type, whatever the decoders raise. What the
+decoders themselves take of time and memory is bounded where they run in a child process, see ``data.untrusted``.
 """
 
 import hashlib
-import io
-import re
-import threading
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from PIL import Image, ImageFile, UnidentifiedImageError
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+from PIL.BmpImagePlugin import BmpImageFile
 
+from se_viz.data import jpeg, netpbm, pixels, webp
 from se_viz.data.colours import SWAPS_SIDES, TURNS, WORKING_SIDE, RangeUnknown, orientation_of, rgb
+from se_viz.data.metered import MeteredFile, TooManyParts
 from se_viz.data.refusals import Refused, shown
 from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image
 
-# JPEG first: Pillow imports every plugin it has when it is asked for one of the last three.
+# Pillow imports every plugin it has when it is asked for one of these that is not imported yet.
+_PLUGINS = (AvifImagePlugin, GifImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
+# Takes a number of pixels, and holds room for them in a block.
+Room: TypeAlias = Callable[[int], AbstractContextManager[None]]
+
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "AVIF", "TIFF")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
 # A model scales the shorter side up to its input: a strip of 8 × 1,000,000 pixels would become 128 × 16,000,000.
 MAX_ASPECT = 10
-# Encoders write about ten. Each is a pass over the whole picture, and 120 bytes are enough for one: without a limit
-# a file of 1 MB can hold the processor for ten minutes.
-MAX_JPEG_SCANS = 50
-# Above this many pixels to decode, pictures wait for each other: a WebP of 38 bytes can take 1.4 GB for a second.
-LARGE_PIXELS = 25_000_000
-_one_large_picture = threading.Lock()
+# Pillow unpacks runs of pixels in Python, some of them pixel by pixel.
+MAX_RLE_PIXELS = 16_000_000
+_RUNS = (BmpImageFile.COMPRESSIONS["RLE8"], BmpImageFile.COMPRESSIONS["RLE4"])
 
 _TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy"
+_TOO_MANY_PARTS = "it is made of more parts than an image has (comments, segments, empty blocks); save it again"
 _SAVE_AS = "save it as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM"
-# PBM, PGM and PPM. Pillow reads their head byte by byte, comments of any length too, and numbers written as text in
-# Python.
-_PPM = re.compile(rb"P[1-6](?:\s+(?:#[^\r\n]*[\r\n]\s*)*\d{1,10}){2,3}\s")
-_PPM_HEAD = 1000
-_PPM_AS_TEXT = (b"P1", b"P2", b"P3")
-_MAX_TEXT = 2_000_000
 # (where the signature stands, the signature, what such a file is called)
 _STRANGERS = (
     (0, b"8BPS", "a Photoshop file"),
@@ -80,6 +88,16 @@ class ImageRefused(Refused):
 
 
 def decode(name: str, content: bytes) -> Picture:
+    """Decode a file in this process, see ``decode_pixels``, in its turn in the budget of pixels.
+
+    Raises:
+        ImageRefused: and nothing else, whatever the bytes are.
+    """
+    image, size = decode_pixels(name, content, pixels.budget().hold)
+    return Picture(shown(name), hashlib.sha256(content).hexdigest(), image, size)
+
+
+def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
     Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid over white; the EXIF orientation is
@@ -91,28 +109,25 @@ def decode(name: str, content: bytes) -> Picture:
     Args:
         name: what the upload calls itself; shown, and used for nothing else.
         content: the whole file, at most MAX_BYTES.
+        room: what holds room for as many pixels as are decoded.
+
+    Returns:
+        The image and its size before any reduction, see ``Picture``.
 
     Raises:
-        ImageRefused: and nothing else, whatever the bytes are.
+        ImageRefused: and nothing else, whatever the bytes are, but for what ``room`` raises of ``pixels.Waits``.
     """
     name = shown(name)
-    if not content:
-        raise ImageRefused(name, "it is empty; choose the file again")
-    if len(content) > MAX_BYTES:
-        raise ImageRefused(name, f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy")
+    if refusal := size_refusal(content):
+        raise ImageRefused(name, refusal)
     try:
-        # Pillow's own pixel limit is a warning, and turning warnings into errors is not safe between threads.
-        with Image.open(io.BytesIO(_openable(name, content)), formats=FORMATS) as file:
-            original_size = file.size
-            _check_header(name, file, content)
-            file.draft(None, (WORKING_SIDE, WORKING_SIDE))
-            # A progressive JPEG is in memory as a whole before it is reduced.
-            width, height = original_size if "progressive" in file.info else file.size
-            with _one_large_picture if width * height > LARGE_PIXELS else nullcontext():
-                image = rgb(file)
-            turn = TURNS.get(orientation_of(file))
-    except ImageRefused:
+        return _decoded(name, content, room)
+    except (ImageRefused, pixels.Waits):
         raise
+    except TooManyParts:
+        raise ImageRefused(name, _TOO_MANY_PARTS) from None
+    except MemoryError:
+        raise ImageRefused(name, "decoding it takes more memory than there is; save a smaller copy") from None
     except (RangeUnknown, TiffRefused) as refused:
         raise ImageRefused(name, str(refused)) from None
     except UnidentifiedImageError:
@@ -122,27 +137,65 @@ def decode(name: str, content: bytes) -> Picture:
     except Exception as error:
         # Decoders raise OSError, SyntaxError, struct.error, zlib.error, MemoryError, … on bytes made to break them.
         raise ImageRefused(name, "it is damaged or cut short; copy or save it again") from error
+
+
+def size_refusal(content: bytes) -> str:
+    """Return why a file of so many bytes is not taken; empty if it may be."""
+    if not content:
+        return "it is empty; choose the file again"
+    return f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy" if len(content) > MAX_BYTES else ""
+
+
+def _decoded(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
+    """``decode_pixels`` for bytes that are neither none nor too many; raises whatever decoders raise."""
+    with ExitStack() as held:
+        openable = _openable(name, content)
+        # The others take no memory for pixels before they are loaded.
+        if in_header := _pixels_in_header(name, openable):
+            held.enter_context(room(in_header))
+        # Pillow's own pixel limit is a warning, and turning warnings into errors is not safe between threads.
+        file = held.enter_context(Image.open(MeteredFile(openable), formats=FORMATS))
+        original_size = file.size
+        _check_header(name, file)
+        file.draft(None, (WORKING_SIDE, WORKING_SIDE))
+        # A progressive JPEG is in memory as a whole before it is reduced.
+        width, height = original_size if "progressive" in file.info else file.size
+        if not in_header:
+            held.enter_context(room(width * height))
+        netpbm.scale(file, openable)
+        if isinstance(file.fp, MeteredFile):
+            file.fp.expect(width * height)
+        image = rgb(file)
+        turn = TURNS.get(orientation_of(file))
     if turn is not None:
         image = image.transpose(turn)
         original_size = original_size[::-1] if turn in SWAPS_SIDES else original_size
-    return Picture(name, hashlib.sha256(content).hexdigest(), image, original_size)
+    return image, original_size
 
 
 def _openable(name: str, content: bytes) -> bytes:
     """What Pillow may open of a file: of a TIFF file its first image; all of others."""
     if content.startswith(SIGNATURES):
         return first_image(content)
-    if content[:1] == b"P" and content[1:2].isdigit():
-        if not _PPM.match(content[:_PPM_HEAD]):
-            raise ImageRefused(name, "it is not a picture, or its first bytes are damaged; " + _SAVE_AS)
-        if content.startswith(_PPM_AS_TEXT) and len(content) > _MAX_TEXT:
-            raise ImageRefused(
-                name, f"it is a PPM file written as text of more than {_MAX_TEXT // 10**6} MB; {_SAVE_AS}"
-            )
+    refusal = ""
+    if content.startswith(netpbm.SIGNATURES) and (refusal := netpbm.refusal(content)):
+        refusal = f"{refusal}; {_SAVE_AS}"
+    elif content.startswith(jpeg.SIGNATURE):
+        refusal = jpeg.refusal(content)
+    if refusal:
+        raise ImageRefused(name, refusal)
     return content
 
 
-def _check_header(name: str, file: ImageFile.ImageFile, content: bytes) -> None:
+def _pixels_in_header(name: str, content: bytes) -> int:
+    """Pixels for which a decoder takes memory before the file is open; 0 where it does not."""
+    width, height = webp.size_of(content)
+    if width * height > MAX_PIXELS:
+        raise ImageRefused(name, _TOO_MANY_PIXELS)
+    return width * height
+
+
+def _check_header(name: str, file: ImageFile.ImageFile) -> None:
     """Refuse an opened file whose pixels must not be decoded."""
     short, long = sorted(file.size)
     if short * long > MAX_PIXELS:
@@ -152,8 +205,10 @@ def _check_header(name: str, file: ImageFile.ImageFile, content: bytes) -> None:
         raise ImageRefused(name, f"it is {size}; choose a picture of at least {MIN_SIDE} × {MIN_SIDE}")
     if long > MAX_ASPECT * short:
         raise ImageRefused(name, f"one side is more than {MAX_ASPECT} times the other; cut out the part that matters")
-    if isinstance(file, JpegImageFile) and content.count(b"\xff\xda") > MAX_JPEG_SCANS:
-        raise ImageRefused(name, f"it is a JPEG of more than {MAX_JPEG_SCANS} scans; save it again as an ordinary JPEG")
+    if isinstance(file, BmpImageFile) and file.info.get("compression") in _RUNS and short * long > MAX_RLE_PIXELS:
+        raise ImageRefused(
+            name, f"it is a BMP packed as runs of more than {MAX_RLE_PIXELS // 10**6} million pixels; save it as PNG"
+        )
 
 
 def _what_it_is(content: bytes) -> str:

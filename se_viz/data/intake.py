@@ -1,24 +1,24 @@
 """What a person hands over (pictures, ZIP archives, folders) → pictures, and a sentence for everything left out."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO, TypeAlias
 
 from se_viz.data.archives import is_archive, members
+from se_viz.data.batches import MOST_FILES, Batches, Outcome, decode_here, named
 from se_viz.data.folders import Found, find_images
-from se_viz.data.images import MAX_BYTES, ImageRefused, Picture, decode
+from se_viz.data.images import MAX_BYTES, ImageRefused, Picture
 from se_viz.data.names import apart, format_of, label_of, left_out
+from se_viz.data.pixels import Asked, Gone
 from se_viz.data.refusals import Refused, shown
+from se_viz.data.untrusted import decode_files, unpack
 
 LIMIT = 64
-
-# Pillow decodes without the interpreter's lock.
-_WORKERS = min(4, os.cpu_count() or 1)
 
 _Source: TypeAlias = tuple[str, Callable[[], BinaryIO]]
 
@@ -31,19 +31,37 @@ class Intake:
     refusals: tuple[str, ...]
 
 
-def read(items: Iterable[tuple[str, bytes]], limit: int = LIMIT) -> Intake:
+def read(
+    items: Iterable[tuple[str, bytes]], limit: int = LIMIT, *, trusted: bool = False, cancelled: Asked | None = None
+) -> Intake:
     """Decode uploads: name and bytes of pictures and of ZIP archives of pictures.
 
     A picture is named ``folder/base`` if it lay in a folder, of an archive or of the upload; of several of one name all
     but the first get a number. Hidden files and those that systems leave are skipped. One bad file never stops the
     others. After ``limit`` pictures nothing more is decoded; one sentence says how many files that leaves out, where
     an archive that was not opened counts as one.
+
+    Args:
+        items: names and contents.
+        limit: pictures that are taken at most.
+        trusted: read them in this process, for files of your own: no child process with limits of time and memory.
+        cancelled: asked often, from several threads; True ends the work and its child processes.
+
+    Raises:
+        Gone: ``cancelled`` said so.
     """
-    named = ((label_of(name), content) for name, content in items)
-    return _read(((label, partial(BytesIO, content)) for label, content in named if label), limit)
+    labelled = ((label_of(name), content) for name, content in items)
+    sources = ((label, partial(BytesIO, content)) for label, content in labelled if label)
+    return _read(sources, limit, trusted, cancelled)
 
 
-def read_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], limit: int = LIMIT) -> Intake:
+def read_paths(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    limit: int = LIMIT,
+    *,
+    trusted: bool = False,
+    cancelled: Asked | None = None,
+) -> Intake:
     """``read`` for a file on this machine or several, and for folders: their pictures at any depth, sorted by path.
 
     In a folder, files that are hidden or have no picture's suffix are skipped without a word, but for images of formats
@@ -52,7 +70,8 @@ def read_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     """
     listed = [paths] if isinstance(paths, str | os.PathLike) else paths
     notes: list[str] = []
-    intake = _read((source for path in listed for source in _sources(Path(path), notes)), limit)
+    sources = (source for path in listed for source in _sources(Path(path), notes))
+    intake = _read(sources, limit, trusted, cancelled)
     return replace(intake, refusals=(*intake.refusals, *notes))
 
 
@@ -84,90 +103,57 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _read(sources: Iterable[_Source], limit: int) -> Intake:
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        desk = _Desk(pool, limit)
-        for label, source in sources:
-            if desk.full():
-                desk.left_out += 1
-                continue
-            try:
-                with source() as file:
-                    desk.unwrap(label, file)
-            except Refused as refused:
-                desk.refuse(str(refused))
-            except OSError as error:
-                desk.refuse(str(ImageRefused(label, f"{error.strerror}; check the path")))
-        return desk.close()
+def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: Asked | None) -> Intake:
+    ended = Event()
+
+    def gone() -> bool:
+        return ended.is_set() or (cancelled is not None and cancelled())
+
+    def decode_all(files: Sequence[tuple[str, bytes]]) -> list[Outcome]:
+        _raise_if(gone)
+        outcomes = decode_here(files) if trusted else decode_files(files, gone)
+        return [named(outcome, label) for outcome, (label, _) in zip(outcomes, files, strict=True)]
+
+    with Batches(decode_all, limit, 1 if trusted else MOST_FILES) as batches:
+        try:
+            for label, source in sources:
+                _raise_if(gone)
+                _take(label, source, batches, trusted, gone)
+            batches.finish()
+        except BaseException:
+            ended.set()
+            raise
+    names = apart(picture.name for picture in batches.pictures)
+    pictures = (replace(picture, name=name) for picture, name in zip(batches.pictures, names, strict=True))
+    if left_out := batches.left_out:
+        files = "1 more file was" if left_out == 1 else f"{left_out} more files were"
+        batches.refusals.append(f"{files} left out: {limit} pictures are the most that are taken at once.")
+    return Intake(tuple(pictures), tuple(batches.refusals))
 
 
-class _Desk:
-    """Takes files one by one, has them decoded side by side, and keeps the results in the order of the files."""
-
-    def __init__(self, pool: ThreadPoolExecutor, limit: int) -> None:
-        self.left_out = 0
-        self._pool = pool
-        self._limit = limit
-        self._waiting: list[Future[Picture] | str] = []
-        self._pictures: dict[Picture, str] = {}
-        self._refusals: list[str] = []
-
-    def unwrap(self, label: str, file: BinaryIO) -> None:
-        """Take a picture, or every member of an archive."""
-        first = file.read(4)
-        file.seek(0)
-        if not is_archive(first):
-            self._take(label, file.read(MAX_BYTES + 1))
-            return
-        for member, content in members(label, file):
-            if self.full():
-                self.left_out += 1
-            else:
-                self._take(member, content)
-
-    def refuse(self, sentence: str) -> None:
-        """Take a sentence, at the place of the file it is about."""
-        self._waiting.append(sentence)
-
-    def full(self) -> bool:
-        """Whether there are ``limit`` pictures; waits for those being decoded if they may be the last."""
-        if len(self._pictures) + len(self._waiting) >= self._limit or len(self._waiting) >= 2 * _WORKERS:
-            self._settle()
-        return len(self._pictures) >= self._limit
-
-    def close(self) -> Intake:
-        """Wait for the last pictures and hand over."""
-        self._settle()
-        if self.left_out:
-            files = "1 more file was" if self.left_out == 1 else f"{self.left_out} more files were"
-            self._refusals.append(f"{files} left out: {self._limit} pictures are the most that are taken at once.")
-        names = apart(picture.name for picture in self._pictures)
-        named = (replace(picture, name=name) for picture, name in zip(self._pictures, names, strict=True))
-        return Intake(tuple(named), tuple(self._refusals))
-
-    def _take(self, label: str, content: bytes) -> None:
-        self._waiting.append(self._pool.submit(_decode, label, content))
-
-    def _settle(self) -> None:
-        for outcome in self._waiting:
-            if isinstance(outcome, str):
-                self._refusals.append(outcome)
-                continue
-            try:
-                picture = outcome.result()
-            except ImageRefused as refused:
-                self._refusals.append(str(refused))
-                continue
-            if twin := self._pictures.get(picture):
-                self._refusals.append(f"{picture.name} was left out: it is the same file as {twin}.")
-            else:
-                self._pictures[picture] = picture.name
-        self._waiting.clear()
+def _raise_if(gone: Asked) -> None:
+    if gone():
+        raise Gone
 
 
-def _decode(label: str, content: bytes) -> Picture:
-    """``decode`` for a file that is known by its folder too."""
+def _take(label: str, source: Callable[[], BinaryIO], batches: Batches, trusted: bool, cancelled: Asked) -> None:
+    """Take a picture, or every member of an archive, or count it where there are enough."""
+    if batches.is_full():
+        batches.left_out += 1
+        return
     try:
-        return replace(decode(label, content), name=label)
-    except ImageRefused as refused:
-        raise ImageRefused(label, refused.reason) from refused
+        with source() as file:
+            first = file.read(4)
+            file.seek(0)
+            if not is_archive(first):
+                batches.add(label, file.read(MAX_BYTES + 1))
+                return
+            for member, content in members(label, file) if trusted else unpack(label, file, cancelled):
+                if batches.is_full():
+                    batches.left_out += 1
+                else:
+                    batches.add(member, content)
+    except Refused as refused:
+        batches.reject(str(refused))
+    except OSError as error:
+        batches.reject(str(ImageRefused(label, f"{error.strerror}; check the path")))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame
+from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.gates.capture import Array, Reading
@@ -24,12 +25,12 @@ def excitation(reading: Reading, images: Sequence[str], focus: int) -> Chart:
 def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     """A point per channel of one image: the channel's number across, excitation weight s up."""
     gate, s = reading.gate, reading.s[focus]
-    figure = _points(reading, np.arange(len(s)), focus, "excitation by channel", "channel", "")
+    figure = _points(reading, np.arange(len(s), dtype=np.float32), focus, "excitation by channel", "channel", "")
     return Chart(
         name=f"s_by_channel_{gate.name}",
         figure=figure,
         alt=(
-            f"{len(s)} channels of {gate.name} for {images[focus]}, s from {s.min():.2f} to {s.max():.2f}. There is no "
+            f"{len(s)} channels of {gate.name} for {images[focus]}, s {ends(s)}. There is no "
             "z, as no squeeze of U was seen to feed s."
         ),
         how_to_read=(
@@ -56,8 +57,7 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         name=f"z_against_s_{gate.name}",
         figure=figure,
         alt=(
-            f"Scatter of {len(z)} channels of {gate.name} for {images[focus]}: z from {z.min():.2f} to {z.max():.2f}, "
-            f"s from {s.min():.2f} to {s.max():.2f}, {correlation}."
+            f"Scatter of {len(z)} channels of {gate.name} for {images[focus]}: z {ends(z)}, s {ends(s)}, {correlation}."
         ),
         how_to_read=(
             "Each point is a channel: to the right those with a larger descriptor z, up those the gate keeps. Were "
@@ -68,7 +68,7 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
 
 
 def _points(
-    reading: Reading, across: npt.NDArray[np.generic], focus: int, title: str, x: str, hovered: str
+    reading: Reading, across: npt.NDArray[np.floating], focus: int, title: str, x: str, hovered: str
 ) -> go.Figure:
     """Points of s (C,) of one image over numbers (C,)."""
     s = reading.s[focus]
@@ -76,10 +76,11 @@ def _points(
     layout = frame(f"{reading.gate.name}: {title}", x, "s, weight of the channel", 340)
     pad = (high - low) * 0.03
     layout["yaxis"]["range"] = [low - pad, high + pad]
+    say_lost(layout, np.where(np.isfinite(across), s, np.float32("nan")), "points")
     return go.Figure(
         go.Scatter(
-            x=across,
-            y=s,
+            x=drawable(across),
+            y=drawable(s),
             customdata=np.arange(len(s)),
             mode="markers",
             marker={"color": ACCENT, "size": 6, "opacity": 0.8},
@@ -95,13 +96,13 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     low, high = s_range(reading)
     edges = np.linspace(low, high, _BINS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
-    share = _shares(s[focus], edges)
-    lost = int((~np.isfinite(s[focus])).sum())
-    broken = f" {lost} of {s.shape[1]} weights are NaN or infinite and in no bar." if lost else ""
+    share, mean = _shares(s[focus], edges), drawable(s[focus]).mean(dtype=np.float64)
+    broken = f" {lost(s[focus])} and in no bar." if lost(s[focus]) else ""
     layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
     layout["bargap"] = 0.05
     layout["margin"]["t"] = 68  # the legend goes below the title, which fills the width of a phone
     layout["xaxis"]["range"] = [low, high]
+    say_lost(layout, s)
     guide = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": MUTED, "dash": "dot", "width": 1}}
     layout["shapes"] = [{"x0": mark, "x1": mark, **guide} for mark in (CLOSE, 1 - CLOSE)]
     traces: list[go.Bar | go.Scatter] = [
@@ -131,7 +132,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         figure=figure,
         alt=(
             f"Histogram of s over {s.shape[1]} channels of {gate.name} for {images[focus]}: "
-            f"mean {s[focus].mean():.2f}, {(np.abs(s[focus]) < CLOSE).mean():.0%} within {CLOSE} of 0, "
+            f"mean {number(mean)}, {(np.abs(s[focus]) < CLOSE).mean():.0%} within {CLOSE} of 0, "
             f"{(np.abs(s[focus] - 1) < CLOSE).mean():.0%} of 1.{broken}"
         ),
         how_to_read=(
@@ -147,9 +148,10 @@ def _shares(s: Array, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64
     return np.histogram(np.clip(s[np.isfinite(s)], edges[0], edges[-1]), edges)[0] / s.size * 100
 
 
-def _correlation(z: Array, s: Array) -> str:
+def _correlation(z: npt.NDArray[np.floating], s: npt.NDArray[np.floating]) -> str:
     if not (np.isfinite(z).all() and np.isfinite(s).all()):
         return "z or s is NaN or infinite in some channels, which have no point"
+    z, s = z.astype(np.float64), s.astype(np.float64)
     if z.std() > 0 and s.std() > 0:
         return f"correlation {np.corrcoef(z, s)[0, 1]:.2f}"
     return "z or s is the same everywhere"

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.finite import drawable, lost, say_lost
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
 from se_viz.study.order import Order, order_channels
@@ -63,9 +64,10 @@ def attention_heatmap(
     squeezed = "no z was seen" if reading.z is None else "z = %{customdata:.3f}"
     layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
     layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
+    say_lost(layout, s)
     figure = go.Figure(
         go.Heatmap(
-            z=s[:, channels],
+            z=drawable(s[:, channels]),
             customdata=None if reading.z is None else reading.z[:, channels],
             x=x,
             y=rows,
@@ -78,13 +80,16 @@ def attention_heatmap(
         layout,
     )
     shut, open_ = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
+    about = (
+        lost(s[focus])
+        or f"mean {s[focus].mean(dtype=np.float64):.2f}, {shut:.0%} of channels below 0.5, {open_:.0%} above 0.9"
+    )
     return Chart(
         name="_".join(["heatmap", *([model.replace(" = ", "")] if model else []), gate.name]),
         figure=figure,
         alt=(
             f"Heatmap of the excitation weights s of {gate.name}: {n} image{'s' if n > 1 else ''} by {c} channels, "
-            f"colour from {low:g} to {high:g}. For {images[focus]}: mean {s[focus].mean():.2f}, "
-            f"{shut:.0%} of channels below 0.5, {open_:.0%} above 0.9."
+            f"colour from {low:g} to {high:g}. For {images[focus]}: {about}."
         ),
         how_to_read=(
             "Each row is a picture, each column a channel of the block. Dark: the gate turns the channel down for this "

@@ -12,6 +12,7 @@ from PIL import Image
 from plotly.colors import hex_to_rgb
 
 from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.finite import drawable, number, say_lost
 from se_viz.figures.mosaic import mosaic
 from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
@@ -37,9 +38,11 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
     Raises:
         ValueError: the maps were not captured, or no channel is chosen.
     """
-    u, x, s = _chosen(reading, focus, channels)
-    picture, pitch = mosaic(np.stack([u, x, x - u]))
-    reach = float(np.abs(np.stack([u, x, x - u])).max()) or 1.0
+    maps, s = _chosen(reading, focus, channels)
+    picture, pitch = mosaic(maps)
+    layout = _layout(reading, image, channels, s, pitch, _SIGNED)
+    say_lost(layout, maps, "values")
+    reach = _reach(maps)
     figure = go.Figure(
         go.Heatmap(
             z=picture,
@@ -50,7 +53,7 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
             hoverongaps=False,
             hovertemplate="%{z:.3f}<extra></extra>",
         ),
-        _layout(reading, image, channels, s, pitch, _SIGNED),
+        layout,
     )
     return Chart(
         name=f"maps_{reading.gate.name}",
@@ -71,11 +74,11 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
         reading, focus, channels, image: as for ``recalibrated_maps``.
         cut: the picture, cut to the model's input.
     """
-    u, x, s = _chosen(reading, focus, channels)
+    maps, s = _chosen(reading, focus, channels)
     cut = cut.copy()
     cut.thumbnail((_OVERLAY_SIDE, _OVERLAY_SIDE))
-    strengths = np.abs(np.stack([u, x, x - u]))
-    reach = float(strengths.max()) or 1.0
+    strengths = np.abs(maps)
+    reach = _reach(strengths)
     tiles = [[_over(cut, strength / reach) for strength in row] for row in strengths]
     gap = max(2, cut.width // 16)
     pitch = max(cut.size) + gap
@@ -101,6 +104,7 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
         },
     )
     layout = _layout(reading, image, channels, s, pitch, _STRENGTHS)
+    say_lost(layout, strengths, "values")
     figure = go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout)
     return Chart(
         name=f"overlay_{reading.gate.name}",
@@ -114,13 +118,21 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     )
 
 
-def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Array, Array, Array]:
+def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Array, Array]:
+    """U, X̃ and X̃ − U of channels (3, channels, H, W), NaN where they are not finite, and s (channels,)."""
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured.")
     if not channels:
         raise ValueError("Choose at least one channel.")
     index = list(channels)
-    return reading.u[focus, index], reading.x[focus, index], reading.s[focus, index]
+    u, x = drawable(reading.u[focus, index]), drawable(reading.x[focus, index])
+    with np.errstate(over="ignore"):
+        return drawable(np.stack([u, x, x - u])), reading.s[focus, index]
+
+
+def _reach(maps: Array) -> float:
+    """The largest distance from 0 that is drawn."""
+    return float(np.abs(maps[np.isfinite(maps)]).max(initial=0)) or 1.0
 
 
 def _layout(
@@ -136,7 +148,7 @@ def _layout(
     middle = pitch / 2
     layout["xaxis"] |= {
         "tickvals": [middle + pitch * column for column in range(len(channels))],
-        "ticktext": [f"{channel}<br><b>{weight:.2f}</b>" for channel, weight in zip(channels, s, strict=True)],
+        "ticktext": [f"{channel}<br><b>{number(weight)}</b>" for channel, weight in zip(channels, s, strict=True)],
         "side": "top",
         "tickangle": 0,
         "showgrid": False,
@@ -156,13 +168,13 @@ def _layout(
 
 
 def _alt(reading: Reading, channels: Sequence[int], s: Array, image: str, what: str) -> str:
-    pairs = ", ".join(f"{channel} (s {weight:.2f})" for channel, weight in zip(channels, s, strict=True))
+    pairs = ", ".join(f"{channel} (s {number(weight)})" for channel, weight in zip(channels, s, strict=True))
     return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
 
 
 def _over(picture: Image.Image, strength: Array) -> Image.Image:
     """Colour a grey copy of the picture by a map of 0–1."""
-    large = Image.fromarray(strength).resize(picture.size, Image.Resampling.BILINEAR)
+    large = Image.fromarray(np.nan_to_num(strength)).resize(picture.size, Image.Resampling.BILINEAR)
     share = np.clip(np.asarray(large), 0, 1)[..., None]
     colours = np.array([hex_to_rgb(colour) for colour in SEQUENTIAL], dtype=np.float32)
     position = share[..., 0] * (len(colours) - 1)

@@ -1,5 +1,6 @@
 """Reading z and s of every gate, and U and X̃ of the gates asked for."""
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from se_viz.gates.calls import same_storage
-from se_viz.gates.errors import GatesChanged, NotAnImageModel
+from se_viz.gates.errors import GatesChanged, NotAnImageModel, NotFiniteValues
+from se_viz.gates.finite import not_finite
 from se_viz.gates.forward import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
@@ -65,6 +67,12 @@ class Capture:
             return output
         return None
 
+    @property
+    def not_finite(self) -> str:
+        """A sentence on the values that are NaN or infinite, those of the first gate first; empty where none is."""
+        read = {one.gate.name: {"z": one.z, "s": one.s, "U": one.u, "X̃": one.x} for one in self}
+        return not_finite(read, self.output, self.images)
+
     def __getitem__(self, name: str) -> Reading:
         """The reading of a gate, for instance ``capture["SE_4_2"]``."""
         try:
@@ -90,6 +98,8 @@ def capture(
 ) -> Capture:
     """Run images through a network and read its gates.
 
+    Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
+
     Any number of threads may do so on one network at once. Its mode and gradients are left as they are, and no hook
     stays behind on a network that is not already an ``Instrument``.
 
@@ -109,6 +119,20 @@ def capture(
             found, or takes another way for these images.
         DeviceFull: the device has no room for a single image.
     """
+    found = captured(network, images, maps, batch=batch)
+    if said := found.not_finite:
+        warnings.warn(said, NotFiniteValues, stacklevel=2)
+    return found
+
+
+def captured(
+    network: Model | Instrument | nn.Module,
+    images: Images,
+    maps: Collection[str | Gate] | None = None,
+    *,
+    batch: int = 32,
+) -> Capture:
+    """``capture`` for callers that look at ``Capture.not_finite`` themselves, or refuse what is not finite."""
     if isinstance(network, Model):
         images, network = network.inputs(images), network.instrument
     if not isinstance(images, Tensor):

@@ -9,6 +9,10 @@ class NoGateFound(InstrumentError):
     """The network has no channel gate that could be proved."""
 
 
+class NotFinite(NoGateFound):
+    """The network's own numbers are NaN or infinite before any gate could be found; the message says where."""
+
+
 class NotReadable(InstrumentError):
     """The network hides its modules: it is compiled, scripted or exported."""
 
@@ -19,6 +23,10 @@ class NotAnImageModel(InstrumentError):
 
 class PartlyFound(UserWarning):
     """Some gates of a network were seen and cannot be read; the message says which, why and what to do."""
+
+
+class NotFiniteValues(UserWarning):
+    """Values that were read are NaN or infinite; the message says which, the first gate first."""
 
 
 class GatesChanged(InstrumentError):

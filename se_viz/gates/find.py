@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from torch import Tensor, nn
 
-from se_viz.gates.errors import NoGateFound, NotAnImageModel, PartlyFound
+from se_viz.gates.errors import NoGateFound, NotAnImageModel, NotFinite, PartlyFound
 from se_viz.gates.finding_words import none_found, partly_found
+from se_viz.gates.finite import advice, origin, what_is_in
 from se_viz.gates.gate import NOT_SEEN, Gate, Tap
 from se_viz.gates.kinds import kind_of
 from se_viz.gates.naming import Site, places
@@ -16,7 +17,7 @@ from se_viz.gates.private_copy import HALF, private_copy, undisturbed
 from se_viz.gates.probe import living_channels
 from se_viz.gates.products import close
 from se_viz.gates.proof import Proof, prove
-from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, placement, trace
+from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, noise, placement, trace
 from se_viz.gates.values import Frame
 from se_viz.gates.watching import PARTS, Passed, Watched, call_taps, overlooked, select
 
@@ -67,7 +68,8 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
         size: of the images for that pass, (height, width) or the side of a square; None finds out.
 
     Raises:
-        NoGateFound: nothing passed; the message says what was looked for.
+        NoGateFound: nothing passed; the message says what was looked for. A ``NotFinite``, where the network's numbers
+            turn to NaN or infinity before any gate.
         NotReadable: the network is compiled, scripted or exported.
         NotAnImageModel: the network does not run on images.
     """
@@ -95,9 +97,19 @@ def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
         gates = _gates(traced, proved, whole, watched)
         modules = dict(copy.named_modules())
         small = overlooked(traced, watched, modules)
+        # What is NaN is equal to nothing, so no gate is proved where numbers are not finite.
+        proved_runs = sum(run.path in proved for run in traced.runs)
+        doubtful = not gates or len(runs) < proved_runs or what_is_in([traced.output])
+        broken = origin(copy, noise(*traced.images[1:]).to(*weights)) if doubtful else None
+    notes = partly_found(gates, passed, small, traced)
+    if broken is not None and broken.maps:
+        what_to_do = advice(network)
+        if not gates:
+            raise NotFinite(f"No gate of {type(network).__name__} can be found: {broken.where}. {what_to_do}")
+        notes = (f"Gates may be missing: {broken.where}, and none can be found behind that. {what_to_do}", *notes)
     if not gates:
         raise NoGateFound(none_found(network, traced, passed))
-    return Finding(gates, partly_found(gates, passed, small, traced), tuple(passed))
+    return Finding(gates, notes, tuple(passed))
 
 
 def _is_confirmed(run: Run, proof: Proof, traced: Trace) -> bool:

@@ -7,6 +7,7 @@ from torch import nn
 from se_viz.gates.gate import Gate
 from se_viz.gates.trace import Run, Trace
 from se_viz.gates.watching import AXES, PARTS, SCALES, Passed
+from se_viz.zoo.fit import some
 
 
 def partly_found(
@@ -16,7 +17,7 @@ def partly_found(
     notes = []
     if small:
         count, of = len(small), len(small) + len(gates)
-        where = ", ".join(dict.fromkeys(run.path for run in small))
+        where = some(dict.fromkeys(run.path for run in small))
         notes.append(
             f"{len(gates)} of {of} gates were found: {count} {'see' if count > 1 else 'sees'} maps of 1 × 1 at this "
             f"size ({where}). Use images of {2 * traced.width} pixels or more."
@@ -24,13 +25,13 @@ def partly_found(
     parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
     if parts:
         notes.append(
-            f"Left out: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
+            f"Left out: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
             f"batch, so that no single s belongs to an image."
         )
     axes = list(dict.fromkeys(item.path or "the network itself" for item in passed if item.reason == AXES))
     if axes:
         notes.append(
-            f"Left out: the code of {', '.join(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
+            f"Left out: the code of {some(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
             f"one factor per channel."
         )
     unread = [item for item in passed if item.reason.startswith(SCALES)]
@@ -38,7 +39,7 @@ def partly_found(
     first = {item.path: item for item in reversed(unread)}
     notes += [f"Left out: {path or 'the network itself'}: {first[path].reason}." for path in reversed(first)]
     if traced.copies:
-        notes.append(f"Left out: what copies of modules did in threads ({', '.join(traced.copies)}).")
+        notes.append(f"Left out: what copies of modules did in threads ({some(traced.copies)}).")
     return tuple(notes)
 
 
@@ -48,7 +49,7 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
     parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
     if parts:
         return (
-            f"No gate of {name} can be read: {', '.join(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an "
+            f"No gate of {name} can be read: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an "
             f"image or of the batch, so that no single s belongs to an image."
         )
     seen = (
@@ -61,7 +62,7 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
         return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."
     if traced.copies:
         return (
-            f"{seen}. What copies of modules did was not looked into ({', '.join(traced.copies)}): data parallelism "
+            f"{seen}. What copies of modules did was not looked into ({some(traced.copies)}): data parallelism "
             f"makes such replicas for its threads. Search the network without it."
         )
     if passed:

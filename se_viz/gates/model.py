@@ -248,10 +248,13 @@ def load_checkpoint(
     fast: bool = True,
     name: str = "",
     largest: int = LARGEST,
+    trusted: bool = False,
+    cancelled: Asked | None = None,
 ) -> Model:
     """Load a network of your own, ready for ``capture``: an architecture and a file with its weights.
 
-    Nothing in the file is run: it is safetensors, or a state dict of ``torch.save`` with nothing but tensors in it.
+    Nothing in the file is run: it is safetensors, or a state dict of ``torch.save`` with nothing but tensors in it. A
+    child process reads it, of whose memory and time there is an end.
 
     Args:
         source: the file, its content, or a file that is open.
@@ -268,12 +271,16 @@ def load_checkpoint(
         device, precision, fast: as for ``load``.
         name: of the model, and of the file in messages; the file's own if not given.
         largest: parameters that a named architecture may have; the file may have 4 bytes for each.
+        trusted: read the file in this process, for a file of your own: without the second or two that a child process
+            takes to start, and without limits. Nothing in it is run for that.
+        cancelled: asked while the file is read; True ends that.
 
     Raises:
         UnknownModel: there is no such architecture.
         WeightsRefused: the file or the architecture is too large; the file is broken, not what its name says, or asks
             for code to be run; or it does not fit the architecture, and the message lists what is missing, unexpected
             or of another shape; or the names of classes or the head are for another number of logits.
+        Cancelled: ``cancelled`` returned True.
         ValueError: a number is out of its range.
         DeviceMissing: the machine has no such device.
         DeviceFull: the device has no room for the network.
@@ -292,6 +299,8 @@ def load_checkpoint(
         size=size,
         name=name,
         largest=largest,
+        trusted=trusted,
+        cancelled=cancelled,
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
     return _tried_out(_placed(named, network, place, dtype, fast), dtype)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from threading import get_ident
 from typing import TypeAlias
@@ -69,6 +69,8 @@ class Trace:
             were running, and the name of the call, "" where none was seen.
         quantized: whether there were quantised maps.
         copies: classes of modules that ran in copies made in the pass, as data parallelism makes them.
+        images: shape of the images, (2, channels, H, W).
+        output: what the network returned.
     """
 
     runs: tuple[Run, ...]
@@ -79,6 +81,8 @@ class Trace:
     unread: tuple[tuple[tuple[Frame, ...], str], ...] = ()
     quantized: bool = False
     copies: tuple[str, ...] = ()
+    images: tuple[int, ...] = ()
+    output: object = field(default=None, repr=False)
 
     @property
     def steps(self) -> tuple[Run, ...]:
@@ -173,11 +177,8 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
     failure: Exception | None = None
     for tried, count in product(sizes, channels):
         height, width = (tried, tried) if isinstance(tried, int) else tried
-        images = torch.rand((IMAGES, count, height, width), generator=torch.Generator().manual_seed(0))
-        # Of two images of the same noise a deep network may make the same z, and s would not differ.
-        images[1] *= torch.linspace(0.1, 1.5, width)
         try:
-            return Recorder(network, images.to(device, dtype), private=private).record(width)
+            return Recorder(network, noise(count, height, width).to(device, dtype), private=private).record(width)
         except REJECTIONS as error:
             if is_out_of_memory(error):
                 raise
@@ -186,6 +187,14 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
         f"{type(network).__name__} takes no batch of images (N, 3, H, W) of size "
         f"{' or '.join(str(tried) for tried in sizes)}: {failure}"
     ) from failure
+
+
+def noise(channels: int, height: int, width: int) -> Tensor:
+    """The two images of noise (2, channels, H, W) of a search."""
+    images = torch.rand((IMAGES, channels, height, width), generator=torch.Generator().manual_seed(0))
+    # Of two images of the same noise a deep network may make the same z, and s would not differ.
+    images[1] *= torch.linspace(0.1, 1.5, width)
+    return images
 
 
 class Recorder:
@@ -214,7 +223,7 @@ class Recorder:
                 stack.callback(module.register_forward_hook(self._leave, always_call=True).remove)
             stack.enter_context(torch.no_grad())
             stack.enter_context(self._graph)
-            self._network(self._images)
+            output = self._network(self._images)
         graph = self._graph
         return Trace(
             tuple(self._runs),
@@ -225,6 +234,8 @@ class Recorder:
             unread=tuple(graph.unread),
             quantized=graph.quantized,
             copies=tuple(dict.fromkeys(self._copies)),
+            images=self._images.shape,
+            output=output,
         )
 
     def _enter(self, module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:

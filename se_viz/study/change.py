@@ -19,7 +19,8 @@ def change(reading: Reading) -> Array:
     """
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured: name it in maps.")
-    norm: Array = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite nothing is known, and it goes last
+        norm: Array = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
     return norm
 
 

@@ -119,4 +119,4 @@ def _judge(s: words.Array, function: str) -> tuple[Verdict, str]:
         return "mostly saturated", words.mostly("mostly saturated", s - nearest, settled, near)
     if alike.few:
         return "mostly uniform", words.mostly("mostly uniform", s - of_image, alike, near)
-    return "working", words.working(s, still, near)
+    return "image-dependent", words.depends(s, still, near)

@@ -88,7 +88,7 @@ def mostly(verdict: Verdict, off: Array, found: Exceptions, near: str) -> str:
     return " ".join([f"{said}.", *_ended(near), NO_EFFECT])
 
 
-def working(s: Array, still: Exceptions, near: str) -> str:
+def depends(s: Array, still: Exceptions, near: str) -> str:
     """Say how much s differs between channels and between images."""
     return " ".join(
         [

@@ -58,6 +58,15 @@ def resemblance(own: Array, classes: Array) -> npt.NDArray[np.float64]:
     return Patterns.of(classes).resemblance(own)
 
 
+def group_mean(s: Array) -> Array | None:
+    """Mean excitation (C,) of the images of a group (N, C) whose s is finite; None where it is of none of them."""
+    whole = s[np.isfinite(s).all(axis=1)]
+    if not len(whole):
+        return None
+    mean: Array = whole.mean(axis=0)
+    return mean
+
+
 def groups(names: Sequence[str], predicted: Sequence[str | None]) -> dict[str, list[int]]:
     """Sort pictures into groups: by the folder in their name, else by what the network says they are, if it does.
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from se_viz.data.imagenette import Labelled
 from se_viz.disk.atomic import write_bytes
 from se_viz.disk.errors import explained
-from se_viz.gates.capture import capture
+from se_viz.gates.capture import captured
 from se_viz.gates.model import Model
 from se_viz.study.health import health
 from se_viz.study.similarity import effective_rank, linear_cka
@@ -149,7 +149,7 @@ def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Arr
     """s (N, C) of every gate, by name, for N images that are already cut to the crop."""
     parts: dict[str, list[Array]] = {gate.name: [] for gate in model.gates}
     for images in _batches(model, data, batch):
-        for reading in capture(model, images, batch=batch):
+        for reading in captured(model, images, batch=batch):
             parts[reading.gate.name].append(reading.s)
     return {name: np.concatenate(listed) for name, listed in parts.items()}
 

@@ -20,13 +20,18 @@ def summary(capture: Capture, focus: int, said: str) -> str:
         focus: the image the words are about.
         said: a sentence on what the network says of it, or why it says nothing.
     """
-    broken = [name for name, reading in capture.readings.items() if not np.isfinite(reading.s).all()]
-    weights = {name: reading.s for name, reading in capture.readings.items() if name not in broken}
-    sentences = [said]
-    if broken:
-        more = f" and {len(broken) - 1} other {'gate' if len(broken) == 2 else 'gates'}" if len(broken) > 1 else ""
-        sentences.append(f"s is not finite (NaN or infinite) in {broken[0]}{more}.")
-    return " ".join([*sentences, *_means(weights, focus), *_changes(weights)])
+    weights = {name: reading.s for name, reading in capture.readings.items()}
+    sentences = [said, capture.not_finite] if capture.not_finite else [said]
+    finite = {name: s for name, s in weights.items() if np.isfinite(s[focus]).all()}
+    return " ".join([*sentences, *_means(finite, focus), *_changes(_whole(weights))])
+
+
+def _whole(weights: Mapping[str, Array]) -> Mapping[str, Array]:
+    """The gates whose s is finite in some image, in the images in which all of these are finite."""
+    rows = {name: np.isfinite(s).all(axis=1) for name, s in weights.items()}
+    some = [name for name, whole in rows.items() if whole.any()]
+    everywhere = np.logical_and.reduce([rows[name] for name in some]) if some else []
+    return {name: weights[name][everywhere] for name in some}
 
 
 def _means(weights: Mapping[str, Array], focus: int) -> list[str]:
@@ -46,10 +51,10 @@ def _means(weights: Mapping[str, Array], focus: int) -> list[str]:
 
 def _changes(weights: Mapping[str, Array]) -> list[str]:
     """Which gate's s varies most between the images."""
-    varies = {name: float(s.std(axis=0).mean()) for name, s in weights.items()}
     images = len(next(iter(weights.values()), ()))
     if images < 2:
         return []
+    varies = {name: float(s.std(axis=0).mean()) for name, s in weights.items()}
     apart = max(varies, key=lambda name: varies[name])
     if varies[apart] < SEEN:
         where = "Its s" if len(varies) == 1 else "In every gate s"

@@ -13,7 +13,7 @@ Verdict: TypeAlias = Literal[
     "uniform",
     "mostly saturated",
     "mostly uniform",
-    "working",
+    "image-dependent",
 ]
 
 CLOSE = 0.1
@@ -40,7 +40,9 @@ VERDICTS: dict[Verdict, str] = {
     "uniform": f"Every channel stays within {STILL} of the median over the channels, which changes with the image.",
     "mostly saturated": "As saturated or dead, with exceptions.",
     "mostly uniform": "As uniform, with exceptions.",
-    "working": (f"None of these: s differs between channels and between images. {NO_EFFECT.replace('that', 'it', 1)}"),
+    "image-dependent": (
+        f"None of these: s differs between channels and between images. {NO_EFFECT.replace('that', 'it', 1)}"
+    ),
 }
 """From the first that applies to the last."""
 

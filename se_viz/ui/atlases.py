@@ -19,9 +19,8 @@ from se_viz.study import chance, kinship
 from se_viz.study import limits as study_limits
 from se_viz.study.depth import Depth, by_depth
 from se_viz.study.table import table_bytes
-from se_viz.ui import models
+from se_viz.ui import models, notes
 from se_viz.ui.code import head_options, load_line, shell_options
-from se_viz.ui.text import plain
 
 KEPT = "SE_VIZ_ATLASES"
 _LONGEST = 80  # characters of a folder's name
@@ -43,18 +42,20 @@ def _found(model: Model) -> dict[str, Atlas]:
     paths = [path for path in [shipped_path(model.name)] if path.is_file()]
     own = folder(model)
     paths += sorted(path for path in own.glob(f"*/{FILE}")) if own.is_dir() else []
-    atlases = {}
+    atlases: dict[str, Atlas] = {}
+    unread: list[str] = []
     for path in paths:
         # What ships was made in fp32, what was made here in the precision of the page.
         reference = models.exact(model) if path.parent == shipped_folder() else model
         try:
             atlas = _open(str(path), path.stat().st_mtime, reference.key, reference)
         except AtlasError as error:
-            st.warning(plain(str(error)))
+            unread.append(str(error))
             continue
         name = _named(atlas)
         # The same pictures may have been counted before, here or elsewhere; folders differ.
         atlases[name if name not in atlases else f"{name} ({path.parent.name})"] = atlas
+    notes.warn(unread, "atlases")
     return atlases
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -29,43 +30,90 @@ SHARD = 128  # pictures that Stop costs at most
 _LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
 _LAST = "last_build"  # where, and how it ended
 _ACCOUNT = "last_account"  # what it counted and left out
+_ASKED = "asked_build"  # what was asked for and has not come to its end
 _building: set[Path] = set()
 _lock = Lock()
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a person asked for; it stays until it is finished or stopped, whatever else is clicked meanwhile."""
+
+    model: str
+    place: str
+    by: str
+    anew: bool
+
+
 def build(model: Model, *, first: bool = False) -> None:
-    """Make an atlas; stopped, it goes on where it was when started again."""
-    # Open, too, where somebody has built: a page that gets another atlas is laid out anew, and would shut it.
-    shown = first or _LAST in st.session_state
-    with st.expander("Build an atlas from pictures on this server", icon=":material/library_add:", expanded=shown):
-        allowed = _allowed()
-        if not allowed:
+    """Draw the section that makes an atlas; stopped, it goes on where it was when started again.
+
+    No expander, whose animation moves what is in it from under the pointer.
+    """
+    allowed = _allowed()
+    if not allowed and not first:
+        with st.popover("Build an atlas of your own pictures", icon=":material/library_add:"):
             _elsewhere(model)
-            return
+        return
+    st.header("Build an atlas from pictures on this server", anchor=False)
+    if not allowed:
+        _elsewhere(model)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         place = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
-        data = allowed[place]
-        names = {
-            path: f"{path.parent.name} {path.name}" if meaning(path.name) else path.name for path in allowed.values()
-        }
-        alone = list(names.values()).count(names[data]) == 1
-        name = names[data] if alone else str(data)
-        out = folder(model) / slug(f"{name} {'' if by == 'folders' else 'predicted'}")
-        if st.session_state.get(_LAST) == (out, "other"):
-            st.warning("Its pictures, the network or the settings are not those of the atlas that was begun here.")
-            if st.button("Start over", key="build", type="primary"):
-                _build(model, data, out, _LABELS[by], anew=True)
-            return
-        done = kept(out)
-        if done:
-            st.info(f"This atlas is unfinished: {done:,} pictures are counted and kept. It goes on after them.")
-        elif st.session_state.get(_LAST) == (out, "stopped"):
-            st.info(f"Stopped. Nothing is kept yet, as pictures are kept {SHARD} at a time.")
-        elif st.session_state.get(_LAST) == (out, "finished"):
-            st.success("Finished. The page shows this atlas, or offers it at the top.")
-            st.markdown("\n".join(f"- {plain(line)}" for line in st.session_state.get(_ACCOUNT, ())))
-        if st.button("Go on" if done else "Build", key="build", type="primary"):
-            _build(model, data, out, _LABELS[by])
+    asked: _Asked | None = st.session_state.get(_ASKED)
+    if asked is not None and asked.model == _named(model) and asked.place in allowed:
+        st.caption(plain(f"From {asked.place}; classes are {asked.by}."))
+        _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
+    elif asked is not None:
+        st.info(plain(f"The atlas of {asked.place} waits for its network: choose that again, and it goes on."))
+    _offer(model, _out(model, allowed, place, by))
+
+
+def _offer(model: Model, out: Path) -> None:
+    """Draw the button that starts, and what became of what was started before."""
+    last, done = st.session_state.get(_LAST), kept(out)
+    if last == (out, "other"):
+        st.warning("Its pictures, the network or the settings are not those of the atlas that was begun here.")
+    elif done:
+        st.info(f"This atlas is unfinished: {done:,} pictures are counted and kept. It goes on after them.")
+    elif last == (out, "stopped"):
+        st.info(f"Stopped. Nothing is kept yet, as pictures are kept {SHARD} at a time.")
+    elif last == (out, "finished"):
+        st.success("Finished. The page shows this atlas, or offers it at the top.")
+        st.markdown("\n".join(f"- {plain(line)}" for line in st.session_state.get(_ACCOUNT, ())))
+    other = last == (out, "other")
+    st.button(
+        "Start over" if other else "Go on" if done else "Build",
+        key="build",
+        type="primary",
+        on_click=_ask,
+        args=(_named(model), other),
+    )
+
+
+def _named(model: Model) -> str:
+    """Whose atlas it is; on which device it is made does not matter."""
+    return f"{model.name} {model.precision}"
+
+
+def _ask(model: str, anew: bool) -> None:
+    """Note what to build. Callbacks run before the page does, so no other click can come in between."""
+    state = st.session_state
+    state[_ASKED] = _Asked(model, state["build_folder"], state["build_labels"], anew)
+
+
+def _stop() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
+    """The folder of the atlas of a place."""
+    names = {path: f"{path.parent.name} {path.name}" if meaning(path.name) else path.name for path in allowed.values()}
+    data = allowed[place]
+    name = names[data] if list(names.values()).count(names[data]) == 1 else str(data)
+    return folder(model) / slug(f"{name} {'' if by == 'folders' else 'predicted'}")
 
 
 def _elsewhere(model: Model) -> None:
@@ -76,47 +124,56 @@ def _elsewhere(model: Model) -> None:
     st.code(f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out ATLAS", language="bash")
 
 
-def _build(model: Model, data: Path, out: Path, labels: LabelSource, *, anew: bool = False) -> None:
+def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
+    """Make what was asked for, and run the page again; return only where that cannot be done."""
     with _lock:
-        if out in _building:
-            st.info("Another session is building this atlas: open the page again when it is finished.")
-            return
+        free = out not in _building
         _building.add(out)
-    st.session_state[_LAST] = (out, "stopped")  # as long as nothing else is said
+    if not free:
+        _stop()
+        st.info("Another session is building this atlas: open the page again when it is finished.")
+        return
     try:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            bar = st.progress(0.0)
-            # Any click ends this run the next time the bar is written, and the shards that are finished stay.
-            st.button("Stop", key="build_stop")
-        share, said = 0.0, "Listing the pictures …"
-        bar.progress(share, said)
-
-        def report(done: int, total: int) -> None:
-            nonlocal share, said
-            share, said = done / total, f"{done:,} of {total:,} pictures"
-            bar.progress(share, said)
-
-        def turn(work: Callable[[], Capture]) -> Capture:
-            return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
-
-        if anew:
+        if asked.anew:
             discard(out)
-        with or_on_cpu(str(model.device)):
-            listed = dataset(data)
-            made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
-        st.session_state[_ACCOUNT] = account(made, listed.notes)
+            st.session_state[_ASKED] = replace(asked, anew=False)  # once, not whenever the page runs again
+        st.session_state[_LAST] = (out, "stopped")  # as long as nothing else is said
+        _run(model, data, out, _LABELS[asked.by])
+        st.session_state[_LAST] = (out, "finished")
     except OtherPass:
         st.session_state[_LAST] = (out, "other")
-        st.rerun(scope="app")
     except (ValueError, OSError) as error:
         del st.session_state[_LAST]
+        _stop()
         st.error(plain(str(error)))
         return
     finally:
         with _lock:
             _building.discard(out)
-    st.session_state[_LAST] = (out, "finished")
+    _stop()
     st.rerun(scope="app")
+
+
+def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
+    """Make the atlas with a bar. A click on anything ends this run when the bar is written, and the next goes on."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0)
+        st.button("Stop", key="build_stop", on_click=_stop)
+    share, said = 0.0, "Listing the pictures …"
+    bar.progress(share, said)
+
+    def report(done: int, total: int) -> None:
+        nonlocal share, said
+        share, said = done / total, f"{done:,} of {total:,} pictures"
+        bar.progress(share, said)
+
+    def turn(work: Callable[[], Capture]) -> Capture:
+        return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
+
+    with or_on_cpu(str(model.device)):
+        listed = dataset(data)
+        made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+    st.session_state[_ACCOUNT] = account(made, listed.notes)
 
 
 def _allowed() -> dict[str, Path]:

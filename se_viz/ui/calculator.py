@@ -27,11 +27,12 @@ T = TypeVar("T")
 _RATIOS = (1, 2, 4, 8, 16, 32, 64)
 _COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
-    "MACs": st.column_config.NumberColumn(format="localized", help=RULE),
+    "MACs": st.column_config.NumberColumn(format="localized"),
 }
 
 
 _CPU = "cpu"
+_ASKED = "asked_time"  # in the session: the network and the gates whose time is wanted
 _ROUNDS = 5  # in which networks are timed in turns, a second each in all
 _Times = dict[tuple[int, ...], float]
 
@@ -205,7 +206,7 @@ def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
             f"{added_macs / macs:+.2%}",
             delta_color="off",
             delta_arrow="off",
-            help=f"Of one image, without SE; below, what SE adds, with each weight of a gate used once. {RULE}",
+            help="Of one image, without SE; below, what SE adds, with each weight of a gate used once.",
         )
 
 
@@ -225,15 +226,21 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
         hide_index=True,
         column_config=_COLUMNS,
     )
-    st.caption("What the gates of each stage add, and what leaving them out saves.")
+    st.caption(plain(f"What the gates of each stage add, and what leaving them out saves. {RULE}"))
+
+
+def _ask(key: tuple[object, ...]) -> None:
+    """Note what to time. Callbacks run before the page does, so no other click can come in between."""
+    st.session_state[_ASKED] = key
 
 
 def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None:
     """The time, measured when it is asked for, as it keeps the processor busy for two seconds and more."""
-    if not st.button("Time it on this machine", icon=":material/timer:", key="time"):
-        return
     fewer = stages[:-1] if last else stages
     key = (network, r, tuple(dict.fromkeys((stages, fewer, ()))))
+    st.button("Time it on this machine", icon=":material/timer:", key="time", on_click=_ask, args=(key,))
+    if st.session_state.get(_ASKED) != key:
+        return
     times = _finished(partial(_times, *key), partial(_times.clear, *key), "Timing the network with and without gates …")
     gated, plain_time = times[stages], times[()]
     said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "

@@ -7,6 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from se_viz.atlas.store import Atlas, GateAtlas
+from se_viz.figures.finite import number
 from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.maps import recalibrated_maps
 from se_viz.figures.parting import parting, saturation_by_gate
@@ -17,7 +18,7 @@ from se_viz.study.choice import MOST_CLASSES, first_classes, first_pair, stages,
 from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
 from se_viz.study.overview import kin
 from se_viz.study.separation import difference
-from se_viz.ui import atlases, building, chart, readings, resembling
+from se_viz.ui import atlases, building, chart, notes, own, readings, resembling
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
@@ -45,11 +46,12 @@ def page(head: Head) -> None:
     """Draw the page."""
     atlas = atlases.of(head.model)
     if atlas is None:
-        head.answer.markdown(plain(f"Nobody has profiled {head.model.name} yet, so there is nothing to compare with."))
+        head.answer.markdown(
+            plain(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
+        )
         building.build(head.model, first=True)
         return
-    for sentence in atlases.limits(atlas):
-        st.warning(plain(sentence))
+    notes.warn(atlases.limits(atlas), "limits")
     found = observations(atlases.depths(atlas))
     head.answer.markdown(
         where_classes_part(atlases.depths(atlas))
@@ -224,7 +226,7 @@ def _faceoff(atlas: Atlas, head: Head) -> None:
         reading = readings.maps(head.model, pictures[index], gate.name)[gate.name]
         means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {plain(name)}" for name in (one, other))
         st.markdown(
-            f"Here {gate.name} gives channel {channel} the weight **s = {reading.s[0, channel]:.2f}**; "
+            f"Here {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "
             f"in the atlas it is {means} on average."
         )
     with right:

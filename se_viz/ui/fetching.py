@@ -15,6 +15,7 @@ from se_viz.zoo.errors import DownloadFailed, WeightsRefused
 from se_viz.zoo.memory import DeviceFull
 from se_viz.zoo.room import expect_room
 
+_ASKED = "asked_fetch"  # in the session: the model whose weights are wanted
 _GLANCE = 0.2  # seconds between two looks at how far it is
 
 
@@ -29,22 +30,42 @@ def there(name: str) -> bool:
     except DeviceFull as error:
         st.error(plain(str(error)))
         return False
-    if not st.button(f"Download {about.size / 1e6:,.0f} MB", type="primary", icon=":material/download:", key="fetch"):
-        return False
     place = st.empty()
+    if st.session_state.get(_ASKED) != name:
+        _forget()  # what was asked for before another model was chosen
+        place.button(
+            f"Download {about.size / 1e6:,.0f} MB",
+            type="primary",
+            icon=":material/download:",
+            key="fetch",
+            on_click=_ask,
+            args=(name,),
+        )
+        return False
     with place.container():
         bar = st.progress(0.0, "Asking for the file …")
-        # Any click ends this run the next time the bar is written; what has come is kept for the next try.
-        st.button("Stop", key="fetch_stop")
-
+        # Any click ends this run the next time the bar is written, and the next run goes on with what has come; after
+        # this one it does not.
+        st.button("Stop", key="fetch_stop", on_click=_forget)
     try:
         _fetch(name, lambda progress: bar.progress(*_shown(progress, about)))
     except (DownloadFailed, WeightsRefused) as error:
-        place.empty()
+        _forget()
         st.error(plain(str(error)))
+        place.button("Try again", type="primary", key="fetch", on_click=_ask, args=(name,))
         return False
+    _forget()
     st.rerun()  # never returns
     return False
+
+
+def _ask(name: str) -> None:
+    """Note what to fetch. Callbacks run before the page does, so no other click can come in between."""
+    st.session_state[_ASKED] = name
+
+
+def _forget() -> None:
+    st.session_state.pop(_ASKED, None)
 
 
 def _fetch(name: str, show: Callable[[Progress], object]) -> None:

@@ -6,9 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.gates.model import Model
-from se_viz.ui import models, pictures
+from se_viz.ui import models, notes, pictures
 from se_viz.ui.pictures import Chosen
-from se_viz.ui.text import plain
 
 
 @dataclass(frozen=True)
@@ -27,20 +26,21 @@ def draw(question: str, *, pictured: bool = True) -> Head:
         question: what the page answers.
         pictured: whether its answer is about pictures, so that there must be at least one.
     """
-    with st.sidebar:
-        model = models.choose()
-        keys = pictures.sample_keys()
-        uploaded = pictures.folder()
     left, right = st.columns([5, 3], gap="large")
     left.title(question, anchor=False)
+    # In the page and not in the sidebar, which is shut on a phone, and long.
+    problem = st.container()
+    with st.sidebar:
+        model = models.choose(problem)
+        keys = pictures.sample_keys()
+        uploaded = pictures.folder()
     with right:
         uploaded = [*pictures.drop(), *uploaded]
     chosen = pictures.gather(uploaded, keys)
     if model is None:
-        st.info("There is no model to look into: the sidebar says why, and what to do.")
+        st.info("There is no model to look into: choose one in the sidebar, or do what is said above.")
         st.stop()
-    for note in model.notes:
-        st.warning(plain(note))
+    notes.warn(model.notes, "gates")
     if pictured and not chosen.pictures:
         st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
         st.stop()

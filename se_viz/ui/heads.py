@@ -6,23 +6,29 @@ import streamlit as st
 
 from se_viz.zoo.head import KINDS, Head, HeadKind
 
-_UNSAID = "automatic"
+UNSAID = "automatic"
 _KEY, _THRESHOLD = "head", "threshold"
+_CAPTIONS = {
+    UNSAID: "What is known of the network; else several outputs are classes, and one is a number.",
+    "classes": "Softmax over all outputs: the network says the most probable class.",
+    "binary": "One output, the logit of yes: σ of it is the probability of yes.",
+    "labels": "Several may hold, each by itself: σ of an output is the probability of its label.",
+    "number": "A regression: outputs are shown as the numbers they are.",
+    "features": "Nothing is predicted; the gates are read as usual.",
+}
 _WITH_THRESHOLD = ("binary", "labels")
 
 
 def choose() -> Head | None:
     """Ask what the outputs mean; None where nobody says, so that it is the card's, the library's, or assumed."""
     st.selectbox(
-        "Head",
-        [_UNSAID, *KINDS],
+        "Head: what the outputs mean",
+        [UNSAID, *KINDS],
         key=_KEY,
         bind="query-params",
-        help="What the network's outputs mean. **classes**: softmax, one of them is said. **binary**: one output, the "
-        "logit of yes. **labels**: each holds or not, by itself. **number**: as it is. **features**: nothing is "
-        "predicted. **automatic**: what is known of the network; else two outputs and more are taken as classes, one "
-        "as a number.",
     )
+    # The names stand in links, so what they mean stands below.
+    st.caption(_CAPTIONS[st.session_state[_KEY]])
     if st.session_state[_KEY] in _WITH_THRESHOLD:
         st.number_input(
             "Threshold",
@@ -37,9 +43,14 @@ def choose() -> Head | None:
     return chosen()
 
 
+def forget() -> None:
+    """Set the choice back to automatic; for callbacks."""
+    st.session_state[_KEY] = UNSAID
+
+
 def chosen() -> Head | None:
     """What ``choose`` returned."""
-    kind = st.session_state.get(_KEY, _UNSAID)
+    kind = st.session_state.get(_KEY, UNSAID)
     if kind not in KINDS:
         return None
     head = Head(cast("HeadKind", kind))

@@ -163,6 +163,10 @@ def _health(found: Health) -> None:
         st.markdown(found.sentence)
         with st.popover("What the verdicts mean", icon=":material/rule:", type="tertiary"):
             st.markdown(definitions())
+
+    def share(value: float) -> str:
+        return f"{value:.0%}" if found.finite == 1 else "–"
+
     with st.container(horizontal=True):
         st.metric("mean of s", _number(found.mean, 2))
         st.metric(
@@ -170,9 +174,9 @@ def _health(found: Health) -> None:
             _number(found.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("shut (s near 0)", f"{found.shut:.0%}", help=f"Share of weights within {CLOSE} of 0.")
-        st.metric("open (s near 1)", f"{found.open:.0%}", help=f"Share of weights within {CLOSE} of 1.")
-        st.metric("exactly 0 or 1", f"{found.clipped:.0%}", help="Clipped: hard-sigmoid and ReLU get there.")
+        st.metric("shut (s near 0)", share(found.shut), help=f"Share of weights within {CLOSE} of 0.")
+        st.metric("open (s near 1)", share(found.open), help=f"Share of weights within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", share(found.clipped), help="Clipped: hard-sigmoid and ReLU get there.")
         st.metric(
             "varies between pictures",
             _number(found.variation),

@@ -7,6 +7,7 @@ from typing import get_args
 
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.gates.model import Model, load
 from se_viz.ui import fetching, heads, own
@@ -73,11 +74,20 @@ def _plain_member(name: str, device: str) -> Network:
     return network
 
 
-def choose() -> Model | None:
-    """The sidebar's choice of model, device and precision, loaded; None where it says why not, or what to do."""
+def choose(problem: DeltaGenerator) -> Model | None:
+    """The sidebar's choice of model, device and precision, loaded.
+
+    Args:
+        problem: a container of the page, for what keeps a model from being loaded, and for what to do.
+
+    Returns:
+        The model; None where the container says why there is none, or the sidebar what to choose.
+    """
     names = list(catalogue.names())
     if not names:
-        st.error(f"There is no model: {demo.folder()} holds no card. Get the project again, or train one (README).")
+        problem.error(
+            f"There is no model: {demo.folder()} holds no card. Get the project again, or train one (README)."
+        )
         return None
     origin = st.segmented_control(
         "Network", ["by name", "your weights"], default="by name", key="origin", required=True, width="stretch"
@@ -100,24 +110,26 @@ def choose() -> Model | None:
         try:
             place = _with_room(str(resolve(device)))
         except DeviceMissing as error:
-            st.error(plain(str(error)))
+            problem.error(plain(str(error)))
             return None
         try:
-            model = _chosen(names, origin, place, precision, head)
+            model = _chosen(names, origin, place, precision, head, problem)
         except DeviceFull as error:
             fall_back(place, error)
             return None
         except (UnknownModel, ValueError) as error:
-            st.error(plain(str(error)))
+            problem.error(plain(str(error)))
             return None
     if model is not None:
         st.caption(plain(_about(model)))
     return model
 
 
-def _chosen(names: list[str], origin: str, device: str, precision: Precision, head: Head | None) -> Model | None:
+def _chosen(
+    names: list[str], origin: str, device: str, precision: Precision, head: Head | None, problem: DeltaGenerator
+) -> Model | None:
     if origin == "your weights":
-        return own.choose(device, precision, head)
+        return own.choose(device, precision, head, problem)
     name = st.selectbox(
         "Model",
         names,
@@ -126,8 +138,10 @@ def _chosen(names: list[str], origin: str, device: str, precision: Precision, he
         bind="query-params",
         help="Type to search: the demo models, and those of timm and torchvision that have channel gates.",
     )
-    if catalogue.pretrained(name) and not fetching.there(name):
-        return None
+    if catalogue.pretrained(name):
+        with problem:
+            if not fetching.there(name):
+                return None
     model = _listed(name, device, precision)
     # Sessions share the model, and each says for itself what its outputs mean.
     return model if head is None else model.with_head(head)
@@ -159,11 +173,8 @@ def _with_room(device: str) -> str:
         return device
     # Without what to do about it, which this does.
     st.warning(plain(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
-    if not st.button(plain(f"Try {device} again"), key="try_again"):
-        return "cpu"
-    del st.session_state[_FULL]
-    st.rerun()
-    return device
+    st.button(plain(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None))
+    return "cpu"
 
 
 def _about(model: Model) -> str:

@@ -18,6 +18,7 @@ from se_viz.ui import chart, turns
 from se_viz.ui.code import load_line, shell_options
 from se_viz.ui.head import Head
 from se_viz.ui.models import or_on_cpu
+from se_viz.ui.own import called
 from se_viz.ui.text import plain
 from se_viz.zoo.macs import RULE, not_counted
 from se_viz.zoo.memory import room_on
@@ -49,15 +50,15 @@ def page(head: Head) -> None:
     block = _block(model, model.key, name)
     where = place(block)
     head.answer.markdown(plain(summary(model, counted)) + f" **{plain(gate.name)}** is {plain(where)}.")
-    st.caption("How multiply-accumulates are counted", help=RULE)
     if counted.left_out:
         st.warning(plain(not_counted(counted.left_out)))
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(gate_tree(model.name, model.gates, name))
+        chart.show(gate_tree(called(model), model.gates, name))
     with right:
         chart.show(block_drawing(gate, block, where))
         st.caption(plain(f"{block.path or 'the network'} ({block.kind}), {_place(gate)}"))
+    st.caption(plain(RULE))
     _table(model)
     _take_away(model, name)
 

@@ -8,19 +8,22 @@ from threading import Lock
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.gates.model import Model, load_checkpoint
+from se_viz.ui import heads
 from se_viz.ui.eviction import let_go, model_bytes, models
 from se_viz.ui.text import plain
 from se_viz.ui.uploads import upload
+from se_viz.ui.visitor import leaving
 from se_viz.zoo import catalogue, table
 from se_viz.zoo.arguments import from_stranger
 from se_viz.zoo.classes import read_classes
 from se_viz.zoo.device import Precision
-from se_viz.zoo.errors import Misfit, WeightsRefused
-from se_viz.zoo.head import Head, HeadKind
+from se_viz.zoo.errors import Cancelled, Misfit, WeightsRefused
+from se_viz.zoo.head import Head, HeadKind, HeadMismatch
 
 LARGEST_FILE = 250  # MB; what the server takes, see .streamlit/config.toml
 _LARGEST = 100_000_000  # parameters
@@ -84,6 +87,7 @@ def _load(
             precision=precision,
             name=_weights.name,
             largest=_LARGEST,
+            cancelled=leaving(),
             **prepared,
         )
     # One file may fit two architectures that differ in what has no weights, such as padding.
@@ -92,8 +96,19 @@ def _load(
     return model
 
 
-def choose(device: str, precision: Precision, head: Head | None) -> Model | None:
+def called(model: Model) -> str:
+    """What a model is called in a sentence: one of a visitor's own as its file, without what sets it apart."""
+    own = loaded(model)
+    return model.name if own is None else own.weights
+
+
+def choose(device: str, precision: Precision, head: Head | None, problem: DeltaGenerator) -> Model | None:
     """Ask for architecture and files; the model, or None where one of them is missing.
+
+    Args:
+        device, precision: where the network runs, and in what.
+        head: what its outputs mean, if that was chosen.
+        problem: a container of the page, for a file that does not fit, and what to choose instead.
 
     Raises:
         ValueError: the file is refused, or the network has no gate that can be read; the message says why.
@@ -138,10 +153,19 @@ def choose(device: str, precision: Precision, head: Head | None) -> Model | None
         return None
     key = (weights.file_id, names.file_id if names else "", architecture, device)
     try:
-        # By the kind of head, as another takes other names.
-        model = _load_once(weights, names, key, precision, head.kind if head else None, prepared)
+        try:
+            # By the kind of head, as another takes other names.
+            model = _load_once(weights, names, key, precision, head.kind if head else None, prepared)
+        except HeadMismatch as error:
+            with problem:
+                _explain_head(error, head, names)
+            head = names = None
+            model = _load(weights, None, (key[0], "", *key[2:]), precision, None, prepared)
+    except Cancelled:
+        st.stop()  # The visitor has left.
     except Misfit as error:
-        _explain(error)
+        with problem:
+            _explain(error)
         return None
     st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "", prepared)
     return model if head is None else model.with_head(head)
@@ -177,10 +201,25 @@ def _explain(error: Misfit) -> None:
     """Say that a file does not fit, in a sentence, and offer the architectures that it is for."""
     advice = re.sub(r" \(--arch [^)]*\)", "", error.advice)
     st.error(plain(f"{error.name} does not fit {error.called}. {error.counts} {advice}"))
-    for name in error.better:
-        st.button(plain(f"Choose {name}"), key=f"choose_{name}", on_click=_choose_architecture, args=(name,))
-    with st.expander("Which tensors differ"):
-        st.text(error.differs)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for name in error.better:
+            st.button(
+                plain(f"Choose {name}"),
+                key=f"choose_{name}",
+                type="primary" if name == error.better[0] else "secondary",
+                on_click=_choose_architecture,
+                args=(name,),
+            )
+        with st.popover("Which tensors differ", icon=":material/list:", type="tertiary"):
+            st.text(error.differs)
+
+
+def _explain_head(error: HeadMismatch, head: Head | None, names: UploadedFile | None) -> None:
+    """Say that what the outputs mean, or their names, do not fit; the network is shown without them."""
+    left = " and ".join(["the head"] * (head is not None) + ["the names of classes"] * (names is not None))
+    st.warning(plain(f"{error} The network is shown without {left}; correct it in the sidebar."))
+    if head is not None:
+        st.button(f"Set the head to {heads.UNSAID}", key="head_back", type="primary", on_click=heads.forget)
 
 
 def _choose_architecture(name: str) -> None:

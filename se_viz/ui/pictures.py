@@ -1,6 +1,5 @@
 """The pictures of a session: what was uploaded, and samples so that the page is never empty."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -10,12 +9,13 @@ from se_viz.data import samples
 from se_viz.data.images import Picture
 from se_viz.data.intake import LIMIT, Intake, read
 from se_viz.data.names import apart, label_of
+from se_viz.data.pixels import Gone
+from se_viz.ui import notes
 from se_viz.ui.kept_images import within_budget
-from se_viz.ui.text import plain
+from se_viz.ui.visitor import leaving
 
 _TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
-_FEW_REFUSALS = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     """Uploads first, then samples; what was refused or left out is said."""
     uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
-    _warn(intake.refusals)
+    notes.warn(intake.refusals, "left_out")
     found = (*intake.pictures, *map(samples.load, keys))
     names = apart(picture.name for picture in found)
     pictures = tuple(
@@ -95,17 +95,6 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     return Chosen(pictures[:LIMIT], tuple(uploads), tuple(keys))
 
 
-def _warn(refusals: Sequence[str]) -> None:
-    """Say what was left out: a few in a box each, many in one with a list to open."""
-    if len(refusals) <= _FEW_REFUSALS:
-        for refusal in refusals:
-            st.warning(plain(refusal))
-        return
-    st.warning(f"{len(refusals):,} files were left out.")
-    with st.expander("Which, and why"):
-        st.markdown("\n".join(f"- {plain(refusal)}" for refusal in refusals))
-
-
 def _decoded(uploaded: list[UploadedFile]) -> Intake:
     """Decode uploads once: a rerun with the same files finds them in the session."""
     identity = tuple(file.file_id for file in uploaded)
@@ -114,6 +103,10 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
         # Before others come: both would count.
         kept = st.session_state["intake"] = None
         with st.spinner("Reading pictures …", show_time=True):
-            kept = (identity, within_budget(read((file.name, file.getvalue()) for file in uploaded)))
+            try:
+                found = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
+            except Gone:
+                st.stop()
+            kept = (identity, within_budget(found))
         st.session_state["intake"] = kept
     return kept[1]

@@ -12,7 +12,8 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.data.images import Picture
-from se_viz.gates.capture import Array, Capture, capture
+from se_viz.gates.capture import Array, Capture
+from se_viz.gates.capture import captured as capture  # pages say themselves what is not finite
 from se_viz.gates.model import Model
 from se_viz.gates.stack import stack
 from se_viz.ui import eviction, turns
@@ -69,9 +70,8 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
     wanted = tuple(picture.sha256 for picture in pictures)
     if st.session_state.get("stopped") == (model.key, wanted):
         st.info("Stopped. What was read is kept.")
-        if not st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}"):
-            st.stop()
-        del st.session_state["stopped"]
+        st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}", on_click=_go_on)
+        st.stop()
     spot = st.container()
     place = bar = None
     parts: list[Capture] = []
@@ -123,6 +123,10 @@ def _count(found: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> 
     """Count a reading against the budget; what forgets it later holds neither the model nor the picture."""
     names = (None, None, *key[2:])
     eviction.readings().used(names, eviction.capture_bytes(found), partial(clear, *names))
+
+
+def _go_on() -> None:
+    st.session_state.pop("stopped", None)
 
 
 def maps(model: Model, picture: Picture, gate: str) -> Capture:

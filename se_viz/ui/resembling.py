@@ -7,8 +7,8 @@ from se_viz.atlas.store import Atlas
 from se_viz.figures.profiles import mean_excitation, sampled
 from se_viz.study.choice import MOST_CLASSES
 from se_viz.study.predictions import Predictions, predict
-from se_viz.study.resemblance import groups
-from se_viz.ui import chart, readings
+from se_viz.study.resemblance import group_mean, groups
+from se_viz.ui import chart, notes, readings
 from se_viz.ui.head import Head
 from se_viz.ui.overview import overview
 from se_viz.ui.text import plain
@@ -21,6 +21,8 @@ def show(head: Head, atlas: Atlas) -> None:
     pictures = head.chosen.pictures
     names = [picture.name for picture in pictures]
     captured = readings.values(head.model, pictures)
+    if captured.not_finite:
+        notes.warn([f"{captured.not_finite} Groups are those of the images whose s is finite."], "groups_lost")
     said = predict(head.model, captured)
     found = _named(names, groups(names, said.groups), said)
     if len(found) > MOST_CLASSES:
@@ -30,7 +32,8 @@ def show(head: Head, atlas: Atlas) -> None:
     name = st.selectbox("Gate", gate_names, index=len(gate_names) - 1, key="yours_gate", bind="query-params", width=160)
     gate = atlas[name]
     overall = overview(atlas, gate).patterns.common
-    means = {f"{group} ({len(rows)})": captured[name].s[rows].mean(axis=0) for group, rows in found.items()}
+    of_group = {f"{group} ({len(rows)})": group_mean(captured[name].s[rows]) for group, rows in found.items()}
+    means = {group: mean for group, mean in of_group.items() if mean is not None}
     shown = mean_excitation(name, means, overall, gate.span, sampled(gate.entry.channels), of="group")
     chart.show(shown)
     table = {"group": list(found), "pictures": [len(rows) for rows in found.values()]}
@@ -38,7 +41,8 @@ def show(head: Head, atlas: Atlas) -> None:
         known = overview(atlas, one)
         column = []
         for rows in found.values():
-            best = known.nearest(captured[one.name].s[rows].mean(axis=0))
+            mean = group_mean(captured[one.name].s[rows])
+            best = None if mean is None else known.nearest(mean)
             column.append("–" if best is None else f"{atlas.classes[best[0]]} {best[1]:+.2f}")
         table[one.name] = column
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config={"group": st.column_config.Column(pinned=True)})

@@ -62,7 +62,8 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
     reading = capture[gate]
     chart.show(attention_heatmap(reading, names, order, model=label))
     judged = health(reading.s, reading.gate.function)
-    spread = "" if judged.spread is None else f", spread {judged.spread:.3f}"
+    spread = "" if judged.spread is None else f"; SD over channels {judged.spread:.3f}"
+    spread += "" if judged.variation is None else f", over images {judged.variation:.3f}"
     st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}{spread}")
 
 
@@ -77,7 +78,7 @@ def predictions(head: Head, cards: tuple[Card, ...]) -> None:
             continue
         logits = readings.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
         said = [[]] * len(shown) if logits is None else top(logits, card.classes, 1)
-        rows.append([f"{best[0].label} {best[0].amount}" if best else "–" for best in said])
+        rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
     table = pd.DataFrame(rows, columns=[f"{n + 1} {picture.name}" for n, picture in enumerate(shown)])
     table.insert(0, "network", [card.name for card in cards if not card.seed])
     st.dataframe(table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True)})

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from torch import Tensor, nn
 
 from se_viz.data.preprocess import Preprocess
+from se_viz.sandbox import Asked
 from se_viz.zoo import sources
 from se_viz.zoo.catalogue import Network
 from se_viz.zoo.errors import Misfit, WeightsRefused
@@ -17,7 +19,7 @@ from se_viz.zoo.parametrized import multiplied_out
 from se_viz.zoo.plan import Maker, made, plan, sketch_of
 from se_viz.zoo.sketch import LARGEST
 from se_viz.zoo.sound import check_sound
-from se_viz.zoo.state import Source, read_state
+from se_viz.zoo.state import Source, read_state, warm
 from se_viz.zoo.suggest import advised
 
 # For an architecture that does not say how its pictures are prepared.
@@ -38,6 +40,8 @@ def read_network(
     size: int | None = None,
     name: str = "",
     largest: int = LARGEST,
+    trusted: bool = False,
+    cancelled: Asked | None = None,
 ) -> Network:
     """Build an architecture and give it the weights of a file, on the CPU and in eval mode.
 
@@ -58,6 +62,8 @@ def read_network(
         name: of the file, for messages.
         largest: how many weights and biases a named architecture may have; the file may have 4 bytes for each. At its
             height the memory in use is what that is three times: the file, its tensors and the network.
+        trusted: read the file in this process, without limits of time and memory, see ``state.read_state``.
+        cancelled: asked while a child process reads the file; True ends it.
 
     Raises:
         UnknownModel: there is no such architecture.
@@ -65,21 +71,25 @@ def read_network(
             ``sound.check_sound``; or the architecture is too large, or does not take the arguments; or there are not
             as many names of classes as logits. A ``Misfit``, where the file does not fit the network: the message
             lists what is missing, unexpected or of another shape, and of named architectures it says which one fits.
+        Cancelled: ``cancelled`` returned True.
         ValueError: a number is out of its range.
     """
+    if not trusted:
+        warm()  # while the architecture is looked up
     given = dict(arguments or {})
     preprocess = _USUAL
     label = name or str(getattr(source, "name", "")).rpartition("/")[2] or "The file"
+    read = partial(read_state, largest=4 * largest, name=label, trusted=trusted, cancelled=cancelled)
     if callable(architecture):
         called = str(getattr(architecture, "__qualname__", "the given function"))
         network = made(architecture, given, called)
-        weights, notes = _for_a_given(network, read_state(source, 4 * largest, label), called, label)
+        weights, notes = _for_a_given(network, read(source), called, label)
     else:
         called = architecture
         preprocess = _preprocess(architecture, given)
         sketch = sketch_of(architecture, largest)
         sketch.network(given)  # Too large, or arguments that it does not take: told before a file is read.
-        state = read_state(source, 4 * largest, label)
+        state = read(source)
         try:
             planned = plan(state, sketch, given, classes, label, head)
         except Misfit as error:

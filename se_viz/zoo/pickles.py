@@ -8,9 +8,11 @@ import zipfile
 from pickle import UnpicklingError
 
 import torch
+from torch import _weights_only_unpickler
 
 from se_viz.zoo import formats
 from se_viz.zoo.errors import WeightsRefused
+from se_viz.zoo.memory import is_out_of_memory
 
 # Bytes of opcodes, without the tensors' numbers: those of any network of timm, with an optimiser's, are under a tenth.
 _LONGEST = 10 * 10**6
@@ -35,6 +37,9 @@ torch.serialization.add_safe_globals([argparse.Namespace])
 
 # What the readers say of a file that ends too early.
 _CUT_SHORT = re.compile(r"exhausted|truncated|ran out of input|unexpected (eof|end)|not enough|central directory", re.I)
+
+# What torch says to who calls it, and not of a file.
+_ADVICE = re.compile(r"weights_only|torch\.(load|serialization)|pytorch \d|https?:|please", re.I)
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
@@ -65,11 +70,13 @@ def unpickled(content: bytes, name: str, largest: int) -> object:
     except UnpicklingError as error:
         called = _GLOBAL.search(str(error))
         if called is None:
-            raise _broken(name, len(content), error) from error
+            raise _unknown(name, len(content), error) from error
         raise _code(name, called[1]) from error
     # What a broken or hostile pickle makes of the unpickler's stack and of torch's readers.
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile,
-            AssertionError, OverflowError, MemoryError, NotImplementedError) as error:  # fmt: skip
+            AssertionError, OverflowError, NotImplementedError) as error:  # fmt: skip
+        if is_out_of_memory(error):
+            raise  # It is not the file that is broken.
         raise _broken(name, len(content), error) from error
 
 
@@ -78,13 +85,40 @@ def brief(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
+def encode_latin1_only() -> None:
+    """Let ``torch.load`` of this process encode texts as ``torch.save`` has it, and not so that they grow.
+
+    Called in child processes, as it is a change for all of the process: a chain of other codecs doubles the memory in
+    use with each link, and not every system bounds that.
+    """
+
+    def encode(text: str, encoding: str = "") -> bytes:
+        if not isinstance(text, str) or encoding != "latin1":
+            raise UnpicklingError("A codec that torch does not use.")
+        return text.encode("latin1")
+
+    _weights_only_unpickler._get_allowed_globals()["_codecs.encode"] = encode
+
+
+def _unknown(name: str, size: int, error: UnpicklingError) -> WeightsRefused:
+    """Return the error for a pickle that torch's reader does not follow, without the advice that torch gives."""
+    said = str(error).rpartition("WeightsUnpickler error:")[2]
+    if _CUT_SHORT.search(said):
+        return _broken(name, size, EOFError())
+    return WeightsRefused(
+        f"{name} is a pickle with instructions that torch does not write for tensors, and was read no further: save "
+        f"model.state_dict() by torch.save."
+    )
+
+
 def _broken(name: str, size: int, error: Exception) -> WeightsRefused:
     if isinstance(error, zipfile.BadZipFile | EOFError) or _CUT_SHORT.search(str(error)):
         return WeightsRefused(
             f"{name} is broken: it breaks off after {size:,} bytes, so that downloading, copying or saving it was cut "
             f"short. Do it again."
         )
-    return WeightsRefused(f"{name} is broken, or no checkpoint of torch: {brief(error)}.")
+    said = f": {brief(error).partition('. ')[0]}" if not _ADVICE.search(str(error)) else ""
+    return WeightsRefused(f"{name} is broken, or no checkpoint of torch{said}.")
 
 
 def _bare(content: bytes, name: str) -> WeightsRefused:

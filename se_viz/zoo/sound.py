@@ -23,8 +23,8 @@ def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
         size: height and width of its images, pixels.
         label: the file's name, for messages.
     """
-    suspicious = list(_suspicious(network))
-    if not suspicious:
+    doubtful = list(suspicious(network))
+    if not doubtful:
         return
     noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     try:
@@ -36,11 +36,11 @@ def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
     if not all(bool(tensor.isfinite().all()) for tensor in tensors):
         raise WeightsRefused(
             f"With the weights of {label} the network returns NaN or infinity for an image of noise. "
-            f"Suspicious: {some(suspicious)}. The file is damaged, or its weights are of another network."
+            f"Suspicious: {some(doubtful)}. The file is damaged, or its weights are of another network."
         )
 
 
-def _suspicious(network: nn.Module) -> Iterator[str]:
+def suspicious(network: nn.Module) -> Iterator[str]:
     """Yield the names of weights that may make numbers overflow or turn to NaN, and why; the surest come first."""
     plain = {name: tensor for name, tensor in network.state_dict().items() if _comparable(tensor)}
     variances = {name: tensor for name, tensor in plain.items() if name.endswith("running_var")}

@@ -1,81 +1,95 @@
-"""Reading the tensors out of a checkpoint that anybody may have made, without running what may be in it."""
+"""Reading the tensors of a checkpoint that anybody may have made, in a child process, without running what is in it."""
 
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from se_viz.zoo import formats
-from se_viz.zoo.errors import WeightsRefused
-from se_viz.zoo.pickles import brief, unpickled
+from se_viz import sandbox
+from se_viz.sandbox import Asked, Ended, Limits
+from se_viz.zoo.errors import Cancelled, WeightsRefused
+from se_viz.zoo.parse import parsed, parsed_and_packed
+from se_viz.zoo.transfer import unpacked
 
 Source: TypeAlias = Path | bytes | BinaryIO
 
-# Dicts in dicts, and characters of a tensor's name: what goes further is no checkpoint.
-_DEEPEST = 6
-_LONGEST = 500
 
-# Bytes of a safetensors header: the library's own limit.
-_LONGEST_HEADER = 100_000_000
-
-# Bytes of a header that is read to say how long a file should be.
-_LONGEST_READ = 10_000_000
-
-
-def read_state(source: Source, largest: int, name: str = "") -> dict[str, Tensor]:
+def read_state(
+    source: Source, largest: int, name: str = "", *, trusted: bool = False, cancelled: Asked | None = None
+) -> dict[str, Tensor]:
     """The tensors of a safetensors file or of a pickle of torch, on the CPU, by their names.
 
     A tensor in a dict of dicts has a name of several: ``state_dict.fc.weight``. What a file is, its first bytes say;
-    where its name says something else, it is refused.
+    where its name says something else, it is refused. It is read in a child process, of whose memory and time there is
+    an end, see ``sandbox``; what comes back is plain numbers.
 
     Args:
         source: the file, or its content, or a file that is open (it is read from its start).
         largest: how many bytes it may have, unpacked too.
         name: of the file, for messages and for what its ending says; the path's own if not given.
+        trusted: read it in this process, without limits of time and memory. Code in it is not run for that.
+        cancelled: asked while the child reads; True ends it.
 
     Raises:
-        WeightsRefused: it is too large, broken, not what its name says, wants code to be run, or holds no weights.
+        WeightsRefused: it is too large, broken, not what its name says, wants code to be run, holds no weights, or
+            takes more time or memory than weights do.
+        Cancelled: ``cancelled`` returned True.
     """
     name = name or (source.name if isinstance(source, Path) else "The file")
     content = _content(source, name, largest)
-    suffix = Path(name).suffix.lower()
-    # A header's length in 8 bytes, then its JSON.
-    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < _LONGEST_HEADER:
-        kind = "a safetensors file"
-    elif content.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x80")):
-        kind = "a pickle"
-    else:
-        raise WeightsRefused(f"{name} {formats.described(content, name)}.")
-    if suffix and (suffix == ".safetensors") != (kind == "a safetensors file"):
-        other = ".pth" if suffix == ".safetensors" else ".safetensors"
-        raise WeightsRefused(
-            f"{name} ends in {suffix} but is {kind}. Rename it to end in {other} if you trust where it comes from."
+    if trusted:
+        return parsed(content, name, largest)
+    size = len(content)
+    try:
+        found = sandbox.run(
+            parsed_and_packed,
+            content,
+            name,
+            largest,
+            limits=_limits(size, largest),
+            cancelled=cancelled,
+            passes=(WeightsRefused,),
         )
-    found = _safetensors(content, name) if kind == "a safetensors file" else unpickled(content, name, largest)
-    tensors = _flat(found)
-    if not tensors:
-        raise WeightsRefused(f"{name} holds no tensors by name{_instead(found)}: save model.state_dict().")
-    return tensors
+        del content
+        return unpacked(found)
+    except Ended as ended:
+        raise _given_up(ended, name, size) from ended
 
 
-def _instead(found: object) -> str:
-    """Return what is in a file without named tensors, as the rest of a sentence."""
-    if isinstance(found, Tensor):
-        return ", it is one tensor"
-    if isinstance(found, list | tuple):
-        return f", it is a list of {len(found)} entries"
-    if not isinstance(found, Mapping):
-        return ""
-    inner = [found, *(value for value in found.values() if isinstance(value, Mapping))]
-    if any({"param_groups", "state"} <= holder.keys() for holder in inner):
-        return ", only the state of an optimiser"
-    keys = [key if key.isprintable() else ascii(key) for key in found if isinstance(key, str) and len(key) < 40]
-    return f", only {', '.join(keys[:5])}" if keys else ""
+def warm() -> None:
+    """Begin to prepare the child process that reads a file, which takes a second or two, and do not wait for it."""
+    sandbox.warm(parsed_and_packed.__module__)
+
+
+def _limits(size: int, largest: int) -> Limits:
+    """Return what reading a file of so many bytes may take; each is several times what the slowest one took."""
+    return Limits(memory=10**9 + 4 * size, cpu=3 + size / 10e6, wall=120 + size / 1e6, output=largest + 64_000_000)
+
+
+def _given_up(ended: Ended, name: str, size: int) -> Exception:
+    """Return the error for a file that a child process could not read."""
+    if ended.reason == "cancelled":
+        return Cancelled(f"Reading {name} was cancelled.")
+    if ended.reason == "unavailable":
+        return WeightsRefused(
+            f"{name} was not read: that {ended.why}. A file of your own can be read without one: trusted=True, or "
+            f"--trusted."
+        )
+    if ended.reason in ("memory", "time", "output"):
+        return WeightsRefused(
+            f"{name} was not read: that {ended.why}, which no checkpoint of {_shown(size)} does. It is damaged, or "
+            f"made to do harm: save model.state_dict() as safetensors."
+        )
+    why = ended.why if ended.reason == "died" else "failed in a way that no checkpoint does"
+    return WeightsRefused(
+        f"{name} was not read: that {why}. It is damaged, or made to do harm: download it again, or save "
+        f"model.state_dict() as safetensors."
+    )
+
+
+def _shown(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size:,} bytes"
 
 
 def _content(source: Source, name: str, largest: int) -> bytes:
@@ -105,50 +119,3 @@ def _read(file: BinaryIO, largest: int) -> tuple[int, bytes]:
     file.seek(0)
     content = b"" if size > largest else file.read(largest + 1)
     return max(size, len(content)), content
-
-
-def _safetensors(content: bytes, name: str) -> object:
-    try:
-        return load_safetensors(content)
-    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        stated = _stated_size(content)
-        if stated > len(content):
-            raise WeightsRefused(
-                f"{name} is a broken safetensors file: it has {len(content):,} of {stated:,} bytes, so that "
-                f"downloading, copying or saving it was cut short. Do it again."
-            ) from error
-        raise WeightsRefused(f"{name} is a broken safetensors file: {brief(error)}.") from error
-
-
-def _stated_size(content: bytes) -> int:
-    """Return how many bytes a safetensors file has by its header; 0 where that cannot be read."""
-    start = 8 + int.from_bytes(content[:8], "little")
-    if start > len(content) or start > _LONGEST_READ:
-        return start if start > len(content) else 0
-    try:
-        header = json.loads(content[8:start])
-        return start + max(int(entry["data_offsets"][1]) for key, entry in header.items() if key != "__metadata__")
-    except (ValueError, KeyError, TypeError, LookupError, AttributeError, RecursionError):
-        return 0
-
-
-def _flat(found: object) -> dict[str, Tensor]:
-    """The tensors of dicts in dicts; each dict once, as a file may say that it contains itself."""
-    tensors: dict[str, Tensor] = {}
-    level: list[tuple[str, object]] = [("", found)]
-    seen: set[int] = set()
-    for _ in range(_DEEPEST):
-        inner: list[tuple[str, object]] = []
-        for prefix, holder in level:
-            if not isinstance(holder, Mapping) or id(holder) in seen:
-                continue
-            seen.add(id(holder))
-            for key, value in holder.items():
-                if not isinstance(key, str) or len(prefix) + len(key) > _LONGEST:
-                    continue
-                if isinstance(value, Tensor):
-                    tensors[prefix + key] = value
-                else:
-                    inner.append((f"{prefix}{key}.", value))
-        level = inner
-    return tensors

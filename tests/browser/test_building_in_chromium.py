@@ -56,7 +56,6 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
     variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
     with serving("app.py", tmp_path, variables) as address:
         page = open_page("classes?samples=cat", server=address)
-        page.get_by_text("Build an atlas from pictures on this server").click()
         page.get_by_role("button", name="Build", exact=True).click()
         # More than a shard, less than all.
         expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} pictures"))).to_be_visible()
@@ -82,3 +81,22 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
     (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
     assert open_atlas(built).counts.sum() == COUNT
     assert not list(built.parent.glob("shards"))
+
+
+def test_build_and_at_once_another_control_builds_all_the_same(open_page, serving, photos, tmp_path):
+    """The second click ends the first one's run before it comes to the end of the page."""
+    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
+    with serving("app.py", tmp_path, variables) as address:
+        page = open_page("classes?samples=cat", server=address)
+        build = page.get_by_role("button", name="Build", exact=True).element_handle()
+        other = page.get_by_role("radio", name="all", exact=True).element_handle()
+        page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])
+        page.wait_for_url(re.compile("drawn=all"))
+        expect(page.get_by_text(re.compile(rf"\d+ of {COUNT} pictures"))).to_be_visible()
+        # What is clicked while it runs is done, too, and the build goes on.
+        page.get_by_role("radio", name="fifty, as in the paper").click()
+        page.wait_for_url(re.compile("^((?!drawn=all).)*$"))
+        expect(page.get_by_text("Finished. The page shows this atlas")).to_be_visible(timeout=180_000)
+        settle(page)
+    (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
+    assert open_atlas(built).counts.sum() == COUNT

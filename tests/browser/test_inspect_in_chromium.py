@@ -99,6 +99,50 @@ def test_a_hostile_file_is_named_and_nothing_is_lost(open_page):
     expect(page.locator(".se-card")).to_have_count(4)
 
 
+def test_many_refusals_take_one_box_and_a_list_that_moves_nothing(open_page):
+    page = open_page("?samples=", wait=False)
+    packed = io.BytesIO()
+    small = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(small, "PNG")
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a/1.png", small.getvalue())
+        for number in range(900):
+            archive.writestr(f"a/{number}.xml", f"<xml>{number}</xml>")
+    drop(page, "voc.zip", packed.getvalue(), "application/zip")
+    expect(page.locator(".se-card")).to_have_count(1)
+    settle(page)
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("900 files were left out: they are not pictures")
+    before = page.locator(".se-card").bounding_box()
+    assert before["y"] < 900
+    page.get_by_role("button", name="List all 900").click()
+    expect(page.locator('[data-testid="stPopoverBody"] [data-testid="stDataFrame"]')).to_be_visible()
+    assert page.locator(".se-card").bounding_box() == before
+
+
+def test_what_opens_does_not_move_its_controls(open_page):
+    """From the first frame in which a popover is there, the buttons in it stay where they are."""
+    page = open_page(CAT)
+    opens = page.get_by_role("button", name="Save").first
+    opens.scroll_into_view_if_needed()
+    page.evaluate(
+        """() => {
+            window.places = new Promise(done => {
+                const found = [];
+                const look = () => {
+                    const body = document.querySelector('[data-testid="stPopoverBody"]');
+                    const inside = body && body.querySelector("button");
+                    if (inside) { const box = inside.getBoundingClientRect(); found.push(`${box.x} ${box.y}`); }
+                    if (found.length < 60) requestAnimationFrame(look); else done(found);
+                };
+                look();
+            });
+        }"""
+    )
+    opens.click()
+    assert len(set(page.evaluate("() => window.places"))) == 1
+
+
 def test_a_choice_is_in_the_address_and_a_link_reopens_it(open_page):
     page = open_page()
     page.get_by_role("radio", name="SE_5_1").click()

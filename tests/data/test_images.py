@@ -3,6 +3,8 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from se_viz.data import images
+from se_viz.data import images, jpeg
+from se_viz.data import pixels as pixels_at_once
 from se_viz.data.images import FORMATS, MAX_BYTES, WORKING_SIDE, ImageRefused, Picture, decode
 
 LOSSLESS: dict[str, dict[str, Any]] = {
@@ -329,23 +332,62 @@ def test_the_size_is_judged_before_any_pixel_is_decoded(name: str, monkeypatch: 
     assert "million pixels" in refusal(VALID[name])
 
 
-def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    locked = []
+@pytest.mark.parametrize(
+    ("file_format", "options", "side", "expected"),
+    [
+        ("PNG", {}, 300, 300 * 300),
+        ("WEBP", {"lossless": True}, 300, 300 * 300),
+        ("WEBP", {}, 300, 300 * 300),
+        ("JPEG", {}, 1024, 512 * 512),  # drafted
+        ("JPEG", {"progressive": True}, 1024, 1024 * 1024),
+    ],
+)
+def test_room_is_held_for_the_pixels_that_are_decoded(
+    file_format: str, options: dict[str, Any], side: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = pixels_at_once.Budget(10**8)
+    monkeypatch.setattr(pixels_at_once, "budget", lambda: budget)
+    left = []
     reduced = images.rgb
 
     def watched(file: ImageFile.ImageFile) -> Image.Image:
-        locked.append(images._one_large_picture.locked())
+        left.append(budget.left)
         return reduced(file)
 
     monkeypatch.setattr(images, "rgb", watched)
-    monkeypatch.setattr(images, "LARGE_PIXELS", 512 * 512)
-    decode("large.png", encoded(Image.new("L", (513, 512)), "PNG"))
-    decode("small.png", encoded(Image.new("L", (512, 512)), "PNG"))
-    decode("small_once_drafted.jpg", encoded(Image.new("L", (1024, 1024)), "JPEG"))
-    decode("progressive.jpg", encoded(Image.new("L", (1024, 1024)), "JPEG", progressive=True))
-    refusal(encoded(noise(513, 512), "PNG")[:-1000])
-    assert locked == [True, False, False, True, True]
-    assert not images._one_large_picture.locked()
+    content = encoded(Image.new("L", (side, side)), file_format, **options)
+    decode("a", content)
+    assert left == [10**8 - expected]
+    refusal(content[:-40] if file_format != "WEBP" else content[:-10])
+    assert budget.left == 10**8
+
+
+def test_room_for_a_webp_is_held_before_its_decoder_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    for options in (
+        {"lossless": True},
+        {"quality": 80},
+        {"save_all": True, "append_images": [Image.new("L", (64, 48))]},
+    ):
+        content = encoded(Image.new("RGB", (64, 48), "red"), "WEBP", **options)
+        held = []
+
+        @contextmanager
+        def room(pixels: int, held: list[int] = held) -> Iterator[None]:
+            held.append(pixels)
+            with monkeypatch.context() as patch:
+                really_open = Image.open
+                patch.setattr(Image, "open", lambda *args, **given: held.append(-1) or really_open(*args, **given))
+                yield
+
+        images.decode_pixels("a.webp", content, room)
+        assert held == [64 * 48, -1]
+
+
+def test_a_webp_that_is_too_large_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded(Image.new("RGB", (64, 48)), "WEBP", lossless=True)
+    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened"))
+    assert "million pixels" in refusal(content)
 
 
 def test_tiny_pictures_and_strips() -> None:
@@ -358,7 +400,7 @@ def test_a_jpeg_of_endless_scans() -> None:
     content = VALID["JPEG, progressive"]
     last_scan, end = content.rindex(b"\xff\xda"), len(content) - 2
     assert decode("a.jpg", content).image.size == (16, 12)
-    assert "scans" in refusal(content[:end] + content[last_scan:end] * images.MAX_JPEG_SCANS + content[end:])
+    assert "scans" in refusal(content[:end] + content[last_scan:end] * jpeg.MAX_SCANS + content[end:])
 
 
 # ---- whatever the bytes are

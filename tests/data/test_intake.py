@@ -1,6 +1,6 @@
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from se_viz.data import images, intake
-from se_viz.data.images import MAX_BYTES, Picture, decode
+from se_viz.data import batches, images, intake
+from se_viz.data.images import MAX_BYTES, ImageRefused, Picture
 from se_viz.data.intake import Intake, read, read_paths
+from se_viz.data.pixels import Asked
+from se_viz.data.untrusted import decode_files
 
 
 def picture(shade: int, side: int = 8, file_format: str = "PNG") -> bytes:
@@ -38,11 +40,11 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """The names of what is decoded, in order, and how many bytes each came with."""
     seen: dict[str, int] = {}
 
-    def counted(name: str, content: bytes) -> Picture:
-        seen[name] = len(content)
-        return decode(name, content)
+    def counted(files: Sequence[tuple[str, bytes]], cancelled: Asked) -> list[Picture | ImageRefused]:
+        seen.update((name, len(content)) for name, content in files)
+        return decode_files(files, cancelled)
 
-    monkeypatch.setattr(intake, "decode", counted)
+    monkeypatch.setattr(intake, "decode_files", counted)
     return seen
 
 
@@ -102,7 +104,7 @@ def test_nothing_is_decoded_beyond_the_limit(decoded: dict[str, int]) -> None:
 
 
 def test_few_files_wait_to_be_decoded(decoded: dict[str, int]) -> None:
-    contents = [picture(shade, 1500) for shade in range(4 * intake._WORKERS)]
+    contents = [picture(shade, 1500) for shade in range(6 * batches.WORKERS * batches.MOST_FILES)]
     waiting = []
 
     def items() -> Iterator[tuple[str, bytes]]:
@@ -110,8 +112,8 @@ def test_few_files_wait_to_be_decoded(decoded: dict[str, int]) -> None:
             waiting.append(i - len(decoded))
             yield str(i), content
 
-    assert len(read(items()).pictures) == len(contents)
-    assert max(waiting) < 2 * intake._WORKERS
+    assert len(read(items(), len(contents)).pictures) == len(contents)
+    assert max(waiting) < (2 * batches.WORKERS + 1) * batches.MOST_FILES
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3, 20])

@@ -154,14 +154,24 @@ GRID = {
         "mostly saturated",
         ["399 of 400 channels stay near 0", "1 does not"],
     ),
-    "both": (both(0.1, 0.9), ANY, "working", ["SD 0.2", "400 of 400 channels change", EFFECT]),
-    "both, two images": (both(0.1, 0.9, 2), ANY, "working", ["Over 2 images"]),
-    "half dead": (beside(full(0, c=200), both(0, 3, c=200)), UNBOUNDED, "working", ["200 of 400 channels stay near 0"]),
-    "sparse": (np.where(both(0, 1, 100) < 0.08, 5.0, 0.0), UNBOUNDED, "working", ["400 of 400 channels change"]),
-    "large": (both(1, 5), UNBOUNDED, "working", []),
-    "negative": (both(-0.95, -0.65), ("tanh",), "working", []),  # channels turned round are not shut
-    "60 of 400 flip": (flipping(0.3, 60), ANY, "working", ["60 of 400 channels change"]),
-    "all flip": (flipping(0.3, C), ANY, "working", ["400 of 400 channels change"]),
+    "both": (both(0.1, 0.9), ANY, "image-dependent", ["SD 0.2", "400 of 400 channels change", EFFECT]),
+    "both, two images": (both(0.1, 0.9, 2), ANY, "image-dependent", ["Over 2 images"]),
+    "half dead": (
+        beside(full(0, c=200), both(0, 3, c=200)),
+        UNBOUNDED,
+        "image-dependent",
+        ["200 of 400 channels stay near 0"],
+    ),
+    "sparse": (
+        np.where(both(0, 1, 100) < 0.08, 5.0, 0.0),
+        UNBOUNDED,
+        "image-dependent",
+        ["400 of 400 channels change"],
+    ),
+    "large": (both(1, 5), UNBOUNDED, "image-dependent", []),
+    "negative": (both(-0.95, -0.65), ("tanh",), "image-dependent", []),  # channels turned round are not shut
+    "60 of 400 flip": (flipping(0.3, 60), ANY, "image-dependent", ["60 of 400 channels change"]),
+    "all flip": (flipping(0.3, C), ANY, "image-dependent", ["400 of 400 channels change"]),
     "one image": (
         both(0.2, 0.8, 1),
         ANY,
@@ -205,7 +215,7 @@ def test_each_pattern_of_weights_has_its_verdict_and_its_sentence(pattern, funct
     # What was not measured is not said.
     for claim in ("folded", "left out", "adds little", "chooses channels by what it sees", "at little loss"):
         assert claim not in found.sentence
-    if "**working**" in found.sentence:
+    if "**image-dependent**" in found.sentence:
         assert EFFECT in found.sentence
 
 
@@ -248,7 +258,7 @@ def test_a_softmax_over_channels_is_not_dead_because_its_weights_sum_to_1():
     s = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert health(s).verdict == "dead"
     found = health(s, "softmax")
-    assert found.verdict == "working"
+    assert found.verdict == "image-dependent"
     assert "multiplied by 400" in found.sentence
     assert health(full(1 / C), "softmax").verdict == "saturated"
 
@@ -314,9 +324,9 @@ def test_the_readme_has_the_table(pytestconfig):
 
 
 def test_gates_are_counted_by_verdict():
-    said = verdict_counts({"SE_2_1": "working", "SE_2_2": "dead", "SE_3_1": "working"})
-    assert said == "Verdicts on 3 gates: dead: SE_2_2; working: SE_2_1, SE_3_1."
-    many = verdict_counts({f"SE_2_{i}": "working" for i in range(1, 11)})
+    said = verdict_counts({"SE_2_1": "image-dependent", "SE_2_2": "dead", "SE_3_1": "image-dependent"})
+    assert said == "Verdicts on 3 gates: dead: SE_2_2; image-dependent: SE_2_1, SE_3_1."
+    many = verdict_counts({f"SE_2_{i}": "image-dependent" for i in range(1, 11)})
     assert many.endswith("SE_2_8 and 2 more.")
     alone = dict.fromkeys(("SE_2_1", "SE_2_2"), "one image cannot tell")
     assert verdict_counts(alone).startswith("One image cannot tell")

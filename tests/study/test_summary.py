@@ -51,12 +51,23 @@ def test_gates_that_are_not_finite_are_named_and_compared_with_none(captured):
     broken = np.full((2, 4), np.nan, np.float32)
     varied = np.array([[0.6, 0.9, 0.6, 0.9], [0.9, 0.6, 0.9, 0.6]], dtype=np.float32)
     text = summary(build(captured, SE_2_1=varied * 0.5, SE_3_1=broken, SE_5_2=varied), 0, SAYS)
-    assert "s is not finite (NaN or infinite) in SE_3_1." in text
+    assert "In 1 of 3 gates numbers are not finite, first in SE_3_1: its z and s are NaN for both images." in text
     assert "lowest in SE_2_1 (mean of s 0.38) and highest in SE_5_2 (0.75)" in text
     assert "most differently is SE_5_2" in text
     assert "nan" not in text
     text = summary(build(captured, SE_2_1=broken, SE_3_1=broken, SE_4_1=-broken), 0, SAYS)
-    assert text.endswith("s is not finite (NaN or infinite) in SE_2_1 and 2 other gates.")
+    assert text.startswith(f"{SAYS} In all 3 gates numbers are not finite, first in SE_2_1: its z and s are NaN")
+    assert text.endswith("read it in fp32 if it ran in fp16 or bf16.")
+
+
+def test_images_that_are_finite_go_on_where_another_is_not(captured):
+    varied = np.array([[0.6, 0.9, 0.6, 0.9], [0.9, 0.6, 0.9, 0.6], [np.nan] * 4], dtype=np.float32)
+    capture = build(captured, SE_2_1=varied * 0.5, SE_5_2=varied)
+    text = summary(capture, 0, SAYS)
+    assert "first in SE_2_1: its z and s are NaN for 1 of 3 images (number 3)." in text
+    assert "lowest in SE_2_1 (mean of s 0.38) and highest in SE_5_2 (0.75)" in text
+    assert "treats these 2 pictures most differently is SE_5_2" in text
+    assert "lowest" not in summary(capture, 2, SAYS)
 
 
 def test_no_gate_is_said_to_tell_images_apart_where_none_does(captured):

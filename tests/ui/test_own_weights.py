@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import shlex
 
 import numpy as np
@@ -14,7 +15,7 @@ from ui_support import open_page
 
 import se_viz
 from se_viz.cli import app
-from se_viz.ui import atlases, own
+from se_viz.ui import atlases, heads, own
 from se_viz.ui.text import plain
 from se_viz.zoo import from_timm
 
@@ -118,6 +119,65 @@ def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
     assert not page.error
     assert page.selectbox(key="own_architecture").value == "timm/mobilenetv3_small_050"
     assert any("with the weights of newts" in text.value for text in page.caption)
+
+
+def main_part(page, kind):
+    """Texts of a kind in the page itself, without the sidebar."""
+    return [element.value for element in getattr(page.main, kind)]
+
+
+def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
+    torch.manual_seed(0)
+    content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
+    page = hand_in(open_page("inspect"), "newts.safetensors", content)
+    assert len(main_part(page, "error")) == 1
+    assert not page.sidebar.error
+    assert "choose_timm/mobilenetv3_small_050" in {button.key for button in page.main.button}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "said", "left"),
+    [
+        ("binary", None, "A binary head has one output, and this network has 3", "without the head;"),
+        (
+            "classes",
+            b"one\ntwo\n",
+            "There are 2 names of classes and 3 logits",
+            "without the head and the names of classes;",
+        ),
+        ("automatic", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the names of classes;"),
+    ],
+)
+def test_a_head_or_names_that_do_not_fit_leave_the_network_on_the_page(kind, names, said, left):
+    page = hand_in(open_page("inspect", head=kind), "newts.safetensors", save(weights(3)), names)
+    assert not page.error
+    (warning,) = main_part(page, "warning")
+    assert plain(said) in warning
+    assert plain(left) in warning
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+    assert not any("--classes" in code.value for code in page.code)
+    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    if kind == "binary":
+        page.button(key="head_back").click().run()
+        assert not page.exception
+        assert not page.warning
+        assert page.selectbox(key="head").value == "automatic"
+
+
+def test_every_head_says_what_it_means():
+    page = open_page("inspect")
+    for kind in page.selectbox(key="head").options:
+        page.selectbox(key="head").set_value(kind).run()
+        assert heads._CAPTIONS[kind] in [caption.value for caption in page.sidebar.caption]
+
+
+def test_no_sentence_has_the_hash_that_sets_a_file_apart():
+    for module in ("classes", "network"):
+        page = hand_in(open_page(module), "newts.safetensors", save(weights(3)))
+        texts = [text.value for kind in ("markdown", "caption", "title") for text in getattr(page, kind)]
+        texts += [chart.proto.alt for chart in page.get("plotly_chart")]
+        assert not [text for text in texts if re.search(r"[0-9a-f]{16}", text)]
+        assert any("newts" in text for text in texts)
 
 
 def test_what_was_refused_is_not_read_at_every_run(monkeypatch):

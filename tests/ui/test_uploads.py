@@ -1,6 +1,7 @@
 """Uploads keep their folders and stay apart, and what is not read is told."""
 
 import io
+import zipfile
 
 import numpy as np
 from PIL import Image
@@ -90,7 +91,17 @@ def test_formats_that_are_not_read_are_explained():
 
 
 def test_many_refusals_are_one_box_with_a_list():
-    page = upload(open_page("inspect"), *((f"{index}.xml", b"<xml/>" + bytes([index])) for index in range(40)))
-    assert [warning.value for warning in page.warning] == ["40 files were left out."]
-    listed = next(one for one in page.expander if one.label == "Which, and why")
-    assert listed.markdown[0].value.count("was left out") == 40
+    """The archive of 60 images and 900 other files that drew 900 boxes above the first card."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for index in range(60):
+            archive.writestr(f"a/{index}.png", photo(index))
+            for number in range(15):
+                archive.writestr(f"a/{index}_{number}.xml", f"<xml>{index} {number}</xml>")
+    page = upload(open_page("inspect", samples=""), ("voc.zip", packed.getvalue()))
+    (said,) = [warning.value.replace("\\", "") for warning in page.warning]
+    assert said == "900 files were left out: they are not pictures, or their first bytes are damaged (XML)."
+    listed = next(frame for frame in page.dataframe if "file" in frame.value)
+    assert list(listed.value["file"])[::899] == ["a/0_0.xml", "a/59_14.xml"]
+    assert listed.value.iloc[0, 1].startswith("it is not a picture, or its first bytes are damaged; save it as")
+    assert len(names(page)) == 60

@@ -1,0 +1,162 @@
+"""Numbers that are NaN or infinite: where they come from in a network, and which values of a capture they are in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from se_viz.gates.trace import REJECTIONS, watched
+from se_viz.zoo.fit import some
+from se_viz.zoo.memory import is_out_of_memory
+from se_viz.zoo.sound import suspicious
+
+ADVICE = "Check the weights of the network, and read it in fp32 if it ran in fp16 or bf16."
+_SOME = (
+    "The other images are read as usual: see what sets these apart (a flat image, another range of values), and read "
+    "the network in fp32 if it ran in fp16 or bf16."
+)
+_MAPS = 3  # axes of what gates may still follow: maps (N, C, H, W), or tokens of them
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where numbers stop being finite in a pass.
+
+    Attributes:
+        path, kind: the innermost module that was given finite numbers and made others, and its class.
+        what: "NaN" or "infinite".
+        maps: whether these are maps, which gates may follow.
+    """
+
+    path: str
+    kind: str
+    what: str
+    maps: bool
+
+    @property
+    def where(self) -> str:
+        """Half a sentence on where it is."""
+        become = "NaN" if self.what == "NaN" else "infinity"
+        place = f"{self.path} ({self.kind})" if self.path else f"the code of {self.kind} itself"
+        return f"numbers turn to {become} in {place} for an image of noise"
+
+
+def advice(network: nn.Module) -> str:
+    """Say which weights of a network are suspicious, and what to do."""
+    weights = list(suspicious(network))
+    return f"{f'Suspicious weights: {some(weights, 3)}. ' if weights else ''}{ADVICE}"
+
+
+def origin(network: nn.Module, images: Tensor) -> Origin | None:
+    """Run a network in eval mode on images (N, 3, H, W), and return where numbers stop being finite; None if nowhere.
+
+    It costs a pass, so it is for networks of which something else says that this may be so.
+    """
+    paths = {module: path for path, module in network.named_modules()}
+    under_way: list[nn.Module] = []
+    found: list[Origin] = []
+
+    def look(module: nn.Module, value: object) -> None:
+        what = "" if found else what_is_in([value])
+        if what:
+            maps = any(isinstance(leaf, Tensor) and leaf.ndim >= _MAPS for leaf in tree_leaves(value))
+            found.append(Origin(paths[module], type(module).__name__, what, maps))
+
+    def before(module: nn.Module, value: object) -> None:
+        look(under_way[-1] if under_way else module, value)
+        under_way.append(module)
+
+    def after(module: nn.Module, value: object) -> None:
+        look(module, value)
+        under_way.pop()
+
+    try:
+        with watched(paths, before, after), torch.no_grad():
+            network(images)
+    except REJECTIONS as error:
+        if is_out_of_memory(error):
+            raise
+    return found[0] if found else None
+
+
+def what_is_in(values: Iterable[object]) -> str:
+    """Return "NaN", "infinite", or "" for finite numbers in tensors and arrays, at any depth of containers."""
+    worst = ""
+    for leaf in tree_leaves(list(values)):
+        if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.layout == torch.strided and not leaf.is_meta:
+            wide = leaf.float() if leaf.itemsize == 1 else leaf
+            if bool(wide.isfinite().all()):
+                continue
+            if bool(wide.isnan().any()):
+                return "NaN"
+            worst = "infinite"
+        elif isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
+            if np.isnan(leaf).any():
+                return "NaN"
+            worst = "infinite"
+    return worst
+
+
+def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]], output: object, images: int) -> str:
+    """Say which values of a reading are not finite, first of all those of the first gate; "" where all are finite.
+
+    Args:
+        gates: by gate in execution order, its values by name ("z", "s", "U", "X̃"), each with N images as first axis.
+        output: what the network returned.
+        images: N.
+    """
+    output = output.numpy() if isinstance(output, Tensor) and output.dtype == torch.float32 else output
+    read = [value for values in gates.values() for value in values.values() if value is not None]
+    # Every capture pays for this, so the many small tables are looked at as one.
+    if isinstance(output, np.ndarray):
+        tables = [value.ravel() for value in (*read, output) if value.ndim <= 2]
+        maps = [value for value in (*read, output) if value.ndim > 2]
+        if all(np.isfinite(one).all() for one in (np.concatenate(tables), *maps)):
+            return ""
+    broken = {name: bad for name, values in gates.items() if (bad := _broken(values))}
+    returned = what_is_in([output])
+    if not broken:
+        if not returned:
+            return ""
+        rows = _broken({"": output if isinstance(output, np.ndarray) else None}).get("")
+        where = "" if rows is None or len(rows) != images else f" for {_images(rows, images)}"
+        return f"The network returned {_called(returned)}{where}; what was read of its gates is finite. {ADVICE}"
+    first, bad = next(iter(broken.items()))
+    rows = np.logical_or.reduce(list(bad.values()))
+    what = what_is_in(gates[first][label] for label in bad)
+    count = f"{len(broken)} of {len(gates)}" if len(broken) < len(gates) else f"all {len(gates)}"
+    of = f"In {'both' if count == 'all 2' else count} gates" if len(gates) > 1 else ""
+    said = f"{of} numbers are not finite, first in {first}: its " if of else f"Of {first}, "
+    said += f"{_listed(list(bad))} {'is' if len(bad) == 1 else 'are'} {what} for {_images(rows, images)}."
+    said += f" The network returned {_called(returned)}, too." if returned else ""
+    return f"{said} {ADVICE if rows.all() else _SOME}"
+
+
+def _broken(values: Mapping[str, npt.NDArray[np.float32] | None]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Of the values that are not finite, in which of the images (N,)."""
+    found: dict[str, npt.NDArray[np.bool_]] = {}
+    for label, value in values.items():
+        if value is not None and not np.isfinite(value).all():
+            found[label] = np.asarray(~np.isfinite(value).reshape(len(value), -1).all(axis=1))
+    return found
+
+
+def _called(what: str) -> str:
+    return "NaN" if what == "NaN" else "infinite numbers"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+
+
+def _images(rows: npt.NDArray[np.bool_], images: int) -> str:
+    if images == 1:
+        return "the image"
+    if rows.all():
+        return "both images" if images == 2 else f"all {images:,} images"
+    numbers = [str(index + 1) for index in np.flatnonzero(rows)]
+    return f"{len(numbers):,} of {images:,} images (number {some(numbers)})"

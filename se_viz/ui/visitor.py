@@ -1,0 +1,18 @@
+"""Whether the visitor for whom a run of the page works is still there."""
+
+from collections.abc import Callable
+
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+
+def leaving() -> Callable[[], bool]:
+    """Return a function that says whether the visitor of this run has closed the page; any thread may ask it.
+
+    Where there is no server, as in tests of a page, nobody leaves.
+    """
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return lambda: False
+    server, session = runtime.get_instance(), context.session_id
+    return lambda: not server.is_active_session(session)

@@ -1,0 +1,116 @@
+"""What a person starts is started, also where another click ends the run before it has reached the button."""
+
+import io
+
+import pytest
+import streamlit as st
+from PIL import Image
+from safetensors.torch import save
+from ui_support import open_page
+
+import se_viz
+from se_viz.ui import building, heads, models
+from se_viz.zoo import from_timm
+from se_viz.zoo.device import resolve
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """A function after which the next run of a page is ended near its top and begun again, as a click does it."""
+
+    def once():
+        choose = heads.choose
+
+        def interrupted():
+            monkeypatch.setattr(heads, "choose", choose)
+            st.rerun()
+
+        monkeypatch.setattr(heads, "choose", interrupted)
+
+    return once
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    for place, name in enumerate(("ants", "bees")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(3):
+            out = io.BytesIO()
+            Image.new("RGB", (64, 64), (90 * place, 30 * index, 80)).save(out, "PNG")
+            (tmp_path / "photos" / name / f"{index}.png").write_bytes(out.getvalue())
+    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
+    monkeypatch.setenv("SE_VIZ_DATA", str(tmp_path / "photos"))
+    return tmp_path / "photos"
+
+
+def press(page, key, interrupt):
+    button = page.button(key=key).click()
+    interrupt()
+    button.run()
+    assert not page.exception
+
+
+def test_build(photos, interrupt):
+    page = open_page("classes")
+    press(page, "build", interrupt)
+    assert page.success
+    assert len(list((photos.parent / "atlases").rglob("atlas.safetensors"))) == 1
+
+
+def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
+    run, ended = building._run, []
+
+    def ends_once(*args):
+        if not ended:
+            ended.append(True)
+            st.rerun()
+        run(*args)
+
+    monkeypatch.setattr(building, "_run", ends_once)
+    page = open_page("classes")
+    page.button(key="build").click().run()
+    assert ended
+    assert page.success
+
+
+def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monkeypatch):
+    page = open_page("classes")
+    page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", anew=False)
+    page.run()
+    assert any("waits for its network" in info.value for info in page.info)
+    monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
+    page.button(key="build").click().run()
+    assert not page.success
+    assert any("Stopped" in info.value for info in page.info)
+
+
+def test_download(shelf, interrupt):
+    name = "test_efficientnet.r160_in1k"
+    shelf.hub_file(f"timm/{name}", save(from_timm.blank("test_efficientnet").state_dict()))
+    page = open_page("inspect", model=f"timm/{name}")
+    press(page, "fetch", interrupt)
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+
+
+def test_time(interrupt):
+    page = open_page("reduction", network="demo/r16")
+    press(page, "time", interrupt)
+    assert any("ms** with these gates" in text.value for text in page.markdown)
+
+
+def test_go_on(interrupt):
+    page = open_page("inspect")
+    page.session_state["stopped"] = (f"demo/r16 {resolve('auto')} fp32", (se_viz.sample("cat").sha256,))
+    page.run()
+    (button,) = (button for button in page.button if button.label == "Go on")
+    press(page, button.key, interrupt)
+    assert page.get("plotly_chart")
+
+
+def test_try_the_device_again(interrupt):
+    page = open_page("inspect")
+    device = str(resolve("auto"))
+    page.session_state[models._FULL] = (device, f"There is no room on {device}: try a smaller one.")
+    page.run()
+    press(page, "try_again", interrupt)
+    assert not page.warning
