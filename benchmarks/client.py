@@ -202,6 +202,10 @@ class Session:
 
     def download(self, key: str) -> bytes:
         """Press a download button whose file is made when it is wanted, and fetch the file."""
+        return self.fetch(self.press_download(key))
+
+    def press_download(self, key: str) -> str:
+        """Press the button, and return the address of the file."""
         ask = BackMsg()
         ask.backend_operation_request.request_id = key
         ask.backend_operation_request.session_id = self._session
@@ -212,7 +216,11 @@ class Session:
         answer = message.backend_operation_response
         if answer.error_msg:
             raise RuntimeError(f"The download {key} failed: {answer.error_msg}")
-        response = self._http.get(f"http://{self._address}{answer.deferred_file.url}", timeout=PATIENCE)
+        return answer.deferred_file.url
+
+    def fetch(self, path: str) -> bytes:
+        """A file of the server."""
+        response = self._http.get(f"http://{self._address}{path}", timeout=PATIENCE)
         response.raise_for_status()
         return response.content
 

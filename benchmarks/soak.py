@@ -2,8 +2,8 @@
 
 The server runs as ``make run`` starts it, with its default limits. ``visitors.py`` are its visitors; this process asks
 for the server's health ten times a second, clicks as one more visitor who does nothing else, and looks at the memory of
-the server and its child processes. The machine's load stands beside the figures: of a machine that others use too, times
-are worth little.
+the server and its child processes. The machine's load stands beside the figures: where other programs run beside them,
+times are worth little.
 
 Bars: the health check answers within 1 s throughout; the quiet visitor's click takes at most twice its time on an idle
 server (medians); memory ends at most 150 MB above its start, after all have left; no reading of a photograph is wrong,
@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import IO, Any, cast
 
 from client import Server, Session
 from common import arguments, write
@@ -111,17 +111,16 @@ class Crowd:
         command = [sys.executable, str(Path(__file__).with_name("visitors.py")), address]
         command += map(str, (sessions, uploads, seconds))
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._in, self._out = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
 
     def say(self) -> None:
         """Let it go on: to its visits, and then to their end."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
+        self._in.write("\n")
+        self._in.flush()
 
     def hear(self) -> str:
         """Wait for what it has to say."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._out.readline()
         if not line:
             raise RuntimeError("The process of the visitors has ended too early.")
         return line
@@ -248,8 +247,8 @@ def report(numbers: dict[str, Any]) -> None:
         )
     print(f"  memory at its peak  {memory['peak'] / _MB:7.0f} MB")
     print(
-        f"  readings compared {counts['readings']}, largest difference {seen['worst']:.1e}; wrong {counts['wrong']}, left out"
-        f" with a sentence {counts['left out']}, without one {counts['silent']}"
+        f"  readings compared {counts['readings']}, largest difference {seen['worst']:.1e}; wrong {counts['wrong']}, "
+        f"left out with a sentence {counts['left out']}, without one {counts['silent']}"
     )
     print(f"  uploads over a budget {counts['refused']}, visits that failed {counts['failed']}")
     print("  seconds of a visit, medians: " + ", ".join(f"{kind} {took:.1f}" for kind, took in seen["seconds"].items()))

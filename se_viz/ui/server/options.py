@@ -19,6 +19,7 @@ from streamlit.starlette import App
 
 from se_viz.ui.server.address import announce
 from se_viz.ui.server.door import Door
+from se_viz.ui.server.downloads import keep_downloads
 from se_viz.ui.server.ending import ends_in_time
 from se_viz.ui.server.headers import SecurityHeaders, failed
 from se_viz.ui.server.limits import limits
@@ -51,10 +52,10 @@ def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception],
 
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[None]:
-    """Say where the page is, close sessions whose browser is gone, and end within seconds when a signal comes."""
+    """Say where the page is, free what nothing needs any more, and end within seconds when a signal comes."""
     with ends_in_time():
         announce()
-        closing = asyncio.create_task(_close_sessions())
+        closing = asyncio.create_task(_tidy())
         try:
             yield
         finally:
@@ -63,16 +64,19 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
                 await closing
 
 
-async def _close_sessions() -> None:
-    """Free what sessions hold, some seconds after their connection.
+async def _tidy() -> None:
+    """Free what sessions hold, some seconds after their connection, and files that have been downloaded.
 
     Streamlit itself forgets a session ``server.disconnectedSessionTTL`` seconds after it, but looks only when another
     one is disconnected, and what it forgot can no longer be closed.
     """
     runtime = Runtime.instance()
     patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
+    downloads = keep_downloads(runtime)
     while True:
         await asyncio.sleep(_LOOK)
+        if downloads is not None:
+            downloads.sweep()
         for session in SESSIONS.gone(runtime.is_active_session, patience):
             HELD.forget(session)
             try:
