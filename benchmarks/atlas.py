@@ -31,8 +31,8 @@ import se_viz
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import decode
 from se_viz.data.preprocess import Preprocess
-from se_viz.gates.model import Model
-from se_viz.zoo import catalogue
+from se_viz.model.model import Model
+from se_viz.zoo import registry as catalogue
 
 BAR, MEMORY_BAR = 0.85, 1.05
 CLASSES, BATCH = 10, 32

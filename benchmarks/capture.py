@@ -29,7 +29,7 @@ from torch import Tensor, nn
 import se_viz
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
-from se_viz.gates.model import Model
+from se_viz.model.model import Model
 
 BAR = 1.02
 WATCHED_BARS = {1: 1.08, 16: 1.03}

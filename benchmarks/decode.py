@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from se_viz.data.batches import MOST_FILES
+from se_viz.data.image_files import read
 from se_viz.data.images import decode
-from se_viz.data.intake import read
 from se_viz.data.preprocess import Preprocess
 from se_viz.data.untrusted import decode_files
 

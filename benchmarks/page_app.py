@@ -3,8 +3,8 @@
 import torch
 
 from se_viz.data.preprocess import Preprocess
-from se_viz.ui.shell import run
-from se_viz.zoo.catalogue import Network, register
+from se_viz.ui.app import run
+from se_viz.zoo.registry import Network, register
 
 
 def _build() -> Network:

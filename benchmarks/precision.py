@@ -36,10 +36,11 @@ from common import arguments, quartiles, turns, write
 from torch import Tensor, nn
 
 import se_viz
-from se_viz.data import datasets, samples
+from se_viz.data import datasets
+from se_viz.data import sample_images as samples
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
-from se_viz.zoo import catalogue
+from se_viz.zoo import registry as catalogue
 
 LARGE, SMALL = "random/legacy_seresnet50", "demo/r16"
 CASES = ((LARGE, 1), (LARGE, 16), (SMALL, 1), (SMALL, 16))

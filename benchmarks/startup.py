@@ -25,13 +25,13 @@ Times = dict[str, tuple[float, float]]  # milliseconds by the clock, and of the 
 _IMPORTS = {
     "import streamlit's server": "import streamlit, streamlit.web.bootstrap, streamlit.web.server.server",
     "import torch": "import torch",
-    "import the rest of the page": "import se_viz.ui.shell",
+    "import the rest of the page": "import se_viz.ui.app",
 }
 _PARTS = {
     **_IMPORTS,
     "build demo/r16 with its weights": "from se_viz.zoo import catalogue; net = catalogue.build('demo/r16')",
     "find and prove its gates": (
-        "from se_viz.gates.model import Model; model = Model('', net.module, net.preprocess, net.classes)"
+        "from se_viz.model.model import Model; model = Model('', net.module, net.preprocess, net.classes)"
     ),
     "decode four samples": (
         "from se_viz.data import samples; pictures = [samples.load(s.key) for s in samples.SAMPLES[:4]]"

@@ -13,44 +13,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from se_viz.atlas.merge import merge
-    from se_viz.atlas.profile import profile
-    from se_viz.atlas.store import Atlas, open_atlas
-    from se_viz.data.intake import read_paths
-    from se_viz.data.samples import load as sample
+    from se_viz.analysis.cost import cost
+    from se_viz.analysis.predictions import predict
+    from se_viz.data.image_files import read_paths
+    from se_viz.data.sample_images import load as sample
     from se_viz.gates.block import block_of
-    from se_viz.gates.capture import Capture, Reading, capture
+    from se_viz.gates.capture import Capture, Reading
     from se_viz.gates.errors import NotFiniteValues, PartlyFound
     from se_viz.gates.find import find_gates, survey
     from se_viz.gates.gate import Gate
-    from se_viz.gates.model import Model, load, load_checkpoint
-    from se_viz.study.cost import cost
-    from se_viz.study.insert import insert_gates
-    from se_viz.study.predictions import predict
-    from se_viz.zoo.head import Head
+    from se_viz.gates.insert_gates import insert_gates
+    from se_viz.model.capture import capture
+    from se_viz.model.model import Model, load, load_checkpoint
+    from se_viz.profiles.class_profiles import Atlas, open_atlas
+    from se_viz.profiles.merge import merge
+    from se_viz.profiles.profile import profile
+    from se_viz.weights.head import Head
 
 _HOMES = {
-    "Atlas": ("atlas.store", "Atlas"),
+    "Atlas": ("profiles.class_profiles", "Atlas"),
     "Capture": ("gates.capture", "Capture"),
     "Gate": ("gates.gate", "Gate"),
-    "Head": ("zoo.head", "Head"),
-    "Model": ("gates.model", "Model"),
+    "Head": ("weights.head", "Head"),
+    "Model": ("model.model", "Model"),
     "NotFiniteValues": ("gates.errors", "NotFiniteValues"),
     "PartlyFound": ("gates.errors", "PartlyFound"),
     "Reading": ("gates.capture", "Reading"),
     "block_of": ("gates.block", "block_of"),
-    "capture": ("gates.capture", "capture"),
-    "cost": ("study.cost", "cost"),
+    "capture": ("model.capture", "capture"),
+    "cost": ("analysis.cost", "cost"),
     "find_gates": ("gates.find", "find_gates"),
-    "insert_gates": ("study.insert", "insert_gates"),
-    "load": ("gates.model", "load"),
-    "load_checkpoint": ("gates.model", "load_checkpoint"),
-    "merge": ("atlas.merge", "merge"),
-    "open_atlas": ("atlas.store", "open_atlas"),
-    "predict": ("study.predictions", "predict"),
-    "profile": ("atlas.profile", "profile"),
-    "read_paths": ("data.intake", "read_paths"),
-    "sample": ("data.samples", "load"),
+    "insert_gates": ("gates.insert_gates", "insert_gates"),
+    "load": ("model.model", "load"),
+    "load_checkpoint": ("model.model", "load_checkpoint"),
+    "merge": ("profiles.merge", "merge"),
+    "open_atlas": ("profiles.class_profiles", "open_atlas"),
+    "predict": ("analysis.predictions", "predict"),
+    "profile": ("profiles.profile", "profile"),
+    "read_paths": ("data.image_files", "read_paths"),
+    "sample": ("data.sample_images", "load"),
     "survey": ("gates.find", "survey"),
 }
 

@@ -1,5 +1,5 @@
 """``python -m se_viz``."""
 
-from se_viz.cli import app
+from se_viz.cli.app import app
 
 app()

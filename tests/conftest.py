@@ -13,18 +13,19 @@ from hypothesis import settings
 from PIL import Image
 from shelf import Shelf
 
-from se_viz.atlas.codec import ordered
-from se_viz.atlas.examples import ImageTable, Ranking
-from se_viz.atlas.header import GateEntry, Header, Source, Subject
-from se_viz.atlas.merge import store
-from se_viz.atlas.statistics import GateStatistics
-from se_viz.atlas.store import open_atlas
 from se_viz.data.imagenette import CLASSES
-from se_viz.gates.capture import Capture, capture
-from se_viz.gates.model import Model
-from se_viz.zoo import web
-from se_viz.zoo.recipe import PREPROCESS
-from se_viz.zoo.seresnet import SEResNet
+from se_viz.demo.recipe import PREPROCESS
+from se_viz.demo.seresnet import SEResNet
+from se_viz.gates.capture import Capture
+from se_viz.model.capture import capture
+from se_viz.model.model import Model
+from se_viz.profiles.accumulators import GateStatistics
+from se_viz.profiles.class_profiles import open_atlas
+from se_viz.profiles.merge import store
+from se_viz.profiles.metadata import GateEntry, Header, Source, Subject
+from se_viz.profiles.quantization import ordered
+from se_viz.profiles.top_images import ImageTable, Ranking
+from se_viz.weights import http as web
 
 # The same examples at every run: a test that fails one day in ten says nothing of the change it fails on.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -13,21 +13,21 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from se_viz import capture, load, open_atlas, sample
-from se_viz.atlas import engine
-from se_viz.atlas.shipped import shipped
-from se_viz.cli import app
+from se_viz.analysis.class_overview import Overview
+from se_viz.analysis.class_separation import cohens_d
+from se_viz.analysis.demo_responses import Responses
+from se_viz.analysis.verdicts import VERDICTS
+from se_viz.cli.app import app
 from se_viz.data import untrusted
+from se_viz.demo import pretrained as demo
+from se_viz.demo.design_choices import RATIO
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
+from se_viz.demo.variants import FAMILY, Member
 from se_viz.figures.chart import Chart
-from se_viz.study.ablation import RATIO
-from se_viz.study.overview import Overview
-from se_viz.study.responses import Responses
-from se_viz.study.robust import conclusion
-from se_viz.study.separation import cohens_d
-from se_viz.study.verdicts import VERDICTS
-from se_viz.zoo import demo
-from se_viz.zoo.family import FAMILY, Member
-from se_viz.zoo.macs import RULE
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+from se_viz.gates.macs import RULE
+from se_viz.profiles import shard_writer as engine
+from se_viz.profiles.bundled import shipped
+from se_viz.reports.design_choices import conclusion
 
 RUN = CliRunner()
 
@@ -84,7 +84,7 @@ def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_pa
 
 _NORMALISING = """
 from torch import nn
-from se_viz.zoo.seresnet import SEResNet
+from se_viz.demo.seresnet import SEResNet
 
 class Normalising(nn.Module):
     def __init__(self):
@@ -158,7 +158,7 @@ def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
 
 def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imagenette, tmp_path, monkeypatch):
     members = (Member(SEResNetConfig(r=4)), Member(SEResNetConfig(r=None), seed=1))
-    monkeypatch.setattr("se_viz.zoo.family.FAMILY", members)
+    monkeypatch.setattr("se_viz.demo.variants.FAMILY", members)
     arguments = ["train", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--epochs", "1"]
     arguments += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     first = RUN.invoke(app, arguments)
@@ -391,7 +391,7 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
             raise KeyboardInterrupt
         shards.append(original(*arguments))
 
-    monkeypatch.setattr("se_viz.atlas.local.write_shard", stopped)
+    monkeypatch.setattr("se_viz.profiles.local.write_shard", stopped)
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path), "--shard", "4"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 130
@@ -412,7 +412,7 @@ def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
 
 
 def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
-    monkeypatch.setattr("se_viz.zoo.catalogue.names", lambda: ("demo/r16",))
+    monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16",))
     arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
@@ -503,7 +503,7 @@ def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, m
         drawn[gate] = names
         return Chart("class_heatmap", go.Figure(), "", "")
 
-    monkeypatch.setattr("se_viz.figures.kinship.class_heatmap", keep)
+    monkeypatch.setattr("se_viz.figures.class_similarity.class_heatmap", keep)
     arguments = ["classes", str(crowd.path), "--class", "class 70", "--class", "class 7"]
     result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
@@ -561,7 +561,7 @@ def test_an_atlas_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
 
 
 def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp_path):
-    old = Path(__file__).parent / "atlas" / "format1" / "exact.safetensors"
+    old = Path(__file__).parent / "profiles" / "format1" / "exact.safetensors"
     result = RUN.invoke(app, ["classes", str(old), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "of s of SE_3_1 were above 8 and are counted as 8." in result.output

@@ -6,10 +6,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from se_viz import profile
-from se_viz.atlas.store import open_atlas
-from se_viz.cli import app
+from se_viz.cli.app import app
 from se_viz.disk import sole_writer
-from se_viz.gates.model import load
+from se_viz.model.model import load
+from se_viz.profiles.class_profiles import open_atlas
 
 RUN = CliRunner()
 EXPORTS = {

@@ -13,7 +13,7 @@ from torchvision.models import efficientnet_b0
 from typer.testing import CliRunner
 
 from se_viz import capture, load_checkpoint, open_atlas, predict, sample
-from se_viz.cli import app
+from se_viz.cli.app import app
 from se_viz.gates.capture import Capture
 
 RUN = CliRunner()

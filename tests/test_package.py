@@ -7,7 +7,7 @@ import se_viz
 
 
 def test_importing_the_package_or_asking_for_help_does_not_wait_for_torch():
-    code = "import sys, se_viz, se_viz.cli; print('torch' in sys.modules)"
+    code = "import sys, se_viz, se_viz.cli.app; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from se_viz.data import layout, lists, splits, tars
+from se_viz.data import layout, lists, splits
+from se_viz.data import webdataset as tars
 from se_viz.data.folders import find_images
 from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetRefused, Kind, labelled, unique
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
-from se_viz.data.refusals import shown
+from se_viz.data.rejected import shown
 
 __all__ = ["UNLABELLED", "Dataset", "DatasetRefused", "Indexed", "Kind", "dataset", "unique"]
 

@@ -15,9 +15,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.data import imagenette, tars
+from se_viz.data import imagenette
+from se_viz.data import webdataset as tars
 from se_viz.data.images import MAX_BYTES, ImageRefused, Picture, decode
-from se_viz.data.refusals import legible, shown
+from se_viz.data.rejected import legible, shown
 
 Kind: TypeAlias = Literal["folder", "csv", "parquet", "tar", "python"]
 Labels: TypeAlias = npt.NDArray[np.int32]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
-from se_viz.data.refusals import shown
+from se_viz.data.rejected import shown
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .avif .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905

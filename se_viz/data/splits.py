@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from se_viz.data.labelled import DatasetRefused
 from se_viz.data.meanings import meaning
-from se_viz.data.refusals import shown
+from se_viz.data.rejected import shown
 
 _LISTED = 5
 _MOST = 20  # names in a refusal

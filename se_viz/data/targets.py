@@ -11,7 +11,7 @@ from torch import Tensor
 from se_viz.data.columns import LABEL, column
 from se_viz.data.images import ImageRefused
 from se_viz.data.labelled import UNLABELLED, DatasetRefused, unique
-from se_viz.data.refusals import shown
+from se_viz.data.rejected import shown
 
 # An item that belongs to several classes at once, or whose target is no class at all: boxes, masks, captions.
 SEVERAL: Final = "\0several"

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import AvifImagePlugin, Image
 
 from se_viz import sandbox
-from se_viz.data import archives, pixels
-from se_viz.data.archives import ArchiveRefused
+from se_viz.data import pixels
+from se_viz.data import zip_archive as archives
 from se_viz.data.colours import WORKING_SIDE
 from se_viz.data.images import (
     MAX_ASPECT,
@@ -29,7 +29,8 @@ from se_viz.data.images import (
     size_refusal,
 )
 from se_viz.data.names import label_of
-from se_viz.data.refusals import shown
+from se_viz.data.rejected import shown
+from se_viz.data.zip_archive import ArchiveRefused
 from se_viz.sandbox import Ended, Limits
 
 Asked: TypeAlias = Callable[[], bool]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from se_viz.analysis.channel_order import Order, order_channels
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, lost, say_lost
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
-from se_viz.study.order import Order, order_channels
 
 BOUNDED = {"sigmoid": (0.0, 1.0), "hard-sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 

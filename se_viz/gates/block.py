@@ -12,13 +12,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from se_viz.gates.block_part import Part, part
+from se_viz.gates.capture_buffer import Key
 from se_viz.gates.errors import GatesChanged
+from se_viz.gates.eval_mode import evaluating
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.mode import evaluating
 from se_viz.gates.naming import block_path
-from se_viz.gates.part import Part, part
-from se_viz.gates.sink import Key
 from se_viz.gates.trace import Size, image_channels, placement, watched
 
 # How far apart two results of the same sum may be, as a share of the largest number.

@@ -1,6 +1,5 @@
 """Reading z and s of every gate, and U and X̃ of the gates asked for."""
 
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,20 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from se_viz.gates.calls import same_storage
-from se_viz.gates.errors import GatesChanged, NotAnImageModel, NotFiniteValues
+from se_viz.device.memory import full, is_out_of_memory, release
+from se_viz.gates.call_graph import same_storage
+from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.finite import not_finite
-from se_viz.gates.forward import Array, Pass, read
+from se_viz.gates.forward_pass import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.model import Images, Model
+from se_viz.gates.instrument_cache import forget, instrument_of
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
-from se_viz.gates.registry import forget, instrument_of
 from se_viz.gates.trace import Placement, check_readable, placement
-from se_viz.zoo.memory import full, is_out_of_memory, release
-
-__all__ = ["Array", "Capture", "Reading", "capture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,52 +85,14 @@ class Capture:
         return len(self.readings)
 
 
-def capture(
-    network: Model | Instrument | nn.Module,
-    images: Images,
+def read_gates(
+    network: Instrument | nn.Module,
+    images: Tensor,
     maps: Collection[str | Gate] | None = None,
     *,
     batch: int = 32,
 ) -> Capture:
-    """Run images through a network and read its gates.
-
-    Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
-
-    Any number of threads may do so on one network at once. Its mode and gradients are left as they are, and no hook
-    stays behind on a network that is not already an ``Instrument``.
-
-    Args:
-        network: a ``Model``, or any network, whose gates are then found at its first capture.
-        images: preprocessed (N, 3, H, W) on any device; for a ``Model`` also an image or several, as ``Model.inputs``
-            takes them.
-        maps: the gates whose U and X̃ to keep, or their names, for instance ``["SE_5_2"]``.
-        batch: images per forward pass, 1 or more. Where the device has no room for so many, the rest is read in
-            batches of half as many, down to single images.
-
-    Raises:
-        KeyError: a name in maps is no gate's.
-        InputRefused: these are no images, or of an unknown layout or range.
-        NotAnImageModel: the network rejects the images.
-        InstrumentError: the network cannot be read, see ``find_gates``; or it has been changed since its gates were
-            found, or takes another way for these images.
-        DeviceFull: the device has no room for a single image.
-    """
-    found = captured(network, images, maps, batch=batch)
-    if said := found.not_finite:
-        warnings.warn(said, NotFiniteValues, stacklevel=2)
-    return found
-
-
-def captured(
-    network: Model | Instrument | nn.Module,
-    images: Images,
-    maps: Collection[str | Gate] | None = None,
-    *,
-    batch: int = 32,
-) -> Capture:
-    """``capture`` for callers that look at ``Capture.not_finite`` themselves, or refuse what is not finite."""
-    if isinstance(network, Model):
-        images, network = network.inputs(images), network.instrument
+    """Run preprocessed images (N, 3, H, W) through a network and read its gates, see ``model.capture``."""
     if not isinstance(images, Tensor):
         raise NotAnImageModel("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model for pictures.")
     if not images.is_floating_point():

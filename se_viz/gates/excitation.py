@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from se_viz.gates.channel_products import name_of
 from se_viz.gates.gate_functions import GATE_FUNCTIONS
-from se_viz.gates.products import name_of
 from se_viz.gates.values import Call, Value
 
 # Calls of layers, by what they are named; their first gives the bottleneck's width.

@@ -7,19 +7,19 @@ from typing import TypeAlias
 
 from torch import Tensor, nn
 
+from se_viz.gates.channel_products import close
 from se_viz.gates.errors import NoGateFound, NotAnImageModel, NotFinite, PartlyFound
-from se_viz.gates.finding_words import none_found, partly_found
+from se_viz.gates.finding_sentences import none_found, partly_found
 from se_viz.gates.finite import advice, origin, what_is_in
 from se_viz.gates.gate import NOT_SEEN, Gate, Tap
-from se_viz.gates.kinds import kind_of
+from se_viz.gates.known_gates import kind_of
 from se_viz.gates.naming import Site, places
 from se_viz.gates.private_copy import HALF, private_copy, undisturbed
 from se_viz.gates.probe import living_channels
-from se_viz.gates.products import close
-from se_viz.gates.proof import Proof, prove
 from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, noise, placement, trace
 from se_viz.gates.values import Frame
-from se_viz.gates.watching import PARTS, Passed, Watched, call_taps, overlooked, select
+from se_viz.gates.verify import Proof, prove
+from se_viz.gates.watched_gates import PARTS, Passed, Watched, call_taps, overlooked, select
 
 _Proved: TypeAlias = dict[str, Proof]
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.trace import REJECTIONS, watched
-from se_viz.zoo.fit import some
-from se_viz.zoo.memory import is_out_of_memory
-from se_viz.zoo.sound import suspicious
+from se_viz.weights.finite_outputs import suspicious
+from se_viz.weights.matching import some
 
 ADVICE = "Check the weights of the network, and read it in fp32 if it ran in fp16 or bf16."
 _SOME = (

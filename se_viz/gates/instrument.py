@@ -16,14 +16,14 @@ from typing import Any, TypeAlias, cast
 
 from torch import nn
 
+from se_viz.gates.capture_buffer import Key, Sink, What
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.errors import GatesChanged, NotReadable
+from se_viz.gates.eval_mode import evaluating
 from se_viz.gates.gate import Gate, Tap
-from se_viz.gates.mode import evaluating
-from se_viz.gates.shared import SharedContext
-from se_viz.gates.sink import Key, Sink, What
+from se_viz.gates.shared_context import SharedContext
 from se_viz.gates.trace import first_tensor
-from se_viz.gates.watch import Watch, WatchedCalls
+from se_viz.gates.watched_pass import Watch, WatchedCalls
 
 _U, _X = Tap("", "input"), Tap("", "output")
 

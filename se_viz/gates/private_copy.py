@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.mode import evaluating
-from se_viz.zoo.memory import is_out_of_memory
+from se_viz.gates.eval_mode import evaluating
 
 HALF = (torch.float16, torch.bfloat16)
 

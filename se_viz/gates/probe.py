@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from se_viz.gates.calls import CallGraph, Event
+from se_viz.device.memory import is_out_of_memory
+from se_viz.gates.call_graph import CallGraph, Event
 from se_viz.gates.gate import Layout, Tap
 from se_viz.gates.trace import REJECTIONS, watched
 from se_viz.gates.values import Clock
-from se_viz.zoo.memory import is_out_of_memory
 
 # How far X̃ may be from s · U, as a share of the largest |X̃|, by what the network computes in.
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}

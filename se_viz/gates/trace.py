@@ -10,10 +10,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
-from se_viz.gates.calls import CallGraph, Event
+from se_viz.device.memory import is_out_of_memory
+from se_viz.gates.call_graph import CallGraph, Event
 from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.values import Call, Clock, Frame, Value
-from se_viz.zoo.memory import is_out_of_memory
 
 # What networks raise on an input that is not theirs.
 REJECTIONS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)

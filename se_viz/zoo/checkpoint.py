@@ -8,19 +8,19 @@ from torch import Tensor, nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.sandbox import Asked
-from se_viz.zoo import sources
-from se_viz.zoo.catalogue import Network
-from se_viz.zoo.errors import Misfit, WeightsRefused
-from se_viz.zoo.extras import left_out, split
-from se_viz.zoo.fit import check_fit, replaceable
-from se_viz.zoo.head import Head
-from se_viz.zoo.match import match
-from se_viz.zoo.parametrized import multiplied_out
-from se_viz.zoo.plan import Maker, made, plan, sketch_of
-from se_viz.zoo.sketch import LARGEST
-from se_viz.zoo.sound import check_sound
-from se_viz.zoo.state import Source, read_state, warm
-from se_viz.zoo.suggest import advised
+from se_viz.weights.errors import Misfit, WeightsRefused
+from se_viz.weights.extra_entries import left_out, split
+from se_viz.weights.finite_outputs import check_sound
+from se_viz.weights.head import Head
+from se_viz.weights.key_matching import match
+from se_viz.weights.matching import check_fit, replaceable
+from se_viz.weights.meta_model import LARGEST
+from se_viz.weights.parametrized import multiplied_out
+from se_viz.weights.state_dict import Source, read_state, warm
+from se_viz.zoo import libraries as sources
+from se_viz.zoo.checkpoint_plan import Maker, made, plan, sketch_of
+from se_viz.zoo.registry import Network
+from se_viz.zoo.suggest_architecture import advised
 
 # For an architecture that does not say how its pictures are prepared.
 _USUAL = Preprocess(crop=(224, 224), resize=256)

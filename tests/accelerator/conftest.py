@@ -10,9 +10,11 @@ import pytest
 import streamlit as st
 import torch
 
-from se_viz.ui import models, own, turns
+from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import models
+from se_viz.ui.widgets import checkpoint_picker as own
 
-for folder in ("atlas", "gates", "ui"):  # what their tests share
+for folder in ("profiles", "gates", "ui"):  # what their tests share
     sys.path.append(str(Path(__file__).parents[1] / folder))
 
 

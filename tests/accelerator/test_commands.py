@@ -13,17 +13,18 @@ from atlas_support import pictures as photographs
 from typer.testing import CliRunner
 
 import se_viz
-from se_viz.atlas.header import GateEntry, Header, Run, Source, Subject
-from se_viz.atlas.plan import plan
-from se_viz.atlas.profile import profile
-from se_viz.atlas.worker import Parcel, Worker
-from se_viz.cli import app
+from se_viz.cli.app import app
 from se_viz.data.datasets import dataset
+from se_viz.demo import build as making
+from se_viz.demo.recipe import Recipe
+from se_viz.demo.seresnet import SEResNetConfig
+from se_viz.device import devices as device
 from se_viz.gates.clone import copy_without_hooks
-from se_viz.gates.model import load
-from se_viz.zoo import device, making
-from se_viz.zoo.recipe import Recipe
-from se_viz.zoo.seresnet import SEResNetConfig
+from se_viz.model.model import load
+from se_viz.profiles.metadata import GateEntry, Header, Run, Source, Subject
+from se_viz.profiles.profile import profile
+from se_viz.profiles.ray_worker import Parcel, Worker
+from se_viz.profiles.shards import plan
 
 RUN = CliRunner()
 
@@ -119,7 +120,9 @@ def test_profiles_from_python_are_the_same_file(photos, tmp_path):
 
 def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_path, monkeypatch):
     moved = []
-    monkeypatch.setattr("se_viz.zoo.room.reproducible", lambda place: moved.append(place) or device.reproducible(place))
+    monkeypatch.setattr(
+        "se_viz.zoo.device_room.reproducible", lambda place: moved.append(place) or device.reproducible(place)
+    )
     model, listed = tiny(), dataset(photos)
     schedule = Run(2, 4)
     header = Header(

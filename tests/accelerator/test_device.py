@@ -7,13 +7,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from se_viz.cli import app
-from se_viz.gates.model import load
-from se_viz.zoo.device import DeviceMissing, available, described, resolve
-from se_viz.zoo.making import _describe
-from se_viz.zoo.memory import DeviceFull, Memory, claim, is_out_of_memory, release
-from se_viz.zoo.memory import memory as memory_of
-from se_viz.zoo.training import has_native_bfloat16
+from se_viz.cli.app import app
+from se_viz.demo.build import _describe
+from se_viz.demo.training import has_native_bfloat16
+from se_viz.device.devices import DeviceMissing, available, described, resolve
+from se_viz.device.memory import DeviceFull, Memory, claim, is_out_of_memory, release
+from se_viz.device.memory import memory as memory_of
+from se_viz.model.model import load
 
 ACCEL = torch.device("accel:0")
 

@@ -12,17 +12,17 @@ from gates_support import pictures
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from se_viz.atlas.profile import profile
-from se_viz.cli import app
+from se_viz.analysis.demo_responses import measure as responses
+from se_viz.cli.app import app
 from se_viz.data.imagenette import Labelled
+from se_viz.demo import pretrained as demo
+from se_viz.demo.evaluate import count_correct
+from se_viz.demo.recipe import PREPROCESS
+from se_viz.device.memory import DeviceFull, room_on
 from se_viz.gates.block import block_of
-from se_viz.gates.capture import capture
-from se_viz.gates.model import load, load_checkpoint
-from se_viz.study.responses import measure as responses
-from se_viz.zoo import demo
-from se_viz.zoo.measure import count_correct
-from se_viz.zoo.memory import DeviceFull, room_on
-from se_viz.zoo.recipe import PREPROCESS
+from se_viz.model.capture import capture
+from se_viz.model.model import load, load_checkpoint
+from se_viz.profiles.profile import profile
 
 ACCEL = torch.device("accel:0")
 WEIGHTS = 4 * 2_176_874  # bytes of demo/r16

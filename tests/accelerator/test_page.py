@@ -10,11 +10,12 @@ import ui_support
 from gates_support import pictures
 from safetensors.torch import save
 
-from se_viz.data.samples import load as sample
-from se_viz.gates.capture import capture
-from se_viz.gates.model import load
-from se_viz.ui import models, turns
-from se_viz.zoo import from_timm
+from se_viz.data.sample_images import load as sample
+from se_viz.model.capture import capture
+from se_viz.model.model import load
+from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import models
+from se_viz.zoo import timm_source as from_timm
 
 inspect = partial(ui_support.open_page, "inspect")
 
@@ -102,7 +103,7 @@ def test_where_there_is_room_for_neither_it_is_said(memory, monkeypatch):
     with memory.limited(free=0):
         page = inspect()
         assert "fp32 on cpu" in said(page)
-        monkeypatch.setattr("se_viz.zoo.memory._of_system", lambda *_: models.memory(torch.device("accel:0")))
+        monkeypatch.setattr("se_viz.device.memory._of_system", lambda *_: models.memory(torch.device("accel:0")))
         models._load.clear()
         page.run()
         assert "no room for demo/r16, which takes 0.0 GB, on cpu" in page.error[0].value.replace("\\", "")

@@ -16,20 +16,20 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.ops import SqueezeExcitation
 
+from se_viz.analysis.cost import cost, milliseconds, without_gates
+from se_viz.analysis.demo_responses import measure as responses
 from se_viz.data.imagenette import Labelled
+from se_viz.demo import pretrained as demo
+from se_viz.demo.evaluate import count_correct, count_macs
+from se_viz.demo.recipe import PREPROCESS, Recipe
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
+from se_viz.demo.training import train
+from se_viz.device.transfer import moved
 from se_viz.gates.block import block_of
-from se_viz.gates.capture import capture
 from se_viz.gates.find import find_gates
-from se_viz.gates.model import load, load_checkpoint
-from se_viz.study.cost import cost, milliseconds, without_gates
-from se_viz.study.insert import insert_gates
-from se_viz.study.responses import measure as responses
-from se_viz.zoo import demo
-from se_viz.zoo.measure import count_correct, count_macs
-from se_viz.zoo.recipe import PREPROCESS, Recipe
-from se_viz.zoo.room import moved
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
-from se_viz.zoo.training import train
+from se_viz.gates.insert_gates import insert_gates
+from se_viz.model.capture import capture
+from se_viz.model.model import load, load_checkpoint
 
 ACCEL, CPU = torch.device("accel:0"), torch.device("cpu")
 RECIPE = Recipe(epochs=2, batch=12, sizes=((32, 1.0),), augment=False)

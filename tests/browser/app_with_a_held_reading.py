@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from se_viz.ui import readings
-from se_viz.ui.shell import run
+from se_viz.ui.app import run
+from se_viz.ui.state import captures as readings
 
 _PIPE = Path(os.environ["SE_VIZ_TEST_PIPE"])
 _capture = readings.capture

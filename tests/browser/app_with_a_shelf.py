@@ -5,7 +5,7 @@ import os
 
 from timm.models import _registry as registry
 
-from se_viz.ui.shell import run
+from se_viz.ui.app import run
 
 NAME = "legacy_seresnet50.in1k"
 

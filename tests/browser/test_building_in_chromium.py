@@ -11,9 +11,9 @@ from playwright.sync_api import expect
 from served import Served
 
 import se_viz
-from se_viz.atlas.store import open_atlas
-from se_viz.data.samples import SAMPLES
-from se_viz.ui.building import SHARD
+from se_viz.data.sample_images import SAMPLES
+from se_viz.profiles.class_profiles import open_atlas
+from se_viz.ui.widgets.build_profiles import SHARD
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

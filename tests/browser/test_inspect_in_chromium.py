@@ -10,8 +10,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 import se_viz
-from se_viz.study.ablation import RATIO, members
-from se_viz.zoo import demo
+from se_viz.demo import pretrained as demo
+from se_viz.demo.design_choices import RATIO, members
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

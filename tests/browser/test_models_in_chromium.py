@@ -10,7 +10,7 @@ from browser_support import settle
 from playwright.sync_api import expect
 from safetensors.torch import save
 
-from se_viz.zoo import from_timm
+from se_viz.zoo import timm_source as from_timm
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

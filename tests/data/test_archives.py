@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from se_viz.data import archives
-from se_viz.data.archives import MAX_FILES, MAX_RATIO, ArchiveRefused, is_archive, members
+from se_viz.data import zip_archive as archives
 from se_viz.data.images import MAX_BYTES
+from se_viz.data.zip_archive import MAX_FILES, MAX_RATIO, ArchiveRefused, is_archive, members
 
 
 def packed(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -8,7 +8,7 @@ from torchvision.datasets import ImageFolder
 
 from se_viz.data.datasets import DatasetRefused, dataset
 from se_viz.data.folders import find_images, holds_image
-from se_viz.data.intake import read_paths
+from se_viz.data.image_files import read_paths
 
 
 @pytest.mark.parametrize(

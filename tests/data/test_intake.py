@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from se_viz.data import batches, images, intake
+from se_viz.data import batches, images
+from se_viz.data import image_files as intake
+from se_viz.data.image_files import Intake, read, read_paths
 from se_viz.data.images import MAX_BYTES, ImageRefused, Picture
-from se_viz.data.intake import Intake, read, read_paths
 from se_viz.data.pixels import Asked
 from se_viz.data.untrusted import decode_files
 

@@ -6,7 +6,7 @@ from data_support import png
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se_viz.data.intake import read
+from se_viz.data.image_files import read
 from se_viz.data.names import apart, is_clutter, label_of, left_out
 
 

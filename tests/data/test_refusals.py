@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se_viz.data.refusals import MAX_NAME, Refused, shown
+from se_viz.data.rejected import MAX_NAME, Refused, shown
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from se_viz.data import samples
-from se_viz.data.samples import SAMPLES, Sample, UnknownSample, load
+from se_viz.data import sample_images as samples
+from se_viz.data.sample_images import SAMPLES, Sample, UnknownSample, load
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.key)
@@ -38,7 +38,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_heavy_packages_are_not_imported() -> None:
     program = (
-        "import sys; from se_viz.data.samples import SAMPLES, load; [load(sample.key) for sample in SAMPLES];"
+        "import sys; from se_viz.data.sample_images import SAMPLES, load; [load(sample.key) for sample in SAMPLES];"
         "print([name for name in ('skimage', 'sklearn', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se_viz.data.refusals import Refused
+from se_viz.data.rejected import Refused
 from se_viz.data.summing_up import reasons, summing_up
 
 

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from se_viz.data import pixels, untrusted
-from se_viz.data.archives import ArchiveRefused
+from se_viz.data.image_files import read, read_paths
 from se_viz.data.images import FORMATS, ImageRefused, decode
-from se_viz.data.intake import read, read_paths
 from se_viz.data.pixels import Budget, Gone
 from se_viz.data.untrusted import decode_files, unpack
+from se_viz.data.zip_archive import ArchiveRefused
 from se_viz.sandbox import Limits
 
 RNG = np.random.default_rng(0)

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pytest
 
-from se_viz.figures.block import block_drawing
+from se_viz.figures.block_diagram import block_drawing
 from se_viz.gates.block import Block, Join
-from se_viz.gates.part import Part
+from se_viz.gates.block_part import Part
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import linkage
 
-from se_viz.figures.kinship import class_heatmap, class_tree, gate_heatmap
-from se_viz.figures.profiles import class_band, eta_by_gate, mean_excitation, sampled
-from se_viz.figures.two_classes import auroc_text, effect_sizes, two_distributions
+from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distributions
+from se_viz.figures.class_profiles import class_band, eta_by_gate, mean_excitation, sampled
+from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
 
 RNG = np.random.default_rng(0)
 MEANS = RNG.uniform(size=(6, 200))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from se_viz.figures.depth import distribution, excitation
+from se_viz.figures.gate_scatter import distribution, excitation
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se_viz.figures.tree import gate_tree
+from se_viz.figures.gate_tree import gate_tree
 
 
 @pytest.fixture(scope="module")

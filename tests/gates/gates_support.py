@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from se_viz.data.preprocess import Preprocess
-from se_viz.gates.model import Model
-from se_viz.zoo.seresnet import SEGate, SEResNet, SEResNetConfig
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
+from se_viz.gates.se_unit import SEGate
+from se_viz.model.model import Model
 
 HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 FLAG_TABLES = ("_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called")

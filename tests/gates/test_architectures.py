@@ -19,12 +19,13 @@ from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 from torchvision.ops import SqueezeExcitation
 
-from se_viz.gates.capture import capture
+from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.errors import NoGateFound
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.kinds import known_kinds
-from se_viz.zoo.seresnet import SEGate, SEResNet
+from se_viz.gates.known_gates import known_kinds
+from se_viz.gates.se_unit import SEGate
+from se_viz.model.capture import capture
 
 GATES = (
     SEGate,

@@ -8,10 +8,10 @@ from handwritten import SELayer
 from torch import nn
 from torchvision.models import get_model
 
+from se_viz.analysis.gate_placement import place
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
-from se_viz.study.place import place
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
 
 def alive(network):

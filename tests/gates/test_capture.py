@@ -11,9 +11,9 @@ from handwritten import SELayer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from se_viz.gates.capture import capture
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
+from se_viz.model.capture import capture
 
 INTEGRATIONS = ("standard", "pre", "post", "identity")
 FUNCTIONS = ("sigmoid", "relu", "tanh")

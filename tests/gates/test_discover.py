@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from se_viz.gates import discover
-from se_viz.zoo import table
-from se_viz.zoo.table import Row
+from se_viz.zoo import build_index as discover
+from se_viz.zoo import gate_index as table
+from se_viz.zoo.gate_index import Row
 
 # Each tells something else: a gate of each library and of several classes, several classes in one network, what only
 # looks like a gate, and nothing at all.

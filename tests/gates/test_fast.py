@@ -14,16 +14,16 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 from torchvision.models import get_model
 
-from se_viz.gates import fast
-from se_viz.gates.capture import capture
-from se_viz.gates.fast import fast_twin
+from se_viz.demo import pretrained as demo_zoo
 from se_viz.gates.find import find_gates
-from se_viz.gates.fold import Pair, folded, observing
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.model import load, load_checkpoint
-from se_viz.zoo import catalogue
-from se_viz.zoo import demo as demo_zoo
-from se_viz.zoo.sketch import count_params
+from se_viz.model import fast_copy as fast
+from se_viz.model.capture import capture
+from se_viz.model.fast_copy import fast_twin
+from se_viz.model.fold_batchnorm import Pair, folded, observing
+from se_viz.model.model import load, load_checkpoint
+from se_viz.weights.meta_model import count_params
+from se_viz.zoo import registry as catalogue
 
 
 def settled(network):

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 import se_viz
-from se_viz.gates.capture import capture
+from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.errors import NoGateFound, NotFinite, NotFiniteValues, PartlyFound
 from se_viz.gates.find import find_gates, survey
 from se_viz.gates.finite import origin, what_is_in
-from se_viz.zoo.seresnet import SEResNet
+from se_viz.model.capture import capture
 
 IMAGES = torch.rand((3, 3, 64, 64), generator=torch.Generator().manual_seed(1))
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from gates_support import pictures
 
-from se_viz.gates.capture import capture
-from se_viz.gates.model import load
-from se_viz.zoo.device import described, resolve
-from se_viz.zoo.memory import DeviceFull, memory
+from se_viz.device.devices import described, resolve
+from se_viz.device.memory import DeviceFull, memory
+from se_viz.model.capture import capture
+from se_viz.model.model import load
 
 DEVICES = [
     pytest.param(kind, marks=mark)

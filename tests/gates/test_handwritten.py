@@ -5,10 +5,10 @@ from gates_support import Host, pictures, squeezed
 from handwritten import FOUND, FOUND_INSIDE, NOT_FOUND, WATCHED, GlobalContextLike, R, SELayer
 from torch import nn
 
-from se_viz.gates.capture import capture
 from se_viz.gates.errors import NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
-from se_viz.zoo.seresnet import SEGate
+from se_viz.gates.se_unit import SEGate
+from se_viz.model.capture import capture
 
 
 def awakened(network):

@@ -8,10 +8,10 @@ from handwritten import SELayer
 from torch import nn
 
 from se_viz.gates.block import block_of
-from se_viz.gates.capture import capture
 from se_viz.gates.errors import NoGateFound
 from se_viz.gates.find import find_gates
 from se_viz.gates.output import joined
+from se_viz.model.capture import capture
 
 
 class Scaled(SELayer):

@@ -11,11 +11,11 @@ from PIL import Image
 import se_viz
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
-from se_viz.gates.capture import capture
 from se_viz.gates.errors import NoGateFound
-from se_viz.gates.model import load
-from se_viz.zoo import catalogue
-from se_viz.zoo.head import Head, HeadMismatch
+from se_viz.model.capture import capture
+from se_viz.model.model import load
+from se_viz.weights.head import Head, HeadMismatch
+from se_viz.zoo import registry as catalogue
 
 
 def in_train_mode():

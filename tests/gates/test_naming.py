@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torchvision.models import regnet_y_400mf
 
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.find import find_gates
 from se_viz.gates.naming import Site, places
 from se_viz.gates.trace import Run, Trace
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
 
 
 def names(network):

@@ -20,9 +20,9 @@ from odd_gates import SIDE, Case, Odd, each, tell, told
 from torch import nn
 from torch.nn import functional
 
-from se_viz.gates.capture import capture
 from se_viz.gates.errors import InstrumentError, NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
+from se_viz.model.capture import capture
 
 CASES: dict[str, Case] = {
     f"{title}: {name}": case

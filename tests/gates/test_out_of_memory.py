@@ -6,14 +6,14 @@ import torch
 from gates_support import Host, hooks, pictures
 from handwritten import SELayer
 
-from se_viz.gates import model as models
-from se_viz.gates.capture import capture
+from se_viz.device import memory
+from se_viz.device.memory import DeviceFull
 from se_viz.gates.errors import NotAnImageModel
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.model import load
-from se_viz.zoo import memory
-from se_viz.zoo.memory import DeviceFull
+from se_viz.model import model as models
+from se_viz.model.capture import capture
+from se_viz.model.model import load
 
 
 class Small(Host):

@@ -7,9 +7,9 @@ from torch import nn
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Tap
-from se_viz.gates.kinds import kind_of
-from se_viz.gates.proof import prove
-from se_viz.zoo.seresnet import SEGate
+from se_viz.gates.known_gates import kind_of
+from se_viz.gates.se_unit import SEGate
+from se_viz.gates.verify import prove
 
 FLOAT = torch.device("cpu"), torch.float32
 

@@ -11,9 +11,9 @@ from handwritten import SELayer
 from PIL import Image
 from torch import nn
 
-from se_viz.gates.capture import capture
 from se_viz.gates.errors import InstrumentError, NotAnImageModel, NotReadable
 from se_viz.gates.find import find_gates
+from se_viz.model.capture import capture
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 import torch
 from gates_support import pictures
 
-from se_viz.gates.capture import capture
-from se_viz.gates.model import load
-from se_viz.zoo.device import reproducible
+from se_viz.device.devices import reproducible
+from se_viz.model.capture import capture
+from se_viz.model.model import load
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["fast", "plain"])

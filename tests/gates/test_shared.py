@@ -3,7 +3,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from se_viz.gates.shared import SharedContext
+from se_viz.gates.shared_context import SharedContext
 
 
 class Door:

@@ -8,8 +8,8 @@ import torch
 from gates_support import Host, hooks, model, modes, pictures
 from handwritten import SELayer
 
-from se_viz.gates.capture import capture
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
+from se_viz.model.capture import capture
 
 THREADS = 32
 BARE = 4

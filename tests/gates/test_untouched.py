@@ -7,8 +7,8 @@ from gates_support import Host, demo, hooks, model, modes, pictures
 from handwritten import SELayer
 from torch import nn
 
-from se_viz.gates.capture import capture
 from se_viz.gates.errors import GatesChanged, NoGateFound, NotAnImageModel, NotReadable
+from se_viz.model.capture import capture
 
 
 @pytest.fixture(scope="module")

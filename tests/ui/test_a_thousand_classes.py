@@ -9,12 +9,13 @@ from torchvision.ops import SqueezeExcitation
 from ui_support import open_page
 
 from se_viz import load, profile
+from se_viz.analysis import class_overview as overview
+from se_viz.analysis import class_similarity as kinship
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import Picture
 from se_viz.data.preprocess import Preprocess
-from se_viz.study import kinship, overview
-from se_viz.ui import atlases
-from se_viz.zoo import catalogue
+from se_viz.ui.state import profiles as atlases
+from se_viz.zoo import registry as catalogue
 
 CLASSES = 1000
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from se_viz import load, profile
-from se_viz.atlas.unfinished import kept
-from se_viz.ui import turns
+from se_viz.profiles.unfinished import kept
+from se_viz.ui.state import device_queue as turns
 
 
 class Pictures(list):

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from se_viz import load, profile
-from se_viz.atlas.shipped import shipped
+from se_viz.analysis.by_depth import by_depth
+from se_viz.analysis.class_separation import cohens_d
+from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
-from se_viz.study.depth import by_depth
-from se_viz.study.kinship import gate_similarity
-from se_viz.study.observations import against_chance, gates_alike, observations, where_classes_part
-from se_viz.study.separation import cohens_d
-from se_viz.ui import atlases, building, classes
-from se_viz.ui.text import plain
+from se_viz.profiles.bundled import shipped
+from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
+from se_viz.ui.markdown import plain
+from se_viz.ui.pages import classes
+from se_viz.ui.state import profiles as atlases
+from se_viz.ui.widgets import build_profiles as building
 
 open_page = partial(ui_support.open_page, "classes")
 

@@ -1,9 +1,9 @@
 import torch
 from torch import nn
 
-from se_viz.ui.eviction import ByteBudget, capture_bytes, model_bytes, models
-from se_viz.ui.models import _member, member
 from se_viz.ui.server.limits import limits
+from se_viz.ui.state.cache_budget import ByteBudget, capture_bytes, model_bytes, models
+from se_viz.ui.state.models import _member, member
 
 
 def test_what_was_used_longest_ago_leaves_first():

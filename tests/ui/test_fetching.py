@@ -6,10 +6,11 @@ import pytest
 import ui_support
 from safetensors.torch import save
 
-from se_viz.ui import fetching
-from se_viz.ui.text import plain
-from se_viz.zoo import from_timm, memory
-from se_viz.zoo.memory import Memory
+from se_viz.device import memory
+from se_viz.device.memory import Memory
+from se_viz.ui.markdown import plain
+from se_viz.ui.widgets import download_weights as fetching
+from se_viz.zoo import timm_source as from_timm
 
 NAME = "test_efficientnet.r160_in1k"
 open_page = partial(ui_support.open_page, "inspect", model=f"timm/{NAME}")

@@ -3,8 +3,8 @@
 import pytest
 from ui_support import open_page
 
-from se_viz.ui import readings
-from se_viz.zoo.memory import DeviceFull
+from se_viz.device.memory import DeviceFull
+from se_viz.ui.state import captures as readings
 
 
 @pytest.fixture

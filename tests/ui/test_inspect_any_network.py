@@ -9,7 +9,7 @@ from torchvision.ops import SqueezeExcitation
 from ui_support import open_page
 
 from se_viz.data.preprocess import Preprocess
-from se_viz.zoo import catalogue
+from se_viz.zoo import registry as catalogue
 
 
 class Unit(nn.Module):

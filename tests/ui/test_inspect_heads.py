@@ -15,9 +15,9 @@ from ui_support import open_page
 import se_viz
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.capture import Capture
-from se_viz.ui import readings
-from se_viz.zoo import catalogue
-from se_viz.zoo.head import Head
+from se_viz.ui.state import captures as readings
+from se_viz.weights.head import Head
+from se_viz.zoo import registry as catalogue
 
 
 class Net(nn.Module):

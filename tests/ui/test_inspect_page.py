@@ -12,15 +12,15 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 import se_viz
-from se_viz.cli import app as cli
-from se_viz.data.samples import SAMPLES
-from se_viz.study.health import health
-from se_viz.study.verdicts import definitions
-from se_viz.zoo import catalogue
-from se_viz.zoo.catalogue import Network
-from se_viz.zoo.device import resolve
-from se_viz.zoo.recipe import PREPROCESS
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+from se_viz.analysis.health import health
+from se_viz.analysis.verdicts import definitions
+from se_viz.cli.app import app as cli
+from se_viz.data.sample_images import SAMPLES
+from se_viz.demo.recipe import PREPROCESS
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
+from se_viz.device.devices import resolve
+from se_viz.zoo import registry as catalogue
+from se_viz.zoo.registry import Network
 
 APP = str(Path(__file__).parents[2] / "se_viz" / "ui" / "entry" / "page.py")
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 
 from PIL import Image
 
+from se_viz.data.image_files import Intake
 from se_viz.data.images import Picture
-from se_viz.data.intake import Intake
-from se_viz.ui import kept_images
-from se_viz.ui.kept_images import KeptImages
 from se_viz.ui.server.limits import limits
+from se_viz.ui.state import image_budget as kept_images
+from se_viz.ui.state.image_budget import KeptImages
 
 SIZE = 100 * 100 * 3
 LOTS = 10**9

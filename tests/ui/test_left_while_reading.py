@@ -7,7 +7,7 @@ from PIL import Image
 from ui_support import open_page
 
 from se_viz.data.pixels import Gone
-from se_viz.ui import pictures
+from se_viz.ui.widgets import image_picker as pictures
 
 
 @pytest.mark.parametrize("left", [False, True])

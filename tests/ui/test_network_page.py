@@ -5,9 +5,9 @@ import pytest
 import ui_support
 from streamlit.testing.v1 import AppTest
 
-from se_viz.study.cost import Cost, StageCost
-from se_viz.ui.text import plain
-from se_viz.zoo.macs import RULE
+from se_viz.analysis.cost import Cost, StageCost
+from se_viz.gates.macs import RULE
+from se_viz.ui.markdown import plain
 
 open_page = partial(ui_support.open_page, "network")
 
@@ -60,5 +60,5 @@ def test_the_page_says_how_macs_are_counted_and_what_is_left_out(monkeypatch):
     assert plain(RULE) in [caption.value for caption in page.caption]  # on the page, and not in what opens
     assert not page.warning
     foreign = Cost(10, 10, (StageCost(2, 1, 1, 1, 1),), {"mamba.scan": 2})
-    monkeypatch.setattr("se_viz.ui.network._cost", lambda *_: foreign)
+    monkeypatch.setattr("se_viz.ui.pages.network._cost", lambda *_: foreign)
     assert "mamba.scan (2 calls)" in open_page().warning[0].value.replace("\\", "")

@@ -9,10 +9,10 @@ from PIL import Image
 from torch import nn
 from ui_support import open_page
 
-from se_viz.gates.model import Model
-from se_viz.ui import models
-from se_viz.zoo.recipe import PREPROCESS
-from se_viz.zoo.seresnet import SEResNet
+from se_viz.demo.recipe import PREPROCESS
+from se_viz.demo.seresnet import SEResNet
+from se_viz.model.model import Model
+from se_viz.ui.state import models
 
 NUMBER = re.compile(r"\b(nan|inf|-inf)\b|nan%")
 

@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from ui_support import open_page
 
 import se_viz
-from se_viz.cli import app
-from se_viz.ui import atlases, heads, own
-from se_viz.ui.text import plain
-from se_viz.zoo import from_timm
+from se_viz.cli.app import app
+from se_viz.ui.markdown import plain
+from se_viz.ui.state import profiles as atlases
+from se_viz.ui.widgets import checkpoint_picker as own
+from se_viz.ui.widgets import head_picker as heads
+from se_viz.zoo import timm_source as from_timm
 
 ARCHITECTURE = "timm/test_efficientnet"
 

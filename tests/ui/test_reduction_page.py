@@ -7,13 +7,18 @@ import ui_support
 from streamlit.testing.v1 import AppTest
 
 from se_viz import capture, load, sample
-from se_viz.gates.kinds import kind_of
-from se_viz.study.ablation import ABLATIONS, RATIO, members
-from se_viz.study.robust import conclusion
-from se_viz.ui import calculator, readings, reduction, turns
-from se_viz.ui.text import plain
-from se_viz.zoo import demo, from_timm, memory
-from se_viz.zoo.memory import Memory
+from se_viz.demo import pretrained as demo
+from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.device import memory
+from se_viz.device.memory import Memory
+from se_viz.gates.known_gates import kind_of
+from se_viz.reports.design_choices import conclusion
+from se_viz.ui.markdown import plain
+from se_viz.ui.pages import reduction
+from se_viz.ui.state import captures as readings
+from se_viz.ui.state import device_queue as turns
+from se_viz.ui.widgets import cost_calculator as calculator
+from se_viz.zoo import timm_source as from_timm
 
 open_page = partial(ui_support.open_page, "reduction")
 

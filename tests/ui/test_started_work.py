@@ -9,9 +9,11 @@ from safetensors.torch import save
 from ui_support import open_page
 
 import se_viz
-from se_viz.ui import building, heads, models
-from se_viz.zoo import from_timm
-from se_viz.zoo.device import resolve
+from se_viz.device.devices import resolve
+from se_viz.ui.state import models
+from se_viz.ui.widgets import build_profiles as building
+from se_viz.ui.widgets import head_picker as heads
+from se_viz.zoo import timm_source as from_timm
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from se_viz.ui.text import plain
+from se_viz.ui.markdown import plain
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from se_viz.ui import turns
+from se_viz.ui.state import device_queue as turns
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import pytest
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from se_viz.ui import own, visitor
-from se_viz.zoo.errors import Cancelled
+from se_viz.ui.state import visitor
+from se_viz.ui.widgets import checkpoint_picker as own
+from se_viz.weights.errors import Cancelled
 
 
 class Server:
@@ -49,7 +50,7 @@ def test_reading_a_visitors_weights_ends_when_the_visitor_leaves(monkeypatch):
 
         import streamlit as st
 
-        from se_viz.ui import own
+        from se_viz.ui.widgets import checkpoint_picker as own
 
         def upload(label, *_, **__):
             return SimpleNamespace(file_id="1", name="x.pth", getvalue=bytes) if label == "Weights" else None

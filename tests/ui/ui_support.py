@@ -3,7 +3,8 @@
 from streamlit.testing.v1 import AppTest
 
 _DRAW = """
-from se_viz.ui import head, {page}
+from se_viz.ui import {page}
+from se_viz.ui.widgets import page_header as head
 {page}.page(head.draw({page}.QUESTION, pictured={pictured}))
 """
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from se_viz.zoo import from_timm
-from se_viz.zoo.arguments import from_stranger, pair, value_of
-from se_viz.zoo.errors import TooDeep, WeightsRefused
-from se_viz.zoo.plan import Sketch, sketch_of
-from se_viz.zoo.sketch import bounded
+from se_viz.weights.errors import TooDeep, WeightsRefused
+from se_viz.weights.meta_model import bounded
+from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo.architecture_arguments import from_stranger, pair, value_of
+from se_viz.zoo.checkpoint_plan import Sketch, sketch_of
 
 LIMIT = 100_000_000
 

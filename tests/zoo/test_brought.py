@@ -9,9 +9,11 @@ import torch
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from se_viz.zoo import checkpoint, from_timm, state
-from se_viz.zoo.classes import read_classes
-from se_viz.zoo.errors import WeightsRefused
+from se_viz.weights import state_dict as state
+from se_viz.weights.class_names import read_classes
+from se_viz.weights.errors import WeightsRefused
+from se_viz.zoo import checkpoint
+from se_viz.zoo import timm_source as from_timm
 
 TIMM = "timm/test_efficientnet"
 

@@ -2,12 +2,13 @@ import pytest
 import torch
 
 from se_viz import load
-from se_viz.gates.capture import capture
-from se_viz.zoo import catalogue, device
-from se_viz.zoo.catalogue import Network, UnknownModel
-from se_viz.zoo.device import DeviceMissing
-from se_viz.zoo.recipe import PREPROCESS
-from se_viz.zoo.seresnet import SEResNet
+from se_viz.demo.recipe import PREPROCESS
+from se_viz.demo.seresnet import SEResNet
+from se_viz.device import devices as device
+from se_viz.device.devices import DeviceMissing
+from se_viz.model.capture import capture
+from se_viz.zoo import registry as catalogue
+from se_viz.zoo.registry import Network, UnknownModel
 
 
 def test_a_shipped_model_is_loaded_with_all_it_takes():

@@ -13,11 +13,13 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from se_viz import load_checkpoint
-from se_viz.gates.capture import capture
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.errors import NotAnImageModel
-from se_viz.zoo import checkpoint, from_torchvision, state
-from se_viz.zoo.errors import UnknownModel, WeightsRefused
-from se_viz.zoo.seresnet import SEResNet, SEResNetConfig
+from se_viz.model.capture import capture
+from se_viz.weights import state_dict as state
+from se_viz.weights.errors import UnknownModel, WeightsRefused
+from se_viz.zoo import checkpoint
+from se_viz.zoo import torchvision_source as from_torchvision
 
 TIMM = "timm/test_efficientnet"
 CLASSES = ("cat", "dog", "newt")

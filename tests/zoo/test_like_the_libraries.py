@@ -8,7 +8,8 @@ from PIL import Image
 from timm.data import create_transform, resolve_data_config
 from torchvision.models import get_model_weights
 
-from se_viz.zoo import from_timm, from_torchvision
+from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import torchvision_source as from_torchvision
 
 SIZES = [(500, 375), (333, 501), (224, 224), (97, 640), (61, 45)]
 

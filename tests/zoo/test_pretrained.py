@@ -13,13 +13,17 @@ from torchvision.models import MobileNet_V3_Small_Weights
 from typer.testing import CliRunner
 
 from se_viz import load
-from se_viz.cli import app
-from se_viz.gates.capture import capture
-from se_viz.zoo import catalogue, from_timm, from_torchvision, sources, table
-from se_viz.zoo.cache import hash_in
-from se_viz.zoo.catalogue import UnknownModel
-from se_viz.zoo.errors import Cancelled, DownloadFailed, WeightsRefused
-from se_viz.zoo.hosts import HubFile
+from se_viz.cli.app import app
+from se_viz.model.capture import capture
+from se_viz.weights.cache import hash_in
+from se_viz.weights.errors import Cancelled, DownloadFailed, WeightsRefused
+from se_viz.weights.remote_files import HubFile
+from se_viz.zoo import gate_index as table
+from se_viz.zoo import libraries as sources
+from se_viz.zoo import registry as catalogue
+from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import torchvision_source as from_torchvision
+from se_viz.zoo.registry import UnknownModel
 
 RUN = CliRunner()
 HUB = "test_efficientnet.r160_in1k"

@@ -8,8 +8,12 @@ import timm
 import torch
 from torch import nn
 
-from se_viz.zoo import checkpoint, from_torchvision, names, sources, table
-from se_viz.zoo.errors import Misfit
+from se_viz.weights.errors import Misfit
+from se_viz.zoo import checkpoint
+from se_viz.zoo import gate_index as table
+from se_viz.zoo import libraries as sources
+from se_viz.zoo import tensor_names as names
+from se_viz.zoo import torchvision_source as from_torchvision
 
 ASKED = "timm/test_efficientnet"
 

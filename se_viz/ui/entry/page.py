@@ -3,6 +3,6 @@
 It has a folder to itself, because Streamlit puts the folder of this file in front of ``sys.path`` while it runs.
 """
 
-from se_viz.ui.shell import run
+from se_viz.ui.app import run
 
 run()

@@ -20,7 +20,7 @@ class Door:
     """Middleware that answers 503 beyond ``2 * sessions`` websockets, and 404 for metrics unless they are wanted.
 
     Of the websockets that it lets in, the first ``sessions`` see the page and the others wait in it
-    (``se_viz.ui.waiting``): a waiting session holds next to nothing, and this bounds how many there are.
+    (``se_viz.ui.widgets.waiting``): a waiting session holds next to nothing, and this bounds how many there are.
     """
 
     def __init__(self, app: ASGIApp, sessions: int, *, metrics: bool = False) -> None:

@@ -1,0 +1,111 @@
+"""Where in the network classes part, and where gates saturate: an atlas in one line a gate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.analysis.class_similarity import class_similarity
+from se_viz.analysis.health import CLOSE
+from se_viz.analysis.histogram import share_below
+from se_viz.analysis.selectivity import variance
+from se_viz.analysis.significance import chance, check
+from se_viz.profiles.class_profiles import Atlas, GateAtlas, Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """Shares (0–1) of the s of all images and channels within 0.1 of 0 and of 1, and the mean and spread of s.
+
+    Shares are read off histograms, so they are off by less than what the bins around 0.1 and 0.9 hold. Spread is the
+    standard deviation over channels of their means.
+    """
+
+    shut: float
+    open: float
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """One gate.
+
+    Attributes:
+        gate, stage, block: its place.
+        share: η² of the gate as a whole.
+        quartiles: of η² over its channels.
+        chance: what η² would be on average if the class did not matter.
+        limit: what η² of a channel would stay below 95 times of 100 if it did not (median over the channels).
+        beyond: share of the channels that move which are above their limit.
+        shuffled: whether labels were shuffled to see that, or F's distribution was taken (``chance.check``).
+        between: standard deviation of the class means around their mean, over channels (root mean square), in units of
+            s: how far apart the curves of the paper's Figure 6 lie.
+        likeness: mean cosine between the patterns of two classes, uncentred; 1 if they are one pattern up to scale.
+        saturation: how much of s is at the ends.
+    """
+
+    gate: str
+    stage: int
+    block: int
+    share: float
+    quartiles: tuple[float, float, float]
+    chance: float
+    limit: float
+    beyond: float
+    shuffled: bool
+    between: float
+    likeness: float
+    saturation: Saturation
+
+
+def saturation(gate: GateAtlas) -> Saturation:
+    """How much of a gate's s is at the ends of 0 … 1, by the same limits as ``health``."""
+    moments = gate.s()
+    there = moments.count > 0
+    weights = moments.count / moments.count.sum()
+    shut = opened = 0.0
+    for start in range(0, len(weights), _CLASSES_AT_ONCE):
+        some = slice(start, start + _CLASSES_AT_ONCE)
+        histogram, own = gate.histogram(some), there[some]
+
+        def share(low: float, high: float, of: Histogram = histogram) -> npt.NDArray[np.float64]:
+            within: npt.NDArray[np.float64] = share_below(of, high) - share_below(of, low)
+            return np.asarray(within.mean(axis=1))
+
+        shut += float(weights[some][own] @ share(-CLOSE, CLOSE)[own])
+        opened += float(weights[some][own] @ share(1 - CLOSE, 1 + CLOSE)[own])
+    means = weights[there] @ moments.mean[there]
+    return Saturation(shut, opened, float(means.mean()), float(means.std()))
+
+
+def by_depth(atlas: Atlas) -> tuple[Depth, ...]:
+    """Every gate in execution order."""
+    return tuple(_depth(atlas, gate) for gate in atlas)
+
+
+def _depth(atlas: Atlas, gate: GateAtlas) -> Depth:
+    moments, checked = gate.s(), check(atlas, gate.name)
+    parts = variance(moments)
+    first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
+    there = moments.count > 0
+    alike = class_similarity(gate, centred=False)[np.ix_(there, there)]
+    pairs = alike[np.triu_indices(len(alike), 1)]
+    return Depth(
+        gate.name,
+        gate.entry.stage,
+        gate.entry.block,
+        parts.overall,
+        (float(first), float(median), float(third)),
+        chance(moments.count),
+        float(np.nanmedian(checked.limit)) if np.isfinite(checked.limit).any() else float("nan"),
+        checked.beyond,
+        checked.shuffled,
+        float(np.sqrt(moments.mean[there].var(axis=0).mean())),
+        float(pairs.mean()) if len(pairs) else float("nan"),
+        saturation(gate),
+    )
+
+
+# Histograms of 1,000 classes and 2,048 channels would take 1 GB, and several times as much while they are summed.
+_CLASSES_AT_ONCE = 32

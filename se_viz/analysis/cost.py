@@ -1,0 +1,220 @@
+"""What SE costs: parameters, multiply-accumulates and time of a network's gates, by stage (Section 4 of the paper)."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.utils.benchmark import Timer
+from torchvision.models import get_model
+
+from se_viz.analysis.parameter_macs import ParameterMacs
+from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.eval_mode import evaluating
+from se_viz.gates.find import find_gates
+from se_viz.gates.gate import Gate
+from se_viz.gates.gate_parameters import parameters_of
+from se_viz.gates.insert_gates import insert_gates
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.macs import counting
+from se_viz.gates.trace import image_channels, placement, watched
+
+
+class CannotRemove(ValueError):
+    """A gate cannot be taken out of its network; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """What the gates of one stage cost.
+
+    Attributes:
+        stage: i where the block works at 1/2^i of the input's resolution.
+        gates: how many.
+        params: their weights and biases.
+        macs: multiply-accumulates of their FC layers for one image, by ``macs.RULE``.
+        elementwise: additions of the squeeze (averages) and multiplications of the scale for one image, 2 · C · H · W
+            for each gate, which are not in ``macs``.
+    """
+
+    stage: int
+    gates: int
+    params: int
+    macs: int
+    elementwise: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network costs with its gates, and which part of it is theirs.
+
+    Attributes:
+        params: of the whole network.
+        macs: of the whole network for one image, by ``macs.RULE``.
+        stages: the gates' part, by stage.
+        left_out: operators whose multiply-accumulates are not known and not in ``macs``, and how often each ran.
+    """
+
+    params: int
+    macs: int
+    stages: tuple[StageCost, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def kept(self, stages: Collection[int] = ()) -> tuple[int, int]:
+        """Parameters and multiply-accumulates if only the gates of ``stages`` were there; none by default."""
+        gone = [stage for stage in self.stages if stage.stage not in stages]
+        return self.params - sum(stage.params for stage in gone), self.macs - sum(stage.macs for stage in gone)
+
+    @property
+    def elementwise(self) -> int:
+        """Operations of all squeezes and scales, which are not in ``macs``."""
+        return sum(stage.elementwise for stage in self.stages)
+
+
+@dataclass(slots=True, eq=False)
+class _Share:
+    """What belongs to one gate: multiply-accumulates, numbers in its maps, parameters."""
+
+    stage: int
+    macs: int = 0
+    maps: int = 0
+    parameters: set[nn.Parameter] = field(default_factory=set)
+
+
+def se_weights(blocks: Iterable[tuple[int, int]], r: int) -> int:
+    """(2/r) · Σ N_s · C_s², the weights that gates without biases add (Section 4).
+
+    Args:
+        blocks: of each stage, the number of blocks N_s and of gated channels C_s.
+        r: reduction ratio.
+    """
+    return sum(2 * count * channels * max(1, channels // r) for count, channels in blocks)
+
+
+def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -> Cost:
+    """Count a network and its gates.
+
+    Args:
+        network: on any device, in any mode.
+        side: of its square images, pixels; parameters do not depend on it.
+        gates: as found by ``find_gates``; found here if not given.
+
+    Raises:
+        InstrumentError: the network has no gates, or does not take such images.
+    """
+    gates = find_gates(network, side) if gates is None else gates
+    device, dtype = placement(network)
+    # A gate's module may run in several places, each a gate by name: its weights are counted once, where it runs first.
+    units = {network.get_submodule(gate.path): _Share(gate.stage) for gate in reversed(gates) if gate.product is None}
+    watched_gates = tuple(gate for gate in gates if gate.product is not None)
+    shares = {gate.name: _Share(gate.stage) for gate in watched_gates}
+    image = torch.zeros((1, image_channels(network), side, side), device=device, dtype=dtype)
+    with evaluating(network), torch.no_grad(), counting() as count:
+
+        def before(unit: nn.Module, _value: object) -> None:
+            units[unit].macs -= count.macs
+
+        def after(unit: nn.Module, value: object) -> None:
+            units[unit].macs += count.macs
+            # X̃ has the size of U, which need not be the first argument.
+            units[unit].maps += value.numel() if isinstance(value, Tensor) else 0
+
+        owners: dict[int, _Share] = {}
+        for gate in watched_gates:
+            for parameter in parameters_of(network, gate):
+                owners.setdefault(id(parameter), shares[gate.name])
+        with watched(units, before, after):
+            if watched_gates:
+                maps = frozenset(shares)
+                with Instrument(network, watched_gates).reading(maps) as sink, ParameterMacs(owners, count):
+                    sink.network(image)
+                for name, share in shares.items():
+                    u = sink.kept.get((name, "u"))
+                    share.maps += 0 if u is None else u.numel()
+            else:
+                network(image)
+    for unit, share in units.items():
+        share.parameters.update(unit.parameters())
+    seen: set[nn.Parameter] = set()
+    for gate in watched_gates:
+        shares[gate.name].parameters.update(set(parameters_of(network, gate)) - seen)
+        seen |= shares[gate.name].parameters
+
+    def stage_cost(stage: int) -> StageCost:
+        own = [share for share in (*units.values(), *shares.values()) if share.stage == stage]
+        return StageCost(
+            stage=stage,
+            gates=sum(gate.stage == stage for gate in gates),
+            params=sum(parameter.numel() for share in own for parameter in share.parameters),
+            macs=sum(share.macs for share in own),
+            elementwise=sum(2 * share.maps for share in own),
+        )
+
+    return Cost(
+        params=sum(p.numel() for p in network.parameters()),
+        macs=count.macs,
+        stages=tuple(stage_cost(stage) for stage in sorted({gate.stage for gate in gates})),
+        left_out=count.left_out,
+    )
+
+
+# Networks without SE that the calculator offers, with the side of their images; any other goes by ``insert_gates``.
+NETWORKS: dict[str, int] = {
+    "resnet50": 224,
+    "resnet18": 224,
+    "resnet101": 224,
+    "resnext50_32x4d": 224,
+    "vgg16_bn": 224,
+    "inception_v3": 299,
+    "googlenet": 224,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """A network without SE and where gates would go: parameters, multiply-accumulates, and by stage C of each gate."""
+
+    params: int
+    macs: int
+    channels: dict[int, tuple[int, ...]]
+
+
+def gated_sites(name: str) -> Sites:
+    """Count a network of torchvision's by its name in ``NETWORKS``; its weights do not matter and stay random."""
+    options = {} if name.startswith("res") else {"init_weights": False}
+    network = get_model(name, weights=None, **options).eval()
+    gated = insert_gates(network, size=NETWORKS[name])
+    gates = find_gates(gated, NETWORKS[name])
+    params, macs = cost(gated, NETWORKS[name], gates).kept()
+    stages = sorted({gate.stage for gate in gates})
+    return Sites(params, macs, {stage: tuple(g.channels for g in gates if g.stage == stage) for stage in stages})
+
+
+def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
+    """The same weights in a copy of the modules in which some gates are gone (s = 1 everywhere).
+
+    Raises:
+        CannotRemove: one of them is no module that could be taken out.
+    """
+    gone = list(gates)
+    inline = [gate.name for gate in gone if gate.product is not None]
+    if inline:
+        raise CannotRemove(
+            f"The time without {', '.join(inline)} cannot be measured: the code of their blocks multiplies by s, "
+            f"and there is no module to take out."
+        )
+    plain = clone_sharing_weights(network)
+    for gate in gone:
+        plain.set_submodule(gate.path, nn.Identity())
+    return plain
+
+
+def milliseconds(network: nn.Module, side: int, seconds: float = 1.0) -> float:
+    """Median time of one image (1, 3, side, side) in eval mode, measured for some seconds."""
+    device, dtype = placement(network)
+    images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
+    with evaluating(network), torch.no_grad():
+        timer = Timer(
+            "network(images)", globals={"network": network, "images": images}, num_threads=torch.get_num_threads()
+        )
+        return float(timer.blocked_autorange(min_run_time=seconds).median) * 1e3

@@ -1,0 +1,189 @@
+"""How the gates of the demo family respond to the whole validation set: measured once, shipped, read by the page."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import TypeAdapter
+
+from se_viz.analysis.health import health
+from se_viz.analysis.similarity import effective_rank, linear_cka
+from se_viz.data.imagenette import Labelled
+from se_viz.demo import pretrained as demo
+from se_viz.demo.card import Card
+from se_viz.device.transfer import moved
+from se_viz.disk.atomic import write_bytes
+from se_viz.disk.errors import explained
+from se_viz.model.capture import captured
+from se_viz.model.model import Model
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One gate over all images.
+
+    Attributes:
+        channels: C.
+        mean, spread, variation, shut, open, clipped: of s, as in ``health.Health``.
+        rank: effective rank of s, 1 to C, 0 if s never moves (``similarity.effective_rank``).
+    """
+
+    channels: int
+    mean: float
+    spread: float
+    variation: float
+    shut: float
+    open: float
+    clipped: float
+    rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkResponses:
+    """One network: the sha256 of its weights, and its gates by name in execution order."""
+
+    sha256: str
+    gates: dict[str, Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """The family.
+
+    Attributes:
+        images: how many were looked at.
+        networks: by the name of their card.
+        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order; a gate
+            that never moves is like none and left out.
+    """
+
+    images: int
+    networks: dict[str, NetworkResponses]
+    alike: dict[str, dict[str, float]]
+
+    def cka(self, a: str, b: str) -> dict[str, float]:
+        """Similarity of two networks by gate; only the gates that both have, and none where a pair is not known."""
+        return self.alike.get(_pair(a, b), {})
+
+    def keeping(self, older: "Responses", weights: Mapping[str, str]) -> "Responses":
+        """These, and from an older measurement of the same images what it says of networks that were not here now.
+
+        Of other seeds than the first, only the cards ship.
+
+        Args:
+            older: what was measured before.
+            weights: name → sha256 of every network there is; what was said of other weights is dropped.
+        """
+        if older.images != self.images:
+            return self
+        same = {name: network for name, network in older.networks.items() if weights.get(name) == network.sha256}
+        alike = {pair: by for pair, by in older.alike.items() if set(pair.split(", ")) <= same.keys()}
+        return Responses(self.images, same | self.networks, alike | self.alike)
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, at once or not at all."""
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, _JSON.dump_json(self, indent=1) + b"\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Responses":
+        """Read what ``write`` wrote, and check the type of every field."""
+        return _JSON.validate_json(path.read_bytes())
+
+
+_JSON = TypeAdapter(Responses)
+
+
+def shipped() -> Path:
+    """Where the measurements of the shipped networks lie."""
+    return demo.folder() / "responses" / "imagenette-val.json"
+
+
+def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.device) -> Responses:
+    """Run a data set through networks, one at a time, and keep numbers of each gate and each pair of networks.
+
+    Args:
+        family: cards of networks with gates, and the folders of their weights, as ``demo.stored`` gives them.
+        data: images cut to the networks' crop.
+        device: where to compute.
+
+    Raises:
+        WeightsRefused: weights are not what their card says.
+        ValueError: a gate's s is NaN or infinite somewhere, or there is one image only.
+        DeviceFull: the device has no room for a network, or for a single image in it.
+    """
+    seen: dict[str, dict[str, Array]] = {}
+    networks: dict[str, NetworkResponses] = {}
+    for card, folder in family:
+        model = Model(card.name, moved(demo.network(card, folder), device, card.name), card.preprocess, card.classes)
+        gates = seen[card.name] = excitations(model, data)
+        model.close()
+        networks[card.name] = NetworkResponses(card.sha256, _responses(card.name, gates))
+    alike = {_pair(a, b): _alike(seen[a], seen[b]) for a, b in combinations(sorted(seen), 2)}
+    return Responses(len(data), networks, alike)
+
+
+def _responses(network: str, gates: dict[str, Array]) -> dict[str, Response]:
+    found = {}
+    for gate, s in gates.items():
+        try:
+            found[gate] = response(s)
+        except ValueError as error:
+            raise ValueError(f"{network}, {gate}: {error}") from error
+    return found
+
+
+def _alike(one: dict[str, Array], other: dict[str, Array]) -> dict[str, float]:
+    found = {gate: linear_cka(s, other[gate]) for gate, s in one.items() if gate in other}
+    return {gate: _rounded(value) for gate, value in found.items() if not np.isnan(value)}
+
+
+def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Array]:
+    """s (N, C) of every gate, by name, for N images that are already cut to the crop."""
+    parts: dict[str, list[Array]] = {gate.name: [] for gate in model.gates}
+    for images in _batches(model, data, batch):
+        for reading in captured(model, images, batch=batch):
+            parts[reading.gate.name].append(reading.s)
+    return {name: np.concatenate(listed) for name, listed in parts.items()}
+
+
+def _batches(model: Model, data: Labelled, batch: int) -> Iterator[torch.Tensor]:
+    for start in range(0, len(data), batch):
+        yield model.preprocess.normalise(torch.from_numpy(data.pixels[start : start + batch]))
+
+
+def response(s: Array) -> Response:
+    """The numbers of one gate from its s (N, C), N ≥ 2.
+
+    Raises:
+        ValueError: s is NaN or infinite somewhere, or of one image.
+    """
+    found = health(s)
+    if found.mean is None or found.spread is None or found.variation is None:
+        raise ValueError(found.sentence.replace("**", ""))
+    return Response(
+        channels=s.shape[1],
+        mean=_rounded(found.mean),
+        spread=_rounded(found.spread),
+        variation=_rounded(found.variation),
+        shut=_rounded(found.shut),
+        open=_rounded(found.open),
+        clipped=_rounded(found.clipped),
+        rank=_rounded(effective_rank(s)),
+    )
+
+
+def _pair(a: str, b: str) -> str:
+    return ", ".join(sorted((a, b)))
+
+
+def _rounded(value: float) -> float:
+    # Another processor rounds otherwise from the sixth digit on; what ships need not show it.
+    return float(f"{value:.4g}")

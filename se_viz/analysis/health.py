@@ -1,0 +1,122 @@
+"""Whether the weights of a gate depend on the channel and on the image: in numbers, a word and a sentence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.analysis import health_sentences as words
+from se_viz.analysis.exceptions import exceptions
+from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
+
+__all__ = ["CLOSE", "Health", "health"]
+__doc__ = f"{__doc__}\n\n{definitions()}"
+
+# Where the range of a gate function ends, beside 0 and 1.
+_ENDS = {"tanh": (-1.0,), "relu6": (6.0,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A gate's weights s over some images, in numbers and words.
+
+    Attributes:
+        images, channels: how many.
+        finite: share of s that is neither NaN nor infinite, 0–1.
+        mean, spread: of s over channels and images; spread is the standard deviation over channels, averaged over
+            the images. None where s is not finite.
+        shut: share of s within 0.1 of 0, 0–1; below 0.1 for a gate function that has no negative values.
+        open: share of s within 0.1 of 1, 0–1; above 0.9 for a gate function that ends at 1.
+            Of a softmax over channels, s is multiplied by the number of channels for both, as for the verdict.
+        clipped: share of s at exactly 0 or 1, which hard-sigmoid and ReLU reach.
+        variation: standard deviation of a channel's s between images, averaged over channels; None for one image, and
+            where s is not finite.
+        verdict: in a word or two, see ``verdicts.VERDICTS``.
+        meaning: what was measured, in a sentence or two.
+    """
+
+    images: int
+    channels: int
+    finite: float
+    mean: float | None
+    spread: float | None
+    shut: float
+    open: float
+    clipped: float
+    variation: float | None
+    verdict: Verdict
+    meaning: str
+
+    @property
+    def sentence(self) -> str:
+        """Verdict and meaning, in Markdown."""
+        if self.verdict == "one image cannot tell":
+            return f"**One image cannot tell** whether s depends on the image. {self.meaning}"
+        subject = "s of this gate" if self.verdict == "not finite" else "this gate"
+        return f"Over {words.plural(self.images, 'image')} {subject} is **{self.verdict}**. {self.meaning}"
+
+
+def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
+    """Judge a gate by its excitation weights.
+
+    Args:
+        s: (N, C), of N images and C channels, one or more of each.
+        function: gate function as in ``Gate.function``, which tells where its range ends; empty if it is not known.
+
+    Raises:
+        ValueError: s is not of two axes, or is empty.
+    """
+    if s.ndim != 2 or not s.size:
+        raise ValueError(f"s must be (N, C), of one image and one channel or more, not {s.shape}.")
+    values: words.Array = np.asarray(s, np.float64)
+    whole = bool(np.isfinite(values).all())
+    verdict, meaning = _judge(values, function) if whole else ("not finite", words.not_finite(values))
+    return _measured(values, function, whole, verdict, meaning)
+
+
+def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
+    images, channels = s.shape
+    scaled = s * channels if function == "softmax" else s
+    return Health(
+        images=images,
+        channels=channels,
+        finite=float(np.isfinite(s).mean()),
+        mean=float(s.mean()) if whole else None,
+        spread=float(s.std(axis=1).mean()) if whole else None,
+        shut=float((np.abs(scaled) < CLOSE).mean()),
+        open=float((np.abs(scaled - 1) < CLOSE).mean()),
+        clipped=float(((s == 0) | (s == 1)).mean()),
+        variation=float(s.std(axis=0).mean()) if whole and images > 1 else None,
+        verdict=verdict,
+        meaning=meaning,
+    )
+
+
+def _judge(s: words.Array, function: str) -> tuple[Verdict, str]:
+    """The first verdict of ``VERDICTS`` that applies to finite s, and its sentences."""
+    if function == "softmax":
+        verdict, meaning = _judge(s * s.shape[1], "")
+        return verdict, f"{meaning} Here s is multiplied by {s.shape[1]:,}, so that 1 is the average weight."
+    if len(s) == 1:
+        return "one image cannot tell", words.one_image(s)
+    median = np.median(s, axis=0)
+    ends = np.array([0.0, 1.0, *_ENDS.get(function, ())])
+    nearest = ends[np.abs(median[:, None] - ends).argmin(axis=1)]
+    settled = exceptions(s - nearest, CLOSE)
+    near = words.levels(nearest, ~settled.channels)
+    if settled.none:
+        return ("saturated", words.saturated(s, nearest, near)) if nearest.any() else ("dead", words.dead(s))
+    still = exceptions(s - median, STILL, np.maximum(1, np.abs(median)))
+    if still.none:
+        return "constant", words.constant(s, median, near)
+    if still.few:
+        return "mostly constant", words.mostly("mostly constant", s - median, still, near)
+    of_image = np.median(s, axis=1, keepdims=True)
+    alike = exceptions(s - of_image, STILL, np.maximum(1, np.abs(of_image)))
+    if alike.none:
+        return "uniform", words.uniform(s, of_image)
+    if settled.few:
+        return "mostly saturated", words.mostly("mostly saturated", s - nearest, settled, near)
+    if alike.few:
+        return "mostly uniform", words.mostly("mostly uniform", s - of_image, alike, near)
+    return "image-dependent", words.depends(s, still, near)

@@ -1,0 +1,133 @@
+"""The sentences on a gate's weights: only what was measured, with its numbers."""
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.analysis.exceptions import Exceptions, Mask
+from se_viz.analysis.verdicts import CLOSE, NO_EFFECT, STILL, Verdict
+
+Array = npt.NDArray[np.float64]
+
+
+def not_finite(s: Array) -> str:
+    """Say how many weights (N, C) are NaN or infinite, and where."""
+    bad = ~np.isfinite(s)
+    channels: Mask = np.asarray(bad.any(axis=0))
+    images: Mask = np.asarray(bad.any(axis=1))
+    kinds = {"NaN": int(np.isnan(s).sum()), "infinite": int(np.isinf(s).sum())}
+    counts = " and ".join(f"{count:,} {'is' if count == 1 else 'are'} {kind}" for kind, count in kinds.items() if count)
+    return (
+        f"Of {plural(s.size, 'weight')} {counts}, in {_of(channels, 'channel')} and "
+        f"{_of(images, 'image')}; no other verdict can be given. Check the weights of the network, and read "
+        "it in fp32 if it ran in fp16 or bf16."
+    )
+
+
+def one_image(s: Array) -> str:
+    """Say how the weights of a single image (1, C) are distributed over the channels."""
+    near = " and ".join(f"{(np.abs(s - end) < CLOSE).mean():.0%} within {CLOSE} of {end}" for end in (0, 1))
+    over = f"over {plural(s.shape[1], 'channel')} (mean {s.mean():.2f}, SD {s.std():.2f})"
+    return f"In this one s is {_range(s)} {over}, {near}. Add a second image."
+
+
+def dead(s: Array) -> str:
+    """Say how near 0 all weights are."""
+    return f"All {plural(s.shape[1], 'channel')} stay near 0 (s is {_range(s)}): the gate suppresses all its maps."
+
+
+def saturated(s: Array, nearest: Array, near: str) -> str:
+    """Say at which ends the channels are; ``nearest`` (C,)."""
+    passed = " The maps pass nearly unchanged." if (nearest == 1).all() else ""
+    return f"{near}: s is {_range(s)}.{passed} {NO_EFFECT}"
+
+
+def constant(s: Array, median: Array, near: str) -> str:
+    """Say by how much s is off from a fixed factor for each channel, ``median`` (C,), and what those are."""
+    said = [f"No weight is more than {_at_most(s - median)} from its channel's median over the images."]
+    if np.ptp(median) < STILL:
+        said += [f"{'All channels get' if len(median) > 1 else 'The only channel gets'} about {s.mean():.2f}."]
+    else:
+        said += [f"Channels differ: s is {_range(s)} (SD over channels {s.std(axis=1).mean():.2f})."]
+    return " ".join(
+        [*said, *_ended(near), "On these images, one fixed factor for each channel would do nearly the same."]
+    )
+
+
+def uniform(s: Array, of_image: Array) -> str:
+    """Say what weight each image gets, ``of_image`` (N, 1), and how alike its channels are."""
+    change = f"It is {_range(of_image)}, by image (SD over images {of_image.std():.2f})"
+    if s.shape[1] == 1:
+        return f"The gate has one channel, whose weight depends on the image. {change}. {NO_EFFECT}"
+    return (
+        f"In each image all {plural(s.shape[1], 'channel')} get the same weight, to within "
+        f"{_at_most(s - of_image)}. {change}: the gate scales its maps together and does not choose between "
+        f"channels. {NO_EFFECT}"
+    )
+
+
+# What most channels do, what the others do, and from where their distance is.
+_MOST: dict[Verdict, tuple[str, str, str]] = {
+    "mostly constant": ("do not change between images", "do", "from their median"),
+    "mostly saturated": ("stay near an end of the range", "do not", "from the nearest"),
+    "mostly uniform": ("get the same weight in each image", "do not", "from the median of its channels"),
+}
+
+
+def mostly(verdict: Verdict, off: Array, found: Exceptions, near: str) -> str:
+    """Say how many channels do what the verdict says, how many do not, and by how much; ``off`` (N, C) as judged."""
+    most, others, apart = _MOST[verdict]
+    channels, images = found.channels, found.images
+    said = f"{_of(~channels, 'channel')} {most}"
+    if channels.any():
+        farthest = np.abs(off[~images][:, channels]).max()
+        do = others if channels.sum() > 1 else others.replace("do", "does")
+        said += f"; {channels.sum():,} {do}, up to {farthest:.2f} {apart}"
+    if images.any():
+        farthest = np.abs(off[images]).max()
+        said = f"{_of(images, 'image')} set aside (s up to {farthest:.2f} {apart}), {said}"
+    return " ".join([f"{said}.", *_ended(near), NO_EFFECT])
+
+
+def depends(s: Array, still: Exceptions, near: str) -> str:
+    """Say how much s differs between channels and between images."""
+    return " ".join(
+        [
+            f"s differs between channels (SD {s.std(axis=1).mean():.3f} on average over the images) and between images "
+            f"(SD {s.std(axis=0).mean():.3f} on average over the channels; {_of(still.channels, 'channel')} change).",
+            *_ended(near),
+            NO_EFFECT,
+        ]
+    )
+
+
+def levels(nearest: Array, staying: Mask) -> str:
+    """Say how many channels stay near which end: "380 of 400 channels stay near 0, 20 near 1"; empty if none does."""
+    counts = {end: int((staying & (nearest == end)).sum()) for end in np.unique(nearest)}
+    said = [f"{count:,} near {end:g}".replace("-", "−") for end, count in counts.items() if count]
+    if not said:
+        return ""
+    count, _, end = said[0].partition(" ")
+    return ", ".join([f"{count} of {plural(len(nearest), 'channel')} stay {end}", *said[1:]])
+
+
+def plural(count: int, what: str) -> str:
+    """Return "1 image" or "2,000 images"."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _ended(near: str) -> list[str]:
+    return [f"{near}."] if near else []
+
+
+def _of(some: Mask, what: str) -> str:
+    return f"{int(some.sum()):,} of {plural(len(some), what)}"
+
+
+def _at_most(off: Array) -> str:
+    """Return the largest distance, rounded up to a thousandth."""
+    return f"{max(1, np.ceil(np.abs(off).max() * 1e3)) / 1e3:.3f}"
+
+
+def _range(values: Array) -> str:
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return (low if low == high else f"{low} to {high}").replace("-", "−")

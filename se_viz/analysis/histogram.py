@@ -1,0 +1,51 @@
+"""Shares and quantiles out of an atlas's histograms of s.
+
+A bin without width is a heap, all of whose images have one value, and is counted as such; inside any other bin, images
+are taken to be spread evenly. So both are exact where the value or the quantile lies in a heap, or at a bin's border.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.profiles.class_profiles import Histogram
+
+Floats = npt.NDArray[np.float64]
+
+
+def share_below(histogram: Histogram, value: float) -> Floats:
+    """Share of the images with s below a value, 0–1, by class and channel; off by less than the value's bin holds.
+
+    Exact at the value of a heap, whose images are not below it. Not numbers where there are no images.
+    """
+    left, width = histogram.edges[..., :-1], np.diff(histogram.edges, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # A bin without width lies below the value or does not.
+        inside = np.where(width > 0, np.clip((value - left) / width, 0, 1), left < value)
+        share: Floats = (histogram.counts * inside).sum(axis=-1) / histogram.counts.sum(axis=-1)
+    return share
+
+
+def quantiles(histogram: Histogram, shares: Sequence[float]) -> Floats:
+    """Values of s below which these shares (0–1) of the images lie, (Q, …); off by less than the width of their bin.
+
+    Exact in a heap, which has no width. Not numbers where there are no images. For the bands around the paper's
+    Figure 7.
+    """
+    counts = histogram.counts
+    edges = np.broadcast_to(histogram.edges, (*counts.shape[:-1], counts.shape[-1] + 1))
+    below = np.concatenate([np.zeros((*counts.shape[:-1], 1)), counts.cumsum(axis=-1)], axis=-1)
+    total = below[..., -1:]
+    found = []
+    for share in shares:
+        wanted = share * total
+        # The first bin that ends at the share or above, and has images.
+        index = np.maximum((below[..., 1:] < wanted).sum(-1), (below[..., 1:] == 0).sum(-1))[..., None]
+        index = np.minimum(index, counts.shape[-1] - 1)
+        before, held = (np.take_along_axis(array, index, axis=-1) for array in (below[..., :-1], counts))
+        left, right = (np.take_along_axis(edges[..., cut], index, axis=-1) for cut in (slice(-1), slice(1, None)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = np.where(held > 0, (wanted - before) / held, 0)
+        found.append(np.where(total > 0, left + part * (right - left), np.nan)[..., 0])
+    return np.stack(found)

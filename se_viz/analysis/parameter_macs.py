@@ -1,0 +1,59 @@
+"""Multiply-accumulates by the parameters that take part in them, for gates that are no module."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_iter
+from torch.utils.weak import WeakTensorKeyDictionary
+
+
+class HasMacs(Protocol):
+    """What has a count of multiply-accumulates."""
+
+    macs: int
+
+
+class _Counted(Protocol):
+    @property
+    def macs(self) -> int: ...
+
+
+class ParameterMacs(TorchFunctionMode):
+    """Adds what each call of a torch function multiplies to the owner of the parameters that it takes.
+
+    Args:
+        owners: by the id of a parameter; what is made of parameters alone (a transposed weight, say) is theirs too.
+        count: of all that runs, see ``gates.macs.counting``.
+    """
+
+    def __init__(self, owners: Mapping[int, HasMacs], count: _Counted) -> None:
+        super().__init__()
+        self._owners = owners
+        self._count = count
+        self._made = WeakTensorKeyDictionary()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Run a function and note what it multiplied."""
+        taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+        owned = [owner for value in taken if (owner := self._owner(value)) is not None]
+        before = self._count.macs if owned else 0
+        result = func(*args, **(kwargs or {}))
+        if owned:
+            owned[0].macs += self._count.macs - before
+            if len(owned) == len(taken):
+                for value in tree_iter(result):
+                    if isinstance(value, Tensor):
+                        self._made[value] = owned[0]
+        return result
+
+    def _owner(self, value: Tensor) -> HasMacs | None:
+        owner: HasMacs | None = self._owners.get(id(value)) or self._made.get(value)
+        return owner

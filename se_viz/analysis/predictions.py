@@ -1,0 +1,187 @@
+"""What a network says an image shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.gates.capture import Capture
+from se_viz.model.model import Model
+from se_viz.weights.head import Fitted, Floats, Head, HeadMismatch, NoPredictions, fit, fit_output
+from se_viz.weights.output_shape import table
+
+Logits: TypeAlias = npt.NDArray[np.float32]
+_SAID = 5  # labels or numbers that a sentence lists
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One thing that a network says of an image.
+
+    Attributes:
+        label: the class, the label, or what the number is.
+        probability: 0–1; None for a number.
+        number: the output itself; None where there is a probability.
+        holds: whether it is what the network says, and not merely what it also considered.
+    """
+
+    label: str
+    probability: float | None
+    number: float | None = None
+    holds: bool = True
+
+    @property
+    def amount(self) -> str:
+        """The probability or the number, in words."""
+        return f"{self.probability:.0%}" if self.probability is not None else f"{self.number:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePredictions:
+    """What a network says of one image.
+
+    Attributes:
+        shown: what it says and what it considered, first what it says; empty where its outputs cannot be read.
+        said: what it says, in words; empty likewise.
+        sentence: the same as a sentence, or what is wrong.
+        group: what the image counts as; None where it cannot be told, or the head knows no groups.
+    """
+
+    shown: tuple[Prediction, ...]
+    said: str
+    sentence: str
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a network says of N images.
+
+    Attributes:
+        images: of each.
+        fitted: what the outputs mean; None where nothing is predicted.
+        missing: why nothing is predicted, as a sentence; else empty.
+        outputs: the table (N, K) that was read; (N, 0) where there is none.
+    """
+
+    images: tuple[ImagePredictions, ...]
+    fitted: Fitted | None
+    missing: str
+    outputs: Logits
+
+    @property
+    def groups(self) -> list[str | None]:
+        """What each image counts as; None where it cannot be told, or the head knows no groups."""
+        return [one.group for one in self.images]
+
+
+def predict(model: Model, capture: Capture, k: int = 5) -> Predictions:
+    """Read what a network says of the images of a capture, by the model's head.
+
+    Args:
+        model: whose ``head`` and ``classes`` are used.
+        capture: of the same model.
+        k: how many classes, labels or numbers to show of each image, at most.
+    """
+    outputs = table(capture.output, capture.images)
+    returned = capture.output if outputs is None else outputs
+    try:
+        fitted = fit_output(model.head, returned, capture.images, model.classes, type(model.network).__name__)
+    except (NoPredictions, HeadMismatch) as error:
+        nothing = ImagePredictions((), "", str(error), None)
+        return Predictions((nothing,) * capture.images, None, str(error), np.zeros((capture.images, 0), np.float32))
+    read = np.zeros((capture.images, 0), np.float32) if outputs is None else outputs
+    return Predictions(_each(fitted, read, k), fitted, "", read)
+
+
+def top(logits: Logits, classes: tuple[str, ...], k: int = 5) -> list[list[Prediction]]:
+    """The k most probable classes of each image, most probable first; none where outputs are NaN or infinite.
+
+    Args:
+        logits: (N, K), of a head of classes.
+        classes: K names; where there are none, classes are called by number.
+        k: how many; fewer where K is smaller.
+
+    Raises:
+        HeadMismatch: K is less than 2, or there are not K names.
+    """
+    return [list(one.shown) for one in _each(fit(Head("classes"), logits.shape[1], classes), logits, k)]
+
+
+def _each(fitted: Fitted, outputs: Logits, k: int) -> tuple[ImagePredictions, ...]:
+    """What is said of each row of outputs (N, K)."""
+    if fitted.head.kind == "number":
+        return tuple(_number(fitted.names, row, k) for row in outputs.tolist())
+    say = _SAYING[fitted.head.kind]
+    probabilities, groups = fitted.head.probabilities(outputs), fitted.head.group(outputs)
+    names = fitted.head.groups(fitted.names)
+    return tuple(
+        _unread(row)
+        if group is None
+        else _told(*say(fitted, probability, np.argsort(-probability, kind="stable"), k), names[group])
+        for row, probability, group in zip(outputs, probabilities, groups, strict=True)
+    )
+
+
+def _told(shown: list[Prediction], said: str, group: str | None) -> ImagePredictions:
+    return ImagePredictions(tuple(shown), said, f"The network says {said}.", group)
+
+
+def _unread(row: Logits) -> ImagePredictions:
+    what = "NaN" if np.isnan(row).any() else "infinite numbers"
+    return ImagePredictions((), "", f"The network returned {what} for this image, so it has no prediction.", None)
+
+
+_Ranks: TypeAlias = npt.NDArray[np.intp]
+_Said: TypeAlias = tuple[list[Prediction], str]
+
+
+def _classes(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
+    shown = [
+        Prediction(fitted.names[index], float(probability[index]), holds=not place)
+        for place, index in enumerate(best[:k])
+    ]
+    return shown, f"{shown[0].label} ({shown[0].amount})"
+
+
+def _binary(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
+    del best, k  # what it says comes first, by the threshold
+    said = int(probability[1] >= fitted.head.threshold)
+    shown = [
+        Prediction(fitted.names[index], float(probability[index]), holds=index == said) for index in (said, 1 - said)
+    ]
+    moved = "" if fitted.head.threshold == 0.5 else f"; {fitted.names[1]} from {fitted.head.threshold:.0%} on"
+    return shown, f"{shown[0].label} ({shown[0].amount}{moved})"
+
+
+def _labels(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
+    threshold = fitted.head.threshold
+    ranked = [
+        Prediction(fitted.names[index], float(probability[index]), holds=bool(probability[index] >= threshold))
+        for index in best
+    ]
+    holding = [one for one in ranked if one.holds]
+    if not holding:
+        first = ranked[0]
+        said = f"none of {len(ranked)} labels (the most probable, {first.label}, has {first.amount} of {threshold:.0%})"
+        return ranked[:k], said
+    more = f" and {len(holding) - _SAID} more" if len(holding) > _SAID else ""
+    return ranked[:k], ", ".join(f"{one.label} ({one.amount})" for one in holding[:_SAID]) + more
+
+
+def _number(names: tuple[str, ...], row: list[float], k: int) -> ImagePredictions:
+    shown = [Prediction(name, None, value) for name, value in zip(names, row, strict=True)]
+    if not np.isfinite(row).all():
+        return _unread(np.asarray(row, dtype=np.float32))
+    more = f" and {len(shown) - _SAID} more" if len(shown) > _SAID else ""
+    said = ", ".join(f"{one.label} {one.amount}" for one in shown[:_SAID]) + more
+    return ImagePredictions(tuple(shown[:k]), said, f"The network returns {said}.", None)
+
+
+_SAYING: dict[str, Callable[[Fitted, Floats, _Ranks, int], _Said]] = {
+    "classes": _classes,
+    "binary": _binary,
+    "labels": _labels,
+}

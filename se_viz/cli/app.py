@@ -1,0 +1,379 @@
+"""``python -m se_viz …``: what the page shows and what made the demo models, from a shell."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from se_viz.cli import cache as cli_cache
+from se_viz.cli import classes as cli_classes
+from se_viz.cli import demo as cli_family
+from se_viz.cli import gates as cli_gates
+from se_viz.cli import serve as cli_app
+from se_viz.cli.common import Device, Verbose, counted, fail, unwarned, warn
+from se_viz.cli.options import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    HeadOption,
+    Mean,
+    Number,
+    Size,
+    Std,
+    Threshold,
+    Trusted,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from se_viz.analysis.predictions import ImagePredictions, Predictions
+    from se_viz.weights.head import Head
+
+app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def inspect(
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Files, folders, ZIP archives.")] = None,
+    sample: Annotated[list[str] | None, typer.Option(help="A sample photograph; may be repeated.")] = None,
+    model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
+    device: Device = "auto",
+    precision: Number = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    head: HeadOption = None,
+    threshold: Threshold = None,
+    maps: Annotated[
+        list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
+    ] = None,
+    order: Annotated[
+        Literal["index", "mean", "variance", "similarity"], typer.Option(help="Order of channels in the heatmaps.")
+    ] = "index",
+    channels: Annotated[
+        Literal["highest s", "lowest s", "largest change"], typer.Option(help="Which channels' maps to draw.")
+    ] = "largest change",
+    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
+    verbose: Verbose = False,
+) -> None:
+    """Read z and s of every gate for some pictures, and write tables, each gate's health and heatmap, and maps."""
+    import json
+    from dataclasses import asdict
+
+    from tqdm import tqdm
+
+    from se_viz import capture, read_paths
+    from se_viz.analysis.channel_change import change, choose_channels
+    from se_viz.analysis.health import health
+    from se_viz.analysis.predictions import predict
+    from se_viz.analysis.verdicts import verdict_counts
+    from se_viz.data import sample_images as samples
+    from se_viz.data.names import apart
+    from se_viz.disk.output_folder import output_folder
+    from se_viz.figures.export import CannotDraw, figure_bytes
+    from se_viz.figures.gate_scatter import distribution, excitation
+    from se_viz.figures.heatmap import attention_heatmap
+    from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
+    from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+
+    intake = read_paths(pictures or [], trusted=trusted)
+    warn(intake.refusals, verbose=verbose)
+    try:
+        shown = [*intake.pictures, *map(samples.load, sample or [])]
+        if not shown:
+            raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
+        loaded = load_network(
+            model,
+            device,
+            precision,
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        with unwarned():
+            captured = capture(loaded, shown, maps)
+        names = apart(picture.name for picture in shown)
+        with output_folder(out, "readings.csv") as write:
+            frame = table(captured, names)
+            write("readings.csv", table_bytes(frame, "csv"))
+            write("readings.parquet", table_bytes(frame, "parquet"))
+            said = predict(loaded, captured, 3)
+            write("predictions.csv", table_bytes(predictions_table(said, names), "csv"))
+            judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
+            healths = {name: asdict(found) for name, found in judged.items()}
+            write("health.json", (json.dumps(healths, indent=2, allow_nan=False) + "\n").encode())
+            charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
+            for gate in maps or []:
+                write(f"maps_{gate}.npz", maps_bytes(captured, gate, names))
+                reading = captured[gate]
+                for index, picture in enumerate(shown):
+                    chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
+                    drawn = (
+                        excitation(reading, names, index),
+                        distribution(reading, names, index),
+                        recalibrated_maps(reading, index, chosen, names[index]),
+                        overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
+                    )
+                    charts += [(f"_{index + 1}", chart) for chart in drawn]
+            for suffix, chart in tqdm(charts, desc="figures", disable=None):
+                write(f"{chart.name}{suffix}.{figures}", figure_bytes(chart.figure, figures))
+    except (ValueError, KeyError, CannotDraw, OSError) as error:
+        raise fail(error) from error
+    warn([captured.not_finite] if captured.not_finite else [], verbose=verbose)
+    _say_predictions(said, names)
+    for note in filter(None, (without_z(captured), *loaded.notes)):
+        typer.echo(note)
+    typer.echo(verdict_counts({name: found.verdict for name, found in judged.items()}))
+    typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
+
+
+def _say_predictions(said: "Predictions", names: list[str]) -> None:
+    """Print what the network predicts for each image, or why it predicts nothing."""
+    from se_viz.analysis.head_sentences import meaning
+
+    if said.fitted is None:
+        typer.echo(said.missing)
+        return
+    for name, one in zip(names, said.images, strict=True):
+        typer.echo(f"{name}: {_line(one, said.fitted.head)}")
+    if said.fitted.assumed:
+        typer.echo(meaning(said.fitted, "--head"))
+
+
+def _line(said: "ImagePredictions", head: "Head") -> str:
+    """What the network says of an image: the first few classes, the labels that hold, the numbers."""
+    if not said.shown:
+        return said.sentence
+    return (
+        said.said if head.kind in ("binary", "labels") else ", ".join(f"{one.label} {one.amount}" for one in said.shown)
+    )
+
+
+@app.command()
+def profile(
+    data: Annotated[
+        Path,
+        typer.Option(help="A folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), tar files."),
+    ],
+    model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    head: HeadOption = None,
+    threshold: Threshold = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which part, where there are train/ and val/ or the like.", show_default="val, else test, else train"
+        ),
+    ] = None,
+    labels: Annotated[
+        Literal["given", "predictions"],
+        typer.Option(help="What class an image counts for: its own, or what the network predicts, by --head."),
+    ] = "given",
+    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 4 bytes a channel.")] = False,
+    examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
+    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
+    batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
+    shard: Annotated[int, typer.Option(help="Images that an interruption costs at most.", min=1)] = 512,
+    device: Device = "auto",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Compute here, or on a Ray cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the cluster: auto, HOST:6379, or local to start one on this machine.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="At most so many; as many as there is room for.", min=1)] = None,
+    gpus: Annotated[float | None, typer.Option(help="Of each worker; 1 where there are any.", min=0)] = None,
+    cpus: Annotated[int | None, typer.Option(help="Of each worker; its share of a machine's.", min=1)] = None,
+    table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    eta2: Annotated[
+        Path | None, typer.Option(help="Also write η² of every channel, and what it is by chance, as .csv.")
+    ] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Count s and z of every gate by class over a dataset."""
+    from se_viz.analysis import significance as chance
+    from se_viz.analysis.profile_limits import limits
+    from se_viz.data.datasets import dataset
+    from se_viz.disk.atomic import write_bytes
+    from se_viz.disk.errors import WriteFailed
+    from se_viz.profiles.bundled import rebuild
+    from se_viz.profiles.export import export
+    from se_viz.profiles.profile import profile as make
+    from se_viz.profiles.unfinished import kept
+    from se_viz.reports.pass_account import account
+    from se_viz.reports.tables import table_bytes
+
+    try:
+        if family:
+            for made in rebuild(data, out, device, progress=True):
+                kilobytes = made.path.stat().st_size / 1000
+                typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
+                warn(limits(made), verbose=verbose)
+            return
+        out = out or Path("atlas")
+        # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
+        loaded = load_network(
+            model,
+            device,
+            "fp32",
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            fast=False,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        listed = dataset(data, split)
+        warn(listed.notes, verbose=verbose)
+        atlas = make(
+            loaded,
+            listed,
+            out,
+            labels=labels,
+            images=images,
+            examples=examples,
+            precision=precision,
+            batch=batch,
+            shard=shard,
+            engine=engine,
+            address=address,
+            workers=workers,
+            gpus=gpus,
+            cpus=cpus,
+            progress=True,
+        )
+        try:
+            if table:
+                export(atlas, table)
+            if eta2:
+                write_bytes(eta2, table_bytes(chance.table(atlas), "csv"))
+        except WriteFailed as error:
+            done = f"The class profiles are finished and kept in {atlas.path}: the same command writes the table alone."
+            raise WriteFailed(f"{error} {done}") from error
+    except (ValueError, KeyError, OSError) as error:
+        raise fail(error) from error
+    except KeyboardInterrupt:
+        done = (
+            "Finished atlases are kept; the same command makes the others."
+            if family or out is None
+            else f"{counted(kept(out), 'picture')} counted and kept; the same command goes on after them."
+        )
+        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
+        raise typer.Exit(130) from None
+    pictures, kinds = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
+    typer.echo(f"Counted {pictures} of {kinds}: {atlas.path}")
+    for line in account(atlas, listed.notes):
+        typer.echo(line)
+    if atlas.header.refused:
+        left_out = counted(len(atlas.header.refused), "picture")
+        typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
+    warn(limits(atlas), verbose=verbose)
+
+
+@app.command()
+def cost(
+    network: Annotated[
+        str,
+        typer.Argument(help="Of torchvision, of timm, or a demo model: resnet50, timm/resnet50, demo/r16."),
+    ],
+    r: Annotated[
+        int | None, typer.Option(help="Reduction ratio of the gates to insert, if it has none.", show_default="16")
+    ] = None,
+    stages: Annotated[str, typer.Option(help="Stages that get gates, digits; all if not given.")] = "",
+    size: Annotated[int, typer.Option(help="Side of the images, pixels.", min=16, max=1024)] = 224,
+    time: Annotated[bool, typer.Option("--time", help="Also measure one image on this processor.")] = False,
+) -> None:
+    """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
+    from se_viz.analysis.cost import CannotRemove, cost, milliseconds, without_gates
+    from se_viz.gates.errors import NoGateFound
+    from se_viz.gates.find import find_gates
+    from se_viz.gates.insert_gates import insert_gates
+    from se_viz.gates.macs import RULE, not_counted
+    from se_viz.zoo import libraries as sources
+    from se_viz.zoo import registry as catalogue
+
+    try:
+        if network.startswith("demo/"):
+            module = catalogue.build(network).module
+        else:
+            # Weights do not change what a network costs, so none are fetched.
+            source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
+            module = source.blank(architecture)
+        where = {int(digit) for digit in stages if digit.isdecimal()}
+        if len(where) < len(set(stages)):
+            raise ValueError(f"--stages is digits, as in 234, not {stages!r}.")
+        try:
+            gates = find_gates(module, size)
+        except NoGateFound:
+            module = insert_gates(module, 16 if r is None else r, where=where or None, size=size)
+            gates = find_gates(module, size)
+        else:
+            if r is not None or stages:
+                raise ValueError(f"{network} has gates of its own, and none are inserted: leave out --r and --stages.")
+        counted = cost(module, size, gates)
+    except (ValueError, KeyError) as error:
+        raise fail(error) from error
+    plain_params, plain_macs = counted.kept()
+    typer.echo(f"{'':22}{'parameters':>14}{'':10}{'GMACs':>10}")
+    typer.echo(f"{'without SE':22}{plain_params:14,}{'':10}{plain_macs / 1e9:10.4f}")
+    for stage in counted.stages:
+        name = f"stage {stage.stage}, {stage.gates} gate{'s' * (stage.gates > 1)}"
+        share = f"+{stage.params / plain_params:.2%}"
+        typer.echo(f"{name:22}{stage.params:14,}{share:>10}{stage.macs / 1e9:10.4f}")
+    share = f"+{counted.params / plain_params - 1:.2%}"
+    typer.echo(f"{'with SE':22}{counted.params:14,}{share:>10}{counted.macs / 1e9:10.4f}")
+    typer.echo(
+        f"Squeeze and scale add {counted.elementwise / 1e6:.1f} M operations on single numbers, not counted above."
+    )
+    typer.echo(RULE)
+    if counted.left_out:
+        typer.secho(not_counted(counted.left_out), err=True, fg="yellow")
+    if time:
+        try:
+            plain = milliseconds(without_gates(module, gates), size)
+        except CannotRemove as error:
+            raise fail(error) from error
+        typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
+
+
+for command in (
+    cli_app.app,
+    cli_gates.models,
+    cli_gates.gates,
+    cli_gates.discover,
+    cli_classes.classes,
+    cli_cache.cache,
+    cli_family.train,
+    cli_family.family,
+    cli_family.responses,
+    cli_family.verify,
+):
+    app.command()(command)

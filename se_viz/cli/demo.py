@@ -1,0 +1,160 @@
+"""The commands on the demo family: train it, tabulate it, measure it again."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import Data, Device, fail
+
+
+def train(
+    data: Data,
+    r: Annotated[int, typer.Option(help="Reduction ratio; 0 for a network without SE.")] = 16,
+    squeeze: Annotated[Literal["avg", "max"], typer.Option(help="Squeeze operator.")] = "avg",
+    gate: Annotated[Literal["sigmoid", "relu", "tanh"], typer.Option(help="Gate function.")] = "sigmoid",
+    integration: Annotated[
+        Literal["standard", "pre", "post", "identity"], typer.Option(help="Place of the gate in its block.")
+    ] = "standard",
+    stages: Annotated[str, typer.Option(help="Gated stages, digits out of 2345.", metavar="DIGITS")] = "2345",
+    bias: Annotated[bool, typer.Option(help="Biases in the two FC layers.")] = False,
+    seed: int = 0,
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option(help="Where weights and card go.")] = Path("pretrained"),
+    work: Annotated[Path, typer.Option(help="Where an unfinished training is kept.")] = Path(".training"),
+    epochs: Annotated[int | None, typer.Option(help="Fewer or more than the recipe has.")] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="Every shipped network in turn, skipping what is finished.")
+    ] = False,
+) -> None:
+    """Train a demo network on Imagenette; started again, it goes on where it stopped."""
+    from dataclasses import replace
+
+    from se_viz.demo.build import make
+    from se_viz.demo.recipe import Recipe
+    from se_viz.demo.seresnet import SEResNetConfig
+    from se_viz.demo.variants import FAMILY, Member
+    from se_viz.device.devices import resolve
+
+    try:
+        config = SEResNetConfig(
+            r=r or None,
+            squeeze=squeeze,
+            gate=gate,
+            integration=integration,
+            gated_stages=tuple(int(stage) if stage.isdigit() else -1 for stage in stages),
+            bias=bias,
+        )
+        recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
+        for member in FAMILY if family else (Member(config, seed),):
+            folder = out / member.folder
+            if family and (folder / f"{member.name}.json").exists():
+                typer.echo(f"{member.name} is finished")
+                continue
+            card = make(
+                member.config, data, out=folder, work=work, seed=member.seed, recipe=recipe, device=resolve(device)
+            )
+            typer.echo(
+                f"{folder / card.name}.safetensors: {card.bytes / 1e6:.1f} MB, {card.accuracy.top1:.2%} top-1 "
+                f"({card.accuracy.low:.1%}–{card.accuracy.high:.1%}), {card.seconds / 60:.0f} min"
+            )
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+
+
+def family(
+    what: Annotated[
+        Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
+        typer.Option(help="Only the networks that differ in this, with what may be concluded."),
+    ] = None,
+) -> None:
+    """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
+    from se_viz.demo import pretrained as demo
+    from se_viz.demo.design_choices import ABLATIONS, members
+    from se_viz.reports.design_choices import conclusion
+
+    cards = demo.cards()
+    ablation = next((one for one in ABLATIONS if one.title == what), None)
+    typer.echo(f"{'model':18}{'parameters':>12}{'MMACs':>8}{'top-1':>8}  {'95 % interval':16}{'seconds':>8}")
+    for card in members(ablation, cards, seed=None) if ablation else cards:
+        interval = f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}"
+        typer.echo(
+            f"{card.name:18}{card.params:12,}{card.macs / 1e6:8.1f}{card.accuracy.top1:8.2%}  {interval:16}"
+            f"{card.seconds:8,.0f}"
+        )
+    if ablation:
+        typer.echo(conclusion(ablation, cards).replace("**", ""))
+
+
+def responses(
+    data: Annotated[Path | None, typer.Option(help="Imagenette: measure anew and write.", exists=True)] = None,
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="File to read or write; the shipped one if not given.")] = None,
+) -> None:
+    """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
+    from se_viz.analysis.demo_responses import Responses, shipped
+    from se_viz.disk.sole_writer import sole_writer
+
+    path = out or shipped()
+    try:
+        if data:
+            with sole_writer(path):
+                _measure(data, path, device)
+        found = Responses.read(path)
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+    typer.echo(
+        f"{found.images} images\n"
+        f"{'model':18}{'gate':10}{'C':>5}{'mean s':>8}{'spread':>8}{'shut':>7}{'open':>7}{'rank':>8}"
+    )
+    for name, network in found.networks.items():
+        for gate, r in network.gates.items():
+            typer.echo(
+                f"{name:18}{gate:10}{r.channels:5}{r.mean:8.3f}{r.spread:8.3f}{r.shut:7.1%}{r.open:7.1%}{r.rank:8.1f}"
+            )
+
+
+def _measure(data: Path, path: Path, device: str) -> None:
+    from tqdm import tqdm
+
+    from se_viz.analysis.demo_responses import Responses, measure
+    from se_viz.data import imagenette
+    from se_viz.demo import pretrained as demo
+    from se_viz.demo.recipe import PREPROCESS
+    from se_viz.device.devices import resolve
+
+    gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
+    validation = imagenette.load(data, "val", PREPROCESS.pixels)
+    older = Responses.read(path) if path.is_file() else None
+    measured = measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device))
+    if older:
+        measured = measured.keeping(older, {card.name: card.sha256 for card in demo.cards()})
+    measured.write(path)
+
+
+def verify(
+    data: Data,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of weights and cards; the shipped one if not given.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure every demo model again, from its file, and compare with its card.
+
+    Another processor rounds otherwise, which moves a picture on the border: one in a thousand may differ.
+    """
+    from se_viz.demo import pretrained as demo
+    from se_viz.demo.build import remeasure
+    from se_viz.device.devices import resolve
+
+    folder = root or demo.folder()
+    wrong = 0
+    try:
+        for name in demo.names(folder):
+            card = demo.card(name, folder)
+            correct = remeasure(card, data, folder, resolve(device))
+            wrong += abs(correct - card.accuracy.correct) > card.accuracy.of // 1000
+            typer.echo(f"{name}: {correct} of {card.accuracy.of} right, the card says {card.accuracy.correct}")
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+    raise typer.Exit(1 if wrong else 0)

@@ -1,0 +1,22 @@
+"""The command that starts the page."""
+
+from typing import Annotated
+
+import typer
+
+from se_viz.cli.common import fail
+
+
+def app(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network, without a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8501,
+) -> None:
+    """Start the page in this process; Ctrl+C ends it."""
+    from se_viz.ui.server.start import start
+
+    try:
+        start(host, port)
+    except ValueError as error:
+        raise fail(error) from error

@@ -1,0 +1,158 @@
+"""A ZIP of pictures → its members, bounded before anything is unpacked.
+
+Nothing touches the disk, so a member's path is only a label. The bounds hold because the directory is checked as a
+whole first (members that do not overlap, and none above MAX_RATIO, make an archive that is not above it either), and
+because no more of a member is read than the directory declared.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from se_viz.data.images import MAX_BYTES
+from se_viz.data.names import label_of
+from se_viz.data.rejected import Refused, shown
+
+MAX_FILES = 1000
+# With the folders and the hidden files that systems add, which are skipped.
+MAX_ENTRIES = 10_000
+MAX_TOTAL = 300_000_000
+MAX_RATIO = 100
+
+_CENTRAL_HEADER = b"PK\x01\x02"
+_LOCAL_HEADER_BYTES = 30
+_LOCKED = 0x1
+_BLOCK = 1 << 20
+
+
+class ArchiveRefused(Refused):
+    """An archive, or a member of one, that is not taken."""
+
+
+def is_archive(content: bytes) -> bool:
+    """Whether these are the first bytes (4 are enough) of a ZIP archive."""
+    return content.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """Unpack a ZIP archive in memory, member by member, in the archive's order.
+
+    Folders, hidden files and those that systems leave (``__MACOSX``, ``Thumbs.db``) are skipped. An archive inside the
+    archive is a member like any other: it is not opened, and ``images.decode`` refuses it by name.
+
+    Args:
+        name: what the archive calls itself.
+        content: its bytes, or a seekable file.
+
+    Yields:
+        A label and the member's bytes. The label is ``base`` or ``folder/base``, with the last folder only.
+
+    Raises:
+        ArchiveRefused: before the first member if the archive as a whole is refused; after the last one if members
+            were damaged, the others having been yielded.
+    """
+    name = shown(name)
+    damaged = []
+    for label, unpacked in _each(name, io.BytesIO(content) if isinstance(content, bytes) else content, 0):
+        if unpacked is None:
+            damaged.append(label)
+        else:
+            yield label, unpacked
+    raise_damaged(name, damaged)
+
+
+def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str, object]:
+    """Unpack some members of an archive, in a child process.
+
+    Args:
+        name: what the archive calls itself.
+        source: its bytes, or the path of its file.
+        start: the number of members that were unpacked before.
+        most: bytes after which no other is unpacked.
+
+    Returns:
+        "members": labels and bytes, or None where a member is damaged; "next": where to go on, None after the last.
+    """
+    listed: list[tuple[str, bytes | None]] = []
+    with Path(source).open("rb") if isinstance(source, str) else io.BytesIO(source) as file:
+        for label, unpacked in _each(name, file, start):
+            if most < 0:
+                return {"members": listed, "next": start + len(listed)}
+            listed.append((label, unpacked))
+            most -= len(unpacked or b"")
+    return {"members": listed, "next": None}
+
+
+def _each(name: str, file: BinaryIO, start: int) -> Iterator[tuple[str, bytes | None]]:
+    """Labels and bytes of the members from one of them on; None where one is damaged."""
+    with _opened(name, file) as archive:
+        for label, info in _checked(name, archive)[start:]:
+            unpacked = None
+            # zlib.error, BadZipFile, EOFError, struct.error, … according to what is broken.
+            with suppress(Exception), archive.open(info) as member:
+                unpacked = member.read(info.file_size)
+            yield label, unpacked
+
+
+def raise_damaged(name: str, damaged: Sequence[str]) -> None:
+    """Raise ArchiveRefused if members of an archive are damaged; the sentence names the first."""
+    if damaged:
+        others = f", like {len(damaged) - 1} more of its files" if len(damaged) > 1 else ""
+        raise ArchiveRefused(f"{damaged[0]} in {name}", f"it is damaged{others}; pack the archive again")
+
+
+def _opened(name: str, file: BinaryIO) -> zipfile.ZipFile:
+    """The archive with its directory read."""
+    if file.seek(0, io.SEEK_END) > MAX_TOTAL:
+        raise ArchiveRefused(name, f"it is larger than {MAX_TOTAL // 10**6} MB; split it")
+    # zipfile builds an object for every entry. Their number as declared may be a lie, the signatures cannot be.
+    if _count(file, _CENTRAL_HEADER) > MAX_ENTRIES:
+        raise ArchiveRefused(name, f"it has more than {MAX_ENTRIES:,} entries; split it")
+    try:
+        return zipfile.ZipFile(file)
+    except Exception as error:
+        raise ArchiveRefused(name, "it is damaged or no ZIP archive; pack it again") from error
+
+
+def _count(file: BinaryIO, signature: bytes) -> int:
+    """How often ``signature`` occurs in the file."""
+    file.seek(0)
+    found, tail = 0, b""
+    while block := file.read(_BLOCK):
+        found += (tail + block).count(signature)
+        tail = block[1 - len(signature) :]
+    return found
+
+
+def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+    """Labels and entries of the files that will be unpacked, once the directory as a whole has passed."""
+    end = archive.start_dir
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
+        if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:
+            raise ArchiveRefused(name, "its files overlap, as in a ZIP bomb; pack it again with another program")
+        end = info.header_offset
+
+    listed = (info for info in archive.infolist() if not info.filename.endswith(("/", "\\")))
+    files = [(label, info) for info in listed if (label := label_of(info.filename))]
+    if not files:
+        raise ArchiveRefused(name, "there are no files in it; put pictures in it")
+    if len(files) > MAX_FILES:
+        raise ArchiveRefused(name, f"it holds more than {MAX_FILES:,} files; split it")
+    for label, info in files:
+        if info.flag_bits & _LOCKED:
+            raise ArchiveRefused(name, "it is locked with a password; pack it again without one")
+        # The standard library's other decompressors have no limit on what one call returns.
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ArchiveRefused(name, "it is packed with an unusual method; pack it again as an ordinary ZIP archive")
+        if info.file_size > MAX_BYTES:
+            raise ArchiveRefused(name, f"{label} in it is larger than {MAX_BYTES // 10**6} MB; take that file out")
+        if info.file_size > MAX_RATIO * info.compress_size:
+            raise ArchiveRefused(
+                name, f"{label} in it is packed more than {MAX_RATIO} to 1, as in a ZIP bomb; take that file out"
+            )
+    if sum(info.file_size for _, info in files) > MAX_TOTAL:
+        raise ArchiveRefused(name, f"unpacked it is larger than {MAX_TOTAL // 10**6} MB; split it")
+    return files

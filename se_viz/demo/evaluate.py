@@ -1,0 +1,43 @@
+"""What a network costs and how often it is right."""
+
+import torch
+from scipy.stats import binomtest
+from torch import nn
+
+from se_viz.data.imagenette import Labelled
+from se_viz.data.preprocess import Preprocess
+from se_viz.demo.card import Accuracy
+from se_viz.device.memory import room_on
+from se_viz.gates.macs import counting
+
+
+def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
+    """Return the multiply-accumulates of one image (1, 3, H, W) by the rule of ``macs.RULE``."""
+    parameter = next(network.parameters())
+    image = torch.zeros((1, 3, *crop), device=parameter.device, dtype=parameter.dtype)
+    with torch.no_grad(), counting() as count:
+        network(image)
+    return count.macs
+
+
+def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:
+    """How many images (already cut to the crop) are given their own class first.
+
+    Raises:
+        DeviceFull: the device has no room for a batch.
+    """
+    device = next(network.parameters()).device
+    correct = 0
+    with torch.inference_mode(), room_on(device, f"{batch} images"):
+        for start in range(0, len(data), batch):
+            pixels = torch.from_numpy(data.pixels[start : start + batch]).to(device)
+            labels = torch.from_numpy(data.labels[start : start + batch]).to(device)
+            images = preprocess.normalise(pixels).contiguous(memory_format=torch.channels_last)
+            correct += int((network(images).argmax(1) == labels).sum())
+    return correct
+
+
+def accuracy(correct: int, of: int) -> Accuracy:
+    """Counts → share and Wilson's 95 % interval."""
+    interval = binomtest(correct, of).proportion_ci(method="wilson")
+    return Accuracy(correct, of, correct / of, float(interval.low), float(interval.high))

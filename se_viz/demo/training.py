@@ -1,0 +1,214 @@
+"""Training a demo network on Imagenette: reproducible from its seed, resumable at every epoch."""
+
+import io
+import pickle
+import struct
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from se_viz.data.imagenette import Labelled
+from se_viz.demo.recipe import PREPROCESS, Recipe
+from se_viz.demo.seresnet import SEResNet, SEResNetConfig
+from se_viz.disk.atomic import write_bytes
+from se_viz.disk.errors import DiskError, explained
+from se_viz.gates.se_unit import SEGate
+
+
+@dataclass
+class Trained:
+    """A finished training: the averaged network in eval mode and what it took."""
+
+    network: SEResNet
+    seconds: float
+    log: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    config: SEResNetConfig,
+    data: Labelled,
+    *,
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path,
+    device: torch.device,
+    evaluate: Callable[[nn.Module], float],
+) -> Trained:
+    """Train a network, or go on where ``checkpoint`` stands.
+
+    Each epoch draws its order, crops and flips from (seed, epoch) alone, so a resumed training sees what an
+    uninterrupted one would have seen.
+
+    Args:
+        config: the network.
+        data: training images of any one size, at least as large as the recipe's crops.
+        recipe: how to train.
+        seed: of the initial weights and of every epoch.
+        checkpoint: the file written after each epoch, and removed by the caller once the result is safe.
+        device: where to train; bfloat16 is used where the hardware multiplies it natively.
+        evaluate: averaged network → accuracy, called where the crop size changes and at the end, for the log.
+
+    Raises:
+        ValueError: the checkpoint belongs to another network, recipe or seed, or is damaged.
+        DiskError: the checkpoint cannot be written; the sentence says which epoch is kept.
+    """
+    torch.manual_seed(seed)
+    network = SEResNet(config)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging), use_buffers=True)
+    steps = -(-len(data) // recipe.batch)
+    optimiser = _optimiser(network, recipe)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        [group["lr"] for group in optimiser.param_groups],
+        total_steps=recipe.epochs * steps,
+        pct_start=recipe.warmup,
+        cycle_momentum=False,
+    )
+    identity = repr((config, recipe, seed))
+    state = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
+    first, seconds, log = _resume(checkpoint, identity, state)
+    loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    dtype = torch.bfloat16 if has_native_bfloat16(device) else torch.float32
+
+    with tqdm(total=recipe.epochs * steps, initial=first * steps, unit="step", smoothing=0.05) as bar:
+        for epoch in range(first, recipe.epochs):
+            started = time.monotonic()
+            network.train()
+            total = 0.0
+            for pixels, labels in _batches(data, recipe, seed, epoch):
+                images = PREPROCESS.normalise(pixels.to(device)).contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                    loss = loss_of(network(images), labels.to(device))
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                average.update_parameters(network)
+                total += loss.item()
+                bar.update()
+            seconds += time.monotonic() - started
+            entry = {"epoch": epoch + 1, "size": recipe.size(epoch), "loss": round(total / steps, 4)}
+            if epoch + 1 == recipe.epochs or recipe.size(epoch) != recipe.size(epoch + 1):
+                entry["top1"] = round(evaluate(average.module.eval()), 4)
+            log.append(entry)
+            bar.set_postfix(entry)
+            _save(checkpoint, identity, state, epoch + 1, seconds, log)
+    return Trained(cast("SEResNet", average.module.eval()), seconds, log)
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there; a CPU without the instructions emulates it at a tenth."""
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    ask = getattr(torch.get_device_module(device), "is_bf16_supported", None)  # MPS does not say
+    return ask is not None and bool(ask(including_emulation=False))
+
+
+def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD over three groups: kernels, biases and BatchNorm without decay, and the faster gates."""
+    gates = [p for module in network.modules() if isinstance(module, SEGate) for p in module.parameters()]
+    others = [p for p in network.parameters() if not any(p is gate for gate in gates)]
+    groups = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.weight_decay, "lr": recipe.peak_lr},
+        {"params": [p for p in others if p.ndim <= 1], "lr": recipe.peak_lr},
+        {"params": gates, "weight_decay": recipe.weight_decay, "lr": recipe.peak_lr * recipe.gate_lr},
+    ]
+    filled = [group for group in groups if group["params"]]
+    return torch.optim.SGD(filled, momentum=recipe.momentum, nesterov=True, fused=True)
+
+
+def _batches(data: Labelled, recipe: Recipe, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch of (uint8 (B, 3, size, size), int64 (B,)) in a random order, each image cropped and perhaps flipped."""
+    rng = np.random.default_rng((seed, epoch))
+    torch.manual_seed(int(rng.integers(2**63)))  # TrivialAugment draws from torch's own generator
+    augment = v2.TrivialAugmentWide(fill=128) if recipe.augment else v2.Identity()
+    size = recipe.size(epoch)
+    order = rng.permutation(len(data))
+    for start in range(0, len(data), recipe.batch):
+        chosen = order[start : start + recipe.batch]
+        crops = [augment(_random_crop(data.pixels[i], size, recipe.scale, rng)) for i in chosen]
+        yield torch.stack(crops), torch.from_numpy(data.labels[chosen])
+
+
+def _random_crop(
+    pixels: npt.NDArray[np.uint8], size: int, scale: tuple[float, float], rng: np.random.Generator
+) -> Tensor:
+    """A box of random area and aspect (3:4 … 4:3), resized to ``size``, flipped half the time."""
+    height, width = pixels.shape[1:]
+    area = height * width * rng.uniform(*scale)
+    aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+    h = min(height, round(float(np.sqrt(area / aspect))))
+    w = min(width, round(float(np.sqrt(area * aspect))))
+    top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    box = torch.from_numpy(pixels[:, top : top + h, left : left + w])
+    crop: Tensor = v2.functional.resize(box, [size, size], antialias=True)
+    return crop.flip(-1) if rng.random() < 0.5 else crop
+
+
+def _save(
+    checkpoint: Path, identity: str, state: dict[str, Any], epoch: int, seconds: float, log: list[dict[str, float]]
+) -> None:
+    content, file = {name: holder.state_dict() for name, holder in state.items()}, io.BytesIO()
+    torch.save({"identity": identity, "epoch": epoch, "seconds": seconds, "log": log, "state": content}, file)
+    try:
+        with explained(checkpoint):
+            if epoch == 1:
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(checkpoint, file.getvalue())
+    except DiskError as error:
+        kept = (
+            f"The training is kept in {checkpoint} as it was after epoch {epoch - 1}: started again, it goes on there."
+            if checkpoint.is_file()
+            else "Nothing of the training is kept: start it again."
+        )
+        raise type(error)(f"{error} {kept}") from error
+
+
+def _resume(checkpoint: Path, identity: str, state: dict[str, Any]) -> tuple[int, float, list[dict[str, float]]]:
+    if not checkpoint.exists():
+        return 0, 0.0, []
+    saved = _load(checkpoint)
+    if saved["identity"] != identity:
+        raise ValueError(
+            f"{checkpoint} belongs to another network, recipe or seed; remove it to start over.\n"
+            f"  there: {saved['identity']}\n  asked: {identity}"
+        )
+    for name, holder in state.items():
+        holder.load_state_dict(saved["state"][name])
+    return saved["epoch"], saved["seconds"], saved["log"]
+
+
+def _load(checkpoint: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds.
+
+    Raises:
+        ValueError: a byte of it differs from what was written (torch does not look at the checksums of its own files),
+            or it is no checkpoint.
+    """
+    file = io.BytesIO(checkpoint.read_bytes())
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        if damaged is None:
+            file.seek(0)
+            saved: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            if saved.keys() >= {"identity", "epoch", "seconds", "log", "state"}:
+                return saved
+        reason = f"checksum of {damaged}" if damaged else "no training"
+    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, RuntimeError, ValueError, LookupError,
+            AttributeError, TypeError, EOFError, NotImplementedError, struct.error) as error:  # fmt: skip
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise ValueError(f"{checkpoint} is damaged or no checkpoint ({reason}): remove it to train from the start.")

@@ -1,0 +1,46 @@
+"""The family of demo networks: each differs from r = 16 in one thing, and is trained by the same recipe and seed."""
+
+from dataclasses import dataclass
+
+from se_viz.demo.build import name_of
+from se_viz.demo.pretrained import SEEDS
+from se_viz.demo.seresnet import SEResNetConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A configuration and a seed; weights ship of seed 0 alone, the others say how much of a difference is noise."""
+
+    config: SEResNetConfig
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its files, for instance "r16-max"."""
+        return name_of(self.config, self.seed)
+
+    @property
+    def folder(self) -> str:
+        """Where its card lies, relative to the folder of shipped models."""
+        return SEEDS if self.seed else "."
+
+
+_NO_SE = SEResNetConfig(r=None)
+
+# In the order in which a page misses them most: ratios, the network without SE, then the paper's Tables 11 to 14.
+FAMILY = (
+    Member(SEResNetConfig()),
+    Member(SEResNetConfig(r=2)),
+    Member(_NO_SE),
+    Member(SEResNetConfig(r=32)),
+    Member(SEResNetConfig(r=4)),
+    Member(SEResNetConfig(r=8)),
+    Member(SEResNetConfig(squeeze="max")),
+    Member(SEResNetConfig(gate="relu")),
+    Member(SEResNetConfig(gate="tanh")),
+    Member(SEResNetConfig(gated_stages=(2, 3, 4))),
+    *(Member(config, seed) for seed in (1, 2) for config in (SEResNetConfig(), _NO_SE)),
+    Member(SEResNetConfig(integration="pre")),
+    Member(SEResNetConfig(integration="post")),
+    Member(SEResNetConfig(integration="identity")),
+)

@@ -1,0 +1,22 @@
+"""Moving a network to a device."""
+
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from se_viz.device.devices import reproducible
+from se_viz.device.memory import room_on
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def moved(network: Network, device: torch.device, name: str) -> Network:
+    """Move a network to a device, and let the same input give the same numbers there, see ``device.reproducible``.
+
+    Raises:
+        DeviceFull: there is no room for it; the message calls it by ``name``.
+    """
+    reproducible(device)
+    with room_on(device, name):
+        return network.to(device)

@@ -1,0 +1,158 @@
+"""One gate in depth: how z becomes s, and how s is spread over the channels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from se_viz.analysis.health import CLOSE
+from se_viz.figures.chart import Chart, frame
+from se_viz.figures.finite import drawable, ends, lost, number, say_lost
+from se_viz.figures.heatmap import s_range
+from se_viz.figures.palette import ACCENT, MUTED
+from se_viz.gates.capture import Reading
+from se_viz.gates.forward_pass import Array
+
+_BINS = 40
+_SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}
+
+
+def excitation(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image, s up: across is z, or the channel's number where no z was seen."""
+    return (s_by_channel if reading.z is None else z_against_s)(reading, images, focus)
+
+
+def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image: the channel's number across, excitation weight s up."""
+    gate, s = reading.gate, reading.s[focus]
+    figure = _points(reading, np.arange(len(s), dtype=np.float32), focus, "excitation by channel", "channel", "")
+    return Chart(
+        name=f"s_by_channel_{gate.name}",
+        figure=figure,
+        alt=(
+            f"{len(s)} channels of {gate.name} for {images[focus]}, s {ends(s)}. There is no "
+            "z, as no squeeze of U was seen to feed s."
+        ),
+        how_to_read=(
+            "Each point is a channel, up those the gate keeps. For other gates the descriptor z stands across; for "
+            "this one there is none, as no squeeze of U was seen to feed s."
+        ),
+    )
+
+
+def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """A point per channel of one image: squeeze descriptor z across, excitation weight s up.
+
+    Raises:
+        ValueError: the gate has no z; see ``s_by_channel``.
+    """
+    gate, s = reading.gate, reading.s[focus]
+    if reading.z is None:
+        raise ValueError(f"{gate.name} has no z: no squeeze of U was seen to feed s.")
+    z = reading.z[focus]
+    squeeze = f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels"
+    figure = _points(reading, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x:.3f}")
+    correlation = _correlation(z, s)
+    return Chart(
+        name=f"z_against_s_{gate.name}",
+        figure=figure,
+        alt=(
+            f"Scatter of {len(z)} channels of {gate.name} for {images[focus]}: z {ends(z)}, s {ends(s)}, {correlation}."
+        ),
+        how_to_read=(
+            "Each point is a channel: to the right those with a larger descriptor z, up those the gate keeps. Were "
+            "each channel weighed by itself, the points would lie on a curve. A cloud means that the gate weighs "
+            f"channels together, through its bottleneck. Here: {correlation}."
+        ),
+    )
+
+
+def _points(
+    reading: Reading, across: npt.NDArray[np.floating], focus: int, title: str, x: str, hovered: str
+) -> go.Figure:
+    """Points of s (C,) of one image over numbers (C,)."""
+    s = reading.s[focus]
+    low, high = s_range(reading)
+    layout = frame(f"{reading.gate.name}: {title}", x, "s, weight of the channel", 340)
+    pad = (high - low) * 0.03
+    layout["yaxis"]["range"] = [low - pad, high + pad]
+    say_lost(layout, np.where(np.isfinite(across), s, np.float32("nan")), "points")
+    return go.Figure(
+        go.Scatter(
+            x=drawable(across),
+            y=drawable(s),
+            customdata=np.arange(len(s)),
+            mode="markers",
+            marker={"color": ACCENT, "size": 6, "opacity": 0.8},
+            hovertemplate=f"channel %{{customdata}}{hovered}<br>s = %{{y:.3f}}<extra></extra>",
+        ),
+        layout,
+    )
+
+
+def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+    """How many channels get which weight: the image in focus as bars, all images as a line."""
+    gate, s = reading.gate, reading.s
+    low, high = s_range(reading)
+    edges = np.linspace(low, high, _BINS + 1)
+    middle = (edges[:-1] + edges[1:]) / 2
+    share, mean = _shares(s[focus], edges), drawable(s[focus]).mean(dtype=np.float64)
+    broken = f" {lost(s[focus])} and in no bar." if lost(s[focus]) else ""
+    layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
+    layout["bargap"] = 0.05
+    layout["margin"]["t"] = 68  # the legend goes below the title, which fills the width of a phone
+    layout["xaxis"]["range"] = [low, high]
+    say_lost(layout, s)
+    guide = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": MUTED, "dash": "dot", "width": 1}}
+    layout["shapes"] = [{"x0": mark, "x1": mark, **guide} for mark in (CLOSE, 1 - CLOSE)]
+    traces: list[go.Bar | go.Scatter] = [
+        go.Bar(
+            x=middle,
+            y=share,
+            marker={"color": ACCENT},
+            name="this picture",
+            hovertemplate="s ≈ %{x:.2f}: %{y:.1f} %<extra></extra>",
+        )
+    ]
+    if len(s) > 1:
+        everyone = _shares(s, edges)
+        traces.append(
+            go.Scatter(
+                x=middle,
+                y=everyone,
+                mode="lines",
+                line={"color": MUTED, "width": 2, "shape": "hvh"},
+                name=f"all {len(s)} pictures",
+                hovertemplate="all: %{y:.1f} %<extra></extra>",
+            )
+        )
+    figure = go.Figure(traces, layout)
+    return Chart(
+        name=f"distribution_{gate.name}",
+        figure=figure,
+        alt=(
+            f"Histogram of s over {s.shape[1]} channels of {gate.name} for {images[focus]}: "
+            f"mean {number(mean)}, {(np.abs(s[focus]) < CLOSE).mean():.0%} within {CLOSE} of 0, "
+            f"{(np.abs(s[focus] - 1) < CLOSE).mean():.0%} of 1.{broken}"
+        ),
+        how_to_read=(
+            "The height of a bar is the share of channels with that weight. A peak near 1: most channels pass "
+            "unchanged. Near 0: most are suppressed. A narrow peak between: all channels get the same weight. The "
+            f"dotted lines are {CLOSE} and {1 - CLOSE}, where shut ends and open begins.{broken}"
+        ),
+    )
+
+
+def _shares(s: Array, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """How much of s, per cent, is in each bin; what is beyond the ends in the outermost, NaN and infinity in none."""
+    return np.histogram(np.clip(s[np.isfinite(s)], edges[0], edges[-1]), edges)[0] / s.size * 100
+
+
+def _correlation(z: npt.NDArray[np.floating], s: npt.NDArray[np.floating]) -> str:
+    if not (np.isfinite(z).all() and np.isfinite(s).all()):
+        return "z or s is NaN or infinite in some channels, which have no point"
+    z, s = z.astype(np.float64), s.astype(np.float64)
+    if z.std() > 0 and s.std() > 0:
+        return f"correlation {np.corrcoef(z, s)[0, 1]:.2f}"
+    return "z or s is the same everywhere"

@@ -1,0 +1,246 @@
+"""What a forward pass computes from what: every torch function that its thread calls, in order.
+
+A ``TorchFunctionMode`` sees what code outside any module does, and is a thread's own.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_iter
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from se_viz.gates.channel_products import (
+    WITH_ADDITION,
+    Product,
+    find_product,
+    has_other_axes,
+    is_plain,
+    is_scaled,
+    may_multiply,
+    name_of,
+    overwrites,
+)
+from se_viz.gates.excitation import Excitation, follow
+from se_viz.gates.values import Call, Clock, Frame, Function, Value
+
+# What gives the same numbers in other memory, or in another type.
+_COPYING = frozenset({"contiguous", "clone", "to", "float", "half", "bfloat16", "double", "detach", "type", "dropout"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """A call that multiplied maps by one factor per channel, what was multiplied, and how the factor was computed."""
+
+    call: Call
+    product: Product
+    excitation: Excitation
+    u: Value
+
+
+class CallGraph(TorchFunctionMode):
+    """Notes every call of a torch function while it is entered.
+
+    Attributes:
+        calls: in order, with the frames they were made in.
+        frames: the modules that are running, kept up to date by whoever watches them.
+        events: the calls that multiplied maps by one factor per channel.
+        other_axes: calls that did so with maps of other than four axes.
+        unread: where maps came out as others times one factor per channel, and how cannot be read: the frames that
+            were running, and the name of the call, "" where none was seen.
+        quantized: whether a quantised tensor was seen.
+    """
+
+    def __init__(self, images: Tensor, parameters: Mapping[int, str], clock: Clock) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.frames: list[Frame] = []
+        self.events: list[Event] = []
+        self.other_axes: list[Call] = []
+        self.unread: list[tuple[tuple[Frame, ...], str]] = []
+        self.quantized = False
+        self._count = len(images)
+        self._parameters = parameters
+        self._clock = clock
+        # Weak, so that no feature map lives longer than in a pass that is not watched.
+        self._values = WeakTensorKeyDictionary()
+        source = Value(None, 0, images.shape, is_map=True, source=None, data=None)
+        self._values[images] = source
+        self._derived = WeakTensorKeyDictionary()
+        self._slices: dict[tuple[object, ...], Value] = {}
+
+    def value(self, tensor: object) -> Value | None:
+        """What is known of a tensor; None for one that the pass has not computed from its images."""
+        return self._values.get(tensor) if isinstance(tensor, Tensor) else None
+
+    def __torch_function__(
+        self, func: Function, types: Collection[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Run a function and note what it took and returned."""
+        kwargs = kwargs or {}
+        taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+        known = [value for tensor in taken if (value := self._known(tensor)) is not None]
+        names = tuple(name for tensor in taken for name in self._names(tensor))
+        constants = [t.numel() for t in taken if self._values.get(t) is None and not self._names(t)]
+        call = Call(
+            index=self._clock.tick(),
+            function=func,
+            frames=tuple(self.frames),
+            inputs=tuple(known),
+            parameters=names,
+            constants=max(constants, default=0),
+            between=_keeps_between(func, args, kwargs),
+        )
+        self.calls.append(call)
+        may_write = overwrites(func) or kwargs.get("out") is not None
+        before = [t.clone() for t in taken] if len(taken) > 1 and may_write and may_multiply(func) else taken
+        versions = [_version(t) for t in taken]
+        result = func(*args, **kwargs)
+        written = {id(t) for t, version in zip(taken, versions, strict=True) if _version(t) != version}
+        if not known:
+            # What is made of parameters alone (a transposed weight, weight norm) is a parameter to what takes it.
+            for tensor in tree_iter(result) if names else ():
+                if isinstance(tensor, Tensor):
+                    self._derived[tensor] = names
+            return result
+        returned = args[0] if func is Tensor.__setitem__ else result
+        made = [value for value in tree_iter(returned) if isinstance(value, Tensor)]
+        multiplies = may_multiply(func)
+        if len(made) == 1 and len(taken) > 1 and multiplies:
+            product = find_product(func, before, made[0], self._count)
+            u = None if product is None else self._values.get(taken[product.u])
+            elsewhere = product is None and has_other_axes(before, made[0])
+            if elsewhere:
+                self.other_axes.append(call)
+            # Of some of the images alone, a factor that was not computed from them is a constant.
+            if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
+                maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
+                excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
+                self.events.append(Event(call, product, excitation, u))
+            multiplies = product is not None or elsewhere or is_plain(func)
+        if len(made) == 1 and len(known) > 1 and not multiplies and not written:
+            self._check_scaled(call, taken, made[0])
+        for item, tensor in enumerate(made):
+            self._note(call, item, tensor, taken, written)
+        return result
+
+    def _check_scaled(self, call: Call, taken: list[Tensor], made: Tensor) -> None:
+        """Note what a call gave that is no product, if it is maps times a factor per channel all the same."""
+        if self._holds_product(call, steps=4):
+            return  # u + s · u, or u + w · (s · u) + b, of which the product is seen
+        maps = [tensor for tensor in taken if tensor.shape == made.shape and self._values.get(tensor) is not None]
+        if name_of(call.function) in WITH_ADDITION:
+            made = made - taken[0]
+        elif not maps and made.ndim == 4:  # put together of parts
+            maps = self._maps_like(made)
+        if any(is_scaled(made, tensor) for tensor in maps):
+            self.unread.append((call.frames, name_of(call.function)))
+
+    def _holds_product(self, call: Call, steps: int) -> bool:
+        """Return whether what a call took was computed from a product within so many steps in the same module."""
+        products = {id(event.call) for event in self.events}
+        made = {id(one): one for value in call.inputs if (one := value.origin.call) is not None}
+        for _ in range(steps):
+            if products & made.keys():
+                return True
+            made = {
+                id(inner): inner
+                for one in made.values()
+                if one.frames[-1:] == call.frames[-1:]
+                for value in one.inputs
+                if (inner := value.origin.call) is not None
+            }
+        return False
+
+    def _maps_like(self, made: Tensor) -> list[Tensor]:
+        """Return what is alive of the pass in a shape."""
+        return [tensor for tensor in list(self._values) if tensor is not made and tensor.shape == made.shape]
+
+    def check(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
+        """Note what a module gave whose calls are not seen, if it is what it took times a factor per channel."""
+        if not (isinstance(made, Tensor) and isinstance(given, Tensor) and self._values.get(made) is None):
+            return
+        if is_scaled(made, given):
+            self.unread.append((frames, ""))
+            self._values[made] = Value(None, 0, made.shape, is_map=True, source=None, data=None)
+
+    def _known(self, tensor: Tensor) -> Value | None:
+        """What is known of a tensor; of maps that a script made, whose calls are not seen, that they are maps."""
+        value: Value | None = self._values.get(tensor)
+        if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
+            if isinstance(tensor, nn.Parameter) or self._names(tensor) or not tensor.is_floating_point():
+                return None
+            if any(is_scaled(tensor, other) for other in self._maps_like(tensor)):
+                self.unread.append((tuple(self.frames), ""))
+            value = Value(None, 0, tensor.shape, is_map=True, source=None, data=None)
+            self._values[tensor] = value
+        return value
+
+    def _names(self, tensor: Tensor) -> tuple[str, ...]:
+        """The parameters that a tensor is, or is made of."""
+        name = self._parameters.get(id(tensor))
+        return (name,) if name is not None else self._derived.get(tensor, ())
+
+    def _slice(self, tensor: Tensor, source: Tensor, known: Value) -> tuple[object, ...] | None:
+        """What tells a part of a tensor from its other parts; None for what is no part of it."""
+        if tensor.numel() >= source.numel() or not same_storage(tensor, source):
+            return None
+        return id(known.origin), _version(source), tensor.storage_offset(), tensor.shape, tensor.stride()
+
+    def _note(self, call: Call, item: int, tensor: Tensor, taken: list[Tensor], written: set[int]) -> None:
+        self.quantized |= tensor.is_quantized
+        shape = tensor.shape
+        maps = [value.numel for value in call.inputs if value.is_map]
+        axes = sum(length > 1 for length in shape[1:])
+        is_map = bool(maps) and not (axes <= 1 and tensor.numel() < max(maps))
+        value = Value(call, item, shape, is_map, None, None)
+        for source in taken:
+            known = self._values.get(source)
+            # What an operation in place returns is the tensor that it took, with other numbers.
+            copies = name_of(call.function) in _COPYING and tensor.shape == source.shape
+            same = source is tensor or shows(tensor, source) or copies
+            if known is not None and same and id(source) not in written and call.function is not Tensor.__setitem__:
+                # Of a map that told the shape alone (``expand_as``) it shows nothing.
+                value.source, value.is_map = known.origin, known.is_map
+                break
+        for source in taken if len(taken) == 1 else ():
+            known = self._values.get(source)
+            key = self._slice(tensor, source, known) if known is not None else None
+            if key is not None:
+                # The same part, taken again, has the same numbers.
+                first = self._slices.setdefault(key, value)
+                value.source = None if first is value else first.origin
+        longest = max((length for length in shape[1:]), default=1)
+        if tensor.is_floating_point() and 0 < tensor.numel() <= 4 * len(tensor if tensor.ndim else [0]) * longest:
+            value.data = tensor.detach().clone()
+        self._values[tensor] = value
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor has been written to; one made in inference mode, or not made yet, does not tell."""
+    return 0 if is_lazy(tensor) or tensor.is_inference() else tensor._version
+
+
+def _keeps_between(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call clamps from both sides; from one side is a guard against dividing by zero."""
+    bounds = [*args[1:], *kwargs.values()]
+    return name_of(function) in ("clamp", "clip") and sum(bound is not None for bound in bounds) > 1
+
+
+def shows(view: Tensor, source: Tensor) -> bool:
+    """Whether a tensor is made of all the numbers of another, without new ones: reshaped, permuted or expanded."""
+    return view.numel() >= source.numel() and view.dtype == source.dtype and same_storage(view, source)
+
+
+def same_storage(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are views of the same memory."""
+    if one.layout != torch.strided or other.layout != torch.strided:
+        return False
+    try:
+        return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
+    except (RuntimeError, NotImplementedError):
+        return False  # A tensor without storage, of a subclass

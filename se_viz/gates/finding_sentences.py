@@ -1,0 +1,71 @@
+"""What a search says of the gates that it could not read, or of finding none."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from se_viz.gates.gate import Gate
+from se_viz.gates.trace import Run, Trace
+from se_viz.gates.watched_gates import AXES, PARTS, SCALES, Passed
+from se_viz.weights.matching import some
+
+
+def partly_found(
+    gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[Run], traced: Trace
+) -> tuple[str, ...]:
+    """A sentence for each kind of gate that is there and cannot be read, and what to do."""
+    notes = []
+    if small:
+        count, of = len(small), len(small) + len(gates)
+        where = some(dict.fromkeys(run.path for run in small))
+        notes.append(
+            f"{len(gates)} of {of} gates were found: {count} {'see' if count > 1 else 'sees'} maps of 1 × 1 at this "
+            f"size ({where}). Use images of {2 * traced.width} pixels or more."
+        )
+    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
+    if parts:
+        notes.append(
+            f"Left out: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
+            f"batch, so that no single s belongs to an image."
+        )
+    axes = list(dict.fromkeys(item.path or "the network itself" for item in passed if item.reason == AXES))
+    if axes:
+        notes.append(
+            f"Left out: the code of {some(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
+            f"one factor per channel."
+        )
+    unread = [item for item in passed if item.reason.startswith(SCALES)]
+    # One call may hand on what another has scaled: a path is told once.
+    first = {item.path: item for item in reversed(unread)}
+    notes += [f"Left out: {path or 'the network itself'}: {first[path].reason}." for path in reversed(first)]
+    if traced.copies:
+        notes.append(f"Left out: what copies of modules did in threads ({some(traced.copies)}).")
+    return tuple(notes)
+
+
+def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> str:
+    """Why no gate was found in a network: what was looked for, what was seen and is none, what was not looked into."""
+    name = type(network).__name__
+    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
+    if parts:
+        return (
+            f"No gate of {name} can be read: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an "
+            f"image or of the batch, so that no single s belongs to an image."
+        )
+    seen = (
+        f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
+        f"{len(traced.steps)} modules, and none was seen to multiply maps of more than one pixel by one weight per "
+        f"channel that depends on the image. What runs in a script or in threads of the network's own is not looked "
+        f"into"
+    )
+    if traced.quantized:
+        return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."
+    if traced.copies:
+        return (
+            f"{seen}. What copies of modules did was not looked into ({some(traced.copies)}): data parallelism "
+            f"makes such replicas for its threads. Search the network without it."
+        )
+    if passed:
+        reasons = "; ".join(dict.fromkeys(f"{item.path or name}: {item.reason}" for item in passed))
+        return f"{seen}, but for {reasons}."
+    return f"{seen}."

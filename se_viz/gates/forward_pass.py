@@ -1,0 +1,123 @@
+"""One forward pass of a network that is being read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from se_viz.device.memory import is_out_of_memory
+from se_viz.gates.capture_buffer import Sink, What
+from se_viz.gates.errors import GatesChanged, NotAnImageModel
+from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.output import to_host
+from se_viz.gates.trace import REJECTIONS
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a forward pass of N images has read, float32.
+
+    Attributes:
+        images: N.
+        z: squeeze descriptors (N, C) by gate, of the gates that have one.
+        s: excitation weights (N, C) by gate.
+        u, x: U and X̃ (N, C, H, W) of the gates asked for.
+        output: what the network returned, on the CPU.
+    """
+
+    images: int
+    z: Mapping[str, Array]
+    s: Mapping[str, Array]
+    u: Mapping[str, Array]
+    x: Mapping[str, Array]
+    output: object
+
+
+def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
+    """Run images through a network once and read its gates.
+
+    Args:
+        instrument: the network and its gates.
+        images: (N, 3, H, W), where the network is and in what it computes in.
+        maps: names of the gates whose U and X̃ are kept.
+
+    Raises:
+        NotAnImageModel: the network rejects the images.
+        GatesChanged: a gate did not run as it did when it was found.
+        RuntimeError: there is no room, see ``device.memory.is_out_of_memory``.
+    """
+    count = len(images)
+    # Grad mode is a thread's own, so it is set here and not once for the network. Not inference mode: what a module
+    # keeps of its first pass (a grid, a lazy parameter) could not be trained afterwards.
+    with torch.no_grad(), instrument.reading(maps) as sink:
+        try:
+            output = sink.network(images)
+        except REJECTIONS as error:
+            if is_out_of_memory(error):
+                raise
+            name = type(instrument.network).__name__
+            raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
+    with torch.no_grad():
+        squeezed = [gate for gate in instrument.gates if gate.has_z]
+        tables = [_descriptor(sink, gate, "z", count) for gate in squeezed]
+        tables += [_descriptor(sink, gate, "s", count) for gate in instrument.gates]
+        is_table = isinstance(output, Tensor) and output.dtype is torch.float32 and output.device == tables[0].device
+        # A copy, as the network may keep what it returned and write into it.
+        arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
+        return Pass(
+            images=count,
+            z={gate.name: array for gate, array in zip(squeezed, arrays, strict=False)},
+            s={gate.name: array for gate, array in zip(instrument.gates, arrays[len(squeezed) :], strict=False)},
+            u={gate.name: _maps(sink, gate, "u", count) for gate in instrument.gates if gate.name in maps},
+            x={gate.name: _maps(sink, gate, "x", count) for gate in instrument.gates if gate.name in maps},
+            output=torch.from_numpy(arrays[-1]) if is_table else to_host(output),
+        )
+
+
+def _to_host(tables: list[Tensor]) -> list[Array]:
+    """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
+    if tables[0].is_cpu:
+        return [table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables]
+    flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
+    ends = accumulate(table.numel() for table in tables)
+    return [flat[end - table.numel() : end].reshape(table.shape) for table, end in zip(tables, ends, strict=True)]
+
+
+def _descriptor(sink: Sink, gate: Gate, what: What, images: int) -> Tensor:
+    """Z or s (N, C) of a gate."""
+    value = sink.kept.get((gate.name, what))
+    tap = gate.z_tap if what == "z" else gate.s_tap
+    if value is not None and tap is not None and not tap.padded and value.shape == (images, gate.channels):
+        return value  # of nearly all gates it is, and this is paid at every one of them
+    call = gate.z_call if what == "z" else gate.product.call if gate.product else None
+    if value is None or value.numel() % images or (call is not None and not sink.agrees(call)):
+        raise _changed(gate)
+    finished = value.reshape(images, -1) if tap is None else tap.finish(value, images, gate.channels)
+    if finished.shape[1] != gate.channels:
+        raise _changed(gate)
+    return finished
+
+
+def _maps(sink: Sink, gate: Gate, what: What, images: int) -> Array:
+    """U or X̃ (N, C, H, W) of a gate."""
+    value = sink.kept.get((gate.name, what))
+    if value is None or value.ndim != 4 or len(value) != images:
+        raise _changed(gate)
+    ordered = value if gate.layout == "nchw" else value.movedim(-1, 1)
+    maps: Array = ordered.float().cpu().contiguous().numpy()
+    return maps
+
+
+def _changed(gate: Gate) -> GatesChanged:
+    return GatesChanged(
+        f"{gate.name} at {gate.path or 'the network itself'} did not run as it did when it was found: the network "
+        "takes another way for these images, or has been changed since. Find its gates again at the size of these "
+        "images."
+    )

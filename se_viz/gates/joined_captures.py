@@ -1,0 +1,34 @@
+"""Captures of single images put together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.forward_pass import Array
+from se_viz.gates.output import joined
+
+
+def stack(captures: Sequence[Capture]) -> Capture:
+    """One capture of all images, in order: z, s and logits; maps stay with the parts.
+
+    Args:
+        captures: of the same network, at least one.
+    """
+    first = captures[0]
+    readings = {
+        name: Reading(
+            gate=reading.gate,
+            z=_joined([capture[name].z for capture in captures]),
+            s=np.concatenate([capture[name].s for capture in captures]),
+        )
+        for name, reading in first.readings.items()
+    }
+    sizes = [capture.images for capture in captures]
+    return Capture(readings, sum(sizes), joined([capture.output for capture in captures], sizes))
+
+
+def _joined(tables: Sequence[Array | None]) -> Array | None:
+    """The tables of all images as one; None where any is missing."""
+    known = [table for table in tables if table is not None]
+    return np.concatenate(known) if len(known) == len(tables) else None

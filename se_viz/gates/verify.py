@@ -1,0 +1,171 @@
+"""Proving that a module is a channel gate, from what a probe shows of it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.gates.call_graph import Event
+from se_viz.gates.excitation import named_squeeze
+from se_viz.gates.gate import Layout, Tap
+from se_viz.gates.gate_functions import GATE_FUNCTIONS
+from se_viz.gates.known_gates import Kind
+from se_viz.gates.probe import Probe, run_alone
+from se_viz.gates.trace import REJECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a probe showed of a gate; the fields are those of ``Gate``.
+
+    ``seen`` is whether the multiplication was seen, ``hidden`` whether z was, at a call that is no module's, so that
+    the gate is better watched.
+    """
+
+    channels: int
+    bottleneck: int | None
+    squeeze: str
+    function: str
+    z_tap: Tap | None
+    s_tap: Tap
+    layout: Layout
+    hidden: bool = False
+    seen: bool = False
+
+
+def prove(
+    module: nn.Module, shape: torch.Size, weights: tuple[torch.device, torch.dtype], kind: Kind | None, *, dead: bool
+) -> Proof | None:
+    """Run ``module`` on made-up maps of ``shape``'s channels and size, and return what it is, or None if no gate.
+
+    A gate passes when a value that one of its modules puts out is s with X̃ = s · U on every pixel and, unless it may be
+    dead, s differs between images. A gate whose s is put out by no module is none here: its multiplication is watched.
+
+    Args:
+        module: the candidate, in eval mode.
+        shape: of its input in the network, (N, C, H, W), or (N, H, W, C) for a kind of that layout.
+        weights: device and type of the network's weights.
+        kind: where z and s are kept, for a known class; a class that breaks its own promise is searched.
+        dead: whether an s that no image changes passes. Of an unknown class it would be a frozen scale and no gate.
+    """
+    probe = run_alone(module, shape, weights, kind.layout if kind else "nchw")
+    if probe is None:
+        return None
+    s_tap = _find_s(probe, kind)
+    if s_tap is None or (not dead and not _varies(probe.read(s_tap), weights[1])):
+        return None
+    event = _event_of(probe, s_tap)
+    z_tap, squeeze = _find_z(probe, kind, event)
+    if z_tap is not None:
+        squeeze = _squeezes(probe, z_tap) or squeeze
+    return Proof(
+        channels=probe.u.shape[1],
+        bottleneck=_bottleneck(probe),
+        squeeze=squeeze,
+        function=_function(probe, s_tap),
+        z_tap=z_tap,
+        s_tap=s_tap,
+        layout=kind.layout if kind else "nchw",
+        hidden=z_tap is None and event is not None and event.excitation.z is not None,
+        seen=event is not None,
+    )
+
+
+def _find_s(probe: Probe, kind: Kind | None) -> Tap | None:
+    """The tap whose value makes X̃ = s · U: the known one, else the last that fits.
+
+    Of several that show the same value, the gate function itself is taken, not a wrapper or a dropout around it.
+    """
+    shown = [kind.s] if kind else []
+    shown += [Tap(path, "output") for path in reversed(probe.parts)]
+    fits = [tap for tap in shown if _is_s(probe, tap)]
+    return next((tap for tap in fits if _function(probe, tap) != "other"), fits[0]) if fits else None
+
+
+def _is_s(probe: Probe, tap: Tap) -> bool:
+    s = probe.read(tap)
+    return s is not None and probe.close(s[:, :, None, None] * probe.u, probe.x)
+
+
+def _event_of(probe: Probe, s_tap: Tap) -> Event | None:
+    """The multiplication by what a tap shows."""
+    s = probe.read(s_tap)
+    return next(
+        (event for event in probe.events if s is not None and event.product.factor.shape == s.shape
+         and probe.close(event.product.factor.to(s.dtype), s)),
+        None,
+    )  # fmt: skip
+
+
+def _find_z(probe: Probe, kind: Kind | None, event: Event | None) -> tuple[Tap | None, str]:
+    """The tap that shows a squeeze of U that feeds s, and its operator; None where no module takes or puts it out.
+
+    Where the multiplication was seen, what it was computed from tells z. Otherwise a value with the name of a squeeze
+    operator is z: the known tap, what goes into the first layers, then any other.
+    """
+    taps = [kind.z] if kind else []
+    taps += [Tap(path, "input") for path, part in probe.parts.items() if _has_weights(part.module)]
+    taps += [Tap(path, side) for path in probe.parts for side in ("input", "output")]
+    if event is None:
+        named = ((tap, named_squeeze(probe.read(tap), probe.u)) for tap in taps)
+        return next(((tap, name) for tap, name in named if name), (None, ""))
+    z = event.excitation.z
+    if z is None or z.data is None:
+        return None, event.excitation.squeeze
+    expected = z.data.reshape(probe.u.shape[:2]).to(probe.u.dtype)
+    shown = ((tap, probe.read(tap)) for tap in taps)
+    fits = (tap for tap, value in shown if value is not None and probe.close(value, expected))
+    return next(fits, None), event.excitation.squeeze
+
+
+def _has_weights(module: nn.Module) -> bool:
+    return next(module.parameters(recurse=False), None) is not None
+
+
+def _varies(s: Tensor | None, dtype: torch.dtype) -> bool:
+    """Whether s differs between the images by more than rounding."""
+    return s is not None and bool((s.amax(0) - s.amin(0)).max() > 4 * torch.finfo(dtype).eps * s.abs().max())
+
+
+def _squeezes(probe: Probe, tap: Tap) -> str:
+    """The squeeze operators of all values that go where z goes, in order; "" if one of them has no name."""
+    part = probe.parts.get(tap.path)
+    values = [] if part is None else part.inputs if tap.side == "input" else [part.output]
+    names = [named_squeeze(probe.descriptor(value, tap), probe.u) for value in values]
+    return ", ".join(dict.fromkeys(names)) if all(names) else ""
+
+
+def _function(probe: Probe, s_tap: Tap) -> str:
+    """The gate function at a tap, recognised by what it makes of the numbers from -8 to 8."""
+    part = probe.parts[s_tap.path]
+    like = part.inputs[0]
+    if like is None:
+        return "other"
+    ramp = torch.linspace(-8, 8, like.numel()).to(like).reshape(like.shape)
+    try:
+        with torch.no_grad():
+            out = part.module(ramp.clone())
+    except REJECTIONS:
+        return "other"  # It takes more than one argument.
+    for name, function in GATE_FUNCTIONS.items():
+        expected = function(ramp)
+        if out.shape == expected.shape and probe.close(out.to(probe.u.dtype), expected.to(probe.u.dtype)):
+            return name
+    return "other"
+
+
+def _bottleneck(probe: Probe) -> int | None:
+    """Width that the first of two or more FC layers puts out."""
+    widths = []
+    for part in probe.parts.values():
+        layer, value = part.module, part.inputs[0]
+        if isinstance(layer, nn.Linear):
+            into, out = layer.in_features, layer.out_features
+        elif isinstance(layer, nn.Conv2d):
+            into, out = layer.in_channels, layer.out_channels
+        else:
+            continue
+        # A convolution over the maps (as of global context's attention) is no FC layer.
+        if value is not None and value.numel() == len(probe.u) * into:
+            widths.append(out)
+    return widths[0] if len(widths) > 1 else None

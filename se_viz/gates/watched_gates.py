@@ -1,0 +1,165 @@
+"""Gates that are no module: which multiplications of a pass are they, and where they are met again."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from se_viz.gates.call_graph import Event
+from se_viz.gates.channel_products import name_of
+from se_viz.gates.gate import CallTap, ProductTap
+from se_viz.gates.trace import Run, Trace
+from se_viz.gates.values import Call, Frame, Function
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A multiplication that is a gate, the run of the module whose code makes it, and whether that run does only that.
+
+    ``whole`` is set where the module takes U and returns X̃.
+    """
+
+    event: Event
+    run: Run
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A multiplication by one factor per channel that is no gate, or cannot be read, and why."""
+
+    path: str
+    reason: str
+
+
+NORMALISATION = "its factor is computed from the maps without weights or a gate function: a normalisation"
+RESIZED = "its factor has one weight for each channel and pixel, which are alike only at this size"
+PARTS = "it runs on parts of an image or of the batch, so that no single s belongs to an image"
+SCALES = "its code multiplies maps by one factor per channel"
+UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or an operator of its own"
+AXES = "its maps do not have the four axes (N, C, H, W)"
+
+
+def select(
+    trace: Trace, covered: Collection[Frame], alone: Callable[[Run], Collection[int]]
+) -> tuple[list[Watched], list[Passed]]:
+    """Tell the multiplications of a pass that are gates from those that are not.
+
+    Args:
+        trace: the pass.
+        covered: runs of modules that are gates themselves; what they multiply is theirs.
+        alone: gives, of a module that ran, the numbers of channels of the factors that differ between images where it
+            is shown stronger maps than the pass had.
+    """
+    runs = {Frame(run.path, run.number): run for run in trace.runs}
+    candidates = [event for event in trace.events if not any(frame in covered for frame in event.call.frames)]
+    asked: dict[str, Collection[int]] = {}
+
+    def lives(event: Event) -> bool:
+        if event.product.varies():
+            return True
+        run = runs[_frame(event.call)]
+        if run.path not in asked:
+            asked[run.path] = alone(run)
+        return event.product.channels in asked[run.path]
+
+    living = [event for event in candidates if event.product.whole and lives(event)]
+    # An s that no image changes is that of a gate that has died, where another of its kind lives.
+    kinds = {_kind(event, runs) for event in living}
+    found: list[Watched] = []
+    passed: list[Passed] = []
+    for event in candidates:
+        frame = _frame(event.call)
+        if not event.product.whole:
+            if event.excitation.learned:
+                passed.append(Passed(frame.path, PARTS))
+        elif event not in living and _kind(event, runs) not in kinds:
+            continue
+        elif event.product.large and not event.excitation.repeated:
+            passed.append(Passed(frame.path, RESIZED))
+        elif not event.excitation.learned:
+            passed.append(Passed(frame.path, NORMALISATION))
+        else:
+            found.append(Watched(event, runs[frame], _is_whole(event, runs[frame])))
+    others = [(call.frames, AXES) for call in trace.other_axes]
+    others += [
+        (frames, f"{SCALES} in a way that is not read ({name})" if name else UNSEEN) for frames, name in trace.unread
+    ]
+    shown = {*covered, *(Frame(item.run.path, item.run.number) for item in found if item.whole)}
+    passed += [
+        Passed(frames[-1].path if frames else "", why) for frames, why in others if not shown.intersection(frames)
+    ]
+    return found, list(dict.fromkeys(passed))
+
+
+def call_taps(trace: Trace, watched: Sequence[Watched]) -> list[tuple[CallTap | None, ProductTap]]:
+    """Where z and the product of each gate are met again in another pass.
+
+    A call is known by the run of the module that makes it and its number among that run's calls of the same function.
+    Only modules that make such a call are told apart then, so that few hooks are needed: what others call inside them
+    counts as theirs.
+    """
+    owners = {_frame(item.event.call).path for item in watched}
+    owners |= {_frame(call).path for item in watched if (call := _z_call(item.event)) is not None}
+    wanted = {call.function for item in watched for call in (item.event.call, _z_call(item.event)) if call is not None}
+    places: dict[int, tuple[Frame, Function, int]] = {}
+    counts: dict[tuple[Frame, Function], int] = {}
+    for call in trace.calls:
+        if call.function not in wanted:
+            continue
+        owner = next((frame for frame in reversed(call.frames) if frame.path in owners), Frame("", 0))
+        number = counts.get((owner, call.function), 0)
+        counts[owner, call.function] = number + 1
+        places[call.index] = owner, call.function, number
+    taps = {
+        index: CallTap(*owner, function, number, counts[owner, function])
+        for index, (owner, function, number) in places.items()
+    }
+    return [(_z_tap(item.event, taps), _product_tap(item.event, taps)) for item in watched]
+
+
+def overlooked(trace: Trace, watched: Iterable[Watched], modules: Mapping[str, nn.Module]) -> list[Run]:
+    """Runs of blocks of a kind that holds gates elsewhere, in which none was met because the maps have one pixel."""
+    holding = {Frame(item.run.path, item.run.number) for item in watched}
+    kinds = {type(item.run.module) for item in watched if item.run.path} - {nn.Sequential}
+    small = [
+        run for run in trace.runs if run.output is not None and run.output[2:].numel() == 1 == (len(run.output) == 4)
+    ]
+    return [
+        run for run in small if type(run.module) in kinds and Frame(run.path, run.number) not in holding
+        and run.path in modules
+    ]  # fmt: skip
+
+
+def _kind(event: Event, runs: Mapping[Frame, Run]) -> tuple[object, ...]:
+    run = runs[_frame(event.call)]
+    kind = type(run.module)
+    return (run.path if kind is nn.Sequential else kind), name_of(event.call.function)
+
+
+def _frame(call: Call) -> Frame:
+    return call.frames[-1] if call.frames else Frame("", 0)
+
+
+def _is_whole(event: Event, run: Run) -> bool:
+    """Whether a run takes U and returns X̃."""
+    takes, gives = run.takes, run.gives
+    made = gives.origin.call if gives is not None else None
+    return takes is not None and takes.origin is event.u.origin and made is event.call
+
+
+def _z_call(event: Event) -> Call | None:
+    z = event.excitation.z
+    return z.call if z is not None else None
+
+
+def _z_tap(event: Event, taps: Mapping[int, CallTap]) -> CallTap | None:
+    z, call = event.excitation.z, _z_call(event)
+    if z is None or call is None:
+        return None
+    return replace(taps[call.index], item=z.item)
+
+
+def _product_tap(event: Event, taps: Mapping[int, CallTap]) -> ProductTap:
+    product = event.product
+    return ProductTap(taps[event.call.index], product.u, product.s, divides=product.divides)

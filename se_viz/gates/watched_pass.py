@@ -1,0 +1,108 @@
+"""Reading gates that are no module, in the pass that multiplies by their s."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeAlias
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_iter
+
+from se_viz.gates.capture_buffer import Sink
+from se_viz.gates.channel_products import factor_of, is_multiplication
+from se_viz.gates.gate import CallTap, Gate
+from se_viz.gates.values import Frame
+
+_Place: TypeAlias = tuple[str, int, Callable[..., Any], int]
+
+
+class WatchedCalls:
+    """The calls at which gates are read, by where they are made.
+
+    Attributes:
+        owners: paths of the modules that make them.
+        functions: that are called.
+    """
+
+    def __init__(self, gates: Sequence[Gate]) -> None:
+        self._z: dict[_Place, list[Gate]] = {}
+        self._products: dict[_Place, list[Gate]] = {}
+        for gate in gates:
+            if gate.z_call is not None:
+                self._z.setdefault(_place(gate.z_call), []).append(gate)
+            if gate.product is not None:
+                self._products.setdefault(_place(gate.product.call), []).append(gate)
+        places = [*self._z, *self._products]
+        self.owners = frozenset(path for path, *_ in places)
+        self.functions = frozenset(function for _, _, function, _ in places)
+
+    def squeezes(self, place: _Place) -> Sequence[Gate]:
+        """The gates whose z a call returns."""
+        return self._z.get(place, ())
+
+    def products(self, place: _Place) -> Sequence[Gate]:
+        """The gates whose U and s a call multiplies."""
+        return self._products.get(place, ())
+
+
+class Watch(TorchFunctionMode):
+    """Sees every torch function that its thread calls, and reads gates at those that were found to make them."""
+
+    def __init__(self, calls: WatchedCalls, sink: Sink) -> None:
+        super().__init__()
+        self._calls = calls
+        self._functions = calls.functions
+        self._sink = sink
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Run a function, and read what it takes and returns if it is one of those."""
+        if func not in self._functions:
+            return func(*args, **kwargs) if kwargs else func(*args)
+        kwargs = kwargs or {}
+        sink = self._sink
+        frame = sink.innermost(self._calls.owners) or Frame("", 0)
+        number = sink.counts.get((frame, func), 0)
+        sink.counts[frame, func] = number + 1
+        place = (*frame, func, number)
+        products = self._calls.products(place)
+        if products:
+            taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+            for gate in products:
+                self._read_factors(gate, taken)
+        result = func(*args, **kwargs)
+        for gate in products:
+            self._read_result(gate, func, result)
+        for gate in self._calls.squeezes(place):
+            made = [value for value in tree_iter(result) if isinstance(value, Tensor)]
+            if gate.z_call is not None and gate.z_call.item < len(made):
+                sink.keep((gate.name, "z"), made[gate.z_call.item])
+        return result
+
+    def _read_factors(self, gate: Gate, taken: Sequence[Tensor]) -> None:
+        tap = gate.product
+        if tap is None or max(tap.u, tap.s) >= len(taken):
+            return
+        maps = taken[tap.u]
+        factor = factor_of(taken[tap.s], maps.shape, gate.layout) if maps.ndim == 4 else None
+        if factor is not None:
+            self._sink.keep((gate.name, "s"), 1 / factor if tap.divides else factor)
+            self._sink.keep((gate.name, "u"), maps)
+
+    def _read_result(self, gate: Gate, func: Callable[..., Any], result: object) -> None:
+        if gate.name not in self._sink.maps:
+            return
+        if not is_multiplication(func):
+            # With an addition in the same call X̃ never exists by itself.
+            u, s = (self._sink.kept.get((gate.name, what)) for what in ("u", "s"))
+            if u is not None and s is not None:
+                result = u * (s[:, :, None, None] if gate.layout == "nchw" else s[:, None, None, :])
+        self._sink.keep((gate.name, "x"), result)
+
+
+def _place(call: CallTap) -> _Place:
+    return call.path, call.run, call.function, call.ordinal

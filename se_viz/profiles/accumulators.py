@@ -1,0 +1,189 @@
+"""What is kept of one gate: sums that can be added up over shards, machines and datasets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.profiles.exact_sums import Squares, Whole, outside, sums, whole_steps
+from se_viz.profiles.metadata import GateEntry
+from se_viz.profiles.quantization import BINS, HEAPS, bin_code, grid, regrid
+from se_viz.profiles.safetensors_io import Array, Spec, Tensors
+
+Counts = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.intp]
+Ends = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Squeezed:
+    """Of z over K classes and C channels, as float64.
+
+    Added up by Chan's formula: exact but for rounding, and the same each time in the same order.
+
+    Attributes:
+        mean, m2: of z, and sum of squared deviations from it (K, C); 0 without images.
+        low, high: smallest and largest z, float32 (K, C); ∞ and −∞ without images.
+    """
+
+    mean: npt.NDArray[np.float64]
+    m2: npt.NDArray[np.float64]
+    low: Ends
+    high: Ends
+
+    @classmethod
+    def empty(cls, classes: int, channels: int) -> "Squeezed":
+        """Of no images."""
+        shape = (classes, channels)
+        return cls(np.zeros(shape), np.zeros(shape), *_no_range(shape))
+
+    def fill(self, label: int, z: npt.NDArray[np.float32]) -> None:
+        """Set those of one class by its images (N, C)."""
+        wide = z.astype(np.float64)
+        self.mean[label] = wide.mean(axis=0)
+        self.m2[label] = np.square(wide - self.mean[label]).sum(axis=0)
+        self.low[label], self.high[label] = z.min(axis=0), z.max(axis=0)
+
+    def add(self, other: "Squeezed", rows: Rows, own: Counts, more: Counts) -> None:
+        """Add another's, whose classes are ``rows`` here and have ``more`` images (K′, 1) beside ``own`` ones."""
+        total = np.maximum(own + more, 1)
+        apart = other.mean - self.mean[rows]
+        self.m2[rows] += other.m2 + np.square(apart) * (own * (more / total))
+        self.mean[rows] += apart * (more / total)
+        self.low[rows] = np.minimum(self.low[rows], other.low)
+        self.high[rows] = np.maximum(self.high[rows], other.high)
+
+
+@dataclass(slots=True)
+class GateStatistics:
+    """Of one gate over K classes and C channels.
+
+    What is said of s is made of integers, so adding it up is exact in any order and grouping.
+
+    Attributes:
+        count: images of each class (K,).
+        sum, squares: what ``exact_sums`` keeps of s, int64 (K, C) and uint64 (2, K, C).
+        outside: how many s count as ±``exact_sums.LIMIT`` in them, as they lie beyond it, uint64 (K, C).
+        heaps: images with s of exactly each of ``codec.HEAPS``, uint32 (K, C, 6).
+        histogram: all other images, uint32 (K, C, 56), in the bins of ``codec.grid`` between ``low`` and ``high``.
+        low, high: smallest and largest s in the histogram, over all classes, float32 (C,); ∞ and −∞ if it is empty.
+        z: of z; None where no squeeze descriptor of the gate is known.
+    """
+
+    count: Counts
+    sum: Whole
+    squares: Squares
+    outside: npt.NDArray[np.uint64]
+    heaps: npt.NDArray[np.uint32]
+    histogram: npt.NDArray[np.uint32]
+    low: Ends
+    high: Ends
+    z: Squeezed | None = field(default=None)
+
+    @classmethod
+    def empty(
+        cls, classes: int, channels: int, *, z: bool = True, ends: tuple[Ends, Ends] | None = None
+    ) -> "GateStatistics":
+        """Of no images, ready to take in s between these ends, if they are given."""
+        shape = (classes, channels)
+        return cls(
+            np.zeros(classes, np.int64),
+            np.zeros(shape, np.int64),
+            np.zeros((2, *shape), np.uint64),
+            np.zeros(shape, np.uint64),
+            np.zeros((*shape, len(HEAPS)), np.uint32),
+            np.zeros((*shape, BINS), np.uint32),
+            *(_no_range((channels,)) if ends is None else ends),
+            Squeezed.empty(classes, channels) if z else None,
+        )
+
+    @classmethod
+    def of(
+        cls, s: npt.NDArray[np.float32], z: npt.NDArray[np.float32] | None, labels: Rows, classes: int
+    ) -> "GateStatistics":
+        """Of N images: finite s, and z if it is known, each (N, C); labels (N,) below ``classes``."""
+        channels = s.shape[1]
+        heaped = [s == np.float32(heap) for heap in HEAPS]
+        binned = ~np.logical_or.reduce(heaped)
+        low = s.min(axis=0, initial=np.inf, where=binned)
+        high = s.max(axis=0, initial=-np.inf, where=binned)
+        made = cls.empty(classes, channels, z=z is not None, ends=(low, high))
+        first, k = grid(low, high)
+        cells = (bin_code(s) >> k) - first + np.arange(channels) * BINS
+        cells[~binned] = channels * BINS  # one more cell, for heaps
+        steps, beyond = whole_steps(s), outside(s)
+        for label in np.unique(labels):
+            rows = labels == label
+            made.count[label] = rows.sum()
+            made.sum[label], made.squares[:, label] = sums(steps[rows])
+            made.outside[label] = beyond[rows].sum(axis=0)
+            made.heaps[label] = np.stack([heap[rows].sum(axis=0) for heap in heaped], axis=-1)
+            counted = np.bincount(cells[rows].ravel(), minlength=channels * BINS + 1)[:-1]
+            made.histogram[label] = counted.reshape(channels, BINS)
+            if made.z is not None and z is not None:
+                made.z.fill(label, z[rows])
+        return made
+
+    @classmethod
+    def read(cls, tensors: Tensors, gate: GateEntry, counts: tuple[int, ...]) -> "GateStatistics":
+        """Of a file."""
+
+        def array(name: str) -> Array:
+            return tensors[f"{gate.name}.{name}"][:,]
+
+        low, high = array("binned")
+        return cls(
+            np.asarray(counts, np.int64),
+            array("sum"),
+            array("squares"),
+            array("outside"),
+            array("heaps"),
+            array("histogram"),
+            low,
+            high,
+            Squeezed(array("z_mean"), array("z_m2"), *array("z_range")) if gate.z else None,
+        )
+
+    def add(self, other: "GateStatistics", rows: Rows) -> None:
+        """Add another's images; ``rows`` says which class here each of its classes is.
+
+        Quickest where the ends are known beforehand (``empty(ends=)``), as the histogram then stays as it is.
+        """
+        if self.z is not None and other.z is not None:
+            self.z.add(other.z, rows, self.count[rows][:, None], other.count[:, None])
+        self.count[rows] += other.count
+        self.sum[rows] += other.sum
+        self.squares[:, rows] += other.squares
+        self.outside[rows] += other.outside
+        self.heaps[rows] += other.heaps
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        bins = grid(low, high)
+        self.histogram = regrid(self.histogram, grid(self.low, self.high), bins)
+        self.histogram[rows] += regrid(other.histogram, grid(other.low, other.high), bins)
+        self.low, self.high = low, high
+
+    @staticmethod
+    def specs(gate: GateEntry, classes: int) -> Iterator[Spec]:
+        """Of ``arrays``, in their order; each takes a multiple of 8 bytes, so all can be mapped."""
+        shape = (classes, gate.channels)
+        yield Spec(f"{gate.name}.sum", "int64", shape)
+        yield Spec(f"{gate.name}.squares", "uint64", (2, *shape))
+        yield Spec(f"{gate.name}.outside", "uint64", shape)
+        yield Spec(f"{gate.name}.heaps", "uint32", (*shape, len(HEAPS)))
+        yield Spec(f"{gate.name}.histogram", "uint32", (*shape, BINS))
+        yield Spec(f"{gate.name}.binned", "float32", (2, gate.channels))
+        if gate.z:
+            yield Spec(f"{gate.name}.z_mean", "float64", shape)
+            yield Spec(f"{gate.name}.z_m2", "float64", shape)
+            yield Spec(f"{gate.name}.z_range", "float32", (2, *shape))
+
+    def arrays(self) -> Iterator[Array]:
+        """What is written of it."""
+        yield from (self.sum, self.squares, self.outside, self.heaps, self.histogram, self.low, self.high)
+        if self.z is not None:
+            yield from (self.z.mean, self.z.m2, self.z.low, self.z.high)
+
+
+def _no_range(shape: tuple[int, ...]) -> tuple[Ends, Ends]:
+    return np.full(shape, np.inf, np.float32), np.full(shape, -np.inf, np.float32)

@@ -1,0 +1,119 @@
+"""Bins for s of one channel, common to all classes, as few as keep the AUROC of every two classes.
+
+Two images in one bin are taken to be tied, so what AUROC loses by bins can be counted beforehand.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.profiles.quantization import HEAPS, Ordered, ordered, unordered
+
+Counts = npt.NDArray[np.float64]
+
+AUROC_ERROR = 0.01
+_FEW_TO_MANY = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 512, 1024)
+# A border may lie this share of a bin's images away from where all bins hold the same, if it takes fewer digits there.
+_LEEWAY = 0.3
+_HEAPS = ordered(np.array(HEAPS, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """Of one channel.
+
+    Attributes:
+        edges: the B + 1 borders as ``codec.ordered``; a bin without width holds the images with that very value.
+        counts: images of each class in each bin (B, K).
+        error: what the AUROC of two classes is off by at most.
+    """
+
+    edges: Ordered
+    counts: Counts
+    error: float
+
+
+def auroc_table(counts: Counts) -> npt.NDArray[np.float64]:
+    """AUROC of all pairs of classes (K, K) from counts by value (V, K), ties counting half; not numbers for none."""
+    images = counts.sum(axis=0)
+    below = np.cumsum(counts, axis=0) - counts
+    with np.errstate(invalid="ignore"):
+        table: npt.NDArray[np.float64] = counts.T @ (below + counts / 2) / np.outer(images, images)
+    return table
+
+
+def bins(s: npt.NDArray[np.float32], labels: npt.NDArray[np.intp], classes: int) -> Bins:
+    """Choose bins for s of one channel (N,) such that no AUROC is off by more than 0.01.
+
+    Values that many images share, and each of ``codec.HEAPS``, have a bin of their own.
+    """
+    values, inverse = np.unique(ordered(s), return_inverse=True)
+    cells = np.bincount(inverse * classes + labels, minlength=len(values) * classes)
+    counts: Counts = cells.reshape(len(values), classes).astype(np.float64)
+    exact = auroc_table(counts)
+    for heaps, starts in _divisions(values, counts):
+        held = np.add.reduceat(counts, starts, axis=0)
+        error = float(np.nanmax(np.abs(auroc_table(held) - exact), initial=0))
+        found = starts, heaps[starts], held, error
+        if error <= AUROC_ERROR:
+            break
+    return _bordered(values, *found)
+
+
+def _divisions(values: Ordered, counts: Counts) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
+    """Which values are heaps, and where bins start, of more and more bins; at last every value is a heap."""
+    together, images = counts.sum(axis=1), counts.sum(axis=0)
+    largest = np.where(counts > 1, counts / np.maximum(images, 1), 0).max(axis=1)
+    known = np.isin(values, _HEAPS)
+    for number in _FEW_TO_MANY:
+        if number >= len(values):
+            break
+        share = 1 / (2 * number)
+        heaps = known | (together >= max(2.0, share * images.sum())) | (largest >= share)
+        spread = np.cumsum(np.where(heaps, 0, together))
+        targets = np.arange(1, number) * spread[-1] / number
+        leeway = _LEEWAY * spread[-1] / number
+        low = np.searchsorted(spread, targets - leeway)
+        high = np.maximum(np.searchsorted(spread, targets + leeway, "right"), low + 1)
+        low, high = low[high < len(values)], high[high < len(values)]
+        borders = np.searchsorted(values, simplest(values[low], values[high]))
+        after = np.flatnonzero(heaps) + 1
+        starts = np.unique(np.concatenate([[0], borders, after - 1, after[after < len(values)]]))
+        yield heaps, starts.astype(np.intp)
+    yield np.ones(len(values), bool), np.arange(len(values))
+
+
+def simplest(low: Ordered, high: Ordered) -> Ordered:
+    """Numbers with as few digits as can be, low < number ≤ high."""
+    # Of the digits behind the first in which they differ, high needs none to be the larger one.
+    digits = np.floor(np.log2((low ^ high).astype(np.float64))).astype(np.uint32)
+    return high >> digits << digits
+
+
+def _bordered(
+    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], held: Counts, error: float
+) -> Bins:
+    """The borders of bins that start at these values; two heaps have an empty bin between them."""
+    firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()
+    lowest, highest = _around(values)
+    rights = [first if heap else x for first, heap, x in zip(firsts[1:], heaps[1:].tolist(), between, strict=True)]
+    edges, counts = [firsts[0] if heaps[0] else lowest], []
+    for first, heap, right, own in zip(firsts, heaps.tolist(), [*rights, highest], held, strict=True):
+        if heap and edges[-1] != first:
+            edges.append(first)
+            counts.append(np.zeros_like(own))
+        edges.append(first if heap else right)
+        counts.append(own)
+    return Bins(np.array(edges, np.uint32), np.array(counts), error)
+
+
+def _around(values: Ordered) -> tuple[int, int]:
+    """Borders with few digits below and above all values, by less than 1/64 of their range."""
+    low, high = unordered(values[[0, -1]]).astype(np.float64)
+    room = (high - low) / 64
+    below, above = ordered(np.array([low - room, high + room], np.float32))
+    # Where 1/64 of the range is less than a digit, the value itself is the border.
+    lowest = simplest(np.minimum(below, values[:1] - 1), values[:1])[0]
+    return int(lowest), int(simplest(values[-1:] - 1, np.maximum(above, values[-1:]))[0])

@@ -1,0 +1,95 @@
+"""The small form of an atlas that ships with a demo model: what the page draws, rounded and compressed.
+
+Of s by gate, class and channel: mean and standard deviation, rounded as ``rounding`` says, and a histogram whose bins
+``binning`` has chosen for each channel, with exact counts; nothing of z, and no example images.
+"""
+
+import lzma
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.disk.atomic import replacing
+from se_viz.disk.sole_writer import sole_writer
+from se_viz.profiles import compact_rounding as rounding
+from se_viz.profiles.binning import Bins, bins
+from se_viz.profiles.class_profiles import Atlas, open_atlas
+from se_viz.profiles.compact_form import ERROR_STEP, planes
+from se_viz.profiles.errors import AtlasMismatch
+from se_viz.profiles.metadata import VERSION, GateEntry
+from se_viz.profiles.safetensors_io import Array, Spec, write
+
+# Numbers are cut into their bytes, each kind for itself; beside a byte stands nothing that would foretell it.
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
+
+
+def compact(atlas: Atlas, path: str | Path) -> Atlas:
+    """Write the compact form of an atlas with single images, ``profile(…, images=True)``.
+
+    It answers all questions about s that need no single image; it is not merged. Means are off by less than 0.0005,
+    the AUROC of two classes by 0.01 at most, and heaps by nothing. It is meant for some dozens of classes: time grows
+    with their number squared.
+
+    Args:
+        atlas: the exact atlas.
+        path: of the file, which should end in ``.safetensors.xz``.
+
+    Raises:
+        NotInAtlas: the atlas has no single images, which the bins are chosen for.
+        AtlasMismatch: it was written in an older format, which has no exact s.
+        AtlasRefused: it is damaged.
+        InUse: another process is writing ``path``.
+        WriteFailed: ``path`` cannot be written.
+    """
+    if atlas.header.version < VERSION:
+        raise AtlasMismatch(f"{atlas.path} was written by an older SE Viz and holds rounded s: make it anew.")
+    path = Path(path)
+    labels = atlas.table.labels.astype(np.intp)
+    written = [_Rounded(atlas, entry, labels) for entry in atlas.header.gates]
+    atlas.verify()  # now that all of it was read
+    header = replace(atlas.header, form="compact", images=False, examples=0, gates=tuple(one.entry for one in written))
+    with sole_writer(path), replacing(path) as unfinished:
+        write(
+            unfinished,
+            header.to_metadata(),
+            (spec for one in written for spec in one.specs()),
+            (array for one in written for _, array in one.arrays),
+        )
+        unfinished.write_bytes(lzma.compress(unfinished.read_bytes(), format=lzma.FORMAT_XZ, filters=_FILTERS))
+    return open_atlas(path)
+
+
+class _Rounded:
+    """One gate as it is written."""
+
+    def __init__(self, atlas: Atlas, gate: GateEntry, labels: npt.NDArray[np.intp]) -> None:
+        self.entry = gate
+        s, moments = atlas[gate.name].images(), atlas[gate.name].s()
+        chosen = [bins(column.astype(np.float32), labels, len(atlas.classes)) for column in s.T]
+        self.arrays = [*_moments(s, moments.mean, moments.std), *_histograms(chosen)]
+        self.arrays.append(("outside", planes(atlas[gate.name].outside())))
+
+    def specs(self) -> Iterator[Spec]:
+        for name, array in self.arrays:
+            yield Spec(f"{self.entry.name}.{name}", array.dtype.name, array.shape)
+
+
+def _moments(s: npt.NDArray[np.float64], mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
+    """Means and deviations (K, C) of s (N, C); 0 for classes without images, of which they are not asked."""
+    spread = rounding.octaves(s.std(axis=0))
+    base = rounding.base(s.mean(axis=0), spread)
+    yield "base", planes(base.view(np.uint32))
+    yield "spread", spread
+    yield "mean", planes(rounding.pack_mean(np.where(np.isnan(mean), base, mean), base, spread))
+    yield "std", rounding.pack_std(np.nan_to_num(std), spread)
+
+
+def _histograms(channels: list[Bins]) -> Iterator[tuple[str, Array]]:
+    """Bins one channel after the other."""
+    yield "bins", planes(np.array([len(one.counts) for one in channels], np.uint32))
+    yield "edges", planes(np.concatenate([one.edges for one in channels]))
+    yield "counts", planes(np.concatenate([one.counts.ravel() for one in channels]))
+    yield "auroc_error", np.ceil(np.array([one.error for one in channels]) / ERROR_STEP).astype(np.uint8)

@@ -1,0 +1,96 @@
+"""Reading s of a gate from a compact atlas."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.profiles import compact_rounding as rounding
+from se_viz.profiles.errors import NotInAtlas
+from se_viz.profiles.gate_file import GateFile
+from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.quantization import unordered
+from se_viz.profiles.safetensors_io import Array, Index
+
+Images = npt.NDArray[np.int64]
+
+ERROR_STEP = 1e-4
+_BYTES = 4
+
+
+def planes(numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Numbers of any shape, below 2³², as the four bytes of each, (4, …): all lowest bytes first."""
+    wide = numbers.astype("<u4")
+    return np.stack([(wide >> 8 * place).astype(np.uint8) for place in range(_BYTES)])
+
+
+def from_planes(bytes_: Array) -> npt.NDArray[np.uint32]:
+    """The other way."""
+    wide = bytes_.astype(np.uint32)
+    whole: npt.NDArray[np.uint32] = wide[0] | wide[1] << 8 | wide[2] << 16 | wide[3] << 24
+    return whole
+
+
+@dataclass(frozen=True)
+class CompactForm:
+    """Of one gate."""
+
+    file: GateFile
+
+    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of s, not numbers for classes without images."""
+        mean, std = (one[classes, channels] for one in self._moments)
+        return np.where(images > 0, mean, np.nan), np.where(images > 0, std, np.nan)
+
+    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
+        """Of s."""
+        del images  # all are counted
+        counts, edges, error = self._histograms
+        return Histogram(counts[classes, channels], edges[channels], auroc_error=error[channels])
+
+    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+        """How many s count as another value."""
+        return from_planes(self.file.read("outside"))[classes, channels].astype(np.int64)
+
+    def images(self, channels: Index) -> Floats:
+        """There are none.
+
+        Raises:
+            NotInAtlas: always.
+        """
+        return self.file.read("s", slice(None), channels)
+
+    def value(self, code: int) -> float:
+        """There are no examples.
+
+        Raises:
+            NotInAtlas: always.
+        """
+        raise NotInAtlas(f"{self.file.path} is compact and has no example images, as which {code} was stored.")
+
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest s there is, with few digits."""
+        _, edges, _ = self._histograms
+        return float(edges.min()), float(edges.max())
+
+    @cached_property
+    def _moments(self) -> tuple[Floats, Floats]:
+        spread = self.file.read("spread")
+        base = from_planes(self.file.read("base")).view(np.float32)
+        mean = rounding.unpack_mean(from_planes(self.file.read("mean")), base, spread)
+        return mean, rounding.unpack_std(self.file.read("std"), spread)
+
+    @cached_property
+    def _histograms(self) -> tuple[Floats, Floats, Floats]:
+        """Counts (K, C, B), borders (C, B + 1) and error (C,), with empty bins behind the last of a channel."""
+        numbers = from_planes(self.file.read("bins")).astype(np.int64)
+        edges, counts = unordered(from_planes(self.file.read("edges"))), from_planes(self.file.read("counts"))
+        used = np.arange(numbers.max()) < numbers[:, None]
+        whole = np.zeros((*used.shape, counts.size // int(numbers.sum())))
+        whole[used] = counts.reshape(int(numbers.sum()), -1)
+        ends = np.cumsum(numbers + 1) - 1
+        borders = np.repeat(edges[ends].astype(np.float64)[:, None], used.shape[1] + 1, axis=1)
+        borders[np.arange(used.shape[1] + 1) <= numbers[:, None]] = edges
+        error = self.file.read("auroc_error") * ERROR_STEP
+        return np.ascontiguousarray(np.moveaxis(whole, -1, 0)), borders, error

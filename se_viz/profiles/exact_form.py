@@ -1,0 +1,87 @@
+"""Reading s of a gate from an exact atlas."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.profiles.exact_sums import mean_and_std
+from se_viz.profiles.gate_file import GateFile
+from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.quantization import BINS, HEAPS, bin_code, bin_edge, grid, unordered
+from se_viz.profiles.safetensors_io import Index
+
+Images = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ExactForm:
+    """Of one gate."""
+
+    file: GateFile
+
+    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of s; ``images`` are those of the classes, with an axis for channels."""
+        total = self.file.read("sum", classes, channels)
+        return mean_and_std(images, total, self.file.read("squares", slice(None), classes, channels))
+
+    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
+        """Of s."""
+        del images  # all are counted
+        binned = self.file.read("binned", slice(None), channels)
+        counts, edges = with_heaps(
+            self.file.read("histogram", classes, channels), self.file.read("heaps", classes, channels), *binned
+        )
+        return Histogram(counts, edges)
+
+    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+        """How many s count as another value."""
+        return self.file.read("outside", classes, channels).astype(np.int64)
+
+    def images(self, channels: Index) -> Floats:
+        """S of every image (N, C)."""
+        return self.file.read("s", slice(None), channels).astype(np.float64)
+
+    def value(self, code: int) -> float:
+        """S of an example."""
+        return float(unordered(np.asarray(code)))
+
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest s there is."""
+        used = np.asarray(self.file.read("heaps").any(axis=(0, 1)))
+        heaped = [heap for heap, there in zip(HEAPS, used.tolist(), strict=True) if there]
+        low, high = self.file.read("binned")
+        return float(min([low.min(), *heaped])), float(max([high.max(), *heaped]))
+
+
+def with_heaps(
+    histogram: npt.NDArray[np.uint32],
+    heaps: npt.NDArray[np.uint32],
+    low: npt.NDArray[np.float32],
+    high: npt.NDArray[np.float32],
+) -> tuple[Floats, Floats]:
+    """Bins (…, 56) and heaps (…, 6) in one row (…, 69), with their borders; low and high are those of the bins.
+
+    Heaps are borders of bins as long as these are as narrow as 1/4. One that lies inside a wider bin, as happens where
+    s reaches from 0 to 16,000, is counted in it.
+    """
+    first, k = (number[..., None] for number in grid(low, high))
+    bottom, top = (np.where(low <= high, end, 0).astype(np.float64)[..., None] for end in (low, high))
+    starts = np.clip(bin_edge((first + np.arange(BINS)) << k), bottom, top)
+    codes = bin_code(np.array(HEAPS))
+    inside = ((codes >> k << k) != codes) & (bottom < HEAPS) & (top > HEAPS)
+    values = np.where(inside, bin_edge(codes >> k << k), HEAPS)
+    counts = np.zeros((*histogram.shape[:-1], 2 * len(HEAPS) + BINS + 1))
+    place = np.clip((codes >> k) - first, 0, BINS - 1)
+    counts[..., : 2 * len(HEAPS) : 2] = np.where(inside, 0, heaps)
+    counts[..., 2 * len(HEAPS) : -1] = histogram
+    for number in range(len(HEAPS)):
+        moved = np.where(inside[..., number], heaps[..., number], 0)
+        at = np.broadcast_to(2 * len(HEAPS) + place[..., number], moved.shape)[..., None]
+        np.put_along_axis(counts, at, np.take_along_axis(counts, at, -1) + moved[..., None], -1)
+    # A heap is a bin from its value to its value, and one from there to whatever comes next, which is empty.
+    begins = np.concatenate([np.repeat(values, 2, axis=-1), starts, top], axis=-1)
+    order = np.argsort(begins, axis=-1, kind="stable")
+    edges = np.take_along_axis(begins, order, -1)
+    counts = np.take_along_axis(counts, np.broadcast_to(order, counts.shape), -1)
+    return counts, np.concatenate([edges, edges[..., -1:]], axis=-1)

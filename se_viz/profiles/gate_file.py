@@ -1,0 +1,60 @@
+"""The arrays of one gate in an atlas's file, read in slices, and a sentence for those that it does not have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from se_viz.profiles.errors import NotInAtlas
+from se_viz.profiles.metadata import GateEntry
+from se_viz.profiles.safetensors_io import Array, Index, Tensors
+
+_CALLED = {
+    "z_mean": "z",
+    "z_m2": "z",
+    "z_range": "z",
+    "outside": "count of s outside the range",
+    "examples": "example images",
+    "s": "single images' s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GateFile:
+    """Of one gate.
+
+    Attributes:
+        path, tensors: the file.
+        entry: the gate.
+        form: of the file.
+    """
+
+    path: Path
+    tensors: Tensors
+    entry: GateEntry
+    form: Literal["exact", "compact"]
+
+    def __contains__(self, what: object) -> bool:
+        return f"{self.entry.name}.{what}" in self.tensors
+
+    def read(self, what: str, *at: Index) -> Array:
+        """A slice of an array, by the last part of its name; all of it without ``at``.
+
+        Raises:
+            NotInAtlas: the file does not have it; the message says why and what to do.
+        """
+        if what not in self:
+            raise NotInAtlas(f"{self.path} has no {self._missing(what)}")
+        # Files take Python's own integers only.
+        place: Sequence[Index] = [i if isinstance(i, slice) else int(i) for i in at] or [slice(None)]
+        return np.asarray(self.tensors[f"{self.entry.name}.{what}"][tuple(place)])
+
+    def _missing(self, what: str) -> str:
+        called = _CALLED.get(what, what)
+        if called == "z" and self.form == "exact":
+            return f"z of {self.entry.name}: no squeeze descriptor was found in this gate, so there is s alone."
+        how = "made without --images" if self.form == "exact" else "a compact one"
+        remedy = "with `python -m se_viz profile" + (" --images`" if what == "s" else "`")
+        return f"{called}, as it is {how}: make it anew {remedy}."

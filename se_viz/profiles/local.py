@@ -1,0 +1,42 @@
+"""The shards of a pass, one after the other in this process."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from se_viz.data.datasets import Dataset
+from se_viz.model.model import Model
+from se_viz.profiles.shard_writer import Turn, ahead, at_once, prepare, write_shard
+from se_viz.profiles.shards import Task
+
+BATCHES_AHEAD = 3
+_MOST_THREADS = 16
+
+
+def make_here(
+    model: Model,
+    dataset: Dataset,
+    tasks: Sequence[Task],
+    batch: int,
+    step: Callable[[int], None],
+    *,
+    turn: Turn = at_once,
+) -> None:
+    """Make shards, in their order.
+
+    Args:
+        model: the network.
+        dataset: what is read.
+        tasks: one or more shards.
+        batch: images a forward pass.
+        step: told after each batch how many pictures it had. What it raises ends the pass.
+        turn: runs each forward pass.
+    """
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    try:
+        left = [index for task in tasks for index in task.indices]
+        outcomes = ahead(pool, prepare(model, dataset, tasks[0].header), left, BATCHES_AHEAD * batch)
+        for task in tasks:
+            write_shard(task.path, model, task.header, outcomes, len(task.indices), batch, step, turn)
+    finally:
+        pool.shutdown(cancel_futures=True)

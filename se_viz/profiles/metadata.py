@@ -1,0 +1,164 @@
+"""What an atlas says about itself, as JSON in the head of its file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import torch
+from pydantic import TypeAdapter
+from torch import nn
+
+from se_viz.data.datasets import Dataset
+from se_viz.data.preprocess import Preprocess
+from se_viz.gates.gate import Gate
+from se_viz.model.model import Model
+from se_viz.profiles.errors import AtlasRefused
+from se_viz.weights.head import Head
+
+# 1: s in 16-bit codes of a fixed range, 64 bins of equal width, compact files with quantiles (see ``format1``).
+VERSION = 2
+FORMAT = "se-viz-atlas"
+
+LabelSource: TypeAlias = Literal["given", "predictions"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateEntry:
+    """A gate of the atlas's network.
+
+    Attributes:
+        name, stage, block, channels, function: name and place, C, and its gate function.
+        low, high: the range that s was stored in by format 1; None since, as s is stored as it is.
+        z: whether its squeeze descriptor is known, and so is in the atlas.
+    """
+
+    name: str
+    stage: int
+    block: int
+    channels: int
+    function: str
+    low: float | None = None
+    high: float | None = None
+    z: bool = True
+
+    @classmethod
+    def of(cls, gate: Gate) -> "GateEntry":
+        """The entry of a gate that was found."""
+        return cls(gate.name, gate.stage, gate.block, gate.channels, gate.function, z=gate.has_z)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The network that was profiled: name, sha256 of its weights, how pictures were put in, what it computed in."""
+
+    name: str
+    sha256: str
+    preprocess: Preprocess
+    precision: Precision = "float32"
+
+    @classmethod
+    def of(cls, model: Model, precision: Precision = "float32") -> "Subject":
+        """The subject of a loaded model."""
+        return cls(model.name, weights_sha256(model.network), model.preprocess, precision)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset that was profiled: name, kind, number of pictures it lists, sha256 of their names and labels."""
+
+    name: str
+    kind: str
+    images: int
+    sha256: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Source":
+        """The source of a dataset."""
+        return cls(dataset.name, dataset.kind, len(dataset), dataset.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one pass was cut: images a forward pass, images a shard, and which shard this is (None for all)."""
+
+    batch: int
+    shard: int
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """All of an atlas that is no array.
+
+    Attributes:
+        model, gates: of what network; gates in execution order.
+        sources: the datasets.
+        labels: where the classes of the images come from.
+        classes, counts: names of the K classes, and images read of each.
+        refused: name of each picture that was left out → why.
+        examples: images kept with the highest and with the lowest s of each channel.
+        images: whether every image's s is kept.
+        form: "exact" sums, or "compact": rounded means and deviations, and histograms, which ship with the demo models.
+        run: how the pass was cut; None for an atlas that was merged of others.
+        head: by which the predictions were told that images count by; None for those of classes, and for given ones.
+        version: of the file's format.
+    """
+
+    model: Subject
+    gates: tuple[GateEntry, ...]
+    sources: tuple[Source, ...]
+    labels: LabelSource
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    examples: int = 8
+    images: bool = False
+    form: Literal["exact", "compact"] = "exact"
+    run: Run | None = None
+    head: Head | None = None
+    version: int = VERSION
+
+    def to_metadata(self) -> dict[str, str]:
+        """The header as the strings a safetensors file has room for."""
+        text = _JSON.dump_json(self).decode()
+        return {"format": FORMAT, "version": str(self.version), "header": text}
+
+    @classmethod
+    def of_metadata(cls, metadata: Mapping[str, str] | None, path: object) -> "Header":
+        """Read what ``to_metadata`` wrote.
+
+        Raises:
+            AtlasRefused: the file is of another kind, of a newer version, or its header is damaged.
+        """
+        if not metadata or metadata.get("format") != FORMAT:
+            raise AtlasRefused(f"{path} is a safetensors file, but no atlas: make one with `python -m se_viz profile`.")
+        version = metadata.get("version", "")
+        if version.isdecimal() and int(version) > VERSION:
+            raise AtlasRefused(
+                f"{path} was written by a newer SE Viz (format {version}, this one reads up to {VERSION}): "
+                "update SE Viz, or make the atlas anew."
+            )
+        try:
+            return replace(_JSON.validate_json(metadata["header"]), version=int(version))
+        except (KeyError, ValueError) as error:
+            raise AtlasRefused(f"The header of {path} is damaged: copy the file again, or make it anew.") from error
+
+    def report(self) -> str:
+        """The header as JSON for a person, with what was left out and why."""
+        return json.dumps(json.loads(_JSON.dump_json(self)), indent=2, ensure_ascii=False) + "\n"
+
+
+_JSON = TypeAdapter(Header)
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """Of every parameter and buffer with its name, type and shape, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        host = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {host.dtype} {tuple(host.shape)}\n".encode())
+        digest.update(host.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,240 @@
+"""One shard of a pass: pictures are decoded ahead in threads while the network runs, and counted when it is full."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from se_viz.data.datasets import UNLABELLED, Dataset
+from se_viz.data.images import ImageRefused
+from se_viz.data.rejected import legible
+from se_viz.device.memory import DeviceFull, room_on
+from se_viz.gates.capture import Capture
+from se_viz.model.capture import captured
+from se_viz.model.model import Model
+from se_viz.profiles.accumulators import GateStatistics
+from se_viz.profiles.errors import NOT_FINITE, AtlasError
+from se_viz.profiles.merge import store
+from se_viz.profiles.metadata import Header
+from se_viz.profiles.quantization import ordered
+from se_viz.profiles.safetensors_io import Array
+from se_viz.profiles.top_images import ImageTable, Ranking
+from se_viz.weights.head import Head
+from se_viz.weights.output_shape import table
+
+_MANY = 12  # images that are enough to end a pass early
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A picture as the network is shown it, uint8 (3, H, W), with what is kept of its file."""
+
+    name: str
+    sha256: str
+    label: int
+    pixels: npt.NDArray[np.uint8]
+
+
+# A picture, or the name and the reason for leaving it out.
+Outcome: TypeAlias = Ready | tuple[str, str]
+# Runs a forward pass when its turn has come, and gives what it gives.
+Turn: TypeAlias = Callable[[Callable[[], Capture]], Capture]
+
+
+def at_once(work: Callable[[], Capture]) -> Capture:
+    """The turn of whoever has the device alone."""
+    return work()
+
+
+def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:
+    """The function that reads picture ``index`` of a dataset; it may run in any thread."""
+
+    def prepared(index: int) -> Outcome:
+        name = dataset.names[index]
+        try:
+            picture, label = dataset.read(index)
+        except ImageRefused as refused:
+            return legible(name), str(refused)
+        if header.labels == "given":
+            if label == UNLABELLED:
+                return name, f"{name} was left out: it has no label."
+            if not 0 <= label < len(header.classes):
+                return name, f"{name} was left out: its label {label} is none of the {len(header.classes)} classes."
+        return Ready(name, picture.sha256, label, model.preprocess.pixels(picture.image))
+
+    return prepared
+
+
+def ahead(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_In], depth: int) -> Iterator[_Out]:
+    """``map`` in a pool, in order, never more than ``depth`` items ahead of whoever takes them."""
+    waiting: deque[Future[_Out]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) >= depth:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def write_shard(
+    path: Path,
+    model: Model,
+    header: Header,
+    outcomes: Iterator[Outcome],
+    size: int,
+    batch: int,
+    progress: Callable[[int], object],
+    turn: Turn = at_once,
+) -> None:
+    """Read the next ``size`` pictures of ``outcomes`` and write their statistics, an atlas of the classes among them.
+
+    Args:
+        path: of the shard.
+        model: the network.
+        header: of the whole pass, with the shard's number in ``run``; counts and refused pictures are filled in here.
+        outcomes: pictures in the order of the dataset.
+        size: how many of them are this shard's.
+        batch: how many go into a forward pass.
+        progress: is told the number of pictures after each batch.
+        turn: runs each forward pass.
+    """
+    shard = _Shard(header, size)
+    refused: dict[str, str] = {}
+    for start in range(0, size, batch):
+        count = min(batch, size - start)
+        taken = [next(outcomes) for _ in range(count)]
+        refused |= dict(outcome for outcome in taken if not isinstance(outcome, Ready))
+        ready = [outcome for outcome in taken if isinstance(outcome, Ready)]
+        if ready:
+            refused |= shard.add(ready, turn(partial(_read, model, ready, header)))
+        progress(count)
+    shard.write(path, refused)
+
+
+def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
+    pixels = torch.from_numpy(np.stack([one.pixels for one in ready]))
+    device, normalise = model.device, model.preprocess.normalise
+    half = header.model.precision == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+        if device.type != "cpu":
+            # The whole batch, there in a quarter of the bytes; a device without room for that may have it for a part.
+            with suppress(DeviceFull), room_on(device, "the batch"):
+                return captured(model, normalise(pixels.to(device)), batch=len(ready))
+        return captured(model, normalise(pixels), batch=len(ready))
+
+
+def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: Iterable[int]) -> list[int]:
+    """What the network says that each image of ``kept`` is, as numbers of the header's classes."""
+    outputs = table(captured.output, captured.images)
+    said = [None] * len(ready) if outputs is None else (head or Head("classes")).group(outputs)
+    labels = []
+    for index in kept:
+        label = said[index]
+        if label is None:
+            raise AtlasError(
+                f"What the network returned for {ready[index].name} predicts nothing (NaN, infinite, or no table of "
+                "outputs): the weights are broken, or the precision does not suffice. Or count by labels that are "
+                "given."
+            )
+        labels.append(label)
+    return labels
+
+
+def broken_network(refused: Mapping[str, str]) -> AtlasError:
+    """What to raise where no image has finite numbers, of the reasons for leaving images out."""
+    first = next(reason for reason in refused.values() if NOT_FINITE in reason)
+    return AtlasError(
+        f"The gates give numbers that are not finite for every image: {first} "
+        "The weights are broken, or the precision does not suffice."
+    )
+
+
+def _squeezed(captured: Capture, gate: str) -> Array:
+    z = captured[gate].z
+    if z is None:
+        raise AtlasError(f"{gate} gave no squeeze descriptor for these images, as it did when it was found.")
+    return z
+
+
+class _Shard:
+    """S and z of the shard's images, until they are counted."""
+
+    def __init__(self, header: Header, size: int) -> None:
+        self._header = header
+        self._names: list[str] = []
+        self._sha256: list[str] = []
+        self._labels: list[int] = []
+        self._broken = 0
+        self._s = {gate.name: np.empty((size, gate.channels), np.float32) for gate in header.gates}
+        self._z = {gate.name: np.empty((size, gate.channels), np.float32) for gate in header.gates if gate.z}
+
+    def add(self, ready: list[Ready], captured: Capture) -> dict[str, str]:
+        """Take in a batch; give the images that are left out as their numbers are not finite, and why."""
+        whole, refused = np.ones(len(ready), bool), {}
+        for what, numbers in self._numbers(captured):
+            bad = ~np.isfinite(numbers).all(axis=1) & whole
+            whole &= ~bad
+            for index in np.flatnonzero(bad).tolist():
+                name = ready[index].name
+                refused[name] = f"{name} was left out: {what} {NOT_FINITE} for it."
+        self._broken += len(refused)
+        kept = np.flatnonzero(whole)
+        rows = slice(len(self._names), len(self._names) + len(kept))
+        for name, s in self._s.items():
+            s[rows] = captured[name].s[kept]
+        for name, z in self._z.items():
+            z[rows] = _squeezed(captured, name)[kept]
+        self._names += [ready[index].name for index in kept]
+        self._sha256 += [ready[index].sha256 for index in kept]
+        predicted = self._header.labels == "predictions"
+        head = self._header.head
+        self._labels += _predicted(captured, head, ready, kept) if predicted else [ready[i].label for i in kept]
+        return refused
+
+    def _numbers(self, captured: Capture) -> Iterator[tuple[str, Array]]:
+        for gate in self._header.gates:
+            yield f"s of {gate.name}", captured[gate.name].s
+            if gate.z:
+                yield f"z of {gate.name}", _squeezed(captured, gate.name)
+
+    def write(self, path: Path, refused: dict[str, str]) -> None:
+        """Write the shard.
+
+        Raises:
+            AtlasError: a dozen images or more have numbers that are not finite, and none has others.
+        """
+        if self._broken >= _MANY and not self._names:
+            raise broken_network(refused)
+        count = len(self._names)
+        present, labels, counts = np.unique(np.array(self._labels, np.intp), return_inverse=True, return_counts=True)
+        whole = self._header
+        header = replace(
+            whole,
+            classes=tuple(whole.classes[label] for label in present),
+            counts=tuple(counts.tolist()),
+            refused=dict(sorted(refused.items())),
+        )
+        table = ImageTable(self._names, self._sha256, labels.astype(np.uint32))
+        ranking = Ranking(table)
+
+        def statistics() -> Iterator[Array]:
+            for gate in whole.gates:
+                s, z = self._s[gate.name][:count], self._z[gate.name][:count] if gate.z else None
+                yield from GateStatistics.of(s, z, labels, len(present)).arrays()
+                indices, values = ranking.unpack(ranking.of_images(ordered(s), 0, whole.examples))
+                # −1, for a place that no image takes, becomes the largest number.
+                yield np.stack([indices, values]).astype(np.uint32)
+
+        kept = (self._s[gate.name][:count] for gate in whole.gates)
+        store(path, header, table, statistics(), kept if whole.images else ())

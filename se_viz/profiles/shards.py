@@ -1,0 +1,81 @@
+"""A pass cut into shards, and what an earlier pass has left of them: finished means that every byte was verified."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from se_viz.profiles.class_profiles import FILE, Atlas, unchecked
+from se_viz.profiles.errors import AtlasRefused, OtherPass
+from se_viz.profiles.metadata import Header, Run
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One shard to make: its file, its header, and which pictures of the dataset are its."""
+
+    path: Path
+    header: Header
+    indices: range
+
+
+def plan(header: Header, run: Run, images: int, folder: Path) -> list[Task]:
+    """All shards of a pass over so many images, in the order in which they are merged."""
+    return [
+        Task(
+            folder / f"{number:06d}.safetensors",
+            replace(header, run=replace(run, index=number)),
+            range(start, min(start + run.shard, images)),
+        )
+        for number, start in enumerate(range(0, images, run.shard))
+    ]
+
+
+def finished(path: Path, asked: Header) -> Atlas | None:
+    """Return what an earlier call has left there, if all of its bytes are right and it is what this one would make.
+
+    None stands for nothing, and for a shard that has to be made again, which is logged as a warning: it is damaged, or
+    an older SE Viz wrote it without a checksum.
+
+    Raises:
+        AtlasRefused: it is the atlas itself, not a shard, that is damaged.
+        OtherPass: it is something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = unchecked(path)
+        has_checksum = found.verify()
+    except AtlasRefused as error:
+        if path.name == FILE:
+            raise
+        _LOG.warning("The shard %s is made again: %s", path.name, error)
+        return None
+    if found.header.version < asked.version:
+        raise OtherPass(
+            f"{path} was written by an older SE Viz, whose numbers do not go with those of this one: "
+            "name another folder, or remove this one."
+        )
+    different = _differences(found.header, asked)
+    if different:
+        raise OtherPass(
+            f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
+        )
+    if path.name != FILE and not has_checksum:
+        _LOG.warning("The shard %s is made again: an older SE Viz wrote it, without a checksum.", path)
+        return None
+    return found
+
+
+def _differences(found: Header, asked: Header) -> Sequence[str]:
+    aspects = {
+        "weights or preprocessing": (found.model, asked.model),
+        "pictures": (found.sources, asked.sources),
+        "settings": (
+            (found.gates, found.labels, found.examples, found.images, found.form, found.run, found.head),
+            (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run, asked.head),
+        ),
+    }
+    return [aspect for aspect, (one, other) in aspects.items() if one != other]

@@ -1,0 +1,82 @@
+"""The images with the highest and the lowest s of each channel, kept while shards are added up.
+
+An image's place among the others is packed into one integer with its code, so that keeping the best E is a partition
+of integers, and ties go to the image whose name (then whose hash) comes first, whatever the order of the shards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from se_viz.profiles.quantization import Ordered
+
+# (2, E, C): highest first, then lowest; smaller is better in both.
+Keys: TypeAlias = npt.NDArray[np.int64]
+
+_NONE = np.iinfo(np.int64).max
+_TOP = (1 << 32) - 1  # the largest code
+MISSING = np.iinfo(np.uint32).max
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """Images that something refers to: names, sha256 as hexadecimal digits, and classes, each M long."""
+
+    names: Sequence[str]
+    sha256: Sequence[str]
+    labels: npt.NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def order(self) -> npt.NDArray[np.int64]:
+        """Indices by name, then hash."""
+        listed = sorted(range(len(self)), key=lambda index: (self.names[index], self.sha256[index]))
+        return np.array(listed, dtype=np.int64)
+
+    def take(self, indices: npt.NDArray[np.int64]) -> "ImageTable":
+        """Some of them."""
+        picked = indices.tolist()
+        return ImageTable([self.names[i] for i in picked], [self.sha256[i] for i in picked], self.labels[indices])
+
+
+class Ranking:
+    """Packs codes of images of one table, and unpacks them."""
+
+    def __init__(self, table: ImageTable) -> None:
+        self._order = table.order()
+        self._rank = np.empty_like(self._order)
+        self._rank[self._order] = np.arange(len(self._order))
+        self._base = len(table) + 1
+
+    def of_images(self, codes: Ordered, first: int, examples: int) -> Keys:
+        """The best of images ``first`` … of the table, codes (N, C)."""
+        wide, rank = codes.astype(np.int64), self._rank[first : first + len(codes), None]
+        return best(np.stack([(_TOP - wide) * self._base + rank, wide * self._base + rank]), examples)
+
+    def pack(self, indices: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint32], first: int) -> Keys:
+        """Keys of what a file holds: indices into its own table, which begins at ``first`` here, and codes."""
+        missing = indices == MISSING
+        wide, rank = codes.astype(np.int64), self._rank[np.where(missing, 0, indices.astype(np.int64) + first)]
+        wide[0] = _TOP - wide[0]
+        return np.where(missing, _NONE, wide * self._base + rank)
+
+    def unpack(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Indices into the table, −1 where there are fewer images than places, and codes."""
+        missing = keys == _NONE
+        whole, rank = np.divmod(np.where(missing, 0, keys), self._base)
+        whole[0] = _TOP - whole[0]
+        indices = self._order[rank] if len(self._order) else np.zeros_like(rank)
+        return np.where(missing, -1, indices), np.where(missing, 0, whole)
+
+
+def best(keys: Keys, examples: int) -> Keys:
+    """The smallest keys of each channel, sorted: (2, n, C) → (2, E, C)."""
+    if keys.shape[1] > examples:
+        keys = np.partition(keys, examples - 1, axis=1)[:, :examples]
+    kept = np.full((2, examples, keys.shape[2]), _NONE, np.int64)
+    kept[:, : keys.shape[1]] = np.sort(keys, axis=1)
+    return kept

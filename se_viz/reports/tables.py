@@ -1,0 +1,129 @@
+"""Readings as tables and files."""
+
+import io
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from se_viz.analysis.predictions import Predictions
+from se_viz.gates.capture import Capture
+from se_viz.gates.gate_parameters import parameters_of
+from se_viz.model.model import Model
+
+_LISTED = 5  # names in a sentence
+
+
+def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
+    """One row per image, gate and channel.
+
+    Columns: image, gate, stage, block, channel, z, s; in execution order of the gates. z is empty for gates of which
+    no squeeze of U was seen to feed s, see ``without_z``.
+
+    Args:
+        capture: of N images.
+        images: their N names.
+    """
+    parts = []
+    for reading in capture:
+        n, c = reading.s.shape
+        parts.append(
+            pd.DataFrame(
+                {
+                    "image": np.repeat(np.asarray(images, dtype=object), c),
+                    "gate": reading.gate.name,
+                    "stage": np.int8(reading.gate.stage),
+                    "block": np.int16(reading.gate.block),
+                    "channel": np.tile(np.arange(c, dtype=np.int32), n),
+                    "z": np.float32("nan") if reading.z is None else reading.z.ravel(),
+                    "s": reading.s.ravel(),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def without_z(capture: Capture) -> str:
+    """Return a sentence that names the gates without z; empty where there are none."""
+    names = [reading.gate.name for reading in capture if reading.z is None]
+    if not names:
+        return ""
+    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    return f"There is no z for {listed}: no squeeze of U was seen to feed s there."
+
+
+def predictions_table(predictions: Predictions, images: Sequence[str]) -> pd.DataFrame:
+    """A row for each image and output; none where nothing is predicted.
+
+    Columns: image, output (its name), logit (or number), probability (empty for numbers), says: whether the network
+    says so; empty for numbers, and where outputs are NaN or infinite.
+    """
+    fitted, outputs = predictions.fitted, predictions.outputs
+    n, k = outputs.shape
+    probability, says = np.full((n, k), np.nan), np.full((n, k), None, dtype=object)
+    if fitted is not None and fitted.head.kind != "number":
+        probability = fitted.head.probabilities(outputs)[:, -k:]  # of yes, where a binary head has two
+        for index, group in enumerate(fitted.head.group(outputs)):
+            if group is not None:
+                one = np.arange(k) == group
+                says[index] = one if fitted.head.kind == "classes" else probability[index] >= fitted.head.threshold
+    names = fitted.names[-k:] if fitted is not None else ()
+    return pd.DataFrame(
+        {
+            "image": np.repeat(np.asarray(images, dtype=object), k),
+            "output": np.tile(np.asarray(names, dtype=object), n),
+            "logit": outputs.ravel(),
+            "probability": probability.ravel(),
+            "says": pd.array(says.ravel().tolist(), dtype="boolean"),
+        }
+    )
+
+
+def gates_table(model: Model) -> pd.DataFrame:
+    """A row for each gate in execution order.
+
+    Columns: stage, gate, C, C/r, r, squeeze, gate function, parameters (weights and biases), module, class, found
+    by.
+    """
+    return pd.DataFrame(
+        {
+            "stage": [gate.stage for gate in model.gates],
+            "gate": [gate.name for gate in model.gates],
+            "C": [gate.channels for gate in model.gates],
+            "C/r": [gate.bottleneck for gate in model.gates],
+            "r": [gate.r for gate in model.gates],
+            "squeeze": [gate.squeeze for gate in model.gates],
+            "gate function": [gate.function for gate in model.gates],
+            "parameters": [sum(p.numel() for p in parameters_of(model.network, gate)) for gate in model.gates],
+            "module": [gate.path for gate in model.gates],
+            "class": [gate.kind for gate in model.gates],
+            "found by": [gate.proof for gate in model.gates],
+        }
+    )
+
+
+def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:
+    """A table as the content of a file.
+
+    In CSV a name that a spreadsheet would run as a formula (it begins with =, +, - or @) gets an apostrophe in front.
+    """
+    if kind == "csv":
+        names = frame.select_dtypes(exclude="number").columns
+        return frame.assign(**{name: frame[name].map(_harmless) for name in names}).to_csv(index=False).encode()
+    return frame.to_parquet(index=False)
+
+
+def _harmless(cell: object) -> object:
+    dangerous = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if dangerous else cell
+
+
+def maps_bytes(capture: Capture, gate: str, images: Sequence[str]) -> bytes:
+    """U, X̃ and s of one gate as a compressed NPZ: arrays U and X of (N, C, H, W), s of (N, C), images of (N,)."""
+    reading = capture[gate]
+    if reading.u is None or reading.x is None:
+        raise ValueError(f"The maps of {gate} were not captured: pass maps=[{gate!r}] to capture.")
+    out = io.BytesIO()
+    np.savez_compressed(out, U=reading.u, X=reading.x, s=reading.s, images=np.asarray(images, dtype=np.str_))
+    return out.getvalue()

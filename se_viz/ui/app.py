@@ -1,0 +1,50 @@
+"""The frame around every page: the tab's name and icon, where the pages are, and how densely they are set."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from se_viz.ui.pages import classes, inspect, network, reduction
+from se_viz.ui.widgets.page_header import Head, draw
+from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
+
+# A file of our own: Streamlit fetches named icons for the tab from another host.
+_ICON = str(Path(__file__).with_name("icon.png"))
+
+# The answer belongs on the first screen, so the page starts right below the menu.
+_STYLE = """<style>
+.stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
+[data-testid="stSidebarUserContent"] {padding-top: 0}
+[data-testid="stMetricValue"] {font-size: 1.5rem}
+@media (max-width: 640px) {
+  [class*="st-key-wide_"] {overflow-x: auto}
+  [class*="st-key-wide_"] > div {min-width: 40rem}
+}
+</style>"""
+
+
+def run() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
+    st.html(_STYLE)
+    wait_for_room()
+    head: Head
+    inspecting = st.Page(
+        lambda: inspect.page(head), title="Inspect", icon=":material/search:", url_path="inspect", default=True
+    )
+    reducing = st.Page(
+        lambda: reduction.page(head), title="Reduction", icon=":material/compress:", url_path="reduction"
+    )
+    comparing = st.Page(lambda: classes.page(head), title="Classes", icon=":material/category:", url_path="classes")
+    locating = st.Page(lambda: network.page(head), title="Network", icon=":material/account_tree:", url_path="network")
+    questions = {
+        inspecting: inspect.QUESTION,
+        comparing: classes.QUESTION,
+        reducing: reduction.QUESTION,
+        locating: network.QUESTION,
+    }
+    current = st.navigation(list(questions), position="top")
+    say_refused_upload()
+    page = next(page for page in questions if page.url_path == current.url_path)
+    head = draw(questions[page], pictured=page is not locating)
+    current.run()

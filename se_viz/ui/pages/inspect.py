@@ -1,0 +1,232 @@
+"""The Inspect page, which answers: what did attention do to this picture?"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+import streamlit as st
+
+from se_viz.analysis.channel_change import Choice, change, choose_channels
+from se_viz.analysis.channel_order import Order
+from se_viz.analysis.head_sentences import FEW, meaning
+from se_viz.analysis.health import CLOSE, Health, health
+from se_viz.analysis.predictions import Predictions, predict
+from se_viz.analysis.verdicts import definitions
+from se_viz.figures.gate_scatter import distribution, excitation
+from se_viz.figures.heatmap import attention_heatmap
+from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
+from se_viz.gates.capture import Capture
+from se_viz.gates.gate import by_stage
+from se_viz.model.model import Model
+from se_viz.reports.inspection import summary
+from se_viz.reports.tables import maps_bytes
+from se_viz.ui.markdown import plain
+from se_viz.ui.state import captures as readings
+from se_viz.ui.widgets import chart
+from se_viz.ui.widgets import export as takeaway
+from se_viz.ui.widgets import image_focus as focus_choice
+from se_viz.ui.widgets import prediction_cards as strip
+from se_viz.ui.widgets.image_picker import Chosen
+from se_viz.ui.widgets.page_header import Head
+
+QUESTION = "What did attention do to this picture?"
+_FEW_BLOCKS = 4  # as many names as fit into one line with the tools
+
+_WHAT_IS_A_GATE = r"""
+A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
+filters $V$ of a convolution. A **gate** then weighs the channels:
+
+1. **Squeeze**: each map becomes one number, $z_c$ = the average (or the maximum) of $U_c$ over its pixels.
+2. **Excitation**: two FC layers with a bottleneck of $C/r$ numbers between them turn $z$ into a weight for each
+   channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights it takes.
+3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is shut.
+
+In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is shut, the
+identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, also tanh, ReLU or a hard sigmoid.
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page is about: the model, the pictures, what was read and said, and which picture is in focus."""
+
+    model: Model
+    chosen: Chosen
+    capture: Capture
+    predictions: Predictions
+    focus: int
+
+    @property
+    def names(self) -> list[str]:
+        """The pictures' names."""
+        return [picture.name for picture in self.chosen.pictures]
+
+
+def page(head: Head) -> None:
+    """Draw the page."""
+    model, chosen = head.model, head.chosen
+    captured = readings.values(model, chosen.pictures)
+    predictions = predict(model, captured)
+    strip_place = st.container()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        _meaning(predictions)
+        focus = focus_choice.choose(chosen.pictures)
+    head.answer.markdown(plain(summary(captured, focus, predictions.images[focus].sentence)))
+    with strip_place:
+        strip.show(chosen.pictures, predictions, focus)
+    view = View(model, chosen, captured, predictions, focus)
+    _stages(view)
+    _depth(view)
+
+
+def _meaning(predictions: Predictions) -> None:
+    """What the outputs are taken to mean; their names where they are few."""
+    said = meaning(predictions.fitted, "Head in the sidebar") if predictions.fitted else ""
+    if predictions.fitted and said:
+        names = predictions.fitted.names
+        st.caption(plain(said), help=plain(", ".join(names)) if len(names) <= FEW else None, width="content")
+
+
+@st.fragment
+def _stages(view: View) -> None:
+    """A heatmap for each stage, two in a row."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.header("Channel attention by stage", anchor=False, width="content")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            st.caption("Order of channels", width="content")
+            order = st.segmented_control(
+                "Order of channels",
+                get_args(Order),
+                default="index",
+                key="order",
+                bind="query-params",
+                required=True,
+                label_visibility="collapsed",
+            )
+    stages = list(by_stage(view.model.gates).items())
+    for start in range(0, len(stages), 2):
+        for column, (stage, gates) in zip(
+            st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
+        ):
+            with column:
+                _stage(view, stage, [gate.name for gate in gates], order)
+
+
+@st.fragment
+def _stage(view: View, stage: int, gates: list[str], order: Order) -> None:
+    label, key, at_first = f"Block of stage {stage}", f"stage{stage}", len(gates) - 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if len(gates) <= _FEW_BLOCKS:
+            gate = st.segmented_control(
+                label,
+                gates,
+                default=gates[at_first],
+                key=key,
+                bind="query-params",
+                required=True,
+                label_visibility="collapsed",
+            )
+        else:
+            gate = st.selectbox(
+                label, gates, index=at_first, key=key, bind="query-params", label_visibility="collapsed", width=140
+            )
+        shown = attention_heatmap(view.capture[gate], view.names, order, view.focus)
+        chart.tools(shown)
+    chart.draw(shown)
+
+
+@st.fragment
+def _depth(view: View) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("One gate in depth", anchor=False, width="content")
+        with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
+            st.markdown(_WHAT_IS_A_GATE)
+    names = [gate.name for gate in view.model.gates]
+    gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
+    reading = view.capture[gate]
+    about = reading.gate
+    r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
+    st.caption(
+        plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
+    )
+    _health(health(reading.s, about.function))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(excitation(reading, view.names, view.focus))
+        if reading.z is None:
+            st.caption("There is no z: no squeeze of U was seen to feed s.")
+    with right:
+        chart.show(distribution(reading, view.names, view.focus))
+    _maps(view, gate)
+    takeaway.show(view.model, view.chosen, view.capture, view.predictions, about)
+
+
+def _health(found: Health) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(found.sentence)
+        with st.popover("What the verdicts mean", icon=":material/rule:", type="tertiary"):
+            st.markdown(definitions())
+
+    def share(value: float) -> str:
+        return f"{value:.0%}" if found.finite == 1 else "–"
+
+    with st.container(horizontal=True):
+        st.metric("mean of s", _number(found.mean, 2))
+        st.metric(
+            "spread over channels",
+            _number(found.spread),
+            help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
+        )
+        st.metric("shut (s near 0)", share(found.shut), help=f"Share of weights within {CLOSE} of 0.")
+        st.metric("open (s near 1)", share(found.open), help=f"Share of weights within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", share(found.clipped), help="Clipped: hard-sigmoid and ReLU get there.")
+        st.metric(
+            "varies between pictures",
+            _number(found.variation),
+            help="SD of a channel's s over the images, averaged over the channels. One image has none.",
+        )
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _maps(view: View, gate: str) -> None:
+    st.header("Recalibrated maps", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.segmented_control(
+            "Channels", get_args(Choice), default="largest change", key="by", bind="query-params", required=True
+        )
+        over = st.segmented_control(
+            "Shown as", ["maps", "over the picture"], default="maps", key="shown", bind="query-params", required=True
+        )
+    picture = view.chosen.pictures[view.focus]
+    capture = readings.maps(view.model, picture, gate)
+    reading = capture[gate]
+    picked = None
+    if by == "chosen":
+        picked = st.multiselect(
+            "Channel numbers",
+            range(reading.gate.channels),
+            default=[0],
+            max_selections=MOST,
+            key="channels",
+            bind="query-params",
+        )
+    channels = choose_channels(reading.s[0], change(reading)[0], by, MOST, picked)
+    if not channels:
+        st.info("Choose at least one channel.")
+        return
+    if over == "maps":
+        chart.show(recalibrated_maps(reading, 0, channels, picture.name), wide=True)
+    else:
+        cut = view.model.preprocess.cut(picture.image)
+        chart.show(overlay_maps(reading, 0, channels, picture.name, cut), wide=True)
+    st.download_button(
+        f"U, X̃ and s of {gate} as NPZ",
+        partial(maps_bytes, capture, gate, [picture.name]),
+        file_name=f"maps_{gate}.npz",
+        key="save_npz",
+        on_click="ignore",
+        icon=":material/download:",
+    )

@@ -1,0 +1,84 @@
+"""What leaves the caches that sessions share: by bytes, what was used longest ago first."""
+
+from collections.abc import Callable, Hashable, Iterable
+from functools import cache
+from itertools import chain
+from threading import Lock
+
+from torch import Tensor, nn
+
+from se_viz.device.memory import release
+from se_viz.gates.capture import Capture
+from se_viz.model.model import Model
+from se_viz.ui.server.limits import limits
+from se_viz.ui.state import device_queue as turns
+
+
+class ByteBudget:
+    """Entries of caches in the order of their last use, with the bytes that each holds; safe between threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._entries: dict[Hashable, tuple[int, Callable[[], object]]] = {}
+
+    def used(self, key: Hashable, size: int, forget: Callable[[], object]) -> None:
+        """Note the use of an entry of ``size`` bytes, and ``forget`` the oldest others if all are too much."""
+        with self._lock:
+            self._entries.pop(key, None)
+            self._entries[key] = size, forget
+            leaving = []
+            while len(self._entries) > 1 and self.held() > self._limit:
+                _, old = self._entries.pop(next(iter(self._entries)))
+                leaving.append(old)
+        for old in leaving:
+            old()
+
+    def held(self) -> int:
+        """Return the bytes of all entries."""
+        return sum(size for size, _ in self._entries.values())
+
+
+@cache
+def models() -> ByteBudget:
+    """Return the budget of the models that sessions share, for weights in the CPU's memory."""
+    return ByteBudget(limits().models)
+
+
+@cache
+def readings() -> ByteBudget:
+    """Return the budget of the readings and maps that sessions share."""
+    return ByteBudget(limits().readings)
+
+
+def model_bytes(*networks: nn.Module) -> int:
+    """Return the bytes of the networks' weights in the CPU's memory; weights that two of them share count once."""
+    tensors = chain.from_iterable(chain(network.parameters(), network.buffers()) for network in networks)
+    return _bytes(tensor for tensor in tensors if tensor.device.type == "cpu")
+
+
+def capture_bytes(capture: Capture) -> int:
+    """Return the bytes of a capture's arrays and output."""
+    arrays = (array for one in capture for array in (one.z, one.s, one.u, one.x) if array is not None)
+    output = capture.output
+    parts = output if isinstance(output, list | tuple) else output.values() if isinstance(output, dict) else (output,)
+    return sum(array.nbytes for array in arrays) + _bytes(part for part in parts if isinstance(part, Tensor))
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+def let_go(model: Model) -> None:
+    """Free a model's device; a session that still shows it goes on on the CPU."""
+    device = model.device
+    model.close()
+    if device.type == "cpu":
+        return
+
+    def free() -> None:
+        model.network.cpu()
+        release(device)
+
+    turns.line(str(device)).submit(free)  # not in the middle of a reading

@@ -1,0 +1,139 @@
+"""Readings that reruns and sessions share, one picture at a time, with progress and a way to stop."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+
+from se_viz.data.images import Picture
+from se_viz.device.memory import room_on
+from se_viz.gates.capture import Capture
+from se_viz.gates.forward_pass import Array
+from se_viz.gates.joined_captures import stack
+from se_viz.model.capture import captured as capture  # pages say themselves what is not finite
+from se_viz.model.model import Model
+from se_viz.ui.state import cache_budget as eviction
+from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state.models import member, or_on_cpu, plain_member
+from se_viz.zoo.registry import Network
+
+_PATIENCE = 0.3  # seconds of work before a bar is worth its flicker
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _values(_model: Model, _picture: Picture, key: str, sha256: str) -> Future[Capture]:
+    del key, sha256  # which model, where and in what numbers, and which content
+    return turns.line(str(_model.device)).submit(partial(capture, _model, _picture))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _maps(_model: Model, _picture: Picture, key: str, sha256: str, gate: str) -> Future[Capture]:
+    del key, sha256
+    return turns.line(str(_model.device)).submit(partial(capture, _model, _picture, maps=[gate]))
+
+
+def _finished(
+    make: Callable[[], Future[Capture]], forget: Callable[[], object], model: Model, spot: DeltaGenerator
+) -> Capture:
+    """What a reading gives when its turn has come; one that failed is not kept. Spot is where it says that it waits."""
+    # Made when there is something to say: most readings are there already, and a page asks for dozens.
+    place: DeltaGenerator | None = None
+
+    def show(ahead: int) -> None:
+        nonlocal place
+        place = place or spot.empty()
+        # Written at every look, as this is where a click can end the run; sent only when it changes.
+        text = f"Waiting for {model.device}: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
+        place.caption(text if ahead else "Reading the gates …")
+
+    with or_on_cpu(str(model.device)):
+        try:
+            return turns.wait(make(), str(model.device), show)
+        except Exception:
+            forget()
+            raise
+        finally:
+            if place is not None:
+                place.empty()
+
+
+def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture:
+    """z and s of every gate and the logits for all pictures.
+
+    A bar and a button to stop appear when it takes a while. The button, like any other choice made meanwhile, takes
+    effect before the next picture. A page that reads one model twice names the ``part`` that asks.
+    """
+    wanted = tuple(picture.sha256 for picture in pictures)
+    if st.session_state.get("stopped") == (model.key, wanted):
+        st.info("Stopped. What was read is kept.")
+        st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}", on_click=_go_on)
+        st.stop()
+    spot = st.container()
+    place = bar = None
+    parts: list[Capture] = []
+    started = monotonic()
+    for index, picture in enumerate(pictures):
+        if bar is None and index and monotonic() - started > _PATIENCE:
+            place = spot.empty()
+            with place.container(horizontal=True, vertical_alignment="center"):
+                bar = st.progress(0.0)
+                # Some pages read several models in one run.
+                st.button("Stop", on_click=_stop, args=(model.key, wanted), key=f"stop_{model.key}_{part}")
+        if bar is not None:
+            bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
+        key = (model, picture, model.key, picture.sha256)
+        one = _finished(partial(_values, *key), partial(_values.clear, *key), model, spot)
+        _count(one, _values.clear, key)
+        parts.append(one)
+    if place is not None:
+        place.empty()
+    return stack(parts)
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _plain_logits(_network: Network, _picture: Picture, name: str, device: str, sha256: str) -> Array:
+    del name, sha256
+
+    def run() -> Array:
+        with torch.inference_mode(), room_on(torch.device(device), "one image"):
+            logits: Array = _network.module(_network.preprocess([_picture.image]).to(device)).float().cpu().numpy()
+        return logits
+
+    return turns.take(run, device)
+
+
+def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) -> Array | None:
+    """The output (N, K) of a demo model, with gates or without."""
+    if gated:
+        return values(member(name, device), pictures, "logits").logits
+    network = plain_member(name, device)
+    with or_on_cpu(device):
+        return np.concatenate([_plain_logits(network, one, name, device, one.sha256) for one in pictures])
+
+
+def _stop(key: str, wanted: tuple[str, ...]) -> None:
+    st.session_state["stopped"] = (key, wanted)
+
+
+def _count(found: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
+    """Count a reading against the budget; what forgets it later holds neither the model nor the picture."""
+    names = (None, None, *key[2:])
+    eviction.readings().used(names, eviction.capture_bytes(found), partial(clear, *names))
+
+
+def _go_on() -> None:
+    st.session_state.pop("stopped", None)
+
+
+def maps(model: Model, picture: Picture, gate: str) -> Capture:
+    """All values of one picture, with U and X̃ of one gate."""
+    key = (model, picture, model.key, picture.sha256, gate)
+    found = _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())
+    _count(found, _maps.clear, key)
+    return found

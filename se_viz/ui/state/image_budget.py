@@ -1,0 +1,70 @@
+"""A budget for decoded images: sessions with the same file share one image, and what is too much is refused."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Lock
+from weakref import WeakValueDictionary
+
+from PIL import Image
+
+from se_viz.data.image_files import Intake
+from se_viz.data.images import Picture
+from se_viz.ui.server.limits import limits
+
+
+class KeptImages:
+    """The images that sessions hold, by the sha256 of their files; safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        # Weak, so that an image goes with the last session that holds it.
+        self._images: WeakValueDictionary[str, Image.Image] = WeakValueDictionary()
+
+    def held(self) -> int:
+        """Return the bytes of all images that a session holds."""
+        return sum(map(_bytes, list(self._images.values())))
+
+    def keep(self, pictures: Sequence[Picture], session: int, process: int) -> tuple[list[Picture], str | None]:
+        """Return the first images for which there is room, and a sentence for the others.
+
+        Args:
+            pictures: those of one session.
+            session, process: bytes that one session and all of them may hold.
+        """
+        kept: list[Picture] = []
+        own = 0
+        with self._lock:
+            total = self.held()
+            for picture in pictures:
+                shared = self._images.get(picture.sha256)
+                size = _bytes(picture.image)
+                own += size
+                total += 0 if shared is not None else size
+                if own > session or total > process:
+                    left = len(pictures) - len(kept)
+                    whose = "each visitor" if own > session else "all its visitors"
+                    limit = session if own > session else process
+                    files = "1 image was" if left == 1 else f"{left:,} images were"
+                    then = "choose fewer or smaller ones" if own > session else "choose fewer, or try again later"
+                    return kept, (
+                        f"{files} left out: this server keeps at most {limit / 1e6:,.0f} MB of decoded images for "
+                        f"{whose}; {then}."
+                    )
+                if shared is None:
+                    shared = self._images[picture.sha256] = picture.image
+                kept.append(replace(picture, image=shared))
+        return kept, None
+
+
+_KEPT = KeptImages()
+
+
+def within_budget(intake: Intake) -> Intake:
+    """Return what was read of a session's uploads as far as there is room, with a sentence for what is left out."""
+    most = limits()
+    kept, left_out = _KEPT.keep(intake.pictures, most.session_images, most.images)
+    return Intake(tuple(kept), (*intake.refusals, *([left_out] if left_out else ())))
+
+
+def _bytes(image: Image.Image) -> int:
+    return image.width * image.height * len(image.getbands())

@@ -1,0 +1,45 @@
+"""How every chart is shown: the figure with its text, how to read it, and how to take it away."""
+
+from contextlib import nullcontext
+from functools import partial
+
+import streamlit as st
+
+from se_viz.figures.chart import Chart
+from se_viz.figures.export import NO_BROWSER, Format, can_draw, figure_bytes
+from se_viz.ui.markdown import plain
+
+_CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2}, "responsive": True}
+_MIME: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
+
+
+def show(chart: Chart, *, wide: bool = False) -> None:
+    """Draw a chart with its tools below; a wide one scrolls sideways where the window is narrow (ui/shell.py)."""
+    with st.container(key=f"wide_{chart.name}") if wide else nullcontext():
+        draw(chart)
+    with st.container(horizontal=True, gap="small"):
+        tools(chart)
+
+
+def draw(chart: Chart) -> None:
+    """The chart alone."""
+    st.plotly_chart(chart.figure, key=f"chart_{chart.name}", alt=chart.alt, config=_CONFIG)
+
+
+def tools(chart: Chart) -> None:
+    """How to read a chart, and its files, which are made when they are asked for."""
+    with st.popover("How to read this", icon=":material/help:", type="tertiary"):
+        st.markdown(plain(chart.how_to_read))
+    with st.popover("Save", icon=":material/download:", type="tertiary"):
+        for kind, mime in _MIME.items():
+            impossible = kind != "html" and not can_draw()
+            st.download_button(
+                "Interactive HTML" if kind == "html" else kind.upper(),
+                partial(figure_bytes, chart.figure, kind),
+                file_name=f"{chart.name}.{kind}",
+                mime=mime,
+                key=f"save_{chart.name}_{kind}",
+                on_click="ignore",
+                disabled=impossible,
+                help=NO_BROWSER if impossible else None,
+            )

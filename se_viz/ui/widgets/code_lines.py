@@ -1,0 +1,53 @@
+"""The Python and the options of the shell that load the model of the page."""
+
+import json
+import shlex
+
+from se_viz.model.model import Model
+from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets.checkpoint_picker import loaded
+
+DEFAULT = 0.5  # threshold of a ``Head``
+
+
+def load_line(model: Model) -> str:
+    """The line of Python, with files as if they lay in the script's folder."""
+    options = f", device={str(model.device)!r}" + (
+        f", precision={model.precision!r}" if model.precision != "fp32" else ""
+    )
+    head = heads.chosen()
+    if head is not None:
+        said = f"{head.kind!r}" if head.threshold == DEFAULT else f"se_viz.Head({head.kind!r}, {head.threshold})"
+        options += f", head={said}"
+    own = loaded(model)
+    if own is None:
+        return f"model = se_viz.load({model.name!r}{options})"
+    named = f", classes=read_classes(Path({f'./{own.classes}'!r}))" if own.classes else ""
+    named += "".join(f", {key}={value!r}" for key, value in own.prepared.items())
+    line = f"model = se_viz.load_checkpoint({f'./{own.weights}'!r}, {own.architecture!r}{named}{options})"
+    if not own.classes:
+        return line
+    return f"from pathlib import Path\nfrom se_viz.weights.class_names import read_classes\n\n{line}"
+
+
+def head_options() -> str:
+    """Options of the shell that say what the outputs mean, for commands that predict; empty where nobody has said."""
+    head = heads.chosen()
+    if head is None:
+        return ""
+    return f" --head {head.kind}" + (f" --threshold {head.threshold}" if head.threshold != DEFAULT else "")
+
+
+def shell_options(model: Model, *, option: str = "--model ") -> str:
+    """Options that name the model; a name of the catalogue stands after ``option``."""
+    own = loaded(model)
+    if own is None:
+        return f"{option}{shlex.quote(model.name)}"
+    named = f" --classes {shlex.quote(f'./{own.classes}')}" if own.classes else ""
+    for key, value in own.prepared.get("arguments", {}).items():
+        named += f" --arg {shlex.quote(f'{key}={json.dumps(value)}')}"
+    for key, value in own.prepared.items():
+        if key == "arguments":
+            continue
+        named += f" --{key} {value if isinstance(value, int) else ' '.join(map(str, value))}"
+    return f"--checkpoint {shlex.quote(f'./{own.weights}')} --arch {own.architecture}{named}"

@@ -1,0 +1,85 @@
+"""Take it away: the numbers as files, and the lines of Python and shell that give the same."""
+
+import shlex
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import streamlit as st
+
+from se_viz.analysis.predictions import Predictions
+from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.gate import Gate
+from se_viz.model.model import Model
+from se_viz.reports.tables import predictions_table, table, table_bytes, without_z
+from se_viz.ui.markdown import plain
+from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
+from se_viz.ui.widgets.image_picker import Chosen
+
+_LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parquet": "z and s as Parquet"}
+
+
+def show(model: Model, chosen: Chosen, capture: Capture, predictions: Predictions, gate: Gate) -> None:
+    """Buttons for z, s and the predictions of all pictures, and the code, with the maps of one gate."""
+    st.header("Take it away", anchor=False)
+    names = [picture.name for picture in chosen.pictures]
+    with st.container(horizontal=True):
+        for kind, label in _LABELS.items():
+            st.download_button(
+                label,
+                partial(_file, capture, names, kind),
+                file_name=f"readings.{kind}",
+                key=f"save_{kind}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        if predictions.fitted is not None:
+            st.download_button(
+                "Predictions as CSV",
+                lambda: table_bytes(predictions_table(predictions, names), "csv"),
+                file_name="predictions.csv",
+                mime="text/csv",
+                key="save_predictions",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+    if without_z(capture):
+        st.caption(plain(f"{without_z(capture)} Its column is empty."))
+    st.markdown("The same numbers from Python, and from a shell:")
+    st.code(python_lines(model, chosen, capture[gate.name]), language="python")
+    st.code(shell_line(model, chosen, gate), language="bash")
+
+
+def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"]) -> bytes:
+    return table_bytes(table(capture, names), kind)
+
+
+def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:
+    """A script that reads the same pictures with the same model; uploads are named as if they lay in its folder."""
+    gate, size = reading.gate, f"({len(chosen.pictures)}, {reading.gate.channels})"
+    files = [f"./{name}" for name in chosen.uploads]
+    parts = [f"*se_viz.read_paths({files!r}).pictures"] * bool(files)
+    parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
+    return "\n".join(
+        [
+            "import se_viz",
+            "",
+            load_line(model),
+            f"pictures = [{', '.join(parts)}]",
+            f"capture = se_viz.capture(model, pictures, maps=[{gate.name!r}])",
+            f"reading = capture[{gate.name!r}]",
+            f"reading.z, reading.s  # {size} each" if reading.z is not None else f"reading.s  # {size}; z is None here",
+            "reading.u, reading.x  # feature maps before and after the gate",
+            "predictions = se_viz.predict(model, capture)",
+        ]
+    )
+
+
+def shell_line(model: Model, chosen: Chosen, gate: Gate) -> str:
+    """The command that writes the same numbers into a folder."""
+    words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
+    precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
+    options = (
+        f"{shell_options(model)}{head_options()} --device {model.device}{precision} --maps {gate.name} --out readings"
+    )
+    return f"python -m se_viz inspect {' '.join(words)} {options}"

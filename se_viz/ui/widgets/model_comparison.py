@@ -1,0 +1,85 @@
+"""Networks that differ in one choice, side by side on the chosen pictures."""
+
+from typing import get_args
+
+import pandas as pd
+import streamlit as st
+
+from se_viz.analysis.channel_order import Order
+from se_viz.analysis.health import health
+from se_viz.analysis.predictions import top
+from se_viz.demo.card import Card
+from se_viz.demo.design_choices import Ablation, members, variant
+from se_viz.figures.heatmap import attention_heatmap
+from se_viz.gates.capture import Capture
+from se_viz.ui.state import captures as readings
+from se_viz.ui.state.models import member
+from se_viz.ui.widgets import chart
+from se_viz.ui.widgets.page_header import Head
+
+
+@st.fragment
+def pictures(head: Head, ablation: Ablation, cards: tuple[Card, ...]) -> None:
+    """The same gate of every network on the chosen pictures."""
+    st.header("Your pictures, network by network", anchor=False)
+    shown = head.chosen.pictures
+    names = [picture.name for picture in shown]
+    found = {variant(ablation, card.network): card for card in members(ablation, cards) if card.network.gated}
+    models = {label: member(f"demo/{card.name}", str(head.model.device)) for label, card in found.items()}
+    gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        gate = st.segmented_control(
+            "Gate", gates, default=gates[-1], key="gate_by_ratio", bind="query-params", required=True
+        )
+        order = st.segmented_control(
+            "Order of channels",
+            get_args(Order),
+            default="mean",
+            key="order_by_ratio",
+            bind="query-params",
+            required=True,
+        )
+    st.caption(
+        "Different networks have different channels: channel 7 of one has nothing to do with channel 7 of another. "
+        "Compare how s is spread and how rows differ, not columns."
+    )
+    if head.model.precision != "fp32":
+        st.caption(
+            "These networks are read in fp32, in which they were measured, here and in what each of them says below: "
+            f"the sidebar's {head.model.precision} is for its own model."
+        )
+    captures = {label: readings.values(model, shown) for label, model in models.items()}
+    for start in range(0, len(captures), 2):
+        row = list(captures)[start : start + 2]
+        for column, label in zip(st.columns(2, gap="medium"), row, strict=False):
+            with column:
+                _heatmap(captures[label], gate, names, order, label)
+
+
+def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:
+    if gate not in capture.readings:
+        st.info(f"{label}: this network has no gate there; its block adds U unchanged.")
+        return
+    reading = capture[gate]
+    chart.show(attention_heatmap(reading, names, order, model=label))
+    judged = health(reading.s, reading.gate.function)
+    spread = "" if judged.spread is None else f"; SD over channels {judged.spread:.3f}"
+    spread += "" if judged.variation is None else f", over images {judged.variation:.3f}"
+    st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}{spread}")
+
+
+@st.fragment
+def predictions(head: Head, cards: tuple[Card, ...]) -> None:
+    """What every shipped network says of every chosen picture."""
+    st.header("What each network says", anchor=False)
+    shown = head.chosen.pictures
+    rows = []
+    for card in cards:
+        if card.seed:
+            continue
+        logits = readings.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
+        said = [[]] * len(shown) if logits is None else top(logits, card.classes, 1)
+        rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
+    table = pd.DataFrame(rows, columns=[f"{n + 1} {picture.name}" for n, picture in enumerate(shown)])
+    table.insert(0, "network", [card.name for card in cards if not card.seed])
+    st.dataframe(table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True)})

@@ -1,0 +1,36 @@
+"""Sentences on what was left out or cannot be told: a few in a box each, many in one box with a list to open."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from se_viz.data.summing_up import FEW, LEFT_OUT, summing_up
+from se_viz.ui.markdown import plain
+
+_HEIGHT = 320  # pixels of the list, which scrolls
+
+
+def warn(sentences: Sequence[str], key: str) -> None:
+    """Show sentences as warnings; ``key`` tells the list from others of the page."""
+    if len(sentences) <= FEW:
+        for sentence in sentences:
+            st.warning(plain(sentence))
+        return
+    st.warning(plain(summing_up(sentences)))
+    # No expander: it is animated whenever it opens or its content changes, and moves what lies below.
+    with st.popover(f"List all {len(sentences):,}", icon=":material/list:", type="tertiary", key=f"{key}_list"):
+        st.dataframe(_table(sentences), hide_index=True, height=_HEIGHT, width=640, key=f"{key}_table")
+
+
+def _table(sentences: Sequence[str]) -> pd.DataFrame:
+    """A row for each sentence, the file apart from the reason where there is one."""
+    split = [sentence.partition(LEFT_OUT) for sentence in sentences]
+    if not any(said for _, said, _ in split):
+        return pd.DataFrame({"note": list(sentences)})
+    return pd.DataFrame(
+        {
+            "file": [name if said else "" for name, said, _ in split],
+            "why it was left out, and what to do": [reason if said else name for name, said, reason in split],
+        }
+    )

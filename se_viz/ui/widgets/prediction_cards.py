@@ -1,0 +1,72 @@
+"""The strip of pictures, each with the classes the network gives it."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from se_viz.analysis.predictions import ImagePredictions, Prediction, Predictions
+from se_viz.data.images import Picture
+from se_viz.figures.palette import ACCENT
+
+_SIDE = 192  # pixels of a thumbnail, twice what it is shown at
+
+_STYLE = f"""<style>
+.se-strip {{display:flex;gap:.75rem;overflow-x:auto;padding:.15rem .15rem .6rem}}
+.se-card {{flex:0 0 17.5rem;min-width:0;display:flex;gap:.6rem;padding:.5rem;margin:0;border-radius:.4rem;
+  border:1px solid rgba(126,135,146,.35)}}
+.se-card img {{width:6rem;height:6rem;object-fit:cover;border-radius:.25rem}}
+.se-card figcaption {{flex:1;min-width:0;font-size:.75rem;line-height:1.15}}
+.se-name {{font-weight:600;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;margin-bottom:.2rem}}
+.se-bar {{position:relative;display:flex;justify-content:space-between;gap:.4rem;padding:.06rem .25rem;
+  margin-bottom:.1rem;border-radius:.15rem;overflow:hidden}}
+.se-bar i {{position:absolute;inset:0 auto 0 0;background:{ACCENT};opacity:.28}}
+.se-said {{font-weight:600}}
+.se-bar span {{position:relative;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}}
+.se-bar span:last-child {{flex:none}}
+</style>"""
+
+
+def show(pictures: Sequence[Picture], predictions: Predictions, focus: int) -> None:
+    """Draw the strip; it scrolls sideways where it is wider than the page."""
+    cards = "".join(
+        _card(index, picture, predicted, missing=bool(predictions.missing))
+        for index, (picture, predicted) in enumerate(zip(pictures, predictions.images, strict=True))
+    )
+    label = 'role="list" tabindex="0" aria-label="Pictures and what the network says of each"'
+    st.html(f'{_STYLE}<div class="se-strip" {label}>{cards}</div>')
+    # Apart, so that a change of focus does not send every picture again.
+    frame = f"border-color:{ACCENT};box-shadow:0 0 0 1px {ACCENT}"
+    st.html(f"<style>.se-card:nth-child({focus + 1}) {{{frame}}}</style>")
+
+
+def _card(index: int, picture: Picture, said: ImagePredictions, *, missing: bool) -> str:
+    """A picture with what is said of it; why nothing is said of any stands beside the strip, once."""
+    bars = "".join(map(_bar, said.shown)) or ("no predictions" if missing else escape(said.sentence))
+    name = escape(picture.name)
+    return (
+        '<figure class="se-card" role="listitem">'
+        f'<img src="{_thumbnail(picture.sha256, picture)}" alt="{name}">'
+        f'<figcaption><div class="se-name" title="{name}">{index + 1} {name}</div>{bars}</figcaption></figure>'
+    )
+
+
+def _bar(prediction: Prediction) -> str:
+    share = "" if prediction.probability is None else f'<i style="width:{prediction.probability:.1%}"></i>'
+    strong = ' class="se-said"' if prediction.holds else ""
+    return (
+        f'<div class="se-bar">{share}<span{strong}>{escape(prediction.label)}</span>'
+        f"<span{strong}>{prediction.amount}</span></div>"
+    )
+
+
+@st.cache_data(max_entries=128, show_spinner=False, scope="session")
+def _thumbnail(sha256: str, _picture: Picture) -> str:
+    del sha256  # the key
+    small = _picture.image.copy()
+    small.thumbnail((_SIDE, _SIDE))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"

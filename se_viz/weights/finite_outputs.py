@@ -1,0 +1,69 @@
+"""Weights that are numbers, each of them, and with which a network gives none all the same."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from se_viz.weights.errors import WeightsRefused
+from se_viz.weights.matching import some
+
+# Larger numbers are seldom those of a trained network, and products of some of them overflow.
+_LARGE = 1e4
+
+
+def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
+    """Raise WeightsRefused where a network returns NaN or infinity for noise because of weights that are suspicious.
+
+    It is only run where some are: variances below 0 or of 0 throughout, and numbers beyond 10⁴.
+
+    Args:
+        network: with its weights, on the CPU and in eval mode.
+        size: height and width of its images, pixels.
+        label: the file's name, for messages.
+    """
+    doubtful = list(suspicious(network))
+    if not doubtful:
+        return
+    noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.inference_mode():
+            output = network(noise)
+    except Exception:  # noqa: BLE001 - what a network does not take is told where its gates are looked for
+        return
+    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        raise WeightsRefused(
+            f"With the weights of {label} the network returns NaN or infinity for an image of noise. "
+            f"Suspicious: {some(doubtful)}. The file is damaged, or its weights are of another network."
+        )
+
+
+def suspicious(network: nn.Module) -> Iterator[str]:
+    """Yield the names of weights that may make numbers overflow or turn to NaN, and why; the surest come first."""
+    plain = {name: tensor for name, tensor in network.state_dict().items() if _comparable(tensor)}
+    variances = {name: tensor for name, tensor in plain.items() if name.endswith("running_var")}
+    for name, tensor in variances.items():
+        if bool((tensor < 0).any()):
+            yield f"{name} (variances below 0)"
+    for name, tensor in variances.items():
+        if not bool(tensor.any()):
+            yield f"{name} (variances of 0)"
+    for name, tensor in plain.items():
+        ends = tensor.aminmax()
+        largest = max(-float(ends.min), float(ends.max))
+        if largest > _LARGE:
+            yield f"{name} (numbers up to {largest:.2g})"
+
+
+def _comparable(tensor: object) -> bool:
+    """Return whether what a state dict holds is a tensor of numbers that can be compared; those of 8 bits cannot."""
+    return (
+        isinstance(tensor, Tensor)
+        and tensor.is_floating_point()
+        and tensor.layout == torch.strided
+        and tensor.itemsize > 1
+        and tensor.numel() > 0
+        and not tensor.is_meta
+    )

@@ -1,0 +1,117 @@
+"""Tensors from process to process: the bytes of their storages, and how they lie in those.
+
+Tensors that share their numbers share them afterwards, and one that is expanded stays so: nothing is copied, or grows.
+"""
+
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from se_viz.sandbox import Ended, wire
+from se_viz.weights.errors import WeightsRefused
+
+# Bytes of the description of all tensors; that of 20,000 takes 4 million.
+_LONGEST = 16_000_000
+_MOST_AXES = 64
+_LARGEST = 2**62
+
+_DTYPES = {str(dtype): dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)}
+
+# Tensors without plain numbers, of which the kind is kept: no network takes them.
+_STRIDED, _META, _SPARSE, _QUANTISED = "strided", "meta", "sparse", "quantised"
+
+
+def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
+    """Return tensors as values that go from process to process.
+
+    Args:
+        tensors: on the CPU, by their names.
+        name: of their file, for messages.
+        largest: bytes that their storages may have together.
+
+    Raises:
+        WeightsRefused: they have more, or so many axes that they cannot be described.
+    """
+    storages: dict[int, int] = {}  # address of a storage → its place
+    content: list[memoryview] = []
+    entries: list[list[object]] = []
+    for key, given in tensors.items():
+        tensor = given.detach()
+        kind, place, offset, stride = _kind(tensor), 0, 0, []
+        if kind == _STRIDED:
+            tensor = tensor.resolve_conj().resolve_neg()
+            storage = tensor.untyped_storage()
+            # By address: each tensor has an object of its own for a storage that it shares.
+            place = storages.setdefault(storage._cdata, len(content))
+            if place == len(content):
+                content.append(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
+            offset, stride = int(tensor.storage_offset()), list(tensor.stride())
+        entries.append([key, kind, str(tensor.dtype), place, offset, list(tensor.shape), stride])
+    size = sum(storage.nbytes for storage in content)
+    if size > largest:
+        raise WeightsRefused(f"{name} would unpack to {size / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f}.")
+    description = json.dumps(entries).encode()
+    if len(description) > _LONGEST:
+        raise WeightsRefused(f"{name} has tensors of too many axes, which no network has.")
+    return [description, *content]
+
+
+def unpacked(value: wire.Value) -> dict[str, Tensor]:
+    """Return the tensors that ``packed`` was given; raise Ended where a process sends something else."""
+    try:
+        description, *content = value
+        storages = [_storage(storage) for storage in content]
+        return {str(key): _tensor(storages, *rest) for key, *rest in _entries(description)}
+    except (ValueError, TypeError, LookupError, RuntimeError, OverflowError, RecursionError) as error:
+        raise Ended("died", "made the process that read it answer nonsense") from error
+
+
+def _entries(description: bytearray) -> Any:  # noqa: ANN401 - JSON
+    if len(description) > _LONGEST:
+        raise ValueError("A description that is too long.")
+    return json.loads(description)
+
+
+def _kind(tensor: Tensor) -> str:
+    if tensor.is_quantized:
+        return _QUANTISED
+    if tensor.layout != torch.strided:
+        return _SPARSE
+    return _META if tensor.is_meta else _STRIDED
+
+
+def _storage(content: bytearray) -> torch.UntypedStorage:
+    return torch.frombuffer(content, dtype=torch.uint8).untyped_storage() if content else torch.UntypedStorage(0)
+
+
+def _tensor(
+    storages: list[torch.UntypedStorage],
+    kind: str,
+    named: str,
+    place: int,
+    offset: int,
+    shape: list[int],
+    stride: list[int],
+) -> Tensor:
+    """Return a tensor by its description, all of whose elements lie in its storage."""
+    dtype = _DTYPES[named]
+    sizes: list[Any] = [*shape, *stride, offset]
+    if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < _LARGEST for size in sizes):
+        raise ValueError("A shape that is none.")
+    if kind == _META:
+        return torch.empty(shape, dtype=dtype, device="meta")
+    if kind == _SPARSE:
+        return torch.sparse_coo_tensor(
+            torch.zeros((len(shape), 0), dtype=torch.int64), torch.zeros(0), shape, check_invariants=True
+        )
+    if kind == _QUANTISED:
+        one = torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.qint8)
+        return one.as_strided(shape, [0] * len(shape))
+    last = offset + sum((count - 1) * step for count, step in zip(shape, stride, strict=True))
+    if kind != _STRIDED or (0 not in shape and (last + 1) * dtype.itemsize > storages[place].nbytes()):
+        raise ValueError("A tensor beyond its storage.")
+    if 0 in shape:
+        return torch.empty(shape, dtype=dtype)
+    return torch.empty(0, dtype=dtype).set_(storages[place], offset, shape, stride)

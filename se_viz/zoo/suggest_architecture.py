@@ -1,0 +1,133 @@
+"""Which architecture a file's tensors are for, where they are not those of the one that was asked for."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from se_viz.weights.errors import Misfit, WeightsRefused
+from se_viz.weights.key_matching import match
+from se_viz.weights.parametrized import multiplied_out
+from se_viz.zoo import gate_index as table
+from se_viz.zoo import registry as catalogue
+from se_viz.zoo import tensor_names as names
+from se_viz.zoo.checkpoint_plan import Sketch, plan, sketch_of
+
+# Candidates of the index that are sketched, and of these fitted: a tenth and three tenths of a second each.
+_CHECKED = 4
+_TRIED = 2
+_SHOWN = 3
+
+# From this share on a candidate is fitted: the rest may be the classifier.
+_NEARLY = 0.75
+
+# Less than half of the tensors in common: nothing to recommend.
+_LEAST = 0.5
+
+# Names of tensors that say how a file was made, and what to do.
+_PECULIAR = (
+    (
+        r"(^|\.)(_?flat_param(_\d+)?)$",
+        "Its weights are flattened by FSDP: save them with StateDictType.FULL_STATE_DICT.",
+    ),
+    (r"\.lora_[AB]\.|(^|\.)base_layer\.", "It is an adapter (LoRA): merge it into the network, and save that."),
+    (
+        r"(^|\.)parametrizations\.",
+        "Its weights are parametrised: call torch.nn.utils.parametrize.remove_parametrizations, then save them.",
+    ),
+    (
+        r"(^|\.)(qweight|qzeros|_packed_params(\.|$)|zero_point|weight_scale)",
+        "Its weights are quantised: save those of the network before.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Architectures with the same tensors, the share that they and a file have in common, and whether they fit."""
+
+    models: tuple[str, ...]
+    share: float
+    fits: bool
+
+
+def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
+    """Return the error with a sentence on which architectures the tensors of a file are for.
+
+    Architectures whose tensors match exactly come first, then the nearest by the share of tensors in common.
+
+    Args:
+        error: on the architecture that was asked for.
+        state: the file's tensors.
+        largest: how many weights and biases an architecture may have.
+    """
+    for pattern, advice in _PECULIAR:
+        if any(re.search(pattern, name) for name in state):
+            return error.advised(advice)
+    found = _candidates(state, error.called, largest)
+    exact = [model for candidate in found if candidate.fits for model in candidate.models]
+    rows = table.shipped()
+    gated = tuple(model for model in exact if rows[model].gates)
+    if gated:
+        advice = f"The file's tensors are those of {_listed(gated)}: choose that architecture (--arch {gated[0]})."
+        return error.advised(advice, gated[:_SHOWN], exact=True)
+    if exact:
+        advice = f"The file's tensors are those of {_listed(exact)}, which has no channel gates to look into."
+        return error.advised(advice, exact=True)
+    own = "In Python and from a shell a function may make the network (--arch package.module:function)."
+    near = [candidate for candidate in found if candidate.share >= _LEAST]
+    if not near:
+        return error.advised(f"No architecture of timm or torchvision has most of its tensors. {own}")
+    closest, share = near[0].models, f"{near[0].share:.0%} of the tensors the same"
+    if error.called in closest:
+        return error.advised(f"No other architecture is closer ({share}). {own}")
+    better = tuple(model for model in closest if rows[model].gates)[:_SHOWN]
+    return error.advised(f"Closest is {_listed(closest)}, with {share}: the network was changed. {own}", better)
+
+
+def _candidates(state: Mapping[str, Tensor], refused: str, largest: int) -> list[_Candidate]:
+    """Return what the index says, checked on sketches: what fits first, then by the share in common."""
+    order = {model: place for place, model in enumerate(catalogue.architectures())}
+    rows = table.shipped()
+    checked = []
+    tries = 0
+    for alike in names.likely(state)[:_CHECKED]:
+        models = [model for model in alike.models if model in order and rows[model].params <= largest]
+        if not models:
+            continue
+        models.sort(key=order.__getitem__)
+        sketch = sketch_of(models[0], largest)
+        share = _share(state, sketch)
+        fits = False
+        if share >= _NEARLY and refused not in models and tries < _TRIED:
+            tries += 1
+            fits = _fits(state, sketch)
+        checked.append(_Candidate(tuple(models), share, fits))
+        if fits:
+            break
+    return sorted(checked, key=lambda candidate: (not candidate.fits, -candidate.share))
+
+
+def _share(state: Mapping[str, Tensor], sketch: Sketch) -> float:
+    """Return the share of the tensors of a file or an architecture that both have, by name and shape."""
+    try:
+        shapes = sketch.blank().state_dict()
+    except WeightsRefused:
+        return 0
+    found = match(multiplied_out(state, shapes)[0], shapes)
+    same = sum(bool(tensor.shape == shapes[name].shape) for name, tensor in found.weights.items())
+    return same / (len(shapes) + len(found.weights) - same + len(found.strange))
+
+
+def _fits(state: Mapping[str, Tensor], sketch: Sketch) -> bool:
+    try:
+        plan(state, sketch, {}, (), "")
+    except WeightsRefused:
+        return False
+    return True
+
+
+def _listed(models: Sequence[str]) -> str:
+    more = len(models) - _SHOWN
+    return " or ".join(models[:_SHOWN]) + (f" or {more} more" if more > 0 else "")

@@ -1,0 +1,140 @@
+"""The index of tensor names, ``names.npz``: which architectures a file's tensors may be for.
+
+Of every architecture it keeps a sample of its tensors (the smallest hashes of name and shape, "bottom-k MinHash"), so
+that the share of an architecture's tensors in a file is estimated without building it. Made by
+``python -m se_viz discover --names``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from se_viz.disk.atomic import replacing
+from se_viz.disk.sole_writer import sole_writer
+from se_viz.weights.key_wrappers import endings
+from se_viz.weights.meta_model import sketched
+from se_viz.zoo import libraries as sources
+
+PATH = Path(__file__).with_name("names.npz")
+
+# Hashes kept of an architecture: the share is estimated to 9 % (one standard deviation).
+_KEPT = 32
+
+# No network has more; a file of more is not looked up.
+_MOST = 20_000
+
+# Bytes of a hash.
+_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Architectures whose tensors have the same names and shapes.
+
+    Attributes:
+        models: their names, for instance ("timm/efficientnet_b0", "timm/tf_efficientnet_b0").
+        share: of the tensors that they or the file have, those that both have: 0 to 1, an estimate.
+    """
+
+    models: tuple[str, ...]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Attributes: ``models`` (M,) names, ``group`` (M,) the row of each, ``sizes`` (G,), ``hashes`` (G, K)."""
+
+    models: npt.NDArray[np.str_]
+    group: npt.NDArray[np.int32]
+    sizes: npt.NDArray[np.int32]
+    hashes: npt.NDArray[np.uint32]
+
+
+def likely(state: Mapping[str, Tensor], path: Path = PATH) -> list[Alike]:
+    """Return the architectures that the tensors of a file may be for, the likeliest first, by the index alone.
+
+    Whatever stands before the names, and wrappers inside them, are seen through.
+
+    Args:
+        state: the file's tensors.
+        path: of the index; without it the list is empty.
+    """
+    if not path.exists() or not 0 < len(state) <= _MOST:
+        return []
+    index = _read(path)
+    by_prefix: dict[str, set[int]] = {}
+    for name, tensor in state.items():
+        for prefix, rest in endings(name):
+            by_prefix.setdefault(prefix, set()).add(_hash(rest, tuple(tensor.shape)))
+    known = np.unique(index.hashes)
+    # A prefix that stands before few names is the name of a part of the network.
+    tried = sorted(by_prefix, key=lambda prefix: -len(by_prefix[prefix]))[:100]
+    best = np.zeros(len(index.sizes))
+    for prefix in tried:
+        found = by_prefix[prefix]
+        hits = np.isin(index.hashes, np.intersect1d(known, np.fromiter(found, np.uint32, len(found))))
+        kept = np.minimum(index.sizes, index.hashes.shape[1])
+        both = hits.sum(1) / kept * index.sizes
+        best = np.maximum(best, both / (index.sizes + np.maximum(len(found) - both, 0)))
+    order = np.argsort(-best, kind="stable")
+    return [
+        Alike(tuple(index.models[index.group == row].tolist()), float(best[row])) for row in order[:20] if best[row] > 0
+    ]
+
+
+def make(path: Path, wanted: Callable[[str], bool], report: Callable[[str], None]) -> None:
+    """Sketch every architecture of the libraries that is ``wanted`` and write the index of them.
+
+    Raises:
+        InUse: another process is writing ``path``.
+        WriteFailed: ``path`` cannot be written.
+    """
+    with sole_writer(path):
+        _write(path, _sketch_all(wanted, report))
+
+
+def _sketch_all(wanted: Callable[[str], bool], report: Callable[[str], None]) -> _Index:
+    rows: dict[tuple[int, ...], int] = {}
+    sizes: list[int] = []
+    placed: dict[str, int] = {}
+    for name in filter(wanted, sources.architectures()):
+        library, plain, _ = sources.split(name)
+        try:
+            state = sketched(lambda: library.blank(plain)).state_dict()  # noqa: B023 - called at once
+        except Exception as error:  # noqa: BLE001 - networks fail without numbers in ways of their own
+            report(f"{name} is left out: {type(error).__name__}")
+            continue
+        hashes = sorted({_hash(key, tuple(tensor.shape)) for key, tensor in state.items()})
+        if tuple(hashes) not in rows:
+            rows[tuple(hashes)] = len(sizes)
+            sizes.append(len(hashes))
+        placed[name] = rows[tuple(hashes)]
+        report(name)
+    table = np.zeros((len(sizes), _KEPT), np.uint32)
+    for hashes_of, row in rows.items():
+        smallest = hashes_of[:_KEPT]
+        # A network of fewer tensors than are kept has its last one repeated by nothing: 0 is in no file.
+        table[row, : len(smallest)] = smallest
+    return _Index(np.array(list(placed)), np.array(list(placed.values()), np.int32), np.array(sizes, np.int32), table)
+
+
+def _write(path: Path, index: _Index) -> None:
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, models=index.models, group=index.group, sizes=index.sizes, hashes=index.hashes)
+
+
+@cache
+def _read(path: Path) -> _Index:
+    with np.load(path, allow_pickle=False) as stored:
+        return _Index(stored["models"], stored["group"], stored["sizes"], stored["hashes"])
+
+
+def _hash(name: str, shape: Iterable[int]) -> int:
+    text = f"{name} {'x'.join(map(str, shape))}".encode(errors="replace")
+    return int.from_bytes(blake2b(text, digest_size=_BYTES).digest(), "little") or 1

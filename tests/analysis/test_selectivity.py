@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from scipy.stats import f_oneway
+
+from se_viz.analysis.selectivity import eta_squared, most_specific, variance
+
+CLASSES = ("a", "b", "empty", "c")
+
+
+@pytest.fixture
+def labelled():
+    """Channel 0 is chance, 1 and 2 depend on the class more and more, 3 never moves."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice([0, 1, 3], 90)
+    shift = np.array([0.2, 0.5, 0, 0.8])[labels]
+    noise = rng.uniform(-0.1, 0.1, (90, 4))
+    s = np.stack([0.5 + noise[:, 0], 0.4 + 0.2 * shift + noise[:, 1], shift + noise[:, 2], np.full(90, 0.3)], axis=1)
+    return s, labels
+
+
+def test_eta_squared_is_one_way_anova_of_the_single_images(make_atlas, labelled):
+    s, labels = labelled
+    share = eta_squared(make_atlas({"SE_2_1": s}, labels, CLASSES)["SE_2_1"])
+    groups = [s[labels == label, :3] for label in (0, 1, 3)]
+    f = f_oneway(*groups).statistic
+    np.testing.assert_allclose(share[:3] / (1 - share[:3]) * (90 - 3) / (3 - 1), f, rtol=1e-3)
+    assert np.isnan(share[3])
+
+
+def test_eta_squared_of_the_gate_weighs_channels_by_how_much_they_move(make_atlas, labelled):
+    s, labels = labelled
+    parts = variance(make_atlas({"SE_2_1": s}, labels, CLASSES)["SE_2_1"].s())
+    total = ((s - s.mean(0)) ** 2).sum(0)
+    np.testing.assert_allclose(parts.total, total, rtol=1e-3, atol=1e-9)
+    assert parts.overall == pytest.approx(np.nansum(parts.share * total) / total.sum(), rel=1e-3)
+
+
+def test_the_most_specific_channels_come_with_their_classes(make_atlas, labelled):
+    s, labels = labelled
+    first, second = most_specific(make_atlas({"SE_2_1": s}, labels, CLASSES), "SE_2_1", 2)
+    assert (first.channel, first.highest, first.lowest) == (2, "c", "a")
+    assert second.channel == 1
+    assert first.share > second.share
+    assert len(most_specific(make_atlas({"SE_2_1": s}, labels, CLASSES), "SE_2_1")) == 3

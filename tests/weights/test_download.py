@@ -1,0 +1,341 @@
+"""Both protocols against a server on this machine, and every way in which it may fail."""
+
+import errno
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections import namedtuple
+
+import pytest
+from faulty_disk import full_disk
+from requests import exceptions
+
+from se_viz.weights import cache, download
+from se_viz.weights import http as web
+from se_viz.weights.errors import Cancelled, DownloadFailed
+from se_viz.weights.remote_files import HubFile, ReleaseFile
+
+CONTENT = random.Random(0).randbytes(1_000_000)
+
+
+@pytest.fixture(params=["hub", "release"])
+def weights(request, shelf):
+    """The same content by either protocol."""
+    if request.param == "release":
+        return ReleaseFile(shelf.release_file("net", CONTENT))
+    shelf.hub_file("timm/net.in1k", CONTENT)
+    return HubFile("timm/net.in1k")
+
+
+def ranges(shelf):
+    return [headers.get("Range") for method, path, headers in shelf.asked if method == "GET" and "resolve" not in path]
+
+
+def leftovers(suffix):
+    return list(cache.folder().rglob(f"*{suffix}"))
+
+
+def test_weights_are_fetched_once_and_reported_on_the_way(weights, shelf):
+    seen = []
+    assert weights.cached() is None
+    path = weights.path(seen.append)
+    assert path.read_bytes() == CONTENT
+    assert path.is_relative_to(cache.folder())
+    assert weights.cached() == path
+    assert [progress.done for progress in seen] == sorted({progress.done for progress in seen})
+    assert (seen[-1].done, seen[-1].total, seen[-1].left) == (len(CONTENT), len(CONTENT), 0)
+    assert len(seen) > 2
+    assert all(progress.speed > 0 for progress in seen)
+    assert not leftovers(".part")
+    asked = len(shelf.asked)
+    assert weights.path() == path
+    assert len(shelf.asked) == asked
+
+
+def test_what_is_cut_is_taken_up_where_it_was_cut(weights, shelf):
+    shelf.faults.extend(["cut", "cut"])
+    assert weights.path().read_bytes() == CONTENT
+    starts = [int(wanted.removeprefix("bytes=").rstrip("-")) for wanted in ranges(shelf)[1:]]
+    assert len(starts) == 2
+    assert 0 < starts[0] < starts[1] < len(CONTENT)
+
+
+def test_a_server_that_cannot_resume_sends_everything_again(weights, shelf):
+    shelf.resumes = False
+    shelf.faults.append("cut")
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_a_server_that_sends_nothing_more_is_given_up(weights, shelf):
+    shelf.resumes = False
+    shelf.faults.extend(["cut"] * 3)
+    with pytest.raises(DownloadFailed, match=r"cut at 0\.\d MB: load again to go on"):
+        weights.path()
+    shelf.resumes = True
+    assert weights.path().read_bytes() == CONTENT
+    assert ranges(shelf)[-1].startswith("bytes=")
+
+
+def test_wrong_bytes_are_never_used_nor_kept(weights, shelf):
+    shelf.faults.append("wrong")
+    with pytest.raises(DownloadFailed, match=r"is not .*sha256 does not begin with .*thrown away"):
+        weights.path()
+    assert weights.cached() is None
+    assert not leftovers(".part")
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(weights):
+    path = weights.path()
+    path.write_bytes(CONTENT[:-1])
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_a_download_that_had_all_but_its_name_is_not_fetched_again(weights, shelf):
+    path = weights.path()
+    path.rename(path.with_name(f"{path.name}.part"))
+    assert weights.path().read_bytes() == CONTENT
+    assert ranges(shelf) == [None, "bytes=1000000-"]
+
+
+def test_a_stalled_server_is_not_waited_for(weights, shelf, monkeypatch):
+    monkeypatch.setattr(web, "TIMEOUT", (10.0, 0.2))
+    shelf.faults.append("stall")
+    with pytest.raises(DownloadFailed, match="sent nothing for"):
+        weights.path()
+    monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
+    assert weights.path().read_bytes() == CONTENT
+    assert ranges(shelf)[-1].startswith("bytes=")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (404, r"does not exist \(404\)"),
+        (401, r"does not give .* to everybody \(401\): (set HF_TOKEN|load a file)"),
+        (403, r"does not give .* to everybody \(403\): (set HF_TOKEN|load a file)"),
+        (410, r"refuses .*410"),
+        (429, r"too many requests .*\(429\): try again in 7 seconds"),
+        (503, r"fault of its own \(503\)"),
+    ],
+)
+def test_an_error_of_the_server_has_its_sentence(weights, shelf, code, said):
+    shelf.faults.append(code)
+    with pytest.raises(DownloadFailed, match=said):
+        weights.path()
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_two_who_ask_at_once_download_once(weights, shelf):
+    shelf.faults.append("hold")
+    paths = []
+
+    def waiting(progress):
+        if progress.speed == 0:
+            shelf.release.set()
+
+    first = threading.Thread(target=lambda: paths.append(weights.path()))
+    first.start()
+    assert shelf.held.wait(60)
+    second = threading.Thread(target=lambda: paths.append(weights.path(waiting)))
+    second.start()
+    first.join()
+    second.join()
+    assert len(paths) == 2
+    assert paths[0] == paths[1]
+    assert len(ranges(shelf)) == 1
+
+
+def test_a_download_can_be_cancelled_and_gone_on_with(weights, shelf):
+    seen = []
+    with pytest.raises(Cancelled, match="was cancelled"):
+        weights.path(seen.append, lambda: len(seen) > 0)
+    assert weights.cached() is None
+    (part,) = leftovers(".part")
+    assert 0 < part.stat().st_size < len(CONTENT)
+    assert weights.path().read_bytes() == CONTENT
+    assert ranges(shelf)[-1].startswith("bytes=")
+
+
+def test_who_waits_for_another_can_cancel_too(weights, shelf):
+    shelf.faults.append("hold")
+    first = threading.Thread(target=weights.path)
+    first.start()
+    assert shelf.held.wait(60)
+    with pytest.raises(Cancelled):
+        weights.path(cancelled=lambda: True)
+    shelf.release.set()
+    first.join()
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_a_full_disk_is_noticed_before_and_while_writing(weights, monkeypatch):
+    usage = namedtuple("usage", "free")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _path: usage(999_999))
+        with pytest.raises(DownloadFailed, match=r"is full: 1 MB more are needed; make room, or set SE_VIZ_CACHE"):
+            weights.path()
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "_write", full)
+        with pytest.raises(DownloadFailed, match="is full: make room"):
+            weights.path()
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_what_came_before_the_disk_was_full_is_kept_said_and_gone_on_with(weights, shelf):
+    with full_disk(cache.folder(), 600_000), pytest.raises(DownloadFailed) as failed:
+        weights.path()
+    (part,) = leftovers(".part")
+    size = part.stat().st_size
+    assert 0 < size <= 600_000
+    assert f"The disk of {part.parent} is full: make room, or set SE_VIZ_CACHE to a folder on another" in str(
+        failed.value
+    )
+    assert str(failed.value).endswith(f"{size / 1e6:.1f} MB of it are kept: load again to go on from there.")
+    assert weights.path().read_bytes() == CONTENT
+    assert ranges(shelf)[-1] == f"bytes={size}-"
+
+
+def test_a_cache_that_vanishes_is_said_and_made_again_at_the_next_try(weights):
+    with pytest.raises(
+        DownloadFailed, match=r"\.part was removed while it was written.* Load again to fetch it, or set"
+    ):
+        weights.path(lambda _progress: shutil.rmtree(cache.folder(), ignore_errors=True))
+    assert weights.path().read_bytes() == CONTENT
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(weights, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DownloadFailed, match=r"file/.* cannot be used .*set SE_VIZ_CACHE"):
+        weights.path()
+
+
+def test_what_is_too_large_is_not_fetched(weights, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST", 999_999)
+    with pytest.raises(DownloadFailed, match=r"larger than 0\.000999999 GB"):
+        weights.path()
+    assert not leftovers(".part")
+
+
+def test_without_a_network_the_cache_still_serves(weights, shelf, monkeypatch):
+    path = weights.path()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("HF_ENDPOINT", nobody)
+    assert weights.path() == path
+    shutil.rmtree(cache.folder())
+    gone = (
+        weights
+        if isinstance(weights, HubFile)
+        else ReleaseFile(weights.url.replace(shelf.url, nobody.replace("127.0.0.1", "localhost")))
+    )
+    with pytest.raises(DownloadFailed, match=r"cannot be reached: check the connection.*load_checkpoint") as caught:
+        gone.path()
+    assert ("HF_ENDPOINT" in str(caught.value)) == isinstance(weights, HubFile)
+
+
+def test_a_token_is_for_the_hub_and_not_for_where_it_sends_us(shelf, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    shelf.hub_file("timm/net.in1k", CONTENT)
+    HubFile("timm/net.in1k").path()
+    sent = {path: headers.get("Authorization") for _, path, headers in shelf.asked}
+    assert sent.pop("/timm/net.in1k/resolve/main/model.safetensors") == "Bearer secret"
+    assert list(sent.values()) == [None]
+
+
+def test_a_repository_that_was_renamed_is_followed(shelf):
+    shelf.hub_file("timm/new", CONTENT)
+    shelf.moved["/timm/old/resolve/main/model.safetensors"] = "/timm/new/resolve/main/model.safetensors"
+    assert HubFile("timm/old").path().read_bytes() == CONTENT
+
+
+def test_a_repository_without_safetensors_has_a_pickle(shelf):
+    shelf.hub_file("timm/net.in1k", CONTENT, "pytorch_model.bin")
+    assert HubFile("timm/net.in1k").path().suffix == ".bin"
+
+
+def test_a_release_may_lie_elsewhere(shelf):
+    url = shelf.release_file("net", CONTENT)
+    path = url.removeprefix(shelf.url)
+    shelf.files["/elsewhere"] = shelf.files.pop(path)
+    shelf.moved[path] = f"{shelf.elsewhere}/elsewhere"
+    assert ReleaseFile(url).path().read_bytes() == CONTENT
+
+
+def test_redirects_without_end_are_not_followed(shelf):
+    url = shelf.release_file("net", CONTENT)
+    path = url.removeprefix(shelf.url)
+    shelf.moved[path] = path
+    with pytest.raises(DownloadFailed, match="without end"):
+        ReleaseFile(url).path()
+    shelf.moved["/timm/old/resolve/main/model.safetensors"] = "/timm/old/resolve/main/model.safetensors"
+    with pytest.raises(DownloadFailed, match="without end"):
+        HubFile("timm/old").path()
+
+
+def test_a_mirror_that_is_none_is_named(shelf, monkeypatch):
+    shelf.files["/timm/net/resolve/main/model.safetensors"] = b"<html>Welcome</html>"
+    with pytest.raises(DownloadFailed, match=r"does not say the sha256 of timm/net.*HF_ENDPOINT"):
+        HubFile("timm/net").path()
+    with pytest.raises(DownloadFailed, match=r"does not exist \(404\).*HF_ENDPOINT is http"):
+        HubFile("timm/none").path()
+    monkeypatch.setenv("HF_ENDPOINT", "mirror")
+    with pytest.raises(DownloadFailed, match="is no web address; HF_ENDPOINT is mirror"):
+        HubFile("timm/net").path()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (exceptions.SSLError(), r"certificate of host is not trusted.*REQUESTS_CA_BUNDLE"),
+        (exceptions.ProxyError(), "proxy does not let us reach host: check HTTPS_PROXY"),
+        (exceptions.ConnectTimeout(), "host has sent nothing for"),
+        (exceptions.InvalidHeader("odd"), "host gave no answer that can be used: odd"),
+    ],
+)
+def test_what_a_network_may_do_has_its_sentence(error, said):
+    with pytest.raises(DownloadFailed, match=said), web.explained("https://host/file"):
+        raise error
+
+
+def test_a_release_without_a_hash_in_its_name_is_not_fetched(shelf):
+    with pytest.raises(DownloadFailed, match="could not be checked"):
+        ReleaseFile(f"{shelf.url}/net.pth").path()
+    assert not shelf.asked
+
+
+def test_the_cache_is_in_the_users_folder_unless_it_is_set(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("SE_VIZ_CACHE", raising=False)
+    assert cache.folder().name == "se-viz"
+    monkeypatch.setenv("SE_VIZ_CACHE", "~/weights")
+    assert cache.folder().name == "weights"
+    assert cache.folder().is_absolute()
+
+
+def test_another_process_that_asks_waits_and_downloads_nothing(weights, shelf):
+    code = (
+        "from se_viz.weights.remote_files import HubFile, ReleaseFile\n"
+        f"print({weights!r}.path(lambda progress: print('waiting' if not progress.speed else 'fetching', flush=True)))"
+    )
+    shelf.faults.append("hold")
+    first = threading.Thread(target=weights.path)
+    first.start()
+    assert shelf.held.wait(60)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "waiting\n"
+        shelf.release.set()
+        said = other.communicate()[0].splitlines()
+    first.join()
+    assert said[-1] == str(weights.cached())
+    assert "fetching" not in said
+    assert len(ranges(shelf)) == 1
