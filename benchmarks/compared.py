@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 
 import se_viz
-from se_viz.data.intake import read
+from se_viz.data.image_files import read
 
 Array = npt.NDArray[np.float32]
 
