@@ -19,8 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from threading import Event, Thread
@@ -105,7 +104,7 @@ class Quiet:
 
 
 class Crowd:
-    """The process of the visitors, which has made its files and warmed the server up."""
+    """The process of the visitors, which begins with making its files."""
 
     def __init__(self, address: str, sessions: int, uploads: int, seconds: float) -> None:
         command = [sys.executable, str(Path(__file__).with_name("visitors.py")), address]
@@ -114,7 +113,7 @@ class Crowd:
         self._in, self._out = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
 
     def say(self) -> None:
-        """Let it go on: to its visits, and then to their end."""
+        """Let it go on: to warm the server up, to its visits, and to their end."""
         self._in.write("\n")
         self._in.flush()
 
@@ -125,21 +124,12 @@ class Crowd:
             raise RuntimeError("The process of the visitors has ended too early.")
         return line
 
-    def end(self) -> None:
-        """End it, whatever it does."""
+    def __enter__(self) -> "Crowd":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-
-
-@contextmanager
-def crowd_at(address: str, sessions: int, uploads: int, seconds: float) -> Iterator[Crowd]:
-    """The visitors, until the end of the block."""
-    crowd = Crowd(address, sessions, uploads, seconds)
-    try:
-        crowd.hear()
-        yield crowd
-    finally:
-        crowd.end()
 
 
 def memory_of(server: Server) -> dict[str, float]:
@@ -153,6 +143,8 @@ def memory_of(server: Server) -> dict[str, float]:
 
 def measured(server: Server, crowd: Crowd, clicks: int, freed: float) -> dict[str, Any]:
     """The numbers of a soak, from an idle server to an idle server."""
+    crowd.say()
+    crowd.hear()
     with Session(server.address) as session:
         session.load()
         quiet = Quiet(session)
@@ -266,7 +258,8 @@ def main() -> int:
     sessions, uploads, seconds = (4, 24, 5.0) if options.quick else (32, 1000, 60 * options.minutes)
     clicks, freed = (4, 3.0) if options.quick else (_CLICKS, _FREED)
     variables = {"SE_VIZ_RECONNECT_SECONDS": "1"} if options.quick else {}
-    with Server(None, variables) as server, crowd_at(server.address, sessions, uploads, seconds) as crowd:
+    server = Server(None, variables)
+    with Crowd(server.address, sessions, uploads, seconds) as crowd, server:
         try:
             numbers = measured(server, crowd, clicks, freed)
         except Exception:

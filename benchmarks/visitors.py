@@ -4,8 +4,8 @@ Each has a session of the page and does the next visit of a plan when its time h
 files, downloads the readings and compares them with those of ``se_viz.capture`` in this process, leaves in the middle
 of its work, comes again.
 
-Usage: python benchmarks/visitors.py ADDRESS SESSIONS UPLOADS SECONDS; it says "ready", waits for a line, says what
-was done as JSON, and waits for another line before its sessions leave.
+Usage: python benchmarks/visitors.py ADDRESS SESSIONS UPLOADS SECONDS; it makes its files, waits for a line, warms the
+server up, says "ready", waits for a line, says what was done as JSON, and waits for a line before its sessions leave.
 """
 
 import json
@@ -26,6 +26,8 @@ import requests
 from client import PATIENCE, FileURLs, Session
 from compared import ARCHITECTURE, CHECKPOINT, TOLERANCE, Array, Expected, downloaded, expected, off
 from hostile import IMAGES, WEIGHTS, photograph
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 PHOTOGRAPHS = 48
 _MOST = 4  # photographs at a time
@@ -82,6 +84,11 @@ class Visitor(Session):
 
     refused = 0
 
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        # As a browser does whose connection was closed while it was idle.
+        self._http.mount("http://", HTTPAdapter(max_retries=Retry(3, allowed_methods=None)))
+
     def _put(self, url: FileURLs, file: tuple[str, bytes]) -> bool:
         try:
             return super()._put(url, file)
@@ -121,7 +128,7 @@ class Load:
         for visit in visits:
             self._left.put(visit)
             for name in visit.hostile:
-                content(name)  # made now, as it takes time
+                content(name)  # now, as it takes time
         self._lock = Lock()
         self.counts: Counter[str] = Counter()
         self.took: dict[str, list[float]] = {kind: [] for kind in _KINDS}
@@ -242,6 +249,7 @@ def main(address: str, sessions: int, uploads: int, seconds: float) -> None:
     if hasattr(os, "nice"):
         os.nice(10)  # browsers are on other machines: they take no processor from the server
     load = Load(address, planned(uploads, seconds))
+    sys.stdin.readline()
     load.warm_up()
     print("ready", flush=True)
     sys.stdin.readline()

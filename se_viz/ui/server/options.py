@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 import streamlit
 from starlette.middleware import Middleware
@@ -22,6 +23,7 @@ from se_viz.ui.server.door import Door
 from se_viz.ui.server.downloads import keep_downloads
 from se_viz.ui.server.ending import ends_in_time
 from se_viz.ui.server.headers import SecurityHeaders, failed
+from se_viz.ui.server.heap import give_back, share_arenas
 from se_viz.ui.server.limits import limits
 from se_viz.ui.server.sessions import SESSIONS
 from se_viz.ui.server.uploads import HELD, UploadBudget
@@ -29,6 +31,7 @@ from se_viz.ui.server.uploads import HELD, UploadBudget
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
 _log = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two looks at which sessions are gone
+_FREEING = 20.0  # seconds after a session in which memory is given back: what its last run holds, it holds a bit longer
 
 
 def middleware() -> list[Middleware]:
@@ -55,6 +58,7 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
     """Say where the page is, free what nothing needs any more, and end within seconds when a signal comes."""
     with ends_in_time():
         announce()
+        share_arenas()
         closing = asyncio.create_task(_tidy())
         try:
             yield
@@ -73,11 +77,19 @@ async def _tidy() -> None:
     runtime = Runtime.instance()
     patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
     downloads = keep_downloads(runtime)
+    freeing_until = next_time = 0.0
     while True:
         await asyncio.sleep(_LOOK)
         if downloads is not None:
             downloads.sweep()
-        for session in SESSIONS.gone(runtime.is_active_session, patience):
+        gone = SESSIONS.gone(runtime.is_active_session, patience)
+        now = monotonic()
+        if gone:
+            freeing_until = now + _FREEING
+        if next_time <= now < freeing_until:
+            await asyncio.to_thread(give_back)
+            next_time = now + _FREEING / 2
+        for session in gone:
             HELD.forget(session)
             try:
                 runtime.close_session(session)
