@@ -18,6 +18,7 @@ from streamlit import config
 from streamlit.runtime import Runtime
 from streamlit.starlette import App
 
+from se_viz import sandbox
 from se_viz.ui.server.address import announce
 from se_viz.ui.server.door import Door
 from se_viz.ui.server.downloads import keep_downloads
@@ -59,6 +60,9 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
     with ends_in_time():
         announce()
         share_arenas()
+        # So that the first upload does not wait for it. What reads checkpoints imports torch: that begins where a
+        # visitor chooses weights.
+        await asyncio.to_thread(sandbox.warm, "se_viz.data.untrusted")
         closing = asyncio.create_task(_tidy())
         try:
             yield
