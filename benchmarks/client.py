@@ -146,8 +146,14 @@ class Session:
         self._http.get(f"http://{address}/_stcore/health", timeout=PATIENCE)  # sets the cookie against forgery
 
     def __enter__(self) -> "Session":
-        # No Origin, as there is no page; no size limit, as a browser has none.
-        self._socket = connect(f"ws://{self._address}/_stcore/stream", subprotocols=["streamlit"], max_size=None)
+        # No Origin, as there is no page; no size limit and no pings, as a browser has none.
+        self._socket = connect(
+            f"ws://{self._address}/_stcore/stream",
+            subprotocols=["streamlit"],
+            max_size=None,
+            open_timeout=PATIENCE,
+            ping_interval=None,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
