@@ -31,10 +31,10 @@ screenshots: $(VENV)/dev.stamp ## take the screenshots of the documentation agai
 	@$(BIN)/python docs/scripts/screenshots.py
 
 bench: $(VENV)/dev.stamp ## measure against peers; the machine should be idle
-	@for script in capture precision pages startup decode atlas; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in capture precision pages startup decode atlas soak; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 bench-quick: $(VENV)/dev.stamp ## check that every benchmark runs
-	@for script in capture precision pages startup decode atlas; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
+	@for script in capture precision pages startup decode atlas soak; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
