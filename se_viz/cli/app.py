@@ -86,7 +86,7 @@ def inspect(
     intake = read_paths(pictures or [], trusted=trusted)
     warn(intake.refusals, verbose=verbose)
     try:
-        shown = [*intake.pictures, *map(samples.load, sample or [])]
+        shown = [*intake.pictures, *map(samples.sample, sample or [])]
         if not shown:
             raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
         loaded = load_network(

@@ -14,7 +14,7 @@ class Sample:
     """A photograph of the gallery.
 
     Attributes:
-        key: the argument of ``load``.
+        key: the argument of ``sample``.
         title: what is to be seen.
         file: its name in the folder ``samples``.
         licence: licence and author.
@@ -46,14 +46,14 @@ SAMPLES = (
 
 
 @cache
-def load(key: str) -> Picture:
+def sample(key: str) -> Picture:
     """The sample of that key; the same object every time, so its image must not be changed.
 
     Raises:
         UnknownSample: the message lists the keys there are.
     """
-    for sample in SAMPLES:
-        if sample.key == key:
-            picture = decode(sample.file, (_FOLDER / sample.file).read_bytes())
-            return replace(picture, name=sample.title, licence=sample.licence)
+    for known in SAMPLES:
+        if known.key == key:
+            picture = decode(known.file, (_FOLDER / known.file).read_bytes())
+            return replace(picture, name=known.title, licence=known.licence)
     raise UnknownSample(key)

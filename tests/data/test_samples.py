@@ -7,27 +7,30 @@ import numpy as np
 import pytest
 
 from se_viz.data import sample_images
-from se_viz.data.sample_images import SAMPLES, Sample, UnknownSample, load
+from se_viz.data.sample_images import SAMPLES, Sample, UnknownSample
+from se_viz.data.sample_images import sample as sample_image
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.key)
 def test_every_sample_is_a_colour_photograph(sample: Sample) -> None:
-    picture = load(sample.key)
+    picture = sample_image(sample.key)
     assert (picture.name, picture.licence) == (sample.title, sample.licence)
     assert min(picture.image.size) >= 300
     red, green, blue = np.moveaxis(np.asarray(picture.image).astype(int), -1, 0)
     assert (abs(red - green) + abs(green - blue)).mean() > 2
-    assert load(sample.key) is picture
+    assert sample_image(sample.key) is picture
 
 
 def test_every_sample_is_another_picture_with_its_licence() -> None:
-    assert len({load(sample.key) for sample in SAMPLES}) == len(SAMPLES) == len({sample.key for sample in SAMPLES})
+    assert (
+        len({sample_image(sample.key) for sample in SAMPLES}) == len(SAMPLES) == len({sample.key for sample in SAMPLES})
+    )
     assert all(sample.licence.startswith(("CC0, ", "CC BY 2.0, ", "Public domain, ")) for sample in SAMPLES)
 
 
 def test_an_unknown_key_lists_those_there_are() -> None:
     with pytest.raises(UnknownSample) as caught:
-        load("dog")
+        sample_image("dog")
     assert str(caught.value) == f"There is no sample 'dog'; there are {', '.join(sample.key for sample in SAMPLES)}."
 
 
@@ -58,7 +61,7 @@ def test_the_files_are_the_ones_the_shipped_numbers_were_computed_from() -> None
 
 def test_torch_is_not_imported() -> None:
     program = (
-        "import sys; from se_viz.data.sample_images import SAMPLES, load; [load(sample.key) for sample in SAMPLES];"
+        "import sys; from se_viz.data.sample_images import SAMPLES, sample; [sample(one.key) for one in SAMPLES];"
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
