@@ -61,7 +61,13 @@ def test_s_is_always_drawn_on_the_same_scale(captured):
 
 @pytest.mark.parametrize(
     ("function", "largest", "expected"),
-    [("tanh", 0.3, (-1, 1)), ("relu", 0.3, (0, 1)), ("relu6", 2.4, (0, 3)), ("hard-sigmoid", 1.0, (0, 1))],
+    [
+        ("tanh", 0.3, (-1, 1)),
+        ("relu", 0.3, (0, 1)),
+        ("relu6", 2.4, (0, 6)),
+        ("relu", 2.4, (0, 3)),
+        ("hard-sigmoid", 1.0, (0, 1)),
+    ],
 )
 def test_other_gate_functions_have_their_own_range(captured, function, largest, expected):
     gate = replace(captured["SE_2_1"].gate, function=function)
