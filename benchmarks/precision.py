@@ -161,7 +161,7 @@ class Result:
 def photographs(preprocess: Preprocess, data: Path | None) -> Tensor:
     """The sample photographs, or up to ``MOST_PICTURES`` of a folder, evenly taken, as input (N, 3, H, W)."""
     if data is None:
-        return preprocess(samples.load(sample.key).image for sample in samples.SAMPLES)
+        return preprocess(samples.sample(sample.key).image for sample in samples.SAMPLES)
     listed = datasets.dataset(data)
     chosen = range(0, len(listed), max(1, len(listed) // MOST_PICTURES))
     return preprocess(listed.read(index)[0].image for index in chosen)

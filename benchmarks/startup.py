@@ -29,12 +29,12 @@ _IMPORTS = {
 }
 _PARTS = {
     **_IMPORTS,
-    "build demo/r16 with its weights": "from se_viz.zoo import catalogue; net = catalogue.build('demo/r16')",
+    "build demo/r16 with its weights": "from se_viz.zoo import registry; net = registry.build('demo/r16')",
     "find and prove its gates": (
         "from se_viz.model.model import Model; model = Model('', net.module, net.preprocess, net.classes)"
     ),
     "decode four samples": (
-        "from se_viz.data import samples; pictures = [samples.load(s.key) for s in samples.SAMPLES[:4]]"
+        "from se_viz.data.sample_images import SAMPLES, sample; pictures = [sample(one.key) for one in SAMPLES[:4]]"
     ),
     "read them": "import se_viz; reading = [se_viz.capture(model, picture) for picture in pictures]",
     "draw eight charts": (

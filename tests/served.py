@@ -16,18 +16,30 @@ ROOT = Path(__file__).parents[1]
 class Served:
     """The page by ``se-viz app``, or a script by ``streamlit run``, from its start to the end of the block."""
 
-    def __init__(self, folder, variables=None, script=None, arguments=()):
+    def __init__(
+        self, folder, variables=None, script=None, arguments=(), command=(sys.executable, "-m", "se_viz"), cwd=ROOT
+    ):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
-        run = ["-m", "streamlit", "run", script, "--server.headless", "true", "--server.port", str(self.port)]
-        start = ["-m", "se_viz", "app", "--port", str(self.port)]
+        run = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            script,
+            "--server.headless",
+            "true",
+            "--server.port",
+            str(self.port),
+        ]
+        start = [*command, "app", "--port", str(self.port)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *(run if script else start), *arguments],
-                cwd=ROOT,
+                [*(run if script else start), *arguments],
+                cwd=cwd,
                 env=os.environ | {"OMP_NUM_THREADS": "1"} | (variables or {}),
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -8,12 +8,10 @@ import numpy.typing as npt
 from se_viz.analysis import health_sentences as words
 from se_viz.analysis.exceptions import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
+from se_viz.gates.gate_functions import range_of
 
 __all__ = ["CLOSE", "Health", "health"]
 __doc__ = f"{__doc__}\n\n{definitions()}"
-
-# Where the range of a gate function ends, beside 0 and 1.
-_ENDS = {"tanh": (-1.0,), "relu6": (6.0,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,8 @@ def _judge(s: words.Array, function: str) -> tuple[Verdict, str]:
     if len(s) == 1:
         return "one image cannot tell", words.one_image(s)
     median = np.median(s, axis=0)
-    ends = np.array([0.0, 1.0, *_ENDS.get(function, ())])
+    # Where the range of a function ends, and 0 and 1, at which others stop in practice.
+    ends = np.array([0.0, 1.0, *(range_of(function) or ())])
     nearest = ends[np.abs(median[:, None] - ends).argmin(axis=1)]
     settled = exceptions(s - nearest, CLOSE)
     near = words.levels(nearest, ~settled.channels)

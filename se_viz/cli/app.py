@@ -75,7 +75,7 @@ def inspect(
     intake = read_paths(pictures or [], trusted=trusted)
     warn(intake.refusals, verbose=verbose)
     try:
-        shown = [*intake.pictures, *map(samples.load, sample or [])]
+        shown = [*intake.pictures, *map(samples.sample, sample or [])]
         if not shown:
             raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
         loaded = load_network(
@@ -288,6 +288,7 @@ def cost(
 ) -> None:
     """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
     from se_viz.analysis.cost import CannotRemove, cost, milliseconds, without_gates
+    from se_viz.cli.table import show_table
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
     from se_viz.gates.insert_gates import insert_gates
@@ -317,14 +318,16 @@ def cost(
     except (ValueError, KeyError) as error:
         raise fail(error) from error
     plain_params, plain_macs = counted.kept()
-    typer.echo(f"{'':22}{'parameters':>14}{'':10}{'GMACs':>10}")
-    typer.echo(f"{'without SE':22}{plain_params:14,}{'':10}{plain_macs / 1e9:10.4f}")
+    rows = [("without SE", plain_params, "", plain_macs)]
     for stage in counted.stages:
         name = f"stage {stage.stage}, {stage.gates} gate{'s' * (stage.gates > 1)}"
-        share = f"+{stage.params / plain_params:.2%}"
-        typer.echo(f"{name:22}{stage.params:14,}{share:>10}{stage.macs / 1e9:10.4f}")
-    share = f"+{counted.params / plain_params - 1:.2%}"
-    typer.echo(f"{'with SE':22}{counted.params:14,}{share:>10}{counted.macs / 1e9:10.4f}")
+        rows.append((name, stage.params, f"+{stage.params / plain_params:.2%}", stage.macs))
+    rows.append(("with SE", counted.params, f"+{counted.params / plain_params - 1:.2%}", counted.macs))
+    show_table(
+        ("part", "parameters", "share", "GMACs"),
+        [(name, f"{params:,}", share, f"{macs / 1e9:.4f}") for name, params, share, macs in rows],
+        left=("part",),
+    )
     typer.echo(
         f"Squeeze and scale add {counted.elementwise / 1e6:.1f} M operations on single numbers, not counted above."
     )

@@ -76,6 +76,7 @@ def family(
     ] = None,
 ) -> None:
     """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
+    from se_viz.cli.table import show_table
     from se_viz.demo.design_choices import ABLATIONS, members
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.design_choices import design_report, family_cards
@@ -84,13 +85,21 @@ def family(
         raise typer.BadParameter("--out writes the figures on one choice: name it with --what.")
     cards = family_cards()
     ablation = next((one for one in ABLATIONS if one.title == what), None)
-    typer.echo(f"{'model':18}{'parameters':>12}{'MMACs':>8}{'top-1':>8}  {'95 % interval':16}{'seconds':>8}")
-    for card in members(ablation, cards, seed=None) if ablation else cards:
-        interval = f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}"
-        typer.echo(
-            f"{card.name:18}{card.params:12,}{card.macs / 1e6:8.1f}{card.accuracy.top1:8.2%}  {interval:16}"
-            f"{card.seconds:8,.0f}"
-        )
+    show_table(
+        ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
+        [
+            (
+                card.name,
+                f"{card.params:,}",
+                f"{card.macs / 1e6:.1f}",
+                f"{card.accuracy.top1:.2%}",
+                f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}",
+                f"{card.seconds:,.0f}",
+            )
+            for card in (members(ablation, cards, seed=None) if ablation else cards)
+        ],
+        left=("model",),
+    )
     if not ablation:
         return
     try:
@@ -112,6 +121,7 @@ def responses(
 ) -> None:
     """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
     from se_viz.analysis.demo_responses import Responses, shipped
+    from se_viz.cli.table import show_table
     from se_viz.disk.sole_writer import sole_writer
 
     path = out or shipped()
@@ -122,15 +132,25 @@ def responses(
         found = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error
-    typer.echo(
-        f"{found.images} images\n"
-        f"{'model':18}{'gate':10}{'C':>5}{'mean s':>8}{'spread':>8}{'shut':>7}{'open':>7}{'rank':>8}"
-    )
-    for name, network in found.networks.items():
-        for gate, r in network.gates.items():
-            typer.echo(
-                f"{name:18}{gate:10}{r.channels:5}{r.mean:8.3f}{r.spread:8.3f}{r.shut:7.1%}{r.open:7.1%}{r.rank:8.1f}"
+    typer.echo(f"{found.images} images")
+    show_table(
+        ("model", "gate", "C", "mean s", "spread", "shut", "open", "rank"),
+        [
+            (
+                name,
+                gate,
+                str(r.channels),
+                f"{r.mean:.3f}",
+                f"{r.spread:.3f}",
+                f"{r.shut:.1%}",
+                f"{r.open:.1%}",
+                f"{r.rank:.1f}",
             )
+            for name, network in found.networks.items()
+            for gate, r in network.gates.items()
+        ],
+        left=("model", "gate"),
+    )
 
 
 def _measure(data: Path, path: Path, device: str) -> None:

@@ -54,6 +54,7 @@ def gates(
     ] = None,
 ) -> None:
     """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
+    from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.network import network_report
 
@@ -77,12 +78,22 @@ def gates(
             report.write(out, figures)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    typer.echo(f"{'gate':10}{'C':>6}{'C/r':>6}{'r':>7}  {'squeeze':9}{'function':14}module")
-    for one in loaded.gates:
-        r = "–" if one.r is None else f"{one.r:.3g}"
-        typer.echo(
-            f"{one.name:10}{one.channels:6}{one.bottleneck or '–':>6}{r:>7}  {one.squeeze:9}{one.function:14}{one.path}"
-        )
+    show_table(
+        ("gate", "C", "C/r", "r", "squeeze", "function", "module"),
+        [
+            (
+                one.name,
+                str(one.channels),
+                str(one.bottleneck or "–"),
+                "–" if one.r is None else f"{one.r:.3g}",
+                one.squeeze,
+                one.function,
+                one.path,
+            )
+            for one in loaded.gates
+        ],
+        left=("gate", "squeeze", "function", "module"),
+    )
     for note in loaded.notes:
         typer.secho(note, err=True, fg="yellow")
     rule, *left_out = report.notes

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from se_viz.cli.common import fail
+from se_viz.extras import missing
 
 
 def app(
@@ -14,8 +15,10 @@ def app(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8501,
 ) -> None:
     """Start the page in this process; Ctrl+C ends it."""
-    from se_viz.ui.server.start import start
-
+    try:
+        from se_viz.ui.server.start import start
+    except ImportError as error:
+        raise fail(ValueError(missing("The page", error, "app"))) from error
     try:
         start(host, port)
     except ValueError as error:

@@ -1,11 +1,12 @@
-"""Free photographs to begin with, without a network: they lie in the wheels of scikit-image and scikit-learn."""
+"""Free photographs to begin with, without a network; samples/LICENCES.md says where each comes from."""
 
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from se_viz.data.images import Picture, decode
+
+_FOLDER = Path(__file__).with_name("samples")
 
 
 @dataclass(frozen=True)
@@ -13,15 +14,15 @@ class Sample:
     """A photograph of the gallery.
 
     Attributes:
-        key: the argument of ``load``.
+        key: the argument of ``sample``.
         title: what is to be seen.
-        source: the file, below the folder that packages are installed in.
-        licence: licence and author as the package states them.
+        file: its name in the folder ``samples``.
+        licence: licence and author.
     """
 
     key: str
     title: str
-    source: str
+    file: str
     licence: str
 
 
@@ -32,39 +33,27 @@ class UnknownSample(KeyError):
         return f"There is no sample {self.args[0]!r}; there are {', '.join(sample.key for sample in SAMPLES)}."
 
 
-# Stated in the docstrings of skimage/data/_fetchers.py and in sklearn/datasets/images/README.txt.
 SAMPLES = (
-    Sample("cat", "Chelsea the cat", "skimage/data/chelsea.png", "CC0, Stefan van der Walt"),
-    Sample("coffee", "A cup of coffee", "skimage/data/coffee.png", "CC0, Rachel Michetti"),
-    Sample("temple", "A temple in China", "sklearn/datasets/images/china.jpg", "CC BY 2.0, danielbuechele"),
-    # The README names one person and links to the page of another (flickr.com/photos/vultilion): both are given.
-    Sample("flower", "A dahlia", "sklearn/datasets/images/flower.jpg", "CC BY 2.0, danielbuechele / vultilion"),
-    Sample("rocket", "A Falcon 9 on its launch pad", "skimage/data/rocket.jpg", "Public domain, SpaceX"),
-    Sample("astronaut", "Astronaut Eileen Collins", "skimage/data/astronaut.png", "Public domain, NASA"),
-    Sample("galaxies", "Hubble eXtreme Deep Field", "skimage/data/hubble_deep_field.jpg", "Public domain, NASA"),
-    Sample("retina", "The back of a human eye", "skimage/data/retina.jpg", "CC0, Mikael Häggström"),
+    Sample("cat", "Chelsea the cat", "chelsea.png", "CC0, Stefan van der Walt"),
+    Sample("coffee", "A cup of coffee", "coffee.png", "CC0, Rachel Michetti"),
+    Sample("temple", "A temple in China", "china.jpg", "CC BY 2.0, danielbuechele"),
+    Sample("flower", "A dahlia", "flower.jpg", "CC BY 2.0, danielbuechele / vultilion"),
+    Sample("rocket", "A Falcon 9 on its launch pad", "rocket.jpg", "Public domain, SpaceX"),
+    Sample("astronaut", "Astronaut Eileen Collins", "astronaut.png", "Public domain, NASA"),
+    Sample("galaxies", "Hubble eXtreme Deep Field", "hubble_deep_field.jpg", "Public domain, NASA"),
+    Sample("retina", "The back of a human eye", "retina.jpg", "CC0, Mikael Häggström"),
 )
 
 
 @cache
-def load(key: str) -> Picture:
+def sample(key: str) -> Picture:
     """The sample of that key; the same object every time, so its image must not be changed.
 
     Raises:
         UnknownSample: the message lists the keys there are.
-        FileNotFoundError: the package that holds the file is not installed.
     """
-    for sample in SAMPLES:
-        if sample.key == key:
-            picture = decode(sample.source, _file(sample.source).read_bytes())
-            return replace(picture, name=sample.title, licence=sample.licence)
+    for known in SAMPLES:
+        if known.key == key:
+            picture = decode(known.file, (_FOLDER / known.file).read_bytes())
+            return replace(picture, name=known.title, licence=known.licence)
     raise UnknownSample(key)
-
-
-def _file(source: str) -> Path:
-    """Where the file lies; its package is found but not imported, which would take a second."""
-    package, inside = source.split("/", 1)
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"The sample {source} comes with a package that is not installed: {package}.")
-    return Path(spec.submodule_search_locations[0], inside)

@@ -53,7 +53,9 @@ def network(card: Card, root: Path | None = None) -> SEResNet:
     """
     path = (root or folder()) / f"{card.name}.safetensors"
     if not path.is_file():
-        raise WeightsRefused(f"The weights {path} are missing: get the project again, or train them (see the README).")
+        raise WeightsRefused(
+            f"The weights {path} are missing: install SE Viz again, or train them with `se-viz train`."
+        )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise WeightsRefused(f"{path} is not the file its card was written for (sha256 differs): get it again.")

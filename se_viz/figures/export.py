@@ -1,17 +1,18 @@
 """Figures as files."""
 
 from functools import cache
+from importlib import import_module
 from threading import Lock
 from typing import Literal, TypeAlias
 
-import kaleido
 import plotly.graph_objects as go
-from choreographer.browsers.chromium import Chromium
+
+from se_viz.extras import missing
 
 Format: TypeAlias = Literal["png", "svg", "html"]
 
 WIDTH = 1100  # pixels, of a saved picture
-NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
+_NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
 
 # Each drawing starts a browser: one at a time is enough for a machine that also computes.
 _one_browser = Lock()
@@ -22,22 +23,29 @@ class CannotDraw(RuntimeError):
 
 
 @cache
-def can_draw() -> bool:
-    """Whether this machine has a browser that draws PNG and SVG."""
-    return Chromium.find_browser(skip_local=False) is not None
+def why_not_drawn() -> str:
+    """Return why this machine cannot draw PNG and SVG files: kaleido or a browser is missing. Empty if it can."""
+    try:
+        import_module("kaleido")
+        from choreographer.browsers.chromium import Chromium
+    except ImportError as error:
+        return f"{missing('Drawing PNG and SVG files', error, 'export')} Or save as HTML."
+    return "" if Chromium.find_browser(skip_local=False) else _NO_BROWSER
 
 
 def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
     """A figure as PNG (twice as fine as on screen), SVG, or one HTML file that works offline.
 
     Raises:
-        CannotDraw: PNG and SVG need Chrome or Chromium on the machine that draws them.
+        CannotDraw: PNG and SVG need the extra ``export``, and Chrome or Chromium on the machine that draws them.
     """
     figure = go.Figure(figure).update_layout(template="plotly_white")
     if kind == "html":
         return str(figure.to_html(include_plotlyjs=True, config={"displaylogo": False})).encode()
-    if not can_draw():
-        raise CannotDraw(NO_BROWSER)
+    if why_not_drawn():
+        raise CannotDraw(why_not_drawn())
+    import kaleido
+
     options = {"format": kind, "width": WIDTH, "height": figure.layout.height, "scale": 2 if kind == "png" else 1}
     try:
         with _one_browser:

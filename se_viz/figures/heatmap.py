@@ -10,8 +10,7 @@ from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, lost, say_lost
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
-
-BOUNDED = {"sigmoid": (0.0, 1.0), "hard-sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+from se_viz.gates.gate_functions import range_of
 
 # Shut channels are as dark as a dark page, so the map is framed.
 _OUTLINE = {"showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
@@ -29,8 +28,8 @@ def s_range(reading: Reading) -> tuple[float, float]:
 
     A function without bounds (ReLU) gets 0–1 too, widened to whole numbers where the weights leave it.
     """
-    if reading.gate.function in BOUNDED:
-        return BOUNDED[reading.gate.function]
+    if known := range_of(reading.gate.function):
+        return known
     finite = reading.s[np.isfinite(reading.s)]
     return min(0.0, float(np.floor(finite.min(initial=0)))), max(1.0, float(np.ceil(finite.max(initial=1))))
 

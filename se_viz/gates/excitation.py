@@ -130,7 +130,7 @@ def gate_function(between: list[Value], factor: Tensor) -> str:
         if value.data is None or value.data.numel() != factor.numel() or _close_flat(value.data, factor):
             continue
         for name, function in GATE_FUNCTIONS.items():
-            if _close_flat(function(value.data), factor):
+            if _close_flat(function.apply(value.data), factor):
                 return name
     last = next((value.call for value in between if value.call is not None and value.origin is value), None)
     name = name_of(last.function).replace("hardsigmoid", "hard-sigmoid") if last else ""

@@ -1,15 +1,42 @@
 """Gate functions: what makes s of the numbers that the last FC layer puts out."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-# Recognised by what they compute, whatever module or code applies them.
-GATE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "sigmoid": torch.sigmoid,
-    "hard-sigmoid": torch.nn.functional.hardsigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "relu6": torch.nn.functional.relu6,
+
+@dataclass(frozen=True, slots=True)
+class KnownFunction:
+    """A gate function that is recognised by what it computes, whatever module or code applies it.
+
+    Attributes:
+        apply: the function.
+        range: the lowest and the highest s it can give; None if it has no upper end.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    range: tuple[float, float] | None
+
+
+GATE_FUNCTIONS = {
+    "sigmoid": KnownFunction(torch.sigmoid, (0.0, 1.0)),
+    "hard-sigmoid": KnownFunction(torch.nn.functional.hardsigmoid, (0.0, 1.0)),
+    "tanh": KnownFunction(torch.tanh, (-1.0, 1.0)),
+    "relu": KnownFunction(torch.relu, None),
+    "relu6": KnownFunction(torch.nn.functional.relu6, (0.0, 6.0)),
 }
+
+
+def range_of(function: str) -> tuple[float, float] | None:
+    """Return the lowest and the highest s that a gate function can give.
+
+    Args:
+        function: its name, as in ``Gate.function``.
+
+    Returns:
+        The two ends; None if the function is not known, or has no upper end.
+    """
+    known = GATE_FUNCTIONS.get(function)
+    return known.range if known else None

@@ -148,7 +148,7 @@ def _function(probe: Probe, s_tap: Tap) -> str:
     except REJECTIONS:
         return "other"  # It takes more than one argument.
     for name, function in GATE_FUNCTIONS.items():
-        expected = function(ramp)
+        expected = function.apply(ramp)
         if out.shape == expected.shape and probe.close(out.to(probe.u.dtype), expected.to(probe.u.dtype)):
             return name
     return "other"

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -149,10 +150,11 @@ def folded(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     # In double precision, so that the products are rounded once.
     mean, variance = (cast("Tensor", value).double() for value in (norm.running_mean, norm.running_var))
-    scale = (variance + norm.eps).rsqrt() if norm.weight is None else norm.weight * (variance + norm.eps).rsqrt()
-    bias = -mean * scale if convolution.bias is None else (convolution.bias - mean) * scale
-    bias = bias if norm.bias is None else bias + norm.bias
-    weight = convolution.weight * scale[:, None, None, None]
+    scale, shift = (None if value is None else value.double() for value in (norm.weight, norm.bias))
+    before = None if convolution.bias is None else convolution.bias.double()
+    weight, bias = fuse_conv_bn_weights(
+        convolution.weight.double(), before, mean, variance, norm.eps, bn_w=scale, bn_b=shift
+    )
     convolution.bias = nn.Parameter(bias.to(convolution.weight), requires_grad=False)
     convolution.weight = nn.Parameter(weight.to(convolution.weight), requires_grad=False)
 

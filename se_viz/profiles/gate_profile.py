@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from se_viz.gates.gate_functions import range_of
 from se_viz.profiles.compact_form import CompactForm
 from se_viz.profiles.exact_form import ExactForm
 from se_viz.profiles.format1 import Format1
 from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_summary import Example, Floats, Histogram, Moments
 from se_viz.profiles.metadata import GateEntry, Header
-from se_viz.profiles.quantization import RANGES
 from se_viz.profiles.safetensors_io import Index
 from se_viz.profiles.top_images import MISSING
 
@@ -79,8 +79,8 @@ class GateAtlas:
         """What s is drawn between: the ends of the gate function, or 0 … 1 and as far as s reaches if it has none."""
         if self._atlas.header.version == 1:
             return self._form.ends()
-        if self.entry.function in RANGES:
-            return RANGES[self.entry.function]
+        if known := range_of(self.entry.function):
+            return known
         low, high = self._form.ends()
         return (min(0.0, low), max(1.0, high)) if np.isfinite([low, high]).all() else (0.0, 1.0)
 

@@ -15,6 +15,7 @@ from se_viz.data.datasets import Dataset, Indexed
 from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
 from se_viz.disk.errors import explained
 from se_viz.disk.sole_writer import Writer, sole_writer
+from se_viz.extras import missing
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import FILE, Atlas
@@ -243,9 +244,7 @@ def _ray() -> "Callable[..., None]":
     try:
         from se_viz.profiles.ray_cluster import make_on_ray
     except ImportError as error:  # of a name, where Ray's folder /tmp/ray passes for the package
-        raise AtlasError(
-            f"The engine 'ray' needs {error.name}, which is not installed: `pip install -r requirements-ray.txt`."
-        ) from error
+        raise AtlasError(missing("The engine 'ray'", error, "ray")) from error
     return make_on_ray
 
 

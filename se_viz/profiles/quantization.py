@@ -20,14 +20,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 HEAPS = (-1.0, 0.0, 0.5, 1.0, 2.0, 6.0)
 BINS = 56
 
-# Gate function → lowest and highest s it can give. Those that are not here have no end, or are not known.
-RANGES = {
-    "sigmoid": (0.0, 1.0),
-    "hard-sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu6": (0.0, 6.0),
-}
-
 _SIGN = np.uint32(1 << 31)
 _ONE = int(np.float64(1).view(np.int64))
 _DROPPED = 28  # of the 52 bits of a float64's fraction, so that 24 are left

@@ -10,7 +10,7 @@ import ui_support
 from gates_support import pictures
 from safetensors.torch import save
 
-from se_viz.data.sample_images import load as sample
+from se_viz.data.sample_images import sample
 from se_viz.model.capture import capture
 from se_viz.model.model import load
 from se_viz.ui.state import device_queue as turns

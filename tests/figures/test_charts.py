@@ -1,10 +1,12 @@
 import io
 import json
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from choreographer.browsers.chromium import Chromium
 from PIL import Image
 
 from se_viz.figures import export
@@ -59,7 +61,13 @@ def test_s_is_always_drawn_on_the_same_scale(captured):
 
 @pytest.mark.parametrize(
     ("function", "largest", "expected"),
-    [("tanh", 0.3, (-1, 1)), ("relu", 0.3, (0, 1)), ("relu6", 2.4, (0, 3)), ("hard-sigmoid", 1.0, (0, 1))],
+    [
+        ("tanh", 0.3, (-1, 1)),
+        ("relu", 0.3, (0, 1)),
+        ("relu6", 2.4, (0, 6)),
+        ("relu", 2.4, (0, 3)),
+        ("hard-sigmoid", 1.0, (0, 1)),
+    ],
 )
 def test_other_gate_functions_have_their_own_range(captured, function, largest, expected):
     gate = replace(captured["SE_2_1"].gate, function=function)
@@ -116,9 +124,21 @@ def test_arrays_travel_packed_not_as_lists(captured):
 def test_without_a_browser_the_reason_is_said(captured, monkeypatch):
     figure = charts(captured)[0].figure
 
-    monkeypatch.setattr(export, "can_draw", lambda: False)
+    monkeypatch.setattr(Chromium, "find_browser", lambda **_: None)
+    export.why_not_drawn.cache_clear()
     with pytest.raises(CannotDraw, match="Chrome or Chromium"):
         figure_bytes(figure, "png")
+    export.why_not_drawn.cache_clear()
+
+
+@pytest.mark.parametrize("module", ["kaleido", "choreographer.browsers.chromium"])
+def test_without_the_extra_export_a_sentence_names_it_and_html_is_made(captured, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    export.why_not_drawn.cache_clear()
+    with pytest.raises(CannotDraw, match=rf"needs {module}, .* `pip install 'se-viz\[export\]'`\. Or save as HTML"):
+        figure_bytes(charts(captured)[0].figure, "svg")
+    export.why_not_drawn.cache_clear()
+    assert figure_bytes(charts(captured)[0].figure, "html")
 
 
 @pytest.mark.browser

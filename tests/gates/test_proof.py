@@ -7,6 +7,7 @@ from torch import nn
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Tap
+from se_viz.gates.gate_functions import GATE_FUNCTIONS, range_of
 from se_viz.gates.known_gates import kind_of
 from se_viz.gates.se_unit import SEGate
 from se_viz.gates.verify import prove
@@ -113,3 +114,10 @@ def test_the_network_is_asked_nothing_about_gradients():
     proof(gate)
     assert all(parameter.grad is None and parameter.requires_grad for parameter in gate.parameters())
     assert not any(parameter.is_inference() for parameter in gate.parameters())
+
+
+@pytest.mark.parametrize("name", GATE_FUNCTIONS)
+def test_the_range_of_a_gate_function_is_what_it_reaches(name):
+    reached = GATE_FUNCTIONS[name].apply(torch.linspace(-1000, 1000, 2001))
+    low, high = float(reached.min()), float(reached.max())
+    assert range_of(name) == ((low, high) if high < 1000 else None)

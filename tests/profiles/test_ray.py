@@ -107,7 +107,7 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
     monkeypatch.setitem(sys.modules, "se_viz.profiles.ray_cluster", None)
     monkeypatch.delitem(sys.modules, "se_viz.profiles.ray_cluster")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(AtlasError, match=r"needs ray, .* `pip install -r requirements-ray\.txt`"):
+    with pytest.raises(AtlasError, match=r"needs ray, .* `pip install 'se-viz\[ray\]'`"):
         profile(tiny_model, photos, tmp_path, engine="ray")
     with pytest.raises(AtlasError, match="for 'ray' alone"):
         profile(tiny_model, photos, tmp_path, address="auto")

@@ -89,7 +89,7 @@ def choose(problem: DeltaGenerator) -> Model | None:
     names = list(catalogue.names())
     if not names:
         problem.error(
-            f"There is no model: {demo.folder()} holds no card. Get the project again, or train one (README)."
+            f"There is no model: {demo.folder()} holds no card. Install SE Viz again, or train one with `se-viz train`."
         )
         return None
     origin = st.segmented_control(

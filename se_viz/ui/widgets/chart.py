@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from se_viz.figures.chart import Chart
-from se_viz.figures.export import NO_BROWSER, Format, can_draw, figure_bytes
+from se_viz.figures.export import Format, figure_bytes, why_not_drawn
 from se_viz.ui.markdown import plain
 
 _CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2}, "responsive": True}
@@ -40,7 +40,7 @@ def tools(chart: Chart) -> None:
         st.markdown(plain(chart.how_to_read))
     with st.popover("Save", icon=":material/download:", type="tertiary"):
         for kind, mime in _MIME.items():
-            impossible = kind != "html" and not can_draw()
+            impossible = "" if kind == "html" else why_not_drawn()
             st.download_button(
                 "Interactive HTML" if kind == "html" else kind.upper(),
                 partial(figure_bytes, chart.figure, kind),
@@ -48,6 +48,6 @@ def tools(chart: Chart) -> None:
                 mime=mime,
                 key=f"save_{chart.name}_{kind}",
                 on_click="ignore",
-                disabled=impossible,
-                help=NO_BROWSER if impossible else None,
+                disabled=bool(impossible),
+                help=impossible or None,
             )

@@ -81,7 +81,7 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
     notes.warn(intake.refusals, "left_out")
-    found = (*intake.pictures, *map(samples.load, keys))
+    found = (*intake.pictures, *map(samples.sample, keys))
     names = apart(picture.name for picture in found)
     pictures = tuple(
         picture if picture.name == name else replace(picture, name=name)

@@ -1,0 +1,16 @@
+"""The sentence for a dependency that only some uses need, and that is not installed."""
+
+from typing import Literal
+
+Extra = Literal["app", "export", "ray"]
+
+
+def missing(what: str, error: ImportError, extra: Extra) -> str:
+    """Return a sentence that says which module is missing, and the command that installs the extra it belongs to.
+
+    Args:
+        what: what needs the module, as the subject of the sentence.
+        error: the failed import.
+        extra: a key of ``[project.optional-dependencies]`` in pyproject.toml.
+    """
+    return f"{what} needs {error.name}, which is not installed: `pip install 'se-viz[{extra}]'`."
