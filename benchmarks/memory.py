@@ -29,13 +29,16 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
-def proportional_bytes(pid: int) -> int:
-    """The same with each shared page divided by those who share it; if that is not to be seen, without shared pages."""
+def private_bytes(pid: int) -> int:
+    """Its part of memory that no file backs, where each page is divided by the processes that share it; 0 likewise.
+
+    Pages of libraries are left out: how they are shared depends on what else runs, and the system can drop them. Where
+    the system does not show this, it is what is resident without what is shared.
+    """
     try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
+        fields = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+        return 1024 * sum(int(fields[name].split()[0]) for name in ("Pss_Anon", "Pss_Shmem"))
+    except (OSError, KeyError):
         pass
     try:
         _, resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[:3])
@@ -45,5 +48,5 @@ def proportional_bytes(pid: int) -> int:
 
 
 def tree_bytes(pid: int) -> int:
-    """What a process and its descendants have in memory together, shared pages once."""
-    return sum(map(proportional_bytes, tree(pid)))
+    """The same of a process and its descendants together."""
+    return sum(map(private_bytes, tree(pid)))

@@ -133,7 +133,7 @@ class Crowd:
 
 
 def memory_of(server: Server) -> dict[str, float]:
-    """Bytes of the server, of it and its children together, and how many these are; zeros without /proc."""
+    """Bytes of the server, those that no file backs of it and its children, and how many these are; 0 without /proc."""
     return {
         "server": resident_bytes(server.pid),
         "together": tree_bytes(server.pid),
@@ -197,7 +197,7 @@ def judged(numbers: dict[str, Any]) -> dict[str, bool]:
     return {
         "health": max(numbers["health_s"]) <= BAR_HEALTH,
         **{f"click {key}": ratio <= BAR_CLICK for key, ratio in ratios(numbers).items()},
-        "memory": memory["end"]["together"] - memory["start"]["together"] <= BAR_MEMORY,
+        "memory": all(memory["end"][what] - memory["start"][what] <= BAR_MEMORY for what in ("server", "together")),
         "readings": counts.get("readings", 0) > 0
         and not any(counts.get(what) for what in ("wrong", "silent", "failed")),
     }
@@ -234,10 +234,10 @@ def report(numbers: dict[str, Any]) -> None:
     for name in ("start", "end"):
         one = memory[name]
         print(
-            f"  memory at the {name:6} {one['together'] / _MB:7.0f} MB   the server alone {one['server'] / _MB:7.0f} MB"
-            f"   {one['children']} child processes"
+            f"  memory at the {name:6} {one['server'] / _MB:7.0f} MB resident in the server; without files, and with "
+            f"{one['children']} child processes {one['together'] / _MB:7.0f} MB"
         )
-    print(f"  memory at its peak  {memory['peak'] / _MB:7.0f} MB")
+    print(f"  the latter at its peak {memory['peak'] / _MB:7.0f} MB")
     print(
         f"  readings compared {counts['readings']}, largest difference {seen['worst']:.1e}; wrong {counts['wrong']}, "
         f"left out with a sentence {counts['left out']}, without one {counts['silent']}"
