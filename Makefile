@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8501
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint bench bench-quick dist clean
+.PHONY: help run test lint docs screenshots bench bench-quick dist clean
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,18 +23,25 @@ lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: $(VENV)/dev.stamp ## build the documentation into site/, with warnings as errors
+	@PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html"
+
+screenshots: $(VENV)/dev.stamp ## take the screenshots of the documentation again
+	@$(BIN)/python docs/scripts/screenshots.py
+
 bench: $(VENV)/dev.stamp ## measure against peers; the machine should be idle
-	@for script in capture precision pages startup decode atlas; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in capture precision pages startup decode atlas soak; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 bench-quick: $(VENV)/dev.stamp ## check that every benchmark runs
-	@for script in capture precision pages startup decode atlas; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
+	@for script in capture precision pages startup decode atlas soak; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
 
 dist: $(VENV)/dev.stamp ## build the wheel and the sdist into dist/
 	@rm -rf dist build
 	@$(BIN)/python -m build --no-isolation --quiet
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }

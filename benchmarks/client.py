@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlencode
 
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Common_pb2 import UploadedFileInfo
+from streamlit.proto.Common_pb2 import FileURLs, UploadedFileInfo
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -33,16 +33,25 @@ _FIELDS = {"selectbox": "string_value", "button_group": "string_array_value", "m
 
 
 class Server:
-    """``streamlit run`` with the project's configuration, from its start to the end of the block."""
+    """``streamlit run`` of a script with the project's configuration, from its start to the end of the block.
 
-    def __init__(self, script: Path) -> None:
+    Without a script it is the page as ``make run`` starts it; ``variables`` are added to the environment.
+    """
+
+    def __init__(self, script: Path | None, variables: Mapping[str, str] | None = None) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         host, port = self.address.split(":")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         options = [f"--server.address={host}", f"--server.port={port}", "--server.headless=true"]
-        command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
+        command = ["streamlit", "run", str(script), *options] if script else ["se_viz", "app", "--port", port]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=os.environ | (variables or {}),
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
 
     def __enter__(self) -> "Server":
         end = time.monotonic() + PATIENCE
@@ -61,6 +70,11 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The number of the server's process."""
+        return self._process.pid
 
     def cpu_ms(self) -> float:
         """Processor time of the server's process so far, in steps of 10 ms; 0 where there is no /proc."""
@@ -125,13 +139,21 @@ class Session:
         self._widgets: dict[str, _Widget] = {}  # by the key in the script
         self._states: dict[str, WidgetState] = {}  # by id
         self._cache = _Cache()
+        self._downloads: dict[str, str] = {}  # key → what the server calls the file that it has yet to make
+        self.alerts: list[str] = []  # of the last run
         self._session, self._page = "", ""
         self._http = requests.Session()
         self._http.get(f"http://{address}/_stcore/health", timeout=PATIENCE)  # sets the cookie against forgery
 
     def __enter__(self) -> "Session":
-        # No Origin, as there is no page; no size limit, as a browser has none.
-        self._socket = connect(f"ws://{self._address}/_stcore/stream", subprotocols=["streamlit"], max_size=None)
+        # No Origin, as there is no page; no size limit and no pings, as a browser has none.
+        self._socket = connect(
+            f"ws://{self._address}/_stcore/stream",
+            subprotocols=["streamlit"],
+            max_size=None,
+            open_timeout=PATIENCE,
+            ping_interval=None,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -163,41 +185,74 @@ class Session:
     def upload(self, files: dict[str, bytes], key: str = "upload") -> Action:
         """Drop files into an uploader, in place of those it held."""
         start = time.perf_counter()
+        return self._rerun(start, self._drop(files, key))
+
+    def _drop(self, files: dict[str, bytes], key: str) -> str:
+        """Send files for an uploader, remove those it held, and return the fragment that is to run with them."""
+        urls = self._upload_urls(files)
+        with ThreadPoolExecutor(6) as pool:  # as many connections as a browser opens
+            taken = list(pool.map(self._put, urls, files.items()))
+        widget = self._widgets[key]
+        before = self._states.get(widget.id, WidgetState()).file_uploader_state_value.uploaded_file_info
+        for info in before:
+            address = f"http://{self._address}{info.file_urls.delete_url}"
+            self._http.delete(address, headers=self._token(), timeout=PATIENCE).raise_for_status()
+        state = WidgetState(id=widget.id)
+        state.file_uploader_state_value.SetInParent()
+        for url, (name, content), there in zip(urls, files.items(), taken, strict=True):
+            if there:
+                about = UploadedFileInfo(name=name, size=len(content), file_id=url.file_id, file_urls=url)
+                state.file_uploader_state_value.uploaded_file_info.append(about)
+        self._states[widget.id] = state
+        return widget.fragment
+
+    def download(self, key: str) -> bytes:
+        """Press a download button whose file is made when it is wanted, and fetch the file."""
+        return self.fetch(self.press_download(key))
+
+    def press_download(self, key: str) -> str:
+        """Press the button, and return the address of the file."""
+        ask = BackMsg()
+        ask.backend_operation_request.request_id = key
+        ask.backend_operation_request.session_id = self._session
+        ask.backend_operation_request.deferred_file.file_id = self._downloads[key]
+        self._socket.send(ask.SerializeToString())
+        while not (message := self._receive()[0]).HasField("backend_operation_response"):
+            pass
+        answer = message.backend_operation_response
+        if answer.error_msg:
+            raise RuntimeError(f"The download {key} failed: {answer.error_msg}")
+        return answer.deferred_file.url
+
+    def fetch(self, path: str) -> bytes:
+        """A file of the server."""
+        response = self._http.get(f"http://{self._address}{path}", timeout=PATIENCE)
+        response.raise_for_status()
+        return response.content
+
+    def _upload_urls(self, names: Iterable[str]) -> Sequence[FileURLs]:
         ask = BackMsg()
         ask.file_urls_request.request_id = "files"
         ask.file_urls_request.session_id = self._session
-        ask.file_urls_request.file_names.extend(files)
+        ask.file_urls_request.file_names.extend(names)
         self._socket.send(ask.SerializeToString())
         while not (message := self._receive()[0]).HasField("file_urls_response"):
             pass
-        urls = message.file_urls_response.file_urls
-        with ThreadPoolExecutor(6) as pool:  # as many connections as a browser opens
-            list(pool.map(self._put, urls, files.items()))
-        widget = self._widgets[key]
-        state = WidgetState(id=widget.id)
-        for url, (name, content) in zip(urls, files.items(), strict=True):
-            about = UploadedFileInfo(name=name, size=len(content), file_id=url.file_id, file_urls=url)
-            state.file_uploader_state_value.uploaded_file_info.append(about)
-        self._states[widget.id] = state
-        return self._rerun(start, widget.fragment)
+        return message.file_urls_response.file_urls
 
-    def _put(self, url: object, file: tuple[str, bytes]) -> None:
-        headers = {"X-Xsrftoken": self._http.cookies["_streamlit_xsrf"]}
+    def _put(self, url: FileURLs, file: tuple[str, bytes]) -> bool:
+        """Send a file, and return whether the server keeps it."""
         address = f"http://{self._address}{url.upload_url}"
-        self._http.put(address, files={"file": file}, headers=headers, timeout=PATIENCE).raise_for_status()
+        self._http.put(address, files={"file": file}, headers=self._token(), timeout=PATIENCE).raise_for_status()
+        return True
+
+    def _token(self) -> dict[str, str]:
+        return {"X-Xsrftoken": self._http.cookies["_streamlit_xsrf"]}
 
     def _rerun(self, start: float, fragment: str = "") -> Action:
         """Ask for a run of the script, or of a fragment, and take in what it sends until it has finished."""
-        back = BackMsg()
-        back.rerun_script.query_string = self._query
-        back.rerun_script.page_script_hash = self._page
-        if not self._page:
-            back.rerun_script.page_name = self._name
-        back.rerun_script.fragment_id = fragment
-        back.rerun_script.widget_states.widgets.extend(self._states.values())
-        back.rerun_script.cached_message_hashes.extend(self._cache.held)
-        back.rerun_script.context_info.timezone = "UTC"
-        self._socket.send(back.SerializeToString())
+        self._ask(fragment)
+        self.alerts.clear()
         size = messages = 0
         while True:
             message, received = self._receive()
@@ -212,6 +267,18 @@ class Session:
             elif kind == "delta":
                 self._element(message.delta)
 
+    def _ask(self, fragment: str) -> None:
+        back = BackMsg()
+        back.rerun_script.query_string = self._query
+        back.rerun_script.page_script_hash = self._page
+        if not self._page:
+            back.rerun_script.page_name = self._name
+        back.rerun_script.fragment_id = fragment
+        back.rerun_script.widget_states.widgets.extend(self._states.values())
+        back.rerun_script.cached_message_hashes.extend(self._cache.held)
+        back.rerun_script.context_info.timezone = "UTC"
+        self._socket.send(back.SerializeToString())
+
     def _receive(self) -> tuple[ForwardMsg, int]:
         content = self._socket.recv(PATIENCE)
         message = ForwardMsg.FromString(content)
@@ -225,9 +292,12 @@ class Session:
         element = getattr(delta.new_element, kind)
         if kind == "exception":
             raise RuntimeError(f"The page shows an error: {element.type} {element.message}")
-        if kind in _FIELDS or kind == "file_uploader":
-            # $$ID-<hash>-<key in the script>
-            key = element.id.split("-", 2)[2]
+        if kind == "alert":
+            self.alerts.append(element.body)
+        elif kind == "download_button":
+            self._downloads[_key(element.id)] = element.deferred_file_id
+        elif kind in _FIELDS or kind == "file_uploader":
+            key = _key(element.id)
             options = [getattr(option, "content", option) for option in getattr(element, "options", ())]
             first = element.default if kind == "selectbox" else next(iter(getattr(element, "default", ())), 0)
             parameter = getattr(element, "query_param_key", "")
@@ -235,3 +305,8 @@ class Session:
             self._widgets[key] = _Widget(
                 element.id, _FIELDS.get(kind, ""), delta.fragment_id, parameter, options, default
             )
+
+
+def _key(number: str) -> str:
+    """The key in the script, of an element's number: $$ID-<hash>-<key>."""
+    return number.split("-", 2)[2]

@@ -196,7 +196,7 @@ def _is_linear(layer: Mapping[str, Tensor], features: int | None) -> bool:
 
 def _without_bias(weights: dict[str, Tensor], logits: int, bias: str) -> Classifier:
     note = f"The file's classifier has no bias: {bias} is 0"
-    return Classifier({**weights, bias: torch.zeros(logits)}, logits, notes=(note,))
+    return Classifier({**weights, bias: torch.zeros(1).expand(logits)}, logits, notes=(note,))
 
 
 def _rebuilt(
@@ -218,7 +218,7 @@ def _rebuilt(
     if place == root and (bias is None or f"{root}.bias" in shapes):
         weights = {**body, f"{root}.weight": weight.reshape(logits, features, *own.shape[2:])}
         if f"{root}.bias" in shapes:
-            weights[f"{root}.bias"] = torch.zeros(logits) if bias is None else bias
+            weights[f"{root}.bias"] = torch.zeros(1).expand(logits) if bias is None else bias
         return Classifier(weights, logits, "", None, used, (said,))
     # On the meta device, as a file may ask for any number of classes; its weights come from the file.
     there = bias is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from torch import Tensor
+from torch import Tensor, strided
 from torch.linalg import multi_dot, vector_norm
 
 # A weight's parts, by what stands behind its name, as torch.nn.utils writes them: in place of {p} "weight", say, and
@@ -15,6 +15,10 @@ _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pruning", ("{p}_orig", "{p}_mask")),
 )
 _NAMES = ("weight", "bias")
+
+# What is multiplied out may take so many times what a file holds: a tensor of a few bytes, which a step of 0 makes one
+# of a million million numbers, stays as it is.
+_TIMES = 2
 
 
 def multiplied_out(state: Mapping[str, Tensor], network: Iterable[str]) -> tuple[dict[str, Tensor], list[str]]:
@@ -29,6 +33,7 @@ def multiplied_out(state: Mapping[str, Tensor], network: Iterable[str]) -> tuple
     own = {_ending(name) for name in network}
     found = dict(state)
     notes = []
+    left = _TIMES * _held(state)
     for what, forms in _FORMS:
         count = 0
         for parameter in _NAMES:
@@ -38,9 +43,11 @@ def multiplied_out(state: Mapping[str, Tensor], network: Iterable[str]) -> tuple
             for name in [name for name in found if name.endswith(tails[0])]:
                 stem = name.removesuffix(tails[0])
                 parts = [found.get(f"{stem}{tail}") for tail in tails]
-                weight = _COMPUTED[what](*parts) if _whole(stem, parts) else None
+                size = _size(parts)
+                weight = _COMPUTED[what](*parts) if size <= left and _whole(stem, parts) else None
                 if weight is None:
                     continue
+                left -= size
                 for tail in tails:
                     del found[f"{stem}{tail}"]
                 found[f"{stem}{parameter}"] = weight
@@ -48,6 +55,18 @@ def multiplied_out(state: Mapping[str, Tensor], network: Iterable[str]) -> tuple
         if count:
             notes.append(f"{count} weight{'s' * (count > 1)} stored in parts ({what}) multiplied out")
     return found, notes
+
+
+def _held(state: Mapping[str, Tensor]) -> int:
+    """Return how many bytes the numbers of a file take, those that tensors share once."""
+    plain = (tensor for tensor in state.values() if tensor.layout == strided and not tensor.is_meta)
+    storages = [tensor.untyped_storage() for tensor in plain]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+def _size(parts: Iterable[Tensor | None]) -> int:
+    """Return how many bytes the largest part takes once each of its numbers has a place of its own."""
+    return max(part.numel() * part.itemsize for part in parts if part is not None)
 
 
 def _whole(stem: str, parts: list[Tensor | None]) -> bool:

@@ -72,14 +72,18 @@ class Sketch:
         """
         with self._bounds(arguments):
             network = sketched(lambda: made(self.make, arguments, self.called), self._needs_numbers(arguments))
+        self.check_size(network)
+        if arguments and count_buffers(network) > _BUFFERS:
+            raise WeightsRefused(f"{self.called} has tables too large for these arguments.")
+        return network
+
+    def check_size(self, network: nn.Module) -> None:
+        """Raise WeightsRefused where a network has too many parameters."""
         count = count_params(network)
         if count > self.largest:
             raise WeightsRefused(
                 f"{self.called} has {count / 1e6:,.0f} M parameters; {self.largest / 1e6:,.0f} M is the limit here."
             )
-        if arguments and count_buffers(network) > _BUFFERS:
-            raise WeightsRefused(f"{self.called} has tables too large for these arguments.")
-        return network
 
     def blank(self) -> nn.Module:
         """Return the network of no arguments on the meta device, each time the same; raises as ``network`` does."""
@@ -153,10 +157,11 @@ def plan(
         place, module = without(blank, axes)
     arguments = _with_classes(arguments, found, axes, len(names), label, head)
     network = sketch.network(arguments)
-    if logits is not None:
-        fit(head, logits, names)  # Told before the network is built, and of one that is not too large.
     if module is not None:
         network.set_submodule(place, module)
+        sketch.check_size(network)  # The file says how large the module is, in no bytes if it likes.
+    if logits is not None:
+        fit(head, logits, names)  # Told before the network is built, and of one that is not too large.
     away = asked_away(matched, axes) if arguments.get("num_classes") == 0 and module is not None else []
     strange, known = split(name for name in matched.strange if name not in found.used and name not in away)
     outside = [name for name in matched.outside if name not in found.used]

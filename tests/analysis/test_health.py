@@ -319,8 +319,8 @@ def test_the_definitions_are_one_table():
     assert table in (health.__globals__["__doc__"] or "")
 
 
-def test_the_readme_has_the_table(pytestconfig):
-    assert definitions() in (pytestconfig.rootpath / "README.md").read_text()
+def test_the_documentation_has_the_table(pytestconfig):
+    assert definitions() in (pytestconfig.rootpath / "docs" / "explanation" / "numbers.md").read_text()
 
 
 def test_gates_are_counted_by_verdict():

@@ -68,7 +68,7 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
         settle(page)
         assert len(list((tmp_path / "atlases").rglob("shards/*.safetensors"))) == kept // SHARD
         page.get_by_role("button", name="Go on", exact=True).click()
-        expect(page.get_by_role("combobox", name="Atlas")).to_be_visible()
+        expect(page.get_by_role("combobox", name="Atlas")).to_be_visible(timeout=300_000)
         expect(page.get_by_text("Finished. The page shows this atlas")).to_be_visible()
         settle(page)
         atlases = page.get_by_role("combobox", name="Atlas")

@@ -21,7 +21,6 @@ class Visitor(Session):
         super().__init__(server.address.removeprefix("http://"))
         self._server = server
         self._wait = wait
-        self.alerts: list[str] = []
         self.texts: list[str] = []
         self.files: set[str] = set()
 
@@ -40,8 +39,6 @@ class Visitor(Session):
         super()._element(delta)
         if delta.WhichOneof("type") == "new_element":
             element = delta.new_element
-            if element.HasField("alert"):
-                self.alerts.append(element.alert.body)
             if element.HasField("markdown"):
                 self.texts.append(element.markdown.body)
 
@@ -59,7 +56,7 @@ class Visitor(Session):
 
     def put(self, name, content, session=None) -> requests.Response:
         """Put a file, or whatever a generator yields, to the session's upload address, which no widget asked for."""
-        headers = self._headers()
+        headers = self._token()
         start = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
         end = b"\r\n--x--\r\n"
         headers["Content-Type"] = "multipart/form-data; boundary=x"
@@ -71,10 +68,7 @@ class Visitor(Session):
 
     def remove(self, name) -> requests.Response:
         """Remove a file that was put."""
-        return self._http.delete(self._upload_address(name), headers=self._headers(), timeout=120)
+        return self._http.delete(self._upload_address(name), headers=self._token(), timeout=120)
 
     def _upload_address(self, name, session=None):
         return f"{self._server.address}/_stcore/upload_file/{session or self.id}/{name}"
-
-    def _headers(self):
-        return {"X-Xsrftoken": self._http.cookies["_streamlit_xsrf"]}

@@ -6,6 +6,7 @@ from argparse import Namespace
 import pytest
 import timm
 import torch
+import torchvision
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
@@ -73,6 +74,39 @@ def test_a_file_cannot_make_an_architecture_too_large():
     shape["classifier.bias"] = torch.zeros(1).expand(10**10)
     with pytest.raises(WeightsRefused, match=r"has 2,570,000 M parameters; 500 M is the limit here\."):
         loaded(pickled(shape))
+
+
+def test_a_file_cannot_make_a_classifier_in_place_of_several_layers_too_large():
+    state = torchvision.models.mobilenet_v3_small().state_dict()
+    state = {key: tensor for key, tensor in state.items() if not key.startswith("classifier.")}
+    state["classifier.weight"] = torch.zeros(1).expand(10**10, 576)
+    with pytest.raises(WeightsRefused, match=r"has 5,760,001 M parameters; 500 M is the limit here\."):
+        checkpoint.read_network(pickled(state), "torchvision/mobilenet_v3_small")
+
+
+def test_zeros_for_a_bias_that_a_file_lacks_take_no_memory_before_the_size_is_known():
+    state = timm.create_model("test_efficientnet", num_classes=3).state_dict()
+    del state["classifier.bias"]
+    state["classifier.weight"] = torch.zeros(1).expand(2**40, 256)
+    with pytest.raises(WeightsRefused, match=r"M parameters; 500 M is the limit here\."):
+        loaded(pickled(state))
+
+
+# torch's norm, product and quotient of these take hours and terabytes in the process that has the page.
+@pytest.mark.parametrize(
+    "parts", [("weight_g", "weight_v"), ("weight_orig", "weight_mask"), ("weight_orig", "weight_u", "weight_v")]
+)
+@pytest.mark.parametrize("shared", [False, True])
+def test_weights_in_parts_of_a_few_bytes_are_not_multiplied_out(parts, shared):
+    names = ["conv_stem", *(f"{number}.conv" for number in range(3000))] if shared else ["conv_stem"]
+    side = 5000 if shared else 2**20
+    wide, long = torch.ones(1).expand(side, side), torch.ones(1).expand(side)
+    of = {"weight_g": torch.ones(1, 1), "weight_u": long, "weight_v": wide, "weight_mask": wide, "weight_orig": wide}
+    if len(parts) == 3:
+        of["weight_v"] = long
+    state = {f"{name}.{part}": of[part] for name in names for part in parts}
+    with pytest.raises(WeightsRefused, match="does not fit"):
+        loaded(pickled(state))
 
 
 def test_nothing_is_built_for_a_file_that_does_not_fit(monkeypatch, weights):

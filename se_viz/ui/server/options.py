@@ -5,9 +5,11 @@ import base64
 import hashlib
 import logging
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 import streamlit
 from starlette.middleware import Middleware
@@ -17,10 +19,13 @@ from streamlit import config
 from streamlit.runtime import Runtime
 from streamlit.starlette import App
 
+from se_viz import sandbox
 from se_viz.ui.server.address import announce
 from se_viz.ui.server.door import Door
+from se_viz.ui.server.downloads import keep_downloads
 from se_viz.ui.server.ending import ends_in_time
 from se_viz.ui.server.headers import SecurityHeaders, failed
+from se_viz.ui.server.heap import give_back, share_arenas
 from se_viz.ui.server.limits import limits
 from se_viz.ui.server.sessions import SESSIONS
 from se_viz.ui.server.uploads import HELD, UploadBudget
@@ -28,6 +33,10 @@ from se_viz.ui.server.uploads import HELD, UploadBudget
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
 _log = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two looks at which sessions are gone
+# Seconds that a thread may run before others do. Python's own 5 ms, times each run of the page that goes on, times each
+# turn of the event loop, make a second; that of work done with 1 ms is the same to 2 %.
+_SWITCH = 0.001
+_FREEING = 20.0  # seconds after a session in which memory is given back: what its last run holds, it holds a bit longer
 
 
 def middleware() -> list[Middleware]:
@@ -51,10 +60,15 @@ def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception],
 
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[None]:
-    """Say where the page is, close sessions whose browser is gone, and end within seconds when a signal comes."""
+    """Say where the page is, free what nothing needs any more, and end within seconds when a signal comes."""
     with ends_in_time():
         announce()
-        closing = asyncio.create_task(_close_sessions())
+        share_arenas()
+        sys.setswitchinterval(_SWITCH)
+        # So that the first upload does not wait for it. What reads checkpoints imports torch: that begins where a
+        # visitor chooses weights.
+        await asyncio.to_thread(sandbox.warm, "se_viz.data.untrusted")
+        closing = asyncio.create_task(_tidy())
         try:
             yield
         finally:
@@ -63,17 +77,28 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
                 await closing
 
 
-async def _close_sessions() -> None:
-    """Free what sessions hold, some seconds after their connection.
+async def _tidy() -> None:
+    """Free what sessions hold, some seconds after their connection, and files that have been downloaded.
 
     Streamlit itself forgets a session ``server.disconnectedSessionTTL`` seconds after it, but looks only when another
     one is disconnected, and what it forgot can no longer be closed.
     """
     runtime = Runtime.instance()
     patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
+    downloads = keep_downloads(runtime)
+    freeing_until = next_time = 0.0
     while True:
         await asyncio.sleep(_LOOK)
-        for session in SESSIONS.gone(runtime.is_active_session, patience):
+        if downloads is not None:
+            downloads.sweep()
+        gone = SESSIONS.gone(runtime.is_active_session, patience)
+        now = monotonic()
+        if gone:
+            freeing_until = now + _FREEING
+        if next_time <= now < freeing_until:
+            await asyncio.to_thread(give_back)
+            next_time = now + _FREEING / 2
+        for session in gone:
             HELD.forget(session)
             try:
                 runtime.close_session(session)

@@ -19,6 +19,7 @@ from se_viz.ui.state.cache_budget import let_go, model_bytes, models
 from se_viz.ui.state.uploads import upload
 from se_viz.ui.state.visitor import leaving
 from se_viz.ui.widgets import head_picker as heads
+from se_viz.weights import state_dict
 from se_viz.weights.class_names import read_classes
 from se_viz.weights.errors import Cancelled, Misfit, WeightsRefused
 from se_viz.weights.head import Head, HeadKind, HeadMismatch
@@ -114,6 +115,7 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
     Raises:
         ValueError: the file is refused, or the network has no gate that can be read; the message says why.
     """
+    state_dict.warm()
     architecture = st.selectbox(
         "Architecture",
         _architectures(),
