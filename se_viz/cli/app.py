@@ -35,7 +35,7 @@ app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_e
 
 @app.command()
 def inspect(
-    pictures: Annotated[list[Path] | None, typer.Argument(help="Files, folders, ZIP archives.")] = None,
+    images: Annotated[list[Path] | None, typer.Argument(help="Files, folders, ZIP archives.")] = None,
     sample: Annotated[list[str] | None, typer.Option(help="A sample photograph; may be repeated.")] = None,
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
     device: Device = "auto",
@@ -64,7 +64,7 @@ def inspect(
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
     verbose: Verbose = False,
 ) -> None:
-    """Read z and s of every gate for some pictures, and write tables, each gate's health and heatmap, and maps."""
+    """Read z and s of every gate for some images, and write tables, each gate's health and heatmap, and maps."""
     from se_viz import capture, read_paths
     from se_viz.analysis.predictions import predict
     from se_viz.data import sample_images as samples
@@ -72,12 +72,12 @@ def inspect(
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.inspection import inspection_report
 
-    intake = read_paths(pictures or [], trusted=trusted)
+    intake = read_paths(images or [], trusted=trusted)
     warn(intake.refusals, verbose=verbose)
     try:
-        shown = [*intake.pictures, *map(samples.sample, sample or [])]
+        shown = [*intake.images, *map(samples.sample, sample or [])]
         if not shown:
-            raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
+            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
         loaded = load_network(
             model,
             device,
@@ -95,7 +95,7 @@ def inspect(
         )
         with unwarned():
             captured = capture(loaded, shown, maps)
-        names = apart(picture.name for picture in shown)
+        names = apart(image.name for image in shown)
         if focus > len(names):
             raise ValueError(f"There is no image {focus} to say more of: {counted(len(names), 'image')} can be read.")
         said = predict(loaded, captured, 3)
@@ -107,7 +107,7 @@ def inspect(
             order=order,
             gates=maps or (),
             channels=channels,
-            cut=lambda index: loaded.preprocess.cut(shown[index].image),
+            cut=lambda index: loaded.preprocess.cut(shown[index].rgb),
             choice="--head",
         )
         report.write(out, figures, progress=True)
@@ -155,7 +155,10 @@ def profile(
     trusted: Trusted = False,
     head: HeadOption = None,
     threshold: Threshold = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the class profiles; started again, the command goes on where it stopped."),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -168,7 +171,9 @@ def profile(
     ] = "given",
     images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 4 bytes a channel.")] = False,
     examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
-    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
+    precision: Annotated[
+        Literal["fp32", "bf16", "float32", "bfloat16"], typer.Option(help="What to compute in.", metavar="[fp32|bf16]")
+    ] = "fp32",
     batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
     shard: Annotated[int, typer.Option(help="Images that an interruption costs at most.", min=1)] = 512,
     device: Device = "auto",
@@ -179,12 +184,16 @@ def profile(
     workers: Annotated[int | None, typer.Option(help="At most so many; as many as there is room for.", min=1)] = None,
     gpus: Annotated[float | None, typer.Option(help="Of each worker; 1 where there are any.", min=0)] = None,
     cpus: Annotated[int | None, typer.Option(help="Of each worker; its share of a machine's.", min=1)] = None,
-    table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Also write the class profiles as .csv or .parquet.")] = None,
     eta2: Annotated[
         Path | None, typer.Option(help="Also write η² of every channel, and what it is by chance, as .csv.")
     ] = None,
     family: Annotated[
-        bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
+        bool,
+        typer.Option(
+            "--family",
+            help="The small class profiles of all demo models, on Imagenette, in the folder of those that are shipped.",
+        ),
     ] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -196,6 +205,7 @@ def profile(
     from se_viz.disk.errors import WriteFailed
     from se_viz.profiles.bundled import rebuild
     from se_viz.profiles.export import export
+    from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make
     from se_viz.profiles.unfinished import kept
     from se_viz.reports.pass_account import account
@@ -208,8 +218,8 @@ def profile(
                 typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
                 warn(limits(made), verbose=verbose)
             return
-        out = out or Path("atlas")
-        # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
+        out = out or Path("profiles")
+        # Class profiles are those of the network as it was published; its weights are sent to the workers of a cluster.
         loaded = load_network(
             model,
             device,
@@ -228,14 +238,14 @@ def profile(
         )
         listed = dataset(data, split)
         warn(listed.notes, verbose=verbose)
-        atlas = make(
+        profiles = make(
             loaded,
             listed,
             out,
             labels=labels,
             images=images,
             examples=examples,
-            precision=precision,
+            precision=pass_precision(precision),
             batch=batch,
             shard=shard,
             engine=engine,
@@ -247,30 +257,32 @@ def profile(
         )
         try:
             if table:
-                export(atlas, table)
+                export(profiles, table)
             if eta2:
-                write_bytes(eta2, table_bytes(chance.table(atlas), "csv"))
+                write_bytes(eta2, table_bytes(chance.table(profiles), "csv"))
         except WriteFailed as error:
-            done = f"The class profiles are finished and kept in {atlas.path}: the same command writes the table alone."
+            done = (
+                f"The class profiles are finished and kept in {profiles.path}: the same command writes the table alone."
+            )
             raise WriteFailed(f"{error} {done}") from error
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:
         done = (
-            "Finished atlases are kept; the same command makes the others."
+            "Finished class profiles are kept; the same command makes the others."
             if family or out is None
-            else f"{counted(kept(out), 'picture')} counted and kept; the same command goes on after them."
+            else f"{counted(kept(out), 'image')} counted and kept; the same command goes on after them."
         )
         typer.secho(f"Stopped. {done}", err=True, fg="yellow")
         raise typer.Exit(130) from None
-    pictures, kinds = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
-    typer.echo(f"Counted {pictures} of {kinds}: {atlas.path}")
-    for line in account(atlas, listed.notes):
+    of_images, kinds = counted(int(profiles.counts.sum()), "image"), counted(len(profiles.classes), "class", "classes")
+    typer.echo(f"Counted {of_images} of {kinds}: {profiles.path}")
+    for line in account(profiles, listed.notes):
         typer.echo(line)
-    if atlas.header.refused:
-        left_out = counted(len(atlas.header.refused), "picture")
+    if profiles.header.refused:
+        left_out = counted(len(profiles.header.refused), "image")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
-    warn(limits(atlas), verbose=verbose)
+    warn(limits(profiles), verbose=verbose)
 
 
 @app.command()

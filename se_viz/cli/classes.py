@@ -1,4 +1,4 @@
-"""The command on an atlas: what the Classes page shows, as files."""
+"""The command on class profiles: what the Classes page shows, as files."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,15 +11,15 @@ from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_network
 
 if TYPE_CHECKING:
-    from se_viz.profiles.class_profiles import Atlas
+    from se_viz.profiles.class_profiles import ClassProfiles
     from se_viz.reports.class_groups import Group
 
 
 def classes(
-    atlas: Annotated[
-        Path | None, typer.Argument(help="An atlas that `profile` made; if not given, the one of a demo model.")
+    profiles: Annotated[
+        Path | None, typer.Argument(help="Class profiles that `profile` made; if not given, those of a demo model.")
     ] = None,
-    model: Annotated[str, typer.Option(help="The demo model whose atlas is taken.")] = "demo/r16",
+    model: Annotated[str, typer.Option(help="The demo model whose class profiles are taken.")] = "demo/r16",
     only: Annotated[
         list[str] | None, typer.Option("--class", help="A class to draw, up to six; may be repeated.")
     ] = None,
@@ -35,7 +35,7 @@ def classes(
     ] = "mean ± deviation",
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Pictures of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
+        typer.Option(help="Images of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
     ] = None,
     device: Device = "auto",
     trusted: Trusted = False,
@@ -45,14 +45,14 @@ def classes(
     verbose: Verbose = False,
 ) -> None:
     """Say where classes part, and draw it: Figures 6 and 7, two classes face to face, which are alike, gate by gate."""
-    from se_viz import open_atlas
+    from se_viz import open_profiles
     from se_viz.figures.export import CannotDraw
     from se_viz.profiles.bundled import shipped
     from se_viz.reports.class_numbers import ClassNumbers
     from se_viz.reports.class_profiles import class_report
 
     try:
-        opened = open_atlas(atlas) if atlas else shipped(model)
+        opened = open_profiles(profiles) if profiles else shipped(model)
         numbers = ClassNumbers(opened)
         compose = partial(
             class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers
@@ -69,8 +69,10 @@ def classes(
     typer.echo(f"{len(report.charts)} figures, and η² of every channel beside chance, are in {out}/")
 
 
-def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool, trusted: bool) -> dict[str, "Group"]:
-    """The pictures of each NAME=FOLDER, read with the network of the atlas."""
+def _groups(
+    profiles: "ClassProfiles", named: Sequence[str], device: str, *, verbose: bool, trusted: bool
+) -> dict[str, "Group"]:
+    """The images of each NAME=FOLDER, read with the network of the class profiles."""
     from se_viz import capture, read_paths
     from se_viz.reports.class_groups import Group
     from se_viz.reports.class_selection import MOST_CLASSES
@@ -80,21 +82,21 @@ def _groups(atlas: "Atlas", named: Sequence[str], device: str, *, verbose: bool,
     wrong = [name for name, folder in folders.items() if not name or not folder]
     if wrong or not 0 < len(folders) <= MOST_CLASSES or len(folders) < len(named):
         raise typer.BadParameter("--group is NAME=FOLDER, six times at most, each with a name of its own.")
-    model = atlas.header.model.name
+    model = profiles.header.model.name
     if model not in catalogue.names():
         raise ValueError(
-            f"{atlas.path} is of {model}, which no model has as its name: compare your pictures on the page."
+            f"{profiles.path} is of {model}, which no model has as its name: compare your images on the page."
         )
     loaded = load_network(model, device, "fp32", None)
-    atlas.check(loaded)
+    profiles.check(loaded)
     found = {}
     for name, folder in folders.items():
         intake = read_paths(folder, trusted=trusted)
         warn(intake.refusals, verbose=verbose)
-        if not intake.pictures:
-            raise ValueError(f"There is no picture in {folder}.")
+        if not intake.images:
+            raise ValueError(f"There is no image in {folder}.")
         with unwarned():
-            captured = capture(loaded, intake.pictures)
+            captured = capture(loaded, intake.images)
         if captured.not_finite:
             warn([f"{name}: {captured.not_finite}"], verbose=verbose)
         found[name] = Group.of(captured)

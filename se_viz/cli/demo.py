@@ -33,7 +33,7 @@ def train(
     from se_viz.demo.build import make
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
-    from se_viz.demo.variants import FAMILY, Member
+    from se_viz.demo.variants import FAMILY, Variant
     from se_viz.device.devices import resolve
 
     try:
@@ -46,7 +46,7 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
-        for member in FAMILY if family else (Member(config, seed),):
+        for member in FAMILY if family else (Variant(config, seed),):
             folder = out / member.folder
             if family and (folder / f"{member.name}.json").exists():
                 typer.echo(f"{member.name} is finished")
@@ -134,7 +134,7 @@ def responses(
         raise fail(error) from error
     typer.echo(f"{found.images} images")
     show_table(
-        ("model", "gate", "C", "mean s", "spread", "shut", "open", "rank"),
+        ("model", "gate", "C", "mean s", "spread", "near 0", "near 1", "rank"),
         [
             (
                 name,
@@ -142,8 +142,8 @@ def responses(
                 str(r.channels),
                 f"{r.mean:.3f}",
                 f"{r.spread:.3f}",
-                f"{r.shut:.1%}",
-                f"{r.open:.1%}",
+                f"{r.near_0:.1%}",
+                f"{r.near_1:.1%}",
                 f"{r.rank:.1f}",
             )
             for name, network in found.networks.items()
@@ -180,7 +180,7 @@ def verify(
 ) -> None:
     """Measure every demo model again, from its file, and compare with its card.
 
-    Another processor rounds otherwise, which moves a picture on the border: one in a thousand may differ.
+    Another processor rounds otherwise, which moves an image on the border: one in a thousand may differ.
     """
     from se_viz.demo import pretrained as demo
     from se_viz.demo.build import remeasure

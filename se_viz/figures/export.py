@@ -11,7 +11,7 @@ from se_viz.extras import missing
 
 Format: TypeAlias = Literal["png", "svg", "html"]
 
-WIDTH = 1100  # pixels, of a saved picture
+WIDTH = 1100  # pixels, of a saved image
 _NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
 
 # Each drawing starts a browser: one at a time is enough for a machine that also computes.
@@ -19,7 +19,7 @@ _one_browser = Lock()
 
 
 class CannotDraw(RuntimeError):
-    """A picture could not be made; the message says what is missing."""
+    """An image could not be made; the message says what is missing."""
 
 
 @cache

@@ -9,10 +9,10 @@ from se_viz.analysis.resemblance import Array, group_mean
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import mean_excitation
 from se_viz.gates.capture import Capture
-from se_viz.profiles.class_profiles import GateAtlas
+from se_viz.profiles.class_profiles import GateProfile
 from se_viz.reports.class_numbers import ClassNumbers
 
-COLUMNS = ("gate", "group", "pictures", "class", "resemblance")
+COLUMNS = ("gate", "group", "images", "class", "resemblance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ class Group:
         return cls(len(listed), {gate.gate.name: group_mean(gate.s[listed]) for gate in capture})
 
 
-def group_chart(numbers: ClassNumbers, gate: GateAtlas, groups: Mapping[str, Group], channels: Sequence[int]) -> Chart:
+def group_chart(
+    numbers: ClassNumbers, gate: GateProfile, groups: Mapping[str, Group], channels: Sequence[int]
+) -> Chart:
     """Mean excitation of the groups in one gate, beside that of all classes."""
     means = {f"{name} ({group.images})": group.means[gate.name] for name, group in groups.items()}
     known = {name: mean for name, mean in means.items() if mean is not None}
@@ -53,6 +55,6 @@ def resemblances(numbers: ClassNumbers, groups: Mapping[str, Group]) -> pd.DataF
         for name, group in groups.items():
             mean = group.means[gate.name]
             best = None if mean is None else overview.nearest(mean)
-            row = {"gate": gate.name, "group": name, "pictures": group.images}
+            row = {"gate": gate.name, "group": name, "images": group.images}
             rows.append(row | ({"class": profiles.classes[best[0]], "resemblance": best[1]} if best else {}))
     return pd.DataFrame(rows, columns=list(COLUMNS))

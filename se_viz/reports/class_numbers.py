@@ -4,10 +4,10 @@ from functools import cache, lru_cache
 
 from se_viz.analysis.by_depth import Depth, by_depth
 from se_viz.analysis.class_overview import Overview
-from se_viz.analysis.class_separation import Difference, difference
+from se_viz.analysis.class_separation import ClassSeparation, difference
 from se_viz.analysis.class_similarity import GateSimilarity, gate_similarity
 from se_viz.analysis.profile_limits import limits
-from se_viz.profiles.class_profiles import Atlas
+from se_viz.profiles.class_profiles import ClassProfiles
 
 _KEPT = 8  # overviews, 4 MB each where there are 1,000 classes
 
@@ -18,7 +18,7 @@ class ClassNumbers:
     The page has its own, which sessions share.
     """
 
-    def __init__(self, profiles: Atlas) -> None:
+    def __init__(self, profiles: ClassProfiles) -> None:
         self.profiles = profiles
         self._depths = cache(lambda: by_depth(profiles))
         self._similarity = cache(lambda: gate_similarity(profiles))
@@ -42,6 +42,6 @@ class ClassNumbers:
         """All classes of a gate at once."""
         return self._overview(gate)
 
-    def separation(self, gate: str, pair: tuple[str, str]) -> Difference:
+    def separation(self, gate: str, pair: tuple[str, str]) -> ClassSeparation:
         """How far apart two classes are in each channel of a gate."""
         return self._separation(gate, pair)

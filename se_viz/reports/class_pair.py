@@ -7,7 +7,7 @@ from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distri
 from se_viz.figures.finite import number
 from se_viz.figures.maps import recalibrated_maps
 from se_viz.gates.capture import Reading
-from se_viz.profiles.class_profiles import GateAtlas
+from se_viz.profiles.class_profiles import GateProfile
 from se_viz.reports.class_numbers import ClassNumbers
 
 
@@ -39,7 +39,7 @@ def effect_chart(numbers: ClassNumbers, gate: str, pair: tuple[str, str]) -> Cha
     return effect_sizes(gate, pair, order, apart.d[order], apart.auroc[order], apart.margin[order])
 
 
-def distributions_chart(gate: GateAtlas, pair: tuple[str, str], channel: int) -> Chart:
+def distributions_chart(gate: GateProfile, pair: tuple[str, str], channel: int) -> Chart:
     """How s of one channel is distributed in each of the two classes."""
     one, other = (gate.histogram(name, channel) for name in pair)
     drawn = (one.counts, one.edges), (other.counts, other.edges)
@@ -62,6 +62,6 @@ def on_image(
     means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {name}" for name in pair)
     sentence = (
         f"Here {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "
-        f"in the atlas it is {means} on average."
+        f"in the class profiles it is {means} on average."
     )
     return sentence, recalibrated_maps(reading, 0, [channel], image)

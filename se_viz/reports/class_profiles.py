@@ -12,7 +12,7 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
 from se_viz.figures.separation_by_gate import parting, saturation_by_gate
-from se_viz.profiles.class_profiles import Atlas, GateAtlas
+from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.reports.class_groups import Group, group_chart, resemblances
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import distributions_chart, effect_chart, separation_table
@@ -34,7 +34,7 @@ Charts = dict[str, Callable[[], Chart]]
 
 
 def class_report(
-    profiles: Atlas,
+    profiles: ClassProfiles,
     classes: Sequence[str] | None = None,
     gates: Sequence[str] | None = None,
     pair: tuple[str, str] | tuple[()] | None = None,
@@ -117,7 +117,7 @@ def _of_all(numbers: ClassNumbers) -> Charts:
 
 
 def _of_classes(
-    numbers: ClassNumbers, gate: GateAtlas, chosen: Sequence[str], spread: Band, channels: Sequence[int]
+    numbers: ClassNumbers, gate: GateProfile, chosen: Sequence[str], spread: Band, channels: Sequence[int]
 ) -> Charts:
     """The chosen classes in one gate: the paper's Figures 6 and 7, and which classes the gate treats alike."""
     charts: Charts = {f"classes_{gate.name}": partial(_means, numbers, gate, chosen, channels)}
@@ -139,17 +139,17 @@ def _of_classes(
     return charts
 
 
-def _means(numbers: ClassNumbers, gate: GateAtlas, chosen: Sequence[str], channels: Sequence[int]) -> Chart:
+def _means(numbers: ClassNumbers, gate: GateProfile, chosen: Sequence[str], channels: Sequence[int]) -> Chart:
     means = {name: gate.s(name).mean for name in chosen}
     return mean_excitation(gate.name, means, numbers.overview(gate.name).patterns.common, gate.span, channels)
 
 
-def _band(gate: GateAtlas, name: str, spread: Band, channels: Sequence[int], place: int) -> Chart:
+def _band(gate: GateProfile, name: str, spread: Band, channels: Sequence[int], place: int) -> Chart:
     centre, ends = band(gate, name, spread)
     return class_band(gate.name, name, centre, ends, spread, gate.span, channels, place)
 
 
-def _kin(numbers: ClassNumbers, gate: GateAtlas, chosen: Sequence[str]) -> Kin:
+def _kin(numbers: ClassNumbers, gate: GateProfile, chosen: Sequence[str]) -> Kin:
     rows = [numbers.profiles.class_index(name) for name in chosen]
     found = kin(gate, numbers.overview(gate.name), rows)
     if found is None:
@@ -157,7 +157,7 @@ def _kin(numbers: ClassNumbers, gate: GateAtlas, chosen: Sequence[str]) -> Kin:
     return found
 
 
-def _of_pair(numbers: ClassNumbers, gate: GateAtlas, pair: tuple[str, str], channel: int | None) -> Charts:
+def _of_pair(numbers: ClassNumbers, gate: GateProfile, pair: tuple[str, str], channel: int | None) -> Charts:
     """Two classes in one gate, and the distribution of s in one channel."""
     one = numbers.separation(gate.name, pair).channels[0] if channel is None else channel
     return {

@@ -7,12 +7,12 @@ from functools import partial
 from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import Ablation, members, variant
+from se_viz.demo.design_choices import DesignChoice, members, variant
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 
 _STANDARD = "r16"
-_MOVES = 1e-3  # of s between pictures; below it, directions are those of rounding
+_MOVES = 1e-3  # of s between images; below it, directions are those of rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Patterns:
     charts: Mapping[str, Callable[[], Chart]]
 
 
-def patterns(ablation: Ablation, cards: Sequence[Card], found: Responses) -> Patterns | None:
+def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) -> Patterns | None:
     """Spread, saturation, effective rank and similarity by depth; None where the networks were not measured.
 
     Args:
@@ -53,8 +53,10 @@ def patterns(ablation: Ablation, cards: Sequence[Card], found: Responses) -> Pat
         for label, by in numbers("rank").items()
     }
     spreads = numbers("spread")
-    shut, left = numbers("shut"), numbers("open")
-    saturated = {label: {gate: 100 * (shut[label][gate] + left[label][gate]) for gate in shut[label]} for label in shut}
+    near_0, near_1 = numbers("near_0"), numbers("near_1")
+    saturated = {
+        label: {gate: 100 * (near_0[label][gate] + near_1[label][gate]) for gate in near_0[label]} for label in near_0
+    }
     alike: dict[str, Mapping[str, float]] = {
         label: found.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD
     }
@@ -69,7 +71,7 @@ def patterns(ablation: Ablation, cards: Sequence[Card], found: Responses) -> Pat
             "standard deviation of s",
             gates,
             spreads,
-            "How differently a gate weighs the channels of one picture, on average over the pictures: near 0 all "
+            "How differently a gate weighs the channels of one image, on average over the images: near 0 all "
             "channels are treated alike, 0.5 is the most a sigmoid can do.",
             standard=standard,
         ),
@@ -80,7 +82,8 @@ def patterns(ablation: Ablation, cards: Sequence[Card], found: Responses) -> Pat
             f"s within {CLOSE} of 0 or 1, %",
             gates,
             saturated,
-            "The share of weights that shut their channel or leave it as it is. A gate whose weights are nearly all at "
+            "The share of weights near 0, which suppress their channel, and near 1, which pass it unchanged. A gate "
+            "whose weights are nearly all at "
             "the ends decides, and learns no more; one at 1 throughout could be left out.",
             standard=standard,
             top=100,
@@ -92,9 +95,9 @@ def patterns(ablation: Ablation, cards: Sequence[Card], found: Responses) -> Pat
             "independent directions",
             gates,
             ranks,
-            "In how many independent ways the weights of a gate move from picture to picture: 1 when all channels rise "
+            "In how many independent ways the weights of a gate move from image to image: 1 when all channels rise "
             "and fall together, at most the number of channels. Left out where s moves by less than 0.001 between "
-            "pictures, as there is nothing to have a direction.",
+            "images, as there is nothing to have a direction.",
             standard=standard,
         ),
         "cka_by_gate": partial(
@@ -104,7 +107,7 @@ def patterns(ablation: Ablation, cards: Sequence[Card], found: Responses) -> Pat
             "linear CKA, 0 to 1",
             gates,
             alike,
-            "Whether two networks' gates see the same pictures as alike, whatever the order of their channels: 1 if "
+            "Whether two networks' gates see the same images as alike, whatever the order of their channels: 1 if "
             "they do. Another seed of the same network says how alike two trainings are in any case.",
             context=context,
             top=1,

@@ -12,7 +12,7 @@ import pandas as pd
 from se_viz.analysis.demo_responses import Responses, shipped
 from se_viz.demo import pretrained
 from se_viz.demo.card import Accuracy, Card
-from se_viz.demo.design_choices import NO_SE, RATIO, Ablation, members, variant
+from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, members, variant
 from se_viz.figures.accuracy import Point, accuracy_against
 from se_viz.figures.chart import Chart
 from se_viz.reports.demo_responses import patterns
@@ -48,7 +48,7 @@ def family_cards() -> tuple[Card, ...]:
 
 
 def design_report(
-    choice: Ablation,
+    choice: DesignChoice,
     cards: Sequence[Card] | None = None,
     *,
     cost: CostOf = "parameters",
@@ -103,7 +103,7 @@ def family_table(cards: Sequence[Card]) -> pd.DataFrame:
     )
 
 
-def _ours(choice: Ablation, cards: Sequence[Card], across: str | None) -> Chart:
+def _ours(choice: DesignChoice, cards: Sequence[Card], across: str | None) -> Chart:
     """Accuracy as measured here; across is the title of the axis of cost, for the choice that changes it."""
     everyone = members(choice, cards, seed=None)
     points = {card.name: _point(choice, card, across) for card in everyone}
@@ -116,7 +116,7 @@ def _ours(choice: Ablation, cards: Sequence[Card], across: str | None) -> Chart:
     )
 
 
-def _papers(choice: Ablation, across: str | None) -> Chart:
+def _papers(choice: DesignChoice, across: str | None) -> Chart:
     return accuracy_against(
         f"table_{choice.table}",
         f"The paper's Table {choice.table}: SE-ResNet-50 on ImageNet",
@@ -126,14 +126,14 @@ def _papers(choice: Ablation, across: str | None) -> Chart:
     )
 
 
-def _point(choice: Ablation, card: Card, across: str | None) -> Point:
+def _point(choice: DesignChoice, card: Card, across: str | None) -> Point:
     cost = {None: None, _AXES["parameters"]: card.params / 1e6, _AXES["MACs"]: card.macs / 1e6}[across]
     found = card.accuracy
     return Point(variant(choice, card.network), cost, found.top1 * 100, found.low * 100, found.high * 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class AccuracyDifference:
     """Accuracy of one network minus that of another, and its 95 % interval, as shares."""
 
     value: float
@@ -146,21 +146,21 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def difference(a: Accuracy, b: Accuracy) -> Difference:
+def difference(a: Accuracy, b: Accuracy) -> AccuracyDifference:
     """A − b with Newcombe's interval, made of the two Wilson intervals.
 
     It takes the two counts for independent. They are of the same images, so the true interval is narrower, and what is
     called clear here is clear.
     """
     value = a.top1 - b.top1
-    return Difference(
+    return AccuracyDifference(
         value,
         value - hypot(a.top1 - a.low, b.high - b.top1),
         value + hypot(a.high - a.top1, b.top1 - b.low),
     )
 
 
-def conclusion(ablation: Ablation, cards: Sequence[Card]) -> str:
+def conclusion(ablation: DesignChoice, cards: Sequence[Card]) -> str:
     """A verdict in bold and a few sentences: whether top-1 depends on a choice, here and in the paper.
 
     They name what was compared and the largest difference with its interval. The largest of several differences is
@@ -194,7 +194,7 @@ def conclusion(ablation: Ablation, cards: Sequence[Card]) -> str:
     return " ".join(filter(None, said))
 
 
-def _noise(ablation: Ablation, cards: Sequence[Card]) -> str:
+def _noise(ablation: DesignChoice, cards: Sequence[Card]) -> str:
     """What other seeds say of the same networks, with r = 16 and without SE; nothing where there is one seed.
 
     Where all seeds of one network are above all of another, it says how often a random order of them has that.
@@ -214,7 +214,7 @@ def _noise(ablation: Ablation, cards: Sequence[Card]) -> str:
     return f"{'; '.join(said)}." if said else ""
 
 
-def _paper(ablation: Ablation) -> str:
+def _paper(ablation: DesignChoice) -> str:
     rows = [row for row in ablation.rows if row.name != NO_SE]
     best, worst = min(rows, key=lambda row: row.top1), max(rows, key=lambda row: row.top1)
     return (
@@ -230,7 +230,7 @@ def _extremes(cards: Sequence[Card]) -> tuple[Card, Card]:
     return best, worst
 
 
-def _interval(gap: Difference, of: str = "") -> str:
+def _interval(gap: AccuracyDifference, of: str = "") -> str:
     interval = f"95 % interval {_points(gap.low)} to {_points(gap.high)}"
     return f"{_points(gap.value)} points ({f'{of}; ' if of else ''}{interval})"
 

@@ -1,4 +1,4 @@
-"""What did attention do to this picture? What a network says of images, and z and s of its gates."""
+"""What did attention do to this image? What a network says of images, and z and s of its gates."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ from se_viz.gates.forward_pass import Array
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
 
-QUESTION = "What did attention do to this picture?"
+QUESTION = "What did attention do to this image?"
 
 SEEN = 1e-4
-"""Standard deviations of s below this may be those of rounding, and say nothing of the picture."""
+"""Standard deviations of s below this may be those of rounding, and say nothing of the image."""
 
 _TWO_DIGITS = 0.005  # from here on, two digits are not 0.00
 
@@ -150,7 +150,7 @@ def _health_json(healths: Mapping[str, Health]) -> bytes:
 
 
 def summary(capture: Capture, focus: int, said: str) -> str:
-    """Sentences that name where the network turned channels down most and least, and told the pictures apart.
+    """Sentences that name where the network turned channels down most and least, and told the images apart.
 
     Args:
         capture: of N images.
@@ -195,10 +195,8 @@ def _changes(weights: Mapping[str, Array]) -> list[str]:
     apart = max(varies, key=lambda name: varies[name])
     if varies[apart] < SEEN:
         where = "Its s" if len(varies) == 1 else "In every gate s"
-        return [f"{where} varies by less than {SEEN:g} between these {images} pictures."]
+        return [f"{where} varies by less than {SEEN:g} between these {images} images."]
     by = f"{varies[apart]:.2f}" if varies[apart] >= _TWO_DIGITS else f"{varies[apart]:.1g}"
     if len(varies) == 1:
-        return [f"Its s varies by {by} between these {images} pictures."]
-    return [
-        f"The gate that treats these {images} pictures most differently is {apart} (s varies by {by} between them)."
-    ]
+        return [f"Its s varies by {by} between these {images} images."]
+    return [f"The gate that treats these {images} images most differently is {apart} (s varies by {by} between them)."]

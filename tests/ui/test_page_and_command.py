@@ -96,7 +96,7 @@ def same_table(report: Report, name: str, folder: Path) -> None:
 def test_inspection(tmp_path):
     model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
-    cut = [model.preprocess.cut(image.image) for image in images]
+    cut = [model.preprocess.cut(image.rgb) for image in images]
     report = inspection_report(captured, predict(model, captured), names, gates=["SE_5_2"], cut=cut.__getitem__)
     page = ui_support.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
     output = run(
@@ -106,7 +106,7 @@ def test_inspection(tmp_path):
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(shown))
     assert len(shown) == 4 + 2 + 1  # stages, the gate, its maps
-    page.segmented_control(key="shown").set_value("over the picture").run()
+    page.segmented_control(key="shown").set_value("over the image").run()
     over = drawn_on(page)
     same_charts(report, over, tmp_path, over.keys() - shown.keys())
     for table in report.tables:

@@ -153,8 +153,8 @@ def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwis
     assert not any(said in text.value for text in open_page().caption)
 
 
-def test_without_pictures_it_says_what_to_do():
-    assert plain("Drop pictures") in open_page(samples="").info[0].value
+def test_without_images_it_says_what_to_do():
+    assert plain("Drop images") in open_page(samples="").info[0].value
 
 
 def test_networks_that_take_long_each_have_a_stop_of_their_own(monkeypatch):

@@ -6,7 +6,7 @@ from typing import get_args
 import streamlit as st
 
 from se_viz.analysis.band import Band
-from se_viz.profiles.class_profiles import Atlas
+from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report
@@ -14,7 +14,7 @@ from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pa
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.state import captures as readings
-from se_viz.ui.state import profiles as atlases
+from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
 from se_viz.ui.widgets import build_profiles as building
 from se_viz.ui.widgets import chart, notes
@@ -33,7 +33,7 @@ _BANDS: tuple[Band, ...] = get_args(Band)
 class View:
     """What the page is about: the class profiles, their numbers, the classes chosen, whether to draw all channels."""
 
-    profiles: Atlas
+    profiles: ClassProfiles
     numbers: ClassNumbers
     classes: tuple[str, ...]
     everything: bool
@@ -52,28 +52,28 @@ class View:
 
 def page(head: Head) -> None:
     """Draw the page."""
-    atlas = atlases.of(head.model)
-    if atlas is None:
+    profiles = profiles_state.of(head.model)
+    if profiles is None:
         head.answer.markdown(
             plain(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
         )
         building.build(head.model, first=True)
         return
-    numbers = SharedNumbers(atlas)
+    numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
         classes = st.multiselect(
             "Classes",
-            with_images(atlas),
-            default=first_classes(atlas),
+            with_images(profiles),
+            default=first_classes(profiles),
             max_selections=MOST_CLASSES,
-            key=f"classes{atlases.tag(atlas)}",
+            key=f"classes{profiles_state.tag(profiles)}",
             bind="query-params",
         )
         channels = st.segmented_control(
             "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
         )
-    view = View(atlas, numbers, tuple(classes), channels == "all")
+    view = View(profiles, numbers, tuple(classes), channels == "all")
     report = view.report()
     head.answer.markdown(emphasised(report.sentences[0]))
     if classes:
@@ -82,10 +82,10 @@ def page(head: Head) -> None:
         _gate(view)
     else:
         st.info("Choose at least one class.")
-    _faceoff(view, head)
+    _compare_classes(view, head)
     resembling.show(head, numbers)
     building.build(head.model)
-    atlases.take_away(head.model, atlas)
+    profiles_state.take_away(head.model, profiles)
 
 
 @st.fragment
@@ -160,11 +160,11 @@ def _gate(view: View) -> None:
 
 
 @st.fragment
-def _faceoff(view: View, head: Head) -> None:
-    """The channels of one gate that differ most between two classes, one of them on a picture."""
-    atlas, names, tag = view.profiles, view.gates, atlases.tag(view.profiles)
-    there = with_images(atlas, 2)
-    pair = first_pair(atlas, view.numbers.overview(names[-1])) if len(there) > 1 else None
+def _compare_classes(view: View, head: Head) -> None:
+    """The channels of one gate that differ most between two classes, one of them on an image."""
+    profiles, names, tag = view.profiles, view.gates, profiles_state.tag(view.profiles)
+    there = with_images(profiles, 2)
+    pair = first_pair(profiles, view.numbers.overview(names[-1])) if len(there) > 1 else None
     if pair is None:
         return
     st.header("Two classes face to face", anchor=False)
@@ -177,7 +177,7 @@ def _faceoff(view: View, head: Head) -> None:
         st.info("Choose two different classes.")
         return
     pair = one, other
-    report = class_report(atlas, (), [gate], pair, numbers=view.numbers)
+    report = class_report(profiles, (), [gate], pair, numbers=view.numbers)
     labels = channel_labels(report.tables[f"separation_{gate}"])
     left, right = st.columns(2, gap="medium")
     with left:
@@ -189,19 +189,19 @@ def _faceoff(view: View, head: Head) -> None:
             format_func=labels.__getitem__,
             key=f"faceoff_channel_{gate}_{one}_{other}",
         )
-        report = class_report(atlas, (), [gate], pair, channel=channel, numbers=view.numbers)
+        report = class_report(profiles, (), [gate], pair, channel=channel, numbers=view.numbers)
         chart.show(report.charts[f"two_{gate}_{channel}"])
-    pictures = head.chosen.pictures
+    images = head.chosen.images
     left, right = st.columns(2, gap="medium")
     with left:
         index = st.selectbox(
-            "On the picture",
-            range(len(pictures)),
-            format_func=lambda i: f"{i + 1} {pictures[i].name}",
-            key="faceoff_picture",
+            "On the image",
+            range(len(images)),
+            format_func=lambda i: f"{i + 1} {images[i].name}",
+            key="faceoff_image",
         )
-        reading = readings.maps(head.model, pictures[index], gate)[gate]
-        sentence, maps = on_image(view.numbers, pair, channel, reading, pictures[index].name)
+        reading = readings.maps(head.model, images[index], gate)[gate]
+        sentence, maps = on_image(view.numbers, pair, channel, reading, images[index].name)
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)

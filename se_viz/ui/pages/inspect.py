@@ -1,4 +1,4 @@
-"""The Inspect page, which answers: what did attention do to this picture?"""
+"""The Inspect page, which answers: what did attention do to this image?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
+from se_viz import former_names
 from se_viz.analysis.channel_change import Choice
 from se_viz.analysis.channel_order import Order
 from se_viz.analysis.head_sentences import FEW, meaning
@@ -40,16 +41,17 @@ filters $V$ of a convolution. A **gate** then weighs the channels:
 1. **Squeeze**: each map becomes one number, $z_c$ = the average (or the maximum) of $U_c$ over its pixels.
 2. **Excitation**: two FC layers with a bottleneck of $C/r$ numbers between them turn $z$ into a weight for each
    channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights it takes.
-3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is shut.
+3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is suppressed.
 
-In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is shut, the
+In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is
+suppressed, the
 identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, also tanh, ReLU or a hard sigmoid.
 """
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page is about: the model, the pictures, what was read and said, and which picture is in focus."""
+    """What the page is about: the model, the images, what was read and said, and which image is in focus."""
 
     model: Model
     chosen: Chosen
@@ -60,8 +62,8 @@ class View:
 
     @property
     def names(self) -> list[str]:
-        """The pictures' names."""
-        return [picture.name for picture in self.chosen.pictures]
+        """The images' names."""
+        return [image.name for image in self.chosen.images]
 
     def report(self, order: Order = "index", gates: Sequence[str] = ()) -> Report:
         """The report; what of it is shown is drawn."""
@@ -73,17 +75,17 @@ class View:
 def page(head: Head) -> None:
     """Draw the page."""
     model, chosen = head.model, head.chosen
-    captured = readings.values(model, chosen.pictures)
+    captured = readings.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
-        focus = focus_choice.choose(chosen.pictures)
+        focus = focus_choice.choose(chosen.images)
     view = View(model, chosen, captured, predictions, gate_healths(captured), focus)
     answer, verdicts = view.report().sentences
     head.answer.markdown(emphasised(answer))
     with strip_place:
-        strip.show(chosen.pictures, predictions, focus)
+        strip.show(chosen.images, predictions, focus)
     _stages(view)
     _depth(view, verdicts)
 
@@ -189,11 +191,11 @@ def _health(found: Health) -> None:
             _number(found.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("shut (s near 0)", share(found.shut), help=f"Share of weights within {CLOSE} of 0.")
-        st.metric("open (s near 1)", share(found.open), help=f"Share of weights within {CLOSE} of 1.")
+        st.metric("near 0 (suppressed)", share(found.near_0), help=f"Share of weights within {CLOSE} of 0.")
+        st.metric("near 1 (passed)", share(found.near_1), help=f"Share of weights within {CLOSE} of 1.")
         st.metric("exactly 0 or 1", share(found.clipped), help="Clipped: hard-sigmoid and ReLU get there.")
         st.metric(
-            "varies between pictures",
+            "varies between images",
             _number(found.variation),
             help="SD of a channel's s over the images, averaged over the channels. One image has none.",
         )
@@ -209,11 +211,13 @@ def _maps(view: View, gate: str) -> None:
         by = st.segmented_control(
             "Channels", get_args(Choice), default="largest change", key="by", bind="query-params", required=True
         )
+        if st.query_params.get("shown") == former_names.OVERLAID:
+            st.session_state.setdefault("shown", "over the image")
         over = st.segmented_control(
-            "Shown as", ["maps", "over the picture"], default="maps", key="shown", bind="query-params", required=True
+            "Shown as", ["maps", "over the image"], default="maps", key="shown", bind="query-params", required=True
         )
-    picture = view.chosen.pictures[view.focus]
-    capture = readings.maps(view.model, picture, gate)
+    image = view.chosen.images[view.focus]
+    capture = readings.maps(view.model, image, gate)
     reading = capture[gate]
     picked = None
     if by == "chosen":
@@ -225,15 +229,15 @@ def _maps(view: View, gate: str) -> None:
             key="channels",
             bind="query-params",
         )
-    cut = partial(view.model.preprocess.cut, picture.image)
-    charts = Later(maps_charts(reading, 0, picture.name, by, picked, cut))
+    cut = partial(view.model.preprocess.cut, image.rgb)
+    charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
     if not charts:
         st.info("Choose at least one channel.")
         return
     chart.show(charts[f"{'maps' if over == 'maps' else 'overlay'}_{gate}_1"], wide=True)
     st.download_button(
         f"U, X̃ and s of {gate} as NPZ",
-        partial(maps_bytes, capture, gate, [picture.name]),
+        partial(maps_bytes, capture, gate, [image.name]),
         file_name=f"maps_{gate}.npz",
         key="save_npz",
         on_click="ignore",

@@ -6,7 +6,7 @@ from typing import TypeVar
 import streamlit as st
 
 from se_viz.analysis.cost import Cost, cost
-from se_viz.device.memory import room_on
+from se_viz.device.memory import raise_if_full
 from se_viz.gates.block import Block, block_of
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
@@ -15,7 +15,7 @@ from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
 from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state.models import or_on_cpu
+from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.code_lines import load_line, shell_options
@@ -82,10 +82,10 @@ def _block(_model: Model, key: str, gate: str) -> Block:
 
 def _in_turn(model: Model, work: Callable[[], T]) -> T:
     def run() -> T:
-        with room_on(model.device, "one image"):
+        with raise_if_full(model.device, "one image"):
             return work()
 
-    with or_on_cpu(str(model.device)):
+    with with_cpu_fallback(str(model.device)):
         return turns.take(run, str(model.device))
 
 

@@ -60,7 +60,7 @@ def page(head: Head) -> None:
     report = _report(title, cost, path.stat().st_mtime if path.is_file() else 0.0, cards)
     head.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
     chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
-    variants.pictures(head, ablation, cards)
+    variants.images(head, ablation, cards)
     _patterns(report)
     variants.predictions(head, cards)
     _family(report)

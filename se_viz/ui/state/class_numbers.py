@@ -4,16 +4,16 @@ import streamlit as st
 
 from se_viz.analysis.by_depth import Depth
 from se_viz.analysis.class_overview import Overview
-from se_viz.analysis.class_separation import Difference
+from se_viz.analysis.class_separation import ClassSeparation
 from se_viz.analysis.class_similarity import GateSimilarity
-from se_viz.profiles.class_profiles import Atlas
+from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_numbers import ClassNumbers
 
 
 class SharedNumbers(ClassNumbers):
     """Numbers that are computed once for all sessions, and again when the file changes; not to be changed."""
 
-    def __init__(self, profiles: Atlas) -> None:
+    def __init__(self, profiles: ClassProfiles) -> None:
         super().__init__(profiles)
         self._key = str(profiles.path), profiles.path.stat().st_mtime
 
@@ -33,37 +33,39 @@ class SharedNumbers(ClassNumbers):
         """All classes of a gate at once."""
         return _overview(*self._key, gate, self.profiles)
 
-    def separation(self, gate: str, pair: tuple[str, str]) -> Difference:
+    def separation(self, gate: str, pair: tuple[str, str]) -> ClassSeparation:
         """How far apart two classes are in each channel of a gate."""
         return _separation(*self._key, gate, pair, self.profiles)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Going through all classes of all gates …")
-def _depths(path: str, changed: float, _profiles: Atlas) -> tuple[Depth, ...]:
+def _depths(path: str, changed: float, _profiles: ClassProfiles) -> tuple[Depth, ...]:
     del path, changed
     return ClassNumbers(_profiles).depths()
 
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing the gates …")
-def _similarity(path: str, changed: float, _profiles: Atlas) -> GateSimilarity:
+def _similarity(path: str, changed: float, _profiles: ClassProfiles) -> GateSimilarity:
     del path, changed
     return ClassNumbers(_profiles).similarity()
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _limits(path: str, changed: float, _profiles: Atlas) -> tuple[str, ...]:
+def _limits(path: str, changed: float, _profiles: ClassProfiles) -> tuple[str, ...]:
     del path, changed
     return ClassNumbers(_profiles).limits()
 
 
 # About 130 MB for all gates of SE-ResNet-50 over 1,000 classes.
 @st.cache_resource(max_entries=64, show_spinner="Comparing the classes …")
-def _overview(path: str, changed: float, gate: str, _profiles: Atlas) -> Overview:
+def _overview(path: str, changed: float, gate: str, _profiles: ClassProfiles) -> Overview:
     del path, changed
     return ClassNumbers(_profiles).overview(gate)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _separation(path: str, changed: float, gate: str, pair: tuple[str, str], _profiles: Atlas) -> Difference:
+def _separation(
+    path: str, changed: float, gate: str, pair: tuple[str, str], _profiles: ClassProfiles
+) -> ClassSeparation:
     del path, changed
     return ClassNumbers(_profiles).separation(gate, pair)

@@ -1,4 +1,6 @@
-"""Yours against the atlas: groups of the chosen pictures over the classes, and which class each resembles."""
+"""Your images against the class profiles: groups of the chosen images over the classes, and which class each
+resembles.
+"""
 
 from collections.abc import Mapping
 
@@ -20,10 +22,10 @@ from se_viz.ui.widgets.page_header import Head
 @st.fragment
 def show(head: Head, numbers: ClassNumbers) -> None:
     """Draw the section."""
-    st.header("Yours against the atlas", anchor=False)
-    pictures = head.chosen.pictures
-    names = [picture.name for picture in pictures]
-    captured = readings.values(head.model, pictures)
+    st.header("Your images against the class profiles", anchor=False)
+    images = head.chosen.images
+    names = [image.name for image in images]
+    captured = readings.values(head.model, images)
     if captured.not_finite:
         notes.warn([f"{captured.not_finite} Groups are those of the images whose s is finite."], "groups_lost")
     said = predict(head.model, captured)
@@ -43,7 +45,7 @@ def show(head: Head, numbers: ClassNumbers) -> None:
     )
     st.caption(
         "The class whose pattern each group resembles most at each gate: the correlation, over channels, of what sets "
-        "the group and the class apart from the mean over classes, −1 to 1. A group of one or two pictures says little."
+        "the group and the class apart from the mean over classes, −1 to 1. A group of one or two images says little."
     )
 
 
@@ -51,7 +53,7 @@ def _by_group(rows: pd.DataFrame, compared: Mapping[str, Group]) -> pd.DataFrame
     """A row for each group and a column for each gate, of the table that has a row for each of both."""
     table: dict[str, list[object]] = {
         "group": list(compared),
-        "pictures": [group.images for group in compared.values()],
+        "images": [group.images for group in compared.values()],
     }
     for row in rows.to_dict("records"):
         best = "–" if pd.isna(row["resemblance"]) else f"{row['class']} {row['resemblance']:+.2f}"
@@ -63,17 +65,17 @@ def _named(names: list[str], found: dict[str, list[int]], said: Predictions) -> 
     """The groups as they were found, or as a person names them."""
     with st.popover("Groups", icon=":material/folder:"):
         predicts = any(group is not None for group in said.groups)
-        other = "what the network says" if predicts else "all pictures, as the network says no class of any"
+        other = "what the network says" if predicts else "all images, as the network says no class of any"
         st.caption(f"Folders of a ZIP or of an uploaded folder are groups; else {other}. Or name your own.")
         if said.missing:
             st.caption(plain(said.missing))
         own = {index: group for group, rows in found.items() for index in rows}
-        table = pd.DataFrame({"picture": names, "group": [own[index] for index in range(len(names))]})
-        # The key holds the pictures, so that an edit does not land on others.
+        table = pd.DataFrame({"image": names, "group": [own[index] for index in range(len(names))]})
+        # The key holds the images, so that an edit does not land on others.
         edited = st.data_editor(
             table,
             hide_index=True,
-            disabled=["picture"],
+            disabled=["image"],
             key=f"groups_{hash(tuple(zip(names, own.values(), strict=True)))}",
         )
     named: dict[str, list[int]] = {}
