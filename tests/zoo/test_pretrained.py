@@ -70,7 +70,7 @@ def test_from_a_shell(shelf):
     shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.blank("test_efficientnet").state_dict()))
     listed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert listed.exit_code == 0, listed.output
-    assert [line.split()[0] for line in listed.output.splitlines()] [:3] == ["gate", "SE_4_1", "SE_5_1"]
+    assert [line.split()[0] for line in listed.output.splitlines()][:3] == ["gate", "SE_4_1", "SE_5_1"]
 
 
 def test_a_name_without_a_tag_has_the_librarys_default_weights(shelf):
