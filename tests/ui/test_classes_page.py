@@ -18,7 +18,7 @@ from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
 from se_viz.profiles.bundled import shipped
 from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import classes
 from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
@@ -41,7 +41,9 @@ def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     depths = by_depth(profiles)
     assert any(emphasised(where_classes_part(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
-        assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
+        assert any(
+            escape_markdown(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown
+        )
 
 
 def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
@@ -239,4 +241,4 @@ def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     clipped = "12.3% of s of SE_5_1 were above 8 and are counted as 8."
     monkeypatch.setattr(class_numbers, "_limits", lambda *_: (clipped,))
     page = open_page(samples="cat")
-    assert [warning.value for warning in page.warning] == [plain(clipped)]
+    assert [warning.value for warning in page.warning] == [escape_markdown(clipped)]

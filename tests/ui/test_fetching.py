@@ -8,7 +8,7 @@ from safetensors.torch import save
 
 from se_viz.device import memory
 from se_viz.device.memory import Memory
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import download_weights as fetching
 from se_viz.zoo import timm_source as from_timm
 
@@ -21,7 +21,7 @@ def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
     page = open_page()
     assert shelf.asked == []
     assert page.button(key="fetch").label == "Download 1 MB"
-    assert any(plain("0.4 M parameters, 2 gates") in text.value for text in page.caption)
+    assert any(escape_markdown("0.4 M parameters, 2 gates") in text.value for text in page.caption)
     assert page.info[0].value == "There is no model to look into: choose one in the sidebar, or do what is said above."
     page.button(key="fetch").click().run()
     assert not page.exception

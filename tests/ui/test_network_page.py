@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from se_viz.analysis.cost import Cost, StageCost
 from se_viz.gates.macs import RULE
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 
 open_page = partial(ui_support.open_page, "network")
 
@@ -57,7 +57,7 @@ def test_no_image_is_needed():
 
 def test_the_page_says_how_macs_are_counted_and_what_is_left_out(monkeypatch):
     page = open_page()
-    assert plain(RULE) in [caption.value for caption in page.caption]  # on the page, and not in what opens
+    assert escape_markdown(RULE) in [caption.value for caption in page.caption]  # on the page, and not in what opens
     assert not page.warning
     foreign = Cost(10, 10, (StageCost(2, 1, 1, 1, 1),), {"mamba.scan": 2})
     monkeypatch.setattr("se_viz.ui.pages.network._cost", lambda *_: foreign)

@@ -13,7 +13,7 @@ from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
 from se_viz.reports.design_choices import conclusion
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import reduction
 from se_viz.ui.state import captures as readings
 from se_viz.ui.state import device_queue as turns
@@ -154,7 +154,7 @@ def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwis
 
 
 def test_without_images_it_says_what_to_do():
-    assert plain("Drop images") in open_page(samples="").info[0].value
+    assert escape_markdown("Drop images") in open_page(samples="").info[0].value
 
 
 def test_networks_that_take_long_each_have_a_stop_of_their_own(monkeypatch):

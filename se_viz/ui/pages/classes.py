@@ -12,7 +12,7 @@ from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures as readings
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
@@ -30,7 +30,7 @@ _BANDS: tuple[Band, ...] = get_args(Band)
 
 
 @dataclass(frozen=True)
-class View:
+class ClassesState:
     """What the page is about: the class profiles, their numbers, the classes chosen, whether to draw all channels."""
 
     profiles: ClassProfiles
@@ -55,7 +55,7 @@ def page(head: Head) -> None:
     profiles = profiles_state.of(head.model)
     if profiles is None:
         head.answer.markdown(
-            plain(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
+            escape_markdown(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
         )
         building.build(head.model, first=True)
         return
@@ -73,25 +73,25 @@ def page(head: Head) -> None:
         channels = st.segmented_control(
             "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
         )
-    view = View(profiles, numbers, tuple(classes), channels == "all")
-    report = view.report()
+    state = ClassesState(profiles, numbers, tuple(classes), channels == "all")
+    report = state.report()
     head.answer.markdown(emphasised(report.sentences[0]))
     if classes:
-        _stages(view, report)
+        _stages(state, report)
         _by_depth(report)
-        _gate(view)
+        _gate(state)
     else:
         st.info("Choose at least one class.")
-    _compare_classes(view, head)
+    _compare_classes(state, head)
     resembling.show(head, numbers)
     building.build(head.model)
     profiles_state.take_away(head.model, profiles)
 
 
 @st.fragment
-def _stages(view: View, report: Report) -> None:
+def _stages(state: ClassesState, report: Report) -> None:
     """Figure 6, a block of each stage, two in a row."""
-    listed = stages(view.profiles)
+    listed = stages(state.profiles)
     for start in range(0, len(listed), 2):
         for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
             with column:
@@ -141,30 +141,30 @@ def _by_depth(report: Report) -> None:
 
 
 @st.fragment
-def _gate(view: View) -> None:
+def _gate(state: ClassesState) -> None:
     """Figure 7 and which classes are alike, for one gate."""
     st.header("One gate, class by class", anchor=False)
-    names = view.gates
+    names = state.gates
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
         kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
-    report = view.report(kind)
-    bands = [report.charts[f"band_{name}_{place}"] for place in range(len(view.classes))]
+    report = state.report(kind)
+    bands = [report.charts[f"band_{name}_{place}"] for place in range(len(state.classes))]
     for start in range(0, len(bands), 2):
         chart.row(bands[start : start + 2])
     if f"tree_{name}" not in report.charts:
         return
-    if some := rows_shown(view.profiles):
-        st.caption(plain(some))
+    if some := rows_shown(state.profiles):
+        st.caption(escape_markdown(some))
     chart.row([report.charts[f"class_heatmap_{name}"], report.charts[f"tree_{name}"]])
 
 
 @st.fragment
-def _compare_classes(view: View, head: Head) -> None:
+def _compare_classes(state: ClassesState, head: Head) -> None:
     """The channels of one gate that differ most between two classes, one of them on an image."""
-    profiles, names, tag = view.profiles, view.gates, profiles_state.tag(view.profiles)
+    profiles, names, tag = state.profiles, state.gates, profiles_state.tag(state.profiles)
     there = with_images(profiles, 2)
-    pair = first_pair(profiles, view.numbers.overview(names[-1])) if len(there) > 1 else None
+    pair = first_pair(profiles, state.numbers.overview(names[-1])) if len(there) > 1 else None
     if pair is None:
         return
     st.header("Two classes face to face", anchor=False)
@@ -177,7 +177,7 @@ def _compare_classes(view: View, head: Head) -> None:
         st.info("Choose two different classes.")
         return
     pair = one, other
-    report = class_report(profiles, (), [gate], pair, numbers=view.numbers)
+    report = class_report(profiles, (), [gate], pair, numbers=state.numbers)
     labels = channel_labels(report.tables[f"separation_{gate}"])
     left, right = st.columns(2, gap="medium")
     with left:
@@ -189,7 +189,7 @@ def _compare_classes(view: View, head: Head) -> None:
             format_func=labels.__getitem__,
             key=f"faceoff_channel_{gate}_{one}_{other}",
         )
-        report = class_report(profiles, (), [gate], pair, channel=channel, numbers=view.numbers)
+        report = class_report(profiles, (), [gate], pair, channel=channel, numbers=state.numbers)
         chart.show(report.charts[f"two_{gate}_{channel}"])
     images = head.chosen.images
     left, right = st.columns(2, gap="medium")
@@ -201,7 +201,7 @@ def _compare_classes(view: View, head: Head) -> None:
             key="faceoff_image",
         )
         reading = readings.maps(head.model, images[index], gate)[gate]
-        sentence, maps = on_image(view.numbers, pair, channel, reading, images[index].name)
+        sentence, maps = on_image(state.numbers, pair, channel, reading, images[index].name)
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)

@@ -21,7 +21,7 @@ from se_viz.model.model import Model
 from se_viz.reports.inspection import QUESTION, gate_healths, inspection_report, maps_charts
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures as readings
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets import export as takeaway
@@ -50,7 +50,7 @@ identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, a
 
 
 @dataclass(frozen=True)
-class View:
+class InspectState:
     """What the page is about: the model, the images, what was read and said, and which image is in focus."""
 
     model: Model
@@ -81,13 +81,13 @@ def page(head: Head) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
         focus = focus_choice.choose(chosen.images)
-    view = View(model, chosen, captured, predictions, gate_healths(captured), focus)
-    answer, verdicts = view.report().sentences
+    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), focus)
+    answer, verdicts = state.report().sentences
     head.answer.markdown(emphasised(answer))
     with strip_place:
         strip.show(chosen.images, predictions, focus)
-    _stages(view)
-    _depth(view, verdicts)
+    _stages(state)
+    _depth(state, verdicts)
 
 
 def _meaning(predictions: Predictions) -> None:
@@ -95,11 +95,15 @@ def _meaning(predictions: Predictions) -> None:
     said = meaning(predictions.fitted, "Head in the sidebar") if predictions.fitted else ""
     if predictions.fitted and said:
         names = predictions.fitted.names
-        st.caption(plain(said), help=plain(", ".join(names)) if len(names) <= FEW else None, width="content")
+        st.caption(
+            escape_markdown(said),
+            help=escape_markdown(", ".join(names)) if len(names) <= FEW else None,
+            width="content",
+        )
 
 
 @st.fragment
-def _stages(view: View) -> None:
+def _stages(state: InspectState) -> None:
     """A heatmap for each stage, two in a row."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header("Channel attention by stage", anchor=False, width="content")
@@ -114,8 +118,8 @@ def _stages(view: View) -> None:
                 required=True,
                 label_visibility="collapsed",
             )
-    report = view.report(order)
-    stages = list(by_stage(view.model.gates).items())
+    report = state.report(order)
+    stages = list(by_stage(state.model.gates).items())
     for start in range(0, len(stages), 2):
         for column, (stage, gates) in zip(
             st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
@@ -148,22 +152,24 @@ def _stage(report: Report, stage: int, gates: list[str]) -> None:
 
 
 @st.fragment
-def _depth(view: View, verdicts: str) -> None:
+def _depth(state: InspectState, verdicts: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("One gate in depth", anchor=False, width="content")
         with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
             st.markdown(_WHAT_IS_A_GATE)
     st.caption(emphasised(verdicts))
-    names = [gate.name for gate in view.model.gates]
+    names = [gate.name for gate in state.model.gates]
     gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
-    reading = view.capture[gate]
+    reading = state.capture[gate]
     about = reading.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
-        plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
+        escape_markdown(
+            f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}"
+        )
     )
-    _health(view.healths[gate])
-    charts, number = view.report(gates=[gate]).charts, view.focus + 1
+    _health(state.healths[gate])
+    charts, number = state.report(gates=[gate]).charts, state.focus + 1
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(charts[f"{'s_by_channel' if reading.z is None else 'z_against_s'}_{gate}_{number}"])
@@ -171,8 +177,8 @@ def _depth(view: View, verdicts: str) -> None:
             st.caption("There is no z: no squeeze of U was seen to feed s.")
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
-    _maps(view, gate)
-    takeaway.show(view.model, view.chosen, view.capture, view.predictions, about)
+    _maps(state, gate)
+    takeaway.show(state.model, state.chosen, state.capture, state.predictions, about)
 
 
 def _health(found: Health) -> None:
@@ -205,7 +211,7 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _maps(view: View, gate: str) -> None:
+def _maps(state: InspectState, gate: str) -> None:
     st.header("Recalibrated maps", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.segmented_control(
@@ -216,8 +222,8 @@ def _maps(view: View, gate: str) -> None:
         over = st.segmented_control(
             "Shown as", ["maps", "over the image"], default="maps", key="shown", bind="query-params", required=True
         )
-    image = view.chosen.images[view.focus]
-    capture = readings.maps(view.model, image, gate)
+    image = state.chosen.images[state.focus]
+    capture = readings.maps(state.model, image, gate)
     reading = capture[gate]
     picked = None
     if by == "chosen":
@@ -229,7 +235,7 @@ def _maps(view: View, gate: str) -> None:
             key="channels",
             bind="query-params",
         )
-    cut = partial(view.model.preprocess.cut, image.rgb)
+    cut = partial(state.model.preprocess.cut, image.rgb)
     charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
     if not charts:
         st.info("Choose at least one channel.")

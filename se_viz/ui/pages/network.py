@@ -13,7 +13,7 @@ from se_viz.model.model import Model
 from se_viz.reports.network import QUESTION, network_report
 from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue as turns
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
@@ -48,14 +48,14 @@ def page(head: Head) -> None:
     head.answer.markdown(" ".join(map(emphasised, report.sentences)))
     rule, *left_out = report.notes
     for sentence in left_out:
-        st.warning(plain(sentence))
+        st.warning(escape_markdown(sentence))
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(report.charts["gates"])
     with right:
         chart.show(report.charts[f"block_{name}"])
-        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), {_place(model.gate(name))}"))
-    st.caption(plain(rule))
+        st.caption(escape_markdown(f"{block.path or 'the network'} ({block.kind}), {_place(model.gate(name))}"))
+    st.caption(escape_markdown(rule))
     st.header("Every gate", anchor=False)
     st.dataframe(report.tables["gates"], hide_index=True, column_config=_COLUMNS)
     _take_away(model, name, report)

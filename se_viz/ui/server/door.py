@@ -3,7 +3,7 @@
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from se_viz.ui.server.sessions import full
+from se_viz.ui.server.sessions import page_full
 
 _RETRY = 30  # seconds
 _PAGE = """<!doctype html>
@@ -36,7 +36,7 @@ class Door:
         elif scope["type"] == "http" and not self._metrics and "/_stcore/metrics" in scope["path"]:
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif scope["type"] == "http" and self._open >= 2 * self._sessions and _is_page(scope):
-            page = _PAGE.format(sentence=full(self._sessions), retry=_RETRY)
+            page = _PAGE.format(sentence=page_full(self._sessions), retry=_RETRY)
             headers = {"Retry-After": str(_RETRY), "Cache-Control": "no-store"}
             await HTMLResponse(page, 503, headers)(scope, receive, send)
         else:
@@ -46,7 +46,7 @@ class Door:
         if self._open >= 2 * self._sessions:
             await receive()  # the request to connect
             if "websocket.http.response" in scope.get("extensions", {}):
-                refusal = PlainTextResponse(full(self._sessions), 503, {"Retry-After": str(_RETRY)})
+                refusal = PlainTextResponse(page_full(self._sessions), 503, {"Retry-After": str(_RETRY)})
                 await refusal(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1013})

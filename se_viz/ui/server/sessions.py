@@ -51,7 +51,7 @@ class Sessions:
 SESSIONS = Sessions()
 
 
-def full(most: int) -> str:
+def page_full(most: int) -> str:
     """Return the sentence for a visitor who has to wait."""
     visitors = f"{most:,} visitors" if most > 1 else "one visitor"
     return f"This server shows SE Viz to at most {visitors} at once; that many are here now."

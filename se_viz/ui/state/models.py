@@ -14,7 +14,7 @@ from se_viz.device.devices import DeviceMissing, Precision, available, described
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.device.transfer import moved
 from se_viz.model.model import Model, load
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.widgets import checkpoint_picker as own
 from se_viz.ui.widgets import download_weights as fetching
@@ -113,7 +113,7 @@ def choose(problem: DeltaGenerator) -> Model | None:
         try:
             place = _with_room(str(resolve(device)))
         except DeviceMissing as error:
-            problem.error(plain(str(error)))
+            problem.error(escape_markdown(str(error)))
             return None
         try:
             model = _chosen(names, origin, place, precision, head, problem)
@@ -121,10 +121,10 @@ def choose(problem: DeltaGenerator) -> Model | None:
             fall_back(place, error)
             return None
         except (UnknownModel, ValueError) as error:
-            problem.error(plain(str(error)))
+            problem.error(escape_markdown(str(error)))
             return None
     if model is not None:
-        st.caption(plain(_about(model)))
+        st.caption(escape_markdown(_about(model)))
     return model
 
 
@@ -143,7 +143,7 @@ def _chosen(
     )
     if catalogue.pretrained(name):
         with problem:
-            if not fetching.there(name):
+            if not fetching.ensure_weights(name):
                 return None
     model = _listed(name, device, precision)
     # Sessions share the model, and each says for itself what its outputs mean.
@@ -153,7 +153,7 @@ def _chosen(
 def fall_back(device: str, error: DeviceFull) -> None:
     """Run the page again on the CPU, as a device turned out to be full; where it is the CPU that is, say so."""
     if device == "cpu":
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return
     st.session_state[_FULL] = (device, str(error))
     st.rerun()
@@ -175,8 +175,10 @@ def _with_room(device: str) -> str:
     if found is None or found[0] != device:
         return device
     # Without what to do about it, which this does.
-    st.warning(plain(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
-    st.button(plain(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None))
+    st.warning(escape_markdown(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
+    st.button(
+        escape_markdown(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None)
+    )
     return "cpu"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.server.uploads import HELD
 from se_viz.ui.widgets.waiting import session_id
 
@@ -39,6 +39,6 @@ def upload(label: str, types: Sequence[str], *, key: str, megabytes: int, help: 
     if old is not None:
         HELD.keep(session_id(), old)
         name, remove = st.columns([3, 1], vertical_alignment="center")
-        name.caption(plain(f"{old.name}, {old.size / 1e6:,.1f} MB, as uploaded before"))
+        name.caption(escape_markdown(f"{old.name}, {old.size / 1e6:,.1f} MB, as uploaded before"))
         remove.button("Remove", key=f"{key}_remove", type="tertiary", on_click=st.session_state.pop, args=(kept, None))
     return old

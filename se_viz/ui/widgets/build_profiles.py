@@ -20,7 +20,7 @@ from se_viz.profiles.metadata import LabelSource
 from se_viz.profiles.profile import profile
 from se_viz.profiles.unfinished import discard, kept
 from se_viz.reports.pass_account import account
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import device_queue as turns
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.state.profiles import folder, slug
@@ -66,11 +66,11 @@ def build(model: Model, *, first: bool = False) -> None:
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
     asked: _Asked | None = st.session_state.get(_ASKED)
     if asked is not None and asked.model == _named(model) and asked.place in allowed:
-        st.caption(plain(f"From {asked.place}; classes are {asked.by}."))
+        st.caption(escape_markdown(f"From {asked.place}; classes are {asked.by}."))
         _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
     elif asked is not None:
         st.info(
-            plain(
+            escape_markdown(
                 f"The class profiles of {asked.place} wait for their network: choose that again, and the pass goes on."
             )
         )
@@ -90,7 +90,7 @@ def _offer(model: Model, out: Path) -> None:
         st.info(f"Stopped. Nothing is kept yet, as images are kept {SHARD} at a time.")
     elif last == (out, "finished"):
         st.success("Finished. The page shows these class profiles, or offers them at the top.")
-        st.markdown("\n".join(f"- {plain(line)}" for line in st.session_state.get(_ACCOUNT, ())))
+        st.markdown("\n".join(f"- {escape_markdown(line)}" for line in st.session_state.get(_ACCOUNT, ())))
     other = last == (out, "other")
     st.button(
         "Start over" if other else "Go on" if done else "Build",
@@ -155,7 +155,7 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
     except (ValueError, OSError) as error:
         del st.session_state[_LAST]
         _stop()
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return
     finally:
         with _lock:

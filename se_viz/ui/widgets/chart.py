@@ -8,7 +8,7 @@ import streamlit as st
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 
 _CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2}, "responsive": True}
 _MIME: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
@@ -37,7 +37,7 @@ def draw(chart: Chart) -> None:
 def tools(chart: Chart) -> None:
     """How to read a chart, and its files, which are made when they are asked for."""
     with st.popover("How to read this", icon=":material/help:", type="tertiary"):
-        st.markdown(plain(chart.how_to_read))
+        st.markdown(escape_markdown(chart.how_to_read))
     with st.popover("Save", icon=":material/download:", type="tertiary"):
         for kind, mime in _MIME.items():
             impossible = "" if kind == "html" else why_not_drawn()

@@ -14,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.device.devices import Precision
 from se_viz.model.model import Model, load_checkpoint
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.state.uploads import upload
 from se_viz.ui.state.visitor import leaving
@@ -203,11 +203,11 @@ def _load_once(
 def _explain(error: Misfit) -> None:
     """Say that a file does not fit, in a sentence, and offer the architectures that it is for."""
     advice = re.sub(r" \(--arch [^)]*\)", "", error.advice)
-    st.error(plain(f"{error.name} does not fit {error.called}. {error.counts} {advice}"))
+    st.error(escape_markdown(f"{error.name} does not fit {error.called}. {error.counts} {advice}"))
     with st.container(horizontal=True, vertical_alignment="center"):
         for name in error.better:
             st.button(
-                plain(f"Choose {name}"),
+                escape_markdown(f"Choose {name}"),
                 key=f"choose_{name}",
                 type="primary" if name == error.better[0] else "secondary",
                 on_click=_choose_architecture,
@@ -220,7 +220,7 @@ def _explain(error: Misfit) -> None:
 def _explain_head(error: HeadMismatch, head: Head | None, names: UploadedFile | None) -> None:
     """Say that what the outputs mean, or their names, do not fit; the network is shown without them."""
     left = " and ".join(["the head"] * (head is not None) + ["the names of classes"] * (names is not None))
-    st.warning(plain(f"{error} The network is shown without {left}; correct it in the sidebar."))
+    st.warning(escape_markdown(f"{error} The network is shown without {left}; correct it in the sidebar."))
     if head is not None:
         st.button(f"Set the head to {heads.UNSAID}", key="head_back", type="primary", on_click=heads.forget)
 

@@ -16,7 +16,7 @@ from se_viz.device.memory import DeviceFull
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.gates.macs import RULE, not_counted
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import device_queue as turns
 from se_viz.weights.meta_model import LARGEST
 from se_viz.zoo import libraries as sources
@@ -150,7 +150,7 @@ def show() -> None:
         else:
             _found(network, last=last)
     except (TooLarge, DeviceFull) as error:
-        st.warning(plain(str(error)))
+        st.warning(escape_markdown(str(error)))
 
 
 def _inserted(network: str, r: int, *, last: bool) -> None:
@@ -187,7 +187,7 @@ def _found(network: str, *, last: bool) -> None:
         f"{sum(s.elementwise for s in stages.values()) / 1e6:.1f} M operations on single numbers."
     )
     if counted.left_out:
-        st.warning(plain(not_counted(counted.left_out)))
+        st.warning(escape_markdown(not_counted(counted.left_out)))
     _clock(network, 0, tuple(stages), last=last)
 
 
@@ -227,7 +227,7 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
         hide_index=True,
         column_config=_COLUMNS,
     )
-    st.caption(plain(f"What the gates of each stage add, and what leaving them out saves. {RULE}"))
+    st.caption(escape_markdown(f"What the gates of each stage add, and what leaving them out saves. {RULE}"))
 
 
 def _ask(key: tuple[object, ...]) -> None:

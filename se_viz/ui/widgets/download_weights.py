@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 
 from se_viz.device.memory import DeviceFull
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.weights.download import Progress
 from se_viz.weights.errors import DownloadFailed, WeightsRefused
 from se_viz.zoo import registry as catalogue
@@ -19,16 +19,16 @@ _ASKED = "asked_fetch"  # in the session: the model whose weights are wanted
 _GLANCE = 0.2  # seconds between two looks at how far it is
 
 
-def there(name: str) -> bool:
+def ensure_weights(name: str) -> bool:
     """Whether the weights are on this machine; where they are not, a button fetches them, once for all sessions."""
     about = catalogue.listing(name)
     if about.cached:
         return True
-    st.caption(plain(_described(about)))
+    st.caption(escape_markdown(_described(about)))
     try:
         check_memory(name, torch.device("cpu"))
     except DeviceFull as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return False
     place = st.empty()
     if st.session_state.get(_ASKED) != name:
@@ -51,7 +51,7 @@ def there(name: str) -> bool:
         _fetch(name, lambda progress: bar.progress(*_shown(progress, about)))
     except (DownloadFailed, WeightsRefused) as error:
         _forget()
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         place.button("Try again", type="primary", key="fetch", on_click=_ask, args=(name,))
         return False
     _forget()

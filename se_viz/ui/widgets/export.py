@@ -12,7 +12,7 @@ from se_viz.gates.capture import Capture, Reading
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
 from se_viz.reports.tables import predictions_table, table, table_bytes, without_z
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -44,7 +44,7 @@ def show(model: Model, chosen: Chosen, capture: Capture, predictions: Prediction
                 icon=":material/download:",
             )
     if without_z(capture):
-        st.caption(plain(f"{without_z(capture)} Its column is empty."))
+        st.caption(escape_markdown(f"{without_z(capture)} Its column is empty."))
     st.markdown("The same numbers from Python, and from a shell:")
     st.code(python_lines(model, chosen, capture[gate.name]), language="python")
     st.code(shell_line(model, chosen, gate), language="bash")

@@ -13,7 +13,7 @@ from se_viz.reports.class_groups import Group
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.class_selection import MOST_CLASSES
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import captures as readings
 from se_viz.ui.widgets import chart, notes
 from se_viz.ui.widgets.page_header import Head
@@ -68,7 +68,7 @@ def _named(names: list[str], found: dict[str, list[int]], said: Predictions) -> 
         other = "what the network says" if predicts else "all images, as the network says no class of any"
         st.caption(f"Folders of a ZIP or of an uploaded folder are groups; else {other}. Or name your own.")
         if said.missing:
-            st.caption(plain(said.missing))
+            st.caption(escape_markdown(said.missing))
         own = {index: group for group, rows in found.items() for index in rows}
         table = pd.DataFrame({"image": names, "group": [own[index] for index in range(len(names))]})
         # The key holds the images, so that an edit does not land on others.

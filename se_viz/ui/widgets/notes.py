@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from se_viz.data.summing_up import FEW, LEFT_OUT, summing_up
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 
 _HEIGHT = 320  # pixels of the list, which scrolls
 
@@ -15,9 +15,9 @@ def warn(sentences: Sequence[str], key: str) -> None:
     """Show sentences as warnings; ``key`` tells the list from others of the page."""
     if len(sentences) <= FEW:
         for sentence in sentences:
-            st.warning(plain(sentence))
+            st.warning(escape_markdown(sentence))
         return
-    st.warning(plain(summing_up(sentences)))
+    st.warning(escape_markdown(summing_up(sentences)))
     # No expander: it is animated whenever it opens or its content changes, and moves what lies below.
     with st.popover(f"List all {len(sentences):,}", icon=":material/list:", type="tertiary", key=f"{key}_list"):
         st.dataframe(_table(sentences), hide_index=True, height=_HEIGHT, width=640, key=f"{key}_table")

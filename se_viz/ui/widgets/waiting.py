@@ -3,9 +3,9 @@
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.server.limits import limits
-from se_viz.ui.server.sessions import SESSIONS, full
+from se_viz.ui.server.sessions import SESSIONS, page_full
 from se_viz.ui.server.uploads import HELD
 
 _RETRY = 5  # seconds
@@ -18,7 +18,7 @@ def wait_for_room() -> None:
     if SESSIONS.enter(session, most):
         return
     st.title("SE Viz is full")
-    st.markdown(f"{full(most)} This page opens by itself as soon as one of them leaves.")
+    st.markdown(f"{page_full(most)} This page opens by itself as soon as one of them leaves.")
 
     @st.fragment(run_every=_RETRY)
     def again() -> None:
@@ -35,7 +35,7 @@ def say_refused_upload() -> None:
     """Show why the server refused an upload: beside the file the browser shows only a number."""
     sentence = HELD.refused(session_id())
     if sentence:
-        st.warning(plain(sentence))
+        st.warning(escape_markdown(sentence))
 
 
 def session_id() -> str:
