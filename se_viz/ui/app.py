@@ -1,4 +1,4 @@
-"""The frame around every page: the tab's name and icon, where the pages are, and how densely they are set."""
+"""The frame around every page: name and icon of the browser tab, the menu of pages, and spacing."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from se_viz.ui.pages import classes, inspect, network, reduction
 from se_viz.ui.widgets.page_header import Head, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
-# A file of our own: Streamlit fetches named icons for the tab from another host.
+# A file in the package: Streamlit fetches named icons for the tab from another host.
 _ICON = str(Path(__file__).with_name("icon.png"))
 
-# The answer belongs on the first screen, so the page starts right below the menu.
+# The page starts right below the menu, so that the answer is on the first screen.
 _STYLE = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
@@ -24,7 +24,7 @@ _STYLE = """<style>
 
 
 def run() -> None:
-    """Draw the page that the address names."""
+    """Draw the page that the URL names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
     wait_for_room()

@@ -169,7 +169,7 @@ def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monke
     (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
     page.button(key="build").click().run()
     assert not page.exception
-    assert any("not those of the class profiles that were begun here" in warning.value for warning in page.warning)
+    assert any("differ from those of the unfinished class profiles" in warning.value for warning in page.warning)
     page.button(key="build").click().run()
     assert not page.exception
     assert page.success
@@ -239,6 +239,6 @@ def test_gates_are_compared_and_chance_is_told():
 
 def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     clipped = "12.3% of s of SE_5_1 were above 8 and are counted as 8."
-    monkeypatch.setattr(class_numbers, "_limits", lambda *_: (clipped,))
+    monkeypatch.setattr(class_numbers.SharedNumbers, "limits", lambda *_: (clipped,))
     page = open_page(samples="cat")
     assert [warning.value for warning in page.warning] == [escape_markdown(clipped)]

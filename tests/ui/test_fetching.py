@@ -22,7 +22,7 @@ def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
     assert shelf.asked == []
     assert page.button(key="fetch").label == "Download 1 MB"
     assert any(escape_markdown("0.4 M parameters, 2 gates") in text.value for text in page.caption)
-    assert page.info[0].value == "There is no model to look into: choose one in the sidebar, or do what is said above."
+    assert page.info[0].value == "No model is loaded. Choose one in the sidebar, or follow the message above."
     page.button(key="fetch").click().run()
     assert not page.exception
     assert not page.error

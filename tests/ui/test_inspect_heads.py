@@ -196,7 +196,7 @@ def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     assert "SE_2_1: excitation by channel" in titles
     assert not any("squeeze" in title for title in titles)
     assert "no z was seen" in specs(page)[0]["data"][0]["hovertemplate"]
-    assert "There is no z: no squeeze of U was seen to feed s." in captions(page)
+    assert "z is not available: no squeeze of U was seen to feed s." in captions(page)
     assert "There is no z for SE_1_1, SE_2_1" in captions(page)
     assert "squeeze not seen" in captions(page)
     assert "z is None here" in page.code[0].value

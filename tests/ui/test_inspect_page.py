@@ -206,7 +206,7 @@ def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
     page.run()
     assert any("Stopped" in info.value for info in page.info)
     assert not page.get("plotly_chart")
-    next(button for button in page.button if button.label == "Go on").click().run()
+    next(button for button in page.button if button.label == "Continue").click().run()
     assert len(page.get("plotly_chart")) == 7
 
 
@@ -225,7 +225,7 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
 def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
     alone = open_page(samples="cat", gate="SE_5_2")
     assert any(text.value.startswith("**One image cannot tell**") for text in alone.markdown)
-    assert next(one for one in alone.metric if one.label == "varies between images").value == "–"
+    assert next(one for one in alone.metric if one.label == "SD over images").value == "–"
     several = open_page(samples="cat,coffee,rocket", gate="SE_5_2")
     model = se_viz.load("demo/r16", "cpu")
     reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]

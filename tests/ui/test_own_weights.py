@@ -76,7 +76,7 @@ def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch
     content = save(weights(3))
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     page.number_input(key="own_size").set_value(96)
-    page.selectbox(key="own_scale").set_value("0.5 and 0.5, to −1 … 1").run()
+    page.selectbox(key="own_scale").set_value("mean 0.5 and SD 0.5: −1 … 1").run()
     assert not page.exception
     assert any("input 96 × 96" in text.value for text in page.caption)
     assert "--size 96 --mean 0.5 0.5 0.5 --std 0.5 0.5 0.5" in page.code[1].value
@@ -145,9 +145,9 @@ def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
             "classes",
             b"one\ntwo\n",
             "There are 2 names of classes and 3 logits",
-            "without the head and the names of classes;",
+            "without the head and the class names;",
         ),
-        ("automatic", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the names of classes;"),
+        ("automatic", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the class names;"),
     ],
 )
 def test_a_head_or_names_that_do_not_fit_leave_the_network_on_the_page(kind, names, said, left):

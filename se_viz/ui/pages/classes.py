@@ -1,4 +1,4 @@
-"""The Classes page: where in the network classes part, and which channels tell them apart."""
+"""The Classes page: where the gates become class-specific, and which channels separate the classes."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -25,13 +25,13 @@ from se_viz.ui.widgets.page_header import Head
 __all__ = ["QUESTION", "page"]
 
 _FEW_BLOCKS = 6
-_CHANNELS = ("fifty, as in the paper", "all")
+_CHANNELS = ("50 sampled", "all")  # the paper samples fifty
 _BANDS: tuple[Band, ...] = get_args(Band)
 
 
 @dataclass(frozen=True)
 class ClassesState:
-    """What the page is about: the class profiles, their numbers, the classes chosen, whether to draw all channels."""
+    """The state of the page: class profiles, their numbers, the chosen classes, and whether all channels are drawn."""
 
     profiles: ClassProfiles
     numbers: ClassNumbers
@@ -40,11 +40,11 @@ class ClassesState:
 
     @property
     def gates(self) -> list[str]:
-        """The names of all gates, in execution order."""
+        """Names of all gates, in execution order."""
         return [gate.name for gate in self.profiles.header.gates]
 
-    def report(self, spread: Band = "mean ± deviation") -> Report:
-        """The report on all gates; what of it is shown is drawn."""
+    def report(self, spread: Band = _BANDS[0]) -> Report:
+        """Return the report on all gates; its charts are drawn only when they are shown."""
         return class_report(
             self.profiles, self.classes, self.gates, (), spread=spread, everything=self.everything, numbers=self.numbers
         )
@@ -55,7 +55,7 @@ def page(head: Head) -> None:
     profiles = profiles_state.of(head.model)
     if profiles is None:
         head.answer.markdown(
-            escape_markdown(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
+            escape_markdown(f"No class profiles for {own.called(head.model)} yet, so there is nothing to compare with.")
         )
         building.build(head.model, first=True)
         return
@@ -90,7 +90,7 @@ def page(head: Head) -> None:
 
 @st.fragment
 def _stages(state: ClassesState, report: Report) -> None:
-    """Figure 6, a block of each stage, two in a row."""
+    """Draw Figure 6 for a block of each stage, two in a row."""
     listed = stages(state.profiles)
     for start in range(0, len(listed), 2):
         for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
@@ -128,7 +128,7 @@ def _stage(report: Report, stage: int, gates: list[str]) -> None:
 
 
 def _by_depth(report: Report) -> None:
-    st.header("Depth by depth", anchor=False)
+    st.header("By depth", anchor=False)
     chart.row([report.charts["eta_by_gate"], report.charts["class_saturation"]])
     said = "\n".join(f"- {emphasised(sentence)}" for sentence in report.sentences[1:])
     if "gate_heatmap" not in report.charts:
@@ -142,8 +142,8 @@ def _by_depth(report: Report) -> None:
 
 @st.fragment
 def _gate(state: ClassesState) -> None:
-    """Figure 7 and which classes are alike, for one gate."""
-    st.header("One gate, class by class", anchor=False)
+    """Draw Figure 7 and the similarity of classes for one gate."""
+    st.header("Class profiles at one gate", anchor=False)
     names = state.gates
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
@@ -161,18 +161,18 @@ def _gate(state: ClassesState) -> None:
 
 @st.fragment
 def _compare_classes(state: ClassesState, head: Head) -> None:
-    """The channels of one gate that differ most between two classes, one of them on an image."""
+    """Draw the channels of one gate that differ most between two classes, and one of them on an image."""
     profiles, names, tag = state.profiles, state.gates, profiles_state.tag(state.profiles)
-    there = with_images(profiles, 2)
-    pair = first_pair(profiles, state.numbers.overview(names[-1])) if len(there) > 1 else None
+    listed = with_images(profiles, 2)
+    pair = first_pair(profiles, state.numbers.overview(names[-1])) if len(listed) > 1 else None
     if pair is None:
         return
-    st.header("Two classes face to face", anchor=False)
+    st.header("Compare two classes", anchor=False)
     first, second, third = st.columns(3, gap="medium")
-    start = [there.index(name) for name in pair]
-    one = first.selectbox("This class", there, index=start[0], key=f"one{tag}", bind="query-params")
-    other = second.selectbox("against", there, index=start[1], key=f"other{tag}", bind="query-params")
-    gate = third.selectbox("in gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")
+    start = [listed.index(name) for name in pair]
+    one = first.selectbox("Class A", listed, index=start[0], key=f"one{tag}", bind="query-params")
+    other = second.selectbox("Class B", listed, index=start[1], key=f"other{tag}", bind="query-params")
+    gate = third.selectbox("Gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")
     if one == other:
         st.info("Choose two different classes.")
         return
@@ -195,7 +195,7 @@ def _compare_classes(state: ClassesState, head: Head) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         index = st.selectbox(
-            "On the image",
+            "Image",
             range(len(images)),
             format_func=lambda i: f"{i + 1} {images[i].name}",
             key="faceoff_image",

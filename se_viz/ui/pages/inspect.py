@@ -1,4 +1,4 @@
-"""The Inspect page, which answers: what did attention do to this image?"""
+"""The Inspect page: how the SE gates reweighted the images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,26 +32,25 @@ from se_viz.ui.widgets.page_header import Head
 
 __all__ = ["QUESTION", "page"]
 
-_FEW_BLOCKS = 4  # as many names as fit into one line with the tools
+_FEW_BLOCKS = 4  # names that fit in one line with the tools
 
 _WHAT_IS_A_GATE = r"""
 A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
-filters $V$ of a convolution. A **gate** then weighs the channels:
+filters $V$ of a convolution. A **gate** then reweights the channels:
 
 1. **Squeeze**: each map becomes one number, $z_c$ = the average (or the maximum) of $U_c$ over its pixels.
 2. **Excitation**: two FC layers with a bottleneck of $C/r$ numbers between them turn $z$ into a weight for each
-   channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights it takes.
+   channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights they have.
 3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is suppressed.
 
-In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is
-suppressed, the
-identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, also tanh, ReLU or a hard sigmoid.
+In a ResNet this happens on the residual branch, before it is added to the identity branch: for a suppressed channel,
+only the identity remains. $\sigma$ is the gate function: a sigmoid in the paper; others are tanh, ReLU, hard sigmoid.
 """
 
 
 @dataclass(frozen=True)
 class InspectState:
-    """What the page is about: the model, the images, what was read and said, and which image is in focus."""
+    """The state of the page: model, images, capture, predictions, health of the gates, image in focus."""
 
     model: Model
     chosen: Chosen
@@ -62,11 +61,11 @@ class InspectState:
 
     @property
     def names(self) -> list[str]:
-        """The images' names."""
+        """Names of the images."""
         return [image.name for image in self.chosen.images]
 
     def report(self, order: Order = "index", gates: Sequence[str] = ()) -> Report:
-        """The report; what of it is shown is drawn."""
+        """Return the report; its charts are drawn only when they are shown."""
         return inspection_report(
             self.capture, self.predictions, self.names, self.focus, order=order, gates=gates, healths=self.healths
         )
@@ -91,7 +90,7 @@ def page(head: Head) -> None:
 
 
 def _meaning(predictions: Predictions) -> None:
-    """What the outputs are taken to mean; their names where they are few."""
+    """Draw the assumed meaning of the outputs, with their names if there are few."""
     said = meaning(predictions.fitted, "Head in the sidebar") if predictions.fitted else ""
     if predictions.fitted and said:
         names = predictions.fitted.names
@@ -104,9 +103,9 @@ def _meaning(predictions: Predictions) -> None:
 
 @st.fragment
 def _stages(state: InspectState) -> None:
-    """A heatmap for each stage, two in a row."""
+    """Draw a heatmap for each stage, two in a row."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.header("Channel attention by stage", anchor=False, width="content")
+        st.header("Excitation weights by stage", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.caption("Order of channels", width="content")
             order = st.segmented_control(
@@ -154,7 +153,7 @@ def _stage(report: Report, stage: int, gates: list[str]) -> None:
 @st.fragment
 def _depth(state: InspectState, verdicts: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header("One gate in depth", anchor=False, width="content")
+        st.header("One gate", anchor=False, width="content")
         with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
             st.markdown(_WHAT_IS_A_GATE)
     st.caption(emphasised(verdicts))
@@ -174,7 +173,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
     with left:
         chart.show(charts[f"{'s_by_channel' if reading.z is None else 'z_against_s'}_{gate}_{number}"])
         if reading.z is None:
-            st.caption("There is no z: no squeeze of U was seen to feed s.")
+            st.caption("z is not available: no squeeze of U was seen to feed s.")
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
     _maps(state, gate)
@@ -193,17 +192,17 @@ def _health(found: Health) -> None:
     with st.container(horizontal=True):
         st.metric("mean of s", _number(found.mean, 2))
         st.metric(
-            "spread over channels",
+            "SD over channels",
             _number(found.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("near 0 (suppressed)", share(found.near_0), help=f"Share of weights within {CLOSE} of 0.")
-        st.metric("near 1 (passed)", share(found.near_1), help=f"Share of weights within {CLOSE} of 1.")
-        st.metric("exactly 0 or 1", share(found.clipped), help="Clipped: hard-sigmoid and ReLU get there.")
+        st.metric("near 0 (suppressed)", share(found.near_0), help=f"Share of weights s within {CLOSE} of 0.")
+        st.metric("near 1 (passed)", share(found.near_1), help=f"Share of weights s within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", share(found.clipped), help="Share of weights s that hard-sigmoid or ReLU clipped.")
         st.metric(
-            "varies between images",
+            "SD over images",
             _number(found.variation),
-            help="SD of a channel's s over the images, averaged over the channels. One image has none.",
+            help="SD of s over the images for each channel, averaged over the channels. It needs two images.",
         )
 
 

@@ -1,9 +1,10 @@
-"""Class profiles of the loaded model: those that are shipped, those that were made here, and their export."""
+"""Class profiles of the loaded model: bundled ones, ones made on this page, and their export."""
 
 import hashlib
 import os
 import re
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,12 +24,12 @@ from se_viz.ui.widgets import notes
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 
 KEPT = "SE_VIZ_PROFILES"
-_LONGEST = 80  # characters of a folder's name
+_LONGEST = 80  # characters of a folder name
 _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
 
 
 def of(model: Model) -> ClassProfiles | None:
-    """The class profiles to look at, chosen where there are several; None where there is none of this model."""
+    """Return the class profiles to show, with a choice if there are several; None if this model has none."""
     found = _found(model)
     if not found:
         return None
@@ -48,15 +49,15 @@ def _found(model: Model) -> dict[str, ClassProfiles]:
     all_profiles: dict[str, ClassProfiles] = {}
     unread: list[str] = []
     for path in paths:
-        # What ships was made in fp32, what was made here in the precision of the page.
+        # Bundled profiles were made in fp32, profiles of this page in the precision of the model.
         reference = models.exact(model) if path.parent == shipped_folder() else model
         try:
-            profiles = _open(str(path), path.stat().st_mtime, reference.key, reference)
+            profiles = _open(str(path), path.stat().st_mtime, reference)
         except ProfilesError as error:
             unread.append(str(error))
             continue
         name = _named(profiles)
-        # The same images may have been counted before, here or elsewhere; folders differ.
+        # The same images may have been counted twice, so names may be equal; folders differ.
         all_profiles[name if name not in all_profiles else f"{name} ({path.parent.name})"] = profiles
     notes.warn(unread, "profiles")
     return all_profiles
@@ -68,31 +69,32 @@ def _named(profiles: ClassProfiles) -> str:
     return f"{said}, {int(profiles.counts.sum()):,} images{by}"
 
 
-@st.cache_resource(max_entries=16, show_spinner="Opening the class profiles …")
-def _open(path: str, changed: float, model: str, _model: Model) -> ClassProfiles:
-    del changed, model  # the key, with the path: opened anew when it is made anew
-    return open_profiles(path, _model)
+@st.cache_resource(max_entries=16, show_spinner="Opening the class profiles …", hash_funcs={Model: attrgetter("key")})
+def _open(path: str, changed: float, model: Model) -> ClassProfiles:
+    del changed  # part of the key: a file that was written again is opened again
+    return open_profiles(path, model)
 
 
 def tag(profiles: ClassProfiles) -> str:
-    """Sets the choice of classes in one set of class profiles apart from that in another, whose classes are others."""
+    """Return a suffix for widget keys, so that each set of class profiles has its own choice of classes."""
     return "" if profiles.path.parent == shipped_folder() else f"_{profiles.path.parent.name}"
 
 
 def take_away(model: Model, profiles: ClassProfiles) -> None:
-    """The class profiles as a table, and the lines that give the same numbers."""
-    st.header("Take it away", anchor=False)
+    """Draw the downloads of the class profiles, and the code that gives the same numbers."""
+    st.header("Export and reproduce", anchor=False)
     rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
     with st.container(horizontal=True):
         if rows > _MOST_ROWS:
             st.markdown(
-                f"A table of these class profiles has {rows:,} rows, too many to send: make it in a shell, as below."
+                f"The table of these class profiles has {rows:,} rows, too many to download: write it from a shell, as "
+                "below."
             )
         for kind, mime in (
             () if rows > _MOST_ROWS else (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet"))
         ):
             st.download_button(
-                f"Means and deviations by class as {'CSV' if kind == 'csv' else 'Parquet'}",
+                f"Means and SDs by class as {'CSV' if kind == 'csv' else 'Parquet'}",
                 partial(_table, profiles, kind),
                 file_name=f"profiles.{kind}",
                 mime=mime,
@@ -101,7 +103,7 @@ def take_away(model: Model, profiles: ClassProfiles) -> None:
                 icon=":material/download:",
             )
         st.download_button(
-            "η² by channel, and by chance, as CSV",
+            "η² by channel, observed and expected by chance, as CSV",
             lambda: table_bytes(chance.table(profiles), "csv"),
             file_name="eta2.csv",
             mime="text/csv",
@@ -119,9 +121,9 @@ def take_away(model: Model, profiles: ClassProfiles) -> None:
         f"{load_line(model)}\n"
         'profiles = se_viz.profile(model, "DIR", "PROFILES")  # once; or se_viz.open_profiles("PROFILES")\n'
         f"profiles[{gate!r}].s({name!r}).mean  # Figure 6, one class; .std beside it for Figure 7\n"
-        "by_depth(profiles)  # where classes part\n"
-        "chance.table(profiles)  # η² of every channel, and what labels at random give\n"
-        "gate_similarity(profiles).cka  # which gates are alike\n"
+        "by_depth(profiles)  # where the gates become class-specific\n"
+        "chance.table(profiles)  # η² of every channel, and η² expected with random labels\n"
+        "gate_similarity(profiles).cka  # how similar the gates are\n"
         f"cohens_d(profiles[{gate!r}], {name!r}, {profiles.classes[-1]!r})",
         language="python",
     )
@@ -138,12 +140,12 @@ def _table(profiles: ClassProfiles, kind: str) -> bytes:
 
 
 def folder(model: Model) -> Path:
-    """Where class profiles of a model that were made here lie, each in a folder of its own."""
+    """Return the folder of the class profiles of a model that were made on this page; each set has a subfolder."""
     return _base() / slug(model.name)
 
 
 def _base() -> Path:
-    """Return the folder of all; the one of an older SE Viz goes on being used where there is no new one."""
+    """Return the folder of all class profiles; the folder of an older SE Viz is used if there is no new one."""
     named = os.environ.get(KEPT) or os.environ.get(former_names.VARIABLE)
     cache = Path.home() / ".cache" / "se-viz"
     former = cache / former_names.FOLDER
@@ -157,7 +159,7 @@ def _base() -> Path:
 
 
 def slug(name: str) -> str:
-    """A name as that of a folder; systems take 255 bytes at most."""
+    """Return a name as a folder name; file systems allow 255 bytes."""
     short = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.") or "unnamed"
     if len(short) <= _LONGEST:
         return short

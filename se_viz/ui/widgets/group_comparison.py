@@ -1,5 +1,5 @@
-"""Your images against the class profiles: groups of the chosen images over the classes, and which class each
-resembles.
+"""The chosen images compared with the class profiles: the mean s of each group beside the classes, and the class that
+each group resembles most.
 """
 
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ def show(head: Head, numbers: ClassNumbers) -> None:
     names = [image.name for image in images]
     captured = readings.values(head.model, images)
     if captured.not_finite:
-        notes.warn([f"{captured.not_finite} Groups are those of the images whose s is finite."], "groups_lost")
+        notes.warn([f"{captured.not_finite} Groups contain only the images whose s is finite."], "groups_lost")
     said = predict(head.model, captured)
     found = _named(names, groups(names, said.groups), said)
     if len(found) > MOST_CLASSES:
-        st.caption(f"{len(found)} groups; the first {MOST_CLASSES} are compared.")
+        st.caption(f"There are {len(found)} groups; the first {MOST_CLASSES} are compared.")
         found = dict(list(found.items())[:MOST_CLASSES])
     gates = [gate.name for gate in numbers.profiles.header.gates]
     gate = st.selectbox("Gate", gates, index=len(gates) - 1, key="yours_gate", bind="query-params", width=160)
@@ -44,13 +44,13 @@ def show(head: Head, numbers: ClassNumbers) -> None:
         column_config={"group": st.column_config.Column(pinned=True)},
     )
     st.caption(
-        "The class whose pattern each group resembles most at each gate: the correlation, over channels, of what sets "
-        "the group and the class apart from the mean over classes, −1 to 1. A group of one or two images says little."
+        "The class that each group resembles most at each gate: correlation over the channels, −1 to 1, of the "
+        "differences of group and class from the mean over classes. A group of one or two images is weak evidence."
     )
 
 
 def _by_group(rows: pd.DataFrame, compared: Mapping[str, Group]) -> pd.DataFrame:
-    """A row for each group and a column for each gate, of the table that has a row for each of both."""
+    """Return a table with a row for each group and a column for each gate, from the table with a row for each pair."""
     table: dict[str, list[object]] = {
         "group": list(compared),
         "images": [group.images for group in compared.values()],
@@ -62,16 +62,19 @@ def _by_group(rows: pd.DataFrame, compared: Mapping[str, Group]) -> pd.DataFrame
 
 
 def _named(names: list[str], found: dict[str, list[int]], said: Predictions) -> dict[str, list[int]]:
-    """The groups as they were found, or as a person names them."""
+    """Return the groups as they were found, or as the user renames them."""
     with st.popover("Groups", icon=":material/folder:"):
         predicts = any(group is not None for group in said.groups)
-        other = "what the network says" if predicts else "all images, as the network says no class of any"
-        st.caption(f"Folders of a ZIP or of an uploaded folder are groups; else {other}. Or name your own.")
+        other = "the predicted classes" if predicts else "one group of all images, as there are no predictions"
+        st.caption(
+            f"The folders in a ZIP archive or in an uploaded folder are groups; without folders, {other}. "
+            "You can edit the groups."
+        )
         if said.missing:
             st.caption(escape_markdown(said.missing))
         own = {index: group for group, rows in found.items() for index in rows}
         table = pd.DataFrame({"image": names, "group": [own[index] for index in range(len(names))]})
-        # The key holds the images, so that an edit does not land on others.
+        # The key has the images, so that an edit is not applied to other images.
         edited = st.data_editor(
             table,
             hide_index=True,

@@ -1,4 +1,4 @@
-"""Networks that differ in one choice, side by side on the chosen images."""
+"""Networks that differ in one design choice, side by side on the chosen images."""
 
 from typing import get_args
 
@@ -20,8 +20,8 @@ from se_viz.ui.widgets.page_header import Head
 
 @st.fragment
 def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
-    """The same gate of every network on the chosen images."""
-    st.header("Your images, network by network", anchor=False)
+    """Draw s of the same gate of every network for the chosen images."""
+    st.header("Your images across models", anchor=False)
     shown = head.chosen.images
     names = [image.name for image in shown]
     found = {variant(ablation, card.network): card for card in members(ablation, cards) if card.network.gated}
@@ -40,13 +40,13 @@ def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
             required=True,
         )
     st.caption(
-        "Different networks have different channels: channel 7 of one has nothing to do with channel 7 of another. "
-        "Compare how s is spread and how rows differ, not columns."
+        "Different networks have different channels: channel 7 of one network is unrelated to channel 7 of another. "
+        "Compare the distribution of s and the differences between rows, not columns."
     )
     if head.model.precision != "fp32":
         st.caption(
-            "These networks are read in fp32, in which they were measured, here and in what each of them says below: "
-            f"the sidebar's {head.model.precision} is for its own model."
+            "Here and in the predictions below, these networks run in fp32, the precision in which they were measured; "
+            f"{head.model.precision} applies only to the model in the sidebar."
         )
     captures = {label: readings.values(model, shown) for label, model in models.items()}
     for start in range(0, len(captures), 2):
@@ -58,7 +58,7 @@ def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
 
 def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:
     if gate not in capture.readings:
-        st.info(f"{label}: this network has no gate there; its block adds U unchanged.")
+        st.info(f"{label}: this network has no gate {gate}; its block adds U unchanged.")
         return
     reading = capture[gate]
     chart.show(attention_heatmap(reading, names, order, model=label))
@@ -70,8 +70,8 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
 
 @st.fragment
 def predictions(head: Head, cards: tuple[Card, ...]) -> None:
-    """What every shipped network says of every chosen image."""
-    st.header("What each network says", anchor=False)
+    """Draw the prediction of every demo model for every chosen image."""
+    st.header("Predictions", anchor=False)
     shown = head.chosen.images
     rows = []
     for card in cards:
