@@ -63,7 +63,7 @@ def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
         fetching._fetch(f"timm/{NAME}", click)
     shelf.release.set()
     fetching._fetch(f"timm/{NAME}", lambda _: None)
-    assert fetching.catalogue.listing(f"timm/{NAME}").cached
+    assert fetching.registry.listing(f"timm/{NAME}").cached
 
 
 def test_what_there_is_no_memory_for_is_not_offered(shelf, monkeypatch):

@@ -134,7 +134,7 @@ def test_the_calculator_waits_for_its_turn():
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
     calculator._own.clear()
     built = []
-    monkeypatch.setattr(calculator.catalogue, "build", built.append)
+    monkeypatch.setattr(calculator.registry, "build", built.append)
     monkeypatch.setattr(from_timm, "blank", built.append)
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
     page = AppTest.from_string(

@@ -13,13 +13,10 @@ from se_viz.reports.class_profiles import QUESTION, class_report
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
-from se_viz.ui.widgets import build_profiles as building
-from se_viz.ui.widgets import chart, notes
-from se_viz.ui.widgets import checkpoint_picker as own
-from se_viz.ui.widgets import group_comparison as resembling
+from se_viz.ui.widgets import build_profiles, chart, checkpoint_picker, group_comparison, notes
 from se_viz.ui.widgets.page_header import Head
 
 __all__ = ["QUESTION", "page"]
@@ -54,10 +51,9 @@ def page(head: Head) -> None:
     """Draw the page."""
     profiles = profiles_state.of(head.model)
     if profiles is None:
-        head.answer.markdown(
-            escape_markdown(f"No class profiles for {own.called(head.model)} yet, so there is nothing to compare with.")
-        )
-        building.build(head.model, first=True)
+        name = checkpoint_picker.called(head.model)
+        head.answer.markdown(escape_markdown(f"No class profiles for {name} yet, so there is nothing to compare with."))
+        build_profiles.build(head.model, first=True)
         return
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
@@ -83,8 +79,8 @@ def page(head: Head) -> None:
     else:
         st.info("Choose at least one class.")
     _compare_classes(state, head)
-    resembling.show(head, numbers)
-    building.build(head.model)
+    group_comparison.show(head, numbers)
+    build_profiles.build(head.model)
     profiles_state.take_away(head.model, profiles)
 
 
@@ -200,7 +196,7 @@ def _compare_classes(state: ClassesState, head: Head) -> None:
             format_func=lambda i: f"{i + 1} {images[i].name}",
             key="faceoff_image",
         )
-        reading = readings.maps(head.model, images[index], gate)[gate]
+        reading = captures.maps(head.model, images[index], gate)[gate]
         sentence, maps = on_image(state.numbers, pair, channel, reading, images[index].name)
         st.markdown(emphasised(sentence))
     with right:

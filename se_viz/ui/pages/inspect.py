@@ -22,11 +22,8 @@ from se_viz.reports.inspection import QUESTION, gate_healths, inspection_report,
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import captures as readings
-from se_viz.ui.widgets import chart
-from se_viz.ui.widgets import export as takeaway
-from se_viz.ui.widgets import image_focus as focus_choice
-from se_viz.ui.widgets import prediction_cards as strip
+from se_viz.ui.state import captures
+from se_viz.ui.widgets import chart, export, image_focus, prediction_cards
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import Head
 
@@ -74,17 +71,17 @@ class InspectState:
 def page(head: Head) -> None:
     """Draw the page."""
     model, chosen = head.model, head.chosen
-    captured = readings.values(model, chosen.images)
+    captured = captures.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
-        focus = focus_choice.choose(chosen.images)
+        focus = image_focus.choose(chosen.images)
     state = InspectState(model, chosen, captured, predictions, gate_healths(captured), focus)
     answer, verdicts = state.report().sentences
     head.answer.markdown(emphasised(answer))
     with strip_place:
-        strip.show(chosen.images, predictions, focus)
+        prediction_cards.show(chosen.images, predictions, focus)
     _stages(state)
     _depth(state, verdicts)
 
@@ -177,7 +174,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
     _maps(state, gate)
-    takeaway.show(state.model, state.chosen, state.capture, state.predictions, about)
+    export.show(state.model, state.chosen, state.capture, state.predictions, about)
 
 
 def _health(found: Health) -> None:
@@ -222,7 +219,7 @@ def _maps(state: InspectState, gate: str) -> None:
             "Shown as", ["maps", "over the image"], default="maps", key="shown", bind="query-params", required=True
         )
     image = state.chosen.images[state.focus]
-    capture = readings.maps(state.model, image, gate)
+    capture = captures.maps(state.model, image, gate)
     reading = capture[gate]
     picked = None
     if by == "chosen":

@@ -15,7 +15,7 @@ from se_viz.reports.network import QUESTION, network_report
 from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
@@ -85,7 +85,7 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
             return work()
 
     with with_cpu_fallback(str(model.device)):
-        return turns.take(run, str(model.device))
+        return device_queue.take(run, str(model.device))
 
 
 def _take_away(model: Model, name: str, report: Report) -> None:

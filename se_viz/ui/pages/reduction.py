@@ -10,9 +10,7 @@ from se_viz.demo.design_choices import ABLATIONS, RATIO, members
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised
-from se_viz.ui.widgets import chart
-from se_viz.ui.widgets import cost_calculator as calculator
-from se_viz.ui.widgets import model_comparison as variants
+from se_viz.ui.widgets import chart, cost_calculator, model_comparison
 from se_viz.ui.widgets.page_header import Head
 
 __all__ = ["QUESTION", "page"]
@@ -60,11 +58,11 @@ def page(head: Head) -> None:
     report = _report(title, cost, path.stat().st_mtime if path.is_file() else 0.0, cards)
     head.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
     chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
-    variants.images(head, ablation, cards)
+    model_comparison.images(head, ablation, cards)
     _patterns(report)
-    variants.predictions(head, cards)
+    model_comparison.predictions(head, cards)
     _family(report)
-    calculator.show()
+    cost_calculator.show()
     _take_away(title)
 
 
@@ -99,7 +97,8 @@ def _take_away(title: str) -> None:
         "and from a shell:"
     )
     python = (
-        "import se_viz\nfrom se_viz.analysis.demo_responses import Responses, shipped\nfrom se_viz.demo import pretrained\n\n"
+        "import se_viz\nfrom se_viz.analysis.demo_responses import Responses, shipped\n"
+        "from se_viz.demo import pretrained\n\n"
         "for card in pretrained.cards():\n    card.name, card.params, card.macs, card.accuracy  # with its interval\n"
         "Responses.read(shipped()).networks['r16'].gates['SE_5_2']  # spread, saturation, effective rank\n"
         "se_viz.capture(se_viz.load('demo/r4'), se_viz.sample('cat'))['SE_5_2'].s\n"

@@ -11,7 +11,7 @@ from se_viz.device.memory import release
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
 from se_viz.ui.server.limits import limits
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 
 
 class ByteBudget:
@@ -81,4 +81,4 @@ def release_model(model: Model) -> None:
         model.network.cpu()
         release(device)
 
-    turns.line(str(device)).submit(free)  # not during a capture
+    device_queue.line(str(device)).submit(free)  # not during a capture

@@ -18,8 +18,7 @@ from se_viz.gates.forward_pass import Array
 from se_viz.gates.joined_captures import stack
 from se_viz.model.capture import captured as capture  # pages show values that are not finite themselves
 from se_viz.model.model import Model
-from se_viz.ui.state import cache_budget as eviction
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import cache_budget, device_queue
 from se_viz.ui.state.models import member, plain_member, with_cpu_fallback
 from se_viz.zoo.registry import Network
 
@@ -30,13 +29,13 @@ _PATIENCE = 0.3  # seconds of work before a progress bar appears
 def _values(_model: Model, _image: InputImage, key: str, sha256: str) -> Future[Capture]:
     # The key, in place of hash_funcs: the budget clears an entry by it and keeps neither the model nor the image.
     del key, sha256
-    return turns.line(str(_model.device)).submit(partial(capture, _model, _image))
+    return device_queue.line(str(_model.device)).submit(partial(capture, _model, _image))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _maps(_model: Model, _image: InputImage, key: str, sha256: str, gate: str) -> Future[Capture]:
     del key, sha256
-    return turns.line(str(_model.device)).submit(partial(capture, _model, _image, maps=[gate]))
+    return device_queue.line(str(_model.device)).submit(partial(capture, _model, _image, maps=[gate]))
 
 
 def _finished(
@@ -55,7 +54,7 @@ def _finished(
 
     with with_cpu_fallback(str(model.device)):
         try:
-            return turns.wait(make(), str(model.device), show)
+            return device_queue.wait(make(), str(model.device), show)
         except Exception:
             forget()
             raise
@@ -107,7 +106,7 @@ def _plain_logits(_network: Network, _image: InputImage, name: str, device: str,
             logits: Array = _network.module(_network.preprocess([_image.rgb]).to(device)).float().cpu().numpy()
         return logits
 
-    return turns.take(run, device)
+    return device_queue.take(run, device)
 
 
 def logits(name: str, device: str, images: Sequence[InputImage], *, gated: bool) -> Array | None:
@@ -126,7 +125,7 @@ def _stop(key: str, wanted: tuple[str, ...]) -> None:
 def _count(found: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
     """Count a capture against the budget; the callback that removes it keeps neither the model nor the image alive."""
     names = (None, None, *key[2:])
-    eviction.readings().used(names, eviction.capture_bytes(found), partial(clear, *names))
+    cache_budget.readings().used(names, cache_budget.capture_bytes(found), partial(clear, *names))
 
 
 def _go_on() -> None:

@@ -9,18 +9,16 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from se_viz.demo import pretrained as demo
+from se_viz.demo import pretrained
 from se_viz.device.devices import DeviceMissing, Precision, available, described, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.device.transfer import moved
 from se_viz.model.model import Model, load
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
-from se_viz.ui.widgets import checkpoint_picker as own
-from se_viz.ui.widgets import download_weights as fetching
-from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import checkpoint_picker, download_weights, head_picker
 from se_viz.weights.head import Head
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 from se_viz.zoo.registry import Network, UnknownModel
 
 _KEPT = 3
@@ -47,7 +45,7 @@ def _listed(name: str, device: str, precision: Precision) -> Model:
 
 def exact(model: Model) -> Model:
     """Return the same network in fp32, the precision of the bundled files; return a checkpoint's model as it is."""
-    listed = model.precision != "fp32" and model.name in catalogue.names()
+    listed = model.precision != "fp32" and model.name in registry.names()
     with with_cpu_fallback(str(model.device)):
         return _listed(model.name, str(model.device), "fp32") if listed else model
 
@@ -72,7 +70,7 @@ def plain_member(name: str, device: str) -> Network:
 
 @st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
 def _plain_member(name: str, device: str) -> Network:
-    network = catalogue.build(name)
+    network = registry.build(name)
     moved(network.module, torch.device(device), name)
     return network
 
@@ -86,10 +84,10 @@ def choose(problem: DeltaGenerator) -> Model | None:
     Returns:
         The model; None if the container shows an error, or the sidebar shows what is still to be chosen.
     """
-    names = list(catalogue.names())
+    names = list(registry.names())
     if not names:
         problem.error(
-            f"There is no model: {demo.folder()} contains no card. Install SE Viz again, or train a model with "
+            f"There is no model: {pretrained.folder()} contains no card. Install SE Viz again, or train a model with "
             "`se-viz train`."
         )
         return None
@@ -97,7 +95,7 @@ def choose(problem: DeltaGenerator) -> Model | None:
         "Network", ["by name", "your weights"], default="by name", key="origin", required=True, width="stretch"
     )
     chosen = st.container()
-    head = heads.choose()
+    head = head_picker.choose()
     device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
     precision = st.segmented_control(
         "Precision",
@@ -133,7 +131,7 @@ def _chosen(
     names: list[str], origin: str, device: str, precision: Precision, head: Head | None, problem: DeltaGenerator
 ) -> Model | None:
     if origin == "your weights":
-        return own.choose(device, precision, head, problem)
+        return checkpoint_picker.choose(device, precision, head, problem)
     name = st.selectbox(
         "Model",
         names,
@@ -142,9 +140,9 @@ def _chosen(
         bind="query-params",
         help="Type to search the demo models, and the models of timm and torchvision that have channel gates.",
     )
-    if catalogue.pretrained(name):
+    if registry.pretrained(name):
         with problem:
-            if not fetching.ensure_weights(name):
+            if not download_weights.ensure_weights(name):
                 return None
     model = _listed(name, device, precision)
     # Sessions share the model, but each session has its own head.

@@ -21,7 +21,7 @@ from se_viz.profiles.profile import profile
 from se_viz.profiles.unfinished import discard, kept
 from se_viz.reports.pass_account import account
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.state.profiles import folder, slug
 from se_viz.ui.widgets.code_lines import head_options, shell_options
@@ -180,7 +180,7 @@ def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
         bar.progress(share, said)
 
     def turn(work: Callable[[], Capture]) -> Capture:
-        return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
+        return device_queue.take(work, str(model.device), lambda _: bar.progress(share, said))
 
     with with_cpu_fallback(str(model.device)):
         listed = dataset(data)

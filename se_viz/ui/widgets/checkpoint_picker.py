@@ -18,13 +18,12 @@ from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.state.uploads import upload
 from se_viz.ui.state.visitor import leaving
-from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import head_picker
 from se_viz.weights import state_dict
 from se_viz.weights.class_names import read_classes
 from se_viz.weights.errors import Cancelled, Misfit, WeightsRefused
 from se_viz.weights.head import Head, HeadKind, HeadMismatch
-from se_viz.zoo import gate_index as table
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import gate_index, registry
 from se_viz.zoo.architecture_arguments import from_stranger
 
 LARGEST_FILE = 250  # MB; the limit of the server, see .streamlit/config.toml
@@ -63,7 +62,7 @@ def loaded(model: Model) -> Own | None:
 
 @st.cache_resource(show_spinner=False)
 def _architectures() -> list[str]:
-    return [name for name in catalogue.architectures() if table.shipped()[name].gates]
+    return [name for name in registry.architectures() if gate_index.shipped()[name].gates]
 
 
 # The key has the upload's id, so that 200 MB are not hashed at every rerun. Only two entries, as they are large.
@@ -223,7 +222,7 @@ def _explain_head(error: HeadMismatch, head: Head | None, names: UploadedFile | 
     ignored = " and ".join(["the head"] * (head is not None) + ["the class names"] * (names is not None))
     st.warning(escape_markdown(f"{error} The network is shown without {ignored}; correct this in the sidebar."))
     if head is not None:
-        st.button(f"Set the head to {heads.UNSAID}", key="head_back", type="primary", on_click=heads.forget)
+        st.button(f"Set the head to {head_picker.UNSAID}", key="head_back", type="primary", on_click=head_picker.forget)
 
 
 def _choose_architecture(name: str) -> None:

@@ -4,7 +4,7 @@ import json
 import shlex
 
 from se_viz.model.model import Model
-from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import head_picker
 from se_viz.ui.widgets.checkpoint_picker import loaded
 
 DEFAULT = 0.5  # default threshold of a ``Head``
@@ -15,7 +15,7 @@ def load_line(model: Model) -> str:
     options = f", device={str(model.device)!r}" + (
         f", precision={model.precision!r}" if model.precision != "fp32" else ""
     )
-    head = heads.chosen()
+    head = head_picker.chosen()
     if head is not None:
         said = f"{head.kind!r}" if head.threshold == DEFAULT else f"se_viz.Head({head.kind!r}, {head.threshold})"
         options += f", head={said}"
@@ -32,7 +32,7 @@ def load_line(model: Model) -> str:
 
 def head_options() -> str:
     """Return the shell options for the head, for commands that predict; empty if no head was chosen."""
-    head = heads.chosen()
+    head = head_picker.chosen()
     if head is None:
         return ""
     return f" --head {head.kind}" + (f" --threshold {head.threshold}" if head.threshold != DEFAULT else "")

@@ -17,10 +17,9 @@ from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.gates.macs import RULE, not_counted
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 from se_viz.weights.meta_model import LARGEST
-from se_viz.zoo import libraries as sources
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import libraries, registry
 from se_viz.zoo.device_room import check_memory
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ class TooLarge(ValueError):
 # Networks are built in the queue of the CPU: there is one at a time, and it is timed alone.
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _sites(network: str) -> Future[Sites]:
-    return turns.line(_CPU).submit(partial(gated_sites, network))
+    return device_queue.line(_CPU).submit(partial(gated_sites, network))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -54,12 +53,12 @@ def _own(network: str) -> Future[tuple[Cost, int]]:
         module, side = _blank(network)
         return cost(module, side), side
 
-    return turns.line(_CPU).submit(count)
+    return device_queue.line(_CPU).submit(count)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _times(network: str, r: int, choices: tuple[tuple[int, ...], ...]) -> Future[_Times]:
-    return turns.line(_CPU).submit(partial(_timed, network, r, choices))
+    return device_queue.line(_CPU).submit(partial(_timed, network, r, choices))
 
 
 def _blank(network: str) -> tuple[nn.Module, int]:
@@ -69,17 +68,17 @@ def _blank(network: str) -> tuple[nn.Module, int]:
         TooLarge: it has more parameters than the limit of this page.
         DeviceFull: this machine has no memory for it now.
     """
-    params = catalogue.params(network)
+    params = registry.params(network)
     if params is not None and params > LARGEST:
         raise TooLarge(
             f"{network} has {params / 1e6:,.0f} M parameters, and this page counts networks of up to "
             f"{LARGEST / 1e6:,.0f} M. Choose a smaller one, or run `python -m se_viz cost {network}` on your machine."
         )
     check_memory(network, torch.device(_CPU))
-    if not catalogue.pretrained(network):
-        built = catalogue.build(network)
+    if not registry.pretrained(network):
+        built = registry.build(network)
         return built.module, built.preprocess.crop[0]
-    source, architecture, tag = sources.find(network)
+    source, architecture, tag = libraries.find(network)
     return source.blank(architecture).eval(), source.preprocess(architecture, tag).crop[0]
 
 
@@ -118,7 +117,7 @@ def _finished(make: Callable[[], Future[T]], forget: Callable[[], object], doing
         place.caption(waiting if ahead else doing)
 
     try:
-        return turns.wait(make(), _CPU, show)
+        return device_queue.wait(make(), _CPU, show)
     except Exception:
         forget()
         raise
@@ -131,7 +130,7 @@ def show() -> None:
     """Draw the calculator."""
     st.header("What SE costs a network", anchor=False)
     left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
-    network = left.selectbox("Network", [*NETWORKS, *catalogue.names()], key="network", bind="query-params")
+    network = left.selectbox("Network", [*NETWORKS, *registry.names()], key="network", bind="query-params")
     given = network in NETWORKS
     r = middle.select_slider(
         "Reduction ratio r",

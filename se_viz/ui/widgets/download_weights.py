@@ -11,7 +11,7 @@ from se_viz.device.memory import DeviceFull
 from se_viz.ui.markdown import escape_markdown
 from se_viz.weights.download import Progress
 from se_viz.weights.errors import DownloadFailed, WeightsRefused
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 from se_viz.zoo.device_room import check_memory
 from se_viz.zoo.registry import Listing
 
@@ -21,7 +21,7 @@ _GLANCE = 0.2  # seconds between two updates of the progress
 
 def ensure_weights(name: str) -> bool:
     """Return whether the weights are on this machine; if not, draw a button that downloads them for all sessions."""
-    about = catalogue.listing(name)
+    about = registry.listing(name)
     if about.cached:
         return True
     st.caption(escape_markdown(_described(about)))
@@ -78,7 +78,7 @@ def _fetch(name: str, show: Callable[[Progress], object]) -> None:
 
     executor = ThreadPoolExecutor(1, thread_name_prefix="fetch")
     try:
-        future = executor.submit(catalogue.fetch, name, report, ended.is_set)
+        future = executor.submit(registry.fetch, name, report, ended.is_set)
         while not wait([future], timeout=_GLANCE).done:
             show(latest)
         future.result()

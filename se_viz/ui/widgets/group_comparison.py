@@ -14,7 +14,7 @@ from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.class_selection import MOST_CLASSES
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 from se_viz.ui.widgets import chart, notes
 from se_viz.ui.widgets.page_header import Head
 
@@ -25,7 +25,7 @@ def show(head: Head, numbers: ClassNumbers) -> None:
     st.header("Your images against the class profiles", anchor=False)
     images = head.chosen.images
     names = [image.name for image in images]
-    captured = readings.values(head.model, images)
+    captured = captures.values(head.model, images)
     if captured.not_finite:
         notes.warn([f"{captured.not_finite} Groups contain only the images whose s is finite."], "groups_lost")
     said = predict(head.model, captured)

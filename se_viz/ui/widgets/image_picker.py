@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from se_viz.data import sample_images as samples
+from se_viz.data import sample_images
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
 from se_viz.data.names import apart, label_of
@@ -14,7 +14,7 @@ from se_viz.ui.state.image_budget import within_budget
 from se_viz.ui.state.visitor import leaving
 from se_viz.ui.widgets import notes
 
-_TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
+_TITLES = {sample.key: sample.title for sample in sample_images.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
 
 
@@ -60,7 +60,9 @@ def sample_keys() -> list[str]:
         "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key="samples", on_change=_to_address
     )
     if keys:
-        licences = "; ".join(f"{sample.title}: {sample.licence}" for sample in samples.SAMPLES if sample.key in keys)
+        licences = "; ".join(
+            f"{sample.title}: {sample.licence}" for sample in sample_images.SAMPLES if sample.key in keys
+        )
         st.caption(f"{licences}.")
     return keys
 
@@ -81,7 +83,7 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
     notes.warn(intake.refusals, "left_out")
-    found = (*intake.images, *map(samples.sample, keys))
+    found = (*intake.images, *map(sample_images.sample, keys))
     names = apart(image.name for image in found)
     images = tuple(
         image if image.name == name else replace(image, name=name) for image, name in zip(found, names, strict=True)

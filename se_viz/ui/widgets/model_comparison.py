@@ -12,7 +12,7 @@ from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice, members, variant
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.gates.capture import Capture
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 from se_viz.ui.state.models import member
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.page_header import Head
@@ -48,12 +48,12 @@ def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
             "Here and in the predictions below, these networks run in fp32, the precision in which they were measured; "
             f"{head.model.precision} applies only to the model in the sidebar."
         )
-    captures = {label: readings.values(model, shown) for label, model in models.items()}
-    for start in range(0, len(captures), 2):
-        row = list(captures)[start : start + 2]
+    by_network = {label: captures.values(model, shown) for label, model in models.items()}
+    for start in range(0, len(by_network), 2):
+        row = list(by_network)[start : start + 2]
         for column, label in zip(st.columns(2, gap="medium"), row, strict=False):
             with column:
-                _heatmap(captures[label], gate, names, order, label)
+                _heatmap(by_network[label], gate, names, order, label)
 
 
 def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:
@@ -77,7 +77,7 @@ def predictions(head: Head, cards: tuple[Card, ...]) -> None:
     for card in cards:
         if card.seed:
             continue
-        logits = readings.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
+        logits = captures.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
         said = [[]] * len(shown) if logits is None else top(logits, card.classes, 1)
         rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
     table = pd.DataFrame(rows, columns=[f"{n + 1} {image.name}" for n, image in enumerate(shown)])
