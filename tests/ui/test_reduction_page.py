@@ -120,10 +120,10 @@ def test_the_calculator_waits_for_its_turn():
         begun.set()
         go_on.wait(60)
 
-    calculator._own.clear()
+    calculator._counted.clear()
     reading = turns.line("cpu").submit(busy)
     begun.wait()
-    counting = calculator._own("demo/r16")
+    counting = calculator._counted("demo/r16")
     assert turns.line("cpu").ahead(counting) == 1
     go_on.set()
     reading.result()
@@ -132,7 +132,7 @@ def test_the_calculator_waits_for_its_turn():
 
 @pytest.mark.parametrize(("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "no room")])
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
-    calculator._own.clear()
+    calculator._counted.clear()
     built = []
     monkeypatch.setattr(calculator.registry, "build", built.append)
     monkeypatch.setattr(from_timm, "blank", built.append)

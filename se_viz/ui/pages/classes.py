@@ -17,7 +17,7 @@ from se_viz.ui.state import captures
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
 from se_viz.ui.widgets import build_profiles, chart, checkpoint_picker, group_comparison, notes
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
@@ -47,13 +47,15 @@ class ClassesState:
         )
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
-    profiles = profiles_state.of(head.model)
+    profiles = profiles_state.of(header.model)
     if profiles is None:
-        name = checkpoint_picker.called(head.model)
-        head.answer.markdown(escape_markdown(f"No class profiles for {name} yet, so there is nothing to compare with."))
-        build_profiles.build(head.model, first=True)
+        name = checkpoint_picker.called(header.model)
+        header.answer.markdown(
+            escape_markdown(f"No class profiles for {name} yet, so there is nothing to compare with.")
+        )
+        build_profiles.build(header.model, first=True)
         return
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
@@ -71,17 +73,17 @@ def page(head: Head) -> None:
         )
     state = ClassesState(profiles, numbers, tuple(classes), channels == "all")
     report = state.report()
-    head.answer.markdown(emphasised(report.sentences[0]))
+    header.answer.markdown(emphasised(report.sentences[0]))
     if classes:
         _stages(state, report)
         _by_depth(report)
         _gate(state)
     else:
         st.info("Choose at least one class.")
-    _compare_classes(state, head)
-    group_comparison.show(head, numbers)
-    build_profiles.build(head.model)
-    profiles_state.take_away(head.model, profiles)
+    _compare_classes(state, header)
+    group_comparison.show(header, numbers)
+    build_profiles.build(header.model)
+    profiles_state.take_away(header.model, profiles)
 
 
 @st.fragment
@@ -156,7 +158,7 @@ def _gate(state: ClassesState) -> None:
 
 
 @st.fragment
-def _compare_classes(state: ClassesState, head: Head) -> None:
+def _compare_classes(state: ClassesState, header: PageHeader) -> None:
     """Draw the channels of one gate that differ most between two classes, and one of them on an image."""
     profiles, names, tag = state.profiles, state.gates, profiles_state.tag(state.profiles)
     listed = with_images(profiles, 2)
@@ -187,7 +189,7 @@ def _compare_classes(state: ClassesState, head: Head) -> None:
         )
         report = class_report(profiles, (), [gate], pair, channel=channel, numbers=state.numbers)
         chart.show(report.charts[f"two_{gate}_{channel}"])
-    images = head.chosen.images
+    images = header.chosen.images
     left, right = st.columns(2, gap="medium")
     with left:
         index = st.selectbox(
@@ -196,7 +198,7 @@ def _compare_classes(state: ClassesState, head: Head) -> None:
             format_func=lambda i: f"{i + 1} {images[i].name}",
             key="faceoff_image",
         )
-        reading = captures.maps(head.model, images[index], gate)[gate]
+        reading = captures.maps(header.model, images[index], gate)[gate]
         sentence, maps = on_image(state.numbers, pair, channel, reading, images[index].name)
         st.markdown(emphasised(sentence))
     with right:

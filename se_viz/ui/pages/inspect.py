@@ -25,7 +25,7 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
 from se_viz.ui.widgets import chart, export, image_focus, prediction_cards
 from se_viz.ui.widgets.image_picker import Chosen
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
@@ -68,9 +68,9 @@ class InspectState:
         )
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
-    model, chosen = head.model, head.chosen
+    model, chosen = header.model, header.chosen
     captured = captures.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()
@@ -79,7 +79,7 @@ def page(head: Head) -> None:
         focus = image_focus.choose(chosen.images)
     state = InspectState(model, chosen, captured, predictions, gate_healths(captured), focus)
     answer, verdicts = state.report().sentences
-    head.answer.markdown(emphasised(answer))
+    header.answer.markdown(emphasised(answer))
     with strip_place:
         prediction_cards.show(chosen.images, predictions, focus)
     _stages(state)
@@ -177,28 +177,28 @@ def _depth(state: InspectState, verdicts: str) -> None:
     export.show(state.model, state.chosen, state.capture, state.predictions, about)
 
 
-def _health(found: Health) -> None:
+def _health(health: Health) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(found.sentence)
+        st.markdown(health.sentence)
         with st.popover("What the verdicts mean", icon=":material/rule:", type="tertiary"):
             st.markdown(definitions())
 
     def share(value: float) -> str:
-        return f"{value:.0%}" if found.finite == 1 else "–"
+        return f"{value:.0%}" if health.finite == 1 else "–"
 
     with st.container(horizontal=True):
-        st.metric("mean of s", _number(found.mean, 2))
+        st.metric("mean of s", _number(health.mean, 2))
         st.metric(
             "SD over channels",
-            _number(found.spread),
+            _number(health.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("near 0 (suppressed)", share(found.near_0), help=f"Share of weights s within {CLOSE} of 0.")
-        st.metric("near 1 (passed)", share(found.near_1), help=f"Share of weights s within {CLOSE} of 1.")
-        st.metric("exactly 0 or 1", share(found.clipped), help="Share of weights s that hard-sigmoid or ReLU clipped.")
+        st.metric("near 0 (suppressed)", share(health.near_0), help=f"Share of weights s within {CLOSE} of 0.")
+        st.metric("near 1 (passed)", share(health.near_1), help=f"Share of weights s within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", share(health.clipped), help="Share of weights s that hard-sigmoid or ReLU clipped.")
         st.metric(
             "SD over images",
-            _number(found.variation),
+            _number(health.variation),
             help="SD of s over the images for each channel, averaged over the channels. It needs two images.",
         )
 

@@ -20,7 +20,7 @@ from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.code_lines import load_line, shell_options
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 T = TypeVar("T")
 
@@ -38,15 +38,15 @@ _COLUMNS = {
 }
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
-    model = head.model
+    model = header.model
     names = [gate.name for gate in model.gates]
     with st.container(width=280):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
     block = _block(model, name)
     report = network_report(model, [name], called=called(model), counted=_cost(model), blocks={name: block})
-    head.answer.markdown(" ".join(map(emphasised, report.sentences)))
+    header.answer.markdown(" ".join(map(emphasised, report.sentences)))
     rule, *left_out = report.notes
     for sentence in left_out:
         st.warning(escape_markdown(sentence))

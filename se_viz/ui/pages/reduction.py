@@ -11,7 +11,7 @@ from se_viz.reports.design_choices import QUESTION, CostOf, design_report, famil
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised
 from se_viz.ui.widgets import chart, cost_calculator, model_comparison
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
@@ -35,7 +35,7 @@ def _report(title: str, cost: CostOf, changed: float, _cards: tuple[Card, ...]) 
     return design_report(next(one for one in ABLATIONS if one.title == title), _cards, cost=cost)
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
     cards = _cards()
     choices = {one.title: one for one in ABLATIONS if sum(card.network.gated for card in members(one, cards)) > 1}
@@ -56,11 +56,11 @@ def page(head: Head) -> None:
             )
     path = shipped()
     report = _report(title, cost, path.stat().st_mtime if path.is_file() else 0.0, cards)
-    head.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
+    header.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
     chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
-    model_comparison.images(head, ablation, cards)
+    model_comparison.images(header, ablation, cards)
     _patterns(report)
-    model_comparison.predictions(head, cards)
+    model_comparison.predictions(header, cards)
     _family(report)
     cost_calculator.show()
     _take_away(title)

@@ -122,10 +122,10 @@ def _stop(key: str, wanted: tuple[str, ...]) -> None:
     st.session_state["stopped"] = (key, wanted)
 
 
-def _count(found: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
+def _count(result: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
     """Count a capture against the budget; the callback that removes it keeps neither the model nor the image alive."""
     names = (None, None, *key[2:])
-    cache_budget.readings().used(names, cache_budget.capture_bytes(found), partial(clear, *names))
+    cache_budget.readings().used(names, cache_budget.capture_bytes(result), partial(clear, *names))
 
 
 def _go_on() -> None:
@@ -135,6 +135,6 @@ def _go_on() -> None:
 def maps(model: Model, image: InputImage, gate: str) -> Capture:
     """Return the capture of one image, with U and X̃ of one gate."""
     key = (model, image, model.key, image.sha256, gate)
-    found = _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())
-    _count(found, _maps.clear, key)
-    return found
+    result = _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())
+    _count(result, _maps.clear, key)
+    return result

@@ -170,11 +170,11 @@ def with_cpu_fallback(device: str) -> Iterator[None]:
 
 def _with_room(device: str) -> str:
     """Return the device, or the CPU if the device was full in this session and the user has not chosen to try again."""
-    found: tuple[str, str] | None = st.session_state.get(_FULL)
-    if found is None or found[0] != device:
+    full: tuple[str, str] | None = st.session_state.get(_FULL)
+    if full is None or full[0] != device:
         return device
     # Without the error's advice, as the page already follows it.
-    st.warning(escape_markdown(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
+    st.warning(escape_markdown(f"{full[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
     st.button(
         escape_markdown(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None)
     )

@@ -30,22 +30,22 @@ _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memor
 
 def of(model: Model) -> ClassProfiles | None:
     """Return the class profiles to show, with a choice if there are several; None if this model has none."""
-    found = _found(model)
-    if not found:
+    choices = _choices(model)
+    if not choices:
         return None
-    name = next(iter(found))
-    if len(found) > 1:
+    name = next(iter(choices))
+    if len(choices) > 1:
         former = st.query_params.pop(former_names.PARAMETER, None)
-        if former in found:
+        if former in choices:
             st.session_state.setdefault("profiles", former)
-        name = st.selectbox("Class profiles", list(found), key="profiles", bind="query-params")
-    return found[name]
+        name = st.selectbox("Class profiles", list(choices), key="profiles", bind="query-params")
+    return choices[name]
 
 
-def _found(model: Model) -> dict[str, ClassProfiles]:
+def _choices(model: Model) -> dict[str, ClassProfiles]:
     paths = [path for path in [shipped_path(model.name)] if path.is_file()]
-    own = folder(model)
-    paths += sorted(path for path in map(file_in, own.iterdir()) if path.is_file()) if own.is_dir() else []
+    made = folder(model)
+    paths += sorted(path for path in map(file_in, made.iterdir()) if path.is_file()) if made.is_dir() else []
     all_profiles: dict[str, ClassProfiles] = {}
     unread: list[str] = []
     for path in paths:

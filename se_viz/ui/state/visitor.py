@@ -1,4 +1,4 @@
-"""Check whether the visitor of a run of the page is still connected."""
+"""The check whether the visitor of a run of the page is still connected."""
 
 from collections.abc import Callable
 

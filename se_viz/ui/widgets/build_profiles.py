@@ -1,6 +1,4 @@
-"""Making class profiles on the page, of images on the server in folders that its operator allows; with progress, Stop
-and Continue.
-"""
+"""The section that makes class profiles of folders on the server, with progress, Stop and Continue."""
 
 import os
 from collections.abc import Callable
@@ -165,8 +163,9 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
 
 
 def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
-    """Make the class profiles with a progress bar. A click on anything ends this run when the bar is updated, and the
-    next run continues.
+    """Make the class profiles with a progress bar.
+
+    A click on anything ends this run at the next update of the bar, and the next run continues.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0)

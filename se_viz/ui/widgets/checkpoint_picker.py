@@ -40,7 +40,7 @@ _one = Lock()
 
 
 @dataclass(frozen=True)
-class Own:
+class CheckpointInputs:
     """The inputs of a model from an upload: names of its files and its architecture, and its preprocessing.
 
     ``prepared`` contains arguments of ``load_checkpoint``: size, mean and std, and arguments; the architecture's
@@ -54,9 +54,9 @@ class Own:
     prepared: dict[str, Any]
 
 
-def loaded(model: Model) -> Own | None:
+def loaded(model: Model) -> CheckpointInputs | None:
     """Return the inputs of the session's uploaded model; None for any other model."""
-    own: Own | None = st.session_state.get(_KEY)
+    own: CheckpointInputs | None = st.session_state.get(_KEY)
     return own if own is not None and own.name == model.name else None
 
 
@@ -170,7 +170,9 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
         with problem:
             _explain(error)
         return None
-    st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "", prepared)
+    st.session_state[_KEY] = CheckpointInputs(
+        model.name, weights.name, architecture, names.name if names else "", prepared
+    )
     return model if head is None else model.with_head(head)
 
 

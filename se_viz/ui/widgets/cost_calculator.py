@@ -48,7 +48,7 @@ def _sites(network: str) -> Future[Sites]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _own(network: str) -> Future[tuple[Cost, int]]:
+def _counted(network: str) -> Future[tuple[Cost, int]]:
     def count() -> tuple[Cost, int]:
         module, side = _blank(network)
         return cost(module, side), side
@@ -62,7 +62,7 @@ def _times(network: str, r: int, choices: tuple[tuple[int, ...], ...]) -> Future
 
 
 def _blank(network: str) -> tuple[nn.Module, int]:
-    """Return a network with random weights, so that nothing is downloaded, and the size of its images in pixels.
+    """Return a network and the size of its images in pixels; weights do not matter here, so none are downloaded.
 
     Raises:
         TooLarge: it has more parameters than the limit of this page.
@@ -170,7 +170,7 @@ def _inserted(network: str, r: int, *, last: bool) -> None:
 
 
 def _found(network: str, *, last: bool) -> None:
-    counted, side = _finished(partial(_own, network), partial(_own.clear, network), "Counting the network …")
+    counted, side = _finished(partial(_counted, network), partial(_counted.clear, network), "Counting the network …")
     params, macs = counted.kept()
     stages = _kept({stage.stage: stage for stage in counted.stages}, last=last)
     _totals(params, macs, sum(s.params for s in stages.values()), sum(s.macs for s in stages.values()))

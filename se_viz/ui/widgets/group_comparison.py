@@ -1,6 +1,4 @@
-"""The chosen images compared with the class profiles: the mean s of each group beside the classes, and the class that
-each group resembles most.
-"""
+"""The chosen images in groups, compared with the class profiles: mean s, and the most similar class."""
 
 from collections.abc import Mapping
 
@@ -16,26 +14,26 @@ from se_viz.reports.class_selection import MOST_CLASSES
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import captures
 from se_viz.ui.widgets import chart, notes
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 
 @st.fragment
-def show(head: Head, numbers: ClassNumbers) -> None:
+def show(header: PageHeader, numbers: ClassNumbers) -> None:
     """Draw the section."""
     st.header("Your images against the class profiles", anchor=False)
-    images = head.chosen.images
+    images = header.chosen.images
     names = [image.name for image in images]
-    captured = captures.values(head.model, images)
+    captured = captures.values(header.model, images)
     if captured.not_finite:
         notes.warn([f"{captured.not_finite} Groups contain only the images whose s is finite."], "groups_lost")
-    said = predict(head.model, captured)
-    found = _named(names, groups(names, said.groups), said)
-    if len(found) > MOST_CLASSES:
-        st.caption(f"There are {len(found)} groups; the first {MOST_CLASSES} are compared.")
-        found = dict(list(found.items())[:MOST_CLASSES])
+    said = predict(header.model, captured)
+    grouped = _named(names, groups(names, said.groups), said)
+    if len(grouped) > MOST_CLASSES:
+        st.caption(f"There are {len(grouped)} groups; the first {MOST_CLASSES} are compared.")
+        grouped = dict(list(grouped.items())[:MOST_CLASSES])
     gates = [gate.name for gate in numbers.profiles.header.gates]
     gate = st.selectbox("Gate", gates, index=len(gates) - 1, key="yours_gate", bind="query-params", width=160)
-    compared = {name: Group.of(captured, rows) for name, rows in found.items()}
+    compared = {name: Group.of(captured, rows) for name, rows in grouped.items()}
     report = class_report(numbers.profiles, (), [gate], (), groups=compared, numbers=numbers)
     chart.show(report.charts[f"groups_{gate}"])
     st.dataframe(
@@ -61,7 +59,7 @@ def _by_group(rows: pd.DataFrame, compared: Mapping[str, Group]) -> pd.DataFrame
     return pd.DataFrame(table)
 
 
-def _named(names: list[str], found: dict[str, list[int]], said: Predictions) -> dict[str, list[int]]:
+def _named(names: list[str], grouped: dict[str, list[int]], said: Predictions) -> dict[str, list[int]]:
     """Return the groups as they were found, or as the user renames them."""
     with st.popover("Groups", icon=":material/folder:"):
         predicts = any(group is not None for group in said.groups)
@@ -72,14 +70,14 @@ def _named(names: list[str], found: dict[str, list[int]], said: Predictions) -> 
         )
         if said.missing:
             st.caption(escape_markdown(said.missing))
-        own = {index: group for group, rows in found.items() for index in rows}
-        table = pd.DataFrame({"image": names, "group": [own[index] for index in range(len(names))]})
+        group_of = {index: group for group, rows in grouped.items() for index in rows}
+        table = pd.DataFrame({"image": names, "group": [group_of[index] for index in range(len(names))]})
         # The key has the images, so that an edit is not applied to other images.
         edited = st.data_editor(
             table,
             hide_index=True,
             disabled=["image"],
-            key=f"groups_{hash(tuple(zip(names, own.values(), strict=True)))}",
+            key=f"groups_{hash(tuple(zip(names, group_of.values(), strict=True)))}",
         )
     named: dict[str, list[int]] = {}
     for index, group in enumerate(edited["group"]):

@@ -42,7 +42,7 @@ def drop() -> list[UploadedFile]:
 
 
 def folder() -> list[UploadedFile]:
-    """Draw the uploader for a folder: a browser dialog takes files or a folder, not both."""
+    """Draw the uploader for a folder, and return its files; a browser dialog takes files or a folder, not both."""
     uploaded: list[UploadedFile] = st.file_uploader(
         # All types: if types were set, each other file would be shown in red, including the hidden files of macOS.
         "A folder of images",
@@ -83,10 +83,11 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
     notes.warn(intake.refusals, "left_out")
-    found = (*intake.images, *map(sample_images.sample, keys))
-    names = apart(image.name for image in found)
+    candidates = (*intake.images, *map(sample_images.sample, keys))
+    names = apart(image.name for image in candidates)
     images = tuple(
-        image if image.name == name else replace(image, name=name) for image, name in zip(found, names, strict=True)
+        image if image.name == name else replace(image, name=name)
+        for image, name in zip(candidates, names, strict=True)
     )
     if len(images) > LIMIT:
         st.warning(f"{len(images) - LIMIT} sample photographs are left out: at most {LIMIT} images are shown.")
@@ -105,9 +106,9 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
         kept = st.session_state["intake"] = None
         with st.spinner("Reading images …", show_time=True):
             try:
-                found = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
+                intake = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
             except Gone:
                 st.stop()
-            kept = (identity, within_budget(found))
+            kept = (identity, within_budget(intake))
         st.session_state["intake"] = kept
     return kept[1]

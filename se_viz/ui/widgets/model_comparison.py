@@ -15,17 +15,17 @@ from se_viz.gates.capture import Capture
 from se_viz.ui.state import captures
 from se_viz.ui.state.models import member
 from se_viz.ui.widgets import chart
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 
 @st.fragment
-def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
+def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
     """Draw s of the same gate of every network for the chosen images."""
     st.header("Your images across models", anchor=False)
-    shown = head.chosen.images
+    shown = header.chosen.images
     names = [image.name for image in shown]
     found = {variant(ablation, card.network): card for card in members(ablation, cards) if card.network.gated}
-    models = {label: member(f"demo/{card.name}", str(head.model.device)) for label, card in found.items()}
+    models = {label: member(f"demo/{card.name}", str(header.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         gate = st.segmented_control(
@@ -43,10 +43,10 @@ def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
         "Different networks have different channels: channel 7 of one network is unrelated to channel 7 of another. "
         "Compare the distribution of s and the differences between rows, not columns."
     )
-    if head.model.precision != "fp32":
+    if header.model.precision != "fp32":
         st.caption(
             "Here and in the predictions below, these networks run in fp32, the precision in which they were measured; "
-            f"{head.model.precision} applies only to the model in the sidebar."
+            f"{header.model.precision} applies only to the model in the sidebar."
         )
     by_network = {label: captures.values(model, shown) for label, model in models.items()}
     for start in range(0, len(by_network), 2):
@@ -69,15 +69,15 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
 
 
 @st.fragment
-def predictions(head: Head, cards: tuple[Card, ...]) -> None:
+def predictions(header: PageHeader, cards: tuple[Card, ...]) -> None:
     """Draw the prediction of every demo model for every chosen image."""
     st.header("Predictions", anchor=False)
-    shown = head.chosen.images
+    shown = header.chosen.images
     rows = []
     for card in cards:
         if card.seed:
             continue
-        logits = captures.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
+        logits = captures.logits(f"demo/{card.name}", str(header.model.device), shown, gated=card.network.gated)
         said = [[]] * len(shown) if logits is None else top(logits, card.classes, 1)
         rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
     table = pd.DataFrame(rows, columns=[f"{n + 1} {image.name}" for n, image in enumerate(shown)])

@@ -12,7 +12,7 @@ from se_viz.ui.widgets.image_picker import Chosen
 
 
 @dataclass(frozen=True)
-class Head:
+class PageHeader:
     """The input of a page: the model, the images, and the place below the question for the answer."""
 
     model: Model
@@ -20,7 +20,7 @@ class Head:
     answer: DeltaGenerator
 
 
-def draw(question: str, *, about_images: bool = True) -> Head:
+def draw(question: str, *, about_images: bool = True) -> PageHeader:
     """Draw the header, and return the input of the page.
 
     It is drawn outside the pages, because Streamlit forgets the widgets of a page that is left.
@@ -47,4 +47,4 @@ def draw(question: str, *, about_images: bool = True) -> Head:
     if about_images and not chosen.images:
         st.info("Drop images into the box above, or choose sample photographs in the sidebar.")
         st.stop()
-    return Head(model, chosen, left.empty())
+    return PageHeader(model, chosen, left.empty())
