@@ -83,11 +83,11 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     assert page.select_slider(key="ratio").disabled
     page.button(key="time").click().run()
     (said,) = (text.value for text in page.markdown if "ms** with these gates" in text.value)
-    assert "without those of the last stage alone" in said
+    assert "without the gates of the last stage" in said
     page.toggle(key="last").set_value(False).run()
     page.button(key="time").click().run()
     (said,) = (text.value for text in page.markdown if "ms** with these gates" in text.value)
-    assert "alone" not in said
+    assert "last stage" not in said
 
 
 def test_what_is_timed_has_the_gates_that_are_shown():
@@ -148,7 +148,7 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
 
 
 def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
-    said = "These networks are read in fp32"
+    said = "these networks run in fp32"
     assert sum(said in text.value for text in open_page(precision="bf16").caption) == 1
     assert not any(said in text.value for text in open_page().caption)
 

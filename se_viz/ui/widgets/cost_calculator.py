@@ -245,7 +245,7 @@ def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None
     said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "
     said += f"{gated / plain_time - 1:+.1%}"
     if fewer not in (stages, ()):
-        said += f"; without only those of the last stage it takes **{times[fewer]:.1f} ms**"
+        said += f"; without the gates of the last stage it takes **{times[fewer]:.1f} ms**"
     st.markdown(
         f"{said}. The fastest of five rounds in turns, on this machine's CPU, without other captures meanwhile."
     )
