@@ -77,7 +77,7 @@ def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
 
 def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monkeypatch):
     page = open_page("classes")
-    page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", anew=False)
+    page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", restart=False)
     page.run()
     assert any("are of another network" in info.value for info in page.info)
     monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
