@@ -36,7 +36,7 @@ settings.load_profile("repeatable")
 torch.set_num_threads(1)
 
 
-# Folders whose tests start servers, browsers or whole commands; single slow tests elsewhere are marked where they stand.
+# Folders whose tests start servers, browsers or whole commands; slow tests elsewhere are marked where they stand.
 SLOW_FOLDERS = {"browser", "docs", "server"}
 
 
