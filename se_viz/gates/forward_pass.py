@@ -66,8 +66,8 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
             raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
     with torch.no_grad():
         squeezed = [gate for gate in instrument.gates if gate.has_z]
-        tables = [_descriptor(sink, gate, "z", count) for gate in squeezed]
-        tables += [_descriptor(sink, gate, "s", count) for gate in instrument.gates]
+        tables = [descriptor(sink, gate, "z", count) for gate in squeezed]
+        tables += [descriptor(sink, gate, "s", count) for gate in instrument.gates]
         is_table = isinstance(output, Tensor) and output.dtype is torch.float32 and output.device == tables[0].device
         # A copy, as the network may keep what it returned and write into it.
         arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
@@ -90,7 +90,7 @@ def _to_host(tables: list[Tensor]) -> list[Array]:
     return [flat[end - table.numel() : end].reshape(table.shape) for table, end in zip(tables, ends, strict=True)]
 
 
-def _descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tensor:
+def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tensor:
     """Z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap

@@ -1,0 +1,220 @@
+"""What to put in the place of s: the syntax of edits, and what they come to for a network and its images.
+
+    {"SE_5_2": 1.0, "stage 4": "mean", "SE_3_1": array, "all": scale(0.5), "SE_2_1": {40: 0.0}}
+
+A gate that is named goes before its stage, and its stage before "all".
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from se_viz.gates.capture_buffer import Replacement
+from se_viz.gates.gate import Gate
+
+Floats: TypeAlias = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swap:
+    """S of another image, as the network computes it without edits."""
+
+    image: object
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """S of another image of the same call, as the network computes it without edits; each is used once."""
+
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """S as the network computes it, times a number."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeanOf:
+    """The mean of s over the images of a class, from class profiles."""
+
+    name: str
+
+
+def swap(image: object) -> Swap:
+    """Return an edit that puts s of another image, which ``capture`` takes, in the place of s."""
+    return Swap(image)
+
+
+def shuffle(seed: int = 0) -> Shuffle:
+    """Return an edit that deals the s of the images of a call out to one another."""
+    return Shuffle(seed)
+
+
+def scale(factor: float) -> Scale:
+    """Return an edit that multiplies s by a number."""
+    return Scale(factor)
+
+
+def mean_of(name: str) -> MeanOf:
+    """Return an edit that puts the mean of s over the images of a class in the place of s."""
+    return MeanOf(name)
+
+
+Whole: TypeAlias = Union[float, str, Floats, Tensor, Sequence[float], Swap, Shuffle, Scale, MeanOf]
+Edit: TypeAlias = Whole | Mapping[int, Whole]
+Edits: TypeAlias = Mapping[str, Edit]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where edits find what is not in them.
+
+    Attributes:
+        images: N.
+        computed: gives s (N, C) of a gate for the images of the call, without edits.
+        computed_of: gives s (1, C) of a gate for another image, without edits.
+        mean: gives the mean of s (C,) of a gate, of a class or, for None, of all images.
+    """
+
+    images: int
+    computed: Callable[[str], Floats]
+    computed_of: Callable[[object, str], Floats]
+    mean: Callable[[str, str | None], Floats]
+
+
+def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, Replacement]:
+    """Return what replaces s at each gate that an edit is about.
+
+    Raises:
+        KeyError: a key names no gate and no stage, or a channel is not there; the message lists what there is.
+        ValueError: an edit has another number of channels or images, or numbers that are NaN or infinite.
+        TypeError: an edit is something else.
+    """
+    chosen: dict[str, tuple[int, Gate, Edit]] = {}
+    for key, edit in edits.items():
+        rank, found = _named(key, gates)
+        for gate in found:
+            if gate.name not in chosen or chosen[gate.name][0] < rank:
+                chosen[gate.name] = rank, gate, edit
+    return {name: _replacement(edit, gate, sources) for name, (_, gate, edit) in chosen.items()}
+
+
+def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
+    """How closely a key names gates, and which."""
+    if key == "all":
+        return 0, list(gates)
+    found = [gate for gate in gates if f"stage {gate.stage}" == key]
+    if found:
+        return 1, found
+    found = [gate for gate in gates if gate.name == key]
+    if found:
+        return 2, found
+    stages = ", ".join(f'"stage {stage}"' for stage in sorted({gate.stage for gate in gates}))
+    raise KeyError(f'No gate {key!r}; there are {", ".join(gate.name for gate in gates)}, {stages} and "all"')
+
+
+def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
+    if not isinstance(edit, Mapping):
+        return _whole(edit, gate, sources)
+    parts: dict[int, Replacement] = {}
+    for channel, part in edit.items():
+        if not isinstance(channel, int | np.integer) or not 0 <= channel < gate.channels:
+            raise KeyError(f"No channel {channel!r} in {gate.name}; there are 0 to {gate.channels - 1}")
+        parts[int(channel)] = _whole(part, gate, sources)
+
+    def channels_only(s: Tensor, start: int) -> Tensor:
+        edited = s.clone()
+        for channel, replace in parts.items():
+            edited[:, channel] = replace(s, start)[:, channel]
+        return edited
+
+    return channels_only
+
+
+def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
+    if isinstance(edit, Scale):
+        factor = float(_finite([edit.factor], gate)[0])
+        return lambda s, _start: s * factor
+    if isinstance(edit, Shuffle):
+        order = np.random.default_rng(edit.seed).permutation(sources.images)
+        return _rows(sources.computed(gate.name)[order])
+    if isinstance(edit, Swap):
+        return _same(sources.computed_of(edit.image, gate.name)[0])
+    if isinstance(edit, MeanOf):
+        return _same(sources.mean(gate.name, edit.name))
+    if isinstance(edit, str):
+        if edit != "mean":
+            raise ValueError(
+                f'{gate.name} can be set to a number, {gate.channels} numbers or "mean", not to {edit!r}.'
+            )
+        return _same(sources.mean(gate.name, None))
+    weights = _finite(edit, gate)
+    if weights.ndim == 0:
+        weights = np.full(gate.channels, weights)
+    if weights.shape == (gate.channels,):
+        return _same(weights)
+    if weights.shape == (sources.images, gate.channels):
+        return _rows(weights)
+    raise ValueError(
+        f"{gate.name} has {gate.channels} channels: it takes a number, ({gate.channels},) or, with as many rows as "
+        f"images, ({sources.images}, {gate.channels}), not {weights.shape}."
+    )
+
+
+def _finite(edit: object, gate: Gate) -> Floats:
+    """The numbers of an edit."""
+    if isinstance(edit, Tensor):
+        edit = edit.detach().cpu().float()
+    try:
+        weights = np.asarray(edit, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f'{gate.name} can be set to a number, {gate.channels} numbers, "mean", mean_of(…), swap(…), shuffle(…), '
+            f"scale(…) or {{channel: …}}, not to {type(edit).__name__}."
+        ) from None
+    if not np.isfinite(weights).all():
+        raise ValueError(f"{gate.name} cannot be set to NaN or an infinite number.")
+    return weights
+
+
+def _same(weights: Floats) -> Replacement:
+    """The same C numbers for each image."""
+    kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
+    return lambda s, _start: kept.to(s).expand_as(s)
+
+
+def _rows(weights: Floats) -> Replacement:
+    """Numbers of their own for each image of the call."""
+    kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
+    return lambda s, start: kept[start : start + len(s)].to(s)
+
+
+def described(edits: Edits) -> Iterator[str]:
+    """Say each edit in words, as in a file's metadata."""
+    for key, edit in edits.items():
+        if isinstance(edit, Mapping):
+            yield f"{key}: " + ", ".join(f"channel {channel} := {_word(part)}" for channel, part in edit.items())
+        else:
+            yield f"{key} := {_word(edit)}"
+
+
+def _word(edit: object) -> str:
+    if isinstance(edit, Swap):
+        return "s of another image"
+    if isinstance(edit, Shuffle):
+        return f"s shuffled between the images (seed {edit.seed})"
+    if isinstance(edit, Scale):
+        return f"{edit.factor:g} s"
+    if isinstance(edit, MeanOf):
+        return f"mean of {edit.name}"
+    if isinstance(edit, int | float):
+        return f"{edit:g}"
+    return edit if isinstance(edit, str) else f"{np.size(edit)} numbers"  # type: ignore[arg-type]
