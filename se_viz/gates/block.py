@@ -104,7 +104,7 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     after, later, ends = tracer.on(at)
     parts = [*before, at, *after]
 
-    def described(branch: Sequence[_Run]) -> tuple[BlockPart, ...]:
+    def describe_branch(branch: Sequence[_Run]) -> tuple[BlockPart, ...]:
         return tuple(part(run.path, run.module, run.given, gate.name if run is at else "") for run in branch)
 
     return Block(
@@ -113,10 +113,10 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
         gate=gate.name,
         input=tuple(whole.taken.shape[1:]),
         output=tuple(whole.given.shape[1:]),
-        parts=described(parts),
+        parts=describe_branch(parts),
         joins=tuple(
-            [Join(count, described(branch), known) for count, (branch, known) in earlier]
-            + [Join(len(before) + count, described(branch), known) for count, (branch, known) in later]
+            [Join(count, describe_branch(branch), known) for count, (branch, known) in earlier]
+            + [Join(len(before) + count, describe_branch(branch), known) for count, (branch, known) in later]
         ),
         begins=begins,
         ends=ends,

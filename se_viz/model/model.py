@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from se_viz import former_names
 from se_viz.data.given import Image, InputRefused, one_by_one
 from se_viz.data.preprocess import Preprocess
 from se_viz.device.devices import Precision, precision_of, reproducible, resolve, to_dtype
@@ -30,6 +31,7 @@ from se_viz.zoo.device_room import check_memory
 Images: TypeAlias = Image | Iterable[Image]
 
 
+@former_names.with_former_fields
 class Model:
     """A network whose gates are found and whose hooks are attached, in eval mode, until ``close``.
 
@@ -105,7 +107,7 @@ class Model:
         return precision_of(placement(self.network)[1])
 
     @contextmanager
-    def as_published(self) -> Iterator["Model"]:
+    def reference(self) -> Iterator["Model"]:
         """Inside the block, a model that reads the network as it was published: for numbers that are kept.
 
         Of a model that runs no other it is the model itself.

@@ -85,7 +85,7 @@ def test_multiplications_are_watched_there_too():
     there = copy.deepcopy(here).to(ACCEL)
     names = ["SE_1_1", "SE_1_2"]
     one, other = capture(there, make_images(3, 32), names), capture(here, make_images(3, 32), names)
-    assert [read.gate.proof for read in one] == ["watch", "class"]
+    assert [read.gate.found_by for read in one] == ["watch", "class"]
     assert_same(one, other)
     assert one.output["logits"].device == CPU
     assert torch.equal(one.output["logits"], other.output["logits"])

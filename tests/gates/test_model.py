@@ -124,7 +124,7 @@ def test_another_head_is_another_view_of_the_same_network():
     other = made.with_head("labels")
     assert (made.head, other.head) == (None, Head("labels"))
     assert other.instrument is made.instrument
-    with other.as_published() as plain:
+    with other.reference() as plain:
         assert plain.head == Head("labels")
     other.close()
     assert hooks(made.network) == 0
