@@ -29,7 +29,7 @@ from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.model.capture import capture
-from se_viz.model.model import load, load_checkpoint
+from se_viz.model.loading import load, load_checkpoint
 
 ACCEL, CPU = torch.device("accel:0"), torch.device("cpu")
 RECIPE = Recipe(epochs=2, batch=12, sizes=((32, 1.0),), augment=False)

@@ -21,7 +21,7 @@ from se_viz.model import fast_copy as fast
 from se_viz.model.capture import capture
 from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.fold_batchnorm import Pair, fold_batchnorm, trace_bn_pairs
-from se_viz.model.model import load, load_checkpoint
+from se_viz.model.loading import load, load_checkpoint
 from se_viz.weights.meta_model import count_params
 from se_viz.zoo import registry as catalogue
 
