@@ -40,7 +40,7 @@ class Excitation:
     Attributes:
         z: the squeeze of U, C numbers an image; None where no single one was seen to feed s.
         squeeze: its operator, or those of several squeezes; "other" for one without a name, "" where none was seen.
-        function: the gate function, or "other".
+        gate_function: the gate function, or "other".
         bottleneck: width that the first of two or more layers puts out; None otherwise.
         parameters: names of the parameters that were used on the way.
         learned: whether a layer or a gate function was; a factor without either is a normalisation.
@@ -49,7 +49,7 @@ class Excitation:
 
     z: Value | None
     squeeze: str
-    function: str
+    gate_function: str
     bottleneck: int | None
     parameters: tuple[str, ...]
     learned: bool
@@ -81,7 +81,7 @@ def follow(s: Value | None, u: Value, maps: Tensor, factor: Tensor) -> Excitatio
     return Excitation(
         z=z,
         squeeze=squeeze,
-        function=gate_function(between, factor),
+        gate_function=identify_gate_function(between, factor),
         bottleneck=_width(layers[0], between) if len(layers) > 1 else None,
         parameters=tuple(names),
         # Where the way leads through maps, how the factor was computed is not known.
@@ -118,7 +118,7 @@ def named_squeeze(z: Tensor | None, maps: Tensor, tolerance: float = 1e-4) -> st
     return next((name for name, value in _squeezes(maps) if _close(z, value, tolerance)), "")
 
 
-def gate_function(between: list[Value], factor: Tensor) -> str:
+def identify_gate_function(between: list[Value], factor: Tensor) -> str:
     """The gate function whose values s is, recognised by what it makes of the numbers before it; or "other".
 
     Args:

@@ -13,10 +13,10 @@ from se_viz.gates.finding_sentences import none_found, partly_found
 from se_viz.gates.finite import advice, origin, what_is_in
 from se_viz.gates.gate import NOT_SEEN, Gate, TapPoint
 from se_viz.gates.known_gates import kind_of
-from se_viz.gates.naming import Site, places
+from se_viz.gates.naming import Site, locate_gates
 from se_viz.gates.private_copy import HALF, private_copy, undisturbed
 from se_viz.gates.probe import living_channels
-from se_viz.gates.trace import IMAGES, Run, Size, Trace, check_readable, noise, placement, trace
+from se_viz.gates.trace import IMAGES, ModuleRun, Size, Trace, check_readable, noise, placement, trace
 from se_viz.gates.values import Frame
 from se_viz.gates.verify import Proof, prove
 from se_viz.gates.watched_gates import PARTS, Passed, Watched, call_taps, overlooked, select
@@ -112,7 +112,7 @@ def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
     return Finding(gates, notes, tuple(passed))
 
 
-def _is_confirmed(run: Run, proof: Proof, traced: Trace) -> bool:
+def _is_confirmed(run: ModuleRun, proof: Proof, traced: Trace) -> bool:
     """Whether a module did in the network what it did alone; where that cannot be seen, it is taken to have.
 
     Alone it has its arguments' defaults, and no hooks of others and no flags of its block around it.
@@ -130,7 +130,7 @@ def _is_confirmed(run: Run, proof: Proof, traced: Trace) -> bool:
     return False
 
 
-def _tapped(run: Run, tap: TapPoint | None, channels: int, traced: Trace) -> Tensor | None:
+def _tapped(run: ModuleRun, tap: TapPoint | None, channels: int, traced: Trace) -> Tensor | None:
     """What a tap shows in a run of a gate, (N, C); None where that is not known."""
     if tap is None:
         return None
@@ -145,7 +145,7 @@ def _alike(one: Tensor | None, other: Tensor) -> bool:
     return one is not None and one.numel() == other.numel() and close(one.reshape(other.shape).to(other), other)
 
 
-def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequence[Watched]) -> tuple[Gate, ...]:
+def _gates(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun], watched: Sequence[Watched]) -> tuple[Gate, ...]:
     """The gates in execution order, by modules and by multiplications."""
     shared = _shared_parts(traced, proved, runs)
     entries: list[tuple[int, Site, dict[str, object]]] = []
@@ -158,8 +158,8 @@ def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequenc
             "channels": proof.channels,
             "bottleneck": proof.bottleneck,
             "squeeze": proof.squeeze or NOT_SEEN,
-            "function": proof.function,
-            "proof": "class" if kind_of(run.module) else "search",
+            "gate_function": proof.gate_function,
+            "found_by": "class" if kind_of(run.module) else "search",
             "layout": proof.layout,
             "run": run.number,
             "z_tap": proof.z_tap,
@@ -180,8 +180,8 @@ def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequenc
             "channels": product.channels,
             "bottleneck": excitation.bottleneck,
             "squeeze": excitation.squeeze or NOT_SEEN,
-            "function": excitation.function,
-            "proof": "watch",
+            "gate_function": excitation.gate_function,
+            "found_by": "watch",
             "layout": product.layout,
             "run": item.run.number,
             "parameters": excitation.parameters,
@@ -191,14 +191,14 @@ def _gates(traced: Trace, proved: _Proved, runs: Sequence[Run], watched: Sequenc
         }
         entries.append((item.event.call.index, site, fields))
     entries.sort(key=lambda entry: entry[0])
-    named = places(traced, [site for _, site, _ in entries])
+    named = locate_gates(traced, [site for _, site, _ in entries])
     return tuple(
         Gate(name=place.name, stage=place.stage, block=place.block, **fields)  # type: ignore[arg-type]
         for place, (_, _, fields) in zip(named, entries, strict=True)
     )
 
 
-def _called_at(run: Run) -> str:
+def _called_at(run: ModuleRun) -> str:
     """The path of a run; of a module that several blocks share, as if each block had its own."""
     caller = run.frames[-1].path if run.frames else ""
     if not run.number or run.path.startswith(f"{caller}.") or not caller:
@@ -206,9 +206,9 @@ def _called_at(run: Run) -> str:
     return f"{caller}.{run.path.rpartition('.')[2]}"
 
 
-def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[Run]) -> set[str]:
+def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> set[str]:
     """Paths of gates whose modules do not run for them alone: a value is theirs only while they run."""
-    first: dict[nn.Module, Run] = {}
+    first: dict[nn.Module, ModuleRun] = {}
     for run in traced.runs:
         first.setdefault(run.module, run)
     users: dict[nn.Module, set[str]] = {}
@@ -247,7 +247,7 @@ def _prove(traced: Trace, network: nn.Module) -> _Proved:
     return proved
 
 
-def _may_be_gate(step: Run) -> bool:
+def _may_be_gate(step: ModuleRun) -> bool:
     """A known class, or a module with parts and weights that keeps the shape of its maps."""
     if step.input is None or len(step.input) != 4:
         return False

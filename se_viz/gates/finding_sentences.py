@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from torch import nn
 
 from se_viz.gates.gate import Gate
-from se_viz.gates.trace import Run, Trace
+from se_viz.gates.trace import ModuleRun, Trace
 from se_viz.gates.watched_gates import AXES, PARTS, SCALES, Passed
 from se_viz.weights.matching import some
 
 
 def partly_found(
-    gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[Run], traced: Trace
+    gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[ModuleRun], traced: Trace
 ) -> tuple[str, ...]:
     """A sentence for each kind of gate that is there and cannot be read, and what to do."""
     notes = []

@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from torch import Tensor
 
+from se_viz import former_names
+
 Layout: TypeAlias = Literal["nchw", "nhwc"]
 
 NOT_SEEN = "not seen"
@@ -70,6 +72,7 @@ class ProductTap:
     divides: bool = False
 
 
+@former_names.with_former_fields
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One SE unit of a network, in the paper's words.
@@ -86,8 +89,8 @@ class Gate:
         bottleneck: width between the two FC layers, C/r; None where there is no bottleneck (ECA, effective SE).
         squeeze: squeeze operator: "avg", "max", "avg+max" (their mean or sum), "avg, max" (both, one after the other; z
             is the first), "std" and others by name, "other", or ``NOT_SEEN`` where no squeeze of U was seen to feed s.
-        function: gate function, for instance "sigmoid", or "other".
-        proof: "class" for a known kind, "search" for another module, "watch" where the multiplication is watched.
+        gate_function: its name, for instance "sigmoid", or "other".
+        found_by: "class" for a known kind, "search" for another module, "watch" where the multiplication is watched.
         layout: order of the axes of U.
         run: how many times the module has run before in the pass: a module that runs several times is several gates.
         parameters: names of the parameters that make s, where the gate is no module of its own; else empty.
@@ -107,8 +110,8 @@ class Gate:
     channels: int
     bottleneck: int | None
     squeeze: str
-    function: str
-    proof: Literal["class", "search", "watch"]
+    gate_function: str
+    found_by: Literal["class", "search", "watch"]
     layout: Layout = "nchw"
     run: int = 0
     parameters: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def range_of(function: str) -> tuple[float, float] | None:
     """Return the lowest and the highest s that a gate function can give.
 
     Args:
-        function: its name, as in ``Gate.function``.
+        function: its name, as in ``Gate.gate_function``.
 
     Returns:
         The two ends; None if the function is not known, or has no upper end.

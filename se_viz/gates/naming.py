@@ -17,7 +17,7 @@ from se_viz.gates.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GateLocation:
     """Where a gate stands: its stage and its block in that stage, from 1; and which of the block's runs of it it is."""
 
     stage: int
@@ -52,7 +52,7 @@ class Site:
     module: str = ""
 
 
-def places(trace: Trace, sites: Sequence[Site]) -> list[Place]:
+def locate_gates(trace: Trace, sites: Sequence[Site]) -> list[GateLocation]:
     """The place of each gate, given in execution order."""
     outputs = {step.path: step.output for step in trace.steps}
     blocks = [block_path(site.path) for site in sites]
@@ -63,15 +63,15 @@ def places(trace: Trace, sites: Sequence[Site]) -> list[Place]:
     # What runs again in the same block is one gate of it, read again.
     keys = [(site.module or index, *at) for index, (site, *at) in enumerate(zip(sites, blocks, stages, strict=True))]
     repeats = [keys[:index].count(key) for index, key in enumerate(keys)]
-    placed: list[Place] = []
+    located: list[GateLocation] = []
     for index, stage in enumerate(stages):
         if repeats[index]:
-            placed.append(Place(stage, placed[keys.index(keys[index])].block, repeats[index]))
+            located.append(GateLocation(stage, located[keys.index(keys[index])].block, repeats[index]))
             continue
         members = [i for i, other in enumerate(stages) if other == stage and not repeats[i]]
         numbers = _numbers(list(outputs), [blocks[i] for i in members], stages, blocks, stage)
-        placed.append(Place(stage, numbers[members.index(index)]))
-    return placed
+        located.append(GateLocation(stage, numbers[members.index(index)]))
+    return located
 
 
 def block_path(path: str) -> str | None:

@@ -30,7 +30,7 @@ Watcher: TypeAlias = Callable[[nn.Module, object], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ModuleRun:
     """A run of a module in a forward pass.
 
     Attributes:
@@ -73,7 +73,7 @@ class Trace:
         output: what the network returned.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[ModuleRun, ...]
     width: int
     calls: tuple[Call, ...] = ()
     events: tuple[Event, ...] = ()
@@ -85,7 +85,7 @@ class Trace:
     output: object = field(default=None, repr=False)
 
     @property
-    def steps(self) -> tuple[Run, ...]:
+    def steps(self) -> tuple[ModuleRun, ...]:
         """The first run of each module."""
         return tuple(run for run in self.runs if run.number == 0)
 
@@ -209,7 +209,7 @@ class Recorder:
         names = {id(parameter): name for name, parameter in network.named_parameters()}
         self._clock = Clock()
         self._graph = CallGraph(images, names, self._clock)
-        self._runs: list[Run] = []
+        self._runs: list[ModuleRun] = []
         self._copies: list[str] = []
         self._times: dict[nn.Module, int] = {}
         # The runs that are under way, by thread, each with its place in the list.
@@ -250,7 +250,7 @@ class Recorder:
             self._times[module] = number + 1
             under_way = self._open.setdefault(thread, [])
             value = first_tensor(args, kwargs)
-            run = Run(
+            run = ModuleRun(
                 self._paths[module],
                 module,
                 number,

@@ -25,7 +25,7 @@ class Proof:
     channels: int
     bottleneck: int | None
     squeeze: str
-    function: str
+    gate_function: str
     z_tap: TapPoint | None
     s_tap: TapPoint
     layout: Layout
@@ -68,7 +68,7 @@ def prove(
         channels=probe.u.shape[1],
         bottleneck=_bottleneck(probe),
         squeeze=squeeze,
-        function=_function(probe, s_tap),
+        gate_function=_function(probe, s_tap),
         z_tap=z_tap,
         s_tap=s_tap,
         layout=kind.layout if kind else "nchw",

@@ -8,7 +8,7 @@ from torch import nn
 from se_viz.gates.call_graph import Event
 from se_viz.gates.channel_products import name_of
 from se_viz.gates.gate import CallTap, ProductTap
-from se_viz.gates.trace import Run, Trace
+from se_viz.gates.trace import ModuleRun, Trace
 from se_viz.gates.values import Call, Frame, Function
 
 
@@ -20,7 +20,7 @@ class Watched:
     """
 
     event: Event
-    run: Run
+    run: ModuleRun
     whole: bool
 
 
@@ -41,7 +41,7 @@ AXES = "its maps do not have the four axes (N, C, H, W)"
 
 
 def select(
-    trace: Trace, covered: Collection[Frame], alone: Callable[[Run], Collection[int]]
+    trace: Trace, covered: Collection[Frame], alone: Callable[[ModuleRun], Collection[int]]
 ) -> tuple[list[Watched], list[Passed]]:
     """Tell the multiplications of a pass that are gates from those that are not.
 
@@ -118,7 +118,7 @@ def call_taps(trace: Trace, watched: Sequence[Watched]) -> list[tuple[CallTap | 
     return [(_z_tap(item.event, taps), _product_tap(item.event, taps)) for item in watched]
 
 
-def overlooked(trace: Trace, watched: Iterable[Watched], modules: Mapping[str, nn.Module]) -> list[Run]:
+def overlooked(trace: Trace, watched: Iterable[Watched], modules: Mapping[str, nn.Module]) -> list[ModuleRun]:
     """Runs of blocks of a kind that holds gates elsewhere, in which none was met because the maps have one pixel."""
     holding = {Frame(item.run.path, item.run.number) for item in watched}
     kinds = {type(item.run.module) for item in watched if item.run.path} - {nn.Sequential}
@@ -131,7 +131,7 @@ def overlooked(trace: Trace, watched: Iterable[Watched], modules: Mapping[str, n
     ]  # fmt: skip
 
 
-def _kind(event: Event, runs: Mapping[Frame, Run]) -> tuple[object, ...]:
+def _kind(event: Event, runs: Mapping[Frame, ModuleRun]) -> tuple[object, ...]:
     run = runs[_frame(event.call)]
     kind = type(run.module)
     return (run.path if kind is nn.Sequential else kind), name_of(event.call.function)
@@ -141,7 +141,7 @@ def _frame(call: Call) -> Frame:
     return call.frames[-1] if call.frames else Frame("", 0)
 
 
-def _is_whole(event: Event, run: Run) -> bool:
+def _is_whole(event: Event, run: ModuleRun) -> bool:
     """Whether a run takes U and returns X̃."""
     takes, gives = run.takes, run.gives
     made = gives.origin.call if gives is not None else None

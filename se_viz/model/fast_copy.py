@@ -14,7 +14,7 @@ from se_viz.gates.forward_pass import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import IMAGES, REJECTIONS
-from se_viz.model.fold_batchnorm import folded, trace_bn_pairs
+from se_viz.model.fold_batchnorm import fold_batchnorm, trace_bn_pairs
 
 # How far z, s, the logits and the maps may be from those of the plain network: as they are where they are at most 1,
 # as every s of a sigmoid is, else as a share of the largest of them.
@@ -40,7 +40,7 @@ def make_fast_copy(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int,
             modules = [gate.path for gate in gates if gate.product is None]
             with trace_bn_pairs(network, modules) as seen:
                 expected = read(Instrument(network, gates), images, maps)
-            twin = folded(network, seen.pairs())
+            twin = fold_batchnorm(network, seen.pairs())
         _to_channels_last(twin)
         found = read(Instrument(twin, gates), images, maps)
     except (InstrumentError, CopyError, *REJECTIONS) as error:

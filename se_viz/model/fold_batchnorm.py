@@ -123,7 +123,7 @@ def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[Bat
         yield seen
 
 
-def folded(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
+def fold_batchnorm(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
     """A copy of the modules in which each pair is one convolution; where the BatchNorm was, its activation remains.
 
     All other weights are the network's own tensors, not copies of them.

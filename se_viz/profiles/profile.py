@@ -142,7 +142,7 @@ def profile(
         if profiles is None:
             tasks = plan(header, run, len(dataset), out / SHARDS)
             # Class profiles outlive this version of torch, so they are those of the network as it was published.
-            with saying_what_is_kept(out, writer), model.as_published() as exact:
+            with saying_what_is_kept(out, writer), model.reference() as exact:
                 profiles = _profiles(make, run, exact, dataset, tasks, header, progress, report, writer)
         # Also after an interruption between the class profiles and this.
         remove_unfinished(out / REPORT)

@@ -11,7 +11,7 @@ from gates_support import make_images
 from se_viz.device.devices import described, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.model.capture import capture
-from se_viz.model.model import load
+from se_viz.model.loading import load
 
 DEVICES = [
     pytest.param(kind, marks=mark)

@@ -11,9 +11,9 @@ from se_viz.device.memory import DeviceFull
 from se_viz.gates.errors import NotAnImageModel
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
-from se_viz.model import model as models
+from se_viz.model import loading
 from se_viz.model.capture import capture
-from se_viz.model.model import load
+from se_viz.model.loading import load
 
 
 class Small(Host):
@@ -86,11 +86,11 @@ def test_another_failure_is_none_of_memory():
 
 
 def test_a_network_that_does_not_fit_is_said_to(monkeypatch):
-    class Full(models.Model):
+    class Full(loading.Model):
         def __init__(self, *_, **__):
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(models, "Model", Full)
+    monkeypatch.setattr(loading, "Model", Full)
     with pytest.raises(DeviceFull, match=r"no room for demo/r16 on cpu"):
         load("demo/r16", "cpu")
 

@@ -24,7 +24,7 @@ def proof(module, shape=(2, 8, 6, 6), *, dead=False, dtype=torch.float32):
 @pytest.mark.parametrize("function", ["sigmoid", "relu", "tanh"])
 def test_a_gate(squeeze, function):
     shown = proof(SEGate(8, 2, squeeze, function))
-    assert (shown.channels, shown.bottleneck, shown.squeeze, shown.function) == (8, 4, squeeze, function)
+    assert (shown.channels, shown.bottleneck, shown.squeeze, shown.gate_function) == (8, 4, squeeze, function)
     assert (shown.z_tap, shown.s_tap) == (TapPoint("fc1", "input"), TapPoint("gate", "output"))
 
 
@@ -54,7 +54,7 @@ def test_zero_is_not_taken_for_s_times_zero():
     """A class that is known, whose weights make it return nothing but zeros: s is 0, and that is read."""
     gate = SEGate(8, 2, gate="relu")
     nn.init.zeros_(gate.fc2.weight)
-    assert proof(gate, dead=True).function == "relu"
+    assert proof(gate, dead=True).gate_function == "relu"
     assert proof(gate) is None
 
     class Zero(SEGate):
@@ -83,7 +83,7 @@ def test_a_known_class_is_believed_no_more_than_others():
     # No module of it puts out s: its multiplication is watched.
     assert proof(FunctionalGate(8, rd_channels=4)) is None
     (gate,) = find_gates(Host(FunctionalGate(8, rd_channels=4)), 32)
-    assert (gate.proof, gate.squeeze, gate.function, gate.bottleneck) == ("watch", "max", "sigmoid", 4)
+    assert (gate.found_by, gate.squeeze, gate.gate_function, gate.bottleneck) == ("watch", "max", "sigmoid", 4)
 
 
 def test_maps_with_channels_last():

@@ -1,0 +1,110 @@
+"""The runs of a block's parts in one forward pass of noise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.gates.capture_buffer import Key
+from se_viz.gates.errors import GatesChanged
+from se_viz.gates.eval_mode import hold_eval_mode
+from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.trace import Size, image_channels, placement, watched
+
+
+@dataclass(eq=False, slots=True)
+class PartRun:
+    """A run of a part, with copies of what it took and put out, as these may be overwritten by what follows."""
+
+    path: str
+    module: nn.Module
+    taken: Tensor
+    given: Tensor
+
+
+def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[PartRun], PartRun, PartRun]:
+    """The runs of a block's parts in the order in which they began, the block's own, and the gate's."""
+    block, unit = network.get_submodule(path), network.get_submodule(gate.path)
+    watching = {module: name for name, module in _units(block, path, unit)}
+    if gate.product is None:
+        watching[unit] = gate.path
+    # A ReLU that serves all of a block runs several times, so every run counts.
+    begun: list[tuple[nn.Module, Tensor]] = []
+    finished: dict[int, Tensor] = {}
+    open_runs: list[int] = []
+
+    def before(module: nn.Module, value: object) -> None:
+        if isinstance(value, Tensor):
+            open_runs.append(len(begun))
+            begun.append((module, value.clone()))
+
+    def after(module: nn.Module, value: object) -> None:
+        if open_runs and begun[open_runs[-1]][0] is module:
+            number = open_runs.pop()
+            if isinstance(value, Tensor):
+                finished[number] = value.clone()
+
+    device, dtype = placement(network)
+    height, width = (size, size) if isinstance(size, int) else size
+    image = torch.rand((1, image_channels(network), height, width), generator=torch.Generator().manual_seed(0)).to(
+        device, dtype
+    )
+    kept = _ProductBuffer(begun)
+    with hold_eval_mode(network), watched([block, *watching], before, after), torch.no_grad():
+        if gate.product is None:
+            network(image)
+        else:
+            with Instrument(network, (gate,)).reading(frozenset([gate.name])) as sink:
+                sink.kept = kept
+                sink.network(image)
+    placed = [
+        (number, PartRun(path if module is block else watching[module], module, taken, finished[number]))
+        for number, (module, taken) in enumerate(begun)
+        if number in finished
+    ]
+    at: tuple[int, PartRun] | None = None
+    if gate.product is None:
+        at = next(iter([item for item in placed if item[1].module is unit][gate.run :]), None)
+    elif (gate.name, "u") in kept and (gate.name, "x") in kept:
+        at = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
+        placed.insert(sum(number < kept.position for number, _ in placed), at)
+    if at is None:
+        raise GatesChanged(f"{gate.name} at {gate.path} does not run any more: find the gates of this network again.")
+    # A block that takes something else than one tensor is not looked into any further than its gate.
+    own = next((item for item in reversed(placed[: placed.index(at)]) if item[1].module is block), at)
+    end = next(
+        (
+            number
+            for number, run in placed
+            if run.module is block and number > own[0] and run is not own[1] and run is not at[1]
+        ),
+        None,
+    )
+    runs = [run for number, run in placed if run is not own[1] and own[0] <= number and (end is None or number < end)]
+    return runs if own is not at else [run for _, run in placed], own[1], at[1]
+
+
+class _ProductBuffer(dict[Key, Tensor]):
+    """Keeps U and X̃ of a gate that is no module, and how many parts had begun to run when they were multiplied."""
+
+    def __init__(self, begun: list[tuple[nn.Module, Tensor]]) -> None:
+        super().__init__()
+        self.position = 0
+        self._begun = begun
+
+    def __setitem__(self, key: Key, value: Tensor) -> None:
+        self.position = len(self._begun)
+        super().__setitem__(key, value)
+
+
+def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """What counts as one part: the gate, what has weights of its own, and what has no parts."""
+    for name, child in block.named_children():
+        full = f"{path}.{name}" if path else name
+        own = next(child.parameters(recurse=False), None) is not None
+        if child is gate or own or next(child.children(), None) is None:
+            yield full, child
+        else:
+            yield from _units(child, full, gate)
