@@ -13,7 +13,16 @@ from .gates.find import find_gates as find_gates
 from .gates.find import survey as survey
 from .gates.gate import Gate as Gate
 from .gates.insert_gates import insert_gates as insert_gates
-from .model.capture import capture as capture
+from .interventions.attribution import Attribution as Attribution
+from .interventions.attribution import attribute as attribute
+from .interventions.capture import capture as capture
+from .interventions.edits import mean_of as mean_of
+from .interventions.edits import scale as scale
+from .interventions.edits import shuffle as shuffle
+from .interventions.edits import swap as swap
+from .interventions.faithfulness import Faithfulness as Faithfulness
+from .interventions.faithfulness import faithfulness as faithfulness
+from .interventions.suffix import suffix as suffix
 from .model.loading import load as load
 from .model.loading import load_checkpoint as load_checkpoint
 from .model.model import Model as Model

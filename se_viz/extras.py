@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Extra = Literal["app", "export", "ray"]
+Extra = Literal["app", "attribution", "export", "ray"]
 
 
 def missing(what: str, error: ImportError, extra: Extra) -> str:

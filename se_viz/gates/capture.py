@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import full, is_out_of_memory, release
 from se_viz.gates.call_graph import same_storage
+from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.finite import not_finite
 from se_viz.gates.forward_pass import Array, Pass, read
@@ -30,6 +31,7 @@ class Reading:
         s: excitation weights, eq. 3 (N, C).
         u: feature maps into the gate (N, C, H, W), or None if they were not asked for.
         x: recalibrated maps X̃ = s · U, eq. 4 (N, C, H, W), or None.
+        edited: what multiplied U in the place of s (N, C), where the gate was edited; else None.
     """
 
     gate: Gate
@@ -37,6 +39,12 @@ class Reading:
     s: Array
     u: Array | None = None
     x: Array | None = None
+    edited: Array | None = None
+
+    @property
+    def s_applied(self) -> Array:
+        """What multiplied U (N, C): s, or what an edit put in its place."""
+        return self.s if self.edited is None else self.edited
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ def read_gates(
     maps: Collection[str | Gate] | None = None,
     *,
     batch: int = 32,
+    edits: Mapping[str, Replacement] | None = None,
 ) -> Capture:
     """Run preprocessed images (N, 3, H, W) through a network and read its gates, see ``model.capture``."""
     if not isinstance(images, Tensor):
@@ -111,18 +120,25 @@ def read_gates(
     weights = placement(network.network if isinstance(network, Instrument) else network)
     with keeping_random_state(weights[0]):
         if isinstance(network, Instrument):
-            return _captured(network, images, wanted, batch, weights)
+            return _captured(network, images, wanted, batch, weights, edits or {})
         instrument = instrument_of(network, (height, width))
         try:
-            return _captured(instrument, images, wanted, batch, weights)
+            return _captured(instrument, images, wanted, batch, weights, edits or {})
         except GatesChanged:
             # What a network keeps of its first pass, or a hook put on since, may lead it another way from now on.
             forget(network)
             again = instrument_of(network, (height, width))
-            return _captured(again, images, wanted, batch, weights)
+            return _captured(again, images, wanted, batch, weights, edits or {})
 
 
-def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int, weights: Placement) -> Capture:
+def _captured(
+    instrument: Instrument,
+    images: Tensor,
+    maps: frozenset[str],
+    batch: int,
+    weights: Placement,
+    edits: Mapping[str, Replacement],
+) -> Capture:
     """Read an instrument; raises as ``capture`` does."""
     gates = instrument.gates
     unknown = maps - {gate.name for gate in gates}
@@ -130,9 +146,11 @@ def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batc
         raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
     # A network may keep a tensor of its pass, and one of inference mode cannot be trained with.
     with torch.inference_mode(False):
-        parts = _in_batches(instrument, images, maps, batch, weights)
-    z, s, u, x = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x"))
-    readings = {g.name: Reading(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name)) for g in gates}
+        parts = _in_batches(instrument, images, maps, batch, weights, edits)
+    z, s, u, x, edited = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x", "applied"))
+    readings = {
+        g.name: Reading(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name), edited.get(g.name)) for g in gates
+    }
     output = joined([part.output for part in parts], [part.images for part in parts])
     return Capture(readings, len(images), output)
 
@@ -144,13 +162,18 @@ def _of_all(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
 
 
 def _in_batches(
-    instrument: Instrument, images: Tensor, maps: frozenset[str], batch: int, weights: Placement
+    instrument: Instrument,
+    images: Tensor,
+    maps: frozenset[str],
+    batch: int,
+    weights: Placement,
+    edits: Mapping[str, Replacement],
 ) -> list[Pass]:
     """What ``read`` gives for each batch in turn; in smaller batches, from there on, where the device has no room."""
     parts: list[Pass] = []
     done = 0
     while done < len(images):
-        part = _attempt(instrument, images[done : done + batch], maps, weights)
+        part = _attempt(instrument, images[done : done + batch], maps, weights, edits, done)
         if part is not None:
             parts.append(part)
             done += batch
@@ -165,13 +188,20 @@ def _in_batches(
     return parts
 
 
-def _attempt(instrument: Instrument, images: Tensor, maps: frozenset[str], weights: Placement) -> Pass | None:
+def _attempt(
+    instrument: Instrument,
+    images: Tensor,
+    maps: frozenset[str],
+    weights: Placement,
+    edits: Mapping[str, Replacement],
+    start: int,
+) -> Pass | None:
     """One forward pass, or None where there is no room for it."""
     try:
         moved = images.to(*weights)
         # A network may work on its input in place.
         moved = moved.clone() if moved is images or same_storage(moved, images) else moved
-        return read(instrument, moved, maps)
+        return read(instrument, moved, maps, edits, start)
     except RuntimeError as error:
         if is_out_of_memory(error):
             return None

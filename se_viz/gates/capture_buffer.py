@@ -1,6 +1,6 @@
 """What one forward pass reads, kept until the pass is over."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from threading import get_ident
 from typing import Any, Literal, TypeAlias
@@ -14,6 +14,9 @@ from se_viz.gates.values import Frame
 What: TypeAlias = Literal["z", "s", "u", "x"]
 Key: TypeAlias = tuple[str, What]
 
+# What takes s (N, C) as computed for images from a number of the call on, and returns what multiplies U in its place.
+Replacement: TypeAlias = Callable[[Tensor, int], Tensor]
+
 
 @dataclass(slots=True)
 class CaptureBuffer:
@@ -23,6 +26,10 @@ class CaptureBuffer:
         owner: the instrument that reads.
         network: what is to run.
         maps: names of the gates whose U and X̃ are kept.
+        edits: what replaces s, by the gate's name.
+        start: number of the pass's first image among all of the call.
+        applied: what has replaced s (N, C), by the gate's name.
+        inputs: copies of U of gates that are edited and under way.
         kept: by the gate's name.
         runs: how many times each module that is told apart has begun to run.
         counts: how many times each of their runs has called a function that is watched.
@@ -31,6 +38,10 @@ class CaptureBuffer:
     owner: object
     network: nn.Module
     maps: frozenset[str]
+    edits: Mapping[str, Replacement] = field(default_factory=dict)
+    start: int = 0
+    applied: dict[str, Tensor] = field(default_factory=dict)
+    inputs: dict[str, Tensor] = field(default_factory=dict)
     kept: dict[Key, Tensor] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     counts: dict[tuple[Frame, Callable[..., Any]], int] = field(default_factory=dict)
@@ -62,3 +73,8 @@ class CaptureBuffer:
         if not isinstance(value, Tensor) or key in self.kept or (key[1] in "ux" and key[0] not in self.maps):
             return
         self.kept[key] = value.clone()
+
+    def replace(self, name: str, s: Tensor) -> Tensor:
+        """Return what multiplies U in the place of s (N, C), and keep it."""
+        self.applied[name] = self.edits[name](s, self.start).to(s)
+        return self.applied[name]

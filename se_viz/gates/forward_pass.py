@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from se_viz.device.memory import is_out_of_memory
-from se_viz.gates.capture_buffer import CaptureBuffer, What
+from se_viz.gates.capture_buffer import CaptureBuffer, Replacement, What
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
@@ -29,6 +29,7 @@ class Pass:
         z: squeeze descriptors (N, C) by gate, of the gates that have one.
         s: excitation weights (N, C) by gate.
         u, x: U and X̃ (N, C, H, W) of the gates asked for.
+        applied: what multiplied U in the place of s (N, C), of the gates that were edited.
         output: what the network returned, on the CPU.
     """
 
@@ -37,16 +38,25 @@ class Pass:
     s: Mapping[str, Array]
     u: Mapping[str, Array]
     x: Mapping[str, Array]
+    applied: Mapping[str, Array]
     output: object
 
 
-def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
+def read(
+    instrument: Instrument,
+    images: Tensor,
+    maps: frozenset[str],
+    edits: Mapping[str, Replacement] | None = None,
+    start: int = 0,
+) -> Pass:
     """Run images through a network once and read its gates.
 
     Args:
         instrument: the network and its gates.
         images: (N, 3, H, W), where the network is and in what it computes in.
         maps: names of the gates whose U and X̃ are kept.
+        edits: what replaces s, by the gate's name.
+        start: number of the first image among all of the call.
 
     Raises:
         NotAnImageModel: the network rejects the images.
@@ -56,7 +66,7 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
     count = len(images)
     # Grad mode is a thread's own, so it is set here and not once for the network. Not inference mode: what a module
     # keeps of its first pass (a grid, a lazy parameter) could not be trained afterwards.
-    with torch.no_grad(), instrument.reading(maps) as sink:
+    with torch.no_grad(), instrument.reading(maps, edits, start) as sink:
         try:
             output = sink.network(images)
         except REJECTIONS as error:
@@ -77,6 +87,7 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
             s={gate.name: array for gate, array in zip(instrument.gates, arrays[len(squeezed) :], strict=False)},
             u={gate.name: _maps(sink, gate, "u", count) for gate in instrument.gates if gate.name in maps},
             x={gate.name: _maps(sink, gate, "x", count) for gate in instrument.gates if gate.name in maps},
+            applied={gate.name: _applied(sink, gate) for gate in instrument.gates if gate.name in sink.edits},
             output=torch.from_numpy(arrays[-1]) if is_table else to_host(output),
         )
 
@@ -103,6 +114,14 @@ def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tens
     if finished.shape[1] != gate.channels:
         raise _changed(gate)
     return finished
+
+
+def _applied(sink: CaptureBuffer, gate: Gate) -> Array:
+    """What replaced s (N, C) of a gate."""
+    if gate.name not in sink.applied:
+        raise _changed(gate)
+    applied: Array = sink.applied[gate.name].float().cpu().contiguous().numpy()
+    return applied
 
 
 def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Array:

@@ -16,8 +16,9 @@ from typing import Any, TypeAlias, cast
 
 from torch import nn
 
-from se_viz.gates.capture_buffer import CaptureBuffer, Key, What
+from se_viz.gates.capture_buffer import CaptureBuffer, Key, Replacement, What
 from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.edited_product import put_edit_hooks
 from se_viz.gates.errors import GatesChanged, NotReadable
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.gate import Gate, TapPoint
@@ -73,6 +74,7 @@ class Instrument:
         self._last: dict[nn.Module, int] = {}
         self._tapped = SharedContext()
         self._mapped = SharedContext()
+        self._edited = SharedContext()
         # What runs in threads of the network's own finds no sink there, so each reading has modules for itself.
         self._threaded = any(gate.threaded for gate in gates)
 
@@ -85,7 +87,9 @@ class Instrument:
         return all(part.is_as_found() for part in self._parts)
 
     @contextmanager
-    def reading(self, maps: frozenset[str]) -> Iterator[CaptureBuffer]:
+    def reading(
+        self, maps: frozenset[str], edits: Mapping[str, Replacement] | None = None, start: int = 0
+    ) -> Iterator[CaptureBuffer]:
         """A sink that a pass of ``sink.network`` fills inside the block: z and s, and U and X̃ of ``maps``.
 
         Raises:
@@ -101,15 +105,20 @@ class Instrument:
         if self._threaded:
             with hold_eval_mode(self.network):
                 clone = clone_sharing_weights(self.network)
-            sink = CaptureBuffer(self, clone, maps)
-            with self._hooked(clone, ("z", "s", "u", "x"), lambda: sink), self._watching(sink):
+            sink = CaptureBuffer(self, clone, maps, edits or {}, start)
+            with (
+                self._hooked(clone, ("z", "s", "u", "x"), lambda: sink),
+                self._editing(clone, lambda: sink) if edits else nullcontext(),
+                self._watching(sink),
+            ):
                 yield sink
             return
-        sink = CaptureBuffer(self, self.network, maps)
+        sink = CaptureBuffer(self, self.network, maps, edits or {}, start)
         mapped = (
             self._mapped.hold(partial(self._hooked, self.network, ("u", "x"), _sink.get)) if maps else nullcontext()
         )
-        with self.attached(), mapped:
+        edited = self._edited.hold(partial(self._editing, self.network, _sink.get)) if edits else nullcontext()
+        with self.attached(), mapped, edited:
             if self.network.training:
                 raise NotReadable("This network was put in train mode while it is being read: call eval() on it.")
             self._come_last()
@@ -119,6 +128,13 @@ class Instrument:
                     yield sink
             finally:
                 _sink.reset(token)
+
+    @contextmanager
+    def _editing(self, network: nn.Module, sink_of: Callable[[], CaptureBuffer | None]) -> Iterator[None]:
+        """Let gates that are modules multiply by what replaces s; those that are watched are edited where they are."""
+        with ExitStack() as stack:
+            put_edit_hooks(network, self.gates, stack, sink_of, self)
+            yield
 
     def _come_last(self) -> None:
         """Move the hooks that read outputs behind those that were put on since."""

@@ -9,6 +9,7 @@ from torch.utils._pytree import tree_iter
 
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import factor_of, is_multiplication
+from se_viz.gates.edited_product import wide, with_factor
 from se_viz.gates.gate import CallTap, Gate
 from se_viz.gates.values import Frame
 
@@ -74,6 +75,9 @@ class Watch(TorchFunctionMode):
             taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
             for gate in products:
                 self._read_factors(gate, taken)
+                s = sink.kept.get((gate.name, "s"))
+                if gate.name in sink.edits and gate.name not in sink.applied and s is not None and gate.product:
+                    args, kwargs = with_factor(gate.product, gate.layout, sink.replace(gate.name, s), args, kwargs)
         result = func(*args, **kwargs)
         for gate in products:
             self._read_result(gate, func, result)
@@ -100,7 +104,7 @@ class Watch(TorchFunctionMode):
             # With an addition in the same call X̃ never exists by itself.
             u, s = (self._sink.kept.get((gate.name, what)) for what in ("u", "s"))
             if u is not None and s is not None:
-                result = u * (s[:, :, None, None] if gate.layout == "nchw" else s[:, None, None, :])
+                result = u * wide(self._sink.applied.get(gate.name, s), gate.layout)
         self._sink.keep((gate.name, "x"), result)
 
 

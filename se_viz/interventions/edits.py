@@ -7,7 +7,7 @@ A gate that is named goes before its stage, and its stage before "all".
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """S of another image of the same call, as the network computes it without edits; each is used once."""
+    """S of another image of the same call, as the network computes it without edits; that of each image goes to one."""
 
     seed: int = 0
 
@@ -68,7 +68,7 @@ def mean_of(name: str) -> MeanOf:
     return MeanOf(name)
 
 
-Whole: TypeAlias = Union[float, str, Floats, Tensor, Sequence[float], Swap, Shuffle, Scale, MeanOf]
+Whole: TypeAlias = float | str | Floats | Tensor | Sequence[float] | Swap | Shuffle | Scale | MeanOf
 Edit: TypeAlias = Whole | Mapping[int, Whole]
 Edits: TypeAlias = Mapping[str, Edit]
 
@@ -144,17 +144,19 @@ def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
         factor = float(_finite([edit.factor], gate)[0])
         return lambda s, _start: s * factor
     if isinstance(edit, Shuffle):
+        if sources.images < 2:
+            raise ValueError("shuffle gives each image the s of another: it takes two images or more.")
         order = np.random.default_rng(edit.seed).permutation(sources.images)
-        return _rows(sources.computed(gate.name)[order])
+        dealt = np.empty_like(order)
+        dealt[order] = np.roll(order, 1)  # in a ring, so that no image gets its own
+        return _rows(sources.computed(gate.name)[dealt])
     if isinstance(edit, Swap):
         return _same(sources.computed_of(edit.image, gate.name)[0])
     if isinstance(edit, MeanOf):
         return _same(sources.mean(gate.name, edit.name))
     if isinstance(edit, str):
         if edit != "mean":
-            raise ValueError(
-                f'{gate.name} can be set to a number, {gate.channels} numbers or "mean", not to {edit!r}.'
-            )
+            raise ValueError(f'{gate.name} can be set to a number, {gate.channels} numbers or "mean", not to {edit!r}.')
         return _same(sources.mean(gate.name, None))
     weights = _finite(edit, gate)
     if weights.ndim == 0:

@@ -1,4 +1,4 @@
-"""Whether an order of channels is one of importance: insertion and deletion curves, with random orders as the control."""
+"""Insertion and deletion curves of orders of channels, with random orders as the control."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def faithfulness(
     s = function.s.float()
 
     def ranked(values: Tensor) -> Tensor:
-        return values.argsort(1, descending=True, stable=True)
+        return values.argsort(dim=1, descending=True, stable=True)
 
     ranks: dict[Order, list[Tensor]] = {}
     for order in orders:
@@ -131,9 +131,7 @@ def faithfulness(
 _CURVES = ("insertion", "deletion")
 
 
-def _curves(
-    function: Suffix, base: Tensor, targets: Tensor, rank: Tensor, channels: npt.NDArray[np.int64]
-) -> Curves:
+def _curves(function: Suffix, base: Tensor, targets: Tensor, rank: Tensor, channels: npt.NDArray[np.int64]) -> Curves:
     """Both curves of one order of the channels of each image (N, C)."""
     s = function.s
     place = rank.argsort(1).to(s.device)  # of each channel in the order

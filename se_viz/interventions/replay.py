@@ -14,15 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.utils._pytree import tree_leaves, tree_map
 
 from se_viz.gates.capture_buffer import CaptureBuffer
+from se_viz.gates.edited_product import maps_of, wide, with_factor
+from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
-
-
-def wide(s: Tensor, layout: Layout) -> Tensor:
-    """Return s (N, C) in the shape in which it multiplies maps."""
-    return s[:, :, None, None] if layout == "nchw" else s[:, None, None, :]
 
 
 @dataclass(slots=True)
@@ -142,6 +139,7 @@ class Replay:
         # Outputs that later code writes over, so that a copy must be given: by module and number.
         self._fragile: set[tuple[nn.Module, int]] = set()
         self._lock = RLock()
+        self._applied = False
         self.norms = torch.empty(0)
         for module in kept.outputs:
             _set_forward(module, partial(self._replayed, module, module.forward))
@@ -155,16 +153,25 @@ class Replay:
         Args:
             s: (B, C).
             rows: the image of each row (B,).
+
+        Raises:
+            NotReadable: the gate did not run.
         """
         with self._lock, ExitStack() as stack:
-            self._s, self._rows, self._position = s, rows, {}
+            self._s, self._rows, self._position, self._applied = s, rows, {}, False
             if self._gate.product is not None:
                 product, calls = self._gate.product, self._kept.calls
                 stack.enter_context(_Multiplied(product, self._gate.layout, calls, s, self._note))
-            return self._network(self._of_rows(self._images))
+            # As it was recorded, unless gradients are asked for: a network may go another way with them.
+            stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled() and s.requires_grad))
+            output = self._network(self._of_rows(self._images))
+            if not self._applied:
+                raise NotReadable(f"The network took another way, on which {self._gate.name} does not run.")
+            return output
 
     def _note(self, maps: Tensor) -> None:
-        """Keep the norms of U, in the first pass."""
+        """Note that s is applied, and keep the norms of U in the first pass."""
+        self._applied = True
         if not len(self.norms):
             self.norms = maps.flatten(2).norm(dim=2) if self._gate.layout == "nchw" else maps.flatten(1, 2).norm(dim=1)
 
@@ -184,15 +191,16 @@ class Replay:
     def _of_rows(self, value: Any) -> Any:  # noqa: ANN401 - of any type
         """Take the images of the rows out of what was kept for all images."""
         images, rows = len(self._images), self._rows
+        first = int(rows[0])
 
         def of(tensor: object) -> object:
             if not isinstance(tensor, Tensor) or tensor.ndim == 0 or len(tensor) % images:
                 return tensor
-            if images == 1 and len(tensor) == 1:
-                return tensor.expand(len(rows), *tensor.shape[1:])
             if len(rows) == images and bool((rows == torch.arange(images)).all()):
                 return tensor
             parts = tensor.reshape(images, len(tensor) // images, *tensor.shape[1:])
+            if bool((rows == first).all()):  # without a copy, as most of what is kept is never computed with
+                return parts[first : first + 1].expand(len(rows), *parts.shape[1:]).flatten(0, 1)
             return parts[rows.to(tensor.device)].flatten(0, 1)
 
         return tree_map(of, value)
@@ -247,25 +255,6 @@ class _Multiplied(TorchFunctionMode):
                 self._seen(maps_of(self._product, args, kwargs or {}))
                 args, kwargs = with_factor(self._product, self._layout, self._s, args, kwargs or {})
         return func(*args, **(kwargs or {}))
-
-
-def maps_of(product: ProductTap, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """Return the maps U among the arguments of a call that multiplies them by a factor."""
-    return [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)][product.u]
-
-
-def with_factor(
-    product: ProductTap, layout: Layout, s: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a call that multiplies maps by a factor, with another factor: s (N, C)."""
-    leaves, structure = tree_flatten((args, kwargs))
-    places = [at for at, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
-    at = places[product.s]
-    factor, maps = leaves[at], leaves[places[product.u]]
-    given = wide((1 / s if product.divides else s).to(factor.dtype), layout)
-    leaves[at] = given.reshape(factor.shape) if factor.numel() == s.numel() else given.expand(maps.shape)
-    changed: tuple[tuple[Any, ...], dict[str, Any]] = tree_unflatten(leaves, structure)
-    return changed
 
 
 def _copy(value: object) -> object:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.forward_pass import descriptor
@@ -40,7 +41,7 @@ class Suffix:
         self._batch = batch
         if gate.threaded:
             raise NotReadable(f"{gate.name} runs in a thread of the network's own: the network cannot start there.")
-        copy = _without_gradients(clone_sharing_weights(network))
+        copy = _private(network)
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
             instrument = Instrument(copy, (gate,))
@@ -75,16 +76,27 @@ class Suffix:
             raise ValueError(f"s of {self.gate.name} must be ({images}, {channels}), not {tuple(s.shape)}.")
         if s.ndim == 3 and len(s) != images:
             raise ValueError(f"s of {self.gate.name} must be ({images}, R, {channels}), not {tuple(s.shape)}.")
-        rows = torch.arange(images)
-        rows = rows.repeat_interleave(s.shape[1]) if s.ndim == 3 else rows.repeat(len(s) // images)
-        flat = s.reshape(-1, channels).to(self.s)
+        repeats = s.shape[1] if s.ndim == 3 else len(s) // images
+        by_image = s if s.ndim == 3 else s.reshape(repeats, images, channels).transpose(0, 1)
         with torch.inference_mode(False):
-            parts = [
-                self._pass(flat[start : start + self._batch], rows[start : start + self._batch])
-                for start in range(0, len(flat), self._batch)
-            ]
-        logits = torch.cat(parts)
-        return logits.reshape(*s.shape[:2], -1) if s.ndim == 3 else logits
+            if repeats == 1:
+                logits = self._rows(by_image[:, 0].to(self.s), torch.arange(images))[:, None]
+            else:
+                several = (
+                    self._rows(rows.to(self.s), torch.full((repeats,), image)) for image, rows in enumerate(by_image)
+                )
+                logits = torch.stack(list(several))
+        return logits if s.ndim == 3 else logits.transpose(0, 1).reshape(len(s), -1)
+
+    def _rows(self, s: Tensor, rows: Tensor) -> Tensor:
+        """Logits of rows of s (B, C), some at a time."""
+        if len(s) == len(self.s):  # all images at once, as they were recorded
+            return self._pass(s, rows)
+        parts = [
+            self._pass(s[start : start + self._batch], rows[start : start + self._batch])
+            for start in range(0, len(s), self._batch)
+        ]
+        return torch.cat(parts)
 
     def _pass(self, s: Tensor, rows: Tensor) -> Tensor:
         output = self._replay(s, rows)
@@ -129,22 +141,33 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
         return Suffix(instrument.network, found, inputs, batch=batch)
 
 
-def instrument_and_inputs(network: Model | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
-    """The instrument of a model or a network, and the images as the network takes them."""
+def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
+    """Return the instrument of a model or a network, and the images as the network takes them."""
     if isinstance(network, Model):
         return network.instrument, network.inputs(images)
     if not isinstance(images, Tensor):
         raise NotReadable("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model.")
+    if isinstance(network, Instrument):
+        return network, images
     height, width = images.shape[2:]
     return instrument_of(network, (int(height), int(width))), images
 
 
-def _without_gradients(network: nn.Module) -> nn.Module:
-    """Let no parameter ask for gradients, so that those of s alone are computed; the numbers stay shared."""
+def _private(network: nn.Module) -> nn.Module:
+    """A copy that shares the weights; none asks for gradients, so that those of s alone are computed."""
+    try:
+        copy = clone_sharing_weights(network)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
+        # Parts of any kind may refuse to be copied, in any way.
+        raise NotReadable(
+            f"{type(network).__name__} cannot be copied ({error}), and only a copy can start at a gate."
+        ) from error
     plain: dict[int, nn.Parameter] = {}
-    for module in network.modules():
+    for module in copy.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 made = plain.setdefault(id(parameter), nn.Parameter(parameter.detach(), requires_grad=False))
                 module._parameters[name] = made
-    return network
+    return copy
