@@ -115,19 +115,25 @@ def attribute_suffix(
     targets = targets_of(function, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
     lines = base.expand_as(function.s)
-    run: dict[Method, Callable[[], Tensor]] = {
-        "integrated gradients": lambda: _integrated(function, lines, targets, steps),
-        "gradient × change": lambda: _gradient(function, lines, targets),
-        "exact": lambda: _exact(function, lines, targets),
-        "shapley sampling": lambda: _shapley(function, lines, targets, samples, seed),
-    }[method]
-    values = run()
+    if method == "integrated gradients":
+        values = _integrated(function, lines, targets, steps)
+    elif method == "gradient × change":
+        values = _gradient(function, lines, targets)
+    elif method == "exact":
+        values = _exact(function, lines, targets)
+    else:
+        values = _shapley(function, lines, targets, samples, seed)
     with torch.no_grad():
         change = _of_target(function.logits - function(lines), targets)
     return Attribution(
-        function.gate.name, method, targets.cpu().numpy(), _floats(values), _floats(function.s), _floats(base),
-        _floats(change),
-    )  # fmt: skip
+        gate=function.gate.name,
+        method=method,
+        targets=targets.cpu().numpy(),
+        values=_floats(values),
+        s=_floats(function.s),
+        baseline=_floats(base),
+        change=_floats(change),
+    )
 
 
 def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> Tensor:
