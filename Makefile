@@ -31,10 +31,10 @@ screenshots: $(VENV)/dev.stamp ## take the screenshots of the documentation agai
 	@$(BIN)/python docs/scripts/screenshots.py
 
 bench: $(VENV)/dev.stamp ## measure against peers; the machine should be idle
-	@for script in capture precision pages startup decode atlas soak; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in capture precision pages startup decode profiles soak; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 bench-quick: $(VENV)/dev.stamp ## check that every benchmark runs
-	@for script in capture precision pages startup decode atlas soak; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
+	@for script in capture precision pages startup decode profiles soak; do $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
 
 dist: $(VENV)/dev.stamp ## build the wheel and the sdist into dist/
 	@rm -rf dist build

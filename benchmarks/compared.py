@@ -36,12 +36,12 @@ def expected(photographs: Sequence[bytes]) -> Expected:
     checkpoint = save(timm.create_model(ARCHITECTURE).state_dict())
     demo = se_viz.load("demo/r16", "cpu")
     own = se_viz.load_checkpoint(checkpoint, f"timm/{ARCHITECTURE}", device="cpu", name=CHECKPOINT)
-    pictures = [read([("one", one)]).pictures[0] for one in photographs]
-    return Expected(_read(demo, pictures), _read(own, pictures), checkpoint)
+    images = [read([("one", one)]).images[0] for one in photographs]
+    return Expected(_read(demo, images), _read(own, images), checkpoint)
 
 
-def _read(model: se_viz.Model, pictures: Sequence[object]) -> list[Array]:
-    rows = [_row(se_viz.capture(model, [one])) for one in pictures]
+def _read(model: se_viz.Model, images: Sequence[object]) -> list[Array]:
+    rows = [_row(se_viz.capture(model, [one])) for one in images]
     nearest = min(off(one, other) for place, one in enumerate(rows) for other in rows[:place])
     if nearest < 100 * TOLERANCE:
         raise RuntimeError(f"Two photographs have readings as near as {nearest:.1e}: no mistake would be seen.")

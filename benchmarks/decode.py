@@ -57,19 +57,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="3 runs instead of 21")
     runs = 3 if parser.parse_args().quick else 21
 
-    # One picture is too little to share out: on a busy machine the threads wait for each other 20 ms.
+    # One image is too little to share out: on a busy machine the threads wait for each other 20 ms.
     torch.set_num_threads(1)
     content = photograph()
     preprocess = Preprocess()
 
     def ours() -> object:
-        return preprocess(decode("photo.jpg", content).image)
+        return preprocess(decode("photo.jpg", content).rgb)
 
     def child() -> object:
-        return preprocess(decode_files([("photo.jpg", content)])[0].image)
+        return preprocess(decode_files([("photo.jpg", content)])[0].rgb)
 
     def page() -> object:
-        return preprocess(read([("photo.jpg", content)]).pictures[0].image)
+        return preprocess(read([("photo.jpg", content)]).images[0].rgb)
 
     def plain() -> object:
         return preprocess(Image.open(io.BytesIO(content)).convert("RGB"))

@@ -63,9 +63,9 @@ def visit(record: Record, address: str, model: str, *, first: bool) -> None:
         for gate in others(session, "gate"):
             what = "change the gate (new forward pass)" if first else "change the gate"
             record.add(model, what, lambda gate=gate: session.choose("gate", gate))
-        for picture in others(session, "focus"):
-            what = "change the picture (new forward pass)" if first else "change the picture"
-            record.add(model, what, lambda picture=picture: session.choose("focus", picture))
+        for image in others(session, "focus"):
+            what = "change the image (new forward pass)" if first else "change the image"
+            record.add(model, what, lambda image=image: session.choose("focus", image))
 
 
 def compare(record: Record, address: str, *, first: bool) -> None:
@@ -83,9 +83,11 @@ def compare(record: Record, address: str, *, first: bool) -> None:
 
 
 def classify(record: Record, address: str, *, first: bool) -> None:
-    """One session on the Classes page; in the first of a server, the atlas is opened and its numbers computed."""
+    """One session on the Classes page; in the first of a server, the class profiles are opened and its numbers
+    computed.
+    """
     with Session(address, page="classes") as session:
-        record.add(CLASSES, "open the page (atlas loads)" if first else "open the page", session.load)
+        record.add(CLASSES, "open the page (class profiles load)" if first else "open the page", session.load)
         for key, what in (
             ("class_stage5", "change a block"),
             ("class_gate", "change the gate"),

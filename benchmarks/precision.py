@@ -5,11 +5,11 @@ in bfloat16, reading z and s of every gate. The peers are OpenVINO, in both, and
 with z and s of every gate as outputs beside the logits, so that they do the same work. Each runs in a process of its
 own in turns with the bare eager pass of the plain network in float32; ratios are medians over turns, to that pass.
 
-|Δs| is the distance from s of the plain network in float32, mean and worst over pictures, gates and channels: of the
-sample photographs, or of the first pictures of a folder. SE-ResNet-50 has random weights here, and its s hardly moves
+|Δs| is the distance from s of the plain network in float32, mean and worst over images, gates and channels: of the
+sample photographs, or of the first images of a folder. SE-ResNet-50 has random weights here, and its s hardly moves
 from 0.5, so that the trained demo model says more.
 
-Bars: ours in float32 at most 1.00 for a single picture of SE-ResNet-50, with |Δs| ≤ 1e-5; in bfloat16 at most 0.40
+Bars: ours in float32 at most 1.00 for a single image of SE-ResNet-50, with |Δs| ≤ 1e-5; in bfloat16 at most 0.40
 for sixteen, on a processor that multiplies it.
 
 Usage: python benchmarks/precision.py [--quick] [--json FILE] [--threads N] [--seconds S] [--ways NAME …]
@@ -46,7 +46,7 @@ LARGE, SMALL = "random/legacy_seresnet50", "demo/r16"
 CASES = ((LARGE, 1), (LARGE, 16), (SMALL, 1), (SMALL, 16))
 BARS = {("ours fp32", LARGE, 1): 1.00, ("ours bf16", LARGE, 16): 0.40}
 EXACT = 1e-5
-MOST_PICTURES = 256
+MOST_IMAGES = 256
 
 Read = Callable[[Tensor], list[np.ndarray]]  # images (N, 3, H, W) → s (N, C) of each gate
 
@@ -155,16 +155,16 @@ class Result:
     ratio: tuple[float, float, float]
     mean: float
     worst: float
-    pictures: int
+    images: int
 
 
 def photographs(preprocess: Preprocess, data: Path | None) -> Tensor:
-    """The sample photographs, or up to ``MOST_PICTURES`` of a folder, evenly taken, as input (N, 3, H, W)."""
+    """The sample photographs, or up to ``MOST_IMAGES`` of a folder, evenly taken, as input (N, 3, H, W)."""
     if data is None:
-        return preprocess(samples.sample(sample.key).image for sample in samples.SAMPLES)
+        return preprocess(samples.sample(sample.key).rgb for sample in samples.SAMPLES)
     listed = datasets.dataset(data)
-    chosen = range(0, len(listed), max(1, len(listed) // MOST_PICTURES))
-    return preprocess(listed.read(index)[0].image for index in chosen)
+    chosen = range(0, len(listed), max(1, len(listed) // MOST_IMAGES))
+    return preprocess(listed.read(index)[0].rgb for index in chosen)
 
 
 def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) -> dict[tuple[str, int], Result]:
@@ -175,11 +175,11 @@ def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) 
     results = {}
     for name, batch in cases:
         plain = se_viz.load(name, "cpu", fast=False)
-        pictures = photographs(plain.preprocess, options["data"])
-        images = torch.stack(list(islice(cycle(pictures), batch)))
+        photos = photographs(plain.preprocess, options["data"])
+        images = torch.stack(list(islice(cycle(photos), batch)))
         read = WAYS[way](name, images)
         # Graphs are made for one number of images, so the last ones are read again to fill the batch.
-        padded = torch.cat([pictures, pictures[-1:].expand(-len(pictures) % batch, -1, -1, -1)]).split(batch)
+        padded = torch.cat([photos, photos[-1:].expand(-len(photos) % batch, -1, -1, -1)]).split(batch)
         off = [
             np.abs(found.reshape(batch, -1) - reading.s)
             for part in padded
@@ -200,7 +200,7 @@ def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) 
             quartiles(ratios),
             float(np.concatenate([each.ravel() for each in off]).mean()),
             max(float(each.max()) for each in off),
-            len(pictures),
+            len(photos),
         )
     return results
 
@@ -219,7 +219,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, help="of torch and of the peers; torch's own choice if not given")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--data", type=Path, help="pictures for |Δs|, see se_viz.data.datasets; samples if not given")
+    parser.add_argument("--data", type=Path, help="images for |Δs|, see se_viz.data.datasets; samples if not given")
     parser.add_argument("--seconds", type=float, default=10.0, help="of measuring each way in each case")
     options = parser.parse_args()
     cases = [(SMALL, 1)] if options.quick else list(CASES)

@@ -34,9 +34,9 @@ _PARTS = {
         "from se_viz.model.model import Model; model = Model('', net.module, net.preprocess, net.classes)"
     ),
     "decode four samples": (
-        "from se_viz.data.sample_images import SAMPLES, sample; pictures = [sample(one.key) for one in SAMPLES[:4]]"
+        "from se_viz.data.sample_images import SAMPLES, sample; images = [sample(one.key) for one in SAMPLES[:4]]"
     ),
-    "read them": "import se_viz; reading = [se_viz.capture(model, picture) for picture in pictures]",
+    "read them": "import se_viz; reading = [se_viz.capture(model, image) for image in images]",
     "draw eight charts": (
         "from se_viz.figures.heatmap import attention_heatmap\n"
         "for gate in model.gates: attention_heatmap(reading[0][gate.name], ['one']).figure.to_json()"

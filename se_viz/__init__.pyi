@@ -17,8 +17,10 @@ from .model.capture import capture as capture
 from .model.model import Model as Model
 from .model.model import load as load
 from .model.model import load_checkpoint as load_checkpoint
-from .profiles.class_profiles import Atlas as Atlas
-from .profiles.class_profiles import open_atlas as open_atlas
+from .profiles.class_profiles import ClassProfiles as ClassProfiles
+from .profiles.class_profiles import open_profiles as open_profiles
 from .profiles.merge import merge as merge
 from .profiles.profile import profile as profile
+from .reports.compose import report as report
+from .reports.report import Report as Report
 from .weights.head import Head as Head

@@ -20,9 +20,9 @@ from se_viz.gates.capture import Capture
 from se_viz.model.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.accumulators import GateStatistics
-from se_viz.profiles.class_profiles import open_atlas
+from se_viz.profiles.class_profiles import open_profiles
 from se_viz.profiles.merge import store
-from se_viz.profiles.metadata import GateEntry, Header, Source, Subject
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo
 from se_viz.profiles.quantization import ordered
 from se_viz.profiles.top_images import ImageTable, Ranking
 from se_viz.weights import http as web
@@ -57,8 +57,10 @@ def captured(model: Model) -> Capture:
 
 
 @pytest.fixture
-def make_atlas(tmp_path):
-    """A function that gives the atlas of single images' weights, {gate: (N, C)}, and their labels (N,); z is s."""
+def make_profiles(tmp_path):
+    """A function that gives the class profiles of single images' weights, {gate: (N, C)}, and their labels (N,); z is
+    s.
+    """
 
     def made(weights, labels, classes, *, images=False, functions=(), z=True):
         gates = tuple(
@@ -67,9 +69,9 @@ def make_atlas(tmp_path):
         )
         count = len(labels)
         header = Header(
-            model=Subject("test", "0" * 64, PREPROCESS),
+            model=ModelInfo("test", "0" * 64, PREPROCESS),
             gates=gates,
-            sources=(Source("test", "folder", count, "0" * 64),),
+            sources=(DatasetInfo("test", "folder", count, "0" * 64),),
             labels="given",
             classes=tuple(classes),
             counts=tuple(np.bincount(labels, minlength=len(classes)).tolist()),
@@ -87,7 +89,7 @@ def make_atlas(tmp_path):
 
         path = tmp_path / f"{uuid4().hex}.safetensors"
         store(path, header, table, statistics(), iter(narrow.values()) if images else ())
-        return open_atlas(path)
+        return open_profiles(path)
 
     return made
 
@@ -107,7 +109,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def tiny_imagenette(tmp_path_factory):
-    """A tar file laid out as Imagenette, with two training and one validation picture of each class."""
+    """A tar file laid out as Imagenette, with two training and one validation image of each class."""
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("data") / "imagenette2-224.tar"
     with tarfile.open(path, "w") as archive:

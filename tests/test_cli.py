@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from se_viz import capture, load, open_atlas, sample
+from se_viz import capture, load, open_profiles, predict, sample
 from se_viz.analysis.class_overview import Overview
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.demo_responses import Responses
@@ -22,7 +22,7 @@ from se_viz.data import untrusted
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import RATIO
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.demo.variants import FAMILY, Member
+from se_viz.demo.variants import FAMILY, Variant
 from se_viz.figures.chart import Chart
 from se_viz.gates.macs import RULE
 from se_viz.profiles import shard_writer as engine
@@ -35,13 +35,14 @@ RUN = CliRunner()
 def test_models_and_gates_are_listed():
     assert "demo/r16" in RUN.invoke(app, ["models"]).output.split()
     lines = RUN.invoke(app, ["gates", "demo/r16"]).output.splitlines()
-    assert len(lines) == 9
-    assert lines[-1].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
+    assert lines[9].startswith("8 gates in 4 stages: squeeze avg, sigmoid, r = 16.")
+    assert lines[10:] == [RULE]
+    assert lines[8].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
 
 
 def test_inspect_writes_what_python_reads(tmp_path):
     Image.new("RGB", (300, 200), (200, 30, 30)).save(tmp_path / "red.png")
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff not an image")
     out = tmp_path / "out"
     result = RUN.invoke(
         app,
@@ -77,9 +78,9 @@ def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_pa
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert result.output.count("left out") == 1
-    assert "40 files were left out: they are not pictures, or their first bytes are damaged (PNG)." in result.output
+    assert "40 files were left out: they are not images, or their first bytes are damaged (PNG)." in result.output
     result = RUN.invoke(app, [*arguments, "--verbose"])
-    assert result.output.count("png was left out: it is not a picture") == 40
+    assert result.output.count("png was left out: it is not an image") == 40
 
 
 _NORMALISING = """
@@ -118,7 +119,7 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["inspect"], "No pictures"),
+        (["inspect"], "No images"),
         (["inspect", "--sample", "dog"], "cat"),
         (["inspect", "--sample", "cat", "--model", "demo/none"], "demo/r16"),
         (["inspect", "--sample", "cat", "--maps", "SE_9_9"], "SE_5_2"),
@@ -157,7 +158,7 @@ def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
 
 
 def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imagenette, tmp_path, monkeypatch):
-    members = (Member(SEResNetConfig(r=4)), Member(SEResNetConfig(r=None), seed=1))
+    members = (Variant(SEResNetConfig(r=4)), Variant(SEResNetConfig(r=None), seed=1))
     monkeypatch.setattr("se_viz.demo.variants.FAMILY", members)
     arguments = ["train", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--epochs", "1"]
     arguments += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
@@ -186,6 +187,30 @@ def test_the_family_is_tabulated_with_what_may_be_concluded():
     assert "2,176,874" in said
     assert "90.60%" in said
     assert conclusion(RATIO, demo.cards()).replace("**", "") in said
+
+
+def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
+    arguments = ["family", "--what", "gate function", "--out", str(tmp_path / "gate")]
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    names = ("family", "table_12", "spread_by_gate", "saturation_by_gate", "rank_by_gate", "cka_by_gate")
+    assert {path.name for path in tmp_path.glob("gate/*")} == {"demo_models.csv", *(f"{name}.html" for name in names)}
+    refused = RUN.invoke(app, ["family", "--out", str(tmp_path / "none")])
+    assert refused.exit_code != 0
+    assert "name it with --what" in " ".join(refused.output.replace("│", " ").split())
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_sentences_are_about_the_image_in_focus(tmp_path):
+    arguments = ["inspect", "--sample", "cat", "--sample", "coffee", "--device", "cpu", "--out", str(tmp_path / "out")]
+    result = RUN.invoke(app, [*arguments, "--focus", "2"])
+    assert result.exit_code == 0, result.output
+    model = load("demo/r16", "cpu")
+    said = predict(model, capture(model, [sample("cat"), sample("coffee")])).images[1].sentence
+    assert f"Image 2, {sample('coffee').name}:\n{said}" in result.output
+    refused = RUN.invoke(app, [*arguments, "--focus", "3"])
+    assert refused.exit_code == 1
+    assert "There is no image 3 to say more of: 2 images can be read." in refused.output
 
 
 def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
@@ -229,7 +254,7 @@ def test_gates_of_a_checkpoint_are_listed(newts):
     result = RUN.invoke(app, ["gates", *newts])
     assert result.exit_code == 0, result.output
     assert "SE_" in result.output
-    assert len(result.output.splitlines()) == 3
+    assert len(result.output.splitlines()) == 1 + 2 + 2  # the head, the gates, what is said of them
 
 
 def test_a_checkpoint_of_ones_own_is_read_without_a_child_process(newts, monkeypatch):
@@ -260,7 +285,7 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
     arguments = ["gates", *newts[:2], "--arch", "mine_of_the_test:make", "--arg", "classes=3"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert len(result.output.splitlines()) == 3
+    assert len(result.output.splitlines()) == 1 + 2 + 2  # the head, the gates, what is said of them
 
 
 @pytest.mark.parametrize(
@@ -336,20 +361,20 @@ def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatc
     assert "No architecture 'timm/none'" in RUN.invoke(app, ["cost", "timm/none"]).output
 
 
-def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
-    out, table = tmp_path / "atlas", tmp_path / "table.parquet"
+def test_profile_writes_class_profiles_go_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
+    out, table = tmp_path / "profiles", tmp_path / "table.parquet"
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
     result = RUN.invoke(app, [*arguments, "--table", str(table), "--eta2", str(tmp_path / "eta2.csv")])
     assert result.exit_code == 0, result.output
     assert "10 images of 10 classes" in result.output
-    atlas = open_atlas(out, load("demo/r16", "cpu"))
+    profiles = open_profiles(out, load("demo/r16", "cpu"))
     assert len(pd.read_parquet(table)) == 10 * 2880
     assert len(pd.read_csv(tmp_path / "eta2.csv")) == 2880
-    assert atlas.header.sources[0].name == "imagenette2-224.tar"
+    assert profiles.header.sources[0].name == "imagenette2-224.tar"
     assert RUN.invoke(app, arguments).exit_code == 0
     other = RUN.invoke(app, [*arguments, "--split", "train"])
     assert other.exit_code == 1
-    assert "other pictures" in other.output
+    assert "other images" in other.output
     folder = tmp_path / "photos" / "cat"
     folder.mkdir(parents=True)
     (folder / "broken.png").write_bytes(b"\x89PNG")
@@ -357,7 +382,7 @@ def test_profile_writes_an_atlas_goes_on_and_says_what_was_left_out(tiny_imagene
     mine = ["profile", "--data", str(folder.parent), "--device", "cpu", "--out", str(tmp_path / "mine")]
     output = RUN.invoke(app, mine).output
     assert "Counted 1 image of 1 class:" in output
-    assert "Left out 1 picture;" in output
+    assert "Left out 1 image;" in output
 
 
 def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_what_was_left_out(tmp_path):
@@ -395,14 +420,23 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path), "--shard", "4"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 130
-    assert "4 pictures counted and kept; the same command goes on after them" in result.output
+    assert "4 images counted and kept; the same command goes on after them" in result.output
 
 
 def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
-    command = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path / "atlas"), *newts]
+    command = [
+        "profile",
+        "--data",
+        str(tiny_imagenette),
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "profiles"),
+        *newts,
+    ]
     result = RUN.invoke(app, [*command, "--size", "64", "--mean", "0.5", "0.5", "0.5"])
     assert result.exit_code == 0, result.output
-    header = open_atlas(tmp_path / "atlas").header
+    header = open_profiles(tmp_path / "profiles").header
     assert header.model.name == "newts.safetensors"
     assert header.model.preprocess.crop == (64, 64)
     assert [gate.name for gate in header.gates] == ["SE_4_1", "SE_5_1"]
@@ -411,13 +445,13 @@ def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
     assert "none is given" in refused.output
 
 
-def test_profile_family_makes_the_small_atlases(tiny_imagenette, tmp_path, monkeypatch):
+def test_profile_family_makes_the_small_class_profiles(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16",))
     arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "demo/r16, 10 images" in result.output
-    assert open_atlas(tmp_path / "r16.safetensors.xz").header.form == "compact"
+    assert open_profiles(tmp_path / "r16.safetensors.xz").header.form == "compact"
 
 
 def test_a_download_that_is_ended_says_how_it_goes_on(monkeypatch):
@@ -454,7 +488,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
     assert "By chance, with labels handed out at random" in result.output
     most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("eta2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
+        *("eta2.csv", "separation_SE_5_2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
         *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html", f"two_SE_5_2_{most}.html"),
     }
@@ -470,7 +504,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
         (["--gate", "SE_9_1"], "No gate 'SE_9_1'"),
         (["--against", "church", "church"], "two different classes to compare, not church twice"),
         (["--class=church"] * 7, "Six classes are drawn at most"),
-        (["nowhere"], "There is no atlas"),
+        (["nowhere"], "There are no class profiles at"),
         (["--model", "timm/seresnet50.ra2_in1k"], "seresnet50"),
     ],
 )
@@ -489,11 +523,11 @@ def test_the_band_is_chosen(tmp_path):
 
 
 @pytest.fixture
-def crowd(make_atlas):
-    """An atlas of 80 classes, of which the last but one has one image, and the last none."""
+def crowd(make_profiles):
+    """Class profiles of 80 classes, of which the last but one has one image, and the last none."""
     labels = np.repeat(np.arange(79), 2)[:-1]
     weights = np.random.default_rng(0).uniform(size=(len(labels), 24))
-    return make_atlas({"SE_1_1": weights}, labels, [f"class {number}" for number in range(80)])
+    return make_profiles({"SE_1_1": weights}, labels, [f"class {number}" for number in range(80)])
 
 
 def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, monkeypatch):
@@ -503,7 +537,7 @@ def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, m
         drawn[gate] = names
         return Chart("class_heatmap", go.Figure(), "", "")
 
-    monkeypatch.setattr("se_viz.figures.class_similarity.class_heatmap", keep)
+    monkeypatch.setattr("se_viz.reports.class_profiles.class_heatmap", keep)
     arguments = ["classes", str(crowd.path), "--class", "class 70", "--class", "class 7"]
     result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
@@ -526,10 +560,10 @@ def test_classes_with_too_few_images_are_refused(crowd, arguments, said, tmp_pat
     assert said in result.stderr
 
 
-def test_pictures_of_ones_own_are_held_against_the_classes(tmp_path):
+def test_images_of_ones_own_are_held_against_the_classes(tmp_path):
     folder = tmp_path / "cats"
     folder.mkdir()
-    sample("cat").image.save(folder / "cat.png")
+    sample("cat").rgb.save(folder / "cat.png")
     (folder / "broken.png").write_bytes(b"\x89PNG")
     arguments = ["classes", "--gate", "SE_5_2", "--group", f"cats={folder}", "--device", "cpu"]
     result = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "out")])
@@ -545,16 +579,16 @@ def test_pictures_of_ones_own_are_held_against_the_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("group", "said"), [("cats", "NAME=FOLDER"), ("=cats", "NAME=FOLDER"), ("cats=nowhere", "no picture in nowhere")]
+    ("group", "said"), [("cats", "NAME=FOLDER"), ("=cats", "NAME=FOLDER"), ("cats=nowhere", "no image in nowhere")]
 )
-def test_a_group_without_pictures_is_refused(group, said, tmp_path):
+def test_a_group_without_images_is_refused(group, said, tmp_path):
     result = RUN.invoke(app, ["classes", "--group", group, "--device", "cpu", "--out", str(tmp_path / "out")])
     assert result.exit_code != 0
     assert said in result.output
     assert not (tmp_path / "out").exists()
 
 
-def test_an_atlas_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
+def test_class_profiles_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
     result = RUN.invoke(app, ["classes", str(crowd.path), "--group", f"cats={tmp_path}"])
     assert result.exit_code == 1
     assert "is of test, which no model has as its name" in result.stderr

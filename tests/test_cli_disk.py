@@ -9,7 +9,7 @@ from se_viz import profile
 from se_viz.cli.app import app
 from se_viz.disk import sole_writer
 from se_viz.model.model import load
-from se_viz.profiles.class_profiles import open_atlas
+from se_viz.profiles.class_profiles import open_profiles
 
 RUN = CliRunner()
 EXPORTS = {
@@ -63,7 +63,9 @@ def test_a_table_that_cannot_be_written_costs_no_class_profiles(tmp_path):
     said = " ".join(result.output.split())
     assert result.exit_code == 1
     assert f"so {tables / 'eta2.csv'} was not written" in said
-    assert f"The class profiles are finished and kept in {out / 'atlas.safetensors'}: the same command writes" in said
-    assert open_atlas(out).path.read_bytes() == whole.path.read_bytes()
+    assert (
+        f"The class profiles are finished and kept in {out / 'profiles.safetensors'}: the same command writes"
+    ) in said
+    assert open_profiles(out).path.read_bytes() == whole.path.read_bytes()
     assert not list(tables.iterdir())
     assert RUN.invoke(app, [*command, str(tables / "eta2.csv")]).exit_code == 0

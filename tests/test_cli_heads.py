@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torchvision.models import efficientnet_b0
 from typer.testing import CliRunner
 
-from se_viz import capture, load_checkpoint, open_atlas, predict, sample
+from se_viz import capture, load_checkpoint, open_profiles, predict, sample
 from se_viz.cli.app import app
 from se_viz.gates.capture import Capture
 
@@ -113,7 +113,7 @@ def test_without_classifier_nothing_is_predicted(tmp_path):
 
 def read_as(monkeypatch, function):
     """Change what the commands read, as networks of other kinds would give it."""
-    module = import_module("se_viz.gates.capture")
+    module = import_module("se_viz.model.capture")
     real = module.capture
     monkeypatch.setattr(module, "capture", lambda *args, **options: function(real(*args, **options)))
 
@@ -153,10 +153,10 @@ def test_profiles_by_what_a_binary_head_says(b0, tiny_imagenette, tmp_path):
     command += ["--head", "binary", "--classes", str(b0.with_name("names.txt"))]
     result = RUN.invoke(app, [*command, "--out", str(tmp_path / "half")])
     assert result.exit_code == 0, result.output
-    atlas = open_atlas(tmp_path / "half")
-    assert atlas.classes == ("healthy", "ill")
-    assert atlas.counts.sum() == 10
-    assert atlas.header.head.kind == "binary"
+    profiles = open_profiles(tmp_path / "half")
+    assert profiles.classes == ("healthy", "ill")
+    assert profiles.counts.sum() == 10
+    assert profiles.header.head.kind == "binary"
     other = RUN.invoke(app, [*command, "--threshold", "0.99", "--out", str(tmp_path / "half")])
     assert other.exit_code == 1
     assert "settings" in other.output

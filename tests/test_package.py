@@ -72,7 +72,10 @@ def test_every_import_is_declared_in_the_right_place():
 
 
 def test_the_lock_pins_what_the_ranges_name_and_within_them():
-    for file, wanted in (("requirements.txt", ranges("app", "attribution", "export")), ("requirements-ray.txt", ranges("ray"))):
+    for file, wanted in (
+        ("requirements.txt", ranges("app", "attribution", "export")),
+        ("requirements-ray.txt", ranges("ray")),
+    ):
         pins = locked(file)
         named = set(wanted) if file == "requirements.txt" else set(wanted) - set(ranges())
         assert set(pins) == named

@@ -6,17 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.analysis.histogram import quantiles
-from se_viz.profiles.class_profiles import GateAtlas
+from se_viz.profiles.class_profiles import GateProfile
 
 Floats = npt.NDArray[np.float64]
 Band: TypeAlias = Literal["mean ± deviation", "median and quartiles"]
 
 
-def band(gate: GateAtlas, name: str, kind: Band) -> tuple[Floats, tuple[Floats, Floats]]:
+def band(gate: GateProfile, name: str, kind: Band) -> tuple[Floats, tuple[Floats, Floats]]:
     """The line and the two ends of the band over the images of a class, (C,) each.
 
     Args:
-        gate: of an atlas.
+        gate: a gate of class profiles.
         name: of the class.
         kind: "mean ± deviation", as in the paper, or "median and quartiles", which say more of a skewed spread.
     """

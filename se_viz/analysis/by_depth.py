@@ -1,4 +1,4 @@
-"""Where in the network classes part, and where gates saturate: an atlas in one line a gate."""
+"""Where in the network classes part, and where gates saturate: class profiles, one line for each gate."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from se_viz.analysis.health import CLOSE
 from se_viz.analysis.histogram import share_below
 from se_viz.analysis.selectivity import variance
 from se_viz.analysis.significance import chance, check
-from se_viz.profiles.class_profiles import Atlas, GateAtlas, Histogram
+from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Saturation:
     standard deviation over channels of their means.
     """
 
-    shut: float
-    open: float
+    near_0: float
+    near_1: float
     mean: float
     spread: float
 
@@ -59,12 +59,12 @@ class Depth:
     saturation: Saturation
 
 
-def saturation(gate: GateAtlas) -> Saturation:
+def saturation(gate: GateProfile) -> Saturation:
     """How much of a gate's s is at the ends of 0 … 1, by the same limits as ``health``."""
     moments = gate.s()
     there = moments.count > 0
     weights = moments.count / moments.count.sum()
-    shut = opened = 0.0
+    near_0 = near_1 = 0.0
     for start in range(0, len(weights), _CLASSES_AT_ONCE):
         some = slice(start, start + _CLASSES_AT_ONCE)
         histogram, own = gate.histogram(some), there[some]
@@ -73,19 +73,19 @@ def saturation(gate: GateAtlas) -> Saturation:
             within: npt.NDArray[np.float64] = share_below(of, high) - share_below(of, low)
             return np.asarray(within.mean(axis=1))
 
-        shut += float(weights[some][own] @ share(-CLOSE, CLOSE)[own])
-        opened += float(weights[some][own] @ share(1 - CLOSE, 1 + CLOSE)[own])
+        near_0 += float(weights[some][own] @ share(-CLOSE, CLOSE)[own])
+        near_1 += float(weights[some][own] @ share(1 - CLOSE, 1 + CLOSE)[own])
     means = weights[there] @ moments.mean[there]
-    return Saturation(shut, opened, float(means.mean()), float(means.std()))
+    return Saturation(near_0, near_1, float(means.mean()), float(means.std()))
 
 
-def by_depth(atlas: Atlas) -> tuple[Depth, ...]:
+def by_depth(profiles: ClassProfiles) -> tuple[Depth, ...]:
     """Every gate in execution order."""
-    return tuple(_depth(atlas, gate) for gate in atlas)
+    return tuple(_depth(profiles, gate) for gate in profiles)
 
 
-def _depth(atlas: Atlas, gate: GateAtlas) -> Depth:
-    moments, checked = gate.s(), check(atlas, gate.name)
+def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
+    moments, checked = gate.s(), check(profiles, gate.name)
     parts = variance(moments)
     first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
     there = moments.count > 0

@@ -8,14 +8,14 @@ import numpy.typing as npt
 
 from se_viz.analysis.class_similarity import class_similarity, farthest, tree
 from se_viz.analysis.resemblance import Patterns
-from se_viz.profiles.class_profiles import GateAtlas
+from se_viz.profiles.class_profiles import GateProfile
 
 MOST_ROWS = 60  # nobody reads a thousand
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One gate over the classes of an atlas, K of them, K′ with images.
+    """One gate over the K classes of class profiles, of which K′ have images.
 
     Attributes:
         there: the classes with images (K′,).
@@ -30,7 +30,7 @@ class Overview:
     farthest: tuple[int, int] | None
 
     @classmethod
-    def of(cls, gate: GateAtlas) -> "Overview":
+    def of(cls, gate: GateProfile) -> "Overview":
         """Of a gate; 1,000 classes take a second."""
         moments, similarity = gate.s(), class_similarity(gate).astype(np.float32)
         there = np.flatnonzero(moments.count)
@@ -75,11 +75,11 @@ class Kin:
     means: npt.NDArray[np.float64]
 
 
-def kin(gate: GateAtlas, overview: Overview, chosen: Sequence[int]) -> Kin | None:
+def kin(gate: GateProfile, overview: Overview, chosen: Sequence[int]) -> Kin | None:
     """How the classes to draw are related in a gate; None where there are no two.
 
     Args:
-        gate: of an atlas.
+        gate: a gate of class profiles.
         overview: of that gate.
         chosen: classes that are among them in any case, one or more, with images.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import mannwhitneyu, rankdata
 
-from se_viz.profiles.class_profiles import GateAtlas, Histogram
+from se_viz.profiles.class_profiles import GateProfile, Histogram
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Auroc:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ClassSeparation:
     """How far apart a gate's channels hold two classes.
 
     Attributes:
@@ -42,15 +42,15 @@ class Difference:
     channels: list[int]
 
 
-def difference(gate: GateAtlas, a: str | int, b: str | int) -> Difference:
+def difference(gate: GateProfile, a: str | int, b: str | int) -> ClassSeparation:
     """How far apart a gate's channels hold class a and class b, of two images or more each."""
     d = cohens_d(gate, a, b)
     order = np.argsort(-np.abs(np.nan_to_num(d)), kind="stable")
     area = auroc(gate, a, b)
-    return Difference(d, area.value, area.margin, order[:_TOP].tolist())
+    return ClassSeparation(d, area.value, area.margin, order[:_TOP].tolist())
 
 
-def cohens_d(gate: GateAtlas, a: str | int, b: str | int) -> Floats:
+def cohens_d(gate: GateProfile, a: str | int, b: str | int) -> Floats:
     """Mean s of class a minus that of class b, in standard deviations (pooled, of samples): Cohen's d (C,).
 
     Not a number where a class has fewer than two images or neither class moves.
@@ -65,11 +65,13 @@ def cohens_d(gate: GateAtlas, a: str | int, b: str | int) -> Floats:
     return d
 
 
-def auroc(gate: GateAtlas, a: str | int, b: str | int) -> Auroc:
+def auroc(gate: GateProfile, a: str | int, b: str | int) -> Auroc:
     """Area under the ROC curve of telling class a from class b by one channel's s.
 
-    From single images if the atlas has them: exact, but for files of format 1, whose rounding makes ties. Else from its
-    histograms, with a margin: 0.01 at most in a compact atlas of format 2, where it was measured over all pairs of
+    From single images if the class profiles have them: exact, but for files of format 1, whose rounding makes ties.
+    Else from its
+    histograms, with a margin: 0.01 at most in compact class profiles of format 2, where it was measured over all pairs
+    of
     classes when the file was written; in an exact one what the bins hide.
     """
     if not gate.has_images:
@@ -80,11 +82,12 @@ def auroc(gate: GateAtlas, a: str | int, b: str | int) -> Auroc:
 def auroc_of_histograms(a: Histogram, b: Histogram) -> Auroc:
     """Of histograms of C channels, not numbers where one is empty.
 
-    ``mannwhitneyu`` needs single values. Most atlases keep histograms alone, which do not say which of two images in
-    one bin is higher, so the value has a margin.
+    ``mannwhitneyu`` needs single values. Most class profiles keep histograms alone, which do not say which of two
+    images in one bin is higher, so the value has a margin.
 
     Of bins that both classes share, two images in one bin count as tied, as those of a heap are. Bins that differ are
-    those of a compact atlas of format 1: images are taken to be spread evenly inside them, and the margin is how far
+    those of compact class profiles of format 1: images are taken to be spread evenly inside them, and the margin is how
+    far
     the value moves if all lie at one end or the other of their bin, and the bin where rounding may have moved it from.
     """
     if np.array_equal(a.edges, b.edges) and not np.any(a.slack):

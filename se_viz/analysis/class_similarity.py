@@ -7,16 +7,16 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from se_viz.profiles.class_profiles import Atlas, GateAtlas
+from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 
 Floats = npt.NDArray[np.float64]
 
 
-def class_similarity(gate: GateAtlas, centred: bool = True) -> Floats:
+def class_similarity(gate: GateProfile, centred: bool = True) -> Floats:
     """How alike the mean excitation patterns of the classes are (K, K), −1 to 1.
 
     Args:
-        gate: of an atlas.
+        gate: a gate of class profiles.
         centred: take the mean over classes off each channel first, and compare what sets the classes apart; else
             compare the patterns as they are, where 1 says that one is the other up to scale (as the paper says of its
             SE_5_3).
@@ -91,14 +91,14 @@ class GateSimilarity:
     chance: Floats
 
 
-def gate_similarity(atlas: Atlas) -> GateSimilarity:
+def gate_similarity(profiles: ClassProfiles) -> GateSimilarity:
     """Which gates treat the classes alike: linear CKA (see ``linear_cka``) of their mean patterns by class.
 
     Classes stand in for images. The Gram matrices of G gates over K classes are gone through some rows at a time, so
     that 100 gates over 1,000 classes take no more memory than the means.
     """
-    there = atlas.counts > 0
-    means = [gate.s().mean[there] for gate in atlas]
+    there = profiles.counts > 0
+    means = [gate.s().mean[there] for gate in profiles]
     centred = [mean - mean.mean(axis=0) for mean in means]
     joint = np.zeros((len(centred), len(centred)))
     for start in range(0, int(there.sum()), _ROWS_AT_ONCE):

@@ -10,7 +10,7 @@ from torchvision.models import get_model
 
 from se_viz.analysis.parameter_macs import ParameterMacs
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.eval_mode import evaluating
+from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.gate_parameters import parameters_of
@@ -109,7 +109,7 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
     watched_gates = tuple(gate for gate in gates if gate.product is not None)
     shares = {gate.name: _Share(gate.stage) for gate in watched_gates}
     image = torch.zeros((1, image_channels(network), side, side), device=device, dtype=dtype)
-    with evaluating(network), torch.no_grad(), counting() as count:
+    with hold_eval_mode(network), torch.no_grad(), counting() as count:
 
         def before(unit: nn.Module, _value: object) -> None:
             units[unit].macs -= count.macs
@@ -213,7 +213,7 @@ def milliseconds(network: nn.Module, side: int, seconds: float = 1.0) -> float:
     """Median time of one image (1, 3, side, side) in eval mode, measured for some seconds."""
     device, dtype = placement(network)
     images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
-    with evaluating(network), torch.no_grad():
+    with hold_eval_mode(network), torch.no_grad():
         timer = Timer(
             "network(images)", globals={"network": network, "images": images}, num_threads=torch.get_num_threads()
         )

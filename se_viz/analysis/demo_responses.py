@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from se_viz.analysis.health import health
 from se_viz.analysis.similarity import effective_rank, linear_cka
@@ -30,7 +31,7 @@ class Response:
 
     Attributes:
         channels: C.
-        mean, spread, variation, shut, open, clipped: of s, as in ``health.Health``.
+        mean, spread, variation, near_0, near_1, clipped: of s, as in ``health.Health``.
         rank: effective rank of s, 1 to C, 0 if s never moves (``similarity.effective_rank``).
     """
 
@@ -38,8 +39,8 @@ class Response:
     mean: float
     spread: float
     variation: float
-    shut: float
-    open: float
+    near_0: Annotated[float, Field(validation_alias=AliasChoices("near_0", "shut"))]
+    near_1: Annotated[float, Field(validation_alias=AliasChoices("near_1", "open"))]
     clipped: float
     rank: float
 
@@ -173,8 +174,8 @@ def response(s: Array) -> Response:
         mean=_rounded(found.mean),
         spread=_rounded(found.spread),
         variation=_rounded(found.variation),
-        shut=_rounded(found.shut),
-        open=_rounded(found.open),
+        near_0=_rounded(found.near_0),
+        near_1=_rounded(found.near_1),
         clipped=_rounded(found.clipped),
         rank=_rounded(effective_rank(s)),
     )

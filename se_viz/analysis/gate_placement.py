@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from se_viz.gates.block import Block, Join
-from se_viz.gates.block_part import Part
+from se_viz.gates.block_part import BlockPart
 
 
 def place(block: Block) -> str:
@@ -56,10 +56,10 @@ def _is_shortcut(join: Join, block: Block) -> bool:
     return join.begins and len(branch) < len(way) and not any(part in way for part in branch)
 
 
-def _kind(part: Part) -> str:
+def _kind(part: BlockPart) -> str:
     """In words, without its stride and groups."""
     return part.text.partition(",")[0]
 
 
-def _convolutions(parts: Sequence[Part]) -> list[Part]:
+def _convolutions(parts: Sequence[BlockPart]) -> list[BlockPart]:
     return [part for part in parts if part.kind == "convolution"]

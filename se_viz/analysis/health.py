@@ -23,8 +23,8 @@ class Health:
         finite: share of s that is neither NaN nor infinite, 0–1.
         mean, spread: of s over channels and images; spread is the standard deviation over channels, averaged over
             the images. None where s is not finite.
-        shut: share of s within 0.1 of 0, 0–1; below 0.1 for a gate function that has no negative values.
-        open: share of s within 0.1 of 1, 0–1; above 0.9 for a gate function that ends at 1.
+        near_0: share of s within 0.1 of 0, 0–1; below 0.1 for a gate function that has no negative values.
+        near_1: share of s within 0.1 of 1, 0–1; above 0.9 for a gate function that ends at 1.
             Of a softmax over channels, s is multiplied by the number of channels for both, as for the verdict.
         clipped: share of s at exactly 0 or 1, which hard-sigmoid and ReLU reach.
         variation: standard deviation of a channel's s between images, averaged over channels; None for one image, and
@@ -38,8 +38,8 @@ class Health:
     finite: float
     mean: float | None
     spread: float | None
-    shut: float
-    open: float
+    near_0: float
+    near_1: float
     clipped: float
     variation: float | None
     verdict: Verdict
@@ -81,8 +81,8 @@ def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, mean
         finite=float(np.isfinite(s).mean()),
         mean=float(s.mean()) if whole else None,
         spread=float(s.std(axis=1).mean()) if whole else None,
-        shut=float((np.abs(scaled) < CLOSE).mean()),
-        open=float((np.abs(scaled - 1) < CLOSE).mean()),
+        near_0=float((np.abs(scaled) < CLOSE).mean()),
+        near_1=float((np.abs(scaled - 1) < CLOSE).mean()),
         clipped=float(((s == 0) | (s == 1)).mean()),
         variation=float(s.std(axis=0).mean()) if whole and images > 1 else None,
         verdict=verdict,

@@ -1,4 +1,4 @@
-"""Shares and quantiles out of an atlas's histograms of s.
+"""Shares and quantiles from the histograms of s in class profiles.
 
 A bin without width is a heap, all of whose images have one value, and is counted as such; inside any other bin, images
 are taken to be spread evenly. So both are exact where the value or the quantile lies in a heap, or at a bin's border.

@@ -1,4 +1,4 @@
-"""Whose pattern is this? A group of images against the classes of an atlas."""
+"""Whose pattern is this? A group of images against the classes of class profiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,17 +68,17 @@ def group_mean(s: Array) -> Array | None:
 
 
 def groups(names: Sequence[str], predicted: Sequence[str | None]) -> dict[str, list[int]]:
-    """Sort pictures into groups: by the folder in their name, else by what the network says they are, if it does.
+    """Sort images into groups: by the folder in their name, else by what the network says they are, if it does.
 
     Args:
-        names: of N pictures; "cats/tom.jpg" lies in the folder cats.
+        names: of N images; "cats/tom.jpg" lies in the folder cats.
         predicted: the most probable class of each; None where there is none.
     """
     found: dict[str, list[int]] = {}
     foldered, predicts = any("/" in name for name in names), any(label is not None for label in predicted)
     for index, (name, label) in enumerate(zip(names, predicted, strict=True)):
         folder, slash, _ = name.rpartition("/")
-        said = label if label is not None else "no prediction" if predicts else "all pictures"
+        said = label if label is not None else "no prediction" if predicts else "all images"
         group = (folder if slash else "without a folder") if foldered else said
         found.setdefault(group, []).append(index)
     return found

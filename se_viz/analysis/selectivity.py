@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.profiles.class_profiles import Atlas, GateAtlas, Moments
+from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Moments
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def variance(moments: Moments) -> Variance:
     return Variance(np.where(still, 0, between), np.where(still, 0, between + within))
 
 
-def eta_squared(gate: GateAtlas) -> Floats:
+def eta_squared(gate: GateProfile) -> Floats:
     """Between-class share of the variance of s, η² of each channel (C,), 0–1.
 
     0: knowing the class says nothing about s; 1: images of one class all have the same s. Not a number where s never
@@ -63,9 +63,9 @@ class Specific:
     lowest: str
 
 
-def most_specific(atlas: Atlas, gate: str, count: int = 10) -> tuple[Specific, ...]:
+def most_specific(profiles: ClassProfiles, gate: str, count: int = 10) -> tuple[Specific, ...]:
     """The channels of a gate with the highest η², highest first; channels that never move are left out."""
-    moments = atlas[gate].s()
+    moments = profiles[gate].s()
     share = variance(moments).share
     order = np.argsort(-np.nan_to_num(share, nan=-1), kind="stable")[:count]
     there = np.flatnonzero(moments.count > 0)
@@ -74,8 +74,8 @@ def most_specific(atlas: Atlas, gate: str, count: int = 10) -> tuple[Specific, .
             gate,
             channel,
             float(share[channel]),
-            atlas.classes[there[moments.mean[there, channel].argmax()]],
-            atlas.classes[there[moments.mean[there, channel].argmin()]],
+            profiles.classes[there[moments.mean[there, channel].argmax()]],
+            profiles.classes[there[moments.mean[there, channel].argmin()]],
         )
         for channel in order.tolist()
         if not np.isnan(share[channel])

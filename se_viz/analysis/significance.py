@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.stats import beta
 
 from se_viz.analysis.selectivity import STILL, variance
-from se_viz.profiles.class_profiles import Atlas, GateAtlas
+from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,14 +46,16 @@ class Check:
         return float((self.p[moving] <= 1 - LEVEL).mean()) if moving.any() else float("nan")
 
 
-def check(atlas: Atlas, gate: str) -> Check:
-    """Of a gate: labels are shuffled where the atlas has single images, up to 20 million s in all; else by F."""
-    if atlas.header.images and len(atlas.table.labels) * sum(one.entry.channels for one in atlas) <= _MOST:
-        return permutation(atlas[gate], atlas.table.labels)
-    return by_f(atlas[gate])
+def check(profiles: ClassProfiles, gate: str) -> Check:
+    """Of a gate: labels are shuffled where the class profiles have single images, up to 20 million s in all; else by
+    F.
+    """
+    if profiles.header.images and len(profiles.table.labels) * sum(one.entry.channels for one in profiles) <= _MOST:
+        return permutation(profiles[gate], profiles.table.labels)
+    return f_test(profiles[gate])
 
 
-def by_f(gate: GateAtlas) -> Check:
+def f_test(gate: GateProfile) -> Check:
     """What one-way ANOVA says: under chance η² is distributed as Beta((K − 1) / 2, (N − K) / 2).
 
     Exact for normal s. Of s heaped at its ends the limit lies within 3 % of that of shuffled labels from 20 images on,
@@ -69,17 +71,17 @@ def by_f(gate: GateAtlas) -> Check:
     return Check(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
 
 
-def permutation(gate: GateAtlas, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0) -> Check:
+def permutation(gate: GateProfile, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0) -> Check:
     """Shuffle the labels of the single images.
 
     Args:
-        gate: of an atlas with single images.
-        labels: (N,) of the images, ``atlas.table.labels``.
+        gate: a gate of class profiles with single images.
+        labels: (N,) of the images, ``profiles.table.labels``.
         times: random labellings; the true one is counted with them, so p is 1 / (times + 1) at least.
         seed: of the random numbers.
 
     Raises:
-        NotInAtlas: the atlas has no single images.
+        NotInProfiles: the class profiles have no single images.
     """
     s = gate.images()
     s = s - s.mean(axis=0)
@@ -103,16 +105,16 @@ def permutation(gate: GateAtlas, labels: npt.NDArray[np.integer], times: int = T
     return Check(share, limit, np.where(still, np.nan, (1 + reached) / (1 + times)), shuffled=True)
 
 
-def table(atlas: Atlas) -> pd.DataFrame:
+def table(profiles: ClassProfiles) -> pd.DataFrame:
     """η² of every channel beside what chance gives, one row for each, in execution order of the gates.
 
     Columns: gate, stage, block, channel, eta2, chance (its mean over random labellings), limit (what 95 % of them stay
     below), p and test ("shuffled" or "F").
     """
-    expected = chance(atlas.counts)
+    expected = chance(profiles.counts)
     parts = []
-    for gate in atlas:
-        entry, found = gate.entry, check(atlas, gate.name)
+    for gate in profiles:
+        entry, found = gate.entry, check(profiles, gate.name)
         place = {"gate": gate.name, "stage": entry.stage, "block": entry.block, "channel": np.arange(entry.channels)}
         numbers = {"eta2": found.share, "chance": expected, "limit": found.limit, "p": found.p}
         parts.append(pd.DataFrame(place | numbers | {"test": "shuffled" if found.shuffled else "F"}))

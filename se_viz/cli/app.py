@@ -35,7 +35,7 @@ app = typer.Typer(help=__doc__.replace("``", ""), no_args_is_help=True, pretty_e
 
 @app.command()
 def inspect(
-    pictures: Annotated[list[Path] | None, typer.Argument(help="Files, folders, ZIP archives.")] = None,
+    images: Annotated[list[Path] | None, typer.Argument(help="Files, folders, ZIP archives.")] = None,
     sample: Annotated[list[str] | None, typer.Option(help="A sample photograph; may be repeated.")] = None,
     model: Annotated[str, typer.Option(help="Which model; see `models`.")] = "demo/r16",
     device: Device = "auto",
@@ -53,6 +53,7 @@ def inspect(
     maps: Annotated[
         list[str] | None, typer.Option(help="Also write U, X̃ and the figures of this gate; may be repeated.")
     ] = None,
+    focus: Annotated[int, typer.Option(help="Number of the image that the sentences are about.", min=1)] = 1,
     order: Annotated[
         Literal["index", "mean", "variance", "similarity"], typer.Option(help="Order of channels in the heatmaps.")
     ] = "index",
@@ -63,32 +64,20 @@ def inspect(
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
     verbose: Verbose = False,
 ) -> None:
-    """Read z and s of every gate for some pictures, and write tables, each gate's health and heatmap, and maps."""
-    import json
-    from dataclasses import asdict
-
-    from tqdm import tqdm
-
+    """Read z and s of every gate for some images, and write tables, each gate's health and heatmap, and maps."""
     from se_viz import capture, read_paths
-    from se_viz.analysis.channel_change import change, choose_channels
-    from se_viz.analysis.health import health
     from se_viz.analysis.predictions import predict
-    from se_viz.analysis.verdicts import verdict_counts
     from se_viz.data import sample_images as samples
     from se_viz.data.names import apart
-    from se_viz.disk.output_folder import output_folder
-    from se_viz.figures.export import CannotDraw, figure_bytes
-    from se_viz.figures.gate_scatter import distribution, excitation
-    from se_viz.figures.heatmap import attention_heatmap
-    from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
-    from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+    from se_viz.figures.export import CannotDraw
+    from se_viz.reports.inspection import inspection_report
 
-    intake = read_paths(pictures or [], trusted=trusted)
+    intake = read_paths(images or [], trusted=trusted)
     warn(intake.refusals, verbose=verbose)
     try:
-        shown = [*intake.pictures, *map(samples.sample, sample or [])]
+        shown = [*intake.images, *map(samples.sample, sample or [])]
         if not shown:
-            raise typer.BadParameter("No pictures: name files, folders or ZIP archives, or --sample cat.")
+            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
         loaded = load_network(
             model,
             device,
@@ -106,52 +95,38 @@ def inspect(
         )
         with unwarned():
             captured = capture(loaded, shown, maps)
-        names = apart(picture.name for picture in shown)
-        with output_folder(out, "readings.csv") as write:
-            frame = table(captured, names)
-            write("readings.csv", table_bytes(frame, "csv"))
-            write("readings.parquet", table_bytes(frame, "parquet"))
-            said = predict(loaded, captured, 3)
-            write("predictions.csv", table_bytes(predictions_table(said, names), "csv"))
-            judged = {reading.gate.name: health(reading.s, reading.gate.function) for reading in captured}
-            healths = {name: asdict(found) for name, found in judged.items()}
-            write("health.json", (json.dumps(healths, indent=2, allow_nan=False) + "\n").encode())
-            charts = [("", attention_heatmap(reading, names, order)) for reading in captured]
-            for gate in maps or []:
-                write(f"maps_{gate}.npz", maps_bytes(captured, gate, names))
-                reading = captured[gate]
-                for index, picture in enumerate(shown):
-                    chosen = choose_channels(reading.s[index], change(reading)[index], channels, MOST)
-                    drawn = (
-                        excitation(reading, names, index),
-                        distribution(reading, names, index),
-                        recalibrated_maps(reading, index, chosen, names[index]),
-                        overlay_maps(reading, index, chosen, names[index], loaded.preprocess.cut(picture.image)),
-                    )
-                    charts += [(f"_{index + 1}", chart) for chart in drawn]
-            for suffix, chart in tqdm(charts, desc="figures", disable=None):
-                write(f"{chart.name}{suffix}.{figures}", figure_bytes(chart.figure, figures))
+        names = apart(image.name for image in shown)
+        if focus > len(names):
+            raise ValueError(f"There is no image {focus} to say more of: {counted(len(names), 'image')} can be read.")
+        said = predict(loaded, captured, 3)
+        report = inspection_report(
+            captured,
+            said,
+            names,
+            focus - 1,
+            order=order,
+            gates=maps or (),
+            channels=channels,
+            cut=lambda index: loaded.preprocess.cut(shown[index].rgb),
+            choice="--head",
+        )
+        report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    warn([captured.not_finite] if captured.not_finite else [], verbose=verbose)
     _say_predictions(said, names)
-    for note in filter(None, (without_z(captured), *loaded.notes)):
-        typer.echo(note)
-    typer.echo(verdict_counts({name: found.verdict for name, found in judged.items()}))
+    if len(names) > 1:
+        typer.echo(f"Image {focus}, {names[focus - 1]}:")
+    for sentence in (*report.text, *report.notes, *loaded.notes):
+        typer.echo(sentence)
     typer.echo(f"z and s of {len(loaded.gates)} gates, their health and figures are in {out}/")
 
 
 def _say_predictions(said: "Predictions", names: list[str]) -> None:
-    """Print what the network predicts for each image, or why it predicts nothing."""
-    from se_viz.analysis.head_sentences import meaning
-
+    """Print what the network predicts for each image; the report says why it predicts nothing."""
     if said.fitted is None:
-        typer.echo(said.missing)
         return
     for name, one in zip(names, said.images, strict=True):
         typer.echo(f"{name}: {_line(one, said.fitted.head)}")
-    if said.fitted.assumed:
-        typer.echo(meaning(said.fitted, "--head"))
 
 
 def _line(said: "ImagePredictions", head: "Head") -> str:
@@ -180,7 +155,10 @@ def profile(
     trusted: Trusted = False,
     head: HeadOption = None,
     threshold: Threshold = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the atlas; started again, it goes on.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the class profiles; started again, the command goes on where it stopped."),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -193,7 +171,9 @@ def profile(
     ] = "given",
     images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 4 bytes a channel.")] = False,
     examples: Annotated[int, typer.Option(help="Images to name at each end of a channel.", min=1)] = 8,
-    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
+    precision: Annotated[
+        Literal["fp32", "bf16", "float32", "bfloat16"], typer.Option(help="What to compute in.", metavar="[fp32|bf16]")
+    ] = "fp32",
     batch: Annotated[int, typer.Option(help="Images a forward pass.", min=1)] = 32,
     shard: Annotated[int, typer.Option(help="Images that an interruption costs at most.", min=1)] = 512,
     device: Device = "auto",
@@ -204,12 +184,16 @@ def profile(
     workers: Annotated[int | None, typer.Option(help="At most so many; as many as there is room for.", min=1)] = None,
     gpus: Annotated[float | None, typer.Option(help="Of each worker; 1 where there are any.", min=0)] = None,
     cpus: Annotated[int | None, typer.Option(help="Of each worker; its share of a machine's.", min=1)] = None,
-    table: Annotated[Path | None, typer.Option(help="Also write the atlas as .csv or .parquet.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Also write the class profiles as .csv or .parquet.")] = None,
     eta2: Annotated[
         Path | None, typer.Option(help="Also write η² of every channel, and what it is by chance, as .csv.")
     ] = None,
     family: Annotated[
-        bool, typer.Option("--family", help="The small atlases of all demo models, on Imagenette, where they ship.")
+        bool,
+        typer.Option(
+            "--family",
+            help="The small class profiles of all demo models, on Imagenette, in the folder of those that are shipped.",
+        ),
     ] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -221,6 +205,7 @@ def profile(
     from se_viz.disk.errors import WriteFailed
     from se_viz.profiles.bundled import rebuild
     from se_viz.profiles.export import export
+    from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make
     from se_viz.profiles.unfinished import kept
     from se_viz.reports.pass_account import account
@@ -233,8 +218,8 @@ def profile(
                 typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
                 warn(limits(made), verbose=verbose)
             return
-        out = out or Path("atlas")
-        # An atlas is that of the network as it was published; to the workers of a cluster its weights are sent.
+        out = out or Path("profiles")
+        # Class profiles are those of the network as it was published; its weights are sent to the workers of a cluster.
         loaded = load_network(
             model,
             device,
@@ -253,14 +238,14 @@ def profile(
         )
         listed = dataset(data, split)
         warn(listed.notes, verbose=verbose)
-        atlas = make(
+        profiles = make(
             loaded,
             listed,
             out,
             labels=labels,
             images=images,
             examples=examples,
-            precision=precision,
+            precision=pass_precision(precision),
             batch=batch,
             shard=shard,
             engine=engine,
@@ -272,30 +257,32 @@ def profile(
         )
         try:
             if table:
-                export(atlas, table)
+                export(profiles, table)
             if eta2:
-                write_bytes(eta2, table_bytes(chance.table(atlas), "csv"))
+                write_bytes(eta2, table_bytes(chance.table(profiles), "csv"))
         except WriteFailed as error:
-            done = f"The class profiles are finished and kept in {atlas.path}: the same command writes the table alone."
+            done = (
+                f"The class profiles are finished and kept in {profiles.path}: the same command writes the table alone."
+            )
             raise WriteFailed(f"{error} {done}") from error
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:
         done = (
-            "Finished atlases are kept; the same command makes the others."
+            "Finished class profiles are kept; the same command makes the others."
             if family or out is None
-            else f"{counted(kept(out), 'picture')} counted and kept; the same command goes on after them."
+            else f"{counted(kept(out), 'image')} counted and kept; the same command goes on after them."
         )
         typer.secho(f"Stopped. {done}", err=True, fg="yellow")
         raise typer.Exit(130) from None
-    pictures, kinds = counted(int(atlas.counts.sum()), "image"), counted(len(atlas.classes), "class", "classes")
-    typer.echo(f"Counted {pictures} of {kinds}: {atlas.path}")
-    for line in account(atlas, listed.notes):
+    of_images, kinds = counted(int(profiles.counts.sum()), "image"), counted(len(profiles.classes), "class", "classes")
+    typer.echo(f"Counted {of_images} of {kinds}: {profiles.path}")
+    for line in account(profiles, listed.notes):
         typer.echo(line)
-    if atlas.header.refused:
-        left_out = counted(len(atlas.header.refused), "picture")
+    if profiles.header.refused:
+        left_out = counted(len(profiles.header.refused), "image")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
-    warn(limits(atlas), verbose=verbose)
+    warn(limits(profiles), verbose=verbose)
 
 
 @app.command()

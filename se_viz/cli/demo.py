@@ -33,7 +33,7 @@ def train(
     from se_viz.demo.build import make
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
-    from se_viz.demo.variants import FAMILY, Member
+    from se_viz.demo.variants import FAMILY, Variant
     from se_viz.device.devices import resolve
 
     try:
@@ -46,7 +46,7 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
-        for member in FAMILY if family else (Member(config, seed),):
+        for member in FAMILY if family else (Variant(config, seed),):
             folder = out / member.folder
             if family and (folder / f"{member.name}.json").exists():
                 typer.echo(f"{member.name} is finished")
@@ -67,14 +67,23 @@ def family(
         Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
         typer.Option(help="Only the networks that differ in this, with what may be concluded."),
     ] = None,
+    cost: Annotated[
+        Literal["parameters", "MACs"], typer.Option(help="What accuracy is drawn against, for the reduction ratio.")
+    ] = "parameters",
+    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the table and the figures on the choice named by --what.")
+    ] = None,
 ) -> None:
     """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
     from se_viz.cli.table import show_table
-    from se_viz.demo import pretrained as demo
     from se_viz.demo.design_choices import ABLATIONS, members
-    from se_viz.reports.design_choices import conclusion
+    from se_viz.figures.export import CannotDraw
+    from se_viz.reports.design_choices import design_report, family_cards
 
-    cards = demo.cards()
+    if out and not what:
+        raise typer.BadParameter("--out writes the figures on one choice: name it with --what.")
+    cards = family_cards()
     ablation = next((one for one in ABLATIONS if one.title == what), None)
     show_table(
         ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
@@ -91,8 +100,18 @@ def family(
         ],
         left=("model",),
     )
-    if ablation:
-        typer.echo(conclusion(ablation, cards).replace("**", ""))
+    if not ablation:
+        return
+    try:
+        report = design_report(ablation, cards, cost=cost)
+        if out:
+            report.write(out, figures, progress=True)
+    except (ValueError, CannotDraw, OSError) as error:
+        raise fail(error) from error
+    for sentence in (*report.text, *report.notes):
+        typer.echo(sentence)
+    if out:
+        typer.echo(f"The table and {len(report.charts)} figures are in {out}/")
 
 
 def responses(
@@ -115,7 +134,7 @@ def responses(
         raise fail(error) from error
     typer.echo(f"{found.images} images")
     show_table(
-        ("model", "gate", "C", "mean s", "spread", "shut", "open", "rank"),
+        ("model", "gate", "C", "mean s", "spread", "near 0", "near 1", "rank"),
         [
             (
                 name,
@@ -123,8 +142,8 @@ def responses(
                 str(r.channels),
                 f"{r.mean:.3f}",
                 f"{r.spread:.3f}",
-                f"{r.shut:.1%}",
-                f"{r.open:.1%}",
+                f"{r.near_0:.1%}",
+                f"{r.near_1:.1%}",
                 f"{r.rank:.1f}",
             )
             for name, network in found.networks.items()
@@ -161,7 +180,7 @@ def verify(
 ) -> None:
     """Measure every demo model again, from its file, and compare with its card.
 
-    Another processor rounds otherwise, which moves a picture on the border: one in a thousand may differ.
+    Another processor rounds otherwise, which moves an image on the border: one in a thousand may differ.
     """
     from se_viz.demo import pretrained as demo
     from se_viz.demo.build import remeasure

@@ -5,14 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import fail
+from se_viz.cli.common import counted, fail, warn
 from se_viz.cli.options import Arch, Arg, Checkpoint, Classes, Mean, Size, Std, Trusted, load_network
 
 if TYPE_CHECKING:
-    from se_viz.figures.export import Format
-    from se_viz.gates.block import Block
-    from se_viz.gates.gate import Gate
-    from se_viz.model.model import Model
     from se_viz.zoo.gate_index import Row
 
 
@@ -58,10 +54,9 @@ def gates(
     ] = None,
 ) -> None:
     """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
-    from se_viz.analysis.gate_placement import place
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
-    from se_viz.gates.block import block_of
+    from se_viz.reports.network import network_report
 
     try:
         loaded = load_network(
@@ -78,11 +73,9 @@ def gates(
             size=size,
             trusted=trusted,
         )
-        chosen = [loaded.gate(name) for name in gate or []]
-        blocks = [block_of(loaded.network, one, loaded.preprocess.crop) for one in chosen]
-        places = [place(block) for block in blocks]
+        report = network_report(loaded, gate or ())
         if out is not None:
-            _draw(loaded, chosen, blocks, places, figures, out)
+            report.write(out, figures)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     show_table(
@@ -103,28 +96,12 @@ def gates(
     )
     for note in loaded.notes:
         typer.secho(note, err=True, fg="yellow")
-    for one, where in zip(chosen, places, strict=True):
-        typer.echo(f"{one.name} is {where}.")
+    rule, *left_out = report.notes
+    for sentence in (*report.text, rule):
+        typer.echo(sentence)
+    warn(left_out, verbose=True)
     if out is not None:
-        typer.echo(f"The table and {len(chosen) + 1} {'drawings' if chosen else 'drawing'} are in {out}/")
-
-
-def _draw(
-    model: "Model", gates: list["Gate"], blocks: list["Block"], places: list[str], kind: "Format", out: Path
-) -> None:
-    from se_viz.disk.output_folder import output_folder
-    from se_viz.figures.block_diagram import block_drawing
-    from se_viz.figures.export import figure_bytes
-    from se_viz.figures.gate_tree import gate_tree
-    from se_viz.reports.tables import gates_table, table_bytes
-
-    with output_folder(out, "gates.csv") as write:
-        write("gates.csv", table_bytes(gates_table(model), "csv"))
-        tree = gate_tree(model.name, model.gates, gates[0].name if gates else "")
-        write(f"gates.{kind}", figure_bytes(tree.figure, kind))
-        for gate, block, where in zip(gates, blocks, places, strict=True):
-            drawing = block_drawing(gate, block, where)
-            write(f"block_{gate.name}.{kind}", figure_bytes(drawing.figure, kind))
+        typer.echo(f"The table and {counted(len(report.charts), 'drawing')} are in {out}/")
 
 
 def discover(

@@ -32,7 +32,7 @@ Classes = Annotated[
     typer.Option(help="Names of their classes, labels or numbers: one a line, or JSON. Of --head binary two: no, yes."),
 ]
 Three = tuple[float, float, float]
-Mean = Annotated[Three | None, typer.Option(help="Mean of the pictures they were trained on, R G B in 0–1.")]
+Mean = Annotated[Three | None, typer.Option(help="Mean of the images they were trained on, R G B in 0–1.")]
 Std = Annotated[Three | None, typer.Option(help="Standard deviation, likewise.")]
 HeadOption = Annotated[
     Literal["classes", "binary", "labels", "number", "features"] | None,

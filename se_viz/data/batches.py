@@ -8,9 +8,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TypeAlias
 
-from se_viz.data.images import ImageRefused, Picture, decode
+from se_viz.data.images import ImageRefused, InputImage, decode
 
-Outcome: TypeAlias = Picture | ImageRefused
+Outcome: TypeAlias = InputImage | ImageRefused
 Decode: TypeAlias = Callable[[Sequence[tuple[str, bytes]]], Sequence[Outcome]]
 
 # Pillow decodes without the interpreter's lock.
@@ -23,13 +23,13 @@ class Batches:
     """Takes files and sentences in order. Used in a ``with`` block; an error in it leaves what is not begun undone.
 
     Attributes:
-        pictures: what is decoded so far → its name; of files that are the same only the first.
+        images: what is decoded so far → its name; of files that are the same only the first.
         refusals: sentences on the others so far.
         left_out: how many files were not taken as there were enough; counted by the caller.
     """
 
     def __init__(self, decode_all: Decode, limit: int, most_files: int = MOST_FILES) -> None:
-        self.pictures: dict[Picture, str] = {}
+        self.images: dict[InputImage, str] = {}
         self.refusals: list[str] = []
         self.left_out = 0
         self._decode = decode_all
@@ -59,23 +59,23 @@ class Batches:
         self._begun.append((0, sentence))
 
     def is_full(self) -> bool:
-        """Whether there are ``limit`` pictures; waits for those being decoded if they may be the last."""
+        """Whether there are ``limit`` images; waits for those being decoded if they may be the last."""
         while len(self._begun) >= 2 * WORKERS:
             self._settle()
-        while len(self.pictures) + self._waiting >= self._limit and self._waiting:
+        while len(self.images) + self._waiting >= self._limit and self._waiting:
             self._begin()
             self._settle()
-        return len(self.pictures) >= self._limit
+        return len(self.images) >= self._limit
 
     def finish(self) -> None:
-        """Wait for the last pictures."""
+        """Wait for the last images."""
         self._begin()
         while self._begun:
             self._settle()
 
     @property
     def _waiting(self) -> int:
-        """How many files may become pictures yet."""
+        """How many files may become images yet."""
         return len(self._batch) + sum(files for files, _ in self._begun)
 
     def _begin(self) -> None:
@@ -92,10 +92,10 @@ class Batches:
         for outcome in begun.result():
             if isinstance(outcome, ImageRefused):
                 self.refusals.append(str(outcome))
-            elif twin := self.pictures.get(outcome):
+            elif twin := self.images.get(outcome):
                 self.refusals.append(f"{outcome.name} was left out: it is the same file as {twin}.")
             else:
-                self.pictures[outcome] = outcome.name
+                self.images[outcome] = outcome.name
 
 
 def decode_here(files: Sequence[tuple[str, bytes]]) -> list[Outcome]:

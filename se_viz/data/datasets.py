@@ -1,4 +1,4 @@
-"""A folder, a list of files, tar files or a dataset object → pictures in a fixed order, with their classes."""
+"""A folder, a list of files, tar files or a dataset object → images in a fixed order, with their classes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from se_viz.data import layout, lists, splits
 from se_viz.data import webdataset as tars
 from se_viz.data.folders import find_images
-from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetRefused, Kind, labelled, unique
+from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, labelled, unique
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
 from se_viz.data.rejected import shown
 
-__all__ = ["UNLABELLED", "Dataset", "DatasetRefused", "Indexed", "Kind", "dataset", "unique"]
+__all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "unique"]
 
 
 def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) -> Dataset:
@@ -23,8 +23,8 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
     reads as many images as there are. For images of others, ``se_viz.read_paths`` reads files and folders.
 
     Args:
-        source: a folder with one subfolder of pictures for each class (as torchvision's ImageFolder takes it), or with
-            such folders for training and validation above them; a folder of pictures, without labels; a list of paths,
+        source: a folder with one subfolder of images for each class (as torchvision's ImageFolder takes it), or with
+            such folders for training and validation above them; a folder of images, without labels; a list of paths,
             relative to the list, and of labels: a CSV, TSV, TXT or Parquet file; a plain tar file or a folder of them,
             as WebDataset writes them; or an object with a length that gives (PIL image, label) by index, as
             torchvision's datasets do without a transform, or {"image": …, "label": …}, as Hugging Face's do.
@@ -32,7 +32,7 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
             not given, the validation set, else the test set, else the training set. ``Dataset.notes`` says which.
 
     Raises:
-        DatasetRefused: no pictures there, or none that can be read this way.
+        DatasetRefused: no images there, or none that can be read this way.
     """
     if isinstance(source, Dataset):
         return source
@@ -42,7 +42,7 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
     if path.is_dir():
         return _from_folder(path, split)
     if not path.is_file():
-        raise DatasetRefused(f"There is no {path}: name a folder of pictures, a CSV file or a tar file.")
+        raise DatasetRefused(f"There is no {path}: name a folder of images, a CSV file or a tar file.")
     if lists.is_list(path):
         return _from_list(path, split)
     if is_image(path.name) or (format_of(path.name) and path.suffix.lower() != ".tar"):
@@ -66,7 +66,7 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
     notes += found.notes()
     if not found.images:
         raise DatasetRefused(
-            " ".join([f"No pictures in {root}: it should hold one folder of pictures for each class.", *notes])
+            " ".join([f"No images in {root}: it should hold one folder of images for each class.", *notes])
         )
     texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in found.images)]
     return labelled(name, "folder", found.images, texts, lambda index: root / found.images[index], notes)
@@ -79,7 +79,7 @@ def _from_list(path: Path, split: str | None) -> Dataset:
     if taken is not None:
         rows = [rows[index] for index in taken]
     names, texts = [row.path for row in rows], [row.label for row in rows]
-    kind: Kind = "parquet" if path.suffix.lower() == ".parquet" else "csv"
+    kind: DatasetFormat = "parquet" if path.suffix.lower() == ".parquet" else "csv"
     return labelled(
         path.name, kind, names, texts, lambda index: lists.place(path.parent, names[index]), notes, unlabelled
     )
@@ -112,7 +112,7 @@ def _from_tars(
     said += left_out(others)
     if not samples:
         raise DatasetRefused(
-            " ".join([f"No pictures in {path}: looked for members that end in .jpg, .png and the like.", *said])
+            " ".join([f"No images in {path}: looked for members that end in .jpg, .png and the like.", *said])
         )
     names, texts = [sample.name for sample in samples], [sample.label for sample in samples]
     return labelled(name or path.name, "tar", names, texts, samples.__getitem__, said, IN_FOLDERS)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from se_viz.data.colours import RangeUnknown, upright_rgb
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 
 Array: TypeAlias = npt.NDArray[Any]
-Image: TypeAlias = Picture | PIL.Image.Image | Array | Tensor
+Image: TypeAlias = InputImage | PIL.Image.Image | Array | Tensor
 
 _CHANNELS = (1, 3, 4)
 _CHANNELS_LAST = (1, 2, 3, 4)  # as Image.fromarray takes them
@@ -35,9 +35,9 @@ def one_by_one(images: Image | Iterable[Image]) -> Iterator[PIL.Image.Image]:
     """
     if isinstance(images, str | bytes | os.PathLike):
         raise InputRefused(
-            f"{type(images).__name__} is no image: se_viz.read_paths(…).pictures reads files, Image.open one of them."
+            f"{type(images).__name__} is no image: se_viz.read_paths(…).images reads files, Image.open one of them."
         )
-    if isinstance(images, PIL.Image.Image | Picture | np.ndarray | Tensor):
+    if isinstance(images, PIL.Image.Image | InputImage | np.ndarray | Tensor):
         yield from _images(images, "The image")
         return
     if not isinstance(images, Iterable):
@@ -54,7 +54,7 @@ def rgb_image(image: Image, called: str = "The image") -> PIL.Image.Image:
     """Return one image as RGB, upright, over white.
 
     Args:
-        image: a picture, a PIL image of any mode, an array (H, W) or (H, W, channels), or a uint8 tensor
+        image: an ``InputImage``, a PIL image of any mode, an array (H, W) or (H, W, channels), or a uint8 tensor
             (channels, H, W).
         called: how a sentence about it begins.
 
@@ -68,8 +68,8 @@ def rgb_image(image: Image, called: str = "The image") -> PIL.Image.Image:
 
 
 def _images(image: object, called: str) -> Iterator[PIL.Image.Image]:
-    if isinstance(image, Picture):
-        yield image.image
+    if isinstance(image, InputImage):
+        yield image.rgb
     elif isinstance(image, PIL.Image.Image):
         yield _converted(image, called)
     elif isinstance(image, np.ndarray):

@@ -24,6 +24,7 @@ from PIL import (
 )
 from PIL.BmpImagePlugin import BmpImageFile
 
+from se_viz import former_names
 from se_viz.data import jpeg, netpbm, pixels, webp
 from se_viz.data.colours import SWAPS_SIDES, TURNS, WORKING_SIDE, RangeUnknown, orientation_of, rgb
 from se_viz.data.metered import MeteredFile, TooManyParts
@@ -49,7 +50,7 @@ _TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 10**6} million pixels; save
 _TOO_MANY_PARTS = "it is made of more parts than an image has (comments, segments, empty blocks); save it again"
 _SAVE_AS = "save it as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM"
 # (where the signature stands, the signature, what such a file is called)
-_STRANGERS = (
+_UNSUPPORTED = (
     (0, b"8BPS", "a Photoshop file"),
     (0, b"%PDF", "a PDF file"),
     (0, b"PK\3\4", "a ZIP archive or an office document"),
@@ -64,44 +65,45 @@ _STRANGERS = (
 )
 
 
+@former_names.with_former_fields
 @dataclass(frozen=True, slots=True)
-class Picture:
+class InputImage:
     """A decoded upload. Two are equal when their files are.
 
     Attributes:
         name: the file's name, fit to be shown; never a path.
         sha256: of the file's bytes, hexadecimal.
-        image: RGB, upright, shorter side at most 2 · WORKING_SIDE - 1 pixels.
+        rgb: its pixels, upright, shorter side at most 2 · WORKING_SIDE - 1 pixels.
         original_size: width and height before any reduction, upright, pixels.
         licence: author and licence where they are known, else empty.
     """
 
     name: str = field(compare=False)
     sha256: str
-    image: Image.Image = field(compare=False)
+    rgb: Image.Image = field(compare=False)
     original_size: tuple[int, int] = field(compare=False)
     licence: str = field(default="", compare=False)
 
 
 class ImageRefused(Refused):
-    """A file that is not taken as a picture."""
+    """A file that is not taken as an image."""
 
 
-def decode(name: str, content: bytes) -> Picture:
+def decode(name: str, content: bytes) -> InputImage:
     """Decode a file in this process, see ``decode_pixels``, in its turn in the budget of pixels.
 
     Raises:
         ImageRefused: and nothing else, whatever the bytes are.
     """
     image, size = decode_pixels(name, content, pixels.budget().hold)
-    return Picture(shown(name), hashlib.sha256(content).hexdigest(), image, size)
+    return InputImage(shown(name), hashlib.sha256(content).hexdigest(), image, size)
 
 
 def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
-    Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid over white; the EXIF orientation is
-    applied. Colour profiles are not, as they are not in the pipelines the models were trained with. A picture whose
+    Grey, palette, CMYK and 16-bit images become 8-bit RGB; transparency is laid over white; the EXIF orientation is
+    applied. Colour profiles are not, as they are not in the pipelines the models were trained with. An image whose
     shorter side is 2 · WORKING_SIDE pixels or more is reduced by an integer factor that leaves it WORKING_SIDE or
     more, which is all that the page and the models use: a JPEG in the DCT domain while it is decoded, by a power of
     two, others by box averages.
@@ -112,7 +114,7 @@ def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, t
         room: what holds room for as many pixels as are decoded.
 
     Returns:
-        The image and its size before any reduction, see ``Picture``.
+        The image and its size before any reduction, see ``InputImage``.
 
     Raises:
         ImageRefused: and nothing else, whatever the bytes are, but for what ``room`` raises of ``pixels.Waits``.
@@ -202,7 +204,7 @@ def _check_header(name: str, file: ImageFile.ImageFile) -> None:
         raise ImageRefused(name, _TOO_MANY_PIXELS)
     if short < MIN_SIDE:
         size = f"{file.width} × {file.height} pixels"
-        raise ImageRefused(name, f"it is {size}; choose a picture of at least {MIN_SIDE} × {MIN_SIDE}")
+        raise ImageRefused(name, f"it is {size}; choose an image of at least {MIN_SIDE} × {MIN_SIDE}")
     if long > MAX_ASPECT * short:
         raise ImageRefused(name, f"one side is more than {MAX_ASPECT} times the other; cut out the part that matters")
     if isinstance(file, BmpImageFile) and file.info.get("compression") in _RUNS and short * long > MAX_RLE_PIXELS:
@@ -213,9 +215,9 @@ def _check_header(name: str, file: ImageFile.ImageFile) -> None:
 
 def _what_it_is(content: bytes) -> str:
     """The reason for refusing bytes that no allowed decoder recognises."""
-    for start, signature, called in _STRANGERS:
+    for start, signature, called in _UNSUPPORTED:
         if content.startswith(signature, start):
             return f"it is {called}; {_SAVE_AS}"
     if b"<svg" in content[:1000].lower():
         return f"it is an SVG drawing; {_SAVE_AS}"
-    return f"it is not a picture, or its first bytes are damaged; {_SAVE_AS}"
+    return f"it is not an image, or its first bytes are damaged; {_SAVE_AS}"

@@ -17,14 +17,14 @@ import numpy.typing as npt
 
 from se_viz.data import imagenette
 from se_viz.data import webdataset as tars
-from se_viz.data.images import MAX_BYTES, ImageRefused, Picture, decode
+from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage, decode
 from se_viz.data.rejected import legible, shown
 
-Kind: TypeAlias = Literal["folder", "csv", "parquet", "tar", "python"]
+DatasetFormat: TypeAlias = Literal["folder", "csv", "parquet", "tar", "python"]
 Labels: TypeAlias = npt.NDArray[np.int32]
 
 UNLABELLED = -1
-IN_FOLDERS = "put the pictures into one folder for each class"
+IN_FOLDERS = "put the images into one folder for each class"
 
 
 class DatasetRefused(ValueError):
@@ -33,25 +33,25 @@ class DatasetRefused(ValueError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """N pictures, sorted by class and name, and read one by one.
+    """N images, sorted by class and name, and read one by one.
 
     Attributes:
         name: what a person calls it: the folder's or the file's name.
-        kind: where the pictures are.
+        kind: where the images are.
         classes: names of the K classes, no two alike; empty if there are no labels.
-        names: of the pictures, N, relative to the dataset.
-        labels: (N,) into ``classes``; UNLABELLED where there is none, or where it is known only with the picture.
-        read: index → picture and label; raises ``ImageRefused`` for a broken one, from any thread.
-        notes: sentences on what was chosen and what was left out when the pictures were listed.
+        names: of the images, N, relative to the dataset.
+        labels: (N,) into ``classes``; UNLABELLED where there is none, or where it is known only with the image.
+        read: index → image and label; raises ``ImageRefused`` for a broken one, from any thread.
+        notes: sentences on what was chosen and what was left out when the images were listed.
         unlabelled: where there are no classes, how labels can be given; no full stop.
     """
 
     name: str
-    kind: Kind
+    kind: DatasetFormat
     classes: tuple[str, ...]
     names: Sequence[str]
     labels: Labels
-    read: Callable[[int], tuple[Picture, int]]
+    read: Callable[[int], tuple[InputImage, int]]
     notes: tuple[str, ...] = ()
     unlabelled: str = IN_FOLDERS
 
@@ -60,7 +60,7 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the names and labels in their order: two datasets of the same hash list the same pictures."""
+        """Of the names and labels in their order: two datasets of the same hash list the same images."""
         digest = hashlib.sha256("\n".join(self.classes).encode())
         for name, label in zip(self.names, self.labels.tolist(), strict=True):
             digest.update(f"\n{label}\t{name}".encode(errors="surrogateescape"))
@@ -76,7 +76,7 @@ def unique(names: Iterable[str]) -> tuple[str, ...]:
 
 def labelled(
     name: str,
-    kind: Kind,
+    kind: DatasetFormat,
     names: list[str],
     texts: list[str | None],
     place: Callable[[int], Path | tars.Sample],
@@ -100,7 +100,7 @@ def labelled(
     order = sorted(range(len(names)), key=lambda index: (codes[index], names[index]))
     labels = codes[order]
 
-    def read(index: int) -> tuple[Picture, int]:
+    def read(index: int) -> tuple[InputImage, int]:
         where = place(order[index])
         label = shown(names[order[index]])
         try:

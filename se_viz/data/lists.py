@@ -102,7 +102,7 @@ def _rows(path: Path, header: Sequence[str], lines: Iterable[Cells]) -> tuple[li
         else:
             empty += 1
     if not rows:
-        raise DatasetRefused(f"{path} lists no pictures: each line should be a path and a label.")
+        raise DatasetRefused(f"{path} lists no images: each line should be a path and a label.")
     notes = []
     taken = [(what, header[i].strip()) for what, i in (("path", paths), ("label", labels)) if i is not None]
     if any(what != name for what, name in taken):

@@ -24,7 +24,7 @@ _AT_ONCE = 1 << 20  # an index array takes eight bytes a number
 def refusal(content: bytes) -> str:
     """Return why Pillow must not be given a file that begins with one of the signatures; empty if it may be."""
     if not _HEAD.match(content[:_HEAD_BYTES]):
-        return "it is not a picture, or its first bytes are damaged"
+        return "it is not an image, or its first bytes are damaged"
     if content.startswith(_AS_TEXT):
         if len(content) > MAX_TEXT:
             return f"it is a PPM file written as text of more than {MAX_TEXT // 10**6} MB"

@@ -1,4 +1,4 @@
-"""A dataset object (torchvision's, a list, Hugging Face's, a Subset of one) → pictures with their classes."""
+"""A dataset object (torchvision's, a list, Hugging Face's, a Subset of one) → images with their classes."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from se_viz.data import splits
 from se_viz.data.colours import SWAPS_SIDES, TURNS, orientation_of
 from se_viz.data.columns import IMAGE, LABEL, column
 from se_viz.data.given import InputRefused, rgb_image
-from se_viz.data.images import ImageRefused, Picture, decode
+from se_viz.data.images import ImageRefused, InputImage, decode
 from se_viz.data.labelled import UNLABELLED, Dataset, DatasetRefused, Labels
 from se_viz.data.meanings import meaning
 from se_viz.data.targets import SEVERAL, Classes, Label, as_label, classes_of, targets_of
@@ -91,13 +91,13 @@ def from_object(source: object, split: str | None) -> Dataset:
             "or give the items the names of their classes as labels."
         )
 
-    def read(index: int) -> tuple[Picture, int]:
+    def read(index: int) -> tuple[InputImage, int]:
         number = int(order[index])
         name = f"item {number}"
         item = _item(source, kind, number)
         if not isinstance(item, _Item):
             raise ImageRefused(name, str(item))
-        return _picture(name, item.image), UNLABELLED if classes is None else classes.code(name, item.label)
+        return _image(name, item.image), UNLABELLED if classes is None else classes.code(name, item.label)
 
     names = [f"item {number}" for number in order]
     return Dataset(kind, "python", classes.names if classes else (), names, labels[order], read, tuple(notes), advice)
@@ -133,7 +133,7 @@ def _item(source: Indexed, kind: str, index: int) -> "_Item | DatasetRefused | s
     try:
         item = source[index]
     except Exception as error:  # noqa: BLE001
-        # Datasets raise whatever their decoders do, and one broken picture must not stop the others.
+        # Datasets raise whatever their decoders do, and one broken image must not stop the others.
         return f"it cannot be read ({error})"
     if isinstance(item, Mapping):
         keys = list(item)
@@ -154,13 +154,13 @@ def _item(source: Indexed, kind: str, index: int) -> "_Item | DatasetRefused | s
 def _is_image(thing: object) -> bool:
     if isinstance(thing, Mapping):  # as Hugging Face's, not decoded
         return isinstance(thing.get("bytes"), bytes)
-    return isinstance(thing, PIL.Image.Image | np.ndarray | Picture) or (
+    return isinstance(thing, PIL.Image.Image | np.ndarray | InputImage) or (
         isinstance(thing, Tensor) and not thing.is_floating_point() and thing.ndim > 1
     )
 
 
-def _picture(name: str, image: object) -> Picture:
-    if isinstance(image, Picture):
+def _image(name: str, image: object) -> InputImage:
+    if isinstance(image, InputImage):
         return image
     if isinstance(image, Mapping):
         return decode(name, image["bytes"])
@@ -173,4 +173,4 @@ def _picture(name: str, image: object) -> Picture:
         turned = TURNS.get(orientation_of(image)) in SWAPS_SIDES
         size = image.size[::-1] if turned else image.size
     content = f"{size[0]}×{size[1]}".encode() + converted.tobytes()
-    return Picture(name, hashlib.sha256(content).hexdigest(), converted, size)
+    return InputImage(name, hashlib.sha256(content).hexdigest(), converted, size)

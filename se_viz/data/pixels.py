@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TypeAlias
 
-Asked: TypeAlias = Callable[[], bool]
+ShouldCancel: TypeAlias = Callable[[], bool]
 
 SETTING = "SE_VIZ_PIXELS_AT_ONCE"
 # 2 GB at most, as no format takes more than 16 bytes a pixel (WebP, measured): a machine of 8 GB has room for that.
@@ -48,7 +48,7 @@ class Budget:
         return self._left
 
     @contextmanager
-    def hold(self, pixels: int, cancelled: Asked | None = None) -> Iterator[None]:
+    def hold(self, pixels: int, cancelled: ShouldCancel | None = None) -> Iterator[None]:
         """Wait for its turn to decode so many pixels, which others cannot while the block runs.
 
         More than the whole budget is let through when nothing else is decoded.

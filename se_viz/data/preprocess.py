@@ -26,7 +26,7 @@ class Preprocess:
 
     Attributes:
         crop: height and width of the model's input, pixels.
-        resize: length of the shorter side before the crop, pixels; or height and width to which a picture is squeezed
+        resize: length of the shorter side before the crop, pixels; or height and width to which an image is squeezed
             whatever its shape.
         interpolation: the resampling filter.
         mean, std: per RGB channel, of values in 0–1.
@@ -44,7 +44,7 @@ class Preprocess:
         return v2.Compose([v2.Resize(self.resize, interpolation=filters), v2.CenterCrop(self.crop)])
 
     def cut(self, image: Image.Image) -> Image.Image:
-        """The RGB picture the model is shown: ``crop`` pixels of ``image``, before normalisation.
+        """The RGB image the model is shown: ``crop`` pixels of ``image``, before normalisation.
 
         An image of another mode is taken as a file of it would be, see ``data.colours``.
         """

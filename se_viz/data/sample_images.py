@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from se_viz.data.images import Picture, decode
+from se_viz.data.images import InputImage, decode
 
 _FOLDER = Path(__file__).with_name("samples")
 
@@ -46,7 +46,7 @@ SAMPLES = (
 
 
 @cache
-def sample(key: str) -> Picture:
+def sample(key: str) -> InputImage:
     """The sample of that key; the same object every time, so its image must not be changed.
 
     Raises:
@@ -54,6 +54,6 @@ def sample(key: str) -> Picture:
     """
     for known in SAMPLES:
         if known.key == key:
-            picture = decode(known.file, (_FOLDER / known.file).read_bytes())
-            return replace(picture, name=known.title, licence=known.licence)
+            image = decode(known.file, (_FOLDER / known.file).read_bytes())
+            return replace(image, name=known.title, licence=known.licence)
     raise UnknownSample(key)

@@ -49,8 +49,8 @@ def reasons(sentences: Sequence[str]) -> list[Reason]:
 def summing_up(sentences: Sequence[str]) -> str:
     """Return a sentence or two for many.
 
-    For instance "902 files were left out: 900 are not pictures (XML); 2 are empty (JPG)." or, where there is one reason
-    only, "900 files were left out: they are not pictures (XML)." Sentences that are not on a
+    For instance "902 files were left out: 900 are not images (XML); 2 are empty (JPG)." or, where there is one reason
+    only, "900 files were left out: they are not images (XML)." Sentences that are not on a
     single file follow; of more than three the first.
     """
     found = reasons(sentences)

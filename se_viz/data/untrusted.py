@@ -24,7 +24,7 @@ from se_viz.data.images import (
     MAX_PIXELS,
     MIN_SIDE,
     ImageRefused,
-    Picture,
+    InputImage,
     decode_pixels,
     size_refusal,
 )
@@ -33,8 +33,8 @@ from se_viz.data.rejected import shown
 from se_viz.data.zip_archive import ArchiveRefused
 from se_viz.sandbox import Ended, Limits
 
-Asked: TypeAlias = Callable[[], bool]
-Outcome: TypeAlias = Picture | ImageRefused
+ShouldCancel: TypeAlias = Callable[[], bool]
+Outcome: TypeAlias = InputImage | ImageRefused
 
 # What an image may take without its turn in the budget: all but the largest photographs.
 ALLOWANCE = 25_000_000
@@ -49,7 +49,7 @@ _THREADS = 2
 _PART = 32_000_000
 
 
-def decode_files(files: Sequence[tuple[str, bytes]], cancelled: Asked | None = None) -> list[Outcome]:
+def decode_files(files: Sequence[tuple[str, bytes]], cancelled: ShouldCancel | None = None) -> list[Outcome]:
     """Decode files in one child process, see ``images.decode``; one after the other, so that few belong in a call.
 
     A file whose pixels need more than the allowance waits for its turn in the budget of the process, in a child of its
@@ -60,7 +60,7 @@ def decode_files(files: Sequence[tuple[str, bytes]], cancelled: Asked | None = N
         cancelled: asked often, in this thread; True ends the child.
 
     Returns:
-        A picture for each file, or why it was left out.
+        An image for each file, or why it was left out.
 
     Raises:
         Gone: ``cancelled`` said so.
@@ -73,7 +73,7 @@ def decode_files(files: Sequence[tuple[str, bytes]], cancelled: Asked | None = N
     ]
 
 
-def _decoded(files: Sequence[tuple[str, bytes]], cancelled: Asked | None) -> list[Outcome]:
+def _decoded(files: Sequence[tuple[str, bytes]], cancelled: ShouldCancel | None) -> list[Outcome]:
     if not files:
         return []
     try:
@@ -88,7 +88,7 @@ def _decoded(files: Sequence[tuple[str, bytes]], cancelled: Asked | None) -> lis
     ]
 
 
-def _in_turn(file: tuple[str, bytes], needed: int, cancelled: Asked | None) -> Outcome:
+def _in_turn(file: tuple[str, bytes], needed: int, cancelled: ShouldCancel | None) -> Outcome:
     """The same for one file that needs more pixels than the allowance."""
     try:
         (outcome,) = _in_child([file], needed, cancelled)
@@ -97,7 +97,9 @@ def _in_turn(file: tuple[str, bytes], needed: int, cancelled: Asked | None) -> O
     return _nonsense(file[0]) if isinstance(outcome, int) else outcome
 
 
-def _in_child(files: Sequence[tuple[str, bytes]], allowance: int, cancelled: Asked | None) -> list[Outcome | int]:
+def _in_child(
+    files: Sequence[tuple[str, bytes]], allowance: int, cancelled: ShouldCancel | None
+) -> list[Outcome | int]:
     """What becomes of each file; a number is of the pixels that it needs at a time. Raises Ended as a child does."""
     limits = Limits(
         memory=_LIBRARIES + pixels.BYTES_A_PIXEL * allowance,
@@ -113,7 +115,7 @@ def _in_child(files: Sequence[tuple[str, bytes]], allowance: int, cancelled: Ask
     return [_outcome(*file, one) for file, one in zip(files, told, strict=True)]
 
 
-def _run(cancelled: Asked | None, limits: Limits, passes: Sequence[type[Exception]], *call: Any) -> Any:  # noqa: ANN401
+def _run(cancelled: ShouldCancel | None, limits: Limits, passes: Sequence[type[Exception]], *call: Any) -> Any:  # noqa: ANN401
     """``sandbox.run`` that raises Gone where it was cancelled."""
     try:
         return sandbox.run(*call, limits=limits, cancelled=cancelled, passes=passes)
@@ -156,7 +158,7 @@ def _outcome(name: str, content: bytes, told: object) -> Outcome | int:
         case {"pixels": np.ndarray() as array, "size": [int() as width, int() as height]} if _is_image(array):
             # The hash is what readings are kept by: it is made here.
             sha256 = hashlib.sha256(content).hexdigest()
-            return Picture(shown(name), sha256, Image.fromarray(array), (width, height))
+            return InputImage(shown(name), sha256, Image.fromarray(array), (width, height))
         case {"refused": str() as reason}:
             return ImageRefused(shown(name), reason)
         case {"needs": int() as needed} if ALLOWANCE < needed <= MAX_PIXELS:
@@ -183,7 +185,7 @@ def _why(ended: Ended, advice: str) -> str:
     return f"reading it {ended.why}; {advice}"
 
 
-def unpack(name: str, file: BinaryIO, cancelled: Asked | None = None) -> Iterator[tuple[str, bytes]]:
+def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in child processes, see ``archives.members``; some of its members at a time.
 
     Args:

@@ -1,7 +1,7 @@
-"""Tar files of pictures, as WebDataset writes them, read at random.
+"""Tar files of images, as WebDataset writes them, read at random.
 
 A sample is the members that share a name up to the first dot: ``0001.jpg`` and ``0001.cls``. Its label is the text of
-``.cls``, or "label" or "cls" in ``.json``; without either, the name of the folder the picture lies in.
+``.cls``, or "label" or "cls" in ``.json``; without either, the name of the folder the image lies in.
 """
 
 import json
@@ -24,7 +24,7 @@ class TarRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture of a tar file: its name, its label as it is written, and where its bytes are.
+    """One image of a tar file: its name, its label as it is written, and where its bytes are.
 
     ``split`` is the outermost folder above it that is called as a split is, such as ``train``; "" if there is none.
     ``below`` is its label within that split: the folder below the split, where no file gives a label.
@@ -50,17 +50,17 @@ class Sample:
         return replace(self, label=self.below)
 
     def read(self) -> bytes:
-        """The picture's bytes, of one larger than is taken only the beginning."""
+        """The image's bytes, of one larger than is taken only the beginning."""
         with self.tar.open("rb") as file:
             file.seek(self.offset)
             return file.read(min(self.size, MAX_BYTES + 1))
 
 
 def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
-    """The pictures of uncompressed tar files, in the order of the files and their members, and what else is in them.
+    """The images of uncompressed tar files, in the order of the files and their members, and what else is in them.
 
     Returns:
-        The pictures; and suffix → number of files that are neither pictures nor labels.
+        The images; and suffix → number of files that are neither images nor labels.
 
     Raises:
         TarRefused: one of them is compressed, cut short, or no tar file.
@@ -77,7 +77,7 @@ def by_class(listed: Sequence[Sample]) -> list[Sample]:
 
 
 def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
-    pictures: list[tuple[str, str, int, int]] = []
+    images: list[tuple[str, str, int, int]] = []
     labels: dict[str, str] = {}
     try:
         with tarfile.open(path, "r:") as archive:
@@ -90,7 +90,7 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
                     continue
                 key, suffix = str(place.with_name(stem)), place.suffix.lower()
                 if suffix in SUFFIXES:
-                    pictures.append((key, member.name, member.offset_data, member.size))
+                    images.append((key, member.name, member.offset_data, member.size))
                 elif ending in ("cls", "json") and member.size <= _MAX_LABEL_BYTES:
                     file = archive.extractfile(member)
                     text = _label(ending, file.read()) if file else None
@@ -103,7 +103,7 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
             f"{path} cannot be read as a plain tar file ({error}): unpack it if it is compressed, or copy it again. "
             "Other datasets are folders, and lists in CSV, TSV, TXT or Parquet files."
         ) from error
-    for key, name, offset, size in pictures:
+    for key, name, offset, size in images:
         folders, written = PurePosixPath(name).parent.parts, labels.get(key)
         outer, split, inner = _split(folders)
         label = written or (folders[-1] if folders else None)

@@ -1,4 +1,4 @@
-"""A ZIP of pictures → its members, bounded before anything is unpacked.
+"""A ZIP of images → its members, bounded before anything is unpacked.
 
 Nothing touches the disk, so a member's path is only a label. The bounds hold because the directory is checked as a
 whole first (members that do not overlap, and none above MAX_RATIO, make an archive that is not above it either), and
@@ -138,7 +138,7 @@ def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.Zip
     listed = (info for info in archive.infolist() if not info.filename.endswith(("/", "\\")))
     files = [(label, info) for info in listed if (label := label_of(info.filename))]
     if not files:
-        raise ArchiveRefused(name, "there are no files in it; put pictures in it")
+        raise ArchiveRefused(name, "there are no files in it; put images in it")
     if len(files) > MAX_FILES:
         raise ArchiveRefused(name, f"it holds more than {MAX_FILES:,} files; split it")
     for label, info in files:

@@ -17,7 +17,7 @@ from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
 from se_viz.demo.training import train
 from se_viz.device.devices import described
-from se_viz.device.memory import room_on
+from se_viz.device.memory import raise_if_full
 from se_viz.device.transfer import moved
 from se_viz.disk.atomic import write_bytes
 from se_viz.disk.errors import DiskError
@@ -100,7 +100,7 @@ def _trained(
     def top1(network: nn.Module) -> float:
         return measure.count_correct(network, validation, PREPROCESS) / len(validation)
 
-    with room_on(device, f"the training of {name}"):
+    with raise_if_full(device, f"the training of {name}"):
         trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
     content = demo.store(trained.network)
     network = moved(demo.restore(content, config), device, name)

@@ -10,7 +10,7 @@ from se_viz.demo.seresnet import STAGES, SEResNetConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Ablation:
+class DesignChoice:
     """One choice.
 
     Attributes:
@@ -26,20 +26,20 @@ class Ablation:
     rows: tuple[Row, ...]
 
 
-RATIO = Ablation("reduction ratio r", "r", 10, TABLE_10)
+RATIO = DesignChoice("reduction ratio r", "r", 10, TABLE_10)
 ABLATIONS = (
     RATIO,
-    Ablation("squeeze operator", "squeeze", 11, TABLE_11),
-    Ablation("gate function", "gate", 12, TABLE_12),
-    Ablation("gated stages", "gated_stages", 13, TABLE_13),
-    Ablation("place in the block", "integration", 14, TABLE_14),
+    DesignChoice("squeeze operator", "squeeze", 11, TABLE_11),
+    DesignChoice("gate function", "gate", 12, TABLE_12),
+    DesignChoice("gated stages", "gated_stages", 13, TABLE_13),
+    DesignChoice("place in the block", "integration", 14, TABLE_14),
 )
 
 NO_SE = "no SE"
 _SPELLED = {"relu": "ReLU"}
 
 
-def variant(ablation: Ablation, config: SEResNetConfig) -> str:
+def variant(ablation: DesignChoice, config: SEResNetConfig) -> str:
     """What a network chose, spelled as in ``Row.name``: "r = 16", "max", "ReLU", "stages 2–4", "no SE"."""
     if not config.gated:
         return NO_SE
@@ -51,7 +51,7 @@ def variant(ablation: Ablation, config: SEResNetConfig) -> str:
     return _SPELLED.get(chosen, chosen)
 
 
-def members(ablation: Ablation, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
+def members(ablation: DesignChoice, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
     """The cards of networks that differ from the standard one in that choice at most, in the order of the choices.
 
     The network without SE is one of them where the paper's table has it, and comes last.

@@ -7,7 +7,7 @@ from torch import nn
 from se_viz.data.imagenette import Labelled
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo.card import Accuracy
-from se_viz.device.memory import room_on
+from se_viz.device.memory import raise_if_full
 from se_viz.gates.macs import counting
 
 
@@ -28,7 +28,7 @@ def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, ba
     """
     device = next(network.parameters()).device
     correct = 0
-    with torch.inference_mode(), room_on(device, f"{batch} images"):
+    with torch.inference_mode(), raise_if_full(device, f"{batch} images"):
         for start in range(0, len(data), batch):
             pixels = torch.from_numpy(data.pixels[start : start + batch]).to(device)
             labels = torch.from_numpy(data.labels[start : start + batch]).to(device)

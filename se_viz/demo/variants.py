@@ -8,7 +8,7 @@ from se_viz.demo.seresnet import SEResNetConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Variant:
     """A configuration and a seed; weights ship of seed 0 alone, the others say how much of a difference is noise."""
 
     config: SEResNetConfig
@@ -29,18 +29,18 @@ _NO_SE = SEResNetConfig(r=None)
 
 # In the order in which a page misses them most: ratios, the network without SE, then the paper's Tables 11 to 14.
 FAMILY = (
-    Member(SEResNetConfig()),
-    Member(SEResNetConfig(r=2)),
-    Member(_NO_SE),
-    Member(SEResNetConfig(r=32)),
-    Member(SEResNetConfig(r=4)),
-    Member(SEResNetConfig(r=8)),
-    Member(SEResNetConfig(squeeze="max")),
-    Member(SEResNetConfig(gate="relu")),
-    Member(SEResNetConfig(gate="tanh")),
-    Member(SEResNetConfig(gated_stages=(2, 3, 4))),
-    *(Member(config, seed) for seed in (1, 2) for config in (SEResNetConfig(), _NO_SE)),
-    Member(SEResNetConfig(integration="pre")),
-    Member(SEResNetConfig(integration="post")),
-    Member(SEResNetConfig(integration="identity")),
+    Variant(SEResNetConfig()),
+    Variant(SEResNetConfig(r=2)),
+    Variant(_NO_SE),
+    Variant(SEResNetConfig(r=32)),
+    Variant(SEResNetConfig(r=4)),
+    Variant(SEResNetConfig(r=8)),
+    Variant(SEResNetConfig(squeeze="max")),
+    Variant(SEResNetConfig(gate="relu")),
+    Variant(SEResNetConfig(gate="tanh")),
+    Variant(SEResNetConfig(gated_stages=(2, 3, 4))),
+    *(Variant(config, seed) for seed in (1, 2) for config in (SEResNetConfig(), _NO_SE)),
+    Variant(SEResNetConfig(integration="pre")),
+    Variant(SEResNetConfig(integration="post")),
+    Variant(SEResNetConfig(integration="identity")),
 )

@@ -64,7 +64,7 @@ def reproducible(device: torch.device) -> None:
         torch.backends.cudnn.deterministic = True
 
 
-def number_type(precision: str) -> torch.dtype:
+def to_dtype(precision: str) -> torch.dtype:
     """The torch type of a precision: "fp32", "bf16" (8 bits of mantissa) or "fp16" (11 bits, up to 65,504).
 
     Raises:
@@ -76,7 +76,7 @@ def number_type(precision: str) -> torch.dtype:
 
 
 def precision_of(dtype: torch.dtype) -> Precision:
-    """The precision of a torch type, the inverse of ``number_type``; "fp32" for any other type."""
+    """The precision of a torch type, the inverse of ``to_dtype``; "fp32" for any other type."""
     names: dict[torch.dtype, Precision] = {torch.bfloat16: "bf16", torch.float16: "fp16"}
     return names.get(dtype, "fp32")
 

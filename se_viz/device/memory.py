@@ -89,7 +89,7 @@ def claim(device: torch.device, size: int, what: str) -> None:
 
 
 @contextmanager
-def room_on(device: torch.device, what: str) -> Iterator[None]:
+def raise_if_full(device: torch.device, what: str) -> Iterator[None]:
     """Turn what torch raises inside the block when a device is full into a DeviceFull."""
     try:
         yield

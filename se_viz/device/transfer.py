@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from se_viz.device.devices import reproducible
-from se_viz.device.memory import room_on
+from se_viz.device.memory import raise_if_full
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -18,5 +18,5 @@ def moved(network: Network, device: torch.device, name: str) -> Network:
         DeviceFull: there is no room for it; the message calls it by ``name``.
     """
     reproducible(device)
-    with room_on(device, name):
+    with raise_if_full(device, name):
         return network.to(device)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.palette import ACCENT, INK, MUTED, TILE
 from se_viz.gates.block import Block, Join
-from se_viz.gates.block_part import Part
+from se_viz.gates.block_part import BlockPart
 from se_viz.gates.gate import NOT_SEEN, Gate, Layout
 
 _ROW = 44  # pixels
@@ -77,7 +77,7 @@ class _Way:
         self.sheet.text(0, self.row, text)
         self._leave(_TEXT)
 
-    def parts(self, parts: Sequence[Part]) -> None:
+    def parts(self, parts: Sequence[BlockPart]) -> None:
         for lines in _boxes(parts, self._layout):
             self._reach(_TALL)
             self.sheet.box(0, self.row, lines)
@@ -206,7 +206,7 @@ def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
     return [squeeze, *layers, [gate.function, f"<b>s</b>  {gate.channels}"]]
 
 
-def _boxes(parts: Sequence[Part], layout: Layout) -> list[list[str]]:
+def _boxes(parts: Sequence[BlockPart], layout: Layout) -> list[list[str]]:
     """The lines of each box: normalisations and activations stand with the part before them."""
     boxes: list[list[str]] = []
     for part in parts:

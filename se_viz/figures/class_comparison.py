@@ -53,7 +53,8 @@ def effect_sizes(
         figure=go.Figure(bar, layout),
         alt=f"Cohen's d between {names[0]} and {names[1]} in {gate}: {listed}.",
         how_to_read=(
-            f"A bar to the right, in the colour of {names[0]}: the gate opens that channel more for {names[0]}; to the "
+            f"A bar to the right, in the colour of {names[0]}: the gate passes more of that channel for {names[0]}; "
+            "to the "
             f"left, for {names[1]}. The length is the difference of the two means in standard deviations: 0.8 is "
             "usually called large, and with 2 the two classes hardly overlap."
         ),

@@ -38,7 +38,7 @@ def mean_excitation(
         overall: the mean over all classes (C,).
         span: of s, what the gate function can reach.
         channels: which to draw.
-        of: whether the means are of classes, or of groups of a person's own pictures.
+        of: whether the means are of classes, or of groups of a person's own images.
     """
     layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
     lines = [*means.items(), (ALL, overall)]

@@ -11,7 +11,7 @@ from se_viz.extras import missing
 
 Format: TypeAlias = Literal["png", "svg", "html"]
 
-WIDTH = 1100  # pixels, of a saved picture
+WIDTH = 1100  # pixels, of a saved image
 _NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
 
 # Each drawing starts a browser: one at a time is enough for a machine that also computes.
@@ -19,7 +19,7 @@ _one_browser = Lock()
 
 
 class CannotDraw(RuntimeError):
-    """A picture could not be made; the message says what is missing."""
+    """An image could not be made; the message says what is missing."""
 
 
 @cache
@@ -55,3 +55,14 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
         raise CannotDraw(
             f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."
         ) from error
+
+
+def figure_fragment(figure: go.Figure, *, script: bool) -> str:
+    """A figure as a part of an HTML page, which requests nothing.
+
+    Args:
+        figure: to draw.
+        script: whether to include plotly's script (4.5 MB), which the first figure of a page must bring for all.
+    """
+    figure = go.Figure(figure).update_layout(template="plotly_white")
+    return str(figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False}))

@@ -111,7 +111,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
             x=middle,
             y=share,
             marker={"color": ACCENT},
-            name="this picture",
+            name="this image",
             hovertemplate="s ≈ %{x:.2f}: %{y:.1f} %<extra></extra>",
         )
     ]
@@ -123,7 +123,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
                 y=everyone,
                 mode="lines",
                 line={"color": MUTED, "width": 2, "shape": "hvh"},
-                name=f"all {len(s)} pictures",
+                name=f"all {len(s)} images",
                 hovertemplate="all: %{y:.1f} %<extra></extra>",
             )
         )
@@ -139,7 +139,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         how_to_read=(
             "The height of a bar is the share of channels with that weight. A peak near 1: most channels pass "
             "unchanged. Near 0: most are suppressed. A narrow peak between: all channels get the same weight. The "
-            f"dotted lines are {CLOSE} and {1 - CLOSE}, where shut ends and open begins.{broken}"
+            f"dotted lines are {CLOSE} and {1 - CLOSE}, where near 0 ends and near 1 begins.{broken}"
         ),
     )
 

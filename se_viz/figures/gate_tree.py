@@ -31,7 +31,7 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
     for stage, members in stages.items():
         here = [words for words in _agreed(members) if words not in everywhere]
         ids.append(f"stage {stage}")
-        share = f"1/{2**stage} of the picture's side" if stage else "the picture's size"
+        share = f"1/{2**stage} of the image's side" if stage else "the image's size"
         labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), *here, share))
         hover.append(labels[-1])
         parents.append("network")

@@ -57,7 +57,7 @@ def attention_heatmap(
     layout = frame(
         f"{model and f'{model}, '}{gate.name}: s of {c} channels",
         f"channel, {_ORDER_WORDS[order]}",
-        "picture",
+        "image",
         104 + rows_height,
     )
     squeezed = "no z was seen" if reading.z is None else "z = %{customdata:.3f}"
@@ -91,11 +91,11 @@ def attention_heatmap(
             f"colour from {low:g} to {high:g}. For {images[focus]}: {about}."
         ),
         how_to_read=(
-            "Each row is a picture, each column a channel of the block. Dark: the gate turns the channel down for this "
-            "picture; light: it lets it through. Vertical stripes are channels treated alike in all pictures; where "
+            "Each row is an image, each column a channel of the block. Dark: the gate turns the channel down for this "
+            "image; light: it lets it through. Vertical stripes are channels treated alike in all images; where "
             "rows differ, the gate decides by what it sees. The colours always run from 0 to 1, so charts compare."
             if gate.function in ("sigmoid", "hard-sigmoid")
-            else "Each row is a picture, each column a channel. The colour is the weight the gate gives the channel; "
+            else "Each row is an image, each column a channel. The colour is the weight the gate gives the channel; "
             f"this gate function ({gate.function}) can leave 0–1, so the scale does too."
         ),
     )

@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float32]
 # Anchored at the top with a fixed length: on a narrow screen the tiles shrink and the bar stays beside them.
 _BAR = {"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"}
 MOST = 8  # channels that one mosaic shows legibly
-_OVERLAY_SIDE = 128  # pixels of one picture in the mosaic: more is not seen and takes long to send
+_OVERLAY_SIDE = 128  # pixels of one image in the mosaic: more is not seen and takes long to send
 _SIGNED = ("U", "X̃ = s·U", "X̃ − U")
 _STRENGTHS = ("|U|", "|X̃|", "|X̃ − U|")
 
@@ -39,13 +39,13 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
         ValueError: the maps were not captured, or no channel is chosen.
     """
     maps, s = _chosen(reading, focus, channels)
-    picture, pitch = mosaic(maps)
+    tiled, pitch = mosaic(maps)
     layout = _layout(reading, image, channels, s, pitch, _SIGNED)
     say_lost(layout, maps, "values")
     reach = _reach(maps)
     figure = go.Figure(
         go.Heatmap(
-            z=picture,
+            z=tiled,
             zmin=-reach,
             zmax=reach,
             colorscale=scale(DIVERGING),
@@ -68,11 +68,11 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
 
 
 def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: str, cut: Image.Image) -> Chart:
-    """Strength of U, X̃ and X̃ − U of chosen channels, laid over the picture as the model sees it.
+    """Strength of U, X̃ and X̃ − U of chosen channels, laid over the image as the model sees it.
 
     Args:
         reading, focus, channels, image: as for ``recalibrated_maps``.
-        cut: the picture, cut to the model's input.
+        cut: the image, cut to the model's input.
     """
     maps, s = _chosen(reading, focus, channels)
     cut = cut.copy()
@@ -109,11 +109,11 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     return Chart(
         name=f"overlay_{reading.gate.name}",
         figure=figure,
-        alt=_alt(reading, channels, s, image, "Overlays on the picture"),
+        alt=_alt(reading, channels, s, image, "Overlays on the image"),
         how_to_read=(
-            "Where on the picture a channel fires, before the gate (top) and after it (middle), and where the gate "
+            "Where on the image a channel fires, before the gate (top) and after it (middle), and where the gate "
             "changed it (bottom). The stronger, the lighter and the more opaque; all tiles share one scale. Deep "
-            "stages see coarsely: a map of 4×4 numbers is spread over the whole picture."
+            "stages see coarsely: a map of 4×4 numbers is spread over the whole image."
         ),
     )
 
@@ -172,14 +172,14 @@ def _alt(reading: Reading, channels: Sequence[int], s: Array, image: str, what: 
     return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
 
 
-def _over(picture: Image.Image, strength: Array) -> Image.Image:
-    """Colour a grey copy of the picture by a map of 0–1."""
-    large = Image.fromarray(np.nan_to_num(strength)).resize(picture.size, Image.Resampling.BILINEAR)
+def _over(image: Image.Image, strength: Array) -> Image.Image:
+    """Colour a grey copy of the image by a map of 0–1."""
+    large = Image.fromarray(np.nan_to_num(strength)).resize(image.size, Image.Resampling.BILINEAR)
     share = np.clip(np.asarray(large), 0, 1)[..., None]
     colours = np.array([hex_to_rgb(colour) for colour in SEQUENTIAL], dtype=np.float32)
     position = share[..., 0] * (len(colours) - 1)
     below = np.minimum(position.astype(int), len(colours) - 2)
     colour = colours[below] + (position - below)[..., None] * (colours[below + 1] - colours[below])
-    grey = np.asarray(picture.convert("L"), dtype=np.float32)[..., None] * 0.75
+    grey = np.asarray(image.convert("L"), dtype=np.float32)[..., None] * 0.75
     opacity = 0.15 + 0.75 * share
     return Image.fromarray(np.uint8(grey * (1 - opacity) + colour * opacity))

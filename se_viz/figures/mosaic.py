@@ -1,4 +1,4 @@
-"""Many small maps as one picture."""
+"""Many small maps as one image."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,17 @@ def mosaic(tiles: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int
         tiles: (rows, columns, H, W).
 
     Returns:
-        The picture (rows · p, columns · p), and p, the distance from one tile to the next, pixels.
+        The image (rows · p, columns · p), and p, the distance from one tile to the next, pixels.
     """
     rows, columns, height, width = tiles.shape
     factor = max(1, round(TILE / max(height, width)))
     side = max(height, width) * factor
     gap = max(1, side // 16)
     pitch = side + gap
-    picture = np.full((rows * pitch, columns * pitch), np.nan, dtype=np.float32)
+    image = np.full((rows * pitch, columns * pitch), np.nan, dtype=np.float32)
     large = tiles.repeat(factor, axis=2).repeat(factor, axis=3)
     for row in range(rows):
         for column in range(columns):
             top, left = row * pitch, column * pitch
-            picture[top : top + height * factor, left : left + width * factor] = large[row, column]
-    return picture, pitch
+            image[top : top + height * factor, left : left + width * factor] = large[row, column]
+    return image, pitch

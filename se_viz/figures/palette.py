@@ -1,6 +1,6 @@
 """Colours, each with one meaning everywhere; ``.streamlit/config.toml`` repeats them for the page (a test compares)."""
 
-# s, from 0 (shut, dark) to 1 (open, light): lightness rises evenly, so it reads without seeing hue.
+# s, from 0 (suppressed, dark) to 1 (passed, light): lightness rises evenly, so it reads without seeing hue.
 SEQUENTIAL = (
     "#161a42", "#033163", "#004c7c", "#006a89", "#008688", "#009f81", "#59b27c", "#99c284", "#cad29a", "#f4e5ac",
 )  # fmt: skip
@@ -9,8 +9,8 @@ DIVERGING = (
     "#0c54a0", "#4073b3", "#6c93c6", "#9ab5d7", "#cdd9e8", "#e6d4ca", "#d2a892", "#bc8160", "#a65b2d", "#8f3500",
 )  # fmt: skip
 
-ACCENT = "#007b82"  # the picture in focus, and what can be clicked
-MUTED = "#7e8792"  # the other pictures, guides, what is merely context
+ACCENT = "#007b82"  # the image in focus, and what can be clicked
+MUTED = "#7e8792"  # the other images, guides, what is merely context
 
 # Tiles with words on them, which read by day and by night.
 TILE, INK = "#5b6673", "#ffffff"

@@ -1,4 +1,4 @@
-"""An atlas gate by gate: where classes part, and where gates shut or open."""
+"""Class profiles gate by gate: where classes part, and where gates saturate."""
 
 from collections.abc import Sequence
 
@@ -23,14 +23,15 @@ def parting(depths: Sequence[Depth]) -> Chart:
 
 def saturation_by_gate(depths: Sequence[Depth]) -> Chart:
     """How much of s is at its ends, of every gate of ``by_depth``."""
-    ends = {f"within {CLOSE} of 0": "shut", f"within {CLOSE} of 1": "open"}
+    ends = {f"within {CLOSE} of 0": "near_0", f"within {CLOSE} of 1": "near_1"}
     return by_gate(
         "class_saturation",
-        "Where gates shut or open",
+        "Saturation by depth",
         "s of all images and channels, %",
         [depth.gate for depth in depths],
         {name: {depth.gate: 100 * getattr(depth.saturation, end) for depth in depths} for name, end in ends.items()},
-        "The share of weights that shut their channel, or leave it as it is. The paper finds a block of the last stage "
-        "nearly all open: a gate that could be left out.",
+        "The share of weights near 0, which suppress their channel, and near 1, which pass it unchanged. The paper "
+        "finds a block of the last stage "
+        "nearly all near 1: a gate that could be left out.",
         top=100,
     )

@@ -12,10 +12,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from se_viz.gates.block_part import Part, part
+from se_viz.gates.block_part import BlockPart, part
 from se_viz.gates.capture_buffer import Key
 from se_viz.gates.errors import GatesChanged
-from se_viz.gates.eval_mode import evaluating
+from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.naming import block_path
@@ -36,7 +36,7 @@ class Join:
     """
 
     after: int
-    parts: tuple[Part, ...]
+    parts: tuple[BlockPart, ...]
     begins: bool = True
 
 
@@ -59,7 +59,7 @@ class Block:
     gate: str
     input: tuple[int, ...]
     output: tuple[int, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[BlockPart, ...]
     joins: tuple[Join, ...]
     begins: bool
     ends: bool
@@ -104,7 +104,7 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     after, later, ends = tracer.on(at)
     parts = [*before, at, *after]
 
-    def described(branch: Sequence[_Run]) -> tuple[Part, ...]:
+    def described(branch: Sequence[_Run]) -> tuple[BlockPart, ...]:
         return tuple(part(run.path, run.module, run.given, gate.name if run is at else "") for run in branch)
 
     return Block(
@@ -164,7 +164,7 @@ def _watch(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[
         device, dtype
     )
     kept = _Kept(begun)
-    with evaluating(network), watched([block, *watching], before, after), torch.no_grad():
+    with hold_eval_mode(network), watched([block, *watching], before, after), torch.no_grad():
         if gate.product is None:
             network(image)
         else:
@@ -215,7 +215,8 @@ class _Tracer:
     def __init__(self, runs: Sequence[_Run], whole: _Run, at: _Run, tolerance: float) -> None:
         self._tolerance = tolerance
         self._whole = whole
-        # What changes nothing (an identity, a dropout) is not worth a mention, but a gate that is open wide is.
+        # What changes nothing (an identity, a dropout) is not worth a mention, but a gate whose weights are all near 1
+        # is.
         self._runs = [run for run in runs if run is at or not torch.equal(run.taken, run.given)]
 
     def back(self, run: _Run) -> tuple[list[_Run], list[tuple[int, _Branch]], bool]:

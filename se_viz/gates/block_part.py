@@ -5,11 +5,11 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-Kind: TypeAlias = Literal["convolution", "linear", "pool", "norm", "activation", "gate", "other"]
+PartKind: TypeAlias = Literal["convolution", "linear", "pool", "norm", "activation", "gate", "other"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlockPart:
     """One part of a block that ran.
 
     Attributes:
@@ -20,7 +20,7 @@ class Part:
     """
 
     path: str
-    kind: Kind
+    kind: PartKind
     text: str
     shape: tuple[int, ...]
 
@@ -28,13 +28,13 @@ class Part:
 _POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
-def part(path: str, module: nn.Module, given: Tensor, gate: str = "") -> Part:
+def part(path: str, module: nn.Module, given: Tensor, gate: str = "") -> BlockPart:
     """Describe a module that put out ``given``; ``gate`` is its name if it is the gate of the block it stands in."""
     shape = tuple(given.shape[1:])
-    return Part(path, "gate", gate, shape) if gate else Part(path, *_described(module), shape)
+    return BlockPart(path, "gate", gate, shape) if gate else BlockPart(path, *_described(module), shape)
 
 
-def _described(module: nn.Module) -> tuple[Kind, str]:
+def _described(module: nn.Module) -> tuple[PartKind, str]:
     name = type(module).__name__
     if isinstance(module, nn.Conv2d):
         height, width = module.kernel_size

@@ -94,7 +94,9 @@ def read_gates(
 ) -> Capture:
     """Run preprocessed images (N, 3, H, W) through a network and read its gates, see ``model.capture``."""
     if not isinstance(images, Tensor):
-        raise NotAnImageModel("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model for pictures.")
+        raise NotAnImageModel(
+            "A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model, which preprocesses images."
+        )
     if not images.is_floating_point():
         raise NotAnImageModel(f"A bare network takes preprocessed images: floats, not {images.dtype}.")
     if images.ndim != 4 or not len(images):

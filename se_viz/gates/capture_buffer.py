@@ -16,7 +16,7 @@ Key: TypeAlias = tuple[str, What]
 
 
 @dataclass(slots=True)
-class Sink:
+class CaptureBuffer:
     """What one forward pass of one thread reads, as the gates computed it.
 
     Attributes:

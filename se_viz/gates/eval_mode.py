@@ -14,7 +14,7 @@ _shared: WeakKeyDictionary[nn.Module, SharedContext] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def evaluating(network: nn.Module) -> AbstractContextManager[None]:
+def hold_eval_mode(network: nn.Module) -> AbstractContextManager[None]:
     """Hold a network in eval mode; whoever lets go last gives every module the mode it had.
 
     There is one such context for a network, whoever asks, as a second one would take the first one's eval mode for

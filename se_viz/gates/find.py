@@ -11,7 +11,7 @@ from se_viz.gates.channel_products import close
 from se_viz.gates.errors import NoGateFound, NotAnImageModel, NotFinite, PartlyFound
 from se_viz.gates.finding_sentences import none_found, partly_found
 from se_viz.gates.finite import advice, origin, what_is_in
-from se_viz.gates.gate import NOT_SEEN, Gate, Tap
+from se_viz.gates.gate import NOT_SEEN, Gate, TapPoint
 from se_viz.gates.known_gates import kind_of
 from se_viz.gates.naming import Site, places
 from se_viz.gates.private_copy import HALF, private_copy, undisturbed
@@ -130,7 +130,7 @@ def _is_confirmed(run: Run, proof: Proof, traced: Trace) -> bool:
     return False
 
 
-def _tapped(run: Run, tap: Tap | None, channels: int, traced: Trace) -> Tensor | None:
+def _tapped(run: Run, tap: TapPoint | None, channels: int, traced: Trace) -> Tensor | None:
     """What a tap shows in a run of a gate, (N, C); None where that is not known."""
     if tap is None:
         return None

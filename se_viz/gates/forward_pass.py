@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from se_viz.device.memory import is_out_of_memory
-from se_viz.gates.capture_buffer import Sink, What
+from se_viz.gates.capture_buffer import CaptureBuffer, What
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
@@ -90,7 +90,7 @@ def _to_host(tables: list[Tensor]) -> list[Array]:
     return [flat[end - table.numel() : end].reshape(table.shape) for table, end in zip(tables, ends, strict=True)]
 
 
-def _descriptor(sink: Sink, gate: Gate, what: What, images: int) -> Tensor:
+def _descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tensor:
     """Z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap
@@ -105,7 +105,7 @@ def _descriptor(sink: Sink, gate: Gate, what: What, images: int) -> Tensor:
     return finished
 
 
-def _maps(sink: Sink, gate: Gate, what: What, images: int) -> Array:
+def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Array:
     """U or X̃ (N, C, H, W) of a gate."""
     value = sink.kept.get((gate.name, what))
     if value is None or value.ndim != 4 or len(value) != images:

@@ -13,7 +13,7 @@ NOT_SEEN = "not seen"
 
 
 @dataclass(frozen=True, slots=True)
-class Tap:
+class TapPoint:
     """Where a value of a gate is read that one of its modules takes or puts out, at the module's first call.
 
     Attributes:
@@ -112,8 +112,8 @@ class Gate:
     layout: Layout = "nchw"
     run: int = 0
     parameters: tuple[str, ...] = ()
-    z_tap: Tap | None = field(default=None, repr=False, kw_only=True)
-    s_tap: Tap | None = field(default=None, repr=False, kw_only=True)
+    z_tap: TapPoint | None = field(default=None, repr=False, kw_only=True)
+    s_tap: TapPoint | None = field(default=None, repr=False, kw_only=True)
     z_call: CallTap | None = field(default=None, repr=False, kw_only=True)
     product: ProductTap | None = field(default=None, repr=False, kw_only=True)
     called_at: str = field(default="", repr=False, kw_only=True)
@@ -145,7 +145,7 @@ _AnyGate = TypeVar("_AnyGate", bound=_Staged)
 
 
 def by_stage(gates: Iterable[_AnyGate]) -> dict[int, list[_AnyGate]]:
-    """Gates, or what an atlas says of them, grouped by stage: stages from the first, gates in the order given."""
+    """Gates, or what class profiles say of them, grouped by stage: stages from the first, gates in the order given."""
     stages: dict[int, list[_AnyGate]] = {}
     for gate in gates:
         stages.setdefault(gate.stage, []).append(gate)

@@ -10,7 +10,7 @@ from torchvision.models.googlenet import Inception
 from torchvision.models.inception import InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
 
 from se_viz.gates.errors import NoGateFound
-from se_viz.gates.eval_mode import evaluating
+from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import GateFunction, SEGate, Squeeze
 from se_viz.gates.trace import Size, Trace, placement, trace
@@ -54,7 +54,7 @@ def insert_gates(
     if r < 1:
         raise ValueError(f"r must be 1 or more, not {r}")
     _check_without_gates(network, size)
-    with evaluating(network):
+    with hold_eval_mode(network):
         traced = trace(network, size)
     shapes = {step.path: step.output for step in traced.steps}
     found: dict[int, list[tuple[str, int]]] = {}

@@ -16,21 +16,21 @@ from typing import Any, TypeAlias, cast
 
 from torch import nn
 
-from se_viz.gates.capture_buffer import Key, Sink, What
+from se_viz.gates.capture_buffer import CaptureBuffer, Key, What
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.errors import GatesChanged, NotReadable
-from se_viz.gates.eval_mode import evaluating
-from se_viz.gates.gate import Gate, Tap
+from se_viz.gates.eval_mode import hold_eval_mode
+from se_viz.gates.gate import Gate, TapPoint
 from se_viz.gates.shared_context import SharedContext
 from se_viz.gates.trace import first_tensor
 from se_viz.gates.watched_pass import Watch, WatchedCalls
 
-_U, _X = Tap("", "input"), Tap("", "output")
+_U, _X = TapPoint("", "input"), TapPoint("", "output")
 
 # A tap and the keys it is read for: by the path and the number of the gate's run, or one key where neither matters.
 _Keys: TypeAlias = Mapping[str, Mapping[int, Key]] | Key
 
-_sink: ContextVar[Sink | None] = ContextVar("se_viz_sink", default=None)
+_sink: ContextVar[CaptureBuffer | None] = ContextVar("se_viz_sink", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Instrument:
         return all(part.is_as_found() for part in self._parts)
 
     @contextmanager
-    def reading(self, maps: frozenset[str]) -> Iterator[Sink]:
+    def reading(self, maps: frozenset[str]) -> Iterator[CaptureBuffer]:
         """A sink that a pass of ``sink.network`` fills inside the block: z and s, and U and X̃ of ``maps``.
 
         Raises:
@@ -99,13 +99,13 @@ class Instrument:
                 f"new Model of it, or pass the network itself, whose gates are then found again."
             )
         if self._threaded:
-            with evaluating(self.network):
+            with hold_eval_mode(self.network):
                 clone = clone_sharing_weights(self.network)
-            sink = Sink(self, clone, maps)
+            sink = CaptureBuffer(self, clone, maps)
             with self._hooked(clone, ("z", "s", "u", "x"), lambda: sink), self._watching(sink):
                 yield sink
             return
-        sink = Sink(self, self.network, maps)
+        sink = CaptureBuffer(self, self.network, maps)
         mapped = (
             self._mapped.hold(partial(self._hooked, self.network, ("u", "x"), _sink.get)) if maps else nullcontext()
         )
@@ -127,15 +127,15 @@ class Instrument:
             if len(hooks) > 1 and number in hooks and next(reversed(hooks)) != number:
                 cast("OrderedDict[int, Any]", hooks).move_to_end(number)
 
-    def _watching(self, sink: Sink) -> AbstractContextManager[object]:
+    def _watching(self, sink: CaptureBuffer) -> AbstractContextManager[object]:
         return Watch(self._calls, sink) if self._calls.functions else nullcontext()
 
     @contextmanager
     def _hooked(
-        self, network: nn.Module, values: tuple[What, ...], sink_of: Callable[[], Sink | None]
+        self, network: nn.Module, values: tuple[What, ...], sink_of: Callable[[], CaptureBuffer | None]
     ) -> Iterator[None]:
         """Keep the network in eval mode with the hooks for some values of all gates."""
-        with evaluating(network), ExitStack() as stack:
+        with hold_eval_mode(network), ExitStack() as stack:
             if "s" in values:
                 self._tell_apart(network, stack, sink_of)
             taps: dict[tuple[nn.Module, str], list[tuple[Gate, Key]]] = {}
@@ -148,7 +148,7 @@ class Instrument:
                 self._tap(part, side, users, stack, sink_of)
             yield
 
-    def _tell_apart(self, network: nn.Module, stack: ExitStack, sink_of: Callable[[], Sink | None]) -> None:
+    def _tell_apart(self, network: nn.Module, stack: ExitStack, sink_of: Callable[[], CaptureBuffer | None]) -> None:
         """Note the runs of modules whose calls are watched, and of gates whose parts serve others."""
         paths = self._calls.owners | {gate.path for gate in self.gates if gate.scoped}
         for path in paths:
@@ -173,7 +173,7 @@ class Instrument:
         side: str,
         users: list[tuple[Gate, Key]],
         stack: ExitStack,
-        sink_of: Callable[[], Sink | None],
+        sink_of: Callable[[], CaptureBuffer | None],
     ) -> None:
         """Put the hook on a module that keeps what it takes or puts out."""
         scoped: dict[str, dict[int, list[Key]]] = {}
@@ -205,8 +205,8 @@ class Instrument:
             def after(_module: nn.Module, _args: object, output: object) -> None:
                 keep(output)
 
-            # X̃ before the end of the gate's run is noted, which comes with the same module. Others after the hooks that
-            # are there already, as one of those may put another value in place of what the module gave.
+            # X̃ before the end of the gate's run is noted, which comes with the same module. Others after the hooks
+            # that are there already, as one of those may put another value in place of what the module gave.
             first = bool(scoped) and all(
                 key[1] == "x" for keys in scoped.values() for run in keys.values() for key in run
             )

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from se_viz.gates.gate import Layout, Tap
+from se_viz.gates.gate import Layout, TapPoint
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class KnownGate:
     """Where a class of gates keeps z and s, and whether its U comes as NHWC."""
 
-    z: Tap
-    s: Tap
+    z: TapPoint
+    s: TapPoint
     layout: Layout = "nchw"
 
 
-def _kind(z: str, s: str, layout: Layout = "nchw") -> Kind:
-    return Kind(Tap(z, "input"), Tap(s, "output"), layout)
+def _kind(z: str, s: str, layout: Layout = "nchw") -> KnownGate:
+    return KnownGate(TapPoint(z, "input"), TapPoint(s, "output"), layout)
 
 
 _KINDS = {
@@ -30,7 +30,7 @@ _KINDS = {
     "timm.layers.squeeze_excite.EffectiveSEModule": _kind("fc", "gate"),
     "timm.layers.squeeze_excite.SqueezeExciteCl": _kind("fc1", "gate", "nhwc"),
     "timm.layers.eca.EcaModule": _kind("conv", "gate"),
-    "timm.layers.eca.CecaModule": Kind(Tap("conv", "input", padded=True), Tap("gate", "output")),
+    "timm.layers.eca.CecaModule": KnownGate(TapPoint("conv", "input", padded=True), TapPoint("gate", "output")),
     "timm.layers.cbam.ChannelAttn": _kind("fc1", "gate"),
     "timm.models._efficientnet_blocks.SqueezeExcite": _kind("conv_reduce", "gate"),
     "timm.models.senet.SEModule": _kind("fc1", "sigmoid"),
@@ -39,7 +39,7 @@ _KINDS = {
 }
 
 
-def kind_of(module: nn.Module) -> Kind | None:
+def kind_of(module: nn.Module) -> KnownGate | None:
     """The entry for a module's class or the nearest of its ancestors; None for an unknown class."""
     for cls in type(module).__mro__:
         kind = _KINDS.get(f"{cls.__module__}.{cls.__qualname__}")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.eval_mode import evaluating
+from se_viz.gates.eval_mode import hold_eval_mode
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -45,7 +45,7 @@ def private_copy(network: nn.Module, *, widen: bool) -> Iterator[tuple[nn.Module
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise
         # Parts of any kind may refuse to be copied, in any way.
-        with evaluating(network):
+        with hold_eval_mode(network):
             yield network, False
         return
     for module in copy.modules():

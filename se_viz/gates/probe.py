@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.call_graph import CallGraph, Event
-from se_viz.gates.gate import Layout, Tap
+from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.trace import REJECTIONS, watched
 from se_viz.gates.values import Clock
 
@@ -27,7 +27,7 @@ _STRENGTHS = (3.0, -3.0, 30.0, -30.0)
 
 
 @dataclass(slots=True)
-class Part:
+class SubmoduleRecord:
     """A submodule that ran in a probe: what went into each of its runs and came out of the first, if that is small."""
 
     module: nn.Module
@@ -44,11 +44,11 @@ class Probe:
 
     u: Tensor
     x: Tensor
-    parts: dict[str, Part]
+    parts: dict[str, SubmoduleRecord]
     tolerance: float
     events: tuple[Event, ...] = ()
 
-    def read(self, tap: Tap) -> Tensor | None:
+    def read(self, tap: TapPoint) -> Tensor | None:
         """What a tap gives, (N, C); None if it gives something else."""
         part = self.parts.get(tap.path)
         if part is None:
@@ -56,7 +56,7 @@ class Probe:
         value = part.inputs[0] if tap.side == "input" else part.output
         return self.descriptor(value, tap)
 
-    def descriptor(self, value: Tensor | None, tap: Tap) -> Tensor | None:
+    def descriptor(self, value: Tensor | None, tap: TapPoint) -> Tensor | None:
         """A value as (N, C) if it is one number per image and channel, in whatever axes."""
         images, channels = self.u.shape[:2]
         # The longest axis tells (N, C, 1, 1) from the (N, 1, H, W) of a spatial attention with H · W = C.
@@ -71,7 +71,7 @@ class Probe:
         return bool((off <= self.tolerance * largest.clamp_min(1e-12)).all())
 
 
-def run_alone(
+def probe_module(
     module: nn.Module, shape: torch.Size, weights: tuple[torch.device, torch.dtype], layout: Layout
 ) -> Probe | None:
     """Probe a candidate; None if it takes no maps, or gives none that are its input times one number per channel."""
@@ -116,7 +116,7 @@ def _run(
     given = u.clone()
     graph = CallGraph(given, {id(parameter): name for name, parameter in module.named_parameters()}, Clock())
     paths = {part: path for path, part in module.named_modules() if path}
-    parts: dict[str, Part] = {}
+    parts: dict[str, SubmoduleRecord] = {}
     # Neither z nor s is larger than C numbers an image and what is padded to them.
     largest = 2 * len(_STRENGTHS) * shape[1 if layout == "nchw" else -1]
 
@@ -127,7 +127,7 @@ def _run(
 
     def before(part: nn.Module, value: object) -> None:
         with torch._C.DisableTorchFunction():
-            parts.setdefault(paths[part], Part(part)).inputs.append(copy(value))
+            parts.setdefault(paths[part], SubmoduleRecord(part)).inputs.append(copy(value))
 
     def after(part: nn.Module, value: object) -> None:
         with torch._C.DisableTorchFunction():

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from se_viz.gates.call_graph import Event
 from se_viz.gates.excitation import named_squeeze
-from se_viz.gates.gate import Layout, Tap
+from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.gate_functions import GATE_FUNCTIONS
-from se_viz.gates.known_gates import Kind
-from se_viz.gates.probe import Probe, run_alone
+from se_viz.gates.known_gates import KnownGate
+from se_viz.gates.probe import Probe, probe_module
 from se_viz.gates.trace import REJECTIONS
 
 
@@ -26,20 +26,26 @@ class Proof:
     bottleneck: int | None
     squeeze: str
     function: str
-    z_tap: Tap | None
-    s_tap: Tap
+    z_tap: TapPoint | None
+    s_tap: TapPoint
     layout: Layout
     hidden: bool = False
     seen: bool = False
 
 
 def prove(
-    module: nn.Module, shape: torch.Size, weights: tuple[torch.device, torch.dtype], kind: Kind | None, *, dead: bool
+    module: nn.Module,
+    shape: torch.Size,
+    weights: tuple[torch.device, torch.dtype],
+    kind: KnownGate | None,
+    *,
+    dead: bool,
 ) -> Proof | None:
     """Run ``module`` on made-up maps of ``shape``'s channels and size, and return what it is, or None if no gate.
 
-    A gate passes when a value that one of its modules puts out is s with X̃ = s · U on every pixel and, unless it may be
-    dead, s differs between images. A gate whose s is put out by no module is none here: its multiplication is watched.
+    A gate passes when a value that one of its modules puts out is s with X̃ = s · U on every pixel and, unless it may
+    be dead, s differs between images. A gate whose s is put out by no module is none here: its multiplication is
+    watched.
 
     Args:
         module: the candidate, in eval mode.
@@ -48,7 +54,7 @@ def prove(
         kind: where z and s are kept, for a known class; a class that breaks its own promise is searched.
         dead: whether an s that no image changes passes. Of an unknown class it would be a frozen scale and no gate.
     """
-    probe = run_alone(module, shape, weights, kind.layout if kind else "nchw")
+    probe = probe_module(module, shape, weights, kind.layout if kind else "nchw")
     if probe is None:
         return None
     s_tap = _find_s(probe, kind)
@@ -71,23 +77,23 @@ def prove(
     )
 
 
-def _find_s(probe: Probe, kind: Kind | None) -> Tap | None:
+def _find_s(probe: Probe, kind: KnownGate | None) -> TapPoint | None:
     """The tap whose value makes X̃ = s · U: the known one, else the last that fits.
 
     Of several that show the same value, the gate function itself is taken, not a wrapper or a dropout around it.
     """
     shown = [kind.s] if kind else []
-    shown += [Tap(path, "output") for path in reversed(probe.parts)]
+    shown += [TapPoint(path, "output") for path in reversed(probe.parts)]
     fits = [tap for tap in shown if _is_s(probe, tap)]
     return next((tap for tap in fits if _function(probe, tap) != "other"), fits[0]) if fits else None
 
 
-def _is_s(probe: Probe, tap: Tap) -> bool:
+def _is_s(probe: Probe, tap: TapPoint) -> bool:
     s = probe.read(tap)
     return s is not None and probe.close(s[:, :, None, None] * probe.u, probe.x)
 
 
-def _event_of(probe: Probe, s_tap: Tap) -> Event | None:
+def _event_of(probe: Probe, s_tap: TapPoint) -> Event | None:
     """The multiplication by what a tap shows."""
     s = probe.read(s_tap)
     return next(
@@ -97,15 +103,15 @@ def _event_of(probe: Probe, s_tap: Tap) -> Event | None:
     )  # fmt: skip
 
 
-def _find_z(probe: Probe, kind: Kind | None, event: Event | None) -> tuple[Tap | None, str]:
+def _find_z(probe: Probe, kind: KnownGate | None, event: Event | None) -> tuple[TapPoint | None, str]:
     """The tap that shows a squeeze of U that feeds s, and its operator; None where no module takes or puts it out.
 
     Where the multiplication was seen, what it was computed from tells z. Otherwise a value with the name of a squeeze
     operator is z: the known tap, what goes into the first layers, then any other.
     """
     taps = [kind.z] if kind else []
-    taps += [Tap(path, "input") for path, part in probe.parts.items() if _has_weights(part.module)]
-    taps += [Tap(path, side) for path in probe.parts for side in ("input", "output")]
+    taps += [TapPoint(path, "input") for path, part in probe.parts.items() if _has_weights(part.module)]
+    taps += [TapPoint(path, side) for path in probe.parts for side in ("input", "output")]
     if event is None:
         named = ((tap, named_squeeze(probe.read(tap), probe.u)) for tap in taps)
         return next(((tap, name) for tap, name in named if name), (None, ""))
@@ -127,7 +133,7 @@ def _varies(s: Tensor | None, dtype: torch.dtype) -> bool:
     return s is not None and bool((s.amax(0) - s.amin(0)).max() > 4 * torch.finfo(dtype).eps * s.abs().max())
 
 
-def _squeezes(probe: Probe, tap: Tap) -> str:
+def _squeezes(probe: Probe, tap: TapPoint) -> str:
     """The squeeze operators of all values that go where z goes, in order; "" if one of them has no name."""
     part = probe.parts.get(tap.path)
     values = [] if part is None else part.inputs if tap.side == "input" else [part.output]
@@ -135,7 +141,7 @@ def _squeezes(probe: Probe, tap: Tap) -> str:
     return ", ".join(dict.fromkeys(names)) if all(names) else ""
 
 
-def _function(probe: Probe, s_tap: Tap) -> str:
+def _function(probe: Probe, s_tap: TapPoint) -> str:
     """The gate function at a tap, recognised by what it makes of the numbers from -8 to 8."""
     part = probe.parts[s_tap.path]
     like = part.inputs[0]

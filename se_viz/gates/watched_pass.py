@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter
 
-from se_viz.gates.capture_buffer import Sink
+from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import factor_of, is_multiplication
 from se_viz.gates.gate import CallTap, Gate
 from se_viz.gates.values import Frame
@@ -47,7 +47,7 @@ class WatchedCalls:
 class Watch(TorchFunctionMode):
     """Sees every torch function that its thread calls, and reads gates at those that were found to make them."""
 
-    def __init__(self, calls: WatchedCalls, sink: Sink) -> None:
+    def __init__(self, calls: WatchedCalls, sink: CaptureBuffer) -> None:
         super().__init__()
         self._calls = calls
         self._functions = calls.functions

@@ -9,19 +9,19 @@ from torch.utils._pytree import tree_leaves
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.errors import InstrumentError
-from se_viz.gates.eval_mode import evaluating
+from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.forward_pass import Array, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import IMAGES, REJECTIONS
-from se_viz.model.fold_batchnorm import folded, observing
+from se_viz.model.fold_batchnorm import folded, trace_bn_pairs
 
 # How far z, s, the logits and the maps may be from those of the plain network: as they are where they are at most 1,
 # as every s of a sigmoid is, else as a share of the largest of them.
 TOLERANCE = 1e-5
 
 
-def fast_twin(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]) -> nn.Module | None:
+def make_fast_copy(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]) -> nn.Module | None:
     """A network of other modules that reads as ``network`` does, to 1e-5, in less time; None where there is none.
 
     It is tried on two images: z and s of all gates, the logits, U and X̃ of the first gate and the last. Gates keep
@@ -35,10 +35,10 @@ def fast_twin(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]
     images = (torch.rand((IMAGES, 3, *size), generator=torch.Generator().manual_seed(0)) - 0.45) / 0.25
     maps = frozenset((gates[0].name, gates[-1].name))
     try:
-        with evaluating(network):
+        with hold_eval_mode(network):
             # What a block without a module for its gate does besides is folded as in any other.
             modules = [gate.path for gate in gates if gate.product is None]
-            with observing(network, modules) as seen:
+            with trace_bn_pairs(network, modules) as seen:
                 expected = read(Instrument(network, gates), images, maps)
             twin = folded(network, seen.pairs())
         _to_channels_last(twin)

@@ -44,7 +44,7 @@ class _Output:
 
 
 @dataclass(slots=True)
-class Observed:
+class BatchNormTrace:
     """The pairs that a forward pass has shown; complete when it is over."""
 
     _network: nn.Module
@@ -90,14 +90,14 @@ class _Counting(TorchDispatchMode):
 
 
 @contextmanager
-def observing(network: nn.Module, besides: Collection[str]) -> Iterator[Observed]:
+def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[BatchNormTrace]:
     """Watch the forward pass that this thread makes inside the block, on a network in eval mode.
 
     Args:
         network: the network.
         besides: paths of modules whose insides are left alone.
     """
-    seen = Observed(network)
+    seen = BatchNormTrace(network)
     # Weak, so that no feature map lives longer than without being watched.
     known = WeakTensorKeyDictionary()
     parts = {
@@ -130,7 +130,7 @@ def folded(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
 
     Args:
         network: in eval mode, in which the copy stays.
-        pairs: from ``observing``.
+        pairs: from ``trace_bn_pairs``.
     """
     twin = clone_sharing_weights(network)
     in_place_of: dict[nn.Module, nn.Module] = {}

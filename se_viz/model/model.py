@@ -11,21 +11,21 @@ from torch import Tensor, nn
 
 from se_viz.data.given import Image, InputRefused, one_by_one
 from se_viz.data.preprocess import Preprocess
-from se_viz.device.devices import Precision, number_type, precision_of, reproducible, resolve
-from se_viz.device.memory import DeviceFull, room_on
+from se_viz.device.devices import Precision, precision_of, reproducible, resolve, to_dtype
+from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import REJECTIONS, placement
-from se_viz.model.fast_copy import fast_twin
-from se_viz.weights.download import Asked, Report
+from se_viz.model.fast_copy import make_fast_copy
+from se_viz.weights.download import Report, ShouldCancel
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST
-from se_viz.weights.state_dict import Source
+from se_viz.weights.state_dict import CheckpointFile
 from se_viz.zoo import registry as catalogue
 from se_viz.zoo.checkpoint import read_network
-from se_viz.zoo.device_room import expect_room
+from se_viz.zoo.device_room import check_memory
 
 Images: TypeAlias = Image | Iterable[Image]
 
@@ -43,7 +43,7 @@ class Model:
         head: what the outputs mean; None where nobody has said, and ``weights.head.fit`` says what is assumed.
         notes: a sentence for each kind of gate that is there and cannot be read, see ``find.survey``.
 
-    Its gates may be given if they are known, and a ``fast_twin`` that is to be read in place of the network.
+    Its gates may be given if they are known, and a ``make_fast_copy`` that is to be read in place of the network.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ def load(
     head: Head | HeadKind | None = None,
     fast: bool = True,
     report: Report | None = None,
-    cancelled: Asked | None = None,
+    cancelled: ShouldCancel | None = None,
 ) -> Model:
     """Load a model by name, ready for ``capture``; pretrained weights are fetched once and kept.
 
@@ -182,8 +182,8 @@ def load(
         head: what the outputs mean, where it is not what the library or the card says: "classes", "binary", "labels",
             "number", "features", or a ``Head`` with a threshold.
         fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps lie in
-            channels_last order, if that reads the same to 1e-5, see ``fast_twin``. It takes the memory of the weights
-            once more; ``Model.network`` remains the network as it was published. False runs that one.
+            channels_last order, if that reads the same to 1e-5, see ``make_fast_copy``. It takes the memory of the
+            weights once more; ``Model.network`` remains the network as it was published. False runs that one.
         report: called with a ``Progress`` after every piece of a download.
         cancelled: asked before every piece; True ends the download.
 
@@ -196,16 +196,16 @@ def load(
         DeviceFull: the device has no room for the network, or the memory in which it is built; where that can be
             foreseen, nothing is fetched.
     """
-    place, dtype = resolve(device), number_type(precision)
-    expect_room(name, place, dtype)
-    model = _placed(name, catalogue.build(name, report, cancelled), place, dtype, fast)
+    place, dtype = resolve(device), to_dtype(precision)
+    check_memory(name, place, dtype)
+    model = _to_device(name, catalogue.build(name, report, cancelled), place, dtype, fast)
     if head is None:
         return model
     model.head = Head.of(head)
     return _tried_out(model, dtype)
 
 
-def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
+def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
     """The model of a network that lies on the CPU in float32."""
     reproducible(place)
     module, twin = network.module, None
@@ -215,8 +215,8 @@ def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: t
         # In float32 also for other types, so that what is folded is rounded once.
         finding = survey(module, network.preprocess.crop)
         gates, notes = finding.gates, finding.notes
-        twin = fast_twin(module, gates, network.preprocess.crop)
-    with room_on(place, name):
+        twin = make_fast_copy(module, gates, network.preprocess.crop)
+    with raise_if_full(place, name):
         if twin is not None:
             twin.to(place, dtype)
         module = module.to(place, dtype)
@@ -234,7 +234,7 @@ def _placed(name: str, network: catalogue.Network, place: torch.device, dtype: t
 
 
 def load_checkpoint(
-    source: str | Source,
+    source: str | CheckpointFile,
     architecture: str | Callable[..., nn.Module],
     *,
     arguments: Mapping[str, object] | None = None,
@@ -249,7 +249,7 @@ def load_checkpoint(
     name: str = "",
     largest: int = LARGEST,
     trusted: bool = False,
-    cancelled: Asked | None = None,
+    cancelled: ShouldCancel | None = None,
 ) -> Model:
     """Load a network of your own, ready for ``capture``: an architecture and a file with its weights.
 
@@ -286,7 +286,7 @@ def load_checkpoint(
         DeviceFull: the device has no room for the network.
         InstrumentError: the network has no gate that can be read, see ``find_gates``.
     """
-    place, dtype = resolve(device), number_type(precision)
+    place, dtype = resolve(device), to_dtype(precision)
     file = Path(source) if isinstance(source, str) else source
     network = read_network(
         file,
@@ -303,29 +303,29 @@ def load_checkpoint(
         cancelled=cancelled,
     )
     named = name or (file.name if isinstance(file, Path) else "checkpoint")
-    return _tried_out(_placed(named, network, place, dtype, fast), dtype)
+    return _tried_out(_to_device(named, network, place, dtype, fast), dtype)
 
 
 def _tried_out(model: Model, dtype: torch.dtype) -> Model:
-    """Return the model; close it and raise WeightsRefused if it does not take pictures, or its head does not fit."""
+    """Return the model; close it and raise WeightsRefused if it does not take images, or its head does not fit."""
     try:
-        _try_out(model, dtype)
+        _check_forward(model, dtype)
     except (WeightsRefused, DeviceFull):
         model.close()
         raise
     return model
 
 
-def _try_out(model: Model, dtype: torch.dtype) -> None:
+def _check_forward(model: Model, dtype: torch.dtype) -> None:
     height, width = model.preprocess.crop
     try:
-        with torch.no_grad(), room_on(model.device, "one image"):
+        with torch.no_grad(), raise_if_full(model.device, "one image"):
             output = model.network(torch.zeros((1, 3, height, width), dtype=dtype, device=model.device))
     except DeviceFull:
         raise
     except REJECTIONS as error:
         raise WeightsRefused(
-            f"{model.name} does not take pictures of 3 channels and {height} × {width} pixels: {error}"
+            f"{model.name} does not take images of 3 channels and {height} × {width} pixels: {error}"
         ) from error
     with suppress(NoPredictions):  # What is predicted by none is said where predictions would stand.
         fit_output(model.head, output, 1, model.classes, type(model.network).__name__)

@@ -1,4 +1,4 @@
-"""The atlases of the demo models on Imagenette's validation set, in ``pretrained/atlas/``."""
+"""The class profiles of the demo models on Imagenette's validation set, in ``pretrained/profiles/``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +8,9 @@ from se_viz.data import datasets
 from se_viz.demo import pretrained as demo
 from se_viz.disk.errors import explained
 from se_viz.model.model import load
-from se_viz.profiles.class_profiles import Atlas, open_atlas
+from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact import compact
-from se_viz.profiles.errors import AtlasError
+from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.metadata import VERSION
 from se_viz.profiles.profile import profile
 from se_viz.zoo import registry as catalogue
@@ -18,7 +18,7 @@ from se_viz.zoo import registry as catalogue
 
 def folder() -> Path:
     """Where they are."""
-    return demo.folder() / "atlas"
+    return demo.folder() / "profiles"
 
 
 def path(name: str, root: Path | None = None) -> Path:
@@ -26,25 +26,25 @@ def path(name: str, root: Path | None = None) -> Path:
     return (root or folder()) / f"{name.removeprefix('demo/')}.safetensors.xz"
 
 
-def shipped(name: str) -> Atlas:
-    """The atlas of a demo model, compact, read into memory.
+def shipped(name: str) -> ClassProfiles:
+    """The class profiles of a demo model, compact, read into memory.
 
     Raises:
-        AtlasRefused: none ships with that model.
+        ProfilesRefused: none ships with that model.
     """
-    return open_atlas(path(name))
+    return open_profiles(path(name))
 
 
 def rebuild(
     data: str | Path, root: Path | None = None, device: str = "auto", progress: bool = False
-) -> Iterator[Atlas]:
-    """Make the atlas of each demo model that is there, but for those that are made, and give each in turn.
+) -> Iterator[ClassProfiles]:
+    """Make the class profiles of each demo model that is there, but for those that are made, and give each in turn.
 
     One that was written in an older format is made again.
 
     Args:
         data: Imagenette, of which the validation set is taken.
-        root: where the atlases go; the folder they ship in if not given.
+        root: where the class profiles go; the folder they ship in if not given.
         device: to compute on.
         progress: as in ``profile``.
     """
@@ -58,8 +58,8 @@ def rebuild(
         model = load(name, device, fast=False)
         file = path(name, root)
         try:
-            found = open_atlas(file, model, dataset)
-        except AtlasError:
+            found = open_profiles(file, model, dataset)
+        except ProfilesError:
             found = None
         if found is None or found.header.version < VERSION:
             with TemporaryDirectory(prefix=f".{file.stem}-", dir=root) as work:

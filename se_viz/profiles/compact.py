@@ -1,4 +1,4 @@
-"""The small form of an atlas that ships with a demo model: what the page draws, rounded and compressed.
+"""The small form of class profiles that ship with a demo model: what the page draws, rounded and compressed.
 
 Of s by gate, class and channel: mean and standard deviation, rounded as ``rounding`` says, and a histogram whose bins
 ``binning`` has chosen for each channel, with exact counts; nothing of z, and no example images.
@@ -16,9 +16,9 @@ from se_viz.disk.atomic import replacing
 from se_viz.disk.sole_writer import sole_writer
 from se_viz.profiles import compact_rounding as rounding
 from se_viz.profiles.binning import Bins, bins
-from se_viz.profiles.class_profiles import Atlas, open_atlas
+from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact_form import ERROR_STEP, planes
-from se_viz.profiles.errors import AtlasMismatch
+from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry
 from se_viz.profiles.safetensors_io import Array, Spec, write
 
@@ -26,31 +26,33 @@ from se_viz.profiles.safetensors_io import Array, Spec, write
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
 
 
-def compact(atlas: Atlas, path: str | Path) -> Atlas:
-    """Write the compact form of an atlas with single images, ``profile(…, images=True)``.
+def compact(profiles: ClassProfiles, path: str | Path) -> ClassProfiles:
+    """Write the compact form of class profiles with single images, ``profile(…, images=True)``.
 
     It answers all questions about s that need no single image; it is not merged. Means are off by less than 0.0005,
     the AUROC of two classes by 0.01 at most, and heaps by nothing. It is meant for some dozens of classes: time grows
     with their number squared.
 
     Args:
-        atlas: the exact atlas.
+        profiles: the exact class profiles.
         path: of the file, which should end in ``.safetensors.xz``.
 
     Raises:
-        NotInAtlas: the atlas has no single images, which the bins are chosen for.
-        AtlasMismatch: it was written in an older format, which has no exact s.
-        AtlasRefused: it is damaged.
+        NotInProfiles: the class profiles have no single images, which the bins are chosen for.
+        ProfilesMismatch: they were written in an older format, which has no exact s.
+        ProfilesRefused: it is damaged.
         InUse: another process is writing ``path``.
         WriteFailed: ``path`` cannot be written.
     """
-    if atlas.header.version < VERSION:
-        raise AtlasMismatch(f"{atlas.path} was written by an older SE Viz and holds rounded s: make it anew.")
+    if profiles.header.version < VERSION:
+        raise ProfilesMismatch(f"{profiles.path} was written by an older SE Viz and holds rounded s: make it anew.")
     path = Path(path)
-    labels = atlas.table.labels.astype(np.intp)
-    written = [_Rounded(atlas, entry, labels) for entry in atlas.header.gates]
-    atlas.verify()  # now that all of it was read
-    header = replace(atlas.header, form="compact", images=False, examples=0, gates=tuple(one.entry for one in written))
+    labels = profiles.table.labels.astype(np.intp)
+    written = [_Rounded(profiles, entry, labels) for entry in profiles.header.gates]
+    profiles.verify()  # now that all of it was read
+    header = replace(
+        profiles.header, form="compact", images=False, examples=0, gates=tuple(one.entry for one in written)
+    )
     with sole_writer(path), replacing(path) as unfinished:
         write(
             unfinished,
@@ -59,18 +61,18 @@ def compact(atlas: Atlas, path: str | Path) -> Atlas:
             (array for one in written for _, array in one.arrays),
         )
         unfinished.write_bytes(lzma.compress(unfinished.read_bytes(), format=lzma.FORMAT_XZ, filters=_FILTERS))
-    return open_atlas(path)
+    return open_profiles(path)
 
 
 class _Rounded:
     """One gate as it is written."""
 
-    def __init__(self, atlas: Atlas, gate: GateEntry, labels: npt.NDArray[np.intp]) -> None:
+    def __init__(self, profiles: ClassProfiles, gate: GateEntry, labels: npt.NDArray[np.intp]) -> None:
         self.entry = gate
-        s, moments = atlas[gate.name].images(), atlas[gate.name].s()
-        chosen = [bins(column.astype(np.float32), labels, len(atlas.classes)) for column in s.T]
+        s, moments = profiles[gate.name].images(), profiles[gate.name].s()
+        chosen = [bins(column.astype(np.float32), labels, len(profiles.classes)) for column in s.T]
         self.arrays = [*_moments(s, moments.mean, moments.std), *_histograms(chosen)]
-        self.arrays.append(("outside", planes(atlas[gate.name].outside())))
+        self.arrays.append(("outside", planes(profiles[gate.name].outside())))
 
     def specs(self) -> Iterator[Spec]:
         for name, array in self.arrays:

@@ -1,4 +1,4 @@
-"""Reading s of a gate from a compact atlas."""
+"""Reading s of a gate from compact class profiles."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.profiles import compact_rounding as rounding
-from se_viz.profiles.errors import NotInAtlas
+from se_viz.profiles.errors import NotInProfiles
 from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_summary import Floats, Histogram
 from se_viz.profiles.quantization import unordered
@@ -57,7 +57,7 @@ class CompactForm:
         """There are none.
 
         Raises:
-            NotInAtlas: always.
+            NotInProfiles: always.
         """
         return self.file.read("s", slice(None), channels)
 
@@ -65,9 +65,9 @@ class CompactForm:
         """There are no examples.
 
         Raises:
-            NotInAtlas: always.
+            NotInProfiles: always.
         """
-        raise NotInAtlas(f"{self.file.path} is compact and has no example images, as which {code} was stored.")
+        raise NotInProfiles(f"{self.file.path} is compact and has no example images, as which {code} was stored.")
 
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest s there is, with few digits."""

@@ -1,4 +1,4 @@
-"""Numbers of a compact atlas, rounded to well below what a few hundred images a class can tell.
+"""Numbers of compact class profiles, rounded to well below what a few hundred images a class can tell.
 
 With 400 images a mean is uncertain by 1/20 of the standard deviation σ, and σ by 1/28 of itself.
 """

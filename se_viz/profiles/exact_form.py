@@ -1,4 +1,4 @@
-"""Reading s of a gate from an exact atlas."""
+"""Reading s of a gate from exact class profiles."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""An atlas as a table for other programs."""
+"""Class profiles as a table for other programs."""
 
 from pathlib import Path
 
@@ -8,48 +8,48 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from se_viz.disk.atomic import replacing
-from se_viz.profiles.class_profiles import Atlas, GateAtlas
-from se_viz.profiles.errors import AtlasError
+from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
+from se_viz.profiles.errors import ProfilesError
 
 
-def export(atlas: Atlas, path: str | Path) -> None:
+def export(profiles: ClassProfiles, path: str | Path) -> None:
     """Write one row for each gate, class and channel, in execution order of the gates.
 
     Columns: gate, stage, block, class, channel, images, s_mean, s_std (over images, divided by their number) and, but
-    for a compact atlas, z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known. One gate at a
-    time is in memory.
+    for compact class profiles, z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known. One gate
+    at a time is in memory.
 
     Args:
-        atlas: which one.
+        profiles: which one.
         path: a file that ends in .parquet or .csv, written at once or not at all.
 
     Raises:
-        AtlasError: it ends in something else.
+        ProfilesError: it ends in something else.
         WriteFailed: the system refused it; the sentence says why.
     """
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
-        raise AtlasError(f"An atlas is exported as .parquet or .csv, not as {path.name}.")
+        raise ProfilesError(f"Class profiles are exported as .parquet or .csv, not as {path.name}.")
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         if path.suffix == ".csv":
-            for number, gate in enumerate(atlas):
-                table(atlas, gate).to_csv(file, index=False, header=not number)
+            for number, gate in enumerate(profiles):
+                table(profiles, gate).to_csv(file, index=False, header=not number)
             return
-        schema = pa.Schema.from_pandas(table(atlas, next(iter(atlas))), preserve_index=False)
+        schema = pa.Schema.from_pandas(table(profiles, next(iter(profiles))), preserve_index=False)
         with pq.ParquetWriter(file, schema) as writer:
-            for gate in atlas:
-                writer.write_table(pa.Table.from_pandas(table(atlas, gate), schema, preserve_index=False))
+            for gate in profiles:
+                writer.write_table(pa.Table.from_pandas(table(profiles, gate), schema, preserve_index=False))
 
 
-def table(atlas: Atlas, gate: GateAtlas) -> pd.DataFrame:
+def table(profiles: ClassProfiles, gate: GateProfile) -> pd.DataFrame:
     """The rows of one gate, by class and channel."""
-    entry, classes = gate.entry, len(atlas.classes)
+    entry, classes = gate.entry, len(profiles.classes)
     s = gate.s()
     columns = {
         "gate": entry.name,
         "stage": np.int8(entry.stage),
         "block": np.int16(entry.block),
-        "class": np.repeat(np.asarray(atlas.classes, dtype=object), entry.channels),
+        "class": np.repeat(np.asarray(profiles.classes, dtype=object), entry.channels),
         "channel": np.tile(np.arange(entry.channels, dtype=np.int32), classes),
         "images": np.repeat(s.count, entry.channels),
         "s_mean": s.mean.ravel(),
@@ -58,6 +58,6 @@ def table(atlas: Atlas, gate: GateAtlas) -> pd.DataFrame:
     if gate.has_z:
         z, (low, high) = gate.z(), gate.z_range()
         columns |= {"z_mean": z.mean.ravel(), "z_std": z.std.ravel(), "z_min": low.ravel(), "z_max": high.ravel()}
-    elif atlas.header.form == "exact":
+    elif profiles.header.form == "exact":
         columns |= {f"z_{what}": np.full(classes * entry.channels, np.nan) for what in ("mean", "std", "min", "max")}
     return pd.DataFrame(columns)

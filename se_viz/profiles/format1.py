@@ -1,4 +1,5 @@
-"""Reading s of a gate from an atlas of format 1: 16-bit codes of a fixed range, which clip and have no code for 0.5.
+"""Reading s of a gate from class profiles of format 1: 16-bit codes of a fixed range, which clip and have no code for
+0.5.
 
 Such files are read, not written or added up. Ties may be those of codes, s beyond the range counts as its end, and
 what a compact one gives for the AUROC of two classes can be far off; its margin says how far.
@@ -33,7 +34,7 @@ def range_of(entry: GateEntry) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Format1:
-    """One gate of an exact or a compact atlas."""
+    """One gate of exact or compact class profiles."""
 
     file: GateFile
 
@@ -75,7 +76,7 @@ class Format1:
         """How many s count as an end of the range.
 
         Raises:
-            NotInAtlas: a compact one does not say.
+            NotInProfiles: a compact one does not say.
         """
         return self.file.read("outside", classes, channels).astype(np.int64)
 

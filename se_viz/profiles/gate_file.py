@@ -1,4 +1,6 @@
-"""The arrays of one gate in an atlas's file, read in slices, and a sentence for those that it does not have."""
+"""The arrays of one gate in a file of class profiles, read in slices, and a sentence for those that it does not
+have.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from se_viz.profiles.errors import NotInAtlas
+from se_viz.profiles.errors import NotInProfiles
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.safetensors_io import Array, Index, Tensors
 
@@ -43,10 +45,10 @@ class GateFile:
         """A slice of an array, by the last part of its name; all of it without ``at``.
 
         Raises:
-            NotInAtlas: the file does not have it; the message says why and what to do.
+            NotInProfiles: the file does not have it; the message says why and what to do.
         """
         if what not in self:
-            raise NotInAtlas(f"{self.path} has no {self._missing(what)}")
+            raise NotInProfiles(f"{self.path} has no {self._missing(what)}")
         # Files take Python's own integers only.
         place: Sequence[Index] = [i if isinstance(i, slice) else int(i) for i in at] or [slice(None)]
         return np.asarray(self.tensors[f"{self.entry.name}.{what}"][tuple(place)])

@@ -1,4 +1,4 @@
-"""One gate of an atlas: statistics of s and z by class and channel, read from the file in slices."""
+"""One gate of class profiles: statistics of s and z by class and channel, read from the file in slices."""
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -16,7 +16,7 @@ from se_viz.profiles.safetensors_io import Index
 from se_viz.profiles.top_images import MISSING
 
 if TYPE_CHECKING:
-    from se_viz.profiles.class_profiles import Atlas
+    from se_viz.profiles.class_profiles import ClassProfiles
 
 ClassPick: TypeAlias = int | str | slice
 Images: TypeAlias = npt.NDArray[np.int64]
@@ -59,14 +59,14 @@ def form_of(header: Header, file: GateFile) -> Form:
     return ExactForm(file) if header.form == "exact" else CompactForm(file)
 
 
-class GateAtlas:
-    """One gate of an atlas.
+class GateProfile:
+    """One gate of class profiles.
 
     Classes are picked by name, number or slice, channels by number or slice; nothing else is read from the file.
     """
 
-    def __init__(self, atlas: "Atlas", entry: GateEntry, form: Form, file: GateFile) -> None:
-        self._atlas, self._form, self._file = atlas, form, file
+    def __init__(self, profiles: "ClassProfiles", entry: GateEntry, form: Form, file: GateFile) -> None:
+        self._profiles, self._form, self._file = profiles, form, file
         self.entry = entry
 
     @property
@@ -77,7 +77,7 @@ class GateAtlas:
     @property
     def span(self) -> tuple[float, float]:
         """What s is drawn between: the ends of the gate function, or 0 … 1 and as far as s reaches if it has none."""
-        if self._atlas.header.version == 1:
+        if self._profiles.header.version == 1:
             return self._form.ends()
         if known := range_of(self.entry.function):
             return known
@@ -91,14 +91,16 @@ class GateAtlas:
 
     @property
     def has_z(self) -> bool:
-        """Whether there are squeeze descriptors: not in a compact atlas, nor of a gate in which none was found."""
+        """Whether there are squeeze descriptors: not in compact class profiles, nor of a gate in which none was
+        found.
+        """
         return "z_mean" in self._file
 
     def z(self, classes: ClassPick = ALL, channels: Index = ALL) -> Moments:
         """Squeeze descriptors.
 
         Raises:
-            NotInAtlas: there are none, see ``has_z``.
+            NotInProfiles: there are none, see ``has_z``.
         """
         count, at = self._picked(classes, channels)
         images = _beside(count, channels)
@@ -111,7 +113,7 @@ class GateAtlas:
         """Smallest and largest z; ∞ and −∞ for a class without images.
 
         Raises:
-            NotInAtlas: there are none, see ``has_z``.
+            NotInProfiles: there are none, see ``has_z``.
         """
         _, at = self._picked(classes, channels)
         low, high = self._file.read("z_range", ALL, *at).astype(np.float64)
@@ -129,7 +131,7 @@ class GateAtlas:
         to 8 for gate functions without a known range.
 
         Raises:
-            NotInAtlas: a compact atlas of format 1 does not say.
+            NotInProfiles: compact class profiles of format 1 do not say.
         """
         _, at = self._picked(classes, channels)
         return self._form.outside(*at)
@@ -143,34 +145,34 @@ class GateAtlas:
         return self._examples(1, channel)
 
     def images(self, channels: Index = ALL) -> Floats:
-        """S of every image (N, C), in the order of ``atlas.table``: as the network gave it, in 32 bits.
+        """S of every image (N, C), in the order of ``profiles.table``: as the network gave it, in 32 bits.
 
-        In an atlas of format 1, to half a step of 1/65,535 of the range it was stored in.
+        In class profiles of format 1, to half a step of 1/65,535 of the range it was stored in.
 
         Raises:
-            NotInAtlas: the atlas was made without ``images=True``.
+            NotInProfiles: the class profiles were made without ``images=True``.
         """
         return self._form.images(channels)
 
     def images_of(self, name: str | int, channels: Index = ALL) -> Floats:
         """``images`` of one class."""
-        label = self._atlas.class_index(name) if isinstance(name, str) else name
-        chosen: Floats = self.images(channels)[self._atlas.table.labels == label]
+        label = self._profiles.class_index(name) if isinstance(name, str) else name
+        chosen: Floats = self.images(channels)[self._profiles.table.labels == label]
         return chosen
 
     @property
     def has_images(self) -> bool:
-        """Whether the atlas was made with single images."""
-        return self._atlas.header.images
+        """Whether the class profiles were made with single images."""
+        return self._profiles.header.images
 
     @property
     def rounded_images(self) -> bool:
-        """Whether different s of single images may have become equal, as in an atlas of format 1."""
-        return self._atlas.header.version == 1
+        """Whether different s of single images may have become equal, as in class profiles of format 1."""
+        return self._profiles.header.version == 1
 
     def _examples(self, end: int, channel: int) -> tuple[Example, ...]:
         found = self._file.read("examples", ALL, end, ALL, channel)
-        table, classes = self._atlas.table, self._atlas.classes
+        table, classes = self._profiles.table, self._profiles.classes
         return tuple(
             Example(table.names[index], table.sha256[index], classes[table.labels[index]], self._form.value(code))
             for index, code in found.T.tolist()
@@ -180,10 +182,10 @@ class GateAtlas:
     def _picked(self, classes: ClassPick, channels: Index) -> tuple[Images, tuple[Index, Index]]:
         """Images of the classes, and where the file has them."""
         if isinstance(classes, str):
-            classes = self._atlas.class_index(classes)
+            classes = self._profiles.class_index(classes)
         if not isinstance(channels, slice) and not 0 <= channels < self.entry.channels:
             raise IndexError(f"{self.name} has channels 0 to {self.entry.channels - 1}, not {channels}.")
-        counts = np.asarray(self._atlas.header.counts, np.int64)
+        counts = np.asarray(self._profiles.header.counts, np.int64)
         # Files do not take slices that end behind the last, as arrays do.
         here = slice(*classes.indices(len(counts))) if isinstance(classes, slice) else classes
         there = slice(*channels.indices(self.entry.channels)) if isinstance(channels, slice) else channels

@@ -1,4 +1,4 @@
-"""What a gate of an atlas answers with."""
+"""What a gate of class profiles answers with."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -29,7 +29,8 @@ class Histogram:
     Borders (…, B + 1) differ by channel and are the same for all classes. A bin without width is a heap: all its images
     have the very value of its borders, and no other bin has an image with that value. A bin may hold nothing.
 
-    An atlas of format 1 has no heaps: an exact one has 64 bins of equal width, the same for all channels; a compact one
+    Class profiles of format 1 have no heaps: exact ones have 64 bins of equal width, the same for all channels; a
+    compact one
     has six bins between quantiles, other ones for each class, which hold 5, 20, 25, 25, 20 and 5 % of its images.
 
     Attributes:

@@ -6,21 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 from se_viz.data.datasets import Dataset
 from se_viz.model.model import Model
-from se_viz.profiles.shard_writer import Turn, ahead, at_once, prepare, write_shard
+from se_viz.profiles.shard_writer import Turn, ahead, prepare, run_now, write_shard
 from se_viz.profiles.shards import Task
 
 BATCHES_AHEAD = 3
 _MOST_THREADS = 16
 
 
-def make_here(
+def write_shards_locally(
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],
     batch: int,
     step: Callable[[int], None],
     *,
-    turn: Turn = at_once,
+    turn: Turn = run_now,
 ) -> None:
     """Make shards, in their order.
 
@@ -29,7 +29,7 @@ def make_here(
         dataset: what is read.
         tasks: one or more shards.
         batch: images a forward pass.
-        step: told after each batch how many pictures it had. What it raises ends the pass.
+        step: told after each batch how many images it had. What it raises ends the pass.
         turn: runs each forward pass.
     """
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))

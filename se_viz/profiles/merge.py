@@ -1,4 +1,4 @@
-"""Several atlases of one network → one: the shards of a pass, or atlases of several datasets."""
+"""Add up class profiles of one network: those of the shards of a pass, or of several datasets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from se_viz.disk.sole_writer import sole_writer
 from se_viz.profiles.accumulators import Ends, GateStatistics, Rows
-from se_viz.profiles.class_profiles import Atlas, open_atlas
-from se_viz.profiles.errors import AtlasMismatch
+from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
+from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry, Header
 from se_viz.profiles.safetensors_io import Array, Spec, Tensors, open_tensors, write
 from se_viz.profiles.top_images import MISSING, ImageTable, Ranking, best
@@ -18,29 +18,29 @@ from se_viz.profiles.top_images import MISSING, ImageTable, Ranking, best
 Indices = npt.NDArray[np.int64]
 
 
-def merge(atlases: Sequence[Atlas], path: str | Path) -> Atlas:
-    """Add up atlases of one network over different datasets and write the sum.
+def merge(inputs: Sequence[ClassProfiles], path: str | Path) -> ClassProfiles:
+    """Add up class profiles of one network over different datasets and write the sum.
 
-    Classes of the same name are one. They keep their order if all atlases have the same, else they are sorted. All that
+    Classes of the same name are one. They keep their order if all inputs have the same, else they are sorted. All that
     is said of s is exact, whatever the order and the grouping; z's mean and deviation may differ in the last digits.
 
     Args:
-        atlases: two or more.
+        inputs: two or more.
         path: of the file to write, which must not be one of them.
 
     Raises:
-        AtlasMismatch: they are of different networks, preprocessing or label sources, share a dataset (whose images
+        ProfilesMismatch: they are of different networks, preprocessing or label sources, share a dataset (whose images
             would count twice), or are compact or of format 1, which hold rounded numbers.
-        AtlasRefused: one of them is damaged.
+        ProfilesRefused: one of them is damaged.
         InUse: another process is writing ``path``.
         WriteFailed: ``path`` cannot be written.
     """
-    if not atlases:
-        raise AtlasMismatch("There is nothing to merge: name two atlases or more.")
-    _refuse_unlike(atlases)
-    for atlas in atlases:
-        atlas.verify()
-    headers = [atlas.header for atlas in atlases]
+    if not inputs:
+        raise ProfilesMismatch("There is nothing to merge: name two sets of class profiles or more.")
+    _refuse_unlike(inputs)
+    for profiles in inputs:
+        profiles.verify()
+    headers = [profiles.header for profiles in inputs]
     lists = {header.classes for header in headers}
     classes = lists.pop() if len(lists) == 1 else tuple(sorted(set().union(*lists, headers[0].classes)))
     sources = tuple(sorted({source for header in headers for source in header.sources}, key=lambda one: one.sha256))
@@ -48,90 +48,95 @@ def merge(atlases: Sequence[Atlas], path: str | Path) -> Atlas:
     keep = all(header.images for header in headers)
     whole = replace(headers[0], sources=sources, classes=classes, examples=examples, images=keep, run=None)
     with sole_writer(Path(path)):
-        return combine(atlases, whole, Path(path))
+        return combine(inputs, whole, Path(path))
 
 
-def _refuse_unlike(atlases: Sequence[Atlas]) -> None:
-    first = atlases[0]
+def _refuse_unlike(inputs: Sequence[ClassProfiles]) -> None:
+    first = inputs[0]
     seen: dict[str, Path] = {}
-    for atlas in atlases:
-        header = atlas.header
+    for profiles in inputs:
+        header = profiles.header
         if header.form == "compact":
-            raise AtlasMismatch(f"{atlas.path} is compact and holds rounded numbers: merge the atlas it was made of.")
+            raise ProfilesMismatch(
+                f"{profiles.path} is compact and holds rounded numbers: merge the class profiles it was made of."
+            )
         if header.version < VERSION:
-            raise AtlasMismatch(
-                f"{atlas.path} was written by an older SE Viz, which rounded s: it can be read, but to merge it make "
+            raise ProfilesMismatch(
+                f"{profiles.path} was written by an older SE Viz, which rounded s: it can be read, but to merge it "
+                "make "
                 "it anew."
             )
         if (header.model.sha256, header.gates) != (first.header.model.sha256, first.header.gates):
-            raise AtlasMismatch(
-                f"{atlas.path} is of {header.model.name} and {first.path} of {first.header.model.name}, whose weights "
-                "differ: only atlases of one network can be merged."
+            raise ProfilesMismatch(
+                f"{profiles.path} is of {header.model.name} and {first.path} of {first.header.model.name}, whose "
+                "weights "
+                "differ: only class profiles of one network can be merged."
             )
         if replace(header.model, name="") != replace(first.header.model, name=""):
-            raise AtlasMismatch(
-                f"{atlas.path} and {first.path} are of one network with different preprocessing or precision: "
+            raise ProfilesMismatch(
+                f"{profiles.path} and {first.path} are of one network with different preprocessing or precision: "
                 "make one of them anew."
             )
         if header.labels != first.header.labels:
-            raise AtlasMismatch(
-                f"{atlas.path} counts by {_LABELS[header.labels]} and {first.path} by {_LABELS[first.header.labels]}: "
+            raise ProfilesMismatch(
+                f"{profiles.path} counts by {_LABELS[header.labels]} and {first.path} by "
+                f"{_LABELS[first.header.labels]}: "
                 "make one of them anew."
             )
         if header.head != first.header.head:
-            raise AtlasMismatch(
-                f"{atlas.path} and {first.path} count by predictions of different heads or thresholds: "
+            raise ProfilesMismatch(
+                f"{profiles.path} and {first.path} count by predictions of different heads or thresholds: "
                 "make one of them anew."
             )
         for source in header.sources:
             if source.sha256 in seen:
-                raise AtlasMismatch(
-                    f"{atlas.path} and {seen[source.sha256]} are both of {source.name}, whose pictures would count "
+                raise ProfilesMismatch(
+                    f"{profiles.path} and {seen[source.sha256]} are both of {source.name}, whose images would count "
                     "twice."
                 )
-            seen[source.sha256] = atlas.path
+            seen[source.sha256] = profiles.path
 
 
 _LABELS = {"given": "given labels", "predictions": "the model's predictions"}
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One of the atlases, where its images begin among all, and which class of the whole each of its classes is."""
+class _MergeInput:
+    """One of the inputs, where its images begin among all, and which class of the whole each of its classes is."""
 
-    atlas: Atlas
+    profiles: ClassProfiles
     first: int
     rows: Rows
 
     def tensors(self) -> Tensors:
         """Its arrays, opened anew: what was read of a mapped file stays in memory until it is closed."""
-        return open_tensors(self.atlas.path)
+        return open_tensors(self.profiles.path)
 
 
-def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
-    """Write the sum of atlases that are known to fit, in their order.
+def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> ClassProfiles:
+    """Write the sum of class profiles that are known to fit, in their order.
 
     Args:
-        atlases: the parts; their classes are among ``whole.classes``.
-        whole: the header of the sum; counts and refused pictures are filled in here.
+        inputs: the parts; their classes are among ``whole.classes``.
+        whole: the header of the sum; counts and refused images are filled in here.
         path: of the file.
 
     Raises:
-        AtlasRefused: one of the parts was found damaged while it was read; nothing is written.
+        ProfilesRefused: one of the parts was found damaged while it was read; nothing is written.
         WriteFailed: ``path`` cannot be written.
     """
     place = {name: row for row, name in enumerate(whole.classes)}
-    tables = [atlas.table for atlas in atlases]
+    tables = [profiles.table for profiles in inputs]
     starts = np.cumsum([0, *(len(table) for table in tables)]).tolist()
     parts = [
-        _Part(atlas, start, np.array([place[name] for name in atlas.classes], dtype=np.intp))
-        for atlas, start in zip(atlases, starts, strict=False)
+        _MergeInput(profiles, start, np.array([place[name] for name in profiles.classes], dtype=np.intp))
+        for profiles, start in zip(inputs, starts, strict=False)
     ]
     counts = np.zeros(len(whole.classes), np.int64)
     refused: dict[str, str] = {}
     for part in parts:
-        counts[part.rows] += part.atlas.counts
-        refused |= part.atlas.header.refused
+        counts[part.rows] += part.profiles.counts
+        refused |= part.profiles.header.refused
     whole = replace(whole, counts=tuple(counts.tolist()), refused=dict(sorted(refused.items())))
     table = ImageTable(
         [name for one in tables for name in one.names],
@@ -149,7 +154,7 @@ def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
         for gate in whole.gates:
             total = GateStatistics.empty(len(whole.classes), gate.channels, z=gate.z, ends=_ends(parts, gate))
             for part in parts:
-                total.add(GateStatistics.read(part.tensors(), gate, part.atlas.header.counts), part.rows)
+                total.add(GateStatistics.read(part.tensors(), gate, part.profiles.header.counts), part.rows)
             yield from total.arrays()
             indices, codes = examples[gate.name]
             yield np.stack([renumbered[indices], codes]).astype(np.uint32)
@@ -159,12 +164,12 @@ def combine(atlases: Sequence[Atlas], whole: Header, path: Path) -> Atlas:
             yield from (part.tensors()[f"{gate.name}.s"][:,] for part in parts)
 
     def verify() -> None:
-        for atlas in atlases:
-            atlas.verify()
+        for profiles in inputs:
+            profiles.verify()
 
     # Verified after all of it was read, and before the sum has its name.
     store(path, whole, table.take(kept), statistics(), weights() if whole.images else (), verify)
-    return open_atlas(path)
+    return open_profiles(path)
 
 
 def store(
@@ -175,7 +180,7 @@ def store(
     weights: "Iterator[Array] | tuple[()]",
     verify: Callable[[], None] | None = None,
 ) -> None:
-    """Write an exact atlas.
+    """Write exact class profiles.
 
     Args:
         path: of the file.
@@ -212,7 +217,7 @@ def store(
     write(path, header.to_metadata(), specs(), arrays())
 
 
-def _ends(parts: Sequence[_Part], gate: GateEntry) -> tuple[Ends, Ends]:
+def _ends(parts: Sequence[_MergeInput], gate: GateEntry) -> tuple[Ends, Ends]:
     """Smallest and largest s in the histograms of all parts, so that the bins are those of the whole at once."""
     low, high = np.full(gate.channels, np.inf, np.float32), np.full(gate.channels, -np.inf, np.float32)
     for part in parts:
@@ -221,7 +226,9 @@ def _ends(parts: Sequence[_Part], gate: GateEntry) -> tuple[Ends, Ends]:
     return low, high
 
 
-def _examples(parts: Sequence[_Part], gate: GateEntry, examples: int, ranking: Ranking) -> tuple[Indices, Indices]:
+def _examples(
+    parts: Sequence[_MergeInput], gate: GateEntry, examples: int, ranking: Ranking
+) -> tuple[Indices, Indices]:
     """Indices into the table of all parts, −1 for none, and codes; each (2, E, C)."""
     keys = np.zeros((2, 0, gate.channels), np.int64)
     for part in parts:

@@ -1,38 +1,51 @@
-"""What an atlas says about itself, as JSON in the head of its file."""
+"""What class profiles say about themselves, as JSON in the head of their file."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 from torch import nn
 
+from se_viz import former_names
 from se_viz.data.datasets import Dataset
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.profiles.errors import AtlasRefused
+from se_viz.profiles.errors import ProfilesRefused
 from se_viz.weights.head import Head
 
 # 1: s in 16-bit codes of a fixed range, 64 bins of equal width, compact files with quantiles (see ``format1``).
 VERSION = 2
-FORMAT = "se-viz-atlas"
+FORMAT = "se-viz-profiles"
 
 LabelSource: TypeAlias = Literal["given", "predictions"]
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+PassPrecision: TypeAlias = Literal["fp32", "bf16"]
+_PRECISIONS: dict[str, PassPrecision] = {"fp32": "fp32", "bf16": "bf16", "float32": "fp32", "bfloat16": "bf16"}
+
+
+def pass_precision(name: str) -> PassPrecision:
+    """Return the precision of a pass by its name, or by that of before: "float32", "bfloat16".
+
+    Raises:
+        ValueError: there is no pass in that precision.
+    """
+    if name not in _PRECISIONS:
+        raise ValueError(f"The precision of a pass is fp32 or bf16, not {name!r}.")
+    return _PRECISIONS[name]
 
 
 @dataclass(frozen=True, slots=True)
 class GateEntry:
-    """A gate of the atlas's network.
+    """A gate of the class profiles' network.
 
     Attributes:
         name, stage, block, channels, function: name and place, C, and its gate function.
         low, high: the range that s was stored in by format 1; None since, as s is stored as it is.
-        z: whether its squeeze descriptor is known, and so is in the atlas.
+        z: whether its squeeze descriptor is known, and so is in the class profiles.
     """
 
     name: str
@@ -51,23 +64,23 @@ class GateEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The network that was profiled: name, sha256 of its weights, how pictures were put in, what it computed in."""
+class ModelInfo:
+    """The network that was profiled: name, sha256 of its weights, how images were put in, what it computed in."""
 
     name: str
     sha256: str
     preprocess: Preprocess
-    precision: Precision = "float32"
+    precision: Annotated[PassPrecision, BeforeValidator(pass_precision)] = "fp32"
 
     @classmethod
-    def of(cls, model: Model, precision: Precision = "float32") -> "Subject":
+    def of(cls, model: Model, precision: str = "fp32") -> "ModelInfo":
         """The subject of a loaded model."""
-        return cls(model.name, weights_sha256(model.network), model.preprocess, precision)
+        return cls(model.name, weights_sha256(model.network), model.preprocess, pass_precision(precision))
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A dataset that was profiled: name, kind, number of pictures it lists, sha256 of their names and labels."""
+class DatasetInfo:
+    """A dataset that was profiled: name, kind, number of images it lists, sha256 of their names and labels."""
 
     name: str
     kind: str
@@ -75,7 +88,7 @@ class Source:
     sha256: str
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "Source":
+    def of(cls, dataset: Dataset) -> "DatasetInfo":
         """The source of a dataset."""
         return cls(dataset.name, dataset.kind, len(dataset), dataset.sha256)
 
@@ -91,25 +104,25 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """All of an atlas that is no array.
+    """All of the class profiles but their arrays.
 
     Attributes:
         model, gates: of what network; gates in execution order.
         sources: the datasets.
         labels: where the classes of the images come from.
         classes, counts: names of the K classes, and images read of each.
-        refused: name of each picture that was left out → why.
+        refused: name of each image that was left out → why.
         examples: images kept with the highest and with the lowest s of each channel.
         images: whether every image's s is kept.
         form: "exact" sums, or "compact": rounded means and deviations, and histograms, which ship with the demo models.
-        run: how the pass was cut; None for an atlas that was merged of others.
+        run: how the pass was cut; None for class profiles that were merged from others.
         head: by which the predictions were told that images count by; None for those of classes, and for given ones.
         version: of the file's format.
     """
 
-    model: Subject
+    model: ModelInfo
     gates: tuple[GateEntry, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[DatasetInfo, ...]
     labels: LabelSource
     classes: tuple[str, ...]
     counts: tuple[int, ...]
@@ -131,20 +144,22 @@ class Header:
         """Read what ``to_metadata`` wrote.
 
         Raises:
-            AtlasRefused: the file is of another kind, of a newer version, or its header is damaged.
+            ProfilesRefused: the file is of another kind, of a newer version, or its header is damaged.
         """
-        if not metadata or metadata.get("format") != FORMAT:
-            raise AtlasRefused(f"{path} is a safetensors file, but no atlas: make one with `python -m se_viz profile`.")
+        if not metadata or metadata.get("format") not in (FORMAT, former_names.FORMAT):
+            raise ProfilesRefused(
+                f"{path} is a safetensors file, but holds no class profiles: make them with `python -m se_viz profile`."
+            )
         version = metadata.get("version", "")
         if version.isdecimal() and int(version) > VERSION:
-            raise AtlasRefused(
+            raise ProfilesRefused(
                 f"{path} was written by a newer SE Viz (format {version}, this one reads up to {VERSION}): "
-                "update SE Viz, or make the atlas anew."
+                "update SE Viz, or make the class profiles again."
             )
         try:
             return replace(_JSON.validate_json(metadata["header"]), version=int(version))
         except (KeyError, ValueError) as error:
-            raise AtlasRefused(f"The header of {path} is damaged: copy the file again, or make it anew.") from error
+            raise ProfilesRefused(f"The header of {path} is damaged: copy the file again, or make it anew.") from error
 
     def report(self) -> str:
         """The header as JSON for a person, with what was left out and why."""

@@ -1,4 +1,4 @@
-"""A dataset through a network once, shard by shard → an atlas."""
+"""A dataset through a network once, shard by shard → class profiles."""
 
 import json
 import shutil
@@ -18,12 +18,12 @@ from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.extras import missing
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
-from se_viz.profiles.class_profiles import FILE, Atlas
-from se_viz.profiles.errors import NOT_FINITE, AtlasError, AtlasRefused
-from se_viz.profiles.local import make_here
+from se_viz.profiles.class_profiles import FILE, ClassProfiles, file_in
+from se_viz.profiles.errors import NOT_FINITE, ProfilesError, ProfilesRefused
+from se_viz.profiles.local import write_shards_locally
 from se_viz.profiles.merge import combine
-from se_viz.profiles.metadata import GateEntry, Header, LabelSource, Precision, Run, Source, Subject
-from se_viz.profiles.shard_writer import Turn, at_once, broken_network
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, Run
+from se_viz.profiles.shard_writer import Turn, broken_network, run_now
 from se_viz.profiles.shards import Task, finished, plan
 from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, saying_what_is_kept
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, fit_output
@@ -44,7 +44,7 @@ def profile(
     labels: LabelSource = "given",
     images: bool = False,
     examples: int = 8,
-    precision: Precision = "float32",
+    precision: PassPrecision = "fp32",
     batch: int = 32,
     shard: int = 512,
     engine: Engine = "local",
@@ -54,15 +54,15 @@ def profile(
     cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
-    turn: Turn = at_once,
-) -> Atlas:
-    """Count s and z of every gate by class over a dataset, and write an atlas.
+    turn: Turn = run_now,
+) -> ClassProfiles:
+    """Count s and z of every gate by class over a dataset, and write class profiles.
 
-    The pictures, sorted by class and name, are cut into shards; each is written when it is finished and skipped when
-    the pass is started again, so an interruption costs one shard. A picture that cannot be read, or for which a gate
-    gives numbers that are not finite, is left out and named, with the reason, in ``report.json``. The atlas of a pass
-    that was interrupted has the same bytes as that of one that was not, on the same machine with the same number of
-    threads; elsewhere sums may round otherwise, which moves a weight by its last digit.
+    The images, sorted by class and name, are cut into shards; each is written when it is finished and skipped when
+    the pass is started again, so an interruption costs one shard. An image that cannot be read, or for which a gate
+    gives numbers that are not finite, is left out and named, with the reason, in ``report.json``. The class profiles of
+    a pass that was interrupted has the same bytes as that of one that was not, on the same machine with the same number
+    of threads; elsewhere sums may round otherwise, which moves a weight by its last digit.
 
     A shard is verified by its checksum before it is skipped and before it is added up; a damaged one is made again,
     which is logged as a warning. One process at a time writes into ``out``; the lock of one that died is taken over.
@@ -74,7 +74,7 @@ def profile(
         model: from ``load``; its network as it was published runs where its weights are.
         data: what ``se_viz.data.datasets.dataset`` takes: a folder, a CSV file, tar files, a torchvision dataset.
             ``dataset(…).notes`` says what it left out; ``report.json`` has that, too.
-        out: a folder for the atlas, its report, and the shards while they are made.
+        out: a folder for the class profiles, their report, and the shards while they are made.
         split: the part to take of data with ``train/`` and ``val/``, or the like; the validation set, else the test
             set, else the training set if not given.
         labels: whether an image counts for the class it is given, or for the one the network predicts. With a binary
@@ -82,7 +82,7 @@ def profile(
             where none reaches the threshold. A number puts no image into a class.
         images: keep s of every single image, 4 bytes a channel.
         examples: images to name with the highest and with the lowest s of each channel, 1 or more.
-        precision: "bfloat16" computes in it where torch's autocast does, which is faster and about 3 digits exact.
+        precision: "bf16" computes in bfloat16 where torch's autocast does, which is faster and about 3 digits exact.
         batch: images a forward pass, 1 or more.
         shard: images a shard, 1 or more.
         engine: "local" runs here; "ray" in the processes of a Ray cluster, which all must be able to read the data and
@@ -95,7 +95,7 @@ def profile(
         cpus: of each worker, and the threads in which it computes and decodes; its share of a machine's if not given,
             which is one without GPUs.
         progress: show images a second and the time left, if the output is a terminal.
-        report: called after every batch (by Ray: after every shard) with the pictures that are done and their number.
+        report: called after every batch (by Ray: after every shard) with the images that are done and their number.
             What it raises ends the pass as an interruption does.
         turn: calls the function it is given, a forward pass, and returns what that does: at once, or when others who
             use the device here have had theirs. What it raises ends the pass, too.
@@ -103,8 +103,8 @@ def profile(
     Raises:
         ValueError: ``labels`` is neither.
         DatasetRefused: the data are none.
-        AtlasError: the data have no labels, or the network predicts no classes; none of the images could be counted,
-            or none gives finite numbers; or ``out`` holds something else, or a damaged atlas;
+        ProfilesError: the data have no labels, or the network predicts no classes; none of the images could be counted,
+            or none gives finite numbers; or ``out`` holds something else, or damaged class profiles;
             of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
             files, or its workers cannot go on.
         InUse: another process is writing into ``out``; the sentence names it.
@@ -113,18 +113,18 @@ def profile(
     if labels not in get_args(LabelSource):
         raise ValueError(f"labels must be {' or '.join(get_args(LabelSource))}, not {labels!r}.")
     if min(batch, shard, examples) < 1:
-        raise AtlasError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
-    make: _Make = partial(make_here, turn=turn)
+        raise ProfilesError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
+    make: _Make = partial(write_shards_locally, turn=turn)
     if engine == "ray":
         make = partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus)
     elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
-        raise AtlasError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
+        raise ProfilesError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
     dataset, run = datasets.dataset(data, split), Run(batch, shard)
     classes, head = _classes(model, dataset, labels)
     header = Header(
-        model=Subject.of(model, precision),
+        model=ModelInfo.of(model, precision),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),
-        sources=(Source.of(dataset),),
+        sources=(DatasetInfo.of(dataset),),
         labels=labels,
         classes=classes,
         counts=(),
@@ -134,24 +134,24 @@ def profile(
         head=head,
     )
     out = Path(out)
-    atlas = finished(out / FILE, header)
-    if atlas is not None and is_whole(out, _report(atlas, dataset)):
-        return atlas  # nothing is written, so another user's folder will do
+    profiles = finished(file_in(out), header)
+    if profiles is not None and is_whole(out, _report(profiles, dataset)):
+        return profiles  # nothing is written, so another user's folder will do
     with sole_writer(out / FILE) as writer:
-        atlas = atlas or finished(out / FILE, header)
-        if atlas is None:
+        profiles = profiles or finished(file_in(out), header)
+        if profiles is None:
             tasks = plan(header, run, len(dataset), out / SHARDS)
-            # An atlas outlives this version of torch, so it is that of the network as it was published.
+            # Class profiles outlive this version of torch, so they are those of the network as it was published.
             with saying_what_is_kept(out, writer), model.as_published() as exact:
-                atlas = _atlas(make, run, exact, dataset, tasks, header, progress, report, writer)
-        # Also after an interruption between the atlas and this.
+                profiles = _profiles(make, run, exact, dataset, tasks, header, progress, report, writer)
+        # Also after an interruption between the class profiles and this.
         remove_unfinished(out / REPORT)
-        write_bytes(out / REPORT, _report(atlas, dataset).encode())
+        write_bytes(out / REPORT, _report(profiles, dataset).encode())
         shutil.rmtree(out / SHARDS, ignore_errors=True)
-    return atlas
+    return profiles
 
 
-def _atlas(
+def _profiles(
     make: _Make,
     run: Run,
     model: Model,
@@ -161,11 +161,11 @@ def _atlas(
     progress: bool,
     report: Callable[[int, int], None] | None,
     writer: Writer,
-) -> Atlas:
+) -> ClassProfiles:
     """Make the shards that are not there or are damaged, and add all up.
 
     Raises:
-        AtlasError: shards are damaged as often as they are made; or no image could be counted.
+        ProfilesError: shards are damaged as often as they are made; or no image could be counted.
     """
     for _ in range(_TRIES):
         shards = _shards(make, run, model, dataset, tasks, progress, report, writer)
@@ -174,42 +174,42 @@ def _atlas(
         writer.check()
         try:
             return combine(shards, header, writer.path)
-        except AtlasRefused:
+        except ProfilesRefused:
             # Damaged since it was verified: it is found, and made again, in the next round.
             if all(finished(task.path, task.header) for task in tasks):
                 raise
     raise _failing(tasks)
 
 
-def _failing(tasks: Sequence[Task]) -> AtlasError:
-    return AtlasError(
+def _failing(tasks: Sequence[Task]) -> ProfilesError:
+    return ProfilesError(
         f"Shards in {tasks[0].path.parent} are damaged each time they are written: the disk or the memory is failing. "
         "Name a folder on another disk."
     )
 
 
-def _refuse_broken(shards: Sequence[Atlas]) -> None:
+def _refuse_broken(shards: Sequence[ClassProfiles]) -> None:
     refused = {name: reason for shard in shards for name, reason in shard.header.refused.items()}
     if not any(shard.counts.sum() for shard in shards) and any(NOT_FINITE in reason for reason in refused.values()):
         raise broken_network(refused)
 
 
-def _refuse_nothing(shards: Sequence[Atlas], dataset: Dataset, out: Path) -> None:
-    """Raise AtlasError if no image was counted, and remove what says so: the cause may be mended."""
+def _refuse_nothing(shards: Sequence[ClassProfiles], dataset: Dataset, out: Path) -> None:
+    """Raise ProfilesError if no image was counted, and remove what says so: the cause may be mended."""
     if any(shard.counts.sum() for shard in shards):
         return
     shutil.rmtree(out / SHARDS, ignore_errors=True)
     reasons = [reason for shard in shards for reason in shard.header.refused.values()]
-    raise AtlasError(
+    raise ProfilesError(
         f"None of the {len(dataset):,} images of {dataset.name} could be counted. The first: {reasons[0]}"
         if len(reasons) > 1
         else f"The only image of {dataset.name} could not be counted: {reasons[0]}"
     )
 
 
-def _report(atlas: Atlas, dataset: Dataset) -> str:
+def _report(profiles: ClassProfiles, dataset: Dataset) -> str:
     """The header as JSON for a person, with what was chosen and left out when the images were listed."""
-    listed = json.loads(atlas.header.report()) | ({"notes": list(dataset.notes)} if dataset.notes else {})
+    listed = json.loads(profiles.header.report()) | ({"notes": list(dataset.notes)} if dataset.notes else {})
     return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -217,7 +217,7 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
     """The classes that images count for, and the head that tells predicted ones where those are not classes."""
     if labels == "given":
         if not dataset.classes:
-            raise AtlasError(
+            raise ProfilesError(
                 f"{dataset.name} has no labels: {dataset.unlabelled}, "
                 "or count by the model's predictions (labels='predictions', --labels predictions)."
             )
@@ -226,11 +226,11 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
     try:
         fitted = fit_output(model.head, tried.output, 1, model.classes, name)
     except (HeadMismatch, NoPredictions) as error:
-        raise AtlasError(f"{error} {_GIVE_LABELS}") from error
+        raise ProfilesError(f"{error} {_GIVE_LABELS}") from error
     if fitted.head.kind == "number":
         what = "One number puts" if len(fitted.names) == 1 else f"{len(fitted.names)} numbers put"
         hint = " If it is the logit of yes, say head='binary' (--head binary)." if fitted.assumed else ""
-        raise AtlasError(f"{what} images into no classes. {_GIVE_LABELS}{hint}")
+        raise ProfilesError(f"{what} images into no classes. {_GIVE_LABELS}{hint}")
     groups = datasets.unique(fitted.head.groups(fitted.names))
     return groups, None if fitted.head.kind == "classes" else fitted.head
 
@@ -239,13 +239,13 @@ def _ray() -> "Callable[..., None]":
     """What makes shards on a Ray cluster.
 
     Raises:
-        AtlasError: ray is not installed.
+        ProfilesError: ray is not installed.
     """
     try:
-        from se_viz.profiles.ray_cluster import make_on_ray
+        from se_viz.profiles.ray_cluster import write_shards_on_ray
     except ImportError as error:  # of a name, where Ray's folder /tmp/ray passes for the package
-        raise AtlasError(missing("The engine 'ray'", error, "ray")) from error
-    return make_on_ray
+        raise ProfilesError(missing("The engine 'ray'", error, "ray")) from error
+    return write_shards_on_ray
 
 
 def _shards(
@@ -257,7 +257,7 @@ def _shards(
     progress: bool,
     report: Callable[[int, int], None] | None,
     writer: Writer,
-) -> list[Atlas]:
+) -> list[ClassProfiles]:
     """Make the shards that are not there or are damaged, and open all, each verified."""
     folder = tasks[0].path.parent
     with explained(tasks[0].path):

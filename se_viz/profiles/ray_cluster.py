@@ -22,14 +22,14 @@ from se_viz.data.images import ImageRefused
 from se_viz.disk.errors import explained
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
-from se_viz.profiles.errors import AtlasError
+from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.ray_worker import DRAFT, TRIES, Parcel, Worker
 from se_viz.profiles.shards import Task
 
 _PROOFS = 16
 
 
-def make_on_ray(
+def write_shards_on_ray(
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],
@@ -51,7 +51,7 @@ def make_on_ray(
         dataset: what is read; the workers must be able to read it too.
         tasks: one or more shards, whose folder all machines share.
         batch: images a forward pass.
-        step: told after each shard how many pictures it had. What it raises ends the pass.
+        step: told after each shard how many images it had. What it raises ends the pass.
         address: of the cluster, as ``ray.init`` takes it: "auto", "host:6379"; "local" starts one on this machine. None
             is the cluster that RAY_ADDRESS names, else "local": not, as Ray has it, any that runs here.
         workers: how many at most; None for as many as there is room for.
@@ -59,11 +59,11 @@ def make_on_ray(
         cpus: CPUs, and threads, of each worker; None for its share of a machine's, which is one without GPUs.
 
     Raises:
-        AtlasError: there is no such cluster, it has no room for a worker, the network or the dataset cannot be sent, a
-            worker cannot read the dataset or write beside the other shards, or its work ends with an exception.
+        ProfilesError: there is no such cluster, it has no room for a worker, the network or the dataset cannot be sent,
+            a worker cannot read the dataset or write beside the other shards, or its work ends with an exception.
     """
     if (workers is not None and workers < 1) or (gpus is not None and gpus < 0) or (cpus is not None and cpus < 1):
-        raise AtlasError("workers and cpus must be 1 or more, gpus 0 or more.")
+        raise ProfilesError("workers and cpus must be 1 or more, gpus 0 or more.")
     # Not what Ray Data does, but what the pass does, is told, and by the caller.
     with _quiet(logging.getLogger("ray.data")), _connected(address), _shared(tasks[0].path.parent) as token:
         gpus, cpus, room = _share(gpus, cpus)
@@ -101,12 +101,12 @@ def _numbers(parcel: Parcel, workers: int, gpus: float, cpus: int) -> Generator[
     try:
         for row in numbers.iter_rows():
             if row["problem"]:
-                raise AtlasError(f"{row['problem']} Finished shards are kept: the same call goes on with them.")
+                raise ProfilesError(f"{row['problem']} Finished shards are kept: the same call goes on with them.")
             yield int(row["shard"])
     except RayError as error:
         # The first line says what, those behind it are the worker's traceback.
         reason = str(error).strip().splitlines()[-1].strip()
-        raise AtlasError(
+        raise ProfilesError(
             f"The workers cannot go on ({type(error).__name__}: {reason}). Finished shards are kept: the same call "
             "goes on with them, with a smaller batch or shard if memory was short."
         ) from error
@@ -133,7 +133,7 @@ def _connected(address: str | None) -> Iterator[None]:
     try:
         ray.init(address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise AtlasError(
+        raise ProfilesError(
             f"There is no Ray cluster at {address} ({error}): "
             "start one with `ray start --head --disable-usage-stats`, or use the address local."
         ) from error
@@ -163,7 +163,7 @@ def _share(gpus: float | None, cpus: int | None) -> tuple[float, int, int]:
     """GPUs and CPUs of a worker, and how many workers there is room for.
 
     Raises:
-        AtlasError: for none.
+        ProfilesError: for none.
     """
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if gpus is None:
@@ -177,7 +177,7 @@ def _share(gpus: float | None, cpus: int | None) -> tuple[float, int, int]:
     )
     if not room:
         there = ", ".join(f"{machine.get('CPU', 0):g} CPUs and {machine.get('GPU', 0):g} GPUs" for machine in machines)
-        raise AtlasError(
+        raise ProfilesError(
             f"No machine of the cluster has room for a worker of {cpus} CPUs and {gpus:g} GPUs; they have {there}: "
             "ask for less for each worker (cpus=, gpus=)."
         )
@@ -188,7 +188,7 @@ def _packed(name: str, thing: object) -> bytes:
     try:
         packed: bytes = cloudpickle.dumps(thing)
     except Exception as error:  # classes raise whatever they like when they are pickled
-        raise AtlasError(
+        raise ProfilesError(
             f"{name} cannot be sent to the workers ({error}): "
             "load it from a file or by name, and keep locks, open files and connections out of it."
         ) from error
@@ -196,7 +196,7 @@ def _packed(name: str, thing: object) -> bytes:
 
 
 def _proof(dataset: Dataset, tasks: Sequence[Task]) -> tuple[int, str] | None:
-    """The first picture that can be read here and its sha256, if one of the first few can."""
+    """The first image that can be read here and its sha256, if one of the first few can."""
     for index in tasks[0].indices[:_PROOFS]:
         try:
             return index, dataset.read(index)[0].sha256

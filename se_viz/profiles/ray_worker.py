@@ -28,9 +28,9 @@ from se_viz.device.transfer import moved
 from se_viz.disk.errors import explained
 from se_viz.gates.errors import InstrumentError
 from se_viz.model.model import Model
-from se_viz.profiles.errors import AtlasError
+from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import BATCHES_AHEAD
-from se_viz.profiles.metadata import GateEntry, Subject
+from se_viz.profiles.metadata import GateEntry, ModelInfo
 from se_viz.profiles.shard_writer import ahead, prepare, write_shard
 from se_viz.profiles.shards import Task
 
@@ -49,13 +49,13 @@ class Parcel:
     Attributes:
         network: the pickled network, on the CPU and without hooks: the weights are the driver's own, so no worker
             fetches any.
-        dataset: the pickled dataset: names, labels and how to read, no pictures.
+        dataset: the pickled dataset: names, labels and how to read, no images.
         tasks: of the whole pass, by number.
         batch: images a forward pass.
         cwd: the driver's working folder, from which relative paths count.
         device, threads: what to compute on, and with how many threads to compute and to decode.
         token: a file and its content, beside the shards: a worker that reads it shares the driver's file system.
-        proof: a picture that the driver could read, and the sha256 of its file, if it could read one.
+        proof: an image that the driver could read, and the sha256 of its file, if it could read one.
     """
 
     network: bytes
@@ -84,7 +84,7 @@ class Worker:
     def _attempt(self, number: int) -> str:
         try:
             self._make(self._parcel.tasks[number])
-        except (AtlasError, InstrumentError, DeviceMissing, DeviceFull, OSError) as error:
+        except (ProfilesError, InstrumentError, DeviceMissing, DeviceFull, OSError) as error:
             return f"On {socket.gethostname()}: {error}"
         return ""
 
@@ -94,8 +94,8 @@ class Worker:
         with explained(task.path), task.path.with_suffix(TRIES).open("ab") as tries:
             if tries.tell() >= _MOST_TRIES:
                 first, last = dataset.names[task.indices[0]], dataset.names[task.indices[-1]]
-                raise AtlasError(
-                    f"{_MOST_TRIES} workers have died of the pictures from {first} to {last}: memory may be short, "
+                raise ProfilesError(
+                    f"{_MOST_TRIES} workers have died of the images from {first} to {last}: memory may be short, "
                     "which a smaller batch or shard helps, or one of them ends the process that reads it."
                 )
             tries.write(b".")
@@ -111,7 +111,7 @@ class Worker:
         try:
             # The driver may have ended, and another may be at work in its folder.
             self._check_folder()
-        except AtlasError:
+        except ProfilesError:
             draft.unlink(missing_ok=True)
             raise
         with explained(task.path):
@@ -121,9 +121,9 @@ class Worker:
     def _check_folder(self) -> None:
         file, content = self._parcel.token
         if not file.is_file() or file.read_text() != content:
-            raise AtlasError(
+            raise ProfilesError(
                 f"{file.parent} is not the driver's folder of that name, or its pass has ended: "
-                "the atlas's folder must be on a file system that all machines share, at the same path."
+                "the class profiles' folder must be on a file system that all machines share, at the same path."
             )
 
     @cached_property
@@ -139,32 +139,32 @@ class Worker:
         try:
             network, dataset = pickle.loads(parcel.network), pickle.loads(parcel.dataset)  # noqa: S301 - the driver's
         except (ImportError, AttributeError) as error:
-            raise AtlasError(
+            raise ProfilesError(
                 f"The network or the dataset needs code that is not here ({error}): "
                 "install it, and the same versions of SE Viz and of its requirements, on all machines."
             ) from error
         if parcel.proof is not None:
-            _same_picture(dataset, *parcel.proof)
+            _same_image(dataset, *parcel.proof)
         network = moved(network, resolve(parcel.device), header.model.name)
         model = Model(header.model.name, network, header.model.preprocess)
-        found = Subject.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
+        found = ModelInfo.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
         if found != (header.model, header.gates):
-            raise AtlasError(
+            raise ProfilesError(
                 f"{header.model.name} is another network here than at the driver: "
                 "install the same versions of SE Viz and of its requirements on all machines."
             )
         return model, dataset
 
 
-def _same_picture(dataset: Dataset, index: int, sha256: str) -> None:
+def _same_image(dataset: Dataset, index: int, sha256: str) -> None:
     try:
-        picture, _ = dataset.read(index)
+        image, _ = dataset.read(index)
     except ImageRefused as refused:
-        raise AtlasError(
+        raise ProfilesError(
             f"{refused} The driver can read it: {dataset.name} must be readable at the same path on all machines."
         ) from refused
-    if picture.sha256 != sha256:
-        raise AtlasError(
+    if image.sha256 != sha256:
+        raise ProfilesError(
             f"{dataset.names[index]} is another file here than at the driver: "
             f"{dataset.name} must be the same on all machines."
         )

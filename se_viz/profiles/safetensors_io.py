@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load
 
 from se_viz.disk.atomic import replacing
-from se_viz.profiles.errors import AtlasRefused
+from se_viz.profiles.errors import ProfilesRefused
 
 Array: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = int | slice
@@ -106,7 +106,7 @@ def verify(path: Path) -> bool:
     All of it is read once. A file compressed as ``.xz`` is checked whenever it is opened.
 
     Raises:
-        AtlasRefused: a byte differs, or it cannot be read.
+        ProfilesRefused: a byte differs, or it cannot be read.
     """
     if path.suffix == ".xz":
         return True
@@ -117,13 +117,13 @@ def verify(path: Path) -> bool:
             while piece := file.read(_PIECE):
                 digest.update(piece)
     except OSError as error:
-        raise AtlasRefused(f"{path} cannot be read ({error.strerror}): check its disk, or make it again.") from error
+        raise ProfilesRefused(f"{path} cannot be read ({error.strerror}): check its disk, or make it again.") from error
     if start[8:_PLACE] == _BEFORE:
         if digest.hexdigest().encode() == start[_PLACE:]:
             return True
     elif (open_tensors(path).metadata or {}).keys() <= _OLDER:
         return False
-    raise AtlasRefused(
+    raise ProfilesRefused(
         f"{path} is damaged: its bytes are not those that were written (sha256). Copy it again, or remove it and make "
         "it again."
     )
@@ -133,15 +133,15 @@ def open_tensors(path: Path) -> Tensors:
     """Open a safetensors file for reading in slices; one compressed as ``.xz`` is read into memory.
 
     Raises:
-        AtlasRefused: there is no such file, or it is cut short, damaged or of another kind.
+        ProfilesRefused: there is no such file, or it is cut short, damaged or of another kind.
     """
     if not path.is_file():
-        raise AtlasRefused(f"There is no atlas {path}: make one with `python -m se_viz profile`.")
+        raise ProfilesRefused(f"There are no class profiles at {path}: make them with `python -m se_viz profile`.")
     try:
         return _InMemory(lzma.decompress(path.read_bytes())) if path.suffix == ".xz" else _OnDisk(path)
     except (SafetensorError, lzma.LZMAError, EOFError) as error:
-        raise AtlasRefused(
-            f"{path} is no atlas, or it is cut short or damaged ({error}): copy it again, or make it anew."
+        raise ProfilesRefused(
+            f"{path} holds no class profiles, or is cut short or damaged ({error}): copy it again, or make it anew."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""One shard of a pass: pictures are decoded ahead in threads while the network runs, and counted when it is full."""
+"""One shard of a pass: images are decoded ahead in threads while the network runs, and counted when it is full."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,12 +16,12 @@ import torch
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.data.rejected import legible
-from se_viz.device.memory import DeviceFull, room_on
+from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.capture import Capture
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.accumulators import GateStatistics
-from se_viz.profiles.errors import NOT_FINITE, AtlasError
+from se_viz.profiles.errors import NOT_FINITE, ProfilesError
 from se_viz.profiles.merge import store
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.quantization import ordered
@@ -38,7 +38,7 @@ _Out = TypeVar("_Out")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A picture as the network is shown it, uint8 (3, H, W), with what is kept of its file."""
+    """An image as the network is shown it, uint8 (3, H, W), with what is kept of its file."""
 
     name: str
     sha256: str
@@ -46,24 +46,24 @@ class Ready:
     pixels: npt.NDArray[np.uint8]
 
 
-# A picture, or the name and the reason for leaving it out.
+# An image, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
 # Runs a forward pass when its turn has come, and gives what it gives.
 Turn: TypeAlias = Callable[[Callable[[], Capture]], Capture]
 
 
-def at_once(work: Callable[[], Capture]) -> Capture:
+def run_now(work: Callable[[], Capture]) -> Capture:
     """The turn of whoever has the device alone."""
     return work()
 
 
 def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:
-    """The function that reads picture ``index`` of a dataset; it may run in any thread."""
+    """The function that reads image ``index`` of a dataset; it may run in any thread."""
 
     def prepared(index: int) -> Outcome:
         name = dataset.names[index]
         try:
-            picture, label = dataset.read(index)
+            image, label = dataset.read(index)
         except ImageRefused as refused:
             return legible(name), str(refused)
         if header.labels == "given":
@@ -71,7 +71,7 @@ def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], O
                 return name, f"{name} was left out: it has no label."
             if not 0 <= label < len(header.classes):
                 return name, f"{name} was left out: its label {label} is none of the {len(header.classes)} classes."
-        return Ready(name, picture.sha256, label, model.preprocess.pixels(picture.image))
+        return Ready(name, image.sha256, label, model.preprocess.pixels(image.rgb))
 
     return prepared
 
@@ -95,18 +95,19 @@ def write_shard(
     size: int,
     batch: int,
     progress: Callable[[int], object],
-    turn: Turn = at_once,
+    turn: Turn = run_now,
 ) -> None:
-    """Read the next ``size`` pictures of ``outcomes`` and write their statistics, an atlas of the classes among them.
+    """Read the next ``size`` images of ``outcomes`` and write their statistics, class profiles of the classes among
+    them.
 
     Args:
         path: of the shard.
         model: the network.
-        header: of the whole pass, with the shard's number in ``run``; counts and refused pictures are filled in here.
-        outcomes: pictures in the order of the dataset.
+        header: of the whole pass, with the shard's number in ``run``; counts and refused images are filled in here.
+        outcomes: images in the order of the dataset.
         size: how many of them are this shard's.
         batch: how many go into a forward pass.
-        progress: is told the number of pictures after each batch.
+        progress: is told the number of images after each batch.
         turn: runs each forward pass.
     """
     shard = _Shard(header, size)
@@ -125,11 +126,11 @@ def write_shard(
 def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
     pixels = torch.from_numpy(np.stack([one.pixels for one in ready]))
     device, normalise = model.device, model.preprocess.normalise
-    half = header.model.precision == "bfloat16"
+    half = header.model.precision == "bf16"
     with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
         if device.type != "cpu":
             # The whole batch, there in a quarter of the bytes; a device without room for that may have it for a part.
-            with suppress(DeviceFull), room_on(device, "the batch"):
+            with suppress(DeviceFull), raise_if_full(device, "the batch"):
                 return captured(model, normalise(pixels.to(device)), batch=len(ready))
         return captured(model, normalise(pixels), batch=len(ready))
 
@@ -142,7 +143,7 @@ def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: I
     for index in kept:
         label = said[index]
         if label is None:
-            raise AtlasError(
+            raise ProfilesError(
                 f"What the network returned for {ready[index].name} predicts nothing (NaN, infinite, or no table of "
                 "outputs): the weights are broken, or the precision does not suffice. Or count by labels that are "
                 "given."
@@ -151,10 +152,10 @@ def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: I
     return labels
 
 
-def broken_network(refused: Mapping[str, str]) -> AtlasError:
+def broken_network(refused: Mapping[str, str]) -> ProfilesError:
     """What to raise where no image has finite numbers, of the reasons for leaving images out."""
     first = next(reason for reason in refused.values() if NOT_FINITE in reason)
-    return AtlasError(
+    return ProfilesError(
         f"The gates give numbers that are not finite for every image: {first} "
         "The weights are broken, or the precision does not suffice."
     )
@@ -163,7 +164,7 @@ def broken_network(refused: Mapping[str, str]) -> AtlasError:
 def _squeezed(captured: Capture, gate: str) -> Array:
     z = captured[gate].z
     if z is None:
-        raise AtlasError(f"{gate} gave no squeeze descriptor for these images, as it did when it was found.")
+        raise ProfilesError(f"{gate} gave no squeeze descriptor for these images, as it did when it was found.")
     return z
 
 
@@ -212,7 +213,7 @@ class _Shard:
         """Write the shard.
 
         Raises:
-            AtlasError: a dozen images or more have numbers that are not finite, and none has others.
+            ProfilesError: a dozen images or more have numbers that are not finite, and none has others.
         """
         if self._broken >= _MANY and not self._names:
             raise broken_network(refused)

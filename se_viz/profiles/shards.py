@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from se_viz.profiles.class_profiles import FILE, Atlas, unchecked
-from se_viz.profiles.errors import AtlasRefused, OtherPass
+from se_viz import former_names
+from se_viz.profiles.class_profiles import FILE, ClassProfiles, unchecked
+from se_viz.profiles.errors import OtherPass, ProfilesRefused
 from se_viz.profiles.metadata import Header, Run
 
 _LOG = logging.getLogger(__name__)
@@ -14,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One shard to make: its file, its header, and which pictures of the dataset are its."""
+    """One shard to make: its file, its header, and which images of the dataset are its."""
 
     path: Path
     header: Header
@@ -33,14 +34,14 @@ def plan(header: Header, run: Run, images: int, folder: Path) -> list[Task]:
     ]
 
 
-def finished(path: Path, asked: Header) -> Atlas | None:
+def finished(path: Path, asked: Header) -> ClassProfiles | None:
     """Return what an earlier call has left there, if all of its bytes are right and it is what this one would make.
 
     None stands for nothing, and for a shard that has to be made again, which is logged as a warning: it is damaged, or
     an older SE Viz wrote it without a checksum.
 
     Raises:
-        AtlasRefused: it is the atlas itself, not a shard, that is damaged.
+        ProfilesRefused: the file of class profiles itself, not a shard, is damaged.
         OtherPass: it is something else.
     """
     if not path.exists():
@@ -48,8 +49,8 @@ def finished(path: Path, asked: Header) -> Atlas | None:
     try:
         found = unchecked(path)
         has_checksum = found.verify()
-    except AtlasRefused as error:
-        if path.name == FILE:
+    except ProfilesRefused as error:
+        if path.name in (FILE, former_names.FILE):
             raise
         _LOG.warning("The shard %s is made again: %s", path.name, error)
         return None
@@ -63,7 +64,7 @@ def finished(path: Path, asked: Header) -> Atlas | None:
         raise OtherPass(
             f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
         )
-    if path.name != FILE and not has_checksum:
+    if path.name not in (FILE, former_names.FILE) and not has_checksum:
         _LOG.warning("The shard %s is made again: an older SE Viz wrote it, without a checksum.", path)
         return None
     return found
@@ -72,7 +73,7 @@ def finished(path: Path, asked: Header) -> Atlas | None:
 def _differences(found: Header, asked: Header) -> Sequence[str]:
     aspects = {
         "weights or preprocessing": (found.model, asked.model),
-        "pictures": (found.sources, asked.sources),
+        "images": (found.sources, asked.sources),
         "settings": (
             (found.gates, found.labels, found.examples, found.images, found.form, found.run, found.head),
             (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run, asked.head),

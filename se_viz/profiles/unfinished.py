@@ -5,22 +5,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from se_viz import former_names
 from se_viz.disk.errors import FolderGone, WriteFailed, explained
 from se_viz.disk.sole_writer import Writer, sole_writer
-from se_viz.profiles.class_profiles import FILE, open_atlas
-from se_viz.profiles.errors import AtlasRefused
+from se_viz.profiles.class_profiles import FILE, open_profiles
+from se_viz.profiles.errors import ProfilesRefused
 
 REPORT, SHARDS = "report.json", "shards"
 
 
 def kept(out: str | Path) -> int:
-    """How many pictures the shards of an unfinished pass into this folder hold; the same call goes on after them."""
+    """How many images the shards of an unfinished pass into this folder hold; the same call goes on after them."""
     shards = sorted((Path(out) / SHARDS).glob("*.safetensors"))
     if not shards:
         return 0
     try:
-        last = open_atlas(shards[-1]).header
-    except AtlasRefused:
+        last = open_profiles(shards[-1]).header
+    except ProfilesRefused:
         return 0  # damaged: the pass will tell which are
     images = sum(last.counts) + len(last.refused)
     return (len(shards) - 1) * (last.run.shard if last.run else images) + images
@@ -36,12 +37,13 @@ def discard(out: str | Path) -> None:
     out = Path(out)
     with sole_writer(out / FILE), explained(out / FILE):
         (out / FILE).unlink(missing_ok=True)
+        (out / former_names.FILE).unlink(missing_ok=True)
         (out / REPORT).unlink(missing_ok=True)
         shutil.rmtree(out / SHARDS, ignore_errors=True)
 
 
 def is_whole(out: Path, report: str) -> bool:
-    """Whether the report of a finished atlas is there too, and nothing is left to be removed."""
+    """Whether the report of finished class profiles is there too, and nothing is left to be removed."""
     path = out / REPORT
     return path.is_file() and path.read_bytes() == report.encode() and not (out / SHARDS).exists()
 
@@ -52,7 +54,7 @@ def saying_what_is_kept(out: Path, writer: Writer) -> Iterator[None]:
     try:
         try:
             yield
-        except AtlasRefused:
+        except ProfilesRefused:
             writer.check()  # a shard may not be there as the folder is not
             raise
     except WriteFailed as error:

@@ -1,20 +1,156 @@
-"""What attention did to one picture, in a sentence or two."""
+"""What did attention do to this image? What a network says of images, and z and s of its gates."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 
 import numpy as np
+import pandas as pd
+from PIL import Image
 
-from se_viz.gates.capture import Capture
+from se_viz.analysis.channel_change import Choice, change, choose_channels
+from se_viz.analysis.channel_order import Order
+from se_viz.analysis.head_sentences import meaning
+from se_viz.analysis.health import Health, health
+from se_viz.analysis.predictions import Predictions
+from se_viz.analysis.verdicts import verdict_counts
+from se_viz.figures.chart import Chart
+from se_viz.figures.gate_scatter import distribution, excitation
+from se_viz.figures.heatmap import attention_heatmap
+from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
+from se_viz.gates.capture import Capture, Reading
 from se_viz.gates.forward_pass import Array
+from se_viz.reports.report import Later, Report
+from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+
+QUESTION = "What did attention do to this image?"
 
 SEEN = 1e-4
-"""Standard deviations of s below this may be those of rounding, and say nothing of the picture."""
+"""Standard deviations of s below this may be those of rounding, and say nothing of the image."""
 
 _TWO_DIGITS = 0.005  # from here on, two digits are not 0.00
 
+Charts = dict[str, Callable[[], Chart]]
+
+
+def inspection_report(
+    capture: Capture,
+    predictions: Predictions,
+    names: Sequence[str],
+    focus: int = 0,
+    *,
+    order: Order = "index",
+    gates: Sequence[str] = (),
+    channels: Choice = "largest change",
+    cut: Callable[[int], Image.Image] | None = None,
+    choice: str = "head=",
+    healths: Mapping[str, Health] | None = None,
+) -> Report:
+    """Compose the report on images.
+
+    Sentences: what the network says of the image in focus and where s is lowest, highest and most different; the
+    verdicts on the gates. Charts: ``heatmap_GATE`` of each gate; of each of ``gates`` and each image, by its number
+    from 1, ``z_against_s_GATE_1`` (``s_by_channel_GATE_1`` where there is no z), ``distribution_GATE_1``, and where
+    maps were captured ``maps_GATE_1`` and ``overlay_GATE_1``. Tables: ``readings``, ``predictions``. Files: the
+    readings as Parquet, ``health.json``, ``maps_GATE.npz``.
+
+    Args:
+        capture: of N images.
+        predictions: of the same.
+        names: of the images.
+        focus: the image that the first sentence is about.
+        order: of the channels in the heatmaps.
+        gates: those to draw image by image.
+        channels: which channels' maps to draw.
+        cut: gives the image of a number, from 0, as the network sees it; without it no overlay is drawn.
+        choice: by what a reader says what the outputs mean: an argument, an option, a control of the page.
+        healths: of the gates, where they are computed already.
+    """
+    found = gate_healths(capture) if healths is None else healths
+    charts: Charts = {
+        f"heatmap_{reading.gate.name}": partial(attention_heatmap, reading, names, order, focus) for reading in capture
+    }
+    files: dict[str, Callable[[], bytes]] = {
+        "readings.parquet": lambda: table_bytes(tables["readings"], "parquet"),
+        "health.json": partial(_health_json, found),
+    }
+    for gate in gates:
+        reading = capture[gate]
+        for index, name in enumerate(names):
+            kind = "s_by_channel" if reading.z is None else "z_against_s"
+            charts[f"{kind}_{gate}_{index + 1}"] = partial(excitation, reading, names, index)
+            charts[f"distribution_{gate}_{index + 1}"] = partial(distribution, reading, names, index)
+            if reading.u is not None:
+                charts |= maps_charts(reading, index, name, channels, cut=partial(cut, index) if cut else None)
+        if reading.u is not None:
+            files[f"maps_{gate}.npz"] = partial(maps_bytes, capture, gate, names)
+    tables: Later[pd.DataFrame] = Later(
+        {
+            "readings": partial(table, capture, names),
+            "predictions": partial(predictions_table, predictions, names),
+        }
+    )
+    said = meaning(predictions.fitted, choice) if predictions.fitted else ""
+    return Report(
+        QUESTION,
+        partial(_sentences, capture, predictions, focus, found),
+        Later(charts),
+        tables,
+        tuple(filter(None, (said, without_z(capture)))),
+        Later(files),
+    )
+
+
+def gate_healths(capture: Capture) -> Later[Health]:
+    """The health of each gate by name, in execution order, computed when it is asked for."""
+    return Later({reading.gate.name: partial(health, reading.s, reading.gate.function) for reading in capture})
+
+
+def maps_charts(
+    reading: Reading,
+    index: int,
+    name: str,
+    by: Choice,
+    picked: list[int] | None = None,
+    cut: Callable[[], Image.Image] | None = None,
+) -> Charts:
+    """U, X̃ and X̃ − U of some channels of one image, alone and over the image: ``maps_GATE_1``, ``overlay_GATE_1``.
+
+    Args:
+        reading: of one gate, with maps.
+        index: of the image in the reading, from 0; its number from 1 ends the names.
+        name: of the image.
+        by: which channels, by what.
+        picked: their numbers, for "chosen"; where it is empty nothing is drawn.
+        cut: gives the image as the network sees it; without it nothing is drawn over the image.
+    """
+    channels = choose_channels(reading.s[index], change(reading)[index], by, MOST, picked)
+    if not channels:
+        return {}
+    suffix = f"{reading.gate.name}_{index + 1}"
+    charts: Charts = {f"maps_{suffix}": partial(recalibrated_maps, reading, index, channels, name)}
+    if cut:
+        charts[f"overlay_{suffix}"] = lambda: overlay_maps(reading, index, channels, name, cut())
+    return charts
+
+
+def _sentences(
+    capture: Capture, predictions: Predictions, focus: int, healths: Mapping[str, Health]
+) -> tuple[str, ...]:
+    return (
+        summary(capture, focus, predictions.images[focus].sentence),
+        verdict_counts({name: found.verdict for name, found in healths.items()}),
+    )
+
+
+def _health_json(healths: Mapping[str, Health]) -> bytes:
+    found = {name: asdict(one) for name, one in healths.items()}
+    return (json.dumps(found, indent=2, allow_nan=False) + "\n").encode()
+
 
 def summary(capture: Capture, focus: int, said: str) -> str:
-    """Sentences that name where the network turned channels down most and least, and told the pictures apart.
+    """Sentences that name where the network turned channels down most and least, and told the images apart.
 
     Args:
         capture: of N images.
@@ -59,10 +195,8 @@ def _changes(weights: Mapping[str, Array]) -> list[str]:
     apart = max(varies, key=lambda name: varies[name])
     if varies[apart] < SEEN:
         where = "Its s" if len(varies) == 1 else "In every gate s"
-        return [f"{where} varies by less than {SEEN:g} between these {images} pictures."]
+        return [f"{where} varies by less than {SEEN:g} between these {images} images."]
     by = f"{varies[apart]:.2f}" if varies[apart] >= _TWO_DIGITS else f"{varies[apart]:.1g}"
     if len(varies) == 1:
-        return [f"Its s varies by {by} between these {images} pictures."]
-    return [
-        f"The gate that treats these {images} pictures most differently is {apart} (s varies by {by} between them)."
-    ]
+        return [f"Its s varies by {by} between these {images} images."]
+    return [f"The gate that treats these {images} images most differently is {apart} (s varies by {by} between them)."]

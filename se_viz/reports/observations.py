@@ -1,4 +1,4 @@
-"""The paper's three observations on its Figures 6 and 7, held against an atlas."""
+"""The paper's three observations on its Figures 6 and 7, compared with class profiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,10 +118,11 @@ def _growing(gates: Sequence[Depth]) -> Observation:
 
 def _last(gates: Sequence[Depth]) -> Observation:
     last = _stage(gates, gates[-1])
-    saturated = [gate for gate in last if gate.saturation.open >= _NEARLY_ALL]
+    saturated = [gate for gate in last if gate.saturation.near_1 >= _NEARLY_ALL]
     single = [gate for gate in last if gate.likeness >= _ALIKE]
     said = " ".join(
-        f"{gate.gate}: {gate.saturation.open:.1%} of s within 0.1 of 1, {gate.saturation.shut:.1%} within 0.1 of 0, "
+        f"{gate.gate}: {gate.saturation.near_1:.1%} of s within 0.1 of 1, {gate.saturation.near_0:.1%} within 0.1 "
+        "of 0, "
         f"mean {gate.saturation.mean:.2f}{_cosine(gate)}."
         for gate in last
     )

@@ -3,21 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from se_viz.data.rejected import shown
-from se_viz.profiles.class_profiles import Atlas
+from se_viz.profiles.class_profiles import ClassProfiles
 
 _MOST_CLASSES = 20
 _MOST_REASONS = 5
 _SAID = " was left out: "  # between an image's name and the reason, see data.refusals
 
 
-def account(atlas: Atlas, notes: Sequence[str] = ()) -> list[str]:
+def account(profiles: ClassProfiles, notes: Sequence[str] = ()) -> list[str]:
     """Return the sentences, one a line.
 
     Args:
-        atlas: the class profiles of the pass.
+        profiles: the class profiles of the pass.
         notes: of the dataset.
     """
-    counts = dict(zip(atlas.classes, atlas.counts.tolist(), strict=True))
+    counts = dict(zip(profiles.classes, profiles.counts.tolist(), strict=True))
     there = {name: count for name, count in counts.items() if count}
     total, kinds = sum(there.values()), f"{len(there):,} {'class' if len(there) == 1 else 'classes'}"
     images = "1 image" if total == 1 else f"{total:,} images"
@@ -26,7 +26,7 @@ def account(atlas: Atlas, notes: Sequence[str] = ()) -> list[str]:
     if empty:
         more = f" and {len(empty) - _MOST_CLASSES:,} more" if len(empty) > _MOST_CLASSES else ""
         lines.append(f"No image of {', '.join(empty[:_MOST_CLASSES])}{more}.")
-    return [*lines, *_refused(atlas.header.refused), *notes]
+    return [*lines, *_refused(profiles.header.refused), *notes]
 
 
 def _by_class(there: dict[str, int]) -> str:

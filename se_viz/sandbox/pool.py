@@ -22,7 +22,7 @@ from se_viz.sandbox import wire
 from se_viz.sandbox.limits import Ended, Limits, over
 from se_viz.sandbox.processes import FORKS, Child, Forked, Nursery, Started
 
-Asked: TypeAlias = Callable[[], bool]
+ShouldCancel: TypeAlias = Callable[[], bool]
 
 # Children at a time; further calls wait for their turn.
 CHILDREN = int(os.environ.get("SE_VIZ_CHILDREN", "0")) or max(2, min(4, os.cpu_count() or 1))
@@ -39,7 +39,7 @@ def run(
     function: Callable[..., Any],
     *arguments: wire.Value,
     limits: Limits,
-    cancelled: Asked | threading.Event | None = None,
+    cancelled: ShouldCancel | threading.Event | None = None,
     passes: Sequence[type[Exception]] = (),
 ) -> wire.Value:
     """Return what a function returns for arguments, called in a child process.
@@ -88,7 +88,7 @@ def close() -> None:
     _pool.close()
 
 
-def _ask(call: list[memoryview], module: str, limits: Limits, stop: Asked) -> dict[str, Any]:
+def _ask(call: list[memoryview], module: str, limits: Limits, stop: ShouldCancel) -> dict[str, Any]:
     """Return a child's answer; another child is asked if the process that forks them died meanwhile, once."""
     for again in (True, False):
         child = _pool.take(module)
@@ -118,7 +118,7 @@ class _Gone(Exception):
         self.code = code
 
 
-def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Asked) -> dict[str, Any]:
+def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: ShouldCancel) -> dict[str, Any]:
     """Return the answer of a child to a call, which is read in another thread, so that this one can end it."""
     answers: list[Any] = []
     begun: list[float] = []
@@ -156,7 +156,7 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Asked)
     return answer
 
 
-def _check(stop: Asked, limits: Limits, asked: float, begun: float | None) -> None:
+def _check(stop: ShouldCancel, limits: Limits, asked: float, begun: float | None) -> None:
     """Raise Ended where a call that was asked and begun at these times is to end."""
     now = time.monotonic()
     # A process that ends waits for its threads.
@@ -179,14 +179,14 @@ def _passed(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> Except
     return error
 
 
-def _asker(cancelled: Asked | threading.Event | None) -> Asked:
+def _asker(cancelled: ShouldCancel | threading.Event | None) -> ShouldCancel:
     if cancelled is None:
         return lambda: False
     return cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
 
 
 @contextmanager
-def _turn(stop: Asked, limits: Limits) -> Iterator[None]:
+def _turn(stop: ShouldCancel, limits: Limits) -> Iterator[None]:
     """Inside the block one of the turns is the caller's."""
     turns = _pool.turns
     while not turns.acquire(timeout=_OFTEN):

@@ -46,5 +46,5 @@ def run() -> None:
     current = st.navigation(list(questions), position="top")
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
-    head = draw(questions[page], pictured=page is not locating)
+    head = draw(questions[page], about_images=page is not locating)
     current.run()

@@ -66,10 +66,10 @@ class Progress:
 
 
 Report: TypeAlias = Callable[[Progress], None]
-Asked: TypeAlias = Callable[[], bool]
+ShouldCancel: TypeAlias = Callable[[], bool]
 
 
-def fetch(remote: Remote, report: Report | None = None, cancelled: Asked | None = None) -> Path:
+def fetch(remote: Remote, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Path:
     """The path of a file in the cache, fetched if it is not there or is not what it should be.
 
     Threads and processes that ask for one file at once wait for the first of them.
@@ -131,7 +131,7 @@ def _kept(part: Path) -> str:
 
 
 @contextmanager
-def _alone(remote: Remote, part: Path, report: Report, cancelled: Asked) -> Iterator[None]:
+def _alone(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) -> Iterator[None]:
     """Inside the block no other thread or process fetches this file; while one does, its progress is reported."""
 
     def waiting() -> bool:
@@ -149,7 +149,7 @@ def _alone(remote: Remote, part: Path, report: Report, cancelled: Asked) -> Iter
         lock.release()
 
 
-def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> None:
+def _receive(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) -> None:
     """Append to ``part`` until it is whole; a connection that is cut is taken up again while something arrives."""
     for _ in range(_TRIES):
         before = _size(part)
@@ -158,7 +158,7 @@ def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> No
             part.stat()  # removed meanwhile, it would look like a connection that was cut
             if total is None or _size(part) >= total:
                 return
-        except web.CutOff:
+        except web.Interrupted:
             pass
         if _size(part) <= before:
             break
@@ -167,7 +167,7 @@ def _receive(remote: Remote, part: Path, report: Report, cancelled: Asked) -> No
     )
 
 
-def _stream(remote: Remote, part: Path, report: Report, cancelled: Asked) -> int | None:
+def _stream(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) -> int | None:
     """One request, for what ``part`` does not have yet; how many bytes the whole file has, if that is known."""
     start = _size(part)
     wanted = {"Range": f"bytes={start}-"} if start else {}
@@ -194,7 +194,9 @@ def _stream(remote: Remote, part: Path, report: Report, cancelled: Asked) -> int
         return total
 
 
-def _write(file: BinaryIO, response: requests.Response, begun: Progress, report: Report, cancelled: Asked) -> None:
+def _write(
+    file: BinaryIO, response: requests.Response, begun: Progress, report: Report, cancelled: ShouldCancel
+) -> None:
     """Write a body as it arrives, however slowly, so that it can be cancelled at any point."""
     done = told = begun.done
     since = last = time.monotonic()

@@ -24,7 +24,7 @@ _HEADERS = {"User-Agent": "se-viz", "Accept-Encoding": "identity"}
 _OWN_FILE = "or load a file that you have with se_viz.load_checkpoint"
 
 
-class CutOff(Exception):
+class Interrupted(Exception):
     """The connection ended before the answer did."""
 
 
@@ -160,7 +160,7 @@ def explained(url: str) -> Iterator[None]:
             f"{_OWN_FILE}."
         ) from error
     except urllib3.exceptions.HTTPError as error:
-        raise CutOff from error
+        raise Interrupted from error
     except exceptions.ConnectionError as error:
         mirror = " set HF_ENDPOINT to a mirror of the hub," if _of_hub(url) else ""
         raise DownloadFailed(f"{host} cannot be reached: check the connection,{mirror} {_OWN_FILE}.") from error

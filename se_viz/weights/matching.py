@@ -19,7 +19,7 @@ TABLES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StateDictMismatch:
     """How the tensors of a file differ from those of a network.
 
     Attributes:
@@ -62,13 +62,13 @@ def replaceable(name: str, tensor: Tensor, own: Tensor) -> bool:
     return computed(name) and tensor.is_floating_point() != own.is_floating_point() and not tensor.is_complex()
 
 
-def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> Difference:
+def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> StateDictMismatch:
     """Names and shapes in which two state dicts differ.
 
     A missing counter or table that the network has without a file is no difference, see ``computed``: older
     files lack ``num_batches_tracked``, on which nothing depends in eval mode.
     """
-    return Difference(
+    return StateDictMismatch(
         missing=tuple(key for key in network if key not in state and not computed(key)),
         unexpected=tuple(key for key in state if key not in network),
         shapes=tuple(

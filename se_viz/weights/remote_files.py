@@ -11,7 +11,7 @@ import requests
 
 from se_viz.weights import cache
 from se_viz.weights import http as web
-from se_viz.weights.download import Asked, Remote, Report, fetch
+from se_viz.weights.download import Remote, Report, ShouldCancel, fetch
 from se_viz.weights.errors import DownloadFailed
 
 # In the order in which they are looked for: safetensors cannot hold code.
@@ -25,7 +25,7 @@ class Weights(Protocol):
     def cached(self) -> Path | None:
         """Its path in the cache, not checked; None where it would have to be fetched."""
 
-    def path(self, report: Report | None = None, cancelled: Asked | None = None) -> Path:
+    def path(self, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Path:
         """Its path, fetched if need be and checked; see ``download.fetch``."""
 
 
@@ -40,7 +40,7 @@ class ReleaseFile:
         path = cache.folder() / self._place
         return path if path.is_file() else None
 
-    def path(self, report: Report | None = None, cancelled: Asked | None = None) -> Path:
+    def path(self, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Path:
         """Its path, fetched if need be and checked; see ``download.fetch``."""
         sha256 = cache.hash_in(self._place)
         if sha256 is None:
@@ -70,7 +70,7 @@ class HubFile:
             (path for path in files if cache.hash_in(path.name)), key=lambda path: path.stat().st_mtime, default=None
         )
 
-    def path(self, report: Report | None = None, cancelled: Asked | None = None) -> Path:
+    def path(self, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Path:
         """Its path, fetched if need be and checked; see ``download.fetch``."""
         here = self.cached()
         if here is not None and cache.holds(here, cache.hash_in(here.name) or ""):

@@ -21,7 +21,7 @@ _LONGEST = 10 * 10**6
 _MOST = 100_000
 
 # torch calls these itself though they take up as much memory as a file of a few bytes says.
-_HUNGRY = frozenset({
+_MEMORY_BOMBS = frozenset({
     *("builtins.bytearray", "__builtin__.bytearray"),
     *("torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy"),
 })  # fmt: skip
@@ -164,7 +164,7 @@ def _check_calls(file: io.BytesIO, name: str, pickles: int) -> None:
                 raise WeightsRefused(
                     f"{name} has more than {_LONGEST / 1e6:.0f} MB of instructions beside its tensors."
                 )
-            if opcode.name == "GLOBAL" and (called := str(argument).replace(" ", ".")) in _HUNGRY:
+            if opcode.name == "GLOBAL" and (called := str(argument).replace(" ", ".")) in _MEMORY_BOMBS:
                 raise _code(name, called)
 
 

@@ -7,16 +7,21 @@ from typing import BinaryIO, TypeAlias
 from torch import Tensor
 
 from se_viz import sandbox
-from se_viz.sandbox import Asked, Ended, Limits
+from se_viz.sandbox import Ended, Limits, ShouldCancel
 from se_viz.weights.errors import Cancelled, WeightsRefused
 from se_viz.weights.parse import parsed, parsed_and_packed
 from se_viz.weights.transfer import unpacked
 
-Source: TypeAlias = Path | bytes | BinaryIO
+CheckpointFile: TypeAlias = Path | bytes | BinaryIO
 
 
 def read_state(
-    source: Source, largest: int, name: str = "", *, trusted: bool = False, cancelled: Asked | None = None
+    source: CheckpointFile,
+    largest: int,
+    name: str = "",
+    *,
+    trusted: bool = False,
+    cancelled: ShouldCancel | None = None,
 ) -> dict[str, Tensor]:
     """The tensors of a safetensors file or of a pickle of torch, on the CPU, by their names.
 
@@ -92,7 +97,7 @@ def _shown(size: int) -> str:
     return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size:,} bytes"
 
 
-def _content(source: Source, name: str, largest: int) -> bytes:
+def _content(source: CheckpointFile, name: str, largest: int) -> bytes:
     """All of a file, read at once: what is looked at, and then used, does not change in between."""
     if isinstance(source, bytes):
         content = source[: largest + 1]  # a copy only of what is refused

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from se_viz.data.preprocess import Preprocess
-from se_viz.sandbox import Asked
+from se_viz.sandbox import ShouldCancel
 from se_viz.weights.errors import Misfit, WeightsRefused
 from se_viz.weights.extra_entries import left_out, split
 from se_viz.weights.finite_outputs import check_sound
@@ -16,20 +16,20 @@ from se_viz.weights.key_matching import match
 from se_viz.weights.matching import check_fit, replaceable
 from se_viz.weights.meta_model import LARGEST
 from se_viz.weights.parametrized import multiplied_out
-from se_viz.weights.state_dict import Source, read_state, warm
+from se_viz.weights.state_dict import CheckpointFile, read_state, warm
 from se_viz.zoo import libraries as sources
 from se_viz.zoo.checkpoint_plan import Maker, made, plan, sketch_of
 from se_viz.zoo.registry import Network
 from se_viz.zoo.suggest_architecture import advised
 
-# For an architecture that does not say how its pictures are prepared.
+# For an architecture that does not say how its images are prepared.
 _USUAL = Preprocess(crop=(224, 224), resize=256)
 
 _SIDES = range(16, 1025)
 
 
 def read_network(
-    source: Source,
+    source: CheckpointFile,
     architecture: str | Maker,
     *,
     arguments: Mapping[str, object] | None = None,
@@ -41,7 +41,7 @@ def read_network(
     name: str = "",
     largest: int = LARGEST,
     trusted: bool = False,
-    cancelled: Asked | None = None,
+    cancelled: ShouldCancel | None = None,
 ) -> Network:
     """Build an architecture and give it the weights of a file, on the CPU and in eval mode.
 
@@ -58,7 +58,7 @@ def read_network(
         classes: names of the logits; of a named architecture as many as the file has, see ``head.fit``.
         head: what the logits mean, if that is known.
         mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
-        size: side of the network's input, pixels, 16 to 1024; likewise. The picture is resized in proportion.
+        size: side of the network's input, pixels, 16 to 1024; likewise. The image is resized in proportion.
         name: of the file, for messages.
         largest: how many weights and biases a named architecture may have; the file may have 4 bytes for each. At its
             height the memory in use is what that is three times: the file, its tensors and the network.

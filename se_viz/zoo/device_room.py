@@ -8,7 +8,7 @@ from se_viz.zoo import registry as catalogue
 _BYTES = 4  # of a parameter, as networks are built
 
 
-def expect_room(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+def check_memory(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
     """Compare what a network's weights will take with what is free; what was registered is not known and passes.
 
     It is built in the memory of the CPU, which holds them twice at its height, whatever the device: the network and

@@ -13,7 +13,7 @@ from se_viz.zoo import timm_source as from_timm
 from se_viz.zoo import torchvision_source as from_torchvision
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """A library of architectures and of pretrained weights, which carry tags."""
 
     FORBIDDEN: frozenset[str]
@@ -34,7 +34,7 @@ class Source(Protocol):
         """Where pretrained weights lie."""
 
     def preprocess(self, architecture: str, tag: str = "") -> Preprocess:
-        """How pictures are prepared for these weights; without a tag, for the default ones."""
+        """How images are prepared for these weights; without a tag, for the default ones."""
 
     def classes(self, architecture: str, tag: str) -> tuple[str, ...]:
         """Names of the classes in the order of the logits, where they are known."""
@@ -43,10 +43,10 @@ class Source(Protocol):
         """What the library says of pretrained weights."""
 
 
-SOURCES: dict[str, Source] = {"timm": from_timm, "torchvision": from_torchvision}
+SOURCES: dict[str, ModelSource] = {"timm": from_timm, "torchvision": from_torchvision}
 
 
-def find(name: str) -> tuple[Source, str, str]:
+def find(name: str) -> tuple[ModelSource, str, str]:
     """``split``, of an architecture (and a tag, if there is one) that the library really has.
 
     Raises:
@@ -59,7 +59,7 @@ def find(name: str) -> tuple[Source, str, str]:
     return source, architecture, tag
 
 
-def split(name: str) -> tuple[Source, str, str]:
+def split(name: str) -> tuple[ModelSource, str, str]:
     """Source, architecture and tag (or "") of a name such as "timm/seresnet50.ra2_in1k".
 
     Raises:

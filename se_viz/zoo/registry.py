@@ -10,7 +10,7 @@ from torch import nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained as demo
-from se_viz.weights.download import Asked, Report
+from se_viz.weights.download import Report, ShouldCancel
 from se_viz.weights.errors import UnknownModel, WeightsRefused
 from se_viz.weights.head import Head
 from se_viz.weights.meta_model import LARGEST, count_params
@@ -93,7 +93,7 @@ def architectures() -> tuple[str, ...]:
     return tuple(row.model for row in sorted(rows, key=lambda row: (not row.gates, _place(row.model))))
 
 
-def build(name: str, report: Report | None = None, cancelled: Asked | None = None) -> Network:
+def build(name: str, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Network:
     """Build a network on the CPU, in eval mode, with its weights checked and loaded.
 
     Args:
@@ -152,7 +152,7 @@ def params(name: str) -> int | None:
     return table.shipped()[f"{library}/{architecture}"].params
 
 
-def fetch(name: str, report: Report | None = None, cancelled: Asked | None = None) -> None:
+def fetch(name: str, report: Report | None = None, cancelled: ShouldCancel | None = None) -> None:
     """Fetch the weights of a pretrained network, and check them; raises as ``build`` does, and builds nothing."""
     source, architecture, tag = _find(name)
     source.weights(architecture, tag).path(report, cancelled)
@@ -202,7 +202,7 @@ def _place(name: str) -> int:
     return next((index for index, prefix in enumerate(_PAPERS) if f"{name}.".startswith(prefix)), len(_PAPERS))
 
 
-def _find(name: str) -> tuple[sources.Source, str, str]:
+def _find(name: str) -> tuple[sources.ModelSource, str, str]:
     """Source, architecture and tag of a pretrained network with gates."""
     try:
         source, architecture, tag = sources.split(name)

@@ -57,7 +57,7 @@ def weights(architecture: str, tag: str) -> Weights:
 
 
 def preprocess(architecture: str, tag: str = "") -> Preprocess:
-    """What ``timm.data.create_transform`` would do to a picture for this network."""
+    """What ``timm.data.create_transform`` would do to an image for this network."""
     from timm.data import resolve_data_config
 
     config = resolve_data_config(pretrained_cfg=_config(architecture, tag))
@@ -99,7 +99,7 @@ def _tags(architecture: str) -> tuple[str, ...]:
 
 
 def _usable(config: dict[str, Any]) -> bool:
-    """Whether weights are those of a classifier of RGB pictures in a format that holds nothing but tensors."""
+    """Whether weights are those of a classifier of RGB images in a format that holds nothing but tensors."""
     return (
         config["num_classes"] > 0
         and not config.get("custom_load")

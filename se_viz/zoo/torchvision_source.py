@@ -48,7 +48,7 @@ def weights(architecture: str, tag: str) -> Weights:
 
 
 def preprocess(architecture: str, tag: str = "") -> Preprocess:
-    """What the weights' own ``transforms()`` would do to a picture."""
+    """What the weights' own ``transforms()`` would do to an image."""
     stated = _entry(architecture, tag).transforms()
     height, width = (*stated.crop_size, *stated.crop_size)[:2]
     return Preprocess(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from atlas_support import SETTINGS, tiny
-from atlas_support import pictures as photographs
+from profiles_support import SETTINGS, tiny
+from profiles_support import make_images as photographs
 from typer.testing import CliRunner
 
 import se_viz
@@ -21,7 +21,7 @@ from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.device import devices as device
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import load
-from se_viz.profiles.metadata import GateEntry, Header, Run, Source, Subject
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, Run
 from se_viz.profiles.profile import profile
 from se_viz.profiles.ray_worker import Parcel, Worker
 from se_viz.profiles.shards import plan
@@ -100,7 +100,7 @@ def test_profiles_are_those_of_the_cpu(precision, photos, tmp_path):
             "--precision",
             precision,
         )
-        files.append(se_viz.open_atlas(out))
+        files.append(se_viz.open_profiles(out))
     there, here = files
     for gate, other in zip(there, here, strict=True):
         # The commands take the faster copy on the CPU only where it reads the same to 1e-5.
@@ -126,9 +126,9 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
     model, listed = tiny(), dataset(photos)
     schedule = Run(2, 4)
     header = Header(
-        model=Subject.of(model),
+        model=ModelInfo.of(model),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),
-        sources=(Source.of(listed),),
+        sources=(DatasetInfo.of(listed),),
         labels="given",
         classes=listed.classes,
         counts=(),

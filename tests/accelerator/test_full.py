@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import timm
 import torch
-from atlas_support import pictures as photographs
-from atlas_support import tiny
-from gates_support import pictures
+from gates_support import make_images
+from profiles_support import make_images as photographs
+from profiles_support import tiny
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
@@ -18,7 +18,7 @@ from se_viz.data.imagenette import Labelled
 from se_viz.demo import pretrained as demo
 from se_viz.demo.evaluate import count_correct
 from se_viz.demo.recipe import PREPROCESS
-from se_viz.device.memory import DeviceFull, room_on
+from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.block import block_of
 from se_viz.model.capture import capture
 from se_viz.model.model import load, load_checkpoint
@@ -58,7 +58,7 @@ def assert_close(one, other):
 
 
 def test_the_batch_is_halved_and_nothing_is_lost(memory, model, batches):
-    images = pictures(12, 64)
+    images = make_images(12, 64)
     four = needed(memory, lambda: capture(model, images[:4], ["SE_5_2"]))
     expected = capture(model, images, ["SE_5_2"])
     batches.clear()
@@ -73,7 +73,7 @@ def test_the_batch_is_halved_and_nothing_is_lost(memory, model, batches):
 
 
 def test_images_that_lie_there_already_count_too(memory, model, batches):
-    images = pictures(8, 64)
+    images = make_images(8, 64)
     expected = capture(model, images)
     images = images.to(ACCEL)
     four = needed(memory, lambda: capture(model, images[:4]))
@@ -84,12 +84,12 @@ def test_images_that_lie_there_already_count_too(memory, model, batches):
 
 
 def test_a_single_image_too_many_is_said_and_gives_all_back(memory, model, batches):
-    expected = capture(model, pictures(3, 64))
+    expected = capture(model, make_images(3, 64))
     batches.clear()
     before = memory.live
     with memory.limited(free=3 * IMAGE):
         with pytest.raises(DeviceFull) as raised:
-            capture(model, pictures(3, 64))
+            capture(model, make_images(3, 64))
         gc.collect()
         assert memory.free == 3 * IMAGE
     assert batches == [3, 1]
@@ -98,7 +98,7 @@ def test_a_single_image_too_many_is_said_and_gives_all_back(memory, model, batch
         "end what else runs there, or take a smaller network, or the CPU (device='cpu')."
     )
     assert memory.live == before
-    assert_close(capture(model, pictures(3, 64)), expected)
+    assert_close(capture(model, make_images(3, 64)), expected)
 
 
 def test_the_weights_are_foreseen(memory):
@@ -150,18 +150,18 @@ def test_what_failed_is_gone_before_the_free_memory_is_told(memory):
     with (
         memory.limited(free=260e6),
         pytest.raises(DeviceFull, match=r"a cat on accel:0, of whose 0\.3 GB 0\.3 are free"),
-        room_on(ACCEL, "a cat"),
+        raise_if_full(ACCEL, "a cat"),
     ):
         work()
 
 
 def test_another_error_is_left_as_it_is():
-    with pytest.raises(RuntimeError, match="same device"), room_on(ACCEL, "a cat"):
+    with pytest.raises(RuntimeError, match="same device"), raise_if_full(ACCEL, "a cat"):
         torch.ones(2, device=ACCEL) + torch.ones(2)
 
 
 def test_a_block_that_cannot_be_watched_is_said(memory, model):
-    with memory.limited(free=IMAGE), room_on(ACCEL, "one image"), pytest.raises(torch.OutOfMemoryError):
+    with memory.limited(free=IMAGE), raise_if_full(ACCEL, "one image"), pytest.raises(torch.OutOfMemoryError):
         block_of(model.network, model.gates[0], 64)
     gc.collect()
     assert block_of(model.network, model.gates[0], 64).parts
@@ -174,7 +174,7 @@ def photos(tmp_path):
 
 def test_profiles_are_the_same_in_less_memory(memory, model, photos, tmp_path, batches):
     whole = profile(model, photos, tmp_path / "whole", batch=12, images=True)
-    one = needed(memory, lambda: capture(model, pictures(1, 128)))
+    one = needed(memory, lambda: capture(model, make_images(1, 128)))
     batches.clear()
     with memory.limited(free=1.5 * one):
         less = profile(model, photos, tmp_path / "less", batch=12, images=True)
@@ -189,7 +189,7 @@ def test_profiles_without_room_for_the_batch_itself(memory, photos, tmp_path):
     small = tiny()
     small.network.to(ACCEL)
     whole = profile(small, photos, tmp_path / "whole", batch=12, images=True)
-    one = needed(memory, lambda: capture(small, pictures(1, 16)))
+    one = needed(memory, lambda: capture(small, make_images(1, 16)))
     assert one < 12 * 3 * 16 * 16 * 4
     with memory.limited(free=one):
         less = profile(small, photos, tmp_path / "less", batch=12, images=True)

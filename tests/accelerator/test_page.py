@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import ui_support
-from gates_support import pictures
+from gates_support import make_images
 from safetensors.torch import save
 
 from se_viz.data.sample_images import sample
@@ -148,7 +148,7 @@ def test_the_oldest_model_makes_room_for_others(memory, settled):
 
 def test_a_model_is_not_moved_in_the_middle_of_a_reading(memory, settled):
     model = models._load("demo/r16", "accel:0", "fp32")
-    images = pictures(2, 64)
+    images = make_images(2, 64)
     readings = [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(3)]
     models._load.clear()
     readings += [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(2)]

@@ -10,8 +10,8 @@ import pytest
 import timm
 import torch
 import torchvision
+from gates_support import make_images
 from gates_support import model as wrapped
-from gates_support import pictures
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.ops import SqueezeExcitation
@@ -60,7 +60,8 @@ def test_a_reading_is_the_cpus(precision):
     there, here = both(precision)
     assert there.precision == precision
     assert_same(
-        capture(there, pictures(3, 64), ["SE_2_1", "SE_5_2"]), capture(here, pictures(3, 64), ["SE_2_1", "SE_5_2"])
+        capture(there, make_images(3, 64), ["SE_2_1", "SE_5_2"]),
+        capture(here, make_images(3, 64), ["SE_2_1", "SE_5_2"]),
     )
 
 
@@ -83,7 +84,7 @@ def test_multiplications_are_watched_there_too():
     here = Inline().eval()
     there = copy.deepcopy(here).to(ACCEL)
     names = ["SE_1_1", "SE_1_2"]
-    one, other = capture(there, pictures(3, 32), names), capture(here, pictures(3, 32), names)
+    one, other = capture(there, make_images(3, 32), names), capture(here, make_images(3, 32), names)
     assert [read.gate.proof for read in one] == ["watch", "class"]
     assert_same(one, other)
     assert one.output["logits"].device == CPU
@@ -103,12 +104,12 @@ def test_multiplications_are_watched_there_too():
 )
 def test_networks_of_the_libraries_too(make, side):
     network = make().eval()
-    expected = capture(network, pictures(2, side))
+    expected = capture(network, make_images(2, side))
     gates = find_gates(network, side)
     network = moved(network, ACCEL, "network")
     assert find_gates(network, side) == gates
     last = gates[-1].name
-    assert_same(replaced(capture(network, pictures(2, side), [last])), expected)
+    assert_same(replaced(capture(network, make_images(2, side), [last])), expected)
 
 
 def replaced(captured):
@@ -118,25 +119,25 @@ def replaced(captured):
 
 def test_images_may_lie_anywhere():
     there, here = both()
-    expected = capture(here, pictures(2, 64))
+    expected = capture(here, make_images(2, 64))
     for device in ("cpu", "accel:0", "accel:1"):
-        assert_same(capture(there, pictures(2, 64).to(device)), expected)
-        assert_same(capture(here, pictures(2, 64).to(device)), expected)
+        assert_same(capture(there, make_images(2, 64).to(device)), expected)
+        assert_same(capture(here, make_images(2, 64).to(device)), expected)
 
 
 def test_all_descriptors_come_in_one_transfer():
     there, _ = both()
     accel.fetched.clear()
-    captured = capture(there, pictures(3, 64))
+    captured = capture(there, make_images(3, 64))
     assert accel.fetched == [(captured.logits.size + sum(r.z.size + r.s.size for r in captured),)]
     accel.fetched.clear()
-    u = capture(there, pictures(3, 64), ["SE_5_2"])["SE_5_2"].u
+    u = capture(there, make_images(3, 64), ["SE_5_2"])["SE_5_2"].u
     assert accel.fetched[1:] == [u.shape, u.shape]
 
 
 def test_threads_that_share_it_read_their_own_images():
     there, here = both()
-    batches = [pictures(2, 64, seed=seed) for seed in range(6)]
+    batches = [make_images(2, 64, seed=seed) for seed in range(6)]
     with ThreadPoolExecutor(3) as pool:
         for found, images in zip(pool.map(lambda images: capture(there, images), batches), batches, strict=True):
             assert_same(found, capture(here, images))
@@ -157,7 +158,7 @@ def test_a_checkpoint_of_ones_own_is_loaded_to_it(tmp_path):
         for device in ("auto", "cpu")
     ]
     assert [model.device for model in models] == [ACCEL, CPU]
-    assert_same(*(capture(model, pictures(2, 160)) for model in models))
+    assert_same(*(capture(model, make_images(2, 160)) for model in models))
 
 
 def test_blocks_and_costs_are_the_cpus():
@@ -173,8 +174,8 @@ def test_gates_are_put_into_a_network_where_it_lies():
     plain = torchvision.models.resnet18().to(ACCEL)
     gated = insert_gates(plain, size=64)
     assert {parameter.device for parameter in gated.parameters()} == {ACCEL}
-    captured = capture(wrapped(gated, 64), pictures(2, 64))
-    assert_same(captured, capture(gated.cpu(), pictures(2, 64)))
+    captured = capture(wrapped(gated, 64), make_images(2, 64))
+    assert_same(captured, capture(gated.cpu(), make_images(2, 64)))
 
 
 def test_right_answers_are_counted_there():

@@ -6,8 +6,8 @@ from scipy.stats import f_oneway, permutation_test
 
 from se_viz.analysis.by_depth import by_depth
 from se_viz.analysis.selectivity import eta_squared
-from se_viz.analysis.significance import by_f, chance, check, permutation, table
-from se_viz.profiles.errors import NotInAtlas
+from se_viz.analysis.significance import chance, check, f_test, permutation, table
+from se_viz.profiles.errors import NotInProfiles
 
 CLASSES = ("a", "b", "empty", "c")
 
@@ -23,18 +23,18 @@ def labelled():
     return s, labels
 
 
-def test_chance_is_the_mean_over_all_labellings(make_atlas):
+def test_chance_is_the_mean_over_all_labellings(make_profiles):
     s, labels = np.array([[0.1], [0.5], [0.2], [0.9], [0.4]]), np.array([0, 0, 1, 1, 1])
     shares = [
-        eta_squared(make_atlas({"SE_2_1": s}, np.isin(range(5), pair).astype(int), "ab")["SE_2_1"])[0]
+        eta_squared(make_profiles({"SE_2_1": s}, np.isin(range(5), pair).astype(int), "ab")["SE_2_1"])[0]
         for pair in combinations(range(5), 2)
     ]
     assert np.mean(shares) == pytest.approx(chance(np.bincount(labels)), rel=1e-3)
 
 
-def test_the_permutation_check_tells_chance_from_class(make_atlas, labelled):
+def test_the_permutation_check_tells_chance_from_class(make_profiles, labelled):
     s, labels = labelled
-    gate = make_atlas({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"]
+    gate = make_profiles({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"]
     checked = permutation(gate, labels, 199)
     np.testing.assert_allclose(checked.share, eta_squared(gate), rtol=1e-6)
     assert checked.p[0] > 0.05
@@ -43,8 +43,8 @@ def test_the_permutation_check_tells_chance_from_class(make_atlas, labelled):
     # The parametric test of the same hypothesis agrees where its conditions hold.
     p = f_oneway(*(s[labels == label, 0] for label in (0, 1, 3))).pvalue
     assert checked.p[0] == pytest.approx(p, abs=0.1)
-    without = make_atlas({"SE_2_1": s}, labels, CLASSES)["SE_2_1"]
-    with pytest.raises(NotInAtlas, match="--images"):
+    without = make_profiles({"SE_2_1": s}, labels, CLASSES)["SE_2_1"]
+    with pytest.raises(NotInProfiles, match="--images"):
         permutation(without, labels)
 
 
@@ -58,9 +58,9 @@ def skewed():
     return s, labels
 
 
-def test_shuffling_finds_what_scipy_finds(make_atlas, skewed):
+def test_shuffling_finds_what_scipy_finds(make_profiles, skewed):
     s, labels = skewed
-    found = permutation(make_atlas({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"], labels, 999)
+    found = permutation(make_profiles({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"], labels, 999)
 
     def share(*groups, axis):
         whole = np.concatenate(groups, axis=axis)
@@ -78,19 +78,19 @@ def test_shuffling_finds_what_scipy_finds(make_atlas, skewed):
     assert null.null_distribution.mean() == pytest.approx(chance(np.bincount(labels)), rel=0.1)
 
 
-def test_fs_distribution_is_close_to_shuffling_and_is_that_of_the_f_test(make_atlas, skewed):
+def test_fs_distribution_is_close_to_shuffling_and_is_that_of_the_f_test(make_profiles, skewed):
     s, labels = skewed
-    gate = make_atlas({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"]
-    shuffled, by_distribution = permutation(gate, labels, 999), by_f(gate)
+    gate = make_profiles({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"]
+    shuffled, by_distribution = permutation(gate, labels, 999), f_test(gate)
     np.testing.assert_allclose(by_distribution.limit, shuffled.limit, rtol=0.15)
     np.testing.assert_allclose(by_distribution.p, f_oneway(*(s[labels == one] for one in (0, 1, 3))).pvalue, rtol=0.02)
     assert shuffled.beyond == by_distribution.beyond == 1 / 3
 
 
-def test_what_is_kept_decides_how_chance_is_told(make_atlas, labelled, monkeypatch):
+def test_what_is_kept_decides_how_chance_is_told(make_profiles, labelled, monkeypatch):
     s, labels = labelled
-    with_images = make_atlas({"SE_2_1": s}, labels, CLASSES, images=True)
-    without = make_atlas({"SE_2_1": s}, labels, CLASSES)
+    with_images = make_profiles({"SE_2_1": s}, labels, CLASSES, images=True)
+    without = make_profiles({"SE_2_1": s}, labels, CLASSES)
     assert by_depth(with_images)[0].shuffled
     assert not by_depth(without)[0].shuffled
     frame = table(with_images)
@@ -102,9 +102,9 @@ def test_what_is_kept_decides_how_chance_is_told(make_atlas, labelled, monkeypat
     assert not check(with_images, "SE_2_1").shuffled
 
 
-def test_one_image_a_class_leaves_nothing_to_tell(make_atlas):
+def test_one_image_a_class_leaves_nothing_to_tell(make_profiles):
     s = np.random.default_rng(0).uniform(size=(3, 4))
-    found = by_f(make_atlas({"SE_2_1": s}, np.arange(3), "abc")["SE_2_1"])
+    found = f_test(make_profiles({"SE_2_1": s}, np.arange(3), "abc")["SE_2_1"])
     np.testing.assert_allclose(found.share, 1)
     assert np.isnan([found.limit, found.p]).all()
     assert np.isnan(found.beyond)

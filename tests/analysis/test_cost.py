@@ -135,7 +135,7 @@ def test_what_other_threads_run_is_not_counted():
         hook.remove()
 
 
-def test_a_network_for_grey_pictures_is_counted_too():
+def test_a_network_for_grey_images_is_counted_too():
     network = timm.create_model("seresnet18", pretrained=False, in_chans=1).eval()
     counted, colour = cost(network, 64), cost(timm.create_model("seresnet18", pretrained=False), 64)
     assert counted.stages == colour.stages

@@ -169,7 +169,7 @@ GRID = {
         ["400 of 400 channels change"],
     ),
     "large": (both(1, 5), UNBOUNDED, "image-dependent", []),
-    "negative": (both(-0.95, -0.65), ("tanh",), "image-dependent", []),  # channels turned round are not shut
+    "negative": (both(-0.95, -0.65), ("tanh",), "image-dependent", []),  # channels with a negative sign are not near 0
     "60 of 400 flip": (flipping(0.3, 60), ANY, "image-dependent", ["60 of 400 channels change"]),
     "all flip": (flipping(0.3, C), ANY, "image-dependent", ["400 of 400 channels change"]),
     "one image": (
@@ -267,11 +267,11 @@ def test_shares_of_a_softmax_say_the_same_as_its_sentence():
     found = health(full(1 / 64, 20, 64), "softmax")
     assert found.verdict == "saturated"
     assert "The maps pass nearly unchanged" in found.meaning
-    assert (found.shut, found.open, found.clipped) == (0, 1, 0)
+    assert (found.near_0, found.near_1, found.clipped) == (0, 1, 0)
     assert found.mean == pytest.approx(1 / 64)
     one = np.zeros((20, 64))
     one[:, 0] = 1
-    assert health(one, "softmax").shut == pytest.approx(63 / 64)
+    assert health(one, "softmax").near_0 == pytest.approx(63 / 64)
 
 
 def test_numbers_are_what_they_say():
@@ -279,8 +279,8 @@ def test_numbers_are_what_they_say():
     found = health(s)
     assert (found.images, found.channels, found.finite) == (2, 4, 1)
     assert found.mean == pytest.approx(s.mean())
-    assert found.shut == pytest.approx(3 / 8)
-    assert found.open == pytest.approx(3 / 8)
+    assert found.near_0 == pytest.approx(3 / 8)
+    assert found.near_1 == pytest.approx(3 / 8)
     assert found.clipped == pytest.approx(4 / 8)
     assert found.spread == pytest.approx(np.mean([s[0].std(), s[1].std()]))
     assert found.variation == pytest.approx(0.45 / 4)
@@ -289,14 +289,14 @@ def test_numbers_are_what_they_say():
 @pytest.mark.parametrize("function", ["relu", "other"])
 def test_a_gate_that_gives_nothing_but_0_is_shut_in_full(function):
     found = health(full(0), function)
-    assert (found.shut, found.open, found.clipped, found.mean) == (1, 0, 1, 0)
+    assert (found.near_0, found.near_1, found.clipped, found.mean) == (1, 0, 1, 0)
 
 
 def test_numbers_of_weights_that_are_not_finite_are_not_known():
     s = put(full(1, 2, 4), np.nan, (0, 0))
     found = health(s)
     assert (found.mean, found.spread, found.variation) == (None, None, None)
-    assert (found.finite, found.open, found.shut) == (7 / 8, 7 / 8, 0)
+    assert (found.finite, found.near_1, found.near_0) == (7 / 8, 7 / 8, 0)
     assert json.loads(json.dumps(asdict(found), allow_nan=False))["mean"] is None
 
 

@@ -21,26 +21,26 @@ def cosine(rows):
     return 1 - cdist(rows, rows, "cosine")
 
 
-def atlas_of(make_atlas, **gates):
+def profiles_of(make_profiles, **gates):
     """Two images a class, around its mean."""
     weights = {
         name: np.repeat(mean, 2, axis=0) + np.tile([[0.01], [-0.01]], (len(mean), 1)) for name, mean in gates.items()
     }
     classes = [f"class {index}" for index in range(len(next(iter(gates.values()))) + 1)]
-    return make_atlas(weights, np.repeat(np.arange(len(classes) - 1), 2), classes)
+    return make_profiles(weights, np.repeat(np.arange(len(classes) - 1), 2), classes)
 
 
-def test_similarity_is_the_cosine_of_the_means(make_atlas, means):
-    gate = atlas_of(make_atlas, SE_2_1=means)["SE_2_1"]
+def test_similarity_is_the_cosine_of_the_means(make_profiles, means):
+    gate = profiles_of(make_profiles, SE_2_1=means)["SE_2_1"]
     np.testing.assert_allclose(class_similarity(gate)[:4, :4], cosine(means - means.mean(0)), atol=1e-3)
     raw = class_similarity(gate, centred=False)
     np.testing.assert_allclose(raw[:4, :4], cosine(means), atol=1e-3)
     assert np.isnan(raw[4]).all()
 
 
-def test_one_pattern_up_to_scale_has_similarity_one(make_atlas, means):
+def test_one_pattern_up_to_scale_has_similarity_one(make_profiles, means):
     scaled = means[0] * np.array([[0.5], [0.8], [1.0]])
-    gate = atlas_of(make_atlas, SE_2_1=scaled)["SE_2_1"]
+    gate = profiles_of(make_profiles, SE_2_1=scaled)["SE_2_1"]
     np.testing.assert_allclose(class_similarity(gate, centred=False)[:3, :3], 1, atol=1e-4)
 
 
@@ -62,23 +62,23 @@ def test_a_tree_of_few_or_unknown_classes():
     assert sorted(found.order.tolist()) == [0, 1, 2]
 
 
-def test_gates_are_alike_if_they_set_the_same_classes_apart(make_atlas, means):
+def test_gates_are_alike_if_they_set_the_same_classes_apart(make_profiles, means):
     other = np.random.default_rng(1).uniform(0.2, 0.8, (4, 9))
     turned = 1 - means[:, ::-1]
-    similarity = gate_similarity(atlas_of(make_atlas, SE_2_1=means, SE_2_2=turned, SE_2_3=other)).cka
+    similarity = gate_similarity(profiles_of(make_profiles, SE_2_1=means, SE_2_2=turned, SE_2_3=other)).cka
     assert similarity[0, 1] == pytest.approx(1, abs=1e-3)
     assert similarity[0, 2] < 0.95
     np.testing.assert_allclose(similarity, similarity.T)
     np.testing.assert_allclose(np.diag(similarity), 1)
 
 
-def test_similarity_of_gates_is_cka_of_their_means_and_chance_is_the_mean_over_orders(make_atlas, monkeypatch):
+def test_similarity_of_gates_is_cka_of_their_means_and_chance_is_the_mean_over_orders(make_profiles, monkeypatch):
     monkeypatch.setattr("se_viz.analysis.class_similarity._ROWS_AT_ONCE", 2)
     rng = np.random.default_rng(2)
     one, other = rng.uniform(0.2, 0.8, (5, 12)), rng.uniform(0.2, 0.8, (5, 3))
-    atlas = atlas_of(make_atlas, SE_2_1=one, SE_2_2=other, SE_2_3=np.full((5, 4), 0.5))
-    found = gate_similarity(atlas)
-    one, other = (atlas[name].s(slice(5)).mean for name in ("SE_2_1", "SE_2_2"))
+    profiles = profiles_of(make_profiles, SE_2_1=one, SE_2_2=other, SE_2_3=np.full((5, 4), 0.5))
+    found = gate_similarity(profiles)
+    one, other = (profiles[name].s(slice(5)).mean for name in ("SE_2_1", "SE_2_2"))
     assert found.cka[0, 1] == pytest.approx(linear_cka(one, other))
     orders = [linear_cka(one, other[list(order)]) for order in permutations(range(5))]
     assert found.chance[0, 1] == pytest.approx(np.mean(orders))

@@ -1,4 +1,4 @@
-"""What the page and the command show of an atlas before anybody chooses, and of many classes."""
+"""What the page and the command show of class profiles before anybody chooses, and of many classes."""
 
 import numpy as np
 import pytest
@@ -12,17 +12,17 @@ from se_viz.reports.class_selection import check_classes, check_pair, first_clas
 GATES = {"SE_2_1": 16, "SE_2_2": 16, "SE_3_1": 24}
 
 
-def atlas_of(make_atlas, classes, images=3):
+def profiles_of(make_profiles, classes, images=3):
     """Of so many classes with so many images each, behind two classes with none and one."""
     labels = np.sort([1, *np.repeat(np.arange(2, classes + 2), images)])
     rng = np.random.default_rng(0)
     weights = {name: rng.uniform(size=(len(labels), channels)) for name, channels in GATES.items()}
-    return make_atlas(weights, labels, [f"kind {number}" for number in range(classes + 2)])
+    return make_profiles(weights, labels, [f"kind {number}" for number in range(classes + 2)])
 
 
 @pytest.fixture
-def few(make_atlas):
-    return atlas_of(make_atlas, 5)
+def few(make_profiles):
+    return profiles_of(make_profiles, 5)
 
 
 def test_what_is_shown_first(few):
@@ -35,10 +35,10 @@ def test_what_is_shown_first(few):
     assert found == pytest.approx(np.nanmin(similarity[2:, 2:]), abs=1e-6)
 
 
-def test_without_two_classes_of_two_images_there_is_no_pair(make_atlas):
-    alone = atlas_of(make_atlas, 1)
+def test_without_two_classes_of_two_images_there_is_no_pair(make_profiles):
+    alone = profiles_of(make_profiles, 1)
     assert first_pair(alone, Overview.of(alone["SE_3_1"])) is None
-    still = make_atlas({"SE_2_1": np.full((4, 8), 0.5)}, np.array([0, 0, 1, 1]), ["one", "other"])
+    still = make_profiles({"SE_2_1": np.full((4, 8), 0.5)}, np.array([0, 0, 1, 1]), ["one", "other"])
     assert first_pair(still, Overview.of(still["SE_2_1"])) == ("one", "other")
 
 
@@ -55,9 +55,9 @@ def test_what_cannot_be_drawn_is_said(few):
         check_pair(few, "kind 2", "kind 2")
 
 
-def test_of_few_classes_all_are_drawn_and_of_many_those_most_like_the_chosen(few, make_atlas):
+def test_of_few_classes_all_are_drawn_and_of_many_those_most_like_the_chosen(few, make_profiles):
     assert Overview.of(few["SE_3_1"]).near([2]).tolist() == [1, 2, 3, 4, 5, 6]
-    many = atlas_of(make_atlas, 100, images=2)
+    many = profiles_of(make_profiles, 100, images=2)
     overview = Overview.of(many["SE_3_1"])
     near = overview.near([50, 7])
     assert len(near) == MOST_ROWS
@@ -76,8 +76,8 @@ def test_kin_are_a_tree_and_rows_of_means(few):
     np.testing.assert_allclose(np.sort(found.means[0]), np.sort(gate.s(int(found.ordered[0])).mean))
 
 
-def test_one_class_has_no_kin(make_atlas):
-    alone = make_atlas({"SE_2_1": np.random.default_rng(0).uniform(size=(3, 8))}, np.zeros(3, int), ["one"])
+def test_one_class_has_no_kin(make_profiles):
+    alone = make_profiles({"SE_2_1": np.random.default_rng(0).uniform(size=(3, 8))}, np.zeros(3, int), ["one"])
     assert kin(alone["SE_2_1"], Overview.of(alone["SE_2_1"]), [0]) is None
 
 

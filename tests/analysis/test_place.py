@@ -4,7 +4,7 @@ import pytest
 
 from se_viz.analysis.gate_placement import place
 from se_viz.gates.block import Block, Join
-from se_viz.gates.block_part import Part
+from se_viz.gates.block_part import BlockPart
 
 NOT_ALL = "in a block whose branches could not all be followed"
 
@@ -17,7 +17,7 @@ def parts(letters, branch=""):
         "p": ("convolution", "1×1 convolution, stride 2"),
         "G": ("gate", "SE_2_1"),
     }
-    return tuple(Part(f"{branch}{at}", *kinds[letter], (8, 4, 4)) for at, letter in enumerate(letters))
+    return tuple(BlockPart(f"{branch}{at}", *kinds[letter], (8, 4, 4)) for at, letter in enumerate(letters))
 
 
 def block(way, *joins, begins=True, ends=True):

@@ -178,7 +178,7 @@ def test_of_nothing_the_table_has_no_rows(model):
     assert list(frame.columns) == ["image", "output", "logit", "probability", "says"]
 
 
-def test_pictures_without_predictions_are_one_group():
-    assert groups(["a", "b"], [None, None]) == {"all pictures": [0, 1]}
+def test_images_without_predictions_are_one_group():
+    assert groups(["a", "b"], [None, None]) == {"all images": [0, 1]}
     assert groups(["a", "b"], ["cat", None]) == {"cat": [0], "no prediction": [1]}
     assert groups(["x/a", "b"], [None, None]) == {"x": [0], "without a folder": [1]}

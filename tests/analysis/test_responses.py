@@ -104,6 +104,6 @@ def test_the_numbers_of_what_ships_are_still_those_of_health():
     """Shares and means are as they were when the file was measured; only words have changed since."""
     s = np.random.default_rng(0).uniform(size=(50, 40)).astype(np.float32)
     got = response(s)
-    assert got.shut == pytest.approx((np.abs(s) < 0.1).mean(), rel=1e-3)
-    assert got.open == pytest.approx((np.abs(s - 1) < 0.1).mean(), rel=1e-3)
+    assert got.near_0 == pytest.approx((np.abs(s) < 0.1).mean(), rel=1e-3)
+    assert got.near_1 == pytest.approx((np.abs(s - 1) < 0.1).mean(), rel=1e-3)
     assert got.variation == pytest.approx(s.std(axis=0).mean(), rel=1e-3)

@@ -23,19 +23,19 @@ def area_under_roc(positive, score):
     return np.trapezoid(hits, alarms)
 
 
-def test_cohens_d_is_the_t_test_without_the_numbers_of_images(make_atlas, two):
+def test_cohens_d_is_the_t_test_without_the_numbers_of_images(make_profiles, two):
     s, labels = two
-    d = cohens_d(make_atlas({"SE_2_1": s}, labels, "ab")["SE_2_1"], "a", "b")
+    d = cohens_d(make_profiles({"SE_2_1": s}, labels, "ab")["SE_2_1"], "a", "b")
     t = ttest_ind(s[:40, :4], s[40:, :4]).statistic
     np.testing.assert_allclose(d[:4], t * np.sqrt(1 / 40 + 1 / 25), rtol=1e-3)
     assert np.isnan(d[4])
-    one = make_atlas({"SE_2_1": s[:2]}, np.array([0, 1]), "ab")["SE_2_1"]
+    one = make_profiles({"SE_2_1": s[:2]}, np.array([0, 1]), "ab")["SE_2_1"]
     assert np.isnan(cohens_d(one, "a", "b")).all()
 
 
-def test_auroc_of_single_images_is_the_area_under_the_roc_curve(make_atlas, two):
+def test_auroc_of_single_images_is_the_area_under_the_roc_curve(make_profiles, two):
     s, labels = two
-    gate = make_atlas({"SE_2_1": s}, labels, "ab", images=True)["SE_2_1"]
+    gate = make_profiles({"SE_2_1": s}, labels, "ab", images=True)["SE_2_1"]
     wanted = [area_under_roc(labels == 0, s[:, channel]) for channel in range(5)]
     found = auroc(gate, "a", "b")
     np.testing.assert_allclose(found.value, wanted)
@@ -43,16 +43,16 @@ def test_auroc_of_single_images_is_the_area_under_the_roc_curve(make_atlas, two)
     assert found.margin.tolist() == [0] * 5
 
 
-def test_auroc_of_histograms_is_within_its_margin(make_atlas, two):
+def test_auroc_of_histograms_is_within_its_margin(make_profiles, two):
     s, labels = two
-    found = auroc(make_atlas({"SE_2_1": s}, labels, "ab")["SE_2_1"], "a", "b")
+    found = auroc(make_profiles({"SE_2_1": s}, labels, "ab")["SE_2_1"], "a", "b")
     wanted = np.array([area_under_roc(labels == 0, s[:, channel]) for channel in range(5)])
     assert (np.abs(found.value - wanted) <= found.margin + 1e-9).all()
     assert found.margin[:4].max() < 0.05
     assert found.value[4] == 0.5
 
 
-def test_ties_of_heaps_and_of_single_images_are_ties(make_atlas):
+def test_ties_of_heaps_and_of_single_images_are_ties(make_profiles):
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [60, 40])
     # A sigmoid near 0.5, by less than 16 bits tell apart, and one with heaps.
@@ -60,10 +60,10 @@ def test_ties_of_heaps_and_of_single_images_are_ties(make_atlas):
     heaped = rng.choice([0.0, 0.5, 1.0], (100, 3), p=[0.3, 0.5, 0.2])
     for s in (close.astype(np.float32), heaped):
         wanted = mannwhitneyu(*(s[labels == label].astype(np.float64) for label in (0, 1)), axis=0).statistic / 2400
-        found = auroc(make_atlas({"SE_2_1": s}, labels, "ab", images=True)["SE_2_1"], "a", "b")
+        found = auroc(make_profiles({"SE_2_1": s}, labels, "ab", images=True)["SE_2_1"], "a", "b")
         np.testing.assert_allclose(found.value, wanted, atol=1e-12)
         assert found.margin.tolist() == [0] * 3
-    found = auroc(make_atlas({"SE_2_1": heaped}, labels, "ab")["SE_2_1"], "a", "b")
+    found = auroc(make_profiles({"SE_2_1": heaped}, labels, "ab")["SE_2_1"], "a", "b")
     np.testing.assert_allclose(found.value, wanted, atol=1e-12)
     assert found.margin.tolist() == [0] * 3
 

@@ -1,4 +1,4 @@
-"""An atlas is built from the page, stopped, and built to its end."""
+"""Class profiles are built from the page, stopped, and built to their end."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from served import Served
 
 import se_viz
 from se_viz.data.sample_images import SAMPLES
-from se_viz.profiles.class_profiles import open_atlas
+from se_viz.profiles.class_profiles import open_profiles
 from se_viz.ui.widgets.build_profiles import SHARD
 
 pytestmark = pytest.mark.browser
@@ -23,10 +23,10 @@ COUNT = 900  # more than are read while a person, or a test, clicks
 
 @pytest.fixture
 def photos(tmp_path):
-    """The sample pictures over and over, small, each a class."""
+    """The sample images over and over, small, each a class."""
     for place, sample in enumerate(SAMPLES):
         content = io.BytesIO()
-        se_viz.sample(sample.key).image.resize((160, 160)).save(content, "JPEG")
+        se_viz.sample(sample.key).rgb.resize((160, 160)).save(content, "JPEG")
         folder = tmp_path / "photos" / sample.key
         folder.mkdir(parents=True)
         for number in range(place, COUNT, len(SAMPLES)):
@@ -35,68 +35,73 @@ def photos(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
-def test_sigterm_while_an_atlas_is_built_keeps_its_shards(open_page, photos, tmp_path):
-    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
+def test_sigterm_while_class_profiles_are_built_keeps_its_shards(open_page, photos, tmp_path):
+    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
     with Served(tmp_path, variables) as server:
         page = open_page("classes?samples=cat", server=server.address)
-        page.get_by_text("Build an atlas from pictures on this server").click()
+        page.get_by_text("Build class profiles from images on this server").click()
         page.get_by_role("button", name="Build", exact=True).click()
-        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} pictures"))).to_be_visible()
+        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} images"))).to_be_visible()
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(10)
-    shards = len(list((tmp_path / "atlases").rglob("shards/*.safetensors")))
+    shards = len(list((tmp_path / "profiles").rglob("shards/*.safetensors")))
     assert shards
     with Served(tmp_path, variables) as server:
         page = open_page("classes?samples=cat", server=server.address)
-        page.get_by_text("Build an atlas from pictures on this server").click()
-        expect(page.get_by_text(f"unfinished: {shards * SHARD} pictures are counted and kept")).to_be_visible()
+        page.get_by_text("Build class profiles from images on this server").click()
+        expect(page.get_by_text(f"unfinished: {shards * SHARD} images are counted and kept")).to_be_visible()
 
 
 def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos, tmp_path):
-    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
+    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
     with serving("app.py", tmp_path, variables) as address:
         page = open_page("classes?samples=cat", server=address)
         page.get_by_role("button", name="Build", exact=True).click()
         # More than a shard, less than all.
-        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} pictures"))).to_be_visible()
+        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-8]\d\d) of {COUNT} images"))).to_be_visible()
         page.get_by_role("button", name="Stop", exact=True).click()
-        said = page.get_by_text(re.compile(r"unfinished: \d+ pictures are counted and kept\. It goes on after them"))
+        said = page.get_by_text(
+            re.compile(
+                r"unfinished: \d+ images are counted and kept\. Building goes on after "
+                r"them"
+            )
+        )
         expect(said).to_be_visible()
         kept = int(re.search(r"\d+", said.inner_text())[0])
         assert 0 < kept < COUNT
         assert kept % SHARD == 0
         settle(page)
-        assert len(list((tmp_path / "atlases").rglob("shards/*.safetensors"))) == kept // SHARD
+        assert len(list((tmp_path / "profiles").rglob("shards/*.safetensors"))) == kept // SHARD
         page.get_by_role("button", name="Go on", exact=True).click()
-        expect(page.get_by_role("combobox", name="Atlas")).to_be_visible(timeout=300_000)
-        expect(page.get_by_text("Finished. The page shows this atlas")).to_be_visible()
+        expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible(timeout=300_000)
+        expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible()
         settle(page)
-        atlases = page.get_by_role("combobox", name="Atlas")
-        atlases.scroll_into_view_if_needed()  # an open list closes when the page scrolls, which a click may cause
-        atlases.click()
+        profiles = page.get_by_role("combobox", name="Class profiles")
+        profiles.scroll_into_view_if_needed()  # an open list closes when the page scrolls, which a click may cause
+        profiles.click()
         page.get_by_role("option", name=f"photos, {COUNT} images").click()
         expect(
             page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
         ).to_have_count(1)
-    (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
-    assert open_atlas(built).counts.sum() == COUNT
+    (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
+    assert open_profiles(built).counts.sum() == COUNT
     assert not list(built.parent.glob("shards"))
 
 
 def test_build_and_at_once_another_control_builds_all_the_same(open_page, serving, photos, tmp_path):
     """The second click ends the first one's run before it comes to the end of the page."""
-    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_ATLASES": str(tmp_path / "atlases")}
+    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
     with serving("app.py", tmp_path, variables) as address:
         page = open_page("classes?samples=cat", server=address)
         build = page.get_by_role("button", name="Build", exact=True).element_handle()
         other = page.get_by_role("radio", name="all", exact=True).element_handle()
         page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])
         page.wait_for_url(re.compile("drawn=all"))
-        expect(page.get_by_text(re.compile(rf"\d+ of {COUNT} pictures"))).to_be_visible()
+        expect(page.get_by_text(re.compile(rf"\d+ of {COUNT} images"))).to_be_visible()
         # What is clicked while it runs is done, too, and the build goes on.
         page.get_by_role("radio", name="fifty, as in the paper").click()
         page.wait_for_url(re.compile("^((?!drawn=all).)*$"))
-        expect(page.get_by_text("Finished. The page shows this atlas")).to_be_visible(timeout=180_000)
+        expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible(timeout=180_000)
         settle(page)
-    (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
-    assert open_atlas(built).counts.sum() == COUNT
+    (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
+    assert open_profiles(built).counts.sum() == COUNT

@@ -49,7 +49,7 @@ def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, sche
     first.wait_for()
     answer = page.get_by_text("The network says").bounding_box()
     assert answer["y"] + answer["height"] < height
-    # A phone's first screen has the answer in words and the pictures; a desk's has the heatmaps, too.
+    # A phone's first screen has the answer in words and the images; a desk's has the heatmaps, too.
     assert width < 600 or first.bounding_box()["y"] < height
     # The page itself never scrolls sideways; what is in its main part must not either.
     assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
@@ -64,7 +64,7 @@ def test_a_dropped_photograph_shows_its_heatmaps_and_maps(open_page):
     expect(chart(page, r"Maps of SE_5_2 for holiday\.jpg")).to_have_count(1)
 
 
-def test_pictures_stay_chosen_from_page_to_page(open_page):
+def test_images_stay_chosen_from_page_to_page(open_page):
     page = open_page(CAT)
     drop(page, "holiday.jpg", photo())
     expect(page.locator(".se-card")).to_have_count(2)
@@ -112,7 +112,7 @@ def test_many_refusals_take_one_box_and_a_list_that_moves_nothing(open_page):
     expect(page.locator(".se-card")).to_have_count(1)
     settle(page)
     expect(page.get_by_role("alert")).to_have_count(1)
-    expect(page.get_by_role("alert")).to_contain_text("900 files were left out: they are not pictures")
+    expect(page.get_by_role("alert")).to_contain_text("900 files were left out: they are not images")
     before = page.locator(".se-card").bounding_box()
     assert before["y"] < 900
     page.get_by_role("button", name="List all 900").click()

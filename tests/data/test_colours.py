@@ -54,7 +54,7 @@ AS_FILE = {
 def test_an_image_is_converted_as_its_file_is(name):
     image, file_format = AS_FILE[name]
     mode, before = image.mode, image.tobytes()
-    from_file = decode("file", file_of(image, file_format)).image
+    from_file = decode("file", file_of(image, file_format)).rgb
     assert np.array_equal(np.asarray(upright_rgb(image)), np.asarray(from_file))
     assert (image.mode, image.tobytes()) == (mode, before)
 
@@ -115,11 +115,11 @@ def test_the_exif_orientation_is_applied_and_the_metadata_dropped():
         opened = Image.open(io.BytesIO(content))
         turned = upright_rgb(opened)
         assert turned.size == (12, 16)
-        assert np.array_equal(np.asarray(turned), np.asarray(decode("file", content).image))
+        assert np.array_equal(np.asarray(turned), np.asarray(decode("file", content).rgb))
         assert turned.info == {}
         assert orientation_of(turned) == 1
 
 
 def test_large_images_are_reduced_as_their_files_are():
     large = Image.linear_gradient("L").resize((1100, 2 * WORKING_SIDE + 7))
-    assert np.array_equal(np.asarray(rgb(large)), np.asarray(decode("file", file_of(large, "PNG")).image))
+    assert np.array_equal(np.asarray(rgb(large)), np.asarray(decode("file", file_of(large, "PNG")).rgb))

@@ -11,7 +11,7 @@ from PIL import Image
 from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset, unique
 from se_viz.data.images import ImageRefused
 
-PICTURES = [Image.new("RGB", (10, 12), (value, 0, 0)) for value in range(3)]
+IMAGES = [Image.new("RGB", (10, 12), (value, 0, 0)) for value in range(3)]
 
 
 def test_a_folder_is_sorted_by_class_and_name(tmp_path):
@@ -19,8 +19,8 @@ def test_a_folder_is_sorted_by_class_and_name(tmp_path):
     assert found.classes == ("a", "b")
     assert list(found.names) == ["a/9.jpg", "b/2.png", "b/deep/1.png"]
     assert found.labels.tolist() == [0, 1, 1]
-    picture, label = found.read(1)
-    assert (picture.image.size, label) == ((12, 10), 1)
+    image, label = found.read(1)
+    assert (image.rgb.size, label) == ((12, 10), 1)
 
 
 def test_a_folder_without_class_folders_has_no_labels(tmp_path):
@@ -42,7 +42,7 @@ def test_imagenette_in_a_tar_file_is_read_by_split(tiny_imagenette):
     found = dataset(tiny_imagenette)
     assert (len(found), len(dataset(tiny_imagenette, "train"))) == (10, 20)
     assert found.classes[0] == "tench"
-    assert found.read(3)[0].image.size == (224, 224)
+    assert found.read(3)[0].rgb.size == (224, 224)
 
 
 def test_a_csv_file_lists_paths_and_labels(tmp_path):
@@ -61,7 +61,7 @@ def test_a_csv_file_lists_paths_and_labels(tmp_path):
     with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has when, label\)"):
         dataset(path)
     path.write_text("path\n")
-    with pytest.raises(DatasetRefused, match="lists no pictures"):
+    with pytest.raises(DatasetRefused, match="lists no images"):
         dataset(path)
     path.write_bytes(b"path\n\xff\xfe\n")
     with pytest.raises(DatasetRefused, match="UTF-8"):
@@ -80,7 +80,7 @@ def test_webdataset_tars_take_labels_from_cls_json_or_the_folder(tmp_path):
         "b.tar/2.png": UNLABELLED,
         "a.tar/dog/4.png": 2,
     }
-    assert [found.read(index)[0].image.getpixel((0, 0))[0] for index in range(4)] == [3, 1, 2, 4]
+    assert [found.read(index)[0].rgb.getpixel((0, 0))[0] for index in range(4)] == [3, 1, 2, 4]
 
 
 def test_tars_that_cannot_be_read_at_random_are_refused(tmp_path):
@@ -89,17 +89,17 @@ def test_tars_that_cannot_be_read_at_random_are_refused(tmp_path):
         archive.addfile(tarfile.TarInfo("1.png"))
     with pytest.raises(DatasetRefused, match="unpack it if it is compressed"):
         dataset(path)
-    with pytest.raises(DatasetRefused, match="No pictures"):
+    with pytest.raises(DatasetRefused, match="No images"):
         dataset(tar(path, ("1.txt", b"words")))
 
 
 def test_a_dataset_object_is_sorted_by_its_targets(tmp_path):
-    items = list(zip(PICTURES, (1, 0, np.int64(1)), strict=True))
+    items = list(zip(IMAGES, (1, 0, np.int64(1)), strict=True))
     found = dataset(Items(items, [("tench", "Tinca"), "dog"], torch.tensor([1, 0, 1])[:].tolist()))
     assert found.classes == ("tench", "dog")
     assert list(found.names) == ["item 1", "item 0", "item 2"]
-    picture, label = found.read(2)
-    assert (picture.image.getpixel((0, 0)), label) == ((2, 0, 0), 1)
+    image, label = found.read(2)
+    assert (image.rgb.getpixel((0, 0)), label) == ((2, 0, 0), 1)
     assert len({found.read(index)[0].sha256 for index in range(3)}) == 3
     late = dataset(Items(items, ["a", "b"]))
     assert late.labels.tolist() == [UNLABELLED] * 3
@@ -113,7 +113,7 @@ def test_a_broken_item_is_refused_alone():
                 raise OSError("cut short")
             return super().__getitem__(index)
 
-    found = dataset(Broken([(picture, 0) for picture in PICTURES], ["a"]))
+    found = dataset(Broken([(image, 0) for image in IMAGES], ["a"]))
     with pytest.raises(ImageRefused, match="cut short"):
         found.read(1)
     assert found.read(2)[1] == 0
@@ -125,7 +125,7 @@ def test_a_broken_item_is_refused_alone():
         (Items([]), "no items"),
         (Items([(torch.zeros(3, 4, 4), 0)], ["a"]), "without a transform"),
         (Items([("1.png", 0)], ["a"]), "without a transform"),
-        (Items([(PICTURES[0], 0)]), "neither classes nor targets"),
+        (Items([(IMAGES[0], 0)]), "neither classes nor targets"),
         (3, "A int is no dataset"),
         ("/nowhere/at/all", "There is no /nowhere"),
     ],
@@ -135,8 +135,8 @@ def test_what_is_no_dataset_is_refused_with_a_sentence(source, said):
         dataset(source)
 
 
-def test_an_empty_folder_is_refused_and_a_missing_file_is_a_refused_picture(tmp_path):
-    with pytest.raises(DatasetRefused, match="one folder of pictures for each class"):
+def test_an_empty_folder_is_refused_and_a_missing_file_is_a_refused_image(tmp_path):
+    with pytest.raises(DatasetRefused, match="one folder of images for each class"):
         dataset(tmp_path)
     found = dataset(lay(tmp_path, "a/1.png"))
     (tmp_path / "a" / "1.png").unlink()
@@ -156,11 +156,11 @@ def test_classes_of_one_name_get_their_numbers():
     assert unique(["crane", "dog", "crane"]) == ("crane (0)", "dog", "crane (2)")
 
 
-def test_a_picture_that_breaks_when_it_is_decoded_is_left_out_alone():
+def test_an_image_that_breaks_when_it_is_decoded_is_left_out_alone():
     content = io.BytesIO()
     Image.effect_noise((64, 64), 90).save(content, "JPEG")
     broken = Image.open(io.BytesIO(content.getvalue()[:700]))
-    found = dataset(Items([(PICTURES[0], 0), (broken, 0), (PICTURES[1], 0)], classes=["a"], targets=[0, 0, 0]))
+    found = dataset(Items([(IMAGES[0], 0), (broken, 0), (IMAGES[1], 0)], classes=["a"], targets=[0, 0, 0]))
     assert found.read(2)[1] == 0
     with pytest.raises(ImageRefused, match="cannot be read"):
         found.read(1)

@@ -41,7 +41,7 @@ def test_folders_without_images_are_no_classes_and_what_they_hold_is_said(tmp_pa
     )
     (tmp_path / "a" / "1.png").unlink()
     (tmp_path / "c" / "2.png").unlink()
-    with pytest.raises(DatasetRefused, match=r"No pictures in .* 2 HEIC files were left out: convert"):
+    with pytest.raises(DatasetRefused, match=r"No images in .* 2 HEIC files were left out: convert"):
         dataset(tmp_path)
 
 
@@ -54,7 +54,7 @@ def test_linked_class_folders_and_files_are_read_as_image_folder_reads_them(tmp_
     found, theirs = dataset(root), ImageFolder(str(root))
     assert list(found.classes) == theirs.classes
     assert list(found.names) == [os.path.relpath(path, root) for path, _ in theirs.samples]
-    assert found.read(5)[0].image.getpixel((0, 0)) == theirs[5][0].getpixel((0, 0))
+    assert found.read(5)[0].rgb.getpixel((0, 0)) == theirs[5][0].getpixel((0, 0))
 
 
 def test_a_cycle_of_links_ends_and_a_folder_counts_once_in_a_class(tmp_path):
@@ -128,15 +128,15 @@ def test_tiff_and_ppm_are_images(tmp_path):
         Image.new("L" if name.endswith("pgm") else "RGB", (9, 9)).save(tmp_path / "a" / name)
     found = dataset(tmp_path)
     assert len(found) == 4
-    assert [found.read(index)[0].image.size for index in range(4)] == [(9, 9)] * 4
+    assert [found.read(index)[0].rgb.size for index in range(4)] == [(9, 9)] * 4
 
 
-def test_folders_of_pictures_are_read_by_the_same_rules(tmp_path):
+def test_folders_of_images_are_read_by_the_same_rules(tmp_path):
     lay(tmp_path / "photos", "a/1.png", "a/._1.png", "__MACOSX/a/1.png", "b/x.heic", "words.txt")
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "c").symlink_to(tmp_path / "photos" / "a")
     intake = read_paths([tmp_path / "photos", tmp_path / "linked"])
-    assert [picture.name for picture in intake.pictures] == ["a/1.png"]
+    assert [image.name for image in intake.images] == ["a/1.png"]
     assert intake.refusals == (
         "c/1.png was left out: it is the same file as a/1.png.",
         "1 HEIC file was left out: convert them to JPEG or PNG.",

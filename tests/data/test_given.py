@@ -26,7 +26,7 @@ def png(image):
 
 
 def of_file(pixels):
-    return np.asarray(decode("a.png", png(Image.fromarray(pixels))).image)
+    return np.asarray(decode("a.png", png(Image.fromarray(pixels))).rgb)
 
 
 READ = {
@@ -47,7 +47,7 @@ READ = {
     "grey tensor with an axis": (torch.from_numpy(GREY)[None], of_file(GREY)),
     "RGBA tensor": (torch.from_numpy(ALPHA).permute(2, 0, 1), of_file(ALPHA)),
     "an open file": (Image.open(io.BytesIO(png(Image.fromarray(ALPHA)))), of_file(ALPHA)),
-    "a picture": (decode("a.png", png(Image.fromarray(GREY))), of_file(GREY)),
+    "an image": (decode("a.png", png(Image.fromarray(GREY))), of_file(GREY)),
 }
 
 
@@ -111,8 +111,8 @@ def test_a_model_reads_an_image_of_any_mode_as_its_file(model, mode):
     file_format = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
     content = io.BytesIO()
     (image.convert("RGB") if mode == "HSV" else image).save(content, file_format)
-    picture = decode("file", content.getvalue())
-    ours, file = capture(model, image), capture(model, picture)
+    decoded = decode("file", content.getvalue())
+    ours, file = capture(model, image), capture(model, decoded)
     assert all(np.array_equal(ours[gate].s, file[gate].s) for gate in ours.readings)
 
 

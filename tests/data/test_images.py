@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from se_viz.data import images, jpeg
 from se_viz.data import pixels as pixels_at_once
-from se_viz.data.images import FORMATS, MAX_BYTES, WORKING_SIDE, ImageRefused, Picture, decode
+from se_viz.data.images import FORMATS, MAX_BYTES, WORKING_SIDE, ImageRefused, InputImage, decode
 
 LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -37,8 +37,8 @@ def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def pixels(picture: Picture) -> np.ndarray:
-    return np.asarray(picture.image).astype(int)
+def pixels(image: InputImage) -> np.ndarray:
+    return np.asarray(image.rgb).astype(int)
 
 
 def noise(width: int, height: int, channels: int = 3) -> Image.Image:
@@ -89,11 +89,11 @@ def test_every_format_keeps_its_colours(file_format: str) -> None:
     quarters = np.array([[(255, 0, 0), (0, 128, 0)], [(10, 20, 200), (255, 255, 255)]], dtype=np.uint8)
     expected = quarters.repeat(16, axis=0).repeat(20, axis=1)
     content = encoded(Image.fromarray(expected), file_format, **(LOSSLESS | LOSSY)[file_format])
-    picture = decode("colours", content)
-    assert picture.image.mode == "RGB"
-    assert picture.original_size == (40, 32)
-    assert picture.sha256 == hashlib.sha256(content).hexdigest()
-    difference = np.abs(pixels(picture) - expected)
+    image = decode("colours", content)
+    assert image.rgb.mode == "RGB"
+    assert image.original_size == (40, 32)
+    assert image.sha256 == hashlib.sha256(content).hexdigest()
+    difference = np.abs(pixels(image) - expected)
     if file_format in LOSSLESS:
         assert difference.max() == 0
     else:
@@ -104,34 +104,34 @@ def test_every_format_keeps_its_colours(file_format: str) -> None:
 
 def test_grey() -> None:
     expected = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    picture = decode("grey.png", encoded(Image.fromarray(expected), "PNG"))
-    assert (pixels(picture) == expected[..., None]).all()
+    image = decode("grey.png", encoded(Image.fromarray(expected), "PNG"))
+    assert (pixels(image) == expected[..., None]).all()
 
 
 def test_one_bit() -> None:
     expected = np.random.default_rng(0).integers(0, 2, (9, 11)).astype(bool)
-    picture = decode("bits.png", encoded(Image.fromarray(expected), "PNG"))
-    assert (pixels(picture) == 255 * expected[..., None]).all()
+    image = decode("bits.png", encoded(Image.fromarray(expected), "PNG"))
+    assert (pixels(image) == 255 * expected[..., None]).all()
 
 
 def test_sixteen_bit_grey_is_divided_and_not_clipped() -> None:
     levels = np.arange(256).reshape(16, 16)
-    picture = decode("deep.png", encoded(Image.fromarray((levels * 257).astype(np.uint16)), "PNG"))
-    assert (pixels(picture) == levels[..., None]).all()
+    image = decode("deep.png", encoded(Image.fromarray((levels * 257).astype(np.uint16)), "PNG"))
+    assert (pixels(image) == levels[..., None]).all()
 
 
 def test_sixteen_bit_grey_with_a_transparent_value() -> None:
     rows = b"".join(b"\0" + struct.pack(">8H", *[1000 * row] * 8) for row in range(8))
-    picture = decode("deep.png", png(8, 8, 16, 0, rows, (b"tRNS", struct.pack(">H", 3000))))
-    assert pixels(picture)[:, 0, 0].tolist() == [0, 4, 8, 255, 16, 19, 23, 27]
+    image = decode("deep.png", png(8, 8, 16, 0, rows, (b"tRNS", struct.pack(">H", 3000))))
+    assert pixels(image)[:, 0, 0].tolist() == [0, 4, 8, 255, 16, 19, 23, 27]
 
 
 def test_sixteen_bit_colour_with_a_transparent_value() -> None:
     rows = b"".join(b"\0" + struct.pack(">3H", 0x1000 * row, 0x1234, 0xFFFF) * 8 for row in range(8))
-    picture = decode("deep.png", png(8, 8, 16, 2, rows, (b"tRNS", struct.pack(">3H", 0x3000, 0x1234, 0xFFFF))))
+    image = decode("deep.png", png(8, 8, 16, 2, rows, (b"tRNS", struct.pack(">3H", 0x3000, 0x1234, 0xFFFF))))
     expected = [(0x10 * row, 0x12, 0xFF) for row in range(8)]
     expected[3] = (255, 255, 255)
-    assert [tuple(pixel) for pixel in pixels(picture)[:, 0].tolist()] == expected
+    assert [tuple(pixel) for pixel in pixels(image)[:, 0].tolist()] == expected
 
 
 def test_palette() -> None:
@@ -166,8 +166,8 @@ def test_transparency_lies_on_white(mode: str, colour: tuple[int, ...]) -> None:
 
 def test_cmyk() -> None:
     for ink, expected in [((255, 0, 0, 0), (0, 255, 255)), ((0, 0, 0, 128), (127, 127, 127))]:
-        picture = decode("ink.jpg", encoded(Image.new("CMYK", (16, 16), ink), "JPEG", quality=95))
-        assert np.abs(pixels(picture) - expected).max() <= 2
+        image = decode("ink.jpg", encoded(Image.new("CMYK", (16, 16), ink), "JPEG", quality=95))
+        assert np.abs(pixels(image) - expected).max() <= 2
 
 
 # ---- orientation, frames, size
@@ -190,9 +190,9 @@ def test_exif_orientation(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(AS_STORED[orientation](upright)))
-    picture = decode("turned.png", encoded(stored, "PNG", exif=exif))
-    assert (pixels(picture) == upright).all()
-    assert picture.original_size == (20, 12)
+    image = decode("turned.png", encoded(stored, "PNG", exif=exif))
+    assert (pixels(image) == upright).all()
+    assert image.original_size == (20, 12)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP", "AVIF"])
@@ -200,39 +200,39 @@ def test_exif_orientation_of_other_formats(file_format: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = Image.fromarray(np.repeat(np.array([[255], [0]], dtype=np.uint8), 16, axis=0).repeat(48, axis=1))
-    picture = decode("turned", encoded(stored.convert("RGB"), file_format, exif=exif))
-    assert picture.original_size == picture.image.size == (32, 48)
-    assert (pixels(picture)[:, 20:] > 200).all()
-    assert (pixels(picture)[:, :12] < 55).all()
+    image = decode("turned", encoded(stored.convert("RGB"), file_format, exif=exif))
+    assert image.original_size == image.rgb.size == (32, 48)
+    assert (pixels(image)[:, 20:] > 200).all()
+    assert (pixels(image)[:, :12] < 55).all()
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0 no TIFF header"])
-def test_broken_exif_does_not_cost_the_picture(exif: bytes) -> None:
-    assert decode("a.jpg", encoded(noise(16, 12), "JPEG", exif=exif)).image.size == (16, 12)
+def test_broken_exif_does_not_cost_the_image(exif: bytes) -> None:
+    assert decode("a.jpg", encoded(noise(16, 12), "JPEG", exif=exif)).rgb.size == (16, 12)
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "PNG", "WEBP", "AVIF"])
 def test_the_first_frame_of_an_animation(file_format: str) -> None:
     red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
-    picture = decode("moving", encoded(red, file_format, save_all=True, append_images=[blue], duration=100))
-    assert np.abs(pixels(picture) - (255, 0, 0)).max() <= 4
+    image = decode("moving", encoded(red, file_format, save_all=True, append_images=[blue], duration=100))
+    assert np.abs(pixels(image) - (255, 0, 0)).max() <= 4
 
 
-def test_the_first_picture_of_an_mpo() -> None:
+def test_the_first_image_of_an_mpo() -> None:
     red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
-    picture = decode("phone.jpg", encoded(red, "MPO", save_all=True, append_images=[blue]))
-    assert np.abs(pixels(picture) - (255, 0, 0)).max() <= 4
+    image = decode("phone.jpg", encoded(red, "MPO", save_all=True, append_images=[blue]))
+    assert np.abs(pixels(image) - (255, 0, 0)).max() <= 4
 
 
 @pytest.mark.parametrize(
     ("side", "expected"), [(WORKING_SIDE, 512), (1023, 1023), (1024, 512), (1535, 768), (1536, 512), (1537, 513)]
 )
-def test_large_pictures_are_reduced_by_an_integer(side: int, expected: int) -> None:
-    picture = decode("large.png", encoded(Image.new("L", (side, 2 * side), 7), "PNG"))
-    assert picture.image.width == expected
-    assert picture.original_size == (side, 2 * side)
-    assert (pixels(picture) == 7).all()
+def test_large_images_are_reduced_by_an_integer(side: int, expected: int) -> None:
+    image = decode("large.png", encoded(Image.new("L", (side, 2 * side), 7), "PNG"))
+    assert image.rgb.width == expected
+    assert image.original_size == (side, 2 * side)
+    assert (pixels(image) == 7).all()
 
 
 def test_reduction_is_an_average() -> None:
@@ -261,16 +261,16 @@ def test_a_large_jpeg_is_reduced_while_it_is_decoded(
 
     monkeypatch.setattr(images, "rgb", watched)
     ramp = Image.linear_gradient("L").resize(size).convert("RGB")
-    picture = decode("photo.jpg", encoded(ramp, "JPEG"))
-    assert picture.image.size == expected
-    assert picture.original_size == size
+    image = decode("photo.jpg", encoded(ramp, "JPEG"))
+    assert image.rgb.size == expected
+    assert image.original_size == size
     assert decoded == {expected}
-    assert np.abs(pixels(picture) - np.asarray(ramp.resize(expected))).max() <= 6
+    assert np.abs(pixels(image) - np.asarray(ramp.resize(expected))).max() <= 6
 
 
 def test_metadata_is_dropped() -> None:
     content = encoded(noise(16, 12), "JPEG", exif=Image.Exif(), comment=b"taken at home", icc_profile=b"profile")
-    assert decode("a.jpg", content).image.info == {}
+    assert decode("a.jpg", content).rgb.info == {}
 
 
 # ---- refusals
@@ -296,8 +296,8 @@ def refusal(content: bytes, name: str = "file") -> str:
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (encoded(noise(16, 12), "JPEG2000"), "JPEG 2000"),
         (b"PK\3\4" + bytes(30), "ZIP"),
-        (encoded(noise(16, 16), "ICO"), "not a picture"),
-        (b"just text", "not a picture"),
+        (encoded(noise(16, 16), "ICO"), "not an image"),
+        (b"just text", "not an image"),
     ],
     ids=lambda value: value if isinstance(value, str) else "file",
 )
@@ -390,8 +390,8 @@ def test_a_webp_that_is_too_large_is_not_opened(monkeypatch: pytest.MonkeyPatch)
     assert "million pixels" in refusal(content)
 
 
-def test_tiny_pictures_and_strips() -> None:
-    assert decode("a.png", encoded(Image.new("L", (8, 80)), "PNG")).image.size == (8, 80)
+def test_tiny_images_and_strips() -> None:
+    assert decode("a.png", encoded(Image.new("L", (8, 80)), "PNG")).rgb.size == (8, 80)
     assert "7 × 40 pixels" in refusal(encoded(Image.new("L", (7, 40)), "PNG"))
     assert "10 times" in refusal(encoded(Image.new("L", (8, 81)), "PNG"))
 
@@ -399,7 +399,7 @@ def test_tiny_pictures_and_strips() -> None:
 def test_a_jpeg_of_endless_scans() -> None:
     content = VALID["JPEG, progressive"]
     last_scan, end = content.rindex(b"\xff\xda"), len(content) - 2
-    assert decode("a.jpg", content).image.size == (16, 12)
+    assert decode("a.jpg", content).rgb.size == (16, 12)
     assert "scans" in refusal(content[:end] + content[last_scan:end] * jpeg.MAX_SCANS + content[end:])
 
 
@@ -411,13 +411,13 @@ def decodes_or_is_refused(content: bytes) -> None:
         # Outside of tests Pillow's warnings are no errors, and what comes after them has to hold too.
         warnings.simplefilter("ignore")
         try:
-            picture = decode("any", content)
+            image = decode("any", content)
         except ImageRefused:
             return
-    assert picture.image.mode == "RGB"
-    assert type(picture.image) is Image.Image
-    assert np.asarray(picture.image).shape == (picture.image.height, picture.image.width, 3)
-    assert WORKING_SIDE * 2 > min(picture.image.size) >= min(WORKING_SIDE, *picture.original_size)
+    assert image.rgb.mode == "RGB"
+    assert type(image.rgb) is Image.Image
+    assert np.asarray(image.rgb).shape == (image.rgb.height, image.rgb.width, 3)
+    assert WORKING_SIDE * 2 > min(image.rgb.size) >= min(WORKING_SIDE, *image.original_size)
 
 
 SIGNATURES = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBPVP8 ", b"\0\0\0 ftypavif"]
@@ -448,7 +448,7 @@ def test_mutated_files(name: str) -> None:
     mutated()
 
 
-def test_pictures_are_equal_when_their_files_are() -> None:
+def test_images_are_equal_when_their_files_are() -> None:
     first, again = decode("a.png", VALID["PNG"]), decode("b.png", VALID["PNG"])
     assert first == again
     assert len({first, again, decode("a.png", VALID["BMP"])}) == 2

@@ -57,7 +57,7 @@ BOTH = {"img/1.png": "cat", "img/2.png": "dog"}
 def test_a_list_is_read_however_it_is_written(images, name, content):
     found = read(images, name, content)
     assert pairs(found) == BOTH
-    assert found.read(0)[0].image.size == (12, 10)
+    assert found.read(0)[0].rgb.size == (12, 10)
 
 
 def test_paths_with_spaces_in_a_list_by_spaces(images):
@@ -89,9 +89,9 @@ def test_without_a_column_of_labels_the_header_is_named(images):
 
 def test_separators_of_windows(images):
     found = read(images, "list.csv", "path,label\nimg\\1.png,a\nimg\\2.png,b\n")
-    assert [found.read(index)[0].image.getpixel((0, 0))[0] for index in range(2)] == [0, 1]
+    assert [found.read(index)[0].rgb.getpixel((0, 0))[0] for index in range(2)] == [0, 1]
     (images / "img\\1.png").write_bytes(png(77))  # a name that is allowed here
-    assert read(images, "list.csv", "path,label\nimg\\1.png,a\n").read(0)[0].image.getpixel((0, 0))[0] == 77
+    assert read(images, "list.csv", "path,label\nimg\\1.png,a\n").read(0)[0].rgb.getpixel((0, 0))[0] == 77
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_separators_of_windows(images):
         ("x" * 300, "too long"),
     ],
 )
-def test_a_path_that_cannot_be_read_costs_one_picture(images, path, said):
+def test_a_path_that_cannot_be_read_costs_one_image(images, path, said):
     found = read(images, "list.csv", f"path,label\n{path},a\nimg/1.png,b\n")
     with pytest.raises(ImageRefused, match=said):
         found.read(0)

@@ -90,13 +90,13 @@ def test_files_of_as_many_parts_as_there_are_in_real_ones_are_taken():
         decode("a", rle(64, 64, 1, b"\x40\0\0\0" * 64 + b"\0\1")),
         decode("a", rle(64, 64, 2, b"\x40\0\0\0" * 64 + b"\0\1")),
     ]
-    assert {picture.original_size for picture in seen} == {(64, 64)}
+    assert {image.original_size for image in seen} == {(64, 64)}
 
 
 def test_a_png_whose_data_lie_in_chunks_of_a_byte():
     data = PNG[DATA + 8 : END - 4]
     content = PNG[:DATA] + b"".join(chunk(b"IDAT", data[i : i + 1]) for i in range(len(data))) + PNG[END:]
-    assert np.array_equal(np.asarray(decode("a", content).image), np.asarray(decode("b", PNG).image))
+    assert np.array_equal(np.asarray(decode("a", content).rgb), np.asarray(decode("b", PNG).rgb))
 
 
 def test_the_segments_of_real_files_are_counted():
@@ -129,7 +129,7 @@ def test_netpbm_files_of_any_maximum_are_scaled_as_pillow_scales_them(kind, most
     theirs = np.asarray(Image.open(io.BytesIO(content)))
     if theirs.dtype != np.uint8:
         theirs = np.rint(theirs / 257)
-    ours = np.asarray(decode("a.pgm", content).image)
+    ours = np.asarray(decode("a.pgm", content).rgb)
     assert np.array_equal(
         ours, theirs.astype(np.uint8).reshape(16, 12, bands).repeat(4 - bands if bands == 1 else 1, 2)
     )

@@ -70,7 +70,7 @@ def test_uploads_keep_their_folders_and_those_of_systems_are_ignored():
             ("pets.zip", archive.getvalue()),
         ]
     )
-    assert [picture.name for picture in result.pictures] == [
+    assert [image.name for image in result.images] == [
         "cats/1.jpg",
         "dogs/1.jpg",
         "image.jpg",

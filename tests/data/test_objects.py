@@ -15,7 +15,7 @@ from torchvision.transforms import ToTensor
 from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset
 from se_viz.data.images import ImageRefused, decode
 
-PICTURE = Image.new("RGB", (10, 12), (200, 0, 0))
+IMAGE = Image.new("RGB", (10, 12), (200, 0, 0))
 
 
 def labels(found):
@@ -26,7 +26,7 @@ def labels(found):
 
 
 def items(each, **options):
-    return Items([(PICTURE, target) for target in each], **options)
+    return Items([(IMAGE, target) for target in each], **options)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_several_labels_an_image_are_said_and_do_without_labels(targets, options
 
 
 def test_images_alone_have_no_labels():
-    found = dataset([PICTURE, PICTURE])
+    found = dataset([IMAGE, IMAGE])
     assert (found.classes, found.read(1)[1]) == ((), UNLABELLED)
     assert found.unlabelled == "the items of this list have none"
 
@@ -109,11 +109,11 @@ class Rows:
 
 @pytest.mark.parametrize(("image", "label"), [("image", "label"), ("img", "fine_label"), ("image", "labels")])
 def test_rows_of_hugging_face(image, label):
-    rows = [{image: PICTURE, label: number, "id": 3} for number in (1, 0, 1)]
+    rows = [{image: IMAGE, label: number, "id": 3} for number in (1, 0, 1)]
     found = dataset(Rows(rows, {image: None, label: Named(), "id": None}))
     assert labels(found) == ["dog", "cat", "dog"]
     assert found.labels.tolist() == [0, 1, 1]
-    texts = [{image: PICTURE, label: name} for name in ("dog", "cat")]
+    texts = [{image: IMAGE, label: name} for name in ("dog", "cat")]
     assert labels(dataset(Rows(texts, {image: None, label: None}))) == ["dog", "cat"]
     assert dataset({"train": Rows(rows, {label: Named()}), "validation": Rows(rows[:1], {label: Named()})}).name == (
         "Rows/validation"
@@ -123,7 +123,7 @@ def test_rows_of_hugging_face(image, label):
 def test_rows_that_are_not_decoded_and_rows_without_an_image():
     rows = [{"image": {"bytes": png(7), "path": "1.png"}, "label": 0}]
     found = dataset(Rows(rows, {"label": Named()}))
-    assert found.read(0)[0].image.getpixel((0, 0)) == (7, 7, 7)
+    assert found.read(0)[0].rgb.getpixel((0, 0)) == (7, 7, 7)
     with pytest.raises(DatasetRefused, match=r"have no image \(they have text, label\)"):
         dataset(Rows([{"text": "x", "label": 0}], {"label": Named()}))
     assert isinstance(rows[0], Mapping)
@@ -160,9 +160,9 @@ def test_datasets_put_together_whose_classes_differ_are_not_merged_by_number(tmp
 @pytest.mark.parametrize(
     "listed",
     [
-        [{"image": PICTURE, "label": label} for label in ("dog", "cat", "dog", None)],
-        [(PICTURE, label) for label in ("dog", "cat", "dog", None)],
-        tuple([PICTURE, label] for label in (b"dog", "cat", "dog", None)),
+        [{"image": IMAGE, "label": label} for label in ("dog", "cat", "dog", None)],
+        [(IMAGE, label) for label in ("dog", "cat", "dog", None)],
+        tuple([IMAGE, label] for label in (b"dog", "cat", "dog", None)),
     ],
 )
 def test_a_plain_list_with_texts_as_labels_has_their_classes(listed):
@@ -172,7 +172,7 @@ def test_a_plain_list_with_texts_as_labels_has_their_classes(listed):
 
 
 def test_plain_lists_put_together_have_the_classes_of_their_texts():
-    joined = ConcatDataset([[(PICTURE, "dog")], Subset([(PICTURE, "cow"), (PICTURE, "cat")], [1])])
+    joined = ConcatDataset([[(IMAGE, "dog")], Subset([(IMAGE, "cow"), (IMAGE, "cat")], [1])])
     found = dataset(joined)
     assert found.classes == ("cat", "dog")
     assert labels(found) == ["dog", "cat"]
@@ -180,7 +180,7 @@ def test_plain_lists_put_together_have_the_classes_of_their_texts():
 
 def test_a_plain_list_with_numbers_as_labels_asks_for_names():
     with pytest.raises(DatasetRefused, match="give it a list `classes`, or give the items the names"):
-        dataset([(PICTURE, 0), (PICTURE, "dog")])
+        dataset([(IMAGE, 0), (IMAGE, "dog")])
 
 
 def test_grey_digits_of_torchvision():
@@ -190,8 +190,8 @@ def test_grey_digits_of_torchvision():
     found = dataset(digits)
     assert found.classes[3] == "3 - three"
     assert found.labels.tolist() == [0, 1, 3, 3]
-    picture, label = found.read(3)
-    assert (picture.image.mode, picture.image.size, label) == ("RGB", (28, 28), 3)
+    image, label = found.read(3)
+    assert (image.rgb.mode, image.rgb.size, label) == ("RGB", (28, 28), 3)
 
 
 def test_arrays_and_bytes_as_tensors_are_images():
@@ -200,7 +200,7 @@ def test_arrays_and_bytes_as_tensors_are_images():
         dataset([(pixels, 0)])
     rows = Items([(pixels, 0), (torch.from_numpy(pixels).permute(2, 0, 1), 0)], ["a"])
     for index in range(2):
-        assert np.array_equal(np.asarray(dataset(rows).read(index)[0].image), pixels)
+        assert np.array_equal(np.asarray(dataset(rows).read(index)[0].rgb), pixels)
     stacked = TensorDataset(torch.zeros(3, 3, 9, 9, dtype=torch.uint8), torch.tensor([0, 1, 0]))
     stacked.classes = ["a", "b"]
     assert labels(dataset(stacked)) == ["a", "b", "a"]
@@ -216,14 +216,14 @@ def test_arrays_and_bytes_as_tensors_are_images():
     ],
 )
 def test_images_are_converted_as_files_are(image, expected):
-    assert dataset(Items([(image, 0)], ["a"])).read(0)[0].image.getpixel((0, 0)) == expected
+    assert dataset(Items([(image, 0)], ["a"])).read(0)[0].rgb.getpixel((0, 0)) == expected
     file = io.BytesIO()
     image.save(file, "TIFF")
-    assert decode("a.tif", file.getvalue()).image.getpixel((0, 0)) == expected
+    assert decode("a.tif", file.getvalue()).rgb.getpixel((0, 0)) == expected
 
 
 def test_an_item_of_unknown_range_is_left_out_alone():
-    found = dataset(Items([(Image.new("F", (9, 9)), 0), (PICTURE, 0)], ["a"]))
+    found = dataset(Items([(Image.new("F", (9, 9)), 0), (IMAGE, 0)], ["a"]))
     with pytest.raises(ImageRefused, match="mode F"):
         found.read(0)
     assert found.read(1)[1] == 0

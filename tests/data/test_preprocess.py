@@ -49,14 +49,14 @@ def test_other_statistics() -> None:
     resize=st.integers(8, 60),
     interpolation=st.sampled_from(INTERPOLATIONS),
 )
-def test_the_shape_does_not_depend_on_the_pictures(
+def test_the_shape_does_not_depend_on_the_images(
     sizes: list[tuple[int, int]], crop: tuple[int, int], resize: int, interpolation: Interpolation
 ) -> None:
     preprocess = Preprocess(crop=crop, resize=resize, interpolation=interpolation)
     assert preprocess(noise(*size) for size in sizes).shape == (len(sizes), 3, *crop)
 
 
-def test_a_batch_is_its_pictures_one_by_one() -> None:
+def test_a_batch_is_its_images_one_by_one() -> None:
     preprocess = Preprocess(crop=(32, 48), resize=40)
     batch = [noise(100, 50), noise(50, 100)]
     assert torch.equal(preprocess(batch), torch.cat([preprocess(image) for image in batch]))
@@ -71,7 +71,7 @@ def test_pixels_and_cut_show_what_the_model_is_shown() -> None:
     assert torch.equal(preprocess.normalise(torch.from_numpy(pixels)), preprocess(image)[0])
 
 
-def test_a_picture_may_be_squeezed_whatever_its_shape() -> None:
+def test_an_image_may_be_squeezed_whatever_its_shape() -> None:
     reference = transforms.Compose(
         [transforms.Resize((90, 70)), transforms.CenterCrop((64, 48)), transforms.ToTensor()]
     )

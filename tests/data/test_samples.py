@@ -13,15 +13,15 @@ from se_viz.data.sample_images import sample as sample_image
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.key)
 def test_every_sample_is_a_colour_photograph(sample: Sample) -> None:
-    picture = sample_image(sample.key)
-    assert (picture.name, picture.licence) == (sample.title, sample.licence)
-    assert min(picture.image.size) >= 300
-    red, green, blue = np.moveaxis(np.asarray(picture.image).astype(int), -1, 0)
+    image = sample_image(sample.key)
+    assert (image.name, image.licence) == (sample.title, sample.licence)
+    assert min(image.rgb.size) >= 300
+    red, green, blue = np.moveaxis(np.asarray(image.rgb).astype(int), -1, 0)
     assert (abs(red - green) + abs(green - blue)).mean() > 2
-    assert sample_image(sample.key) is picture
+    assert sample_image(sample.key) is image
 
 
-def test_every_sample_is_another_picture_with_its_licence() -> None:
+def test_every_sample_is_another_image_with_its_licence() -> None:
     assert (
         len({sample_image(sample.key) for sample in SAMPLES}) == len(SAMPLES) == len({sample.key for sample in SAMPLES})
     )

@@ -272,8 +272,8 @@ def test_a_split_of_a_tar_without_class_folders(tmp_path):
 
 
 def test_a_dictionary_of_datasets_holds_splits():
-    picture = Image.new("RGB", (9, 9))
-    parts = {"train": Items([(picture, 0)], ["a"]), "validation": Items([(picture, 0)] * 2, ["b"])}
+    image = Image.new("RGB", (9, 9))
+    parts = {"train": Items([(image, 0)], ["a"]), "validation": Items([(image, 0)] * 2, ["b"])}
     assert (dataset(parts).classes, dataset(parts).name) == (("b",), "Items/validation")
     assert dataset(parts, "train").classes == ("a",)
     with pytest.raises(DatasetRefused, match="dict of x is no dataset"):

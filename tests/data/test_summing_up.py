@@ -13,11 +13,11 @@ def refused(name, reason):
 def test_many_files_are_summed_up_by_reason_those_of_most_files_first():
     sentences = [refused("a.jpg", "it is empty; choose the file again")]
     sentences += [
-        refused(f"{index}.xml", "it is not a picture, or its first bytes are damaged; save it") for index in range(898)
+        refused(f"{index}.xml", "it is not an image, or its first bytes are damaged; save it") for index in range(898)
     ]
     sentences += [refused("b.heic", "it is a HEIC photo; save it as JPEG")]
     assert summing_up(sentences) == (
-        "900 files were left out: 898 are not pictures, or their first bytes are damaged (XML); 1 is empty (JPG); "
+        "900 files were left out: 898 are not images, or their first bytes are damaged (XML); 1 is empty (JPG); "
         "1 is a HEIC photo (HEIC)."
     )
     assert [len(reason.names) for reason in reasons(sentences)] == [898, 1, 1]

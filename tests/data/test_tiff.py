@@ -63,22 +63,22 @@ def refusal(content):
 @pytest.mark.parametrize("order", "<>")
 def test_strips_in_both_byte_orders(order):
     content = handmade(order, plain(), PIXELS.tobytes())
-    assert np.array_equal(np.asarray(decode("a.tif", content).image), PIXELS)
+    assert np.array_equal(np.asarray(decode("a.tif", content).rgb), PIXELS)
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits"])
 def test_lossless_compressions(compression):
     content = encoded(Image.fromarray(PIXELS), **({"compression": compression} if compression else {}))
-    assert np.array_equal(np.asarray(decode("a.tif", content).image), PIXELS)
+    assert np.array_equal(np.asarray(decode("a.tif", content).rgb), PIXELS)
 
 
 def test_the_first_of_several_images_with_its_orientation():
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encoded(Image.fromarray(PIXELS), save_all=True, append_images=[Image.new("RGB", (9, 9))], exif=exif)
-    picture = decode("scan.tif", content)
-    assert picture.original_size == (12, 16)
-    assert np.array_equal(np.asarray(picture.image), np.rot90(PIXELS, -1))
+    image = decode("scan.tif", content)
+    assert image.original_size == (12, 16)
+    assert np.array_equal(np.asarray(image.rgb), np.rot90(PIXELS, -1))
     with Image.open(io.BytesIO(tiff.first_image(content))) as alone:
         assert alone.n_frames == 1
 

@@ -27,7 +27,7 @@ def test_colours_of_16_bits(side):
     rows = b"".join(b"\0" + row.tobytes() for row in values)
     content = png(16, side, 16, 2, rows, (b"tRNS", np.array(clear, ">u2").tobytes()))
     if side == 16:
-        assert np.array_equal(white(decode("a.png", content).image), (values == np.array(clear)).all(-1))
+        assert np.array_equal(white(decode("a.png", content).rgb), (values == np.array(clear)).all(-1))
         opened = Image.open(io.BytesIO(content))
         assert np.array_equal(white(rgb(opened)), (values == np.array(clear)).all(-1))
         assert np.array_equal(np.asarray(opened), values >> 8)
@@ -40,14 +40,14 @@ def test_a_black_of_16_bits_that_is_not_quite_the_transparent_one():
     values = np.array([[(0, 0, 5), (0, 0, 6)]], ">u2").repeat(8, 0).repeat(8, 1)
     rows = b"".join(b"\0" + row.tobytes() for row in values)
     content = png(16, 8, 16, 2, rows, (b"tRNS", np.array((0, 0, 5), ">u2").tobytes()))
-    assert white(decode("a.png", content).image)[0].tolist() == [True] * 8 + [False] * 8
+    assert white(decode("a.png", content).rgb)[0].tolist() == [True] * 8 + [False] * 8
 
 
 def test_grey_of_16_bits():
     values = np.array([[1000, 1001, 1028, 1200]], ">u2").repeat(8, 0).repeat(4, 1)
     rows = b"".join(b"\0" + row.tobytes() for row in values)
     content = png(16, 8, 16, 0, rows, (b"tRNS", np.array(1000, ">u2").tobytes()))
-    assert white(decode("a.png", content).image)[0].tolist() == [True] * 4 + [False] * 12
+    assert white(decode("a.png", content).rgb)[0].tolist() == [True] * 4 + [False] * 12
 
 
 @pytest.mark.parametrize(("bits", "clear"), [(1, 1), (1, 0), (2, 1), (4, 9), (8, 9)])
@@ -56,7 +56,7 @@ def test_grey_of_few_bits(bits, clear):
     packed = np.packbits((values[..., None] >> np.arange(bits)[::-1]) & 1, axis=None).reshape(8, -1)
     rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in packed)
     content = png(16, 8, bits, 0, rows, (b"tRNS", np.array(clear, ">u2").tobytes()))
-    seen = np.asarray(decode("a.png", content).image)[..., 0]
+    seen = np.asarray(decode("a.png", content).rgb)[..., 0]
     shades = np.rint(values * (255 / (2**bits - 1)))
     assert np.array_equal(seen, np.where(values == clear, 255, shades))
 
@@ -84,8 +84,8 @@ def late_clear(width, height, bits, kind, rows, clear):
 @pytest.mark.parametrize("late", [False, True])
 def test_the_whole_transparent_colour_of_16_bits_is_compared(late):
     content, clear = sixteen_bit_rgb(late=late)
-    assert round(white(decode("a.png", content).image).mean(), 2) == 0.14
-    assert np.array_equal(white(decode("a.png", content).image), clear)
+    assert round(white(decode("a.png", content).rgb).mean(), 2) == 0.14
+    assert np.array_equal(white(decode("a.png", content).rgb), clear)
 
 
 def test_a_loaded_image_is_looked_up_in_its_file(tmp_path):
@@ -143,4 +143,4 @@ def test_of_a_transparent_colour_only_the_bits_of_the_pixels_count(bits, kind, c
     row = values.astype(np.uint8) if bits == 8 else np.packbits((values[:, None] >> np.arange(bits)[::-1]) & 1)
     row = row.repeat(3) if kind == 2 else row
     content = png(16, 8, bits, kind, (b"\0" + row.tobytes()) * 8, (b"tRNS", np.array(clear, ">u2").tobytes()))
-    assert white(decode("a.png", content).image)[0].tolist() == [True] * 4 + [False] * 12
+    assert white(decode("a.png", content).rgb)[0].tolist() == [True] * 4 + [False] * 12

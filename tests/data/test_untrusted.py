@@ -1,4 +1,4 @@
-"""Images and archives that are read in child processes: the same pictures, and a sentence for whatever ends a child."""
+"""Images and archives that are read in child processes: the same images, and a sentence for whatever ends a child."""
 
 import io
 import zipfile
@@ -41,10 +41,10 @@ def packed(*files, **options):
 GOOD = encoded(noise(20, 12))
 
 
-def same(picture, other):
-    assert picture == other
-    assert (picture.name, picture.original_size) == (other.name, other.original_size)
-    assert np.array_equal(np.asarray(picture.image), np.asarray(other.image))
+def same(image, other):
+    assert image == other
+    assert (image.name, image.original_size) == (other.name, other.original_size)
+    assert np.array_equal(np.asarray(image.rgb), np.asarray(other.rgb))
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_a_child_decodes_to_the_same_pixels():
     large = noise(110, 120).resize((1100, 1200), Image.Resampling.BICUBIC)
     files = [(f"a.{kind}", encoded(large, kind)) for kind in FORMATS]
     files.append(("turned.jpg", encoded(noise(30, 20), "JPEG", exif=exif)))
-    for picture, file in zip(decode_files(files), files, strict=True):
-        same(picture, decode(*file))
+    for image, file in zip(decode_files(files), files, strict=True):
+        same(image, decode(*file))
 
 
 def test_refusals_are_the_same_sentences():
@@ -93,7 +93,7 @@ def test_whatever_a_file_does_to_its_decoder_is_a_sentence_and_the_others_go_on(
     if content == b"take memory" and not Path("/proc/self/statm").exists():
         pytest.skip("no limit of memory on this system")
     result = read([("a.png", GOOD), ("bad.png", content), ("b.png", encoded(noise(9, 9)))])
-    assert [picture.name for picture in result.pictures] == ["a.png", "b.png"]
+    assert [image.name for image in result.images] == ["a.png", "b.png"]
     (refusal,) = result.refusals
     assert refusal.startswith(f"bad.png was left out: {reason}")
 
@@ -106,7 +106,7 @@ def test_an_answer_for_other_files_than_were_asked_for_is_none(monkeypatch):
 def test_a_file_that_takes_long_ends_at_a_limit_and_the_others_go_on(hostile, monkeypatch):
     monkeypatch.setattr(untrusted, "_WAIT", 2.0)
     result = read([("a.png", GOOD), ("bad.png", b"hang")])
-    assert [picture.name for picture in result.pictures] == ["a.png"]
+    assert [image.name for image in result.images] == ["a.png"]
     assert result.refusals == (
         "bad.png was left out: reading it took more than 2 s; save a smaller copy as JPEG or PNG.",
     )
@@ -154,10 +154,10 @@ def test_a_large_image_waits_for_its_turn_in_the_budget(monkeypatch):
 def test_files_of_ones_own_are_read_without_a_child(monkeypatch, tmp_path):
     (tmp_path / "a.png").write_bytes(GOOD)
     (tmp_path / "b.zip").write_bytes(packed(("x/c.png", encoded(noise(9, 9)))))
-    names = [picture.name for picture in read_paths(tmp_path.glob("*")).pictures]
+    names = [image.name for image in read_paths(tmp_path.glob("*")).images]
     monkeypatch.setattr(untrusted.sandbox, "run", lambda *_, **__: pytest.fail("a child"))
     trusted = read_paths(tmp_path.glob("*"), trusted=True)
-    assert [picture.name for picture in trusted.pictures] == names
+    assert [image.name for image in trusted.images] == names
     assert sorted(names) == ["a.png", "x/c.png"]
 
 
@@ -227,7 +227,7 @@ def overlapping():
 )
 def test_archives_that_are_bombs_are_the_same_sentences(content, reason):
     result = read([("a.zip", content), ("b.png", GOOD)])
-    assert [picture.name for picture in result.pictures] == ["b.png"]
+    assert [image.name for image in result.images] == ["b.png"]
     assert result.refusals == read([("a.zip", content)], trusted=True).refusals
     assert reason in result.refusals[0]
 
@@ -236,7 +236,7 @@ def test_an_archive_in_an_archive_in_itself_is_not_opened():
     inner = packed(("../../x/a.png", GOOD), ("C:\\y\\b.png", encoded(noise(9, 9))))
     result = read([("a.zip", packed(("inner.zip", packed(("again.zip", inner)))))])
     assert result.refusals[0].startswith("inner.zip was left out: it is a ZIP archive")
-    assert [picture.name for picture in read([("a.zip", inner)]).pictures] == ["x/a.png", "y/b.png"]
+    assert [image.name for image in read([("a.zip", inner)]).images] == ["x/a.png", "y/b.png"]
 
 
 def test_an_archive_that_takes_long_ends_at_a_limit(monkeypatch):

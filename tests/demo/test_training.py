@@ -22,7 +22,7 @@ RECIPE = Recipe(epochs=4, batch=8, sizes=((32, 0.5), (48, 0.5)))
 
 
 def data() -> Labelled:
-    """Dark pictures of class 0 and bright ones of class 1."""
+    """Dark images of class 0 and bright ones of class 1."""
     rng = np.random.default_rng(0)
     labels = np.arange(24) % 2
     pixels = (rng.integers(0, 100, (24, 3, 64, 64)) + 150 * labels[:, None, None, None]).astype(np.uint8)

@@ -87,14 +87,14 @@ def test_a_network_is_built_in_twice_the_memory_of_its_weights(free):
     weights = 4 * catalogue.params("demo/r16")
     assert weights == 4 * 2_176_874
     left["cpu"] = 2 * weights
-    room.expect_room("demo/r16", CPU)
+    room.check_memory("demo/r16", CPU)
     left["cpu"] -= 1
     with pytest.raises(
         DeviceFull, match=r"no room for demo/r16, which takes 0\.0 GB, on cpu, of whose 68\.7 GB 0\.0 are"
     ):
-        room.expect_room("demo/r16", CPU)
+        room.check_memory("demo/r16", CPU)
     with pytest.raises(DeviceFull, match="on cpu"):
-        room.expect_room("demo/r16", GPU)
+        room.check_memory("demo/r16", GPU)
 
 
 def test_on_a_gpu_it_takes_what_its_numbers_take(free):
@@ -102,17 +102,17 @@ def test_on_a_gpu_it_takes_what_its_numbers_take(free):
     name = "timm/regnety_2560.seer_ft_in1k"
     left["cuda"] = 4 * GB
     with pytest.raises(DeviceFull, match=r"which takes 5\.1 GB, on cuda:0"):
-        room.expect_room(name, GPU)
+        room.check_memory(name, GPU)
     assert released == ["cuda"]
-    room.expect_room(name, GPU, torch.bfloat16)
+    room.check_memory(name, GPU, torch.bfloat16)
 
 
 def test_what_nobody_has_counted_passes(free, monkeypatch):
     free[0]["cpu"] = 0
     monkeypatch.setitem(catalogue._registered, "test/mine", None)
-    room.expect_room("test/mine", CPU)
+    room.check_memory("test/mine", CPU)
     with pytest.raises(UnknownModel):
-        room.expect_room("test/none", CPU)
+        room.check_memory("test/none", CPU)
 
 
 def test_nothing_is_fetched_for_which_there_is_no_room(free, monkeypatch):

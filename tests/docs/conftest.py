@@ -13,7 +13,7 @@ import se_viz
 def example_files(tmp_path_factory):
     """A folder with an image, two datasets and two checkpoints."""
     folder = tmp_path_factory.mktemp("examples")
-    cat, temple = (se_viz.sample(key).image for key in ("cat", "temple"))
+    cat, temple = (se_viz.sample(key).rgb for key in ("cat", "temple"))
     cat.save(folder / "holiday.jpg")
     for data, classes in (("photos", ("cat", "dog")), ("ponds", ("palmate", "smooth"))):
         for image, label in zip((cat, temple), classes, strict=True):

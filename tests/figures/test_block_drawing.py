@@ -7,7 +7,7 @@ import pytest
 
 from se_viz.figures.block_diagram import block_drawing
 from se_viz.gates.block import Block, Join
-from se_viz.gates.block_part import Part
+from se_viz.gates.block_part import BlockPart
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def parts(letters, shape=(256, 16, 16)):
         "p": ("pool", "average pooling"),
         "G": ("gate", "SE_2_1"),
     }
-    return tuple(Part(letter, *kinds[letter], shape) for letter in letters)
+    return tuple(BlockPart(letter, *kinds[letter], shape) for letter in letters)
 
 
 def drawn(gate, way, *joins, begins=True, ends=True, **shape):

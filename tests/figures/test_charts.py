@@ -17,7 +17,7 @@ from se_viz.figures.heatmap import attention_heatmap, s_range
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Reading
 
-NAMES = [f"picture {index}.jpg" for index in range(5)]
+NAMES = [f"image {index}.jpg" for index in range(5)]
 CUT = Image.new("RGB", (128, 128), (90, 120, 60))
 
 
@@ -85,7 +85,7 @@ def test_heatmap_has_room_for_one_to_64_images(captured, n):
     assert 120 <= figure.layout.height <= 104 + 64 * 9
 
 
-def test_points_and_bars_are_the_picture_in_focus(captured):
+def test_points_and_bars_are_the_image_in_focus(captured):
     reading = captured["SE_5_2"]
     points = z_against_s(reading, NAMES, 2).figure.data[0]
     np.testing.assert_array_equal(points.x, reading.z[2])

@@ -55,7 +55,7 @@ def test_what_all_gates_agree_on_is_said_once(gate):
     tree = gate_tree("demo/r16", made(gate, [[64] * 2, [128]]))
     network, stage, leaf = tiles(tree, "network", "stage 2", "SE_2_1")
     assert network == ["demo/r16", "3 gates", "r = 16", "sigmoid"]
-    assert stage == ["stage 2", "2 gates", "1/4 of the picture's side"]
+    assert stage == ["stage 2", "2 gates", "1/4 of the image's side"]
     assert leaf == ["<b>SE_2_1</b>  64 → 4 → 64"]
     assert "The 3 gates of demo/r16 (r = 16, sigmoid)." in tree.alt
 
@@ -68,8 +68,8 @@ def test_what_a_stage_agrees_on_is_said_there_and_what_differs_in_it_at_each_gat
         gate_tree("a", gates), "network", "stage 2", "stage 3", "SE_2_1", "SE_3_1", "SE_3_2"
     )
     assert network == ["a", "5 gates"]
-    assert second == ["stage 2", "2 gates", "r = 10.7", "sigmoid", "1/4 of the picture's side"]
-    assert third == ["stage 3", "3 gates", "1/8 of the picture's side"]
+    assert second == ["stage 2", "2 gates", "r = 10.7", "sigmoid", "1/4 of the image's side"]
+    assert third == ["stage 3", "3 gates", "1/8 of the image's side"]
     assert few == [
         ["<b>SE_2_1</b>  64 → 6 → 64"],
         ["<b>SE_3_1</b>  128 → 8 → 128", "r = 16, sigmoid"],

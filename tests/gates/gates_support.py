@@ -24,7 +24,7 @@ def modes(network):
     return {path: module.training for path, module in network.named_modules()}
 
 
-def pictures(n, side=32, seed=0):
+def make_images(n, side=32, seed=0):
     return torch.randn((n, 3, side, side), generator=torch.Generator().manual_seed(seed))
 
 

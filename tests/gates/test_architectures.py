@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from gates_support import pictures, squeezed
+from gates_support import make_images, squeezed
 from timm.layers.cbam import ChannelAttn
 from timm.layers.eca import CecaModule, EcaModule
 from timm.layers.global_context import GlobalContext
@@ -172,7 +172,7 @@ def watch(network, images):
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_gates_of(name):
-    images = pictures(2, 64)
+    images = make_images(2, 64)
     network = awakened(ARCHITECTURES[name](), images)
     expected, logits = watch(network, images)
     gates = find_gates(network, 64)
@@ -243,7 +243,7 @@ def test_what_is_said_of_a_gate_of_a_class_that_is_not_known():
 
 def test_gates_of_a_network_that_starts_at_zero_are_proved_on_maps_that_are_not_zero():
     network = timm.create_model("seresnet50")
-    images = pictures(2, 64)
+    images = make_images(2, 64)
     gates = find_gates(network, 64)
     expected, _ = watch(network, images)
     assert all((u == 0).all() for u, _ in expected.values())
@@ -269,7 +269,7 @@ def test_gates_in_other_number_types(name, dtype):
     network = ARCHITECTURES[name]()
     single = find_gates(network, 64)
     assert find_gates(network.to(dtype), 64) == single
-    reading = next(iter(capture(Instrument(network, single), pictures(2, 64), [single[0].name])))
+    reading = next(iter(capture(Instrument(network, single), make_images(2, 64), [single[0].name])))
     assert reading.z.dtype == reading.s.dtype == reading.u.dtype == reading.x.dtype == np.float32
     step = {torch.float16: 2**-10, torch.bfloat16: 2**-7, torch.float64: 2**-22}[dtype]
     np.testing.assert_allclose(

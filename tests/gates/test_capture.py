@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 from captum.attr import LayerActivation
-from gates_support import Host, demo, model, pictures, squeezed
+from gates_support import Host, demo, make_images, model, squeezed
 from handwritten import SELayer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ def test_every_kind_of_demo_network(integration, function, squeeze):
     assert [gate.name for gate in instrument.gates] == names
     assert {(gate.squeeze, gate.function, gate.kind) for gate in instrument.gates} == {(squeeze, function, "SEGate")}
 
-    images = pictures(3, 64)
+    images = make_images(3, 64)
     reading = capture(instrument, images, names)
     with torch.inference_mode():
         np.testing.assert_array_equal(reading.logits, network(images).numpy())
@@ -56,7 +56,7 @@ def test_every_kind_of_demo_network(integration, function, squeeze):
 )
 def test_captum_reads_the_same(build, z_layer, s_layer):
     network = build().eval()
-    images = pictures(2, 64)
+    images = make_images(2, 64)
     instrument = Instrument(network, find_gates(network, 64))
     reading = capture(instrument, images, [gate.name for gate in instrument.gates])
 
@@ -75,8 +75,8 @@ def test_captum_reads_the_same(build, z_layer, s_layer):
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(n=st.integers(1, 7), batch=st.integers(1, 8))
 def test_the_batch_changes_nothing(held, n, batch):
-    whole = capture(held, pictures(n, 64), ["SE_3_1"], batch=n)
-    parts = capture(held, pictures(n, 64), ["SE_3_1"], batch=batch)
+    whole = capture(held, make_images(n, 64), ["SE_3_1"], batch=n)
+    parts = capture(held, make_images(n, 64), ["SE_3_1"], batch=batch)
     assert parts.logits.shape == (n, 10)
     np.testing.assert_allclose(parts.logits, whole.logits, rtol=1e-4, atol=1e-5)
     for a, b in zip(parts, whole, strict=True):
@@ -89,18 +89,18 @@ def test_the_batch_changes_nothing(held, n, batch):
 
 
 def test_maps_of_no_other_gate_are_kept(held):
-    reading = capture(held, pictures(2, 64), ["SE_3_1", "SE_5_2"])
+    reading = capture(held, make_images(2, 64), ["SE_3_1", "SE_5_2"])
     assert [read.gate.name for read in reading if read.u is not None] == ["SE_3_1", "SE_5_2"]
     assert [read.gate.name for read in reading if read.x is not None] == ["SE_3_1", "SE_5_2"]
-    assert capture(held, pictures(2, 64))["SE_3_1"].u is None
+    assert capture(held, make_images(2, 64))["SE_3_1"].u is None
 
 
 def test_one_name_will_do_for_maps(held):
-    assert capture(held, pictures(1, 64), "SE_3_1")["SE_3_1"].u is not None
+    assert capture(held, make_images(1, 64), "SE_3_1")["SE_3_1"].u is not None
 
 
 def test_arrays_are_float32_contiguous_and_of_their_own(held):
-    reading = capture(held, pictures(2, 64), ["SE_3_1"])
+    reading = capture(held, make_images(2, 64), ["SE_3_1"])
     arrays = [reading.logits, *(read.z for read in reading), *(read.s for read in reading)]
     arrays += [reading["SE_3_1"].u, reading["SE_3_1"].x]
     for array in arrays:
@@ -112,9 +112,9 @@ def test_arrays_are_float32_contiguous_and_of_their_own(held):
 def test_channels_last_is_read_as_any_other():
     network = demo()
     instrument = Instrument(network, find_gates(network, 64))
-    plain = capture(instrument, pictures(2, 64), ["SE_3_1"])
+    plain = capture(instrument, make_images(2, 64), ["SE_3_1"])
     network.to(memory_format=torch.channels_last)
-    last = capture(instrument, pictures(2, 64).to(memory_format=torch.channels_last), ["SE_3_1"])
+    last = capture(instrument, make_images(2, 64).to(memory_format=torch.channels_last), ["SE_3_1"])
     assert last["SE_3_1"].u.flags.c_contiguous
     np.testing.assert_allclose(last["SE_3_1"].u, plain["SE_3_1"].u, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(last["SE_3_1"].x, plain["SE_3_1"].x, rtol=1e-4, atol=1e-5)
@@ -124,7 +124,7 @@ def test_channels_last_is_read_as_any_other():
 
 
 def test_images_of_another_number_type(held):
-    images = pictures(2, 64)
+    images = make_images(2, 64)
     np.testing.assert_array_equal(capture(held, images.double()).logits, capture(held, images).logits)
 
 
@@ -141,15 +141,15 @@ class Reuses(Host):
 
 def test_a_capture_never_changes_afterwards():
     network = Reuses().eval()
-    first = capture(network, pictures(2), ["SE_1_1"])
+    first = capture(network, make_images(2), ["SE_1_1"])
     before = pickle.dumps(first)
-    second = capture(network, pictures(2, seed=1), ["SE_1_1"])
+    second = capture(network, make_images(2, seed=1), ["SE_1_1"])
     assert not np.array_equal(first.logits, second.logits)
     assert pickle.dumps(first) == before
 
 
 def test_a_capture_can_be_pickled(held):
-    reading = capture(held, pictures(2, 64), ["SE_3_1"])
+    reading = capture(held, make_images(2, 64), ["SE_3_1"])
     again = pickle.loads(pickle.dumps(reading))  # noqa: S301
     assert [read.gate for read in again] == list(held.gates)
     np.testing.assert_array_equal(again["SE_3_1"].x, reading["SE_3_1"].x)
@@ -157,6 +157,6 @@ def test_a_capture_can_be_pickled(held):
 
 def test_asking_for_a_gate_that_is_not_there(held):
     with pytest.raises(KeyError, match=r"No gate 'SE_9_9'; there are SE_2_1, .*SE_5_2"):
-        capture(held, pictures(1, 64))["SE_9_9"]
+        capture(held, make_images(1, 64))["SE_9_9"]
     with pytest.raises(KeyError, match=r"No gate SE_6_1, SE_9_9; there are SE_2_1, .*SE_5_2"):
-        capture(held, pictures(1, 64), ["SE_9_9", "SE_2_1", "SE_6_1"])
+        capture(held, make_images(1, 64), ["SE_9_9", "SE_2_1", "SE_6_1"])

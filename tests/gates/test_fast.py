@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from gates_support import Host, demo, hooks, model, modes, pictures
+from gates_support import Host, demo, hooks, make_images, model, modes
 from handwritten import SELayer
 from timm.layers import BatchNormAct2d, StdConv2d
 from torch import nn
@@ -19,8 +19,8 @@ from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
 from se_viz.model import fast_copy as fast
 from se_viz.model.capture import capture
-from se_viz.model.fast_copy import fast_twin
-from se_viz.model.fold_batchnorm import Pair, folded, observing
+from se_viz.model.fast_copy import make_fast_copy
+from se_viz.model.fold_batchnorm import Pair, folded, trace_bn_pairs
 from se_viz.model.model import load, load_checkpoint
 from se_viz.weights.meta_model import count_params
 from se_viz.zoo import registry as catalogue
@@ -39,8 +39,8 @@ def settled(network):
 
 
 def pairs(network, *images, besides=()):
-    with observing(network, besides) as seen, torch.inference_mode():
-        for image in images or (pictures(2),):
+    with trace_bn_pairs(network, besides) as seen, torch.inference_mode():
+        for image in images or (make_images(2),):
             network(image)
     return seen.pairs()
 
@@ -137,7 +137,7 @@ def test_a_folded_pair_computes_the_same(convolution, norm):
     twin = folded(network, pairs(network))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in twin.modules())
     with torch.inference_mode():
-        torch.testing.assert_close(twin(pictures(2)), network(pictures(2)), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(twin(make_images(2)), network(make_images(2)), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_a_stranger_watches_or_has_changed_is_not_folded():
 
 def test_a_second_pass_takes_back_what_the_first_has_shown():
     network = settled(Two(straight))
-    assert pairs(network, pictures(2), pictures(2)) == ()
+    assert pairs(network, make_images(2), make_images(2)) == ()
 
 
 def test_the_inside_of_a_gate_is_left_alone():
@@ -211,7 +211,7 @@ def test_a_twin_reads_the_same_and_leaves_the_network_alone(build):
     strides = {name: parameter.stride() for name, parameter in network.named_parameters()}
     network.train()
     modes_before = modes(network)
-    twin = fast_twin(network, gates, (64, 64))
+    twin = make_fast_copy(network, gates, (64, 64))
     assert modes(network) == modes_before
     assert hooks(network) == 0
     assert hooks(twin) == 0
@@ -226,8 +226,8 @@ def test_a_twin_reads_the_same_and_leaves_the_network_alone(build):
     for gate in gates:
         assert type(twin.get_submodule(gate.path)) is type(network.get_submodule(gate.path))
     maps = [gate.name for gate in gates]
-    plain = capture(Instrument(network.eval(), gates), pictures(3, 64), maps)
-    quick = capture(Instrument(twin, gates), pictures(3, 64), maps)
+    plain = capture(Instrument(network.eval(), gates), make_images(3, 64), maps)
+    quick = capture(Instrument(twin, gates), make_images(3, 64), maps)
     np.testing.assert_allclose(quick.logits, plain.logits, rtol=1e-5, atol=1e-5)
     for one, other in zip(quick, plain, strict=True):
         assert one.u.flags.c_contiguous
@@ -247,17 +247,17 @@ class ReadsItsNorm(Host):
 def test_there_is_no_twin_where_the_code_needs_what_would_go(monkeypatch):
     host = settled(ReadsItsNorm(SELayer()))
     gates = find_gates(host, 32)
-    assert fast_twin(host, gates, (32, 32)) is None
+    assert make_fast_copy(host, gates, (32, 32)) is None
     host = settled(Host(SELayer()))
-    assert fast_twin(host, gates, (32, 32)) is not None
+    assert make_fast_copy(host, gates, (32, 32)) is not None
     host.lock = __import__("threading").Lock()  # which cannot be copied
-    assert fast_twin(host, gates, (32, 32)) is None
+    assert make_fast_copy(host, gates, (32, 32)) is None
 
 
 def test_there_is_no_twin_that_reads_otherwise(monkeypatch):
     host = settled(Host(SELayer()))
     monkeypatch.setattr(fast, "folded", lambda network, _pairs: settled(copy.deepcopy(network)))
-    assert fast_twin(host, find_gates(host, 32), (32, 32)) is None
+    assert make_fast_copy(host, find_gates(host, 32), (32, 32)) is None
 
 
 def test_load_runs_the_twin_and_shows_the_published_network():
@@ -290,13 +290,13 @@ def test_a_checkpoint_is_read_by_a_twin_too(tmp_path):
     plain = load_checkpoint(path, "timm/mobilenetv3_small_050", device="cpu", size=64, fast=False)
     assert quick.instrument.network is not quick.network
     assert plain.instrument.network is plain.network
-    one, other = (capture(loaded, pictures(2, 64)) for loaded in (quick, plain))
+    one, other = (capture(loaded, make_images(2, 64)) for loaded in (quick, plain))
     np.testing.assert_allclose(one.logits, other.logits, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("precision", "worst"), [("bf16", 0.1), ("fp16", 0.02)])
 def test_other_precisions_read_almost_the_same(precision, worst):
-    images = pictures(2, 128)
+    images = make_images(2, 128)
     whole = capture(load("demo/r16", "cpu"), images)
     loaded = load("demo/r16", "cpu", precision)
     assert {parameter.dtype for parameter in loaded.instrument.network.parameters()} == {

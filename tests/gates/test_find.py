@@ -1,6 +1,6 @@
 import pytest
 import torch
-from gates_support import Host, hooks, modes, pictures
+from gates_support import Host, hooks, make_images, modes
 from handwritten import Additive, SELayer
 from torch import nn
 
@@ -37,7 +37,7 @@ def test_the_network_is_left_as_it_was(gate, raises):
 def test_a_network_can_still_be_trained_after_it_was_searched():
     host = Host(SELayer()).train()
     find_gates(host)
-    host(pictures(2)).sum().backward()
+    host(make_images(2)).sum().backward()
     assert all(parameter.grad is not None for parameter in host.parameters())
 
 

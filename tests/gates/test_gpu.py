@@ -6,7 +6,7 @@ Every path that a GPU takes runs on any machine in tests/accelerator, on a devic
 import numpy as np
 import pytest
 import torch
-from gates_support import pictures
+from gates_support import make_images
 
 from se_viz.device.devices import described, resolve
 from se_viz.device.memory import DeviceFull, memory
@@ -25,7 +25,7 @@ def furthest(one, other):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_it_reads_what_the_cpu_reads(device):
-    images = pictures(4, 128)
+    images = make_images(4, 128)
     on_cpu, on_gpu = (capture(load("demo/r16", place), images, "SE_5_2") for place in ("cpu", device))
     assert furthest(on_gpu, on_cpu) < 1e-4
     for key in ("u", "x"):
@@ -35,14 +35,14 @@ def test_it_reads_what_the_cpu_reads(device):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_it_reads_the_same_twice(device):
-    held, images = load("demo/r16", device), pictures(4, 128)
+    held, images = load("demo/r16", device), make_images(4, 128)
     assert furthest(capture(held, images), capture(held, images)) == 0
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("precision", "worst"), [("bf16", 0.1), ("fp16", 0.02)])
 def test_other_precisions_read_almost_the_same(device, precision, worst):
-    images = pictures(4, 128)
+    images = make_images(4, 128)
     half, whole = capture(load("demo/r16", device, precision), images), capture(load("demo/r16", device), images)
     assert furthest(half, whole) < worst
 
@@ -58,7 +58,7 @@ def test_it_says_what_it_is_and_has(device):
 
 @pytest.mark.gpu
 def test_a_full_gpu_is_read_in_smaller_batches():
-    held, images = load("demo/r16", "cuda"), pictures(64, 128)
+    held, images = load("demo/r16", "cuda"), make_images(64, 128)
     expected = capture(held, images)
     torch.cuda.empty_cache()
     try:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, pictures, squeezed
+from gates_support import Host, make_images, squeezed
 from handwritten import FOUND, FOUND_INSIDE, NOT_FOUND, WATCHED, GlobalContextLike, R, SELayer
 from torch import nn
 
@@ -23,7 +23,7 @@ def awakened(network):
 def test_found(name, n):
     make, squeeze, function, bottleneck = FOUND[name]
     host = awakened(Host(make()))
-    images = pictures(n)
+    images = make_images(n)
     with torch.inference_mode():
         u = host.stem(images)
         x = host.gate(u.clone())
@@ -52,7 +52,7 @@ def test_found_inside_a_module_that_does_more(name):
     host = awakened(Host(make()))
     (gate,) = find_gates(host, 32)
     assert (gate.path, gate.proof, gate.squeeze, gate.function, gate.bottleneck) == (path, "watch", "avg", "sigmoid", R)
-    images = pictures(3)
+    images = make_images(3)
     (read,) = capture(host, images, ["SE_1_1"])
     np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(read.z, read.u.mean((2, 3)), rtol=1e-5, atol=1e-6)
@@ -76,7 +76,7 @@ def test_the_wrapper_of_a_gate_is_not_the_gate():
 
 def test_z_is_not_taken_for_an_attention_map_of_the_same_length():
     host = Host(nn.Sequential(nn.AdaptiveAvgPool2d((2, 4)), GlobalContextLike())).eval()
-    images = pictures(2)
+    images = make_images(2)
     with torch.inference_mode():
         u = host.gate[0](host.stem(images))
         weights = host.gate[1].attention(u).flatten(2).softmax(-1)
@@ -104,7 +104,7 @@ def test_a_dead_gate_of_an_unknown_kind_is_found_beside_a_living_one_only():
         find_gates(Host(gate), 32)
     host = Host(nn.Sequential(gate, nn.ReLU(), SELayer()))
     assert [found.path for found in find_gates(host, 32)] == ["gate.0", "gate.2"]
-    np.testing.assert_allclose(capture(host, pictures(2))["SE_1_1"].s, 1 / (1 + np.exp(-1)), rtol=1e-6)
+    np.testing.assert_allclose(capture(host, make_images(2))["SE_1_1"].s, 1 / (1 + np.exp(-1)), rtol=1e-6)
 
 
 class Twice(nn.Module):
@@ -127,7 +127,7 @@ class OnQuarters(Twice):
 def test_a_gate_that_runs_twice_is_read_twice():
     host = awakened(Host(Twice()))
     assert [(gate.name, gate.run) for gate in find_gates(host, 32)] == [("SE_1_1", 0), ("SE_1_1b", 1)]
-    images = pictures(3)
+    images = make_images(3)
     with torch.no_grad():
         first = host.stem(images)
         second = host.gate.shared(first).relu()
@@ -168,7 +168,7 @@ def test_maps_weighed_by_what_another_map_says_have_an_s_and_no_z():
     host = awakened(Guided())
     (gate,) = find_gates(host, 32)
     assert (gate.path, gate.proof, gate.squeeze, gate.has_z) == ("gate", "watch", "not seen", False)
-    images = pictures(2)
+    images = make_images(2)
     (read,) = capture(host, images, ["SE_1_1"])
     assert read.z is None
     with torch.no_grad():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, model, pictures
+from gates_support import Host, make_images, model
 from handwritten import SELayer
 from torch import nn
 
@@ -43,7 +43,7 @@ class Calls(nn.Module):
 
 
 def read(network, n=3):
-    (reading,) = capture(network, pictures(n), ["SE_1_1"])
+    (reading,) = capture(network, make_images(n), ["SE_1_1"])
     np.testing.assert_allclose(reading.s[:, :, None, None] * reading.u, reading.x, rtol=1e-5, atol=1e-6)
     return reading
 
@@ -84,7 +84,7 @@ class Works(Host):
 
 
 def test_images_are_not_changed():
-    network, images = Works(SELayer()).eval(), pictures(2)
+    network, images = Works(SELayer()).eval(), make_images(2)
     kept = images.clone()
     first, second = capture(network, images), capture(network, images)
     assert torch.equal(images, kept)
@@ -200,6 +200,6 @@ def test_a_network_that_casts_its_images_is_searched_in_its_own_type():
 def test_a_caller_in_inference_mode():
     host = Host(nn.Sequential(Inline(), SELayer()))
     with torch.inference_mode():
-        taken = capture(host, pictures(2))
+        taken = capture(host, make_images(2))
     assert len(taken) == 2
-    host.train()(pictures(2)).sum().backward()
+    host.train()(make_images(2)).sum().backward()

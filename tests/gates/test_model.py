@@ -4,12 +4,12 @@ from weakref import ref
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, demo, hooks, model, modes, pictures
+from gates_support import Host, demo, hooks, make_images, model, modes
 from handwritten import SELayer
 from PIL import Image
 
 import se_viz
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.errors import NoGateFound
 from se_viz.model.capture import capture
@@ -31,15 +31,15 @@ def test_a_model_holds_its_network_ready_until_it_is_closed():
     attached = hooks(host)
     assert attached == 2
     assert not any(modes(host).values())
-    capture(held, pictures(2), ["SE_1_1"])
-    capture(host, pictures(2), ["SE_1_1"])
+    capture(held, make_images(2), ["SE_1_1"])
+    capture(host, make_images(2), ["SE_1_1"])
     assert hooks(host) == attached
     held.close()
     held.close()
     assert hooks(host) == 0
     assert modes(host) == before
     # It can still be read, as any network.
-    assert len(capture(held, pictures(2)).readings) == 1
+    assert len(capture(held, make_images(2)).readings) == 1
     assert hooks(host) == 0
     assert modes(host) == before
 
@@ -48,10 +48,10 @@ def test_two_models_of_one_network_do_not_take_each_other_apart():
     host = in_train_mode()
     before = modes(host)
     first, second = model(host), model(host)
-    expected = capture(first, pictures(2))
+    expected = capture(first, make_images(2))
     first.close()
     assert not any(modes(host).values())
-    np.testing.assert_array_equal(capture(second, pictures(2))["SE_1_1"].s, expected["SE_1_1"].s)
+    np.testing.assert_array_equal(capture(second, make_images(2))["SE_1_1"].s, expected["SE_1_1"].s)
     second.close()
     assert hooks(host) == 0
     assert modes(host) == before
@@ -61,7 +61,7 @@ def test_a_forgotten_model_lets_go_of_its_network():
     host = in_train_mode()
     before = modes(host)
     held = model(host)
-    capture(held, pictures(2))
+    capture(held, make_images(2))
     del held
     gc.collect()
     assert hooks(host) == 0
@@ -69,7 +69,7 @@ def test_a_forgotten_model_lets_go_of_its_network():
 
 
 @pytest.mark.parametrize(
-    "look", [lambda host: capture(host, pictures(2)), lambda host: capture(model(host), pictures(2))]
+    "look", [lambda host: capture(host, make_images(2)), lambda host: capture(model(host), make_images(2))]
 )
 def test_a_network_that_was_read_can_be_forgotten(look):
     host = in_train_mode()
@@ -88,14 +88,14 @@ def test_a_network_without_gates_makes_no_model():
     assert all(modes(host).values())
 
 
-def test_pictures_images_and_tensors_are_all_taken():
+def test_input_images_images_and_tensors_are_all_taken():
     held = model(Host(SELayer()))
     image = Image.effect_noise((40, 50), 64).convert("RGB")
-    picture = Picture("noise", "0" * 64, image, image.size)
+    decoded = InputImage("noise", "0" * 64, image, image.size)
     once = capture(held, held.preprocess(image))
-    for images in (image, picture, [image], (picture,), iter([image])):
+    for images in (image, decoded, [image], (decoded,), iter([image])):
         np.testing.assert_array_equal(capture(held, images).logits, once.logits)
-    np.testing.assert_allclose(capture(held, [image, picture]).logits, once.logits.repeat(2, 0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(capture(held, [image, decoded]).logits, once.logits.repeat(2, 0), rtol=1e-5, atol=1e-6)
     assert held.device == torch.device("cpu")
     assert [gate.name for gate in held.gates] == ["SE_1_1"]
 

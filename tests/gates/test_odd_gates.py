@@ -15,7 +15,7 @@ import odd_states
 import odd_ways
 import pytest
 import torch
-from gates_support import hooks, model, modes, pictures
+from gates_support import hooks, make_images, model, modes
 from odd_gates import SIDE, Case, Odd, each, tell, told
 from torch import nn
 from torch.nn import functional
@@ -103,7 +103,7 @@ def found(network, case):
 def odd(request):
     case = CASES[request.param]
     network = case.make().eval()
-    truth(network, pictures(2))  # some are themselves only after a first pass
+    truth(network, make_images(2))  # some are themselves only after a first pass
     return case, network
 
 
@@ -111,7 +111,7 @@ def test_every_gate_is_read_as_the_network_tells(odd):
     case, network = odd
     gates = found(network, case)
     for n in (1, 2, 5):
-        images = pictures(n, SIDE, seed=n)
+        images = make_images(n, SIDE, seed=n)
         torch.manual_seed(n)
         events, output = truth(network, images)
         assert len(events) == case.gates
@@ -130,7 +130,7 @@ def test_eight_threads_at_once(odd):
     gates = found(network, case)
     if gates is None or case in [CASES[name] for name in NO_THREADS]:
         pytest.skip("told, or not the same in threads")
-    inputs = [pictures(1 + seed % 3, SIDE, seed=seed) for seed in range(8)]
+    inputs = [make_images(1 + seed % 3, SIDE, seed=seed) for seed in range(8)]
     truths = [truth(network, images) for images in inputs]
     maps, start, hooks_before = names(gates), Barrier(8), hooks(network)
 
@@ -166,7 +166,7 @@ def look(network, images, case):
 
 @pytest.mark.parametrize("name", CASES)
 def test_training_goes_on_as_if_nothing_had_been_read(name):
-    case, images = CASES[name], pictures(2)
+    case, images = CASES[name], make_images(2)
     twin = case.make().train()
     torch.manual_seed(0)  # as before the first; some of these cannot be copied
     network = case.make().train()
@@ -193,7 +193,7 @@ def test_training_goes_on_as_if_nothing_had_been_read(name):
 @pytest.mark.parametrize("name", odd_states.FIRST)
 @pytest.mark.parametrize("search", [True, False])
 def test_a_network_that_keeps_something_of_its_first_pass_can_be_trained(name, search):
-    network, images = odd_states.FIRST[name](), pictures(2)
+    network, images = odd_states.FIRST[name](), make_images(2)
     if search:
         assert len(find_gates(network, SIDE)) == 2
     assert len(capture(network, images).readings) == 2
@@ -216,7 +216,7 @@ def test_no_gate_beside_gates(name):
     network = Odd(make(), odd_inline.Inline(), make(), odd_shared.Block(odd_shared.SE())).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PartlyFound)  # maps of five axes are told
-        gates, images = find_gates(network), pictures(2)
+        gates, images = find_gates(network), make_images(2)
         taken = capture(network, images, maps=names(gates))
     events, _ = truth(network, images)
     assert len(gates) == len(events) == 2
@@ -231,7 +231,7 @@ def test_a_batch_that_the_network_cuts(name):
     gates = found(network, case)
     if gates is None:
         return
-    images = pictures(4)
+    images = make_images(4)
     events, _ = truth(network, images)
     (reading,) = capture(network, images, maps=names(gates))
     # Threads tell in any order.
@@ -246,7 +246,7 @@ def test_networks_without_logits(name):
     gates = find_gates(network)
     assert len(gates) == 2
     for n in (1, 3):
-        images = pictures(n)
+        images = make_images(n)
         events, output = truth(network, images)
         taken = capture(network, images, maps=names(gates))
         assert taken.logits is None
@@ -262,7 +262,7 @@ def test_int8():
             network = odd_states.quantised()
         except (ImportError, RuntimeError, NotImplementedError) as error:
             pytest.skip(f"this torch has no dynamic quantisation here: {error}")
-    images = pictures(3)
+    images = make_images(3)
     events, output = truth(network, images)
     assert len(events) == 2
     gates = found(network, Case(odd_states.quantised, 2, or_told="int8|quanti[sz]ed"))
@@ -316,7 +316,7 @@ def hard(y):
 )
 @pytest.mark.parametrize("held", [True, False])
 def test_a_gate_function_that_is_replaced(first, then, held):
-    network, images = Odd(Replaceable(first), nn.ReLU()).eval(), pictures(3)
+    network, images = Odd(Replaceable(first), nn.ReLU()).eval(), make_images(3)
     read = model(network) if held else network
     (gate,) = find_gates(network)
     capture(read, images, maps=[gate.name])
@@ -335,7 +335,7 @@ def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name
     found_in = find_gates(network)  # with two images
     for n, side in ((1, SIDE), (2, SIDE), (3, SIDE), (4, SIDE), (5, 64), (2, 96)):
         for sign in (1, -1):
-            images = sign * pictures(n, side, seed=n)
+            images = sign * make_images(n, side, seed=n)
             events, output = truth(network, images)
             try:
                 taken = capture(network, images, maps=names(found_in))
@@ -359,7 +359,7 @@ def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name
 )
 @pytest.mark.parametrize("make", [odd_shared.Block, odd_inline.InBlock])
 def test_a_capture_inside_a_context_of_its_caller(context, make):
-    network, images = Odd(make(odd_shared.SE()), odd_inline.Inline()).eval(), pictures(3)
+    network, images = Odd(make(odd_shared.SE()), odd_inline.Inline()).eval(), make_images(3)
     with context():
         before = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
         gates = find_gates(network)

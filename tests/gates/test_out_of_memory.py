@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, hooks, pictures
+from gates_support import Host, hooks, make_images
 from handwritten import SELayer
 
 from se_viz.device import memory
@@ -52,10 +52,10 @@ def test_the_batch_is_halved_and_stays_so(error, most, batch, asked):
     network = Small(max(2, most), error)
     held = instrument(network)
     network.most = 10**6
-    expected = capture(held, pictures(13), ["SE_1_1"])
+    expected = capture(held, make_images(13), ["SE_1_1"])
     network.most = most if most != 2 else 1
     network.asked.clear()
-    found = capture(held, pictures(13), ["SE_1_1"], batch=batch)
+    found = capture(held, make_images(13), ["SE_1_1"], batch=batch)
     assert network.asked == asked
     np.testing.assert_allclose(found.logits, expected.logits, rtol=1e-5, atol=1e-6)
     for key in ("z", "s", "u", "x"):
@@ -71,18 +71,18 @@ def test_a_single_image_too_many(monkeypatch):
     held = instrument(network)
     network.most = 0
     with pytest.raises(DeviceFull, match=r"no room for one image of 3 × 32 × 32 in Small on cpu.*smaller network\.$"):
-        capture(held, pictures(4))
+        capture(held, make_images(4))
     assert network.asked == [4, 2, 1]
     assert len(released) == 3
     assert hooks(network) == 0
     network.most = 4
-    assert len(capture(held, pictures(4)).logits) == 4
+    assert len(capture(held, make_images(4)).logits) == 4
 
 
 def test_another_failure_is_none_of_memory():
     network = Small(2, lambda _: RuntimeError("shapes do not fit"))
     with pytest.raises(NotAnImageModel, match="shapes do not fit"):
-        capture(instrument(network), pictures(4))
+        capture(instrument(network), make_images(4))
 
 
 def test_a_network_that_does_not_fit_is_said_to(monkeypatch):

@@ -6,7 +6,7 @@ from timm.layers.squeeze_excite import SEModule, SqueezeExciteCl
 from torch import nn
 
 from se_viz.gates.find import find_gates
-from se_viz.gates.gate import Tap
+from se_viz.gates.gate import TapPoint
 from se_viz.gates.gate_functions import GATE_FUNCTIONS, range_of
 from se_viz.gates.known_gates import kind_of
 from se_viz.gates.se_unit import SEGate
@@ -25,7 +25,7 @@ def proof(module, shape=(2, 8, 6, 6), *, dead=False, dtype=torch.float32):
 def test_a_gate(squeeze, function):
     shown = proof(SEGate(8, 2, squeeze, function))
     assert (shown.channels, shown.bottleneck, shown.squeeze, shown.function) == (8, 4, squeeze, function)
-    assert (shown.z_tap, shown.s_tap) == (Tap("fc1", "input"), Tap("gate", "output"))
+    assert (shown.z_tap, shown.s_tap) == (TapPoint("fc1", "input"), TapPoint("gate", "output"))
 
 
 class Off(SELayer):
@@ -106,7 +106,7 @@ def test_what_takes_or_gives_something_else_is_none(module):
 def test_the_gate_function_is_read_not_a_wrapper_around_it():
     gate = SELayer()
     gate.fc = nn.Sequential(gate.fc, nn.Identity(), nn.Dropout())
-    assert proof(gate).s_tap == Tap("fc.0.3", "output")
+    assert proof(gate).s_tap == TapPoint("fc.0.3", "output")
 
 
 def test_the_network_is_asked_nothing_about_gradients():

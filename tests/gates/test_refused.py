@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, demo, model, pictures
+from gates_support import Host, demo, make_images, model
 from handwritten import SELayer
 from PIL import Image
 from torch import nn
@@ -55,7 +55,7 @@ def test_a_network_without_numbers():
         capture(network, torch.zeros(1, 3, 64, 64))
 
 
-def test_a_bare_network_takes_no_pictures():
+def test_a_bare_network_takes_no_images():
     with pytest.raises(NotAnImageModel, match="wrap it in a Model"):
         capture(demo(), Image.new("RGB", (64, 64)))
 
@@ -74,7 +74,7 @@ class Text(nn.Module):
 @pytest.mark.parametrize("build", [Text, lambda: nn.Linear(10, 2), lambda: nn.LSTM(3, 4), lambda: nn.Bilinear(3, 3, 2)])
 def test_a_network_that_takes_no_images(build):
     with pytest.raises(NotAnImageModel, match="takes no batch of images"):
-        capture(build(), pictures(2))
+        capture(build(), make_images(2))
 
 
 class Returns(Host):
@@ -107,7 +107,7 @@ class Answer:
 @pytest.mark.parametrize("batch", [2, 3, 5])
 def test_a_network_that_returns_something_else_than_a_table(wrap, table, batch):
     network = Returns(wrap).eval()
-    images = pictures(5)
+    images = make_images(5)
     read = capture(network, images, ["SE_1_1"], batch=batch)
     with torch.no_grad():
         expected = Host.forward(network, images).numpy()
@@ -123,7 +123,7 @@ def test_a_network_that_returns_something_else_than_a_table(wrap, table, batch):
 
 
 def test_one_row_for_all_images_is_no_table_of_logits():
-    read = capture(Returns(lambda logits: logits.mean(0, keepdim=True)), pictures(2))
+    read = capture(Returns(lambda logits: logits.mean(0, keepdim=True)), make_images(2))
     assert read.logits is None
     assert read.output.shape == (1, 5)
 
@@ -153,7 +153,7 @@ def with_scripted_part():
         (compiled_in_place, "This network is compiled"),
         (compiled_in_part, r"Its part gate\.fc is compiled"),
         (lambda: torch.jit.script(Host(SELayer())), "This network is scripted"),
-        (lambda: torch.jit.trace(Host(SELayer()).eval(), pictures(2)), "This network is scripted"),
+        (lambda: torch.jit.trace(Host(SELayer()).eval(), make_images(2)), "This network is scripted"),
         (with_scripted_part, "Its part stem is scripted"),
         (lambda: torch.fx.symbolic_trace(Host(nn.Sequential(nn.ReLU()))), "This network is a graph"),
         (lambda: Host(SELayer()).forward, "A torch.nn.Module is needed, not method"),
@@ -162,14 +162,14 @@ def with_scripted_part():
 def test_a_network_whose_modules_are_hidden_is_refused(build, says):
     network = build()
     with pytest.raises(NotReadable, match=says):
-        capture(network, pictures(2))
+        capture(network, make_images(2))
     with pytest.raises(InstrumentError):
         find_gates(network)
 
 
 def test_a_network_that_is_compiled_after_its_first_capture_is_refused():
     host = Host(SELayer())
-    capture(host, pictures(2))
+    capture(host, make_images(2))
     host.compile()
     with pytest.raises(NotReadable, match="compiled"):
-        capture(host, pictures(2))
+        capture(host, make_images(2))

@@ -1,11 +1,11 @@
-"""The same pictures give the same readings: again, beside other threads, on a CPU bit for bit."""
+"""The same images give the same readings: again, beside other threads, on a CPU bit for bit."""
 
 from threading import Event, Thread
 
 import numpy as np
 import pytest
 import torch
-from gates_support import pictures
+from gates_support import make_images
 
 from se_viz.device.devices import reproducible
 from se_viz.model.capture import capture
@@ -25,34 +25,34 @@ def assert_same(one, other):
 
 
 def test_twice(held):
-    assert_same(capture(held, pictures(4, 128)), capture(held, pictures(4, 128)))
+    assert_same(capture(held, make_images(4, 128)), capture(held, make_images(4, 128)))
 
 
 def test_beside_a_thread_that_reads_something_else(held):
-    expected, done = capture(held, pictures(4, 128)), Event()
+    expected, done = capture(held, make_images(4, 128)), Event()
 
     def read():
         torch.set_num_threads(1)
         while not done.is_set():
-            capture(held, pictures(3, 128, seed=1))
+            capture(held, make_images(3, 128, seed=1))
 
     beside = Thread(target=read)
     beside.start()
     try:
         for _ in range(5):
-            assert_same(capture(held, pictures(4, 128)), expected)
+            assert_same(capture(held, make_images(4, 128)), expected)
     finally:
         done.set()
         beside.join()
 
 
 def test_loaded_anew():
-    assert_same(*(capture(load("demo/r16", "cpu"), pictures(2, 128)) for _ in range(2)))
+    assert_same(*(capture(load("demo/r16", "cpu"), make_images(2, 128)) for _ in range(2)))
 
 
 def test_alone_or_among_others(held):
-    together = capture(held, pictures(16, 128))
-    alone = capture(held, pictures(16, 128), batch=1)
+    together = capture(held, make_images(16, 128))
+    alone = capture(held, make_images(16, 128), batch=1)
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_allclose(a.s, b.s, rtol=0, atol=1e-5)
         np.testing.assert_allclose(a.z, b.z, rtol=1e-5, atol=1e-5)

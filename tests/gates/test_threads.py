@@ -5,7 +5,7 @@ from threading import Barrier, Event, Thread
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, hooks, model, modes, pictures
+from gates_support import Host, hooks, make_images, model, modes
 from handwritten import SELayer
 
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
@@ -67,7 +67,7 @@ def assert_same(read, expected):
 @pytest.fixture
 def images():
     # Of 1 to 3 images a thread, so that a value that strays does not even fit.
-    return [pictures(1 + thread % 3, 64, seed=thread) for thread in range(THREADS)]
+    return [make_images(1 + thread % 3, 64, seed=thread) for thread in range(THREADS)]
 
 
 def test_a_model_that_is_held(images):
@@ -159,8 +159,8 @@ def test_a_network_in_train_mode_comes_back_in_train_mode(images):
 
 def test_different_networks_at_once():
     hosts = [Host(SELayer()).eval() for _ in range(8)]
-    expected = [values(capture(host, pictures(2))) for host in hosts]
+    expected = [values(capture(host, make_images(2))) for host in hosts]
     fresh = [Host(SELayer()).eval() for _ in range(8)]
     for new, old in zip(fresh, hosts, strict=True):
         new.load_state_dict(old.state_dict())
-    together(8, lambda number: assert_same(values(capture(fresh[number], pictures(2))), expected[number]))
+    together(8, lambda number: assert_same(values(capture(fresh[number], make_images(2))), expected[number]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, demo, hooks, model, modes, pictures
+from gates_support import Host, demo, hooks, make_images, model, modes
 from handwritten import SELayer
 from torch import nn
 
@@ -21,7 +21,7 @@ def mixed():
     network = demo().train()
     network.layer2.eval()
     network.layer3.requires_grad_(False)
-    network(pictures(4, 64)).sum().backward()
+    network(make_images(4, 64)).sum().backward()
     return network
 
 
@@ -52,20 +52,24 @@ class Stumbles(nn.Module):
 def test_a_capture_leaves_the_network_as_it_was():
     network = mixed()
     before = everything(network)
-    reading = capture(network, pictures(2, 64), ["SE_3_1"])
+    reading = capture(network, make_images(2, 64), ["SE_3_1"])
     assert_untouched(before, everything(network))
     assert hooks(network) == 0
     assert torch.is_grad_enabled()
     network.eval()
-    np.testing.assert_array_equal(capture(network, pictures(2, 64)).logits, reading.logits)
+    np.testing.assert_array_equal(capture(network, make_images(2, 64)).logits, reading.logits)
 
 
 def test_a_failing_capture_leaves_the_network_as_it_was():
     network = mixed()
     network.layer3.insert(1, Stumbles())
-    capture(network, pictures(2, 64))
+    capture(network, make_images(2, 64))
     before = everything(network)
-    for bad, says in ((pictures(5, 64), "stumbled"), (pictures(2, 64)[:, :1], "channels"), (pictures(0, 64), "N ≥ 1")):
+    for bad, says in (
+        (make_images(5, 64), "stumbled"),
+        (make_images(2, 64)[:, :1], "channels"),
+        (make_images(0, 64), "N ≥ 1"),
+    ):
         with pytest.raises(NotAnImageModel, match=says):
             capture(network, bad, ["SE_3_1"])
         assert_untouched(before, everything(network))
@@ -77,13 +81,13 @@ def test_a_failing_search_leaves_the_network_as_it_was():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(7, 2)).train()
     before = everything(network)
     with pytest.raises(NotAnImageModel):
-        capture(network, pictures(2))
+        capture(network, make_images(2))
     assert_untouched(before, everything(network))
     assert hooks(network) == 0
 
 
 def test_no_graph_is_kept_for_images_that_want_gradients(held):
-    images = pictures(1, 64).requires_grad_()
+    images = make_images(1, 64).requires_grad_()
     capture(held, images)
     assert images.grad is None
     assert all(parameter.grad is None for parameter in held.network.parameters())
@@ -94,15 +98,15 @@ def test_a_network_in_train_mode_is_not_read_while_it_is_held():
     statistics = held.network.bn1.running_mean.clone()
     held.network.train()
     with pytest.raises(NotReadable, match=r"call eval\(\)"):
-        capture(held, pictures(1, 64))
+        capture(held, make_images(1, 64))
     assert torch.equal(held.network.bn1.running_mean, statistics)
     held.network.eval()
-    capture(held, pictures(1, 64))
+    capture(held, make_images(1, 64))
 
 
 def test_a_gate_that_is_replaced_between_captures_is_found_anew():
     host = Host(SELayer()).eval()
-    images = pictures(2)
+    images = make_images(2)
     capture(host, images)
     host.gate = SELayer(nn.AdaptiveMaxPool2d)
     (read,) = capture(host, images)
@@ -115,24 +119,24 @@ def test_a_gate_that_is_replaced_between_captures_is_found_anew():
 
 def test_a_gate_that_is_taken_away_is_missed():
     host = Host(nn.Sequential(SELayer(), nn.ReLU(), SELayer())).eval()
-    assert len(capture(host, pictures(2)).readings) == 2
+    assert len(capture(host, make_images(2)).readings) == 2
     host.gate[2] = nn.Identity()
-    assert list(capture(host, pictures(2)).readings) == ["SE_1_1"]
+    assert list(capture(host, make_images(2)).readings) == ["SE_1_1"]
     host.gate[0] = nn.Identity()
     with pytest.raises(NoGateFound):
-        capture(host, pictures(2))
+        capture(host, make_images(2))
 
 
 def test_a_gate_that_is_replaced_under_a_model_is_an_error():
     held = model(Host(SELayer()))
     held.network.gate = SELayer()
     with pytest.raises(GatesChanged, match="SE_1_1 at gate did not run as it did when it was found"):
-        capture(held, pictures(2))
+        capture(held, make_images(2))
 
 
 def test_a_capture_inside_a_forward_pass_disturbs_neither():
     outer, inner = Host(SELayer()).eval(), Host(SELayer()).eval()
-    images, others = pictures(2), pictures(2, seed=1)
+    images, others = make_images(2), make_images(2, seed=1)
     alone = [capture(outer, images, ["SE_1_1"]), capture(inner, others, ["SE_1_1"])]
     # Fresh ones with the same weights, so that the gates of the inner are found while those of the outer are.
     fresh = [Host(SELayer()).eval(), Host(SELayer()).eval()]
@@ -156,6 +160,6 @@ def test_a_capture_inside_a_forward_pass_disturbs_neither():
 def test_running_a_held_network_inside_a_capture_of_another_is_not_read(held):
     host = Host(SELayer()).eval()
     logits = []
-    host.stem.register_forward_hook(lambda *_: logits.append(held.network(pictures(3, 64))))
-    assert list(capture(host, pictures(2)).readings) == ["SE_1_1"]
+    host.stem.register_forward_hook(lambda *_: logits.append(held.network(make_images(3, 64))))
+    assert list(capture(host, make_images(2)).readings) == ["SE_1_1"]
     assert logits[-1].shape == (3, 10)

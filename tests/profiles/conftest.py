@@ -1,5 +1,5 @@
 import pytest
-from atlas_support import SETTINGS, pictures, tiny
+from profiles_support import SETTINGS, make_images, tiny
 
 from se_viz.data.images import decode
 from se_viz.model.capture import capture
@@ -13,20 +13,20 @@ def tiny_model():
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
-    """Three classes of five pictures, one of them broken."""
-    folder = pictures(tmp_path_factory.mktemp("photos"))
+    """Three classes of five images, one of them broken."""
+    folder = make_images(tmp_path_factory.mktemp("photos"))
     (folder / "bee" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     return folder
 
 
 @pytest.fixture(scope="session")
 def whole(tiny_model, photos, tmp_path_factory):
-    """An atlas in one go, with single images."""
+    """Class profiles in one go, with single images."""
     return profile(tiny_model, photos, tmp_path_factory.mktemp("whole"), **SETTINGS)
 
 
 @pytest.fixture(scope="session")
 def raw(tiny_model, photos, whole):
-    """What the instrument itself reads of the same pictures, in the atlas's order."""
+    """What the instrument itself reads of the same images, in the class profiles' order."""
     shown = [decode(name, (photos / name).read_bytes()) for name in whole.table.names]
     return capture(tiny_model, shown, batch=1)

@@ -20,13 +20,13 @@ from pathlib import Path
 from threading import RLock
 
 import torch
-from atlas_support import SETTINGS, pictures, tiny
+from profiles_support import SETTINGS, make_images, tiny
 from tqdm import tqdm
 
 from se_viz.disk import sole_writer
 from se_viz.disk.errors import DiskError
-from se_viz.profiles.class_profiles import open_atlas
-from se_viz.profiles.errors import AtlasError, AtlasRefused
+from se_viz.profiles.class_profiles import open_profiles
+from se_viz.profiles.errors import ProfilesError, ProfilesRefused
 from se_viz.profiles.profile import profile
 
 SAME, SENTENCE, WRONG = 0, 3, 4
@@ -38,10 +38,10 @@ def attempt(model, data, out, expected, log):
     faulthandler.dump_traceback_later(120, exit=True, file=log)  # a process that never ends is wrong
     try:
         profile(model, data, out, **SETTINGS)
-        if (out / "atlas.safetensors").read_bytes() == expected:
+        if (out / "profiles.safetensors").read_bytes() == expected:
             return SAME
-        open_atlas(out)  # it may have been damaged since, which is found
-    except (DiskError, AtlasError, FileNotFoundError) as error:
+        open_profiles(out)  # it may have been damaged since, which is found
+    except (DiskError, ProfilesError, FileNotFoundError) as error:
         if type(error) is FileNotFoundError:  # of read_bytes: another process, or the damage, was between
             return SENTENCE
         log.write(f"{type(error).__name__}: {error}\n")
@@ -92,20 +92,24 @@ def damage(rng, out, shorten):
 
 
 def finish(model, data, out, expected, report, log, outcomes):
-    """Profile once more, twice if the atlas itself is damaged, and look at what is there; add to the outcomes."""
+    """Profile once more, twice if the class profiles themselves are damaged, and look at what is there; add to the
+    outcomes.
+    """
     sole_writer._PATIENCE = 1.0
     for _ in range(2):
         pid = begin(lambda: attempt(model, data, out, expected, log))
         outcomes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         if outcomes[-1] != SENTENCE:
             break
-        try:  # the only sentence left says that the atlas itself is damaged, and to remove it
-            open_atlas(out)
-        except AtlasRefused:
-            (out / "atlas.safetensors").unlink()
+        try:  # the only sentence left says that the class profiles themselves are damaged, and to remove them
+            open_profiles(out)
+        except ProfilesRefused:
+            (out / "profiles.safetensors").unlink()
     # A process that was killed may leave its lock, which keeps no other from going on.
-    left = sorted({path.name for path in out.iterdir()} - {".atlas.safetensors.lock", ".atlas.safetensors.writer"})
-    if outcomes[-1] != SAME or left != ["atlas.safetensors", "report.json"]:
+    left = sorted(
+        {path.name for path in out.iterdir()} - {".profiles.safetensors.lock", ".profiles.safetensors.writer"}
+    )
+    if outcomes[-1] != SAME or left != ["profiles.safetensors", "report.json"]:
         outcomes.append(WRONG)
         log.write(f"left {left}\n")
     elif (out / "report.json").read_bytes() != report:
@@ -158,7 +162,7 @@ def main(folder, runs, seed=0):
     tqdm.set_lock(RLock())
     tqdm.monitor_interval = 0
     logging.basicConfig(filename=folder / "log", level=logging.WARNING)
-    model, data = tiny(), pictures(folder / "photos")
+    model, data = tiny(), make_images(folder / "photos")
     profile(model, data, folder / "warm", **SETTINGS)
     took = math.inf
     for _ in range(3):

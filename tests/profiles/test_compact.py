@@ -13,9 +13,9 @@ from se_viz.data import datasets
 from se_viz.demo import pretrained as demo
 from se_viz.model.model import load
 from se_viz.profiles import bundled as shipped
-from se_viz.profiles.class_profiles import Atlas, open_atlas
+from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact import compact
-from se_viz.profiles.errors import AtlasMismatch, NotInAtlas
+from se_viz.profiles.errors import NotInProfiles, ProfilesMismatch
 from se_viz.profiles.metadata import VERSION
 from se_viz.profiles.profile import profile
 from se_viz.zoo import registry as catalogue
@@ -25,7 +25,7 @@ DATA = os.environ.get("SE_VIZ_DATA", "").split(os.pathsep)[0]
 
 
 def agree(small, whole, noise=0.0):
-    """Assert that a compact atlas says what single images say; give its worst errors of means and AUROC.
+    """Assert that compact class profiles say what single images say; give its worst errors of means and AUROC.
 
     Of images whose s are closer than ``noise``, either may be the higher one: float32 of another processor differs by
     so much, and channels that do not move otherwise have AUROCs far from 0.5 for that alone.
@@ -72,7 +72,7 @@ def test_it_says_what_the_exact_one_says_to_its_rounding(whole, tmp_path):
         assert small[gate.name].outside().tolist() == gate.outside().tolist()
         assert not small[gate.name].has_z
         for ask in (small[gate.name].z, small[gate.name].images, lambda: small[gate.name].highest(0)):  # noqa: B023
-            with pytest.raises(NotInAtlas, match="compact"):
+            with pytest.raises(NotInProfiles, match="compact"):
                 ask()
 
 
@@ -97,9 +97,9 @@ def synthetic(images=600, classes=5):
     return gates, functions, labels
 
 
-def test_ties_heaps_and_large_and_small_values_survive(make_atlas, tmp_path):
+def test_ties_heaps_and_large_and_small_values_survive(make_profiles, tmp_path):
     weights, functions, labels = synthetic()
-    whole = make_atlas(weights, labels, "abcde", images=True, functions=functions)
+    whole = make_profiles(weights, labels, "abcde", images=True, functions=functions)
     small = compact(whole, tmp_path / "small.safetensors.xz")
     agree(small, whole)
     relu = small["SE_3_1"]
@@ -108,12 +108,12 @@ def test_ties_heaps_and_large_and_small_values_survive(make_atlas, tmp_path):
     assert quantiles(relu.histogram(), [0.25, 0.5, 0.75])[:, :, 2].tolist() == [[float(np.float32(12.35))] * 5] * 3
     assert relu.outside().sum() == 0
     assert relu.span[1] > 1000
-    for atlas in (whole, small):
-        gate = atlas["SE_3_1"]
+    for profiles in (whole, small):
+        gate = profiles["SE_3_1"]
         zero = quantiles(gate.histogram(), [0, 0.25, 0.5, 0.75, 1])[:, :, 0]
         assert (zero == 0).all()
         assert (share_below(gate.histogram(), 0.1) - share_below(gate.histogram(), -0.1))[:, 0].tolist() == [1] * 5
-        heaped, own = atlas["SE_2_1"].histogram(), weights["SE_2_1"]
+        heaped, own = profiles["SE_2_1"].histogram(), weights["SE_2_1"]
         for label in range(5):
             mine = own[labels == label].astype(np.float32)
             below = (mine < 0.5).mean(0)
@@ -123,41 +123,41 @@ def test_ties_heaps_and_large_and_small_values_survive(make_atlas, tmp_path):
             assert ((found == 0.5) | (middle != 0.5)).all()
 
 
-def test_a_gate_without_z_and_a_class_without_images_are_no_matter(make_atlas, tmp_path):
+def test_a_gate_without_z_and_a_class_without_images_are_no_matter(make_profiles, tmp_path):
     weights = {"SE_2_1": np.random.default_rng(0).uniform(size=(40, 3))}
-    whole = make_atlas(weights, np.repeat([0, 2], 20), "abc", images=True, z=False)
+    whole = make_profiles(weights, np.repeat([0, 2], 20), "abc", images=True, z=False)
     small = compact(whole, tmp_path / "small.safetensors.xz")
     assert not whole["SE_2_1"].has_z
-    with pytest.raises(NotInAtlas, match="no squeeze descriptor was found in this gate"):
+    with pytest.raises(NotInProfiles, match="no squeeze descriptor was found in this gate"):
         whole["SE_2_1"].z()
     agree(small, whole)
     assert np.isnan(small["SE_2_1"].s("b").mean).all()
 
 
 def test_it_is_made_of_single_images_in_full(tiny_model, photos, tmp_path):
-    with pytest.raises(NotInAtlas, match="--images"):
+    with pytest.raises(NotInProfiles, match="--images"):
         compact(profile(tiny_model, photos, tmp_path / "out"), tmp_path / "small.safetensors.xz")
-    with pytest.raises(AtlasMismatch, match="older SE Viz"):
-        compact(open_atlas(FORMAT1 / "exact.safetensors"), tmp_path / "small.safetensors.xz")
+    with pytest.raises(ProfilesMismatch, match="older SE Viz"):
+        compact(open_profiles(FORMAT1 / "exact.safetensors"), tmp_path / "small.safetensors.xz")
 
 
 GATED = [name for name in catalogue.names() if name.startswith("demo/")]
 
 
 @pytest.mark.parametrize("name", [name for name in GATED if shipped.path(name).exists()])
-def test_a_shipped_atlas_is_of_the_shipped_weights_and_of_all_of_the_validation_set(name):
-    atlas = shipped.shipped(name)
+def test_shipped_class_profiles_are_of_the_shipped_weights_and_of_all_of_the_validation_set(name):
+    profiles = shipped.shipped(name)
     model = load(name, "cpu")
-    atlas.check(model)
+    profiles.check(model)
     model.close()
-    assert atlas.classes == demo.card(name.removeprefix("demo/")).classes
-    assert atlas.counts.sum() == 3925
-    assert not atlas.header.refused
-    assert atlas.header.version == VERSION
-    assert atlas.path.stat().st_size < 550_000
-    for gate in atlas:
+    assert profiles.classes == demo.card(name.removeprefix("demo/")).classes
+    assert profiles.counts.sum() == 3925
+    assert not profiles.header.refused
+    assert profiles.header.version == VERSION
+    assert profiles.path.stat().st_size < 550_000
+    for gate in profiles:
         assert ((gate.span[0] <= gate.s().mean) & (gate.s().mean <= gate.span[1])).all()
-        assert (gate.histogram().counts.sum(-1) == atlas.counts[:, None]).all()
+        assert (gate.histogram().counts.sum(-1) == profiles.counts[:, None]).all()
         assert gate.outside().sum() == 0
 
 
@@ -169,7 +169,7 @@ def test_the_weights_of_relu_are_not_cut_off():
 
 @pytest.mark.skipif(not DATA, reason="Imagenette is not here; SE_VIZ_DATA names it")
 @pytest.mark.parametrize("name", [name for name in GATED if shipped.path(name).exists()])
-def test_a_shipped_atlas_agrees_with_a_fresh_pass(name, tmp_path, record_property):
+def test_shipped_class_profiles_agree_with_a_fresh_pass(name, tmp_path, record_property):
     model = load(name, "cpu", fast=False)
     whole = profile(model, datasets.dataset(DATA, "val"), tmp_path, images=True)
     model.close()
@@ -177,14 +177,14 @@ def test_a_shipped_atlas_agrees_with_a_fresh_pass(name, tmp_path, record_propert
     record_property("worst errors", f"means {mean:.2g}, AUROC {area:.2g}")
 
 
-def test_the_standard_model_has_an_atlas():
+def test_the_standard_model_has_class_profiles():
     assert shipped.path("demo/r16").exists()
 
 
 def test_the_family_is_made_by_one_call_and_what_is_made_is_left_alone(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16", "mine"))
     first = list(shipped.rebuild(tiny_imagenette, tmp_path, "cpu"))
-    assert [atlas.header.model.name for atlas in first] == ["demo/r16"]
+    assert [profiles.header.model.name for profiles in first] == ["demo/r16"]
     assert first[0].counts.tolist() == [1] * 10
     path = tmp_path / "r16.safetensors.xz"
     assert list(tmp_path.iterdir()) == [path]
@@ -193,13 +193,13 @@ def test_the_family_is_made_by_one_call_and_what_is_made_is_left_alone(tiny_imag
     assert path.stat().st_mtime_ns == before
 
 
-def test_an_atlas_of_an_older_format_is_made_again(tiny_imagenette, tmp_path, monkeypatch):
+def test_class_profiles_of_an_older_format_is_made_again(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16",))
     path = tmp_path / "r16.safetensors.xz"
     list(shipped.rebuild(tiny_imagenette, tmp_path, "cpu"))
-    found = open_atlas(path)
+    found = open_profiles(path)
     old = replace(found.header, version=1)
-    monkeypatch.setattr("se_viz.profiles.bundled.open_atlas", lambda *_: Atlas(path, old, found.tensors))
+    monkeypatch.setattr("se_viz.profiles.bundled.open_profiles", lambda *_: ClassProfiles(path, old, found.tensors))
     path.write_bytes(b"old")
-    assert [atlas.header.version for atlas in shipped.rebuild(tiny_imagenette, tmp_path, "cpu")] == [VERSION]
-    assert open_atlas(path).counts.sum() == 10
+    assert [profiles.header.version for profiles in shipped.rebuild(tiny_imagenette, tmp_path, "cpu")] == [VERSION]
+    assert open_profiles(path).counts.sum() == 10

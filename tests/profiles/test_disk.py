@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from atlas_support import SETTINGS
 from faulty_disk import full_disk, read_only
+from profiles_support import SETTINGS
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app
@@ -22,9 +22,9 @@ from se_viz.data.datasets import dataset
 from se_viz.disk import sole_writer as locks
 from se_viz.disk.errors import FolderGone, InUse, WriteFailed
 from se_viz.disk.sole_writer import sole_writer
-from se_viz.profiles.class_profiles import open_atlas
+from se_viz.profiles.class_profiles import open_profiles
 from se_viz.profiles.compact import compact
-from se_viz.profiles.errors import AtlasError, AtlasRefused, OtherPass
+from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.merge import combine, merge
 from se_viz.profiles.profile import profile
 from se_viz.profiles.safetensors_io import verify
@@ -51,7 +51,7 @@ def unfinished(tiny_model, photos, tmp_path):
 
 
 def old(path):
-    """Write an atlas file as it was before there were checksums."""
+    """Write a file of class profiles as it was before there were checksums."""
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     head = json.loads(content[8 : 8 + length])
@@ -113,22 +113,22 @@ def test_a_shard_that_is_damaged_while_it_is_added_up_is_made_again(whole, unfin
 
 def test_a_disk_that_damages_every_shard_is_named(tiny_model, photos, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.profiles.profile.finished", lambda *_: None)
-    with pytest.raises(AtlasError, match="damaged each time they are written: the disk or the memory is failing"):
+    with pytest.raises(ProfilesError, match="damaged each time they are written: the disk or the memory is failing"):
         profile(tiny_model, photos, tmp_path, **SETTINGS)
 
 
 def test_finished_means_verified(whole, tiny_model, photos, tmp_path):
     out = shutil.copytree(whole.path.parent, tmp_path / "out")
-    path = out / "atlas.safetensors"
+    path = out / "profiles.safetensors"
     for start in (9, 60, 500, path.stat().st_size - 9):
         flip(path, start)
         for use in (
             lambda: profile(tiny_model, photos, out, **SETTINGS),
-            lambda: open_atlas(out),
+            lambda: open_profiles(out),
             lambda: merge([replaced(whole, path)], tmp_path / "sum.safetensors"),
             lambda: compact(replaced(whole, path), tmp_path / "small.safetensors.xz"),
         ):
-            with pytest.raises(AtlasRefused, match="damaged"):
+            with pytest.raises(ProfilesRefused, match="damaged"):
                 use()
         flip(path, start)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out"]
@@ -140,16 +140,16 @@ def test_finished_means_verified(whole, tiny_model, photos, tmp_path):
 
 
 def replaced(whole, path):
-    """An atlas that was opened before its file was damaged."""
+    """Class profiles that were opened before their file was damaged."""
     return type(whole)(path, whole.header, whole.tensors)
 
 
-def test_old_atlases_are_read_and_finished_and_old_shards_are_made_again(
+def test_old_class_profiles_are_read_and_finished_and_old_shards_are_made_again(
     whole, unfinished, tiny_model, photos, tmp_path, caplog
 ):
     out = shutil.copytree(whole.path.parent, tmp_path / "old")
-    old(out / "atlas.safetensors")
-    assert verify(out / "atlas.safetensors") is False
+    old(out / "profiles.safetensors")
+    assert verify(out / "profiles.safetensors") is False
     assert profile(tiny_model, photos, out, **SETTINGS).counts.tolist() == whole.counts.tolist()
     for shard in (unfinished / "shards").iterdir():
         old(shard)
@@ -175,13 +175,13 @@ def test_a_second_process_is_told_who_writes_and_changes_nothing(whole, tiny_mod
             assert other.poll() is None, other.stderr.read()
             Event().wait(0.05)
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-        named = rf"is being written by process {other.pid} on .* \(`.*atlas_support\.py .*`\) since .*: wait until"
+        named = rf"is being written by process {other.pid} on .* \(`.*profiles_support\.py .*`\) since .*: wait until"
         with pytest.raises(InUse, match=named):
             profile(tiny_model, photos, out, **SETTINGS)
         with pytest.raises(InUse, match=named):
             discard(out)
         with pytest.raises(InUse, match=named):
-            merge([whole], out / "atlas.safetensors")
+            merge([whole], out / "profiles.safetensors")
         command = ["profile", "--data", str(photos), "--out", str(out), "--device", "cpu"]
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 1
@@ -213,7 +213,7 @@ def test_a_disk_that_is_full_at_any_byte_says_what_is_kept_and_the_pass_goes_on(
             with full_disk(out, rng.randrange(40_000) if number else 100):
                 profile(tiny_model, photos, out, **SETTINGS)
         except WriteFailed as failed:
-            said, done = str(failed), (out / "atlas.safetensors").exists()
+            said, done = str(failed), (out / "profiles.safetensors").exists()
             assert f"The disk of {out}" in said
             count = kept(out)
             if count:
@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_at_any_byte_says_what_is_kept_and_the_pass_goes_on(
         before = kept(out)
         assert profile(tiny_model, noted, out, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
         assert len(asked) == (0 if done else 15 - before)
-        assert sorted(path.name for path in out.iterdir()) == ["atlas.safetensors", "report.json"]
+        assert sorted(path.name for path in out.iterdir()) == ["profiles.safetensors", "report.json"]
     assert seen >= {0, 4, 8}
 
 
@@ -236,7 +236,7 @@ def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
     resource = pytest.importorskip("resource")
     del resource
     code = (
-        "import resource, sys; from pathlib import Path; from atlas_support import SETTINGS, tiny\n"
+        "import resource, sys; from pathlib import Path; from profiles_support import SETTINGS, tiny\n"
         "from se_viz.profiles.profile import profile\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "try: profile(tiny(), sys.argv[1], sys.argv[2], **SETTINGS)\n"
@@ -260,7 +260,14 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_counted(tin
         raise AssertionError
 
     listed = replace(dataset(photos), read=never)
-    with read_only(tmp_path), pytest.raises(WriteFailed, match=r"out/atlas\.safetensors cannot be written \(Read-only"):
+    with (
+        read_only(tmp_path),
+        pytest.raises(
+            WriteFailed,
+            match=r"out/profiles\.safetensors cannot be written "
+            r"\(Read-only",
+        ),
+    ):
         profile(tiny_model, listed, tmp_path / "out", **SETTINGS)
     (tmp_path / "file").touch()
     with pytest.raises(WriteFailed, match="file is not a folder: name another one"):
@@ -298,5 +305,5 @@ def test_a_folder_that_another_pass_has_taken_over_is_left_to_it(whole, tiny_mod
     with pytest.raises(FolderGone):
         profile(tiny_model, photos, out, report=take_over, **SETTINGS)
     assert taken == [whole.path.read_bytes()]
-    assert open_atlas(out).path.read_bytes() == taken[0]
-    assert sorted(path.name for path in out.iterdir()) == ["atlas.safetensors", "report.json"]
+    assert open_profiles(out).path.read_bytes() == taken[0]
+    assert sorted(path.name for path in out.iterdir()) == ["profiles.safetensors", "report.json"]

@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from atlas_support import SETTINGS, pictures, tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles_support import SETTINGS, make_images, tiny
 
-from se_viz.profiles.class_profiles import Atlas
+from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.compact import compact
-from se_viz.profiles.errors import AtlasMismatch
+from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.merge import merge
 from se_viz.profiles.profile import profile
 from se_viz.weights.head import Head
@@ -19,24 +19,24 @@ CHOICES = {"batch": 1, "shard": 4, "examples": 2}
 
 @pytest.fixture(scope="module")
 def three(tiny_model, tmp_path_factory):
-    """Atlases of three folders whose classes overlap."""
+    """Class profiles of three folders whose classes overlap."""
     made = []
     for seed, classes in enumerate((("ape", "bee"), ("bee", "cat"), ("bee", "ape"))):
         folder = tmp_path_factory.mktemp("part")
-        # Pictures of different folders have different names, and the last has fewer of them.
-        pictures(folder / f"{seed}", classes, 3 - seed // 2, seed)
+        # Images of different folders have different names, and the last has fewer of them.
+        make_images(folder / f"{seed}", classes, 3 - seed // 2, seed)
         for name in classes:
             (folder / f"{seed}" / name / "0.png").rename(folder / f"{seed}" / name / f"first {seed}.png")
         made.append(profile(tiny_model, folder / f"{seed}", folder / "out", **CHOICES))
     return made
 
 
-def exact(atlas):
+def exact(profiles):
     """All that must be equal."""
-    found = {"classes": atlas.classes, "counts": atlas.counts.tolist(), "sources": atlas.header.sources}
-    for gate in atlas:
+    found = {"classes": profiles.classes, "counts": profiles.counts.tolist(), "sources": profiles.header.sources}
+    for gate in profiles:
         for what in ("sum", "squares", "histogram", "heaps", "binned", "outside", "z_range"):
-            found[gate.name, what] = atlas.tensors[f"{gate.name}.{what}"][:,].tolist()
+            found[gate.name, what] = profiles.tensors[f"{gate.name}.{what}"][:,].tolist()
         found[gate.name, "ends"] = [(gate.highest(c), gate.lowest(c)) for c in range(gate.entry.channels)]
     return found
 
@@ -57,8 +57,8 @@ def test_order_and_grouping_do_not_matter(three, tmp_path, order, from_the_left)
 
 
 def test_the_sum_is_what_one_pass_over_all_gives(three, tiny_model, tmp_path):
-    for atlas in three:
-        folder = next(path for path in atlas.path.parents[1].iterdir() if path.name.isdigit())
+    for profiles in three:
+        folder = next(path for path in profiles.path.parents[1].iterdir() if path.name.isdigit())
         for path in folder.rglob("*.png"):
             target = tmp_path / "all" / path.parent.name / f"{folder.name} {path.name}"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def test_the_sum_is_what_one_pass_over_all_gives(three, tiny_model, tmp_path):
 
 
 def test_single_images_are_kept_if_all_have_them(whole, three, tiny_model, tmp_path):
-    other = profile(tiny_model, pictures(tmp_path / "more", ("ape", "dog"), 2), tmp_path / "out", **SETTINGS)
+    other = profile(tiny_model, make_images(tmp_path / "more", ("ape", "dog"), 2), tmp_path / "out", **SETTINGS)
     both = merge([whole, other], tmp_path / "both.safetensors")
     assert both.header.refused == whole.header.refused
     s = np.concatenate([whole["SE_1_1"].images(), other["SE_1_1"].images()])
@@ -84,24 +84,30 @@ def test_single_images_are_kept_if_all_have_them(whole, three, tiny_model, tmp_p
     assert not merge([whole, three[0]], tmp_path / "mixed.safetensors").header.images
 
 
-def test_atlases_that_do_not_fit_are_refused(whole, three, tmp_path):
+def test_class_profiles_that_do_not_fit_are_refused(whole, three, tmp_path):
     path = tmp_path / "merged.safetensors"
-    with pytest.raises(AtlasMismatch, match="count twice"):
+    with pytest.raises(ProfilesMismatch, match="count twice"):
         merge([whole, whole], path)
-    other = profile(tiny(seed=1, name="other"), pictures(tmp_path / "more"), tmp_path / "out")
-    with pytest.raises(AtlasMismatch, match="only atlases of one network"):
+    other = profile(tiny(seed=1, name="other"), make_images(tmp_path / "more"), tmp_path / "out")
+    with pytest.raises(ProfilesMismatch, match="only class profiles of one network"):
         merge([whole, other], path)
-    with pytest.raises(AtlasMismatch, match="rounded numbers"):
+    with pytest.raises(ProfilesMismatch, match="rounded numbers"):
         merge([three[0], compact(whole, tmp_path / "small.safetensors.xz")], path)
     predicted = replace(three[0].header, labels="predictions")
-    with pytest.raises(AtlasMismatch, match=r"by given labels and .* by the model's predictions"):
-        merge([Atlas(three[0].path, predicted, three[0].tensors), whole], path)
+    with pytest.raises(ProfilesMismatch, match=r"by given labels and .* by the model's predictions"):
+        merge([ClassProfiles(three[0].path, predicted, three[0].tensors), whole], path)
     one, other = (replace(predicted, head=Head("binary", threshold)) for threshold in (0.4, 0.5))
-    with pytest.raises(AtlasMismatch, match="different heads or thresholds"):
-        merge([Atlas(three[0].path, one, three[0].tensors), Atlas(three[1].path, other, three[1].tensors)], path)
-    half = replace(three[0].header, model=replace(three[0].header.model, precision="bfloat16"))
-    with pytest.raises(AtlasMismatch, match="precision"):
-        merge([whole, Atlas(three[0].path, half, three[0].tensors)], path)
-    with pytest.raises(AtlasMismatch, match="nothing to merge"):
+    with pytest.raises(ProfilesMismatch, match="different heads or thresholds"):
+        merge(
+            [
+                ClassProfiles(three[0].path, one, three[0].tensors),
+                ClassProfiles(three[1].path, other, three[1].tensors),
+            ],
+            path,
+        )
+    half = replace(three[0].header, model=replace(three[0].header.model, precision="bf16"))
+    with pytest.raises(ProfilesMismatch, match="precision"):
+        merge([whole, ClassProfiles(three[0].path, half, three[0].tensors)], path)
+    with pytest.raises(ProfilesMismatch, match="nothing to merge"):
         merge([], path)
     assert not path.exists()

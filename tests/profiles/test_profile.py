@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-import atlas_support
 import numpy as np
+import profiles_support
 import pytest
 import torch
-from atlas_support import SETTINGS, pictures, tiny
+from profiles_support import SETTINGS, make_images, tiny
 from torchvision.datasets import ImageFolder
 
 from se_viz.analysis.profile_limits import limits
@@ -24,8 +24,8 @@ from se_viz.data.image_files import read_paths
 from se_viz.data.preprocess import Preprocess
 from se_viz.model.capture import capture
 from se_viz.model.model import Model
-from se_viz.profiles.class_profiles import open_atlas
-from se_viz.profiles.errors import AtlasError, AtlasRefused, OtherPass
+from se_viz.profiles.class_profiles import open_profiles
+from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.profile import profile
 from se_viz.profiles.shard_writer import ahead
 from se_viz.weights.head import Head
@@ -65,17 +65,17 @@ def test_hashes_are_those_of_the_files(whole, photos):
     ]
 
 
-def test_a_broken_picture_is_counted_named_and_skipped(whole):
+def test_a_broken_image_is_counted_named_and_skipped(whole):
     assert list(whole.header.refused) == ["bee/2.png"]
     report = json.loads((whole.path.parent / "report.json").read_text())
     assert "damaged" in report["refused"]["bee/2.png"]
     assert report["counts"] == [5, 4, 5]
-    assert sorted(path.name for path in whole.path.parent.iterdir()) == ["atlas.safetensors", "report.json"]
+    assert sorted(path.name for path in whole.path.parent.iterdir()) == ["profiles.safetensors", "report.json"]
 
 
 def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny_model, photos, tmp_path):
     profile(tiny_model, photos, tmp_path, **SETTINGS)
-    path = tmp_path / "atlas.safetensors"
+    path = tmp_path / "profiles.safetensors"
     assert path.read_bytes() == whole.path.read_bytes()
     before = path.stat().st_mtime_ns
     profile(tiny_model, photos, tmp_path, **SETTINGS)
@@ -85,7 +85,7 @@ def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
     out = tmp_path / "out"
     log = (tmp_path / "log").open("wb")
-    script = Path(atlas_support.__file__)
+    script = Path(profiles_support.__file__)
     child = subprocess.Popen(
         [sys.executable, str(script), str(photos), str(out)], cwd=Path(__file__).parents[2], stdout=log, stderr=log
     )
@@ -100,7 +100,7 @@ def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(wh
         child.wait()
         log.close()
     assert child.returncode == -signal.SIGKILL
-    assert not (out / "atlas.safetensors").exists()
+    assert not (out / "profiles.safetensors").exists()
     (out / "shards" / "000001.safetensors.tmp").write_bytes(b"half a shard")
     (out / "shards" / "000002.safetensors").write_bytes(b"a shard that the disk has damaged")
     finished = profile(tiny_model, photos, out, **SETTINGS)
@@ -123,9 +123,9 @@ def test_finished_shards_are_not_read_again(tiny_model, photos, tmp_path, whole)
         asked.append(index)
         return listed.read(index)
 
-    atlas = profile(tiny_model, replace(listed, read=notes), tmp_path, **SETTINGS)
+    profiles = profile(tiny_model, replace(listed, read=notes), tmp_path, **SETTINGS)
     assert sorted(asked) == list(range(8, 15))
-    assert atlas.path.read_bytes() == whole.path.read_bytes()
+    assert profiles.path.read_bytes() == whole.path.read_bytes()
 
 
 def test_the_cut_into_shards_changes_nothing_but_z_in_its_last_digits(whole, tiny_model, photos, tmp_path):
@@ -145,11 +145,11 @@ def test_labels_of_no_kind_are_refused_before_anything_is_computed(labels, tiny_
 
 
 def test_classes_may_come_from_the_predictions(tiny_model, photos, raw, tmp_path):
-    atlas = profile(tiny_model, photos, tmp_path, labels="predictions", batch=1)
-    assert atlas.classes == ("red", "green", "blue")
-    assert atlas.counts.tolist() == np.bincount(raw.logits.argmax(1), minlength=3).tolist()
-    absent = np.flatnonzero(atlas.counts == 0)
-    assert np.isnan(atlas["SE_1_1"].s().mean[absent]).all()
+    profiles = profile(tiny_model, photos, tmp_path, labels="predictions", batch=1)
+    assert profiles.classes == ("red", "green", "blue")
+    assert profiles.counts.tolist() == np.bincount(raw.logits.argmax(1), minlength=3).tolist()
+    absent = np.flatnonzero(profiles.counts == 0)
+    assert np.isnan(profiles["SE_1_1"].s().mean[absent]).all()
     unnamed = profile(tiny(classes=()), photos, tmp_path / "unnamed", labels="predictions", batch=1)
     assert unnamed.classes == ("class 0", "class 1", "class 2")
 
@@ -164,37 +164,37 @@ def test_a_csv_tars_and_a_dataset_object_give_what_their_folder_gives(whole, tin
             for path in sorted(photos.rglob("*.png"))[number::2]:
                 archive.add(path, f"{path.parent.name}/{path.name}")
     for source in (tmp_path / "list.csv", tmp_path / "tars", ImageFolder(str(photos))):
-        atlas = profile(tiny_model, source, tmp_path / type(source).__name__ / str(source)[-4:], batch=1)
-        assert atlas.classes == whole.classes
-        assert atlas.counts.tolist() == [5, 4, 5]
-        assert len(atlas.header.refused) == 1
+        profiles = profile(tiny_model, source, tmp_path / type(source).__name__ / str(source)[-4:], batch=1)
+        assert profiles.classes == whole.classes
+        assert profiles.counts.tolist() == [5, 4, 5]
+        assert len(profiles.header.refused) == 1
         for gate in whole:
-            np.testing.assert_allclose(atlas[gate.name].s().mean, gate.s().mean, atol=1e-4)
+            np.testing.assert_allclose(profiles[gate.name].s().mean, gate.s().mean, atol=1e-4)
 
 
 def test_without_labels_it_says_what_to_do(tiny_model, photos, tmp_path):
-    with pytest.raises(AtlasError, match="no labels"):
+    with pytest.raises(ProfilesError, match="no labels"):
         profile(tiny_model, photos / "ape", tmp_path)
-    atlas = profile(tiny_model, photos / "ape", tmp_path, labels="predictions")
-    assert atlas.counts.sum() == 5
+    profiles = profile(tiny_model, photos / "ape", tmp_path, labels="predictions")
+    assert profiles.counts.sum() == 5
 
 
 def test_a_folder_with_another_pass_is_refused(tiny_model, photos, whole, tmp_path):
-    with pytest.raises(AtlasError, match="other settings"):
+    with pytest.raises(ProfilesError, match="other settings"):
         profile(tiny_model, photos, whole.path.parent)
-    with pytest.raises(AtlasError, match="other weights"):
+    with pytest.raises(ProfilesError, match="other weights"):
         profile(tiny(seed=1), photos, whole.path.parent, **SETTINGS)
-    with pytest.raises(AtlasError, match="other pictures"):
-        profile(tiny_model, pictures(tmp_path), whole.path.parent, **SETTINGS)
+    with pytest.raises(ProfilesError, match="other images"):
+        profile(tiny_model, make_images(tmp_path), whole.path.parent, **SETTINGS)
 
 
 def test_numbers_that_are_not_finite_are_refused(photos, tmp_path):
     broken = tiny()
     with torch.no_grad():
         broken.network.second[2].fc2.bias[0] = float("nan")
-    with pytest.raises(AtlasError, match="not finite"):
+    with pytest.raises(ProfilesError, match="not finite"):
         profile(broken, photos, tmp_path)
-    with pytest.raises(AtlasError, match="1 or more"):
+    with pytest.raises(ProfilesError, match="1 or more"):
         profile(broken, photos, tmp_path, shard=0)
 
 
@@ -215,21 +215,21 @@ def test_images_without_finite_numbers_are_left_out_counted_and_said(photos, who
     network.first[2].scale_activation = Overflowing()
     model = Model("test/tiny", network, Preprocess(crop=(16, 16), resize=16))
     network.first[2].scale_activation.limit = float(np.log(limit / (1 - limit))) + 1e-5
-    atlas = profile(model, photos, tmp_path, images=True, batch=batch, shard=4)
+    profiles = profile(model, photos, tmp_path, images=True, batch=batch, shard=4)
     left_out = {whole.table.names[index] for index in highest}
-    reasons = {name: reason for name, reason in atlas.header.refused.items() if name != "bee/2.png"}
+    reasons = {name: reason for name, reason in profiles.header.refused.items() if name != "bee/2.png"}
     assert set(reasons) == left_out
     assert all("s of SE_1_1 is not finite (NaN or infinite)" in reason for reason in reasons.values())
-    assert atlas.counts.sum() == 12
-    assert np.isfinite(atlas["SE_1_1"].s().mean).all()
+    assert profiles.counts.sum() == 12
+    assert np.isfinite(profiles["SE_1_1"].s().mean).all()
     kept = [index for index, name in enumerate(whole.table.names) if name not in left_out]
-    np.testing.assert_allclose(atlas["SE_1_1"].images(), whole["SE_1_1"].images()[kept], atol=1e-5)
-    assert limits(atlas) == (
+    np.testing.assert_allclose(profiles["SE_1_1"].images(), whole["SE_1_1"].images()[kept], atol=1e-5)
+    assert limits(profiles) == (
         "2 images were left out because a gate gave weights that are not finite (NaN or infinite).",
     )
 
 
-def test_pictures_are_read_a_bounded_way_ahead_and_come_in_order():
+def test_images_are_read_a_bounded_way_ahead_and_come_in_order():
     started = []
 
     def read(index):
@@ -243,18 +243,18 @@ def test_pictures_are_read_a_bounded_way_ahead_and_come_in_order():
         assert list(read_ahead) == list(range(1, 100))
 
 
-def test_a_damaged_atlas_is_not_overwritten(tiny_model, photos, tmp_path):
-    (tmp_path / "atlas.safetensors").write_bytes(b"mine")
-    with pytest.raises(AtlasRefused, match="damaged"):
+def test_damaged_class_profiles_are_not_overwritten(tiny_model, photos, tmp_path):
+    (tmp_path / "profiles.safetensors").write_bytes(b"mine")
+    with pytest.raises(ProfilesRefused, match="damaged"):
         profile(tiny_model, photos, tmp_path)
-    assert (tmp_path / "atlas.safetensors").read_bytes() == b"mine"
+    assert (tmp_path / "profiles.safetensors").read_bytes() == b"mine"
 
 
 def test_bfloat16_is_stated_and_close(tiny_model, photos, whole, tmp_path):
-    atlas = profile(tiny_model, photos, tmp_path, precision="bfloat16")
-    assert open_atlas(tmp_path).header.model.precision == "bfloat16"
-    np.testing.assert_allclose(atlas["SE_1_1"].s().mean, whole["SE_1_1"].s().mean, atol=0.1)
-    assert (atlas["SE_1_1"].s().mean != whole["SE_1_1"].s().mean).any()
+    profiles = profile(tiny_model, photos, tmp_path, precision="bf16")
+    assert open_profiles(tmp_path).header.model.precision == "bf16"
+    np.testing.assert_allclose(profiles["SE_1_1"].s().mean, whole["SE_1_1"].s().mean, atol=0.1)
+    assert (profiles["SE_1_1"].s().mean != whole["SE_1_1"].s().mean).any()
 
 
 def test_a_gate_of_relu_is_held_however_far_it_reaches(photos, tmp_path):
@@ -275,16 +275,16 @@ def test_weights_beyond_what_can_be_added_up_are_counted_and_said(photos, tmp_pa
     model = tiny()
     with torch.no_grad():
         model.network.second[2].fc2.bias += 1e5
-    atlas = profile(model, photos, tmp_path)
-    gate = list(atlas)[1]
+    profiles = profile(model, photos, tmp_path)
+    gate = list(profiles)[1]
     assert gate.outside().max() == 5
     assert gate.s().mean.max() == 65_536
     assert gate.highest(0)[0].s > 99_000
-    assert "of s of SE_2_1 were beyond -65536 … 65536 and are counted as the nearer end." in limits(atlas)[0]
+    assert "of s of SE_2_1 were beyond -65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
 
 
 def headed(outputs, head, names=()):
-    """The tiny network with another head, whose outputs differ much between pictures."""
+    """The tiny network with another head, whose outputs differ much between images."""
     made = tiny(classes=tuple(names))
     made.network.head = torch.nn.Linear(6, outputs)
     with torch.no_grad():
@@ -293,8 +293,8 @@ def headed(outputs, head, names=()):
 
 
 def outputs_of(made, photos):
-    """Of all pictures but the broken one."""
-    shown = read_paths([photos]).pictures
+    """Of all images but the broken one."""
+    shown = read_paths([photos]).images
     return torch.tensor(capture(made, shown, batch=1).logits).double()
 
 
@@ -303,23 +303,23 @@ def test_a_binary_head_counts_two_groups_by_its_threshold(photos, tmp_path):
     probability = outputs_of(made, photos)[:, 0].sigmoid()
     middle = float(probability.sort().values[4])
     for threshold in (0.5, middle):
-        atlas = profile(
+        profiles = profile(
             made.with_head(Head("binary", threshold)), photos, tmp_path / str(threshold), labels="predictions", batch=1
         )
-        assert atlas.classes == ("not ill", "ill")
+        assert profiles.classes == ("not ill", "ill")
         yes = int((probability >= threshold).sum())
-        assert atlas.counts.tolist() == [len(probability) - yes, yes]
-        assert atlas.header.head == Head("binary", threshold)
+        assert profiles.counts.tolist() == [len(probability) - yes, yes]
+        assert profiles.header.head == Head("binary", threshold)
 
 
 def test_of_labels_an_image_counts_for_the_most_probable_or_for_none(photos, tmp_path):
     made = headed(3, "labels")
     probability = outputs_of(made, photos).sigmoid()
-    atlas = profile(made, photos, tmp_path, labels="predictions", batch=1)
-    assert atlas.classes == ("label 0", "label 1", "label 2", "no label")
+    profiles = profile(made, photos, tmp_path, labels="predictions", batch=1)
+    assert profiles.classes == ("label 0", "label 1", "label 2", "no label")
     best, which = probability.max(1)
     expected = torch.where(best >= 0.5, which, 3).bincount(minlength=4)
-    assert atlas.counts.tolist() == expected.tolist()
+    assert profiles.counts.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_of_labels_an_image_counts_for_the_most_probable_or_for_none(photos, tmp
     ],
 )
 def test_what_predicts_no_classes_is_refused_with_what_to_do(photos, tmp_path, outputs, head, said):
-    with pytest.raises(AtlasError, match=said):
+    with pytest.raises(ProfilesError, match=said):
         profile(headed(outputs, head), photos, tmp_path, labels="predictions")
     assert profile(headed(outputs, head), photos, tmp_path, batch=1).counts.sum() == 14
 
@@ -348,6 +348,6 @@ def test_predictions_that_are_not_numbers_are_refused(photos, tmp_path):
     made = headed(3, "classes")
     with torch.no_grad():
         made.network.head.bias[1] = float("nan")
-    with pytest.raises(AtlasError, match=r"ape/0\.png predicts nothing"):
+    with pytest.raises(ProfilesError, match=r"ape/0\.png predicts nothing"):
         profile(made, photos, tmp_path, labels="predictions", batch=1)
     assert profile(made, photos, tmp_path / "given", batch=1).counts.sum() == 14

@@ -9,11 +9,11 @@ from pathlib import Path
 from threading import Lock
 
 import pytest
-from atlas_support import SETTINGS
+from profiles_support import SETTINGS
 
 from se_viz.data.datasets import dataset
 from se_viz.model.model import load
-from se_viz.profiles.errors import AtlasError
+from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.profile import profile
 
 
@@ -32,7 +32,7 @@ def cluster():
 
 
 def deadly(listed, at, marker):
-    """A dataset that ends the process that reads picture ``at`` first."""
+    """A dataset that ends the process that reads image ``at`` first."""
 
     def read(index):
         if index == at and not marker.exists():
@@ -45,7 +45,7 @@ def deadly(listed, at, marker):
 
 def test_a_worker_that_is_killed_costs_a_shard_and_changes_nothing(cluster, whole, tiny_model, photos, tmp_path):
     marker, told = tmp_path / "killed", []
-    atlas = profile(
+    profiles = profile(
         tiny_model,
         deadly(dataset(photos), 9, marker),
         tmp_path / "out",
@@ -55,13 +55,13 @@ def test_a_worker_that_is_killed_costs_a_shard_and_changes_nothing(cluster, whol
         **SETTINGS,
     )
     assert marker.exists()
-    assert atlas.path.read_bytes() == whole.path.read_bytes()
+    assert profiles.path.read_bytes() == whole.path.read_bytes()
     assert [of for _, of in told] == [15] * 4
     assert told[-1][0] == 15
-    assert list(atlas.header.refused) == ["bee/2.png"]
+    assert list(profiles.header.refused) == ["bee/2.png"]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "damaged" in report["refused"]["bee/2.png"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["atlas.safetensors", "report.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["profiles.safetensors", "report.json"]
     # The network here still has its hooks, and no others.
     assert profile(tiny_model, photos, tmp_path / "here", **SETTINGS).path.read_bytes() == whole.path.read_bytes()
 
@@ -84,22 +84,22 @@ def test_stopped_it_goes_on_where_it_was_with_one_worker_too(cluster, whole, tin
         seen.append(done)
         assert {path: path.stat().st_mtime_ns for path in shards} == before
 
-    atlas = profile(tiny_model, photos, tmp_path, engine="ray", workers=1, report=look, **SETTINGS)
+    profiles = profile(tiny_model, photos, tmp_path, engine="ray", workers=1, report=look, **SETTINGS)
     assert seen[0] > 4
-    assert atlas.path.read_bytes() == whole.path.read_bytes()
+    assert profiles.path.read_bytes() == whole.path.read_bytes()
 
 
 def test_more_than_the_cluster_has_is_refused(cluster, photos, tiny_model, tmp_path):
     for asked in ({"gpus": 1}, {"cpus": 3}):
-        with pytest.raises(AtlasError, match=r"room for a worker .* they have 2 CPUs and 0 GPUs"):
+        with pytest.raises(ProfilesError, match=r"room for a worker .* they have 2 CPUs and 0 GPUs"):
             profile(tiny_model, photos, tmp_path, engine="ray", **asked)
-    with pytest.raises(AtlasError, match="1 or more"):
+    with pytest.raises(ProfilesError, match="1 or more"):
         profile(tiny_model, photos, tmp_path, engine="ray", workers=0)
 
 
 def test_what_cannot_be_sent_is_named(cluster, photos, tiny_model, tmp_path):
     locked = replace(dataset(photos), read=partial(print, Lock()))
-    with pytest.raises(AtlasError, match="cannot be sent to the workers"):
+    with pytest.raises(ProfilesError, match="cannot be sent to the workers"):
         profile(tiny_model, locked, tmp_path, engine="ray")
 
 
@@ -107,9 +107,9 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
     monkeypatch.setitem(sys.modules, "se_viz.profiles.ray_cluster", None)
     monkeypatch.delitem(sys.modules, "se_viz.profiles.ray_cluster")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(AtlasError, match=r"needs ray, .* `pip install 'se-viz\[ray\]'`"):
+    with pytest.raises(ProfilesError, match=r"needs ray, .* `pip install 'se-viz\[ray\]'`"):
         profile(tiny_model, photos, tmp_path, engine="ray")
-    with pytest.raises(AtlasError, match="for 'ray' alone"):
+    with pytest.raises(ProfilesError, match="for 'ray' alone"):
         profile(tiny_model, photos, tmp_path, address="auto")
 
 
@@ -133,4 +133,4 @@ def test_the_command_starts_and_ends_a_ray_of_its_own(photos, tmp_path):
     assert ended.stdout.endswith("False 0\n")
     here = tmp_path / "here"
     profile(load("demo/r16", "cpu"), photos, here)
-    assert (out / "atlas.safetensors").read_bytes() == (here / "atlas.safetensors").read_bytes()
+    assert (out / "profiles.safetensors").read_bytes() == (here / "profiles.safetensors").read_bytes()

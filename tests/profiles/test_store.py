@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from atlas_support import pictures, tiny
+from profiles_support import make_images, tiny
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from se_viz.data.datasets import dataset
-from se_viz.profiles.class_profiles import Atlas, open_atlas
-from se_viz.profiles.errors import AtlasError, AtlasMismatch, AtlasRefused, NotInAtlas
+from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
+from se_viz.profiles.errors import NotInProfiles, ProfilesError, ProfilesMismatch, ProfilesRefused
 from se_viz.profiles.export import export
 from se_viz.profiles.metadata import FORMAT, VERSION, Header, weights_sha256
 from se_viz.profiles.profile import profile
@@ -60,7 +60,7 @@ def test_a_slice_does_not_read_the_rest(whole):
 
             return Slices()
 
-    Atlas(whole.path, whole.header, Watched())["SE_1_1"].s("bee", 2)
+    ClassProfiles(whole.path, whole.header, Watched())["SE_1_1"].s("bee", 2)
     assert asked == [("SE_1_1.sum", (1, 2)), ("SE_1_1.squares", (slice(None), 1, 2))]
 
 
@@ -74,18 +74,18 @@ def test_unknown_names_are_refused_with_those_there_are(whole):
 
 
 def test_single_images_are_there_only_if_they_were_asked_for(tiny_model, photos, tmp_path):
-    atlas = profile(tiny_model, photos, tmp_path)
-    with pytest.raises(NotInAtlas, match="--images"):
-        atlas["SE_1_1"].images()
+    profiles = profile(tiny_model, photos, tmp_path)
+    with pytest.raises(NotInProfiles, match="--images"):
+        profiles["SE_1_1"].images()
 
 
 def test_it_is_checked_against_the_network_and_the_dataset(whole, tiny_model, photos, tmp_path):
-    open_atlas(whole.path.parent, tiny_model, dataset(photos))
-    open_atlas(whole.path, tiny(name="another name"))
-    with pytest.raises(AtlasMismatch, match=r"atlas of test/tiny, not of the other .*weights"):
-        open_atlas(whole.path, tiny(seed=1, name="other"))
-    with pytest.raises(AtlasMismatch, match=r"\(15 pictures\), not of .* \(15 pictures\)"):
-        open_atlas(whole.path, dataset=dataset(pictures(tmp_path / "x", ("ape", "bee", "dog"))))
+    open_profiles(whole.path.parent, tiny_model, dataset(photos))
+    open_profiles(whole.path, tiny(name="another name"))
+    with pytest.raises(ProfilesMismatch, match=r"class profiles of test/tiny, not of the other .*weights"):
+        open_profiles(whole.path, tiny(seed=1, name="other"))
+    with pytest.raises(ProfilesMismatch, match=r"\(15 images\), not of .* \(15 images\)"):
+        open_profiles(whole.path, dataset=dataset(make_images(tmp_path / "x", ("ape", "bee", "dog"))))
 
 
 def test_the_hash_of_the_weights_sees_every_number_and_name():
@@ -98,43 +98,43 @@ def test_the_hash_of_the_weights_sees_every_number_and_name():
 
 def test_other_files_are_refused_with_a_sentence(whole, tmp_path):
     content = whole.path.read_bytes()
-    path = tmp_path / "atlas.safetensors"
-    for damaged in (b"", b"no atlas", content[:100], content[:-1], b"\xff" * 100):
+    path = tmp_path / "profiles.safetensors"
+    for damaged in (b"", b"no class profiles", content[:100], content[:-1], b"\xff" * 100):
         path.write_bytes(damaged)
-        with pytest.raises(AtlasRefused, match="cut short or damaged"):
-            open_atlas(path)
-    packed = tmp_path / "atlas.safetensors.xz"
+        with pytest.raises(ProfilesRefused, match="cut short or damaged"):
+            open_profiles(path)
+    packed = tmp_path / "profiles.safetensors.xz"
     packed.write_bytes(content)
-    with pytest.raises(AtlasRefused, match="cut short or damaged"):
-        open_atlas(packed)
+    with pytest.raises(ProfilesRefused, match="cut short or damaged"):
+        open_profiles(packed)
     save_file({"weight": np.zeros(3)}, path)
-    with pytest.raises(AtlasRefused, match="but no atlas"):
-        open_atlas(path)
-    with pytest.raises(AtlasRefused, match="There is no atlas"):
-        open_atlas(tmp_path / "nothing")
+    with pytest.raises(ProfilesRefused, match="but holds no class profiles"):
+        open_profiles(path)
+    with pytest.raises(ProfilesRefused, match="There are no class profiles at"):
+        open_profiles(tmp_path / "nothing")
 
 
 def test_a_newer_version_and_a_damaged_header_are_refused(whole):
     metadata = whole.header.to_metadata()
     assert Header.of_metadata(metadata, "here") == whole.header
-    with pytest.raises(AtlasRefused, match=f"newer SE Viz .format {VERSION + 1}"):
+    with pytest.raises(ProfilesRefused, match=f"newer SE Viz .format {VERSION + 1}"):
         Header.of_metadata(metadata | {"version": str(VERSION + 1)}, "here")
-    with pytest.raises(AtlasRefused, match="header of here is damaged"):
+    with pytest.raises(ProfilesRefused, match="header of here is damaged"):
         Header.of_metadata(metadata | {"header": "{}"}, "here")
 
 
-def test_tables_hold_what_the_atlas_holds(whole, tmp_path):
-    for name in ("atlas.csv", "atlas.parquet"):
+def test_tables_hold_what_the_class_profiles_hold(whole, tmp_path):
+    for name in ("profiles.csv", "profiles.parquet"):
         export(whole, tmp_path / name)
-    frame = pd.read_parquet(tmp_path / "atlas.parquet")
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "atlas.csv"), frame, check_dtype=False)
+    frame = pd.read_parquet(tmp_path / "profiles.parquet")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "profiles.csv"), frame, check_dtype=False)
     assert len(frame) == 3 * (8 + 6)
     row = frame[(frame["gate"] == "SE_2_1") & (frame["class"] == "bee") & (frame["channel"] == 4)].iloc[0]
     assert row["images"] == 4
     assert row["s_mean"] == whole["SE_2_1"].s("bee", 4).mean
     assert row["z_max"] == whole["SE_2_1"].z_range("bee", 4)[1]
-    with pytest.raises(AtlasError, match=r"\.parquet or \.csv"):
-        export(whole, tmp_path / "atlas.xlsx")
+    with pytest.raises(ProfilesError, match=r"\.parquet or \.csv"):
+        export(whole, tmp_path / "profiles.xlsx")
 
 
 def test_slices_may_end_behind_the_last_class_and_channel(whole):

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from atlas_support import SETTINGS, pictures
 from PIL import Image
+from profiles_support import SETTINGS, make_images
 
-from se_viz.profiles.class_profiles import open_atlas
-from se_viz.profiles.errors import AtlasError
+from se_viz.profiles.class_profiles import open_profiles
+from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.profile import profile
 
 BROKEN = b"\x89PNG\r\n\x1a\nbroken"
@@ -17,17 +17,17 @@ BROKEN = b"\x89PNG\r\n\x1a\nbroken"
 @pytest.mark.parametrize("images", [True, False])
 @pytest.mark.parametrize("broken", [("ape",), ("cat",), ("ape", "cat")])
 def test_a_shard_without_a_readable_image_is_counted_as_empty(tiny_model, tmp_path, images, broken):
-    data = pictures(tmp_path / "photos", count=4)
+    data = make_images(tmp_path / "photos", count=4)
     good = [name for name in ("ape", "bee", "cat") if name not in broken]
     for name in broken:
         for file in (data / name).iterdir():
             file.write_bytes(BROKEN)
     settings = SETTINGS | {"images": images}
-    atlas = profile(tiny_model, data, tmp_path / "out", **settings)
-    assert dict(zip(atlas.classes, atlas.counts.tolist(), strict=True)) == {
+    profiles = profile(tiny_model, data, tmp_path / "out", **settings)
+    assert dict(zip(profiles.classes, profiles.counts.tolist(), strict=True)) == {
         name: 4 * (name in good) for name in ("ape", "bee", "cat")
     }
-    assert len(atlas.header.refused) == 4 * len(broken)
+    assert len(profiles.header.refused) == 4 * len(broken)
     alone = tmp_path / "alone"
     for name in good:
         (alone / name).mkdir(parents=True)
@@ -36,18 +36,18 @@ def test_a_shard_without_a_readable_image_is_counted_as_empty(tiny_model, tmp_pa
     expected = profile(tiny_model, alone, tmp_path / "expected", **settings)
     for gate in expected:
         for name in good:
-            np.testing.assert_array_equal(atlas[gate.name].s(name).mean, gate.s(name).mean)
-            assert [one.name for one in atlas[gate.name].highest(0)] == [one.name for one in gate.highest(0)]
+            np.testing.assert_array_equal(profiles[gate.name].s(name).mean, gate.s(name).mean)
+            assert [one.name for one in profiles[gate.name].highest(0)] == [one.name for one in gate.highest(0)]
 
 
 def test_of_nothing_but_broken_images_it_says_so_and_again_when_it_is_started_again(tiny_model, tmp_path):
-    data, out = pictures(tmp_path / "photos", count=3), tmp_path / "out"
+    data, out = make_images(tmp_path / "photos", count=3), tmp_path / "out"
     files = sorted(data.rglob("*.png"))
     whole = [file.read_bytes() for file in files]
     for file in files:
         file.write_bytes(BROKEN)
     for _ in range(2):
-        with pytest.raises(AtlasError, match=r"None of the 9 images of photos .* 0.png was left out: it is not"):
+        with pytest.raises(ProfilesError, match=r"None of the 9 images of photos .* 0.png was left out: it is not"):
             profile(tiny_model, data, out, **SETTINGS)
     for file, content in zip(files, whole, strict=True):
         file.write_bytes(content)
@@ -60,20 +60,20 @@ def test_a_list_with_paths_of_windows_and_with_nul(tiny_model, tmp_path):
     (tmp_path / "one.csv").write_text("path,label\nimg\\1.jpg,a\n")
     assert profile(tiny_model, tmp_path / "one.csv", tmp_path / "one").counts.tolist() == [1]
     (tmp_path / "nul.csv").write_text("path,label\nimg/1.jpg,a\nimg/\0.jpg,a\n")
-    atlas = profile(tiny_model, tmp_path / "nul.csv", tmp_path / "nul", **SETTINGS)
-    assert atlas.counts.tolist() == [1]
-    assert list(atlas.header.refused) == ["img/\0.jpg"]
-    assert open_atlas(tmp_path / "nul").header.refused == atlas.header.refused
+    profiles = profile(tiny_model, tmp_path / "nul.csv", tmp_path / "nul", **SETTINGS)
+    assert profiles.counts.tolist() == [1]
+    assert list(profiles.header.refused) == ["img/\0.jpg"]
+    assert open_profiles(tmp_path / "nul").header.refused == profiles.header.refused
     (tmp_path / "none.csv").write_text("path,label\nnone.jpg,a\n")
     with pytest.raises(
-        AtlasError, match=r"The only image of none\.csv could not be counted: none\.jpg was left out: No"
+        ProfilesError, match=r"The only image of none\.csv could not be counted: none\.jpg was left out: No"
     ):
         profile(tiny_model, tmp_path / "none.csv", tmp_path / "none")
 
 
 def test_the_report_says_what_was_chosen_and_left_out(tiny_model, tmp_path):
-    pictures(tmp_path / "photos" / "train", count=1)
-    pictures(tmp_path / "photos" / "Valid", count=2)
+    make_images(tmp_path / "photos" / "train", count=1)
+    make_images(tmp_path / "photos" / "Valid", count=2)
     (tmp_path / "photos" / "Valid" / "ape" / "x.heic").write_bytes(b"x")
     profile(tiny_model, tmp_path / "photos", tmp_path / "out", **SETTINGS)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -85,9 +85,9 @@ def test_the_report_says_what_was_chosen_and_left_out(tiny_model, tmp_path):
 def test_without_labels_it_names_the_header_or_the_items(tiny_model, tmp_path):
     Image.new("RGB", (20, 16)).save(tmp_path / "1.png")
     (tmp_path / "list.csv").write_text("path,species\n1.png,a\n")
-    with pytest.raises(AtlasError, match="no labels: its columns are path, species, and none is called label"):
+    with pytest.raises(ProfilesError, match="no labels: its columns are path, species, and none is called label"):
         profile(tiny_model, tmp_path / "list.csv", tmp_path / "out")
     several = [(Image.new("RGB", (20, 16)), np.array([1, 1, 0]))]
-    with pytest.raises(AtlasError, match="several labels each"):
+    with pytest.raises(ProfilesError, match="several labels each"):
         profile(tiny_model, several, tmp_path / "out")
     assert profile(tiny_model, several, tmp_path / "out", labels="predictions").counts.sum() == 1

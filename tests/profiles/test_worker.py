@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from atlas_support import tiny
+from profiles_support import tiny
 
 from se_viz.data.datasets import dataset
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
-from se_viz.profiles.metadata import GateEntry, Header, Run, Source, Subject
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, Run
 from se_viz.profiles.ray_worker import Parcel, Worker
 from se_viz.profiles.shards import plan
 
@@ -24,9 +24,9 @@ def parcel(tiny_model, listed, tmp_path):
     """As the driver packs it; the pickled dataset, which has a closure in it, aside."""
     run = Run(2, 4)
     header = Header(
-        model=Subject.of(tiny_model),
+        model=ModelInfo.of(tiny_model),
         gates=tuple(GateEntry.of(gate) for gate in tiny_model.gates),
-        sources=(Source.of(listed),),
+        sources=(DatasetInfo.of(listed),),
         labels="given",
         classes=listed.classes,
         counts=(),
@@ -55,7 +55,7 @@ def outcome(parcel, number=1):
 
 
 class Reads:
-    """Pictures by the names of a folder; unlike a closure it can be pickled."""
+    """Images by the names of a folder; unlike a closure it can be pickled."""
 
     def __init__(self, photos, shift=0):
         self.photos, self.shift = photos, shift
@@ -77,7 +77,7 @@ def read_hash(listed, index):
 def test_a_shard_that_has_ended_four_workers_is_not_tried_again(parcel, tmp_path):
     (tmp_path / "000001.tries").write_bytes(b"....")
     said = outcome(parcel)
-    assert "4 workers have died of the pictures from ape/4.png to bee/2.png" in said
+    assert "4 workers have died of the images from ape/4.png to bee/2.png" in said
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -88,7 +88,7 @@ def test_another_folder_is_not_taken_for_the_drivers(parcel, tmp_path):
     assert "a file system that all machines share" in outcome(parcel)
 
 
-def test_pictures_that_are_missing_or_others_are_found_before_a_shard_is_made(parcel, listed, photos, tmp_path):
+def test_images_that_are_missing_or_others_are_found_before_a_shard_is_made(parcel, listed, photos, tmp_path):
     proof = (0, read_hash(listed, 0))
     others = replace(parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 1))), proof=proof)
     assert "ape/0.png is another file here" in outcome(others)
@@ -122,7 +122,7 @@ def test_a_copy_has_no_hooks_but_those_of_others():
     assert len(hooks) == 1
     handle.remove()
     again = Model("again", copy, model.preprocess)
-    assert Subject.of(again).sha256 == Subject.of(model).sha256
+    assert ModelInfo.of(again).sha256 == ModelInfo.of(model).sha256
     assert sum(len(part._forward_hooks) for part in model.network.modules()) > 0
 
 

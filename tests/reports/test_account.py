@@ -1,22 +1,22 @@
 import numpy as np
 
 from se_viz.demo.recipe import PREPROCESS
-from se_viz.profiles.class_profiles import Atlas
-from se_viz.profiles.metadata import Header, Source, Subject
+from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.profiles.metadata import DatasetInfo, Header, ModelInfo
 from se_viz.reports.pass_account import account
 
 
 def made(counts, refused=()):
     header = Header(
-        model=Subject("test", "0" * 64, PREPROCESS),
+        model=ModelInfo("test", "0" * 64, PREPROCESS),
         gates=(),
-        sources=(Source("test", "folder", 1, "0" * 64),),
+        sources=(DatasetInfo("test", "folder", 1, "0" * 64),),
         labels="given",
         classes=tuple(counts),
         counts=tuple(counts.values()),
         refused=dict(refused),
     )
-    return Atlas(None, header, {})
+    return ClassProfiles(None, header, {})
 
 
 def test_images_by_class_and_what_was_left_out():

@@ -21,7 +21,7 @@ def test_names_the_gates_that_weigh_least_and_most_and_the_one_that_varies_most(
     assert "most differently is SE_5_2 (s varies by 0.15 between them)" in text
 
 
-def test_one_picture_and_one_gate_make_no_comparison(captured):
+def test_one_image_and_one_gate_make_no_comparison(captured):
     text = summary(build(captured, SE_2_1=np.full((1, 4), 0.2, np.float32)), 0, "It says x.")
     assert "SE_2_1 weighs its channels by 0.20 on average." in text
     assert "highest" not in text
@@ -31,9 +31,7 @@ def test_one_picture_and_one_gate_make_no_comparison(captured):
 def test_of_the_only_gate_it_is_said_how_much_it_varies(captured):
     varied = np.array([[0.6, 0.9], [0.9, 0.6]], dtype=np.float32)
     text = summary(build(captured, SE_5_1=varied), 0, "It says x.")
-    assert text.endswith(
-        "SE_5_1 weighs its channels by 0.75 on average. Its s varies by 0.15 between these 2 pictures."
-    )
+    assert text.endswith("SE_5_1 weighs its channels by 0.75 on average. Its s varies by 0.15 between these 2 images.")
 
 
 def test_weights_around_a_half_do_not_flip_the_words(captured):
@@ -66,7 +64,7 @@ def test_images_that_are_finite_go_on_where_another_is_not(captured):
     text = summary(capture, 0, SAYS)
     assert "first in SE_2_1: its z and s are NaN for 1 of 3 images (number 3)." in text
     assert "lowest in SE_2_1 (mean of s 0.38) and highest in SE_5_2 (0.75)" in text
-    assert "treats these 2 pictures most differently is SE_5_2" in text
+    assert "treats these 2 images most differently is SE_5_2" in text
     assert "lowest" not in summary(capture, 2, SAYS)
 
 
@@ -74,7 +72,7 @@ def test_no_gate_is_said_to_tell_images_apart_where_none_does(captured):
     still = np.full((3, 4), 0.2, np.float32)
     text = summary(build(captured, SE_2_1=still, SE_5_2=still + 0.1), 0, SAYS)
     assert "differently" not in text
-    assert text.endswith("In every gate s varies by less than 0.0001 between these 3 pictures.")
+    assert text.endswith("In every gate s varies by less than 0.0001 between these 3 images.")
     moved = still.copy()
     moved[0] += 0.003
     text = summary(build(captured, SE_2_1=still, SE_5_2=moved), 0, SAYS)

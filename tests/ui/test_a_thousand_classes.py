@@ -1,4 +1,4 @@
-"""The Classes page on an atlas of 1,000 classes: what it sends stays small, and what was worked out is kept."""
+"""The Classes page on class profiles of 1,000 classes: what it sends stays small, and what was worked out is kept."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,12 @@ from ui_support import open_page
 
 from se_viz import load, profile
 from se_viz.analysis import class_overview as overview
-from se_viz.analysis import class_similarity as kinship
 from se_viz.data.datasets import Dataset
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
-from se_viz.ui.state import profiles as atlases
+from se_viz.reports import class_numbers
+from se_viz.ui.markdown import plain
+from se_viz.ui.state import profiles as profiles_state
 from se_viz.zoo import registry as catalogue
 
 CLASSES = 1000
@@ -37,14 +38,14 @@ def small():
 
 
 def coloured():
-    """Two pictures of each of 1,000 colours, of which the last class has none."""
+    """Two images of each of 1,000 colours, of which the last class has none."""
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, (CLASSES, 3), dtype=np.uint8)
     labels = np.repeat(np.arange(CLASSES - 1, dtype=np.int32), 2)
 
     def read(index):
         image = Image.fromarray(np.broadcast_to(colours[labels[index]], (16, 16, 3)) ^ np.uint8(index % 2))
-        return Picture(f"{index}", f"{index:064}", image, image.size), int(labels[index])
+        return InputImage(f"{index}", f"{index:064}", image, image.size), int(labels[index])
 
     names = tuple(f"colour number {number:03}" for number in range(CLASSES))
     return Dataset("colours", "python", names, [f"{index:04}" for index in range(len(labels))], labels, read)
@@ -52,9 +53,9 @@ def coloured():
 
 @pytest.fixture
 def many(tmp_path, monkeypatch):
-    """The page of a small model with an atlas of many classes."""
+    """The page of a small model with class profiles of many classes."""
     monkeypatch.setitem(catalogue._registered, "test/thousand", small)
-    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path))
+    monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path))
     profile(load("test/thousand", "cpu"), coloured(), tmp_path / "test-thousand" / "colours")
     return open_page("classes", 300, model="test/thousand")
 
@@ -67,7 +68,8 @@ def sizes(page):
 def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     chosen = many.multiselect(key="classes_colours")
     assert len(chosen.options) == CLASSES - 1
-    assert any(f"Of {CLASSES} classes, the 60 most like those chosen" in text.value for text in many.caption)
+    rows_shown = f"Of {CLASSES} classes, a gate's tree and heatmap show the 60 most like those chosen."
+    assert any(plain(rows_shown) in text.value for text in many.caption)
     assert max(sizes(many)) < 200_000
     assert sum(sizes(many)) < 1_000_000
     chosen.set_value([chosen.options[at] for at in (7, 321, 500, 998)]).run()
@@ -86,14 +88,16 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
 
     monkeypatch.setattr(overview, "class_similarity", again)
     monkeypatch.setattr(overview.Patterns, "of", again)
-    monkeypatch.setattr(atlases, "by_depth", again)
-    monkeypatch.setattr(kinship, "gate_similarity", again)
+    monkeypatch.setattr(class_numbers, "by_depth", again)
+    monkeypatch.setattr(class_numbers, "gate_similarity", again)
+    monkeypatch.setattr(class_numbers, "limits", again)
+    monkeypatch.setattr(class_numbers, "difference", again)
     many.multiselect(key="classes_colours").set_value(["colour number 500", "colour number 600"]).run()
     assert not many.exception
 
 
 def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
     assert not any("too many to send" in text.value for text in many.markdown)
-    monkeypatch.setattr(atlases, "_MOST_ROWS", 10_000)
+    monkeypatch.setattr(profiles_state, "_MOST_ROWS", 10_000)
     many.run()
     assert any("40,000 rows, too many to send" in text.value for text in many.markdown)

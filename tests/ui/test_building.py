@@ -1,4 +1,4 @@
-"""An atlas that is built on the page takes turns with readings, and can be stopped."""
+"""Class profiles that are built on the page take turns with readings, and can be stopped."""
 
 from functools import partial
 from threading import Event
@@ -12,8 +12,8 @@ from se_viz.profiles.unfinished import kept
 from se_viz.ui.state import device_queue as turns
 
 
-class Pictures(list):
-    """A dataset of so many black pictures in two classes."""
+class Images(list):
+    """A dataset of so many black images in two classes."""
 
     classes = ("even", "odd")
 
@@ -49,10 +49,10 @@ def test_readings_of_others_come_between_the_batches(device, tmp_path):
         return turns.take(batch, device, ignore)
 
     model = load("demo/r16", "cpu")
-    made = profile(model, Pictures(6), tmp_path / "turns", batch=2, turn=turn)
+    made = profile(model, Images(6), tmp_path / "turns", batch=2, turn=turn)
     last[-1].result()
     assert order == ["batch", "reading"] * 3
-    alone = profile(model, Pictures(6), tmp_path / "alone", batch=2)
+    alone = profile(model, Images(6), tmp_path / "alone", batch=2)
     assert made.path.read_bytes() == alone.path.read_bytes()
 
 
@@ -81,7 +81,7 @@ def test_who_stops_while_waiting_is_off_the_line_and_the_others_go_on(device):
 
 
 def test_a_pass_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path):
-    model, pictures, out = load("demo/r16", "cpu"), Pictures(7), tmp_path / "atlas"
+    model, images, out = load("demo/r16", "cpu"), Images(7), tmp_path / "profiles"
     settings = {"batch": 2, "shard": 2}
     assert kept(out) == 0
 
@@ -90,10 +90,10 @@ def test_a_pass_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path):
             raise Stopped
 
     with pytest.raises(Stopped):
-        profile(model, pictures, out, report=stop, **settings)
+        profile(model, images, out, report=stop, **settings)
     # The third shard is written after its last batch is told of.
     assert kept(out) == 4
     seen = []
-    profile(model, pictures, out, report=lambda done, total: seen.append((done, total)), **settings)
+    profile(model, images, out, report=lambda done, total: seen.append((done, total)), **settings)
     assert seen == [(6, 7), (7, 7)]
     assert kept(out) == 0

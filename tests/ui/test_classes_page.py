@@ -18,9 +18,10 @@ from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
 from se_viz.profiles.bundled import shipped
 from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.pages import classes
-from se_viz.ui.state import profiles as atlases
+from se_viz.ui.state import class_numbers
+from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import build_profiles as building
 
 open_page = partial(ui_support.open_page, "classes")
@@ -32,13 +33,13 @@ def charts(page):
 
 def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     page = open_page(samples="cat")
-    atlas = shipped("demo/r16")
+    profiles = shipped("demo/r16")
     assert page.title[0].value == classes.QUESTION
-    assert page.multiselect(key="classes").value == list(atlas.classes[:4])
+    assert page.multiselect(key="classes").value == list(profiles.classes[:4])
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
-    depths = by_depth(atlas)
-    assert any(where_classes_part(depths) in text.value for text in page.markdown)
+    depths = by_depth(profiles)
+    assert any(emphasised(where_classes_part(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
         assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
 
@@ -67,7 +68,7 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
     assert any("two different classes" in info.value for info in page.info)
 
 
-def picture(colour):
+def image(colour):
     out = io.BytesIO()
     noise = np.random.default_rng(colour[0]).integers(0, 60, (160, 160, 3))
     Image.fromarray((np.asarray(colour) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
@@ -79,11 +80,11 @@ def test_folders_of_a_zip_are_groups_with_their_nearest_class():
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, colour in (("red/1.png", (180, 20, 10)), ("red/2.png", (160, 40, 20)), ("blue/1.png", (10, 20, 190))):
-            archive.writestr(name, picture(colour))
+            archive.writestr(name, image(colour))
     page.file_uploader(key="upload").set_value(("two groups.zip", packed.getvalue(), "application/zip")).run()
     assert not page.exception
-    table = next(frame.value for frame in page.dataframe if "pictures" in frame.value.columns)
-    assert dict(zip(table["group"], table["pictures"], strict=True)) == {"red": 2, "blue": 1}
+    table = next(frame.value for frame in page.dataframe if "images" in frame.value.columns)
+    assert dict(zip(table["group"], table["images"], strict=True)) == {"red": 2, "blue": 1}
     assert all(words.rsplit(" ", 1)[0] in shipped("demo/r16").classes for words in table["SE_5_2"])
     assert any("chart_groups_SE_5_2" in name for name in charts(page))
 
@@ -92,18 +93,18 @@ def test_a_groups_name_is_shown_as_it_is():
     page = open_page(samples="")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("my_cats-big/1.png", picture((180, 20, 10)))
-        archive.writestr("b/1.png", picture((10, 20, 190)))
+        archive.writestr("my_cats-big/1.png", image((180, 20, 10)))
+        archive.writestr("b/1.png", image((10, 20, 190)))
     page.file_uploader(key="upload").set_value(("two groups.zip", packed.getvalue(), "application/zip")).run()
-    table = next(frame.value for frame in page.dataframe if "pictures" in frame.value.columns)
+    table = next(frame.value for frame in page.dataframe if "images" in frame.value.columns)
     assert set(table["group"]) == {"my_cats-big", "b"}
 
 
 @given(st.text(max_size=400))
 def test_any_name_is_that_of_a_folder(name):
-    slug = atlases.slug(name)
+    slug = profiles_state.slug(name)
     assert 1 <= len(slug.encode()) <= 128
-    assert slug == atlases.slug(name)
+    assert slug == profiles_state.slug(name)
     assert not {"/", "\\", "\0"} & set(slug)
     assert slug not in (".", "..")
 
@@ -113,24 +114,24 @@ def photos(tmp_path, monkeypatch):
     for name, colour in (("ants", (180, 20, 10)), ("bees", (10, 20, 190))):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(3):
-            (tmp_path / "photos" / name / f"{index}.png").write_bytes(picture((colour[0] + index, *colour[1:])))
-    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
+            (tmp_path / "photos" / name / f"{index}.png").write_bytes(image((colour[0] + index, *colour[1:])))
+    monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "profiles"))
     return tmp_path / "photos"
 
 
-def test_an_atlas_is_built_from_a_folder_that_was_allowed(photos, monkeypatch):
+def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat").markdown)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page(samples="cat")
     page.button(key="build").click().run()
     assert not page.exception
-    choice = page.selectbox(key="atlas")
+    choice = page.selectbox(key="profiles")
     assert choice.options[1].endswith("6 images")
     choice.set_value(choice.options[1]).run()
     assert page.multiselect(key="classes_photos").value == ["ants", "bees"]
     settings = {"batch": building.BATCH, "shard": building.SHARD}
     again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
-    (built,) = (photos.parent / "atlases").rglob("atlas.safetensors")
+    (built,) = (photos.parent / "profiles").rglob("profiles.safetensors")
     assert built.read_bytes() == again.path.read_bytes()
 
 
@@ -159,21 +160,21 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
     )
 
 
-def test_an_atlas_of_other_pictures_is_started_over_when_asked(photos, monkeypatch):
+def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monkeypatch):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page()
     page.button(key="build").click().run()
-    (photos / "ants" / "3.png").write_bytes(picture((90, 90, 90)))
+    (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
     page.button(key="build").click().run()
     assert not page.exception
-    assert any("not those of the atlas that was begun here" in warning.value for warning in page.warning)
+    assert any("not those of the class profiles that were begun here" in warning.value for warning in page.warning)
     page.button(key="build").click().run()
     assert not page.exception
     assert page.success
-    assert any(option.endswith("7 images") for option in page.selectbox(key="atlas").options)
+    assert any(option.endswith("7 images") for option in page.selectbox(key="profiles").options)
 
 
-def test_two_folders_of_one_name_have_an_atlas_each(photos, monkeypatch, tmp_path):
+def test_two_folders_of_one_name_have_class_profiles_each(photos, monkeypatch, tmp_path):
     other = tmp_path / "other" / "photos"
     shutil.copytree(photos, other)
     monkeypatch.setenv("SE_VIZ_DATA", f"{photos}{os.pathsep}{other}")
@@ -182,15 +183,15 @@ def test_two_folders_of_one_name_have_an_atlas_each(photos, monkeypatch, tmp_pat
         page.selectbox(key="build_folder").set_value(str(place))
         page.button(key="build").click().run()
         assert page.success
-    assert len(list((tmp_path / "atlases").rglob("atlas.safetensors"))) == 2
-    options = page.selectbox(key="atlas").options
+    assert len(list((tmp_path / "profiles").rglob("profiles.safetensors"))) == 2
+    options = page.selectbox(key="profiles").options
     assert len(options) == len(set(options)) == 3  # the one that ships, and these two
 
 
-def test_a_folder_for_atlases_that_cannot_be_written_to_gets_a_sentence(photos, monkeypatch, tmp_path):
+def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(photos, monkeypatch, tmp_path):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "file"))
+    monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "file"))
     page = open_page(samples="cat")
     page.button(key="build").click().run()
     assert not page.exception
@@ -202,9 +203,9 @@ def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page()
     page.button(key="build").click().run()
-    (built,) = (tmp_path / "atlases").rglob("atlas.safetensors")
+    (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
     before = built.read_bytes()
-    (photos / "ants" / "3.png").write_bytes(picture((90, 90, 90)))
+    (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
     page.button(key="build").click().run()
     assert page.button(key="build").label == "Start over"
     with sole_writer.sole_writer(built):
@@ -215,7 +216,7 @@ def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(
     assert not page.exception
 
 
-def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path):
+def test_a_folder_without_images_gets_a_sentence(photos, monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SE_VIZ_DATA", str(tmp_path / "empty"))
     page = open_page(samples="cat")
@@ -226,16 +227,16 @@ def test_a_folder_without_pictures_gets_a_sentence(photos, monkeypatch, tmp_path
 
 def test_gates_are_compared_and_chance_is_told():
     page = open_page(samples="cat")
-    atlas = shipped("demo/r16")
-    depths = by_depth(atlas)
+    profiles = shipped("demo/r16")
+    depths = by_depth(profiles)
     said = " ".join(text.value for text in page.markdown)
-    assert against_chance(depths) in said
-    assert gates_alike([depth.gate for depth in depths], gate_similarity(atlas)) in said
+    assert emphasised(against_chance(depths)) in said
+    assert emphasised(gates_alike([depth.gate for depth in depths], gate_similarity(profiles))) in said
     assert any("chart_gate_heatmap" in name for name in charts(page))
 
 
 def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     clipped = "12.3% of s of SE_5_1 were above 8 and are counted as 8."
-    monkeypatch.setattr(atlases, "limits", lambda _: (clipped,))
+    monkeypatch.setattr(class_numbers, "_limits", lambda *_: (clipped,))
     page = open_page(samples="cat")
     assert [warning.value for warning in page.warning] == [plain(clipped)]

@@ -13,7 +13,7 @@ from se_viz.zoo import registry as catalogue
 
 
 class Unit(nn.Module):
-    """A convolution and a gate, without a shortcut; of no stride, the picture keeps its size."""
+    """A convolution and a gate, without a shortcut; of no stride, the image keeps its size."""
 
     def __init__(self, taken, given, gate, stride=1):
         super().__init__()
@@ -67,7 +67,7 @@ def mixed():
 
 
 def flat():
-    """Never narrower than the picture."""
+    """Never narrower than the image."""
     return Net([unit(3), unit()])
 
 
@@ -132,7 +132,7 @@ def test_one_gate_is_not_compared_with_others(opened, samples):
     assert "SE_1_1 weighs its channels by" in said
     assert "lowest" not in said
     assert "differently" not in said
-    assert ("between these 2 pictures" in said) == ("," in samples)
+    assert ("between these 2 images" in said) == ("," in samples)
     assert len(specs(page)[0]["data"][0]["y"]) == samples.count(",") + 1
 
 

@@ -82,7 +82,7 @@ def captions(page):
 
 
 def strip(page):
-    """The cards of the pictures, as HTML."""
+    """The cards of the images, as HTML."""
     return next(one.proto.body for one in page.get("html") if "se-strip" in one.proto.body)
 
 
@@ -156,7 +156,7 @@ def test_a_head_that_does_not_fit_is_said_and_all_else_is_shown(registered):
     assert "no predictions" in strip(page)
 
 
-def test_nan_is_said_of_the_picture(registered):
+def test_nan_is_said_of_the_image(registered):
     page = open_page("inspect", model=registered("nan", 2, bias=[float("nan"), 1.0]))
     assert "The network returned NaN for this image" in answer(page)
     assert "nan%" not in strip(page)
@@ -187,7 +187,7 @@ def test_features_predict_nothing(registered):
     assert "What Net returns is taken as features, so there are no predictions." in answer(page)
 
 
-@pytest.mark.parametrize("over", ["maps", "over the picture"])
+@pytest.mark.parametrize("over", ["maps", "over the image"])
 def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     read_as(without_z)
     name = registered("no-z", 2)
@@ -221,11 +221,11 @@ def test_own_weights_of_a_binary_head_take_two_names_or_one(tmp_path, monkeypatc
 
 def groups_on_the_classes_page(**query):
     page = open_page("classes", samples="cat,coffee", **query)
-    return next(one.value["group"].tolist() for one in page.dataframe if "pictures" in one.value), captions(page)
+    return next(one.value["group"].tolist() for one in page.dataframe if "images" in one.value), captions(page)
 
 
 def test_groups_on_the_classes_page_follow_the_head():
-    assert groups_on_the_classes_page(head="number")[0] == ["all pictures"]
+    assert groups_on_the_classes_page(head="number")[0] == ["all images"]
     said = se_viz.predict(
         se_viz.load("demo/r16", "cpu", head="labels"),
         se_viz.capture(se_viz.load("demo/r16", "cpu"), [se_viz.sample("cat"), se_viz.sample("coffee")]),
@@ -233,8 +233,8 @@ def test_groups_on_the_classes_page_follow_the_head():
     assert groups_on_the_classes_page(head="labels")[0] == list(dict.fromkeys(said.groups))
 
 
-def test_without_logits_the_pictures_are_one_group_and_the_classes_page_says_why(read_as):
+def test_without_logits_the_images_are_one_group_and_the_classes_page_says_why(read_as):
     read_as(lambda captured: replace(captured, output={"out": torch.zeros(captured.images, 2, 4, 4)}))
     found, said = groups_on_the_classes_page(precision="bf16")  # of which nothing has been read yet
-    assert found == ["all pictures"]
+    assert found == ["all images"]
     assert "SEResNet returns a dict with out" in said

@@ -58,7 +58,7 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def test_first_screen_answers_without_a_click():
     page = open_page()
-    assert page.title[0].value == "What did attention do to this picture?"
+    assert page.title[0].value == "What did attention do to this image?"
     assert re.search(
         r"The network says .+ \\\(\d+%\\\)\\\. On the way, channels are weighed lowest in SE\\_", page.markdown[0].value
     )
@@ -124,7 +124,7 @@ def test_a_link_reopens_the_view():
         stage5="SE_5_1",
         gate="SE_3_1",
         by="lowest s",
-        shown="over the picture",
+        shown="over the image",
     )
     shown = titles(page)
     assert shown[3].startswith("SE_5_1")
@@ -173,21 +173,21 @@ def test_chosen_channels_and_the_overlay():
     page.segmented_control(key="by").set_value("chosen").run()
     page.multiselect(key="channels").set_value([5, 700]).run()
     assert [label.split("<")[0] for label in specs(page)[-1]["layout"]["xaxis"]["ticktext"]] == ["5", "700"]
-    page.segmented_control(key="shown").set_value("over the picture").run()
+    page.segmented_control(key="shown").set_value("over the image").run()
     assert specs(page)[-1]["data"][0]["type"] == "image"
     page.multiselect(key="channels").set_value([]).run()
     assert any("at least one channel" in info.value for info in page.info)
     assert not page.exception
 
 
-def test_without_pictures_the_page_says_what_to_do():
+def test_without_images_the_page_says_what_to_do():
     page = open_page()
     page.multiselect(key="samples").set_value([]).run()
     assert "choose sample photographs" in page.info[0].value
     assert not page.get("plotly_chart")
 
 
-def test_64_pictures_are_read_and_the_65th_is_left_out():
+def test_64_images_are_read_and_the_65th_is_left_out():
     files = [(f"{index}.jpg", photo((index, 255 - index, 128), (64, 64))) for index in range(65)]
     page = upload(open_page(samples=SAMPLES[0].key), *files)
     assert len(specs(page)[0]["data"][0]["y"]) == 64
@@ -225,7 +225,7 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
 def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
     alone = open_page(samples="cat", gate="SE_5_2")
     assert any(text.value.startswith("**One image cannot tell**") for text in alone.markdown)
-    assert next(one for one in alone.metric if one.label == "varies between pictures").value == "–"
+    assert next(one for one in alone.metric if one.label == "varies between images").value == "–"
     several = open_page(samples="cat,coffee,rocket", gate="SE_5_2")
     model = se_viz.load("demo/r16", "cpu")
     reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]

@@ -7,24 +7,24 @@ from PIL import Image
 from ui_support import open_page
 
 from se_viz.data.pixels import Gone
-from se_viz.ui.widgets import image_picker as pictures
+from se_viz.ui.widgets import image_picker
 
 
 @pytest.mark.parametrize("left", [False, True])
 def test_uploads_are_not_decoded_for_a_visitor_who_has_left(left, monkeypatch):
     file = io.BytesIO()
     Image.new("RGB", (20, 20)).save(file, "PNG")
-    monkeypatch.setattr(pictures, "leaving", lambda: lambda: left)
+    monkeypatch.setattr(image_picker, "leaving", lambda: lambda: left)
     at = open_page("inspect", samples="")
     at.file_uploader(key="upload").set_value([("mine.png", file.getvalue(), "image/png")]).run()
     assert not at.exception
-    assert ("intake" in at.session_state and bool(at.session_state["intake"][1].pictures)) is not left
+    assert ("intake" in at.session_state and bool(at.session_state["intake"][1].images)) is not left
 
 
 def test_gone_ends_the_run_and_is_no_error(monkeypatch):
     def gone(*_, **__):
         raise Gone
 
-    monkeypatch.setattr(pictures, "read", gone)
+    monkeypatch.setattr(image_picker, "read", gone)
     at = open_page("inspect", samples="")
     assert not at.exception

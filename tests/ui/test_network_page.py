@@ -49,7 +49,7 @@ def test_every_gate_has_a_row(model):
     assert table["parameters"].sum() == (195_840 if model.endswith("relu") else 195_840 * 8)
 
 
-def test_no_picture_is_needed():
+def test_no_image_is_needed():
     page = open_page(samples="")
     assert not page.info
     assert "Gates by stage" in charts(page)

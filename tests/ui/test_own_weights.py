@@ -16,7 +16,7 @@ from ui_support import open_page
 import se_viz
 from se_viz.cli.app import app
 from se_viz.ui.markdown import plain
-from se_viz.ui.state import profiles as atlases
+from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import checkpoint_picker as own
 from se_viz.ui.widgets import head_picker as heads
 from se_viz.zoo import timm_source as from_timm
@@ -72,7 +72,7 @@ def test_one_file_for_two_architectures_gives_two_readings():
     assert all(one != other for one, other in zip(*found, strict=True))
 
 
-def test_pictures_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch):
+def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch):
     content = save(weights(3))
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     page.number_input(key="own_size").set_value(96)
@@ -234,8 +234,8 @@ def test_what_was_left_out_of_a_file_stands_on_the_page():
     assert any(plain("Left out: counters of a profiler (total_ops)") in text.value for text in page.caption)
 
 
-def test_an_atlas_is_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
-    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
+def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
+    monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "profiles"))
     content = save(weights(3))
     page = hand_in(open_page("classes"), "my newts.safetensors", content, b"smooth\npalmate\ngreat crested\n")
     (line,) = (code.value for code in page.code if code.value.startswith("python -m se_viz profile"))
@@ -245,18 +245,18 @@ def test_an_atlas_is_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_
     words = shlex.split(line.replace("DIR", str(tiny_imagenette)))
     result = CliRunner().invoke(app, [*words[3:], "--labels", "predictions", "--device", "cpu"])
     assert result.exit_code == 0, result.output
-    atlas = se_viz.open_atlas("ATLAS")
-    assert atlas.classes == ("smooth", "palmate", "great crested")
+    profiles = se_viz.open_profiles("PROFILES")
+    assert profiles.classes == ("smooth", "palmate", "great crested")
     # Put where the page looks, it is taken for this network's, and the page has the same line again.
     made_of = hashlib.sha256(content + f"{ARCHITECTURE} {{}}".encode()).hexdigest()[:16]
-    made = tmp_path / "atlases" / atlases.slug(f"my newts.safetensors {made_of}")
+    made = tmp_path / "profiles" / profiles_state.slug(f"my newts.safetensors {made_of}")
     made.mkdir(parents=True)
-    (tmp_path / "ATLAS").rename(made / "newts")
+    (tmp_path / "PROFILES").rename(made / "newts")
     page.run()
     assert not page.exception
     assert not page.warning, [warning.value for warning in page.warning]
     lines = next(code.value for code in page.code if "--eta2" in code.value)
-    assert lines.startswith(f"{line} --table atlas.csv --eta2 eta2.csv")
+    assert lines.startswith(f"{line} --table profiles.csv --eta2 eta2.csv")
 
 
 class Evil:

@@ -13,7 +13,7 @@ from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
 from se_viz.reports.design_choices import conclusion
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.pages import reduction
 from se_viz.ui.state import captures as readings
 from se_viz.ui.state import device_queue as turns
@@ -30,7 +30,7 @@ def table(page, column):
 def test_the_answer_is_computed_from_the_cards():
     page = open_page()
     assert page.title[0].value == reduction.QUESTION
-    assert any(conclusion(RATIO, demo.cards()) in text.value for text in page.markdown)
+    assert any(emphasised(conclusion(RATIO, demo.cards())) in text.value for text in page.markdown)
     listed = list(table(page, "trained in, min")["model"])
     assert listed[:5] == ["demo/r2", "demo/r4", "demo/r8", "demo/r16", "demo/r32"]
     assert set(listed) == {card.name if card.seed else f"demo/{card.name}" for card in demo.cards()}
@@ -54,7 +54,7 @@ def test_every_choice_shows_its_own_networks_and_table():
     for ablation in answered:
         page.segmented_control(key="differ").set_value(ablation.title).run()
         assert not page.exception
-        assert any(conclusion(ablation, demo.cards()) in text.value for text in page.markdown)
+        assert any(emphasised(conclusion(ablation, demo.cards())) in text.value for text in page.markdown)
         assert any(f"table_{ablation.table}" in chart.proto.id for chart in page.get("plotly_chart"))
 
 
@@ -137,7 +137,9 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
     monkeypatch.setattr(calculator.catalogue, "build", built.append)
     monkeypatch.setattr(from_timm, "blank", built.append)
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
-    page = AppTest.from_string("from se_viz.ui import calculator\ncalculator.show()", default_timeout=60)
+    page = AppTest.from_string(
+        "from se_viz.ui.widgets import cost_calculator\ncost_calculator.show()", default_timeout=60
+    )
     page.query_params["network"] = network
     page.run()
     assert not page.exception
@@ -151,8 +153,8 @@ def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwis
     assert not any(said in text.value for text in open_page().caption)
 
 
-def test_without_pictures_it_says_what_to_do():
-    assert plain("Drop pictures") in open_page(samples="").info[0].value
+def test_without_images_it_says_what_to_do():
+    assert plain("Drop images") in open_page(samples="").info[0].value
 
 
 def test_networks_that_take_long_each_have_a_stop_of_their_own(monkeypatch):

@@ -40,7 +40,7 @@ def photos(tmp_path, monkeypatch):
             out = io.BytesIO()
             Image.new("RGB", (64, 64), (90 * place, 30 * index, 80)).save(out, "PNG")
             (tmp_path / "photos" / name / f"{index}.png").write_bytes(out.getvalue())
-    monkeypatch.setenv("SE_VIZ_ATLASES", str(tmp_path / "atlases"))
+    monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "profiles"))
     monkeypatch.setenv("SE_VIZ_DATA", str(tmp_path / "photos"))
     return tmp_path / "photos"
 
@@ -56,7 +56,7 @@ def test_build(photos, interrupt):
     page = open_page("classes")
     press(page, "build", interrupt)
     assert page.success
-    assert len(list((photos.parent / "atlases").rglob("atlas.safetensors"))) == 1
+    assert len(list((photos.parent / "profiles").rglob("profiles.safetensors"))) == 1
 
 
 def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):

@@ -21,7 +21,7 @@ def upload(page, *files, key="upload"):
 
 
 def names(page):
-    """The options of the picture in focus, which name all of them."""
+    """The options of the image in focus, which name all of them."""
     return page.selectbox(key="focus").options
 
 
@@ -87,7 +87,7 @@ def test_formats_that_are_not_read_are_explained():
     )
     said = [warning.value.replace("\\", "") for warning in page.warning]
     assert said[0].startswith("IMG_0001.HEIC was left out: it is a HEIC photo; save it as JPEG")
-    assert said[1].startswith("words.txt was left out: it is not a picture")
+    assert said[1].startswith("words.txt was left out: it is not an image")
 
 
 def test_many_refusals_are_one_box_with_a_list():
@@ -100,8 +100,8 @@ def test_many_refusals_are_one_box_with_a_list():
                 archive.writestr(f"a/{index}_{number}.xml", f"<xml>{index} {number}</xml>")
     page = upload(open_page("inspect", samples=""), ("voc.zip", packed.getvalue()))
     (said,) = [warning.value.replace("\\", "") for warning in page.warning]
-    assert said == "900 files were left out: they are not pictures, or their first bytes are damaged (XML)."
+    assert said == "900 files were left out: they are not images, or their first bytes are damaged (XML)."
     listed = next(frame for frame in page.dataframe if "file" in frame.value)
     assert list(listed.value["file"])[::899] == ["a/0_0.xml", "a/59_14.xml"]
-    assert listed.value.iloc[0, 1].startswith("it is not a picture, or its first bytes are damaged; save it as")
+    assert listed.value.iloc[0, 1].startswith("it is not an image, or its first bytes are damaged; save it as")
     assert len(names(page)) == 60

@@ -288,7 +288,7 @@ def test_a_function_that_makes_no_network_is_named(weights):
         checkpoint.read_network(save_safetensors(weights), lambda: nn.Linear(1 // 0, 1))
 
 
-def test_a_network_that_takes_no_pictures_is_refused():
+def test_a_network_that_takes_no_images_is_refused():
     grey = timm.create_model("test_efficientnet", in_chans=1)
-    with pytest.raises(WeightsRefused, match="does not take pictures of 3 channels"):
+    with pytest.raises(WeightsRefused, match="does not take images of 3 channels"):
         load_checkpoint(pickled(grey.state_dict()), TIMM, arguments={"in_chans": 1}, device="cpu")

@@ -1,4 +1,4 @@
-"""Pictures are prepared as timm and torchvision would, whatever their shape."""
+"""Images are prepared as timm and torchvision would, whatever their shape."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ TIMM = [
 TORCHVISION = ["efficientnet_b1", "efficientnet_v2_s", "mobilenet_v3_large", "regnet_y_16gf", "maxvit_t"]
 
 
-def pictures():
+def make_images():
     rng = np.random.default_rng(0)
     return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for width, height in SIZES]
 
@@ -40,8 +40,8 @@ def test_as_timm_does(name):
     config = timm.get_pretrained_cfg(name).to_dict()
     reference = create_transform(**resolve_data_config(pretrained_cfg=config), is_training=False)
     prepare = from_timm.preprocess(architecture, tag)
-    for picture in pictures():
-        torch.testing.assert_close(prepare(picture)[0], reference(picture), rtol=0, atol=1e-5)
+    for image in make_images():
+        torch.testing.assert_close(prepare(image)[0], reference(image), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
@@ -49,8 +49,8 @@ def test_as_torchvision_does(name):
     for entry in get_model_weights(name):
         reference = entry.transforms()
         prepare = from_torchvision.preprocess(name, entry.name)
-        for picture in pictures():
-            torch.testing.assert_close(prepare(picture)[0], reference(picture), rtol=0, atol=1e-5)
+        for image in make_images():
+            torch.testing.assert_close(prepare(image)[0], reference(image), rtol=0, atol=1e-5)
 
 
 def test_the_names_of_imagenets_classes_are_torchvisions():

@@ -1,26 +1,27 @@
-"""The Inspect page, which answers: what did attention do to this picture?"""
+"""The Inspect page, which answers: what did attention do to this image?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
 import streamlit as st
 
-from se_viz.analysis.channel_change import Choice, change, choose_channels
+from se_viz import former_names
+from se_viz.analysis.channel_change import Choice
 from se_viz.analysis.channel_order import Order
 from se_viz.analysis.head_sentences import FEW, meaning
-from se_viz.analysis.health import CLOSE, Health, health
+from se_viz.analysis.health import CLOSE, Health
 from se_viz.analysis.predictions import Predictions, predict
 from se_viz.analysis.verdicts import definitions
-from se_viz.figures.gate_scatter import distribution, excitation
-from se_viz.figures.heatmap import attention_heatmap
-from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
+from se_viz.figures.maps import MOST
 from se_viz.gates.capture import Capture
 from se_viz.gates.gate import by_stage
 from se_viz.model.model import Model
-from se_viz.reports.inspection import summary
+from se_viz.reports.inspection import QUESTION, gate_healths, inspection_report, maps_charts
+from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.state import captures as readings
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets import export as takeaway
@@ -29,7 +30,8 @@ from se_viz.ui.widgets import prediction_cards as strip
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import Head
 
-QUESTION = "What did attention do to this picture?"
+__all__ = ["QUESTION", "page"]
+
 _FEW_BLOCKS = 4  # as many names as fit into one line with the tools
 
 _WHAT_IS_A_GATE = r"""
@@ -39,44 +41,53 @@ filters $V$ of a convolution. A **gate** then weighs the channels:
 1. **Squeeze**: each map becomes one number, $z_c$ = the average (or the maximum) of $U_c$ over its pixels.
 2. **Excitation**: two FC layers with a bottleneck of $C/r$ numbers between them turn $z$ into a weight for each
    channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights it takes.
-3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is shut.
+3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is suppressed.
 
-In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is shut, the
+In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is
+suppressed, the
 identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, also tanh, ReLU or a hard sigmoid.
 """
 
 
 @dataclass(frozen=True)
 class View:
-    """What the page is about: the model, the pictures, what was read and said, and which picture is in focus."""
+    """What the page is about: the model, the images, what was read and said, and which image is in focus."""
 
     model: Model
     chosen: Chosen
     capture: Capture
     predictions: Predictions
+    healths: Later[Health]
     focus: int
 
     @property
     def names(self) -> list[str]:
-        """The pictures' names."""
-        return [picture.name for picture in self.chosen.pictures]
+        """The images' names."""
+        return [image.name for image in self.chosen.images]
+
+    def report(self, order: Order = "index", gates: Sequence[str] = ()) -> Report:
+        """The report; what of it is shown is drawn."""
+        return inspection_report(
+            self.capture, self.predictions, self.names, self.focus, order=order, gates=gates, healths=self.healths
+        )
 
 
 def page(head: Head) -> None:
     """Draw the page."""
     model, chosen = head.model, head.chosen
-    captured = readings.values(model, chosen.pictures)
+    captured = readings.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
-        focus = focus_choice.choose(chosen.pictures)
-    head.answer.markdown(plain(summary(captured, focus, predictions.images[focus].sentence)))
+        focus = focus_choice.choose(chosen.images)
+    view = View(model, chosen, captured, predictions, gate_healths(captured), focus)
+    answer, verdicts = view.report().sentences
+    head.answer.markdown(emphasised(answer))
     with strip_place:
-        strip.show(chosen.pictures, predictions, focus)
-    view = View(model, chosen, captured, predictions, focus)
+        strip.show(chosen.images, predictions, focus)
     _stages(view)
-    _depth(view)
+    _depth(view, verdicts)
 
 
 def _meaning(predictions: Predictions) -> None:
@@ -103,17 +114,18 @@ def _stages(view: View) -> None:
                 required=True,
                 label_visibility="collapsed",
             )
+    report = view.report(order)
     stages = list(by_stage(view.model.gates).items())
     for start in range(0, len(stages), 2):
         for column, (stage, gates) in zip(
             st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
         ):
             with column:
-                _stage(view, stage, [gate.name for gate in gates], order)
+                _stage(report, stage, [gate.name for gate in gates])
 
 
 @st.fragment
-def _stage(view: View, stage: int, gates: list[str], order: Order) -> None:
+def _stage(report: Report, stage: int, gates: list[str]) -> None:
     label, key, at_first = f"Block of stage {stage}", f"stage{stage}", len(gates) - 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if len(gates) <= _FEW_BLOCKS:
@@ -130,17 +142,18 @@ def _stage(view: View, stage: int, gates: list[str], order: Order) -> None:
             gate = st.selectbox(
                 label, gates, index=at_first, key=key, bind="query-params", label_visibility="collapsed", width=140
             )
-        shown = attention_heatmap(view.capture[gate], view.names, order, view.focus)
+        shown = report.charts[f"heatmap_{gate}"]
         chart.tools(shown)
     chart.draw(shown)
 
 
 @st.fragment
-def _depth(view: View) -> None:
+def _depth(view: View, verdicts: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("One gate in depth", anchor=False, width="content")
         with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
             st.markdown(_WHAT_IS_A_GATE)
+    st.caption(emphasised(verdicts))
     names = [gate.name for gate in view.model.gates]
     gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
     reading = view.capture[gate]
@@ -149,14 +162,15 @@ def _depth(view: View) -> None:
     st.caption(
         plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
     )
-    _health(health(reading.s, about.function))
+    _health(view.healths[gate])
+    charts, number = view.report(gates=[gate]).charts, view.focus + 1
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(excitation(reading, view.names, view.focus))
+        chart.show(charts[f"{'s_by_channel' if reading.z is None else 'z_against_s'}_{gate}_{number}"])
         if reading.z is None:
             st.caption("There is no z: no squeeze of U was seen to feed s.")
     with right:
-        chart.show(distribution(reading, view.names, view.focus))
+        chart.show(charts[f"distribution_{gate}_{number}"])
     _maps(view, gate)
     takeaway.show(view.model, view.chosen, view.capture, view.predictions, about)
 
@@ -177,11 +191,11 @@ def _health(found: Health) -> None:
             _number(found.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("shut (s near 0)", share(found.shut), help=f"Share of weights within {CLOSE} of 0.")
-        st.metric("open (s near 1)", share(found.open), help=f"Share of weights within {CLOSE} of 1.")
+        st.metric("near 0 (suppressed)", share(found.near_0), help=f"Share of weights within {CLOSE} of 0.")
+        st.metric("near 1 (passed)", share(found.near_1), help=f"Share of weights within {CLOSE} of 1.")
         st.metric("exactly 0 or 1", share(found.clipped), help="Clipped: hard-sigmoid and ReLU get there.")
         st.metric(
-            "varies between pictures",
+            "varies between images",
             _number(found.variation),
             help="SD of a channel's s over the images, averaged over the channels. One image has none.",
         )
@@ -197,11 +211,13 @@ def _maps(view: View, gate: str) -> None:
         by = st.segmented_control(
             "Channels", get_args(Choice), default="largest change", key="by", bind="query-params", required=True
         )
+        if st.query_params.get("shown") == former_names.OVERLAID:
+            st.session_state.setdefault("shown", "over the image")
         over = st.segmented_control(
-            "Shown as", ["maps", "over the picture"], default="maps", key="shown", bind="query-params", required=True
+            "Shown as", ["maps", "over the image"], default="maps", key="shown", bind="query-params", required=True
         )
-    picture = view.chosen.pictures[view.focus]
-    capture = readings.maps(view.model, picture, gate)
+    image = view.chosen.images[view.focus]
+    capture = readings.maps(view.model, image, gate)
     reading = capture[gate]
     picked = None
     if by == "chosen":
@@ -213,18 +229,15 @@ def _maps(view: View, gate: str) -> None:
             key="channels",
             bind="query-params",
         )
-    channels = choose_channels(reading.s[0], change(reading)[0], by, MOST, picked)
-    if not channels:
+    cut = partial(view.model.preprocess.cut, image.rgb)
+    charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
+    if not charts:
         st.info("Choose at least one channel.")
         return
-    if over == "maps":
-        chart.show(recalibrated_maps(reading, 0, channels, picture.name), wide=True)
-    else:
-        cut = view.model.preprocess.cut(picture.image)
-        chart.show(overlay_maps(reading, 0, channels, picture.name, cut), wide=True)
+    chart.show(charts[f"{'maps' if over == 'maps' else 'overlay'}_{gate}_1"], wide=True)
     st.download_button(
         f"U, X̃ and s of {gate} as NPZ",
-        partial(maps_bytes, capture, gate, [picture.name]),
+        partial(maps_bytes, capture, gate, [image.name]),
         file_name=f"maps_{gate}.npz",
         key="save_npz",
         on_click="ignore",

@@ -1,24 +1,21 @@
 """The Network page, which answers where attention sits in a network."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import streamlit as st
 
 from se_viz.analysis.cost import Cost, cost
-from se_viz.analysis.gate_placement import place
-from se_viz.device.memory import room_on
-from se_viz.figures.block_diagram import block_drawing
-from se_viz.figures.gate_tree import gate_tree
+from se_viz.device.memory import raise_if_full
 from se_viz.gates.block import Block, block_of
 from se_viz.gates.gate import Gate
-from se_viz.gates.macs import RULE, not_counted
 from se_viz.model.model import Model
-from se_viz.reports.tables import gates_table, table_bytes
-from se_viz.ui.markdown import plain
+from se_viz.reports.network import QUESTION, network_report
+from se_viz.reports.report import Report
+from se_viz.reports.tables import table_bytes
+from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state.models import or_on_cpu
+from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.code_lines import load_line, shell_options
@@ -26,7 +23,7 @@ from se_viz.ui.widgets.page_header import Head
 
 T = TypeVar("T")
 
-QUESTION = "Where does attention sit in this network?"
+__all__ = ["QUESTION", "page"]
 
 _COLUMNS = {
     "C": st.column_config.NumberColumn(help="Channels, the length of z and s."),
@@ -44,24 +41,24 @@ def page(head: Head) -> None:
     """Draw the page."""
     model = head.model
     names = [gate.name for gate in model.gates]
-    counted = _cost(model, model.key)
     with st.container(width=280):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
-    gate = model.gate(name)
     block = _block(model, model.key, name)
-    where = place(block)
-    head.answer.markdown(plain(summary(model, counted)) + f" **{plain(gate.name)}** is {plain(where)}.")
-    if counted.left_out:
-        st.warning(plain(not_counted(counted.left_out)))
+    report = network_report(model, [name], called=called(model), counted=_cost(model, model.key), blocks={name: block})
+    head.answer.markdown(" ".join(map(emphasised, report.sentences)))
+    rule, *left_out = report.notes
+    for sentence in left_out:
+        st.warning(plain(sentence))
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(gate_tree(called(model), model.gates, name))
+        chart.show(report.charts["gates"])
     with right:
-        chart.show(block_drawing(gate, block, where))
-        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), {_place(gate)}"))
-    st.caption(plain(RULE))
-    _table(model)
-    _take_away(model, name)
+        chart.show(report.charts[f"block_{name}"])
+        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), {_place(model.gate(name))}"))
+    st.caption(plain(rule))
+    st.header("Every gate", anchor=False)
+    st.dataframe(report.tables["gates"], hide_index=True, column_config=_COLUMNS)
+    _take_away(model, name, report)
 
 
 def _place(gate: Gate) -> str:
@@ -69,36 +66,6 @@ def _place(gate: Gate) -> str:
     if gate.product is None:
         return f"gate at {gate.path} ({gate.kind})"
     return f"gate in the code of {gate.path or 'the network'} ({gate.kind})"
-
-
-def summary(model: Model, counted: Cost) -> str:
-    """How many gates there are, of what kind, and what they weigh in the network."""
-    gates = model.gates
-    stages = {gate.stage for gate in gates}
-    own, macs = sum(stage.params for stage in counted.stages), sum(stage.macs for stage in counted.stages)
-    share = macs / counted.macs
-    little = "less than 0.01%" if 0 < share < 1e-4 else f"{share:.2%}"
-    return (
-        f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
-        f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
-        f"{_mixed(gate.function for gate in gates)}, {_ratios(gates)}. "
-        f"{'It holds' if len(gates) == 1 else 'They hold'} {own:,} of {counted.params:,} parameters "
-        f"({own / counted.params:.1%}) and {'does' if len(gates) == 1 else 'do'} {little} of the "
-        f"multiply-accumulates."
-    )
-
-
-def _mixed(values: Iterable[str]) -> str:
-    """One word where all agree, else each with its number."""
-    counts = Counter(values).most_common()
-    return counts[0][0] if len(counts) == 1 else ", ".join(f"{value} ({count})" for value, count in counts)
-
-
-def _ratios(gates: Sequence[Gate]) -> str:
-    found = sorted({round(gate.r, 1) for gate in gates if gate.r is not None})
-    if not found:
-        return "no bottleneck"
-    return f"r = {found[0]:g}" if len(found) == 1 else f"r from {found[0]:g} to {found[-1]:g}"
 
 
 @st.cache_resource(max_entries=16, show_spinner="Counting the network …")
@@ -115,23 +82,18 @@ def _block(_model: Model, key: str, gate: str) -> Block:
 
 def _in_turn(model: Model, work: Callable[[], T]) -> T:
     def run() -> T:
-        with room_on(model.device, "one image"):
+        with raise_if_full(model.device, "one image"):
             return work()
 
-    with or_on_cpu(str(model.device)):
+    with with_cpu_fallback(str(model.device)):
         return turns.take(run, str(model.device))
 
 
-def _table(model: Model) -> None:
-    st.header("Every gate", anchor=False)
-    st.dataframe(gates_table(model), hide_index=True, column_config=_COLUMNS)
-
-
-def _take_away(model: Model, name: str) -> None:
+def _take_away(model: Model, name: str, report: Report) -> None:
     st.header("Take it away", anchor=False)
     st.download_button(
         "Gates as CSV",
-        lambda: table_bytes(gates_table(model), "csv"),
+        lambda: table_bytes(report.tables["gates"], "csv"),
         file_name="gates.csv",
         mime="text/csv",
         key="save_gates",

@@ -1,42 +1,40 @@
 """The Reduction page: whether the reduction ratio matters, and the other choices in a gate: to accuracy, size and s."""
 
-import pandas as pd
+from typing import get_args
+
 import streamlit as st
 
-from se_viz.demo import pretrained as demo
+from se_viz.analysis.demo_responses import shipped
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import ABLATIONS, RATIO, Ablation, members, variant
-from se_viz.figures.accuracy import Point, accuracy_against
-from se_viz.figures.chart import Chart
-from se_viz.reports.design_choices import conclusion
+from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
+from se_viz.reports.report import Report
+from se_viz.ui.markdown import emphasised
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets import cost_calculator as calculator
-from se_viz.ui.widgets import gate_responses as patterns
 from se_viz.ui.widgets import model_comparison as variants
 from se_viz.ui.widgets.page_header import Head
 
-QUESTION = "Do r and the other choices matter?"
-_COSTS = {"parameters": "parameters, millions", "MACs": "multiply-accumulates for one image, millions"}
-_WHAT_IT_IS = {
-    "r": "A gate squeezes C numbers through C/r: the larger r, the fewer weights it takes.",
-    "squeeze": "The squeeze makes one number of each feature map: its average or its maximum.",
-    "gate": "The gate function turns the last FC layer's output into weights s: a sigmoid ends at 0 and 1, tanh at −1 "
-    "and 1, ReLU has no upper end.",
-    "gated_stages": "Gates of the last stage have the most channels, so most of the weights; do they earn them?",
-    "integration": "The gate may weigh the residual branch (standard), the block's input (pre), the sum (post) or the "
-    "identity branch (identity).",
+__all__ = ["QUESTION", "page"]
+
+_COLUMNS = {
+    "parameters": st.column_config.NumberColumn(format="localized"),
+    "MACs, millions": st.column_config.NumberColumn(format="%.1f"),
+    "top-1, %": st.column_config.NumberColumn(format="%.2f"),
+    "trained in, min": st.column_config.NumberColumn(format="%.0f"),
 }
 
 
 @st.cache_resource(show_spinner=False)
 def _cards() -> tuple[Card, ...]:
-    """Ratios first and in order, then the variants of r = 16, the network without SE, and other seeds."""
-    return tuple(
-        sorted(
-            demo.cards(),
-            key=lambda card: (card.seed, not card.network.gated, card.name.count("-"), card.network.r or 0, card.name),
-        )
-    )
+    return family_cards()
+
+
+@st.cache_resource(max_entries=3 * len(ABLATIONS), show_spinner=False)
+def _report(title: str, cost: CostOf, changed: float, _cards: tuple[Card, ...]) -> Report:
+    """The report on a choice, with what of it was drawn; made again when the responses are measured again."""
+    del changed
+    return design_report(next(one for one in ABLATIONS if one.title == title), _cards, cost=cost)
 
 
 def page(head: Head) -> None:
@@ -53,77 +51,40 @@ def page(head: Head) -> None:
             required=True,
         )
         ablation = choices[title]
-        cost = None
+        cost: CostOf = "parameters"
         if ablation is RATIO:
             cost = st.segmented_control(
-                "Cost as", list(_COSTS), default="parameters", key="cost", bind="query-params", required=True
+                "Cost as", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
             )
-    head.answer.markdown(f"{conclusion(ablation, cards)} {_WHAT_IT_IS[ablation.field]}")
-    _accuracy(title, cards, _COSTS[cost] if cost else None)
-    variants.pictures(head, ablation, cards)
-    patterns.show(title, cards)
+    path = shipped()
+    report = _report(title, cost, path.stat().st_mtime if path.is_file() else 0.0, cards)
+    head.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
+    chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
+    variants.images(head, ablation, cards)
+    _patterns(report)
     variants.predictions(head, cards)
-    _family(cards)
+    _family(report)
     calculator.show()
     _take_away(title)
 
 
-def _accuracy(title: str, cards: tuple[Card, ...], across: str | None) -> None:
-    """Ours beside the paper's; across is the title of the axis of cost, for the choice that changes it."""
-    for column, one in zip(st.columns(2, gap="medium"), _accuracy_charts(title, across, cards), strict=True):
-        with column:
-            chart.show(one)
+def _patterns(report: Report) -> None:
+    """Spread, saturation, effective rank and similarity by depth, over the validation set."""
+    st.header("How the patterns change", anchor=False)
+    (note,) = report.notes
+    shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
+    if not shown:
+        st.info(note)
+        return
+    st.markdown(emphasised(report.sentences[2]))
+    for start in range(0, len(shown), 2):
+        chart.row(shown[start : start + 2])
+    st.caption(note)
 
 
-@st.cache_resource(max_entries=2 * len(ABLATIONS), show_spinner=False)
-def _accuracy_charts(title: str, across: str | None, _cards: tuple[Card, ...]) -> tuple[Chart, Chart]:
-    ablation = next(one for one in ABLATIONS if one.title == title)
-    everyone = members(ablation, _cards, seed=None)
-    points = {card.name: _point(ablation, card, across) for card in everyone}
-    ours = accuracy_against(
-        "family",
-        "Measured here: demo models on Imagenette",
-        across or title,
-        [points[card.name] for card in everyone if not card.seed],
-        [points[card.name] for card in everyone if card.seed],
-    )
-    paper = accuracy_against(
-        f"table_{ablation.table}",
-        f"The paper's Table {ablation.table}: SE-ResNet-50 on ImageNet",
-        _COSTS["parameters"] if across else title,
-        [Point(row.name, row.params if across else None, 100 - row.top1) for row in ablation.rows],
-        ours=False,
-    )
-    return ours, paper
-
-
-def _point(ablation: Ablation, card: Card, across: str | None) -> Point:
-    cost = {None: None, _COSTS["parameters"]: card.params / 1e6, _COSTS["MACs"]: card.macs / 1e6}[across]
-    found = card.accuracy
-    return Point(variant(ablation, card.network), cost, found.top1 * 100, found.low * 100, found.high * 100)
-
-
-def _family(cards: tuple[Card, ...]) -> None:
+def _family(report: Report) -> None:
     st.header("The demo models", anchor=False)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "model": [card.name if card.seed else f"demo/{card.name}" for card in cards],
-                "parameters": [card.params for card in cards],
-                "MACs, millions": [card.macs / 1e6 for card in cards],
-                "top-1, %": [card.accuracy.top1 * 100 for card in cards],
-                "95 % interval": [f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}" for card in cards],
-                "trained in, min": [card.seconds / 60 for card in cards],
-            }
-        ),
-        hide_index=True,
-        column_config={
-            "parameters": st.column_config.NumberColumn(format="localized"),
-            "MACs, millions": st.column_config.NumberColumn(format="%.1f"),
-            "top-1, %": st.column_config.NumberColumn(format="%.2f"),
-            "trained in, min": st.column_config.NumberColumn(format="%.0f"),
-        },
-    )
+    st.dataframe(report.tables["demo_models"], hide_index=True, column_config=_COLUMNS)
     st.caption(
         "One recipe and one seed, but for those that name another; they differ in the one thing their name says. Top-1 "
         "on the 3,925 validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."

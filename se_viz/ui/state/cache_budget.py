@@ -70,7 +70,7 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
-def let_go(model: Model) -> None:
+def release_model(model: Model) -> None:
     """Free a model's device; a session that still shows it goes on on the CPU."""
     device = model.device
     model.close()

@@ -1,4 +1,4 @@
-"""Readings that reruns and sessions share, one picture at a time, with progress and a way to stop."""
+"""Readings that reruns and sessions share, one image at a time, with progress and a way to stop."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -11,8 +11,8 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from se_viz.data.images import Picture
-from se_viz.device.memory import room_on
+from se_viz.data.images import InputImage
+from se_viz.device.memory import raise_if_full
 from se_viz.gates.capture import Capture
 from se_viz.gates.forward_pass import Array
 from se_viz.gates.joined_captures import stack
@@ -20,22 +20,22 @@ from se_viz.model.capture import captured as capture  # pages say themselves wha
 from se_viz.model.model import Model
 from se_viz.ui.state import cache_budget as eviction
 from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state.models import member, or_on_cpu, plain_member
+from se_viz.ui.state.models import member, plain_member, with_cpu_fallback
 from se_viz.zoo.registry import Network
 
 _PATIENCE = 0.3  # seconds of work before a bar is worth its flicker
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _values(_model: Model, _picture: Picture, key: str, sha256: str) -> Future[Capture]:
+def _values(_model: Model, _image: InputImage, key: str, sha256: str) -> Future[Capture]:
     del key, sha256  # which model, where and in what numbers, and which content
-    return turns.line(str(_model.device)).submit(partial(capture, _model, _picture))
+    return turns.line(str(_model.device)).submit(partial(capture, _model, _image))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _maps(_model: Model, _picture: Picture, key: str, sha256: str, gate: str) -> Future[Capture]:
+def _maps(_model: Model, _image: InputImage, key: str, sha256: str, gate: str) -> Future[Capture]:
     del key, sha256
-    return turns.line(str(_model.device)).submit(partial(capture, _model, _picture, maps=[gate]))
+    return turns.line(str(_model.device)).submit(partial(capture, _model, _image, maps=[gate]))
 
 
 def _finished(
@@ -52,7 +52,7 @@ def _finished(
         text = f"Waiting for {model.device}: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
         place.caption(text if ahead else "Reading the gates …")
 
-    with or_on_cpu(str(model.device)):
+    with with_cpu_fallback(str(model.device)):
         try:
             return turns.wait(make(), str(model.device), show)
         except Exception:
@@ -63,13 +63,13 @@ def _finished(
                 place.empty()
 
 
-def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture:
-    """z and s of every gate and the logits for all pictures.
+def values(model: Model, images: Sequence[InputImage], part: str = "") -> Capture:
+    """z and s of every gate and the logits for all images.
 
     A bar and a button to stop appear when it takes a while. The button, like any other choice made meanwhile, takes
-    effect before the next picture. A page that reads one model twice names the ``part`` that asks.
+    effect before the next image. A page that reads one model twice names the ``part`` that asks.
     """
-    wanted = tuple(picture.sha256 for picture in pictures)
+    wanted = tuple(image.sha256 for image in images)
     if st.session_state.get("stopped") == (model.key, wanted):
         st.info("Stopped. What was read is kept.")
         st.button("Go on", type="primary", key=f"go_on_{model.key}_{part}", on_click=_go_on)
@@ -78,7 +78,7 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
     place = bar = None
     parts: list[Capture] = []
     started = monotonic()
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         if bar is None and index and monotonic() - started > _PATIENCE:
             place = spot.empty()
             with place.container(horizontal=True, vertical_alignment="center"):
@@ -86,8 +86,8 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
                 # Some pages read several models in one run.
                 st.button("Stop", on_click=_stop, args=(model.key, wanted), key=f"stop_{model.key}_{part}")
         if bar is not None:
-            bar.progress(index / len(pictures), f"Reading the gates: picture {index + 1} of {len(pictures)}")
-        key = (model, picture, model.key, picture.sha256)
+            bar.progress(index / len(images), f"Reading the gates: image {index + 1} of {len(images)}")
+        key = (model, image, model.key, image.sha256)
         one = _finished(partial(_values, *key), partial(_values.clear, *key), model, spot)
         _count(one, _values.clear, key)
         parts.append(one)
@@ -97,24 +97,24 @@ def values(model: Model, pictures: Sequence[Picture], part: str = "") -> Capture
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _plain_logits(_network: Network, _picture: Picture, name: str, device: str, sha256: str) -> Array:
+def _plain_logits(_network: Network, _image: InputImage, name: str, device: str, sha256: str) -> Array:
     del name, sha256
 
     def run() -> Array:
-        with torch.inference_mode(), room_on(torch.device(device), "one image"):
-            logits: Array = _network.module(_network.preprocess([_picture.image]).to(device)).float().cpu().numpy()
+        with torch.inference_mode(), raise_if_full(torch.device(device), "one image"):
+            logits: Array = _network.module(_network.preprocess([_image.rgb]).to(device)).float().cpu().numpy()
         return logits
 
     return turns.take(run, device)
 
 
-def logits(name: str, device: str, pictures: Sequence[Picture], *, gated: bool) -> Array | None:
+def logits(name: str, device: str, images: Sequence[InputImage], *, gated: bool) -> Array | None:
     """The output (N, K) of a demo model, with gates or without."""
     if gated:
-        return values(member(name, device), pictures, "logits").logits
+        return values(member(name, device), images, "logits").logits
     network = plain_member(name, device)
-    with or_on_cpu(device):
-        return np.concatenate([_plain_logits(network, one, name, device, one.sha256) for one in pictures])
+    with with_cpu_fallback(device):
+        return np.concatenate([_plain_logits(network, one, name, device, one.sha256) for one in images])
 
 
 def _stop(key: str, wanted: tuple[str, ...]) -> None:
@@ -122,7 +122,7 @@ def _stop(key: str, wanted: tuple[str, ...]) -> None:
 
 
 def _count(found: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
-    """Count a reading against the budget; what forgets it later holds neither the model nor the picture."""
+    """Count a reading against the budget; what forgets it later holds neither the model nor the image."""
     names = (None, None, *key[2:])
     eviction.readings().used(names, eviction.capture_bytes(found), partial(clear, *names))
 
@@ -131,9 +131,9 @@ def _go_on() -> None:
     st.session_state.pop("stopped", None)
 
 
-def maps(model: Model, picture: Picture, gate: str) -> Capture:
-    """All values of one picture, with U and X̃ of one gate."""
-    key = (model, picture, model.key, picture.sha256, gate)
+def maps(model: Model, image: InputImage, gate: str) -> Capture:
+    """All values of one image, with U and X̃ of one gate."""
+    key = (model, image, model.key, image.sha256, gate)
     found = _finished(partial(_maps, *key), partial(_maps.clear, *key), model, st.container())
     _count(found, _maps.clear, key)
     return found

@@ -1,4 +1,4 @@
-"""Whose turn it is on a device: sessions hand in one picture at a time, which run in the order they came."""
+"""Whose turn it is on a device: sessions hand in one image at a time, which run in the order they came."""
 
 from collections.abc import Callable
 from concurrent import futures

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from PIL import Image
 
 from se_viz.data.image_files import Intake
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 from se_viz.ui.server.limits import limits
 
 
@@ -24,24 +24,24 @@ class KeptImages:
         """Return the bytes of all images that a session holds."""
         return sum(map(_bytes, list(self._images.values())))
 
-    def keep(self, pictures: Sequence[Picture], session: int, process: int) -> tuple[list[Picture], str | None]:
+    def keep(self, images: Sequence[InputImage], session: int, process: int) -> tuple[list[InputImage], str | None]:
         """Return the first images for which there is room, and a sentence for the others.
 
         Args:
-            pictures: those of one session.
+            images: those of one session.
             session, process: bytes that one session and all of them may hold.
         """
-        kept: list[Picture] = []
+        kept: list[InputImage] = []
         own = 0
         with self._lock:
             total = self.held()
-            for picture in pictures:
-                shared = self._images.get(picture.sha256)
-                size = _bytes(picture.image)
+            for image in images:
+                shared = self._images.get(image.sha256)
+                size = _bytes(image.rgb)
                 own += size
                 total += 0 if shared is not None else size
                 if own > session or total > process:
-                    left = len(pictures) - len(kept)
+                    left = len(images) - len(kept)
                     whose = "each visitor" if own > session else "all its visitors"
                     limit = session if own > session else process
                     files = "1 image was" if left == 1 else f"{left:,} images were"
@@ -51,8 +51,8 @@ class KeptImages:
                         f"{whose}; {then}."
                     )
                 if shared is None:
-                    shared = self._images[picture.sha256] = picture.image
-                kept.append(replace(picture, image=shared))
+                    shared = self._images[image.sha256] = image.rgb
+                kept.append(replace(image, rgb=shared))
         return kept, None
 
 
@@ -62,7 +62,7 @@ _KEPT = KeptImages()
 def within_budget(intake: Intake) -> Intake:
     """Return what was read of a session's uploads as far as there is room, with a sentence for what is left out."""
     most = limits()
-    kept, left_out = _KEPT.keep(intake.pictures, most.session_images, most.images)
+    kept, left_out = _KEPT.keep(intake.images, most.session_images, most.images)
     return Intake(tuple(kept), (*intake.refusals, *([left_out] if left_out else ())))
 
 

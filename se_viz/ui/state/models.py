@@ -15,7 +15,7 @@ from se_viz.device.memory import DeviceFull, memory
 from se_viz.device.transfer import moved
 from se_viz.model.model import Model, load
 from se_viz.ui.markdown import plain
-from se_viz.ui.state.cache_budget import let_go, model_bytes, models
+from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.widgets import checkpoint_picker as own
 from se_viz.ui.widgets import download_weights as fetching
 from se_viz.ui.widgets import head_picker as heads
@@ -28,12 +28,12 @@ _FAMILY = 16
 _FULL = "full_device"  # in the session: a device that had no room, and what was said about it
 
 
-@st.cache_resource(max_entries=_KEPT, on_release=let_go, show_spinner="Loading the model …")
+@st.cache_resource(max_entries=_KEPT, on_release=release_model, show_spinner="Loading the model …")
 def _load(name: str, device: str, precision: Precision) -> Model:
     return load(name, device, precision)
 
 
-@st.cache_resource(max_entries=_FAMILY, on_release=let_go, show_spinner="Loading the demo models …")
+@st.cache_resource(max_entries=_FAMILY, on_release=release_model, show_spinner="Loading the demo models …")
 def _member(name: str, device: str) -> Model:
     return load(name, device)
 
@@ -48,13 +48,13 @@ def _listed(name: str, device: str, precision: Precision) -> Model:
 def exact(model: Model) -> Model:
     """The same network in fp32, in which what ships was measured; the model itself where its name says nothing."""
     listed = model.precision != "fp32" and model.name in catalogue.names()
-    with or_on_cpu(str(model.device)):
+    with with_cpu_fallback(str(model.device)):
         return _listed(model.name, str(model.device), "fp32") if listed else model
 
 
 def member(name: str, device: str) -> Model:
     """A demo model beside the chosen one; they are small, and kept apart so that they do not displace it."""
-    with or_on_cpu(device):
+    with with_cpu_fallback(device):
         model = _member(name, device)
     size = model_bytes(model.network, model.instrument.network)
     models().used((_member, name, device), size, partial(_member.clear, name, device))
@@ -63,7 +63,7 @@ def member(name: str, device: str) -> Model:
 
 def plain_member(name: str, device: str) -> Network:
     """A demo model without gates, which is none to look into, but has predictions to compare."""
-    with or_on_cpu(device):
+    with with_cpu_fallback(device):
         network = _plain_member(name, device)
     size = model_bytes(network.module)
     models().used((_plain_member, name, device), size, partial(_plain_member.clear, name, device))
@@ -160,7 +160,7 @@ def fall_back(device: str, error: DeviceFull) -> None:
 
 
 @contextmanager
-def or_on_cpu(device: str) -> Iterator[None]:
+def with_cpu_fallback(device: str) -> Iterator[None]:
     """Run the page again on the CPU if the device turns out to be full inside the block; see ``fall_back``."""
     try:
         yield

@@ -1,4 +1,6 @@
-"""Making an atlas on the page: pictures on the server that whoever runs it allowed, with progress, Stop and Go on."""
+"""Making class profiles on the page: images on the server that whoever runs it allowed, with progress, Stop and Go
+on.
+"""
 
 import os
 from collections.abc import Callable
@@ -20,13 +22,13 @@ from se_viz.profiles.unfinished import discard, kept
 from se_viz.reports.pass_account import account
 from se_viz.ui.markdown import plain
 from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state.models import or_on_cpu
+from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.state.profiles import folder, slug
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 
 DATA = "SE_VIZ_DATA"
-BATCH = 16  # pictures that readings of others wait for at most
-SHARD = 128  # pictures that Stop costs at most
+BATCH = 16  # images that readings of others wait for at most
+SHARD = 128  # images that Stop costs at most
 _LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
 _LAST = "last_build"  # where, and how it ended
 _ACCOUNT = "last_account"  # what it counted and left out
@@ -46,16 +48,16 @@ class _Asked:
 
 
 def build(model: Model, *, first: bool = False) -> None:
-    """Draw the section that makes an atlas; stopped, it goes on where it was when started again.
+    """Draw the section that makes class profiles; stopped, it goes on where it was when started again.
 
     No expander, whose animation moves what is in it from under the pointer.
     """
     allowed = _allowed()
     if not allowed and not first:
-        with st.popover("Build an atlas of your own pictures", icon=":material/library_add:"):
+        with st.popover("Build class profiles of your own images", icon=":material/library_add:"):
             _elsewhere(model)
         return
-    st.header("Build an atlas from pictures on this server", anchor=False)
+    st.header("Build class profiles from images on this server", anchor=False)
     if not allowed:
         _elsewhere(model)
         return
@@ -67,7 +69,11 @@ def build(model: Model, *, first: bool = False) -> None:
         st.caption(plain(f"From {asked.place}; classes are {asked.by}."))
         _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
     elif asked is not None:
-        st.info(plain(f"The atlas of {asked.place} waits for its network: choose that again, and it goes on."))
+        st.info(
+            plain(
+                f"The class profiles of {asked.place} wait for their network: choose that again, and the pass goes on."
+            )
+        )
     _offer(model, _out(model, allowed, place, by))
 
 
@@ -75,13 +81,15 @@ def _offer(model: Model, out: Path) -> None:
     """Draw the button that starts, and what became of what was started before."""
     last, done = st.session_state.get(_LAST), kept(out)
     if last == (out, "other"):
-        st.warning("Its pictures, the network or the settings are not those of the atlas that was begun here.")
+        st.warning("The images, the network or the settings are not those of the class profiles that were begun here.")
     elif done:
-        st.info(f"This atlas is unfinished: {done:,} pictures are counted and kept. It goes on after them.")
+        st.info(
+            f"These class profiles are unfinished: {done:,} images are counted and kept. Building goes on after them."
+        )
     elif last == (out, "stopped"):
-        st.info(f"Stopped. Nothing is kept yet, as pictures are kept {SHARD} at a time.")
+        st.info(f"Stopped. Nothing is kept yet, as images are kept {SHARD} at a time.")
     elif last == (out, "finished"):
-        st.success("Finished. The page shows this atlas, or offers it at the top.")
+        st.success("Finished. The page shows these class profiles, or offers them at the top.")
         st.markdown("\n".join(f"- {plain(line)}" for line in st.session_state.get(_ACCOUNT, ())))
     other = last == (out, "other")
     st.button(
@@ -94,7 +102,7 @@ def _offer(model: Model, out: Path) -> None:
 
 
 def _named(model: Model) -> str:
-    """Whose atlas it is; on which device it is made does not matter."""
+    """Whose class profiles they are; on which device they are made does not matter."""
     return f"{model.name} {model.precision}"
 
 
@@ -109,7 +117,7 @@ def _stop() -> None:
 
 
 def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
-    """The folder of the atlas of a place."""
+    """The folder of the class profiles of a place."""
     names = {path: f"{path.parent.name} {path.name}" if meaning(path.name) else path.name for path in allowed.values()}
     data = allowed[place]
     name = names[data] if list(names.values()).count(names[data]) == 1 else str(data)
@@ -121,7 +129,9 @@ def _elsewhere(model: Model) -> None:
         f"Whoever runs this page allows folders by the environment variable `{DATA}`, several separated by "
         f"`{os.pathsep}`; none is. Elsewhere any folder will do:"
     )
-    st.code(f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out ATLAS", language="bash")
+    st.code(
+        f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language="bash"
+    )
 
 
 def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
@@ -131,7 +141,7 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
         _building.add(out)
     if not free:
         _stop()
-        st.info("Another session is building this atlas: open the page again when it is finished.")
+        st.info("Another session is building these class profiles: open the page again when they are finished.")
         return
     try:
         if asked.anew:
@@ -155,22 +165,24 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
 
 
 def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
-    """Make the atlas with a bar. A click on anything ends this run when the bar is written, and the next goes on."""
+    """Make the class profiles with a bar. A click on anything ends this run when the bar is written, and the next goes
+    on.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0)
         st.button("Stop", key="build_stop", on_click=_stop)
-    share, said = 0.0, "Listing the pictures …"
+    share, said = 0.0, "Listing the images …"
     bar.progress(share, said)
 
     def report(done: int, total: int) -> None:
         nonlocal share, said
-        share, said = done / total, f"{done:,} of {total:,} pictures"
+        share, said = done / total, f"{done:,} of {total:,} images"
         bar.progress(share, said)
 
     def turn(work: Callable[[], Capture]) -> Capture:
         return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
 
-    with or_on_cpu(str(model.device)):
+    with with_cpu_fallback(str(model.device)):
         listed = dataset(data)
         made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
     st.session_state[_ACCOUNT] = account(made, listed.notes)

@@ -1,5 +1,6 @@
 """How every chart is shown: the figure with its text, how to read it, and how to take it away."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 
@@ -19,6 +20,13 @@ def show(chart: Chart, *, wide: bool = False) -> None:
         draw(chart)
     with st.container(horizontal=True, gap="small"):
         tools(chart)
+
+
+def row(charts: Sequence[Chart]) -> None:
+    """Draw up to two charts side by side."""
+    for column, chart in zip(st.columns(2, gap="medium"), charts, strict=False):
+        with column:
+            show(chart)
 
 
 def draw(chart: Chart) -> None:

@@ -15,7 +15,7 @@ from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.device.devices import Precision
 from se_viz.model.model import Model, load_checkpoint
 from se_viz.ui.markdown import plain
-from se_viz.ui.state.cache_budget import let_go, model_bytes, models
+from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.state.uploads import upload
 from se_viz.ui.state.visitor import leaving
 from se_viz.ui.widgets import head_picker as heads
@@ -42,7 +42,7 @@ _one = Lock()
 
 @dataclass(frozen=True)
 class Own:
-    """What a model of a visitor's own was made of: names of files and of the architecture, and how it sees pictures.
+    """What a model of a visitor's own was made of: names of files and of the architecture, and how it sees images.
 
     ``prepared`` are arguments of ``load_checkpoint``: size, or mean and std, and arguments; what is not there is the
     architecture's.
@@ -67,7 +67,7 @@ def _architectures() -> list[str]:
 
 
 # By the upload's number, so that 200 MB are not hashed at every rerun; a few, as they are large.
-@st.cache_resource(max_entries=2, on_release=let_go, show_spinner="Reading the weights …")
+@st.cache_resource(max_entries=2, on_release=release_model, show_spinner="Reading the weights …")
 def _load(
     _weights: UploadedFile,
     _names: UploadedFile | None,
@@ -230,8 +230,8 @@ def _choose_architecture(name: str) -> None:
 
 
 def _prepared() -> dict[str, Any]:
-    """How pictures are prepared, where it is not as the architecture's own weights have it."""
-    with st.popover("Preparation of pictures", icon=":material/tune:", type="tertiary"):
+    """How images are prepared, where it is not as the architecture's own weights have it."""
+    with st.popover("Preparation of images", icon=":material/tune:", type="tertiary"):
         size = st.number_input(
             "Side of the input, pixels",
             16,

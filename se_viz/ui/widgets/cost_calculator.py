@@ -21,7 +21,7 @@ from se_viz.ui.state import device_queue as turns
 from se_viz.weights.meta_model import LARGEST
 from se_viz.zoo import libraries as sources
 from se_viz.zoo import registry as catalogue
-from se_viz.zoo.device_room import expect_room
+from se_viz.zoo.device_room import check_memory
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def _blank(network: str) -> tuple[nn.Module, int]:
             f"{LARGEST / 1e6:,.0f} M: choose a smaller one, or run `python -m se_viz cost {network}` on a machine of "
             "your own."
         )
-    expect_room(network, torch.device(_CPU))
+    check_memory(network, torch.device(_CPU))
     if not catalogue.pretrained(network):
         built = catalogue.build(network)
         return built.module, built.preprocess.crop[0]

@@ -12,7 +12,7 @@ from se_viz.ui.markdown import plain
 from se_viz.weights.download import Progress
 from se_viz.weights.errors import DownloadFailed, WeightsRefused
 from se_viz.zoo import registry as catalogue
-from se_viz.zoo.device_room import expect_room
+from se_viz.zoo.device_room import check_memory
 from se_viz.zoo.registry import Listing
 
 _ASKED = "asked_fetch"  # in the session: the model whose weights are wanted
@@ -26,7 +26,7 @@ def there(name: str) -> bool:
         return True
     st.caption(plain(_described(about)))
     try:
-        expect_room(name, torch.device("cpu"))
+        check_memory(name, torch.device("cpu"))
     except DeviceFull as error:
         st.error(plain(str(error)))
         return False

@@ -20,9 +20,9 @@ _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parqu
 
 
 def show(model: Model, chosen: Chosen, capture: Capture, predictions: Predictions, gate: Gate) -> None:
-    """Buttons for z, s and the predictions of all pictures, and the code, with the maps of one gate."""
+    """Buttons for z, s and the predictions of all images, and the code, with the maps of one gate."""
     st.header("Take it away", anchor=False)
-    names = [picture.name for picture in chosen.pictures]
+    names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
         for kind, label in _LABELS.items():
             st.download_button(
@@ -55,18 +55,18 @@ def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"
 
 
 def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:
-    """A script that reads the same pictures with the same model; uploads are named as if they lay in its folder."""
-    gate, size = reading.gate, f"({len(chosen.pictures)}, {reading.gate.channels})"
+    """A script that reads the same images with the same model; uploads are named as if they lay in its folder."""
+    gate, size = reading.gate, f"({len(chosen.images)}, {reading.gate.channels})"
     files = [f"./{name}" for name in chosen.uploads]
-    parts = [f"*se_viz.read_paths({files!r}).pictures"] * bool(files)
+    parts = [f"*se_viz.read_paths({files!r}).images"] * bool(files)
     parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
     return "\n".join(
         [
             "import se_viz",
             "",
             load_line(model),
-            f"pictures = [{', '.join(parts)}]",
-            f"capture = se_viz.capture(model, pictures, maps=[{gate.name!r}])",
+            f"images = [{', '.join(parts)}]",
+            f"capture = se_viz.capture(model, images, maps=[{gate.name!r}])",
             f"reading = capture[{gate.name!r}]",
             f"reading.z, reading.s  # {size} each" if reading.z is not None else f"reading.s  # {size}; z is None here",
             "reading.u, reading.x  # feature maps before and after the gate",

@@ -1,32 +1,32 @@
-"""Which picture the words, the points and the maps are about."""
+"""Which image the words, the points and the maps are about."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 
 _KEY = "focus"
 
 
-def choose(pictures: Sequence[Picture]) -> int:
-    """The index of the picture in focus: the one that came last, until another is chosen. Of one there is no choice.
+def choose(images: Sequence[InputImage]) -> int:
+    """The index of the image in focus: the one that came last, until another is chosen. Of one there is no choice.
 
-    The choice follows its picture when others come and go; the address holds only its number, not its name.
+    The choice follows its image when others come and go; the address holds only its number, not its name.
     """
-    hashes = [picture.sha256 for picture in pictures]
-    before: set[str] | None = st.session_state.get("pictures_seen")
+    hashes = [image.sha256 for image in images]
+    before: set[str] | None = st.session_state.get("images_seen")
     new = [sha256 for sha256 in hashes if before is not None and sha256 not in before]
-    st.session_state["pictures_seen"] = set(hashes)
+    st.session_state["images_seen"] = set(hashes)
     if new:
         st.session_state[_KEY] = new[0]
     elif st.session_state.get(_KEY) not in hashes:
         st.session_state[_KEY] = hashes[_from_address(len(hashes))]
-    if len(pictures) > 1:
+    if len(images) > 1:
         st.selectbox(
-            "Picture in focus",
+            "Image in focus",
             hashes,
-            format_func=lambda sha256: f"In focus: {hashes.index(sha256) + 1} {pictures[hashes.index(sha256)].name}",
+            format_func=lambda sha256: f"In focus: {hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
             key=_KEY,
             label_visibility="collapsed",
             on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),

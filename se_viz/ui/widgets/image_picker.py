@@ -1,4 +1,4 @@
-"""The pictures of a session: what was uploaded, and samples so that the page is never empty."""
+"""The images of a session: what was uploaded, and samples so that the page is never empty."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data import sample_images as samples
 from se_viz.data.image_files import LIMIT, Intake, read
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 from se_viz.data.names import apart, label_of
 from se_viz.data.pixels import Gone
 from se_viz.ui.state.image_budget import within_budget
@@ -20,17 +20,17 @@ _AT_FIRST = ("cat", "coffee", "temple", "flower")
 
 @dataclass(frozen=True)
 class Chosen:
-    """The pictures as they are shown, and where they come from: uploaded files and folders by name, samples by key."""
+    """The images as they are shown, and where they come from: uploaded files and folders by name, samples by key."""
 
-    pictures: tuple[Picture, ...]
+    images: tuple[InputImage, ...]
     uploads: tuple[str, ...]
     samples: tuple[str, ...]
 
 
 def drop() -> list[UploadedFile]:
-    """The box that pictures are dropped into."""
+    """The box that images are dropped into."""
     uploaded: list[UploadedFile] = st.file_uploader(
-        f"Your pictures, or a ZIP of them (up to {LIMIT})",
+        f"Your images, or a ZIP of them (up to {LIMIT})",
         # Of any type: what is not read is told by name, and an iPhone converts its photos to JPEG if none is named.
         accept_multiple_files=True,
         key="upload",
@@ -45,7 +45,7 @@ def folder() -> list[UploadedFile]:
     """The same for a whole folder: browsers hand over files or a folder, not both."""
     uploaded: list[UploadedFile] = st.file_uploader(
         # Of any type: of one that is not named a browser shows each file in red, those that macOS hides, too.
-        "A folder of pictures",
+        "A folder of images",
         accept_multiple_files="directory",
         key="upload_folder",
         max_upload_size=50,
@@ -81,18 +81,17 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
     notes.warn(intake.refusals, "left_out")
-    found = (*intake.pictures, *map(samples.sample, keys))
-    names = apart(picture.name for picture in found)
-    pictures = tuple(
-        picture if picture.name == name else replace(picture, name=name)
-        for picture, name in zip(found, names, strict=True)
+    found = (*intake.images, *map(samples.sample, keys))
+    names = apart(image.name for image in found)
+    images = tuple(
+        image if image.name == name else replace(image, name=name) for image, name in zip(found, names, strict=True)
     )
-    if len(pictures) > LIMIT:
-        st.warning(f"{len(pictures) - LIMIT} sample photographs are left out: {LIMIT} pictures are shown at most.")
-        keys = keys[: LIMIT - len(intake.pictures)]
+    if len(images) > LIMIT:
+        st.warning(f"{len(images) - LIMIT} sample photographs are left out: {LIMIT} images are shown at most.")
+        keys = keys[: LIMIT - len(intake.images)]
     # A folder by its own name, as from Python.
     uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
-    return Chosen(pictures[:LIMIT], tuple(uploads), tuple(keys))
+    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys))
 
 
 def _decoded(uploaded: list[UploadedFile]) -> Intake:
@@ -102,7 +101,7 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
     if kept is None or kept[0] != identity:
         # Before others come: both would count.
         kept = st.session_state["intake"] = None
-        with st.spinner("Reading pictures …", show_time=True):
+        with st.spinner("Reading images …", show_time=True):
             try:
                 found = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
             except Gone:

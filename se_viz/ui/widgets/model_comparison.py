@@ -1,4 +1,4 @@
-"""Networks that differ in one choice, side by side on the chosen pictures."""
+"""Networks that differ in one choice, side by side on the chosen images."""
 
 from typing import get_args
 
@@ -9,7 +9,7 @@ from se_viz.analysis.channel_order import Order
 from se_viz.analysis.health import health
 from se_viz.analysis.predictions import top
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import Ablation, members, variant
+from se_viz.demo.design_choices import DesignChoice, members, variant
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.gates.capture import Capture
 from se_viz.ui.state import captures as readings
@@ -19,11 +19,11 @@ from se_viz.ui.widgets.page_header import Head
 
 
 @st.fragment
-def pictures(head: Head, ablation: Ablation, cards: tuple[Card, ...]) -> None:
-    """The same gate of every network on the chosen pictures."""
-    st.header("Your pictures, network by network", anchor=False)
-    shown = head.chosen.pictures
-    names = [picture.name for picture in shown]
+def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
+    """The same gate of every network on the chosen images."""
+    st.header("Your images, network by network", anchor=False)
+    shown = head.chosen.images
+    names = [image.name for image in shown]
     found = {variant(ablation, card.network): card for card in members(ablation, cards) if card.network.gated}
     models = {label: member(f"demo/{card.name}", str(head.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
@@ -70,9 +70,9 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
 
 @st.fragment
 def predictions(head: Head, cards: tuple[Card, ...]) -> None:
-    """What every shipped network says of every chosen picture."""
+    """What every shipped network says of every chosen image."""
     st.header("What each network says", anchor=False)
-    shown = head.chosen.pictures
+    shown = head.chosen.images
     rows = []
     for card in cards:
         if card.seed:
@@ -80,6 +80,6 @@ def predictions(head: Head, cards: tuple[Card, ...]) -> None:
         logits = readings.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
         said = [[]] * len(shown) if logits is None else top(logits, card.classes, 1)
         rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
-    table = pd.DataFrame(rows, columns=[f"{n + 1} {picture.name}" for n, picture in enumerate(shown)])
+    table = pd.DataFrame(rows, columns=[f"{n + 1} {image.name}" for n, image in enumerate(shown)])
     table.insert(0, "network", [card.name for card in cards if not card.seed])
     st.dataframe(table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True)})

@@ -1,4 +1,4 @@
-"""The head of every page: its question, the model and the pictures, which stay chosen from page to page."""
+"""The head of every page: its question, the model and the images, which stay chosen from page to page."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,25 @@ from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.model.model import Model
 from se_viz.ui.state import models
-from se_viz.ui.widgets import image_picker as pictures
-from se_viz.ui.widgets import notes
+from se_viz.ui.widgets import image_picker, notes
 from se_viz.ui.widgets.image_picker import Chosen
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a page starts from: the model, the pictures, and the place below the question for the answer."""
+    """What a page starts from: the model, the images, and the place below the question for the answer."""
 
     model: Model
     chosen: Chosen
     answer: DeltaGenerator
 
 
-def draw(question: str, *, pictured: bool = True) -> Head:
+def draw(question: str, *, about_images: bool = True) -> Head:
     """Draw the head. Called outside the pages, as Streamlit forgets what only one page asks for when it is left.
 
     Args:
         question: what the page answers.
-        pictured: whether its answer is about pictures, so that there must be at least one.
+        about_images: whether its answer is about images, so that there must be at least one.
     """
     left, right = st.columns([5, 3], gap="large")
     left.title(question, anchor=False)
@@ -34,16 +33,16 @@ def draw(question: str, *, pictured: bool = True) -> Head:
     problem = st.container()
     with st.sidebar:
         model = models.choose(problem)
-        keys = pictures.sample_keys()
-        uploaded = pictures.folder()
+        keys = image_picker.sample_keys()
+        uploaded = image_picker.folder()
     with right:
-        uploaded = [*pictures.drop(), *uploaded]
-    chosen = pictures.gather(uploaded, keys)
+        uploaded = [*image_picker.drop(), *uploaded]
+    chosen = image_picker.gather(uploaded, keys)
     if model is None:
         st.info("There is no model to look into: choose one in the sidebar, or do what is said above.")
         st.stop()
     notes.warn(model.notes, "gates")
-    if pictured and not chosen.pictures:
-        st.info("Drop pictures into the box above, or choose sample photographs in the sidebar.")
+    if about_images and not chosen.images:
+        st.info("Drop images into the box above, or choose sample photographs in the sidebar.")
         st.stop()
     return Head(model, chosen, left.empty())

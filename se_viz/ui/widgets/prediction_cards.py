@@ -1,4 +1,4 @@
-"""The strip of pictures, each with the classes the network gives it."""
+"""The strip of images, each with the classes the network gives it."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from se_viz.analysis.predictions import ImagePredictions, Prediction, Predictions
-from se_viz.data.images import Picture
+from se_viz.data.images import InputImage
 from se_viz.figures.palette import ACCENT
 
 _SIDE = 192  # pixels of a thumbnail, twice what it is shown at
@@ -29,26 +29,26 @@ _STYLE = f"""<style>
 </style>"""
 
 
-def show(pictures: Sequence[Picture], predictions: Predictions, focus: int) -> None:
+def show(images: Sequence[InputImage], predictions: Predictions, focus: int) -> None:
     """Draw the strip; it scrolls sideways where it is wider than the page."""
     cards = "".join(
-        _card(index, picture, predicted, missing=bool(predictions.missing))
-        for index, (picture, predicted) in enumerate(zip(pictures, predictions.images, strict=True))
+        _card(index, image, predicted, missing=bool(predictions.missing))
+        for index, (image, predicted) in enumerate(zip(images, predictions.images, strict=True))
     )
-    label = 'role="list" tabindex="0" aria-label="Pictures and what the network says of each"'
+    label = 'role="list" tabindex="0" aria-label="Images and what the network says of each"'
     st.html(f'{_STYLE}<div class="se-strip" {label}>{cards}</div>')
-    # Apart, so that a change of focus does not send every picture again.
+    # Apart, so that a change of focus does not send every image again.
     frame = f"border-color:{ACCENT};box-shadow:0 0 0 1px {ACCENT}"
     st.html(f"<style>.se-card:nth-child({focus + 1}) {{{frame}}}</style>")
 
 
-def _card(index: int, picture: Picture, said: ImagePredictions, *, missing: bool) -> str:
-    """A picture with what is said of it; why nothing is said of any stands beside the strip, once."""
+def _card(index: int, image: InputImage, said: ImagePredictions, *, missing: bool) -> str:
+    """An image with what is said of it; why nothing is said of any stands beside the strip, once."""
     bars = "".join(map(_bar, said.shown)) or ("no predictions" if missing else escape(said.sentence))
-    name = escape(picture.name)
+    name = escape(image.name)
     return (
         '<figure class="se-card" role="listitem">'
-        f'<img src="{_thumbnail(picture.sha256, picture)}" alt="{name}">'
+        f'<img src="{_thumbnail(image.sha256, image)}" alt="{name}">'
         f'<figcaption><div class="se-name" title="{name}">{index + 1} {name}</div>{bars}</figcaption></figure>'
     )
 
@@ -63,9 +63,9 @@ def _bar(prediction: Prediction) -> str:
 
 
 @st.cache_data(max_entries=128, show_spinner=False, scope="session")
-def _thumbnail(sha256: str, _picture: Picture) -> str:
+def _thumbnail(sha256: str, _image: InputImage) -> str:
     del sha256  # the key
-    small = _picture.image.copy()
+    small = _image.rgb.copy()
     small.thumbnail((_SIDE, _SIDE))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80)

@@ -1,4 +1,4 @@
-"""A network that profiles in a moment, pictures for it, and a pass that never ends to be killed."""
+"""A network that profiles in a moment, images for it, and a pass that never ends to be killed."""
 
 import sys
 from dataclasses import replace
@@ -39,8 +39,8 @@ def tiny(seed=0, name="test/tiny", classes=("red", "green", "blue")):
     return Model(name, Tiny(), Preprocess(crop=(16, 16), resize=16), classes)
 
 
-def pictures(folder, classes=("ape", "bee", "cat"), count=5, seed=0):
-    """A folder of class folders; a picture is of noise around its class's colour."""
+def make_images(folder, classes=("ape", "bee", "cat"), count=5, seed=0):
+    """A folder of class folders; an image is of noise around its class's colour."""
     rng = np.random.default_rng(seed)
     for name in classes:
         (folder / name).mkdir(parents=True)

@@ -1,67 +1,39 @@
-"""How the gates of networks that differ in one choice respond to the validation set, from what ships measured."""
+"""How the gates of networks that differ in one choice respond to the validation set, as measured and shipped."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import streamlit as st
-
-from se_viz.analysis.demo_responses import Responses, shipped
+from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import ABLATIONS, members, variant
+from se_viz.demo.design_choices import DesignChoice, members, variant
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
-from se_viz.ui.markdown import plain
-from se_viz.ui.widgets import chart
 
 _STANDARD = "r16"
-_MOVES = 1e-3  # of s between pictures; below it, directions are those of rounding
+_MOVES = 1e-3  # of s between images; below it, directions are those of rounding
 
 
 @dataclass(frozen=True, slots=True)
-class _Patterns:
-    """What there is to show, the charts two in a row."""
+class Patterns:
+    """What there is to show: a sentence or two, and charts by name."""
 
     words: str
-    charts: tuple[Chart, ...]
-    images: int
+    charts: Mapping[str, Callable[[], Chart]]
 
 
-def show(title: str, cards: tuple[Card, ...]) -> None:
-    """Spread, saturation, effective rank and similarity by depth, over the validation set.
+def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) -> Patterns | None:
+    """Spread, saturation, effective rank and similarity by depth; None where the networks were not measured.
 
     Args:
-        title: of the choice in which the networks differ.
+        ablation: the choice in which the networks differ.
         cards: of the family.
+        found: measured; networks of other weights are left out.
     """
-    st.header("How the patterns change", anchor=False)
-    path = shipped()
-    if not path.is_file():
-        st.info("Not measured yet: run `python -m se_viz responses --data DIR`.")
-        return
-    found = _patterns(title, path.stat().st_mtime, cards)
-    if found is None:
-        st.info("Not measured for these networks: run `python -m se_viz responses --data DIR`.")
-        return
-    st.markdown(plain(found.words))
-    for start in range(0, len(found.charts), 2):
-        for column, one in zip(st.columns(2, gap="medium"), found.charts[start : start + 2], strict=True):
-            with column:
-                chart.show(one)
-    st.caption(
-        f"Over {found.images:,} validation images of Imagenette; `python -m se_viz responses` prints the numbers."
-    )
-
-
-@st.cache_resource(max_entries=2 * len(ABLATIONS), show_spinner=False)
-def _patterns(title: str, changed: float, _cards: tuple[Card, ...]) -> _Patterns | None:
-    """Words and charts for one choice, drawn again when the file is measured anew; None where it lacks its networks."""
-    del changed
-    ablation = next(one for one in ABLATIONS if one.title == title)
-    found = Responses.read(shipped())
     networks = {
         variant(ablation, card.network): card.name
-        for card in members(ablation, _cards)
+        for card in members(ablation, cards)
         if card.name in found.networks and found.networks[card.name].sha256 == card.sha256
     }
     if not networks:
@@ -81,60 +53,67 @@ def _patterns(title: str, changed: float, _cards: tuple[Card, ...]) -> _Patterns
         for label, by in numbers("rank").items()
     }
     spreads = numbers("spread")
-    shut, left = numbers("shut"), numbers("open")
-    saturated = {label: {gate: 100 * (shut[label][gate] + left[label][gate]) for gate in shut[label]} for label in shut}
+    near_0, near_1 = numbers("near_0"), numbers("near_1")
+    saturated = {
+        label: {gate: 100 * (near_0[label][gate] + near_1[label][gate]) for gate in near_0[label]} for label in near_0
+    }
     alike: dict[str, Mapping[str, float]] = {
         label: found.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD
     }
     twins = [name for name in found.networks if name.startswith(f"{_STANDARD}-seed")]
     context = [f"r = 16, seed {name.removeprefix(f'{_STANDARD}-seed')}" for name in twins]
     alike |= {label: found.cka(_STANDARD, name) for label, name in zip(context, twins, strict=True)}
-    charts = (
-        by_gate(
+    charts = {
+        "spread_by_gate": partial(
+            by_gate,
             "spread_by_gate",
             "Spread of s over the channels",
             "standard deviation of s",
             gates,
             spreads,
-            "How differently a gate weighs the channels of one picture, on average over the pictures: near 0 all "
+            "How differently a gate weighs the channels of one image, on average over the images: near 0 all "
             "channels are treated alike, 0.5 is the most a sigmoid can do.",
             standard=standard,
         ),
-        by_gate(
+        "saturation_by_gate": partial(
+            by_gate,
             "saturation_by_gate",
             "Saturation of s",
             f"s within {CLOSE} of 0 or 1, %",
             gates,
             saturated,
-            "The share of weights that shut their channel or leave it as it is. A gate whose weights are nearly all at "
+            "The share of weights near 0, which suppress their channel, and near 1, which pass it unchanged. A gate "
+            "whose weights are nearly all at "
             "the ends decides, and learns no more; one at 1 throughout could be left out.",
             standard=standard,
             top=100,
         ),
-        by_gate(
+        "rank_by_gate": partial(
+            by_gate,
             "rank_by_gate",
             "Effective rank of s",
             "independent directions",
             gates,
             ranks,
-            "In how many independent ways the weights of a gate move from picture to picture: 1 when all channels rise "
+            "In how many independent ways the weights of a gate move from image to image: 1 when all channels rise "
             "and fall together, at most the number of channels. Left out where s moves by less than 0.001 between "
-            "pictures, as there is nothing to have a direction.",
+            "images, as there is nothing to have a direction.",
             standard=standard,
         ),
-        by_gate(
+        "cka_by_gate": partial(
+            by_gate,
             "cka_by_gate",
             "Likeness to the gates of r = 16",
             "linear CKA, 0 to 1",
             gates,
             alike,
-            "Whether two networks' gates see the same pictures as alike, whatever the order of their channels: 1 if "
+            "Whether two networks' gates see the same images as alike, whatever the order of their channels: 1 if "
             "they do. Another seed of the same network says how alike two trainings are in any case.",
             context=context,
             top=1,
         ),
-    )
-    return _Patterns(_words(spreads, ranks, alike, context), charts, found.images)
+    }
+    return Patterns(_words(spreads, ranks, alike, context), charts)
 
 
 def _words(

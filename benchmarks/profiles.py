@@ -1,15 +1,15 @@
 """What a pass over a dataset costs beside its two parts, and whether its memory grows with the number of images.
 
-Throughput, in turns: ``decode`` reads and cuts all pictures in as many threads as a pass has, ``forward`` reads z and s
-of pictures that are cut already, ``profile`` is the whole: both, the counting and the files. Where decoding and the
+Throughput, in turns: ``decode`` reads and cuts all images in as many threads as a pass has, ``forward`` reads z and s
+of images that are cut already, ``profile`` is the whole: both, the counting and the files. Where decoding and the
 network share the cores, the best that can be is the sum of the two times; where they do not (a GPU), the longer one.
 
-Memory: the peak of a process that profiles 2,000 images, and of one that profiles 20,000 (the same pictures over and
+Memory: the peak of a process that profiles 2,000 images, and of one that profiles 20,000 (the same images over and
 over), at 32 by 32 pixels, as only the number of images matters (Linux).
 
 Bar: at least 0.85 of the throughput of the parts; memory at 20,000 images within 5 % of that at 2,000.
 
-Usage: python benchmarks/atlas.py [--quick] [--json FILE] [--threads N] [--device NAME]
+Usage: python benchmarks/profiles.py [--quick] [--json FILE] [--threads N] [--device NAME]
 """
 
 import io
@@ -99,7 +99,7 @@ def main() -> None:
     listed = repeated(photographs(min(images, 256)), images)
 
     def cut(index: int) -> np.ndarray:
-        return model.preprocess.pixels(listed.read(index)[0].image)
+        return model.preprocess.pixels(listed.read(index)[0].rgb)
 
     def decoded() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:

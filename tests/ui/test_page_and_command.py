@@ -1,0 +1,152 @@
+"""The page, the command and Python give one report: the same sentences, the same numbers in each chart and table."""
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import ui_support
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from se_viz import capture, load, predict, sample
+from se_viz.cli.app import app
+from se_viz.demo.design_choices import ABLATIONS, RATIO
+from se_viz.profiles.bundled import shipped
+from se_viz.reports.class_pair import channel_labels
+from se_viz.reports.class_profiles import class_report
+from se_viz.reports.design_choices import design_report
+from se_viz.reports.inspection import inspection_report
+from se_viz.reports.network import network_report
+from se_viz.reports.report import Report
+from se_viz.ui.markdown import emphasised
+
+RUN = CliRunner()
+
+
+def run(*arguments: object) -> str:
+    result = RUN.invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def drawn_on(page: AppTest) -> dict[str, list]:
+    """The data of each chart of a page, by its name."""
+    return {
+        chart.proto.id.rpartition("-chart_")[2]: json.loads(chart.proto.spec)["data"]
+        for chart in page.get("plotly_chart")
+    }
+
+
+def drawn_in(file: Path) -> list:
+    """The data of the chart of an HTML file."""
+    text = file.read_text(encoding="utf-8")
+    start = text.index("[", text.index("Plotly.newPlot("))
+    return json.JSONDecoder().raw_decode(text, start)[0]
+
+
+def of(report: Report, name: str) -> list:
+    return json.loads(report.charts[name].figure.to_json())["data"]
+
+
+def alike(one: object, other: object) -> bool:
+    """Whether two charts have the same data, but for rounding: the page reads images one at a time."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if "bdata" in one and one["dtype"][0] == "f":
+            numbers = (np.frombuffer(base64.b64decode(each["bdata"]), each["dtype"]) for each in (one, other))
+            return np.allclose(*numbers, atol=1e-5, rtol=1e-4, equal_nan=True)
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return one == pytest.approx(other, abs=1e-5, rel=1e-4)
+    if isinstance(one, str) and isinstance(other, str) and one.startswith("data:image/"):
+        pixels = (np.asarray(Image.open(io.BytesIO(base64.b64decode(each.partition(",")[2])))) for each in (one, other))
+        return np.abs(np.subtract(*(each.astype(float) for each in pixels))).mean() < 0.1  # a lossy format
+    return one == other
+
+
+def same_sentences(report: Report, page: AppTest, output: str) -> None:
+    shown = "\n".join(text.value for text in (*page.markdown, *page.caption))
+    lines = output.splitlines()
+    assert report.sentences
+    for sentence, text in zip(report.sentences, report.text, strict=True):
+        assert emphasised(sentence) in shown
+        assert text in lines
+
+
+def same_charts(report: Report, page: dict[str, list], folder: Path, names: set[str]) -> None:
+    """Each of the named charts of the page is the report's, and in the folder of the command."""
+    assert names
+    for name in names:
+        key = name if name in report.charts else f"{name}_1"  # of the image in focus
+        assert of(report, key) == drawn_in(folder / f"{key}.html"), name
+        assert alike(page[name], of(report, key)), name
+
+
+def same_table(report: Report, name: str, folder: Path) -> None:
+    written, own = pd.read_csv(folder / f"{name}.csv"), report.tables[name]
+    pd.testing.assert_frame_equal(written, own.reset_index(drop=True), check_dtype=False, rtol=1e-6)
+
+
+def test_inspection(tmp_path):
+    model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
+    captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
+    cut = [model.preprocess.cut(image.rgb) for image in images]
+    report = inspection_report(captured, predict(model, captured), names, gates=["SE_5_2"], cut=cut.__getitem__)
+    page = ui_support.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
+    output = run(
+        "inspect", "--sample", "cat", "--sample", "coffee", "--maps", "SE_5_2", "--device", "cpu", "--out", tmp_path
+    )
+    same_sentences(report, page, output)
+    shown = drawn_on(page)
+    same_charts(report, shown, tmp_path, set(shown))
+    assert len(shown) == 4 + 2 + 1  # stages, the gate, its maps
+    page.segmented_control(key="shown").set_value("over the image").run()
+    over = drawn_on(page)
+    same_charts(report, over, tmp_path, over.keys() - shown.keys())
+    for table in report.tables:
+        same_table(report, table, tmp_path)
+    assert report.files["health.json"] == (tmp_path / "health.json").read_bytes()
+
+
+def test_classes(tmp_path):
+    report = class_report(shipped("demo/r16"))
+    page = ui_support.open_page("classes")
+    same_sentences(report, page, run("classes", "--out", tmp_path))
+    shown = drawn_on(page)
+    of_images = {name for name in shown if name.startswith(("groups_", "maps_"))}
+    same_charts(report, shown, tmp_path, shown.keys() - of_images)
+    assert len(shown.keys() - of_images) == 4 + 4 + 3 + 2 + 2  # stages, classes, gates, likeness, the pair
+    for table in ("eta2", "separation_SE_5_2"):
+        same_table(report, table, tmp_path)
+    pair = "_".join(page.selectbox(key=key).value for key in ("one", "other"))
+    labels = channel_labels(report.tables["separation_SE_5_2"])
+    assert page.selectbox(key=f"faceoff_channel_SE_5_2_{pair}").options == list(labels.values())
+
+
+def test_network(tmp_path):
+    report = network_report(load("demo/r16", "cpu"), ["SE_4_2"])
+    page = ui_support.open_page("network", gate="SE_4_2")
+    same_sentences(report, page, run("gates", "demo/r16", "--gate", "SE_4_2", "--out", tmp_path))
+    titles = [json.loads(one.proto.spec)["layout"]["title"]["text"] for one in page.get("plotly_chart")]
+    assert titles == [one.figure.layout.title.text for one in report.charts.values()]
+    assert drawn_on(page)["gates"] == of(report, "gates") == drawn_in(tmp_path / "gates.html")
+    same_table(report, "gates", tmp_path)
+    pd.testing.assert_frame_equal(page.dataframe[0].value, report.tables["gates"])
+
+
+@pytest.mark.parametrize("choice", [RATIO, ABLATIONS[2]], ids=lambda one: one.title)
+def test_design_choices(choice, tmp_path):
+    report = design_report(choice)
+    page = ui_support.open_page("reduction", differ=choice.title)
+    same_sentences(report, page, run("family", "--what", choice.title, "--out", tmp_path))
+    shown = drawn_on(page)
+    same_charts(report, shown, tmp_path, set(report.charts))
+    same_table(report, "demo_models", tmp_path)
+    (table,) = (one.value for one in page.dataframe if "trained in, min" in one.value.columns)
+    pd.testing.assert_frame_equal(table, report.tables["demo_models"])
