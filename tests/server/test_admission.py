@@ -2,6 +2,8 @@
 
 from threading import Event, Thread
 
+import pytest
+
 from se_viz.ui.server.admission import Admission
 
 
@@ -52,11 +54,8 @@ def test_a_run_that_goes_on_for_long_loses_its_place_and_nothing_else():
 def test_a_run_that_fails_leaves_its_place():
     admission = Admission(most=1, seconds=1000)
     for _ in range(2):
-        try:
-            with admission.turn():
-                raise ValueError
-        except ValueError:
-            pass
+        with pytest.raises(ValueError, match="of the page"), admission.turn():
+            raise ValueError("of the page")
     last = Run(admission)
     assert last.begun.wait(60)
     last.end()

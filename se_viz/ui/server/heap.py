@@ -6,7 +6,7 @@ import sys
 from functools import cache
 
 _ARENA_MAX = -8  # glibc's malloc.h
-_ARENAS = 4  # with two, threads wait for each other where many pages open at once
+_ARENAS = 2
 
 
 @cache
