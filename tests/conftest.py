@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import settings
 from PIL import Image
+from playwright.sync_api import sync_playwright
 from shelf import Shelf
 
 from se_viz.data.imagenette import CLASSES
@@ -137,3 +138,14 @@ def shelf(tmp_path, monkeypatch):
     monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
     yield shelf
     shelf.close()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """One Chromium for all tests of a process, which can hold only one of Playwright's loops."""
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+        flags += ["--disable-component-update", "--disable-sync"]
+        started = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield started
+        started.close()

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from torchvision.models import efficientnet_b0
 from typer.testing import CliRunner
 
+import se_viz
 from se_viz import capture, load_checkpoint, open_profiles, predict, sample
 from se_viz.cli.app import app
 from se_viz.gates.capture import Capture
@@ -113,9 +113,8 @@ def test_without_classifier_nothing_is_predicted(tmp_path):
 
 def read_as(monkeypatch, function):
     """Change what the commands read, as networks of other kinds would give it."""
-    module = import_module("se_viz.model.capture")
-    real = module.capture
-    monkeypatch.setattr(module, "capture", lambda *args, **options: function(real(*args, **options)))
+    real = se_viz.capture
+    monkeypatch.setattr(se_viz, "capture", lambda *args, **options: function(real(*args, **options)))
 
 
 def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):

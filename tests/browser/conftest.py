@@ -4,18 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 from browser_support import settle
-from playwright.sync_api import sync_playwright
 from served import Served
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +27,6 @@ def serving():
 def _serving(script, folder, variables):
     with Served(folder, variables, script) as served:
         yield served.address
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

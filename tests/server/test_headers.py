@@ -172,8 +172,8 @@ def stranger():
 
 @pytest.mark.browser
 @pytest.mark.parametrize("path", ["/", "/classes", "/_stcore/health", "/media/nothing.html"])
-def test_no_page_of_another_origin_shows_it_in_a_frame(server, stranger, chromium, path):
-    with chromium_page(chromium) as page:
+def test_no_page_of_another_origin_shows_it_in_a_frame(server, stranger, browser, path):
+    with chromium_page(browser) as page:
         # Chromium says in the console what it does not show.
         with page.expect_console_message(lambda said: "frame" in said.text and server.address in said.text):
             page.goto(f"{stranger}/?{server.address}{path}")
@@ -181,12 +181,12 @@ def test_no_page_of_another_origin_shows_it_in_a_frame(server, stranger, chromiu
 
 
 @pytest.mark.browser
-def test_a_setting_lets_one_origin_show_it(tmp_path, stranger, chromium):
+def test_a_setting_lets_one_origin_show_it(tmp_path, stranger, browser):
     with Served(tmp_path, {"SE_VIZ_EMBED_ORIGINS": f"{stranger} https://b.example"}) as server:
         headers = requests.get(server.address, timeout=60).headers
         assert f"frame-ancestors {stranger} https://b.example" in headers["Content-Security-Policy"]
         assert "X-Frame-Options" not in headers
-        with chromium_page(chromium) as page:
+        with chromium_page(browser) as page:
             page.goto(f"{stranger}/?{server.address}/")
             page.frame_locator("iframe").get_by_role("heading", name="Take it away").wait_for()
             with page.expect_console_message(lambda said: "frame-ancestors" in said.text):

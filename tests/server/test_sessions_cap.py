@@ -84,8 +84,8 @@ def test_beyond_twice_as_many_the_answer_is_503_with_the_reason(small):
 
 
 @pytest.mark.browser
-def test_a_waiting_page_opens_by_itself(tmp_path, chromium):
-    with Served(tmp_path, {"SE_VIZ_MAX_SESSIONS": "2"}) as server, chromium_page(chromium) as page:
+def test_a_waiting_page_opens_by_itself(tmp_path, browser):
+    with Served(tmp_path, {"SE_VIZ_MAX_SESSIONS": "2"}) as server, chromium_page(browser) as page:
         with Visitor(server), Visitor(server):
             page.goto(server.address)
             expect(page.get_by_text(_FULL)).to_be_visible(timeout=60_000)

@@ -79,7 +79,7 @@ def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monk
     page = open_page("classes")
     page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", anew=False)
     page.run()
-    assert any("waits for its network" in info.value for info in page.info)
+    assert any("wait for their network" in info.value for info in page.info)
     monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
     page.button(key="build").click().run()
     assert not page.success

@@ -57,7 +57,7 @@ def test_reading_a_visitors_weights_ends_when_the_visitor_leaves(monkeypatch):
 
         own.upload = upload
         st.session_state["own_architecture"] = "timm/seresnet50"
-        own.choose("cpu", "fp32", None)
+        own.choose("cpu", "fp32", None, st.container())
         st.write("after")
 
     monkeypatch.setattr(own, "upload", own.upload)

@@ -152,7 +152,7 @@ def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path, write):
 def test_what_a_hostile_file_asks_for_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match=r"evil\.pth asks for _?io\.open to be called .* nothing was run"):
         checkpoint.read_network(pickled({"a": Evil(tmp_path / "trap")}), TIMM, name="evil.pth")
-    with pytest.raises(WeightsRefused, match=r"asks for se_viz\.zoo\.seresnet\.SEResNet to be called"):
+    with pytest.raises(WeightsRefused, match=r"asks for se_viz\.demo\.seresnet\.SEResNet to be called"):
         checkpoint.read_network(pickled(small()), TIMM)
 
 
