@@ -10,7 +10,11 @@ VARIABLE = "SE_VIZ_ATLASES"  # the folder of the page's own class profiles
 PARAMETER = "atlas"  # of a link to the Classes page
 OVERLAID = "over the picture"  # value of ``shown`` in a link to the Inspect page
 _API = {"Atlas": "ClassProfiles", "open_atlas": "open_profiles"}
-_FIELDS = {"InputImage": {"image": "rgb"}, "Intake": {"pictures": "images"}}
+_FIELDS = {
+    "InputImage": {"image": "rgb"},
+    "Intake": {"pictures": "images"},
+    "GateProfile": {"outside": "clipped"},
+}
 
 Class = TypeVar("Class")
 

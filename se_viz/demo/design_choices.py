@@ -27,7 +27,7 @@ class DesignChoice:
 
 
 RATIO = DesignChoice("reduction ratio r", "r", 10, TABLE_10)
-ABLATIONS = (
+DESIGN_CHOICES = (
     RATIO,
     DesignChoice("squeeze operator", "squeeze", 11, TABLE_11),
     DesignChoice("gate function", "gate", 12, TABLE_12),
@@ -39,7 +39,7 @@ NO_SE = "no SE"
 _SPELLED = {"relu": "ReLU"}
 
 
-def variant(ablation: DesignChoice, config: SEResNetConfig) -> str:
+def choice_label(ablation: DesignChoice, config: SEResNetConfig) -> str:
     """What a network chose, spelled as in ``Row.name``: "r = 16", "max", "ReLU", "stages 2–4", "no SE"."""
     if not config.gated:
         return NO_SE
@@ -51,7 +51,7 @@ def variant(ablation: DesignChoice, config: SEResNetConfig) -> str:
     return _SPELLED.get(chosen, chosen)
 
 
-def members(ablation: DesignChoice, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
+def variants_of(ablation: DesignChoice, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
     """The cards of networks that differ from the standard one in that choice at most, in the order of the choices.
 
     The network without SE is one of them where the paper's table has it, and comes last.
@@ -72,12 +72,12 @@ def members(ablation: DesignChoice, cards: Sequence[Card], *, seed: int | None =
     found = [card for card in cards if (seed is None or card.seed == seed) and belongs(card)]
     order = [row.name for row in ablation.rows if row.name != NO_SE]
 
-    def place(card: Card) -> tuple[int, int, str, int]:
-        name = variant(ablation, card.network)
+    def sort_key(card: Card) -> tuple[int, int, str, int]:
+        name = choice_label(ablation, card.network)
         last = len(order) if card.network.gated else len(order) + 1
         return order.index(name) if name in order else last, card.network.r or 0, card.name, card.seed
 
-    return tuple(sorted(found, key=place))
+    return tuple(sorted(found, key=sort_key))
 
 
 def _stages(gated: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ class Row:
     """One line of a table.
 
     Attributes:
-        name: of what was chosen, as ``ablation.variant`` spells it.
+        name: of what was chosen, as ``design_choices.choice_label`` spells it.
         top1, top5: error in per cent.
         params: millions of parameters, where the table has them.
         gflops: multiply-accumulates of one image in thousand millions, where the table has them.

@@ -28,7 +28,7 @@ class Variant:
 _NO_SE = SEResNetConfig(r=None)
 
 # In the order in which a page misses them most: ratios, the network without SE, then the paper's Tables 11 to 14.
-FAMILY = (
+VARIANTS = (
     Variant(SEResNetConfig()),
     Variant(SEResNetConfig(r=2)),
     Variant(_NO_SE),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.profiles.exact_sums import Squares, Whole, outside, sums, whole_steps
+from se_viz.profiles.exact_sums import Squares, Whole, is_clipped, sums, whole_steps
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, grid, regrid
 from se_viz.profiles.safetensors_io import Array, Spec, Tensors
@@ -64,7 +64,7 @@ class GateStatistics:
     Attributes:
         count: images of each class (K,).
         sum, squares: what ``exact_sums`` keeps of s, int64 (K, C) and uint64 (2, K, C).
-        outside: how many s count as ±``exact_sums.LIMIT`` in them, as they lie beyond it, uint64 (K, C).
+        clipped: how many s count as ±``exact_sums.LIMIT`` in them, as they lie beyond it, uint64 (K, C).
         heaps: images with s of exactly each of ``codec.HEAPS``, uint32 (K, C, 6).
         histogram: all other images, uint32 (K, C, 56), in the bins of ``codec.grid`` between ``low`` and ``high``.
         low, high: smallest and largest s in the histogram, over all classes, float32 (C,); ∞ and −∞ if it is empty.
@@ -74,7 +74,7 @@ class GateStatistics:
     count: Counts
     sum: Whole
     squares: Squares
-    outside: npt.NDArray[np.uint64]
+    clipped: npt.NDArray[np.uint64]
     heaps: npt.NDArray[np.uint32]
     histogram: npt.NDArray[np.uint32]
     low: Ends
@@ -112,12 +112,12 @@ class GateStatistics:
         first, k = grid(low, high)
         cells = (bin_code(s) >> k) - first + np.arange(channels) * BINS
         cells[~binned] = channels * BINS  # one more cell, for heaps
-        steps, beyond = whole_steps(s), outside(s)
+        steps, beyond = whole_steps(s), is_clipped(s)
         for label in np.unique(labels):
             rows = labels == label
             made.count[label] = rows.sum()
             made.sum[label], made.squares[:, label] = sums(steps[rows])
-            made.outside[label] = beyond[rows].sum(axis=0)
+            made.clipped[label] = beyond[rows].sum(axis=0)
             made.heaps[label] = np.stack([heap[rows].sum(axis=0) for heap in heaped], axis=-1)
             counted = np.bincount(cells[rows].ravel(), minlength=channels * BINS + 1)[:-1]
             made.histogram[label] = counted.reshape(channels, BINS)
@@ -155,7 +155,7 @@ class GateStatistics:
         self.count[rows] += other.count
         self.sum[rows] += other.sum
         self.squares[:, rows] += other.squares
-        self.outside[rows] += other.outside
+        self.clipped[rows] += other.clipped
         self.heaps[rows] += other.heaps
         low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
         bins = grid(low, high)
@@ -180,7 +180,7 @@ class GateStatistics:
 
     def arrays(self) -> Iterator[Array]:
         """What is written of it."""
-        yield from (self.sum, self.squares, self.outside, self.heaps, self.histogram, self.low, self.high)
+        yield from (self.sum, self.squares, self.clipped, self.heaps, self.histogram, self.low, self.high)
         if self.z is not None:
             yield from (self.z.mean, self.z.m2, self.z.low, self.z.high)
 

@@ -26,7 +26,7 @@ def path(name: str, root: Path | None = None) -> Path:
     return (root or folder()) / f"{name.removeprefix('demo/')}.safetensors.xz"
 
 
-def shipped(name: str) -> ClassProfiles:
+def bundled_profiles(name: str) -> ClassProfiles:
     """The class profiles of a demo model, compact, read into memory.
 
     Raises:

@@ -72,7 +72,7 @@ class _Rounded:
         s, moments = profiles[gate.name].images(), profiles[gate.name].s()
         chosen = [bins(column.astype(np.float32), labels, len(profiles.classes)) for column in s.T]
         self.arrays = [*_moments(s, moments.mean, moments.std), *_histograms(chosen)]
-        self.arrays.append(("outside", planes(profiles[gate.name].outside())))
+        self.arrays.append(("outside", planes(profiles[gate.name].clipped())))
 
     def specs(self) -> Iterator[Spec]:
         for name, array in self.arrays:

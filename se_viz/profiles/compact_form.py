@@ -49,7 +49,7 @@ class CompactForm:
         counts, edges, error = self._histograms
         return Histogram(counts[classes, channels], edges[channels], auroc_error=error[channels])
 
-    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
         """How many s count as another value."""
         return from_planes(self.file.read("outside"))[classes, channels].astype(np.int64)
 

@@ -34,7 +34,7 @@ class ExactForm:
         )
         return Histogram(counts, edges)
 
-    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
         """How many s count as another value."""
         return self.file.read("outside", classes, channels).astype(np.int64)
 

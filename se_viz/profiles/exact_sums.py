@@ -22,7 +22,7 @@ def whole_steps(s: npt.NDArray[np.floating]) -> Whole:
     return np.rint(np.clip(s.astype(np.float64), -LIMIT, LIMIT) * _STEPS).astype(np.int64)
 
 
-def outside(s: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+def is_clipped(s: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
     """Which weights lie beyond ±LIMIT."""
     beyond: npt.NDArray[np.bool_] = np.abs(s) > LIMIT
     return beyond

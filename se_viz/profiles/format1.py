@@ -72,7 +72,7 @@ class Format1:
         # A mean in codes is off by 1 at most; a quantile of N images may lie between two of them.
         return Histogram(counts, self._decoded(edges), slack=np.where(std > 0, slack, 0) + 2 * self.step)
 
-    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
         """How many s count as an end of the range.
 
         Raises:

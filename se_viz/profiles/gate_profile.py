@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from se_viz import former_names
 from se_viz.gates.gate_functions import range_of
 from se_viz.profiles.compact_form import CompactForm
 from se_viz.profiles.exact_form import ExactForm
@@ -35,7 +36,7 @@ class Form(Protocol):
         """Images by bin."""
         ...
 
-    def outside(self, classes: Index, channels: Index) -> Images:
+    def clipped(self, classes: Index, channels: Index) -> Images:
         """How many s count as another value."""
         ...
 
@@ -59,6 +60,7 @@ def form_of(header: Header, file: GateFile) -> Form:
     return ExactForm(file) if header.form == "exact" else CompactForm(file)
 
 
+@former_names.with_former_fields
 class GateProfile:
     """One gate of class profiles.
 
@@ -124,7 +126,7 @@ class GateProfile:
         count, at = self._picked(classes, channels)
         return self._form.histogram(_beside(count, channels), *at)
 
-    def outside(self, classes: ClassPick = ALL, channels: Index = ALL) -> Images:
+    def clipped(self, classes: ClassPick = ALL, channels: Index = ALL) -> Images:
         """How many s count as another value in mean and deviation, as they lie beyond what can be added up.
 
         That is ±65,536 in files that this version writes; in those of format 1 it is the range of 0 to 8 for ReLU, −8
@@ -134,7 +136,7 @@ class GateProfile:
             NotInProfiles: compact class profiles of format 1 do not say.
         """
         _, at = self._picked(classes, channels)
-        return self._form.outside(*at)
+        return self._form.clipped(*at)
 
     def highest(self, channel: int) -> tuple[Example, ...]:
         """The images with the highest s of a channel, highest first; of equal ones the first by name."""

@@ -94,7 +94,7 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunSettings:
     """How one pass was cut: images a forward pass, images a shard, and which shard this is (None for all)."""
 
     batch: int
@@ -130,7 +130,7 @@ class Header:
     examples: int = 8
     images: bool = False
     form: Literal["exact", "compact"] = "exact"
-    run: Run | None = None
+    run: RunSettings | None = None
     head: Head | None = None
     version: int = VERSION
 

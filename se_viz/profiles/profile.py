@@ -22,8 +22,8 @@ from se_viz.profiles.class_profiles import FILE, ClassProfiles, file_in
 from se_viz.profiles.errors import NOT_FINITE, ProfilesError, ProfilesRefused
 from se_viz.profiles.local import write_shards_locally
 from se_viz.profiles.merge import combine
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, Run
-from se_viz.profiles.shard_writer import Turn, broken_network, run_now
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, RunSettings
+from se_viz.profiles.shard_writer import ForwardScheduler, broken_network, run_now
 from se_viz.profiles.shards import Task, finished, plan
 from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, saying_what_is_kept
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, fit_output
@@ -54,7 +54,7 @@ def profile(
     cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
-    turn: Turn = run_now,
+    turn: ForwardScheduler = run_now,
 ) -> ClassProfiles:
     """Count s and z of every gate by class over a dataset, and write class profiles.
 
@@ -119,7 +119,7 @@ def profile(
         make = partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus)
     elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
         raise ProfilesError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
-    dataset, run = datasets.dataset(data, split), Run(batch, shard)
+    dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
     classes, head = _classes(model, dataset, labels)
     header = Header(
         model=ModelInfo.of(model, precision),
@@ -153,7 +153,7 @@ def profile(
 
 def _profiles(
     make: _Make,
-    run: Run,
+    run: RunSettings,
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],
@@ -250,7 +250,7 @@ def _ray() -> "Callable[..., None]":
 
 def _shards(
     make: _Make,
-    run: Run,
+    run: RunSettings,
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],

@@ -31,7 +31,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import BATCHES_AHEAD
 from se_viz.profiles.metadata import GateEntry, ModelInfo
-from se_viz.profiles.shard_writer import ahead, prepare, write_shard
+from se_viz.profiles.shard_writer import prefetch, prepare, write_shard
 from se_viz.profiles.shards import Task
 
 # Shard numbers in; the same numbers out, each with what went wrong or "".
@@ -99,7 +99,7 @@ class Worker:
                     "which a smaller batch or shard helps, or one of them ends the process that reads it."
                 )
             tries.write(b".")
-        outcomes = ahead(
+        outcomes = prefetch(
             self._pool,
             prepare(model, dataset, task.header),
             task.indices,

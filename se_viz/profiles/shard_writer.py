@@ -49,7 +49,7 @@ class Ready:
 # An image, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
 # Runs a forward pass when its turn has come, and gives what it gives.
-Turn: TypeAlias = Callable[[Callable[[], Capture]], Capture]
+ForwardScheduler: TypeAlias = Callable[[Callable[[], Capture]], Capture]
 
 
 def run_now(work: Callable[[], Capture]) -> Capture:
@@ -76,7 +76,7 @@ def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], O
     return prepared
 
 
-def ahead(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_In], depth: int) -> Iterator[_Out]:
+def prefetch(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_In], depth: int) -> Iterator[_Out]:
     """``map`` in a pool, in order, never more than ``depth`` items ahead of whoever takes them."""
     waiting: deque[Future[_Out]] = deque()
     for item in items:
@@ -95,7 +95,7 @@ def write_shard(
     size: int,
     batch: int,
     progress: Callable[[int], object],
-    turn: Turn = run_now,
+    turn: ForwardScheduler = run_now,
 ) -> None:
     """Read the next ``size`` images of ``outcomes`` and write their statistics, class profiles of the classes among
     them.

@@ -8,7 +8,7 @@ from pathlib import Path
 from se_viz import former_names
 from se_viz.profiles.class_profiles import FILE, ClassProfiles, unchecked
 from se_viz.profiles.errors import OtherPass, ProfilesRefused
-from se_viz.profiles.metadata import Header, Run
+from se_viz.profiles.metadata import Header, RunSettings
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Task:
     indices: range
 
 
-def plan(header: Header, run: Run, images: int, folder: Path) -> list[Task]:
+def plan(header: Header, run: RunSettings, images: int, folder: Path) -> list[Task]:
     """All shards of a pass over so many images, in the order in which they are merged."""
     return [
         Task(

@@ -48,12 +48,12 @@ def test_both_are_read(exact, small, weights):
             np.testing.assert_allclose(gate.s().mean, means, atol=3e-4)
             assert gate.histogram().counts.sum(-1).tolist() == [[40] * 5] * 3
     gate = exact["SE_3_1"]
-    assert gate.outside().sum() == (weights["SE_3_1"] > 8).sum()
+    assert gate.clipped().sum() == (weights["SE_3_1"] > 8).sum()
     np.testing.assert_allclose(gate.images(), np.clip(weights["SE_3_1"], 0, 8), atol=1e-4)
     assert gate.highest(0)[0].s == 8
     assert exact["SE_2_1"].z("ape", 1).mean == pytest.approx(weights["SE_2_1"][:40, 1].mean())
     with pytest.raises(NotInProfiles, match="count of s outside the range"):
-        small["SE_3_1"].outside()
+        small["SE_3_1"].clipped()
 
 
 def test_the_margin_of_an_auroc_holds_the_truth(exact, small, weights):

@@ -9,7 +9,7 @@ from profiles_support import tiny
 from se_viz.data.datasets import dataset
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, Run
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.ray_worker import Parcel, Worker
 from se_viz.profiles.shards import plan
 
@@ -22,7 +22,7 @@ def listed(photos):
 @pytest.fixture
 def parcel(tiny_model, listed, tmp_path):
     """As the driver packs it; the pickled dataset, which has a closure in it, aside."""
-    run = Run(2, 4)
+    run = RunSettings(2, 4)
     header = Header(
         model=ModelInfo.of(tiny_model),
         gates=tuple(GateEntry.of(gate) for gate in tiny_model.gates),
