@@ -9,11 +9,11 @@ import numpy.typing as npt
 from se_viz.profiles.exact_sums import Squares, Whole, is_clipped, sums, whole_steps
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, grid, regrid
-from se_viz.profiles.safetensors_io import Array, Spec, Tensors
+from se_viz.profiles.safetensors_io import Spec, Tensors
+from se_viz.types import Array, Counts, Float32s, Floats
 
-Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
-Ends = npt.NDArray[np.float32]
+Ends = Float32s
 
 
 @dataclass(slots=True)
@@ -27,8 +27,8 @@ class Squeezed:
         low, high: smallest and largest z, float32 (K, C); ∞ and −∞ without images.
     """
 
-    mean: npt.NDArray[np.float64]
-    m2: npt.NDArray[np.float64]
+    mean: Floats
+    m2: Floats
     low: Ends
     high: Ends
 
@@ -38,7 +38,7 @@ class Squeezed:
         shape = (classes, channels)
         return cls(np.zeros(shape), np.zeros(shape), *_no_range(shape))
 
-    def fill(self, label: int, z: npt.NDArray[np.float32]) -> None:
+    def fill(self, label: int, z: Float32s) -> None:
         """Set those of one class by its images (N, C)."""
         wide = z.astype(np.float64)
         self.mean[label] = wide.mean(axis=0)
@@ -99,9 +99,7 @@ class GateStatistics:
         )
 
     @classmethod
-    def of(
-        cls, s: npt.NDArray[np.float32], z: npt.NDArray[np.float32] | None, labels: Rows, classes: int
-    ) -> "GateStatistics":
+    def of(cls, s: Float32s, z: Float32s | None, labels: Rows, classes: int) -> "GateStatistics":
         """Of N images: finite s, and z if it is known, each (N, C); labels (N,) below ``classes``."""
         channels = s.shape[1]
         heaped = [s == np.float32(heap) for heap in HEAPS]

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.profiles.quantization import HEAPS, Ordered, ordered, unordered
-
-Counts = npt.NDArray[np.float64]
+from se_viz.types import Float32s, Floats
 
 AUROC_ERROR = 0.01
 _FEW_TO_MANY = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 512, 1024)
@@ -31,27 +30,27 @@ class Bins:
     """
 
     edges: Ordered
-    counts: Counts
+    counts: Floats
     error: float
 
 
-def auroc_table(counts: Counts) -> npt.NDArray[np.float64]:
+def auroc_table(counts: Floats) -> Floats:
     """AUROC of all pairs of classes (K, K) from counts by value (V, K), ties counting half; not numbers for none."""
     images = counts.sum(axis=0)
     below = np.cumsum(counts, axis=0) - counts
     with np.errstate(invalid="ignore"):
-        table: npt.NDArray[np.float64] = counts.T @ (below + counts / 2) / np.outer(images, images)
+        table: Floats = counts.T @ (below + counts / 2) / np.outer(images, images)
     return table
 
 
-def bins(s: npt.NDArray[np.float32], labels: npt.NDArray[np.intp], classes: int) -> Bins:
+def bins(s: Float32s, labels: npt.NDArray[np.intp], classes: int) -> Bins:
     """Choose bins for s of one channel (N,) such that no AUROC is off by more than 0.01.
 
     Values that many images share, and each of ``codec.HEAPS``, have a bin of their own.
     """
     values, inverse = np.unique(ordered(s), return_inverse=True)
     cells = np.bincount(inverse * classes + labels, minlength=len(values) * classes)
-    counts: Counts = cells.reshape(len(values), classes).astype(np.float64)
+    counts: Floats = cells.reshape(len(values), classes).astype(np.float64)
     exact = auroc_table(counts)
     for heaps, starts in _divisions(values, counts):
         held = np.add.reduceat(counts, starts, axis=0)
@@ -62,7 +61,7 @@ def bins(s: npt.NDArray[np.float32], labels: npt.NDArray[np.intp], classes: int)
     return _bordered(values, *found)
 
 
-def _divisions(values: Ordered, counts: Counts) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
+def _divisions(values: Ordered, counts: Floats) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
     """Which values are heaps, and where bins start, of more and more bins; at last every value is a heap."""
     together, images = counts.sum(axis=1), counts.sum(axis=0)
     largest = np.where(counts > 1, counts / np.maximum(images, 1), 0).max(axis=1)
@@ -93,7 +92,7 @@ def simplest(low: Ordered, high: Ordered) -> Ordered:
 
 
 def _bordered(
-    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], held: Counts, error: float
+    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], held: Floats, error: float
 ) -> Bins:
     """The borders of bins that start at these values; two heaps have an empty bin between them."""
     firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()

@@ -20,7 +20,8 @@ from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact_form import ERROR_STEP, planes
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry
-from se_viz.profiles.safetensors_io import Array, Spec, write
+from se_viz.profiles.safetensors_io import Spec, write
+from se_viz.types import Array, Floats
 
 # Numbers are cut into their bytes, each kind for itself; beside a byte stands nothing that would foretell it.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
@@ -79,7 +80,7 @@ class _Rounded:
             yield Spec(f"{self.entry.name}.{name}", array.dtype.name, array.shape)
 
 
-def _moments(s: npt.NDArray[np.float64], mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
+def _moments(s: Floats, mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
     """Means and deviations (K, C) of s (N, C); 0 for classes without images, of which they are not asked."""
     spread = rounding.octaves(s.std(axis=0))
     base = rounding.base(s.mean(axis=0), spread)

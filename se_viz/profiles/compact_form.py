@@ -9,11 +9,10 @@ import numpy.typing as npt
 from se_viz.profiles import compact_rounding as rounding
 from se_viz.profiles.errors import NotInProfiles
 from se_viz.profiles.gate_file import GateFile
-from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.quantization import unordered
-from se_viz.profiles.safetensors_io import Array, Index
-
-Images = npt.NDArray[np.int64]
+from se_viz.profiles.safetensors_io import Index
+from se_viz.types import Array, Counts, Floats
 
 ERROR_STEP = 1e-4
 _BYTES = 4
@@ -38,12 +37,12 @@ class CompactForm:
 
     file: GateFile
 
-    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+    def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
         """Mean and standard deviation of s, not numbers for classes without images."""
         mean, std = (one[classes, channels] for one in self._moments)
         return np.where(images > 0, mean, np.nan), np.where(images > 0, std, np.nan)
 
-    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
+    def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
         """Of s."""
         del images  # all are counted
         counts, edges, error = self._histograms

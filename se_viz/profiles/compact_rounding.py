@@ -6,7 +6,8 @@ With 400 images a mean is uncertain by 1/20 of the standard deviation σ, and σ
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Float32s, Floats
+
 Octaves = npt.NDArray[np.int8]
 
 # A mean is given in steps of 1/32 to 1/16 of its channel's σ, and off by less than 0.0005, however large σ is.
@@ -20,19 +21,19 @@ def octaves(spread: Floats) -> Octaves:
     return np.floor(np.log2(np.maximum(spread, 2.0**-30))).astype(np.int8)
 
 
-def base(mean: Floats, spread: Octaves) -> npt.NDArray[np.float32]:
+def base(mean: Floats, spread: Octaves) -> Float32s:
     """A number near the mean of each channel (C,), with few digits."""
     rough = np.minimum(spread.astype(np.int32), 0)
     return np.ldexp(np.rint(np.ldexp(mean, -rough)), rough).astype(np.float32)
 
 
-def pack_mean(mean: Floats, near: npt.NDArray[np.float32], spread: Octaves) -> npt.NDArray[np.uint32]:
+def pack_mean(mean: Floats, near: Float32s, spread: Octaves) -> npt.NDArray[np.uint32]:
     """Means (K, C) as differences from one number a channel (C,), each off by half a step at most; small is near."""
     steps = np.rint(np.ldexp(mean - near, -_steps(spread))).astype(np.int32)
     return np.where(steps < 0, -2 * steps - 1, 2 * steps).astype(np.uint32)
 
 
-def unpack_mean(packed: npt.NDArray[np.uint32], near: npt.NDArray[np.float32], spread: Octaves) -> Floats:
+def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Octaves) -> Floats:
     """The other way."""
     wide = packed.astype(np.int64)
     steps = np.where(wide % 2, -(wide + 1) // 2, wide // 2).astype(np.float64)

@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from se_viz.profiles.exact_sums import mean_and_std
 from se_viz.profiles.gate_file import GateFile
-from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, bin_edge, grid, unordered
 from se_viz.profiles.safetensors_io import Index
-
-Images = npt.NDArray[np.int64]
+from se_viz.types import Counts, Float32s, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,12 @@ class ExactForm:
 
     file: GateFile
 
-    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+    def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
         """Mean and standard deviation of s; ``images`` are those of the classes, with an axis for channels."""
         total = self.file.read("sum", classes, channels)
         return mean_and_std(images, total, self.file.read("squares", slice(None), classes, channels))
 
-    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
+    def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
         """Of s."""
         del images  # all are counted
         binned = self.file.read("binned", slice(None), channels)
@@ -57,8 +56,8 @@ class ExactForm:
 def with_heaps(
     histogram: npt.NDArray[np.uint32],
     heaps: npt.NDArray[np.uint32],
-    low: npt.NDArray[np.float32],
-    high: npt.NDArray[np.float32],
+    low: Float32s,
+    high: Float32s,
 ) -> tuple[Floats, Floats]:
     """Bins (…, 56) and heaps (…, 6) in one row (…, 69), with their borders; low and high are those of the bins.
 

@@ -8,7 +8,8 @@ smaller one. A sum of squares outgrows 64 bits, so two numbers are kept of it: Î
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from se_viz.types import AnyFloats, Floats
+
 Whole = npt.NDArray[np.int64]
 Squares = npt.NDArray[np.uint64]
 
@@ -17,12 +18,12 @@ _STEPS = 2.0**24
 _HALF = np.uint64(20)  # half of the 40 bits of the largest m
 
 
-def whole_steps(s: npt.NDArray[np.floating]) -> Whole:
+def whole_steps(s: AnyFloats) -> Whole:
     """The m of finite weights s, of the same shape."""
     return np.rint(np.clip(s.astype(np.float64), -LIMIT, LIMIT) * _STEPS).astype(np.int64)
 
 
-def is_clipped(s: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+def is_clipped(s: AnyFloats) -> npt.NDArray[np.bool_]:
     """Which weights lie beyond Â±LIMIT."""
     beyond: npt.NDArray[np.bool_] = np.abs(s) > LIMIT
     return beyond

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.profiles.gate_file import GateFile
-from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.metadata import GateEntry
-from se_viz.profiles.safetensors_io import Array, Index
-
-Images = npt.NDArray[np.int64]
+from se_viz.profiles.safetensors_io import Index
+from se_viz.types import Array, Counts, Floats
 
 _TOP = 65_535
 _BIN_WIDTH, _BINS = 1024, 64
@@ -48,7 +47,7 @@ class Format1:
         """The range that s is stored in."""
         return range_of(self.file.entry)
 
-    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+    def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
         """Mean and standard deviation of s, not numbers for classes without images."""
         if self.file.form == "compact":
             mean, std = self._rounded(classes, channels)
@@ -58,7 +57,7 @@ class Format1:
                 std = np.sqrt(np.maximum(self.file.read("sum2", classes, channels) / images - mean**2, 0))
         return np.where(images > 0, self._decoded(mean), np.nan), np.where(images > 0, std * self.step, np.nan)
 
-    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
+    def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
         """Of s: 64 bins of equal width, or six between quantiles."""
         if self.file.form == "exact":
             counts = self.file.read("histogram", classes, channels).astype(np.float64)

@@ -11,7 +11,8 @@ import numpy as np
 
 from se_viz.profiles.errors import NotInProfiles
 from se_viz.profiles.metadata import GateEntry
-from se_viz.profiles.safetensors_io import Array, Index, Tensors
+from se_viz.profiles.safetensors_io import Index, Tensors
+from se_viz.types import Array
 
 _CALLED = {
     "z_mean": "z",

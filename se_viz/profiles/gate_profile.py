@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz import former_names
 from se_viz.gates.gate_functions import range_of
@@ -11,16 +10,16 @@ from se_viz.profiles.compact_form import CompactForm
 from se_viz.profiles.exact_form import ExactForm
 from se_viz.profiles.format1 import Format1
 from se_viz.profiles.gate_file import GateFile
-from se_viz.profiles.gate_summary import Example, Floats, Histogram, Moments
+from se_viz.profiles.gate_summary import Example, Histogram, Moments
 from se_viz.profiles.metadata import GateEntry, Header
 from se_viz.profiles.safetensors_io import Index
 from se_viz.profiles.top_images import MISSING
+from se_viz.types import Counts, Floats
 
 if TYPE_CHECKING:
     from se_viz.profiles.class_profiles import ClassProfiles
 
 ClassPick: TypeAlias = int | str | slice
-Images: TypeAlias = npt.NDArray[np.int64]
 
 ALL = slice(None)
 
@@ -28,15 +27,15 @@ ALL = slice(None)
 class Form(Protocol):
     """How s of a gate is kept in a file."""
 
-    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+    def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
         """Mean and standard deviation."""
         ...
 
-    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
-        """Images by bin."""
+    def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
+        """Counts by bin."""
         ...
 
-    def clipped(self, classes: Index, channels: Index) -> Images:
+    def clipped(self, classes: Index, channels: Index) -> Counts:
         """How many s count as another value."""
         ...
 
@@ -126,7 +125,7 @@ class GateProfile:
         count, at = self._picked(classes, channels)
         return self._form.histogram(_beside(count, channels), *at)
 
-    def clipped(self, classes: ClassPick = ALL, channels: Index = ALL) -> Images:
+    def clipped(self, classes: ClassPick = ALL, channels: Index = ALL) -> Counts:
         """How many s count as another value in mean and deviation, as they lie beyond what can be added up.
 
         That is ±65,536 in files that this version writes; in those of format 1 it is the range of 0 to 8 for ReLU, −8
@@ -181,8 +180,8 @@ class GateProfile:
             if index != MISSING
         )
 
-    def _picked(self, classes: ClassPick, channels: Index) -> tuple[Images, tuple[Index, Index]]:
-        """Images of the classes, and where the file has them."""
+    def _picked(self, classes: ClassPick, channels: Index) -> tuple[Counts, tuple[Index, Index]]:
+        """Counts of the classes, and where the file has them."""
         if isinstance(classes, str):
             classes = self._profiles.class_index(classes)
         if not isinstance(channels, slice) and not 0 <= channels < self.entry.channels:
@@ -194,6 +193,6 @@ class GateProfile:
         return np.asarray(counts[here]), (here, there)
 
 
-def _beside(count: Images, channels: Index) -> Images:
+def _beside(count: Counts, channels: Index) -> Counts:
     """Counts with an axis for channels, if there is one."""
     return count[..., None] if isinstance(channels, slice) else count

@@ -1,12 +1,11 @@
 """What a gate of class profiles answers with."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from se_viz.profiles.accumulators import Ends, GateStatistics, Rows
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry, Header
-from se_viz.profiles.safetensors_io import Array, Spec, Tensors, open_tensors, write
+from se_viz.profiles.safetensors_io import Spec, Tensors, open_tensors, write
 from se_viz.profiles.top_images import MISSING, ImageTable, Ranking, best
+from se_viz.types import Array
 
 Indices = npt.NDArray[np.int64]
 

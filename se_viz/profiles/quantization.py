@@ -12,9 +12,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from se_viz.types import AnyFloats, Float32s, Floats
+
 Ordered: TypeAlias = npt.NDArray[np.uint32]
 BinCodes: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 # Values that gate functions end at, or give for an input of 0: counted each for itself, apart from the bins.
 HEAPS = (-1.0, 0.0, 0.5, 1.0, 2.0, 6.0)
@@ -25,7 +26,7 @@ _ONE = int(np.float64(1).view(np.int64))
 _DROPPED = 28  # of the 52 bits of a float64's fraction, so that 24 are left
 
 
-def ordered(s: npt.NDArray[np.float32]) -> Ordered:
+def ordered(s: Float32s) -> Ordered:
     """The bits of s, arranged so that they sort as s does; −0 is 0.
 
     Raises:
@@ -37,13 +38,13 @@ def ordered(s: npt.NDArray[np.float32]) -> Ordered:
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
-def unordered(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+def unordered(codes: npt.NDArray[np.integer]) -> Float32s:
     """The other way."""
     bits = codes.astype(np.uint32)
     return np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float32)
 
 
-def bin_code(s: npt.NDArray[np.floating]) -> BinCodes:
+def bin_code(s: AnyFloats) -> BinCodes:
     """The code, of finite s, whose step s lies in: the highest that is not above s."""
     # The bits of a float grow in steps that double with each octave; 1 is added so that the first octave is 0 … 1.
     size = (np.abs(s.astype(np.float64)) + 1).view(np.int64) - _ONE
@@ -57,7 +58,7 @@ def bin_edge(codes: npt.NDArray[np.integer]) -> Floats:
     return np.where(wide < 0, -size, size)
 
 
-def grid(low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]) -> tuple[BinCodes, BinCodes]:
+def grid(low: Float32s, high: Float32s) -> tuple[BinCodes, BinCodes]:
     """The narrowest ``BINS`` bins that hold low … high, for each channel: number of the first, and k of 2^k codes.
 
     ∞ and −∞, of a channel without images, give 0 and 0. It depends on the ends alone, not on how they came about.

@@ -13,11 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from se_viz.data.datasets import Dataset
@@ -33,9 +31,9 @@ from se_viz.profiles.local import BATCHES_AHEAD
 from se_viz.profiles.metadata import GateEntry, ModelInfo
 from se_viz.profiles.shard_writer import prefetch, prepare, write_shard
 from se_viz.profiles.shards import Task
+from se_viz.types import Array
 
 # Shard numbers in; the same numbers out, each with what went wrong or "".
-Column = npt.NDArray[Any]
 
 DRAFT, TRIES = ".draft", ".tries"
 # The cluster would try a shard that ends its worker, for want of memory say, for ever.
@@ -76,7 +74,7 @@ class Worker:
         self._parcel = fetch()
         self._pool = ThreadPoolExecutor(self._parcel.threads)
 
-    def __call__(self, batch: Mapping[str, Column]) -> dict[str, Column]:
+    def __call__(self, batch: Mapping[str, Array]) -> dict[str, Array]:
         """Make the shards whose numbers are in column ``item``; give them as ``shard``, beside ``problem``."""
         numbers: Sequence[int] = batch["item"].tolist()
         return {"shard": batch["item"], "problem": np.array([self._attempt(number) for number in numbers])}

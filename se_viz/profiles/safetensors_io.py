@@ -6,17 +6,16 @@ import lzma
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load
 
 from se_viz.disk.atomic import replacing
 from se_viz.profiles.errors import ProfilesRefused
+from se_viz.types import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = int | slice
 
 _TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "int16": "I16", "int8": "I8"} | {

@@ -25,8 +25,8 @@ from se_viz.profiles.errors import NOT_FINITE, ProfilesError
 from se_viz.profiles.merge import store
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.quantization import ordered
-from se_viz.profiles.safetensors_io import Array
 from se_viz.profiles.top_images import ImageTable, Ranking
+from se_viz.types import Array
 from se_viz.weights.head import Head
 from se_viz.weights.output_shape import table
 
