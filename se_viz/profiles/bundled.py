@@ -1,4 +1,4 @@
-"""The class profiles of the demo models on Imagenette's validation set, in ``pretrained/profiles/``."""
+"""Class profiles of the demo models on Imagenette's validation set, in ``pretrained/profiles/``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,20 +17,20 @@ from se_viz.zoo import registry as catalogue
 
 
 def folder() -> Path:
-    """Where they are."""
+    """Return the folder of the bundled class profiles."""
     return demo.folder() / "profiles"
 
 
 def path(name: str, root: Path | None = None) -> Path:
-    """The file of a model, for instance of "demo/r16"; it need not be there."""
+    """Return the path of a model's class profiles, for instance of "demo/r16"; the file need not exist."""
     return (root or folder()) / f"{name.removeprefix('demo/')}.safetensors.xz"
 
 
 def bundled_profiles(name: str) -> ClassProfiles:
-    """The class profiles of a demo model, compact, read into memory.
+    """Return the compact class profiles of a demo model, read into memory.
 
     Raises:
-        ProfilesRefused: none ships with that model.
+        ProfilesRefused: the package has no class profiles of that model.
     """
     return open_profiles(path(name))
 
@@ -38,14 +38,14 @@ def bundled_profiles(name: str) -> ClassProfiles:
 def rebuild(
     data: str | Path, root: Path | None = None, device: str = "auto", progress: bool = False
 ) -> Iterator[ClassProfiles]:
-    """Make the class profiles of each demo model that is there, but for those that are made, and give each in turn.
+    """Make the class profiles of each available demo model, and yield them one after the other.
 
-    One that was written in an older format is made again.
+    Existing class profiles are kept, unless they have an older format.
 
     Args:
-        data: Imagenette, of which the validation set is taken.
-        root: where the class profiles go; the folder they ship in if not given.
-        device: to compute on.
+        data: Imagenette; its validation set is used.
+        root: folder to write to (default: ``folder()``).
+        device: device to compute on.
         progress: as in ``profile``.
     """
     root = root or folder()

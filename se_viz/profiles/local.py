@@ -1,4 +1,4 @@
-"""The shards of a pass, one after the other in this process."""
+"""Shards of a pass, made one after the other in this process."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ def write_shards_locally(
 
     Args:
         model: the network.
-        dataset: what is read.
+        dataset: the images.
         tasks: one or more shards.
-        batch: images a forward pass.
-        step: told after each batch how many images it had. What it raises ends the pass.
+        batch: images per forward pass.
+        step: called after each batch with its number of images. An exception that it raises ends the pass.
         turn: runs each forward pass.
     """
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
-        left = [index for task in tasks for index in task.indices]
-        outcomes = prefetch(pool, prepare(model, dataset, tasks[0].header), left, BATCHES_AHEAD * batch)
+        indices = [index for task in tasks for index in task.indices]
+        outcomes = prefetch(pool, prepare(model, dataset, tasks[0].header), indices, BATCHES_AHEAD * batch)
         for task in tasks:
             write_shard(task.path, model, task.header, outcomes, len(task.indices), batch, step, turn)
     finally:
