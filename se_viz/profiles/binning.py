@@ -101,7 +101,7 @@ def simplest(low: Ordered, high: Ordered) -> Ordered:
 def _bordered(
     values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], held: Floats, error: float
 ) -> Bins:
-    """Return the bins that start at these values, with their borders; two adjacent heaps get an empty bin between them."""
+    """Return the bins that start at these values, with their borders; an empty bin separates two adjacent heaps."""
     firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()
     lowest, highest = _around(values)
     rights = [first if heap else x for first, heap, x in zip(firsts[1:], heaps[1:].tolist(), between, strict=True)]

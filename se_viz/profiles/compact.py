@@ -1,7 +1,7 @@
 """Compact class profiles, as bundled with the demo models: the numbers that the page draws, rounded and compressed.
 
-They have, by gate, class and channel of s: mean and standard deviation, rounded by ``compact_rounding``, and a histogram
-with exact counts, whose bins ``binning`` chooses for each channel. They have no z and no example images.
+By gate, class and channel, they have of s: mean and standard deviation, rounded by ``compact_rounding``, and a
+histogram with exact counts, whose bins ``binning`` chooses for each channel. They have no z and no example images.
 """
 
 import lzma

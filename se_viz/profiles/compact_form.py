@@ -74,7 +74,7 @@ class CompactForm:
 
     @cached_property
     def _histograms(self) -> tuple[Floats, Floats, Floats]:
-        """Counts (K, C, B), borders (C, B + 1) and AUROC error (C,); channels with fewer bins are padded with empty ones."""
+        """Counts (K, C, B), borders (C, B + 1) and AUROC error (C,); empty bins pad channels that have fewer."""
         numbers = from_planes(self.file.read("bins")).astype(np.int64)
         edges, counts = unordered(from_planes(self.file.read("edges"))), from_planes(self.file.read("counts"))
         used = np.arange(numbers.max()) < numbers[:, None]

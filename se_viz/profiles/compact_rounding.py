@@ -1,4 +1,4 @@
-"""Rounding of the numbers in compact class profiles, to well below the sampling error of a few hundred images per class.
+"""Rounding of numbers in compact class profiles, to well below the sampling error of a few hundred images per class.
 
 With 400 images, the standard error of a mean is 1/20 of the standard deviation σ, and that of σ is 1/28 of σ.
 """

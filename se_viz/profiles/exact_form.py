@@ -20,7 +20,7 @@ class ExactForm:
     file: GateFile
 
     def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of s; ``images`` are the counts of the classes, with an axis for channels."""
+        """Return mean and standard deviation of s; ``images`` are the classes' counts, with an axis for channels."""
         total = self.file.read("sum", classes, channels)
         return mean_and_std(images, total, self.file.read("squares", slice(None), classes, channels))
 
@@ -61,8 +61,8 @@ def with_heaps(
 ) -> tuple[Floats, Floats]:
     """Return bins (…, 56) and heaps (…, 6) as one row of counts (…, 69), and its borders.
 
-    ``low`` and ``high`` are the ends of the bins. Heaps lie on borders of bins whose width is at most 1/4. A heap inside
-    a wider bin, which exists for instance if s ranges from 0 to 16,000, is counted in that bin.
+    ``low`` and ``high`` are the ends of the bins. Heaps lie on borders of bins whose width is at most 1/4. A heap
+    inside a wider bin, which exists for instance if s ranges from 0 to 16,000, is counted in that bin.
     """
     first, k = (number[..., None] for number in grid(low, high))
     bottom, top = (np.where(low <= high, end, 0).astype(np.float64)[..., None] for end in (low, high))

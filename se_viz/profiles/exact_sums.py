@@ -1,8 +1,9 @@
 """Sums of s and s² that are exact in any order, and the mean and standard deviation computed from them.
 
-s is converted to an integer m, in steps of 2⁻²⁴. This is exact for a 32-bit s of 0.5 and more, and rounds a smaller s by
-at most 2⁻²⁵. The sum of squares does not fit into 64 bits, so it is stored as two numbers: Σ⌊m²/2⁴⁰⌋ gives its
-approximate size, and Σm² modulo 2⁶⁴ its exact value near that size. This holds for up to eight million images per class.
+s is converted to an integer m, in steps of 2⁻²⁴. This is exact for a 32-bit s of 0.5 and more, and rounds a smaller s
+by at most 2⁻²⁵. The sum of squares does not fit into 64 bits, so it is stored as two numbers: Σ⌊m²/2⁴⁰⌋ gives its
+approximate size, and Σm² modulo 2⁶⁴ its exact value near that size. This works for up to eight million images per
+class.
 """
 
 import numpy as np
