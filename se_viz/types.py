@@ -1,4 +1,4 @@
-"""Types of NumPy arrays that several rooms name; shapes are in the docstrings of what takes and returns them."""
+"""Types of NumPy arrays for the whole package; the docstrings of functions and classes give the shapes."""
 
 from typing import Any, TypeAlias
 

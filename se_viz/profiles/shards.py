@@ -1,4 +1,4 @@
-"""A pass cut into shards, and what an earlier pass has left of them: finished means that every byte was verified."""
+"""Shards of a pass, and the finished ones of an earlier pass; finished means that every byte was verified."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One shard to make: its file, its header, and which images of the dataset are its."""
+    """One shard to make: its file, its header, and the indices of its images in the dataset."""
 
     path: Path
     header: Header
@@ -23,7 +23,7 @@ class Task:
 
 
 def plan(header: Header, run: RunSettings, images: int, folder: Path) -> list[Task]:
-    """All shards of a pass over so many images, in the order in which they are merged."""
+    """Return all shards of a pass over ``images`` images, in the order in which they are merged."""
     return [
         Task(
             folder / f"{number:06d}.safetensors",
@@ -35,14 +35,14 @@ def plan(header: Header, run: RunSettings, images: int, folder: Path) -> list[Ta
 
 
 def finished(path: Path, asked: Header) -> ClassProfiles | None:
-    """Return what an earlier call has left there, if all of its bytes are right and it is what this one would make.
+    """Return the class profiles or the shard that an earlier call wrote, if this call would write the same.
 
-    None stands for nothing, and for a shard that has to be made again, which is logged as a warning: it is damaged, or
-    an older SE Viz wrote it without a checksum.
+    The result is None if the file does not exist, or if it is a shard that must be made again because it is damaged or
+    was written without a checksum by an older SE Viz; a warning is logged then.
 
     Raises:
-        ProfilesRefused: the file of class profiles itself, not a shard, is damaged.
-        OtherPass: it is something else.
+        ProfilesRefused: the file of the class profiles, not of a shard, is damaged.
+        OtherPass: the file is from another pass.
     """
     if not path.exists():
         return None
@@ -56,7 +56,7 @@ def finished(path: Path, asked: Header) -> ClassProfiles | None:
         return None
     if found.header.version < asked.version:
         raise OtherPass(
-            f"{path} was written by an older SE Viz, whose numbers do not go with those of this one: "
+            f"{path} was written by an older SE Viz, whose numbers cannot be combined with those of this version: "
             "name another folder, or remove this one."
         )
     different = _differences(found.header, asked)
@@ -65,7 +65,7 @@ def finished(path: Path, asked: Header) -> ClassProfiles | None:
             f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
         )
     if path.name not in (FILE, former_names.FILE) and not has_checksum:
-        _LOG.warning("The shard %s is made again: an older SE Viz wrote it, without a checksum.", path)
+        _LOG.warning("The shard %s is made again: an older SE Viz wrote it without a checksum.", path)
         return None
     return found
 

@@ -217,9 +217,7 @@ def test_a_disk_that_is_full_at_any_byte_says_what_is_kept_and_the_pass_goes_on(
             assert f"The disk of {out}" in said
             count = kept(out)
             if count:
-                assert (
-                    f"{count} images are counted and kept in {out / 'shards'}: started again, the pass goes on" in said
-                )
+                assert f"{count} images are counted and kept in {out / 'shards'}. Start again to continue" in said
             seen.add(count)
         assert not list(out.rglob("*.tmp"))
         asked = []
@@ -290,7 +288,7 @@ def test_a_folder_that_vanishes_is_said_and_not_made_again(whole, tiny_model, ph
     assert str(out) in str(failed.value)
     if not again:
         assert not out.exists()
-        assert "What was counted is gone with it: start again to count all images." in str(failed.value)
+        assert "The images counted so far are lost with it: start again to count all images." in str(failed.value)
     assert profile(tiny_model, photos, out, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
 
 

@@ -325,8 +325,8 @@ def test_of_labels_an_image_counts_for_the_most_probable_or_for_none(photos, tmp
 @pytest.mark.parametrize(
     ("outputs", "head", "said"),
     [
-        (1, None, "One number puts images into no classes.*labels='given'.*head='binary'"),
-        (2, "number", "2 numbers put images into no classes.*labels='given'"),
+        (1, None, "The network returns one number per image, not a class.*labels='given'.*head='binary'"),
+        (2, "number", "The network returns 2 numbers per image, not a class.*labels='given'"),
         (3, "features", "taken as features.*labels='given'"),
         (3, "binary", "has one output, and this network has 3.*labels='given'"),
     ],

@@ -101,11 +101,11 @@ def test_other_files_are_refused_with_a_sentence(whole, tmp_path):
     path = tmp_path / "profiles.safetensors"
     for damaged in (b"", b"no class profiles", content[:100], content[:-1], b"\xff" * 100):
         path.write_bytes(damaged)
-        with pytest.raises(ProfilesRefused, match="cut short or damaged"):
+        with pytest.raises(ProfilesRefused, match="truncated or damaged"):
             open_profiles(path)
     packed = tmp_path / "profiles.safetensors.xz"
     packed.write_bytes(content)
-    with pytest.raises(ProfilesRefused, match="cut short or damaged"):
+    with pytest.raises(ProfilesRefused, match="truncated or damaged"):
         open_profiles(packed)
     save_file({"weight": np.zeros(3)}, path)
     with pytest.raises(ProfilesRefused, match="but holds no class profiles"):
