@@ -111,7 +111,7 @@ def train(
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Return True if bfloat16 is faster than float32; a CPU without its instructions emulates it at a tenth of the speed."""
+    """Return True if bfloat16 is faster than float32; a CPU without such instructions is ten times slower."""
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     supported = getattr(torch.get_device_module(device), "is_bf16_supported", None)  # MPS has no such function
