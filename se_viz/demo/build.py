@@ -10,8 +10,7 @@ from torch import nn
 
 from se_viz.data import imagenette
 from se_viz.data.preprocess import Preprocess
-from se_viz.demo import evaluate as measure
-from se_viz.demo import pretrained as demo
+from se_viz.demo import evaluate, pretrained
 from se_viz.demo.card import Card
 from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
@@ -98,12 +97,12 @@ def _trained(
     validation = imagenette.load(data, "val", PREPROCESS.pixels)
 
     def top1(network: nn.Module) -> float:
-        return measure.count_correct(network, validation, PREPROCESS) / len(validation)
+        return evaluate.count_correct(network, validation, PREPROCESS) / len(validation)
 
     with raise_if_full(device, f"the training of {name}"):
         trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
-    content = demo.store(trained.network)
-    network = moved(demo.restore(content, config), device, name)
+    content = pretrained.store(trained.network)
+    network = moved(pretrained.restore(content, config), device, name)
     card = Card(
         name=name,
         network=config,
@@ -117,9 +116,9 @@ def _trained(
         },
         preprocess=PREPROCESS,
         classes=tuple(imagenette.CLASSES.values()),
-        accuracy=measure.accuracy(measure.count_correct(network, validation, PREPROCESS), len(validation)),
+        accuracy=evaluate.accuracy(evaluate.count_correct(network, validation, PREPROCESS), len(validation)),
         params=count_params(network),
-        macs=measure.count_macs(network, PREPROCESS.crop),
+        macs=evaluate.count_macs(network, PREPROCESS.crop),
         seconds=round(trained.seconds, 1),
         device=_describe(device),
         log=tuple(trained.log),
@@ -132,7 +131,7 @@ def _trained(
 def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:
     """Return the number of validation images that a card's weights classify correctly now; see ``card.accuracy``."""
     validation = imagenette.load(data, "val", card.preprocess.pixels)
-    return measure.count_correct(moved(demo.network(card, root), device, card.name), validation, card.preprocess)
+    return evaluate.count_correct(moved(pretrained.network(card, root), device, card.name), validation, card.preprocess)
 
 
 def _describe(device: torch.device) -> str:

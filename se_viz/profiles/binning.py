@@ -57,12 +57,12 @@ def bins(s: Float32s, labels: npt.NDArray[np.intp], classes: int) -> Bins:
     counts: Floats = cells.reshape(len(values), classes).astype(np.float64)
     exact = auroc_table(counts)
     for heaps, starts in _divisions(values, counts):
-        held = np.add.reduceat(counts, starts, axis=0)
-        error = float(np.nanmax(np.abs(auroc_table(held) - exact), initial=0))
-        found = starts, heaps[starts], held, error
+        binned = np.add.reduceat(counts, starts, axis=0)
+        error = float(np.nanmax(np.abs(auroc_table(binned) - exact), initial=0))
+        division = starts, heaps[starts], binned, error
         if error <= AUROC_ERROR:
             break
-    return _bordered(values, *found)
+    return _bordered(values, *division)
 
 
 def _divisions(values: Ordered, counts: Floats) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
@@ -99,19 +99,19 @@ def simplest(low: Ordered, high: Ordered) -> Ordered:
 
 
 def _bordered(
-    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], held: Floats, error: float
+    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], binned: Floats, error: float
 ) -> Bins:
     """Return the bins that start at these values, with their borders; an empty bin separates two adjacent heaps."""
     firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()
     lowest, highest = _around(values)
     rights = [first if heap else x for first, heap, x in zip(firsts[1:], heaps[1:].tolist(), between, strict=True)]
     edges, counts = [firsts[0] if heaps[0] else lowest], []
-    for first, heap, right, own in zip(firsts, heaps.tolist(), [*rights, highest], held, strict=True):
+    for first, heap, right, row in zip(firsts, heaps.tolist(), [*rights, highest], binned, strict=True):
         if heap and edges[-1] != first:
             edges.append(first)
-            counts.append(np.zeros_like(own))
+            counts.append(np.zeros_like(row))
         edges.append(first if heap else right)
-        counts.append(own)
+        counts.append(row)
     return Bins(np.array(edges, np.uint32), np.array(counts), error)
 
 

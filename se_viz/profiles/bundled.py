@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from se_viz.data import datasets
-from se_viz.demo import pretrained as demo
+from se_viz.demo import pretrained
 from se_viz.disk.errors import explained
 from se_viz.model.model import load
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
@@ -13,12 +13,12 @@ from se_viz.profiles.compact import compact
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.metadata import VERSION
 from se_viz.profiles.profile import profile
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 def folder() -> Path:
     """Return the folder of the bundled class profiles."""
-    return demo.folder() / "profiles"
+    return pretrained.folder() / "profiles"
 
 
 def path(name: str, root: Path | None = None) -> Path:
@@ -52,17 +52,17 @@ def rebuild(
     with explained(path("", root)):
         root.mkdir(parents=True, exist_ok=True)
     dataset = datasets.dataset(data, "val")
-    for name in catalogue.names():
+    for name in registry.names():
         if not name.startswith("demo/"):
             continue
         model = load(name, device, fast=False)
         file = path(name, root)
         try:
-            found = open_profiles(file, model, dataset)
+            profiles = open_profiles(file, model, dataset)
         except ProfilesError:
-            found = None
-        if found is None or found.header.version < VERSION:
+            profiles = None
+        if profiles is None or profiles.header.version < VERSION:
             with TemporaryDirectory(prefix=f".{file.stem}-", dir=root) as work:
-                found = compact(profile(model, dataset, work, images=True, progress=progress), file)
+                profiles = compact(profile(model, dataset, work, images=True, progress=progress), file)
         model.close()
-        yield found
+        yield profiles

@@ -117,11 +117,11 @@ class ClassProfiles:
         Raises:
             ProfilesMismatch: its weights or its preprocessing differ.
         """
-        here, there = ModelInfo.of(model, self.header.model.precision), self.header.model
-        if replace(here, name=there.name) != there:
-            what = "weights differ" if here.sha256 != there.sha256 else "preprocessing differs"
+        loaded, stored = ModelInfo.of(model, self.header.model.precision), self.header.model
+        if replace(loaded, name=stored.name) != stored:
+            what = "weights differ" if loaded.sha256 != stored.sha256 else "preprocessing differs"
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {there.name}, not of the loaded {here.name} ({what}). "
+                f"{self.path} holds class profiles of {stored.name}, not of the loaded {loaded.name} ({what}). "
                 "Make class profiles of the loaded model with `python -m se_viz profile`."
             )
 

@@ -90,8 +90,8 @@ class GateProfile:
 
         The paper's Figure 6 shows their mean by class, Figure 7 mean ± SD of one class.
         """
-        count, at = self._picked(classes, channels)
-        return Moments(count, *self._form.moments(_beside(count, channels), *at))
+        count, at = self._selection(classes, channels)
+        return Moments(count, *self._form.moments(_with_channel_axis(count, channels), *at))
 
     @property
     def has_z(self) -> bool:
@@ -104,8 +104,8 @@ class GateProfile:
         Raises:
             NotInProfiles: z is not available, see ``has_z``.
         """
-        count, at = self._picked(classes, channels)
-        images = _beside(count, channels)
+        count, at = self._selection(classes, channels)
+        images = _with_channel_axis(count, channels)
         mean = self._file.read("z_mean", *at)
         with np.errstate(divide="ignore", invalid="ignore"):
             std = np.sqrt(self._file.read("z_m2", *at) / images)
@@ -117,14 +117,14 @@ class GateProfile:
         Raises:
             NotInProfiles: z is not available, see ``has_z``.
         """
-        _, at = self._picked(classes, channels)
+        _, at = self._selection(classes, channels)
         low, high = self._file.read("z_range", ALL, *at).astype(np.float64)
         return low, high
 
     def histogram(self, classes: ClassPick = ALL, channels: Index = ALL) -> Histogram:
         """Return the histogram of s, by class and channel."""
-        count, at = self._picked(classes, channels)
-        return self._form.histogram(_beside(count, channels), *at)
+        count, at = self._selection(classes, channels)
+        return self._form.histogram(_with_channel_axis(count, channels), *at)
 
     def clipped(self, classes: ClassPick = ALL, channels: Index = ALL) -> Counts:
         """Return the number of s beyond the limits of the sums, which count as the limit in mean and SD.
@@ -135,7 +135,7 @@ class GateProfile:
         Raises:
             NotInProfiles: the class profiles are compact and of format 1, which has no such count.
         """
-        _, at = self._picked(classes, channels)
+        _, at = self._selection(classes, channels)
         return self._form.clipped(*at)
 
     def highest(self, channel: int) -> tuple[Example, ...]:
@@ -173,15 +173,15 @@ class GateProfile:
         return self._profiles.header.version == 1
 
     def _examples(self, end: int, channel: int) -> tuple[Example, ...]:
-        found = self._file.read("examples", ALL, end, ALL, channel)
+        stored = self._file.read("examples", ALL, end, ALL, channel)
         table, classes = self._profiles.table, self._profiles.classes
         return tuple(
             Example(table.names[index], table.sha256[index], classes[table.labels[index]], self._form.value(code))
-            for index, code in found.T.tolist()
+            for index, code in stored.T.tolist()
             if index != MISSING
         )
 
-    def _picked(self, classes: ClassPick, channels: Index) -> tuple[Counts, tuple[Index, Index]]:
+    def _selection(self, classes: ClassPick, channels: Index) -> tuple[Counts, tuple[Index, Index]]:
         """Return the image counts of the selected classes, and the indices of classes and channels in the file."""
         if isinstance(classes, str):
             classes = self._profiles.class_index(classes)
@@ -194,6 +194,6 @@ class GateProfile:
         return np.asarray(counts[rows]), (rows, columns)
 
 
-def _beside(count: Counts, channels: Index) -> Counts:
+def _with_channel_axis(count: Counts, channels: Index) -> Counts:
     """Return counts with an axis for channels, unless one channel is selected."""
     return count[..., None] if isinstance(channels, slice) else count

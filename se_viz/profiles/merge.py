@@ -113,31 +113,31 @@ class _MergeInput:
         return open_tensors(self.profiles.path)
 
 
-def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> ClassProfiles:
+def combine(inputs: Sequence[ClassProfiles], header: Header, path: Path) -> ClassProfiles:
     """Write the sum of class profiles that were checked to be mergeable, in their order.
 
     Args:
-        inputs: the class profiles; their classes are among ``whole.classes``.
-        whole: the header of the sum, without counts and refused images, which this function adds.
+        inputs: the class profiles; their classes are among ``header.classes``.
+        header: the header of the sum, without counts and refused images, which this function adds.
         path: file to write.
 
     Raises:
         ProfilesRefused: one of the inputs was found damaged while it was read; nothing is written.
         WriteFailed: ``path`` cannot be written.
     """
-    row_of = {name: row for row, name in enumerate(whole.classes)}
+    row_of = {name: row for row, name in enumerate(header.classes)}
     tables = [profiles.table for profiles in inputs]
     starts = np.cumsum([0, *(len(table) for table in tables)]).tolist()
     parts = [
         _MergeInput(profiles, start, np.array([row_of[name] for name in profiles.classes], dtype=np.intp))
         for profiles, start in zip(inputs, starts, strict=False)
     ]
-    counts = np.zeros(len(whole.classes), np.int64)
+    counts = np.zeros(len(header.classes), np.int64)
     refused: dict[str, str] = {}
     for part in parts:
         counts[part.rows] += part.profiles.counts
         refused |= part.profiles.header.refused
-    whole = replace(whole, counts=tuple(counts.tolist()), refused=dict(sorted(refused.items())))
+    header = replace(header, counts=tuple(counts.tolist()), refused=dict(sorted(refused.items())))
     table = ImageTable(
         [name for images in tables for name in images.names],
         [digest for images in tables for digest in images.sha256],
@@ -145,14 +145,14 @@ def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> Class
             [np.zeros(0, np.uint32), *(part.rows[images.labels] for part, images in zip(parts, tables, strict=True))]
         ).astype(np.uint32),
     )
-    examples = {gate.name: _examples(parts, gate, whole.examples, Ranking(table)) for gate in whole.gates}
-    kept = np.arange(len(table)) if whole.images else _used(examples, table)
+    examples = {gate.name: _examples(parts, gate, header.examples, Ranking(table)) for gate in header.gates}
+    kept = np.arange(len(table)) if header.images else _used(examples, table)
     renumbered = np.full(len(table) + 1, MISSING, np.int64)  # one extra entry, because index −1 means no image
     renumbered[kept] = np.arange(len(kept))
 
     def statistics() -> Iterator[Array]:
-        for gate in whole.gates:
-            total = GateStatistics.empty(len(whole.classes), gate.channels, z=gate.z, ends=_ends(parts, gate))
+        for gate in header.gates:
+            total = GateStatistics.empty(len(header.classes), gate.channels, z=gate.z, ends=_ends(parts, gate))
             for part in parts:
                 total.add(GateStatistics.read(part.tensors(), gate, part.profiles.header.counts), part.rows)
             yield from total.arrays()
@@ -160,7 +160,7 @@ def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> Class
             yield np.stack([renumbered[indices], codes]).astype(np.uint32)
 
     def weights() -> Iterator[Array]:
-        for gate in whole.gates:
+        for gate in header.gates:
             yield from (part.tensors()[f"{gate.name}.s"][:,] for part in parts)
 
     def verify() -> None:
@@ -168,7 +168,7 @@ def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> Class
             profiles.verify()
 
     # The inputs are verified after they were read, and before the sum gets its final name.
-    store(path, whole, table.take(kept), statistics(), weights() if whole.images else (), verify)
+    store(path, header, table.take(kept), statistics(), weights() if header.images else (), verify)
     return open_profiles(path)
 
 

@@ -24,8 +24,8 @@ from se_viz.profiles.local import write_shards_locally
 from se_viz.profiles.merge import combine
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, RunSettings
 from se_viz.profiles.shard_writer import ForwardScheduler, broken_network, run_now
-from se_viz.profiles.shards import Task, finished, plan
-from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, saying_what_is_kept
+from se_viz.profiles.shards import Task, plan_shards, read_finished
+from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, reporting_images_done
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, fit_output
 
 Engine: TypeAlias = Literal["local", "ray"]
@@ -135,15 +135,15 @@ def profile(
         head=head,
     )
     out = Path(out)
-    profiles = finished(file_in(out), header)
+    profiles = read_finished(file_in(out), header)
     if profiles is not None and is_whole(out, _report(profiles, dataset)):
         return profiles  # nothing is written, so the folder may be read-only
     with sole_writer(out / FILE) as writer:
-        profiles = profiles or finished(file_in(out), header)
+        profiles = profiles or read_finished(file_in(out), header)
         if profiles is None:
-            tasks = plan(header, run, len(dataset), out / SHARDS)
+            tasks = plan_shards(header, run, len(dataset), out / SHARDS)
             # Class profiles outlive this version of torch, so they are made with the network as published.
-            with saying_what_is_kept(out, writer), model.as_published() as exact:
+            with reporting_images_done(out, writer), model.as_published() as exact:
                 profiles = _profiles(make, run, exact, dataset, tasks, header, progress, report, writer)
         # Also runs after an interruption between writing the class profiles and this line.
         remove_unfinished(out / REPORT)
@@ -177,7 +177,7 @@ def _profiles(
             return combine(shards, header, writer.path)
         except ProfilesRefused:
             # A shard was damaged after it was verified: the next attempt makes it again.
-            if all(finished(task.path, task.header) for task in tasks):
+            if all(read_finished(task.path, task.header) for task in tasks):
                 raise
     raise _failing(tasks)
 
@@ -266,14 +266,14 @@ def _shards(
         for unfinished in folder.glob(f"*{SUFFIX}"):
             unfinished.unlink()
     for attempt in range(_TRIES + 1):
-        found = [finished(task.path, task.header) for task in tasks]
-        shards = [shard for shard in found if shard is not None]
+        opened = [read_finished(task.path, task.header) for task in tasks]
+        shards = [shard for shard in opened if shard is not None]
         if len(shards) == len(tasks):
             return shards
         if attempt == _TRIES:
             break
-        missing = [task for task, shard in zip(tasks, found, strict=True) if shard is None]
-        del found, shards  # Windows cannot replace a file that is open
+        missing = [task for task, shard in zip(tasks, opened, strict=True) if shard is None]
+        del opened, shards  # Windows cannot replace a file that is open
         done = len(dataset) - sum(len(task.indices) for task in missing)
         with tqdm(
             total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True

@@ -80,10 +80,10 @@ def regrid(
     if not len(moved):
         return counts
     (start, narrow), (first, wide) = ((index[moved], k[moved]) for index, k in (old, new))
-    made = counts.copy()
-    made[:, moved] = 0
+    regridded = counts.copy()
+    regridded[:, moved] = 0
     for number in range(BINS):
         # Bins above the largest s are empty, so it does not matter where they are added.
         target = np.clip((((start + number) << narrow) >> wide) - first, 0, BINS - 1)
-        made[:, moved, target] += counts[:, moved, number]
-    return made
+        regridded[:, moved, target] += counts[:, moved, number]
+    return regridded

@@ -148,8 +148,8 @@ class Worker:
             _same_image(dataset, *parcel.proof)
         network = moved(network, resolve(parcel.device), header.model.name)
         model = Model(header.model.name, network, header.model.preprocess)
-        found = ModelInfo.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
-        if found != (header.model, header.gates):
+        actual = ModelInfo.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
+        if actual != (header.model, header.gates):
             raise ProfilesError(
                 f"{header.model.name} is not the same network here as at the driver. "
                 "Install the same versions of SE Viz and of its requirements on all machines."

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from se_viz import former_names
@@ -22,7 +23,7 @@ class Task:
     indices: range
 
 
-def plan(header: Header, run: RunSettings, images: int, folder: Path) -> list[Task]:
+def plan_shards(header: Header, run: RunSettings, images: int, folder: Path) -> list[Task]:
     """Return all shards of a pass over ``images`` images, in the order in which they are merged."""
     return [
         Task(
@@ -34,7 +35,7 @@ def plan(header: Header, run: RunSettings, images: int, folder: Path) -> list[Ta
     ]
 
 
-def finished(path: Path, asked: Header) -> ClassProfiles | None:
+def read_finished(path: Path, expected: Header) -> ClassProfiles | None:
     """Return the class profiles or the shard that an earlier call wrote, if this call would write the same.
 
     The result is None if the file does not exist, or if it is a shard that must be made again because it is damaged or
@@ -47,19 +48,19 @@ def finished(path: Path, asked: Header) -> ClassProfiles | None:
     if not path.exists():
         return None
     try:
-        found = unchecked(path)
-        has_checksum = found.verify()
+        profiles = unchecked(path)
+        has_checksum = profiles.verify()
     except ProfilesRefused as error:
         if path.name in (FILE, former_names.FILE):
             raise
         _LOG.warning("The shard %s is made again: %s", path.name, error)
         return None
-    if found.header.version < asked.version:
+    if profiles.header.version < expected.version:
         raise OtherPass(
             f"{path} was written by an older SE Viz, whose numbers cannot be combined with those of this version: "
             "name another folder, or remove this one."
         )
-    different = _differences(found.header, asked)
+    different = _differences(profiles.header, expected)
     if different:
         raise OtherPass(
             f"{path} is from a pass with other {' and '.join(different)}: name another folder, or remove this one."
@@ -67,16 +68,14 @@ def finished(path: Path, asked: Header) -> ClassProfiles | None:
     if path.name not in (FILE, former_names.FILE) and not has_checksum:
         _LOG.warning("The shard %s is made again: an older SE Viz wrote it without a checksum.", path)
         return None
-    return found
+    return profiles
 
 
-def _differences(found: Header, asked: Header) -> Sequence[str]:
+def _differences(stored: Header, expected: Header) -> Sequence[str]:
+    settings = attrgetter("gates", "labels", "examples", "images", "form", "run", "head")
     aspects = {
-        "weights or preprocessing": (found.model, asked.model),
-        "images": (found.sources, asked.sources),
-        "settings": (
-            (found.gates, found.labels, found.examples, found.images, found.form, found.run, found.head),
-            (asked.gates, asked.labels, asked.examples, asked.images, asked.form, asked.run, asked.head),
-        ),
+        "weights or preprocessing": (stored.model, expected.model),
+        "images": (stored.sources, expected.sources),
+        "settings": (settings(stored), settings(expected)),
     }
-    return [aspect for aspect, (one, other) in aspects.items() if one != other]
+    return [aspect for aspect, (before, now) in aspects.items() if before != now]

@@ -14,7 +14,7 @@ from se_viz.profiles.errors import ProfilesRefused
 REPORT, SHARDS = "report.json", "shards"
 
 
-def kept(out: str | Path) -> int:
+def images_done(out: str | Path) -> int:
     """Return the number of images in the shards of an unfinished pass; the same call continues after them."""
     shards = sorted((Path(out) / SHARDS).glob("*.safetensors"))
     if not shards:
@@ -49,7 +49,7 @@ def is_whole(out: Path, report: str) -> bool:
 
 
 @contextmanager
-def saying_what_is_kept(out: Path, writer: Writer) -> Iterator[None]:
+def reporting_images_done(out: Path, writer: Writer) -> Iterator[None]:
     """Add to a WriteFailed of the block how many images are kept, and how to continue."""
     try:
         try:
@@ -58,7 +58,7 @@ def saying_what_is_kept(out: Path, writer: Writer) -> Iterator[None]:
             writer.check()  # a shard may be missing because the folder is
             raise
     except WriteFailed as error:
-        count = kept(out)
+        count = images_done(out)
         if count:
             said = f"{count:,} images are counted and kept in {out / SHARDS}. Start again to continue after them."
         elif isinstance(error, FolderGone):

@@ -15,7 +15,7 @@ from se_viz.profiles.class_profiles import open_profiles
 from se_viz.profiles.errors import NotInProfiles, OtherPass, ProfilesMismatch
 from se_viz.profiles.merge import merge
 from se_viz.profiles.metadata import Header
-from se_viz.profiles.shards import finished
+from se_viz.profiles.shards import read_finished
 
 FOLDER = Path(__file__).parent / "format1"
 LABELS = np.repeat([0, 1, 2], 40)
@@ -83,7 +83,7 @@ def test_they_are_not_added_up_or_gone_on_with(exact, tmp_path, whole):
         merge([exact], tmp_path / "merged.safetensors")
     shutil.copy(exact.path, tmp_path / "profiles.safetensors")
     with pytest.raises(OtherPass, match="older SE Viz"):
-        finished(tmp_path / "profiles.safetensors", whole.header)
+        read_finished(tmp_path / "profiles.safetensors", whole.header)
 
 
 def test_a_header_comes_back_with_its_version(exact):

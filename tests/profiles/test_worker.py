@@ -11,7 +11,7 @@ from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.ray_worker import Parcel, Worker
-from se_viz.profiles.shards import plan
+from se_viz.profiles.shards import plan_shards
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def parcel(tiny_model, listed, tmp_path):
     return Parcel(
         network=pickle.dumps(copy_without_hooks(tiny_model.network)),
         dataset=pickle.dumps(replace(listed, read=print)),
-        tasks=dict(enumerate(plan(header, run, len(listed), tmp_path))),
+        tasks=dict(enumerate(plan_shards(header, run, len(listed), tmp_path))),
         batch=2,
         cwd=str(Path.cwd()),
         device="cpu",
