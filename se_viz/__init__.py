@@ -1,8 +1,8 @@
 """SE Viz: look inside Squeeze-and-Excitation networks.
 
     model = se_viz.load("demo/r16")
-    reading = se_viz.capture(model, images)
-    reading["SE_5_2"].s  # excitation weights (N, C)
+    capture = se_viz.capture(model, images)
+    capture["SE_5_2"].s  # excitation weights (N, C)
     profiles = se_viz.profile(model, "photos/", out="profiles/")
     profiles["SE_5_2"].s("cat").mean  # mean s over the images in photos/cat/ (C,)
 

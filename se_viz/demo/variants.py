@@ -1,4 +1,4 @@
-"""Variants of the demo network: each differs from r = 16 in one setting; recipe and seed are the same."""
+"""Variants of the demo network: each differs from r = 16 in one setting or in the seed; the recipe is the same."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ def read_finished(path: Path, expected: Header) -> ClassProfiles | None:
     """Return the class profiles or the shard that an earlier call wrote, if this call would write the same.
 
     The result is None if the file does not exist, or if it is a shard that must be made again because it is damaged or
-    was written without a checksum by an older SE Viz; a warning is logged then.
+    was written without a checksum by an older SE Viz. A shard to be made again is logged as a warning.
 
     Raises:
         ProfilesRefused: the file of the class profiles, not of a shard, is damaged.
