@@ -69,7 +69,7 @@ def test_it_says_what_the_exact_one_says_to_its_rounding(whole, tmp_path):
         np.testing.assert_array_equal(small[gate.name].s("bee", 1).mean, moments.mean[1, 1])
         np.testing.assert_array_equal(small[gate.name].histogram("bee", 1).edges, histogram.edges[1])
         np.testing.assert_array_equal(small[gate.name].histogram("bee", 1).counts, histogram.counts[1, 1])
-        assert small[gate.name].clipped().tolist() == gate.outside().tolist()
+        assert small[gate.name].clipped().tolist() == gate.clipped().tolist()
         assert not small[gate.name].has_z
         for ask in (small[gate.name].z, small[gate.name].images, lambda: small[gate.name].highest(0)):  # noqa: B023
             with pytest.raises(NotInProfiles, match="compact"):

@@ -112,7 +112,7 @@ def test_a_shard_that_is_damaged_while_it_is_added_up_is_made_again(whole, unfin
 
 
 def test_a_disk_that_damages_every_shard_is_named(tiny_model, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("se_viz.profiles.profile.finished", lambda *_: None)
+    monkeypatch.setattr("se_viz.profiles.profile.read_finished", lambda *_: None)
     with pytest.raises(ProfilesError, match="damaged each time they are written: the disk or the memory is failing"):
         profile(tiny_model, photos, tmp_path, **SETTINGS)
 
@@ -154,7 +154,7 @@ def test_old_class_profiles_are_read_and_finished_and_old_shards_are_made_again(
     for shard in (unfinished / "shards").iterdir():
         old(shard)
     assert profile(tiny_model, photos, unfinished, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
-    assert caplog.text.count("is made again: an older SE Viz wrote it, without a checksum") == 2
+    assert caplog.text.count("is made again: an older SE Viz wrote it without a checksum") == 2
 
 
 def test_an_old_unfinished_folder_of_another_pass_says_what_to_do(unfinished, tiny_model, photos):

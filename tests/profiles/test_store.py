@@ -38,7 +38,7 @@ def test_one_class_and_one_channel_are_what_the_whole_has_there(whole):
         assert gate.s("cat", 2).count == 5
         np.testing.assert_array_equal(gate.histogram("bee", 3).counts, histogram.counts[1, 3])
         np.testing.assert_array_equal(gate.z("cat").std, gate.z().std[2])
-        assert gate.clipped("ape", 1) == gate.outside()[0, 1]
+        assert gate.clipped("ape", 1) == gate.clipped()[0, 1]
 
 
 def test_a_slice_does_not_read_the_rest(whole):
