@@ -11,13 +11,14 @@ from se_viz.device.memory import full, is_out_of_memory, release
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.finite import not_finite
-from se_viz.gates.forward_pass import Array, Pass, read
+from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import forget, instrument_of
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.trace import Placement, check_readable, placement
+from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class Reading:
     """
 
     gate: Gate
-    z: Array | None
-    s: Array
-    u: Array | None = None
-    x: Array | None = None
+    z: Float32s | None
+    s: Float32s
+    u: Float32s | None = None
+    x: Float32s | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Capture:
     output: object
 
     @property
-    def logits(self) -> Array | None:
+    def logits(self) -> Float32s | None:
         """The network's output where it is one table (N, K), float32; else None."""
         output = self.output
         if isinstance(output, Tensor) and output.is_floating_point():
@@ -137,7 +138,7 @@ def _captured(instrument: Instrument, images: Tensor, maps: frozenset[str], batc
     return Capture(readings, len(images), output)
 
 
-def _of_all(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
+def _of_all(parts: Sequence[Mapping[str, Float32s]]) -> Mapping[str, Float32s]:
     """Arrays by gate of several batches, each as one."""
     first = parts[0]
     return first if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in first}

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,8 +14,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.trace import REJECTIONS
-
-Array = npt.NDArray[np.float32]
+from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +30,10 @@ class Pass:
     """
 
     images: int
-    z: Mapping[str, Array]
-    s: Mapping[str, Array]
-    u: Mapping[str, Array]
-    x: Mapping[str, Array]
+    z: Mapping[str, Float32s]
+    s: Mapping[str, Float32s]
+    u: Mapping[str, Float32s]
+    x: Mapping[str, Float32s]
     output: object
 
 
@@ -81,7 +78,7 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
         )
 
 
-def _to_host(tables: list[Tensor]) -> list[Array]:
+def _to_host(tables: list[Tensor]) -> list[Float32s]:
     """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
     if tables[0].is_cpu:
         return [table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables]
@@ -105,13 +102,13 @@ def _descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Ten
     return finished
 
 
-def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Array:
+def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:
     """U or X̃ (N, C, H, W) of a gate."""
     value = sink.kept.get((gate.name, what))
     if value is None or value.ndim != 4 or len(value) != images:
         raise _changed(gate)
     ordered = value if gate.layout == "nchw" else value.movedim(-1, 1)
-    maps: Array = ordered.float().cpu().contiguous().numpy()
+    maps: Float32s = ordered.float().cpu().contiguous().numpy()
     return maps
 
 

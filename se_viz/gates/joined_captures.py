@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from se_viz.gates.capture import Capture, Reading
-from se_viz.gates.forward_pass import Array
 from se_viz.gates.output import joined
+from se_viz.types import Float32s
 
 
 def stack(captures: Sequence[Capture]) -> Capture:
@@ -28,7 +28,7 @@ def stack(captures: Sequence[Capture]) -> Capture:
     return Capture(readings, sum(sizes), joined([capture.output for capture in captures], sizes))
 
 
-def _joined(tables: Sequence[Array | None]) -> Array | None:
+def _joined(tables: Sequence[Float32s | None]) -> Float32s | None:
     """The tables of all images as one; None where any is missing."""
     known = [table for table in tables if table is not None]
     return np.concatenate(known) if len(known) == len(tables) else None

@@ -10,11 +10,12 @@ from torch.utils._pytree import tree_leaves
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.errors import InstrumentError
 from se_viz.gates.eval_mode import hold_eval_mode
-from se_viz.gates.forward_pass import Array, Pass, read
+from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import IMAGES, REJECTIONS
 from se_viz.model.fold_batchnorm import folded, trace_bn_pairs
+from se_viz.types import Float32s
 
 # How far z, s, the logits and the maps may be from those of the plain network: as they are where they are at most 1,
 # as every s of a sigmoid is, else as a share of the largest of them.
@@ -79,6 +80,6 @@ def _same_output(found: object, expected: object) -> bool:
     )
 
 
-def _close(found: Array, expected: Array) -> bool:
+def _close(found: Float32s, expected: Float32s) -> bool:
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     return found.shape == expected.shape and bool((np.abs(found - expected) <= allowed).all())
