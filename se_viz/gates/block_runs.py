@@ -16,7 +16,7 @@ from se_viz.gates.trace import Size, image_channels, placement, watched
 
 @dataclass(eq=False, slots=True)
 class PartRun:
-    """A run of a part, with copies of what it took and put out, as these may be overwritten by what follows."""
+    """A run of a part, with copies of its input and output, because later operations may overwrite these."""
 
     path: str
     module: nn.Module
@@ -25,12 +25,16 @@ class PartRun:
 
 
 def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[PartRun], PartRun, PartRun]:
-    """The runs of a block's parts in the order in which they began, the block's own, and the gate's."""
+    """Return the runs of a block's parts in the order in which they began, the run of the block, and that of the gate.
+
+    Raises:
+        GatesChanged: the gate no longer runs.
+    """
     block, unit = network.get_submodule(path), network.get_submodule(gate.path)
     watching = {module: name for name, module in _units(block, path, unit)}
     if gate.product is None:
         watching[unit] = gate.path
-    # A ReLU that serves all of a block runs several times, so every run counts.
+    # One ReLU may run several times in a block, so every run is recorded.
     begun: list[tuple[nn.Module, Tensor]] = []
     finished: dict[int, Tensor] = {}
     open_runs: list[int] = []
@@ -71,8 +75,8 @@ def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[
         at = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
         placed.insert(sum(number < kept.position for number, _ in placed), at)
     if at is None:
-        raise GatesChanged(f"{gate.name} at {gate.path} does not run any more: find the gates of this network again.")
-    # A block that takes something else than one tensor is not looked into any further than its gate.
+        raise GatesChanged(f"{gate.name} at {gate.path} no longer runs. Find the gates of this network again.")
+    # If a block takes anything but one tensor, nothing outside the gate is analysed.
     own = next((item for item in reversed(placed[: placed.index(at)]) if item[1].module is block), at)
     end = next(
         (
@@ -87,7 +91,7 @@ def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[
 
 
 class _ProductBuffer(dict[Key, Tensor]):
-    """Keeps U and X̃ of a gate that is no module, and how many parts had begun to run when they were multiplied."""
+    """U and X̃ of a gate that is not a module, and how many parts had begun to run at the multiplication."""
 
     def __init__(self, begun: list[tuple[nn.Module, Tensor]]) -> None:
         super().__init__()
@@ -100,7 +104,7 @@ class _ProductBuffer(dict[Key, Tensor]):
 
 
 def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """What counts as one part: the gate, what has weights of its own, and what has no parts."""
+    """Yield what counts as one part: the gate, modules that own weights directly, and modules without children."""
     for name, child in block.named_children():
         full = f"{path}.{name}" if path else name
         own = next(child.parameters(recurse=False), None) is not None

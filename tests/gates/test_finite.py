@@ -111,7 +111,7 @@ def test_python_is_warned_with_the_first_gate_and_the_images_of_which_it_is_so()
 def test_an_output_alone_is_said_apart_from_the_gates():
     made = network()
     made.fc.weight.data[0] = float("nan")
-    with pytest.warns(NotFiniteValues, match="returned NaN for all 3 images; what was read of its gates is finite"):
+    with pytest.warns(NotFiniteValues, match="returned NaN for all 3 images; the values of its gates are finite"):
         capture(made, IMAGES)
 
 
