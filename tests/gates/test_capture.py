@@ -130,7 +130,7 @@ def test_images_of_another_number_type(held):
 
 
 class Reuses(Host):
-    """Gives the same tensor back every time, with other contents."""
+    """A network that returns the same tensor every time, with other contents."""
 
     def __init__(self):
         super().__init__(SELayer())

@@ -1,4 +1,4 @@
-"""NaN and infinity in a network are named as such, and are no reason to say that there are no gates."""
+"""NaN and infinity in a network are reported as such, not as an absence of gates."""
 
 import warnings
 
@@ -84,7 +84,7 @@ def test_numbers_that_code_between_modules_spoils_are_its_own():
 
 
 class Normalising(nn.Module):
-    """Divides an image by its range, which of a flat image is 0 / 0."""
+    """A network that divides an image by its range, which is 0 / 0 for a flat image."""
 
     def __init__(self):
         super().__init__()
