@@ -78,21 +78,21 @@ def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
     path = block_path(gate.called_at)
     if path is None:
         path = gate.called_at.rpartition(".")[0]
-    runs, whole, at = watch_block(network, path, gate, size)
-    tracer = BlockTracer(runs, whole, at)
-    before, earlier, begins = tracer.back(at)
-    after, later, ends = tracer.on(at)
-    parts = [*before, at, *after]
+    runs, block_run, gate_run = watch_block(network, path, gate, size)
+    tracer = BlockTracer(runs, block_run, gate_run)
+    before, earlier, begins = tracer.back(gate_run)
+    after, later, ends = tracer.forward(gate_run)
+    parts = [*before, gate_run, *after]
 
     def describe_branch(branch: Sequence[PartRun]) -> tuple[BlockPart, ...]:
-        return tuple(part(run.path, run.module, run.given, gate.name if run is at else "") for run in branch)
+        return tuple(part(run.path, run.module, run.output, gate.name if run is gate_run else "") for run in branch)
 
     return Block(
         path=path,
-        kind=type(whole.module).__name__,
+        kind=type(block_run.module).__name__,
         gate=gate.name,
-        input=tuple(whole.taken.shape[1:]),
-        output=tuple(whole.given.shape[1:]),
+        input=tuple(block_run.input.shape[1:]),
+        output=tuple(block_run.output.shape[1:]),
         parts=describe_branch(parts),
         joins=tuple(
             [Join(count, describe_branch(branch), known) for count, (branch, known) in earlier]

@@ -20,8 +20,8 @@ class PartRun:
 
     path: str
     module: nn.Module
-    taken: Tensor
-    given: Tensor
+    input: Tensor
+    output: Tensor
 
 
 def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[PartRun], PartRun, PartRun]:
@@ -63,31 +63,37 @@ def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[
             with Instrument(network, (gate,)).reading(frozenset([gate.name])) as sink:
                 sink.kept = kept
                 sink.network(image)
-    placed = [
+    timed_runs = [
         (number, PartRun(path if module is block else watching[module], module, taken, finished[number]))
         for number, (module, taken) in enumerate(begun)
         if number in finished
     ]
-    at: tuple[int, PartRun] | None = None
+    gate_run: tuple[int, PartRun] | None = None
     if gate.product is None:
-        at = next(iter([item for item in placed if item[1].module is unit][gate.run :]), None)
+        gate_run = next(iter([item for item in timed_runs if item[1].module is unit][gate.run :]), None)
     elif (gate.name, "u") in kept and (gate.name, "x") in kept:
-        at = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
-        placed.insert(sum(number < kept.position for number, _ in placed), at)
-    if at is None:
+        gate_run = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
+        timed_runs.insert(sum(number < kept.position for number, _ in timed_runs), gate_run)
+    if gate_run is None:
         raise GatesChanged(f"{gate.name} at {gate.path} no longer runs. Find the gates of this network again.")
     # If a block takes anything but one tensor, nothing outside the gate is analysed.
-    own = next((item for item in reversed(placed[: placed.index(at)]) if item[1].module is block), at)
+    block_run = next(
+        (item for item in reversed(timed_runs[: timed_runs.index(gate_run)]) if item[1].module is block), gate_run
+    )
     end = next(
         (
             number
-            for number, run in placed
-            if run.module is block and number > own[0] and run is not own[1] and run is not at[1]
+            for number, run in timed_runs
+            if run.module is block and number > block_run[0] and run is not block_run[1] and run is not gate_run[1]
         ),
         None,
     )
-    runs = [run for number, run in placed if run is not own[1] and own[0] <= number and (end is None or number < end)]
-    return runs if own is not at else [run for _, run in placed], own[1], at[1]
+    runs = [
+        run
+        for number, run in timed_runs
+        if run is not block_run[1] and block_run[0] <= number and (end is None or number < end)
+    ]
+    return runs if block_run is not gate_run else [run for _, run in timed_runs], block_run[1], gate_run[1]
 
 
 class _ProductBuffer(dict[Key, Tensor]):
@@ -107,8 +113,8 @@ def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, 
     """Yield what counts as one part: the gate, modules that own weights directly, and modules without children."""
     for name, child in block.named_children():
         full = f"{path}.{name}" if path else name
-        own = next(child.parameters(recurse=False), None) is not None
-        if child is gate or own or next(child.children(), None) is None:
+        has_weights = next(child.parameters(recurse=False), None) is not None
+        if child is gate or has_weights or next(child.children(), None) is None:
             yield full, child
         else:
             yield from _units(child, full, gate)
