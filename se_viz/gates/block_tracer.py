@@ -48,7 +48,7 @@ class BlockTracer:
         return parts, [(len(parts) - count, branch) for count, branch in reversed(joins)], begins
 
     def forward(self, run: PartRun) -> tuple[list[PartRun], list[tuple[int, Branch]], bool]:
-        """Return the path from the output of ``run`` to the block's output, likewise.
+        """Return the path from the output of ``run`` to the block's output, in the same form.
 
         The positions of additions count ``run`` as one part.
         """

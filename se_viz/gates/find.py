@@ -228,7 +228,7 @@ def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> 
 
 
 def _prove(traced: Trace, network: nn.Module) -> _Proved:
-    """Return what was verified of the modules that are gates, by path."""
+    """Verify all candidate modules, and return the properties of those that are gates, by path."""
     weights = placement(network)
     # The deepest modules first, so that a gate is found before the wrapper around it.
     candidates = sorted(filter(_may_be_gate, traced.steps), key=lambda step: -step.path.count("."))

@@ -26,7 +26,7 @@ class _Known:
 
 
 _known: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
-# Reentrant, as a network's own hooks may capture another network while its gates are found.
+# Reentrant, because the hooks of a network may capture another network while its gates are found.
 _lock = RLock()
 
 

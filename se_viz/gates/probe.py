@@ -63,7 +63,7 @@ class Probe:
     def descriptor(self, value: Tensor | None, tap: TapPoint) -> Tensor | None:
         """Return a value as (N, C) if it has one number per image and channel, with any axes; otherwise None."""
         images, channels = self.u.shape[:2]
-        # The longest axis tells (N, C, 1, 1) from the (N, 1, H, W) of a spatial attention with H · W = C.
+        # The longest axis distinguishes (N, C, 1, 1) from the (N, 1, H, W) of a spatial attention with H · W = C.
         if value is None or len(value) != images or (max(1, *value.shape[1:]) != channels and not tap.padded):
             return None
         finished = tap.finish(value, images, channels)

@@ -16,7 +16,7 @@ class SharedContext:
 
     @contextmanager
     def hold(self, make: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
-        """Hold the context inside the block; make and enter it if no other thread holds it.
+        """Hold the context inside the block; make and enter it if there is no other holder.
 
         ``make`` is an argument of this method and not of the class, so that a context without holders keeps nothing
         alive.
