@@ -14,9 +14,9 @@ from .gates.find import survey as survey
 from .gates.gate import Gate as Gate
 from .gates.insert_gates import insert_gates as insert_gates
 from .model.capture import capture as capture
+from .model.loading import load as load
+from .model.loading import load_checkpoint as load_checkpoint
 from .model.model import Model as Model
-from .model.model import load as load
-from .model.model import load_checkpoint as load_checkpoint
 from .profiles.class_profiles import ClassProfiles as ClassProfiles
 from .profiles.class_profiles import open_profiles as open_profiles
 from .profiles.merge import merge as merge

@@ -14,6 +14,8 @@ _FIELDS = {
     "InputImage": {"image": "rgb"},
     "Intake": {"pictures": "images"},
     "GateProfile": {"outside": "clipped"},
+    "Gate": {"function": "gate_function", "proof": "found_by"},
+    "Model": {"as_published": "reference"},
 }
 
 Class = TypeVar("Class")

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from se_viz import profile
 from se_viz.cli.app import app
 from se_viz.disk import sole_writer
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.profiles.class_profiles import open_profiles
 
 RUN = CliRunner()

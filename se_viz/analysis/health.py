@@ -60,7 +60,7 @@ def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
 
     Args:
         s: (N, C), of N images and C channels, one or more of each.
-        function: gate function as in ``Gate.function``, which tells where its range ends; empty if it is not known.
+        function: gate function as in ``Gate.gate_function``, which tells where its range ends; empty if not known.
 
     Raises:
         ValueError: s is not of two axes, or is empty.

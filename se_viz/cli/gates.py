@@ -87,7 +87,7 @@ def gates(
                 str(one.bottleneck or "–"),
                 "–" if one.r is None else f"{one.r:.3g}",
                 one.squeeze,
-                one.function,
+                one.gate_function,
                 one.path,
             )
             for one in loaded.gates

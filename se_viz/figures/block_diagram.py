@@ -203,7 +203,7 @@ def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
             [f"{gate.channels} → {gate.bottleneck}", gate.ratio],
             [f"{gate.bottleneck} → {gate.channels}"],
         ]
-    return [squeeze, *layers, [gate.function, f"<b>s</b>  {gate.channels}"]]
+    return [squeeze, *layers, [gate.gate_function, f"<b>s</b>  {gate.channels}"]]
 
 
 def _boxes(parts: Sequence[BlockPart], layout: Layout) -> list[list[str]]:

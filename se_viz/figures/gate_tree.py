@@ -90,7 +90,7 @@ def widths(gate: Gate) -> str:
 
 def _agreed(gates: Sequence[Gate]) -> list[str]:
     """Of the reduction ratio and the gate function, what is the same in all of these gates."""
-    facts = ({gate.ratio for gate in gates}, {gate.function for gate in gates})
+    facts = ({gate.ratio for gate in gates}, {gate.gate_function for gate in gates})
     return [words for found in facts if len(found) == 1 for words in found]
 
 
@@ -98,7 +98,7 @@ def _runs(gates: Sequence[Gate], chosen: str) -> Iterator[list[Gate]]:
     """Neighbours that are alike in all that the tree shows; the chosen one stands alone."""
     for _, run in groupby(
         gates,
-        key=lambda gate: (widths(gate), gate.kind, gate.squeeze, gate.function, gate.name == chosen),
+        key=lambda gate: (widths(gate), gate.kind, gate.squeeze, gate.gate_function, gate.name == chosen),
     ):
         yield list(run)
 
@@ -110,7 +110,7 @@ def _about(run: Sequence[Gate]) -> str:
         gate.name,
         place,
         f"{widths(gate)}, {gate.ratio}",
-        f"squeeze {gate.squeeze}, gate function {gate.function}",
+        f"squeeze {gate.squeeze}, gate function {gate.gate_function}",
     )
 
 

@@ -28,7 +28,7 @@ def s_range(reading: Reading) -> tuple[float, float]:
 
     A function without bounds (ReLU) gets 0–1 too, widened to whole numbers where the weights leave it.
     """
-    if known := range_of(reading.gate.function):
+    if known := range_of(reading.gate.gate_function):
         return known
     finite = reading.s[np.isfinite(reading.s)]
     return min(0.0, float(np.floor(finite.min(initial=0)))), max(1.0, float(np.ceil(finite.max(initial=1))))
@@ -94,8 +94,8 @@ def attention_heatmap(
             "Each row is an image, each column a channel of the block. Dark: the gate turns the channel down for this "
             "image; light: it lets it through. Vertical stripes are channels treated alike in all images; where "
             "rows differ, the gate decides by what it sees. The colours always run from 0 to 1, so charts compare."
-            if gate.function in ("sigmoid", "hard-sigmoid")
+            if gate.gate_function in ("sigmoid", "hard-sigmoid")
             else "Each row is an image, each column a channel. The colour is the weight the gate gives the channel; "
-            f"this gate function ({gate.function}) can leave 0–1, so the scale does too."
+            f"this gate function ({gate.gate_function}) can leave 0–1, so the scale does too."
         ),
     )

@@ -1,4 +1,4 @@
-"""One forward pass of a network that is being read."""
+"""One forward pass of a network whose gates are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from se_viz.types import Float32s
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a forward pass of N images has read, float32.
+    """The values that a forward pass of N images has read, float32.
 
     Attributes:
         images: N.
-        z: squeeze descriptors (N, C) by gate, of the gates that have one.
+        z: squeeze descriptors (N, C) by gate, for the gates that have one.
         s: excitation weights (N, C) by gate.
-        u, x: U and X̃ (N, C, H, W) of the gates asked for.
-        output: what the network returned, on the CPU.
+        u, x: U and X̃ (N, C, H, W) of the requested gates.
+        output: the output of the network, on the CPU.
     """
 
     images: int
@@ -42,17 +42,17 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
 
     Args:
         instrument: the network and its gates.
-        images: (N, 3, H, W), where the network is and in what it computes in.
+        images: (N, 3, H, W), on the network's device and of its type.
         maps: names of the gates whose U and X̃ are kept.
 
     Raises:
         NotAnImageModel: the network rejects the images.
         GatesChanged: a gate did not run as it did when it was found.
-        RuntimeError: there is no room, see ``device.memory.is_out_of_memory``.
+        RuntimeError: the device is out of memory, see ``device.memory.is_out_of_memory``.
     """
     count = len(images)
-    # Grad mode is a thread's own, so it is set here and not once for the network. Not inference mode: what a module
-    # keeps of its first pass (a grid, a lazy parameter) could not be trained afterwards.
+    # Grad mode belongs to a thread, so it is set here and not once for the network. Inference mode is not used: tensors
+    # that a module keeps from its first pass (a grid, a lazy parameter) could not be trained afterwards.
     with torch.no_grad(), instrument.reading(maps) as sink:
         try:
             output = sink.network(images)
@@ -66,7 +66,7 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
         tables = [_descriptor(sink, gate, "z", count) for gate in squeezed]
         tables += [_descriptor(sink, gate, "s", count) for gate in instrument.gates]
         is_table = isinstance(output, Tensor) and output.dtype is torch.float32 and output.device == tables[0].device
-        # A copy, as the network may keep what it returned and write into it.
+        # A copy, because the network may keep its output and write into it.
         arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
         return Pass(
             images=count,
@@ -79,7 +79,7 @@ def read(instrument: Instrument, images: Tensor, maps: frozenset[str]) -> Pass:
 
 
 def _to_host(tables: list[Tensor]) -> list[Float32s]:
-    """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
+    """Return the tables as arrays, moved to memory as one tensor, because every transfer delays a GPU."""
     if tables[0].is_cpu:
         return [table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables]
     flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
@@ -88,11 +88,11 @@ def _to_host(tables: list[Tensor]) -> list[Float32s]:
 
 
 def _descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tensor:
-    """Z or s (N, C) of a gate."""
+    """Return z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap
     if value is not None and tap is not None and not tap.padded and value.shape == (images, gate.channels):
-        return value  # of nearly all gates it is, and this is paid at every one of them
+        return value  # the case of nearly all gates, kept fast because every gate passes here
     call = gate.z_call if what == "z" else gate.product.call if gate.product else None
     if value is None or value.numel() % images or (call is not None and not sink.agrees(call)):
         raise _changed(gate)
@@ -103,7 +103,7 @@ def _descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Ten
 
 
 def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:
-    """U or X̃ (N, C, H, W) of a gate."""
+    """Return U or X̃ (N, C, H, W) of a gate."""
     value = sink.kept.get((gate.name, what))
     if value is None or value.ndim != 4 or len(value) != images:
         raise _changed(gate)
@@ -115,6 +115,5 @@ def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:
 def _changed(gate: Gate) -> GatesChanged:
     return GatesChanged(
         f"{gate.name} at {gate.path or 'the network itself'} did not run as it did when it was found: the network "
-        "takes another way for these images, or has been changed since. Find its gates again at the size of these "
-        "images."
+        "runs other code for these images, or has been changed since. Find its gates again at the size of these images."
     )

@@ -1,4 +1,4 @@
-"""Captures of single images put together."""
+"""Several captures joined into one."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from se_viz.types import Float32s
 
 
 def stack(captures: Sequence[Capture]) -> Capture:
-    """One capture of all images, in order: z, s and logits; maps stay with the parts.
+    """Return one capture of all images in order, with z, s and outputs but without maps.
 
     Args:
-        captures: of the same network, at least one.
+        captures: one or more captures of the same network.
     """
     first = captures[0]
     readings = {
@@ -29,6 +29,6 @@ def stack(captures: Sequence[Capture]) -> Capture:
 
 
 def _joined(tables: Sequence[Float32s | None]) -> Float32s | None:
-    """The tables of all images as one; None where any is missing."""
+    """Return the tables of all images as one; None if any of them is missing."""
     known = [table for table in tables if table is not None]
     return np.concatenate(known) if len(known) == len(tables) else None

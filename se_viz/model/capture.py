@@ -1,4 +1,4 @@
-"""Reading the gates of a model, or of any network."""
+"""Reading of the gates of a model, or of any network."""
 
 import warnings
 from collections.abc import Collection
@@ -22,26 +22,26 @@ def capture(
 ) -> Capture:
     """Run images through a network and read its gates.
 
-    Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
+    If values are NaN or infinite, a ``NotFiniteValues`` warning says which ones (``Capture.not_finite``).
 
-    Any number of threads may do so on one network at once. Its mode and gradients are left as they are, and no hook
-    stays behind on a network that is not already an ``Instrument``.
+    Any number of threads may call this on one network at the same time. The mode and the gradients of the network are
+    not changed, and no hooks remain on a network that is neither a ``Model`` nor an ``Instrument``.
 
     Args:
         network: a ``Model``, or any network, whose gates are then found at its first capture.
-        images: preprocessed (N, 3, H, W) on any device; for a ``Model`` also an image or several, as ``Model.inputs``
-            takes them.
+        images: preprocessed images (N, 3, H, W) on any device; for a ``Model`` also one image or several, as
+            ``Model.inputs`` takes them.
         maps: the gates whose U and X̃ to keep, or their names, for instance ``["SE_5_2"]``.
-        batch: images per forward pass, 1 or more. Where the device has no room for so many, the rest is read in
-            batches of half as many, down to single images.
+        batch: number of images per forward pass, 1 or more. If the device has not enough memory, the remaining images
+            are read in batches of half the size, down to single images.
 
     Raises:
-        KeyError: a name in maps is no gate's.
-        InputRefused: these are no images, or of an unknown layout or range.
+        KeyError: a name in ``maps`` is not the name of a gate.
+        InputRefused: ``images`` are not images, or their layout or range is unknown.
         NotAnImageModel: the network rejects the images.
         InstrumentError: the network cannot be read, see ``find_gates``; or it has been changed since its gates were
-            found, or takes another way for these images.
-        DeviceFull: the device has no room for a single image.
+            found, or runs other code for these images.
+        DeviceFull: the device has not enough memory for a single image.
     """
     found = captured(network, images, maps, batch=batch)
     if said := found.not_finite:
@@ -56,7 +56,7 @@ def captured(
     *,
     batch: int = 32,
 ) -> Capture:
-    """``capture`` for callers that look at ``Capture.not_finite`` themselves, or refuse what is not finite."""
+    """Return the same as ``capture`` without the warning, for callers that check ``Capture.not_finite`` themselves."""
     if isinstance(network, Model):
         return read_gates(network.instrument, network.inputs(images), maps, batch=batch)
-    return read_gates(network, cast("Tensor", images), maps, batch=batch)  # which says what is no tensor
+    return read_gates(network, cast("Tensor", images), maps, batch=batch)  # raises an error for anything but a tensor

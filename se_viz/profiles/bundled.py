@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from se_viz.data import datasets
 from se_viz.demo import pretrained
 from se_viz.disk.errors import explained
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact import compact
 from se_viz.profiles.errors import ProfilesError

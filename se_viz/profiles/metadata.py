@@ -62,7 +62,7 @@ class GateEntry:
     @classmethod
     def of(cls, gate: Gate) -> "GateEntry":
         """Return the entry of a gate that was found."""
-        return cls(gate.name, gate.stage, gate.block, gate.channels, gate.function, z=gate.has_z)
+        return cls(gate.name, gate.stage, gate.block, gate.channels, gate.gate_function, z=gate.has_z)
 
 
 @dataclass(frozen=True, slots=True)

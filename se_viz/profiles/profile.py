@@ -143,7 +143,7 @@ def profile(
         if profiles is None:
             tasks = plan_shards(header, run, len(dataset), out / SHARDS)
             # Class profiles outlive this version of torch, so they are made with the network as published.
-            with reporting_images_done(out, writer), model.as_published() as exact:
+            with reporting_images_done(out, writer), model.reference() as exact:
                 profiles = _profiles(make, run, exact, dataset, tasks, header, progress, report, writer)
         # Also runs after an interruption between writing the class profiles and this line.
         remove_unfinished(out / REPORT)

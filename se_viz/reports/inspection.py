@@ -104,7 +104,7 @@ def inspection_report(
 
 def gate_healths(capture: Capture) -> Later[Health]:
     """The health of each gate by name, in execution order, computed when it is asked for."""
-    return Later({reading.gate.name: partial(health, reading.s, reading.gate.function) for reading in capture})
+    return Later({reading.gate.name: partial(health, reading.s, reading.gate.gate_function) for reading in capture})
 
 
 def maps_charts(

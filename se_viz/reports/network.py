@@ -71,7 +71,7 @@ def summary(model: Model, counted: Cost) -> str:
     return (
         f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
         f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
-        f"{_mixed(gate.function for gate in gates)}, {_ratios(gates)}. "
+        f"{_mixed(gate.gate_function for gate in gates)}, {_ratios(gates)}. "
         f"{'It holds' if len(gates) == 1 else 'They hold'} {own:,} of {counted.params:,} parameters "
         f"({own / counted.params:.1%}) and {'does' if len(gates) == 1 else 'do'} {little} of the "
         f"multiply-accumulates."

@@ -94,11 +94,11 @@ def gates_table(model: Model) -> pd.DataFrame:
             "C/r": [gate.bottleneck for gate in model.gates],
             "r": [gate.r for gate in model.gates],
             "squeeze": [gate.squeeze for gate in model.gates],
-            "gate function": [gate.function for gate in model.gates],
+            "gate function": [gate.gate_function for gate in model.gates],
             "parameters": [sum(p.numel() for p in parameters_of(model.network, gate)) for gate in model.gates],
             "module": [gate.path for gate in model.gates],
             "class": [gate.kind for gate in model.gates],
-            "found by": [gate.proof for gate in model.gates],
+            "found by": [gate.found_by for gate in model.gates],
         }
     )
 

@@ -20,7 +20,7 @@ from se_viz.demo.recipe import Recipe
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.device import devices as device
 from se_viz.gates.clone import copy_without_hooks
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.profile import profile
 from se_viz.profiles.ray_worker import Parcel, Worker

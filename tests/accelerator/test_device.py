@@ -13,7 +13,7 @@ from se_viz.demo.training import has_native_bfloat16
 from se_viz.device.devices import DeviceMissing, available, described, resolve
 from se_viz.device.memory import DeviceFull, Memory, claim, is_out_of_memory, release
 from se_viz.device.memory import memory as memory_of
-from se_viz.model.model import load
+from se_viz.model.loading import load
 
 ACCEL = torch.device("accel:0")
 

@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from se_viz.data.sample_images import sample
 from se_viz.model.capture import capture
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.ui.state import device_queue as turns
 from se_viz.ui.state import models
 from se_viz.zoo import timm_source as from_timm

@@ -29,7 +29,7 @@ from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.model.capture import capture
-from se_viz.model.model import load, load_checkpoint
+from se_viz.model.loading import load, load_checkpoint
 
 ACCEL, CPU = torch.device("accel:0"), torch.device("cpu")
 RECIPE = Recipe(epochs=2, batch=12, sizes=((32, 1.0),), augment=False)
@@ -85,7 +85,7 @@ def test_multiplications_are_watched_there_too():
     there = copy.deepcopy(here).to(ACCEL)
     names = ["SE_1_1", "SE_1_2"]
     one, other = capture(there, make_images(3, 32), names), capture(here, make_images(3, 32), names)
-    assert [read.gate.proof for read in one] == ["watch", "class"]
+    assert [read.gate.found_by for read in one] == ["watch", "class"]
     assert_same(one, other)
     assert one.output["logits"].device == CPU
     assert torch.equal(one.output["logits"], other.output["logits"])

@@ -90,7 +90,7 @@ def test_only_the_stages_asked_for_get_gates(resnet50):
 
 def test_the_arguments_reach_the_gates(resnet50):
     gate = find_gates(insert_gates(resnet50, 4, "max", "tanh", (5,), size=64))[0]
-    assert (gate.squeeze, gate.function, gate.r) == ("max", "tanh", 4.0)
+    assert (gate.squeeze, gate.gate_function, gate.r) == ("max", "tanh", 4.0)
     with pytest.raises(ValueError, match="r must be 1 or more"):
         insert_gates(resnet50, 0)
 
@@ -99,7 +99,7 @@ def test_a_network_with_gates_or_without_places_is_refused():
     with pytest.raises(CannotInsert, match="8 gates already"):
         insert_gates(SEResNet(), size=64)
     flat = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(CannotInsert, match="no place for a gate"):
+    with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(flat, size=64)
 
 
@@ -116,7 +116,7 @@ def test_time_is_measured():
 
 def test_an_activation_on_other_maps_than_the_convolutions_is_no_place():
     # ConvNeXt: convolution, then channels last, a linear layer, GELU.
-    with pytest.raises(CannotInsert, match="no place"):
+    with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(torchvision.models.convnext_tiny(weights=None), size=64)
 
 
@@ -188,7 +188,7 @@ def test_gates_that_are_no_module_are_counted_by_the_parameters_that_make_s():
     (gate,) = find_gates(network, 32)
     counted = cost(network, 32, (gate,))
     (stage,) = counted.stages
-    assert (gate.proof, stage.gates, stage.params, stage.macs) == ("watch", 1, 8 * 2 + 2 + 2 * 8 + 8, 2 * 8 * 2)
+    assert (gate.found_by, stage.gates, stage.params, stage.macs) == ("watch", 1, 8 * 2 + 2 + 2 * 8 + 8, 2 * 8 * 2)
     assert stage.elementwise == 2 * 8 * 32 * 32
     assert counted.macs == 3 * 8 * 9 * 32 * 32 + 2 * 8 * 2 + 8 * 5
     with pytest.raises(CannotRemove, match="SE_0_1 cannot be measured"):

@@ -6,7 +6,7 @@ import torch
 from se_viz.device import devices as device
 from se_viz.device import memory
 from se_viz.device.memory import DeviceFull, Memory
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.weights.errors import UnknownModel
 from se_viz.zoo import device_room as room
 from se_viz.zoo import registry as catalogue

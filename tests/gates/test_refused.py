@@ -1,4 +1,4 @@
-"""What is no batch of images, no classifier, or hides its modules."""
+"""Inputs that are not a batch of images, and networks that do not take images or hide their modules."""
 
 from collections import OrderedDict
 from dataclasses import dataclass

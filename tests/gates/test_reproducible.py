@@ -1,4 +1,4 @@
-"""The same images give the same readings: again, beside other threads, on a CPU bit for bit."""
+"""The same images give the same readings: repeated, beside other threads, and on a CPU bit for bit."""
 
 from threading import Event, Thread
 
@@ -9,7 +9,7 @@ from gates_support import make_images
 
 from se_viz.device.devices import reproducible
 from se_viz.model.capture import capture
-from se_viz.model.model import load
+from se_viz.model.loading import load
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["fast", "plain"])

@@ -11,7 +11,7 @@ from se_viz.analysis.class_separation import auroc
 from se_viz.analysis.histogram import quantiles, share_below
 from se_viz.data import datasets
 from se_viz.demo import pretrained as demo
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.profiles import bundled
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact import compact

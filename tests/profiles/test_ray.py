@@ -12,7 +12,7 @@ import pytest
 from profiles_support import SETTINGS
 
 from se_viz.data.datasets import dataset
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.profile import profile
 

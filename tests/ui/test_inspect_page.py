@@ -230,5 +230,5 @@ def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
     model = se_viz.load("demo/r16", "cpu")
     reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]
     said = next(text.value for text in several.markdown if text.value.startswith("Over 3 images this gate is"))
-    assert f"**{health(reading.s, reading.gate.function).verdict}**" in said
+    assert f"**{health(reading.s, reading.gate.gate_function).verdict}**" in said
     assert any(definitions() == text.value for text in several.markdown)

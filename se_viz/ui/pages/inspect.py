@@ -160,7 +160,10 @@ def _depth(view: View, verdicts: str) -> None:
     about = reading.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
-        plain(f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}")
+        plain(
+            f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, "
+            f"gate function {about.gate_function}"
+        )
     )
     _health(view.healths[gate])
     charts, number = view.report(gates=[gate]).charts, view.focus + 1

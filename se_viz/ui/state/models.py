@@ -13,7 +13,8 @@ from se_viz.demo import pretrained as demo
 from se_viz.device.devices import DeviceMissing, Precision, available, described, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.device.transfer import moved
-from se_viz.model.model import Model, load
+from se_viz.model.loading import load
+from se_viz.model.model import Model
 from se_viz.ui.markdown import plain
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.widgets import checkpoint_picker as own

@@ -62,7 +62,7 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
         return
     reading = capture[gate]
     chart.show(attention_heatmap(reading, names, order, model=label))
-    judged = health(reading.s, reading.gate.function)
+    judged = health(reading.s, reading.gate.gate_function)
     spread = "" if judged.spread is None else f"; SD over channels {judged.spread:.3f}"
     spread += "" if judged.variation is None else f", over images {judged.variation:.3f}"
     st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}{spread}")
