@@ -18,7 +18,7 @@ from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.capture import Capture
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.accumulators import GateStatistics
 from se_viz.profiles.class_profiles import open_profiles

@@ -22,11 +22,11 @@ from se_viz.data import untrusted
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import RATIO
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.demo.variants import FAMILY, Variant
+from se_viz.demo.variants import VARIANTS, Variant
 from se_viz.figures.chart import Chart
 from se_viz.gates.macs import RULE
 from se_viz.profiles import shard_writer as engine
-from se_viz.profiles.bundled import shipped
+from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports.design_choices import conclusion
 
 RUN = CliRunner()
@@ -159,7 +159,7 @@ def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
 
 def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imagenette, tmp_path, monkeypatch):
     members = (Variant(SEResNetConfig(r=4)), Variant(SEResNetConfig(r=None), seed=1))
-    monkeypatch.setattr("se_viz.demo.variants.FAMILY", members)
+    monkeypatch.setattr("se_viz.demo.variants.VARIANTS", members)
     arguments = ["train", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--epochs", "1"]
     arguments += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     first = RUN.invoke(app, arguments)
@@ -175,10 +175,10 @@ def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imag
 
 def test_the_family_differs_from_the_standard_network_in_one_thing_each():
     standard = asdict(SEResNetConfig())
-    for member in FAMILY:
+    for member in VARIANTS:
         differing = [key for key, value in asdict(member.config).items() if value != standard[key]]
         assert len(differing) <= 1
-    assert len({member.name for member in FAMILY}) == len(FAMILY)
+    assert len({member.name for member in VARIANTS}) == len(VARIANTS)
 
 
 def test_the_family_is_tabulated_with_what_may_be_concluded():
@@ -486,7 +486,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
     assert result.exit_code == 0, result.output
     assert "Most of all in SE_5_2: knowing the class explains 63%" in result.output
     assert "By chance, with labels handed out at random" in result.output
-    most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))
+    most = np.nanargmax(np.abs(cohens_d(bundled_profiles("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
         *("eta2.csv", "separation_SE_5_2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
@@ -571,10 +571,10 @@ def test_images_of_ones_own_are_held_against_the_classes(tmp_path):
     assert "broken.png" in result.stderr
     assert "cats (1)" in (tmp_path / "out" / "groups_SE_5_2.html").read_text()
     table = pd.read_csv(tmp_path / "out" / "groups.csv")
-    assert table["gate"].tolist() == [gate.name for gate in shipped("demo/r16")]
-    assert set(table["class"]) <= set(shipped("demo/r16").classes)
+    assert table["gate"].tolist() == [gate.name for gate in bundled_profiles("demo/r16")]
+    assert set(table["class"]) <= set(bundled_profiles("demo/r16").classes)
     means = capture(load("demo/r16", "cpu"), sample("cat"))["SE_5_2"].s[0]
-    expected = Overview.of(shipped("demo/r16")["SE_5_2"]).patterns.resemblance(means).max()
+    expected = Overview.of(bundled_profiles("demo/r16")["SE_5_2"]).patterns.resemblance(means).max()
     assert table["resemblance"].iloc[-1] == pytest.approx(expected, abs=1e-5)
 
 

@@ -161,5 +161,5 @@ def test_profiles_by_what_a_binary_head_says(b0, tiny_imagenette, tmp_path):
     assert "settings" in other.output
     refused = RUN.invoke(app, [*command[:-4], "--out", str(tmp_path / "number")])
     assert refused.exit_code == 1
-    assert "One number puts images into no classes." in refused.output
+    assert "The network returns one number per image, not a class." in refused.output
     assert "--head binary" in refused.output

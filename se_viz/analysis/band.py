@@ -2,13 +2,10 @@
 
 from typing import Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from se_viz.analysis.histogram import quantiles
 from se_viz.profiles.class_profiles import GateProfile
+from se_viz.types import Floats
 
-Floats = npt.NDArray[np.float64]
 Band: TypeAlias = Literal["mean ± deviation", "median and quartiles"]
 
 

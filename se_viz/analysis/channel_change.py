@@ -3,15 +3,14 @@
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.gates.capture import Reading
+from se_viz.types import Float32s
 
 Choice: TypeAlias = Literal["highest s", "lowest s", "largest change", "chosen"]
-Array: TypeAlias = npt.NDArray[np.float32]
 
 
-def change(reading: Reading) -> Array:
+def change(reading: Reading) -> Float32s:
     """‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
 
     Raises:
@@ -20,11 +19,13 @@ def change(reading: Reading) -> Array:
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured: name it in maps.")
     with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite nothing is known, and it goes last
-        norm: Array = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
+        norm: Float32s = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
     return norm
 
 
-def choose_channels(s: Array, changed: Array, by: Choice, count: int, chosen: list[int] | None = None) -> list[int]:
+def choose_channels(
+    s: Float32s, changed: Float32s, by: Choice, count: int, chosen: list[int] | None = None
+) -> list[int]:
     """Channels of one image to look at.
 
     Args:

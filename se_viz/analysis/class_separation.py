@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import mannwhitneyu, rankdata
 
 from se_viz.profiles.class_profiles import GateProfile, Histogram
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True)

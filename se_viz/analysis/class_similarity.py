@@ -8,8 +8,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 def class_similarity(gate: GateProfile, centred: bool = True) -> Floats:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import AliasChoices, Field, TypeAdapter
 
@@ -21,8 +20,7 @@ from se_viz.disk.atomic import write_bytes
 from se_viz.disk.errors import explained
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
-
-Array = npt.NDArray[np.float32]
+from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
         ValueError: a gate's s is NaN or infinite somewhere, or there is one image only.
         DeviceFull: the device has no room for a network, or for a single image in it.
     """
-    seen: dict[str, dict[str, Array]] = {}
+    seen: dict[str, dict[str, Float32s]] = {}
     networks: dict[str, NetworkResponses] = {}
     for card, folder in family:
         model = Model(card.name, moved(demo.network(card, folder), device, card.name), card.preprocess, card.classes)
@@ -131,7 +129,7 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
     return Responses(len(data), networks, alike)
 
 
-def _responses(network: str, gates: dict[str, Array]) -> dict[str, Response]:
+def _responses(network: str, gates: dict[str, Float32s]) -> dict[str, Response]:
     found = {}
     for gate, s in gates.items():
         try:
@@ -141,14 +139,14 @@ def _responses(network: str, gates: dict[str, Array]) -> dict[str, Response]:
     return found
 
 
-def _alike(one: dict[str, Array], other: dict[str, Array]) -> dict[str, float]:
+def _alike(one: dict[str, Float32s], other: dict[str, Float32s]) -> dict[str, float]:
     found = {gate: linear_cka(s, other[gate]) for gate, s in one.items() if gate in other}
     return {gate: _rounded(value) for gate, value in found.items() if not np.isnan(value)}
 
 
-def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Array]:
+def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Float32s]:
     """s (N, C) of every gate, by name, for N images that are already cut to the crop."""
-    parts: dict[str, list[Array]] = {gate.name: [] for gate in model.gates}
+    parts: dict[str, list[Float32s]] = {gate.name: [] for gate in model.gates}
     for images in _batches(model, data, batch):
         for reading in captured(model, images, batch=batch):
             parts[reading.gate.name].append(reading.s)
@@ -160,7 +158,7 @@ def _batches(model: Model, data: Labelled, batch: int) -> Iterator[torch.Tensor]
         yield model.preprocess.normalise(torch.from_numpy(data.pixels[start : start + batch]))
 
 
-def response(s: Array) -> Response:
+def response(s: Float32s) -> Response:
     """The numbers of one gate from its s (N, C), N ≥ 2.
 
     Raises:

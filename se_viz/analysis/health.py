@@ -9,6 +9,7 @@ from se_viz.analysis import health_sentences as words
 from se_viz.analysis.exceptions import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
 from se_viz.gates.gate_functions import range_of
+from se_viz.types import Floats
 
 __all__ = ["CLOSE", "Health", "health"]
 __doc__ = f"{__doc__}\n\n{definitions()}"
@@ -66,13 +67,13 @@ def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
     """
     if s.ndim != 2 or not s.size:
         raise ValueError(f"s must be (N, C), of one image and one channel or more, not {s.shape}.")
-    values: words.Array = np.asarray(s, np.float64)
+    values: Floats = np.asarray(s, np.float64)
     whole = bool(np.isfinite(values).all())
     verdict, meaning = _judge(values, function) if whole else ("not finite", words.not_finite(values))
     return _measured(values, function, whole, verdict, meaning)
 
 
-def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
+def _measured(s: Floats, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
     images, channels = s.shape
     scaled = s * channels if function == "softmax" else s
     return Health(
@@ -90,7 +91,7 @@ def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, mean
     )
 
 
-def _judge(s: words.Array, function: str) -> tuple[Verdict, str]:
+def _judge(s: Floats, function: str) -> tuple[Verdict, str]:
     """The first verdict of ``VERDICTS`` that applies to finite s, and its sentences."""
     if function == "softmax":
         verdict, meaning = _judge(s * s.shape[1], "")

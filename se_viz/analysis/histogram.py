@@ -7,11 +7,9 @@ are taken to be spread evenly. So both are exact where the value or the quantile
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.class_profiles import Histogram
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 def share_below(histogram: Histogram, value: float) -> Floats:

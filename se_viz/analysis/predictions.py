@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
-from se_viz.weights.head import Fitted, Floats, Head, HeadMismatch, NoPredictions, fit, fit_output
+from se_viz.types import Floats
+from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, fit, fit_output
 from se_viz.weights.output_shape import table
 
 Logits: TypeAlias = npt.NDArray[np.float32]

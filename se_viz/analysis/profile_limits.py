@@ -37,7 +37,7 @@ def _clipped(profiles: ClassProfiles, gate: GateProfile) -> Iterator[str]:
         if not bounded and ((edges >= high) | (edges <= low) & (low < 0)).any():
             yield f"Some s of {gate.name} were {beyond}; the file does not say how many."
         return
-    number = int(gate.outside().sum())
+    number = int(gate.clipped().sum())
     if number:
         share = number / (int(profiles.counts.sum()) * gate.entry.channels)
         yield f"{_percent(share)} of s of {gate.name} were {beyond}."

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
+
 _TINY = 1e-14
 
 
@@ -25,14 +26,14 @@ class Patterns:
     lengths: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, classes: Array) -> "Patterns":
+    def of(cls, classes: AnyFloats) -> "Patterns":
         """Of the mean s of K classes (K, C)."""
         common = classes.mean(axis=0, dtype=np.float64)
         each = classes - common
         each -= each.mean(axis=1, keepdims=True)
         return cls(common, each.astype(np.float32), np.linalg.norm(each, axis=1))
 
-    def resemblance(self, own: Array) -> npt.NDArray[np.float64]:
+    def resemblance(self, own: AnyFloats) -> npt.NDArray[np.float64]:
         """How alike the mean s of a group (C,) is to each class's (K,); see the function of that name."""
         apart = own - self.common
         apart = apart - apart.mean()
@@ -44,7 +45,7 @@ class Patterns:
         return found
 
 
-def resemblance(own: Array, classes: Array) -> npt.NDArray[np.float64]:
+def resemblance(own: AnyFloats, classes: AnyFloats) -> npt.NDArray[np.float64]:
     """How alike a mean excitation is to that of each class, −1 to 1, exact to six digits.
 
     The correlation, over channels, of what sets the group apart from the mean over classes with what sets each class
@@ -58,12 +59,12 @@ def resemblance(own: Array, classes: Array) -> npt.NDArray[np.float64]:
     return Patterns.of(classes).resemblance(own)
 
 
-def group_mean(s: Array) -> Array | None:
+def group_mean(s: AnyFloats) -> AnyFloats | None:
     """Mean excitation (C,) of the images of a group (N, C) whose s is finite; None where it is of none of them."""
     whole = s[np.isfinite(s).all(axis=1)]
     if not len(whole):
         return None
-    mean: Array = whole.mean(axis=0)
+    mean: AnyFloats = whole.mean(axis=0)
     return mean
 
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Moments
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True)

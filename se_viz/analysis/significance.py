@@ -10,8 +10,7 @@ from scipy.stats import beta
 
 from se_viz.analysis.selectivity import STILL, variance
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 LEVEL = 0.95  # share of the labellings at random that stay below the limit
 TIMES = 199  # labellings at random

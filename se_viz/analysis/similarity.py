@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
 
 
-def effective_rank(s: Array) -> float:
+def effective_rank(s: AnyFloats) -> float:
     """How many independent ways a gate has to respond to images (Roy & Vetterli 2007).
 
     The exponential of the entropy of the singular values of s with its mean over images taken off: 1 where all images
@@ -23,7 +23,7 @@ def effective_rank(s: Array) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def linear_cka(a: Array, b: Array) -> float:
+def linear_cka(a: AnyFloats, b: AnyFloats) -> float:
     """Whether two gates see the same images as alike: linear CKA (Kornblith et al. 2019), 0 to 1.
 
     It does not change when the channels of either are permuted, rotated or scaled together, so it compares gates of
@@ -51,7 +51,7 @@ def linear_cka(a: Array, b: Array) -> float:
 _TINY = 1e-12  # of rounding, in double precision
 
 
-def _centred(s: Array) -> npt.NDArray[np.float64]:
+def _centred(s: AnyFloats) -> npt.NDArray[np.float64]:
     wide = s.astype(np.float64)
     centred: npt.NDArray[np.float64] = wide - wide.mean(axis=0)
     return centred

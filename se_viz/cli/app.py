@@ -207,7 +207,7 @@ def profile(
     from se_viz.profiles.export import export
     from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make
-    from se_viz.profiles.unfinished import kept
+    from se_viz.profiles.unfinished import images_done
     from se_viz.reports.pass_account import account
     from se_viz.reports.tables import table_bytes
 
@@ -271,7 +271,7 @@ def profile(
         done = (
             "Finished class profiles are kept; the same command makes the others."
             if family or out is None
-            else f"{counted(kept(out), 'image')} counted and kept; the same command goes on after them."
+            else f"{counted(images_done(out), 'image')} counted and kept; the same command goes on after them."
         )
         typer.secho(f"Stopped. {done}", err=True, fg="yellow")
         raise typer.Exit(130) from None

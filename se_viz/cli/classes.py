@@ -47,12 +47,12 @@ def classes(
     """Say where classes part, and draw it: Figures 6 and 7, two classes face to face, which are alike, gate by gate."""
     from se_viz import open_profiles
     from se_viz.figures.export import CannotDraw
-    from se_viz.profiles.bundled import shipped
+    from se_viz.profiles.bundled import bundled_profiles
     from se_viz.reports.class_numbers import ClassNumbers
     from se_viz.reports.class_profiles import class_report
 
     try:
-        opened = open_profiles(profiles) if profiles else shipped(model)
+        opened = open_profiles(profiles) if profiles else bundled_profiles(model)
         numbers = ClassNumbers(opened)
         compose = partial(
             class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers

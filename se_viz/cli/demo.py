@@ -33,7 +33,7 @@ def train(
     from se_viz.demo.build import make
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
-    from se_viz.demo.variants import FAMILY, Variant
+    from se_viz.demo.variants import VARIANTS, Variant
     from se_viz.device.devices import resolve
 
     try:
@@ -46,7 +46,7 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
-        for member in FAMILY if family else (Variant(config, seed),):
+        for member in VARIANTS if family else (Variant(config, seed),):
             folder = out / member.folder
             if family and (folder / f"{member.name}.json").exists():
                 typer.echo(f"{member.name} is finished")
@@ -77,14 +77,14 @@ def family(
 ) -> None:
     """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
     from se_viz.cli.table import show_table
-    from se_viz.demo.design_choices import ABLATIONS, members
+    from se_viz.demo.design_choices import DESIGN_CHOICES, variants_of
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.design_choices import design_report, family_cards
 
     if out and not what:
         raise typer.BadParameter("--out writes the figures on one choice: name it with --what.")
     cards = family_cards()
-    ablation = next((one for one in ABLATIONS if one.title == what), None)
+    ablation = next((one for one in DESIGN_CHOICES if one.title == what), None)
     show_table(
         ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
         [
@@ -96,7 +96,7 @@ def family(
                 f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}",
                 f"{card.seconds:,.0f}",
             )
-            for card in (members(ablation, cards, seed=None) if ablation else cards)
+            for card in (variants_of(ablation, cards, seed=None) if ablation else cards)
         ],
         left=("model",),
     )

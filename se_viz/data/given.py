@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 import torch
 from torch import Tensor
 
 from se_viz.data.colours import RangeUnknown, upright_rgb
 from se_viz.data.images import InputImage
+from se_viz.types import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = InputImage | PIL.Image.Image | Array | Tensor
 
 _CHANNELS = (1, 3, 4)

@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import CLASSES
-
-Array = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
 
 
 def effect_sizes(
     gate: str,
     names: tuple[str, str],
     channels: Sequence[int],
-    d: Array,
-    auroc: Array | None = None,
-    margin: Array | None = None,
+    d: AnyFloats,
+    auroc: AnyFloats | None = None,
+    margin: AnyFloats | None = None,
 ) -> Chart:
     """A bar for each of the channels that differ most.
 
@@ -61,7 +59,7 @@ def effect_sizes(
     )
 
 
-def auroc_text(auroc: Array, margin: Array | None = None) -> list[str]:
+def auroc_text(auroc: AnyFloats, margin: AnyFloats | None = None) -> list[str]:
     """Each AUROC (k,) in two digits, with how far it may be from the truth (k,) where that shows in them."""
     margins = np.zeros(len(auroc)) if margin is None else margin
     return [
@@ -73,7 +71,7 @@ def two_distributions(
     gate: str,
     channel: int,
     names: tuple[str, str],
-    histograms: tuple[tuple[Array, Array], tuple[Array, Array]],
+    histograms: tuple[tuple[AnyFloats, AnyFloats], tuple[AnyFloats, AnyFloats]],
     span: tuple[float, float],
 ) -> Chart:
     """How s of one channel is spread over the images of each class.

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
 from se_viz.figures.palette import ACCENT, CLASSES, MUTED
+from se_viz.types import AnyFloats
 
-Array = npt.NDArray[np.floating]
 SAMPLED = 50  # channels, as in the paper's figures
 ALL = "all classes"
 
@@ -24,8 +23,8 @@ def sampled(channels: int, count: int = SAMPLED) -> list[int]:
 
 def mean_excitation(
     gate: str,
-    means: Mapping[str, Array],
-    overall: Array,
+    means: Mapping[str, AnyFloats],
+    overall: AnyFloats,
     span: tuple[float, float],
     channels: Sequence[int],
     of: Literal["class", "group"] = "class",
@@ -79,8 +78,8 @@ def mean_excitation(
 def class_band(
     gate: str,
     name: str,
-    centre: Array,
-    ends: tuple[Array, Array],
+    centre: AnyFloats,
+    ends: tuple[AnyFloats, AnyFloats],
     what: str,
     span: tuple[float, float],
     channels: Sequence[int],
@@ -136,7 +135,7 @@ def class_band(
 
 
 def eta_by_gate(
-    gates: Sequence[str], quantiles: Array, noise: Array | None = None, limit: Array | None = None
+    gates: Sequence[str], quantiles: AnyFloats, noise: AnyFloats | None = None, limit: AnyFloats | None = None
 ) -> Chart:
     """Where classes part: the share of the variance of s that lies between classes, by gate.
 

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 from scipy.cluster.hierarchy import dendrogram
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, SEQUENTIAL, scale
+from se_viz.types import AnyFloats
 
-Array = npt.NDArray[np.floating]
 _MOST = 512  # columns: more than a screen has room for are means of neighbours
 
 
-def class_heatmap(gate: str, names: Sequence[str], means: Array, span: tuple[float, float]) -> Chart:
+def class_heatmap(gate: str, names: Sequence[str], means: AnyFloats, span: tuple[float, float]) -> Chart:
     """Mean s, classes down, channels across.
 
     Args:
@@ -62,7 +61,7 @@ def class_heatmap(gate: str, names: Sequence[str], means: Array, span: tuple[flo
     )
 
 
-def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
+def class_tree(gate: str, names: Sequence[str], linkage: AnyFloats) -> Chart:
     """A dendrogram of the classes.
 
     Args:
@@ -101,7 +100,7 @@ def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
     )
 
 
-def gate_heatmap(gates: Sequence[str], cka: Array, chance: Array) -> Chart:
+def gate_heatmap(gates: Sequence[str], cka: AnyFloats, chance: AnyFloats) -> Chart:
     """Which gates set the same classes apart.
 
     Args:

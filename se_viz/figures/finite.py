@@ -3,19 +3,17 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.figures.palette import MUTED
+from se_viz.types import AnyFloats
 
-Array = npt.NDArray[np.floating]
 
-
-def drawable(values: Array) -> Array:
+def drawable(values: AnyFloats) -> AnyFloats:
     """Return values with NaN, of which nothing is drawn, in place of infinity."""
     return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.float32("nan"))
 
 
-def lost(values: Array, what: str = "weights") -> str:
+def lost(values: AnyFloats, what: str = "weights") -> str:
     """Return how many values are NaN or infinite, "12 of 768 weights are NaN or infinite"; "" where none is."""
     count = int((~np.isfinite(values)).sum())
     if not count:
@@ -23,7 +21,7 @@ def lost(values: Array, what: str = "weights") -> str:
     return f"{count:,} of {values.size:,} {what} {'is' if count == 1 else 'are'} NaN or infinite"
 
 
-def say_lost(layout: dict[str, Any], values: Array, what: str = "weights") -> None:
+def say_lost(layout: dict[str, Any], values: AnyFloats, what: str = "weights") -> None:
     """Write into a chart that values are not drawn: across it where none is, else at its foot."""
     said = lost(values, what)
     if not said:
@@ -43,7 +41,7 @@ def number(value: float, form: str = ".2f") -> str:
     return format(value, form) if np.isfinite(value) else "NaN" if np.isnan(value) else "infinite"
 
 
-def ends(values: Array) -> str:
+def ends(values: AnyFloats) -> str:
     """Return "from 0.10 to 0.93" of the values that are finite."""
     finite = values[np.isfinite(values)]
     return f"from {finite.min():.2f} to {finite.max():.2f}" if finite.size else "nowhere finite"

@@ -12,7 +12,7 @@ from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.gates.capture import Reading
-from se_viz.gates.forward_pass import Array
+from se_viz.types import Float32s
 
 _BINS = 40
 _SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}
@@ -144,7 +144,7 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     )
 
 
-def _shares(s: Array, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def _shares(s: Float32s, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """How much of s, per cent, is in each bin; what is beyond the ends in the outermost, NaN and infinity in none."""
     return np.histogram(np.clip(s[np.isfinite(s)], edges[0], edges[-1]), edges)[0] / s.size * 100
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import hex_to_rgb
@@ -16,8 +15,8 @@ from se_viz.figures.finite import drawable, number, say_lost
 from se_viz.figures.mosaic import mosaic
 from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
+from se_viz.types import Float32s
 
-Array = npt.NDArray[np.float32]
 # Anchored at the top with a fixed length: on a narrow screen the tiles shrink and the bar stays beside them.
 _BAR = {"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"}
 MOST = 8  # channels that one mosaic shows legibly
@@ -118,7 +117,7 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     )
 
 
-def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Array, Array]:
+def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Float32s, Float32s]:
     """U, X̃ and X̃ − U of channels (3, channels, H, W), NaN where they are not finite, and s (channels,)."""
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured.")
@@ -130,13 +129,13 @@ def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Arra
         return drawable(np.stack([u, x, x - u])), reading.s[focus, index]
 
 
-def _reach(maps: Array) -> float:
+def _reach(maps: Float32s) -> float:
     """The largest distance from 0 that is drawn."""
     return float(np.abs(maps[np.isfinite(maps)]).max(initial=0)) or 1.0
 
 
 def _layout(
-    reading: Reading, image: str, channels: Sequence[int], s: Array, pitch: int, rows: Sequence[str]
+    reading: Reading, image: str, channels: Sequence[int], s: Float32s, pitch: int, rows: Sequence[str]
 ) -> dict[str, Any]:
     """Channel and s over each column, the row's name at the left, and square tiles."""
     title = (
@@ -167,12 +166,12 @@ def _layout(
     return layout
 
 
-def _alt(reading: Reading, channels: Sequence[int], s: Array, image: str, what: str) -> str:
+def _alt(reading: Reading, channels: Sequence[int], s: Float32s, image: str, what: str) -> str:
     pairs = ", ".join(f"{channel} (s {number(weight)})" for channel, weight in zip(channels, s, strict=True))
     return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
 
 
-def _over(image: Image.Image, strength: Array) -> Image.Image:
+def _over(image: Image.Image, strength: Float32s) -> Image.Image:
     """Colour a grey copy of the image by a map of 0–1."""
     large = Image.fromarray(np.nan_to_num(strength)).resize(image.size, Image.Resampling.BILINEAR)
     share = np.clip(np.asarray(large), 0, 1)[..., None]

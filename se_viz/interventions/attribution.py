@@ -15,10 +15,10 @@ from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import Floats
 
 Method: TypeAlias = Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"]
 Target: TypeAlias = int | str | Sequence[int | str] | None
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 _ROWS = 64  # of s that a method asks for at once

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.profiles.bundled import shipped
+from se_viz.profiles.bundled import bundled_profiles
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.errors import ProfilesRefused
 
@@ -68,7 +68,7 @@ def mean_weights(
 def _bundled(name: str) -> ClassProfiles | None:
     """The class profiles that come with a demo model."""
     try:
-        return shipped(name) if name.startswith("demo/") else None
+        return bundled_profiles(name) if name.startswith("demo/") else None
     except ProfilesRefused:
         return None
 

@@ -12,11 +12,12 @@ from se_viz.gates.errors import NotFiniteValues
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.interventions.baseline import mean_weights
-from se_viz.interventions.edits import Edits, Floats, Sources, resolve
+from se_viz.interventions.edits import Edits, Sources, resolve
 from se_viz.interventions.suffix import instrument_and_inputs
 from se_viz.model.capture import captured
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import AnyFloats
 
 
 def capture(
@@ -77,13 +78,13 @@ def _edited(
     instrument, inputs = instrument_and_inputs(network, images)
     computed: Callable[[], Capture] = cache(lambda: read_gates(instrument, inputs, batch=batch))
 
-    def computed_of(image: object, gate: str) -> Floats:
+    def computed_of(image: object, gate: str) -> AnyFloats:
         other = captured(network, image, batch=batch)  # type: ignore[arg-type]  # which says what is no image
         if other.images != 1:
             raise ValueError(f"swap takes one image, not {other.images}.")
         return other[gate].s
 
-    def mean(gate: str, name: str | None) -> Floats:
+    def mean(gate: str, name: str | None) -> AnyFloats:
         return np.asarray(mean_weights(network, gate, profiles, name))
 
     sources = Sources(len(inputs), lambda gate: computed()[gate].s, computed_of, mean)

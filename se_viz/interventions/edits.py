@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate
-
-Floats: TypeAlias = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +66,7 @@ def mean_of(name: str) -> MeanOf:
     return MeanOf(name)
 
 
-Whole: TypeAlias = float | str | Floats | Tensor | Sequence[float] | Swap | Shuffle | Scale | MeanOf
+Whole: TypeAlias = float | str | AnyFloats | Tensor | Sequence[float] | Swap | Shuffle | Scale | MeanOf
 Edit: TypeAlias = Whole | Mapping[int, Whole]
 Edits: TypeAlias = Mapping[str, Edit]
 
@@ -85,9 +83,9 @@ class Sources:
     """
 
     images: int
-    computed: Callable[[str], Floats]
-    computed_of: Callable[[object, str], Floats]
-    mean: Callable[[str, str | None], Floats]
+    computed: Callable[[str], AnyFloats]
+    computed_of: Callable[[object, str], AnyFloats]
+    mean: Callable[[str, str | None], AnyFloats]
 
 
 def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, Replacement]:
@@ -171,7 +169,7 @@ def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
     )
 
 
-def _finite(edit: object, gate: Gate) -> Floats:
+def _finite(edit: object, gate: Gate) -> AnyFloats:
     """The numbers of an edit."""
     if isinstance(edit, Tensor):
         edit = edit.detach().cpu().float()
@@ -187,13 +185,13 @@ def _finite(edit: object, gate: Gate) -> Floats:
     return weights
 
 
-def _same(weights: Floats) -> Replacement:
+def _same(weights: AnyFloats) -> Replacement:
     """The same C numbers for each image."""
     kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
     return lambda s, _start: kept.to(s).expand_as(s)
 
 
-def _rows(weights: Floats) -> Replacement:
+def _rows(weights: AnyFloats) -> Replacement:
     """Numbers of their own for each image of the call."""
     kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
     return lambda s, start: kept[start : start + len(s)].to(s)

@@ -14,9 +14,9 @@ from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import Floats
 
 Order: TypeAlias = Literal["attribution", "s", "|X̃ − U|", "random"]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 

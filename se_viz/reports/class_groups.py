@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from se_viz.analysis.resemblance import Array, group_mean
+from se_viz.analysis.resemblance import group_mean
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import mean_excitation
 from se_viz.gates.capture import Capture
 from se_viz.profiles.class_profiles import GateProfile
 from se_viz.reports.class_numbers import ClassNumbers
+from se_viz.types import AnyFloats
 
 COLUMNS = ("gate", "group", "images", "class", "resemblance")
 
@@ -25,7 +26,7 @@ class Group:
     """
 
     images: int
-    means: Mapping[str, Array | None]
+    means: Mapping[str, AnyFloats | None]
 
     @classmethod
     def of(cls, capture: Capture, rows: Sequence[int] | None = None) -> "Group":

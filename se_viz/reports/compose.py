@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from se_viz.analysis.predictions import predict
 from se_viz.data.images import InputImage
-from se_viz.demo.design_choices import ABLATIONS
-from se_viz.model.capture import capture
+from se_viz.demo.design_choices import DESIGN_CHOICES
+from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_profiles import class_report
@@ -46,10 +46,10 @@ def report(
         return class_report(subject, gates=gates)
     if gates is not None:
         raise ValueError("A choice has networks of its own, so gates cannot be named for it: leave them out.")
-    for choice in ABLATIONS:
+    for choice in DESIGN_CHOICES:
         if choice.title == subject:
             return design_report(choice)
-    raise ValueError(f"No choice {subject!r}; there are {', '.join(choice.title for choice in ABLATIONS)}.")
+    raise ValueError(f"No choice {subject!r}; there are {', '.join(choice.title for choice in DESIGN_CHOICES)}.")
 
 
 def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str]) -> Report:

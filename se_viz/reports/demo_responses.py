@@ -7,7 +7,7 @@ from functools import partial
 from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, members, variant
+from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 
@@ -32,8 +32,8 @@ def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) ->
         found: measured; networks of other weights are left out.
     """
     networks = {
-        variant(ablation, card.network): card.name
-        for card in members(ablation, cards)
+        choice_label(ablation, card.network): card.name
+        for card in variants_of(ablation, cards)
         if card.name in found.networks and found.networks[card.name].sha256 == card.sha256
     }
     if not networks:

@@ -12,7 +12,7 @@ import pandas as pd
 from se_viz.analysis.demo_responses import Responses, shipped
 from se_viz.demo import pretrained
 from se_viz.demo.card import Accuracy, Card
-from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, members, variant
+from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, choice_label, variants_of
 from se_viz.figures.accuracy import Point, accuracy_against
 from se_viz.figures.chart import Chart
 from se_viz.reports.demo_responses import patterns
@@ -61,7 +61,7 @@ def design_report(
     ``rank_by_gate``, ``cka_by_gate``. Table: ``demo_models``.
 
     Args:
-        choice: one of ``ABLATIONS``.
+        choice: one of ``DESIGN_CHOICES``.
         cards: of the family; those that ship if not given.
         cost: what the accuracy of different ratios is drawn against.
         found: how the gates respond; as it ships if not given.
@@ -105,7 +105,7 @@ def family_table(cards: Sequence[Card]) -> pd.DataFrame:
 
 def _ours(choice: DesignChoice, cards: Sequence[Card], across: str | None) -> Chart:
     """Accuracy as measured here; across is the title of the axis of cost, for the choice that changes it."""
-    everyone = members(choice, cards, seed=None)
+    everyone = variants_of(choice, cards, seed=None)
     points = {card.name: _point(choice, card, across) for card in everyone}
     return accuracy_against(
         "family",
@@ -129,7 +129,7 @@ def _papers(choice: DesignChoice, across: str | None) -> Chart:
 def _point(choice: DesignChoice, card: Card, across: str | None) -> Point:
     cost = {None: None, _AXES["parameters"]: card.params / 1e6, _AXES["MACs"]: card.macs / 1e6}[across]
     found = card.accuracy
-    return Point(variant(choice, card.network), cost, found.top1 * 100, found.low * 100, found.high * 100)
+    return Point(choice_label(choice, card.network), cost, found.top1 * 100, found.low * 100, found.high * 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +170,12 @@ def conclusion(ablation: DesignChoice, cards: Sequence[Card]) -> str:
         ablation: the choice.
         cards: of the family; those that differ in something else, and other seeds, are left aside.
     """
-    found = members(ablation, cards)
+    found = variants_of(ablation, cards)
     gated = [card for card in found if card.network.gated]
     if len(gated) < 2:
         return f"It takes two networks to say whether accuracy depends on the {ablation.title}."
     best, worst = _extremes(gated)
-    names = {card.name: variant(ablation, card.network) for card in found}
+    names = {card.name: choice_label(ablation, card.network) for card in found}
     listed = ", ".join(names[card.name] for card in gated).replace(", r = ", ", ")
     gap = difference(best.accuracy, worst.accuracy)
     said = [
@@ -199,12 +199,12 @@ def _noise(ablation: DesignChoice, cards: Sequence[Card]) -> str:
 
     Where all seeds of one network are above all of another, it says how often a random order of them has that.
     """
-    everyone = members(ablation, cards, seed=None)
+    everyone = variants_of(ablation, cards, seed=None)
     said, seeds = [], {}
-    for first in members(ablation, cards):
+    for first in variants_of(ablation, cards):
         same = [card.accuracy.top1 for card in everyone if card.network == first.network]
         if len(same) > 1:
-            name = variant(ablation, first.network)
+            name = choice_label(ablation, first.network)
             seeds[name] = same
             said.append(f"{len(same)} seeds of {name} lie between {min(same):.1%} and {max(same):.1%}")
     for (one, ours), (other, theirs) in permutations(seeds.items(), 2):

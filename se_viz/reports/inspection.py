@@ -20,9 +20,9 @@ from se_viz.figures.gate_scatter import distribution, excitation
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture, Reading
-from se_viz.gates.forward_pass import Array
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+from se_viz.types import Float32s
 
 QUESTION = "What did attention do to this image?"
 
@@ -163,7 +163,7 @@ def summary(capture: Capture, focus: int, said: str) -> str:
     return " ".join([*sentences, *_means(finite, focus), *_changes(_whole(weights))])
 
 
-def _whole(weights: Mapping[str, Array]) -> Mapping[str, Array]:
+def _whole(weights: Mapping[str, Float32s]) -> Mapping[str, Float32s]:
     """The gates whose s is finite in some image, in the images in which all of these are finite."""
     rows = {name: np.isfinite(s).all(axis=1) for name, s in weights.items()}
     some = [name for name, whole in rows.items() if whole.any()]
@@ -171,7 +171,7 @@ def _whole(weights: Mapping[str, Array]) -> Mapping[str, Array]:
     return {name: weights[name][everywhere] for name in some}
 
 
-def _means(weights: Mapping[str, Array], focus: int) -> list[str]:
+def _means(weights: Mapping[str, Float32s], focus: int) -> list[str]:
     """Where s is lowest and highest in the image in focus."""
     # The mean, and no share of channels below a threshold: weights that lie at one would flip with every rounding.
     mean = {name: float(s[focus].mean()) for name, s in weights.items()}
@@ -186,7 +186,7 @@ def _means(weights: Mapping[str, Array], focus: int) -> list[str]:
     ]
 
 
-def _changes(weights: Mapping[str, Array]) -> list[str]:
+def _changes(weights: Mapping[str, Float32s]) -> list[str]:
     """Which gate's s varies most between the images."""
     images = len(next(iter(weights.values()), ()))
     if images < 2:

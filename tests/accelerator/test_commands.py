@@ -21,10 +21,10 @@ from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.device import devices as device
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.loading import load
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, Run
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.profile import profile
 from se_viz.profiles.ray_worker import Parcel, Worker
-from se_viz.profiles.shards import plan
+from se_viz.profiles.shards import plan_shards
 
 RUN = CliRunner()
 
@@ -124,7 +124,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
         "se_viz.device.transfer.reproducible", lambda place: moved.append(place) or device.reproducible(place)
     )
     model, listed = tiny(), dataset(photos)
-    schedule = Run(2, 4)
+    schedule = RunSettings(2, 4)
     header = Header(
         model=ModelInfo.of(model),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),
@@ -138,7 +138,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
     parcel = Parcel(
         network=pickle.dumps(copy_without_hooks(model.network)),
         dataset=pickle.dumps(replace(listed, read=Reads(photos))),
-        tasks=dict(enumerate(plan(header, schedule, len(listed), tmp_path))),
+        tasks=dict(enumerate(plan_shards(header, schedule, len(listed), tmp_path))),
         batch=2,
         cwd=str(tmp_path),
         device="gpu",

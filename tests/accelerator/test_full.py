@@ -20,7 +20,7 @@ from se_viz.demo.evaluate import count_correct
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.block import block_of
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load, load_checkpoint
 from se_viz.profiles.profile import profile
 

@@ -11,7 +11,7 @@ from gates_support import make_images
 from safetensors.torch import save
 
 from se_viz.data.sample_images import sample
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 from se_viz.ui.state import device_queue as turns
 from se_viz.ui.state import models

@@ -28,7 +28,7 @@ from se_viz.device.transfer import moved
 from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load, load_checkpoint
 
 ACCEL, CPU = torch.device("accel:0"), torch.device("cpu")

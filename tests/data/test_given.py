@@ -10,7 +10,7 @@ from PIL import Image
 from se_viz.data.given import InputRefused, one_by_one, rgb_image
 from se_viz.data.images import decode
 from se_viz.gates.errors import NotAnImageModel
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What stands around a gate, on networks whose blocks are known, and in words."""
+"""The block around a gate, on networks with known blocks, and its description."""
 
 import pytest
 import timm
@@ -15,7 +15,7 @@ from se_viz.gates.find import find_gates
 
 
 def alive(network):
-    """Random weights everywhere, also where a library begins with zeros or with averages of nothing."""
+    """Give a network random weights everywhere, also where a library starts with zeros or empty averages."""
     generator = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -115,7 +115,7 @@ def built():
 @pytest.mark.parametrize(
     ("name", "gate", "followed", "said"),
     [
-        # What it takes is scaled in code, and at random its last convolution puts out zeros, as does the gate.
+        # Its input is scaled in code; with random weights its last convolution and the gate return zeros.
         ("eca_nfnet_l0", "SE_2_1", (True, True), STANDARD.format("what the other branch makes of the block's input")),
         (
             *("eca_nfnet_l0", "SE_3_1", (False, True)),
@@ -140,7 +140,7 @@ def test_no_place_of_the_paper_is_claimed_for_what_was_not_seen(built, name, gat
 
 
 class Functional(nn.Module):
-    """Adds and rectifies in code, without modules."""
+    """A block that adds and rectifies in code, without modules."""
 
     def __init__(self):
         super().__init__()
@@ -152,7 +152,7 @@ class Functional(nn.Module):
 
 
 class Unfollowable(Functional):
-    """Does to its input what no part of it does."""
+    """A block that changes its input without a part for it."""
 
     def forward(self, x):
         return super().forward(torch.sin(3 * x)) * 0.5

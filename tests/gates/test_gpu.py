@@ -1,4 +1,4 @@
-"""What only a real GPU can show; skipped on other machines, see ``pytest_runtest_setup``.
+"""Tests that need a real GPU; skipped on other machines, see ``pytest_runtest_setup``.
 
 Every path that a GPU takes runs on any machine in tests/accelerator, on a device whose tensors the CPU computes.
 """
@@ -10,7 +10,7 @@ from gates_support import make_images
 
 from se_viz.device.devices import described, resolve
 from se_viz.device.memory import DeviceFull, memory
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 
 DEVICES = [
@@ -62,7 +62,7 @@ def test_a_full_gpu_is_read_in_smaller_batches():
     expected = capture(held, images)
     torch.cuda.empty_cache()
     try:
-        # Room for some of the images, and then for none.
+        # First memory for some of the images, then for none.
         total = memory(held.device).total
         torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 200e6) / total)
         found = capture(held, images.repeat(16, 1, 1, 1), batch=1024)

@@ -1,4 +1,4 @@
-"""A device that has no room for so many images at once."""
+"""A device without enough memory for all images at once."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from se_viz.device.memory import DeviceFull
 from se_viz.gates.errors import NotAnImageModel
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
+from se_viz.interventions.capture import capture
 from se_viz.model import loading
-from se_viz.model.capture import capture
 from se_viz.model.loading import load
 
 
 class Small(Host):
-    """Takes no more than so many images at once, and notes how many it was given."""
+    """A network that takes a limited number of images at once and records the batch sizes."""
 
     def __init__(self, most, error=torch.OutOfMemoryError):
         super().__init__(SELayer())

@@ -1,4 +1,4 @@
-"""The same images give the same readings: again, beside other threads, on a CPU bit for bit."""
+"""The same images give the same readings: repeated, beside other threads, and on a CPU bit for bit."""
 
 from threading import Event, Thread
 
@@ -8,7 +8,7 @@ import torch
 from gates_support import make_images
 
 from se_viz.device.devices import reproducible
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 
 

@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from se_viz.demo import pretrained as demo
-from se_viz.demo.design_choices import ABLATIONS, RATIO
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
 from se_viz.demo.evaluate import accuracy
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.reports.design_choices import conclusion, difference
 
-SQUEEZE = ABLATIONS[1]
+SQUEEZE = DESIGN_CHOICES[1]
 
 
 def card(correct, seed=0, **config):

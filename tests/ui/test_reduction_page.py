@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
-from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
@@ -38,7 +38,7 @@ def test_the_answer_is_computed_from_the_cards():
 
 def test_every_ratio_shows_the_same_gate_of_its_own_network():
     page = open_page(samples="cat")
-    gated = [card for card in members(RATIO, demo.cards()) if card.network.gated]
+    gated = [card for card in variants_of(RATIO, demo.cards()) if card.network.gated]
     assert len(gated) >= 4
     for card in gated:
         spread = capture(load(f"demo/{card.name}", "cpu"), sample("cat"))["SE_5_2"].s.std(axis=1).mean()
@@ -49,7 +49,7 @@ def test_every_ratio_shows_the_same_gate_of_its_own_network():
 
 def test_every_choice_shows_its_own_networks_and_table():
     page = open_page(samples="cat")
-    answered = [one for one in ABLATIONS if sum(c.network.gated for c in members(one, demo.cards())) > 1]
+    answered = [one for one in DESIGN_CHOICES if sum(c.network.gated for c in variants_of(one, demo.cards())) > 1]
     assert page.segmented_control(key="differ").options == [ablation.title for ablation in answered]
     for ablation in answered:
         page.segmented_control(key="differ").set_value(ablation.title).run()

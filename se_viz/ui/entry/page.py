@@ -4,7 +4,9 @@ It has a folder to itself, because Streamlit puts the folder of this file in fro
 """
 
 from se_viz.ui.app import run
+from se_viz.ui.server.admission import RUNS
 from se_viz.ui.server.heap import freeze_imports
 
 freeze_imports()
-run()
+with RUNS.turn():
+    run()

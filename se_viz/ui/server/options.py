@@ -5,7 +5,6 @@ import base64
 import hashlib
 import logging
 import re
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -33,9 +32,6 @@ from se_viz.ui.server.uploads import HELD, UploadBudget
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
 _log = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two looks at which sessions are gone
-# Seconds that a thread may run before others do. Python's own 5 ms, times each run of the page that goes on, times each
-# turn of the event loop, make a second; that of work done with 1 ms is the same to 2 %.
-_SWITCH = 0.001
 _FREEING = 20.0  # seconds after a session in which memory is given back: what its last run holds, it holds a bit longer
 
 
@@ -64,7 +60,6 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
     with ends_in_time():
         announce()
         share_arenas()
-        sys.setswitchinterval(_SWITCH)
         # So that the first upload does not wait for it. What reads checkpoints imports torch: that begins where a
         # visitor chooses weights.
         await asyncio.to_thread(sandbox.warm, "se_viz.data.untrusted")

@@ -18,7 +18,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import OtherPass
 from se_viz.profiles.metadata import LabelSource
 from se_viz.profiles.profile import profile
-from se_viz.profiles.unfinished import discard, kept
+from se_viz.profiles.unfinished import discard, images_done
 from se_viz.reports.pass_account import account
 from se_viz.ui.markdown import plain
 from se_viz.ui.state import device_queue as turns
@@ -79,7 +79,7 @@ def build(model: Model, *, first: bool = False) -> None:
 
 def _offer(model: Model, out: Path) -> None:
     """Draw the button that starts, and what became of what was started before."""
-    last, done = st.session_state.get(_LAST), kept(out)
+    last, done = st.session_state.get(_LAST), images_done(out)
     if last == (out, "other"):
         st.warning("The images, the network or the settings are not those of the class profiles that were begun here.")
     elif done:
