@@ -1,4 +1,4 @@
-"""Reading the gates of a model, or of any network, with other excitation weights in the place of s where asked for."""
+"""Reading of the gates of a model or of any network, with edits of s."""
 
 import warnings
 from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ def capture(
     edits: Edits | None = None,
     profiles: ClassProfiles | None = None,
 ) -> Capture:
-    """Run images through a network and read its gates, which multiply by other weights than s where ``edits`` say so.
+    """Run images through a network and read its gates, with other weights in place of s where ``edits`` say so.
 
     Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
 
