@@ -6,13 +6,13 @@ from pathlib import Path
 from se_viz.data import layout, lists, splits
 from se_viz.data import webdataset as tars
 from se_viz.data.folders import find_images
-from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, labelled, unique
+from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, disambiguate, labelled
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
 from se_viz.data.rejected import shown
 
-__all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "unique"]
+__all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "disambiguate"]
 
 
 def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) -> Dataset:
@@ -81,7 +81,7 @@ def _from_list(path: Path, split: str | None) -> Dataset:
     names, texts = [row.path for row in rows], [row.label for row in rows]
     kind: DatasetFormat = "parquet" if path.suffix.lower() == ".parquet" else "csv"
     return labelled(
-        path.name, kind, names, texts, lambda index: lists.place(path.parent, names[index]), notes, unlabelled
+        path.name, kind, names, texts, lambda index: lists.path_within(path.parent, names[index]), notes, unlabelled
     )
 
 

@@ -67,7 +67,7 @@ class Dataset:
         return digest.hexdigest()
 
 
-def unique(names: Iterable[str]) -> tuple[str, ...]:
+def disambiguate(names: Iterable[str]) -> tuple[str, ...]:
     """The names with the index behind those that occur twice: ImageNet has two cranes and two maillots."""
     listed = list(names)
     times = Counter(listed)
@@ -79,7 +79,7 @@ def labelled(
     kind: DatasetFormat,
     names: list[str],
     texts: list[str | None],
-    place: Callable[[int], Path | tars.Sample],
+    locate: Callable[[int], Path | tars.Sample],
     notes: Sequence[str] = (),
     unlabelled: str = IN_FOLDERS,
 ) -> Dataset:
@@ -90,7 +90,7 @@ def labelled(
         kind: of what it was made.
         names: of the images.
         texts: their labels as they are written; None where there is none.
-        place: where the image of an index is.
+        locate: index of a name → where its image is.
         notes, unlabelled: as for ``Dataset``.
     """
     written = {text for text in texts if text is not None}
@@ -101,7 +101,7 @@ def labelled(
     labels = codes[order]
 
     def read(index: int) -> tuple[InputImage, int]:
-        where = place(order[index])
+        where = locate(order[index])
         label = shown(names[order[index]])
         try:
             content = where.read() if isinstance(where, tars.Sample) else _content(label, where)
@@ -113,7 +113,7 @@ def labelled(
     # are a hundred times as many, and keep their ids.
     classes = [imagenette.CLASSES[text] if written <= imagenette.CLASSES.keys() else legible(text) for text in known]
     if len(set(classes)) < len(classes):
-        classes = list(unique(classes))
+        classes = list(disambiguate(classes))
     ordered = [names[index] for index in order]
     return Dataset(legible(name), kind, tuple(classes), ordered, labels, read, tuple(map(legible, notes)), unlabelled)
 

@@ -31,19 +31,19 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
         named = [name for name in inside if meaning(name)]
         if not named:
             continue
-        full = [name for name in named if _is_full(root / name)]
-        flat = [name for name in named if name not in full and holds_image(root / name)]
+        with_classes = [name for name in named if _is_full(root / name)]
+        flat = [name for name in named if name not in with_classes and holds_image(root / name)]
         others = [name for name in inside if name not in named and holds_image(root / name)]
-        if not full and asked is None:
+        if not with_classes and asked is None:
             if flat and not others and root == path:
                 listed = ", ".join(map(shown, flat))
                 about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
                 told = [f"{about}(--split, or split= in Python, takes one of them)."]
             continue
-        if not full + flat or (others and len({meaning(name) for name in full}) < 2):
+        if not with_classes + flat or (others and len({meaning(name) for name in with_classes}) < 2):
             continue
-        chosen = choose(full if asked is None else [*full, *flat], asked, str(root))
-        notes = said([*full, *flat], chosen, shown(root.resolve().name), [*beside, *others])
+        chosen = choose(with_classes if asked is None else [*with_classes, *flat], asked, str(root))
+        notes = said([*with_classes, *flat], chosen, shown(root.resolve().name), [*beside, *others])
         notes += problems_in(root)
         loose = _loose(root) + (_loose(path) if root != path else 0)
         if loose:

@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[list[Row], list[str], str]:
     return _rows(path, header, lines)
 
 
-def place(folder: Path, name: str) -> Path:
+def path_within(folder: Path, name: str) -> Path:
     r"""Where the image of a row lies: relative to the list, and with ``\\`` between its folders if it was made so."""
     plain = folder / name
     if "\\" not in name:

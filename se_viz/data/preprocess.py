@@ -43,17 +43,17 @@ class Preprocess:
         filters = InterpolationMode(self.interpolation)
         return v2.Compose([v2.Resize(self.resize, interpolation=filters), v2.CenterCrop(self.crop)])
 
-    def cut(self, image: Image.Image) -> Image.Image:
+    def center_crop(self, image: Image.Image) -> Image.Image:
         """The RGB image the model is shown: ``crop`` pixels of ``image``, before normalisation.
 
         An image of another mode is taken as a file of it would be, see ``data.colours``.
         """
-        cut: Image.Image = self._geometry(image if image.mode == "RGB" else upright_rgb(image))
-        return cut
+        cropped: Image.Image = self._geometry(image if image.mode == "RGB" else upright_rgb(image))
+        return cropped
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """``cut`` as uint8 (3, H, W)."""
-        return np.ascontiguousarray(np.asarray(self.cut(image)).transpose(2, 0, 1))
+        """``center_crop`` as uint8 (3, H, W)."""
+        return np.ascontiguousarray(np.asarray(self.center_crop(image)).transpose(2, 0, 1))
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """uint8 (…, 3, H, W) of 0–255 → float32 of the same shape, zero mean and unit deviation per channel."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from se_viz.data.columns import LABEL, column
 from se_viz.data.images import ImageRefused
-from se_viz.data.labelled import UNLABELLED, DatasetRefused, unique
+from se_viz.data.labelled import UNLABELLED, DatasetRefused, disambiguate
 from se_viz.data.rejected import shown
 
 # An item that belongs to several classes at once, or whose target is no class at all: boxes, masks, captions.
@@ -35,7 +35,7 @@ class Classes:
     def named(cls, given: Sequence[object]) -> "Classes":
         """Of a list of names; torchvision's Imagenette has several for each class."""
         names = [str(name[0]) if isinstance(name, list | tuple) and name else str(name) for name in given]
-        return cls(unique(names), {name: number for number, name in reversed(list(enumerate(names)))})
+        return cls(disambiguate(names), {name: number for number, name in reversed(list(enumerate(names)))})
 
     @classmethod
     def of_targets(cls, targets: Sequence[Label | None], kind: str) -> "Classes | None":

@@ -48,7 +48,7 @@ def resolve(device: str) -> torch.device:
     return torch.device(names[device])
 
 
-def reproducible(device: torch.device) -> None:
+def set_deterministic(device: torch.device) -> None:
     """Let the same input give the same numbers there, as precise as the CPU's; a CPU does so by itself.
 
     On CUDA it turns off TF32, which keeps 10 bits of what goes into a convolution, and cuDNN's choice of algorithms by
@@ -81,7 +81,7 @@ def precision_of(dtype: torch.dtype) -> Precision:
     return names.get(dtype, "fp32")
 
 
-def described(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """A device's name for people, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
     if device.type == "cpu":
         threads = torch.get_num_threads()

@@ -63,7 +63,7 @@ def release(device: torch.device) -> None:
         getattr(torch.get_device_module(device), "empty_cache", torch.accelerator.empty_cache)()
 
 
-def full(device: torch.device, what: str) -> DeviceFull:
+def device_full_error(device: torch.device, what: str) -> DeviceFull:
     """The error for ``what`` there is no room for, a noun phrase."""
     known = memory(device)
     left = f", of whose {known.total / 1e9:.1f} GB {known.free / 1e9:.1f} are free" if known else ""
@@ -73,7 +73,7 @@ def full(device: torch.device, what: str) -> DeviceFull:
     )
 
 
-def claim(device: torch.device, size: int, what: str) -> None:
+def require_memory(device: torch.device, size: int, what: str) -> None:
     """See whether so many bytes are free for ``what``; a device that does not tell is taken to have them.
 
     Raises:
@@ -85,7 +85,7 @@ def claim(device: torch.device, size: int, what: str) -> None:
     release(device)
     known = memory(device)
     if known is not None and known.free < size:
-        raise full(device, f"{what}, which takes {size / 1e9:.1f} GB,")
+        raise device_full_error(device, f"{what}, which takes {size / 1e9:.1f} GB,")
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def raise_if_full(device: torch.device, what: str) -> Iterator[None]:
         if is_out_of_memory(error):
             traceback.clear_frames(error.__traceback__)  # they hold what was made until there was no room
             release(device)
-            raise full(device, what) from error
+            raise device_full_error(device, what) from error
         raise
 
 

@@ -7,7 +7,7 @@ from glob import escape
 from pathlib import Path
 from uuid import uuid4
 
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 
 SUFFIX = ".tmp"
 _LONGEST = 40  # characters of the file's name that its temporary one repeats; systems take 255 bytes
@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         WriteFailed: the system refused it; the sentence says why.
     """
-    with explained(path):
+    with friendly_errors(path):
         target = path.resolve() if path.is_symlink() else path
         if target.exists() and not target.is_file():
             yield target

@@ -27,7 +27,7 @@ class InUse(DiskError):
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def friendly_errors(path: Path) -> Iterator[None]:
     """Turn an OSError of the block, which writes ``path``, into WriteFailed."""
     try:
         yield

@@ -30,7 +30,7 @@ def output_folder(folder: Path, main: str) -> Iterator[Write]:
         def write(name: str, content: bytes) -> None:
             nonlocal written
             try:
-                writer.check()
+                writer.require_held()
                 write_bytes(folder / name, content)
             except WriteFailed as error:
                 kept = (

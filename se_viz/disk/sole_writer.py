@@ -1,11 +1,12 @@
 """One writer for a file, or for a folder by its main file: a lock that says who holds it.
 
-The lock is one of the operating system (flock, LockFileEx), which is released when its process ends in whatever way, so
-that a lock of a dead process is taken over at once. A network file system forwards it to its server, which releases it
-when the connection of a machine that went down is given up. Where a file system has no locks, the existence of a file
-takes their place: that of a dead process of this machine is taken over, for another machine the sentence names the file
-to remove. A record beside the lock says who writes; ``Writer.check`` finds out if the folder, or the record, has become
-another's meanwhile, as happens where it is removed and made again, or where a file system does not forward locks.
+The lock is one of the operating system (flock, LockFileEx). It is released when its process ends, however it ends, so a
+lock of a dead process is taken over at once. A network file system forwards the lock to its server, which releases it
+when it gives up the connection to a machine that went down. On a file system without locks, an existing file serves as
+the lock: the file of a dead process on this machine is taken over; for another machine the error names the file to
+remove. A record beside the lock says which process writes. ``Writer.require_held`` checks that the folder and the
+record still belong to this writer: another process takes them over where the folder is removed and made again, or where
+a file system does not forward locks.
 """
 
 import errno
@@ -23,7 +24,7 @@ from uuid import uuid4
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from se_viz.disk.atomic import remove_unfinished
-from se_viz.disk.errors import FolderGone, InUse, explained
+from se_viz.disk.errors import FolderGone, InUse, friendly_errors
 
 _PATIENCE = 1.0  # seconds; a writer that is about to finish, or was killed just now, is waited for
 _LONGEST = 160  # characters of a command that are shown
@@ -66,7 +67,7 @@ class Writer:
     path: Path
     holder: Holder
 
-    def check(self) -> None:
+    def require_held(self) -> None:
         """Make sure that the folder is there and has no other writer.
 
         Raises:
@@ -107,12 +108,12 @@ def sole_writer(path: Path) -> Iterator[Writer]:
         InUse: it has another writer; the sentence names its process id, host and command, and says since when.
         WriteFailed: the folder cannot be made or written.
     """
-    with explained(path):
+    with friendly_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path) as lock:
         writer = Writer(path, Holder.this())
         try:
-            with explained(record_of(path)):
+            with friendly_errors(record_of(path)):
                 record_of(path).write_text(json.dumps(asdict(writer.holder)), encoding="utf-8")
             remove_unfinished(path)
             yield writer
@@ -146,7 +147,7 @@ def _acquired(path: Path) -> BaseFileLock:
     except Timeout as timeout:
         raise InUse(_in_use(path, Path(lock.lock_file))) from timeout
     except OSError as error:
-        with explained(path):
+        with friendly_errors(path):
             raise error from None
     return lock
 

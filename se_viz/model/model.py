@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from se_viz.data.given import Image, InputRefused, one_by_one
 from se_viz.data.preprocess import Preprocess
-from se_viz.device.devices import Precision, precision_of, reproducible, resolve, to_dtype
+from se_viz.device.devices import Precision, precision_of, resolve, set_deterministic, to_dtype
 from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
@@ -207,7 +207,7 @@ def load(
 
 def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
     """The model of a network that lies on the CPU in float32."""
-    reproducible(place)
+    set_deterministic(place)
     module, twin = network.module, None
     gates: tuple[Gate, ...] | None = None
     notes: tuple[str, ...] = ()

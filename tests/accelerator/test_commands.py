@@ -121,7 +121,7 @@ def test_profiles_from_python_are_the_same_file(photos, tmp_path):
 def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_path, monkeypatch):
     moved = []
     monkeypatch.setattr(
-        "se_viz.device.transfer.reproducible", lambda place: moved.append(place) or device.reproducible(place)
+        "se_viz.device.transfer.set_deterministic", lambda place: moved.append(place) or device.set_deterministic(place)
     )
     model, listed = tiny(), dataset(photos)
     schedule = Run(2, 4)

@@ -65,7 +65,7 @@ def test_a_gpu_is_asked(monkeypatch):
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 10)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4)
     assert memory.memory(torch.device("mps")) == Memory(6, 10)
-    text = str(memory.full(torch.device("cuda:0"), "a cat"))
+    text = str(memory.device_full_error(torch.device("cuda:0"), "a cat"))
     assert text.startswith("There is no room for a cat on cuda:0, of whose 0.0 GB 0.0 are free: ")
     assert text.endswith("or the CPU (device='cpu').")
 
@@ -123,13 +123,13 @@ def test_nothing_is_fetched_for_which_there_is_no_room(free, monkeypatch):
 
 
 def test_devices_have_names(monkeypatch, tmp_path):
-    assert device.described(torch.device("cpu"))
+    assert device.device_name(torch.device("cpu"))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
-    assert device.described(torch.device("cuda:0")) == "NVIDIA H100 80GB HBM3"
+    assert device.device_name(torch.device("cuda:0")) == "NVIDIA H100 80GB HBM3"
     monkeypatch.setattr(torch.xpu, "get_device_name", lambda _: "Intel(R) Data Center GPU Max 1550")
-    assert device.described(torch.device("xpu:0")) == "Intel(R) Data Center GPU Max 1550"
-    assert "Apple" in device.described(torch.device("mps"))
+    assert device.device_name(torch.device("xpu:0")) == "Intel(R) Data Center GPU Max 1550"
+    assert "Apple" in device.device_name(torch.device("mps"))
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: AMD EPYC 9354 32-Core Processor\nflags : fpu\n")
     monkeypatch.setattr(device, "_CPUINFO", info)
-    assert device.described(torch.device("cpu")).startswith("AMD EPYC 9354 32-Core Processor, ")
+    assert device.device_name(torch.device("cpu")).startswith("AMD EPYC 9354 32-Core Processor, ")

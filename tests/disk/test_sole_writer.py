@@ -45,7 +45,7 @@ def other(path):
 def test_the_folder_is_made_and_the_lock_is_removed(path):
     with sole_writer(path) as writer:
         assert record_of(path).exists()
-        writer.check()
+        writer.require_held()
     assert list(path.parent.iterdir()) == []
 
 
@@ -123,11 +123,11 @@ def test_a_folder_that_is_removed_or_taken_over_meanwhile_is_noticed_and_left_al
     with sole_writer(path) as writer:
         shutil.rmtree(path.parent)
         with pytest.raises(FolderGone, match="was removed, moved or emptied while it was being written"):
-            writer.check()
+            writer.require_held()
         with sole_writer(path) as new:
             with pytest.raises(InUse, match=r"was taken over by process .* so this process writes no more into it"):
-                writer.check()
-            new.check()
+                writer.require_held()
+            new.require_held()
     assert not record_of(path).exists()
     with sole_writer(path):
         shutil.rmtree(path.parent)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from gates_support import make_images
 
-from se_viz.device.devices import described, resolve
+from se_viz.device.devices import device_name, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.model.capture import capture
 from se_viz.model.model import load
@@ -51,7 +51,7 @@ def test_other_precisions_read_almost_the_same(device, precision, worst):
 def test_it_says_what_it_is_and_has(device):
     place = resolve(device)
     assert place == resolve("gpu") == resolve("auto") == load("demo/r16", device).device
-    assert described(place)
+    assert device_name(place)
     known = memory(place)
     assert 0 < known.free <= known.total
 
