@@ -12,10 +12,10 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def moved(network: Network, device: torch.device, name: str) -> Network:
-    """Move a network to a device, and let the same input give the same numbers there, see ``device.set_deterministic``.
+    """Return the network, moved to a device that is made deterministic first, see ``devices.set_deterministic``.
 
     Raises:
-        DeviceFull: there is no room for it; the message calls it by ``name``.
+        DeviceFull: the device has too little memory for it; the message calls the network by ``name``.
     """
     set_deterministic(device)
     with raise_if_full(device, name):

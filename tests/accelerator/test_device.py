@@ -95,7 +95,7 @@ def test_what_torch_keeps_for_later_is_given_back_before_anything_is_refused(mem
         assert memory.free == free - 400_000
         require_memory(ACCEL, free, "a network")
         assert memory.free == free
-        with pytest.raises(DeviceFull, match=r"no room for a cat, which takes 0\.0 GB, on accel:0.*or the CPU"):
+        with pytest.raises(DeviceFull, match=r"Not enough memory for a cat \(0\.0 GB\) on accel:0.*or use the CPU"):
             require_memory(ACCEL, free + 1, "a cat")
 
 

@@ -66,8 +66,8 @@ def test_a_gpu_is_asked(monkeypatch):
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4)
     assert memory.memory(torch.device("mps")) == Memory(6, 10)
     text = str(memory.device_full_error(torch.device("cuda:0"), "a cat"))
-    assert text.startswith("There is no room for a cat on cuda:0, of whose 0.0 GB 0.0 are free: ")
-    assert text.endswith("or the CPU (device='cpu').")
+    assert text.startswith("Not enough memory for a cat on cuda:0 (0.0 of 0.0 GB free): ")
+    assert text.endswith("or use the CPU (device='cpu').")
 
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -90,7 +90,7 @@ def test_a_network_is_built_in_twice_the_memory_of_its_weights(free):
     room.check_memory("demo/r16", CPU)
     left["cpu"] -= 1
     with pytest.raises(
-        DeviceFull, match=r"no room for demo/r16, which takes 0\.0 GB, on cpu, of whose 68\.7 GB 0\.0 are"
+        DeviceFull, match=r"Not enough memory for demo/r16 \(0\.0 GB\) on cpu \(0\.0 of 68\.7 GB free\)"
     ):
         room.check_memory("demo/r16", CPU)
     with pytest.raises(DeviceFull, match="on cpu"):

@@ -69,7 +69,7 @@ def test_a_full_gpu_is_read_in_smaller_batches():
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.s, np.tile(other.s, (16, 1)), rtol=0, atol=1e-4)
         torch.cuda.set_per_process_memory_fraction(1e-6)
-        with pytest.raises(DeviceFull, match="no room for one image"):
+        with pytest.raises(DeviceFull, match="Not enough memory for one image"):
             capture(held, images)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
