@@ -1,4 +1,4 @@
-"""The images below a folder, at any depth; links are followed once, so that a cycle of them ends."""
+"""The images below a folder, at any depth; each link is followed once, so a cycle of links ends."""
 
 import os
 from collections import Counter, deque
@@ -14,13 +14,13 @@ _Identity = tuple[int, int]
 
 @dataclass
 class Found:
-    """What lies below a folder.
+    """The files below a folder.
 
     Attributes:
-        images: relative paths with ``/`` between their parts, sorted.
-        others: suffix → how many files are no image that is read; hidden ones are not counted.
-        problems: sentences on folders that could not be opened, and on links that lead nowhere.
-        formats: folder below the root → formats of its images that are not read.
+        images: relative paths of the images, with ``/`` between their parts, sorted.
+        others: suffix → number of files that are not read as images; hidden files are not counted.
+        problems: sentences on folders that could not be opened, and on broken links.
+        formats: folder below the root → formats of its images that are not supported.
     """
 
     images: list[str] = field(default_factory=list)
@@ -29,10 +29,10 @@ class Found:
     formats: dict[str, Counter[str]] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
-        """Sentences on what was left out."""
+        """Return sentences on the files that were left out."""
         with_images = {PurePath(name).parts[0] for name in self.images}
         without = [
-            f"{shown(folder)} is no class, as none of its images can be read ({', '.join(sorted(formats))})."
+            f"{shown(folder)} is not used as a class: none of its images can be read ({', '.join(sorted(formats))})."
             for folder, formats in sorted(self.formats.items())
             if folder not in with_images
         ]
@@ -40,10 +40,10 @@ class Found:
 
 
 def find_images(root: Path) -> Found:
-    """Return the images below a folder. Hidden files and folders, and those that systems leave, are passed over.
+    """Return the images below a folder. Hidden files and folders, and those that systems create, are skipped.
 
-    A folder that is reached by a link is read as if it lay there, once in each folder of the root: where two links lead
-    to it, or a link leads back up, the second is passed over.
+    A linked folder is read as if it were at the place of the link, once in each subfolder of the root: a second link to
+    the same folder, or a link back up, is skipped.
     """
     found = Found()
     try:
@@ -60,7 +60,7 @@ def find_images(root: Path) -> Found:
 
 
 def holds_image(folder: Path, *, below: bool = False) -> bool:
-    """Whether there is an image in a folder, at any depth; ``below`` asks for one in a folder of it."""
+    """Return whether a folder holds an image at any depth; with ``below``, whether one of its subfolders does."""
     found = Found()
     start = [inner for inner, _ in _walk_one(folder, "", Found())] if below else [folder]
     seen = {_identity(folder)} if below else set()
@@ -76,19 +76,19 @@ def holds_image(folder: Path, *, below: bool = False) -> bool:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, sorted, without hidden ones and those that systems leave."""
+    """Return the names of the folders in a folder, sorted, without hidden folders and those that systems create."""
     return sorted(name for _, name in _walk_one(folder, "", Found()))
 
 
 def problems_in(folder: Path) -> list[str]:
-    """Return sentences on what lies in a folder, and not below, and leads nowhere."""
+    """Return sentences on broken links directly in a folder, or on the folder itself if it cannot be opened."""
     found = Found()
     list(_walk_one(folder, "", found))
     return found.problems
 
 
 def _walk(start: Path, prefix: str, seen: set[_Identity], found: Found) -> None:
-    """All below one folder of the root; folders that lie there come before those that links lead to."""
+    """Find all below one folder of the root; real folders are read before linked ones."""
     here = deque([(start, prefix)])
     linked: deque[tuple[Path, str, _Identity]] = deque()
     while here or linked:
@@ -125,7 +125,7 @@ def _walk_one(folder: Path, prefix: str, found: Found) -> Iterator[tuple[Path, s
                 yield Path(entry.path), name
                 continue
         except OSError:
-            pass  # a link to itself: reading it will say so
+            pass  # a link to itself: reading it will report the error
         if is_image(entry.name):
             found.images.append(name)
             continue
@@ -139,7 +139,7 @@ def _walk_one(folder: Path, prefix: str, found: Found) -> Iterator[tuple[Path, s
 
 
 def _target(link: Path) -> str:
-    """Where a link leads, fit to be shown."""
+    """Return the target of a link as text that is safe to show."""
     return "/".join(shown(part) if part else "" for part in str(link.readlink()).split("/"))
 
 

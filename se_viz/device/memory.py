@@ -43,8 +43,8 @@ def memory(device: torch.device) -> Memory | None:
     if device.type == "mps":  # Metal shares the machine's memory, and recommends using only part of it.
         most = torch.mps.recommended_max_memory()
         return Memory(max(0, most - torch.mps.driver_allocated_memory()), most)
-    # CUDA, XPU and most kinds that packages add have a function of their own; torch's common one fails for kinds that
-    # are written in Python.
+    # CUDA, XPU and most kinds that packages add have this function; torch's common one fails for kinds that are written
+    # in Python.
     get_info = getattr(torch.get_device_module(device), "mem_get_info", torch.accelerator.get_memory_info)
     with suppress(RuntimeError):  # not every kind tells
         return Memory(*get_info(device))

@@ -164,7 +164,7 @@ class Nursery:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is running."""
+        """True while the process is running."""
         return self._process.poll() is None
 
     def tell(self, message: bytes, descriptors: tuple[int, ...] = ()) -> None:

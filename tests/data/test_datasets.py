@@ -126,7 +126,7 @@ def test_a_broken_item_is_refused_alone():
         (Items([(torch.zeros(3, 4, 4), 0)], ["a"]), "without a transform"),
         (Items([("1.png", 0)], ["a"]), "without a transform"),
         (Items([(IMAGES[0], 0)]), "neither classes nor targets"),
-        (3, "A int is no dataset"),
+        (3, "A int is not a dataset"),
         ("/nowhere/at/all", "There is no /nowhere"),
     ],
 )

@@ -118,9 +118,12 @@ def test_classes_that_hold_splits_are_said(tmp_path):
     lay(tmp_path / "by_class", "cat/train/1.png", "cat/val/2.png", "dog/train/1.png", "dog/val/2.png", "cow/3.png")
     found = dataset(tmp_path / "by_class")
     assert found.classes == ("cat", "cow", "dog")
-    assert "Class cat (and 1 more so) holds folders called train, val, and images of all of them" in found.notes[0]
+    assert (
+        "Class cat (like 1 other class) holds folders called train, val, and the images of all of them"
+        in found.notes[0]
+    )
     lay(tmp_path / "two", "x/train/a/1.png", "x/val/a/2.png", "y/train/a/1.png", "y/val/a/2.png")
-    assert "Class x (and 1 more so) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
+    assert "Class x (like 1 other class) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
 
 
 def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):
@@ -133,7 +136,7 @@ def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):
 
 def test_images_beside_the_splits_are_counted(tmp_path):
     found = dataset(lay(tmp_path, "1.png", "train/a/1.png", "val/a/1.png"))
-    assert found.notes[1:] == ("1 image beside the splits left out.",)
+    assert found.notes[1:] == ("1 image beside the splits was left out.",)
 
 
 def test_a_split_that_is_asked_for_where_there_are_none_is_said(tmp_path):
@@ -276,7 +279,7 @@ def test_a_dictionary_of_datasets_holds_splits():
     parts = {"train": Items([(image, 0)], ["a"]), "validation": Items([(image, 0)] * 2, ["b"])}
     assert (dataset(parts).classes, dataset(parts).name) == (("b",), "Items/validation")
     assert dataset(parts, "train").classes == ("a",)
-    with pytest.raises(DatasetRefused, match="dict of x is no dataset"):
+    with pytest.raises(DatasetRefused, match="dict with keys x is not a dataset"):
         dataset({"x": parts["train"]})
 
 
