@@ -57,20 +57,20 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
     root, part, notes = layout.of_folder(path, split)
     name = f"{path.resolve().name}/{part}" if part else root.resolve().name
     archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
-    found = find_images(root)
+    contents = find_images(root)
     if archives:
-        if found.images:
-            notes.append(f"{len(found.images):,} images beside the tar files were left out: name their folder.")
+        if contents.images:
+            notes.append(f"{len(contents.images):,} images beside the tar files were left out: name their folder.")
         return _from_tars(root, archives, None if part else split, name if part else "", notes)
     if split and not part:
         notes.append(f"{shown(name)} has no splits: all of it was taken.")
-    notes += found.notes()
-    if not found.images:
+    notes += contents.notes()
+    if not contents.images:
         raise DatasetRefused(
             " ".join([f"No images in {root}: it should hold one folder of images for each class.", *notes])
         )
-    texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in found.images)]
-    return labelled(name, "folder", found.images, texts, lambda index: root / found.images[index], notes)
+    texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in contents.images)]
+    return labelled(name, "folder", contents.images, texts, lambda index: root / contents.images[index], notes)
 
 
 def _from_list(path: Path, split: str | None) -> Dataset:

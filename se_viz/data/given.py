@@ -94,25 +94,25 @@ def _converted(image: PIL.Image.Image, called: str) -> PIL.Image.Image:
 
 def _of_array(array: Array, called: str) -> Iterator[Array]:
     """Yield the images (H, W) or (H, W, channels) of an array, in types that PIL supports."""
-    given = f"{called}, an array of {array.dtype} {array.shape},"
+    subject = f"{called}, an array of {array.dtype} {array.shape},"
     single = array.ndim == 2 or (array.ndim == _IMAGE_AXES and array.shape[-1] in _CHANNELS_LAST)
     several = array.ndim == _IMAGE_AXES + 1 and array.shape[-1] in _CHANNELS_LAST
     first = array.shape[-3] if array.ndim >= _IMAGE_AXES else 0
     if not single and not several:
         raise InputRefused(
-            f"{given} is not (H, W), (H, W, channels) or (N, H, W, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            f"{subject} is not (H, W), (H, W, channels) or (N, H, W, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) "
             "channels: move its axes (np.moveaxis(array, -3, -1) for channels first), or give a preprocessed image as "
             "a tensor of floats (N, 3, H, W)."
         )
     if first in _CHANNELS:
         raise InputRefused(
-            f"{given} may have its channels first or last: give PIL images (Image.fromarray), or larger images."
+            f"{subject} may have its channels first or last: give PIL images (Image.fromarray), or larger images."
         )
     for one in [array] if single else array:
-        yield _eight_bit(one[..., 0] if one.ndim == _IMAGE_AXES and one.shape[-1] == 1 else one, given)
+        yield _eight_bit(one[..., 0] if one.ndim == _IMAGE_AXES and one.shape[-1] == 1 else one, subject)
 
 
-def _eight_bit(array: Array, given: str) -> Array:
+def _eight_bit(array: Array, subject: str) -> Array:
     if array.dtype == np.uint8 or (array.dtype == np.bool_ and array.ndim == 2):
         return np.ascontiguousarray(array)
     if array.dtype.kind == "u" and array.dtype.itemsize == _SIXTEEN_BITS:
@@ -120,11 +120,11 @@ def _eight_bit(array: Array, given: str) -> Array:
         wide = array.astype(np.uint16)
         return np.ascontiguousarray(wide if wide.ndim == 2 else (wide >> 8).astype(np.uint8))
     if not np.issubdtype(array.dtype, np.floating):
-        raise InputRefused(f"{given} has numbers of unknown range: make it uint8 of 0–255, uint16 or floats in 0–1.")
+        raise InputRefused(f"{subject} has numbers of unknown range: make it uint8 of 0–255, uint16 or floats in 0–1.")
     low, high = float(array.min(initial=0)), float(array.max(initial=0))
     if not (low >= 0 and high <= 1):
         raise InputRefused(
-            f"{given} has numbers from {low:g} to {high:g}: make it uint8 of 0–255 or floats in 0–1, or give a "
+            f"{subject} has numbers from {low:g} to {high:g}: make it uint8 of 0–255 or floats in 0–1, or give a "
             "preprocessed image as a tensor of floats (N, 3, H, W)."
         )
     return np.rint(array.astype(np.float64) * _TOP).astype(np.uint8)
@@ -132,23 +132,23 @@ def _eight_bit(array: Array, given: str) -> Array:
 
 def _of_tensor(tensor: Tensor, called: str) -> Iterator[Array]:
     """Yield the images (H, W) or (H, W, channels) of a uint8 tensor with its channels first."""
-    given = f"{called}, a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)},"
+    subject = f"{called}, a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)},"
     if tensor.is_floating_point():
         raise InputRefused(
-            f"{given} may be preprocessed or not: give preprocessed images as one tensor (N, 3, H, W) "
+            f"{subject} may be preprocessed or not: give preprocessed images as one tensor (N, 3, H, W) "
             "(torch.stack), others as uint8 (channels, H, W) or as PIL images."
         )
     if tensor.dtype != torch.uint8:
-        raise InputRefused(f"{given} has numbers of unknown range: make it uint8 of 0–255.")
+        raise InputRefused(f"{subject} has numbers of unknown range: make it uint8 of 0–255.")
     axes = tensor.ndim
     channels = tensor.shape[-3] if axes >= _IMAGE_AXES else 1
     if axes not in (2, 3, 4) or channels not in _CHANNELS:
         raise InputRefused(
-            f"{given} is not (H, W), (channels, H, W) or (N, channels, H, W) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            f"{subject} is not (H, W), (channels, H, W) or (N, channels, H, W) with 1 (grey), 3 (RGB) or 4 (RGBA) "
             "channels: move its axes (tensor.movedim(-1, -3) for channels last)."
         )
     if axes > 2 and tensor.shape[-1] in _CHANNELS:
-        raise InputRefused(f"{given} may have its channels first or last: give PIL images, or larger images.")
+        raise InputRefused(f"{subject} may have its channels first or last: give PIL images, or larger images.")
     host = tensor.cpu()
     for one in host if axes > _IMAGE_AXES else [host]:
         array = one.numpy() if one.ndim == 2 else one.movedim(0, -1).numpy()

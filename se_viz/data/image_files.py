@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias
 
 from se_viz import former_names
 from se_viz.data.batches import MOST_FILES, Batches, Outcome, decode_here, named
-from se_viz.data.folders import Found, find_images
+from se_viz.data.folders import Contents, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
 from se_viz.data.names import apart, format_of, label_of, left_out
 from se_viz.data.pixels import Gone, ShouldCancel
@@ -84,12 +84,12 @@ def read_paths(
 
 def _sources(path: Path, notes: list[str]) -> Iterator[_Source]:
     """Yield the file, or the images in the folder; add sentences on its other files to the notes."""
-    found = find_images(path) if _is_folder(path) else Found()
-    notes += found.problems
-    notes += left_out({suffix: count for suffix, count in found.others.items() if format_of(suffix)})
-    if not found.images:
+    contents = find_images(path) if _is_folder(path) else Contents()
+    notes += contents.problems
+    notes += left_out({suffix: count for suffix, count in contents.others.items() if format_of(suffix)})
+    if not contents.images:
         yield shown(path.name), partial(_open, path)
-    for name in found.images:
+    for name in contents.images:
         file = path / name
         yield f"{shown(file.parent.name)}/{shown(file.name)}", partial(_open, file)
 

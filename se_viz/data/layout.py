@@ -38,7 +38,7 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
             if flat and not others and root == path:
                 listed = ", ".join(map(shown, flat))
                 about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
-                notes = [f"{about}(--split, or split= in Python, takes one of them)."]
+                notes = [f"{about}(use --split, or split= in Python, to take one of them)."]
             continue
         if not with_classes + flat or (others and len({meaning(name) for name in with_classes}) < 2):
             continue
@@ -96,13 +96,13 @@ def _inner(folder: Path) -> Path:
 
 def _two_at_most(folder: Path) -> list[str]:
     """Return the names of the first two folders that hold images or tar files."""
-    found: list[str] = []
+    holding: list[str] = []
     for name in subfolders(folder):
         if holds_image(folder / name) or any((folder / name).rglob("*.tar")):
-            found.append(name)
-            if len(found) > 1:
+            holding.append(name)
+            if len(holding) > 1:
                 break
-    return found
+    return holding
 
 
 def _splits_only(folder: Path) -> bool:

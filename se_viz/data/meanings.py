@@ -15,11 +15,11 @@ _NAME = re.compile(
 
 def meaning(name: str) -> str:
     """Return "train", "val" or "test" for a name of that split, in any case; else an empty string."""
-    found = _NAME.fullmatch(name.strip().lower())
-    return _MEANING[found[1]] if found else ""
+    match = _NAME.fullmatch(name.strip().lower())
+    return _MEANING[match[1]] if match else ""
 
 
 def meaning_of_part(name: str) -> str:
     """Return the meaning of a file's name with its split among other words, such as ``cats-train-0003.tar``."""
-    found = {meaning(word) for word in re.split(r"[-_. ]+", name)} - {""}
-    return found.pop() if len(found) == 1 else ""
+    splits = {meaning(word) for word in re.split(r"[-_. ]+", name)} - {""}
+    return splits.pop() if len(splits) == 1 else ""

@@ -12,7 +12,7 @@ _MOST_IN_PIXELS = 4_000_000
 
 
 class TooManyParts(Exception):
-    """The file's number of reads is used up. No decoder mistakes this for one of its own errors."""
+    """The allowed number of reads is used up. No decoder mistakes this for one of its own errors."""
 
 
 class MeteredFile(io.BytesIO):

@@ -74,7 +74,7 @@ def from_object(source: object, split: str | None) -> Dataset:
         classes = Classes.of_targets(known, kind)
     labels = _labels(known, classes, count)
     order: npt.NDArray[np.intp] = np.argsort(labels, kind="stable")
-    # The first item that can be read; the very first may be broken.
+    # The first item that can be read, as item 0 may be broken.
     tried = (_item(source, kind, int(number)) for number in order[:_TRIED])
     first = next((item for item in tried if not isinstance(item, str)), None)
     if isinstance(first, DatasetRefused):

@@ -42,10 +42,11 @@ def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()
     """Return sentences on a choice: which splits there are, which one was taken, how to take another."""
     listed = ", ".join(map(shown, sorted(names)))
     sentences = [
-        f"{where} is split into {listed}: {shown(chosen)} was taken (--split, or split= in Python, takes another)."
+        f"{where} is split into {listed}: {shown(chosen)} was taken (use --split, or split= in Python, for another)."
     ]
     if left:
-        sentences.append(f"Beside the splits, {', '.join(map(shown, left))} was left out.")
+        verb = "was" if len(left) == 1 else "were"
+        sentences.append(f"Beside the splits, {', '.join(map(shown, left))} {verb} left out.")
     return sentences
 
 

@@ -35,15 +35,15 @@ def reasons(sentences: Sequence[str]) -> list[Reason]:
 
     A sentence that is not about a single file is ignored.
     """
-    found: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for sentence in sentences:
         name, said, reason = sentence.partition(LEFT_OUT)
         if said:
             why = reason.partition(";")[0].rstrip(".")
             for one, all_ in _ALIKE:
                 why = one.sub(all_, why)
-            found.setdefault(why, []).append(name)
-    return [Reason(why, tuple(names)) for why, names in sorted(found.items(), key=lambda pair: -len(pair[1]))]
+            by_reason.setdefault(why, []).append(name)
+    return [Reason(why, tuple(names)) for why, names in sorted(by_reason.items(), key=lambda pair: -len(pair[1]))]
 
 
 def summing_up(sentences: Sequence[str]) -> str:
@@ -53,12 +53,12 @@ def summing_up(sentences: Sequence[str]) -> str:
     files were left out: they are not images (XML)." Sentences that are not about a single file follow; if there are
     more than three, only the first and their number.
     """
-    found = reasons(sentences)
-    count = sum(len(reason.names) for reason in found)
-    listed = "; ".join(map(_counted, found[:_REASONS]))
-    further = sum(len(reason.names) for reason in found[_REASONS:])
+    ranked = reasons(sentences)
+    count = sum(len(reason.names) for reason in ranked)
+    listed = "; ".join(map(_counted, ranked[:_REASONS]))
+    further = sum(len(reason.names) for reason in ranked[_REASONS:])
     more = f"; {further:,} for other reasons" if further else ""
-    listed = _of_all(found[0]) if len(found) == 1 else listed
+    listed = _of_all(ranked[0]) if len(ranked) == 1 else listed
     said = [f"{count:,} {'file was' if count == 1 else 'files were'} left out: {listed}{more}."] if count else []
     others = [sentence for sentence in sentences if LEFT_OUT not in sentence]
     said += others[: 1 if len(others) > FEW else FEW]

@@ -104,10 +104,10 @@ def targets_of(source: object, count: int) -> list[Label | None] | None:
         joined = [target for part in of_parts for target in part or ()]
         return joined if len(joined) == count else None
     for name in _TARGETS:
-        found = getattr(source, name, None)
-        if isinstance(found, Sequence | np.ndarray | Tensor) and not isinstance(found, str) and len(found) == count:
+        values = getattr(source, name, None)
+        if isinstance(values, Sequence | np.ndarray | Tensor) and not isinstance(values, str) and len(values) == count:
             # One conversion for all numbers, where each item has one.
-            listed = found.tolist() if isinstance(found, np.ndarray | Tensor) and found.ndim == 1 else found
+            listed = values.tolist() if isinstance(values, np.ndarray | Tensor) and values.ndim == 1 else values
             return [as_label(target) for target in listed]
     key = _label_key(source)
     return None if key is None else [as_label(target) for target in source[key]]  # type: ignore[index]

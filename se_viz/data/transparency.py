@@ -1,7 +1,8 @@
 """The one transparent colour of a PNG without an alpha channel, compared in all bits of the file.
 
 Pillow keeps the high byte of each 16-bit colour and stretches grey of 2 and 4 bits to 8, but keeps the transparent
-colour (the chunk tRNS) as it is in the file. Compared this way, other colours become transparent too, or no colour.
+colour (the chunk tRNS) as it is in the file. Compared this way, other colours become transparent too, or no colour
+does.
 """
 
 import io

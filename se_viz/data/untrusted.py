@@ -1,8 +1,8 @@
 """Untrusted images and archives, read in child processes, which send back only pixels, bytes and sentences.
 
-The checks of ``images`` and ``zip_archive`` refuse files that are known to be harmful. Any other harmful file reaches a
-limit of time, memory or output, or crashes its child, and is left out with a sentence. Other files and other visitors
-are not affected.
+The checks of ``images`` and ``zip_archive`` refuse known problems. A file with any other problem reaches a limit of
+time, memory or output, or crashes its child, and is left out with a sentence. Other files and other visitors are not
+affected.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def decode_files(files: Sequence[tuple[str, bytes]], cancelled: ShouldCancel | N
         cancelled: called often, in this thread; when it returns True, the child ends.
 
     Returns:
-        An image for each file, or why it was left out.
+        For each file its image, or the error that says why it was left out.
 
     Raises:
         Gone: ``cancelled`` returned True.

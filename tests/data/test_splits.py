@@ -32,7 +32,7 @@ def test_folders_are_splits_whatever_they_are_called(tmp_path, names, asked, cho
     assert found.classes == ("a", "b")
     assert list(found.names) == [f"a/{names.index(chosen)}.png", f"b/{names.index(chosen)}.png"]
     assert found.name == f"{tmp_path.name}/{chosen}"
-    assert f"{chosen} was taken (--split, or split= in Python, takes another)" in found.notes[0]
+    assert f"{chosen} was taken (use --split, or split= in Python, for another)" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_classes_that_are_called_so_are_classes(tmp_path):
     found = dataset(flat)
     assert found.classes == ("test", "train")
     assert (
-        "hold no class folders, so they are taken as classes (--split, or split= in Python, takes one of them)"
+        "hold no class folders, so they are taken as classes (use --split, or split= in Python, to take one of them)"
         in found.notes[0]
     )
     assert dataset(flat, "test").names == ["2.png"]
