@@ -103,7 +103,7 @@ def test_splits_may_lie_deeper(tmp_path, root, beside):
     assert dataset(tmp_path, "train").classes == ("cat", "dog")
     left = [name.split("/")[0] for name in beside if name.endswith(".png")]
     assert [note for note in found.notes if "Beside" in note] == (
-        [f"Beside the splits, {', '.join(left)} was left out."] if left else []
+        [f"Beside the splits, {', '.join(left)} {'was' if len(left) == 1 else 'were'} left out."] if left else []
     )
 
 
