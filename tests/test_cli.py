@@ -396,7 +396,7 @@ def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_wh
     result = RUN.invoke(app, [*arguments, str(tmp_path / "valid")])
     assert result.exit_code == 0, result.output
     assert (
-        "pets is split into Train, Valid: Valid was taken (--split, or split= in Python, takes another)."
+        "pets is split into Train, Valid: Valid was taken (use --split, or split= in Python, for another)."
         in result.stderr
     )
     assert "3 images of 2 classes: cat 2, dog 1.\ndog/3.png was left out: it is empty" in result.stdout

@@ -17,7 +17,7 @@ from se_viz.demo import pretrained as demo
 from se_viz.demo.card import Card
 from se_viz.device.transfer import moved
 from se_viz.disk.atomic import write_bytes
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.types import Float32s
@@ -87,7 +87,7 @@ class Responses:
 
     def write(self, path: Path) -> None:
         """Write as JSON, at once or not at all."""
-        with explained(path):
+        with friendly_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, _JSON.dump_json(self, indent=1) + b"\n")
 

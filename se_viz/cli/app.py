@@ -107,7 +107,7 @@ def inspect(
             order=order,
             gates=maps or (),
             channels=channels,
-            cut=lambda index: loaded.preprocess.cut(shown[index].rgb),
+            cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
             choice="--head",
         )
         report.write(out, figures, progress=True)

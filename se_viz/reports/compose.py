@@ -61,5 +61,5 @@ def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str])
         predict(model, captured),
         [image.name for image in images],
         gates=gates,
-        cut=lambda index: model.preprocess.cut(images[index].rgb),
+        cut=lambda index: model.preprocess.center_crop(images[index].rgb),
     )

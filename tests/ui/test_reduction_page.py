@@ -130,7 +130,9 @@ def test_the_calculator_waits_for_its_turn():
     assert counting.result()[0].params == demo.card("r16").params
 
 
-@pytest.mark.parametrize(("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "no room")])
+@pytest.mark.parametrize(
+    ("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "Not enough memory")]
+)
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
     calculator._own.clear()
     built = []
