@@ -9,7 +9,7 @@ from se_viz.analysis.class_similarity import class_similarity
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.histogram import share_below
 from se_viz.analysis.selectivity import variance
-from se_viz.analysis.significance import chance, check
+from se_viz.analysis.significance import expected_eta2, test_selectivity
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Histogram
 
 
@@ -35,13 +35,13 @@ class Depth:
         gate, stage, block: its place.
         share: η² of the gate as a whole.
         quartiles: of η² over its channels.
-        chance: what η² would be on average if the class did not matter.
+        expected_eta2: what η² would be on average if the class did not matter.
         limit: what η² of a channel would stay below 95 times of 100 if it did not (median over the channels).
-        beyond: share of the channels that move which are above their limit.
-        shuffled: whether labels were shuffled to see that, or F's distribution was taken (``chance.check``).
+        significant_share: share of the channels that move which are above their limit.
+        shuffled: True if that was tested by shuffling labels, False if by F's distribution (``test_selectivity``).
         between: standard deviation of the class means around their mean, over channels (root mean square), in units of
             s: how far apart the curves of the paper's Figure 6 lie.
-        likeness: mean cosine between the patterns of two classes, uncentred; 1 if they are one pattern up to scale.
+        class_cosine: mean cosine between the patterns of two classes, uncentred; 1 if they are one pattern up to scale.
         saturation: how much of s is at the ends.
     """
 
@@ -50,12 +50,12 @@ class Depth:
     block: int
     share: float
     quartiles: tuple[float, float, float]
-    chance: float
+    expected_eta2: float
     limit: float
-    beyond: float
+    significant_share: float
     shuffled: bool
     between: float
-    likeness: float
+    class_cosine: float
     saturation: Saturation
 
 
@@ -85,7 +85,7 @@ def by_depth(profiles: ClassProfiles) -> tuple[Depth, ...]:
 
 
 def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
-    moments, checked = gate.s(), check(profiles, gate.name)
+    moments, checked = gate.s(), test_selectivity(profiles, gate.name)
     parts = variance(moments)
     first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
     there = moments.count > 0
@@ -97,9 +97,9 @@ def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
         gate.entry.block,
         parts.overall,
         (float(first), float(median), float(third)),
-        chance(moments.count),
+        expected_eta2(moments.count),
         float(np.nanmedian(checked.limit)) if np.isfinite(checked.limit).any() else float("nan"),
-        checked.beyond,
+        checked.significant_share,
         checked.shuffled,
         float(np.sqrt(moments.mean[there].var(axis=0).mean())),
         float(pairs.mean()) if len(pairs) else float("nan"),

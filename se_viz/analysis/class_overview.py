@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.analysis.class_similarity import class_similarity, farthest, tree
+from se_viz.analysis.class_similarity import class_similarity, most_dissimilar, tree
 from se_viz.analysis.resemblance import Patterns
 from se_viz.profiles.class_profiles import GateProfile
 
@@ -21,23 +21,23 @@ class Overview:
         there: the classes with images (K′,).
         patterns: what sets each of those apart; ``patterns.common`` is the mean over them.
         similarity: of the patterns of two classes, float32 (K, K), see ``class_similarity``.
-        farthest: the two classes that are least alike, see ``kinship.farthest``.
+        most_dissimilar: the two classes that are least alike, see ``class_similarity.most_dissimilar``.
     """
 
     there: npt.NDArray[np.intp]
     patterns: Patterns
     similarity: npt.NDArray[np.float32]
-    farthest: tuple[int, int] | None
+    most_dissimilar: tuple[int, int] | None
 
     @classmethod
     def of(cls, gate: GateProfile) -> "Overview":
         """Of a gate; 1,000 classes take a second."""
         moments, similarity = gate.s(), class_similarity(gate).astype(np.float32)
         there = np.flatnonzero(moments.count)
-        apart = farthest(similarity, moments.count)
+        apart = most_dissimilar(similarity, moments.count)
         return cls(there, Patterns.of(moments.mean[there]), similarity, apart)
 
-    def near(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
+    def rows_to_draw(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
         """The classes to draw: all with images, or of many the chosen and those most like one of them, ascending."""
         if len(self.there) <= MOST_ROWS:
             return self.there
@@ -46,7 +46,7 @@ class Overview:
         near[listed] = 2
         return np.sort(self.there[np.argsort(-near[self.there], kind="stable")[:MOST_ROWS]])
 
-    def nearest(self, own: npt.NDArray[np.floating]) -> tuple[int, float] | None:
+    def most_similar_class(self, own: npt.NDArray[np.floating]) -> tuple[int, float] | None:
         """The class whose pattern the mean s of a group (C,) resembles most, and how much, see ``resemblance``.
 
         None where nothing sets a class, or the group, apart.
@@ -83,7 +83,7 @@ def kin(gate: GateProfile, overview: Overview, chosen: Sequence[int]) -> Kin | N
         overview: of that gate.
         chosen: classes that are among them in any case, one or more, with images.
     """
-    rows = overview.near(chosen)
+    rows = overview.rows_to_draw(chosen)
     if len(rows) < 2:
         return None
     grown = tree(overview.similarity[np.ix_(rows, rows)].astype(np.float64))

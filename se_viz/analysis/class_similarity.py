@@ -33,7 +33,7 @@ def class_similarity(gate: GateProfile, centred: bool = True) -> Floats:
     return similarity
 
 
-def farthest(similarity: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]) -> tuple[int, int] | None:
+def most_dissimilar(similarity: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """The two classes that are least alike, of those with two images or more; None where there are no two.
 
     Args:

@@ -209,7 +209,7 @@ def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
     return plain
 
 
-def milliseconds(network: nn.Module, side: int, seconds: float = 1.0) -> float:
+def median_latency_ms(network: nn.Module, side: int, seconds: float = 1.0) -> float:
     """Median time of one image (1, 3, side, side) in eval mode, measured for some seconds."""
     device, dtype = placement(network)
     images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)

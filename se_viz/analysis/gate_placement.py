@@ -6,7 +6,7 @@ from se_viz.gates.block import Block, Join
 from se_viz.gates.block_part import BlockPart
 
 
-def place(block: Block) -> str:
+def describe_placement(block: Block) -> str:
     """A clause about the gate, for instance "at the end of the residual branch, before the identity is added"."""
     at = block.position
     later = next((join for join in block.joins if join.after > at), None)

@@ -17,14 +17,14 @@ LEVEL = 0.95  # share of the labellings at random that stay below the limit
 TIMES = 199  # labellings at random
 
 
-def chance(counts: npt.NDArray[np.int64]) -> float:
+def expected_eta2(counts: npt.NDArray[np.int64]) -> float:
     """The mean of η² over all ways to hand the labels out at random: (K − 1) / (N − 1); counts (K,) of images."""
     classes, images = int((counts > 0).sum()), int(counts.sum())
     return (classes - 1) / (images - 1) if images > 1 else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SelectivityTest:
     """η² of the C channels of a gate against labels handed out at random; not numbers where s never moves.
 
     Attributes:
@@ -40,13 +40,13 @@ class Check:
     shuffled: bool
 
     @property
-    def beyond(self) -> float:
+    def significant_share(self) -> float:
         """Share of the channels that move whose η² only 5 % of random labellings reach, 0–1; 0.05 by chance."""
         moving = ~np.isnan(self.p)
         return float((self.p[moving] <= 1 - LEVEL).mean()) if moving.any() else float("nan")
 
 
-def check(profiles: ClassProfiles, gate: str) -> Check:
+def test_selectivity(profiles: ClassProfiles, gate: str) -> SelectivityTest:
     """Of a gate: labels are shuffled where the class profiles have single images, up to 20 million s in all; else by
     F.
     """
@@ -55,7 +55,7 @@ def check(profiles: ClassProfiles, gate: str) -> Check:
     return f_test(profiles[gate])
 
 
-def f_test(gate: GateProfile) -> Check:
+def f_test(gate: GateProfile) -> SelectivityTest:
     """What one-way ANOVA says: under chance η² is distributed as Beta((K − 1) / 2, (N − K) / 2).
 
     Exact for normal s. Of s heaped at its ends the limit lies within 3 % of that of shuffled labels from 20 images on,
@@ -66,12 +66,14 @@ def f_test(gate: GateProfile) -> Check:
     classes, images = int((counts > 0).sum()), int(counts.sum())
     nothing = np.full(len(share), np.nan)
     if classes < 2 or images <= classes:
-        return Check(share, nothing, nothing, shuffled=False)
+        return SelectivityTest(share, nothing, nothing, shuffled=False)
     null = beta((classes - 1) / 2, (images - classes) / 2)
-    return Check(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
+    return SelectivityTest(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
 
 
-def permutation(gate: GateProfile, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0) -> Check:
+def permutation(
+    gate: GateProfile, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0
+) -> SelectivityTest:
     """Shuffle the labels of the single images.
 
     Args:
@@ -102,19 +104,19 @@ def permutation(gate: GateProfile, labels: npt.NDArray[np.integer], times: int =
     still = total <= len(s) * STILL**2
     with np.errstate(invalid="ignore", divide="ignore"):
         share, limit = (np.where(still, np.nan, sums / total) for sums in (found, np.quantile(shuffled, LEVEL, axis=0)))
-    return Check(share, limit, np.where(still, np.nan, (1 + reached) / (1 + times)), shuffled=True)
+    return SelectivityTest(share, limit, np.where(still, np.nan, (1 + reached) / (1 + times)), shuffled=True)
 
 
-def table(profiles: ClassProfiles) -> pd.DataFrame:
+def significance_table(profiles: ClassProfiles) -> pd.DataFrame:
     """η² of every channel beside what chance gives, one row for each, in execution order of the gates.
 
     Columns: gate, stage, block, channel, eta2, chance (its mean over random labellings), limit (what 95 % of them stay
     below), p and test ("shuffled" or "F").
     """
-    expected = chance(profiles.counts)
+    expected = expected_eta2(profiles.counts)
     parts = []
     for gate in profiles:
-        entry, found = gate.entry, check(profiles, gate.name)
+        entry, found = gate.entry, test_selectivity(profiles, gate.name)
         place = {"gate": gate.name, "stage": entry.stage, "block": entry.block, "channel": np.arange(entry.channels)}
         numbers = {"eta2": found.share, "chance": expected, "limit": found.limit, "p": found.p}
         parts.append(pd.DataFrame(place | numbers | {"test": "shuffled" if found.shuffled else "F"}))

@@ -198,8 +198,8 @@ def profile(
     verbose: Verbose = False,
 ) -> None:
     """Count s and z of every gate by class over a dataset."""
-    from se_viz.analysis import significance as chance
     from se_viz.analysis.profile_limits import limits
+    from se_viz.analysis.significance import significance_table
     from se_viz.data.datasets import dataset
     from se_viz.disk.atomic import write_bytes
     from se_viz.disk.errors import WriteFailed
@@ -259,7 +259,7 @@ def profile(
             if table:
                 export(profiles, table)
             if eta2:
-                write_bytes(eta2, table_bytes(chance.table(profiles), "csv"))
+                write_bytes(eta2, table_bytes(significance_table(profiles), "csv"))
         except WriteFailed as error:
             done = (
                 f"The class profiles are finished and kept in {profiles.path}: the same command writes the table alone."
@@ -299,7 +299,7 @@ def cost(
     time: Annotated[bool, typer.Option("--time", help="Also measure one image on this processor.")] = False,
 ) -> None:
     """Say what SE costs a network: parameters and multiply-accumulates with, without and by stage."""
-    from se_viz.analysis.cost import CannotRemove, cost, milliseconds, without_gates
+    from se_viz.analysis.cost import CannotRemove, cost, median_latency_ms, without_gates
     from se_viz.cli.table import show_table
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
@@ -348,10 +348,10 @@ def cost(
         typer.secho(not_counted(counted.left_out), err=True, fg="yellow")
     if time:
         try:
-            plain = milliseconds(without_gates(module, gates), size)
+            plain = median_latency_ms(without_gates(module, gates), size)
         except CannotRemove as error:
             raise fail(error) from error
-        typer.echo(f"One image takes {milliseconds(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
+        typer.echo(f"One image takes {median_latency_ms(module, size):.1f} ms with SE, {plain:.1f} ms without, here.")
 
 
 for command in (

@@ -16,7 +16,7 @@ def parting(depths: Sequence[Depth]) -> Chart:
     return eta_by_gate(
         [depth.gate for depth in depths],
         np.array([depth.quartiles for depth in depths]).T,
-        np.array([depth.chance for depth in depths]),
+        np.array([depth.expected_eta2 for depth in depths]),
         np.array([depth.limit for depth in depths]),
     )
 

@@ -54,7 +54,7 @@ def resemblances(numbers: ClassNumbers, groups: Mapping[str, Group]) -> pd.DataF
         overview = numbers.overview(gate.name)
         for name, group in groups.items():
             mean = group.means[gate.name]
-            best = None if mean is None else overview.nearest(mean)
+            best = None if mean is None else overview.most_similar_class(mean)
             row = {"gate": gate.name, "group": name, "images": group.images}
             rows.append(row | ({"class": profiles.classes[best[0]], "resemblance": best[1]} if best else {}))
     return pd.DataFrame(rows, columns=list(COLUMNS))

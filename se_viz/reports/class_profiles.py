@@ -7,7 +7,7 @@ import pandas as pd
 
 from se_viz.analysis.band import Band, band
 from se_viz.analysis.class_overview import Kin, kin
-from se_viz.analysis.significance import table as significance_table
+from se_viz.analysis.significance import significance_table
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap

@@ -35,8 +35,8 @@ def first_pair(profiles: ClassProfiles, last: Overview) -> tuple[str, str] | Non
         profiles: of the classes.
         last: the overview of its last gate.
     """
-    if last.farthest is not None:
-        one, other = last.farthest
+    if last.most_dissimilar is not None:
+        one, other = last.most_dissimilar
         return profiles.classes[one], profiles.classes[other]
     there = with_images(profiles, 2)
     return (there[0], there[1]) if len(there) > 1 else None

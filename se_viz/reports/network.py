@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from se_viz.analysis.cost import Cost, cost
-from se_viz.analysis.gate_placement import place
+from se_viz.analysis.gate_placement import describe_placement
 from se_viz.figures.block_diagram import block_drawing
 from se_viz.figures.chart import Chart
 from se_viz.figures.gate_tree import gate_tree
@@ -45,7 +45,7 @@ def network_report(
     """
     chosen = [model.gate(name) for name in gates]
     traced = blocks or {gate.name: block_of(model.network, gate, model.preprocess.crop) for gate in chosen}
-    where = {gate.name: place(traced[gate.name]) for gate in chosen}
+    where = {gate.name: describe_placement(traced[gate.name]) for gate in chosen}
     count = counted or cost(model.network, model.preprocess.crop[0], model.gates)
     charts: dict[str, Callable[[], Chart]] = {
         "gates": partial(gate_tree, called or model.name, model.gates, gates[0] if gates else "")

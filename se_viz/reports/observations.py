@@ -50,18 +50,19 @@ def where_classes_part(gates: Sequence[Depth]) -> str:
 
 def against_chance(gates: Sequence[Depth]) -> str:
     """One sentence or two on how large η² would be by chance, and how many channels are above that."""
-    known = [gate for gate in gates if not np.isnan(gate.beyond)]
+    known = [gate for gate in gates if not np.isnan(gate.significant_share)]
     if not known:
         return "There are too few images or classes to tell what chance would do."
-    fewest, limits = min(known, key=lambda gate: gate.beyond), [gate.limit for gate in known]
+    fewest, limits = min(known, key=lambda gate: gate.significant_share), [gate.limit for gate in known]
     how = f"labels shuffled {TIMES} times" if known[0].shuffled else "by F's distribution"
     said = (
-        f"**By chance**, with labels handed out at random, the class would explain {known[0].chance:.1%} of the "
+        f"**By chance**, with labels handed out at random, the class would explain {known[0].expected_eta2:.1%} of the "
         f"variance on average, and less than {max(limits):.1%} of a channel's 95 times of 100 ({how})."
     )
-    if fewest.beyond == 1:
+    if fewest.significant_share == 1:
         return f"{said} All channels that move are above their limit."
-    return f"{said} Fewest channels are above their limit in {fewest.gate}, {fewest.beyond:.0%}; by chance 5% would be."
+    share = f"{fewest.significant_share:.0%}"
+    return f"{said} Fewest channels are above their limit in {fewest.gate}, {share}; by chance 5% would be."
 
 
 def gates_alike(gates: Sequence[str], similarity: GateSimilarity) -> str:
@@ -83,7 +84,7 @@ def gates_alike(gates: Sequence[str], similarity: GateSimilarity) -> str:
 def _early(gates: Sequence[Depth]) -> Observation:
     claim = "Early gates barely differ between classes."
     first = _stage(gates, gates[0])
-    if not gates[0].chance > 0:
+    if not gates[0].expected_eta2 > 0:
         return Observation(claim, "cannot be told", "It takes two classes, and three images, to see a difference.")
     if np.isnan([gate.between for gate in first]).any():
         return Observation(claim, "cannot be told", f"In stage {first[0].stage} s is not finite (NaN or infinite).")
@@ -91,7 +92,7 @@ def _early(gates: Sequence[Depth]) -> Observation:
     said = (
         f"In stage {first[0].stage} the classes' mean s lie {apart:.3f} apart at most, in {gates[-1].gate} "
         f"{gates[-1].between:.3f}; the class explains {_shares(first)} of the variance there (by chance it would be "
-        f"{gates[0].chance:.1%})."
+        f"{gates[0].expected_eta2:.1%})."
     )
     return Observation(claim, _verdict(apart < _APART), said)
 
@@ -119,7 +120,7 @@ def _growing(gates: Sequence[Depth]) -> Observation:
 def _last(gates: Sequence[Depth]) -> Observation:
     last = _stage(gates, gates[-1])
     saturated = [gate for gate in last if gate.saturation.near_1 >= _NEARLY_ALL]
-    single = [gate for gate in last if gate.likeness >= _ALIKE]
+    single = [gate for gate in last if gate.class_cosine >= _ALIKE]
     said = " ".join(
         f"{gate.gate}: {gate.saturation.near_1:.1%} of s within 0.1 of 1, {gate.saturation.near_0:.1%} within 0.1 "
         "of 0, "
@@ -129,7 +130,7 @@ def _last(gates: Sequence[Depth]) -> Observation:
     claim = "The last stage is nearly saturated, or one pattern up to scale."
     if np.isnan([gate.saturation.mean for gate in last]).any():
         return Observation(claim, "cannot be told", f"In stage {last[0].stage} s is not finite (NaN or infinite).")
-    unknown = [gate.gate for gate in last if np.isnan(gate.likeness) and gate not in saturated]
+    unknown = [gate.gate for gate in last if np.isnan(gate.class_cosine) and gate not in saturated]
     if unknown:
         why = f"There are no patterns of two classes to compare in {', '.join(unknown)}."
         return Observation(claim, "cannot be told", f"{said} {why}")
@@ -139,7 +140,7 @@ def _last(gates: Sequence[Depth]) -> Observation:
 
 
 def _cosine(gate: Depth) -> str:
-    return "" if np.isnan(gate.likeness) else f", cosine between classes {gate.likeness:.3f}"
+    return "" if np.isnan(gate.class_cosine) else f", cosine between classes {gate.class_cosine:.3f}"
 
 
 def _stage(gates: Sequence[Depth], of: Depth) -> list[Depth]:

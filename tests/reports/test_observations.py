@@ -9,10 +9,21 @@ from se_viz.analysis.class_similarity import GateSimilarity
 from se_viz.reports.observations import against_chance, gates_alike, observations
 
 
-def gate(name, share, between=0.03, likeness=0.9, opened=0.01, beyond=1.0):
+def gate(name, share, between=0.03, class_cosine=0.9, opened=0.01, significant_share=1.0):
     saturation = Saturation(0.1, opened, 0.5, 0.1)
     return Depth(
-        name, int(name[3]), int(name[5]), share, (0, 0, 0), 0.01, 0.02, beyond, False, between, likeness, saturation
+        name,
+        int(name[3]),
+        int(name[5]),
+        share,
+        (0, 0, 0),
+        0.01,
+        0.02,
+        significant_share,
+        False,
+        between,
+        class_cosine,
+        saturation,
     )
 
 
@@ -21,7 +32,7 @@ PAPER = [
     gate("SE_3_1", 0.2),
     gate("SE_4_1", 0.5, 0.2),
     gate("SE_5_1", 0.6, 0.01, opened=0.97),
-    gate("SE_5_2", 0.7, likeness=0.999),
+    gate("SE_5_2", 0.7, class_cosine=0.999),
 ]
 
 
@@ -57,8 +68,8 @@ def test_gates_that_explain_alike_say_nothing_of_depth():
 def test_chance_is_told_with_the_gate_that_is_nearest_to_it():
     assert "1.0% of the variance on average, and less than 2.0%" in against_chance(PAPER)
     assert "All channels that move" in against_chance(PAPER)
-    assert "in SE_3_1, 60%" in against_chance([gate("SE_2_1", 0.1), gate("SE_3_1", 0.02, beyond=0.6)])
-    assert "too few" in against_chance([gate("SE_2_1", math.nan, beyond=math.nan)])
+    assert "in SE_3_1, 60%" in against_chance([gate("SE_2_1", 0.1), gate("SE_3_1", 0.02, significant_share=0.6)])
+    assert "too few" in against_chance([gate("SE_2_1", math.nan, significant_share=math.nan)])
 
 
 def test_gates_that_are_alike_are_named_with_what_chance_gives():
@@ -74,7 +85,7 @@ def test_gates_that_are_alike_are_named_with_what_chance_gives():
 
 
 def test_one_class_tells_nothing_of_classes():
-    alone = [replace(one, chance=0.0, share=math.nan, between=0.0, likeness=math.nan) for one in PAPER]
+    alone = [replace(one, expected_eta2=0.0, share=math.nan, between=0.0, class_cosine=math.nan) for one in PAPER]
     found = observations([replace(one, saturation=Saturation(0.1, 0.01, 0.5, 0.1)) for one in alone])
     assert [one.verdict for one in found] == ["cannot be told"] * 3
     assert "two classes" in found[0].said
@@ -84,7 +95,7 @@ def test_one_class_tells_nothing_of_classes():
 
 def test_a_stage_that_is_not_finite_is_told_as_such():
     nan = math.nan
-    broken = [replace(one, between=nan, likeness=nan, saturation=Saturation(nan, nan, nan, nan)) for one in PAPER]
+    broken = [replace(one, between=nan, class_cosine=nan, saturation=Saturation(nan, nan, nan, nan)) for one in PAPER]
     early, _, last = observations(broken)
     assert (early.verdict, last.verdict) == ("cannot be told", "cannot be told")
     assert "In stage 2 s is not finite" in early.said
@@ -92,5 +103,5 @@ def test_a_stage_that_is_not_finite_is_told_as_such():
 
 
 def test_a_saturated_stage_needs_no_pattern():
-    dead = [replace(one, likeness=math.nan, saturation=Saturation(0, 0.99, 1, 0)) for one in PAPER]
+    dead = [replace(one, class_cosine=math.nan, saturation=Saturation(0, 0.99, 1, 0)) for one in PAPER]
     assert observations(dead)[2].verdict == "holds"
