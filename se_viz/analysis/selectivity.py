@@ -46,8 +46,8 @@ def eta_squared(gate: GateProfile) -> Floats:
     """Between-class share of the variance of s, η² of each channel (C,), 0–1.
 
     0: knowing the class says nothing about s; 1: images of one class all have the same s. Not a number where s never
-    moves. Where the class does not matter at all its mean is ``significance.expected_eta2``, not 0. One-way ANOVA's F is
-    η² / (1 − η²) · (N − K) / (K − 1).
+    moves. Where the class does not matter at all, its mean is ``significance.expected_eta2``, not 0. F of one-way ANOVA
+    is η² / (1 − η²) · (N − K) / (K − 1).
     """
     return variance(gate.s()).share
 
