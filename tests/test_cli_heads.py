@@ -40,7 +40,7 @@ def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
     (logit,) = capture(model, sample("cat")).logits[0]
     assert f"Chelsea the cat: output {logit:.4g}" in result.output
     assert "100%" not in result.output
-    assert "say binary by --head" in result.output
+    assert "choose binary with --head" in result.output
 
 
 @pytest.mark.parametrize("threshold", [None, 0.01, 0.99])

@@ -63,7 +63,7 @@ def test_of_few_classes_all_are_drawn_and_of_many_those_most_like_the_chosen(few
     assert len(drawn) == MOST_ROWS
     assert {7, 50} < set(drawn.tolist())
     similarity = overview.similarity[[50, 7]].max(axis=0)
-    others = np.setdiff1d(overview.there, drawn)
+    others = np.setdiff1d(overview.nonempty, drawn)
     assert similarity[np.setdiff1d(drawn, [7, 50])].min() >= similarity[others].max()
 
 
@@ -83,7 +83,7 @@ def test_one_class_has_no_kin(make_profiles):
 
 def test_a_band_is_of_the_deviation_or_of_quartiles(few):
     gate = few["SE_3_1"]
-    centre, (low, high) = band(gate, "kind 3", "mean ± deviation")
+    centre, (low, high) = band(gate, "kind 3", "mean ± SD")
     np.testing.assert_allclose(centre, gate.s("kind 3").mean)
     np.testing.assert_allclose(high - low, 2 * gate.s("kind 3").std)
     middle, (quarter, three) = band(gate, "kind 3", "median and quartiles")

@@ -48,7 +48,7 @@ def test_one_output_of_which_nobody_says_what_it_is_is_a_number(model):
     ]
     assert found.groups == [None, None]
     assert "one output" in meaning(found.fitted)
-    assert "say binary by --head" in meaning(found.fitted, "--head")
+    assert "choose binary with --head" in meaning(found.fitted, "--head")
 
 
 @pytest.mark.parametrize("outputs", [[[2.0], [-1.0]], [2.0, -1.0]])
@@ -78,7 +78,7 @@ def test_labels_hold_each_by_itself(model):
     found = said(model, [[2.0, 3.0, -1.0], [-1.0, -2.0, -3.0]], "labels", ["sea", "sky", "sun"])
     assert found.images[0].sentence == "The network says sky (95%), sea (88%)."
     assert [one.holds for one in found.images[0].shown] == [True, True, False]
-    assert "none of 3 labels (the most probable, sea, has 27% of 50%)" in found.images[1].said
+    assert "none of 3 labels (the most probable, sea, has 27%; the threshold is 50%)" in found.images[1].said
     assert found.groups == ["sky", "no label"]
 
 

@@ -93,7 +93,7 @@ def specs(page):
 def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_means(registered):
     page = open_page("inspect", model=registered("one", 1, bias=[0.4]))
     assert "The network returns output 0.4." in answer(page)
-    assert "one output. That is no distribution over classes" in captions(page)
+    assert "One output is not a distribution over classes" in captions(page)
     assert "100%" not in strip(page)
     page.selectbox(key="head").set_value("binary").run()
     assert not page.exception
