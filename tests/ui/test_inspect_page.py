@@ -139,7 +139,7 @@ def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
         model="demo/none", device="tpu", samples="dog", focus="99", gate="SE_9_9", order="upside down", by="?"
     )
     assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 4
-    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, in the network's own order"
+    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, by index"
     assert len(specs(page)[0]["data"][0]["y"]) == 4
 
 
