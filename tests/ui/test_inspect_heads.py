@@ -176,7 +176,7 @@ def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
     assert answer(page).startswith(
         "Segments returns a dict with out, aux: no single table of logits, so there are no predictions."
     )
-    assert "weighed lowest" in answer(page)
+    assert "Mean weight is lowest" in answer(page)
     assert len(specs(page)) == 5
     assert strip(page).count("no predictions") == 2
     assert [button.key for button in page.get("download_button") if button.key == "save_predictions"] == []
