@@ -101,7 +101,7 @@ def top(logits: Logits, classes: tuple[str, ...], k: int = 5) -> list[list[Predi
 
     Args:
         logits: (N, K), of a head of classes.
-        classes: K names; if there are none, classes are named by number.
+        classes: K names; without names, classes are named by number.
         k: number of classes; fewer if K is smaller.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The command on class profiles: what the Classes page shows, as files."""
+"""The command that reports on class profiles: the content of the Classes page as files."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,34 +17,36 @@ if TYPE_CHECKING:
 
 def classes(
     profiles: Annotated[
-        Path | None, typer.Argument(help="Class profiles that `profile` made; if not given, those of a demo model.")
+        Path | None, typer.Argument(help="Class profiles made by `profile` (default: those of a demo model).")
     ] = None,
-    model: Annotated[str, typer.Option(help="The demo model whose class profiles are taken.")] = "demo/r16",
+    model: Annotated[str, typer.Option(help="Demo model whose class profiles are used.")] = "demo/r16",
     only: Annotated[
-        list[str] | None, typer.Option("--class", help="A class to draw, up to six; may be repeated.")
+        list[str] | None, typer.Option("--class", help="Class to draw; may be repeated, up to six times.")
     ] = None,
     gate: Annotated[
-        list[str] | None, typer.Option(help="A gate to draw; may be repeated. If not given, the last of each stage.")
+        list[str] | None, typer.Option(help="Gate to draw; may be repeated (default: the last gate of each stage).")
     ] = None,
     against: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Two classes to compare; if not given, those the last gate holds farthest apart."),
+        typer.Option(help="Two classes to compare (default: the two that differ most in the last gate)."),
     ] = None,
     band: Annotated[
-        Literal["mean ± deviation", "median and quartiles"], typer.Option(help="What to draw of each class alone.")
-    ] = "mean ± deviation",
+        Literal["mean ± SD", "median and quartiles"], typer.Option(help="Line and band in the figure of each class.")
+    ] = "mean ± SD",
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Images of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
+        typer.Option(help="Compare your own images with the classes (NAME=FOLDER); may be repeated, up to six times."),
     ] = None,
     device: Device = "auto",
     trusted: Trusted = False,
-    everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Draw all channels, instead of 50 as in the paper.")
+    ] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
     verbose: Verbose = False,
 ) -> None:
-    """Say where classes part, and draw it: Figures 6 and 7, two classes face to face, which are alike, gate by gate."""
+    """Report where the gates become class-specific, and draw Figures 6 and 7, two classes, and similar classes."""
     from se_viz import open_profiles
     from se_viz.figures.export import CannotDraw
     from se_viz.profiles.bundled import shipped
@@ -57,7 +59,7 @@ def classes(
         compose = partial(
             class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers
         )
-        report = compose()  # before images are read, so that a mistake is said at once
+        report = compose()  # before images are read, so that mistakes are reported at once
         if group:
             report = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
         report.write(out, figures, progress=True)
@@ -66,13 +68,13 @@ def classes(
     for sentence in report.text:
         typer.echo(sentence)
     warn(report.notes, verbose=verbose)
-    typer.echo(f"{len(report.charts)} figures, and η² of every channel beside chance, are in {out}/")
+    typer.echo(f"{len(report.charts)} figures, and η² of every channel with its values by chance, are in {out}/")
 
 
 def _groups(
     profiles: "ClassProfiles", named: Sequence[str], device: str, *, verbose: bool, trusted: bool
 ) -> dict[str, "Group"]:
-    """The images of each NAME=FOLDER, read with the network of the class profiles."""
+    """Read the images of each NAME=FOLDER with the network of the class profiles."""
     from se_viz import capture, read_paths
     from se_viz.reports.class_groups import Group
     from se_viz.reports.class_selection import MOST_CLASSES
@@ -81,15 +83,15 @@ def _groups(
     folders = dict(pair.partition("=")[::2] for pair in named)
     wrong = [name for name, folder in folders.items() if not name or not folder]
     if wrong or not 0 < len(folders) <= MOST_CLASSES or len(folders) < len(named):
-        raise typer.BadParameter("--group is NAME=FOLDER, six times at most, each with a name of its own.")
+        raise typer.BadParameter("--group must be NAME=FOLDER, at most six times, each time with another name.")
     model = profiles.header.model.name
     if model not in catalogue.names():
         raise ValueError(
-            f"{profiles.path} is of {model}, which no model has as its name: compare your images on the page."
+            f"{profiles.path} was made with {model}, which is not a model with a name: compare your images in the app."
         )
     loaded = load_network(model, device, "fp32", None)
     profiles.check(loaded)
-    found = {}
+    groups = {}
     for name, folder in folders.items():
         intake = read_paths(folder, trusted=trusted)
         warn(intake.refusals, verbose=verbose)
@@ -99,6 +101,6 @@ def _groups(
             captured = capture(loaded, intake.images)
         if captured.not_finite:
             warn([f"{name}: {captured.not_finite}"], verbose=verbose)
-        found[name] = Group.of(captured)
+        groups[name] = Group.of(captured)
     loaded.close()
-    return found
+    return groups

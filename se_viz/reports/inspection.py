@@ -155,7 +155,7 @@ def summary(capture: Capture, focus: int, said: str) -> str:
     Args:
         capture: a capture of N images.
         focus: index of the image that the sentences are about.
-        said: a sentence on the network's prediction for it, or on why there is none.
+        said: a sentence on the network's prediction for it, or on why it has no prediction.
     """
     weights = {name: reading.s for name, reading in capture.readings.items()}
     sentences = [said, capture.not_finite] if capture.not_finite else [said]

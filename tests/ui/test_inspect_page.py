@@ -59,9 +59,7 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 def test_first_screen_answers_without_a_click():
     page = open_page()
     assert page.title[0].value == "How did the SE gates reweight this image?"
-    assert re.search(
-        r"The network says .+ \\\(\d+%\\\)\\\. Mean weight is lowest in SE\\_", page.markdown[0].value
-    )
+    assert re.search(r"The network says .+ \\\(\d+%\\\)\\\. Mean weight is lowest in SE\\_", page.markdown[0].value)
     shown = titles(page)
     assert [title.split(":")[0] for title in shown[:4]] == ["SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"]
     assert len(shown) == 7
