@@ -155,13 +155,13 @@ def auroc_of_images(a: Floats, b: Floats, *, rounded: bool = False) -> Auroc:
     n, m = len(a), len(b)
     if not n or not m:
         return Auroc(np.full(a.shape[1], np.nan), np.zeros(a.shape[1]))
-    # "asymptotic" makes the p-value cheap, which is not used.
+    # The p-value is not used; "asymptotic" is the cheapest way to compute it.
     value = np.asarray(mannwhitneyu(a, b, axis=0, method="asymptotic").statistic / (n * m))
     if not rounded:
         return Auroc(value, np.zeros(a.shape[1]))
 
     def alike(s: Floats) -> Floats:
-        """Return how many pairs of one of the first N rows of s and another row are equal, by channel (C,)."""
+        """Return the number of equal pairs of one of the first N rows of s and another row, by channel (C,)."""
         others: Floats = (rankdata(s, "max", axis=0) - rankdata(s, "min", axis=0))[:n].sum(axis=0)
         return others
 

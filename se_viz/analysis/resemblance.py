@@ -59,7 +59,7 @@ def resemblance(mean: Array, classes: Array) -> npt.NDArray[np.float64]:
 
 
 def group_mean(s: Array) -> Array | None:
-    """Return the mean excitation (C,) of the images of a group (N, C) whose s is finite; None if there are no such."""
+    """Return the mean excitation (C,) of the images of a group (N, C) whose s is finite, or None."""
     whole = s[np.isfinite(s).all(axis=1)]
     if not len(whole):
         return None

@@ -11,7 +11,7 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import eta_by_gate
 
 
-def parting(depths: Sequence[Depth]) -> Chart:
+def specificity_by_gate(depths: Sequence[Depth]) -> Chart:
     """Draw η² of every gate of ``by_depth``, and η² by chance."""
     return eta_by_gate(
         [depth.gate for depth in depths],

@@ -11,7 +11,7 @@ from se_viz.analysis.significance import significance_table
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
-from se_viz.figures.separation_by_gate import parting, saturation_by_gate
+from se_viz.figures.separation_by_gate import saturation_by_gate, specificity_by_gate
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.reports.class_groups import Group, group_chart, resemblances
 from se_viz.reports.class_numbers import ClassNumbers
@@ -107,7 +107,7 @@ def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:
 def _of_all(numbers: ClassNumbers) -> Charts:
     """Return the charts that compare the gates."""
     charts: Charts = {
-        "eta_by_gate": lambda: parting(numbers.depths()),
+        "eta_by_gate": lambda: specificity_by_gate(numbers.depths()),
         "class_saturation": lambda: saturation_by_gate(numbers.depths()),
     }
     if len(numbers.profiles) > 1:

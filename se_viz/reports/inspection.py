@@ -22,7 +22,7 @@ from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture, Reading
 from se_viz.gates.forward_pass import Array
 from se_viz.reports.report import Later, Report
-from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+from se_viz.reports.tables import maps_bytes, predictions_table, readings_table, table_bytes, without_z
 
 QUESTION = "How did the SE gates reweight this image?"
 
@@ -87,7 +87,7 @@ def inspection_report(
             files[f"maps_{gate}.npz"] = partial(maps_bytes, capture, gate, names)
     tables: Later[pd.DataFrame] = Later(
         {
-            "readings": partial(table, capture, names),
+            "readings": partial(readings_table, capture, names),
             "predictions": partial(predictions_table, predictions, names),
         }
     )

@@ -15,7 +15,7 @@ from se_viz.model.model import Model
 _LISTED = 5  # maximum number of names in a sentence
 
 
-def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
+def readings_table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
     """Return a row for each image, gate and channel.
 
     Columns: image, gate, stage, block, channel, z, s; in execution order of the gates. z is empty for gates without z,
