@@ -485,6 +485,10 @@ def test_classes_are_compared_and_drawn(tmp_path):
     arguments = ["--model", "demo/r16", "--class", "tench", "--class", "church", "--gate", "SE_5_2"]
     result = RUN.invoke(app, ["classes", *arguments, "--against", "church", "golf ball", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
+    header, *rows = result.output.splitlines()[:9]
+    assert header.split("  ")[0] == "gate"
+    assert [row.split()[0] for row in rows] == [gate.name for gate in shipped("demo/r16")]
+    assert rows[-1].split()[1].startswith("0.63")
     assert "Most in SE_5_2: the class explains 63%" in result.output
     assert "By chance, with random labels" in result.output
     most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_network
 
 if TYPE_CHECKING:
+    from se_viz.analysis.by_depth import Depth
     from se_viz.profiles.class_profiles import ClassProfiles
     from se_viz.reports.class_groups import Group
 
@@ -65,10 +67,29 @@ def classes(
         report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    _show_gates(numbers.depths())
     for sentence in report.text:
         typer.echo(sentence)
     warn(report.notes, verbose=verbose)
     typer.echo(f"{len(report.charts)} figures, and η² of every channel with its values by chance, are in {out}/")
+
+
+def _show_gates(depths: "Sequence[Depth]") -> None:
+    """Print the numbers of each gate: class specificity, and saturation."""
+    from se_viz.cli.table import show_table
+
+    def cells(depth: "Depth") -> list[str]:
+        values = (depth.share, depth.expected_eta2, depth.limit, depth.class_cosine)
+        return ["–" if isnan(value) else f"{value:.3f}" for value in values]
+
+    show_table(
+        ("gate", "η²", "by chance", "95th percentile", "cosine", "near 0", "near 1"),
+        [
+            (depth.gate, *cells(depth), f"{depth.saturation.near_0:.1%}", f"{depth.saturation.near_1:.1%}")
+            for depth in depths
+        ],
+        left=("gate",),
+    )
 
 
 def _groups(

@@ -92,7 +92,7 @@ def _early(gates: Sequence[Depth]) -> Observation:
         )
     apart = max(gate.between for gate in first)
     said = (
-        f"In stage {first[0].stage} the mean s of the classes differs by at most {apart:.3f} (in {gates[-1].gate} by "
+        f"In stage {first[0].stage} the SD of the class means is at most {apart:.3f} (in {gates[-1].gate} it is "
         f"{gates[-1].between:.3f}), and the class explains {_shares(first)} of the variance (by chance it would be "
         f"{gates[0].expected_eta2:.1%})."
     )

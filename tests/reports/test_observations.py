@@ -39,7 +39,7 @@ PAPER = [
 def test_a_network_like_the_papers_has_all_three():
     early, growing, last = observations(PAPER)
     assert [one.verdict for one in (early, growing, last)] == ["holds"] * 3
-    assert "at most 0.030" in early.said
+    assert "class means is at most 0.030" in early.said
     assert "10% of the variance" in early.said
     assert "is 1.00" in growing.said
     assert "97.0% of s within 0.1 of 1" in last.said
