@@ -152,7 +152,7 @@ def _binary(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
     shown = [
         Prediction(fitted.names[index], float(probability[index]), holds=index == said) for index in (said, 1 - said)
     ]
-    moved = "" if fitted.head.threshold == 0.5 else f"; {fitted.names[1]} from {fitted.head.threshold:.0%} on"
+    moved = "" if fitted.head.threshold == 0.5 else f"; {fitted.names[1]} at {fitted.head.threshold:.0%} or more"
     return shown, f"{shown[0].label} ({shown[0].amount}{moved})"
 
 

@@ -98,7 +98,7 @@ def load_network(
             typer.secho(f"{notes}.", err=True, fg="yellow")
         return loaded
     if any(value for name, value in description.items() if name != "trusted"):  # --trusted also applies to images
-        raise typer.BadParameter("--arch and its options describe a --checkpoint, but none is given.")
+        raise typer.BadParameter("--arch and its options need a --checkpoint.")
     with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
 
         def show(progress: "Progress") -> None:

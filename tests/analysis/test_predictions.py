@@ -63,8 +63,8 @@ def test_of_a_binary_head_sigma_is_the_probability(model, outputs):
 def test_what_a_binary_head_says_stands_first_whatever_the_threshold(model):
     found = said(model, [[-1.0], [-3.0]], Head("binary", 0.2), ["spam"])
     assert [one.shown[0].label for one in found.images] == ["spam", "not spam"]
-    assert found.images[0].said == "spam (27%; spam from 20% on)"
-    assert "from 20% on" in meaning(found.fitted)
+    assert found.images[0].said == "spam (27%; spam at 20% or more)"
+    assert "spam at 20% or more" in meaning(found.fitted)
 
 
 def test_outputs_read_one_image_at_a_time_are_the_same(model):

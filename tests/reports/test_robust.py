@@ -60,4 +60,4 @@ def test_seeds_that_are_all_above_others_are_told_with_the_odds():
 
 
 def test_one_network_allows_no_conclusion():
-    assert "two networks" in conclusion(RATIO, [card(3556), card(100, r=16, squeeze="max")])
+    assert "Two networks" in conclusion(RATIO, [card(3556), card(100, r=16, squeeze="max")])

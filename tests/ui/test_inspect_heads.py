@@ -101,14 +101,14 @@ def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_mea
     assert "σ of it is the probability of positive, and" in captions(page)
     assert "<span>negative</span><span>40%</span>" in strip(page)
     page.number_input(key="threshold").set_value(0.7).run()
-    assert "The network says negative (40%; positive from 70% on)." in answer(page)
+    assert "The network says negative (40%; positive at 70% or more)." in answer(page)
     assert "--head binary --threshold 0.7" in page.code[1].value
     assert "head=se_viz.Head('binary', 0.7)" in page.code[0].value
 
 
 def test_a_link_reproduces_the_head_and_its_threshold(registered):
     page = open_page("inspect", model=registered("linked", 1, ("ill",), bias=[0.4]), head="binary", threshold="0.6")
-    assert "The network says not ill (40%; ill from 60% on)." in answer(page)
+    assert "The network says not ill (40%; ill at 60% or more)." in answer(page)
     assert page.number_input(key="threshold").value == 0.6
 
 
