@@ -98,7 +98,7 @@ def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_mea
     page.selectbox(key="head").set_value("binary").run()
     assert not page.exception
     assert "The network says positive (60%)." in answer(page)
-    assert "σ of it is the probability of positive, and" in captions(page)
+    assert "its sigmoid is the probability of positive" in captions(page)
     assert "<span>negative</span><span>40%</span>" in strip(page)
     page.number_input(key="threshold").set_value(0.7).run()
     assert "The network says negative (40%; positive at 70% or more)." in answer(page)
