@@ -34,7 +34,7 @@ RUN = CliRunner()
 
 def test_models_and_gates_are_listed():
     assert "demo/r16" in RUN.invoke(app, ["models"]).output.split()
-    lines = RUN.invoke(app, ["gates", "demo/r16"]).output.splitlines()
+    lines = RUN.invoke(app, ["gates", "demo/r16"]).stdout.splitlines()
     assert lines[9].startswith("8 gates in 4 stages: squeeze avg, sigmoid, r = 16.")
     assert lines[10:] == [RULE]
     assert lines[8].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
@@ -330,7 +330,7 @@ def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
     monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path))
     listed = RUN.invoke(app, ["models", "regnet_y_400mf"]).output.split()
     assert listed == ["torchvision/regnet_y_400mf", "torchvision/regnet_y_400mf.IMAGENET1K_V1"]
-    header, row, _ = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).output.splitlines()
+    header, row, _ = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).stdout.splitlines()
     assert header.split() == ["model", "parameters", "gates", "size", "top-1", "family", "licence", "downloaded"]
     assert row.split() == ["torchvision/regnet_y_400mf", "4.3", "M", "16", "18", "MB", "75.8%", "regnet"]
 
@@ -485,7 +485,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
     arguments = ["--model", "demo/r16", "--class", "tench", "--class", "church", "--gate", "SE_5_2"]
     result = RUN.invoke(app, ["classes", *arguments, "--against", "church", "golf ball", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    header, *rows = result.output.splitlines()[:9]
+    header, *rows = result.stdout.splitlines()[:9]
     assert header.split("  ")[0] == "gate"
     assert [row.split()[0] for row in rows] == [gate.name for gate in shipped("demo/r16")]
     assert rows[-1].split()[1].startswith("0.63")
