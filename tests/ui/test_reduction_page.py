@@ -108,7 +108,7 @@ def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch
         return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
 
     monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
-    monkeypatch.setattr(calculator, "milliseconds", clock)
+    monkeypatch.setattr(calculator, "median_latency_ms", clock)
     assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
     assert asked == ["gated", "plain"] * (len(asked) // 2)
 
