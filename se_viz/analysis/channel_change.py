@@ -1,4 +1,4 @@
-"""Which channels a gate changed, and by how much."""
+"""The channels that a gate changed, and the size of the change."""
 
 from typing import Literal, TypeAlias
 
@@ -11,14 +11,14 @@ Choice: TypeAlias = Literal["highest s", "lowest s", "largest change", "chosen"]
 
 
 def change(reading: Reading) -> Float32s:
-    """‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
+    """Return ‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
 
     Raises:
         ValueError: the maps of the gate were not captured.
     """
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured: name it in maps.")
-    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite nothing is known, and it goes last
+    with np.errstate(invalid="ignore", over="ignore"):  # a channel that is not finite is sorted last
         norm: Float32s = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
     return norm
 
@@ -26,12 +26,12 @@ def change(reading: Reading) -> Float32s:
 def choose_channels(
     s: Float32s, changed: Float32s, by: Choice, count: int, chosen: list[int] | None = None
 ) -> list[int]:
-    """Channels of one image to look at.
+    """Choose channels of one image to look at.
 
     Args:
         s, changed: of one image (C,).
         by: the criterion; "chosen" takes ``chosen``.
-        count: how many at most.
+        count: maximum number of channels.
         chosen: indices; those outside 0 … C−1 are left out.
     """
     if by == "chosen":

@@ -15,7 +15,7 @@ from se_viz.demo.card import Card
 from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
 from se_viz.demo.training import train
-from se_viz.device.devices import described
+from se_viz.device.devices import device_name
 from se_viz.device.memory import raise_if_full
 from se_viz.device.transfer import moved
 from se_viz.disk.atomic import write_bytes
@@ -71,7 +71,7 @@ def make(
     with sole_writer(checkpoint), sole_writer(weights) as writer:
         card, content = _trained(name, config, data, checkpoint, seed, recipe or Recipe(), device)
         try:
-            writer.check()
+            writer.require_held()
             # The card is written last, so that the page never finds a card without weights.
             write_bytes(weights, content)
             card.write(weights.with_suffix(".json"))
@@ -136,5 +136,5 @@ def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:
 
 def _describe(device: torch.device) -> str:
     if device.type != "cpu":
-        return described(device)
+        return device_name(device)
     return f"{torch.get_num_threads()} CPU threads ({torch.backends.cpu.get_cpu_capability()})"

@@ -23,7 +23,7 @@ from se_viz.data.imagenette import Labelled
 from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.disk.atomic import write_bytes
-from se_viz.disk.errors import DiskError, explained
+from se_viz.disk.errors import DiskError, friendly_errors
 from se_viz.gates.se_unit import SEGate
 
 
@@ -165,7 +165,7 @@ def _save(
     content, file = {name: holder.state_dict() for name, holder in state.items()}, io.BytesIO()
     torch.save({"identity": identity, "epoch": epoch, "seconds": seconds, "log": log, "state": content}, file)
     try:
-        with explained(checkpoint):
+        with friendly_errors(checkpoint):
             if epoch == 1:
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(checkpoint, file.getvalue())

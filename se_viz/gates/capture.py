@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from se_viz.device.memory import full, is_out_of_memory, release
+from se_viz.device.memory import device_full_error, is_out_of_memory, release
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
@@ -193,7 +193,7 @@ def _in_batches(
         batch = min(batch, len(images) - done) // 2
         if not batch:
             shape = " × ".join(map(str, images.shape[1:]))
-            raise full(device, f"one image of {shape} in {type(instrument.network).__name__}")
+            raise device_full_error(device, f"one image of {shape} in {type(instrument.network).__name__}")
     return parts
 
 

@@ -32,8 +32,8 @@ class Attribution:
         gate: its name.
         method: the method.
         targets: the logit of each image (N,).
-        values: contributions (N, C), in logits: what s of the channel, in place of its baseline, adds to the logit. With
-            "exact", one channel at a time is set to its baseline, so the contributions need not add up.
+        values: contributions (N, C), in logits: what s of the channel, in place of its baseline, adds to the logit.
+            With "exact", one channel at a time is set to its baseline, so the contributions need not add up.
         s: excitation weights (N, C).
         baseline: (C,).
         change: f(s) − f(baseline), in logits (N,).
@@ -76,7 +76,8 @@ def attribute(
 
     Args:
         network, images, gate: as for ``suffix``.
-        target: class by name or number, one for all images or one for each; the class that the network predicts if not given.
+        target: class by name or number, one for all images or one for each (default: the class that the network
+            predicts).
         method: "integrated gradients"; "gradient × change", ∂f/∂s · (s − baseline); "exact", the effect of setting
             each channel to its baseline; "shapley sampling".
         baseline: "mean" of the class profiles, a number, or C numbers.

@@ -18,7 +18,7 @@ def captured(
     *,
     batch: int = 32,
 ) -> Capture:
-    """Return the same as ``se_viz.capture`` without edits and without the warning, for callers that check ``Capture.not_finite`` themselves."""
+    """Return what ``se_viz.capture`` returns without edits; the caller must check ``Capture.not_finite``."""
     if isinstance(network, Model):
         return read_gates(network.instrument, network.inputs(images), maps, batch=batch)
     return read_gates(network, cast("Tensor", images), maps, batch=batch)  # raises an error for anything but a tensor

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from se_viz.device.devices import Precision, reproducible, resolve, to_dtype
+from se_viz.device.devices import Precision, resolve, set_deterministic, to_dtype
 from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
@@ -72,7 +72,7 @@ def load(
 
 def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
     """Return the model of a network that is on the CPU in float32, moved to a device and a type."""
-    reproducible(place)
+    set_deterministic(place)
     module, twin = network.module, None
     gates: tuple[Gate, ...] | None = None
     notes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from se_viz.data import datasets
 from se_viz.demo import pretrained
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.model.loading import load
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact import compact
@@ -49,7 +49,7 @@ def rebuild(
         progress: as in ``profile``.
     """
     root = root or folder()
-    with explained(path("", root)):
+    with friendly_errors(path("", root)):
         root.mkdir(parents=True, exist_ok=True)
     dataset = datasets.dataset(data, "val")
     for name in registry.names():

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
 from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.extras import missing
 from se_viz.model.capture import captured
@@ -172,7 +172,7 @@ def _profiles(
         shards = _shards(make, run, model, dataset, tasks, progress, report, writer)
         _raise_if_broken(shards)
         _raise_if_empty(shards, dataset, writer.path.parent)
-        writer.check()
+        writer.require_held()
         try:
             return combine(shards, header, writer.path)
         except ProfilesRefused:
@@ -232,7 +232,7 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
         what = "one number" if len(fitted.names) == 1 else f"{len(fitted.names)} numbers"
         hint = " If it is the logit of yes, set head='binary' (--head binary)." if fitted.assumed else ""
         raise ProfilesError(f"The network returns {what} per image, not a class. {_GIVE_LABELS}{hint}")
-    groups = datasets.unique(fitted.head.groups(fitted.names))
+    groups = datasets.disambiguate(fitted.head.groups(fitted.names))
     return groups, None if fitted.head.kind == "classes" else fitted.head
 
 
@@ -261,7 +261,7 @@ def _shards(
 ) -> list[ClassProfiles]:
     """Make the shards that are missing or damaged, and return all shards, each verified."""
     folder = tasks[0].path.parent
-    with explained(tasks[0].path):
+    with friendly_errors(tasks[0].path):
         folder.mkdir(parents=True, exist_ok=True)
         for unfinished in folder.glob(f"*{SUFFIX}"):
             unfinished.unlink()
@@ -283,7 +283,7 @@ def _shards(
                 nonlocal done  # a disabled bar does not count
                 done += images
                 bar.update(images)
-                writer.check()
+                writer.require_held()
                 if report:
                     report(done, len(dataset))
 

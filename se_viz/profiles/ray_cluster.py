@@ -19,7 +19,7 @@ from ray.exceptions import RayError
 
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import ImageRefused
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
@@ -152,7 +152,7 @@ def _shared(folder: Path) -> Iterator[tuple[Path, str]]:
         leftover.unlink(missing_ok=True)
     content = uuid4().hex
     file = folder.resolve() / f"{content}.token"
-    with explained(file):
+    with friendly_errors(file):
         file.write_text(content)
     try:
         yield file, content

@@ -23,7 +23,7 @@ from se_viz.data.images import ImageRefused
 from se_viz.device.devices import DeviceMissing, resolve
 from se_viz.device.memory import DeviceFull
 from se_viz.device.transfer import moved
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.gates.errors import InstrumentError
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
@@ -92,7 +92,7 @@ class Worker:
     def _make(self, task: Task) -> None:
         model, dataset = self._ready
         # A byte is written before each try, because a worker that dies cannot write one afterwards.
-        with explained(task.path), task.path.with_suffix(TRIES).open("ab") as tries:
+        with friendly_errors(task.path), task.path.with_suffix(TRIES).open("ab") as tries:
             if tries.tell() >= _MOST_TRIES:
                 first, last = dataset.names[task.indices[0]], dataset.names[task.indices[-1]]
                 raise ProfilesError(
@@ -115,7 +115,7 @@ class Worker:
         except ProfilesError:
             draft.unlink(missing_ok=True)
             raise
-        with explained(task.path):
+        with friendly_errors(task.path):
             draft.replace(task.path)
         task.path.with_suffix(TRIES).unlink(missing_ok=True)
 

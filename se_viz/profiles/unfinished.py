@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from se_viz import former_names
-from se_viz.disk.errors import FolderGone, WriteFailed, explained
+from se_viz.disk.errors import FolderGone, WriteFailed, friendly_errors
 from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.profiles.class_profiles import FILE, open_profiles
 from se_viz.profiles.errors import ProfilesRefused
@@ -35,7 +35,7 @@ def discard(out: str | Path) -> None:
         WriteFailed: the folder cannot be written.
     """
     out = Path(out)
-    with sole_writer(out / FILE), explained(out / FILE):
+    with sole_writer(out / FILE), friendly_errors(out / FILE):
         (out / FILE).unlink(missing_ok=True)
         (out / former_names.FILE).unlink(missing_ok=True)
         (out / REPORT).unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def reporting_images_done(out: Path, writer: Writer) -> Iterator[None]:
         try:
             yield
         except ProfilesRefused:
-            writer.check()  # a shard may be missing because the folder is
+            writer.require_held()  # a shard may be missing because the folder is
             raise
     except WriteFailed as error:
         count = images_done(out)

@@ -121,7 +121,7 @@ def test_profiles_from_python_are_the_same_file(photos, tmp_path):
 def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_path, monkeypatch):
     moved = []
     monkeypatch.setattr(
-        "se_viz.device.transfer.reproducible", lambda place: moved.append(place) or device.reproducible(place)
+        "se_viz.device.transfer.set_deterministic", lambda place: moved.append(place) or device.set_deterministic(place)
     )
     model, listed = tiny(), dataset(photos)
     schedule = RunSettings(2, 4)
@@ -152,7 +152,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
     assert accel.fetched
     with accel.memory[0].limited(free=100):
         said = Worker(lambda: parcel)({"item": np.array([0])})["problem"].tolist()[0]
-    assert "There is no room for test/tiny on accel:0" in said
+    assert "Not enough memory for test/tiny on accel:0" in said
 
 
 class Reads:

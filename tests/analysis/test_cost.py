@@ -7,7 +7,7 @@ import torch
 import torchvision
 from torch import nn
 
-from se_viz.analysis.cost import CannotRemove, cost, milliseconds, se_weights, without_gates
+from se_viz.analysis.cost import CannotRemove, cost, median_latency_ms, se_weights, without_gates
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import CannotInsert, insert_gates
@@ -111,7 +111,7 @@ def test_counting_leaves_no_hook_and_no_mode_behind():
 
 
 def test_time_is_measured():
-    assert milliseconds(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
+    assert median_latency_ms(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
 
 
 def test_an_activation_on_other_maps_than_the_convolutions_is_no_place():

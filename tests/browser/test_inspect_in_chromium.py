@@ -69,7 +69,7 @@ def test_images_stay_chosen_from_page_to_page(open_page):
     drop(page, "holiday.jpg", photo())
     expect(page.locator(".se-card")).to_have_count(2)
     page.get_by_role("link", name="Reduction").click()
-    expect(page.get_by_role("heading", name="Do r and the other choices matter?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Does the reduction ratio matter?")).to_be_visible()
     ratios = len([card for card in variants_of(RATIO, demo.cards()) if card.network.gated])
     expect(chart(page, r"SE_5_2: 2 images by 768 channels.*For holiday\.jpg")).to_have_count(ratios)
     settle(page)

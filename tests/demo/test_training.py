@@ -142,7 +142,7 @@ def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp
 
 def test_a_folder_that_vanishes_is_said(tmp_path):
     path = tmp_path / "work" / "a.pt"
-    with pytest.raises(FolderGone, match=r"work is not there: .* Nothing of the training is kept"):
+    with pytest.raises(FolderGone, match=r"work no longer exists: .* Nothing of the training is kept"):
         run(path, evaluate=lambda _network: shutil.rmtree(path.parent) or 0.5)
 
 

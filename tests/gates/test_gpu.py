@@ -8,7 +8,7 @@ import pytest
 import torch
 from gates_support import make_images
 
-from se_viz.device.devices import described, resolve
+from se_viz.device.devices import device_name, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
@@ -51,7 +51,7 @@ def test_other_precisions_read_almost_the_same(device, precision, worst):
 def test_it_says_what_it_is_and_has(device):
     place = resolve(device)
     assert place == resolve("gpu") == resolve("auto") == load("demo/r16", device).device
-    assert described(place)
+    assert device_name(place)
     known = memory(place)
     assert 0 < known.free <= known.total
 
@@ -69,7 +69,7 @@ def test_a_full_gpu_is_read_in_smaller_batches():
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.s, np.tile(other.s, (16, 1)), rtol=0, atol=1e-4)
         torch.cuda.set_per_process_memory_fraction(1e-6)
-        with pytest.raises(DeviceFull, match="no room for one image"):
+        with pytest.raises(DeviceFull, match="Not enough memory for one image"):
             capture(held, images)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)

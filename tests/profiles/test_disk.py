@@ -244,7 +244,7 @@ def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
         [sys.executable, "-c", code, str(photos), str(unfinished)],
         capture_output=True, text=True, check=True, env=environment(),
     )  # fmt: skip
-    assert "was not written, as it is larger than a file may be here (File too large)" in ended.stdout
+    assert "was not written, as it exceeds the largest file size allowed here (File too large)" in ended.stdout
     assert "8 images are counted and kept in" in ended.stdout
 
 

@@ -225,7 +225,7 @@ def test_images_without_finite_numbers_are_left_out_counted_and_said(photos, who
     kept = [index for index, name in enumerate(whole.table.names) if name not in left_out]
     np.testing.assert_allclose(profiles["SE_1_1"].images(), whole["SE_1_1"].images()[kept], atol=1e-5)
     assert limits(profiles) == (
-        "2 images were left out because a gate gave weights that are not finite (NaN or infinite).",
+        "2 images were left out because some weights of a gate were not finite (NaN or infinite).",
     )
 
 
@@ -280,7 +280,7 @@ def test_weights_beyond_what_can_be_added_up_are_counted_and_said(photos, tmp_pa
     assert gate.clipped().max() == 5
     assert gate.s().mean.max() == 65_536
     assert gate.highest(0)[0].s > 99_000
-    assert "of s of SE_2_1 were beyond -65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
+    assert "of s of SE_2_1 were outside -65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
 
 
 def headed(outputs, head, names=()):

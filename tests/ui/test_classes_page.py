@@ -17,7 +17,7 @@ from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
 from se_viz.profiles.bundled import bundled_profiles
-from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
+from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
 from se_viz.ui.markdown import emphasised, plain
 from se_viz.ui.pages import classes
 from se_viz.ui.state import class_numbers
@@ -39,7 +39,7 @@ def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
     depths = by_depth(profiles)
-    assert any(emphasised(where_classes_part(depths)) in text.value for text in page.markdown)
+    assert any(emphasised(most_specific_gate(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
         assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
 
@@ -230,8 +230,8 @@ def test_gates_are_compared_and_chance_is_told():
     profiles = bundled_profiles("demo/r16")
     depths = by_depth(profiles)
     said = " ".join(text.value for text in page.markdown)
-    assert emphasised(against_chance(depths)) in said
-    assert emphasised(gates_alike([depth.gate for depth in depths], gate_similarity(profiles))) in said
+    assert emphasised(eta2_by_chance(depths)) in said
+    assert emphasised(similar_gates([depth.gate for depth in depths], gate_similarity(profiles))) in said
     assert any("chart_gate_heatmap" in name for name in charts(page))
 
 

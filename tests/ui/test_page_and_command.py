@@ -96,7 +96,7 @@ def same_table(report: Report, name: str, folder: Path) -> None:
 def test_inspection(tmp_path):
     model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
-    cut = [model.preprocess.cut(image.rgb) for image in images]
+    cut = [model.preprocess.center_crop(image.rgb) for image in images]
     report = inspection_report(captured, predict(model, captured), names, gates=["SE_5_2"], cut=cut.__getitem__)
     page = ui_support.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
     output = run(

@@ -108,7 +108,7 @@ def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch
         return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
 
     monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
-    monkeypatch.setattr(calculator, "milliseconds", clock)
+    monkeypatch.setattr(calculator, "median_latency_ms", clock)
     assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
     assert asked == ["gated", "plain"] * (len(asked) // 2)
 
@@ -130,7 +130,9 @@ def test_the_calculator_waits_for_its_turn():
     assert counting.result()[0].params == demo.card("r16").params
 
 
-@pytest.mark.parametrize(("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "no room")])
+@pytest.mark.parametrize(
+    ("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "Not enough memory")]
+)
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
     calculator._own.clear()
     built = []

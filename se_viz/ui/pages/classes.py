@@ -43,7 +43,7 @@ class View:
         """The names of all gates, in execution order."""
         return [gate.name for gate in self.profiles.header.gates]
 
-    def report(self, spread: Band = "mean ± deviation") -> Report:
+    def report(self, spread: Band = "mean ± SD") -> Report:
         """The report on all gates; what of it is shown is drawn."""
         return class_report(
             self.profiles, self.classes, self.gates, (), spread=spread, everything=self.everything, numbers=self.numbers

@@ -232,7 +232,7 @@ def _maps(view: View, gate: str) -> None:
             key="channels",
             bind="query-params",
         )
-    cut = partial(view.model.preprocess.cut, image.rgb)
+    cut = partial(view.model.preprocess.center_crop, image.rgb)
     charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
     if not charts:
         st.info("Choose at least one channel.")
