@@ -16,8 +16,8 @@ from se_viz.analysis.by_depth import by_depth
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
-from se_viz.profiles.bundled import shipped
-from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
+from se_viz.profiles.bundled import bundled_profiles
+from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import classes
 from se_viz.ui.state import class_numbers
@@ -33,13 +33,13 @@ def charts(page):
 
 def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     page = open_page(samples="cat")
-    profiles = shipped("demo/r16")
+    profiles = bundled_profiles("demo/r16")
     assert page.title[0].value == classes.QUESTION
     assert page.multiselect(key="classes").value == list(profiles.classes[:4])
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
     depths = by_depth(profiles)
-    assert any(emphasised(where_classes_part(depths)) in text.value for text in page.markdown)
+    assert any(emphasised(most_specific_gate(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
         assert any(
             escape_markdown(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown
@@ -60,7 +60,7 @@ def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
 
 def test_two_classes_are_told_apart_by_their_most_different_channels():
     page = open_page(samples="cat", one="church", other="golf ball")
-    d = np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball"))
+    d = np.abs(cohens_d(bundled_profiles("demo/r16")["SE_5_2"], "church", "golf ball"))
     channel = page.selectbox(key="faceoff_channel_SE_5_2_church_golf ball")
     assert channel.value == np.nanargmax(d)
     assert any(f"channel {channel.value} the weight **s = " in text.value for text in page.markdown)
@@ -87,7 +87,7 @@ def test_folders_of_a_zip_are_groups_with_their_nearest_class():
     assert not page.exception
     table = next(frame.value for frame in page.dataframe if "images" in frame.value.columns)
     assert dict(zip(table["group"], table["images"], strict=True)) == {"red": 2, "blue": 1}
-    assert all(words.rsplit(" ", 1)[0] in shipped("demo/r16").classes for words in table["SE_5_2"])
+    assert all(words.rsplit(" ", 1)[0] in bundled_profiles("demo/r16").classes for words in table["SE_5_2"])
     assert any("chart_groups_SE_5_2" in name for name in charts(page))
 
 
@@ -229,11 +229,11 @@ def test_a_folder_without_images_gets_a_sentence(photos, monkeypatch, tmp_path):
 
 def test_gates_are_compared_and_chance_is_told():
     page = open_page(samples="cat")
-    profiles = shipped("demo/r16")
+    profiles = bundled_profiles("demo/r16")
     depths = by_depth(profiles)
     said = " ".join(text.value for text in page.markdown)
-    assert emphasised(against_chance(depths)) in said
-    assert emphasised(gates_alike([depth.gate for depth in depths], gate_similarity(profiles))) in said
+    assert emphasised(eta2_by_chance(depths)) in said
+    assert emphasised(similar_gates([depth.gate for depth in depths], gate_similarity(profiles))) in said
     assert any("chart_gate_heatmap" in name for name in charts(page))
 
 

@@ -69,6 +69,6 @@ def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
 def test_what_there_is_no_memory_for_is_not_offered(shelf, monkeypatch):
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
     page = open_page()
-    assert "There is no room for timm/test" in page.error[0].value
+    assert "Not enough memory for timm/test" in page.error[0].value
     assert all(button.key != "fetch" for button in page.button)
     assert shelf.asked == []

@@ -46,7 +46,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     page = hand_in(open_page("inspect"), "newts.safetensors", content, names)
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
-    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    assert any("softmax over 3 classes (assumed)" in text.value for text in page.caption)
     (tmp_path / "newts.safetensors").write_bytes(content)
     (tmp_path / "newts.txt").write_bytes(names)
     monkeypatch.chdir(tmp_path)
@@ -158,7 +158,7 @@ def test_a_head_or_names_that_do_not_fit_leave_the_network_on_the_page(kind, nam
     assert escape_markdown(left) in warning
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
     assert not any("--classes" in code.value for code in page.code)
-    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    assert any("softmax over 3 classes (assumed)" in text.value for text in page.caption)
     if kind == "binary":
         page.button(key="head_back").click().run()
         assert not page.exception

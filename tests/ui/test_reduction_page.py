@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
-from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
@@ -38,7 +38,7 @@ def test_the_answer_is_computed_from_the_cards():
 
 def test_every_ratio_shows_the_same_gate_of_its_own_network():
     page = open_page(samples="cat")
-    gated = [card for card in members(RATIO, demo.cards()) if card.network.gated]
+    gated = [card for card in variants_of(RATIO, demo.cards()) if card.network.gated]
     assert len(gated) >= 4
     for card in gated:
         spread = capture(load(f"demo/{card.name}", "cpu"), sample("cat"))["SE_5_2"].s.std(axis=1).mean()
@@ -49,7 +49,7 @@ def test_every_ratio_shows_the_same_gate_of_its_own_network():
 
 def test_every_choice_shows_its_own_networks_and_table():
     page = open_page(samples="cat")
-    answered = [one for one in ABLATIONS if sum(c.network.gated for c in members(one, demo.cards())) > 1]
+    answered = [one for one in DESIGN_CHOICES if sum(c.network.gated for c in variants_of(one, demo.cards())) > 1]
     assert page.segmented_control(key="differ").options == [ablation.title for ablation in answered]
     for ablation in answered:
         page.segmented_control(key="differ").set_value(ablation.title).run()
@@ -108,7 +108,7 @@ def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch
         return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
 
     monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
-    monkeypatch.setattr(calculator, "milliseconds", clock)
+    monkeypatch.setattr(calculator, "median_latency_ms", clock)
     assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
     assert asked == ["gated", "plain"] * (len(asked) // 2)
 
@@ -130,7 +130,9 @@ def test_the_calculator_waits_for_its_turn():
     assert counting.result()[0].params == demo.card("r16").params
 
 
-@pytest.mark.parametrize(("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "no room")])
+@pytest.mark.parametrize(
+    ("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "Not enough memory")]
+)
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
     calculator._counted.clear()
     built = []

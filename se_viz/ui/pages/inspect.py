@@ -161,7 +161,8 @@ def _depth(state: InspectState, verdicts: str) -> None:
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
         escape_markdown(
-            f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.function}"
+            f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, "
+            f"gate function {about.gate_function}"
         )
     )
     _health(state.healths[gate])
@@ -231,7 +232,7 @@ def _maps(state: InspectState, gate: str) -> None:
             key="channels",
             bind="query-params",
         )
-    cut = partial(state.model.preprocess.cut, image.rgb)
+    cut = partial(state.model.preprocess.center_crop, image.rgb)
     charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
     if not charts:
         st.info("Choose at least one channel.")

@@ -103,7 +103,7 @@ def _take_away(model: Model, name: str, report: Report) -> None:
     st.code(
         f"import se_viz\n\n{load_line(model)}\n"
         "for gate in model.gates:\n"
-        "    print(gate.name, gate.path, gate.channels, gate.bottleneck, gate.r, gate.squeeze, gate.function)\n"
+        "    print(gate.name, gate.path, gate.channels, gate.bottleneck, gate.r, gate.squeeze, gate.gate_function)\n"
         f"block = se_viz.block_of(model.network, model.gate({name!r}), model.preprocess.crop)\n"
         "block.parts, block.joins  # what runs around a gate, and where branches meet",
         language="python",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from se_viz.analysis.demo_responses import shipped
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised
@@ -28,17 +28,19 @@ def _cards() -> tuple[Card, ...]:
     return family_cards()
 
 
-@st.cache_resource(max_entries=3 * len(ABLATIONS), show_spinner=False)
+@st.cache_resource(max_entries=3 * len(DESIGN_CHOICES), show_spinner=False)
 def _report(title: str, cost: CostOf, changed: float, _cards: tuple[Card, ...]) -> Report:
     """Return the report on a design choice with its drawn charts; made again after the responses are measured."""
     del changed  # part of the key
-    return design_report(next(one for one in ABLATIONS if one.title == title), _cards, cost=cost)
+    return design_report(next(one for one in DESIGN_CHOICES if one.title == title), _cards, cost=cost)
 
 
 def page(header: PageHeader) -> None:
     """Draw the page."""
     cards = _cards()
-    choices = {one.title: one for one in ABLATIONS if sum(card.network.gated for card in members(one, cards)) > 1}
+    choices = {
+        one.title: one for one in DESIGN_CHOICES if sum(card.network.gated for card in variants_of(one, cards)) > 1
+    }
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         title = st.segmented_control(
             "Design choice",

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import logging
 import re
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -33,9 +32,6 @@ from se_viz.ui.server.uploads import HELD, UploadBudget
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
 _log = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two checks for ended sessions
-# Seconds that a thread may run before Python switches to another. The default of 5 ms, times the runs of the page in
-# progress, times the steps of the event loop, add up to a second of delay; 1 ms costs at most 2 % of throughput.
-_SWITCH = 0.001
 _FREEING = 20.0  # seconds after a session during which memory is returned: its last run holds some for a while
 
 
@@ -64,7 +60,6 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
     with ends_in_time():
         announce()
         share_arenas()
-        sys.setswitchinterval(_SWITCH)
         # Started now, so that the first upload does not wait. The child that reads checkpoints imports torch: it starts
         # when a visitor chooses weights.
         await asyncio.to_thread(sandbox.warm, "se_viz.data.untrusted")

@@ -14,10 +14,10 @@ from streamlit.delta_generator import DeltaGenerator
 from se_viz.data.images import InputImage
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.capture import Capture
-from se_viz.gates.forward_pass import Array
 from se_viz.gates.joined_captures import stack
 from se_viz.model.capture import captured as capture  # pages show values that are not finite themselves
 from se_viz.model.model import Model
+from se_viz.types import Float32s
 from se_viz.ui.state import cache_budget, device_queue
 from se_viz.ui.state.models import member, plain_member, with_cpu_fallback
 from se_viz.zoo.registry import Network
@@ -98,18 +98,18 @@ def values(model: Model, images: Sequence[InputImage], part: str = "") -> Captur
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _plain_logits(_network: Network, _image: InputImage, name: str, device: str, sha256: str) -> Array:
+def _plain_logits(_network: Network, _image: InputImage, name: str, device: str, sha256: str) -> Float32s:
     del name, sha256
 
-    def run() -> Array:
+    def run() -> Float32s:
         with torch.inference_mode(), raise_if_full(torch.device(device), "one image"):
-            logits: Array = _network.module(_network.preprocess([_image.rgb]).to(device)).float().cpu().numpy()
+            logits: Float32s = _network.module(_network.preprocess([_image.rgb]).to(device)).float().cpu().numpy()
         return logits
 
     return device_queue.take(run, device)
 
 
-def logits(name: str, device: str, images: Sequence[InputImage], *, gated: bool) -> Array | None:
+def logits(name: str, device: str, images: Sequence[InputImage], *, gated: bool) -> Float32s | None:
     """Return the output (N, K) of a demo model, with gates or without."""
     if gated:
         return values(member(name, device), images, "logits").logits

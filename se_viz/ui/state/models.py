@@ -10,10 +10,11 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.demo import pretrained
-from se_viz.device.devices import DeviceMissing, Precision, available, described, resolve
+from se_viz.device.devices import DeviceMissing, Precision, available, device_name, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.device.transfer import moved
-from se_viz.model.model import Model, load
+from se_viz.model.loading import load
+from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.widgets import checkpoint_picker, download_weights, head_picker
@@ -186,5 +187,5 @@ def _about(model: Model) -> str:
     room = memory(model.device)
     free = f", {room.free / 1e9:.1f} of {room.total / 1e9:.1f} GB free" if room else ""
     height, width = model.preprocess.crop
-    where = f"input {height} × {width}, {model.precision} on {model.device} ({described(model.device)}{free})"
+    where = f"input {height} × {width}, {model.precision} on {model.device} ({device_name(model.device)}{free})"
     return f"{model.about or model.name}. {gates}, {where}."

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from se_viz import former_names
-from se_viz.analysis import significance
+from se_viz.analysis.significance import significance_table
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import folder as shipped_folder
 from se_viz.profiles.bundled import path as shipped_path
@@ -104,7 +104,7 @@ def take_away(model: Model, profiles: ClassProfiles) -> None:
             )
         st.download_button(
             "η² by channel, observed and expected by chance, as CSV",
-            lambda: table_bytes(significance.table(profiles), "csv"),
+            lambda: table_bytes(significance_table(profiles), "csv"),
             file_name="eta2.csv",
             mime="text/csv",
             key="save_eta2",
@@ -114,7 +114,7 @@ def take_away(model: Model, profiles: ClassProfiles) -> None:
     st.markdown("The same numbers from Python, and from a shell:")
     gate, name = next(iter(profiles)).name, profiles.classes[0]
     st.code(
-        "import se_viz\nfrom se_viz.analysis import significance\n"
+        "import se_viz\nfrom se_viz.analysis.significance import significance_table\n"
         "from se_viz.analysis.by_depth import by_depth\n"
         "from se_viz.analysis.class_similarity import gate_similarity\n"
         "from se_viz.analysis.class_separation import cohens_d\n\n"
@@ -122,7 +122,7 @@ def take_away(model: Model, profiles: ClassProfiles) -> None:
         'profiles = se_viz.profile(model, "DIR", "PROFILES")  # once; or se_viz.open_profiles("PROFILES")\n'
         f"profiles[{gate!r}].s({name!r}).mean  # Figure 6, one class; .std beside it for Figure 7\n"
         "by_depth(profiles)  # where the gates become class-specific\n"
-        "significance.table(profiles)  # η² of every channel, and η² expected with random labels\n"
+        "significance_table(profiles)  # η² of every channel, and η² expected with random labels\n"
         "gate_similarity(profiles).cka  # how similar the gates are\n"
         f"cohens_d(profiles[{gate!r}], {name!r}, {profiles.classes[-1]!r})",
         language="python",

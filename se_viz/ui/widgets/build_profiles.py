@@ -16,7 +16,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import OtherPass
 from se_viz.profiles.metadata import LabelSource
 from se_viz.profiles.profile import profile
-from se_viz.profiles.unfinished import discard, kept
+from se_viz.profiles.unfinished import discard, images_done
 from se_viz.reports.pass_account import account
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import device_queue
@@ -75,7 +75,7 @@ def build(model: Model, *, first: bool = False) -> None:
 
 def _offer(model: Model, out: Path) -> None:
     """Draw the button that starts a pass, and the state of the last one."""
-    last, done = st.session_state.get(_LAST), kept(out)
+    last, done = st.session_state.get(_LAST), images_done(out)
     if last == (out, "other"):
         st.warning(
             "The images, the network or the settings differ from those of the unfinished class profiles in this folder."

@@ -13,7 +13,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.device.devices import Precision
-from se_viz.model.model import Model, load_checkpoint
+from se_viz.model.loading import load_checkpoint
+from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.state.uploads import upload

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision.models import get_model
 
-from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, milliseconds, se_weights, without_gates
+from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, median_latency_ms, se_weights, without_gates
 from se_viz.device.memory import DeviceFull
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
@@ -86,7 +86,7 @@ def _timed(network: str, r: int, choices: Iterable[tuple[int, ...]]) -> _Times:
     """Return the milliseconds for one image by the choice of gated stages; the choices are timed in turns."""
     side, networks = _with_gates_of(network, r, choices)
     # The fastest round of each: other load and a cold start can only add time.
-    rounds = [[milliseconds(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
+    rounds = [[median_latency_ms(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
     return {stages: min(times) for stages, times in zip(networks, zip(*rounds, strict=True), strict=True)}
 
 

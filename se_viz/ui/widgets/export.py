@@ -11,7 +11,7 @@ from se_viz.analysis.predictions import Predictions
 from se_viz.gates.capture import Capture, Reading
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.reports.tables import predictions_table, table, table_bytes, without_z
+from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
@@ -51,7 +51,7 @@ def show(model: Model, chosen: Chosen, capture: Capture, predictions: Prediction
 
 
 def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"]) -> bytes:
-    return table_bytes(table(capture, names), kind)
+    return table_bytes(readings_table(capture, names), kind)
 
 
 def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:

@@ -9,7 +9,7 @@ from se_viz.analysis.channel_order import Order
 from se_viz.analysis.health import health
 from se_viz.analysis.predictions import top
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, members, variant
+from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.gates.capture import Capture
 from se_viz.ui.state import captures
@@ -24,7 +24,7 @@ def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...]) 
     st.header("Your images across models", anchor=False)
     shown = header.chosen.images
     names = [image.name for image in shown]
-    found = {variant(ablation, card.network): card for card in members(ablation, cards) if card.network.gated}
+    found = {choice_label(ablation, card.network): card for card in variants_of(ablation, cards) if card.network.gated}
     models = {label: member(f"demo/{card.name}", str(header.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -62,7 +62,7 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
         return
     reading = capture[gate]
     chart.show(attention_heatmap(reading, names, order, model=label))
-    judged = health(reading.s, reading.gate.function)
+    judged = health(reading.s, reading.gate.gate_function)
     spread = "" if judged.spread is None else f"; SD over channels {judged.spread:.3f}"
     spread += "" if judged.variation is None else f", over images {judged.variation:.3f}"
     st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}{spread}")
