@@ -1,4 +1,4 @@
-"""The language of the project: words and turns of phrase that CONTRIBUTING.md asks to avoid stand nowhere a person reads."""
+"""The language of the project: phrases that CONTRIBUTING.md asks to avoid are in no text that a person reads."""
 
 import ast
 import io
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CODE = sorted((ROOT / "se_viz").rglob("*.py")) + [ROOT / "app.py"]
+CODE = [*sorted((ROOT / "se_viz").rglob("*.py")), ROOT / "app.py"]
 PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 
-# Each with what to write in its place.
+# Patterns, each with the phrase to use instead.
 AVOIDED = {
     r"\bwho(m|so)?ever\b": "name the caller, the user, the reader or the process",
     r"\banew\b": "again",
@@ -33,7 +33,7 @@ AVOIDED = {
     r"\bwithal|\bthereof\b|\bhereof\b|\bwherein\b|\btherein\b": "plain words",
     r"\bat a stroke\b|\bof itself\b|\bin good order\b": "plain words",
 }
-# A docstring of a function says what it does, of anything else what it is.
+# The docstring of a function begins with a verb, any other with a noun.
 INDIRECT = re.compile(r"(What|Whether|Who|Whose|Which|How|Where|When|That) ")
 
 
@@ -54,7 +54,7 @@ def texts(path: Path) -> list[tuple[int, str]]:
 
 
 def avoided(text: str) -> list[str]:
-    """What of a text should be said in other words; code in backticks is let through."""
+    """The phrases to avoid in a text, without code in backticks."""
     plain = re.sub(r"``.*?``|`.*?`", "", " ".join(text.split()))
     return [
         f"{match[0]!r} ({instead})"

@@ -33,7 +33,7 @@ def capture(
 
     Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
 
-    Any number of threads may do so on one network at once, each with edits of its own. Its mode and gradients are left
+    Any number of threads may do so on one network at once, each with other edits. Its mode and gradients are left
     as they are, and no hook stays behind on a network that is not already an ``Instrument``.
 
     Args:
@@ -55,7 +55,7 @@ def capture(
         InputRefused: these are no images, or of an unknown layout or range.
         NotAnImageModel: the network rejects the images.
         InstrumentError: the network cannot be read, see ``find_gates``; or it has been changed since its gates were
-            found, or takes another way for these images.
+            found, or makes other calls for these images.
         DeviceFull: the device has no room for a single image.
     """
     if edits:
