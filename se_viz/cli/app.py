@@ -7,6 +7,7 @@ from se_viz.cli.cache import cache
 from se_viz.cli.classes import classes
 from se_viz.cli.cost import cost
 from se_viz.cli.inspect import inspect
+from se_viz.cli.intervene import attribute, intervene
 from se_viz.cli.profile import profile
 from se_viz.cli.serve import app as serve
 
@@ -14,6 +15,8 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 
 for command in (
     inspect,
+    intervene,
+    attribute,
     profile,
     cost,
     serve,

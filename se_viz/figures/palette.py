@@ -22,6 +22,12 @@ NETWORKS = ("#d55e00", "#0072b2", "#cc79a7", "#b58900", "#6a51a3")
 # Compared classes in the order of choice, and groups of uploads.
 CLASSES = ("#007b82", "#d55e00", "#6a51a3", "#b58900", "#cc79a7", "#0072b2")
 
+# What replaces s of a gate: 1, its mean, s of another image.
+EDITS = {"1": "#d55e00", "mean": "#0072b2", "other image": "#cc79a7"}
+
+# Signed numbers without a scale: the ends of the diverging colours.
+POSITIVE, NEGATIVE = DIVERGING[-2], DIVERGING[1]
+
 Scale = list[tuple[float, str]]
 
 

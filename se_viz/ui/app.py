@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.ui.pages import classes, inspect, network, reduction
+from se_viz.ui.pages import classes, inspect, intervene, network, reduction
 from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
@@ -32,6 +32,9 @@ def run() -> None:
     inspecting = st.Page(
         lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", default=True
     )
+    intervening = st.Page(
+        lambda: intervene.page(header), title="Intervene", icon=":material/tune:", url_path="intervene"
+    )
     reducing = st.Page(
         lambda: reduction.page(header), title="Reduction", icon=":material/compress:", url_path="reduction"
     )
@@ -41,6 +44,7 @@ def run() -> None:
     )
     questions = {
         inspecting: inspect.QUESTION,
+        intervening: intervene.QUESTION,
         comparing: classes.QUESTION,
         reducing: reduction.QUESTION,
         locating: network.QUESTION,

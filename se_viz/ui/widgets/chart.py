@@ -34,6 +34,33 @@ def draw(chart: Chart) -> None:
     st.plotly_chart(chart.figure, key=f"chart_{chart.name}", alt=chart.alt, config=_CONFIG)
 
 
+def clickable(chart: Chart, key: str, chosen: str) -> None:
+    """Draw a chart with its tools; a click on a point sets the widget ``key`` to its x.
+
+    Args:
+        chart: the chart, with names on its x axis.
+        key: key of the widget, which offers the same choice without a mouse.
+        chosen: its value now; the chart is another element for each, so that no old selection stays.
+    """
+    name = f"chart_{chart.name}_{chosen}"
+
+    def clicked() -> None:
+        points = st.session_state[name].selection.points
+        if points:
+            st.session_state[key] = points[0]["x"]
+
+    st.plotly_chart(
+        chart.figure,
+        key=name,
+        alt=chart.alt,
+        config={**_CONFIG, "displayModeBar": False},
+        on_select=clicked,
+        selection_mode="points",
+    )
+    with st.container(horizontal=True, gap="small"):
+        tools(chart)
+
+
 def tools(chart: Chart) -> None:
     """Draw the explanation of a chart, and its downloads, whose files are made when they are requested."""
     with st.popover("How to read this", icon=":material/help:", type="tertiary"):

@@ -1,0 +1,139 @@
+"""Attribution of an output to the channels of one gate, with s, its mean, and the maps U and X̃ of each channel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.finite import drawable, number
+from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, NEGATIVE, POSITIVE, scale
+from se_viz.gates.capture import Reading
+from se_viz.types import Float32s, Floats
+
+_SIDE = 16  # pixels of a thumbnail at most; a screen shows it at about 50
+_BARS, _WEIGHTS, _MAPS = (0.58, 1.0), (0.33, 0.53), (0.0, 0.27)  # of the height
+
+
+def channel_attribution(
+    reading: Reading, values: Floats, mean: Floats | None, channels: Sequence[int], target: str, method: str
+) -> Chart:
+    """Draw a column for each channel: its signed attribution, its s and the mean of s, and its maps U and X̃.
+
+    Args:
+        reading: the reading of the gate for one image, with maps if they are to be drawn.
+        values: attributions (C,), in logits.
+        mean: mean of s (C,), if it is known.
+        channels: the channels to draw, in order.
+        target: name of the output.
+        method: name of the method.
+    """
+    chosen, s = list(channels), reading.s[0]
+    layout = frame(f"{reading.gate.name}: channels with the largest attribution to {label(target, 24)}", "", "", 560)
+    layout["margin"]["t"] = 76
+    places = list(range(len(chosen)))
+    layout["xaxis"] |= {
+        **{"tickvals": places, "ticktext": [str(channel) for channel in chosen], "anchor": "y3", "showgrid": False},
+        **{"range": [-0.6, len(chosen) - 0.4], "title": {"text": "channel"}},
+    }
+    layout["yaxis"] |= {"domain": _BARS, "title": {"text": "attribution"}, "zeroline": True, "zerolinecolor": MUTED}
+    axis = {key: layout["yaxis"][key] for key in ("automargin", "gridcolor", "linecolor")}
+    layout["yaxis2"] = {**axis, "domain": _WEIGHTS, "title": {"text": "s"}, "zeroline": False, "nticks": 4}
+    layout["legend"] |= {"y": 1.0}
+    bars = drawable(values[chosen])
+    traces: list[go.Bar | go.Scatter | go.Heatmap] = [
+        go.Bar(
+            x=places,
+            y=bars,
+            marker={"color": [POSITIVE if value >= 0 else NEGATIVE for value in bars]},
+            customdata=chosen,
+            showlegend=False,
+            hovertemplate="channel %{customdata}<br>attribution %{y:+.3f}<extra></extra>",
+        ),
+        _dots(places, s[chosen], "s of this image", {"color": ACCENT, "size": 9}),
+    ]
+    if mean is not None:
+        traces.append(
+            _dots(
+                places,
+                mean[chosen],
+                "mean of s",
+                {"color": MUTED, "size": 12, "symbol": "line-ew", "line": {"color": MUTED, "width": 2}},
+            )
+        )
+    if reading.u is not None and reading.x is not None:
+        traces.append(_maps(reading.u[0, chosen], reading.x[0, chosen]))
+        layout["yaxis3"] = {
+            **{"domain": _MAPS, "tickvals": [0, 1], "ticktext": ["U", "X̃"], "range": [1.55, -0.55]},
+            **{"showgrid": False, "zeroline": False, "automargin": True, "scaleanchor": "x", "constrain": "domain"},
+            "constraintoward": "top",
+        }
+    else:
+        layout["xaxis"]["anchor"] = "y2"
+    listed = ", ".join(f"{channel} {number(values[channel], '+.2f')} (s {number(s[channel])})" for channel in chosen)
+    return Chart(
+        name=f"attribution_{reading.gate.name}",
+        figure=go.Figure(traces, layout),
+        alt=f"Attribution of {target} to {len(chosen)} channels of {reading.gate.name}, by {method}: {listed}.",
+        how_to_read=(
+            f"A column is a channel. Top: its attribution, what its s in the place of the baseline adds to {target} "
+            "(brown) or takes from it (blue), in units of the output. Middle: its weight s, and the mean of s. Bottom: "
+            "its map before the gate (U) and after it (X̃ = s · U), both on one colour scale, which is another for each "
+            "channel: pale is zero, brown positive, blue negative."
+        ),
+    )
+
+
+def _dots(places: Sequence[int], values: Floats | Float32s, name: str, marker: dict[str, object]) -> go.Scatter:
+    return go.Scatter(
+        x=list(places),
+        y=drawable(values),
+        yaxis="y2",
+        name=name,
+        mode="markers",
+        marker=marker,
+        hovertemplate=f"{name} %{{y:.3f}}<extra></extra>",
+    )
+
+
+def _maps(u: Float32s, x: Float32s) -> go.Heatmap:
+    """Return U above X̃, (channels, H, W) each, as one mosaic with a column at each whole number."""
+    pair = drawable(np.stack([_small(u), _small(x)]))
+    reach = np.nanmax(np.abs(pair), axis=(0, 2, 3), keepdims=True, initial=1e-12)
+    tiles = pair / reach
+    rows, columns, height, width = tiles.shape
+    side = max(height, width) * max(1, _SIDE // max(height, width))
+    gap = max(1, side // 10)
+    mosaic = np.full((rows * (side + gap), columns * (side + gap)), np.nan, np.float32)
+    for row in range(rows):
+        for column in range(columns):
+            large = tiles[row, column].repeat(side // height, axis=0).repeat(side // width, axis=1)
+            top, left = row * (side + gap), column * (side + gap)
+            mosaic[top : top + large.shape[0], left : left + large.shape[1]] = large
+    step = 1 / (side + gap)
+    start = -0.5 * (side - 1) * step  # the middle of the first tile is at 0
+    return go.Heatmap(
+        z=np.round(mosaic, 2),
+        x0=start,
+        dx=step,
+        y0=start,
+        dy=step,
+        yaxis="y3",
+        zmin=-1,
+        zmax=1,
+        colorscale=scale(DIVERGING),
+        showscale=False,
+        hoverinfo="skip",
+        hoverongaps=False,
+    )
+
+
+def _small(maps: Float32s) -> Float32s:
+    """Return maps (channels, H, W) reduced to at most ``_SIDE`` pixels, by means over blocks."""
+    channels, height, width = maps.shape
+    block = -(-max(height, width) // _SIDE)
+    cut = maps[:, : height - height % block or height, : width - width % block or width]
+    if block == 1 or cut.shape[1] % block or cut.shape[2] % block:
+        return maps[:, ::block, ::block]
+    small: Float32s = cut.reshape(channels, cut.shape[1] // block, block, cut.shape[2] // block, block).mean((2, 4))
+    return small

@@ -1,0 +1,243 @@
+"""The Intervene page: which gate, and which channel, matters for a prediction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from se_viz.analysis.head_sentences import meaning
+from se_viz.analysis.predictions import Predictions, predict
+from se_viz.data.images import InputImage
+from se_viz.figures.heatmap import s_range
+from se_viz.gates.capture import Capture
+from se_viz.gates.errors import InstrumentError
+from se_viz.interventions.attribution import METHODS, Attribution, Method
+from se_viz.interventions.baseline import NoMean, Weights
+from se_viz.interventions.edits import swap
+from se_viz.interventions.gate_effects import GateEffects
+from se_viz.model.model import Model
+from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.intervention import QUESTION, Channels, Edited, intervention_report
+from se_viz.reports.outcomes import Outcome, outcome_of
+from se_viz.reports.report import Report
+from se_viz.types import Floats
+from se_viz.ui.markdown import emphasised, escape_markdown
+from se_viz.ui.state import captures, interventions
+from se_viz.ui.state import profiles as profiles_state
+from se_viz.ui.widgets import chart, image_focus, intervention_export, prediction_cards, with_image
+from se_viz.ui.widgets.choice import choose
+from se_viz.ui.widgets.image_picker import Chosen
+from se_viz.ui.widgets.page_header import PageHeader
+
+__all__ = ["QUESTION", "page"]
+
+_PREDICTED = "the predicted one"
+_ALONE = "Add a second image to see s of another image in the place of s of this one."
+_NO_MEAN = "There is no mean of s, because this network has no class profiles; the Classes page makes them."
+
+
+@dataclass(frozen=True)
+class InterveneState:
+    """The state of the page: model, images, what is asked about, effects of the gates, and the chosen gate."""
+
+    model: Model
+    chosen: Chosen
+    capture: Capture
+    focus: int
+    other: int | None
+    profiles: ClassProfiles | None
+    outcome: Outcome
+    effects: GateEffects
+    gate: str
+
+    @property
+    def image(self) -> InputImage:
+        """The image in focus."""
+        return self.chosen.images[self.focus]
+
+    @property
+    def swapped(self) -> InputImage | None:
+        """The image whose s is used, if there is one."""
+        return None if self.other is None else self.chosen.images[self.other]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the edits that are missing."""
+        missing = {"mean": _NO_MEAN, "other image": _ALONE}
+        return tuple(note for edit, note in missing.items() if edit not in self.effects.edits)
+
+    def report(self, channels: Channels | None = None, edited: Edited | None = None) -> Report:
+        """Return the report; its charts are drawn only when they are shown."""
+        return intervention_report(
+            self.outcome,
+            self.effects,
+            self.image.name,
+            other=self.swapped.name if self.swapped else "",
+            gate=self.gate,
+            channels=channels,
+            edited=edited,
+            notes=self.notes,
+        )
+
+
+def page(header: PageHeader) -> None:
+    """Draw the page."""
+    model, chosen = header.model, header.chosen
+    captured = captures.values(model, chosen.images)
+    predictions = predict(model, captured)
+    strip_place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        focus = image_focus.choose(chosen.images)
+        target_place = st.container(width=210)
+        other = with_image.choose(chosen.images, focus)
+        gate_place = st.container(width=140)
+        profiles = profiles_state.of(model)
+    with strip_place:
+        prediction_cards.show(chosen.images, predictions, focus)
+    if predictions.fitted is None or not np.isfinite(predictions.outputs[focus]).all():
+        _nothing(header, predictions, focus)
+        return
+    before = predictions.outputs[focus].astype(np.float64)
+    names = outcome_of(predictions.fitted, before).names
+    with target_place:
+        picked = choose("Target class" if len(names) > 1 else "Target", [_PREDICTED, *names], "target")
+    outcome = outcome_of(predictions.fitted, before, None if picked == _PREDICTED else names.index(picked))
+    with gate_place:
+        gates = [gate.name for gate in model.gates]
+        gate = choose("Gate", gates, "gate", at_first=len(gates) - 1)
+    effects = interventions.effects(
+        model, chosen.images[focus], before, None if other is None else chosen.images[other], profiles
+    )
+    state = InterveneState(model, chosen, captured, focus, other, profiles, outcome, effects, gate)
+    _gates(state, header)
+    if said := meaning(predictions.fitted, "Head in the sidebar"):
+        st.caption(escape_markdown(said))
+    _channels(state)
+
+
+def _nothing(header: PageHeader, predictions: Predictions, focus: int) -> None:
+    """Say why there is no prediction, and what to do."""
+    header.answer.markdown(escape_markdown(predictions.images[focus].sentence))
+    if predictions.fitted is None:
+        st.info(
+            "An intervention is measured on an output of the network: a class, a label or a number. Choose what the "
+            "outputs mean under Head in the sidebar, or load a network with a classifier."
+        )
+
+
+def _gates(state: InterveneState, header: PageHeader) -> None:
+    """Draw the effects of whole gates; a click on a gate chooses it."""
+    report = state.report()
+    answer, words = report.sentences
+    header.answer.markdown(emphasised(answer))
+    shown = [report.charts[name] for name in ("gate_changes", "gate_probabilities") if name in report.charts]
+    for column, one in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        with column:
+            chart.clickable(one, "gate", state.gate)
+    st.caption(emphasised(words))
+    for note in report.notes:
+        st.caption(escape_markdown(note))
+
+
+def _channels(state: InterveneState) -> None:
+    """Draw the channels of the chosen gate: their attribution, and what follows from it."""
+    st.header(f"Channels of {state.gate}", anchor=False)
+    mean = (interventions.means(state.model, state.profiles) or {}).get(state.gate)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        method: Method = choose("Attribution by", METHODS, "method", segmented=True)
+        baselines = (["mean"] if mean is not None else []) + ["1", "0"]
+        base = choose("Baseline of s", baselines, "baseline", segmented=True)
+    baseline: Weights = base if base == "mean" else float(base)
+    about = (state.gate, state.outcome.target, method, baseline)
+    reading = captures.maps(state.model, state.image, state.gate)[state.gate]
+    in_words = "the mean of s" if base == "mean" else base
+    channels = None
+    try:
+        found = interventions.attribution(state.model, state.image, state.profiles, about)
+        work = partial(interventions.curves, state.model, state.image, state.profiles, about)
+        channels = Channels(found, (state.image.name,), 0, reading, mean, in_words, work)
+    except (InstrumentError, NoMean, ImportError) as error:
+        st.info(escape_markdown(f"{error} Edits work all the same."))
+    if channels is not None:
+        report = state.report(channels)
+        st.markdown(emphasised(report.sentences[2]))
+        chart.show(report.charts[f"attribution_{state.gate}"], wide=True)
+    _edit(state, channels, mean)
+
+
+_CHOICES = ("5 strongest", "20 strongest", "all", "chosen")
+
+
+@st.fragment
+def _edit(state: InterveneState, channels: Channels | None, mean: Floats | None) -> None:
+    """Draw the edit of some channels with the predictions before and after, the curves, and the export."""
+    st.header("Edit channels", anchor=False)
+    reading = state.capture[state.gate]
+    left, right = st.columns([4, 5], gap="large")
+    with left:
+        picked = _picked(state, channels)
+        sources = ["a number", "0", "1", *["mean"] * (mean is not None), *["other image"] * bool(state.swapped)]
+        source = choose("Set s of these channels to", sources, "set", segmented=True)
+        low, high = s_range(reading)
+        number = st.slider(
+            "Number", low, high, max(low, 0.0), 0.01, key="weight", bind="query-params", disabled=source != "a number"
+        )
+    if not picked:
+        st.info("Choose at least one channel.")
+        return
+    value = number if source == "a number" else source if source in ("mean", "other image") else float(source)
+    edit = swap(state.swapped) if value == "other image" else value
+    count = reading.gate.channels
+    edits = {state.gate: edit if len(picked) == count else dict.fromkeys(picked, edit)}
+    after = interventions.edited(state.model, state.image, edits, state.profiles)
+    report = state.report(channels, Edited(_words(state, picked, value), after, _attributed(channels, picked, value)))
+    with left:
+        st.markdown(emphasised(report.sentences[-1]))
+        weights = reading.s[state.focus, picked]
+        st.caption(f"s as computed: mean {weights.mean():.2f} over {len(picked)} of {count} channels.")
+    with right:
+        chart.show(report.charts["before_and_after"])
+    if channels is not None:
+        st.header("Does the attribution find the channels that matter?", anchor=False)
+        chart.show(report.charts[f"faithfulness_{state.gate}"], wide=True)
+    intervention_export.show(
+        state.model, state.chosen, report, state.gate, (state.focus, state.other), edits, channels, state.profiles
+    )
+
+
+def _picked(state: InterveneState, channels: Channels | None) -> list[int]:
+    choices = _CHOICES if channels is not None else _CHOICES[2:]
+    by = choose("Channels", choices, "edit", segmented=True)
+    count = state.capture[state.gate].gate.channels
+    if by == "all":
+        return list(range(count))
+    if by == "chosen":
+        first = channels.attribution.strongest(1)[0] if channels is not None else 0
+        picked: list[int] = st.multiselect(
+            "Channel numbers", range(count), default=[int(first)], key=f"edited_{state.gate}", bind="query-params"
+        )
+        return picked
+    assert channels is not None  # noqa: S101 - otherwise it is not offered
+    return [int(one) for one in channels.attribution.strongest(int(by.partition(" ")[0]))]
+
+
+def _words(state: InterveneState, picked: Sequence[int], value: float | str) -> str:
+    """Return the edit in words, "s := 0 in channels 450, 12 of SE_5_2"."""
+    to = value if isinstance(value, str) else f"{value:g}"
+    if value == "other image" and state.swapped:
+        to = f"s of {state.swapped.name}"
+    if len(picked) == state.capture[state.gate].gate.channels:
+        return f"s := {to} in all channels of {state.gate}"
+    numbers = ", ".join(map(str, picked[:5])) + (f" and {len(picked) - 5} more" if len(picked) > 5 else "")
+    return f"s := {to} in {'channel' if len(picked) == 1 else 'channels'} {numbers} of {state.gate}"
+
+
+def _attributed(channels: Channels | None, picked: Sequence[int], value: float | str) -> float | None:
+    """Return the sum of the attributions of the channels, if they are set to the baseline."""
+    if channels is None:
+        return None
+    found: Attribution = channels.attribution
+    same = value == "mean" if channels.baseline == "the mean of s" else value == float(channels.baseline)
+    return float(found.values[0, list(picked)].sum()) if same else None

@@ -1,0 +1,159 @@
+"""Export of interventions: the numbers as files, and Python and shell code that gives the same numbers."""
+
+import shlex
+from collections.abc import Mapping
+from functools import partial
+
+import streamlit as st
+
+from se_viz.interventions.edits import Edit, Edits, Swap
+from se_viz.model.model import Model
+from se_viz.profiles.bundled import path as shipped_path
+from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.intervention import Channels
+from se_viz.reports.report import Report
+from se_viz.reports.tables import table_bytes
+from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
+from se_viz.ui.widgets.image_picker import Chosen
+
+_LABELS = {"gate_effects": "Effects of gates", "channels": "Channels", "outputs": "Outputs before and after"}
+
+
+def show(
+    model: Model,
+    chosen: Chosen,
+    report: Report,
+    gate: str,
+    images: tuple[int, int | None],
+    edits: Edits,
+    channels: Channels | None,
+    profiles: ClassProfiles | None,
+) -> None:
+    """Draw the downloads, and the code.
+
+    Args:
+        model, chosen: the model and the images of the page.
+        report: the report, with the edit.
+        gate: name of the gate.
+        images: index of the image in focus, and of the other image.
+        edits: the edit.
+        channels: the attribution, if there is one.
+        profiles: class profiles that were chosen, if there are any.
+    """
+    st.header("Export and reproduce", anchor=False)
+    with st.container(horizontal=True):
+        for name in report.tables:
+            if name.startswith("faithfulness"):
+                continue  # it would be computed before the rest of the page is there; the chart's file has it
+            label = _LABELS.get(name) or _LABELS[name.partition("_")[0]]
+            st.download_button(
+                f"{label} as CSV",
+                partial(_csv, report, name),
+                file_name=f"{name}.csv",
+                mime="text/csv",
+                key=f"save_{name}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        st.download_button(
+            "All numbers as JSON",
+            lambda: report.files["intervention.json"],
+            file_name=f"intervention_{gate}.json",
+            mime="application/json",
+            key="save_intervention",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+    st.markdown("The same numbers from Python, and from a shell:")
+    own = profiles is not None and profiles.path != shipped_path(model.name)
+    st.code(python_lines(model, chosen, gate, images, edits, channels, own=own), language="python")
+    st.code(shell_lines(model, chosen, gate, images, edits, channels, own=own), language="bash")
+
+
+def _csv(report: Report, name: str) -> bytes:
+    return table_bytes(report.tables[name], "csv")
+
+
+def python_lines(
+    model: Model,
+    chosen: Chosen,
+    gate: str,
+    images: tuple[int, int | None],
+    edits: Edits,
+    channels: Channels | None,
+    *,
+    own: bool,
+) -> str:
+    """Return a script that gives the same numbers; uploads are expected in its folder."""
+    files = [f"./{name}" for name in chosen.uploads]
+    parts = [f"*se_viz.read_paths({files!r}).images"] * bool(files)
+    parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
+    focus, other = images
+    extra = ", profiles=profiles" if own else ""
+    lines = [
+        "import se_viz",
+        "",
+        load_line(model),
+        *(['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * own),
+        f"images = [{', '.join(parts)}]",
+        f"image = images[{focus}]",
+        f"edits = {{{gate!r}: {_said(edits[gate], other)}}}",
+        f"capture = se_viz.capture(model, image, edits=edits{extra})",
+        f"capture[{gate!r}].s, capture[{gate!r}].s_applied  # as computed, as applied",
+        "se_viz.predict(model, capture)",
+    ]
+    if channels is not None:
+        found = channels.attribution
+        base = '"mean"' if channels.baseline not in ("0", "1") else channels.baseline
+        about = f"model, image, {gate!r}"
+        target = f"{int(found.targets[0])}"
+        lines += [
+            f"found = se_viz.attribute({about}, {target}, {found.method!r}, baseline={base}{extra})",
+            "found.values, found.completeness_error  # (1, C), (1,)",
+            f"se_viz.faithfulness({about}, target={target}, method={found.method!r}, baseline={base}{extra})",
+        ]
+    return "\n".join(lines)
+
+
+def _said(edit: Edit, other: int | None) -> str:
+    """Return an edit as Python code."""
+    if isinstance(edit, Mapping):
+        values = list(edit.values())
+        return (
+            f"dict.fromkeys({list(edit)}, {_said(values[0], other)})"
+            if len(values) > 1
+            else (f"{{{next(iter(edit))}: {_said(values[0], other)}}}")
+        )
+    return f"se_viz.swap(images[{other}])" if isinstance(edit, Swap) else repr(edit)
+
+
+def shell_lines(
+    model: Model,
+    chosen: Chosen,
+    gate: str,
+    images: tuple[int, int | None],
+    edits: Edits,
+    channels: Channels | None,
+    *,
+    own: bool,
+) -> str:
+    """Return the commands that write the same numbers into folders."""
+    focus, other = images
+    words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
+    precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
+    common = f"{' '.join(words)} {shell_options(model)}{head_options()} --device {model.device}{precision}"
+    common += f" --focus {focus + 1} --gate {gate}" + (" --profiles PROFILES" if own else "")
+    edit = edits[gate]
+    value = next(iter(edit.values())) if isinstance(edit, Mapping) else edit
+    said = "other" if isinstance(value, Swap) else str(value)
+    picked = "".join(f" --channel {channel}" for channel in edit) if isinstance(edit, Mapping) else ""
+    swapped = "" if other is None else f" --other {other + 1}"
+    target = "" if channels is None else f" --target {int(channels.attribution.targets[0])}"
+    lines = [f"python -m se_viz intervene {common}{picked} --set {said}{swapped}{target} --out intervention"]
+    if channels is not None:
+        base = "mean" if channels.baseline not in ("0", "1") else channels.baseline
+        method = shlex.quote(channels.attribution.method)
+        lines.append(
+            f"python -m se_viz attribute {common} --method {method} --baseline {base}{target} --out attribution"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""The choice of another image, whose s replaces s of the image in focus."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from se_viz.data.images import InputImage
+
+_KEY = "other"
+
+
+def choose(images: Sequence[InputImage], focus: int) -> int | None:
+    """Return the index of the other image, the next one at first; None if there is one image only.
+
+    The URL has only its number, not its name.
+    """
+    if len(images) < 2:
+        return None
+    hashes = [image.sha256 for image in images]
+    others = [sha256 for index, sha256 in enumerate(hashes) if index != focus and sha256 != hashes[focus]]
+    if not others:
+        return None
+    if st.session_state.get(_KEY) not in others:
+        st.session_state[_KEY] = _from_address(hashes, others) or next(
+            (sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0]
+        )
+    st.selectbox(
+        "Other image",
+        others,
+        format_func=lambda sha256: f"{hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
+        key=_KEY,
+        on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
+        help="An image of the page; its s is used in the place of s of the image in focus.",
+        width=220,
+    )
+    return hashes.index(st.session_state[_KEY])
+
+
+def _from_address(hashes: Sequence[str], others: Sequence[str]) -> str | None:
+    number = st.query_params.get(_KEY, "")
+    known = number.isascii() and number.isdigit() and 1 <= int(number) <= len(hashes)
+    return hashes[int(number) - 1] if known and hashes[int(number) - 1] in others else None
