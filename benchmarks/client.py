@@ -28,8 +28,13 @@ from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 300  # seconds
-# Where a kind of widget has its value in WidgetState, for the kinds that ``Session.choose`` sets.
-_FIELDS = {"selectbox": "string_value", "button_group": "string_array_value", "multiselect": "string_array_value"}
+# Where a kind of widget has its value in WidgetState, for the kinds that ``Session.choose`` and ``slide`` set.
+_FIELDS = {
+    "selectbox": "string_value",
+    "button_group": "string_array_value",
+    "multiselect": "string_array_value",
+    "slider": "double_array_value",
+}
 
 
 class Server:
@@ -179,6 +184,17 @@ class Session:
             state.string_array_value.data[:] = [value] if isinstance(value, str) else value
         self._states[widget.id] = state
         if widget.parameter:  # the browser puts it into the address
+            self._query = urlencode({**parse_qs(self._query), widget.parameter: value}, doseq=True)
+        return self._rerun(start, widget.fragment)
+
+    def slide(self, key: str, value: float) -> Action:
+        """Move a slider."""
+        start = time.perf_counter()
+        widget = self._widgets[key]
+        state = WidgetState(id=widget.id)
+        state.double_array_value.data[:] = [value]
+        self._states[widget.id] = state
+        if widget.parameter:
             self._query = urlencode({**parse_qs(self._query), widget.parameter: value}, doseq=True)
         return self._rerun(start, widget.fragment)
 

@@ -22,6 +22,7 @@ from decode import photograph
 BAR_MS = 150
 DEMO, LARGE, FAMILY = "demo/r16", "random/legacy_seresnet50", "demo family (Reduction)"
 CLASSES = "demo/r16 (Classes)"
+INTERVENE = "demo/r16 (Intervene)"
 _numbers = count()
 
 
@@ -98,6 +99,22 @@ def classify(record: Record, address: str, *, first: bool) -> None:
                 record.add(CLASSES, what, lambda key=key, value=value: session.choose(key, value))
 
 
+def intervene(record: Record, address: str, *, first: bool) -> None:
+    """One session on the Intervene page; in the first of a server, s of every gate is replaced, and channels get
+    their attributions.
+    """
+    with Session(address, page="intervene") as session:
+        record.add(INTERVENE, "open the page (new forward passes)" if first else "open the page", session.load)
+        for weight in (0.3, 0.6, 0.9, 0.1):
+            record.add(INTERVENE, "move the slider", lambda weight=weight: session.slide("weight", weight))
+        for key, what in (("edit", "edit other channels"), ("set", "set s to other weights")):
+            for value in list(others(session, key))[:-1]:
+                record.add(INTERVENE, what, lambda key=key, value=value: session.choose(key, value))
+        for target in list(others(session, "target"))[:3]:
+            what = "change the target (new forward passes)" if first else "change the target"
+            record.add(INTERVENE, what, lambda target=target: session.choose("target", target))
+
+
 def drop(record: Record, address: str, model: str, content: bytes, files: int) -> None:
     """One session that uploads."""
     uploads = {f"photo {index + 1}.jpg": fresh(content) for index in range(files)}
@@ -119,6 +136,8 @@ def main() -> None:
             for model in (DEMO, LARGE):
                 for turn in range(visits + 1):
                     visit(record, server.address, model, first=turn == 0)
+            for turn in range(visits + 1):
+                intervene(record, server.address, first=turn == 0)
             for turn in range(visits + 1):
                 compare(record, server.address, first=turn == 0)
                 classify(record, server.address, first=turn == 0)

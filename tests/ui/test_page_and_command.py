@@ -13,15 +13,19 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from se_viz import capture, load, predict, sample
+from se_viz import attribute, capture, load, predict, sample
 from se_viz.cli.app import app
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
+from se_viz.interventions.baseline import mean_weights
+from se_viz.interventions.gate_effects import gate_effects, outputs_of
 from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports.class_pair import channel_labels
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.design_choices import design_report
 from se_viz.reports.inspection import inspection_report
+from se_viz.reports.intervention import Channels, Edited, intervention_report
 from se_viz.reports.network import network_report
+from se_viz.reports.outcomes import outcome_of
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised
 
@@ -112,6 +116,35 @@ def test_inspection(tmp_path):
     for table in report.tables:
         same_table(report, table, tmp_path)
     assert report.files["health.json"] == (tmp_path / "health.json").read_bytes()
+
+
+def test_intervention(tmp_path):
+    model, image, other = load("demo/r16", "cpu"), sample("cat"), sample("temple")
+    captured = capture(model, [image])
+    effects = gate_effects(model, [image], [other])
+    outcome = outcome_of(predict(model, captured).fitted, effects.before)
+    edited = Edited("s := 1 in all channels of SE_2_2", outputs_of(capture(model, [image], edits={"SE_2_2": 1.0}))[0])
+    report = intervention_report(outcome, effects, image.name, other=other.name, gate="SE_2_2", edited=edited)
+    page = ui_support.open_page(
+        "intervene", samples="cat,temple", gate="SE_2_2", edit="all", set="1", baseline="0", device="cpu"
+    )
+    options = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
+    same_sentences(report, page, run("intervene", *options, "--gate", "SE_2_2", "--set", "1", "--out", tmp_path))
+    # A chart that takes clicks has the chosen gate in its key.
+    shown = {
+        name.removesuffix("_SE_2_2") if name.startswith("gate_") else name: one for name, one in drawn_on(page).items()
+    }
+    same_charts(report, shown, tmp_path, set(report.charts))
+    for table in report.tables:
+        same_table(report, table, tmp_path)
+
+    found, reading = attribute(model, image, "SE_2_2", baseline=0.0), capture(model, [image], maps=["SE_2_2"])["SE_2_2"]
+    channels = Channels(found, (image.name,), 0, reading, mean_weights(model, "SE_2_2"), "0")
+    report = intervention_report(outcome, gate_effects(model, [image]), image.name, gate="SE_2_2", channels=channels)
+    output = run("attribute", *options, "--gate", "SE_2_2", "--baseline", "0", "--out", tmp_path / "channels")
+    assert report.text[-1] in output.splitlines()
+    assert emphasised(report.sentences[-1]) in [text.value for text in page.markdown]
+    same_charts(report, shown, tmp_path / "channels", {"attribution_SE_2_2"})
 
 
 def test_classes(tmp_path):

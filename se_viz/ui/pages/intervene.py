@@ -27,7 +27,8 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import chart, image_focus, intervention_export, prediction_cards, with_image
-from se_viz.ui.widgets.choice import choose
+from se_viz.ui.widgets.choice import channels as numbers
+from se_viz.ui.widgets.choice import choose, number
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -181,13 +182,11 @@ def _edit(state: InterveneState, channels: Channels | None, mean: Floats | None)
         sources = ["a number", "0", "1", *["mean"] * (mean is not None), *["other image"] * bool(state.swapped)]
         source = choose("Set s of these channels to", sources, "set", segmented=True)
         low, high = s_range(reading)
-        number = st.slider(
-            "Number", low, high, max(low, 0.0), 0.01, key="weight", bind="query-params", disabled=source != "a number"
-        )
+        weight = number("Weight s", low, high, max(low, 0.0), "weight", disabled=source != "a number")
     if not picked:
         st.info("Choose at least one channel.")
         return
-    value = number if source == "a number" else source if source in ("mean", "other image") else float(source)
+    value = weight if source == "a number" else source if source in ("mean", "other image") else float(source)
     edit = swap(state.swapped) if value == "other image" else value
     count = reading.gate.channels
     edits = {state.gate: edit if len(picked) == count else dict.fromkeys(picked, edit)}
@@ -215,10 +214,7 @@ def _picked(state: InterveneState, channels: Channels | None) -> list[int]:
         return list(range(count))
     if by == "chosen":
         first = channels.attribution.strongest(1)[0] if channels is not None else 0
-        picked: list[int] = st.multiselect(
-            "Channel numbers", range(count), default=[int(first)], key=f"edited_{state.gate}", bind="query-params"
-        )
-        return picked
+        return numbers("Channel numbers", count, int(first), f"edited_{state.gate}")
     assert channels is not None  # noqa: S101 - otherwise it is not offered
     return [int(one) for one in channels.attribution.strongest(int(by.partition(" ")[0]))]
 

@@ -1,4 +1,4 @@
-"""A choice that is part of the URL; a URL with an unknown option is said."""
+"""Choices that are part of the URL; the page says where a URL asks for something that does not exist."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -25,14 +25,38 @@ def choose(label: str, options: Sequence[T], key: str, *, at_first: int = 0, seg
     asked = st.query_params.get(key)
     if asked is not None and asked not in options:
         listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
-        st.warning(
-            escape_markdown(
-                f"The link asks for {label.lower()} {asked[:100]}, and there is {listed}: {options[at_first]} is shown."
-            )
-        )
+        _warn(f"{label} {asked}", f"there are {listed}", options[at_first])
     if segmented:
         found: T = st.segmented_control(
             label, options, default=options[at_first], key=key, bind="query-params", required=True
         )
         return found
     return st.selectbox(label, options, index=at_first, key=key, bind="query-params")
+
+
+def number(label: str, low: float, high: float, first: float, key: str, *, disabled: bool) -> float:
+    """Draw a slider with the key as its name in the URL, and return the number."""
+    asked = st.query_params.get(key)
+    if asked is not None and not _within(asked, low, high):
+        _warn(f"{label} {asked}", f"it is a number from {low:g} to {high:g}", f"{first:g}")
+    return st.slider(label, low, high, first, 0.01, key=key, bind="query-params", disabled=disabled)
+
+
+def channels(label: str, count: int, first: int, key: str) -> list[int]:
+    """Draw a choice of channels with the key as its name in the URL, and return their numbers."""
+    asked = st.query_params.get_all(key)
+    if unknown := [one for one in asked if not (one.isascii() and one.isdigit() and int(one) < count)]:
+        _warn(f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
+    found: list[int] = st.multiselect(label, range(count), default=[first], key=key, bind="query-params")
+    return found
+
+
+def _within(text: str, low: float, high: float) -> bool:
+    try:
+        return low <= float(text) <= high
+    except ValueError:
+        return False
+
+
+def _warn(asked: str, exists: str, shown: str) -> None:
+    st.warning(escape_markdown(f"The link asks for {asked[:100]}, and {exists}: {shown} is shown."))

@@ -1,0 +1,134 @@
+"""The commands intervene and attribute: tables, files, and sentences for mistakes."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import se_viz
+from se_viz.cli.app import app
+
+RUN = CliRunner()
+GIVEN = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def demo():
+    model = se_viz.load("demo/r16", "cpu")
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return [se_viz.sample("cat"), se_viz.sample("temple")]
+
+
+def run(*arguments: object) -> str:
+    result = RUN.invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def logits(model, images, edits=None) -> np.ndarray:
+    return np.asarray(se_viz.capture(model, images, edits=edits).logits, np.float64)
+
+
+def test_a_gate_is_set_for_each_image(demo, images, tmp_path):
+    output = run("intervene", *GIVEN, "--gate", "SE_5_2", "--set", "1", "--target", "tench", "--out", tmp_path)
+    before, after = logits(demo, images), logits(demo, images, {"SE_5_2": 1.0})
+    lines = {line.split("  ")[0]: line for line in output.splitlines() if line.endswith(tuple("0123456789"))}
+    for place, image in enumerate(images):
+        line = lines[image.name]
+        likely = [torch.softmax(torch.tensor(row[place]), 0)[0] for row in (before, after)]
+        assert line.split()[-3:] == [
+            f"{likely[0]:.1%}",
+            f"{likely[1]:.1%}",
+            f"{after[place, 0] - before[place, 0]:+.3f}",
+        ]
+    assert "s := 1 in all channels of SE_5_2" in output
+    frame = pd.read_csv(tmp_path / "outputs.csv")
+    np.testing.assert_allclose(frame["after"], after[0], atol=1e-5)
+    content = json.loads((tmp_path / "intervention.json").read_text())
+    assert content["edit"] == "s := 1 in all channels of SE_5_2"
+    assert content["target"] == "tench"
+    assert {path.name for path in tmp_path.glob("*.html")} == {
+        "before_and_after.html",
+        "gate_changes.html",
+        "gate_probabilities.html",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "edits"),
+    [
+        (["--gate", "SE_5_2", "--channel", "450", "--channel", "3", "--set", "0"], {"SE_5_2": {450: 0.0, 3: 0.0}}),
+        (["--gate", "stage 4", "--set", "mean"], {"stage 4": "mean"}),
+        (["--gate", "all", "--set", "0.5"], {"all": 0.5}),
+        (["--gate", "SE_2_2", "--set", "other", "--other", "2"], {"SE_2_2": se_viz.swap(se_viz.sample("temple"))}),
+    ],
+)
+def test_edits_are_those_of_python(demo, images, tmp_path, options, edits):
+    run("intervene", *GIVEN, *options, "--out", tmp_path)
+    np.testing.assert_allclose(
+        pd.read_csv(tmp_path / "outputs.csv")["after"], logits(demo, images, edits)[0], atol=1e-5
+    )
+
+
+def test_without_a_gate_each_is_edited_in_turn(demo, images):
+    output = run("intervene", *GIVEN, "--focus", "2")
+    before = logits(demo, images[1:])[0]
+    target = int(before.argmax())
+    rows = [line for line in output.splitlines() if line.startswith("SE_")]
+    assert len(rows) == 3 * 8
+    after = logits(demo, images[1:], {"SE_4_1": "mean"})[0]
+    (row,) = (one for one in rows if one.startswith("SE_4_1  s := mean"))
+    assert f"{after[target] - before[target]:+.3f}" in row
+    assert "Image 2, A temple in China:\nOne gate of 8 can change this prediction alone: SE_2_2 := 1 lowers" in output
+
+
+def test_attributions_are_those_of_python(demo, images, tmp_path):
+    options = ["--gate", "SE_5_2", "--target", "tench", "--method", "exact", "--top", "3"]
+    output = run("attribute", *GIVEN, *options, "--faithfulness", "--out", tmp_path)
+    found = se_viz.attribute(demo, images, "SE_5_2", "tench", "exact")
+    rows = [line.split() for line in output.splitlines()[1:4]]
+    for row, channel in zip(rows, found.strongest(3), strict=True):
+        assert row[0] == str(channel)
+        assert float(row[1]) == pytest.approx(found.values[0, channel], abs=1e-4)
+    frame = pd.read_csv(tmp_path / "channels_SE_5_2.csv")
+    assert len(frame) == 2 * 768
+    for place, image in enumerate(images):
+        part = frame[frame["image"] == image.name].sort_values("channel")
+        np.testing.assert_allclose(part["attribution"], found.values[place], atol=1e-5)
+    assert set(pd.read_csv(tmp_path / "faithfulness_SE_5_2.csv")["order"]) == {"attribution", "s", "|X̃ − U|", "random"}
+    assert (tmp_path / "attribution_SE_5_2.html").exists()
+    assert (tmp_path / "faithfulness_SE_5_2.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["intervene", "--sample", "cat", "--gate", "SE_9_9"], "No gate 'SE_9_9'; there are SE_2_1"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "blue"], "--set takes a number, mean or other"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "nan"], "cannot be set to NaN"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "other"], "name two images or more"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--channel", "768"], "there are 0 to 767"),
+        (["intervene", "--sample", "cat", "--channel", "3"], "--channel needs the --gate"),
+        (["intervene", "--sample", "cat", "--target", "dog"], "No output 'dog'; there are tench"),
+        (["intervene", "--sample", "cat", "--focus", "2"], "There is no image 2 for --focus"),
+        (["intervene", "--sample", "cat", "--other", "2"], "There is no image 2 for --other"),
+        (["intervene", "--sample", "cat", "--head", "features"], "there are no predictions"),
+        (["attribute", "--sample", "cat", "--gate", "SE_9_9"], "No gate 'SE_9_9'"),
+        (["attribute", "--sample", "cat", "--baseline", "x"], "--baseline takes mean or a number"),
+        (["intervene"], "No images"),
+        (["intervene", "--sample", "dog"], "dog"),
+    ],
+)
+def test_mistakes_end_in_a_sentence(arguments, sentence):
+    result = RUN.invoke(app, arguments)
+    assert result.exit_code != 0
+    assert sentence in " ".join(result.output.replace("│", " ").split())
+    assert isinstance(result.exception, SystemExit), result.exception

@@ -1,0 +1,288 @@
+"""The Intervene page: its sentences and numbers are those of Python, links reopen a view, and sessions do not mix."""
+
+import base64
+import json
+import re
+import shlex
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from test_inspect_any_network import Efficient, Unit, unit
+from torch import nn
+from typer.testing import CliRunner
+from ui_support import open_page
+
+import se_viz
+from se_viz.cli.app import app as cli
+from se_viz.data.preprocess import Preprocess
+from se_viz.interventions.baseline import mean_weights
+from se_viz.weights.head import Head
+from se_viz.zoo import registry as catalogue
+
+
+@pytest.fixture(scope="module")
+def demo():
+    model = se_viz.load("demo/r16", "cpu")
+    yield model
+    model.close()
+
+
+def show(**query) -> AppTest:
+    return open_page("intervene", **{"device": "cpu", **query})
+
+
+def drawn(page: AppTest) -> dict[str, list]:
+    """The traces of each chart, by its name."""
+    return {
+        chart.proto.id.rpartition("-chart_")[2]: json.loads(chart.proto.spec)["data"]
+        for chart in page.get("plotly_chart")
+    }
+
+
+def said(page: AppTest) -> str:
+    """All text of the page, as a reader sees it."""
+    texts = "\n".join(one.value for one in (*page.markdown, *page.caption, *page.info, *page.warning))
+    return re.sub(r"\\(.)", r"\1", texts)
+
+
+def numbers(values) -> np.ndarray:
+    """The numbers of a trace, which plotly writes as bytes or as a list."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    return np.asarray(values, float)
+
+
+def logits(model, image, edits=None) -> np.ndarray:
+    return np.asarray(se_viz.capture(model, image, edits=edits).logits[0], np.float64)
+
+
+def probability(row, index) -> float:
+    return float(torch.softmax(torch.tensor(row), 0)[index])
+
+
+@pytest.mark.parametrize("focus", [1, 2])
+def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, focus):
+    """The prediction for the cat can be changed by one gate, and that for the flower cannot."""
+    images = [se_viz.sample("cat"), se_viz.sample("flower")]
+    image, other = images[focus - 1], images[2 - focus]
+    page = show(samples="cat,flower", focus=str(focus))
+    assert page.title[0].value == "Which gate, which channel matters for this prediction?"
+    before = logits(demo, image)
+    target = int(before.argmax())
+    bars = drawn(page)["gate_changes_SE_5_2"]
+    gates = [gate.name for gate in demo.gates]
+    assert [bar["x"] for bar in bars] == [gates] * 3
+    flips, likely = set(), {}
+    for bar, (edit, word) in zip(
+        bars, ((1.0, "1"), ("mean", "mean"), (se_viz.swap(other), f"s of {other.name}")), strict=True
+    ):
+        for gate, change in zip(gates, numbers(bar["y"]), strict=True):
+            after = logits(demo, image, {gate: edit})
+            assert change == pytest.approx(after[target] - before[target], abs=1e-4)
+            likely[f"**{gate} := {word}**"] = probability(after, target)
+            if after.argmax() != target:
+                flips.add(gate)
+    answer, name, first = (
+        re.sub(r"\\(.)", r"\1", page.markdown[0].value),
+        demo.classes[target],
+        probability(before, target),
+    )
+    if focus == 1:
+        after = logits(demo, image, {"SE_2_2": 1.0})
+        assert flips == {"SE_2_2", "SE_3_2"}
+        assert answer == (
+            f"2 of the 8 gates can change this prediction alone: **SE_2_2 := 1** lowers {name} from {first:.0%} to "
+            f"{probability(after, target):.0%}, and the network says {demo.classes[int(after.argmax())]}."
+        )
+    else:
+        assert not flips
+        edit = max(likely, key=lambda edit: abs(likely[edit] - first))
+        verb = "raises" if likely[edit] > first else "lowers"
+        assert answer == (
+            f"No single gate changes this prediction; {edit} {verb} {name} from {first:.0%} to {likely[edit]:.0%}."
+        )
+
+
+def test_probabilities_and_another_target(demo):
+    page = show(samples="cat,temple", target="church", gate="SE_2_2")
+    place = demo.classes.index("church")
+    points = drawn(page)["gate_probabilities_SE_2_2"][0]
+    expected = [probability(logits(demo, se_viz.sample("cat"), {gate.name: 1.0}), place) for gate in demo.gates]
+    np.testing.assert_allclose(numbers(points["y"]), np.multiply(100, expected), atol=1e-3)
+    found = se_viz.attribute(demo, se_viz.sample("cat"), "SE_2_2", "church")
+    best = int(found.strongest(1)[0])
+    assert f"Channel {best} of SE_2_2 has the largest attribution to church: {found.values[0, best]:+.2g}" in said(page)
+    page.selectbox(key="target").set_value("golf ball").run()
+    assert "has the largest attribution to golf ball" in said(page)
+
+
+def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(demo):
+    image = se_viz.sample("cat")
+    page = show(samples="cat", method="exact", gate="SE_4_2")
+    found = se_viz.attribute(demo, image, "SE_4_2", method="exact")
+    best = found.strongest(20)
+    bars, weights, means, maps = drawn(page)["attribution_SE_4_2"]
+    assert bars["customdata"] == best.tolist()
+    np.testing.assert_allclose(numbers(bars["y"]), found.values[0, best], atol=1e-5)
+    np.testing.assert_allclose(numbers(weights["y"]), found.s[0, best], atol=1e-6)
+    np.testing.assert_allclose(numbers(means["y"]), mean_weights(demo, "SE_4_2")[best], atol=1e-6)
+    assert maps["type"] == "heatmap"
+    error = re.search(r"completeness error ([-+]\S+)\)", said(page))
+    assert error is not None
+    assert float(error[1]) == pytest.approx(found.completeness_error[0], abs=2e-5, rel=0.5)
+
+
+def test_an_edit_of_channels_is_the_edit_of_python(demo):
+    image = se_viz.sample("cat")
+    page = show(samples="cat,temple", edit="chosen", edited_SE_5_2="450")
+    page.multiselect(key="edited_SE_5_2").set_value([450, 12]).run()
+    page.slider(key="weight").set_value(0.9).run()
+    after = logits(demo, image, {"SE_5_2": {450: 0.9, 12: 0.9}})
+    before = logits(demo, image)
+    effect = after[0] - before[0]
+    assert f"The effect on tench is {effect:+.3g} (logit)" in said(page)
+    for source, value in (("1", 1.0), ("mean", "mean"), ("other image", se_viz.swap(se_viz.sample("temple")))):
+        page.segmented_control(key="set").set_value(source).run()
+        effect = logits(demo, image, {"SE_5_2": {450: value, 12: value}})[0] - before[0]
+        shown = re.search(r"The effect on tench is ([-+.\de]+\d)", said(page))
+        assert shown is not None
+        assert float(shown[1]) == pytest.approx(effect, abs=2e-4)
+    assert not page.exception
+
+
+def test_an_edit_to_the_baseline_is_compared_with_the_sum_of_attributions(demo):
+    found = se_viz.attribute(demo, se_viz.sample("cat"), "SE_5_2")
+    predicted = -found.values[0, found.strongest(5)].sum()
+    text = said(show(samples="cat", set="mean"))
+    assert f"the attributions of these channels predict {predicted:+.3g}" in text
+    assert "of these channels predict" not in said(show(samples="cat", set="1"))
+
+
+def test_a_prediction_changes_when_the_whole_gate_is_edited(demo):
+    after = logits(demo, se_viz.sample("cat"), {"SE_2_2": 1.0})
+    text = said(show(samples="cat", gate="SE_2_2", edit="all", set="1"))
+    assert "s := 1 in all channels of SE_2_2" in text
+    assert f"the network says {demo.classes[int(after.argmax())]}, and before it said tench." in text
+
+
+def test_what_a_link_asks_for_and_does_not_exist_is_said():
+    page = show(
+        samples="cat", gate="SE_9_9", target="zebra", method="magic", weight="7", edit="chosen", edited_SE_5_2="9999"
+    )
+    warned = [re.sub(r"\\(.)", r"\1", one.value) for one in page.warning]
+    for asked in ("Gate SE_9_9", "Target class zebra", "Attribution by magic", "Weight s 7", "channel 9999"):
+        assert any(f"The link asks for {asked}, and " in one for one in warned), asked
+    assert page.selectbox(key="gate").value == "SE_5_2"
+    assert "has the largest attribution to tench" in said(page)
+
+
+def test_a_link_reopens_the_view():
+    link = {
+        **{"samples": "cat,temple,coffee", "focus": "2", "other": "1", "target": "golf ball", "gate": "SE_3_1"},
+        **{"method": "gradient × change", "baseline": "1", "edit": "20 strongest", "weight": "0.35"},
+    }
+    page = show(**link)
+    text = said(page)
+    assert "has the largest attribution to golf ball" in text
+    assert "s := 0.35 in channels" in text
+    assert "s of Chelsea the cat" in [bar["name"] for bar in drawn(page)["gate_changes_SE_3_1"]]
+    assert not page.warning
+
+
+def test_edits_of_one_session_are_invisible_to_another(demo):
+    one, other = show(samples="cat"), show(samples="cat")
+    first = drawn(other)
+    one.segmented_control(key="edit").set_value("all").run()
+    one.slider(key="weight").set_value(1.0).run()
+    other.run()
+    again = drawn(other)
+    assert again == first
+    assert drawn(one)["before_and_after"][1] != again["before_and_after"][1]
+    assert drawn(one)["gate_changes_SE_5_2"] == again["gate_changes_SE_5_2"]
+    inspected = open_page("inspect", samples="cat", device="cpu")
+    assert f"The network says tench ({probability(logits(demo, se_viz.sample('cat')), 0):.0%})" in said(inspected)
+
+
+def test_one_image_has_no_other_and_says_so():
+    page = show(samples="cat")
+    assert len(drawn(page)["gate_changes_SE_5_2"]) == 2
+    assert "Add a second image" in said(page)
+    assert "other image" not in page.segmented_control(key="set").options
+
+
+def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
+    page = show(samples="cat,temple", gate="SE_5_2", set="other image", focus="2")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(page.code[0].value, names)  # noqa: S102
+    after = drawn(page)["before_and_after"][1]
+    best = torch.softmax(torch.as_tensor(names["capture"].logits[0]), 0)
+    assert numbers(after["x"])[0] == pytest.approx(100 * float(best.max()), abs=1e-3)
+    for line in page.code[1].value.splitlines():
+        result = CliRunner().invoke(cli, shlex.split(line)[3:])
+        assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "intervention/intervention.json").read_text())
+    likely = {row["output"]: row["probability_after"] for row in content["outputs"]}
+    assert 100 * max(likely.values()) == pytest.approx(numbers(after["x"])[0], abs=1e-3)
+    assert json.loads((tmp_path / "attribution/intervention.json").read_text())["method"] == "integrated gradients"
+
+
+class Net(nn.Module):
+    """A gate that is a module and one that is not, and a head of K outputs."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.first, self.second = unit(3, 2), Unit(16, 16, Efficient(), 2)
+        self.head = nn.Linear(16, outputs)
+
+    def forward(self, x):
+        return self.head(self.second(self.first(x)).mean((2, 3)))
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """A function that opens the page on a network without class profiles."""
+
+    def run(outputs, classes=(), head=None, **query):
+        def network():
+            torch.manual_seed(0)
+            return catalogue.Network(Net(outputs).eval(), Preprocess(crop=(32, 32), resize=32), classes, "made", head)
+
+        name = f"test/intervene-{outputs}-{head and head.kind}"
+        monkeypatch.setitem(catalogue._registered, name, network)
+        return show(samples="cat,coffee", model=name, **query)
+
+    return run
+
+
+def test_a_network_without_class_profiles_has_no_mean_and_says_so(opened):
+    page = opened(3)
+    (changes,) = (data for name, data in drawn(page).items() if name.startswith("gate_changes"))
+    assert [bar["name"] for bar in changes] == ["s := 1", "s of A cup of coffee"]
+    assert "There is no mean of s, because this network has no class profiles" in said(page)
+    assert page.segmented_control(key="baseline").options == ["1", "0"]
+    (attributed,) = (data for name, data in drawn(page).items() if name.startswith("attribution"))
+    assert [trace.get("name") for trace in attributed if trace["type"] == "scatter"] == ["s of this image"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "labels", "number", "classes"])
+def test_heads_of_all_kinds_are_asked_about_what_they_give(opened, kind):
+    outputs = {"binary": 1, "number": 1}.get(kind, 3)
+    page = opened(outputs, head=Head(kind))
+    assert any(name.startswith("gate_probabilities") for name in drawn(page)) == (kind != "number")
+    answer = re.sub(r"\\(.)", r"\1", page.markdown[0].value)
+    if kind == "number":
+        assert answer.startswith("The largest effect of a single gate: **")
+    else:
+        assert re.match(r"(No single gate changes|One gate of|\d of the) ", answer)
+    assert "before_and_after" in drawn(page)
+    assert not page.exception
+
+
+def test_a_head_of_features_gets_a_sentence(opened):
+    page = opened(3, head=Head("features"))
+    assert "taken as features, so there are no predictions" in said(page)
+    assert "An intervention is measured on an output of the network" in said(page)
+    assert not page.get("plotly_chart")
