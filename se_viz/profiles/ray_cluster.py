@@ -24,6 +24,7 @@ from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.ray_worker import DRAFT, TRIES, Parcel, Worker
+from se_viz.profiles.shard_writer import WriteShard, write_shard
 from se_viz.profiles.shards import Task
 
 _PROOFS = 16
@@ -40,6 +41,7 @@ def write_shards_on_ray(
     workers: int | None = None,
     gpus: float | None = None,
     cpus: int | None = None,
+    write: WriteShard = write_shard,
 ) -> None:
     """Make shards in the processes of a Ray cluster, in any order.
 
@@ -57,6 +59,7 @@ def write_shards_on_ray(
         workers: how many at most; None for as many as there is room for.
         gpus: GPUs of each worker; None for one where the cluster has any, else none.
         cpus: CPUs, and threads, of each worker; None for its share of a machine's, which is one without GPUs.
+        write: writes a shard; it is sent to the workers.
 
     Raises:
         ProfilesError: there is no such cluster, it has no room for a worker, the network or the dataset cannot be sent,
@@ -70,6 +73,7 @@ def write_shards_on_ray(
         parcel = Parcel(
             network=_packed(model.name, copy_without_hooks(model.network).cpu()),
             dataset=_packed(dataset.name, dataset),
+            write=_packed("What makes a shard", write),
             tasks=dict(enumerate(tasks)),
             batch=batch,
             cwd=str(Path.cwd()),

@@ -31,7 +31,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import BATCHES_AHEAD
 from se_viz.profiles.metadata import GateEntry, ModelInfo
-from se_viz.profiles.shard_writer import ahead, prepare, write_shard
+from se_viz.profiles.shard_writer import WriteShard, ahead, prepare, write_shard
 from se_viz.profiles.shards import Task
 
 # Shard numbers in; the same numbers out, each with what went wrong or "".
@@ -56,6 +56,7 @@ class Parcel:
         device, threads: what to compute on, and with how many threads to compute and to decode.
         token: a file and its content, beside the shards: a worker that reads it shares the driver's file system.
         proof: an image that the driver could read, and the sha256 of its file, if it could read one.
+        write: the pickled function that writes a shard.
     """
 
     network: bytes
@@ -67,6 +68,7 @@ class Parcel:
     threads: int
     token: tuple[Path, str]
     proof: tuple[int, str] | None
+    write: bytes = pickle.dumps(write_shard)
 
 
 class Worker:
@@ -107,7 +109,8 @@ class Worker:
         )
         # A worker that was given up for lost may still be writing: no two write the same file.
         draft = task.path.with_name(f"{uuid4().hex}{DRAFT}")
-        write_shard(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _nobody)
+        write: WriteShard = pickle.loads(self._parcel.write)  # noqa: S301 - the driver's
+        write(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _nobody)
         try:
             # The driver may have ended, and another may be at work in its folder.
             self._check_folder()

@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,35 @@ class Ready:
 
 # An image, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
-# Runs a forward pass when its turn has come, and gives what it gives.
-Turn: TypeAlias = Callable[[Callable[[], Capture]], Capture]
 
 
-def run_now(work: Callable[[], Capture]) -> Capture:
-    """The turn of whoever has the device alone."""
+class Turn(Protocol):
+    """Runs a forward pass, possibly after others that use the device, and returns its result."""
+
+    def __call__(self, work: Callable[[], _Out], /) -> _Out:
+        """Run it."""
+
+
+def run_now(work: Callable[[], _Out], /) -> _Out:
+    """Run a forward pass immediately."""
     return work()
+
+
+class WriteShard(Protocol):
+    """Reads the next images and writes a shard of a pass, as ``write_shard`` does for class profiles."""
+
+    def __call__(
+        self,
+        path: Path,
+        model: Model,
+        header: Header,
+        outcomes: Iterator[Outcome],
+        size: int,
+        batch: int,
+        progress: Callable[[int], object],
+        turn: Turn = ...,
+    ) -> None:
+        """Write it; see ``write_shard``."""
 
 
 def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:

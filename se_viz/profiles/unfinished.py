@@ -1,7 +1,7 @@
 """The folder of a pass: what is kept of one that has not finished, whether it is whole, and removing it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,8 +49,14 @@ def is_whole(out: Path, report: str) -> bool:
 
 
 @contextmanager
-def saying_what_is_kept(out: Path, writer: Writer) -> Iterator[None]:
-    """Add to what goes wrong with files in the block what of the pass is kept, and how to go on."""
+def saying_what_is_kept(out: Path, writer: Writer, count_in: Callable[[Path], int] = kept) -> Iterator[None]:
+    """Add to what goes wrong with files in the block what of the pass is kept, and how to go on.
+
+    Args:
+        out: the folder of the pass.
+        writer: that holds it.
+        count_in: returns how many images the shards of the folder hold.
+    """
     try:
         try:
             yield
@@ -58,7 +64,7 @@ def saying_what_is_kept(out: Path, writer: Writer) -> Iterator[None]:
             writer.check()  # a shard may not be there as the folder is not
             raise
     except WriteFailed as error:
-        count = kept(out)
+        count = count_in(out)
         if count:
             said = (
                 f"{count:,} images are counted and kept in {out / SHARDS}: started again, the pass goes on after them."
