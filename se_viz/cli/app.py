@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from se_viz.cli import ablate as cli_ablate
 from se_viz.cli import cache as cli_cache
 from se_viz.cli import classes as cli_classes
 from se_viz.cli import demo as cli_family
@@ -360,6 +361,7 @@ for command in (
     cli_gates.gates,
     cli_gates.discover,
     cli_classes.classes,
+    cli_ablate.ablate,
     cli_cache.cache,
     cli_family.train,
     cli_family.family,

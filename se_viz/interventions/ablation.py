@@ -280,8 +280,8 @@ def _check_lengths(ablation: Ablation) -> None:
     lengths = [len(ablation.counts), len(ablation.as_it_is.correct), *(len(row.by_class) for row in ablation.rows)]
     if any(length != kinds for length in lengths):
         raise ValueError(f"it does not have numbers of all {kinds} classes.")
-    for row in (ablation.as_it_is, *ablation.rows):
-        if len(base64.b64decode(row.right, validate=True)) != (ablation.images + 7) // 8:
-            raise ValueError(f"it does not have a bit for each of {ablation.images:,} images.")
-        if row.accuracy.of != ablation.images:
-            raise ValueError(f"a row is not of {ablation.images:,} images.")
+    images, plain = ablation.images, ablation.as_it_is
+    pairs = [(plain.right, plain.accuracy), *((row.right, row.accuracy) for row in ablation.rows)]
+    for bits, accuracy in pairs:
+        if len(base64.b64decode(bits, validate=True)) != (images + 7) // 8 or accuracy.of != images:
+            raise ValueError(f"it does not have a bit for each of {images:,} images.")

@@ -39,6 +39,9 @@ _Result = TypeVar("_Result")
 class EditedPasses:
     """Outputs of a network under edits.
 
+    Attributes:
+        whole: numbers of the edits for which whole passes are made; those that turn out to need them are added.
+
     Args:
         instrument: the network.
         edits: by gate, of numbers, arrays, ``shuffle`` and ``scale``.
@@ -59,11 +62,11 @@ class EditedPasses:
         }
         # Edits by the gate at which they begin, and those that take a whole pass.
         self._groups: dict[str, list[int]] = {}
-        self._whole: set[int] = set()
+        self.whole: set[int] = set()
         for number, edit in enumerate(edits):
             edited = [gate for gate in instrument.gates if gate.name in edit]
             if edited[0].threaded or not {gate.name for gate in edited[1:]} <= self._plain:
-                self._whole.add(number)
+                self.whole.add(number)
             else:
                 self._groups.setdefault(edited[0].name, []).append(number)
         self._copy: nn.Module | None = None
@@ -79,7 +82,7 @@ class EditedPasses:
 
     def _make_whole(self, gates: Collection[str]) -> None:
         for gate in list(gates):
-            self._whole.update(self._groups.pop(gate, ()))
+            self.whole.update(self._groups.pop(gate, ()))
 
     def __call__(self, images: Tensor) -> tuple[Table, list[Table]]:
         """Return the outputs (N, K) for preprocessed images (N, 3, H, W), and those with each edit.
@@ -102,7 +105,7 @@ class EditedPasses:
             sources = Sources(len(images), lambda gate: s[gate], _unresolved, _unresolved)
             replacements = [resolve(edit, self._instrument.gates, sources) for edit in self._edits]
             found = self._started_at_gates(images, outputs, s, replacements)
-            for number in sorted(self._whole):
+            for number in sorted(self.whole):
                 found[number] = self._table(
                     self._read(self._instrument, images, replacements[number]).output, len(images)
                 )
@@ -110,7 +113,8 @@ class EditedPasses:
 
     def _read(self, instrument: Instrument, images: Tensor, edits: Mapping[str, Replacement] | None = None) -> Pass:
         # A copy of the images, as a network may work on its input in place.
-        return self._turn(lambda: read(instrument, images.clone(), _NOTHING, edits))
+        found: Pass = self._turn(lambda: read(instrument, images.clone(), _NOTHING, edits))
+        return found
 
     def _table(self, output: object, images: int) -> Table:
         found = table(to_host(output), images)
@@ -132,7 +136,7 @@ class EditedPasses:
         found: dict[int, Table] = {}
         order = [gate for gate in self._instrument.gates if gate.name in self._groups]
         kept: Kept | None = None
-        for gate, following in zip(order, [*order[1:], None], strict=True):
+        for gate, following in zip(order, [*order[1:], None], strict=False):
             copy = self._copy
             if copy is None:
                 break
@@ -232,7 +236,8 @@ class EditedPasses:
                     raise
                 return None
 
-        return self._turn(guarded)
+        result: _Result | None = self._turn(guarded)
+        return result
 
 
 def _unresolved(*_what: object) -> Floats:

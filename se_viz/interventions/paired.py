@@ -55,7 +55,7 @@ def _phi(both: int, lost: int, gained: int, neither: int) -> float:
     margins = (both + lost) * (gained + neither) * (both + gained) * (lost + neither)
     if margins == 0:
         return 0.0
-    product = both * neither - lost * gained
+    product: float = both * neither - lost * gained
     if product > 0:
         product = max(product - (both + lost + gained + neither) / 2, 0)
     return product / sqrt(margins)

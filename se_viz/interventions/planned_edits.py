@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from torch import Tensor
@@ -116,17 +116,18 @@ def _asked(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Asked]:
             for value in asked:
                 yield _at(where, value)
         return
-    for key, value in asked.items():
+    for key, given in asked.items():
         if not isinstance(key, str):
             raise KeyError(f"The name of an edit is a text, not {key!r}.")
-        if isinstance(value, Mapping) and any(isinstance(part, str) for part in value):
-            edits = cast("Edits", value)
+        if isinstance(given, Mapping) and any(isinstance(part, str) for part in given):
+            edits = cast("Edits", given)
             yield key, key, "other", "; ".join(described(edits)), edits
-        elif isinstance(value, list | tuple):
-            for one in value:
-                yield _at(key, one)
         else:
-            yield _at(key, cast("Edit", value))
+            yield from (_at(key, one) for one in _several(given))
+
+
+def _several(given: object) -> "Sequence[Edit]":
+    return cast("Sequence[Edit]", given if isinstance(given, list | tuple) else [given])
 
 
 def _places(gates: Sequence[Gate]) -> list[str]:
@@ -152,7 +153,7 @@ def _fixed(edits: Edits, gates: Sequence[Gate], sources: Sources) -> Edits:
     """The edit of each gate, with numbers in the place of what has to be looked up."""
     for edit in edits.values():
         for part in edit.values() if isinstance(edit, Mapping) else (edit,):
-            if isinstance(part, list | tuple | np.ndarray | Tensor) and np.ndim(_host(part)) > 1:
+            if isinstance(part, list | tuple | np.ndarray | Tensor) and np.asarray(_host(part)).ndim > 1:
                 raise ValueError("Over a dataset a gate is set to a number or C numbers, the same for every image.")
     found: dict[str, Edit] = {}
     # That finds out what fits, and which gates are meant: the closest key of several.
@@ -180,7 +181,7 @@ def _numbers(edit: Whole, gate: Gate, sources: Sources) -> Whole:
     return np.broadcast_to(np.asarray(_host(edit), np.float64), gate.channels).copy()
 
 
-def _host(edit: object) -> object:
+def _host(edit: object) -> Any:  # noqa: ANN401 - whatever NumPy takes
     return edit.detach().cpu().double().numpy() if isinstance(edit, Tensor) else edit
 
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,16 +48,11 @@ class Ready:
 
 # An image, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
+# Runs a forward pass, possibly after others that use the device, and returns its result.
+Turn: TypeAlias = Callable[[Callable[[], Any]], Any]
 
 
-class Turn(Protocol):
-    """Runs a forward pass, possibly after others that use the device, and returns its result."""
-
-    def __call__(self, work: Callable[[], _Out], /) -> _Out:
-        """Run it."""
-
-
-def run_now(work: Callable[[], _Out], /) -> _Out:
+def run_now(work: Callable[[], _Out]) -> _Out:
     """Run a forward pass immediately."""
     return work()
 
