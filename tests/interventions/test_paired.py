@@ -69,7 +69,7 @@ TABLE_III = (
 def test_the_interval_is_newcombes(cells, limits):
     both, gained, lost, _neither = cells
     change = accuracy_change(both + lost, lost, gained, sum(cells))
-    assert (change.low, change.high) == pytest.approx(limits, abs=6e-5)
+    assert (change.low, change.high) == pytest.approx(limits, abs=1e-4)
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (5, 0), (3, 9), (40, 41), (123, 45)])
