@@ -314,7 +314,7 @@ def cost(
         else:
             # Weights do not change what a network costs, so none are fetched.
             source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
-            module = source.blank(architecture)
+            module = source.create(architecture)
         where = {int(digit) for digit in stages if digit.isdecimal()}
         if len(where) < len(set(stages)):
             raise ValueError(f"--stages is digits, as in 234, not {stages!r}.")

@@ -66,7 +66,7 @@ def hash_in(name: str) -> str | None:
     return found[1] if found else None
 
 
-def holds(path: Path, sha256: str) -> bool:
+def is_verified(path: Path, sha256: str) -> bool:
     """Whether a file is there and is the one whose sha256 begins with these digits; if so, it counts as used now."""
     if not path.is_file():
         return False

@@ -87,15 +87,15 @@ def fetch(remote: Remote, report: Report | None = None, cancelled: ShouldCancel 
     part = path.with_name(f"{path.name}.part")
     report, cancelled = report or _ignore, cancelled or _never
     try:
-        if cache.holds(path, remote.sha256):
+        if cache.is_verified(path, remote.sha256):
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(remote, part, report, cancelled):
             # Another may have fetched it while this one waited.
-            if cache.holds(path, remote.sha256):
+            if cache.is_verified(path, remote.sha256):
                 return path
             _receive(remote, part, report, cancelled)
-            if not cache.holds(part, remote.sha256):
+            if not cache.is_verified(part, remote.sha256):
                 part.unlink()
                 raise DownloadFailed(
                     f"What {remote.url} sent is not {path.name} (its sha256 does not begin with {remote.sha256[:16]}), "
@@ -171,7 +171,7 @@ def _stream(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel)
     """One request, for what ``part`` does not have yet; how many bytes the whole file has, if that is known."""
     start = _size(part)
     wanted = {"Range": f"bytes={start}-"} if start else {}
-    with web.answer("GET", remote.url, token=remote.token, headers=wanted) as response:
+    with web.open_response("GET", remote.url, token=remote.token, headers=wanted) as response:
         if start and response.status_code == requests.codes.requested_range_not_satisfiable:
             return None  # All of it is here; the hash will tell.
         web.check_answer(response, remote.url)

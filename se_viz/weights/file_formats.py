@@ -64,7 +64,7 @@ _NETWORKS = ("torch.nn.modules.", "timm.", "torchvision.models", "torch.nn.paral
 _TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{1,400}")
 
 
-def described(content: bytes, name: str) -> str:
+def describe_format(content: bytes, name: str) -> str:
     """Return what a file is that is neither safetensors nor a pickle of torch, as in "is empty: download it again".
 
     Args:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from se_viz.weights.errors import WeightsRefused
-from se_viz.weights.output_shape import columns, described, parts_with_table
+from se_viz.weights.output_shape import columns, describe_output, parts_with_table
 
 HeadKind: TypeAlias = Literal["classes", "binary", "labels", "number", "features"]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -155,7 +155,7 @@ def fit_output(head: Head | None, output: object, images: int, names: Sequence[s
         raise NoPredictions(f"What {called} returns is taken as features, so there are no predictions.")
     if outputs:
         return fit(head, outputs, names)
-    returned = f"{called} returns {described(output, images)}"
+    returned = f"{called} returns {describe_output(output, images)}"
     if head is not None:
         raise HeadMismatch(
             f"A head of {head.kind} needs a table of outputs (N, K), and {returned}: leave the head out, or say "

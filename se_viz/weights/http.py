@@ -45,7 +45,7 @@ def number(text: str | None) -> int | None:
 
 
 @contextmanager
-def answer(
+def open_response(
     method: str,
     url: str,
     *,
@@ -53,7 +53,7 @@ def answer(
     headers: dict[str, str] | None = None,
     final: Callable[[requests.Response, str], bool] | None = None,
 ) -> Iterator[requests.Response]:
-    """The answer to a request, its body unread, with what goes wrong inside the block explained as in ``explained``.
+    """Yield the answer to a request with its body unread; errors inside the block as in ``friendly_errors``.
 
     Redirects are followed here and not by ``requests``, which would read their bodies, however long, and drops a token
     by rules of its own.
@@ -67,10 +67,10 @@ def answer(
 
     Raises:
         DownloadFailed: there is none, or it leads where we do not follow.
-        CutOff: while its body was read.
+        Interrupted: while its body was read.
     """
     place = url
-    with _Session() as session, explained(url):
+    with _Session() as session, friendly_errors(url):
         for _ in range(_REDIRECTS + 1):
             response = session.request(
                 method,
@@ -136,8 +136,8 @@ def check_answer(response: requests.Response, asked: str) -> None:
 
 
 @contextmanager
-def explained(url: str) -> Iterator[None]:
-    """Turn what ``requests`` and urllib3 raise inside the block into DownloadFailed, or CutOff where going on may help.
+def friendly_errors(url: str) -> Iterator[None]:
+    """Raise DownloadFailed for errors of ``requests`` and urllib3 in the block, or Interrupted where resuming may help.
 
     While a body is read, urllib3's own errors come through.
     """

@@ -37,11 +37,11 @@ def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
     return None if found is None else np.asarray(output, dtype=np.float32).reshape(images, found)
 
 
-def described(output: object, images: int) -> str:
+def describe_output(output: object, images: int) -> str:
     """Return what an output is, for a sentence: "a dict with out, aux", "an array of shape (1, 21, 32, 32)"."""
     if isinstance(output, list | tuple) and len(output) == images and images:
         # One part for each image: of a detection network, or of images that were read one by one.
-        parts = {described(part, 1) for part in output}
+        parts = {describe_output(part, 1) for part in output}
         if len(parts) == 1 and not hasattr(output, "_fields"):
             return f"{parts.pop()}{' for each image' if images > 1 else ''}"
     return _described(output)
@@ -50,7 +50,7 @@ def described(output: object, images: int) -> str:
 def parts_with_table(output: object, images: int) -> list[str]:
     """Return the names of those parts of a dict, a named tuple or a dataclass that are tables by themselves."""
     if isinstance(output, list) and len(output) == images and images:
-        return parts_with_table(output[0], 1)  # one part for each image, as in ``described``
+        return parts_with_table(output[0], 1)  # one part for each image, as in ``describe_output``
     found = {name: output[name] if isinstance(output, Mapping) else getattr(output, name) for name in _names(output)}
     return [name for name, part in found.items() if columns(part, images)]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from se_viz.sandbox import wire
 from se_viz.weights import file_formats as formats
 from se_viz.weights.errors import WeightsRefused
-from se_viz.weights.safe_pickle import brief, encode_latin1_only, unpickled
+from se_viz.weights.safe_pickle import brief, encode_latin1_only, load_pickle
 from se_viz.weights.transfer import packed
 
 # Dicts in dicts, and characters of a tensor's name: what goes further is no checkpoint.
@@ -54,13 +54,13 @@ def parsed(content: bytes, name: str, largest: int) -> dict[str, Tensor]:
     elif content.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x80")):
         kind = "a pickle"
     else:
-        raise WeightsRefused(f"{name} {formats.described(content, name)}.")
+        raise WeightsRefused(f"{name} {formats.describe_format(content, name)}.")
     if suffix and (suffix == ".safetensors") != (kind == "a safetensors file"):
         other = ".pth" if suffix == ".safetensors" else ".safetensors"
         raise WeightsRefused(
             f"{name} ends in {suffix} but is {kind}. Rename it to end in {other} if you trust where it comes from."
         )
-    found = _safetensors(content, name) if kind == "a safetensors file" else unpickled(content, name, largest)
+    found = _safetensors(content, name) if kind == "a safetensors file" else load_pickle(content, name, largest)
     tensors = _flat(found)
     if len(tensors) > _MOST:
         raise _too_many(name)

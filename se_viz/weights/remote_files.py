@@ -73,7 +73,7 @@ class HubFile:
     def path(self, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Path:
         """Its path, fetched if need be and checked; see ``download.fetch``."""
         here = self.cached()
-        if here is not None and cache.holds(here, cache.hash_in(here.name) or ""):
+        if here is not None and cache.is_verified(here, cache.hash_in(here.name) or ""):
             return here
         return fetch(self._remote(), report, cancelled)
 
@@ -86,7 +86,7 @@ class HubFile:
         token = os.environ.get("HF_TOKEN")
         for name in _HUB_FILES:
             url = f"{web.hub()}/{self.repo}/resolve/{self.revision}/{name}"
-            with web.answer("HEAD", url, token=token, final=_leads_to_the_file) as response:
+            with web.open_response("HEAD", url, token=token, final=_leads_to_the_file) as response:
                 if response.status_code == requests.codes.not_found and name != _HUB_FILES[-1]:
                     continue
                 web.check_answer(response, url)

@@ -44,7 +44,7 @@ _ADVICE = re.compile(r"weights_only|torch\.(load|serialization)|pytorch \d|https
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
-def unpickled(content: bytes, name: str, largest: int) -> object:
+def load_pickle(content: bytes, name: str, largest: int) -> object:
     """What ``torch.load`` makes of a file; ``weights_only`` lets it call nothing but what makes tensors.
 
     Args:

@@ -88,7 +88,7 @@ def sketch(name: str, weights: tuple[str, ...] = ()) -> Row:
     source, architecture, _ = sources.split(name)
     family = source.family(architecture)
     try:
-        network = sketched(lambda: source.blank(architecture))
+        network = sketched(lambda: source.create(architecture))
     except Exception as error:  # noqa: BLE001 - networks fail without numbers in ways of their own
         return Row(name, family, weights, 0, 0, (), 0, None, f"cannot be sketched: {_brief(error)}")
     params = count_params(network)
@@ -106,7 +106,7 @@ def prove(row: Row) -> Row:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = source.blank(architecture)
+        network = source.create(architecture)
     params = count_params(network)
     known = sum(kind_of(module) is not None for module in network.modules())
     try:

@@ -85,7 +85,7 @@ class Sketch:
                 f"{self.called} has {count / 1e6:,.0f} M parameters; {self.largest / 1e6:,.0f} M is the limit here."
             )
 
-    def blank(self) -> nn.Module:
+    def create(self) -> nn.Module:
         """Return the network of no arguments on the meta device, each time the same; raises as ``network`` does."""
         if self._blank is None:
             self._blank = self.network({})
@@ -121,7 +121,7 @@ class Sketch:
 def sketch_of(architecture: str, largest: int) -> Sketch:
     """Return the sketch of an architecture of timm or torchvision; raises UnknownModel where there is none."""
     library, plain, _ = sources.find(architecture)
-    return Sketch(lambda **own: library.blank(plain, **own), architecture, largest)
+    return Sketch(lambda **own: library.create(plain, **own), architecture, largest)
 
 
 def plan(
@@ -146,7 +146,7 @@ def plan(
         WeightsRefused: the architecture is too large or does not take the arguments, or the number of classes asked
             for is not the file's; Misfit, which is one, where the tensors are not the architecture's.
     """
-    blank = sketch.network(arguments) if arguments else sketch.blank()
+    blank = sketch.network(arguments) if arguments else sketch.create()
     own = blank.state_dict()
     state, notes = multiplied_out(state, own)
     matched = match(state, own)

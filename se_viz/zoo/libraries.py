@@ -24,10 +24,10 @@ class ModelSource(Protocol):
     def family(self, architecture: str) -> str:
         """The library's module that holds an architecture."""
 
-    def blank(self, architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are the library's
+    def create(self, architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are the library's
         """An architecture with random weights, in eval mode."""
 
-    def filled(self, architecture: str, tag: str, path: Path) -> nn.Module:
+    def load_pretrained(self, architecture: str, tag: str, path: Path) -> nn.Module:
         """An architecture with pretrained weights from a file, in eval mode."""
 
     def weights(self, architecture: str, tag: str) -> Weights:

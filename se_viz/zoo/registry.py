@@ -118,7 +118,7 @@ def build(name: str, report: Report | None = None, cancelled: ShouldCancel | Non
     facts = source.facts(architecture, tag)
     path = source.weights(architecture, tag).path(report, cancelled)
     try:
-        module = source.filled(architecture, tag, path)
+        module = source.load_pretrained(architecture, tag, path)
     except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
         raise WeightsRefused(
             f"{path} does not hold the weights of {name}; delete it to fetch it anew. What is wrong with it: "

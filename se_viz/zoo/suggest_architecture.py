@@ -112,7 +112,7 @@ def _candidates(state: Mapping[str, Tensor], refused: str, largest: int) -> list
 def _share(state: Mapping[str, Tensor], sketch: Sketch) -> float:
     """Return the share of the tensors of a file or an architecture that both have, by name and shape."""
     try:
-        shapes = sketch.blank().state_dict()
+        shapes = sketch.create().state_dict()
     except WeightsRefused:
         return 0
     found = match(multiplied_out(state, shapes)[0], shapes)

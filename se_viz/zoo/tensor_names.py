@@ -106,7 +106,7 @@ def _sketch_all(wanted: Callable[[str], bool], report: Callable[[str], None]) ->
     for name in filter(wanted, sources.architectures()):
         library, plain, _ = sources.split(name)
         try:
-            state = sketched(lambda: library.blank(plain)).state_dict()  # noqa: B023 - called at once
+            state = sketched(lambda: library.create(plain)).state_dict()  # noqa: B023 - called at once
         except Exception as error:  # noqa: BLE001 - networks fail without numbers in ways of their own
             report(f"{name} is left out: {type(error).__name__}")
             continue

@@ -31,7 +31,7 @@ def family(architecture: str) -> str:
     return cast("str", timm.model_entrypoint(architecture).__module__.rpartition(".")[2])
 
 
-def blank(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are timm's
+def create(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are timm's
     """An architecture with random weights, in eval mode."""
     import timm
 
@@ -39,7 +39,7 @@ def blank(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - t
     return network.eval()
 
 
-def filled(architecture: str, tag: str, path: Path) -> nn.Module:
+def load_pretrained(architecture: str, tag: str, path: Path) -> nn.Module:
     """An architecture with pretrained weights from a file, in eval mode; timm unpickles nothing but tensors."""
     import timm
 

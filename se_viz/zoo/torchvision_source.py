@@ -29,15 +29,15 @@ def family(architecture: str) -> str:
     return cast("str", get_model_builder(architecture).__module__.rpartition(".")[2])
 
 
-def blank(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are torchvision's
+def create(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are torchvision's
     """An architecture with random weights, in eval mode."""
     return cast("nn.Module", get_model(architecture, weights=None, **arguments).eval())
 
 
-def filled(architecture: str, tag: str, path: Path) -> nn.Module:
+def load_pretrained(architecture: str, tag: str, path: Path) -> nn.Module:
     """An architecture with pretrained weights from a file, in eval mode; nothing but tensors is unpickled."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    network = blank(architecture, num_classes=len(_entry(architecture, tag).meta["categories"]))
+    network = create(architecture, num_classes=len(_entry(architecture, tag).meta["categories"]))
     network.load_state_dict(state)
     return network
 

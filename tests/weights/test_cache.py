@@ -136,4 +136,4 @@ def test_weights_in_a_folder_that_is_shared_read_only_are_used(monkeypatch, tmp_
         raise PermissionError
 
     monkeypatch.setattr(os, "utime", refused)
-    assert cache.holds(path, hashlib.sha256(b"weights").hexdigest())
+    assert cache.is_verified(path, hashlib.sha256(b"weights").hexdigest())

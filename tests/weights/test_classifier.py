@@ -164,7 +164,7 @@ def test_a_number_of_classes_cannot_be_asked_of_a_file_without_classifier(networ
 @pytest.mark.parametrize("name", ["classifier", "classifier.1", "fc"])
 def test_a_classifier_of_two_layers_may_be_replaced_by_one(name, images):
     torch.manual_seed(0)
-    network = from_torchvision.blank("mobilenet_v3_small")
+    network = from_torchvision.create("mobilenet_v3_small")
     network.classifier = nn.Identity()
     head = layer(name, 5, 576)
     read = checkpoint.read_network(saved({**network.state_dict(), **head}), TORCHVISION)

@@ -303,7 +303,7 @@ def test_a_mirror_that_is_none_is_named(shelf, monkeypatch):
     ],
 )
 def test_what_a_network_may_do_has_its_sentence(error, said):
-    with pytest.raises(DownloadFailed, match=said), web.explained("https://host/file"):
+    with pytest.raises(DownloadFailed, match=said), web.friendly_errors("https://host/file"):
         raise error
 
 

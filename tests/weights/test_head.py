@@ -6,7 +6,7 @@ import torch
 from torchvision.models import GoogLeNetOutputs
 
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, expected_outputs, fit, fit_output
-from se_viz.weights.output_shape import columns, described, table
+from se_viz.weights.output_shape import columns, describe_output, table
 
 LOGITS = np.random.default_rng(0).normal(scale=3, size=(6, 4)).astype(np.float32)
 
@@ -155,7 +155,7 @@ def test_single_numbers_of_single_images_make_a_table():
     ],
 )
 def test_other_outputs_are_described(output, images, said):
-    assert described(output, images) == said
+    assert describe_output(output, images) == said
 
 
 def test_outputs_of_libraries_are_described():
@@ -163,10 +163,10 @@ def test_outputs_of_libraries_are_described():
         """Hugging Face's is such a dict."""
 
     assert (
-        described(GoogLeNetOutputs(a(1, 5), None, None), 1)
+        describe_output(GoogLeNetOutputs(a(1, 5), None, None), 1)
         == "a GoogLeNetOutputs with logits, aux_logits2, aux_logits1"
     )
-    assert described(ModelOutput(last_hidden_state=a(1, 4, 4)), 1) == "a ModelOutput with last_hidden_state"
+    assert describe_output(ModelOutput(last_hidden_state=a(1, 4, 4)), 1) == "a ModelOutput with last_hidden_state"
 
 
 @pytest.mark.parametrize("stacked", [False, True])

@@ -183,7 +183,7 @@ def test_a_cache_that_cannot_be_read_is_named(release, monkeypatch):
     def denied(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cache, "holds", denied)
+    monkeypatch.setattr(cache, "is_verified", denied)
     with pytest.raises(DownloadFailed, match=r"cannot be used \(Permission denied\): set SE_VIZ_CACHE"):
         ReleaseFile(release.url).path()
     assert path.exists()

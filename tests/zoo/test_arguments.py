@@ -90,14 +90,14 @@ def test_what_a_page_does_not_take_is_said(text, said):
 )
 def test_a_network_that_arguments_make_too_large_is_never_built(name, text, monkeypatch):
     taken = []
-    blank = from_timm.blank
+    create = from_timm.create
 
     def noted(name, **given):
-        network = blank(name, **given)
+        network = create(name, **given)
         taken.append(sum(value.numel() for value in network.state_dict().values() if not value.is_meta))
         return network
 
-    monkeypatch.setattr(from_timm, "blank", noted)
+    monkeypatch.setattr(from_timm, "create", noted)
     with pytest.raises(WeightsRefused, match=r"takes too long to build|M parameters; 100 M is the limit"):
         sketch_of(name, LIMIT).network(from_stranger(text))
     assert sum(taken) < 100_000

@@ -111,14 +111,14 @@ def test_weights_in_parts_of_a_few_bytes_are_not_multiplied_out(parts, shared):
 
 def test_nothing_is_built_for_a_file_that_does_not_fit(monkeypatch, weights):
     made = []
-    blank = from_timm.blank
+    create = from_timm.create
 
     def noted(name, **given):
-        network = blank(name, **given)
+        network = create(name, **given)
         made.append(next(network.parameters()).is_meta)
         return network
 
-    monkeypatch.setattr(from_timm, "blank", noted)
+    monkeypatch.setattr(from_timm, "create", noted)
     with pytest.raises(WeightsRefused, match="does not fit"):
         checkpoint.read_network(pickled(weights), "timm/legacy_seresnet18")
     assert made

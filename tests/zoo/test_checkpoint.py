@@ -121,7 +121,7 @@ def test_a_function_may_make_the_network():
 
 def test_torchvision_has_architectures_too():
     torch.manual_seed(0)
-    network = from_torchvision.blank("regnet_y_400mf", num_classes=3)
+    network = from_torchvision.create("regnet_y_400mf", num_classes=3)
     content = pickled({"model": network.state_dict()})
     read = checkpoint.read_network(content, "torchvision/regnet_y_400mf", classes=CLASSES)
     assert read.preprocess == from_torchvision.preprocess("regnet_y_400mf")

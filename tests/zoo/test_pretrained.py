@@ -49,7 +49,7 @@ def same(model, network, side):
 
 def test_from_the_hub(shelf):
     torch.manual_seed(0)
-    network = from_timm.blank("test_efficientnet")
+    network = from_timm.create("test_efficientnet")
     content = save_safetensors(network.state_dict())
     shelf.hub_file(f"timm/{HUB}", content)
     assert not catalogue.listing(f"timm/{HUB}").cached
@@ -67,20 +67,20 @@ def test_from_a_shell(shelf):
     failed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert failed.exit_code == 1
     assert "does not exist (404)" in failed.output
-    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
     listed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert listed.exit_code == 0, listed.output
     assert [line.split()[0] for line in listed.output.splitlines()][:3] == ["gate", "SE_4_1", "SE_5_1"]
 
 
 def test_a_name_without_a_tag_has_the_librarys_default_weights(shelf):
-    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
     assert "weights r160_in1k" in load("timm/test_efficientnet", "cpu").about
 
 
 def test_from_a_release(shelf, monkeypatch):
     torch.manual_seed(0)
-    network = from_timm.blank("legacy_seresnet18")
+    network = from_timm.create("legacy_seresnet18")
     url = shelf.release_file("seresnet18", pickled(network.state_dict()))
     monkeypatch.setitem(
         registry._model_pretrained_cfgs, RELEASE, dataclasses.replace(registry._model_pretrained_cfgs[RELEASE], url=url)
@@ -92,7 +92,7 @@ def test_from_a_release(shelf, monkeypatch):
 
 def test_from_torchvision(shelf, monkeypatch):
     torch.manual_seed(0)
-    network = from_torchvision.blank("mobilenet_v3_small")
+    network = from_torchvision.create("mobilenet_v3_small")
     url = shelf.release_file("mobilenet_v3_small", pickled(network.state_dict()))
     monkeypatch.setattr(MobileNet_V3_Small_Weights.IMAGENET1K_V1.value, "url", url)
     model = load("torchvision/mobilenet_v3_small", "cpu")
