@@ -18,7 +18,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import REJECTIONS, placement
 from se_viz.model.fast_copy import make_fast_copy
-from se_viz.weights.download import Report, ShouldCancel
+from se_viz.weights.download import OnProgress, ShouldCancel
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST
@@ -167,7 +167,7 @@ def load(
     *,
     head: Head | HeadKind | None = None,
     fast: bool = True,
-    report: Report | None = None,
+    report: OnProgress | None = None,
     cancelled: ShouldCancel | None = None,
 ) -> Model:
     """Load a model by name, ready for ``capture``; pretrained weights are fetched once and kept.

@@ -105,8 +105,8 @@ def test_from_torchvision(shelf, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (save_safetensors({"a": torch.zeros(1)}), "does not hold the weights of timm/test_efficientnet"),
-        (b"not safetensors at all", "does not hold the weights of timm/test_efficientnet"),
+        (save_safetensors({"a": torch.zeros(1)}), "does not contain the weights of timm/test_efficientnet"),
+        (b"not safetensors at all", "does not contain the weights of timm/test_efficientnet"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(shelf, content, said):
@@ -121,7 +121,7 @@ def test_a_pickle_that_would_run_code_is_refused(shelf, tmp_path):
             return open, (str(tmp_path / "trap"), "w")
 
     shelf.hub_file(f"timm/{HUB}", pickled({"a": Evil()}), "pytorch_model.bin")
-    with pytest.raises(WeightsRefused, match="does not hold the weights"):
+    with pytest.raises(WeightsRefused, match="does not contain the weights"):
         load(f"timm/{HUB}", "cpu")
     assert not (tmp_path / "trap").exists()
 
@@ -188,11 +188,11 @@ def test_what_is_known_before_anything_is_fetched(shelf):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("timm/seresnet50.ra3_in1k", r"No model .*close to it are .*timm/seresnet50\.ra2_in1k"),
+        ("timm/seresnet50.ra3_in1k", r"No model .*similar names are .*timm/seresnet50\.ra2_in1k"),
         ("timm/resnet50", "has no channel gate"),
         ("timm/skresnet18", r"has no channel gate .*softmax"),
         ("timm/none", "No model 'timm/none'; there are demo/.* and .* of timm and torchvision"),
-        ("torchvision/regnet_y_400mf.IMAGENET1K_V9", "close to it are torchvision/regnet_y_400mf"),
+        ("torchvision/regnet_y_400mf.IMAGENET1K_V9", "similar names are torchvision/regnet_y_400mf"),
         ("timm/", "No model"),
     ],
 )
