@@ -172,9 +172,9 @@ def test_outputs_of_libraries_are_described():
 @pytest.mark.parametrize("stacked", [False, True])
 def test_a_table_among_other_things_is_pointed_to(stacked):
     output = {"logits": a(1, 5), "hidden": a(1, 4, 8, 8)}
-    with pytest.raises(NoPredictions, match="Wrapped so that it returns logits alone, it has some"):
+    with pytest.raises(NoPredictions, match="Wrap it so that it returns only logits"):
         fit_output(None, [output] * 2 if stacked else output, 1 + stacked, (), "Net")
-    with pytest.raises(NoPredictions, match="returns logits alone"):
+    with pytest.raises(NoPredictions, match="returns only logits"):
         fit_output(None, GoogLeNetOutputs(a(2, 5), None, None), 2, (), "Net")
     with pytest.raises(NoPredictions, match=r"no predictions\.$"):
         fit_output(None, {"out": a(1, 5, 8, 8)}, 1, (), "Net")
@@ -182,7 +182,7 @@ def test_a_table_among_other_things_is_pointed_to(stacked):
 
 def test_what_predicts_nothing_says_why():
     segmented = {"out": a(1, 2, 4, 4)}
-    with pytest.raises(NoPredictions, match=r"^Net returns a dict with out: no single table of logits, so there are"):
+    with pytest.raises(NoPredictions, match=r"^Net returns a dict with out, not a single table of logits, so there"):
         fit_output(None, segmented, 1, (), "Net")
     with pytest.raises(HeadMismatch, match="needs a table of outputs"):
         fit_output(Head("classes"), segmented, 1, (), "Net")

@@ -57,7 +57,7 @@ def test_wrappers_and_another_classifier_do_not_hide_it():
 def test_an_architecture_without_gates_is_named_and_not_offered():
     error = refused(from_torchvision.create("resnet18").state_dict())
     assert error.better == ()
-    assert re.search(r"are those of .*torchvision/resnet18.*, which has no channel gates to look into\.$", str(error))
+    assert re.search(r"are those of .*torchvision/resnet18.*, which has no channel gates\.$", str(error))
 
 
 def test_the_nearest_is_named_with_its_share():
