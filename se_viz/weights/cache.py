@@ -1,8 +1,8 @@
 """The folder of downloaded weights. The name of each file contains the start of its sha256, as those of releases do.
 
 The files of the hub are in the cache of huggingface_hub (``hub_cache``); of those that SE Viz downloaded there is a
-record here. The total size is limited: before a download the files that were used longest ago are removed. A library
-that limits a cache while several processes read it is not known, so this is our own. Files of the hub that another
+record here. The total size is limited: before a download the files that were used longest ago are removed. No
+library that we know limits a cache that several processes use, so this is our own code. Files of the hub that another
 program downloaded are neither counted nor removed.
 """
 
@@ -22,10 +22,10 @@ from se_viz.weights.errors import DownloadFailed
 _LIMIT = 20e9
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.[^/]+$")
 
-# Seconds since its last use during which a file is not removed: it may be being loaded, or about to be.
+# Seconds since its last use during which a file is not removed: it may be about to be loaded.
 _IN_USE = 600.0
 
-# The file of this suffix contains the path of a file in the cache of huggingface_hub.
+# Suffix of a record: a text file with the path of a file in the cache of huggingface_hub.
 _RECORD = ".path"
 
 

@@ -1,4 +1,4 @@
-"""Descriptions of files that are not checkpoints, by their first bytes: what it is and what to do.
+"""Descriptions of files that are not checkpoints, from their first bytes, with advice.
 
 Each is a sentence without its subject, which is the name of the file.
 """

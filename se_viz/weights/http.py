@@ -104,7 +104,7 @@ class _Session(requests.Session):
 
 
 class _Bearer(requests.auth.AuthBase):
-    """A token; with a plain header, ``requests`` would prefer a password in ~/.netrc."""
+    """A token in the header Authorization, which ``requests`` would otherwise replace by a password in ~/.netrc."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -139,7 +139,7 @@ def check_answer(response: requests.Response, asked: str) -> None:
 def friendly_errors(url: str) -> Iterator[None]:
     """Raise DownloadFailed for errors of ``requests`` and urllib3 in the block, or Interrupted where resuming may help.
 
-    While a body is read, urllib3's own errors come through.
+    While a body is read, ``requests`` does not replace the errors of urllib3.
     """
     host = _host(url)
     try:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 from se_viz.weights import cache
 from se_viz.weights.errors import DownloadFailed
@@ -14,7 +15,7 @@ _HEX_DIGITS_OF_SHA256 = 64
 
 
 def folder() -> Path:
-    """Return the cache of huggingface_hub; it lies in ``SE_VIZ_CACHE`` where that is set and no variable of its is."""
+    """Return the cache folder of huggingface_hub, or one in ``SE_VIZ_CACHE`` if only that variable is set."""
     if os.environ.get("SE_VIZ_CACHE") and not any(map(os.environ.get, _VARIABLES)):
         return cache.folder() / "huggingface"
     return Path(_library().constants.HF_HUB_CACHE)
@@ -45,13 +46,13 @@ def sha256_of(path: Path) -> str:
 
 
 def add(repo: str, file: str, revision: str, endpoint: str) -> Path:
-    """Return the path of a file in the cache whose content is at ``blob``; the library makes the links to it.
+    """Return the path of a file in the cache whose content is at ``blob``; the library creates the link to it.
 
     Raises:
         DownloadFailed: the hub cannot be asked for the revision, or the cache cannot be written to.
     """
     try:
-        # It finds the content and downloads nothing.
+        # The content exists, so nothing is downloaded.
         path = _library().hf_hub_download(repo, file, revision=revision, cache_dir=folder(), endpoint=endpoint)
     except Exception as error:  # the library passes on the errors of its HTTP client
         raise DownloadFailed(
@@ -64,12 +65,11 @@ def add(repo: str, file: str, revision: str, endpoint: str) -> Path:
 def token() -> str | None:
     """Return the token for the hub: ``HF_TOKEN``, or that of ``hf auth login``."""
     library = _library()
-    found: str | None = None if library.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else library.get_token()
-    return found
+    return None if library.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else cast("str | None", library.get_token())
 
 
 def is_offline() -> bool:
-    """Return whether ``HF_HUB_OFFLINE`` forbids to ask the hub."""
+    """Return whether ``HF_HUB_OFFLINE`` forbids requests to the hub."""
     return bool(_library().is_offline_mode())
 
 
@@ -80,7 +80,7 @@ def _library() -> ModuleType:
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
     constants.HF_HUB_DISABLE_SYMLINKS_WARNING = True
-    # Its HTTP client does not read the variable of requests, by which the files are downloaded here.
+    # Its HTTP client ignores the variable of ``requests``, which downloads the files.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE")
     if bundle and Path(bundle).is_file():
         os.environ.setdefault("SSL_CERT_FILE", bundle)

@@ -105,7 +105,7 @@ class _Counted(TorchFunctionMode):
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever func returns
+    ) -> Any:  # noqa: ANN401 - the result of func
         self.calls += 1
         if self.calls > _MOST_CALLS or monotonic() >= self.ends:
             raise TooDeep(f"{self.called} takes too long to build with these arguments: use smaller values.")
@@ -121,7 +121,7 @@ class _Unfilled(TorchFunctionMode):
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever func returns
+    ) -> Any:  # noqa: ANN401 - the result of func
         given = dict(kwargs or {})
         if func is torch.empty:
             given["device"] = "meta"

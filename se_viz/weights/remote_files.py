@@ -67,6 +67,9 @@ class HubFile:
       and the next one continues the download, which would start again at each click;
     * reports progress, and can be stopped, every 10 MB only; a transfer by Xet cannot be stopped beside others;
     * has no limit in bytes, and lets a second visitor wait without progress or Stop.
+
+    The request for hash and size is made here, too, so that the same rules of proxies, certificates, redirects and
+    tokens, and the same messages, hold for all requests of a download.
     """
 
     repo: str

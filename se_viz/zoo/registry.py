@@ -128,7 +128,7 @@ def build(name: str, report: OnProgress | None = None, cancelled: ShouldCancel |
     about += f", {facts.top1:.1%} top-1 on ImageNet" if facts.top1 else ""
     about += f", licence {facts.licence}" if facts.licence else ""
     classes = source.classes(architecture, tag)
-    # A classifier of a known dataset; if the library does not state which, the head is left to be assumed.
+    # A classifier of a known dataset; if the library does not state which, the head is assumed later.
     return Network(module, source.preprocess(architecture, tag), classes, about, Head("classes") if classes else None)
 
 

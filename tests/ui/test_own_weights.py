@@ -218,7 +218,7 @@ def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_pat
         ("pretrained=true", "The argument pretrained is not allowed"),
         ("device=cpu", "The argument device is not allowed"),
         ("nonsense=1", "takes no argument nonsense"),
-        ("a", "An argument is KEY=VALUE"),
+        ("a", "An argument has the form KEY=VALUE"),
     ],
 )
 def test_arguments_that_are_not_taken_are_named(text, said):

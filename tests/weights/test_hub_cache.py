@@ -11,10 +11,12 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
+from safetensors.torch import save
 
 from se_viz.weights import cache, download, hub_cache
 from se_viz.weights.errors import DownloadFailed
 from se_viz.weights.remote_files import HubFile
+from se_viz.zoo import timm_source as from_timm
 
 CONTENT = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -49,6 +51,16 @@ def test_a_file_of_the_hub_is_in_the_shared_cache(hub, shared):
     (repository,) = huggingface_hub.scan_cache_dir(shared).repos
     assert (repository.repo_id, repository.size_on_disk) == (REPO, len(CONTENT))
     assert not huggingface_hub.scan_cache_dir(shared).warnings
+
+
+def test_timm_loads_offline_what_se_viz_downloaded(shelf):
+    name = "test_efficientnet.r160_in1k"
+    shelf.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
+    HubFile(f"timm/{name}").path()
+    variables = {"HF_HUB_CACHE": str(hub_cache.folder()), "HF_HUB_OFFLINE": "1"}
+    code = f"import timm; print(timm.create_model({name!r}, pretrained=True).num_classes)"
+    command = [sys.executable, "-c", code]
+    assert subprocess.check_output(command, env=os.environ | variables, text=True) == "1000\n"
 
 
 def test_a_file_that_another_program_downloaded_is_used_without_a_request(hub, shared):
@@ -156,6 +168,7 @@ def test_a_cache_on_another_disk_gets_the_complete_file(hub, shared, monkeypatch
 
 
 def test_a_shared_cache_that_cannot_be_written_to_is_named_before_the_download(hub, shared, monkeypatch):
+    shared.mkdir()
     monkeypatch.setattr(download.os, "access", lambda path, _mode: not Path(path).is_relative_to(shared))
     with pytest.raises(DownloadFailed, match=r"shared/.*blobs cannot be used .*set HF_HUB_CACHE to a writable folder"):
         HubFile(REPO).path()

@@ -187,8 +187,8 @@ BAD = {
         "x.safetensors",
         "broken safetensors",
     ),
-    "half a pickle": (pickled({"a": torch.zeros(999)})[:2000], "x.pth", "breaks off after 2,000 bytes"),
-    "half an old pickle": (_old({"a": torch.zeros(999)})[:200], "x.pth", "breaks off after 200 bytes"),
+    "half a pickle": (pickled({"a": torch.zeros(999)})[:2000], "x.pth", "ends after 2,000 bytes"),
+    "half an old pickle": (_old({"a": torch.zeros(999)})[:200], "x.pth", "ends after 200 bytes"),
     "another zip": (bomb()[:10] + bomb()[10:], "x.pth", "would unpack to 3 MB; the limit is 1"),
     "too large": (bytes(1_000_001), "x.pth", "has 1 MB; 1 MB is the limit"),
     "no tensors": (pickled({"epoch": 3}), "x.pth", "contains no named tensors"),
@@ -282,7 +282,7 @@ def test_numbers_out_of_range_are_named(given, said, weights):
 
 
 def test_a_function_that_makes_no_network_is_named(weights):
-    with pytest.raises(WeightsRefused, match="returns OrderedDict and no"):
+    with pytest.raises(WeightsRefused, match="returns OrderedDict, not a"):
         checkpoint.read_network(save_safetensors(weights), OrderedDict)
     with pytest.raises(WeightsRefused, match=r"cannot be built with .*ZeroDivisionError"):
         checkpoint.read_network(save_safetensors(weights), lambda: nn.Linear(1 // 0, 1))
