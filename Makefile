@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8501
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint docs screenshots bench bench-quick dist clean
+.PHONY: help run test test-quick lint docs screenshots bench bench-quick dist clean
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
 	@$(BIN)/pytest -n 2 $(ARGS)
+
+test-quick: $(VENV)/dev.stamp ## run the tests that take less than a second each
+	@$(BIN)/pytest -n 2 -q -m "not slow" $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -183,7 +183,7 @@ def watched(batch: int, seconds: float, least: int) -> tuple[tuple[float, float,
     plain = twin(network)
     model = Model("inline", network, Preprocess(crop=(224, 224), resize=224))
     assert len(model.gates) == 16  # noqa: S101
-    assert all(gate.proof == "watch" for gate in model.gates)  # noqa: S101
+    assert all(gate.found_by == "watch" for gate in model.gates)  # noqa: S101
     images = torch.rand(batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 
     def bare() -> Tensor:

@@ -1,4 +1,4 @@
-"""The public names and the modules they come from, for lazy_loader and type checkers; ASCII only."""
+"""The public names and their modules, for lazy_loader and type checkers; ASCII only."""
 
 from .analysis.cost import cost as cost
 from .analysis.predictions import predict as predict
@@ -13,10 +13,19 @@ from .gates.find import find_gates as find_gates
 from .gates.find import survey as survey
 from .gates.gate import Gate as Gate
 from .gates.insert_gates import insert_gates as insert_gates
-from .model.capture import capture as capture
+from .interventions.attribution import Attribution as Attribution
+from .interventions.attribution import attribute as attribute
+from .interventions.capture import capture as capture
+from .interventions.edits import mean_of as mean_of
+from .interventions.edits import scale as scale
+from .interventions.edits import shuffle as shuffle
+from .interventions.edits import swap as swap
+from .interventions.faithfulness import Faithfulness as Faithfulness
+from .interventions.faithfulness import faithfulness as faithfulness
+from .interventions.suffix import suffix as suffix
+from .model.loading import load as load
+from .model.loading import load_checkpoint as load_checkpoint
 from .model.model import Model as Model
-from .model.model import load as load
-from .model.model import load_checkpoint as load_checkpoint
 from .profiles.class_profiles import ClassProfiles as ClassProfiles
 from .profiles.class_profiles import open_profiles as open_profiles
 from .profiles.merge import merge as merge

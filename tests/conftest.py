@@ -19,7 +19,7 @@ from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.capture import Capture
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.accumulators import GateStatistics
 from se_viz.profiles.class_profiles import open_profiles
@@ -35,6 +35,18 @@ settings.load_profile("repeatable")
 
 # One thread a process: tests run side by side, and sums then come out the same each time.
 torch.set_num_threads(1)
+
+
+# Folders whose tests start servers, browsers or whole commands; slow tests elsewhere are marked where they stand.
+SLOW_FOLDERS = {"browser", "docs", "server"}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of slow folders, and begin with the longest, so that no process is left alone with it."""
+    for item in items:
+        if item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
 
 
 def pytest_runtest_setup(item):

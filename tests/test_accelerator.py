@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path(__file__).with_name("accelerator")
 
 
+@pytest.mark.slow
+@pytest.mark.longest
 def test_every_path_runs_on_a_device_that_is_not_the_cpu():
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     ran = subprocess.run(

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 
+from se_viz.types import Floats
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.output_shape import columns, describe_output, parts_with_table
 
 HeadKind: TypeAlias = Literal["classes", "binary", "labels", "number", "features"]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 KINDS: tuple[HeadKind, ...] = get_args(HeadKind)
 NO_LABEL = "no label"

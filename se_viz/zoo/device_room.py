@@ -2,7 +2,7 @@
 
 import torch
 
-from se_viz.device.memory import claim
+from se_viz.device.memory import require_memory
 from se_viz.zoo import registry as catalogue
 
 _BYTES = 4  # of each parameter: networks are built in fp32
@@ -25,6 +25,6 @@ def check_memory(name: str, device: torch.device, dtype: torch.dtype = torch.flo
     params = catalogue.params(name)
     if params is None:
         return
-    claim(torch.device("cpu"), 2 * _BYTES * params, name)
+    require_memory(torch.device("cpu"), 2 * _BYTES * params, name)
     if device.type != "cpu":
-        claim(device, dtype.itemsize * params, name)
+        require_memory(device, dtype.itemsize * params, name)

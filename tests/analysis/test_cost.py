@@ -7,12 +7,12 @@ import torch
 import torchvision
 from torch import nn
 
-from se_viz.analysis.cost import CannotRemove, cost, milliseconds, se_weights, without_gates
+from se_viz.analysis.cost import CannotRemove, cost, median_latency_ms, se_weights, without_gates
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import CannotInsert, insert_gates
 from se_viz.gates.se_unit import SEGate
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 RESNET_50 = ((3, 256), (4, 512), (6, 1024), (3, 2048))
 
@@ -90,7 +90,7 @@ def test_only_the_stages_asked_for_get_gates(resnet50):
 
 def test_the_arguments_reach_the_gates(resnet50):
     gate = find_gates(insert_gates(resnet50, 4, "max", "tanh", (5,), size=64))[0]
-    assert (gate.squeeze, gate.function, gate.r) == ("max", "tanh", 4.0)
+    assert (gate.squeeze, gate.gate_function, gate.r) == ("max", "tanh", 4.0)
     with pytest.raises(ValueError, match="r must be 1 or more"):
         insert_gates(resnet50, 0)
 
@@ -99,7 +99,7 @@ def test_a_network_with_gates_or_without_places_is_refused():
     with pytest.raises(CannotInsert, match="8 gates already"):
         insert_gates(SEResNet(), size=64)
     flat = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(CannotInsert, match="no place for a gate"):
+    with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(flat, size=64)
 
 
@@ -111,12 +111,12 @@ def test_counting_leaves_no_hook_and_no_mode_behind():
 
 
 def test_time_is_measured():
-    assert milliseconds(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
+    assert median_latency_ms(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
 
 
 def test_an_activation_on_other_maps_than_the_convolutions_is_no_place():
     # ConvNeXt: convolution, then channels last, a linear layer, GELU.
-    with pytest.raises(CannotInsert, match="no place"):
+    with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(torchvision.models.convnext_tiny(weights=None), size=64)
 
 
@@ -188,7 +188,7 @@ def test_gates_that_are_no_module_are_counted_by_the_parameters_that_make_s():
     (gate,) = find_gates(network, 32)
     counted = cost(network, 32, (gate,))
     (stage,) = counted.stages
-    assert (gate.proof, stage.gates, stage.params, stage.macs) == ("watch", 1, 8 * 2 + 2 + 2 * 8 + 8, 2 * 8 * 2)
+    assert (gate.found_by, stage.gates, stage.params, stage.macs) == ("watch", 1, 8 * 2 + 2 + 2 * 8 + 8, 2 * 8 * 2)
     assert stage.elementwise == 2 * 8 * 32 * 32
     assert counted.macs == 3 * 8 * 9 * 32 * 32 + 2 * 8 * 2 + 8 * 5
     with pytest.raises(CannotRemove, match="SE_0_1 cannot be measured"):

@@ -93,7 +93,7 @@ def test_a_session_that_waits_for_another_is_told_its_place(open_page, serving, 
         first = open_page("?samples=cat", server=address, wait=False)
         expect(first.get_by_text("Reading the gates …")).to_be_visible()
         second = open_page("?samples=temple", server=address, wait=False)
-        expect(second.get_by_text("Waiting for cpu: 1 reading comes first.")).to_be_visible()
+        expect(second.get_by_text("Waiting for cpu: 1 capture ahead in the queue.")).to_be_visible()
         pipe.write_bytes(b"go on")
         for page in (first, second):
             settle(page)

@@ -70,7 +70,7 @@ def test_s_is_always_drawn_on_the_same_scale(captured):
     ],
 )
 def test_other_gate_functions_have_their_own_range(captured, function, largest, expected):
-    gate = replace(captured["SE_2_1"].gate, function=function)
+    gate = replace(captured["SE_2_1"].gate, gate_function=function)
     s = np.full((1, 96), largest, dtype=np.float32)
     assert s_range(Reading(gate, s, s)) == expected
 
@@ -163,7 +163,7 @@ def test_weights_that_are_not_finite_are_told_and_drawn_nowhere(captured):
     s[1, :5] = np.nan
     s[1, 5] = np.inf
     for function in ("sigmoid", "relu"):
-        broken = replace(reading, s=s, gate=replace(reading.gate, function=function))
+        broken = replace(reading, s=s, gate=replace(reading.gate, gate_function=function))
         assert s_range(broken) == (0, 1)
         chart = distribution(broken, NAMES, 1)
         assert chart.figure.data[0].y.sum() == pytest.approx(100 * (1 - 6 / s.shape[1]))

@@ -63,7 +63,7 @@ def test_what_all_gates_agree_on_is_said_once(gate):
 def test_what_a_stage_agrees_on_is_said_there_and_what_differs_in_it_at_each_gate(gate):
     gates = made(gate, [[64] * 2, [128] * 3])
     gates[:2] = [replace(one, bottleneck=6) for one in gates[:2]]
-    gates[3] = replace(gates[3], function="hard-sigmoid", bottleneck=None)
+    gates[3] = replace(gates[3], gate_function="hard-sigmoid", bottleneck=None)
     network, second, third, *few = tiles(
         gate_tree("a", gates), "network", "stage 2", "stage 3", "SE_2_1", "SE_3_1", "SE_3_2"
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 INTEGRATIONS = ("standard", "pre", "post", "identity")
 FUNCTIONS = ("sigmoid", "relu", "tanh")
@@ -31,7 +31,8 @@ def test_every_kind_of_demo_network(integration, function, squeeze):
     instrument = Instrument(network, find_gates(network, 64))
     names = [f"SE_{stage}_{block}" for stage in (2, 3, 4, 5) for block in (1, 2)]
     assert [gate.name for gate in instrument.gates] == names
-    assert {(gate.squeeze, gate.function, gate.kind) for gate in instrument.gates} == {(squeeze, function, "SEGate")}
+    kinds = {(gate.squeeze, gate.gate_function, gate.kind) for gate in instrument.gates}
+    assert kinds == {(squeeze, function, "SEGate")}
 
     images = make_images(3, 64)
     reading = capture(instrument, images, names)
@@ -129,7 +130,7 @@ def test_images_of_another_number_type(held):
 
 
 class Reuses(Host):
-    """Gives the same tensor back every time, with other contents."""
+    """A network that returns the same tensor every time, with other contents."""
 
     def __init__(self):
         super().__init__(SELayer())

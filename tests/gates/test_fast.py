@@ -1,4 +1,4 @@
-"""The faster network that ``load`` runs on a CPU: what is folded, what is not, and that it reads the same."""
+"""The faster network that ``load`` runs on a CPU: what is folded, what is not, and that its readings are the same."""
 
 import copy
 
@@ -17,17 +17,17 @@ from torchvision.models import get_model
 from se_viz.demo import pretrained as demo_zoo
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
+from se_viz.interventions.capture import capture
 from se_viz.model import fast_copy as fast
-from se_viz.model.capture import capture
 from se_viz.model.fast_copy import make_fast_copy
-from se_viz.model.fold_batchnorm import Pair, folded, trace_bn_pairs
-from se_viz.model.model import load, load_checkpoint
+from se_viz.model.fold_batchnorm import Pair, fold_batchnorm, trace_bn_pairs
+from se_viz.model.loading import load, load_checkpoint
 from se_viz.weights.meta_model import count_params
 from se_viz.zoo import registry as catalogue
 
 
 def settled(network):
-    """With statistics and weights of BatchNorm as of a network that was trained."""
+    """Give BatchNorm statistics and weights like those of a trained network."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
             nn.init.normal_(module.running_mean, std=0.2)
@@ -46,7 +46,7 @@ def pairs(network, *images, besides=()):
 
 
 class Two(nn.Module):
-    """A convolution, a BatchNorm, and a function of both for what happens between them."""
+    """A convolution and a BatchNorm, with a function that calls both."""
 
     def __init__(self, run, convolution=None, norm=None):
         super().__init__()
@@ -134,7 +134,7 @@ def test_a_norm_in_front_is_not_folded():
 def test_a_folded_pair_computes_the_same(convolution, norm):
     network = settled(Two(straight, convolution, norm))
     assert pairs(network) == (Pair("convolution", "norm"),)
-    twin = folded(network, pairs(network))
+    twin = fold_batchnorm(network, pairs(network))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in twin.modules())
     with torch.inference_mode():
         torch.testing.assert_close(twin(make_images(2)), network(make_images(2)), rtol=1e-5, atol=1e-6)
@@ -186,7 +186,7 @@ def test_the_inside_of_a_gate_is_left_alone():
 def test_a_part_of_two_parents_is_folded_in_both():
     network = settled(Two(straight))
     network.again = network.norm
-    twin = folded(network, pairs(network))
+    twin = fold_batchnorm(network, pairs(network))
     assert isinstance(twin.norm, nn.Identity)
     assert twin.again is twin.norm
 
@@ -237,7 +237,7 @@ def test_a_twin_reads_the_same_and_leaves_the_network_alone(build):
 
 
 class ReadsItsNorm(Host):
-    """Code that misses what was folded away."""
+    """A network whose code needs a module that was folded away."""
 
     def forward(self, x):
         assert self.stem[1].num_features == 8
@@ -256,7 +256,7 @@ def test_there_is_no_twin_where_the_code_needs_what_would_go(monkeypatch):
 
 def test_there_is_no_twin_that_reads_otherwise(monkeypatch):
     host = settled(Host(SELayer()))
-    monkeypatch.setattr(fast, "folded", lambda network, _pairs: settled(copy.deepcopy(network)))
+    monkeypatch.setattr(fast, "fold_batchnorm", lambda network, _pairs: settled(copy.deepcopy(network)))
     assert make_fast_copy(host, find_gates(host, 32), (32, 32)) is None
 
 
@@ -272,12 +272,12 @@ def test_load_runs_the_twin_and_shows_the_published_network():
     for one, other in zip(capture(quick, images, "SE_5_2"), capture(plain, images, "SE_5_2"), strict=True):
         np.testing.assert_allclose(one.s, other.s, rtol=0, atol=1e-5)
         np.testing.assert_allclose(one.z, other.z, rtol=1e-5, atol=1e-5)
-    with quick.as_published() as exact:
+    with quick.reference() as exact:
         np.testing.assert_array_equal(capture(exact, images).logits, capture(plain, images).logits)
         assert hooks(quick.network) == 16
         assert exact.gates == quick.gates
     assert hooks(quick.network) == 0
-    with plain.as_published() as exact:
+    with plain.reference() as exact:
         assert exact is plain
     quick.close()
     assert hooks(quick.instrument.network) == 0

@@ -8,11 +8,11 @@ from torch import nn
 from se_viz.gates.errors import NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import SEGate
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 
 def awakened(network):
-    """With strong weights, so that no gate hides behind values close to 0.5."""
+    """Give a network strong weights, so that s is not close to 0.5 everywhere."""
     for parameter in network.parameters():
         parameter.data.mul_(3)
     return network.eval()
@@ -31,11 +31,11 @@ def test_found(name, n):
 
     (gate,) = find_gates(host, 32)
     assert gate.path == "gate"
-    assert (gate.squeeze, gate.function, gate.bottleneck) == (squeeze, function, bottleneck)
+    assert (gate.squeeze, gate.gate_function, gate.bottleneck) == (squeeze, function, bottleneck)
     how = "watch" if name in WATCHED else "search"
-    assert (gate.kind, gate.proof, gate.channels) == (type(host.gate).__name__, how, 8)
+    assert (gate.kind, gate.found_by, gate.channels) == (type(host.gate).__name__, how, 8)
 
-    # The pool of a fixed size asks for images of the size at hand, which capture falls back on.
+    # The pool of fixed size needs images of the current size, which capture tries last.
     reading = capture(host, images, ["SE_1_1"])
     np.testing.assert_array_equal(reading.logits, logits.numpy())
     read = reading["SE_1_1"]
@@ -51,7 +51,8 @@ def test_found_inside_a_module_that_does_more(name):
     make, path = FOUND_INSIDE[name]
     host = awakened(Host(make()))
     (gate,) = find_gates(host, 32)
-    assert (gate.path, gate.proof, gate.squeeze, gate.function, gate.bottleneck) == (path, "watch", "avg", "sigmoid", R)
+    assert (gate.path, gate.found_by) == (path, "watch")
+    assert (gate.squeeze, gate.gate_function, gate.bottleneck) == ("avg", "sigmoid", R)
     images = make_images(3)
     (read,) = capture(host, images, ["SE_1_1"])
     np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
@@ -94,7 +95,7 @@ def dead(gate, last):
 def test_a_dead_gate_of_a_known_kind_is_found():
     gate = SEGate(8, 2, bias=True)
     (found,) = find_gates(Host(dead(gate, gate.fc2)), 32)
-    assert (found.proof, found.function) == ("class", "sigmoid")
+    assert (found.found_by, found.gate_function) == ("class", "sigmoid")
 
 
 def test_a_dead_gate_of_an_unknown_kind_is_found_beside_a_living_one_only():
@@ -117,7 +118,7 @@ class Twice(nn.Module):
 
 
 class OnQuarters(Twice):
-    """Runs its gate on the four quarters of the maps, as images of their own."""
+    """A module that runs its gate on the four quarters of the maps as separate images."""
 
     def forward(self, x):
         quarters = torch.cat([half for row in x.chunk(2, 2) for half in row.chunk(2, 3)])
@@ -149,7 +150,7 @@ def test_a_gate_without_one_s_for_an_image_is_left_out_with_a_word():
 
 
 class TwoArguments(SELayer):
-    """Weighs one map by another, so it is no function of its input."""
+    """A module that scales one map by a function of another, so it is not a function of its input."""
 
     def forward(self, x, guide):
         return x * self.fc(self.avg_pool(guide).flatten(1))[:, :, None, None]
@@ -167,7 +168,7 @@ class Guided(Host):
 def test_maps_weighed_by_what_another_map_says_have_an_s_and_no_z():
     host = awakened(Guided())
     (gate,) = find_gates(host, 32)
-    assert (gate.path, gate.proof, gate.squeeze, gate.has_z) == ("gate", "watch", "not seen", False)
+    assert (gate.path, gate.found_by, gate.squeeze, gate.has_z) == ("gate", "watch", "not seen", False)
     images = make_images(2)
     (read,) = capture(host, images, ["SE_1_1"])
     assert read.z is None

@@ -12,8 +12,8 @@ import se_viz
 from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.errors import NoGateFound
-from se_viz.model.capture import capture
-from se_viz.model.model import load
+from se_viz.interventions.capture import capture
+from se_viz.model.loading import load
 from se_viz.weights.head import Head, HeadMismatch
 from se_viz.zoo import registry as catalogue
 
@@ -124,7 +124,7 @@ def test_another_head_is_another_view_of_the_same_network():
     other = made.with_head("labels")
     assert (made.head, other.head) == (None, Head("labels"))
     assert other.instrument is made.instrument
-    with other.as_published() as plain:
+    with other.reference() as plain:
         assert plain.head == Head("labels")
     other.close()
     assert hooks(made.network) == 0

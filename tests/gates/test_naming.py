@@ -12,8 +12,8 @@ from torchvision.models import regnet_y_400mf
 
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.find import find_gates
-from se_viz.gates.naming import Site, places
-from se_viz.gates.trace import Run, Trace
+from se_viz.gates.naming import Site, locate_gates
+from se_viz.gates.trace import ModuleRun, Trace
 
 
 def names(network):
@@ -113,10 +113,10 @@ def test_no_two_gates_ever_share_a_name(paths, widths):
     for path, width in zip(paths, widths, strict=False):
         shape = torch.Size((2, 8, width, width))
         above = accumulate(path.split("."), "{}.{}".format)
-        steps += [Run(module, nn.Identity(), 0, 0, (), shape, shape) for module in above]
+        steps += [ModuleRun(module, nn.Identity(), 0, 0, (), shape, shape) for module in above]
     sites = [
         Site(path, torch.Size((2, 8, width, width)), "nchw", path) for path, width in zip(paths, widths, strict=False)
     ]
-    placed = places(Trace(tuple(steps), 224), sites)
+    placed = locate_gates(Trace(tuple(steps), 224), sites)
     assert len({place.name for place in placed}) == len(paths)
     assert all(place.block >= 1 and place.stage >= 1 for place in placed)

@@ -12,7 +12,7 @@ import pytest
 from profiles_support import SETTINGS
 
 from se_viz.data.datasets import dataset
-from se_viz.model.model import load
+from se_viz.model.loading import load
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.profile import profile
 
@@ -109,7 +109,7 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ProfilesError, match=r"needs ray, .* `pip install 'se-viz\[ray\]'`"):
         profile(tiny_model, photos, tmp_path, engine="ray")
-    with pytest.raises(ProfilesError, match="for 'ray' alone"):
+    with pytest.raises(ProfilesError, match="only for 'ray'"):
         profile(tiny_model, photos, tmp_path, address="auto")
 
 

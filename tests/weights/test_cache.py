@@ -99,13 +99,13 @@ def test_a_shell_lists_and_frees():
     put("hub/timm--a/model-00000001.safetensors", 400, LONG_AGO)
     path = put("releases/b-00000002.pth", 300, 1)
     lines = RUN.invoke(app, ["cache"]).output.splitlines()
-    assert [line.split()[-1] for line in lines[:2]] == [
+    assert [line.split()[-1] for line in lines[1:3]] == [
         "releases/b-00000002.pth",
         "hub/timm--a/model-00000001.safetensors",
     ]
-    assert "0.0 MB of 1e-06 GB" in lines[2]
+    assert "0.0 MB of 1e-06 GB" in lines[3]
     with cache.lock("releases/b-00000002.pth"):
-        assert "is being fetched, and stays" in RUN.invoke(app, ["cache", "--free", "b-0"]).output
+        assert "is being downloaded, and was kept" in RUN.invoke(app, ["cache", "--free", "b-0"]).output
     assert path.exists()
     assert "removed" in RUN.invoke(app, ["cache", "--free", "b-0"]).output
     assert not path.exists()

@@ -15,7 +15,7 @@ from torch import nn
 from se_viz import load_checkpoint
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.errors import NotAnImageModel
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.weights import state_dict as state
 from se_viz.weights.errors import UnknownModel, WeightsRefused
 from se_viz.zoo import checkpoint

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from se_viz import load
 from se_viz.cli.app import app
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.weights.cache import hash_in
 from se_viz.weights.errors import Cancelled, DownloadFailed, WeightsRefused
 from se_viz.weights.remote_files import HubFile

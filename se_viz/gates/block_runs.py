@@ -1,0 +1,120 @@
+"""The runs of a block's parts in one forward pass of noise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.gates.capture_buffer import Key
+from se_viz.gates.errors import GatesChanged
+from se_viz.gates.eval_mode import hold_eval_mode
+from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.trace import Size, image_channels, placement, watched
+
+
+@dataclass(eq=False, slots=True)
+class PartRun:
+    """A run of a part, with copies of its input and output, because later operations may overwrite these."""
+
+    path: str
+    module: nn.Module
+    input: Tensor
+    output: Tensor
+
+
+def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[PartRun], PartRun, PartRun]:
+    """Return the runs of a block's parts in the order in which they began, the run of the block, and that of the gate.
+
+    Raises:
+        GatesChanged: the gate no longer runs.
+    """
+    block, unit = network.get_submodule(path), network.get_submodule(gate.path)
+    watching = {module: name for name, module in _units(block, path, unit)}
+    if gate.product is None:
+        watching[unit] = gate.path
+    # One ReLU may run several times in a block, so every run is recorded.
+    begun: list[tuple[nn.Module, Tensor]] = []
+    finished: dict[int, Tensor] = {}
+    open_runs: list[int] = []
+
+    def before(module: nn.Module, value: object) -> None:
+        if isinstance(value, Tensor):
+            open_runs.append(len(begun))
+            begun.append((module, value.clone()))
+
+    def after(module: nn.Module, value: object) -> None:
+        if open_runs and begun[open_runs[-1]][0] is module:
+            number = open_runs.pop()
+            if isinstance(value, Tensor):
+                finished[number] = value.clone()
+
+    device, dtype = placement(network)
+    height, width = (size, size) if isinstance(size, int) else size
+    image = torch.rand((1, image_channels(network), height, width), generator=torch.Generator().manual_seed(0)).to(
+        device, dtype
+    )
+    kept = _ProductBuffer(begun)
+    with hold_eval_mode(network), watched([block, *watching], before, after), torch.no_grad():
+        if gate.product is None:
+            network(image)
+        else:
+            with Instrument(network, (gate,)).reading(frozenset([gate.name])) as sink:
+                sink.kept = kept
+                sink.network(image)
+    timed_runs = [
+        (number, PartRun(path if module is block else watching[module], module, taken, finished[number]))
+        for number, (module, taken) in enumerate(begun)
+        if number in finished
+    ]
+    gate_run: tuple[int, PartRun] | None = None
+    if gate.product is None:
+        gate_run = next(iter([item for item in timed_runs if item[1].module is unit][gate.run :]), None)
+    elif (gate.name, "u") in kept and (gate.name, "x") in kept:
+        gate_run = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
+        timed_runs.insert(sum(number < kept.position for number, _ in timed_runs), gate_run)
+    if gate_run is None:
+        raise GatesChanged(f"{gate.name} at {gate.path} no longer runs. Find the gates of this network again.")
+    # If a block takes anything but one tensor, nothing outside the gate is analysed.
+    block_run = next(
+        (item for item in reversed(timed_runs[: timed_runs.index(gate_run)]) if item[1].module is block), gate_run
+    )
+    end = next(
+        (
+            number
+            for number, run in timed_runs
+            if run.module is block and number > block_run[0] and run is not block_run[1] and run is not gate_run[1]
+        ),
+        None,
+    )
+    runs = [
+        run
+        for number, run in timed_runs
+        if run is not block_run[1] and block_run[0] <= number and (end is None or number < end)
+    ]
+    return runs if block_run is not gate_run else [run for _, run in timed_runs], block_run[1], gate_run[1]
+
+
+class _ProductBuffer(dict[Key, Tensor]):
+    """U and X̃ of a gate that is not a module, and how many parts had begun to run at the multiplication."""
+
+    def __init__(self, begun: list[tuple[nn.Module, Tensor]]) -> None:
+        super().__init__()
+        self.position = 0
+        self._begun = begun
+
+    def __setitem__(self, key: Key, value: Tensor) -> None:
+        self.position = len(self._begun)
+        super().__setitem__(key, value)
+
+
+def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield what counts as one part: the gate, modules that own weights directly, and modules without children."""
+    for name, child in block.named_children():
+        full = f"{path}.{name}" if path else name
+        has_weights = next(child.parameters(recurse=False), None) is not None
+        if child is gate or has_weights or next(child.children(), None) is None:
+            yield full, child
+        else:
+            yield from _units(child, full, gate)

@@ -1,0 +1,239 @@
+"""Attribution of a logit to the excitation weights of a gate's channels, by the methods of captum."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from se_viz.extras import missing
+from se_viz.interventions.baseline import Weights, baseline_of
+from se_viz.interventions.suffix import Suffix, suffix
+from se_viz.model.model import Images, Model
+from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import Floats
+
+Method: TypeAlias = Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"]
+Target: TypeAlias = int | str | Sequence[int | str] | None
+
+METHODS: tuple[Method, ...] = get_args(Method)
+_ROWS = 64  # of s that a method asks for at once
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Contributions of the C channels of one gate to one logit of N images.
+
+    Attributes:
+        gate: its name.
+        method: the method.
+        targets: the logit of each image (N,).
+        values: contributions (N, C), in logits: what s of the channel, in place of its baseline, adds to the logit.
+            With "exact", one channel at a time is set to its baseline, so the contributions need not add up.
+        s: excitation weights (N, C).
+        baseline: (C,).
+        change: f(s) − f(baseline), in logits (N,).
+    """
+
+    gate: str
+    method: Method
+    targets: npt.NDArray[np.int64]
+    values: Floats
+    s: Floats
+    baseline: Floats
+    change: Floats
+
+    @property
+    def completeness_error(self) -> Floats:
+        """Sum of the contributions less the change that they should add up to, in logits (N,)."""
+        error: Floats = self.values.sum(axis=1) - self.change
+        return error
+
+    def strongest(self, count: int, image: int = 0) -> npt.NDArray[np.intp]:
+        """Return the channels with the largest contributions, by magnitude, the largest first."""
+        order: npt.NDArray[np.intp] = np.argsort(-np.abs(self.values[image]), kind="stable")[:count]
+        return order
+
+
+def attribute(
+    network: Model | nn.Module,
+    images: Images,
+    gate: str,
+    target: Target = None,
+    method: Method = "integrated gradients",
+    *,
+    baseline: Weights = "mean",
+    profiles: ClassProfiles | None = None,
+    steps: int = 50,
+    samples: int = 25,
+    seed: int = 0,
+) -> Attribution:
+    """Attribute a logit to the channels of a gate, as a function of s.
+
+    Args:
+        network, images, gate: as for ``suffix``.
+        target: class by name or number, one for all images or one for each (default: the class that the network
+            predicts).
+        method: "integrated gradients"; "gradient × change", ∂f/∂s · (s − baseline); "exact", the effect of setting
+            each channel to its baseline; "shapley sampling".
+        baseline: "mean" of the class profiles, a number, or C numbers.
+        profiles: where the mean is taken from; the bundled ones of a demo model if not given.
+        steps: of the integral.
+        samples: of the permutations of "shapley sampling".
+        seed: of the same.
+
+    Raises:
+        KeyError: there is no such gate, or no such class.
+        ValueError: the method is not known, or a number is out of its range.
+        NoMean: no class profiles say what the mean is.
+        InstrumentError: see ``suffix``.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
+    function = suffix(network, images, gate, batch=_ROWS)
+    return attribute_suffix(
+        function, network, target, method, baseline=baseline, profiles=profiles, steps=steps, samples=samples, seed=seed
+    )
+
+
+def attribute_suffix(
+    function: Suffix,
+    network: Model | nn.Module,
+    target: Target = None,
+    method: Method = "integrated gradients",
+    *,
+    baseline: Weights = "mean",
+    profiles: ClassProfiles | None = None,
+    steps: int = 50,
+    samples: int = 25,
+    seed: int = 0,
+) -> Attribution:
+    """Attribute as ``attribute`` does, with a suffix that exists already."""
+    targets = targets_of(function, network, target)
+    base = baseline_of(baseline, function.gate, function.s, network, profiles)
+    lines = base.expand_as(function.s)
+    if method == "integrated gradients":
+        values = _integrated(function, lines, targets, steps)
+    elif method == "gradient × change":
+        values = _gradient(function, lines, targets)
+    elif method == "exact":
+        values = _exact(function, lines, targets)
+    else:
+        values = _shapley(function, lines, targets, samples, seed)
+    with torch.no_grad():
+        change = _of_target(function.logits - function(lines), targets)
+    return Attribution(
+        gate=function.gate.name,
+        method=method,
+        targets=targets.cpu().numpy(),
+        values=_floats(values),
+        s=_floats(function.s),
+        baseline=_floats(base),
+        change=_floats(change),
+    )
+
+
+def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> Tensor:
+    """Return the number of the logit that is asked about, for each image (N,).
+
+    Raises:
+        KeyError: there is no such class; the message names what there is.
+        ValueError: there is neither one nor one for each image.
+    """
+    images, outputs = function.logits.shape
+    if target is None:
+        return function.logits.float().argmax(1)
+    asked = [target] if isinstance(target, int | str) else list(target)
+    if len(asked) not in (1, images):
+        raise ValueError(f"There are {len(asked)} targets for {images} images: give one, or one for each.")
+    names = network.classes if isinstance(network, Model) else ()
+    found = [_number(one, outputs, names) for one in asked]
+    return torch.tensor(found * (images // len(found)))
+
+
+def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
+    if isinstance(target, str):
+        if target in names:
+            return names.index(target)
+        near = ", ".join(names[:12]) if names else f"numbers 0 to {outputs - 1}, as the classes have no names"
+        raise KeyError(f"No class {target!r}; there are {near}{' …' if len(names) > 12 else ''}")
+    if not 0 <= target < outputs:
+        raise KeyError(f"No logit {target}; there are 0 to {outputs - 1}")
+    return target
+
+
+def _captum() -> ModuleType:
+    try:
+        from captum import attr
+    except ImportError as error:
+        raise ImportError(missing("An attribution by gradients", error, "attribution")) from error
+    module: ModuleType = attr
+    return module
+
+
+def _integrated(function: Suffix, lines: Tensor, targets: Tensor, steps: int) -> Tensor:
+    method = _captum().IntegratedGradients(_wide(function))
+    batch = max(_ROWS, len(lines))
+    values: Tensor = method.attribute(
+        function.s.float(), lines.float(), target=targets, n_steps=steps, internal_batch_size=batch
+    )
+    return values
+
+
+def _gradient(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
+    # Of the change, so that the input that is multiplied by is s − baseline.
+    full, change = _wide(function), (function.s.float() - lines.float()).requires_grad_()
+    method = _captum().InputXGradient(lambda part: full(lines.float() + part))
+    values: Tensor = method.attribute(change, target=targets)
+    return values
+
+
+def _exact(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
+    """Return what captum's ``FeatureAblation`` returns, from as many passes and without its work between them."""
+    s = function.s
+    alone = torch.eye(s.shape[1], dtype=torch.bool, device=s.device)
+    with torch.no_grad():
+        ablated = function(torch.where(alone, lines[:, None], s[:, None]))
+        return (function(s)[:, None] - ablated).float().gather(2, _at(targets, ablated))[..., 0]
+
+
+def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, seed: int) -> Tensor:
+    """Return the mean effect of each channel over random orders in which all channels are set to s.
+
+    Captum's ``ShapleyValueSampling`` computes the same. It takes about forty times as long, because it prepares the
+    passes channel by channel.
+    """
+    s, channels = function.s, function.s.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.zeros(s.shape, dtype=torch.float64)
+    with torch.no_grad():
+        for _ in range(samples):
+            order = torch.randperm(channels, generator=generator)
+            known = order.argsort()[None, :] < torch.arange(channels + 1)[:, None]  # (C + 1, C)
+            logits = function(torch.where(known.to(s.device), s[:, None], lines[:, None])).float()
+            along = logits.gather(2, _at(targets, logits))[..., 0].double().cpu()
+            total[:, order] += along.diff(dim=1)
+    return total / samples
+
+
+def _at(targets: Tensor, logits: Tensor) -> Tensor:
+    """Return the indices of the targets' logits among (N, R, K)."""
+    return targets.to(logits.device)[:, None, None].expand(-1, logits.shape[1], 1)
+
+
+def _wide(function: Suffix) -> Callable[[Tensor], Tensor]:
+    """Return the suffix in float32, because sums over many steps would be rounded in half precision."""
+    return lambda s: function(s).float()
+
+
+def _of_target(values: Tensor, targets: Tensor) -> Tensor:
+    return values.float().gather(1, targets.to(values.device)[:, None])[:, 0]
+
+
+def _floats(values: Tensor) -> Floats:
+    made: Floats = values.detach().cpu().double().numpy()
+    return made

@@ -1,0 +1,92 @@
+"""Excitation weights to compare s with: its mean over a dataset, 1, or 0."""
+
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from se_viz.gates.gate import Gate
+from se_viz.model.model import Model
+from se_viz.profiles.bundled import bundled_profiles
+from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.profiles.errors import ProfilesRefused
+
+Weights: TypeAlias = float | str | npt.NDArray[np.floating] | Tensor
+"""A number, C numbers, or "mean"."""
+
+
+class NoMean(ValueError):
+    """The mean of s is unknown, because there are no class profiles; the message says what to do."""
+
+
+def mean_weights(
+    model: object, gate: str, profiles: ClassProfiles | None = None, of: str | None = None
+) -> npt.NDArray[np.float64]:
+    """Return the mean of s over the images of class profiles (C,).
+
+    Args:
+        model: a ``Model``, whose bundled class profiles are taken where none are given.
+        gate: its name.
+        profiles: class profiles of this network.
+        of: a class, of whose images the mean is taken; otherwise of all images.
+
+    Raises:
+        NoMean: there are no class profiles of this network, or they have no such gate, no images, or other channels.
+        KeyError: they have no such class.
+    """
+    if isinstance(model, Model):
+        profiles = profiles or _bundled(model.name)
+        # Weights that were rounded to half precision are not those that were profiled, and their means nearly are.
+        if profiles is not None and model.precision == profiles.header.model.precision:
+            profiles.check(model)
+    if profiles is None:
+        raise NoMean(
+            "The mean of s is unknown, because this network has no class profiles. Make them with `se-viz profile` and "
+            "pass profiles=open_profiles(…), or give 1, 0 or C numbers in place of the mean."
+        )
+    try:
+        moments = profiles[gate].s()
+    except KeyError as error:
+        raise NoMean(f"The class profiles {profiles.path} have no mean of this gate: {error.args[0]}") from None
+    if of is not None:
+        index = profiles.class_index(of)
+        if not profiles.counts[index]:
+            raise NoMean(f"The class profiles {profiles.path} have no image of {of}.")
+        row: npt.NDArray[np.float64] = np.asarray(moments.mean[index], np.float64)
+        return row
+    some = profiles.counts > 0
+    if not some.any():
+        raise NoMean(f"The class profiles {profiles.path} have no images.")
+    mean: npt.NDArray[np.float64] = np.average(moments.mean[some], axis=0, weights=profiles.counts[some])
+    return mean
+
+
+@lru_cache(maxsize=32)
+def _bundled(name: str) -> ClassProfiles | None:
+    """Return the class profiles that come with a demo model, or None."""
+    try:
+        return bundled_profiles(name) if name.startswith("demo/") else None
+    except ProfilesRefused:
+        return None
+
+
+def baseline_of(weights: Weights, gate: Gate, s: Tensor, model: object, profiles: ClassProfiles | None) -> Tensor:
+    """Return a baseline as (C,), in the precision and on the device of s (N, C).
+
+    Raises:
+        NoMean: the mean is not known.
+        ValueError: these are not C finite numbers.
+    """
+    if isinstance(weights, str):
+        if weights != "mean":
+            raise ValueError(f'A baseline is "mean", a number or {gate.channels} numbers, not {weights!r}.')
+        weights = mean_weights(model, gate.name, profiles)
+    given = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    if given.ndim > 1 or given.numel() not in (1, gate.channels):
+        raise ValueError(f"A baseline of {gate.name} has {gate.channels} numbers or one, not {tuple(given.shape)}.")
+    if not bool(given.isfinite().all()):
+        raise ValueError("A baseline must not be NaN or infinite.")
+    return given.expand(gate.channels).to(s)

@@ -1,0 +1,220 @@
+"""Edits of s: their syntax, and the weights that they give for a network and its images.
+
+    {"SE_5_2": 1.0, "stage 4": "mean", "SE_3_1": array, "all": scale(0.5), "SE_2_1": {40: 0.0}}
+
+An edit of a gate has priority over an edit of its stage, and that over "all".
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from se_viz.gates.capture_buffer import Replacement
+from se_viz.gates.gate import Gate
+from se_viz.types import AnyFloats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Swap:
+    """An edit that replaces s by s of another image, computed without edits."""
+
+    image: object
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """An edit that gives each image s of another image of the same call, computed without edits."""
+
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """An edit that multiplies s, as the network computes it, by a number."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeanOf:
+    """An edit that replaces s by its mean over the images of a class, from class profiles."""
+
+    name: str
+
+
+def swap(image: object) -> Swap:
+    """Return an edit that replaces s by s of another image, given as ``capture`` takes it."""
+    return Swap(image)
+
+
+def shuffle(seed: int = 0) -> Shuffle:
+    """Return an edit that gives each image s of another image of the same call, in a random order."""
+    return Shuffle(seed)
+
+
+def scale(factor: float) -> Scale:
+    """Return an edit that multiplies s by a number."""
+    return Scale(factor)
+
+
+def mean_of(name: str) -> MeanOf:
+    """Return an edit that replaces s by its mean over the images of a class."""
+    return MeanOf(name)
+
+
+Whole: TypeAlias = float | str | AnyFloats | Tensor | Sequence[float] | Swap | Shuffle | Scale | MeanOf
+Edit: TypeAlias = Whole | Mapping[int, Whole]
+Edits: TypeAlias = Mapping[str, Edit]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The values that edits need besides their own numbers.
+
+    Attributes:
+        images: N.
+        computed: returns s (N, C) of a gate for the images of the call, without edits.
+        computed_of: returns s (1, C) of a gate for another image, without edits.
+        mean: returns the mean of s (C,) of a gate over a class or, for None, over all images.
+    """
+
+    images: int
+    computed: Callable[[str], AnyFloats]
+    computed_of: Callable[[object, str], AnyFloats]
+    mean: Callable[[str, str | None], AnyFloats]
+
+
+def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, Replacement]:
+    """Return the function that replaces s, for each edited gate.
+
+    Raises:
+        KeyError: a key names no gate and no stage, or a channel does not exist; the message lists the names.
+        ValueError: an edit has another number of channels or images, or numbers that are NaN or infinite.
+        TypeError: an edit is something else.
+    """
+    chosen: dict[str, tuple[int, Gate, Edit]] = {}
+    for key, edit in edits.items():
+        rank, found = _named(key, gates)
+        for gate in found:
+            if gate.name not in chosen or chosen[gate.name][0] < rank:
+                chosen[gate.name] = rank, gate, edit
+    return {name: _replacement(edit, gate, sources) for name, (_, gate, edit) in chosen.items()}
+
+
+def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
+    """Return the gates that a key names, and its priority."""
+    if key == "all":
+        return 0, list(gates)
+    found = [gate for gate in gates if f"stage {gate.stage}" == key]
+    if found:
+        return 1, found
+    found = [gate for gate in gates if gate.name == key]
+    if found:
+        return 2, found
+    stages = ", ".join(f'"stage {stage}"' for stage in sorted({gate.stage for gate in gates}))
+    raise KeyError(f'No gate {key!r}; there are {", ".join(gate.name for gate in gates)}, {stages} and "all"')
+
+
+def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
+    if not isinstance(edit, Mapping):
+        return _whole(edit, gate, sources)
+    parts: dict[int, Replacement] = {}
+    for channel, part in edit.items():
+        if not isinstance(channel, int | np.integer) or not 0 <= channel < gate.channels:
+            raise KeyError(f"No channel {channel!r} in {gate.name}; there are 0 to {gate.channels - 1}")
+        parts[int(channel)] = _whole(part, gate, sources)
+
+    def channels_only(s: Tensor, start: int) -> Tensor:
+        edited = s.clone()
+        for channel, replace in parts.items():
+            edited[:, channel] = replace(s, start)[:, channel]
+        return edited
+
+    return channels_only
+
+
+def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
+    if isinstance(edit, Scale):
+        factor = float(_finite([edit.factor], gate)[0])
+        return lambda s, _start: s * factor
+    if isinstance(edit, Shuffle):
+        if sources.images < 2:
+            raise ValueError("shuffle gives each image the s of another: it takes two images or more.")
+        order = np.random.default_rng(edit.seed).permutation(sources.images)
+        dealt = np.empty_like(order)
+        dealt[order] = np.roll(order, 1)  # in a ring, so that no image gets its own
+        return _rows(sources.computed(gate.name)[dealt])
+    if isinstance(edit, Swap):
+        return _same(sources.computed_of(edit.image, gate.name)[0])
+    if isinstance(edit, MeanOf):
+        return _same(sources.mean(gate.name, edit.name))
+    if isinstance(edit, str):
+        if edit != "mean":
+            raise ValueError(f'{gate.name} can be set to a number, {gate.channels} numbers or "mean", not to {edit!r}.')
+        return _same(sources.mean(gate.name, None))
+    weights = _finite(edit, gate)
+    if weights.ndim == 0:
+        weights = np.full(gate.channels, weights)
+    if weights.shape == (gate.channels,):
+        return _same(weights)
+    if weights.shape == (sources.images, gate.channels):
+        return _rows(weights)
+    raise ValueError(
+        f"{gate.name} has {gate.channels} channels: it takes a number, ({gate.channels},) or, with as many rows as "
+        f"images, ({sources.images}, {gate.channels}), not {weights.shape}."
+    )
+
+
+def _finite(edit: object, gate: Gate) -> AnyFloats:
+    """Return the numbers of an edit."""
+    if isinstance(edit, Tensor):
+        edit = edit.detach().cpu().float()
+    try:
+        weights = np.asarray(edit, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f'{gate.name} can be set to a number, {gate.channels} numbers, "mean", mean_of(…), swap(…), shuffle(…), '
+            f"scale(…) or {{channel: …}}, not to {type(edit).__name__}."
+        ) from None
+    if not np.isfinite(weights).all():
+        raise ValueError(f"{gate.name} cannot be set to NaN or an infinite number.")
+    return weights
+
+
+def _same(weights: AnyFloats) -> Replacement:
+    """Return a replacement by the same C numbers for each image."""
+    kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
+    return lambda s, _start: kept.to(s).expand_as(s)
+
+
+def _rows(weights: AnyFloats) -> Replacement:
+    """Return a replacement by C numbers for each image of the call."""
+    kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
+    return lambda s, start: kept[start : start + len(s)].to(s)
+
+
+def described(edits: Edits) -> Iterator[str]:
+    """Return each edit in words, for the metadata of a file."""
+    for key, edit in edits.items():
+        if isinstance(edit, Mapping):
+            yield f"{key}: " + ", ".join(f"channel {channel} := {_word(part)}" for channel, part in edit.items())
+        else:
+            yield f"{key} := {_word(edit)}"
+
+
+def _word(edit: object) -> str:
+    if isinstance(edit, Swap):
+        return "s of another image"
+    if isinstance(edit, Shuffle):
+        return f"s shuffled between the images (seed {edit.seed})"
+    if isinstance(edit, Scale):
+        return f"{edit.factor:g} s"
+    if isinstance(edit, MeanOf):
+        return f"mean of {edit.name}"
+    if isinstance(edit, int | float):
+        return f"{edit:g}"
+    return edit if isinstance(edit, str) else f"{np.size(edit)} numbers"  # type: ignore[arg-type]

@@ -1,0 +1,173 @@
+"""The network as a function of the excitation weights of one gate."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.device.memory import is_out_of_memory
+from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.errors import NotReadable
+from se_viz.gates.forward_pass import descriptor
+from se_viz.gates.gate import Gate
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.instrument_cache import instrument_of
+from se_viz.gates.trace import placement
+from se_viz.interventions.replay import Recorder, Replay
+from se_viz.model.model import Images, Model
+
+# How far the last part of the network may be from the whole of it, as a share of the largest logit.
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 5e-3}
+
+Logits: TypeAlias = Callable[[Tensor], Tensor]
+
+
+class Suffix:
+    """The logits of a network for N images, as a function of the weights s that multiply U at one gate.
+
+    The part before the gate was computed once. The network is a private copy that shares the weights, so captum and
+    other tools may add hooks; calls from several threads wait for one another.
+
+    Attributes:
+        gate: the gate.
+        s: excitation weights as the network computes them (N, C), on its device and in its precision.
+        logits: the logits for these (N, K).
+        norms: Euclidean norm of each channel of U (N, C).
+    """
+
+    def __init__(self, network: nn.Module, gate: Gate, images: Tensor, *, batch: int) -> None:
+        self.gate = gate
+        self._batch = batch
+        if gate.threaded:
+            raise NotReadable(f"{gate.name} runs in a thread that the network starts, and a pass cannot start there.")
+        copy = _private(network)
+        with torch.inference_mode(False), torch.no_grad():
+            recorder = Recorder(copy, gate)
+            instrument = Instrument(copy, (gate,))
+            with recorder, instrument.reading(frozenset()) as sink, recorder.recording(sink):
+                output = copy(images.clone())
+            kept = recorder.kept()
+            if kept is None:
+                raise NotReadable(f"{gate.name} did not run for these images.")
+            if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != len(images):
+                raise NotReadable(
+                    f"{type(network).__name__} returns no logits (N, K). Wrap it in a module that returns the numbers "
+                    "of interest as one table."
+                )
+            self.s = descriptor(sink, gate, "s", len(images)).clone()
+            self.logits = output.clone()
+            self._replay = Replay(copy, gate, kept, images)
+            self._check(self._replay.learn(self.s))
+            self.norms = self._replay.norms.float()
+
+    def __call__(self, s: Tensor) -> Tensor:
+        """Return the logits for other excitation weights, with gradients where s asks for them.
+
+        Args:
+            s: (N, C) → (N, K), a row for each image; (N, R, C) → (N, R, K), R rows for each image; or (M · N, C) →
+                (M · N, K), where row i belongs to image i mod N, as captum lays out what it asks at once.
+
+        Raises:
+            ValueError: s has another shape.
+        """
+        images, channels = self.s.shape
+        if s.shape[-1:] != (channels,) or s.ndim not in (2, 3) or len(s) == 0 or len(s) % images:
+            raise ValueError(f"s of {self.gate.name} must be ({images}, {channels}), not {tuple(s.shape)}.")
+        if s.ndim == 3 and len(s) != images:
+            raise ValueError(f"s of {self.gate.name} must be ({images}, R, {channels}), not {tuple(s.shape)}.")
+        repeats = s.shape[1] if s.ndim == 3 else len(s) // images
+        by_image = s if s.ndim == 3 else s.reshape(repeats, images, channels).transpose(0, 1)
+        with torch.inference_mode(False):
+            if repeats == 1:
+                logits = self._rows(by_image[:, 0].to(self.s), torch.arange(images))[:, None]
+            else:
+                several = (
+                    self._rows(rows.to(self.s), torch.full((repeats,), image)) for image, rows in enumerate(by_image)
+                )
+                logits = torch.stack(list(several))
+        return logits if s.ndim == 3 else logits.transpose(0, 1).reshape(len(s), -1)
+
+    def _rows(self, s: Tensor, rows: Tensor) -> Tensor:
+        """Return the logits of rows of s (B, C), computed in batches."""
+        if len(s) == len(self.s):  # all images at once, as they were recorded
+            return self._pass(s, rows)
+        parts = [
+            self._pass(s[start : start + self._batch], rows[start : start + self._batch])
+            for start in range(0, len(s), self._batch)
+        ]
+        return torch.cat(parts)
+
+    def _pass(self, s: Tensor, rows: Tensor) -> Tensor:
+        output = self._replay(s, rows)
+        if not isinstance(output, Tensor):
+            raise NotReadable(f"The network returned no tensor for other weights of {self.gate.name}.")
+        return output
+
+    def _check(self, again: object) -> None:
+        expected = self.logits
+        allowed = _TOLERANCE.get(expected.dtype, 1e-5) * expected.abs().max()
+        if not (
+            isinstance(again, Tensor)
+            and again.shape == expected.shape
+            and bool(((again - expected).abs() <= allowed).all())
+        ):
+            raise NotReadable(
+                f"A pass that starts at {self.gate.name} gives other logits than a whole pass, so the logits cannot be "
+                "computed from s alone."
+            )
+
+
+def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int = 64) -> Suffix:
+    """Return the network as a function of one gate's excitation weights: ``suffix(model, images, "SE_5_2")(s)``.
+
+    Args:
+        network: a ``Model``, or any network that takes the images and whose gates can be found.
+        images: as ``capture`` takes them.
+        gate: its name.
+        batch: rows of s that run at once.
+
+    Raises:
+        KeyError: no gate has this name.
+        InputRefused: these are no images.
+        InstrumentError: the network cannot be read, returns no logits, or cannot start at this gate.
+    """
+    instrument, inputs = instrument_and_inputs(network, images)
+    found = next((one for one in instrument.gates if one.name == gate), None)
+    if found is None:
+        raise KeyError(f"No gate {gate!r}; there are {', '.join(one.name for one in instrument.gates)}")
+    inputs = inputs.to(*placement(instrument.network))
+    with instrument.attached():
+        return Suffix(instrument.network, found, inputs, batch=batch)
+
+
+def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
+    """Return the instrument of a model or a network, and the images as the network takes them."""
+    if isinstance(network, Model):
+        return network.instrument, network.inputs(images)
+    if not isinstance(images, Tensor):
+        raise NotReadable("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model.")
+    if isinstance(network, Instrument):
+        return network, images
+    height, width = images.shape[2:]
+    return instrument_of(network, (int(height), int(width))), images
+
+
+def _private(network: nn.Module) -> nn.Module:
+    """Return a copy that shares the weights, without gradients for them, so that only those of s are computed."""
+    try:
+        copy = clone_sharing_weights(network)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
+        # Parts of any kind may refuse to be copied, in any way.
+        raise NotReadable(
+            f"{type(network).__name__} cannot be copied ({error}), and a pass that starts at a gate needs a copy."
+        ) from error
+    plain: dict[int, nn.Parameter] = {}
+    for module in copy.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                made = plain.setdefault(id(parameter), nn.Parameter(parameter.detach(), requires_grad=False))
+                module._parameters[name] = made
+    return copy

@@ -1,0 +1,154 @@
+"""Attributions of a logit to channels, against captum called by hand, edits one at a time, and their own sums."""
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, ShapleyValueSampling
+
+import se_viz
+from se_viz.interventions.attribution import METHODS, attribute
+from se_viz.interventions.baseline import mean_weights
+from se_viz.interventions.capture import capture
+from se_viz.interventions.faithfulness import ORDERS, faithfulness
+from se_viz.interventions.suffix import suffix
+
+
+@pytest.fixture(scope="module")
+def demo():
+    model = se_viz.load("demo/r16", device="cpu")
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return [se_viz.sample("cat"), se_viz.sample("temple")]
+
+
+@pytest.mark.parametrize("baseline", [1.0, 0.0, "mean"])
+def test_methods_are_captums(demo, images, baseline):
+    function = suffix(demo, images, "SE_5_2")
+    base = torch.as_tensor(mean_weights(demo, "SE_5_2") if baseline == "mean" else np.full(768, baseline)).float()
+    lines = base.expand(2, -1)
+    target = torch.tensor([3, 7])
+    by_hand = {
+        "integrated gradients": IntegratedGradients(function).attribute(function.s, lines, target=target, n_steps=50),
+        "exact": FeatureAblation(function).attribute(function.s, lines, target=target, perturbations_per_eval=64),
+        "gradient × change": InputXGradient(lambda d: function(lines + d)).attribute(
+            (function.s - lines).requires_grad_(), target=target
+        ),
+    }
+    for method, expected in by_hand.items():
+        found = attribute(demo, images, "SE_5_2", [3, 7], method, baseline=baseline)
+        np.testing.assert_allclose(found.values, expected.detach(), atol=2e-5)
+        np.testing.assert_array_equal(found.targets, [3, 7])
+
+
+def test_shapley_values_are_near_captums_and_add_up(demo, images):
+    function = suffix(demo, images[:1], "SE_2_1")
+    found = attribute(demo, images[:1], "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=40)
+    with torch.no_grad():
+        theirs = ShapleyValueSampling(function).attribute(
+            function.s, 1.0, target=3, n_samples=10, perturbations_per_eval=32
+        )
+    assert np.corrcoef(found.values[0], theirs[0])[0, 1] > 0.95
+    assert abs(found.completeness_error).max() < 1e-4
+    again = attribute(demo, images[:1], "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=40)
+    np.testing.assert_array_equal(again.values, found.values)
+
+
+def test_exact_is_edits_one_at_a_time(demo, images):
+    found = attribute(demo, images, "SE_4_2", "church", "exact", baseline=0.0)
+    church = demo.classes.index("church")
+    plain = capture(demo, images).logits[:, church]
+    for channel in (0, 17, 383):
+        edited = capture(demo, images, edits={"SE_4_2": {channel: 0.0}}).logits[:, church]
+        np.testing.assert_allclose(found.values[:, channel], plain - edited, atol=1e-5)
+
+
+def test_integrated_gradients_add_up_to_the_change(demo, images):
+    for gate in ("SE_2_1", "SE_5_2"):
+        found = attribute(demo, images, gate, steps=100)
+        assert abs(found.completeness_error).max() < 2e-2
+        mean = {gate: mean_weights(demo, gate)}
+        logits, edited = capture(demo, images).logits, capture(demo, images, edits=mean).logits
+        at = np.arange(2), found.targets
+        np.testing.assert_allclose(found.change, (logits - edited)[at], atol=1e-4)
+
+
+def test_without_target_it_is_what_the_network_says(demo, images):
+    found = attribute(demo, images, "SE_5_2", method="gradient × change")
+    np.testing.assert_array_equal(found.targets, capture(demo, images).logits.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"target": "dog"}, KeyError, "No class 'dog'; there are tench"),
+        ({"target": 10}, KeyError, "No logit 10; there are 0 to 9"),
+        ({"target": [1, 2, 3]}, ValueError, "3 targets for 2 images"),
+        ({"method": "saliency"}, ValueError, "method is one of integrated gradients"),
+        ({"baseline": "median"}, ValueError, "not 'median'"),
+        ({"baseline": np.ones(5)}, ValueError, r"has 768 numbers or one, not \(5,\)"),
+        ({"baseline": float("nan")}, ValueError, "NaN"),
+    ],
+)
+def test_what_cannot_be_is_refused(demo, images, arguments, error, said):
+    with pytest.raises(error, match=said):
+        attribute(demo, images, "SE_5_2", **arguments)
+
+
+def test_s_is_not_the_importance_and_integrated_gradients_are(demo, images):
+    """The finding that the project shows: rank correlation with the exact effect."""
+
+    def ranks(values):
+        return np.argsort(np.argsort(values))
+
+    exact = attribute(demo, images[:1], "SE_5_2", method="exact").values[0]
+    gradients = attribute(demo, images[:1], "SE_5_2").values[0]
+    s = capture(demo, images[:1])["SE_5_2"].s[0]
+    assert np.corrcoef(ranks(gradients), ranks(exact))[0, 1] > 0.99
+    assert abs(np.corrcoef(ranks(s), ranks(exact))[0, 1]) < 0.5
+
+
+def test_all_methods_run_in_half_precision(images):
+    model = se_viz.load("demo/r16", device="cpu", precision="bf16")
+    for method in METHODS:
+        if method != "shapley sampling":
+            assert np.isfinite(attribute(model, images[:1], "SE_5_2", method=method).values).all()
+    model.close()
+
+
+def test_curves_begin_and_end_at_the_baseline_and_at_s(demo, images):
+    found = faithfulness(demo, images, "SE_5_2", points=9)
+    assert tuple(found.curves) == ORDERS
+    plain = capture(demo, images).logits
+    mean = capture(demo, images, edits={"SE_5_2": "mean"}).logits
+    at = np.arange(2), found.targets
+    assert found.channels.tolist() == [0, 96, 192, 288, 384, 480, 576, 672, 768]
+    for curves in found.curves.values():
+        np.testing.assert_allclose(curves.insertion[:, 0], mean[at], atol=1e-4)
+        np.testing.assert_allclose(curves.insertion[:, -1], plain[at], atol=1e-4)
+        np.testing.assert_allclose(curves.deletion[:, 0], plain[at], atol=1e-4)
+        np.testing.assert_allclose(curves.deletion[:, -1], mean[at], atol=1e-4)
+
+
+def test_an_order_by_contribution_beats_random_orders_and_s_does_not_by_as_much(demo, images):
+    found = faithfulness(demo, images, "SE_5_2")
+    insertion, deletion = found.spread
+    assert (found.insertion_area("attribution") > found.insertion_area("random") + 3 * insertion).all()
+    assert (found.deletion_area("attribution") < found.deletion_area("random") - 3 * deletion).all()
+    assert (found.insertion_area("s") < found.insertion_area("attribution")).all()
+
+
+def test_a_point_of_a_curve_is_an_edit(demo, images):
+    found = faithfulness(demo, images[:1], "SE_5_2", ["s"], points=3, baseline=1.0)
+    s = capture(demo, images[:1])["SE_5_2"].s[0]
+    first = np.argsort(-s, kind="stable")[:384]
+    edited = capture(demo, images[:1], edits={"SE_5_2": {int(channel): 1.0 for channel in first}})
+    np.testing.assert_allclose(found.curves["s"].deletion[0, 1], edited.logits[0, found.targets[0]], atol=1e-4)
+
+
+def test_an_unknown_order_is_refused(demo, images):
+    with pytest.raises(ValueError, match="orders are attribution, s,"):
+        faithfulness(demo, images, "SE_5_2", ["gradient"])
