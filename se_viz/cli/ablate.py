@@ -13,6 +13,7 @@ from se_viz.cli.options import (
     Classes,
     HeadOption,
     Mean,
+    ModelName,
     Size,
     Std,
     Threshold,
@@ -34,7 +35,7 @@ def ablate(
             help="The images: a folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), or tar files."
         ),
     ],
-    model: Annotated[str, typer.Option(help="The model to edit; `models` lists them.")] = "demo/r16",
+    model: ModelName = "demo/r16",
     checkpoint: Checkpoint = None,
     arch: Arch = "",
     arg: Arg = None,

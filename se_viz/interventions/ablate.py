@@ -22,18 +22,19 @@ from se_viz.interventions.ablation_rows import AblationSums
 from se_viz.interventions.ablation_shards import AblationWork, Shard, has_shuffle, images_done
 from se_viz.interventions.answers import targets_of
 from se_viz.interventions.baseline import mean_weights
-from se_viz.interventions.edits import Floats, Sources
+from se_viz.interventions.edits import Sources
 from se_viz.interventions.planned_edits import AblationEdits, plan_edits, trial_sources
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.make_shards import TRIES, Engine, Make, engine_of, failing_disk, make_shards
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, Run
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, RunSettings
 from se_viz.profiles.safetensors_io import verify
-from se_viz.profiles.shard_writer import Turn, run_now
-from se_viz.profiles.shards import Task, plan
-from se_viz.profiles.unfinished import SHARDS, saying_what_is_kept
+from se_viz.profiles.shard_writer import ForwardScheduler, run_now
+from se_viz.profiles.shards import Task, plan_shards
+from se_viz.profiles.unfinished import SHARDS, reporting_images_done
+from se_viz.types import AnyFloats
 
 Places: TypeAlias = npt.NDArray[np.int64]
 
@@ -58,7 +59,7 @@ def ablate(
     cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
-    turn: Turn = run_now,
+    turn: ForwardScheduler = run_now,
 ) -> Ablation:
     """Measure over a dataset what a network answers with and without edits of s, and write ``ablation.json``.
 
@@ -107,7 +108,7 @@ def ablate(
     if batch < least or shard < batch:
         needed = " where s is shuffled between the images of a batch" if shuffles else ""
         raise ProfilesError(f"batch must be {least} or more{needed}, and shard a batch or more, not {batch}, {shard}.")
-    dataset, run = datasets.dataset(data, split), Run(batch, shard)
+    dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
     targets, notes = targets_of(model, dataset, labels)
     work = AblationWork(planned, targets)
     make = engine_of(engine, turn, address=address, workers=workers, gpus=gpus, cpus=cpus, write=work)
@@ -129,10 +130,10 @@ def ablate(
         found = found or empty.finished(out)
         if found is None:
             order = np.random.default_rng(_ORDER).permutation(len(dataset))
-            tasks = plan(header, run, len(dataset), out / SHARDS)
-            with saying_what_is_kept(out, writer, images_done), model.reference() as exact:
+            tasks = plan_shards(header, run, len(dataset), out / SHARDS)
+            with reporting_images_done(out, writer, images_done), model.reference() as exact:
                 found = _measured(make, empty, exact, dataset, order, tasks, progress, report, writer)
-                writer.check()
+                writer.require_held()
                 found.write(out / FILE)
         remove_unfinished(out / FILE)
         shutil.rmtree(out / SHARDS, ignore_errors=True)
@@ -168,7 +169,7 @@ class _Pass:
     """What an ablation is of."""
 
     header: Header
-    run: Run
+    run: RunSettings
     work: AblationWork
     notes: tuple[str, ...]
 
@@ -248,12 +249,12 @@ def _sources(model: Model, profiles: ClassProfiles | None) -> Sources:
     """Where means and s of other images come from; each is computed once."""
 
     @cache
-    def mean(gate: str, name: str | None) -> Floats:
+    def mean(gate: str, name: str | None) -> AnyFloats:
         return np.asarray(mean_weights(model, gate, profiles, name))
 
     read: dict[int, tuple[object, Capture]] = {}
 
-    def computed_of(image: object, gate: str) -> Floats:
+    def computed_of(image: object, gate: str) -> AnyFloats:
         if id(image) not in read:
             other = captured(model, image)  # type: ignore[arg-type]  # which says what is no image
             if other.images != 1:
@@ -264,5 +265,5 @@ def _sources(model: Model, profiles: ClassProfiles | None) -> Sources:
     return Sources(0, _no_images, computed_of, mean)
 
 
-def _no_images(gate: str) -> Floats:
+def _no_images(gate: str) -> AnyFloats:
     raise AssertionError(f"No image of the dataset is read for {gate} before the pass.")

@@ -17,7 +17,7 @@ from se_viz.interventions.paired import Change
 from se_viz.interventions.planned_edits import EditInfo, Scope
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError, ProfilesMismatch
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, LabelSource, ModelInfo, Run
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, LabelSource, ModelInfo, RunSettings
 from se_viz.weights.head import Head
 
 FILE = "ablation.json"
@@ -130,7 +130,7 @@ class Ablation:
     classes: tuple[str, ...]
     counts: tuple[int, ...]
     refused: Mapping[str, str]
-    run: Run
+    run: RunSettings
     as_it_is: AsItIs
     rows: tuple[AblationRow, ...]
     notes: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.demo.evaluate import accuracy
 from se_viz.interventions.ablation import AblationRow, AsItIs, ClassEffect
@@ -13,9 +12,7 @@ from se_viz.interventions.ablation_shards import Shard
 from se_viz.interventions.answers import FIELDS, Targets
 from se_viz.interventions.paired import accuracy_change, mcnemar, mean_change, packed
 from se_viz.interventions.planned_edits import EditInfo
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
+from se_viz.types import Counts, Floats
 
 
 class AblationSums:

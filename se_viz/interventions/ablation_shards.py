@@ -18,7 +18,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import NOT_FINITE, OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.safetensors_io import Array, Spec, Tensors, open_tensors, verify, write
-from se_viz.profiles.shard_writer import Outcome, Ready, Turn, run_now
+from se_viz.profiles.shard_writer import ForwardScheduler, Outcome, Ready, run_now
 from se_viz.profiles.unfinished import SHARDS
 
 _FORMAT = "se-viz-ablation-shard"
@@ -106,7 +106,7 @@ class AblationWork:
         size: int,
         batch: int,
         progress: Callable[[int], object],
-        turn: Turn = run_now,
+        turn: ForwardScheduler = run_now,
     ) -> None:
         """Read the next ``size`` images and write a shard; arguments as for ``write_shard``.
 
@@ -138,7 +138,7 @@ class AblationWork:
 class _Rows:
     """What is known of a shard's images."""
 
-    def __init__(self, work: AblationWork, model: Model, header: Header, turn: Turn) -> None:
+    def __init__(self, work: AblationWork, model: Model, header: Header, turn: ForwardScheduler) -> None:
         self._model = model
         self._header = work.header_of(header)
         self._passes = EditedPasses(model.instrument, [edit.edits for edit in work.edits], turn)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset
 from se_viz.demo import pretrained as demo
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.ablation import Ablation, open_ablation
 from se_viz.model.loading import load
@@ -53,7 +53,7 @@ def rebuild_ablations(
         only: the name of a model, to make no other.
     """
     root = root or folder()
-    with explained(path("", root)):
+    with friendly_errors(path("", root)):
         root.mkdir(parents=True, exist_ok=True)
     dataset = datasets.dataset(data, "val")
     for name in catalogue.names():

@@ -11,7 +11,6 @@ from contextlib import nullcontext, suppress
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -24,14 +23,14 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.trace import REJECTIONS, placement
-from se_viz.interventions.edits import Edits, Floats, Sources, resolve
+from se_viz.interventions.edits import Edits, Sources, resolve
 from se_viz.interventions.recorder import Kept, Output, Reached, Recorder
 from se_viz.interventions.replay import Replay
 from se_viz.interventions.suffix import TOLERANCE, frozen_clone
-from se_viz.profiles.shard_writer import Turn, run_now
+from se_viz.profiles.shard_writer import ForwardScheduler, run_now
+from se_viz.types import AnyFloats, Float32s
 from se_viz.weights.output_shape import table
 
-Table = npt.NDArray[np.float32]
 _NOTHING: frozenset[str] = frozenset()
 _Result = TypeVar("_Result")
 
@@ -48,7 +47,7 @@ class EditedPasses:
         turn: runs each forward pass.
     """
 
-    def __init__(self, instrument: Instrument, edits: Sequence[Edits], turn: Turn = run_now) -> None:
+    def __init__(self, instrument: Instrument, edits: Sequence[Edits], turn: ForwardScheduler = run_now) -> None:
         self._instrument = instrument
         self._edits = edits
         self._turn = turn
@@ -84,7 +83,7 @@ class EditedPasses:
         for gate in list(gates):
             self.whole.update(self._groups.pop(gate, ()))
 
-    def __call__(self, images: Tensor) -> tuple[Table, list[Table]]:
+    def __call__(self, images: Tensor) -> tuple[Float32s, list[Float32s]]:
         """Return the outputs (N, K) for preprocessed images (N, 3, H, W), and those with each edit.
 
         Raises:
@@ -116,7 +115,7 @@ class EditedPasses:
         found: Pass = self._turn(lambda: read(instrument, images.clone(), _NOTHING, edits))
         return found
 
-    def _table(self, output: object, images: int) -> Table:
+    def _table(self, output: object, images: int) -> Float32s:
         found = table(to_host(output), images)
         if found is None:
             raise NotReadable(
@@ -128,12 +127,12 @@ class EditedPasses:
     def _started_at_gates(
         self,
         images: Tensor,
-        outputs: Table,
-        s: Mapping[str, Floats],
+        outputs: Float32s,
+        s: Mapping[str, AnyFloats],
         replacements: Sequence[Mapping[str, Replacement]],
-    ) -> dict[int, Table]:
+    ) -> dict[int, Float32s]:
         """Outputs of the edits that start at their first gate; those that cannot become whole ones."""
-        found: dict[int, Table] = {}
+        found: dict[int, Float32s] = {}
         order = [gate for gate in self._instrument.gates if gate.name in self._groups]
         kept: Kept | None = None
         for gate, following in zip(order, [*order[1:], None], strict=False):
@@ -193,7 +192,7 @@ class EditedPasses:
         return self._attempt(record)
 
     def _replay(
-        self, copy: nn.Module, gate: Gate, kept: Kept, images: Tensor, s: Tensor, outputs: Table
+        self, copy: nn.Module, gate: Gate, kept: Kept, images: Tensor, s: Tensor, outputs: Float32s
     ) -> Replay | None:
         """The network from a gate on; None where that does not give what the whole of it gives."""
         known = self._fragile.get(gate.name)
@@ -210,11 +209,11 @@ class EditedPasses:
 
     def _edited(
         self, replay: Replay, copy: nn.Module, gate: Gate, s: Tensor, edits: Mapping[str, Replacement]
-    ) -> Table | None:
+    ) -> Float32s | None:
         others = tuple(other for other in self._instrument.gates if other.name in edits and other.name != gate.name)
         applied = edits[gate.name](s, 0).to(s)
 
-        def run() -> Table | None:
+        def run() -> Float32s | None:
             # Made here, as an instrument knows the functions that a module has, and the replay has put others there.
             reading = Instrument(copy, others).reading(_NOTHING, edits) if others else nullcontext()
             with reading as sink:
@@ -240,5 +239,5 @@ class EditedPasses:
         return result
 
 
-def _unresolved(*_what: object) -> Floats:
+def _unresolved(*_what: object) -> AnyFloats:
     raise AssertionError("Means and other images are looked up before a pass.")

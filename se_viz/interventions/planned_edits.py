@@ -14,7 +14,6 @@ from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.edits import (
     Edit,
     Edits,
-    Floats,
     MeanOf,
     Scale,
     Shuffle,
@@ -25,6 +24,7 @@ from se_viz.interventions.edits import (
     resolve,
 )
 from se_viz.interventions.edits import word as word_of
+from se_viz.types import AnyFloats
 
 Scope: TypeAlias = Literal["gate", "stage", "all", "other"]
 Values: TypeAlias = Sequence[Whole]
@@ -198,7 +198,7 @@ def trial_sources(gates: Sequence[Gate], sources: Sources) -> Sources:
     """Return sources to try edits with before any image is read: s of two images is 0."""
     channels = {gate.name: gate.channels for gate in gates}
 
-    def zeros(gate: str) -> Floats:
+    def zeros(gate: str) -> AnyFloats:
         return np.zeros((_IMAGES, channels[gate]))
 
     return Sources(_IMAGES, zeros, sources.computed_of, sources.mean)

@@ -1,7 +1,7 @@
-"""What ran in a pass before a gate began, noted for passes that start at the gate.
+"""Outputs of the modules that ran before a gate, recorded in one pass for passes that start at the gate.
 
-In a pass through the network a module is either over before the gate begins, or under way, or it begins later. Of those
-that are over, the outermost are kept: their parents run again, and ask for what was kept instead of computing it.
+When the gate begins, a module of the network has finished, is running, or has not begun. The outputs of the outermost
+finished modules are kept. The modules that were running run again, and get these outputs instead of computing them.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -22,12 +22,12 @@ Output: TypeAlias = tuple[nn.Module, int]
 
 @dataclass(slots=True)
 class Kept:
-    """What the outermost modules returned that were over before the gate began, in order, by module.
+    """The outputs of the outermost modules that had finished when the gate began, in order, by module.
 
     Attributes:
-        outputs: copies of what each returned, once for each of its runs.
-        calls: calls of the gate's multiplication function that are made again before the gate's own; a gate that is a
-            module needs no count.
+        outputs: copies of the outputs of each module, one for each of its runs.
+        calls: number of calls of the gate's multiplication function that are repeated before the gate's own; 0 for a
+            gate that is a module.
     """
 
     outputs: dict[nn.Module, list[Any]] = field(default_factory=dict)
@@ -35,16 +35,16 @@ class Kept:
 
 
 class Reached(Exception):
-    """Ends a pass that is recorded up to a gate, where the gate begins."""
+    """Raised at the beginning of a gate to end a pass that is recorded up to there."""
 
 
 class Recorder(TorchFunctionMode):
-    """Notes in a pass what ``Kept`` needs.
+    """Records the ``Kept`` outputs in a pass.
 
     Args:
         network: a private copy, whose modules get hooks for the pass.
-        gate: where the later passes begin.
-        stop: raise ``Reached`` where the gate, which must be a module, begins.
+        gate: the gate at which later passes start.
+        stop: whether to raise ``Reached`` when the gate, which must be a module, begins.
     """
 
     def __init__(self, network: nn.Module, gate: Gate, *, stop: bool = False) -> None:
@@ -64,7 +64,7 @@ class Recorder(TorchFunctionMode):
 
     @contextmanager
     def recording(self, sink: CaptureBuffer | None) -> Iterator[None]:
-        """Note what runs inside the block, in which ``sink`` reads the network; a gate that is a module needs none."""
+        """Record the pass inside the block, read by ``sink``, which only a watched gate needs."""
         self._sink = sink
         with ExitStack() as stack:
             for module in self._network.modules():
@@ -74,7 +74,7 @@ class Recorder(TorchFunctionMode):
             yield
 
     def kept(self) -> Kept | None:
-        """What was noted; None where the gate did not begin."""
+        """Return the recorded outputs; None if the gate did not begin."""
         if not self._begun:
             return None
         kept = Kept(calls=self._calls)
@@ -99,11 +99,11 @@ class Recorder(TorchFunctionMode):
             return
         _, outputs, self._calls = self._open.pop()
         del self._finished[outputs:]
-        # A copy, as what comes next may write over it.
+        # A copy, because later code may overwrite the output.
         self._finished.append((module, tree_map(copied, output)))
 
     def _product_read(self) -> bool:
-        """Whether the gate has begun; one that is no module has as soon as its s is read."""
+        """Return whether the gate has begun; a watched gate begins when its s is read."""
         if self._function is not None and self._sink is not None and (self._gate.name, "s") in self._sink.kept:
             self._begun = True
         return self._begun
@@ -122,5 +122,5 @@ class Recorder(TorchFunctionMode):
 
 
 def copied(value: object) -> object:
-    """Return a copy of a tensor; anything else as it is."""
+    """Return a copy of a tensor; any other value as it is."""
     return value.clone() if isinstance(value, Tensor) else value

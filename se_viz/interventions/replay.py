@@ -1,4 +1,4 @@
-"""A network that starts at one of its gates: what ran before is kept from one pass and returned from then on."""
+"""Passes that start at a gate: the recorded outputs of modules that ran before it are returned, not computed."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ class Replay:
         gate: where it begins.
         kept: what the ``Recorder`` noted.
         images: the images (N, 3, H, W) of that pass.
-        fragile: what ``learn`` found out in a pass of other images through the same network, if it was called.
+        fragile: the result of ``learn`` for other images of the same network, if it was called.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Replay:
         self._rows = torch.arange(len(images))
         self._s: Tensor = torch.empty(0)
         self._position: dict[nn.Module, int] = {}
-        # Outputs that later code writes over, so that a copy must be given: by module and number.
+        # Outputs that later code overwrites, so that a copy must be returned: by module and number.
         self._fragile: set[Output] = set(fragile)
         self._lock = RLock()
         self._applied = False
@@ -55,7 +55,7 @@ class Replay:
             self._set_forward(unit, partial(self._gated, unit, unit.forward))
 
     def __call__(self, s: Tensor, rows: Tensor) -> object:
-        """What the network returns for rows of s.
+        """Return the network's output for rows of s.
 
         Args:
             s: (B, C).
@@ -73,20 +73,22 @@ class Replay:
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled() and s.requires_grad))
             output = self._network(self._of_rows(self._images))
             if not self._applied:
-                raise NotReadable(f"The network took another way, on which {self._gate.name} does not run.")
+                raise NotReadable(
+                    f"{self._gate.name} did not run in this pass: the network made other calls than before."
+                )
             return output
 
     @property
     def fragile(self) -> Collection[Output]:
-        """Outputs that later code writes over, by module and number, once ``learn`` was called."""
+        """Outputs that later code overwrites, by module and number, once ``learn`` was called."""
         return frozenset(self._fragile)
 
     def is_intact(self) -> bool:
-        """Whether no pass has written over what was kept, or over the images."""
+        """Return whether no pass has overwritten a kept output or the images."""
         return all(tensor._version == version for tensor, version in self._versions)
 
     def undo(self) -> None:
-        """Give the modules of the network what they had in the place of what was kept."""
+        """Give the modules of the network their own code again."""
         for module, forward in self._own.items():
             if forward is None:
                 module.__dict__.pop("forward", None)
@@ -99,13 +101,13 @@ class Replay:
         module.__dict__["forward"] = forward
 
     def _note(self, maps: Tensor) -> None:
-        """Note that s is applied, and keep the norms of U in the first pass."""
+        """Record that s is applied, and the norms of U in the first pass."""
         self._applied = True
         if not len(self.norms):
             self.norms = maps.flatten(2).norm(dim=2) if self._gate.layout == "nchw" else maps.flatten(1, 2).norm(dim=1)
 
     def learn(self, s: Tensor) -> object:
-        """A first pass, which finds out what is written over; s is as computed (N, C)."""
+        """Run a first pass with s as computed (N, C), and find out which kept outputs are overwritten."""
         rows = torch.arange(len(self._images))
         self._fragile = {(module, at) for module, outputs in self._kept.outputs.items() for at in range(len(outputs))}
         shown: dict[Output, list[tuple[Tensor, int]]] = {}
@@ -118,7 +120,7 @@ class Replay:
     _shown: dict[Output, list[tuple[Tensor, int]]]
 
     def _of_rows(self, value: Any) -> Any:  # noqa: ANN401 - of any type
-        """Take the images of the rows out of what was kept for all images."""
+        """Return the part of a kept output that belongs to the images of the rows."""
         images, rows = len(self._images), self._rows
         first = int(rows[0])
 
@@ -162,7 +164,7 @@ class Replay:
 
 
 class _Multiplied(TorchFunctionMode):
-    """Lets one call multiply by another s."""
+    """A mode in which one call multiplies by another s."""
 
     def __init__(
         self, product: ProductTap, layout: Layout, calls: int, s: Tensor, seen: Callable[[Tensor], None]

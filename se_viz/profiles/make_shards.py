@@ -1,4 +1,4 @@
-"""The shards of a pass that are missing or damaged, made until all are whole: what every pass over a dataset does."""
+"""The shards of a pass over a dataset: those that are missing or damaged are made, by the engine of the pass."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,14 +9,14 @@ from tqdm import tqdm
 
 from se_viz.data.datasets import Dataset
 from se_viz.disk.atomic import SUFFIX
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.disk.sole_writer import Writer
 from se_viz.extras import missing
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import write_shards_locally
 from se_viz.profiles.metadata import Header
-from se_viz.profiles.shard_writer import Turn, WriteShard, write_shard
+from se_viz.profiles.shard_writer import ForwardScheduler, WriteShard, write_shard
 from se_viz.profiles.shards import Task
 
 Engine: TypeAlias = Literal["local", "ray"]
@@ -37,7 +37,7 @@ class ReadShard(Protocol[_Shard_co]):
 
 def engine_of(
     engine: Engine,
-    turn: Turn,
+    turn: ForwardScheduler,
     *,
     address: str | None,
     workers: int | None,
@@ -59,7 +59,7 @@ def engine_of(
     if engine == "ray":
         return partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus, write=write)
     if engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
-        raise ProfilesError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
+        raise ProfilesError("engine must be 'local' or 'ray'; address, workers, gpus and cpus are only for 'ray'.")
     return partial(write_shards_locally, turn=turn, write=write)
 
 
@@ -71,7 +71,7 @@ def _ray() -> "Callable[..., None]":
     """
     try:
         from se_viz.profiles.ray_cluster import write_shards_on_ray
-    except ImportError as error:  # of a name, where Ray's folder /tmp/ray passes for the package
+    except ImportError as error:  # also if Ray's folder /tmp/ray was imported as an empty package
         raise ProfilesError(missing("The engine 'ray'", error, "ray")) from error
     return write_shards_on_ray
 
@@ -93,7 +93,7 @@ def make_shards(
         ProfilesError: shards are damaged as often as they are made.
     """
     folder = tasks[0].path.parent
-    with explained(tasks[0].path):
+    with friendly_errors(tasks[0].path):
         folder.mkdir(parents=True, exist_ok=True)
         for unfinished in folder.glob(f"*{SUFFIX}"):
             unfinished.unlink()
@@ -115,7 +115,7 @@ def make_shards(
                 nonlocal done  # a disabled bar does not count
                 done += images
                 bar.update(images)
-                writer.check()
+                writer.require_held()
                 if report:
                     report(done, len(dataset))
 
@@ -127,5 +127,5 @@ def failing_disk(tasks: Sequence[Task]) -> ProfilesError:
     """Return the error to raise where shards are damaged each time they are written."""
     return ProfilesError(
         f"Shards in {tasks[0].path.parent} are damaged each time they are written: the disk or the memory is failing. "
-        "Name a folder on another disk."
+        "Choose a folder on another disk."
     )

@@ -324,8 +324,8 @@ def test_a_network_that_gives_nothing_finite_says_so(photos, tmp_path):
         ({"SE_1_1": torch.zeros(20, 8)}, ValueError, "the same for every image"),
         ({"SE_1_1": float("nan")}, ValueError, "NaN or an infinite"),
         ({"SE_1_1": "median"}, ValueError, "not to 'median'"),
-        ({"SE_1_1": "mean"}, NoMean, "No class profiles say what the mean of s is"),
-        (["mean"], NoMean, "No class profiles"),
+        ({"SE_1_1": "mean"}, NoMean, "The mean of s is unknown"),
+        (["mean"], NoMean, "this network has no class profiles"),
         ({"SE_1_1": object()}, TypeError, "not to object"),
         ({}, ValueError, "There is no edit"),
         ([], ValueError, "There is no edit"),
@@ -346,7 +346,7 @@ def test_without_class_profiles_the_mean_is_left_out_and_said(model, photos, tmp
     found = ablate(model, photos, tmp_path, **SETTINGS)
     assert [row.name for row in found.rows][:3] == ["SE_1_1 := 1", "SE_1_1 := shuffled", "SE_2_1 := 1"]
     assert [len(found.by(scope)) for scope in ("gate", "stage", "all", "other")] == [4, 4, 2, 0]
-    assert found.notes[-1].startswith("No gate was set to its mean. No class profiles say")
+    assert found.notes[-1].startswith("No gate was set to its mean. The mean of s is unknown")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_without_class_profiles_the_mean_is_left_out_and_said(model, photos, tmp
         ({"batch": 1}, "batch must be 2 or more where s is shuffled"),
         ({"batch": 8, "shard": 4}, "shard a batch or more"),
         ({"engine": "spark"}, "engine must be 'local' or 'ray'"),
-        ({"workers": 2}, "for 'ray' alone"),
+        ({"workers": 2}, "only for 'ray'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, said, model, photos, tmp_path):
