@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from se_viz.interventions.planned_edits import AblationEdits
 
 
+_SMALLEST_P = 1e-99
+
+
 def ablate(
     data: Annotated[
         Path,
@@ -205,7 +208,7 @@ def ablate(
 
 
 def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits | None":
-    """What --gate and --set say; None where neither is given."""
+    """Return the edits of --gate and --set; None if neither is given."""
     from se_viz.interventions.planned_edits import DEFAULT
 
     chosen = [_value(text) for text in values] if values else None
@@ -259,7 +262,7 @@ def _row(row: "AblationRow") -> tuple[str, ...]:
         f"{row.accuracy.top1:.1%}",
         _points(change.value),
         f"{_points(change.low)} to {_points(change.high)}",
-        f"{row.p:.2g}",
+        f"{row.p:.2g}" if row.p >= _SMALLEST_P else f"< {_SMALLEST_P:g}",
         f"{row.lost:,}",
         f"{row.gained:,}",
         _signed(row.logit),

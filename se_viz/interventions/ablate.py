@@ -1,4 +1,4 @@
-"""Edits of s over a dataset: what each does to the answers, in one pass of the images, shard by shard."""
+"""Ablation: the effect of edits of s on the answers over a dataset, measured in one pass, shard by shard."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -151,7 +151,7 @@ def _measured(
     report: Callable[[int, int], None] | None,
     writer: Writer,
 ) -> Ablation:
-    """Make the shards that are not there or are damaged, and add all up."""
+    """Make the shards that are missing or damaged, and add up all shards."""
     batch = empty.run.batch
     for _ in range(TRIES):
         permuted = _permuted(dataset, order)
@@ -166,7 +166,7 @@ def _measured(
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """What an ablation is of."""
+    """Settings of an ablation."""
 
     header: Header
     run: RunSettings
@@ -229,14 +229,14 @@ class _Pass:
 
 
 def _permuted(dataset: Dataset, order: Places) -> Dataset:
-    """The same images in another order."""
+    """Return the same images in another order."""
     names = [dataset.names[index] for index in order]
     return replace(dataset, names=names, labels=dataset.labels[order], read=_Permuted(dataset.read, order))
 
 
 @dataclass(frozen=True, slots=True)
 class _Permuted:
-    """Reads image ``order[index]``."""
+    """A reader of image ``order[index]``."""
 
     read: Callable[[int], tuple[InputImage, int]]
     order: Places
@@ -246,7 +246,7 @@ class _Permuted:
 
 
 def _sources(model: Model, profiles: ClassProfiles | None) -> Sources:
-    """Where means and s of other images come from; each is computed once."""
+    """Return the sources of means and of s of other images; each is computed once."""
 
     @cache
     def mean(gate: str, name: str | None) -> AnyFloats:

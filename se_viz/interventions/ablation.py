@@ -1,4 +1,4 @@
-"""What an ablation says: for each edit what it does to the answers over a dataset, kept as JSON."""
+"""Results of an ablation: the effect of each edit on the answers over a dataset, stored as JSON."""
 
 import base64
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class AblationRefused(ProfilesError):
 
 @dataclass(frozen=True, slots=True)
 class ClassEffect:
-    """What an edit does to the images of one class.
+    """Effect of an edit on the images of one class.
 
     Attributes:
         correct: of them after.
@@ -47,7 +47,7 @@ class ClassEffect:
 
 @dataclass(frozen=True, slots=True)
 class AsItIs:
-    """The network without edits.
+    """Answers of the network without edits.
 
     Attributes:
         accuracy: with Wilson's interval; of predictions it is 1.
@@ -67,7 +67,7 @@ class AsItIs:
 
 @dataclass(frozen=True, slots=True)
 class AblationRow(EditInfo):
-    """What an edit does, over the same images as the network as it is.
+    """Effect of an edit, compared with the unedited network over the same images.
 
     Attributes:
         accuracy: with Wilson's interval.
@@ -100,7 +100,7 @@ class AblationRow(EditInfo):
 
     @property
     def info(self) -> EditInfo:
-        """What the edit is about."""
+        """The description of the edit."""
         return EditInfo(self.name, self.where, self.scope, self.value, self.gates, self.sha256)
 
 
@@ -139,7 +139,7 @@ class Ablation:
 
     @property
     def images(self) -> int:
-        """How many images were counted."""
+        """Number of counted images."""
         return sum(self.counts)
 
     def __getitem__(self, name: str) -> AblationRow:

@@ -1,4 +1,4 @@
-"""The rows of an ablation, added up from its shards one after the other, so that one at a time is in memory."""
+"""Rows of an ablation, added up from its shards; only one shard at a time is in memory."""
 
 import base64
 from collections.abc import Sequence
@@ -121,6 +121,6 @@ class AblationSums:
         )
 
     def _bits(self, row: int) -> str:
-        """A bit for each image that was counted, in the dataset's order, as base64."""
+        """Return a bit for each counted image, in the order of the dataset, as base64."""
         counted = np.unpackbits(self._counted).astype(bool)
         return base64.b64encode(packed(np.unpackbits(self._right[row])[counted].astype(bool))).decode()

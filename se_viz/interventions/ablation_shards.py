@@ -1,4 +1,4 @@
-"""One shard of an ablation: what the network says of each of its images, as it is and under each edit."""
+"""Shards of an ablation: the answers of the network to each image, without edits and with each edit."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,10 @@ from se_viz.interventions.planned_edits import EditInfo, PlannedEdit
 from se_viz.model.model import Model
 from se_viz.profiles.errors import NOT_FINITE, OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.metadata import Header
-from se_viz.profiles.safetensors_io import Array, Spec, Tensors, open_tensors, verify, write
+from se_viz.profiles.safetensors_io import Spec, Tensors, open_tensors, verify, write
 from se_viz.profiles.shard_writer import ForwardScheduler, Outcome, Ready, run_now
 from se_viz.profiles.unfinished import SHARDS
+from se_viz.types import Array
 
 _FORMAT = "se-viz-ablation-shard"
 _MANY = 12  # images; a pass ends early if so many have no finite outputs and no image has
@@ -28,7 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShardHeader:
-    """What a shard is of.
+    """Description of a shard.
 
     Attributes:
         header: of the pass, with the shard's number; counts and refused images are the shard's own.
@@ -41,7 +42,7 @@ class ShardHeader:
     edits: tuple[EditInfo, ...]
 
     def bare(self) -> "ShardHeader":
-        """The same without what is known only when the shard is made."""
+        """Return the header without the counts and names that are known only when the shard is made."""
         return replace(self, header=replace(self.header, counts=(), refused={}))
 
 
@@ -66,7 +67,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class AblationWork:
-    """Makes shards of an ablation; it can be sent to other processes."""
+    """Maker of shards of an ablation; it can be sent to other processes."""
 
     edits: tuple[PlannedEdit, ...]
     targets: Targets
@@ -76,7 +77,7 @@ class AblationWork:
         return ShardHeader(header, self.targets, tuple(edit.info for edit in self.edits))
 
     def read(self, path: Path, header: Header) -> Shard | None:
-        """Return a finished shard; None where there is none, or a damaged one, which is logged as a warning.
+        """Return a finished shard; None if it is missing or damaged; damage is logged as a warning.
 
         Raises:
             OtherPass: it is of another ablation.
@@ -136,7 +137,7 @@ class AblationWork:
 
 
 class _Rows:
-    """What is known of a shard's images."""
+    """Answers to the images of a shard that is being made."""
 
     def __init__(self, work: AblationWork, model: Model, header: Header, turn: ForwardScheduler) -> None:
         self._model = model
@@ -151,10 +152,12 @@ class _Rows:
         self.refused: dict[str, str] = {}
 
     def add(self, ready: list[tuple[int, Ready]]) -> None:
-        """Run a batch and take in what the network says."""
+        """Run a batch and record the answers."""
         if len(ready) == 1 and self._shuffles:
             name = ready[0][1].name
-            self.refused[name] = f"{name} was left out: no other image of its shard can be read, whose s it could get."
+            self.refused[name] = (
+                f"{name} was left out: no other image of its shard can be read, so that it cannot get s of another image."
+            )
             return
         pixels = torch.from_numpy(np.stack([one.pixels for _, one in ready])).to(self._model.device)
         outputs, edited = self._passes(self._model.preprocess.normalise(pixels))

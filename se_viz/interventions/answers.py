@@ -1,4 +1,4 @@
-"""What outputs say of images whose class is known: the answer, the target's logit and log-likelihood, the entropy."""
+"""Answers to images of known classes: class, logit and log-likelihood of the target, entropy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ FIELDS = ("logit", "log_likelihood", "entropy")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """N images.
+    """Answers to N images.
 
     Attributes:
         answer: number of the class that the network says (N,).
@@ -37,7 +37,7 @@ class Answers:
 
 
 def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | None, head: Head) -> Answers:
-    """Return what outputs (N, K) say.
+    """Return the answers in outputs (N, K).
 
     Args:
         outputs: of the network; where they are NaN or infinite, so are the numbers of that image.
@@ -63,7 +63,7 @@ def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | N
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Which outputs the classes of a dataset are.
+    """Outputs of a network for the classes of a dataset.
 
     Attributes:
         head: "classes" or "binary".
@@ -77,7 +77,7 @@ class Targets:
 
 
 def targets_of(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[Targets, tuple[str, ...]]:
-    """Return which outputs of a network the classes of a dataset are, and what has to be said of it.
+    """Return the outputs of a network for the classes of a dataset, and notes on how they were matched.
 
     Raises:
         ProfilesError: the data have no labels, they are no classes of the network, or it has no classes.
@@ -104,7 +104,7 @@ def targets_of(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[Tar
 
 
 def _matched(classes: Sequence[str], fitted: Fitted, *, named: bool) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The number of the output of each class: by name, or by order where the network's have no names."""
+    """Return the index of the output of each class: by name, or by order if the network's classes have no names."""
     numbers = {name.casefold(): number for number, name in reversed(list(enumerate(fitted.names)))}
     unknown = [name for name in classes if name.casefold() not in numbers]
     if not unknown:
@@ -126,5 +126,5 @@ def _matched(classes: Sequence[str], fitted: Fitted, *, named: bool) -> tuple[tu
 
 
 def _are_wordnet(classes: Sequence[str]) -> bool:
-    """Whether they are WordNet ids, whose order is that of ImageNet's outputs."""
+    """Return True for WordNet ids, whose order is that of ImageNet's outputs."""
     return all(len(name) == 9 and name[0] == "n" and name[1:].isdecimal() for name in classes)

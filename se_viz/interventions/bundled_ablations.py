@@ -71,7 +71,7 @@ def rebuild_ablations(
 
 
 def _made(file: Path, model: Model, dataset: Dataset) -> Ablation | None:
-    """What is there, if it is of this network and these images."""
+    """Return the ablation in a file if it is of this network and these images, otherwise None."""
     try:
         ablation = open_ablation(file, model)
     except ProfilesError:

@@ -1,4 +1,4 @@
-"""What a network says of a batch of images, as it is and with each of several edits; what comes before is run once.
+"""Outputs of a network for a batch of images, without edits and with each of several edits; common parts run once.
 
 An edit whose first gate is g starts at g: what ran before is kept from a pass without edits, see ``Replay``. From one
 gate to the next the network runs once more, so that only what belongs to one gate is in memory at a time. Where a
@@ -131,7 +131,7 @@ class EditedPasses:
         s: Mapping[str, AnyFloats],
         replacements: Sequence[Mapping[str, Replacement]],
     ) -> dict[int, Float32s]:
-        """Outputs of the edits that start at their first gate; those that cannot become whole ones."""
+        """Return the outputs of edits that start at their first gate; edits that cannot are added to ``whole``."""
         found: dict[int, Float32s] = {}
         order = [gate for gate in self._instrument.gates if gate.name in self._groups]
         kept: Kept | None = None
@@ -164,7 +164,7 @@ class EditedPasses:
         return found
 
     def _recorded(self, copy: nn.Module, gate: Gate, images: Tensor) -> Kept | None:
-        """What is kept up to a gate, from a pass of its own."""
+        """Record a pass of the images up to a gate."""
 
         def record() -> Kept | None:
             recorder = Recorder(copy, gate, stop=gate.name in self._plain)
@@ -181,7 +181,7 @@ class EditedPasses:
         return self._attempt(record)
 
     def _recorded_on(self, replay: Replay, copy: nn.Module, gate: Gate, s: Tensor) -> Kept | None:
-        """What is kept up to a gate, from where another one begins."""
+        """Record a pass up to a gate that starts at an earlier gate."""
 
         def record() -> Kept | None:
             recorder = Recorder(copy, gate, stop=True)
@@ -194,7 +194,7 @@ class EditedPasses:
     def _replay(
         self, copy: nn.Module, gate: Gate, kept: Kept, images: Tensor, s: Tensor, outputs: Float32s
     ) -> Replay | None:
-        """The network from a gate on; None where that does not give what the whole of it gives."""
+        """Return the network from a gate on; None if its output differs from that of the whole network."""
         known = self._fragile.get(gate.name)
         replay = Replay(copy, gate, kept, images, known or ())
         if known is not None:
@@ -225,7 +225,7 @@ class EditedPasses:
         return self._attempt(run)
 
     def _attempt(self, work: Callable[[], _Result]) -> _Result | None:
-        """What a part of a pass gives; None where the network cannot run in parts."""
+        """Return the result of a partial pass; None if the network cannot run in parts."""
 
         def guarded() -> _Result | None:
             try:

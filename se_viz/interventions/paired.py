@@ -1,4 +1,4 @@
-"""Two answers to the same images compared: by how much they differ, with intervals that know of the pairs."""
+"""Paired comparisons: the difference between two answers to the same images, with intervals for pairs."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -22,7 +22,7 @@ class Change:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -51,7 +51,7 @@ def accuracy_change(right: int, lost: int, gained: int, of: int) -> Change:
 
 
 def _phi(both: int, lost: int, gained: int, neither: int) -> float:
-    """Correlation of two answers over the same images, corrected for continuity as Newcombe has it; 0 for none."""
+    """Return the correlation of two answers to the same images, with Newcombe's correction for continuity."""
     margins = (both + lost) * (gained + neither) * (both + gained) * (lost + neither)
     if margins == 0:
         return 0.0
@@ -62,7 +62,7 @@ def _phi(both: int, lost: int, gained: int, neither: int) -> float:
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """Return how often chance alone makes images change sides as unevenly as this, or more so: McNemar's exact p."""
+    """Return McNemar's exact p: the probability of counts at least as unequal if both changes are equally likely."""
     return float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
 
 

@@ -1,4 +1,4 @@
-"""The edits of an ablation: which gates are set to what, under which name, with means and other images looked up."""
+"""Edits of an ablation, with their names; means and s of other images are replaced by numbers."""
 
 import hashlib
 from collections import Counter
@@ -36,7 +36,7 @@ _IMAGES = 2  # what edits are tried with before a pass
 
 @dataclass(frozen=True, slots=True)
 class EditInfo:
-    """What an edit of an ablation is about.
+    """Description of an edit of an ablation.
 
     Attributes:
         name: "SE_5_2 := 1".
@@ -57,7 +57,7 @@ class EditInfo:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEdit:
-    """An edit of an ablation: what it is about, and by gate numbers (C,), ``shuffle``, ``scale``, or some of these by
+    """An edit of an ablation: its description, and by gate numbers (C,), ``shuffle``, ``scale``, or some of these by
     channel.
     """
 
@@ -78,7 +78,7 @@ def plan_edits(
 
     Raises:
         KeyError: a key names no gate and no stage, or there is no such class or channel.
-        ValueError, TypeError: an edit is not one of these, does not fit its gate, or is there twice; or there is none.
+        ValueError, TypeError: an edit is not one of these, does not fit its gate, or is there twice; or there is no edit.
         NoMean: a mean is asked for, and no class profiles say what it is.
     """
     planned: list[PlannedEdit] = []
@@ -150,7 +150,7 @@ def _word(value: object) -> str:
 
 
 def _fixed(edits: Edits, gates: Sequence[Gate], sources: Sources) -> Edits:
-    """The edit of each gate, with numbers in the place of what has to be looked up."""
+    """Return the edit of each gate, with means and s of other images as numbers."""
     for edit in edits.values():
         for part in edit.values() if isinstance(edit, Mapping) else (edit,):
             if isinstance(part, list | tuple | np.ndarray | Tensor) and np.asarray(_host(part)).ndim > 1:

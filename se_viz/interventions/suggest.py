@@ -1,4 +1,4 @@
-"""Which gates may go: whose weights can be a constant at a loss of accuracy that a person names."""
+"""Suggestions of gates to remove: their weights can be constant at an accepted loss of accuracy."""
 
 from dataclasses import dataclass
 
