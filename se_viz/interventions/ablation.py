@@ -240,7 +240,7 @@ def open_ablation(path: str | Path, model: Model | None = None) -> Ablation:
         model: a network it must be of.
 
     Raises:
-        AblationRefused: there is none, or the file is damaged, of another kind, or of a newer version.
+        AblationRefused: there is no such file, or it is damaged, of another kind, or of a newer version.
         ProfilesMismatch: it is of another network.
     """
     file = Path(path) / FILE if Path(path).is_dir() else Path(path)

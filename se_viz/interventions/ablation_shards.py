@@ -155,9 +155,7 @@ class _Rows:
         """Run a batch and record the answers."""
         if len(ready) == 1 and self._shuffles:
             name = ready[0][1].name
-            self.refused[name] = (
-                f"{name} was left out: no other image of its shard can be read, so that it cannot get s of another image."
-            )
+            self.refused[name] = f"{name} was left out: no other image of its shard can be read to get s from."
             return
         pixels = torch.from_numpy(np.stack([one.pixels for _, one in ready])).to(self._model.device)
         outputs, edited = self._passes(self._model.preprocess.normalise(pixels))

@@ -96,7 +96,9 @@ class EditedPasses:
             torch.inference_mode(False),
             torch.no_grad(),
             keeping_random_state(device),
-            raise_if_full(device, f"{len(images)} images with what is kept of their pass: take a smaller batch;"),
+            raise_if_full(
+                device, f"a batch of {len(images)} images and the outputs kept of its pass (use a smaller batch)"
+            ),
         ):
             images = images.to(*self._place)
             plain = self._read(self._instrument, images)

@@ -78,7 +78,8 @@ def plan_edits(
 
     Raises:
         KeyError: a key names no gate and no stage, or there is no such class or channel.
-        ValueError, TypeError: an edit is not one of these, does not fit its gate, or is there twice; or there is no edit.
+        ValueError, TypeError: an edit is not one of these, does not fit its gate, or is there twice; or there is no
+            edit.
         NoMean: a mean is asked for, and no class profiles say what it is.
     """
     planned: list[PlannedEdit] = []
