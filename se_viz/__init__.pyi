@@ -13,6 +13,9 @@ from .gates.find import find_gates as find_gates
 from .gates.find import survey as survey
 from .gates.gate import Gate as Gate
 from .gates.insert_gates import insert_gates as insert_gates
+from .interventions.ablate import ablate as ablate
+from .interventions.ablation import Ablation as Ablation
+from .interventions.ablation import open_ablation as open_ablation
 from .interventions.attribution import Attribution as Attribution
 from .interventions.attribution import attribute as attribute
 from .interventions.capture import capture as capture
@@ -23,6 +26,7 @@ from .interventions.edits import swap as swap
 from .interventions.faithfulness import Faithfulness as Faithfulness
 from .interventions.faithfulness import faithfulness as faithfulness
 from .interventions.suffix import suffix as suffix
+from .interventions.suggest import suggest as suggest
 from .model.loading import load as load
 from .model.loading import load_checkpoint as load_checkpoint
 from .model.model import Model as Model

@@ -3,6 +3,7 @@
 import typer
 
 from se_viz.cli import demo, gates
+from se_viz.cli.ablate import ablate
 from se_viz.cli.cache import cache
 from se_viz.cli.classes import classes
 from se_viz.cli.cost import cost
@@ -18,6 +19,7 @@ for command in (
     intervene,
     attribute,
     profile,
+    ablate,
     cost,
     serve,
     gates.models,

@@ -201,12 +201,13 @@ def described(edits: Edits) -> Iterator[str]:
     """Return each edit in words, for the metadata of a file."""
     for key, edit in edits.items():
         if isinstance(edit, Mapping):
-            yield f"{key}: " + ", ".join(f"channel {channel} := {_word(part)}" for channel, part in edit.items())
+            yield f"{key}: " + ", ".join(f"channel {channel} := {word(part)}" for channel, part in edit.items())
         else:
-            yield f"{key} := {_word(edit)}"
+            yield f"{key} := {word(edit)}"
 
 
-def _word(edit: object) -> str:
+def word(edit: object) -> str:
+    """Return what s is set to, in words."""
     if isinstance(edit, Swap):
         return "s of another image"
     if isinstance(edit, Shuffle):

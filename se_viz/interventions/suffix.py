@@ -14,11 +14,12 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
 from se_viz.gates.trace import placement
-from se_viz.interventions.replay import Recorder, Replay
+from se_viz.interventions.recorder import Recorder
+from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
 
 # How far the last part of the network may be from the whole of it, as a share of the largest logit.
-_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 5e-3}
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 5e-3}
 
 Logits: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -41,7 +42,7 @@ class Suffix:
         self._batch = batch
         if gate.threaded:
             raise NotReadable(f"{gate.name} runs in a thread that the network starts, and a pass cannot start there.")
-        copy = _private(network)
+        copy = frozen_clone(network)
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
             instrument = Instrument(copy, (gate,))
@@ -106,7 +107,7 @@ class Suffix:
 
     def _check(self, again: object) -> None:
         expected = self.logits
-        allowed = _TOLERANCE.get(expected.dtype, 1e-5) * expected.abs().max()
+        allowed = TOLERANCE.get(expected.dtype, 1e-5) * expected.abs().max()
         if not (
             isinstance(again, Tensor)
             and again.shape == expected.shape
@@ -153,8 +154,12 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
     return instrument_of(network, (int(height), int(width))), images
 
 
-def _private(network: nn.Module) -> nn.Module:
-    """Return a copy that shares the weights, without gradients for them, so that only those of s are computed."""
+def frozen_clone(network: nn.Module) -> nn.Module:
+    """Return a copy that shares the weights, without gradients for them, so that only those of s are computed.
+
+    Raises:
+        NotReadable: the network cannot be copied.
+    """
     try:
         copy = clone_sharing_weights(network)
     except Exception as error:

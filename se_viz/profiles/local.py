@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from se_viz.data.datasets import Dataset
 from se_viz.model.model import Model
-from se_viz.profiles.shard_writer import ForwardScheduler, prefetch, prepare, run_now, write_shard
+from se_viz.profiles.shard_writer import ForwardScheduler, WriteShard, prefetch, prepare, run_now, write_shard
 from se_viz.profiles.shards import Task
 
 BATCHES_AHEAD = 3
@@ -21,6 +21,7 @@ def write_shards_locally(
     step: Callable[[int], None],
     *,
     turn: ForwardScheduler = run_now,
+    write: WriteShard = write_shard,
 ) -> None:
     """Make shards, in their order.
 
@@ -31,12 +32,13 @@ def write_shards_locally(
         batch: images per forward pass.
         step: called after each batch with its number of images. An exception that it raises ends the pass.
         turn: runs each forward pass.
+        write: writes a shard.
     """
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
         indices = [index for task in tasks for index in task.indices]
         outcomes = prefetch(pool, prepare(model, dataset, tasks[0].header), indices, BATCHES_AHEAD * batch)
         for task in tasks:
-            write_shard(task.path, model, task.header, outcomes, len(task.indices), batch, step, turn)
+            write(task.path, model, task.header, outcomes, len(task.indices), batch, step, turn)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -3,24 +3,20 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import torch
-from tqdm import tqdm
 
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
-from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
-from se_viz.disk.errors import friendly_errors
+from se_viz.disk.atomic import remove_unfinished, write_bytes
 from se_viz.disk.sole_writer import Writer, sole_writer
-from se_viz.extras import missing
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import FILE, ClassProfiles, file_in
 from se_viz.profiles.errors import NOT_FINITE, ProfilesError, ProfilesRefused
-from se_viz.profiles.local import write_shards_locally
+from se_viz.profiles.make_shards import TRIES, Engine, Make, engine_of, failing_disk, make_shards
 from se_viz.profiles.merge import combine
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, RunSettings
 from se_viz.profiles.shard_writer import ForwardScheduler, broken_network, run_now
@@ -28,11 +24,7 @@ from se_viz.profiles.shards import Task, plan_shards, read_finished
 from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, reporting_images_done
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, fit_output
 
-Engine: TypeAlias = Literal["local", "ray"]
-
-_TRIES = 3  # attempts at making a shard that is damaged when it is read again
 _GIVE_LABELS = "Count by given labels: folders, or a CSV file (labels='given', --labels given)."
-_Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
 
 
 def profile(
@@ -115,11 +107,7 @@ def profile(
         raise ValueError(f"labels must be {' or '.join(get_args(LabelSource))}, not {labels!r}.")
     if min(batch, shard, examples) < 1:
         raise ProfilesError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
-    make: _Make = partial(write_shards_locally, turn=turn)
-    if engine == "ray":
-        make = partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus)
-    elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
-        raise ProfilesError("engine must be 'local' or 'ray'; address, workers, gpus and cpus are only for 'ray'.")
+    make = engine_of(engine, turn, address=address, workers=workers, gpus=gpus, cpus=cpus)
     dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
     classes, head = _classes(model, dataset, labels)
     header = Header(
@@ -153,7 +141,7 @@ def profile(
 
 
 def _profiles(
-    make: _Make,
+    make: Make,
     run: RunSettings,
     model: Model,
     dataset: Dataset,
@@ -168,8 +156,8 @@ def _profiles(
     Raises:
         ProfilesError: shards are damaged each time they are made, or no image could be counted.
     """
-    for _ in range(_TRIES):
-        shards = _shards(make, run, model, dataset, tasks, progress, report, writer)
+    for _ in range(TRIES):
+        shards = make_shards(make, run.batch, model, dataset, tasks, read_finished, progress, report, writer)
         _raise_if_broken(shards)
         _raise_if_empty(shards, dataset, writer.path.parent)
         writer.require_held()
@@ -179,14 +167,7 @@ def _profiles(
             # A shard was damaged after it was verified: the next attempt makes it again.
             if all(read_finished(task.path, task.header) for task in tasks):
                 raise
-    raise _failing(tasks)
-
-
-def _failing(tasks: Sequence[Task]) -> ProfilesError:
-    return ProfilesError(
-        f"Shards in {tasks[0].path.parent} are damaged each time they are written: the disk or the memory is failing. "
-        "Choose a folder on another disk."
-    )
+    raise failing_disk(tasks)
 
 
 def _raise_if_broken(shards: Sequence[ClassProfiles]) -> None:
@@ -234,58 +215,3 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
         raise ProfilesError(f"The network returns {what} per image, not a class. {_GIVE_LABELS}{hint}")
     groups = datasets.disambiguate(fitted.head.groups(fitted.names))
     return groups, None if fitted.head.kind == "classes" else fitted.head
-
-
-def _ray() -> "Callable[..., None]":
-    """Return the function that makes shards on a Ray cluster.
-
-    Raises:
-        ProfilesError: ray is not installed.
-    """
-    try:
-        from se_viz.profiles.ray_cluster import write_shards_on_ray
-    except ImportError as error:  # also if Ray's folder /tmp/ray was imported as an empty package
-        raise ProfilesError(missing("The engine 'ray'", error, "ray")) from error
-    return write_shards_on_ray
-
-
-def _shards(
-    make: _Make,
-    run: RunSettings,
-    model: Model,
-    dataset: Dataset,
-    tasks: Sequence[Task],
-    progress: bool,
-    report: Callable[[int, int], None] | None,
-    writer: Writer,
-) -> list[ClassProfiles]:
-    """Make the shards that are missing or damaged, and return all shards, each verified."""
-    folder = tasks[0].path.parent
-    with friendly_errors(tasks[0].path):
-        folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in folder.glob(f"*{SUFFIX}"):
-            unfinished.unlink()
-    for attempt in range(_TRIES + 1):
-        opened = [read_finished(task.path, task.header) for task in tasks]
-        shards = [shard for shard in opened if shard is not None]
-        if len(shards) == len(tasks):
-            return shards
-        if attempt == _TRIES:
-            break
-        missing = [task for task, shard in zip(tasks, opened, strict=True) if shard is None]
-        del opened, shards  # Windows cannot replace a file that is open
-        done = len(dataset) - sum(len(task.indices) for task in missing)
-        with tqdm(
-            total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True
-        ) as bar:
-
-            def step(images: int) -> None:
-                nonlocal done  # a disabled bar does not count
-                done += images
-                bar.update(images)
-                writer.require_held()
-                if report:
-                    report(done, len(dataset))
-
-            make(model, dataset, missing, run.batch, step)
-    raise _failing(tasks)

@@ -24,6 +24,7 @@ from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.ray_worker import DRAFT, TRIES, Parcel, Worker
+from se_viz.profiles.shard_writer import WriteShard, write_shard
 from se_viz.profiles.shards import Task
 
 _PROOFS = 16
@@ -40,6 +41,7 @@ def write_shards_on_ray(
     workers: int | None = None,
     gpus: float | None = None,
     cpus: int | None = None,
+    write: WriteShard = write_shard,
 ) -> None:
     """Make shards in the processes of a Ray cluster, in any order.
 
@@ -58,6 +60,7 @@ def write_shards_on_ray(
         workers: maximum number of workers; None for as many as fit.
         gpus: GPUs per worker; None for one if the cluster has any, else 0.
         cpus: CPUs, and threads, per worker; None for its share of the machine's CPUs, or one if it has no GPU.
+        write: writes a shard; it is sent to the workers.
 
     Raises:
         ProfilesError: there is no such cluster, no worker fits on it, the network or the dataset cannot be sent, a
@@ -71,6 +74,7 @@ def write_shards_on_ray(
         parcel = Parcel(
             network=_packed(model.name, copy_without_hooks(model.network).cpu()),
             dataset=_packed(dataset.name, dataset),
+            write=_packed("The function that writes a shard", write),
             tasks=dict(enumerate(tasks)),
             batch=batch,
             cwd=str(Path.cwd()),

@@ -29,7 +29,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import BATCHES_AHEAD
 from se_viz.profiles.metadata import GateEntry, ModelInfo
-from se_viz.profiles.shard_writer import prefetch, prepare, write_shard
+from se_viz.profiles.shard_writer import WriteShard, prefetch, prepare, write_shard
 from se_viz.profiles.shards import Task
 from se_viz.types import Array
 
@@ -53,6 +53,7 @@ class Parcel:
         token: a file in the folder of the shards and its content; a worker that can read it shares the driver's file
             system.
         proof: index of an image that the driver could read, and the sha256 of its file; None if it could read none.
+        write: the pickled function that writes a shard.
     """
 
     network: bytes
@@ -64,6 +65,7 @@ class Parcel:
     threads: int
     token: tuple[Path, str]
     proof: tuple[int, str] | None
+    write: bytes = pickle.dumps(write_shard)
 
 
 class Worker:
@@ -108,7 +110,8 @@ class Worker:
         )
         # A worker that the cluster has replaced may still be writing, so each attempt writes to a different file.
         draft = task.path.with_name(f"{uuid4().hex}{DRAFT}")
-        write_shard(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _ignore_progress)
+        write: WriteShard = pickle.loads(self._parcel.write)  # noqa: S301 - the driver's
+        write(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _ignore_progress)
         try:
             # The driver may have ended, and another one may use its folder now.
             self._check_folder()

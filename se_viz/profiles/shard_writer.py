@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,12 +49,29 @@ class Ready:
 # An image, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
 # Runs a forward pass, possibly after others that use the device, and returns its result.
-ForwardScheduler: TypeAlias = Callable[[Callable[[], Capture]], Capture]
+ForwardScheduler: TypeAlias = Callable[[Callable[[], Any]], Any]
 
 
-def run_now(work: Callable[[], Capture]) -> Capture:
+def run_now(work: Callable[[], _Out]) -> _Out:
     """Run a forward pass immediately."""
     return work()
+
+
+class WriteShard(Protocol):
+    """A function that reads the next images and writes a shard of a pass, like ``write_shard``."""
+
+    def __call__(
+        self,
+        path: Path,
+        model: Model,
+        header: Header,
+        outcomes: Iterator[Outcome],
+        size: int,
+        batch: int,
+        progress: Callable[[int], object],
+        turn: ForwardScheduler = ...,
+    ) -> None:
+        """Write the shard; see ``write_shard``."""
 
 
 def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:

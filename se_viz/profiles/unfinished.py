@@ -1,7 +1,7 @@
 """The output folder of a pass: the images kept from an unfinished pass, a check for completeness, and removal."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,8 +49,14 @@ def is_whole(out: Path, report: str) -> bool:
 
 
 @contextmanager
-def reporting_images_done(out: Path, writer: Writer) -> Iterator[None]:
-    """Add to a WriteFailed of the block how many images are kept, and how to continue."""
+def reporting_images_done(out: Path, writer: Writer, count: Callable[[Path], int] = images_done) -> Iterator[None]:
+    """Add to a WriteFailed of the block how many images are kept, and how to continue.
+
+    Args:
+        out: the folder of the pass.
+        writer: the lock of the folder.
+        count: returns the number of images in the shards of the folder.
+    """
     try:
         try:
             yield
@@ -58,9 +64,9 @@ def reporting_images_done(out: Path, writer: Writer) -> Iterator[None]:
             writer.require_held()  # a shard may be missing because the folder is
             raise
     except WriteFailed as error:
-        count = images_done(out)
-        if count:
-            said = f"{count:,} images are counted and kept in {out / SHARDS}. Start again to continue after them."
+        done = count(out)
+        if done:
+            said = f"{done:,} images are counted and kept in {out / SHARDS}. Start again to continue after them."
         elif isinstance(error, FolderGone):
             said = "The images counted so far are lost with it: start again to count all images."
         else:

@@ -26,7 +26,7 @@ ARCHITECTURE = "timm/test_efficientnet"
 
 def weights(classes: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return from_timm.blank("test_efficientnet", num_classes=classes).state_dict()
+    return from_timm.create("test_efficientnet", num_classes=classes).state_dict()
 
 
 def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = None) -> AppTest:
@@ -59,7 +59,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
 
 def test_one_file_for_two_architectures_gives_two_readings():
     torch.manual_seed(0)
-    content = save(from_timm.blank("efficientnet_b0").state_dict())
+    content = save(from_timm.create("efficientnet_b0").state_dict())
     page = open_page("inspect")
     page.segmented_control(key="origin").set_value("your weights").run()
     page.file_uploader(key="own_weights").set_value(("b0.safetensors", content, ""))
@@ -109,7 +109,7 @@ def test_an_upload_stays_while_a_network_is_chosen_by_name():
 
 def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
     torch.manual_seed(0)
-    content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
+    content = save(from_timm.create("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     (said,) = (error.value for error in page.error)
     assert escape_markdown(f"newts.safetensors does not fit {ARCHITECTURE}.") in said
@@ -130,7 +130,7 @@ def main_part(page, kind):
 
 def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     torch.manual_seed(0)
-    content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
+    content = save(from_timm.create("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     assert len(main_part(page, "error")) == 1
     assert not page.sidebar.error
@@ -197,7 +197,7 @@ def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
 
 def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    content = save(from_timm.blank("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
+    content = save(from_timm.create("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     assert page.error
     page.text_input(key="own_arguments").set_value("se_layer=ese, act_layer=silu").run()
@@ -218,7 +218,7 @@ def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_pat
         ("pretrained=true", "The argument pretrained is not allowed"),
         ("device=cpu", "The argument device is not allowed"),
         ("nonsense=1", "takes no argument nonsense"),
-        ("a", "An argument is KEY=VALUE"),
+        ("a", "An argument has the form KEY=VALUE"),
     ],
 )
 def test_arguments_that_are_not_taken_are_named(text, said):

@@ -26,7 +26,7 @@ from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions
 from se_viz.ui.state import profiles as profiles_state
-from se_viz.ui.widgets import chart, image_focus, intervention_export, prediction_cards, with_image
+from se_viz.ui.widgets import chart, dataset_ablation, image_focus, intervention_export, prediction_cards, with_image
 from se_viz.ui.widgets.choice import channels as numbers
 from se_viz.ui.widgets.choice import choose, number
 from se_viz.ui.widgets.image_picker import Chosen
@@ -34,6 +34,7 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
+_TABS = ("Channels", "Over a dataset")
 _PREDICTED = "the predicted one"
 _ALONE = "Add a second image to see s of another image in the place of s of this one."
 _NO_MEAN = "There is no mean of s, because this network has no class profiles; the Classes page makes them."
@@ -115,7 +116,13 @@ def page(header: PageHeader) -> None:
     _gates(state, header)
     if said := meaning(predictions.fitted, "Head in the sidebar"):
         st.caption(escape_markdown(said))
-    _channels(state)
+    channels, dataset = st.tabs(_TABS, key="view", bind="query-params")
+    if channels.open:
+        with channels:
+            _channels(state)
+    if dataset.open:
+        with dataset:
+            dataset_ablation.show(model)
 
 
 def _nothing(header: PageHeader, predictions: Predictions, focus: int) -> None:

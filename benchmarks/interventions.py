@@ -1,0 +1,107 @@
+"""The cost of interventions, as ratios of times that were measured in turns in one run.
+
+``ablate``: an ablation of demo/r16 with its default edits (each gate, each stage and all, with s set to 1, to its mean
+and shuffled) against (edits + 1) bare passes over the same images, which are decoded once and kept in memory, so that
+the disk and the decoder are not part of the comparison. ``last gate`` is the same with ten edits of SE_5_2 alone.
+
+Bar: 1.1 of the bare passes; less where edits share what runs before them.
+
+Usage: python benchmarks/interventions.py [--quick] [--json FILE] [--threads N] [--device NAME] [--only PART …]
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from common import arguments, quartiles, turns, write
+from PIL import Image
+
+import se_viz
+from se_viz.data.datasets import Dataset
+from se_viz.data.images import InputImage
+from se_viz.interventions.planned_edits import AblationEdits
+from se_viz.model.model import Model
+
+ABLATE_BAR = 1.1
+BATCH = 32
+
+
+def images_in_memory(model: Model, count: int) -> Dataset:
+    """Return images of noise, labelled by turns; reading one takes no time."""
+    height, width = model.preprocess.crop
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+    images = [
+        InputImage(f"{index:06}", f"{index:064x}", Image.fromarray(rgb), (width, height))
+        for index, rgb in enumerate(pixels)
+    ]
+    labels = np.sort(np.arange(count, dtype=np.int32) % len(model.classes))
+    return Dataset(
+        "noise", "python", model.classes, [image.name for image in images], labels,
+        lambda index: (images[index], int(labels[index])),
+    )  # fmt: skip
+
+
+def ablate(options: argparse.Namespace) -> dict[str, object]:
+    """Compare ablations with bare passes."""
+    model = se_viz.load("demo/r16", options.device, fast=False)
+    data = images_in_memory(model, 2 * BATCH if options.quick else 8 * BATCH)
+    ready = torch.from_numpy(np.stack([model.preprocess.pixels(data.read(index)[0].rgb) for index in range(len(data))]))
+
+    def bare(passes: int) -> Callable[[], None]:
+        def run() -> None:
+            with torch.inference_mode():
+                for batch in ready.split(BATCH):
+                    images = model.preprocess.normalise(batch.to(model.device))
+                    for _ in range(passes):
+                        model.network(images).cpu()
+
+        return run
+
+    def measured(edits: AblationEdits | None) -> Callable[[], se_viz.Ablation]:
+        def run() -> se_viz.Ablation:
+            with tempfile.TemporaryDirectory() as out:
+                return se_viz.ablate(model, data, out, edits=edits, batch=BATCH)
+
+        return run
+
+    found: dict[str, object] = {}
+    for name, edits in {"ablate": None, "last gate": {"SE_5_2": [value / 10 for value in range(10)]}}.items():
+        passes = len(measured(edits)().rows) + 1
+        ways: Mapping[str, Callable[[], object]] = {"ablate": measured(edits), "bare": bare(passes)}
+        taken = turns(ways, seconds=0 if options.quick else 120, least=1 if options.quick else 3)
+        ratios = [ours / theirs for ours, theirs in zip(taken["ablate"], taken["bare"], strict=True)]
+        low, ratio, high = quartiles(ratios)
+        seconds = {way: statistics.median(times) / 1000 for way, times in taken.items()}
+        verdict = "met" if ratio <= ABLATE_BAR else "missed"
+        print(
+            f"{name}: {passes - 1} edits of {len(data)} images, {seconds['ablate']:.1f} s; {passes} bare passes "
+            f"{seconds['bare']:.1f} s; ratio {ratio:.2f} (quartiles {low:.2f} to {high:.2f}, {len(ratios)} turns); "
+            f"bar {ABLATE_BAR}: {verdict}"
+        )
+        found[name] = {"edits": passes - 1, "images": len(data), "ratio": ratio, "milliseconds": taken}
+    model.close()
+    return found
+
+
+# Each part measures and prints one kind of intervention, and returns its numbers.
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {"ablate": ablate}
+
+
+def main() -> None:
+    """Run the parts and print their ratios."""
+    parser = arguments(__doc__)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's own")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=tuple(PARTS), help="parts to measure")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(f"{options.threads} torch threads, {options.device}")
+    write(options.json, {name: PARTS[name](options) for name in options.only})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""The command that measures over a dataset what gates do to the answers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import Device, Verbose, counted, fail, warn
+from se_viz.cli.options import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    HeadOption,
+    Mean,
+    ModelName,
+    Size,
+    Std,
+    Threshold,
+    Trusted,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from se_viz.interventions.ablation import Ablation, AblationRow
+    from se_viz.interventions.edits import Whole
+    from se_viz.interventions.paired import Change
+    from se_viz.interventions.planned_edits import AblationEdits
+
+
+_SMALLEST_P = 1e-99
+
+
+def ablate(
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="The images: a folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), or tar files."
+        ),
+    ],
+    model: ModelName = "demo/r16",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    head: HeadOption = None,
+    threshold: Threshold = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for ablation.json. Started again with the same options, the command continues where it "
+            "stopped.",
+            show_default="ablation",
+        ),
+    ] = None,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Edit this gate only: its name, 'stage 4' or all; the option may be repeated. Without it each gate, "
+            "each stage and all gates together are edited."
+        ),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Set s to this value: a number, mean (of the class profiles), 'mean of CLASS', shuffled (s of another "
+            "image) or '0.5 s' (s times a number); the option may be repeated.",
+            show_default="1, mean, shuffled",
+        ),
+    ] = None,
+    profiles: Annotated[
+        Path | None,
+        typer.Option(
+            help="The class profiles to take means from, as `profile` writes them.",
+            show_default="those that come with a demo model",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="The part of data that has train/ and val/ or the like.", show_default="val, else test, else train"
+        ),
+    ] = None,
+    labels: Annotated[
+        Literal["given", "predictions"],
+        typer.Option(
+            help="An answer counts as right if it is the given label, or if it is what the network predicts without "
+            "edits, for which the images need no labels."
+        ),
+    ] = "given",
+    loss: Annotated[
+        float | None,
+        typer.Option(
+            help="Also list the gates that can be set to a constant when this many points of accuracy may be lost.",
+            min=0,
+            max=100,
+        ),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(help="Images per forward pass; s is shuffled between the images of one.", min=1)
+    ] = 32,
+    shard: Annotated[int, typer.Option(help="The largest number of images that an interruption costs.", min=1)] = 512,
+    device: Device = "auto",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Compute in this process, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address of the cluster: auto, HOST:6379, or local to start one on this machine."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Maximum number of workers of the cluster (default: as many as fit).", min=1)
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option(help="GPUs per worker (default: 1 if the cluster has any).", min=0)
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option(help="CPUs per worker (default: its share of the machine's CPUs).", min=1)
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Also write a row for each edit to this file, .csv or .parquet.")
+    ] = None,
+    family: Annotated[
+        bool,
+        typer.Option(
+            "--family",
+            help="Make the ablations of all demo models on Imagenette, in the folder of those that come with SE Viz.",
+        ),
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure over a dataset what the network answers when the weights s of its gates are set to something else."""
+    from se_viz import open_profiles
+    from se_viz.data.datasets import dataset
+    from se_viz.disk.atomic import write_bytes
+    from se_viz.interventions.ablate import ablate as measure
+    from se_viz.interventions.ablation_shards import images_done
+    from se_viz.interventions.bundled_ablations import rebuild_ablations
+    from se_viz.reports.tables import table_bytes
+
+    try:
+        if table and table.suffix not in (".csv", ".parquet"):
+            raise ValueError(f"--table ends in .csv or .parquet, not {table.name!r}.")
+        if family:
+            for file, ablation in rebuild_ablations(data, out, device, progress=True):
+                kilobytes = file.stat().st_size / 1000
+                typer.echo(f"{file}: {ablation.model.name}, {ablation.images} images, {kilobytes:.0f} kB")
+            return
+        out = out or Path("ablation")
+        edits = _edits(gate, values)
+        loaded = load_network(
+            model,
+            device,
+            "fp32",
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            fast=False,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        listed = dataset(data, split)
+        ablation = measure(
+            loaded,
+            listed,
+            out,
+            edits=edits,
+            profiles=open_profiles(profiles) if profiles else None,
+            labels=labels,
+            batch=batch,
+            shard=shard,
+            engine=engine,
+            address=address,
+            workers=workers,
+            gpus=gpus,
+            cpus=cpus,
+            progress=True,
+        )
+        if table:
+            write_bytes(table, table_bytes(ablation.table(), "csv" if table.suffix == ".csv" else "parquet"))
+        _show(ablation)
+        if loss is not None:
+            _suggest(ablation, loss)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise fail(error) from error
+    except KeyboardInterrupt:
+        done = (
+            "Finished ablations are kept; the same command makes the others."
+            if family or out is None
+            else f"{counted(images_done(out), 'image')} measured and kept; the same command continues after them."
+        )
+        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
+        raise typer.Exit(130) from None
+    warn(ablation.notes, verbose=verbose)
+    if ablation.refused:
+        warn(list(ablation.refused.values()), verbose=verbose)
+    typer.echo(f"The numbers, also by class and by image, are in {out / 'ablation.json'}")
+
+
+def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits | None":
+    """Return the edits of --gate and --set; None if neither is given."""
+    from se_viz.interventions.planned_edits import DEFAULT
+
+    chosen = [_value(text) for text in values] if values else None
+    if gates:
+        return {name: list(chosen or DEFAULT) for name in gates}
+    return chosen
+
+
+def _value(text: str) -> "Whole":
+    from se_viz import mean_of, scale, shuffle
+
+    said = text.strip()
+    if said == "mean":
+        return said
+    if said == "shuffled":
+        return shuffle()
+    if said.startswith("mean of "):
+        return mean_of(said.removeprefix("mean of "))
+    try:
+        return scale(float(said.removesuffix("s"))) if said.endswith("s") else float(said)
+    except ValueError:
+        raise ValueError(
+            f"--set takes a number, mean, 'mean of CLASS', shuffled or '0.5 s', not {text[:100]!r}."
+        ) from None
+
+
+def _show(ablation: "Ablation") -> None:
+    """Print a row for each edit, and what its columns are."""
+    from se_viz.cli.table import show_table
+
+    plain, right = ablation.as_it_is, "agreement" if ablation.labels == "predictions" else "top-1"
+    first = ("as it is", f"{plain.accuracy.top1:.1%}", "", "", "", "", "", "", f"{plain.entropy:.2f}")
+    show_table(
+        ("edit", right, "change", "95 % interval", "p", "lost", "gained", "logit", "entropy"),
+        [first, *map(_row, ablation.rows)],
+        left=("edit",),
+    )
+    whole = f"{plain.accuracy.low:.1%} to {plain.accuracy.high:.1%}"
+    typer.echo(
+        f"{ablation.images:,} images; {right} as it is has the 95 % interval {whole} (Wilson). Changes are in points, "
+        "over the same images, with Newcombe's interval for pairs and McNemar's exact p; lost were right and are "
+        "wrong, gained the reverse. The logit is that of the target, its mean change; the entropy of the answer is in "
+        "nats."
+    )
+
+
+def _row(row: "AblationRow") -> tuple[str, ...]:
+    change = row.change
+    return (
+        row.name,
+        f"{row.accuracy.top1:.1%}",
+        _points(change.value),
+        f"{_points(change.low)} to {_points(change.high)}",
+        f"{row.p:.2g}" if row.p >= _SMALLEST_P else f"< {_SMALLEST_P:g}",
+        f"{row.lost:,}",
+        f"{row.gained:,}",
+        _signed(row.logit),
+        "–" if row.entropy is None else f"{row.entropy:.2f}",
+    )
+
+
+def _signed(change: "Change | None") -> str:
+    return "–" if change is None else f"{change.value:+.2f}".replace("-", "−")
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.1f}".replace("-", "−")
+
+
+def _suggest(ablation: "Ablation", loss: float) -> None:
+    """Print the gates that may go."""
+    from se_viz.interventions.suggest import suggest
+
+    found = suggest(ablation, loss / 100)
+    if not found:
+        typer.echo(f"No gate can be set to a constant at a loss that is known to be {loss:g} points or less.")
+        return
+    typer.echo(f"Each of these gates, alone, can be set to a constant at a loss of at most {loss:g} points:")
+    for one in found:
+        typer.echo(f"  {one}")

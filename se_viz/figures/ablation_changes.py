@@ -1,0 +1,76 @@
+"""Changes of accuracy over a dataset when s is replaced, with intervals."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from se_viz.figures.chart import Chart, frame
+from se_viz.figures.palette import EDITS, MUTED
+from se_viz.interventions.ablation import AblationRow
+
+# Shuffled weights are those of other images, and have their colour.
+_LINES: dict[float | str, tuple[str, str, str]] = {
+    1.0: ("s := 1", EDITS["1"], "circle"),
+    "mean": ("s := mean", EDITS["mean"], "square"),
+    "shuffled": ("s shuffled", EDITS["other image"], "diamond"),
+}
+
+
+def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow]) -> Chart:
+    """Draw the change of accuracy for each place and edit, with its 95 % interval.
+
+    Args:
+        name: name of the chart, for files.
+        title: title of the chart.
+        x: title of the horizontal axis.
+        rows: rows of single gates, or of stages and all.
+    """
+    places = list(dict.fromkeys(row.where for row in rows))
+    layout = frame(title, x, "Δ accuracy, points", 340)
+    layout["margin"]["t"] = 92
+    layout["dragmode"] = False
+    layout["xaxis"] |= {
+        **{"tickvals": list(range(len(places))), "ticktext": places, "showgrid": False},
+        "range": [-0.6, len(places) - 0.4],
+    }
+    layout["yaxis"] |= {"zeroline": True, "zerolinecolor": MUTED}
+    shown = [value for value in _LINES if any(row.value == value for row in rows)]
+    traces = []
+    for index, value in enumerate(shown):
+        said, colour, symbol = _LINES[value]
+        some = [row for row in rows if row.value == value]
+        traces.append(
+            go.Scatter(
+                # Beside one another, so that no interval hides another.
+                x=[places.index(row.where) + 0.22 * (index - (len(shown) - 1) / 2) for row in some],
+                y=[100 * row.change.value for row in some],
+                error_y={
+                    "symmetric": False,
+                    "array": [100 * (row.change.high - row.change.value) for row in some],
+                    "arrayminus": [100 * (row.change.value - row.change.low) for row in some],
+                    "thickness": 2,
+                    "width": 4,
+                },
+                customdata=[f"{row.where}: {row.lost} lost, {row.gained} gained" for row in some],
+                mode="markers",
+                name=said,
+                marker={"color": colour, "symbol": symbol, "size": 9},
+                hovertemplate=f"%{{customdata}}<br>{said}: %{{y:+.2f}} points<extra></extra>",
+            )
+        )
+    listed = "; ".join(
+        f"{row.name} {100 * row.change.value:+.1f} ({100 * row.change.low:+.1f} to {100 * row.change.high:+.1f})"
+        for row in rows
+        if row.value in _LINES
+    )
+    return Chart(
+        name=name,
+        figure=go.Figure(traces, layout),
+        alt=f"{title}, in points with 95 % intervals: {listed}.",
+        how_to_read=(
+            "A point is the change of accuracy over all images when s is replaced there, and the line its 95 % "
+            "interval (Newcombe, for pairs). s shuffled between the images is the baseline: the gate keeps its "
+            "distribution of weights, and loses what it says about the single image. Where the interval includes 0, "
+            "no effect was measured."
+        ),
+    )

@@ -1,0 +1,287 @@
+"""Results of an ablation: the effect of each edit on the answers over a dataset, stored as JSON."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from se_viz.demo.card import Accuracy
+from se_viz.disk.atomic import write_bytes
+from se_viz.interventions.paired import Change
+from se_viz.interventions.planned_edits import EditInfo, Scope
+from se_viz.model.model import Model
+from se_viz.profiles.errors import ProfilesError, ProfilesMismatch
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, LabelSource, ModelInfo, RunSettings
+from se_viz.weights.head import Head
+
+FILE = "ablation.json"
+VERSION = 1
+_LARGEST = 256_000_000  # bytes of a file that is read
+
+
+class AblationRefused(ProfilesError):
+    """A file does not hold an ablation that this version reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEffect:
+    """Effect of an edit on the images of one class.
+
+    Attributes:
+        correct: of them after.
+        lost, gained: right before and wrong after; wrong before and right after.
+        logit: mean change of the target's logit; None without images whose outputs are finite.
+    """
+
+    correct: int
+    lost: int
+    gained: int
+    logit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AsItIs:
+    """Answers of the network without edits.
+
+    Attributes:
+        accuracy: with Wilson's interval; of predictions it is 1.
+        logit, log_likelihood, entropy: means of the target's logit, of the natural logarithm of its probability, and
+            of the entropy of the answer in nats.
+        correct: of each class.
+        right: a bit for each image, see ``Ablation.right``.
+    """
+
+    accuracy: Accuracy
+    logit: float
+    log_likelihood: float
+    entropy: float
+    correct: tuple[int, ...]
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class AblationRow(EditInfo):
+    """Effect of an edit, compared with the unedited network over the same images.
+
+    Attributes:
+        accuracy: with Wilson's interval.
+        change: of accuracy, with Newcombe's interval for pairs.
+        lost, gained: images that were right and are wrong; that were wrong and are right.
+        p: McNemar's exact p of these two numbers.
+        answers_changed: images of which the network says another class.
+        logit, log_likelihood, entropy_change: mean changes over images with normal intervals: of the target's logit, of
+            the natural logarithm of its probability, and of the entropy of the answer in nats; None where fewer than
+            two images have finite outputs.
+        entropy: mean of the entropy after, in nats; None without finite outputs.
+        not_finite: images whose outputs are NaN or infinite with the edit; they count as wrong, and not for the means.
+        by_class: of each class.
+        right: a bit for each image, see ``Ablation.right``.
+    """
+
+    accuracy: Accuracy
+    change: Change
+    lost: int
+    gained: int
+    p: float
+    answers_changed: int
+    logit: Change | None
+    log_likelihood: Change | None
+    entropy: float | None
+    entropy_change: Change | None
+    not_finite: int
+    by_class: tuple[ClassEffect, ...]
+    right: str
+
+    @property
+    def info(self) -> EditInfo:
+        """The description of the edit."""
+        return EditInfo(self.name, self.where, self.scope, self.value, self.gates, self.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """Edits of s over a dataset.
+
+    Attributes:
+        model, gates: of what network; gates in execution order.
+        source: the dataset.
+        labels: "given", or "predictions": what the network says without edits stands for right.
+        head: what the outputs mean.
+        classes, counts: names of the K classes, and how many images of each were counted.
+        refused: name of each image that was left out → why.
+        run: images a batch, among which s is shuffled, and a shard.
+        as_it_is: the network without edits.
+        rows: of the edits, by gate, then by stage, then all.
+        notes: sentences on what was taken for what, and on edits that could not be made.
+        version: of the file's format.
+    """
+
+    model: ModelInfo
+    gates: tuple[GateEntry, ...]
+    source: DatasetInfo
+    labels: LabelSource
+    head: Head
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    refused: Mapping[str, str]
+    run: RunSettings
+    as_it_is: AsItIs
+    rows: tuple[AblationRow, ...]
+    notes: tuple[str, ...] = ()
+    version: int = VERSION
+    format: Literal["se-viz-ablation"] = field(default="se-viz-ablation", kw_only=True)
+
+    @property
+    def images(self) -> int:
+        """Number of counted images."""
+        return sum(self.counts)
+
+    def __getitem__(self, name: str) -> AblationRow:
+        """The row of an edit, for instance ``ablation["SE_5_2 := 1"]``."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"No edit {name!r}; there are {', '.join(row.name for row in self.rows)}")
+
+    def by(self, scope: Scope) -> tuple[AblationRow, ...]:
+        """Return the rows about single gates, stages, all gates, or other edits."""
+        return tuple(row for row in self.rows if row.scope == scope)
+
+    def right(self, name: str | None = None) -> npt.NDArray[np.bool_]:
+        """Return which images are right (N,) with an edit, or without, in the dataset's order but for refused ones.
+
+        Raises:
+            KeyError: there is no such edit.
+        """
+        bits = (self.as_it_is if name is None else self[name]).right
+        unpacked = np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=self.images)
+        return unpacked.astype(bool)
+
+    def check(self, model: Model) -> None:
+        """Make sure that the ablation is of this network.
+
+        Raises:
+            ProfilesMismatch: its weights or its preprocessing differ.
+        """
+        here = ModelInfo.of(model, self.model.precision)
+        if (here.sha256, here.preprocess) != (self.model.sha256, self.model.preprocess):
+            what = "weights" if here.sha256 != self.model.sha256 else "preprocessing"
+            raise ProfilesMismatch(
+                f"This ablation is of {self.model.name}, not of the {here.name} that is loaded ({what} differ): make "
+                "one of it with `se-viz ablate`."
+            )
+
+    def table(self) -> pd.DataFrame:
+        """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
+        plain = self.as_it_is
+        first = {
+            "edit": "as it is",
+            "accuracy": plain.accuracy.top1,
+            "accuracy low": plain.accuracy.low,
+            "accuracy high": plain.accuracy.high,
+            "entropy": plain.entropy,
+        }
+        return pd.DataFrame([first, *map(_cells, self.rows)])
+
+    def write(self, path: str | Path) -> None:
+        """Write as JSON, at once or not at all.
+
+        Raises:
+            WriteFailed: the system refused it; the sentence says why.
+        """
+        write_bytes(Path(path), self.content())
+
+    def content(self) -> bytes:
+        """Return the JSON that is written: the same ablation gives the same bytes."""
+        return _JSON.dump_json(self, indent=1) + b"\n"
+
+
+def _cells(row: AblationRow) -> dict[str, object]:
+    cells: dict[str, object] = {
+        "edit": row.name,
+        "where": row.where,
+        "scope": row.scope,
+        "value": str(row.value),
+        "accuracy": row.accuracy.top1,
+        "accuracy low": row.accuracy.low,
+        "accuracy high": row.accuracy.high,
+        "lost": row.lost,
+        "gained": row.gained,
+        "p": row.p,
+        "answers changed": row.answers_changed,
+        "not finite": row.not_finite,
+        "entropy": row.entropy,
+    }
+    for name, change in (
+        ("change", row.change),
+        ("logit", row.logit),
+        ("log-likelihood", row.log_likelihood),
+        ("entropy change", row.entropy_change),
+    ):
+        if change is not None:
+            cells |= {name: change.value, f"{name} low": change.low, f"{name} high": change.high}
+    return cells
+
+
+_JSON = TypeAdapter(Ablation)
+
+
+def open_ablation(path: str | Path, model: Model | None = None) -> Ablation:
+    """Open an ablation that ``ablate`` wrote.
+
+    Args:
+        path: the folder, or the file.
+        model: a network it must be of.
+
+    Raises:
+        AblationRefused: there is no such file, or it is damaged, of another kind, or of a newer version.
+        ProfilesMismatch: it is of another network.
+    """
+    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+    try:
+        with file.open("rb") as opened:
+            ablation = _JSON.validate_json(opened.read(_LARGEST))  # one that is cut off is no JSON
+        _check_lengths(ablation)
+    except FileNotFoundError:
+        raise AblationRefused(f"There is no ablation at {file}: make one with `se-viz ablate`.") from None
+    except OSError as error:
+        raise AblationRefused(f"{file} cannot be read ({error.strerror}): check the path and its disk.") from error
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"][:3])) or "the whole file"
+        raise AblationRefused(
+            f"{file} holds no ablation that this version reads, or is damaged (at {where}): copy it again, or make it "
+            "again with `se-viz ablate`."
+        ) from error
+    except ValueError as error:
+        raise AblationRefused(f"{file} is damaged: {error}") from error
+    if ablation.version > VERSION:
+        raise AblationRefused(
+            f"{file} was written by a newer SE Viz (format {ablation.version}, this one reads up to {VERSION}): "
+            "update SE Viz, or make the ablation again."
+        )
+    if model is not None:
+        ablation.check(model)
+    return ablation
+
+
+def _check_lengths(ablation: Ablation) -> None:
+    """Make sure that what belongs together has one length.
+
+    Raises:
+        ValueError: it has not.
+    """
+    kinds = len(ablation.classes)
+    lengths = [len(ablation.counts), len(ablation.as_it_is.correct), *(len(row.by_class) for row in ablation.rows)]
+    if any(length != kinds for length in lengths):
+        raise ValueError(f"it does not have numbers of all {kinds} classes.")
+    images, plain = ablation.images, ablation.as_it_is
+    pairs = [(plain.right, plain.accuracy), *((row.right, row.accuracy) for row in ablation.rows)]
+    for bits, accuracy in pairs:
+        if len(base64.b64decode(bits, validate=True)) != (images + 7) // 8 or accuracy.of != images:
+            raise ValueError(f"it does not have a bit for each of {images:,} images.")

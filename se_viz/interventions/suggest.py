@@ -1,0 +1,69 @@
+"""Suggestions of gates to remove: their weights can be constant at an accepted loss of accuracy."""
+
+from dataclasses import dataclass
+
+from se_viz.interventions.ablation import Ablation, AblationRow
+from se_viz.interventions.paired import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A gate whose s can be a constant.
+
+    Attributes:
+        gate: its name.
+        value: the constant: a number, or "mean".
+        change: of accuracy, as a share, with its 95 % interval; the interval ends above −loss.
+        p: McNemar's exact p of the change.
+    """
+
+    gate: str
+    value: float | str
+    change: Change
+    p: float
+
+    @property
+    def edit(self) -> dict[str, float | str]:
+        """The edit, as ``capture`` and ``ablate`` take it."""
+        return {self.gate: self.value}
+
+    def __str__(self) -> str:
+        low, value, high = (_points(share) for share in (self.change.low, self.change.value, self.change.high))
+        return f"{self.gate} := {_constant(self.value)}: {value} points (95 % interval {low} to {high})"
+
+
+def suggest(ablation: Ablation, loss: float = 0.01) -> tuple[Suggestion, ...]:
+    """Return the gates that may go, those that cost least first: each with the constant that costs least.
+
+    A gate is listed when the whole 95 % interval of its change of accuracy lies above −loss: so much of the loss is
+    known, not only its estimate. Gates were set one at a time; what several of them cost together is another number,
+    which ``ablate`` measures with ``edits={"together": {gate: value, …}}``. The best of several constants is chosen by
+    the same images, so its change is a little better than it would be over others.
+
+    Args:
+        ablation: with rows of single gates set to numbers or the mean.
+        loss: the accuracy that may be lost, as a share: 0.01 is one point.
+
+    Raises:
+        ValueError: loss is no share from 0 to 1, or no gate was set to a constant.
+    """
+    if not 0 <= loss <= 1:
+        raise ValueError(f"loss is a share of the images, from 0 to 1, as 0.01 for one point, not {loss}.")
+    rows = [row for row in ablation.by("gate") if isinstance(row.value, float) or row.value == "mean"]
+    if not rows:
+        raise ValueError("No gate of this ablation was set to a constant: make one with edits=[1.0, 'mean'].")
+    best: dict[str, AblationRow] = {}
+    for row in rows:
+        there = best.get(row.where)
+        if there is None or row.change.low > there.change.low:
+            best[row.where] = row
+    passed = sorted((row for row in best.values() if row.change.low >= -loss), key=lambda row: -row.change.low)
+    return tuple(Suggestion(row.where, row.value, row.change, row.p) for row in passed)
+
+
+def _constant(value: float | str) -> str:
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.2f}".replace("-", "−")

@@ -1,0 +1,131 @@
+"""The shards of a pass over a dataset: those that are missing or damaged are made, by the engine of the pass."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from tqdm import tqdm
+
+from se_viz.data.datasets import Dataset
+from se_viz.disk.atomic import SUFFIX
+from se_viz.disk.errors import friendly_errors
+from se_viz.disk.sole_writer import Writer
+from se_viz.extras import missing
+from se_viz.model.model import Model
+from se_viz.profiles.errors import ProfilesError
+from se_viz.profiles.local import write_shards_locally
+from se_viz.profiles.metadata import Header
+from se_viz.profiles.shard_writer import ForwardScheduler, WriteShard, write_shard
+from se_viz.profiles.shards import Task
+
+Engine: TypeAlias = Literal["local", "ray"]
+Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
+
+TRIES = 3  # attempts at making a shard that is damaged when it is read again
+
+_Shard = TypeVar("_Shard")
+_Shard_co = TypeVar("_Shard_co", covariant=True)
+
+
+class ReadShard(Protocol[_Shard_co]):
+    """Returns a finished shard; None if it must be made, or made again because it is damaged."""
+
+    def __call__(self, path: Path, expected: Header, /) -> _Shard_co | None:
+        """Read it."""
+
+
+def engine_of(
+    engine: Engine,
+    turn: ForwardScheduler,
+    *,
+    address: str | None,
+    workers: int | None,
+    gpus: float | None,
+    cpus: int | None,
+    write: WriteShard = write_shard,
+) -> Make:
+    """Return the function that makes shards here or on a Ray cluster.
+
+    Args:
+        engine: "local" or "ray".
+        turn: runs each forward pass of "local".
+        address, workers, gpus, cpus: for "ray", as ``profile`` takes them.
+        write: writes one shard; for "ray" it is sent to the workers.
+
+    Raises:
+        ProfilesError: the engine is neither, is not installed, or an option is for the other one.
+    """
+    if engine == "ray":
+        return partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus, write=write)
+    if engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
+        raise ProfilesError("engine must be 'local' or 'ray'; address, workers, gpus and cpus are only for 'ray'.")
+    return partial(write_shards_locally, turn=turn, write=write)
+
+
+def _ray() -> "Callable[..., None]":
+    """Return the function that makes shards on a Ray cluster.
+
+    Raises:
+        ProfilesError: ray is not installed.
+    """
+    try:
+        from se_viz.profiles.ray_cluster import write_shards_on_ray
+    except ImportError as error:  # also if Ray's folder /tmp/ray was imported as an empty package
+        raise ProfilesError(missing("The engine 'ray'", error, "ray")) from error
+    return write_shards_on_ray
+
+
+def make_shards(
+    make: Make,
+    batch: int,
+    model: Model,
+    dataset: Dataset,
+    tasks: Sequence[Task],
+    read: ReadShard[_Shard],
+    progress: bool,
+    report: Callable[[int, int], None] | None,
+    writer: Writer,
+) -> list[_Shard]:
+    """Make the shards that are missing or damaged, and return all shards, each verified.
+
+    Raises:
+        ProfilesError: shards are damaged as often as they are made.
+    """
+    folder = tasks[0].path.parent
+    with friendly_errors(tasks[0].path):
+        folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in folder.glob(f"*{SUFFIX}"):
+            unfinished.unlink()
+    for attempt in range(TRIES + 1):
+        opened = [read(task.path, task.header) for task in tasks]
+        shards = [shard for shard in opened if shard is not None]
+        if len(shards) == len(tasks):
+            return shards
+        if attempt == TRIES:
+            break
+        unmade = [task for task, shard in zip(tasks, opened, strict=True) if shard is None]
+        del opened, shards  # Windows cannot replace a file that is open
+        done = len(dataset) - sum(len(task.indices) for task in unmade)
+        with tqdm(
+            total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True
+        ) as bar:
+
+            def step(images: int) -> None:
+                nonlocal done  # a disabled bar does not count
+                done += images
+                bar.update(images)
+                writer.require_held()
+                if report:
+                    report(done, len(dataset))
+
+            make(model, dataset, unmade, batch, step)
+    raise failing_disk(tasks)
+
+
+def failing_disk(tasks: Sequence[Task]) -> ProfilesError:
+    """Return the error to raise where shards are damaged each time they are written."""
+    return ProfilesError(
+        f"Shards in {tasks[0].path.parent} are damaged each time they are written: the disk or the memory is failing. "
+        "Choose a folder on another disk."
+    )
