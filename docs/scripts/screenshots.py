@@ -22,7 +22,13 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "images"
 LIMIT = 200_000  # bytes of a file
-PAGES = {"inspect": "", "classes": "classes", "reduction": "reduction", "network": "network"}  # file: address
+PAGES = {  # file: address
+    "inspect": "",
+    "intervene": "intervene",
+    "classes": "classes",
+    "reduction": "reduction",
+    "network": "network",
+}
 SIZE = (1440, 900)
 
 

@@ -4,11 +4,12 @@ import typer
 
 from se_viz.cli import demo, gates
 from se_viz.cli.ablate import ablate
+from se_viz.cli.attribute import attribute
 from se_viz.cli.cache import cache
 from se_viz.cli.classes import classes
 from se_viz.cli.cost import cost
 from se_viz.cli.inspect import inspect
-from se_viz.cli.intervene import attribute, intervene
+from se_viz.cli.intervene import intervene
 from se_viz.cli.profile import profile
 from se_viz.cli.serve import app as serve
 

@@ -104,7 +104,8 @@ def _layout(gates: Sequence[str], chosen: str, title: str, y: str) -> dict:  # t
     layout = frame(title, "gate, in the order of execution", y, 340)
     layout["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(gates)}
     layout["margin"]["t"] = 92
-    layout["dragmode"] = False
+    for axis in ("xaxis", "yaxis"):
+        layout[axis]["fixedrange"] = True  # a click chooses a gate, and a swipe scrolls the page
     place = list(gates).index(chosen)
     layout["shapes"] = [
         {

@@ -9,6 +9,12 @@ from se_viz.reports.report import Later, Report
 
 QUESTION = "What do the gates do over a dataset?"
 
+_EDITS: dict[float | str, str] = {
+    1.0: "s := 1 in one gate",
+    "shuffled": "Shuffling s of one gate between the images, the baseline,",
+    "mean": "The mean of s in one gate",
+}
+
 
 def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
     """Compose the report on an ablation.
@@ -25,11 +31,15 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
     charts = {}
     if gates:
         charts["accuracy_by_gate"] = partial(
-            accuracy_changes, "accuracy_by_gate", "Accuracy without one gate", "gate, in the order of execution", gates
+            accuracy_changes,
+            "accuracy_by_gate",
+            "Change of accuracy, s of one gate replaced",
+            "gate, in the order of execution",
+            gates,
         )
     if stages:
         charts["accuracy_by_stage"] = partial(
-            accuracy_changes, "accuracy_by_stage", "Accuracy without the gates of a stage", "gates", stages
+            accuracy_changes, "accuracy_by_stage", "Change of accuracy, s of a whole stage replaced", "gates", stages
         )
     return Report(
         QUESTION,
@@ -49,13 +59,9 @@ def _sentences(ablation: Ablation, loss: float) -> tuple[str, ...]:
     )
     if not gates:
         return (said,)
-    ones = [row for row in gates if row.value == 1.0]
-    if ones:
-        said += f" Of single gates, {_cost(min(ones, key=lambda row: row.change.value))}."
-    for value, words in (("shuffled", "s shuffled between the images"), ("mean", "the mean of s")):
+    for value, words in _EDITS.items():
         if rows := [row for row in gates if row.value == value]:
-            worst = min(rows, key=lambda row: row.change.value)
-            said += f" With {words}, {_cost(worst)}."
+            said += f" {words} {_cost(min(rows, key=lambda row: row.change.value))}."
     sentences = [said]
     sure = [row for row in gates if row.entropy is not None and row.entropy_change is not None]
     if sure:
@@ -71,7 +77,7 @@ def _sentences(ablation: Ablation, loss: float) -> tuple[str, ...]:
 def _cost(row: AblationRow) -> str:
     change = row.change
     interval = f"95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
-    return f"the largest loss is that of **{row.where}**: {100 * change.value:+.1f} points ({interval})"
+    return f"costs most in **{row.where}**: {100 * change.value:+.1f} points ({interval})"
 
 
 def _may_go(ablation: Ablation, loss: float) -> str:
@@ -82,5 +88,5 @@ def _may_go(ablation: Ablation, loss: float) -> str:
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
         return f"No gate can be replaced by a constant with a loss that is surely below {limit}."
-    listed = "; ".join(str(one).replace("95 %", "95 %") for one in found)
+    listed = "; ".join(map(str, found))
     return f"Each of these gates alone can be a constant, with a loss that is surely below {limit}: {listed}."

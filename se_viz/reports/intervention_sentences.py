@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from se_viz.interventions.attribution import Attribution
-from se_viz.interventions.gate_effects import GateEffects, strongest
+from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
 from se_viz.reports.outcomes import Outcome
 from se_viz.types import Floats
 
@@ -25,8 +25,8 @@ def gates_sentence(outcome: Outcome, effects: GateEffects, words: Mapping[str, s
     if not ranked:
         return "Every edit makes the network return NaN or infinite numbers, so no effect can be measured."
     if not outcome.has_probabilities:
-        gate, edit, _ = ranked[0]
-        return f"The largest effect of a single gate: {_moves(outcome, effects, gate, edit, words)}."
+        gate, strong, _ = ranked[0]
+        return f"The largest effect of a single gate: {_moves(outcome, effects, gate, strong, words)}."
     said = outcome.says(effects.before[None])[0]
     flips = [
         (gate, edit, becomes)
@@ -49,7 +49,7 @@ def gates_sentence(outcome: Outcome, effects: GateEffects, words: Mapping[str, s
     return f"{count} this prediction{about} alone: {moves}, and the network says {becomes}."
 
 
-def _most_visible(outcome: Outcome, effects: GateEffects) -> tuple[str, str, float]:
+def _most_visible(outcome: Outcome, effects: GateEffects) -> tuple[str, GateEdit, float]:
     """Return gate, edit and change of the probability, where it changes most; if it rounds to 0, of the logit."""
     before = float(outcome.target_probability(effects.before[None])[0])
     moved = [
@@ -62,9 +62,9 @@ def _most_visible(outcome: Outcome, effects: GateEffects) -> tuple[str, str, flo
     return largest if abs(largest[2]) >= 0.005 else next(strongest(effects, outcome.target))
 
 
-def _moves(outcome: Outcome, effects: GateEffects, gate: str, edit: str, words: Mapping[str, str]) -> str:
+def _moves(outcome: Outcome, effects: GateEffects, gate: str, edit: GateEdit, words: Mapping[str, str]) -> str:
     """Return what an edit does to the output, "**SE_2_2 := 1** lowers tench from 55% to 12%"."""
-    after = effects.after[gate][list(effects.edits).index(edit)]
+    after = effects.after[gate][effects.edits.index(edit)]
     edited = f"{gate} := {words[edit].removeprefix('s := ')}"
     return f"**{edited}** {moved(outcome, effects.before, after)}"
 
@@ -101,7 +101,7 @@ def _rank(values: Floats, s: Floats) -> str:
     """Return a sentence on the rank correlation of s with the attribution."""
     if len(values) < 3 or np.ptp(values) == 0 or np.ptp(s) == 0:
         return "A rank correlation of s with the attribution is not defined here."
-    correlation = float(spearmanr(s, np.abs(values)).statistic)
+    correlation = round(float(spearmanr(s, np.abs(values)).statistic), 2) + 0.0  # never -0.00
     return f"The rank correlation of s with the size of the attribution is {correlation:.2f}: " + (
         "here the weight goes with importance."
         if correlation >= 0.7

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from se_viz.types import Floats
+from se_viz.types import Float32s, Floats
 from se_viz.weights.head import Fitted
 
 
@@ -82,7 +82,7 @@ class Outcome:
         return found
 
 
-def _single(outputs: Floats) -> np.ndarray:  # type: ignore[type-arg]
+def _single(outputs: Floats) -> Float32s:
     """Return outputs in the precision in which predictions are read, so that a threshold decides alike."""
     return np.asarray(outputs, np.float32)
 

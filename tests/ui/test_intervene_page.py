@@ -18,6 +18,8 @@ import se_viz
 from se_viz.cli.app import app as cli
 from se_viz.data.preprocess import Preprocess
 from se_viz.interventions.baseline import mean_weights
+from se_viz.interventions.bundled_ablations import bundled_ablation
+from se_viz.interventions.suggest import suggest
 from se_viz.weights.head import Head
 from se_viz.zoo import registry as catalogue
 
@@ -286,3 +288,24 @@ def test_a_head_of_features_gets_a_sentence(opened):
     assert "taken as features, so there are no predictions" in said(page)
     assert "An intervention is measured on an output of the network" in said(page)
     assert not page.get("plotly_chart")
+
+
+def test_the_ablation_over_a_dataset_is_the_shipped_one():
+    page = show(samples="cat", view="Over a dataset")
+    ablation = bundled_ablation("demo/r16")
+    worst = min((row for row in ablation.by("gate") if row.value == 1.0), key=lambda row: row.change.value)
+    text = said(page)
+    assert f"s := 1 in one gate costs most in **{worst.where}**: {100 * worst.change.value:+.1f} points" in text
+    points = drawn(page)["accuracy_by_gate"][0]
+    expected = [100 * ablation[f"{gate.name} := 1"].change.value for gate in ablation.gates]
+    np.testing.assert_allclose(numbers(points["y"]), expected)
+    assert all(str(one) in text for one in suggest(ablation, 0.01))
+    page.slider(key="loss").set_value(0.2).run()
+    assert all(str(one) in said(page) for one in suggest(ablation, 0.002))
+    assert not page.exception
+
+
+def test_a_network_without_an_ablation_gets_the_command_that_makes_one(opened):
+    page = opened(3, view="Over a dataset")
+    assert "No ablation for this network yet" in said(page)
+    assert page.code[0].value.startswith("python -m se_viz ablate --model test/intervene-3-None --data DIR")

@@ -123,7 +123,8 @@ def test_intervention(tmp_path):
     captured = capture(model, [image])
     effects = gate_effects(model, [image], [other])
     outcome = outcome_of(predict(model, captured).fitted, effects.before)
-    edited = Edited("s := 1 in all channels of SE_2_2", outputs_of(capture(model, [image], edits={"SE_2_2": 1.0}))[0])
+    after = outputs_of(capture(model, [image, other], edits={"SE_2_2": 1.0}))[0]
+    edited = Edited("s := 1 in all channels of SE_2_2", after)
     report = intervention_report(outcome, effects, image.name, other=other.name, gate="SE_2_2", edited=edited)
     page = ui_support.open_page(
         "intervene", samples="cat,temple", gate="SE_2_2", edit="all", set="1", baseline="0", device="cpu"
@@ -138,13 +139,17 @@ def test_intervention(tmp_path):
     for table in report.tables:
         same_table(report, table, tmp_path)
 
-    found, reading = attribute(model, image, "SE_2_2", baseline=0.0), capture(model, [image], maps=["SE_2_2"])["SE_2_2"]
-    channels = Channels(found, (image.name,), 0, reading, mean_weights(model, "SE_2_2"), "0")
+    found = attribute(model, [image, other], "SE_2_2", baseline=0.0)
+    reading = capture(model, [image], maps=["SE_2_2"])["SE_2_2"]
+    channels = Channels(found, (image.name, other.name), 0, reading, mean_weights(model, "SE_2_2"), "0")
     report = intervention_report(outcome, gate_effects(model, [image]), image.name, gate="SE_2_2", channels=channels)
     output = run("attribute", *options, "--gate", "SE_2_2", "--baseline", "0", "--out", tmp_path / "channels")
     assert report.text[-1] in output.splitlines()
-    assert emphasised(report.sentences[-1]) in [text.value for text in page.markdown]
+    before_error, _, after_error = emphasised(report.sentences[-1]).partition(r"\(completeness error")
+    said = next(text.value for text in page.markdown if text.value.startswith(before_error))
+    assert said.endswith(after_error.partition(r"\)")[2])
     same_charts(report, shown, tmp_path / "channels", {"attribution_SE_2_2"})
+    same_table(report, "channels_SE_2_2", tmp_path / "channels")
 
 
 def test_classes(tmp_path):

@@ -230,7 +230,7 @@ def _words(state: InterveneState, picked: Sequence[int], value: float | str) -> 
     """Return the edit in words, "s := 0 in channels 450, 12 of SE_5_2"."""
     to = value if isinstance(value, str) else f"{value:g}"
     if value == "other image" and state.swapped:
-        to = f"s of {state.swapped.name}"
+        to = f"that of {state.swapped.name}"
     if len(picked) == state.capture[state.gate].gate.channels:
         return f"s := {to} in all channels of {state.gate}"
     numbers = ", ".join(map(str, picked[:5])) + (f" and {len(picked) - 5} more" if len(picked) > 5 else "")

@@ -153,7 +153,8 @@ def edited(model: Model, image: InputImage, edits: Edits, profiles: ClassProfile
         return outputs_of(capture(model, [image], edits=edits, profiles=profiles))[0]
 
     with with_cpu_fallback(str(model.device)):
-        return device_queue.take(run, str(model.device))
+        outputs: Floats = device_queue.take(run, str(model.device))
+    return outputs
 
 
 def _waited(make: Any, key: tuple[Any, ...], model: Model, doing: str, size: Callable[[T], int]) -> T:  # noqa: ANN401

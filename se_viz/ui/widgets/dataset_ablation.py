@@ -26,11 +26,19 @@ def show(model: Model) -> None:
         st.info("No ablation for this network yet. It is made over a dataset with labels, from a shell:")
         _command(model)
         return
+    results = st.container()
+    st.header("Which gates may go?", anchor=False)
     loss = number("Accuracy that may be lost, points", 0.0, 5.0, 1.0, "loss", disabled=False)
     report = ablation_report(ablation, loss / 100)
-    for sentence in report.sentences:
-        st.markdown(emphasised(sentence))
-    chart.row(list(report.charts.values()))
+    *effects, may_go = report.sentences
+    with results:
+        for sentence in effects:
+            st.markdown(emphasised(sentence))
+        chart.row(list(report.charts.values()))
+    start, colon, listed = may_go.partition(": ")
+    st.markdown(
+        "\n".join([emphasised(start + colon), "", *(f"- {emphasised(one)}" for one in listed.split("; ") if one)])
+    )
     for note in report.notes:
         st.caption(escape_markdown(note))
     with st.container(horizontal=True):

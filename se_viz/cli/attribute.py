@@ -1,0 +1,163 @@
+"""The command that attributes an output to the channels of a gate."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.intervention_options import (
+    Figures,
+    Focus,
+    ImagesArgument,
+    Out,
+    Profiles,
+    Sample,
+    Target,
+    images_of,
+    names_of,
+    number_of,
+    say,
+)
+from se_viz.cli.options import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    HeadOption,
+    Mean,
+    ModelName,
+    Precision,
+    Size,
+    Std,
+    Threshold,
+    Trusted,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from se_viz.reports.report import Report
+
+
+def attribute(
+    images: ImagesArgument = None,
+    sample: Sample = None,
+    model: ModelName = "demo/r16",
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    head: HeadOption = None,
+    threshold: Threshold = None,
+    gate: Annotated[
+        str, typer.Option(help="Gate to whose channels the output is attributed (default: the last).")
+    ] = "",
+    target: Target = "",
+    method: Annotated[
+        Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"],
+        typer.Option(help="Method of the attribution; exact sets one channel at a time to the baseline."),
+    ] = "integrated gradients",
+    baseline: Annotated[
+        str, typer.Option(help="Weights that s is compared with: mean (of the class profiles) or a number.")
+    ] = "mean",
+    curves: Annotated[
+        bool, typer.Option("--faithfulness", help="Also change the channels in several orders, with random ones.")
+    ] = False,
+    top: Annotated[int, typer.Option(help="Number of channels in the printed table.", min=1)] = 20,
+    focus: Focus = 1,
+    profiles: Profiles = None,
+    figures: Figures = "html",
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Attribute an output of the network to the channels of a gate, and print those with the largest attribution."""
+    from functools import partial
+
+    from se_viz import attribute as attributed
+    from se_viz import capture, faithfulness, open_profiles, predict
+    from se_viz.figures.export import CannotDraw
+    from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
+    from se_viz.reports.intervention import Channels, intervention_report
+    from se_viz.reports.outcomes import outcome_of
+
+    shown = images_of(images, sample, trusted=trusted, verbose=verbose)
+    try:
+        loaded = load_network(
+            model,
+            device,
+            precision,
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        given = open_profiles(profiles, loaded) if profiles else None
+        names = names_of(shown, focus)
+        chosen = gate or loaded.gates[-1].name
+        with unwarned():
+            before = capture(loaded, shown)
+        predictions = predict(loaded, before)
+        if predictions.fitted is None:
+            raise ValueError(predictions.missing)
+        outputs = outputs_of(before)
+        targets = [outcome_of(predictions.fitted, row, target or None).target for row in outputs]
+        base = "mean" if baseline == "mean" else number_of(baseline, "--baseline")
+        found = attributed(loaded, shown, chosen, targets, method, baseline=base, profiles=given)
+        image = [shown[focus - 1]]
+        with unwarned():
+            reading = capture(loaded, image, maps=[chosen])[chosen]
+            effects = gate_effects(loaded, image, profiles=given)
+        means = gate_means(loaded, given)
+        about = partial(
+            faithfulness,
+            *(loaded, image, chosen),
+            target=targets[focus - 1],
+            method=method,
+            baseline=base,
+            profiles=given,
+        )
+        channels = Channels(
+            found,
+            tuple(names),
+            focus - 1,
+            reading,
+            means[chosen] if means else None,
+            "the mean of s" if base == "mean" else f"{base:g}",
+            about if curves else None,
+        )
+        outcome = outcome_of(predictions.fitted, outputs[focus - 1], targets[focus - 1])
+        report = intervention_report(outcome, effects, names[focus - 1], gate=chosen, channels=channels)
+        if out is not None:
+            report.write(out, figures, progress=True)
+    except (ValueError, KeyError, CannotDraw, ImportError, OSError) as error:
+        raise fail(error) from error
+    _show_channels(report, chosen, names[focus - 1], top)
+    say(report, names, focus, loaded, out)
+
+
+def _show_channels(report: "Report", gate: str, image: str, top: int) -> None:
+    from se_viz.cli.table import show_table
+
+    table = report.tables[f"channels_{gate}"]
+    rows = [
+        (
+            str(row["channel"]),
+            f"{row['attribution']:+.4f}",
+            f"{row['s']:.3f}",
+            "–" if row["mean"] != row["mean"] else f"{row['mean']:.3f}",
+            f"{row['baseline']:.3f}",
+        )
+        for row in table[table["image"] == image].head(top).to_dict("records")
+    ]
+    show_table(("channel", "attribution", "s", "mean of s", "baseline"), rows)

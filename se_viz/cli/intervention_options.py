@@ -1,0 +1,79 @@
+"""The options and messages that the commands about interventions share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import fail, warn
+
+if TYPE_CHECKING:
+    from se_viz.data.images import InputImage
+    from se_viz.model.model import Model
+    from se_viz.reports.report import Report
+
+ImagesArgument = Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")]
+Sample = Annotated[list[str] | None, typer.Option(help="Name of a sample photograph; may be repeated.")]
+Target = Annotated[
+    str,
+    typer.Option(
+        help="Name or number of the class, label or number that is asked about (default: the one that the network "
+        "predicts for the image)."
+    ),
+]
+Focus = Annotated[int, typer.Option(help="Number of the image that the sentences and figures describe.", min=1)]
+Profiles = Annotated[
+    Path | None,
+    typer.Option(
+        help="Class profiles, from which the mean of s is taken (default: those of a demo model; other networks have "
+        "no mean without them).",
+    ),
+]
+Figures = Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the tables, figures and all numbers as JSON.")]
+
+
+def images_of(
+    paths: list[Path] | None, samples: list[str] | None, *, trusted: bool, verbose: bool
+) -> "list[InputImage]":
+    """Return the images that a command names, files first; print what is left out."""
+    from se_viz import read_paths, sample
+
+    intake = read_paths(paths or [], trusted=trusted)
+    warn(intake.refusals, verbose=verbose)
+    try:
+        shown = [*intake.images, *map(sample, samples or [])]
+    except (ValueError, KeyError) as error:
+        raise fail(error) from error
+    if not shown:
+        raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
+    return shown
+
+
+def names_of(images: "Sequence[InputImage]", focus: int) -> list[str]:
+    """Return distinct names of the images; raise if there is no image with the number ``focus``."""
+    from se_viz.data.names import apart
+
+    if focus > len(images):
+        raise ValueError(f"There is no image {focus} for --focus: the number of images is {len(images)}.")
+    return apart(image.name for image in images)
+
+
+def number_of(text: str, option: str) -> float:
+    """Return the number of an option; raise a ``ValueError`` that says what the option takes."""
+    try:
+        return float(text)
+    except ValueError:
+        listed = "a number, mean or other" if option == "--set" else "mean or a number"
+        raise ValueError(f"{option} takes {listed}, not {text!r}.") from None
+
+
+def say(report: "Report", names: list[str], focus: int, model: "Model", out: Path | None) -> None:
+    """Print the sentences of a report, and where its files are."""
+    if len(names) > 1:
+        typer.echo(f"Image {focus}, {names[focus - 1]}:")
+    for sentence in (*report.text, *report.notes, *model.notes):
+        typer.echo(sentence)
+    if out is not None:
+        typer.echo(f"The tables, the figures and intervention.json are in {out}/")
