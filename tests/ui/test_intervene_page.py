@@ -1,6 +1,7 @@
 """The Intervene page: its sentences and numbers are those of Python, links reopen a view, and sessions do not mix."""
 
 import base64
+import io
 import json
 import re
 import shlex
@@ -8,8 +9,10 @@ import shlex
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from test_inspect_any_network import Efficient, Unit, unit
+from test_inspect_page import photo
 from torch import nn
 from typer.testing import CliRunner
 from ui_support import open_page
@@ -169,12 +172,43 @@ def test_a_prediction_changes_when_the_whole_gate_is_edited(demo):
     assert f"the network says {demo.classes[int(after.argmax())]}, and before it said tench." in text
 
 
+def test_an_uploaded_photograph_is_in_focus_and_gets_an_answer(demo):
+    page = show(samples="temple")
+    page.file_uploader(key="upload").set_value([("mine.jpg", photo(), "image/jpeg")]).run()
+    assert not page.exception
+    before = logits(demo, Image.open(io.BytesIO(photo())))
+    name = demo.classes[int(before.argmax())]
+    text = said(page)
+    assert re.search(rf"this prediction( alone: |; )\*\*SE_\d_\d := .*\*\* \w+ {name} ", text)
+    assert f"has the largest attribution to {name}" in text
+    assert "s of A temple in China" in [bar["name"] for bar in drawn(page)["gate_changes_SE_5_2"]]
+
+
+def test_another_image_that_does_not_exist_is_said():
+    page = show(samples="cat,temple", other="9")
+    assert "The link asks for Other image 9, and there are 2" in said(page)
+
+
 def test_what_a_link_asks_for_and_does_not_exist_is_said():
     page = show(
-        samples="cat", gate="SE_9_9", target="zebra", method="magic", weight="7", edit="chosen", edited_SE_5_2="9999"
+        samples="cat",
+        gate="SE_9_9",
+        target="zebra",
+        method="magic",
+        weight="7",
+        edit="chosen",
+        edited_SE_5_2="9999",
+        view="sideways",
     )
     warned = [re.sub(r"\\(.)", r"\1", one.value) for one in page.warning]
-    for asked in ("Gate SE_9_9", "Target class zebra", "Attribution by magic", "Weight s 7", "channel 9999"):
+    for asked in (
+        "Gate SE_9_9",
+        "Target class zebra",
+        "Attribution by magic",
+        "Weight s 7",
+        "channel 9999",
+        "View sideways",
+    ):
         assert any(f"The link asks for {asked}, and " in one for one in warned), asked
     assert page.selectbox(key="gate").value == "SE_5_2"
     assert "has the largest attribution to tench" in said(page)

@@ -28,7 +28,7 @@ from se_viz.ui.state import captures, interventions
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import chart, dataset_ablation, image_focus, intervention_export, prediction_cards, with_image
 from se_viz.ui.widgets.choice import channels as numbers
-from se_viz.ui.widgets.choice import choose, number
+from se_viz.ui.widgets.choice import check, choose, number
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -116,6 +116,7 @@ def page(header: PageHeader) -> None:
     _gates(state, header)
     if said := meaning(predictions.fitted, "Head in the sidebar"):
         st.caption(escape_markdown(said))
+    check("View", _TABS, "view", _TABS[0])
     channels, dataset = st.tabs(_TABS, key="view", bind="query-params")
     if channels.open:
         with channels:

@@ -22,16 +22,21 @@ def choose(label: str, options: Sequence[T], key: str, *, at_first: int = 0, seg
         at_first: index of the option at first.
         segmented: whether it is drawn as buttons side by side; otherwise as a list.
     """
-    asked = st.query_params.get(key)
-    if asked is not None and asked not in options:
-        listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
-        _warn(f"{label} {asked}", f"there are {listed}", options[at_first])
+    check(label, options, key, options[at_first])
     if segmented:
         found: T = st.segmented_control(
             label, options, default=options[at_first], key=key, bind="query-params", required=True
         )
         return found
     return st.selectbox(label, options, index=at_first, key=key, bind="query-params")
+
+
+def check(label: str, options: Sequence[str], key: str, shown: str) -> None:
+    """Say it if the URL asks for another option; ``shown`` is shown instead."""
+    asked = st.query_params.get(key)
+    if asked is not None and asked not in options:
+        listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
+        _warn(f"{label} {asked}", f"there are {listed}", shown)
 
 
 def number(label: str, low: float, high: float, first: float, key: str, *, disabled: bool) -> float:

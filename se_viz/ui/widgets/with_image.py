@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
+from se_viz.ui.widgets.choice import check
 
 _KEY = "other"
 
@@ -20,6 +21,8 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
     others = [sha256 for index, sha256 in enumerate(hashes) if index != focus and sha256 != hashes[focus]]
     if not others:
         return None
+    numbers = [str(hashes.index(sha256) + 1) for sha256 in others]
+    check("Other image", numbers, _KEY, "another image")
     if st.session_state.get(_KEY) not in others:
         st.session_state[_KEY] = _from_address(hashes, others) or next(
             (sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0]
