@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from se_viz.demo.card import Accuracy
 from se_viz.disk.atomic import write_bytes
+from se_viz.interventions.ablation_tables import classes_table, edits_table
 from se_viz.interventions.paired import Change
 from se_viz.interventions.planned_edits import EditInfo, Scope
 from se_viz.model.model import Model
@@ -179,15 +180,11 @@ class Ablation:
 
     def table(self) -> pd.DataFrame:
         """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
-        plain = self.as_it_is
-        first = {
-            "edit": "as it is",
-            "accuracy": plain.accuracy.top1,
-            "accuracy low": plain.accuracy.low,
-            "accuracy high": plain.accuracy.high,
-            "entropy": plain.entropy,
-        }
-        return pd.DataFrame([first, *map(_cells, self.rows)])
+        return edits_table(self)
+
+    def table_by_class(self) -> pd.DataFrame:
+        """Return a row for each edit and class: images, those that are right before and after, change of the logit."""
+        return classes_table(self)
 
     def write(self, path: str | Path) -> None:
         """Write as JSON, at once or not at all.
@@ -200,33 +197,6 @@ class Ablation:
     def content(self) -> bytes:
         """Return the JSON that is written: the same ablation gives the same bytes."""
         return _JSON.dump_json(self, indent=1) + b"\n"
-
-
-def _cells(row: AblationRow) -> dict[str, object]:
-    cells: dict[str, object] = {
-        "edit": row.name,
-        "where": row.where,
-        "scope": row.scope,
-        "value": str(row.value),
-        "accuracy": row.accuracy.top1,
-        "accuracy low": row.accuracy.low,
-        "accuracy high": row.accuracy.high,
-        "lost": row.lost,
-        "gained": row.gained,
-        "p": row.p,
-        "answers changed": row.answers_changed,
-        "not finite": row.not_finite,
-        "entropy": row.entropy,
-    }
-    for name, change in (
-        ("change", row.change),
-        ("logit", row.logit),
-        ("log-likelihood", row.log_likelihood),
-        ("entropy change", row.entropy_change),
-    ):
-        if change is not None:
-            cells |= {name: change.value, f"{name} low": change.low, f"{name} high": change.high}
-    return cells
 
 
 _JSON = TypeAdapter(Ablation)

@@ -198,6 +198,17 @@ def test_a_broken_image_is_left_out_and_named(whole):
     assert whole.images == 20 == len(whole.right())
 
 
+def test_the_table_by_class_adds_up_to_that_of_edits(whole):
+    frame = whole.table_by_class()
+    assert len(frame) == 3 * len(whole.rows)
+    sums = frame.groupby("edit", sort=False)[["images", "right before", "right", "lost", "gained"]].sum()
+    edits = whole.table().set_index("edit").loc[sums.index]
+    assert (sums["images"] == 20).all()
+    assert (sums["right before"] == whole.as_it_is.accuracy.correct).all()
+    np.testing.assert_array_equal(sums["right"], [row.accuracy.correct for row in whole.rows])
+    np.testing.assert_array_equal(sums[["lost", "gained"]], edits[["lost", "gained"]])
+
+
 def test_the_progress_is_told_of_every_image(model, photos, tmp_path):
     told = []
     ablate(model, photos, tmp_path, edits=[1.0], report=lambda *done: told.append(done), **SETTINGS)
@@ -425,7 +436,7 @@ def test_outputs_that_are_no_logits_are_told(photos, tmp_path):
             return {"logits": self.body(x)}
 
     model = Model("test/pair", Pair().eval(), Preprocess(crop=(16, 16), resize=16))
-    with pytest.raises((ProfilesError, NotReadable), match=r"no single table of logits"):
+    with pytest.raises((ProfilesError, NotReadable), match="not a single table of logits"):
         ablate(model, photos, tmp_path, edits=[1.0])
 
 

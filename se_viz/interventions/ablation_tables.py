@@ -1,0 +1,70 @@
+"""Tables of an ablation: a row for each edit, or for each edit and class."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from se_viz.interventions.ablation import Ablation, AblationRow
+
+
+def edits_table(ablation: "Ablation") -> pd.DataFrame:
+    """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
+    plain = ablation.as_it_is
+    first = {
+        "edit": "as it is",
+        "accuracy": plain.accuracy.top1,
+        "accuracy low": plain.accuracy.low,
+        "accuracy high": plain.accuracy.high,
+        "entropy": plain.entropy,
+    }
+    return pd.DataFrame([first, *map(_cells, ablation.rows)])
+
+
+def classes_table(ablation: "Ablation") -> pd.DataFrame:
+    """Return a row for each edit and class: images, those that are right before and after, change of the logit."""
+    return pd.DataFrame(
+        [
+            {
+                "edit": row.name,
+                "class": name,
+                "images": images,
+                "right before": before,
+                "right": effect.correct,
+                "lost": effect.lost,
+                "gained": effect.gained,
+                "logit": effect.logit,
+            }
+            for row in ablation.rows
+            for name, images, before, effect in zip(
+                ablation.classes, ablation.counts, ablation.as_it_is.correct, row.by_class, strict=True
+            )
+        ]
+    )
+
+
+def _cells(row: "AblationRow") -> dict[str, object]:
+    cells: dict[str, object] = {
+        "edit": row.name,
+        "where": row.where,
+        "scope": row.scope,
+        "value": str(row.value),
+        "accuracy": row.accuracy.top1,
+        "accuracy low": row.accuracy.low,
+        "accuracy high": row.accuracy.high,
+        "lost": row.lost,
+        "gained": row.gained,
+        "p": row.p,
+        "answers changed": row.answers_changed,
+        "not finite": row.not_finite,
+        "entropy": row.entropy,
+    }
+    for name, change in (
+        ("change", row.change),
+        ("logit", row.logit),
+        ("log-likelihood", row.log_likelihood),
+        ("entropy change", row.entropy_change),
+    ):
+        if change is not None:
+            cells |= {name: change.value, f"{name} low": change.low, f"{name} high": change.high}
+    return cells
