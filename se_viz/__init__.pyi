@@ -22,6 +22,8 @@ from .interventions.edits import shuffle as shuffle
 from .interventions.edits import swap as swap
 from .interventions.faithfulness import Faithfulness as Faithfulness
 from .interventions.faithfulness import faithfulness as faithfulness
+from .interventions.freeze import freeze as freeze
+from .interventions.frozen_network import FrozenNetwork as FrozenNetwork
 from .interventions.suffix import suffix as suffix
 from .model.loading import load as load
 from .model.loading import load_checkpoint as load_checkpoint

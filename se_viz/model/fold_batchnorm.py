@@ -66,7 +66,7 @@ class BatchNormTrace:
         )
 
 
-class _Counting(TorchDispatchMode):
+class CountUses(TorchDispatchMode):
     """Counts the operations that take the tensors of a table, also those that no module makes."""
 
     def __init__(self, known: WeakTensorKeyDictionary) -> None:
@@ -103,7 +103,7 @@ def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[Bat
     parts = {
         module
         for path, module in network.named_modules()
-        if (_is_convolution(module) or _is_norm(module)) and not _hooked(module) and not _inside(path, besides)
+        if (is_convolution(module) or is_norm(module)) and not has_hooks(module) and not _inside(path, besides)
     }
 
     def before(module: nn.Module, value: object) -> None:
@@ -119,7 +119,7 @@ def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[Bat
             seen._outputs.append(_Output(module))
             known[value] = seen._outputs[-1]
 
-    with watched(parts, before, after), _Counting(known):
+    with watched(parts, before, after), CountUses(known):
         yield seen
 
 
@@ -171,16 +171,17 @@ def _is(module: nn.Module, classes: tuple[str, ...]) -> bool:
     return f"{type(module).__module__}.{type(module).__qualname__}" in classes
 
 
-def _is_convolution(module: nn.Module) -> bool:
+def is_convolution(module: nn.Module) -> bool:
+    """Return whether it convolves as torch does, each output channel from weights of its own."""
     return _is(module, _CONVOLUTIONS)
 
 
-def _is_norm(module: nn.Module) -> bool:
+def is_norm(module: nn.Module) -> bool:
     """Whether it normalises by statistics that no image changes."""
     return _is(module, _NORMS) and module.running_mean is not None and not module.training
 
 
-def _hooked(module: nn.Module) -> bool:
+def has_hooks(module: nn.Module) -> bool:
     """Whether something was put on it: hooks (of weight norm, or a stranger's, who must see what he saw), a method."""
     return any(getattr(module, table, None) for table in _HOOKS) or "forward" in vars(module)
 
