@@ -15,6 +15,7 @@ from .gates.gate import Gate as Gate
 from .gates.insert_gates import insert_gates as insert_gates
 from .interventions.attribution import Attribution as Attribution
 from .interventions.attribution import attribute as attribute
+from .interventions.cam import cam as cam
 from .interventions.capture import capture as capture
 from .interventions.edits import mean_of as mean_of
 from .interventions.edits import scale as scale

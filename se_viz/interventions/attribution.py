@@ -143,9 +143,14 @@ def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> 
         KeyError: there is no such class; the message names what there is.
         ValueError: there is neither one nor one for each image.
     """
-    images, outputs = function.logits.shape
+    return targets_among(function.logits, network, target)
+
+
+def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
+    """``targets_of`` for logits (N, K) that are there already."""
+    images, outputs = logits.shape
     if target is None:
-        return function.logits.float().argmax(1)
+        return logits.float().argmax(1)
     asked = [target] if isinstance(target, int | str) else list(target)
     if len(asked) not in (1, images):
         raise ValueError(f"There are {len(asked)} targets for {images} images: give one, or one for each.")

@@ -41,7 +41,7 @@ class Suffix:
         self._batch = batch
         if gate.threaded:
             raise NotReadable(f"{gate.name} runs in a thread of the network's own: the network cannot start there.")
-        copy = _private(network)
+        copy = private_network(network)
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
             instrument = Instrument(copy, (gate,))
@@ -153,8 +153,12 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
     return instrument_of(network, (int(height), int(width))), images
 
 
-def _private(network: nn.Module) -> nn.Module:
-    """A copy that shares the weights; none asks for gradients, so that those of s alone are computed."""
+def private_network(network: nn.Module) -> nn.Module:
+    """Return a copy that shares the weights; none asks for gradients, so that those of s alone are computed.
+
+    Raises:
+        NotReadable: a part of the network cannot be copied.
+    """
     try:
         copy = clone_sharing_weights(network)
     except Exception as error:
@@ -162,7 +166,8 @@ def _private(network: nn.Module) -> nn.Module:
             raise
         # Parts of any kind may refuse to be copied, in any way.
         raise NotReadable(
-            f"{type(network).__name__} cannot be copied ({error}), and only a copy can start at a gate."
+            f"{type(network).__name__} cannot be copied ({error}), and only a copy can start at a gate or have "
+            "hooks of its own."
         ) from error
     plain: dict[int, nn.Parameter] = {}
     for module in copy.modules():
