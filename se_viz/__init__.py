@@ -1,12 +1,12 @@
-"""SE Viz: look inside channel attention.
+"""SE Viz: look inside Squeeze-and-Excitation networks.
 
     model = se_viz.load("demo/r16")
-    reading = se_viz.capture(model, images)
-    reading["SE_5_2"].s  # excitation weights (N, C)
+    capture = se_viz.capture(model, images)
+    capture["SE_5_2"].s  # excitation weights (N, C)
     profiles = se_viz.profile(model, "photos/", out="profiles/")
-    profiles["SE_5_2"].s("cat").mean  # of the photos in photos/cat/ (C,)
+    profiles["SE_5_2"].s("cat").mean  # mean s over the images in photos/cat/ (C,)
 
-Names are imported when they are first used, so that ``import se_viz`` does not wait for torch; __init__.pyi lists them.
+Names are imported at their first use, so that ``import se_viz`` does not import torch; __init__.pyi lists them.
 """
 
 import lazy_loader

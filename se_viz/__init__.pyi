@@ -1,4 +1,4 @@
-"""The public names and the modules they come from, for lazy_loader and type checkers; ASCII only."""
+"""The public names and their modules, for lazy_loader and type checkers; ASCII only."""
 
 from .analysis.cost import cost as cost
 from .analysis.predictions import predict as predict

@@ -1,4 +1,4 @@
-"""``python -m se_viz``."""
+"""Entry point of ``python -m se_viz``."""
 
 from se_viz.cli.app import app
 

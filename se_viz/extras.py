@@ -1,4 +1,4 @@
-"""The sentence for a dependency that only some uses need, and that is not installed."""
+"""Error message for an optional dependency that is not installed."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ def missing(what: str, error: ImportError, extra: Extra) -> str:
     """Return a sentence that says which module is missing, and the command that installs the extra it belongs to.
 
     Args:
-        what: what needs the module, as the subject of the sentence.
+        what: the feature that needs the module, as the subject of the sentence.
         error: the failed import.
         extra: a key of ``[project.optional-dependencies]`` in pyproject.toml.
     """

@@ -1,18 +1,19 @@
-"""Names of before: what carries them is still read, and all that is written has the new ones."""
+"""Former names, in files, settings, links and the library: they are still read, but only the new names are written."""
 
 import warnings
 from typing import TypeVar
 
-FORMAT = "se-viz-atlas"  # of a file of class profiles
-FILE = "atlas.safetensors"  # in the folder that ``profile`` wrote
-FOLDER = "atlases"  # in the cache directory
-VARIABLE = "SE_VIZ_ATLASES"  # the folder of the page's own class profiles
-PARAMETER = "atlas"  # of a link to the Classes page
-OVERLAID = "over the picture"  # value of ``shown`` in a link to the Inspect page
+FORMAT = "se-viz-atlas"  # format name in a file of class profiles
+FILE = "atlas.safetensors"  # file in a folder that ``profile`` wrote
+FOLDER = "atlases"  # folder in the cache directory
+VARIABLE = "SE_VIZ_ATLASES"  # environment variable: folder of the class profiles that the page makes
+PARAMETER = "atlas"  # URL parameter of the Classes page
+OVERLAID = "over the picture"  # value of the URL parameter ``shown`` of the Inspect page
 _API = {"Atlas": "ClassProfiles", "open_atlas": "open_profiles"}
 _FIELDS = {
     "InputImage": {"image": "rgb"},
     "Intake": {"pictures": "images"},
+    "GateProfile": {"outside": "clipped"},
     "Gate": {"function": "gate_function", "proof": "found_by"},
     "Model": {"as_published": "reference"},
 }
@@ -21,7 +22,7 @@ Class = TypeVar("Class")
 
 
 def current(name: str) -> str:
-    """Return the name that a name of ``se_viz`` has today, with a DeprecationWarning if it had another."""
+    """Return the current name for a name of ``se_viz``; issue a DeprecationWarning if it is a former one."""
     if name not in _API:
         return name
     _warn(f"se_viz.{name}", f"se_viz.{_API[name]}", stacklevel=4)
@@ -29,18 +30,18 @@ def current(name: str) -> str:
 
 
 def with_former_fields(owner: type[Class]) -> type[Class]:
-    """Give a class its fields by the names of before, too, each with a DeprecationWarning."""
+    """Add the former names of a class's fields and methods to it; each use issues a DeprecationWarning."""
     for former, name in _FIELDS[owner.__name__].items():
         setattr(owner, former, _field(owner.__name__, former, name))
     return owner
 
 
 def _field(owner: str, former: str, name: str) -> property:
-    def read(of: object) -> object:
+    def read(instance: object) -> object:
         _warn(f"{owner}.{former}", f"{owner}.{name}", stacklevel=3)
-        return getattr(of, name)
+        return getattr(instance, name)
 
-    return property(read, doc=f"``{name}`` by its name of before.")
+    return property(read, doc=f"Former name of ``{name}``.")
 
 
 def _warn(former: str, name: str, stacklevel: int) -> None:

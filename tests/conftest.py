@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from uuid import uuid4
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,7 @@ from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.capture import Capture
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.accumulators import GateStatistics
 from se_viz.profiles.class_profiles import open_profiles
@@ -146,7 +147,10 @@ def shelf(tmp_path, monkeypatch):
     monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_ENDPOINT", shelf.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    for variable in ("HF_TOKEN", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
     yield shelf
     shelf.close()

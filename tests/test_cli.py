@@ -22,11 +22,11 @@ from se_viz.data import untrusted
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import RATIO
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.demo.variants import FAMILY, Variant
+from se_viz.demo.variants import VARIANTS, Variant
 from se_viz.figures.chart import Chart
 from se_viz.gates.macs import RULE
 from se_viz.profiles import shard_writer as engine
-from se_viz.profiles.bundled import shipped
+from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports.design_choices import conclusion
 
 RUN = CliRunner()
@@ -34,7 +34,7 @@ RUN = CliRunner()
 
 def test_models_and_gates_are_listed():
     assert "demo/r16" in RUN.invoke(app, ["models"]).output.split()
-    lines = RUN.invoke(app, ["gates", "demo/r16"]).output.splitlines()
+    lines = RUN.invoke(app, ["gates", "demo/r16"]).stdout.splitlines()
     assert lines[9].startswith("8 gates in 4 stages: squeeze avg, sigmoid, r = 16.")
     assert lines[10:] == [RULE]
     assert lines[8].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
@@ -109,7 +109,7 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
     assert result.exit_code == 0, result.output
     said = " ".join(result.output.split())
     assert "first in SE_2_1: its z and s are NaN for 1 of 2 images (number 1). The network returned NaN, too." in said
-    assert "flat.png: The network returned NaN for this image, so it has no prediction." in said
+    assert "flat.png The network returned NaN for this image, so it has no prediction." in said
     assert "nan" not in result.output
     frame = pd.read_parquet("out/readings.parquet")
     assert frame.loc[frame["image"] != "flat.png", "s"].notna().all()
@@ -126,8 +126,8 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
         (["inspect", "--sample", "cat", "--device", "tpu"], "no device 'tpu'"),
         (["gates", "demo/none"], "demo/r16"),
         (["cost", "demo/r16", "--r", "4"], "leave out --r and --stages"),
-        (["cost", "resnet18", "--stages", "abc"], "--stages is digits"),
-        (["classes", "--group", "mine=a", "--group", "mine=b"], "a name of its own"),
+        (["cost", "resnet18", "--stages", "abc"], "--stages must be digits"),
+        (["classes", "--group", "mine=a", "--group", "mine=b"], "each time with another name"),
         (["train", "--data", ".", "--r", "-1"], "r must be 1 or more"),
         (["profile", "--data", "nothing"], "There is no nothing"),
         (["profile", "--data", ".", "--model", "demo/none"], "demo/r16"),
@@ -159,7 +159,7 @@ def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
 
 def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imagenette, tmp_path, monkeypatch):
     members = (Variant(SEResNetConfig(r=4)), Variant(SEResNetConfig(r=None), seed=1))
-    monkeypatch.setattr("se_viz.demo.variants.FAMILY", members)
+    monkeypatch.setattr("se_viz.demo.variants.VARIANTS", members)
     arguments = ["train", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--epochs", "1"]
     arguments += ["--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
     first = RUN.invoke(app, arguments)
@@ -169,16 +169,16 @@ def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imag
         "seeds/no-se-seed1.json",
     ]
     again = RUN.invoke(app, arguments)
-    assert "r4 is finished" in again.output
-    assert "no-se-seed1 is finished" in again.output
+    assert "r4 is finished already" in again.output
+    assert "no-se-seed1 is finished already" in again.output
 
 
 def test_the_family_differs_from_the_standard_network_in_one_thing_each():
     standard = asdict(SEResNetConfig())
-    for member in FAMILY:
+    for member in VARIANTS:
         differing = [key for key, value in asdict(member.config).items() if value != standard[key]]
         assert len(differing) <= 1
-    assert len({member.name for member in FAMILY}) == len(FAMILY)
+    assert len({member.name for member in VARIANTS}) == len(VARIANTS)
 
 
 def test_the_family_is_tabulated_with_what_may_be_concluded():
@@ -210,7 +210,7 @@ def test_the_sentences_are_about_the_image_in_focus(tmp_path):
     assert f"Image 2, {sample('coffee').name}:\n{said}" in result.output
     refused = RUN.invoke(app, [*arguments, "--focus", "3"])
     assert refused.exit_code == 1
-    assert "There is no image 3 to say more of: 2 images can be read." in refused.output
+    assert "There is no image 3 for --focus: the number of images is 2." in refused.output
 
 
 def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
@@ -294,13 +294,13 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
         (["--arch", "timm/resnet18"], "does not fit timm/resnet18"),
         (["--arch", "timm/resnet18"], "choose that architecture (--arch timm/test_efficientnet)"),
         (["--arg", "num_classes=4"], "has 3 logits, not 4"),
-        (["--arg", "num_classes"], "--arg is KEY=VALUE"),
+        (["--arg", "num_classes"], "--arg must be KEY=VALUE"),
         (["--arg", "num_classes=3", "--std", "1", "0", "1"], "std must be three numbers above 0"),
         (["--arg", "num_classes=3", "--size", "5"], "size must be 16 to 1024"),
         (["--arch", "timm/none"], "No architecture 'timm/none'"),
         (["--arch", "nowhere:none"], "cannot be imported"),
         (["--arch", "json:nothing"], "cannot be imported"),
-        (["--arch", "json:__name__"], "is no function"),
+        (["--arch", "json:__name__"], "is not a function"),
         (["--arch", ""], "A checkpoint needs --arch"),
         (["--classes", "none.txt"], "cannot be read"),
     ],
@@ -323,15 +323,16 @@ def test_what_was_left_out_of_a_checkpoint_is_said(newts, tmp_path):
 def test_options_of_a_checkpoint_without_one_are_a_mistake():
     result = RUN.invoke(app, ["gates", "demo/r16", "--arch", "timm/seresnet50"])
     assert result.exit_code != 0
-    assert "none is given" in result.output
+    assert "need a --checkpoint" in result.output
 
 
 def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
     monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path))
     listed = RUN.invoke(app, ["models", "regnet_y_400mf"]).output.split()
     assert listed == ["torchvision/regnet_y_400mf", "torchvision/regnet_y_400mf.IMAGENET1K_V1"]
-    line = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).output.splitlines()[0]
-    assert " ".join(line.split()) == "torchvision/regnet_y_400mf 4.3 M 16 gates 18 MB 75.8% regnet"
+    header, row, _ = RUN.invoke(app, ["models", "regnet_y_400mf", "--facts"]).stdout.splitlines()
+    assert header.split() == ["model", "parameters", "gates", "size", "top-1", "family", "licence", "downloaded"]
+    assert row.split() == ["torchvision/regnet_y_400mf", "4.3", "M", "16", "18", "MB", "75.8%", "regnet"]
 
 
 def test_a_search_without_a_hit_is_a_mistake_and_case_does_not_matter():
@@ -396,7 +397,7 @@ def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_wh
     result = RUN.invoke(app, [*arguments, str(tmp_path / "valid")])
     assert result.exit_code == 0, result.output
     assert (
-        "pets is split into Train, Valid: Valid was taken (--split, or split= in Python, takes another)."
+        "pets is split into Train, Valid: Valid was taken (use --split, or split= in Python, for another)."
         in result.stderr
     )
     assert "3 images of 2 classes: cat 2, dog 1.\ndog/3.png was left out: it is empty" in result.stdout
@@ -420,7 +421,7 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path), "--shard", "4"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 130
-    assert "4 images counted and kept; the same command goes on after them" in result.output
+    assert "4 images counted and kept; the same command continues after them" in result.output
 
 
 def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
@@ -442,7 +443,7 @@ def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
     assert [gate.name for gate in header.gates] == ["SE_4_1", "SE_5_1"]
     refused = RUN.invoke(app, [*command[:3], "--arch", "timm/seresnet50"])
     assert refused.exit_code != 0
-    assert "none is given" in refused.output
+    assert "need a --checkpoint" in refused.output
 
 
 def test_profile_family_makes_the_small_class_profiles(tiny_imagenette, tmp_path, monkeypatch):
@@ -461,7 +462,7 @@ def test_a_download_that_is_ended_says_how_it_goes_on(monkeypatch):
     monkeypatch.setattr("se_viz.load", ended)
     result = RUN.invoke(app, ["gates", "timm/seresnet50.ra2_in1k"])
     assert result.exit_code == 130
-    assert "the same command fetches what is missing" in result.stderr
+    assert "The same command downloads the rest" in result.stderr
 
 
 def test_where_a_gate_sits_is_said_and_drawn(tmp_path):
@@ -484,9 +485,13 @@ def test_classes_are_compared_and_drawn(tmp_path):
     arguments = ["--model", "demo/r16", "--class", "tench", "--class", "church", "--gate", "SE_5_2"]
     result = RUN.invoke(app, ["classes", *arguments, "--against", "church", "golf ball", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "Most of all in SE_5_2: knowing the class explains 63%" in result.output
-    assert "By chance, with labels handed out at random" in result.output
-    most = np.nanargmax(np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball")))
+    header, *rows = result.stdout.splitlines()[:9]
+    assert header.split("  ")[0] == "gate"
+    assert [row.split()[0] for row in rows] == [gate.name for gate in bundled_profiles("demo/r16")]
+    assert rows[-1].split()[1].startswith("0.63")
+    assert "Most in SE_5_2: the class explains 63%" in result.output
+    assert "By chance, with random labels" in result.output
+    most = np.nanargmax(np.abs(cohens_d(bundled_profiles("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
         *("eta2.csv", "separation_SE_5_2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
@@ -503,7 +508,7 @@ def test_classes_are_compared_and_drawn(tmp_path):
         (["--against", "church", "newt"], "No class 'newt'"),
         (["--gate", "SE_9_1"], "No gate 'SE_9_1'"),
         (["--against", "church", "church"], "two different classes to compare, not church twice"),
-        (["--class=church"] * 7, "Six classes are drawn at most"),
+        (["--class=church"] * 7, "At most 6 classes can be drawn"),
         (["nowhere"], "There are no class profiles at"),
         (["--model", "timm/seresnet50.ra2_in1k"], "seresnet50"),
     ],
@@ -543,7 +548,7 @@ def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, m
     assert result.exit_code == 0, result.output
     assert len(drawn["SE_1_1"]) == 60
     assert {"class 70", "class 7"} < set(drawn["SE_1_1"])
-    assert "Of 80 classes, a gate's tree and heatmap show the 60 most like those chosen" in result.output
+    assert "Of 80 classes, a gate's tree and heatmap show the 60 most similar to the chosen ones" in result.output
 
 
 @pytest.mark.parametrize(
@@ -571,10 +576,10 @@ def test_images_of_ones_own_are_held_against_the_classes(tmp_path):
     assert "broken.png" in result.stderr
     assert "cats (1)" in (tmp_path / "out" / "groups_SE_5_2.html").read_text()
     table = pd.read_csv(tmp_path / "out" / "groups.csv")
-    assert table["gate"].tolist() == [gate.name for gate in shipped("demo/r16")]
-    assert set(table["class"]) <= set(shipped("demo/r16").classes)
+    assert table["gate"].tolist() == [gate.name for gate in bundled_profiles("demo/r16")]
+    assert set(table["class"]) <= set(bundled_profiles("demo/r16").classes)
     means = capture(load("demo/r16", "cpu"), sample("cat"))["SE_5_2"].s[0]
-    expected = Overview.of(shipped("demo/r16")["SE_5_2"]).patterns.resemblance(means).max()
+    expected = Overview.of(bundled_profiles("demo/r16")["SE_5_2"]).patterns.resemblance(means).max()
     assert table["resemblance"].iloc[-1] == pytest.approx(expected, abs=1e-5)
 
 
@@ -591,7 +596,7 @@ def test_a_group_without_images_is_refused(group, said, tmp_path):
 def test_class_profiles_of_a_network_without_a_name_takes_no_groups(crowd, tmp_path):
     result = RUN.invoke(app, ["classes", str(crowd.path), "--group", f"cats={tmp_path}"])
     assert result.exit_code == 1
-    assert "is of test, which no model has as its name" in result.stderr
+    assert "was made with test, which is not a model with a name" in result.stderr
 
 
 def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp_path):

@@ -28,10 +28,11 @@ def test_an_export_onto_a_full_disk_says_what_is_kept(tmp_path, name):
     assert result.exit_code == 1
     said = " ".join(result.output.split())
     assert f"The disk of {out} is full, so {out}/" in said
-    assert said.endswith("Started again, the same command writes all of them.")
+    assert said.endswith("Run the same command again to write all files.")
     files = list(out.iterdir())
     if files:
-        assert f"{len(files)} files before it are whole and kept in {out}." in said
+        before = "The file written before it is" if len(files) == 1 else f"The {len(files)} files before it are"
+        assert f"{before} complete and kept in {out}." in said
     assert not [path for path in files if path.name.startswith(".")]
 
 

@@ -38,9 +38,9 @@ def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
     assert result.exit_code == 0, result.output
     model = load_checkpoint(b0, "torchvision/efficientnet_b0", size=96, device="cpu")
     (logit,) = capture(model, sample("cat")).logits[0]
-    assert f"Chelsea the cat: output {logit:.4g}" in result.output
+    assert f"Chelsea the cat  output {logit:.4g}" in result.output
     assert "100%" not in result.output
-    assert "say binary by --head" in result.output
+    assert "choose binary with --head" in result.output
 
 
 @pytest.mark.parametrize("threshold", [None, 0.01, 0.99])
@@ -54,7 +54,7 @@ def test_a_binary_head_gives_sigma_by_its_threshold(b0, tmp_path, threshold):
     assert row["probability"] == pytest.approx(1 / (1 + np.exp(-row["logit"])), abs=1e-6)
     ill = row["probability"] >= (threshold or 0.5)
     assert bool(row["says"]) == ill
-    assert f"Chelsea the cat: {'ill' if ill else 'healthy'} (" in result.output
+    assert f"Chelsea the cat  {'ill' if ill else 'healthy'} (" in result.output
 
 
 def test_the_python_call_says_the_same(b0):
@@ -70,8 +70,8 @@ def test_the_python_call_says_the_same(b0):
     [
         (["--head", "classes"], "two outputs or more, and this network has 1"),
         (["--head", "labels", "--classes", "names"], "2 names of labels and 1 logit"),
-        (["--classes", "names"], "2 names of outputs and 1 number. If the one output is the logit of yes, say"),
-        (["--threshold", "0.3"], "--threshold goes with --head binary or --head labels"),
+        (["--classes", "names"], "2 names of outputs and 1 number. If the one output is the logit of yes, specify"),
+        (["--threshold", "0.3"], "--threshold needs --head binary or --head labels"),
         (["--head", "binary", "--threshold", "1"], "a probability above 0 and below 1"),
         (["--head", "softmax"], "softmax"),
     ],
@@ -121,7 +121,7 @@ def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):
     read_as(monkeypatch, lambda captured: replace(captured, output={"out": np.zeros((1, 21, 8, 8)), "aux": None}))
     result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), "--maps", "SE_5_2", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "EfficientNet returns a dict with out, aux: no single table of logits, so there are no predictions." in (
+    assert "EfficientNet returns a dict with out, aux, not a single table of logits, so there are no predictions." in (
         result.output
     )
     assert pd.read_csv(tmp_path / "predictions.csv").empty
@@ -161,5 +161,5 @@ def test_profiles_by_what_a_binary_head_says(b0, tiny_imagenette, tmp_path):
     assert "settings" in other.output
     refused = RUN.invoke(app, [*command[:-4], "--out", str(tmp_path / "number")])
     assert refused.exit_code == 1
-    assert "One number puts images into no classes." in refused.output
+    assert "The network returns one number per image, not a class." in refused.output
     assert "--head binary" in refused.output

@@ -47,6 +47,13 @@ def test_former_fields_of_images_are_the_new_ones_with_a_warning(tmp_path):
     assert said[0].filename == __file__
 
 
+def test_the_former_method_of_a_gate_is_the_new_one_with_a_warning():
+    gate = bundled.bundled_profiles("demo/r16")["SE_2_1"]
+    with pytest.warns(DeprecationWarning, match=r"GateProfile\.outside is now GateProfile\.clipped") as said:
+        assert gate.outside("church", 0) == gate.clipped("church", 0)
+    assert said[0].filename == __file__
+
+
 def test_former_names_of_a_gate_and_a_model_are_the_new_ones_with_a_warning():
     model = se_viz.load("demo/r16", "cpu")
     gate = model.gates[0]

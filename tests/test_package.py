@@ -18,7 +18,14 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MODULES = sorted((ROOT / "se_viz").rglob("*.py"))
 # What se_viz/ui and the writing of PNG import belongs to an extra; Streamlit's own server is starlette.
-OF_EXTRAS = {"streamlit": "app", "starlette": "app", "kaleido": "export", "choreographer": "export", "ray": "ray"}
+OF_EXTRAS = {
+    "captum": "attribution",
+    "streamlit": "app",
+    "starlette": "app",
+    "kaleido": "export",
+    "choreographer": "export",
+    "ray": "ray",
+}
 
 
 def ranges(*extras: str) -> dict[str, Requirement]:

@@ -1,4 +1,4 @@
-"""A hook of MkDocs: writes the help of every command into the page that has the mark."""
+"""A hook of MkDocs that inserts the help of every command into the page with the mark."""
 
 import typer
 from typer.cli import get_docs_for_click
@@ -12,7 +12,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 
 def commands() -> str:
-    """Return every command in Markdown: what it does, its usage and its options."""
+    """Return the help of every command in Markdown: description, usage and options."""
     from se_viz.cli.app import app  # noqa: PLC0415 - not for the pages that do not need it
 
     group = typer.main.get_group(app)

@@ -1,6 +1,6 @@
 """Take the screenshots of the documentation: start the app, open each page in headless Chromium, write WebP files.
 
-Run it from the root of the repository after a change of a page: ``make screenshots``. The images are the sample
+Run it from the root of the repository after a page was changed: ``make screenshots``. The images are the sample
 photographs of the package; docs/images/LICENCES.md names their licences.
 """
 
@@ -28,7 +28,7 @@ SIZE = (1440, 900)
 
 @contextmanager
 def app() -> Iterator[str]:
-    """Serve the app in a child process; the address holds until the end of the block."""
+    """Serve the app in a child process until the end of the block, and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def _healthy(address: str) -> bool:
 
 
 def main() -> None:
-    """Write one file a page, and name each with its size."""
+    """Write one file for each page, and print its name and size."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         raise SystemExit("Chromium or Chrome is needed: install the package chromium.")
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _settle(page: Page) -> None:
-    """Wait until the script has run to its end and a chart is drawn."""
+    """Wait until the script has finished and a chart is drawn."""
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
     page.wait_for_load_state("networkidle")

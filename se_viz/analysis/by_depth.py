@@ -1,4 +1,4 @@
-"""Where in the network classes part, and where gates saturate: class profiles, one line for each gate."""
+"""Class specificity and saturation of every gate, from class profiles."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from se_viz.analysis.class_similarity import class_similarity
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.histogram import share_below
 from se_viz.analysis.selectivity import variance
-from se_viz.analysis.significance import chance, check
+from se_viz.analysis.significance import expected_eta2, test_selectivity
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Histogram
 
 
@@ -17,8 +17,8 @@ from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Histogram
 class Saturation:
     """Shares (0–1) of the s of all images and channels within 0.1 of 0 and of 1, and the mean and spread of s.
 
-    Shares are read off histograms, so they are off by less than what the bins around 0.1 and 0.9 hold. Spread is the
-    standard deviation over channels of their means.
+    Shares are read from histograms: their error is less than the share in the bins around 0.1 and 0.9. Spread is the
+    standard deviation, over channels, of the channel means.
     """
 
     near_0: float
@@ -29,20 +29,20 @@ class Saturation:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """One gate.
+    """The numbers of one gate.
 
     Attributes:
-        gate, stage, block: its place.
+        gate, stage, block: its name and its position in the network.
         share: η² of the gate as a whole.
-        quartiles: of η² over its channels.
-        chance: what η² would be on average if the class did not matter.
-        limit: what η² of a channel would stay below 95 times of 100 if it did not (median over the channels).
-        beyond: share of the channels that move which are above their limit.
-        shuffled: whether labels were shuffled to see that, or F's distribution was taken (``chance.check``).
+        quartiles: quartiles of η² over its channels.
+        expected_eta2: mean η² if the class did not matter.
+        limit: 95th percentile of η² of a channel if the class did not matter (median over the channels).
+        significant_share: share of the varying channels whose η² is above their limit.
+        shuffled: True if that was tested by shuffling labels, False if by F's distribution (``test_selectivity``).
         between: standard deviation of the class means around their mean, over channels (root mean square), in units of
-            s: how far apart the curves of the paper's Figure 6 lie.
-        likeness: mean cosine between the patterns of two classes, uncentred; 1 if they are one pattern up to scale.
-        saturation: how much of s is at the ends.
+            s: the distance between the curves of the paper's Figure 6.
+        class_cosine: mean cosine between the patterns of two classes, uncentred; 1 if they differ only in scale.
+        saturation: the shares of s near 0 and near 1.
     """
 
     gate: str
@@ -50,46 +50,46 @@ class Depth:
     block: int
     share: float
     quartiles: tuple[float, float, float]
-    chance: float
+    expected_eta2: float
     limit: float
-    beyond: float
+    significant_share: float
     shuffled: bool
     between: float
-    likeness: float
+    class_cosine: float
     saturation: Saturation
 
 
 def saturation(gate: GateProfile) -> Saturation:
-    """How much of a gate's s is at the ends of 0 … 1, by the same limits as ``health``."""
+    """Return the shares of a gate's s near 0 and near 1, by the same limits as ``health``."""
     moments = gate.s()
-    there = moments.count > 0
+    nonempty = moments.count > 0
     weights = moments.count / moments.count.sum()
     near_0 = near_1 = 0.0
     for start in range(0, len(weights), _CLASSES_AT_ONCE):
         some = slice(start, start + _CLASSES_AT_ONCE)
-        histogram, own = gate.histogram(some), there[some]
+        histogram, counted = gate.histogram(some), nonempty[some]
 
         def share(low: float, high: float, of: Histogram = histogram) -> npt.NDArray[np.float64]:
             within: npt.NDArray[np.float64] = share_below(of, high) - share_below(of, low)
             return np.asarray(within.mean(axis=1))
 
-        near_0 += float(weights[some][own] @ share(-CLOSE, CLOSE)[own])
-        near_1 += float(weights[some][own] @ share(1 - CLOSE, 1 + CLOSE)[own])
-    means = weights[there] @ moments.mean[there]
+        near_0 += float(weights[some][counted] @ share(-CLOSE, CLOSE)[counted])
+        near_1 += float(weights[some][counted] @ share(1 - CLOSE, 1 + CLOSE)[counted])
+    means = weights[nonempty] @ moments.mean[nonempty]
     return Saturation(near_0, near_1, float(means.mean()), float(means.std()))
 
 
 def by_depth(profiles: ClassProfiles) -> tuple[Depth, ...]:
-    """Every gate in execution order."""
+    """Return the numbers of every gate, in execution order."""
     return tuple(_depth(profiles, gate) for gate in profiles)
 
 
 def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
-    moments, checked = gate.s(), check(profiles, gate.name)
+    moments, checked = gate.s(), test_selectivity(profiles, gate.name)
     parts = variance(moments)
     first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
-    there = moments.count > 0
-    alike = class_similarity(gate, centred=False)[np.ix_(there, there)]
+    nonempty = moments.count > 0
+    alike = class_similarity(gate, centred=False)[np.ix_(nonempty, nonempty)]
     pairs = alike[np.triu_indices(len(alike), 1)]
     return Depth(
         gate.name,
@@ -97,11 +97,11 @@ def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
         gate.entry.block,
         parts.overall,
         (float(first), float(median), float(third)),
-        chance(moments.count),
+        expected_eta2(moments.count),
         float(np.nanmedian(checked.limit)) if np.isfinite(checked.limit).any() else float("nan"),
-        checked.beyond,
+        checked.significant_share,
         checked.shuffled,
-        float(np.sqrt(moments.mean[there].var(axis=0).mean())),
+        float(np.sqrt(moments.mean[nonempty].var(axis=0).mean())),
         float(pairs.mean()) if len(pairs) else float("nan"),
         saturation(gate),
     )

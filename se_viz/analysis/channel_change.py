@@ -1,36 +1,37 @@
-"""Which channels a gate changed, and by how much."""
+"""The channels that a gate changed, and the size of the change."""
 
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.gates.capture import Reading
+from se_viz.types import Float32s
 
 Choice: TypeAlias = Literal["highest s", "lowest s", "largest change", "chosen"]
-Array: TypeAlias = npt.NDArray[np.float32]
 
 
-def change(reading: Reading) -> Array:
-    """‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
+def change(reading: Reading) -> Float32s:
+    """Return ‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
 
     Raises:
         ValueError: the maps of the gate were not captured.
     """
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured: name it in maps.")
-    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite nothing is known, and it goes last
-        norm: Array = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
+    with np.errstate(invalid="ignore", over="ignore"):  # a channel that is not finite is sorted last
+        norm: Float32s = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
     return norm
 
 
-def choose_channels(s: Array, changed: Array, by: Choice, count: int, chosen: list[int] | None = None) -> list[int]:
-    """Channels of one image to look at.
+def choose_channels(
+    s: Float32s, changed: Float32s, by: Choice, count: int, chosen: list[int] | None = None
+) -> list[int]:
+    """Choose channels of one image to look at.
 
     Args:
         s, changed: of one image (C,).
         by: the criterion; "chosen" takes ``chosen``.
-        count: how many at most.
+        count: maximum number of channels.
         chosen: indices; those outside 0 … C−1 are left out.
     """
     if by == "chosen":

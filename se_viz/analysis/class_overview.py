@@ -1,4 +1,4 @@
-"""All classes of a gate at once: which there are, how alike they are, and which of them a person can look at."""
+"""All classes of a gate: their patterns, their similarity, and the ones to draw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.analysis.class_similarity import class_similarity, farthest, tree
+from se_viz.analysis.class_similarity import class_similarity, most_dissimilar, tree
 from se_viz.analysis.resemblance import Patterns
 from se_viz.profiles.class_profiles import GateProfile
 
-MOST_ROWS = 60  # nobody reads a thousand
+MOST_ROWS = 60  # a heatmap of 1,000 rows cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,55 +18,55 @@ class Overview:
     """One gate over the K classes of class profiles, of which K′ have images.
 
     Attributes:
-        there: the classes with images (K′,).
-        patterns: what sets each of those apart; ``patterns.common`` is the mean over them.
-        similarity: of the patterns of two classes, float32 (K, K), see ``class_similarity``.
-        farthest: the two classes that are least alike, see ``kinship.farthest``.
+        nonempty: the classes with images (K′,).
+        patterns: the difference of each of those from the mean; ``patterns.common`` is the mean over them.
+        similarity: similarity of the patterns of two classes, float32 (K, K), see ``class_similarity``.
+        most_dissimilar: the two classes that are least alike, see ``class_similarity.most_dissimilar``.
     """
 
-    there: npt.NDArray[np.intp]
+    nonempty: npt.NDArray[np.intp]
     patterns: Patterns
     similarity: npt.NDArray[np.float32]
-    farthest: tuple[int, int] | None
+    most_dissimilar: tuple[int, int] | None
 
     @classmethod
     def of(cls, gate: GateProfile) -> "Overview":
-        """Of a gate; 1,000 classes take a second."""
+        """Compute the overview of a gate; 1,000 classes take a second."""
         moments, similarity = gate.s(), class_similarity(gate).astype(np.float32)
-        there = np.flatnonzero(moments.count)
-        apart = farthest(similarity, moments.count)
-        return cls(there, Patterns.of(moments.mean[there]), similarity, apart)
+        nonempty = np.flatnonzero(moments.count)
+        apart = most_dissimilar(similarity, moments.count)
+        return cls(nonempty, Patterns.of(moments.mean[nonempty]), similarity, apart)
 
-    def near(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
-        """The classes to draw: all with images, or of many the chosen and those most like one of them, ascending."""
-        if len(self.there) <= MOST_ROWS:
-            return self.there
+    def rows_to_draw(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
+        """Return the classes to draw, ascending: all with images, or the 60 that are most similar to a chosen one."""
+        if len(self.nonempty) <= MOST_ROWS:
+            return self.nonempty
         listed = list(chosen)
-        near = np.nan_to_num(self.similarity[listed], nan=-1).max(axis=0)
-        near[listed] = 2
-        return np.sort(self.there[np.argsort(-near[self.there], kind="stable")[:MOST_ROWS]])
+        closest = np.nan_to_num(self.similarity[listed], nan=-1).max(axis=0)
+        closest[listed] = 2  # above any similarity, so that the chosen ones are among them
+        return np.sort(self.nonempty[np.argsort(-closest[self.nonempty], kind="stable")[:MOST_ROWS]])
 
-    def nearest(self, own: npt.NDArray[np.floating]) -> tuple[int, float] | None:
-        """The class whose pattern the mean s of a group (C,) resembles most, and how much, see ``resemblance``.
+    def most_similar_class(self, mean: npt.NDArray[np.floating]) -> tuple[int, float] | None:
+        """Return the class that the mean s of a group (C,) resembles most, and its resemblance (see ``resemblance``).
 
-        None where nothing sets a class, or the group, apart.
+        None if no class differs from the mean over classes, or if the group does not.
         """
-        alike = self.patterns.resemblance(own)
+        alike = self.patterns.resemblance(mean)
         if not np.isfinite(alike).any():
             return None
         best = int(np.nanargmax(alike))
-        return int(self.there[best]), float(alike[best])
+        return int(self.nonempty[best]), float(alike[best])
 
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """The classes to draw of one gate, R of them, as a tree and as rows of a heatmap.
+    """R classes of one gate, as a tree and as the rows of a heatmap.
 
     Attributes:
         rows: the classes (R,).
-        links: of their tree, see ``kinship.Tree``.
-        ordered: the classes (R,) such that those that are joined early stand together.
-        means: mean s (R, C) of ``ordered``, the channel with the highest first.
+        links: the links of their tree, see ``class_similarity.Tree``.
+        ordered: the classes (R,) in an order that puts similar ones next to each other.
+        means: mean s (R, C) of ``ordered``; the channel with the highest mean comes first.
     """
 
     rows: npt.NDArray[np.intp]
@@ -76,14 +76,14 @@ class Kin:
 
 
 def kin(gate: GateProfile, overview: Overview, chosen: Sequence[int]) -> Kin | None:
-    """How the classes to draw are related in a gate; None where there are no two.
+    """Return the tree and the heatmap rows of the classes to draw; None if there are fewer than two classes.
 
     Args:
         gate: a gate of class profiles.
-        overview: of that gate.
-        chosen: classes that are among them in any case, one or more, with images.
+        overview: the overview of that gate.
+        chosen: one or more classes with images, which are always drawn.
     """
-    rows = overview.near(chosen)
+    rows = overview.rows_to_draw(chosen)
     if len(rows) < 2:
         return None
     grown = tree(overview.similarity[np.ix_(rows, rows)].astype(np.float64))

@@ -1,4 +1,4 @@
-"""Which classes a gate treats alike, and which gates treat the classes alike."""
+"""Similarity of classes in a gate, and similarity of gates over the classes."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,19 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 def class_similarity(gate: GateProfile, centred: bool = True) -> Floats:
-    """How alike the mean excitation patterns of the classes are (K, K), −1 to 1.
+    """Return the cosine between the mean excitation patterns of two classes (K, K), −1 to 1.
+
+    NaN in the rows of classes without images, and of a class that does not differ from the mean.
 
     Args:
         gate: a gate of class profiles.
-        centred: take the mean over classes off each channel first, and compare what sets the classes apart; else
-            compare the patterns as they are, where 1 says that one is the other up to scale (as the paper says of its
-            SE_5_3).
-
-    Not a number in the rows of classes without images, or of a class that is no different from the mean.
+        centred: whether to subtract the mean over classes from each channel first, and so compare the differences
+            between classes. If not, the patterns themselves are compared: 1 means that they differ only in scale, as
+            in SE_5_3 of the paper.
     """
     mean = gate.s().mean
     if centred:
@@ -33,12 +32,12 @@ def class_similarity(gate: GateProfile, centred: bool = True) -> Floats:
     return similarity
 
 
-def farthest(similarity: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]) -> tuple[int, int] | None:
-    """The two classes that are least alike, of those with two images or more; None where there are no two.
+def most_dissimilar(similarity: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]) -> tuple[int, int] | None:
+    """Return the two least similar classes of those with two images or more; None if there are no two.
 
     Args:
-        similarity: of ``class_similarity`` (K, K).
-        counts: images of each class (K,).
+        similarity: from ``class_similarity`` (K, K).
+        counts: number of images of each class (K,).
     """
     few = counts < 2
     apart = np.where(np.isnan(similarity) | few | few[:, None], np.inf, similarity)
@@ -51,8 +50,8 @@ class Tree:
     """A dendrogram of K classes.
 
     Attributes:
-        order: (K,) the classes such that those that are joined early stand together.
-        links: (K − 1, 4) as ``scipy.cluster.hierarchy.linkage`` gives them; heights are 1 − similarity.
+        order: (K,) the classes in an order that puts those that are joined early next to each other.
+        links: (K − 1, 4) as returned by ``scipy.cluster.hierarchy.linkage``; heights are 1 − similarity.
     """
 
     order: npt.NDArray[np.intp]
@@ -62,7 +61,7 @@ class Tree:
 def tree(similarity: Floats) -> Tree:
     """Join the most similar classes first (average linkage on 1 − similarity), (K, K) → K − 1 joins.
 
-    A class whose similarity is no number is taken to be unlike all others.
+    NaN counts as a similarity of 0.
     """
     if len(similarity) < 2:
         return Tree(np.arange(len(similarity)), np.zeros((0, 4)))
@@ -79,12 +78,11 @@ def tree(similarity: Floats) -> Tree:
 
 @dataclass(frozen=True, slots=True)
 class GateSimilarity:
-    """Of G gates, two by two: not numbers for a gate that does not tell classes apart.
+    """Similarity of each pair of G gates; NaN for a gate that does not separate classes.
 
     Attributes:
-        cka: whether they set the same classes apart (G, G): linear CKA, 0 to 1.
-        chance: the mean of that if the classes of one gate were shuffled (G, G). With few classes any two gates look
-            rather alike.
+        cka: linear CKA (G, G), 0 to 1: whether two gates separate the same classes.
+        chance: mean CKA if the classes of one gate were shuffled (G, G). It is high if there are few classes.
     """
 
     cka: Floats
@@ -92,16 +90,16 @@ class GateSimilarity:
 
 
 def gate_similarity(profiles: ClassProfiles) -> GateSimilarity:
-    """Which gates treat the classes alike: linear CKA (see ``linear_cka``) of their mean patterns by class.
+    """Return the similarity of the gates: linear CKA (see ``linear_cka``) of their mean patterns by class.
 
-    Classes stand in for images. The Gram matrices of G gates over K classes are gone through some rows at a time, so
+    Classes take the place of images. The Gram matrices of G gates over K classes are computed a few rows at a time, so
     that 100 gates over 1,000 classes take no more memory than the means.
     """
-    there = profiles.counts > 0
-    means = [gate.s().mean[there] for gate in profiles]
+    nonempty = profiles.counts > 0
+    means = [gate.s().mean[nonempty] for gate in profiles]
     centred = [mean - mean.mean(axis=0) for mean in means]
     joint = np.zeros((len(centred), len(centred)))
-    for start in range(0, int(there.sum()), _ROWS_AT_ONCE):
+    for start in range(0, int(nonempty.sum()), _ROWS_AT_ONCE):
         grams = np.stack([(one[start : start + _ROWS_AT_ONCE] @ one.T).ravel() for one in centred])
         joint += grams @ grams.T
     lengths = np.sqrt(np.diag(joint))
@@ -109,10 +107,10 @@ def gate_similarity(profiles: ClassProfiles) -> GateSimilarity:
     # The mean of tr(A P B Pᵀ) over all orders P of the classes, for centred A and B, is tr(A) tr(B) / (K − 1).
     traces = np.array([np.square(one).sum() for one in centred]) / lengths
     return GateSimilarity(
-        np.clip(joint / np.outer(lengths, lengths), 0, 1), np.outer(traces, traces) / max(1, int(there.sum()) - 1)
+        np.clip(joint / np.outer(lengths, lengths), 0, 1), np.outer(traces, traces) / max(1, int(nonempty.sum()) - 1)
     )
 
 
-_TINY = 1e-9  # far below a step of s
+_TINY = 1e-9  # far below the resolution of s
 _MOST_ORDERED = 300
 _ROWS_AT_ONCE = 32

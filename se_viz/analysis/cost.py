@@ -1,4 +1,4 @@
-"""What SE costs: parameters, multiply-accumulates and time of a network's gates, by stage (Section 4 of the paper)."""
+"""The cost of SE: parameters, multiply-accumulates and time of a network's gates, by stage (paper, Section 4)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,20 +21,20 @@ from se_viz.gates.trace import image_channels, placement, watched
 
 
 class CannotRemove(ValueError):
-    """A gate cannot be taken out of its network; the message says why."""
+    """Raised if a gate cannot be removed from its network; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What the gates of one stage cost.
+    """Cost of the gates of one stage.
 
     Attributes:
-        stage: i where the block works at 1/2^i of the input's resolution.
-        gates: how many.
-        params: their weights and biases.
-        macs: multiply-accumulates of their FC layers for one image, by ``macs.RULE``.
+        stage: i if the block works at 1/2^i of the input's resolution.
+        gates: number of gates.
+        params: number of their weights and biases.
+        macs: multiply-accumulates of their FC layers for one image, counted by ``macs.RULE``.
         elementwise: additions of the squeeze (averages) and multiplications of the scale for one image, 2 · C · H · W
-            for each gate, which are not in ``macs``.
+            for each gate; they are not part of ``macs``.
     """
 
     stage: int
@@ -46,13 +46,13 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a network costs with its gates, and which part of it is theirs.
+    """Cost of a network with its gates, and the gates' part of it.
 
     Attributes:
-        params: of the whole network.
-        macs: of the whole network for one image, by ``macs.RULE``.
+        params: parameters of the whole network.
+        macs: multiply-accumulates of the whole network for one image, counted by ``macs.RULE``.
         stages: the gates' part, by stage.
-        left_out: operators whose multiply-accumulates are not known and not in ``macs``, and how often each ran.
+        left_out: operators whose multiply-accumulates are unknown and not part of ``macs``, with the number of calls.
     """
 
     params: int
@@ -61,19 +61,19 @@ class Cost:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def kept(self, stages: Collection[int] = ()) -> tuple[int, int]:
-        """Parameters and multiply-accumulates if only the gates of ``stages`` were there; none by default."""
-        gone = [stage for stage in self.stages if stage.stage not in stages]
-        return self.params - sum(stage.params for stage in gone), self.macs - sum(stage.macs for stage in gone)
+        """Return parameters and multiply-accumulates with the gates of these stages only; by default, without gates."""
+        removed = [stage for stage in self.stages if stage.stage not in stages]
+        return self.params - sum(stage.params for stage in removed), self.macs - sum(stage.macs for stage in removed)
 
     @property
     def elementwise(self) -> int:
-        """Operations of all squeezes and scales, which are not in ``macs``."""
+        """Operations of all squeezes and scales; they are not part of ``macs``."""
         return sum(stage.elementwise for stage in self.stages)
 
 
 @dataclass(slots=True, eq=False)
 class _Share:
-    """What belongs to one gate: multiply-accumulates, numbers in its maps, parameters."""
+    """One gate's share: multiply-accumulates, numbers in its maps, parameters."""
 
     stage: int
     macs: int = 0
@@ -82,29 +82,29 @@ class _Share:
 
 
 def se_weights(blocks: Iterable[tuple[int, int]], r: int) -> int:
-    """(2/r) · Σ N_s · C_s², the weights that gates without biases add (Section 4).
+    """Return (2/r) · Σ N_s · C_s², the number of weights that gates without biases add (Section 4).
 
     Args:
-        blocks: of each stage, the number of blocks N_s and of gated channels C_s.
+        blocks: for each stage, the number of blocks N_s and of gated channels C_s.
         r: reduction ratio.
     """
     return sum(2 * count * channels * max(1, channels // r) for count, channels in blocks)
 
 
 def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -> Cost:
-    """Count a network and its gates.
+    """Count parameters and multiply-accumulates of a network and its gates.
 
     Args:
         network: on any device, in any mode.
-        side: of its square images, pixels; parameters do not depend on it.
-        gates: as found by ``find_gates``; found here if not given.
+        side: side of its square images, in pixels; parameters do not depend on it.
+        gates: from ``find_gates``, which is called if they are not given.
 
     Raises:
-        InstrumentError: the network has no gates, or does not take such images.
+        InstrumentError: the network has no gates, or does not accept such images.
     """
     gates = find_gates(network, side) if gates is None else gates
     device, dtype = placement(network)
-    # A gate's module may run in several places, each a gate by name: its weights are counted once, where it runs first.
+    # A module may run at several places, each of which is a gate with a name. Its weights count once, at its first run.
     units = {network.get_submodule(gate.path): _Share(gate.stage) for gate in reversed(gates) if gate.product is None}
     watched_gates = tuple(gate for gate in gates if gate.product is not None)
     shares = {gate.name: _Share(gate.stage) for gate in watched_gates}
@@ -116,7 +116,7 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
 
         def after(unit: nn.Module, value: object) -> None:
             units[unit].macs += count.macs
-            # X̃ has the size of U, which need not be the first argument.
+            # U need not be the first argument, but X̃ has its size.
             units[unit].maps += value.numel() if isinstance(value, Tensor) else 0
 
         owners: dict[int, _Share] = {}
@@ -141,13 +141,13 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
         seen |= shares[gate.name].parameters
 
     def stage_cost(stage: int) -> StageCost:
-        own = [share for share in (*units.values(), *shares.values()) if share.stage == stage]
+        members = [share for share in (*units.values(), *shares.values()) if share.stage == stage]
         return StageCost(
             stage=stage,
             gates=sum(gate.stage == stage for gate in gates),
-            params=sum(parameter.numel() for share in own for parameter in share.parameters),
-            macs=sum(share.macs for share in own),
-            elementwise=sum(2 * share.maps for share in own),
+            params=sum(parameter.numel() for share in members for parameter in share.parameters),
+            macs=sum(share.macs for share in members),
+            elementwise=sum(2 * share.maps for share in members),
         )
 
     return Cost(
@@ -158,7 +158,7 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
     )
 
 
-# Networks without SE that the calculator offers, with the side of their images; any other goes by ``insert_gates``.
+# Networks without SE that the calculator offers, with the side of their images. ``insert_gates`` accepts others too.
 NETWORKS: dict[str, int] = {
     "resnet50": 224,
     "resnet18": 224,
@@ -172,7 +172,7 @@ NETWORKS: dict[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """A network without SE and where gates would go: parameters, multiply-accumulates, and by stage C of each gate."""
+    """A network without SE: parameters, multiply-accumulates, and the channels C of each gate to insert, by stage."""
 
     params: int
     macs: int
@@ -180,7 +180,7 @@ class Sites:
 
 
 def gated_sites(name: str) -> Sites:
-    """Count a network of torchvision's by its name in ``NETWORKS``; its weights do not matter and stay random."""
+    """Count a network of torchvision by its name in ``NETWORKS``; its weights do not matter and are random."""
     options = {} if name.startswith("res") else {"init_weights": False}
     network = get_model(name, weights=None, **options).eval()
     gated = insert_gates(network, size=NETWORKS[name])
@@ -191,26 +191,32 @@ def gated_sites(name: str) -> Sites:
 
 
 def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
-    """The same weights in a copy of the modules in which some gates are gone (s = 1 everywhere).
+    """Return a copy of the network without some gates (s = 1 everywhere); it shares the weights.
 
     Raises:
-        CannotRemove: one of them is no module that could be taken out.
+        CannotRemove: one of the gates is not a module and cannot be removed.
     """
-    gone = list(gates)
-    inline = [gate.name for gate in gone if gate.product is not None]
+    removed = list(gates)
+    inline = [gate.name for gate in removed if gate.product is not None]
     if inline:
         raise CannotRemove(
-            f"The time without {', '.join(inline)} cannot be measured: the code of their blocks multiplies by s, "
-            f"and there is no module to take out."
+            f"The time without {', '.join(inline)} cannot be measured: the code of the block multiplies by s, so there "
+            f"is no module to remove."
         )
     plain = clone_sharing_weights(network)
-    for gate in gone:
+    for gate in removed:
         plain.set_submodule(gate.path, nn.Identity())
     return plain
 
 
-def milliseconds(network: nn.Module, side: int, seconds: float = 1.0) -> float:
-    """Median time of one image (1, 3, side, side) in eval mode, measured for some seconds."""
+def median_latency_ms(network: nn.Module, side: int, seconds: float = 1.0) -> float:
+    """Return the median time of a forward pass of one image (1, 3, side, side) in eval mode.
+
+    Args:
+        network: on any device.
+        side: side of the image, in pixels.
+        seconds: how long to measure.
+    """
     device, dtype = placement(network)
     images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
     with hold_eval_mode(network), torch.no_grad():

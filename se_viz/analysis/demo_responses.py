@@ -1,4 +1,4 @@
-"""How the gates of the demo family respond to the whole validation set: measured once, shipped, read by the page."""
+"""Responses of the demo models' gates to the whole validation set: measured once and shipped with the package."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import AliasChoices, Field, TypeAdapter
 
@@ -18,21 +17,20 @@ from se_viz.demo import pretrained as demo
 from se_viz.demo.card import Card
 from se_viz.device.transfer import moved
 from se_viz.disk.atomic import write_bytes
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
-
-Array = npt.NDArray[np.float32]
+from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One gate over all images.
+    """Response of one gate to all images.
 
     Attributes:
         channels: C.
-        mean, spread, variation, near_0, near_1, clipped: of s, as in ``health.Health``.
-        rank: effective rank of s, 1 to C, 0 if s never moves (``similarity.effective_rank``).
+        mean, spread, variation, near_0, near_1, clipped: statistics of s, as in ``health.Health``.
+        rank: effective rank of s, 1 to C; 0 if s is constant (``similarity.effective_rank``).
     """
 
     channels: int
@@ -47,7 +45,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class NetworkResponses:
-    """One network: the sha256 of its weights, and its gates by name in execution order."""
+    """Responses of one network: the SHA-256 of its weights, and its gates by name in execution order."""
 
     sha256: str
     gates: dict[str, Response]
@@ -55,13 +53,13 @@ class NetworkResponses:
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """The family.
+    """Responses of all demo models.
 
     Attributes:
-        images: how many were looked at.
-        networks: by the name of their card.
-        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order; a gate
-            that never moves is like none and left out.
+        images: number of images measured.
+        networks: networks by the name of their card.
+        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order. A gate
+            whose s is constant has no CKA and is left out.
     """
 
     images: int
@@ -69,17 +67,17 @@ class Responses:
     alike: dict[str, dict[str, float]]
 
     def cka(self, a: str, b: str) -> dict[str, float]:
-        """Similarity of two networks by gate; only the gates that both have, and none where a pair is not known."""
+        """Return the CKA of the gates that two networks have in common; empty if the pair was not measured."""
         return self.alike.get(_pair(a, b), {})
 
     def keeping(self, older: "Responses", weights: Mapping[str, str]) -> "Responses":
-        """These, and from an older measurement of the same images what it says of networks that were not here now.
+        """Return these responses, with those of networks that only an older measurement of the same images has.
 
-        Of other seeds than the first, only the cards ship.
+        Only the cards of other seeds than the first are shipped, so their networks cannot be measured again.
 
         Args:
-            older: what was measured before.
-            weights: name → sha256 of every network there is; what was said of other weights is dropped.
+            older: an older measurement.
+            weights: name → SHA-256 of every existing network; responses of other weights are dropped.
         """
         if older.images != self.images:
             return self
@@ -88,14 +86,14 @@ class Responses:
         return Responses(self.images, same | self.networks, alike | self.alike)
 
     def write(self, path: Path) -> None:
-        """Write as JSON, at once or not at all."""
-        with explained(path):
+        """Write the responses as JSON, atomically."""
+        with friendly_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, _JSON.dump_json(self, indent=1) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> "Responses":
-        """Read what ``write`` wrote, and check the type of every field."""
+        """Read a file written by ``write``, and check the type of every field."""
         return _JSON.validate_json(path.read_bytes())
 
 
@@ -103,24 +101,24 @@ _JSON = TypeAdapter(Responses)
 
 
 def shipped() -> Path:
-    """Where the measurements of the shipped networks lie."""
+    """Return the path of the responses of the shipped networks."""
     return demo.folder() / "responses" / "imagenette-val.json"
 
 
 def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.device) -> Responses:
-    """Run a data set through networks, one at a time, and keep numbers of each gate and each pair of networks.
+    """Run a dataset through networks, one at a time, and measure each gate and each pair of networks.
 
     Args:
-        family: cards of networks with gates, and the folders of their weights, as ``demo.stored`` gives them.
-        data: images cut to the networks' crop.
+        family: cards of networks with gates, and the folders of their weights, from ``demo.stored``.
+        data: images cropped to the networks' input size.
         device: where to compute.
 
     Raises:
-        WeightsRefused: weights are not what their card says.
-        ValueError: a gate's s is NaN or infinite somewhere, or there is one image only.
-        DeviceFull: the device has no room for a network, or for a single image in it.
+        WeightsRefused: weights do not match their card.
+        ValueError: some s of a gate is NaN or infinite, or there is only one image.
+        DeviceFull: the device has too little memory for a network, or for a single image in it.
     """
-    seen: dict[str, dict[str, Array]] = {}
+    seen: dict[str, dict[str, Float32s]] = {}
     networks: dict[str, NetworkResponses] = {}
     for card, folder in family:
         model = Model(card.name, moved(demo.network(card, folder), device, card.name), card.preprocess, card.classes)
@@ -131,7 +129,7 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
     return Responses(len(data), networks, alike)
 
 
-def _responses(network: str, gates: dict[str, Array]) -> dict[str, Response]:
+def _responses(network: str, gates: dict[str, Float32s]) -> dict[str, Response]:
     found = {}
     for gate, s in gates.items():
         try:
@@ -141,14 +139,14 @@ def _responses(network: str, gates: dict[str, Array]) -> dict[str, Response]:
     return found
 
 
-def _alike(one: dict[str, Array], other: dict[str, Array]) -> dict[str, float]:
+def _alike(one: dict[str, Float32s], other: dict[str, Float32s]) -> dict[str, float]:
     found = {gate: linear_cka(s, other[gate]) for gate, s in one.items() if gate in other}
     return {gate: _rounded(value) for gate, value in found.items() if not np.isnan(value)}
 
 
-def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Array]:
-    """s (N, C) of every gate, by name, for N images that are already cut to the crop."""
-    parts: dict[str, list[Array]] = {gate.name: [] for gate in model.gates}
+def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Float32s]:
+    """Return s (N, C) of every gate, by name, for N images that are already cropped to the input size."""
+    parts: dict[str, list[Float32s]] = {gate.name: [] for gate in model.gates}
     for images in _batches(model, data, batch):
         for reading in captured(model, images, batch=batch):
             parts[reading.gate.name].append(reading.s)
@@ -160,11 +158,11 @@ def _batches(model: Model, data: Labelled, batch: int) -> Iterator[torch.Tensor]
         yield model.preprocess.normalise(torch.from_numpy(data.pixels[start : start + batch]))
 
 
-def response(s: Array) -> Response:
-    """The numbers of one gate from its s (N, C), N ≥ 2.
+def response(s: Float32s) -> Response:
+    """Compute the response of one gate from its s (N, C), N ≥ 2.
 
     Raises:
-        ValueError: s is NaN or infinite somewhere, or of one image.
+        ValueError: some s is NaN or infinite, or there is only one image.
     """
     found = health(s)
     if found.mean is None or found.spread is None or found.variation is None:
@@ -186,5 +184,5 @@ def _pair(a: str, b: str) -> str:
 
 
 def _rounded(value: float) -> float:
-    # Another processor rounds otherwise from the sixth digit on; what ships need not show it.
+    # Processors round differently from the sixth digit on; four digits hide that in the shipped file.
     return float(f"{value:.4g}")

@@ -1,4 +1,4 @@
-"""Telling what nearly all weights of a gate do from what a few channels or images do."""
+"""Separation of the few channels and images that are exceptions from the rest of a gate's weights."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,12 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Exceptions:
-    """Where s is not what it is elsewhere.
+    """The images and channels whose s deviates.
 
     Attributes:
-        images: of N, those set aside because many of their channels are off; all others if they are more than a few.
-        channels: of C, those that are off in the remaining images.
+        images: mask (N,) of the images set aside because many of their channels deviate; empty if they are more than
+            a few.
+        channels: mask (C,) of the channels that deviate in the remaining images.
     """
 
     images: Mask
@@ -24,22 +25,22 @@ class Exceptions:
 
     @property
     def none(self) -> bool:
-        """Whether nothing is off."""
+        """True if nothing deviates."""
         return not (self.images.any() or self.channels.any())
 
     @property
     def few(self) -> bool:
-        """Whether so few channels are off that something can be said of most."""
+        """True if so few channels deviate that a verdict with "mostly" applies."""
         return _few(self.channels)
 
 
 def exceptions(off: npt.NDArray[np.float64], within: float, scale: npt.NDArray[np.float64] | float = 1.0) -> Exceptions:
-    """Find what is not within a distance.
+    """Find the images and channels that deviate by more than a distance.
 
     Args:
-        off: (N, C), how far each weight is from where it should be.
-        within: the distance, of a channel's root mean square over the images.
-        scale: by which ``off`` is divided first, broadcast.
+        off: (N, C), deviation of each weight.
+        within: limit of a channel's root mean square over the images.
+        scale: divisor of ``off``, broadcast.
     """
     far = np.abs(off) / scale
     images: Mask = (far > 2 * within).mean(axis=1) > FEW
@@ -51,4 +52,4 @@ def exceptions(off: npt.NDArray[np.float64], within: float, scale: npt.NDArray[n
 
 
 def _few(mask: Mask) -> bool:
-    return bool(mask.sum() <= FEW * len(mask) + 1e-9)  # so that 3 of 30 are few, however the product is rounded
+    return bool(mask.sum() <= FEW * len(mask) + 1e-9)  # so that 3 of 30 count as few despite rounding

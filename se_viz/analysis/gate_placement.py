@@ -1,4 +1,4 @@
-"""Where a gate sits in its block, in words (Figures 3 and 5, Table 14 of the paper)."""
+"""The position of a gate in its block, in words (Figures 3 and 5, Table 14 of the paper)."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from se_viz.gates.block import Block, Join
 from se_viz.gates.block_part import BlockPart
 
 
-def place(block: Block) -> str:
-    """A clause about the gate, for instance "at the end of the residual branch, before the identity is added"."""
+def describe_placement(block: Block) -> str:
+    """Return the position as a clause: "at the end of the residual branch, before the identity is added"."""
     at = block.position
     later = next((join for join in block.joins if join.after > at), None)
     before = _convolutions(block.parts[:at])
@@ -51,13 +51,13 @@ def _added(join: Join) -> str:
 
 
 def _is_shortcut(join: Join, block: Block) -> bool:
-    """Whether what is added is the block's input, or a projection of it: less than what it is added to."""
+    """Return whether the added branch is the block's input or a projection with fewer convolutions than the path."""
     way, branch = _convolutions(block.parts[: join.after]), _convolutions(join.parts)
     return join.begins and len(branch) < len(way) and not any(part in way for part in branch)
 
 
 def _kind(part: BlockPart) -> str:
-    """In words, without its stride and groups."""
+    """Return the part in words, without its stride and groups."""
     return part.text.partition(",")[0]
 
 

@@ -1,37 +1,37 @@
-"""What the outputs of a network are taken to mean, in words."""
+"""Sentences on the meaning of a network's outputs."""
 
 from se_viz.weights.head import Fitted
 
-FEW = 20  # classes that a sentence on them is worth
+FEW = 20  # classes, up to which a sentence says that the network knows no others
 
 
 def meaning(fitted: Fitted, choice: str = "head=") -> str:
-    """Return a sentence or two on what the outputs are taken to mean, and how to say that they mean something else.
+    """Return a sentence or two on the meaning of the outputs, and on how to choose another meaning.
 
-    It is empty where the network is known to be a classifier of many classes, as there is nothing to be explained.
+    The result is empty if the network is known to be a classifier of many classes, which needs no explanation.
 
     Args:
         fitted: the head.
-        choice: by what a reader says what they mean: an argument, an option, a control of the page.
+        choice: the argument, option or control of the page that sets the meaning.
     """
     kind, names, at = fitted.head.kind, fitted.names, f"{fitted.head.threshold:.0%}"
     if kind == "classes":
-        knows = f"This network knows {len(names)} classes and names one of them, whatever it is shown"
         if fitted.assumed:
             return (
-                f"{knows}: softmax over {len(names)} classes (assumed). If its outputs are independent labels or "
-                f"numbers, say so by {choice}."
+                f"The outputs are read as softmax over {len(names)} classes (assumed), so the network always picks one "
+                f"of these. If its outputs are independent labels or numbers, say so with {choice}."
             )
-        return f"{knows}." if len(names) <= FEW else ""
+        return f"Trained on {len(names)} classes only: it always picks one of these." if len(names) <= FEW else ""
     if kind == "binary":
-        return f"One output: σ of it is the probability of {names[1]}, and the network says {names[1]} from {at} on."
+        return f"One output: its sigmoid is the probability of {names[1]}. The network says {names[1]} at {at} or more."
     if kind == "labels":
         return (
-            f"{len(names)} labels that hold or not, each by itself: σ of its output is its probability, from {at} on."
+            f"{len(names)} independent labels: the sigmoid of an output is the probability of its label, which holds "
+            f"at {at} or more."
         )
     if fitted.assumed:
         return (
-            "This network has one output. That is no distribution over classes, so it is shown as the number it is. If "
-            f"it is the logit of a yes, say binary by {choice}."
+            "This network has one output. One output is not a distribution over classes, so it is shown as a number. "
+            f"If it is the logit of yes, choose binary with {choice}."
         )
-    return "The output is a number, shown as it is." if len(names) == 1 else f"{len(names)} numbers, shown as they are."
+    return "The output is shown as a number." if len(names) == 1 else f"The {len(names)} outputs are shown as numbers."

@@ -1,4 +1,4 @@
-"""Whether the weights of a gate depend on the channel and on the image: in numbers, a word and a sentence."""
+"""The health of a gate: how much its weights depend on the channel and on the image, in numbers and words."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from se_viz.analysis import health_sentences as words
 from se_viz.analysis.exceptions import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
 from se_viz.gates.gate_functions import range_of
+from se_viz.types import Floats
 
 __all__ = ["CLOSE", "Health", "health"]
 __doc__ = f"{__doc__}\n\n{definitions()}"
@@ -19,18 +20,18 @@ class Health:
     """A gate's weights s over some images, in numbers and words.
 
     Attributes:
-        images, channels: how many.
+        images, channels: number of images and of channels.
         finite: share of s that is neither NaN nor infinite, 0–1.
-        mean, spread: of s over channels and images; spread is the standard deviation over channels, averaged over
-            the images. None where s is not finite.
-        near_0: share of s within 0.1 of 0, 0–1; below 0.1 for a gate function that has no negative values.
-        near_1: share of s within 0.1 of 1, 0–1; above 0.9 for a gate function that ends at 1.
-            Of a softmax over channels, s is multiplied by the number of channels for both, as for the verdict.
-        clipped: share of s at exactly 0 or 1, which hard-sigmoid and ReLU reach.
-        variation: standard deviation of a channel's s between images, averaged over channels; None for one image, and
-            where s is not finite.
-        verdict: in a word or two, see ``verdicts.VERDICTS``.
-        meaning: what was measured, in a sentence or two.
+        mean: mean of s over channels and images; None if some s is not finite.
+        spread: standard deviation of s over channels, averaged over the images; None if some s is not finite.
+        near_0: share of s within 0.1 of 0, 0–1; that is s below 0.1 for a gate function without negative values.
+        near_1: share of s within 0.1 of 1, 0–1; that is s above 0.9 for a gate function whose range ends at 1.
+            For a softmax over channels, s is multiplied by the number of channels for both, as for the verdict.
+        clipped: share of s that is exactly 0 or 1, which hard-sigmoid and ReLU can return.
+        variation: standard deviation of a channel's s between images, averaged over channels; None for one image, or if
+            some s is not finite.
+        verdict: one of ``verdicts.VERDICTS``.
+        meaning: the measured numbers in a sentence or two.
     """
 
     images: int
@@ -47,7 +48,7 @@ class Health:
 
     @property
     def sentence(self) -> str:
-        """Verdict and meaning, in Markdown."""
+        """The verdict and its meaning, in Markdown."""
         if self.verdict == "one image cannot tell":
             return f"**One image cannot tell** whether s depends on the image. {self.meaning}"
         subject = "s of this gate" if self.verdict == "not finite" else "this gate"
@@ -58,21 +59,21 @@ def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
     """Judge a gate by its excitation weights.
 
     Args:
-        s: (N, C), of N images and C channels, one or more of each.
-        function: gate function as in ``Gate.gate_function``, which tells where its range ends; empty if not known.
+        s: (N, C), for N images and C channels, one or more of each.
+        function: gate function as in ``Gate.gate_function``, which determines the ends of its range; empty if unknown.
 
     Raises:
-        ValueError: s is not of two axes, or is empty.
+        ValueError: s does not have two axes, or is empty.
     """
     if s.ndim != 2 or not s.size:
-        raise ValueError(f"s must be (N, C), of one image and one channel or more, not {s.shape}.")
-    values: words.Array = np.asarray(s, np.float64)
+        raise ValueError(f"s must have the shape (N, C), with one image and one channel or more, not {s.shape}.")
+    values: Floats = np.asarray(s, np.float64)
     whole = bool(np.isfinite(values).all())
     verdict, meaning = _judge(values, function) if whole else ("not finite", words.not_finite(values))
     return _measured(values, function, whole, verdict, meaning)
 
 
-def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
+def _measured(s: Floats, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
     images, channels = s.shape
     scaled = s * channels if function == "softmax" else s
     return Health(
@@ -90,15 +91,15 @@ def _measured(s: words.Array, function: str, whole: bool, verdict: Verdict, mean
     )
 
 
-def _judge(s: words.Array, function: str) -> tuple[Verdict, str]:
-    """The first verdict of ``VERDICTS`` that applies to finite s, and its sentences."""
+def _judge(s: Floats, function: str) -> tuple[Verdict, str]:
+    """Return the first verdict of ``VERDICTS`` that applies to finite s, and its sentences."""
     if function == "softmax":
         verdict, meaning = _judge(s * s.shape[1], "")
         return verdict, f"{meaning} Here s is multiplied by {s.shape[1]:,}, so that 1 is the average weight."
     if len(s) == 1:
         return "one image cannot tell", words.one_image(s)
     median = np.median(s, axis=0)
-    # Where the range of a function ends, and 0 and 1, at which others stop in practice.
+    # The ends of the function's range, with 0 and 1, where s of other functions collects in practice.
     ends = np.array([0.0, 1.0, *(range_of(function) or ())])
     nearest = ends[np.abs(median[:, None] - ends).argmin(axis=1)]
     settled = exceptions(s - nearest, CLOSE)

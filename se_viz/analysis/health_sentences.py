@@ -1,15 +1,13 @@
-"""The sentences on a gate's weights: only what was measured, with its numbers."""
+"""Sentences on a gate's weights, which state what was measured and nothing else."""
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.analysis.exceptions import Exceptions, Mask
 from se_viz.analysis.verdicts import CLOSE, NO_EFFECT, STILL, Verdict
+from se_viz.types import Floats
 
-Array = npt.NDArray[np.float64]
 
-
-def not_finite(s: Array) -> str:
+def not_finite(s: Floats) -> str:
     """Say how many weights (N, C) are NaN or infinite, and where."""
     bad = ~np.isfinite(s)
     channels: Mask = np.asarray(bad.any(axis=0))
@@ -18,32 +16,32 @@ def not_finite(s: Array) -> str:
     counts = " and ".join(f"{count:,} {'is' if count == 1 else 'are'} {kind}" for kind, count in kinds.items() if count)
     return (
         f"Of {plural(s.size, 'weight')} {counts}, in {_of(channels, 'channel')} and "
-        f"{_of(images, 'image')}; no other verdict can be given. Check the weights of the network, and read "
-        "it in fp32 if it ran in fp16 or bf16."
+        f"{_of(images, 'image')}, so no other verdict is possible. Check the weights of the network, and run it in "
+        "fp32 if it ran in fp16 or bf16."
     )
 
 
-def one_image(s: Array) -> str:
+def one_image(s: Floats) -> str:
     """Say how the weights of a single image (1, C) are distributed over the channels."""
     near = " and ".join(f"{(np.abs(s - end) < CLOSE).mean():.0%} within {CLOSE} of {end}" for end in (0, 1))
     over = f"over {plural(s.shape[1], 'channel')} (mean {s.mean():.2f}, SD {s.std():.2f})"
-    return f"In this one s is {_range(s)} {over}, {near}. Add a second image."
+    return f"In this image s is {_range(s)} {over}; {near}. Add a second image."
 
 
-def dead(s: Array) -> str:
-    """Say how near 0 all weights are."""
+def dead(s: Floats) -> str:
+    """Say that all weights are near 0, and their range."""
     return f"All {plural(s.shape[1], 'channel')} stay near 0 (s is {_range(s)}): the gate suppresses all its maps."
 
 
-def saturated(s: Array, nearest: Array, near: str) -> str:
-    """Say at which ends the channels are; ``nearest`` (C,)."""
+def saturated(s: Floats, nearest: Floats, near: str) -> str:
+    """Say at which ends of the range the channels are; ``nearest`` (C,)."""
     passed = " The maps pass nearly unchanged." if (nearest == 1).all() else ""
     return f"{near}: s is {_range(s)}.{passed} {NO_EFFECT}"
 
 
-def constant(s: Array, median: Array, near: str) -> str:
-    """Say by how much s is off from a fixed factor for each channel, ``median`` (C,), and what those are."""
-    said = [f"No weight is more than {_at_most(s - median)} from its channel's median over the images."]
+def constant(s: Floats, median: Floats, near: str) -> str:
+    """Say by how much s deviates from a fixed factor for each channel, ``median`` (C,), and what the factors are."""
+    said = [f"No weight deviates by more than {_at_most(s - median)} from its channel's median over the images."]
     if np.ptp(median) < STILL:
         said += [f"{'All channels get' if len(median) > 1 else 'The only channel gets'} about {s.mean():.2f}."]
     else:
@@ -53,9 +51,9 @@ def constant(s: Array, median: Array, near: str) -> str:
     )
 
 
-def uniform(s: Array, of_image: Array) -> str:
-    """Say what weight each image gets, ``of_image`` (N, 1), and how alike its channels are."""
-    change = f"It is {_range(of_image)}, by image (SD over images {of_image.std():.2f})"
+def uniform(s: Floats, of_image: Floats) -> str:
+    """Say which weight each image gets, ``of_image`` (N, 1), and how similar its channels are."""
+    change = f"It is {_range(of_image)} (SD over images {of_image.std():.2f})"
     if s.shape[1] == 1:
         return f"The gate has one channel, whose weight depends on the image. {change}. {NO_EFFECT}"
     return (
@@ -65,7 +63,7 @@ def uniform(s: Array, of_image: Array) -> str:
     )
 
 
-# What most channels do, what the others do, and from where their distance is.
+# What most channels do, what the others do, and the reference of their distance.
 _MOST: dict[Verdict, tuple[str, str, str]] = {
     "mostly constant": ("do not change between images", "do", "from their median"),
     "mostly saturated": ("stay near an end of the range", "do not", "from the nearest"),
@@ -73,8 +71,8 @@ _MOST: dict[Verdict, tuple[str, str, str]] = {
 }
 
 
-def mostly(verdict: Verdict, off: Array, found: Exceptions, near: str) -> str:
-    """Say how many channels do what the verdict says, how many do not, and by how much; ``off`` (N, C) as judged."""
+def mostly(verdict: Verdict, off: Floats, found: Exceptions, near: str) -> str:
+    """Say how many channels fit the verdict, how many do not, and by how much they deviate, ``off`` (N, C)."""
     most, others, apart = _MOST[verdict]
     channels, images = found.channels, found.images
     said = f"{_of(~channels, 'channel')} {most}"
@@ -88,7 +86,7 @@ def mostly(verdict: Verdict, off: Array, found: Exceptions, near: str) -> str:
     return " ".join([f"{said}.", *_ended(near), NO_EFFECT])
 
 
-def depends(s: Array, still: Exceptions, near: str) -> str:
+def depends(s: Floats, still: Exceptions, near: str) -> str:
     """Say how much s differs between channels and between images."""
     return " ".join(
         [
@@ -100,8 +98,8 @@ def depends(s: Array, still: Exceptions, near: str) -> str:
     )
 
 
-def levels(nearest: Array, staying: Mask) -> str:
-    """Say how many channels stay near which end: "380 of 400 channels stay near 0, 20 near 1"; empty if none does."""
+def levels(nearest: Floats, staying: Mask) -> str:
+    """Return how many channels stay near which end: "380 of 400 channels stay near 0, 20 near 1", or ""."""
     counts = {end: int((staying & (nearest == end)).sum()) for end in np.unique(nearest)}
     said = [f"{count:,} near {end:g}".replace("-", "−") for end, count in counts.items() if count]
     if not said:
@@ -123,11 +121,11 @@ def _of(some: Mask, what: str) -> str:
     return f"{int(some.sum()):,} of {plural(len(some), what)}"
 
 
-def _at_most(off: Array) -> str:
+def _at_most(off: Floats) -> str:
     """Return the largest distance, rounded up to a thousandth."""
     return f"{max(1, np.ceil(np.abs(off).max() * 1e3)) / 1e3:.3f}"
 
 
-def _range(values: Array) -> str:
+def _range(values: Floats) -> str:
     low, high = f"{values.min():.2f}", f"{values.max():.2f}"
     return (low if low == high else f"{low} to {high}").replace("-", "−")

@@ -1,37 +1,36 @@
 """Shares and quantiles from the histograms of s in class profiles.
 
-A bin without width is a heap, all of whose images have one value, and is counted as such; inside any other bin, images
-are taken to be spread evenly. So both are exact where the value or the quantile lies in a heap, or at a bin's border.
+A bin without width is a heap: all its images have the same value. Inside any other bin, images are assumed to be
+spread evenly. So shares and quantiles are exact in a heap and at a bin's border.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.class_profiles import Histogram
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 def share_below(histogram: Histogram, value: float) -> Floats:
-    """Share of the images with s below a value, 0–1, by class and channel; off by less than the value's bin holds.
+    """Return the share of the images with s below a value, 0–1, by class and channel.
 
-    Exact at the value of a heap, whose images are not below it. Not numbers where there are no images.
+    The error is less than the share of the images in the value's bin. The share is exact at the value of a heap, whose
+    images are not below it. NaN where there are no images.
     """
     left, width = histogram.edges[..., :-1], np.diff(histogram.edges, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # A bin without width lies below the value or does not.
+        # A bin without width is either below the value or not.
         inside = np.where(width > 0, np.clip((value - left) / width, 0, 1), left < value)
         share: Floats = (histogram.counts * inside).sum(axis=-1) / histogram.counts.sum(axis=-1)
     return share
 
 
 def quantiles(histogram: Histogram, shares: Sequence[float]) -> Floats:
-    """Values of s below which these shares (0–1) of the images lie, (Q, …); off by less than the width of their bin.
+    """Return the values of s below which these shares (0–1) of the images lie, (Q, …).
 
-    Exact in a heap, which has no width. Not numbers where there are no images. For the bands around the paper's
-    Figure 7.
+    The error is less than the width of the bin; in a heap, which has no width, the value is exact. NaN where there are
+    no images. The bands of the paper's Figure 7 are drawn with them.
     """
     counts = histogram.counts
     edges = np.broadcast_to(histogram.edges, (*counts.shape[:-1], counts.shape[-1] + 1))
@@ -40,7 +39,7 @@ def quantiles(histogram: Histogram, shares: Sequence[float]) -> Floats:
     found = []
     for share in shares:
         wanted = share * total
-        # The first bin that ends at the share or above, and has images.
+        # The first bin with images that ends at the share or above.
         index = np.maximum((below[..., 1:] < wanted).sum(-1), (below[..., 1:] == 0).sum(-1))[..., None]
         index = np.minimum(index, counts.shape[-1] - 1)
         before, held = (np.take_along_axis(array, index, axis=-1) for array in (below[..., :-1], counts))

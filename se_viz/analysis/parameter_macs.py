@@ -1,4 +1,4 @@
-"""Multiply-accumulates by the parameters that take part in them, for gates that are no module."""
+"""Multiply-accumulates by the parameters that take part in them, for gates that are not modules."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 
 class HasMacs(Protocol):
-    """What has a count of multiply-accumulates."""
+    """An object with a count of multiply-accumulates."""
 
     macs: int
 
@@ -21,11 +21,12 @@ class _Counted(Protocol):
 
 
 class ParameterMacs(TorchFunctionMode):
-    """Adds what each call of a torch function multiplies to the owner of the parameters that it takes.
+    """A mode that adds the multiply-accumulates of each torch function to the owner of its parameters.
 
     Args:
-        owners: by the id of a parameter; what is made of parameters alone (a transposed weight, say) is theirs too.
-        count: of all that runs, see ``gates.macs.counting``.
+        owners: owners by the id of a parameter. Tensors computed from parameters alone, such as a transposed weight,
+            belong to the same owner.
+        count: the count of everything that runs, see ``gates.macs.counting``.
     """
 
     def __init__(self, owners: Mapping[int, HasMacs], count: _Counted) -> None:
@@ -40,8 +41,8 @@ class ParameterMacs(TorchFunctionMode):
         types: Collection[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Run a function and note what it multiplied."""
+    ) -> Any:  # noqa: ANN401 - the function may return anything
+        """Run a function and add its multiply-accumulates to the owner."""
         taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
         owned = [owner for value in taken if (owner := self._owner(value)) is not None]
         before = self._count.macs if owned else 0

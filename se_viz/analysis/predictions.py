@@ -1,4 +1,4 @@
-"""What a network says an image shows."""
+"""Predictions of a network: what its outputs say about an image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,22 +9,23 @@ import numpy.typing as npt
 
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
-from se_viz.weights.head import Fitted, Floats, Head, HeadMismatch, NoPredictions, fit, fit_output
+from se_viz.types import Floats
+from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, fit, fit_output
 from se_viz.weights.output_shape import table
 
 Logits: TypeAlias = npt.NDArray[np.float32]
-_SAID = 5  # labels or numbers that a sentence lists
+_SAID = 5  # maximum number of labels or numbers that a sentence lists
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One thing that a network says of an image.
+    """One class, label or number that a network returns for an image.
 
     Attributes:
-        label: the class, the label, or what the number is.
+        label: the name of the class, label or number.
         probability: 0–1; None for a number.
-        number: the output itself; None where there is a probability.
-        holds: whether it is what the network says, and not merely what it also considered.
+        number: the output itself; None if there is a probability.
+        holds: True if the network predicts it, False if it is only one of the next most probable.
     """
 
     label: str
@@ -40,13 +41,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class ImagePredictions:
-    """What a network says of one image.
+    """The predictions of a network for one image.
 
     Attributes:
-        shown: what it says and what it considered, first what it says; empty where its outputs cannot be read.
-        said: what it says, in words; empty likewise.
-        sentence: the same as a sentence, or what is wrong.
-        group: what the image counts as; None where it cannot be told, or the head knows no groups.
+        shown: the predictions to show, those that hold first; empty if the outputs cannot be read.
+        said: the prediction in words; empty if the outputs cannot be read.
+        sentence: the prediction as a sentence, or what is wrong.
+        group: the group to which the prediction assigns the image; None if it is unknown, or the head has no groups.
     """
 
     shown: tuple[Prediction, ...]
@@ -57,13 +58,13 @@ class ImagePredictions:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a network says of N images.
+    """The predictions of a network for N images.
 
     Attributes:
-        images: of each.
-        fitted: what the outputs mean; None where nothing is predicted.
-        missing: why nothing is predicted, as a sentence; else empty.
-        outputs: the table (N, K) that was read; (N, 0) where there is none.
+        images: the predictions for each image.
+        fitted: the meaning of the outputs; None if nothing is predicted.
+        missing: why nothing is predicted, as a sentence; otherwise empty.
+        outputs: the table (N, K) of outputs; (N, 0) if nothing can be read.
     """
 
     images: tuple[ImagePredictions, ...]
@@ -73,17 +74,17 @@ class Predictions:
 
     @property
     def groups(self) -> list[str | None]:
-        """What each image counts as; None where it cannot be told, or the head knows no groups."""
+        """The group of each image; None if it is unknown, or the head has no groups."""
         return [one.group for one in self.images]
 
 
 def predict(model: Model, capture: Capture, k: int = 5) -> Predictions:
-    """Read what a network says of the images of a capture, by the model's head.
+    """Read the predictions for the images of a capture, according to the model's head.
 
     Args:
-        model: whose ``head`` and ``classes`` are used.
-        capture: of the same model.
-        k: how many classes, labels or numbers to show of each image, at most.
+        model: the model whose ``head`` and ``classes`` are used.
+        capture: a capture of the same model.
+        k: maximum number of classes, labels or numbers to show for each image.
     """
     outputs = table(capture.output, capture.images)
     returned = capture.output if outputs is None else outputs
@@ -97,21 +98,21 @@ def predict(model: Model, capture: Capture, k: int = 5) -> Predictions:
 
 
 def top(logits: Logits, classes: tuple[str, ...], k: int = 5) -> list[list[Prediction]]:
-    """The k most probable classes of each image, most probable first; none where outputs are NaN or infinite.
+    """Return the k most probable classes of each image, most probable first; an empty list for NaN or infinity.
 
     Args:
         logits: (N, K), of a head of classes.
-        classes: K names; where there are none, classes are called by number.
-        k: how many; fewer where K is smaller.
+        classes: K names; without names, classes are named by number.
+        k: number of classes; fewer if K is smaller.
 
     Raises:
-        HeadMismatch: K is less than 2, or there are not K names.
+        HeadMismatch: K is less than 2, or the number of names is not K.
     """
     return [list(one.shown) for one in _each(fit(Head("classes"), logits.shape[1], classes), logits, k)]
 
 
 def _each(fitted: Fitted, outputs: Logits, k: int) -> tuple[ImagePredictions, ...]:
-    """What is said of each row of outputs (N, K)."""
+    """Return the predictions for each row of outputs (N, K)."""
     if fitted.head.kind == "number":
         return tuple(_number(fitted.names, row, k) for row in outputs.tolist())
     say = _SAYING[fitted.head.kind]
@@ -147,12 +148,12 @@ def _classes(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said
 
 
 def _binary(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
-    del best, k  # what it says comes first, by the threshold
+    del best, k  # both classes are shown, the predicted one first
     said = int(probability[1] >= fitted.head.threshold)
     shown = [
         Prediction(fitted.names[index], float(probability[index]), holds=index == said) for index in (said, 1 - said)
     ]
-    moved = "" if fitted.head.threshold == 0.5 else f"; {fitted.names[1]} from {fitted.head.threshold:.0%} on"
+    moved = "" if fitted.head.threshold == 0.5 else f"; {fitted.names[1]} at {fitted.head.threshold:.0%} or more"
     return shown, f"{shown[0].label} ({shown[0].amount}{moved})"
 
 
@@ -165,7 +166,10 @@ def _labels(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
     holding = [one for one in ranked if one.holds]
     if not holding:
         first = ranked[0]
-        said = f"none of {len(ranked)} labels (the most probable, {first.label}, has {first.amount} of {threshold:.0%})"
+        said = (
+            f"none of {len(ranked)} labels (the most probable, {first.label}, has {first.amount}; the threshold is "
+            f"{threshold:.0%})"
+        )
         return ranked[:k], said
     more = f" and {len(holding) - _SAID} more" if len(holding) > _SAID else ""
     return ranked[:k], ", ".join(f"{one.label} ({one.amount})" for one in holding[:_SAID]) + more

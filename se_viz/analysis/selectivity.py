@@ -1,40 +1,38 @@
-"""How much of what a gate does depends on the class of the image: the paper's question in Section 7.2."""
+"""Class selectivity of gates: the share of the variance of s that the class explains (paper, Section 7.2)."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Moments
-
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """Sums of squares of s over images, (C,): between the means of classes, and altogether."""
+    """Sums of squares of s over images, (C,): between the class means, and in total."""
 
     between: Floats
     total: Floats
 
     @property
     def share(self) -> Floats:
-        """η² of each channel, 0–1; not a number where s does not move (by 0.0001, its standard deviation)."""
+        """η² of each channel, 0–1; NaN where s is constant (standard deviation of 0.0001 or less)."""
         with np.errstate(invalid="ignore", divide="ignore"):
             share: Floats = np.where(self.total > 0, self.between / self.total, np.nan)
         return share
 
     @property
     def overall(self) -> float:
-        """η² of the gate as a whole: the sums over channels, so that channels that move more count more."""
+        """η² of the gate as a whole, from the sums over channels, so that channels that vary more count more."""
         total = float(self.total.sum())
         return float(self.between.sum()) / total if total > 0 else float("nan")
 
 
 def variance(moments: Moments) -> Variance:
-    """Decompose the variance of s: moments (K, C) of a gate; classes without images do not count."""
-    there = moments.count > 0
-    count, mean, std = moments.count[there, None], moments.mean[there], moments.std[there]
+    """Decompose the variance of s by the moments (K, C) of a gate; classes without images do not count."""
+    nonempty = moments.count > 0
+    count, mean, std = moments.count[nonempty, None], moments.mean[nonempty], moments.std[nonempty]
     whole = (count * mean).sum(axis=0) / max(1, count.sum())
     between = (count * np.square(mean - whole)).sum(axis=0)
     within = (count * np.square(std)).sum(axis=0)
@@ -43,18 +41,18 @@ def variance(moments: Moments) -> Variance:
 
 
 def eta_squared(gate: GateProfile) -> Floats:
-    """Between-class share of the variance of s, η² of each channel (C,), 0–1.
+    """Return the between-class share of the variance of s, η² of each channel (C,), 0–1.
 
-    0: knowing the class says nothing about s; 1: images of one class all have the same s. Not a number where s never
-    moves. Where the class does not matter at all it is ``chance.chance`` on average, not 0. One-way ANOVA's F is
-    η² / (1 − η²) · (N − K) / (K − 1).
+    0: the class says nothing about s. 1: all images of a class have the same s. NaN: s is constant. If the class does
+    not matter at all, the mean of η² is ``significance.expected_eta2``, not 0. F of one-way ANOVA
+    is η² / (1 − η²) · (N − K) / (K − 1).
     """
     return variance(gate.s()).share
 
 
 @dataclass(frozen=True, slots=True)
 class Specific:
-    """A channel that tells classes apart: η², and the classes with the highest and the lowest mean s."""
+    """A class-specific channel: η², and the classes with the highest and the lowest mean s."""
 
     gate: str
     channel: int
@@ -64,23 +62,23 @@ class Specific:
 
 
 def most_specific(profiles: ClassProfiles, gate: str, count: int = 10) -> tuple[Specific, ...]:
-    """The channels of a gate with the highest η², highest first; channels that never move are left out."""
+    """Return the channels of a gate with the highest η², highest first; channels with constant s are left out."""
     moments = profiles[gate].s()
     share = variance(moments).share
     order = np.argsort(-np.nan_to_num(share, nan=-1), kind="stable")[:count]
-    there = np.flatnonzero(moments.count > 0)
+    nonempty = np.flatnonzero(moments.count > 0)
     return tuple(
         Specific(
             gate,
             channel,
             float(share[channel]),
-            profiles.classes[there[moments.mean[there, channel].argmax()]],
-            profiles.classes[there[moments.mean[there, channel].argmin()]],
+            profiles.classes[nonempty[moments.mean[nonempty, channel].argmax()]],
+            profiles.classes[nonempty[moments.mean[nonempty, channel].argmin()]],
         )
         for channel in order.tolist()
         if not np.isnan(share[channel])
     )
 
 
-# A standard deviation of s that is no movement: six steps of the code, within reach of rounding.
+# Up to this standard deviation s counts as constant: it is six steps of the code, which rounding can cause.
 STILL = 1e-4

@@ -1,4 +1,4 @@
-"""How large η² would be by chance: the same images, with their labels handed out at random."""
+"""η² by chance: its distribution if the labels of the same images were assigned at random."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,27 @@ from scipy.stats import beta
 
 from se_viz.analysis.selectivity import STILL, variance
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
+from se_viz.types import Floats
 
-Floats = npt.NDArray[np.float64]
-
-LEVEL = 0.95  # share of the labellings at random that stay below the limit
-TIMES = 199  # labellings at random
+LEVEL = 0.95  # share of the random labellings that are below the limit
+TIMES = 199  # random labellings
 
 
-def chance(counts: npt.NDArray[np.int64]) -> float:
-    """The mean of η² over all ways to hand the labels out at random: (K − 1) / (N − 1); counts (K,) of images."""
+def expected_eta2(counts: npt.NDArray[np.int64]) -> float:
+    """Return the mean of η² over all assignments of the labels, (K − 1) / (N − 1), from image counts (K,)."""
     classes, images = int((counts > 0).sum()), int(counts.sum())
     return (classes - 1) / (images - 1) if images > 1 else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """η² of the C channels of a gate against labels handed out at random; not numbers where s never moves.
+class SelectivityTest:
+    """η² of the C channels of a gate compared with random labellings; NaN where s is constant.
 
     Attributes:
         share: η² (C,).
-        limit: what 95 % of random labellings stay below (C,).
+        limit: 95th percentile of η² over random labellings (C,).
         p: share of random labellings that reach η² (C,).
-        shuffled: whether labels were shuffled, or F's distribution taken.
+        shuffled: True if labels were shuffled, False if F's distribution was used.
     """
 
     share: Floats
@@ -40,45 +39,49 @@ class Check:
     shuffled: bool
 
     @property
-    def beyond(self) -> float:
-        """Share of the channels that move whose η² only 5 % of random labellings reach, 0–1; 0.05 by chance."""
-        moving = ~np.isnan(self.p)
-        return float((self.p[moving] <= 1 - LEVEL).mean()) if moving.any() else float("nan")
+    def significant_share(self) -> float:
+        """Share of the varying channels whose η² at most 5 % of random labellings reach, 0–1; 0.05 by chance."""
+        varying = ~np.isnan(self.p)
+        return float((self.p[varying] <= 1 - LEVEL).mean()) if varying.any() else float("nan")
 
 
-def check(profiles: ClassProfiles, gate: str) -> Check:
-    """Of a gate: labels are shuffled where the class profiles have single images, up to 20 million s in all; else by
-    F.
+def test_selectivity(profiles: ClassProfiles, gate: str) -> SelectivityTest:
+    """Return the test of one gate.
+
+    Labels are shuffled if the class profiles have single images and at most 20 million values of s; otherwise F's
+    distribution is used.
     """
     if profiles.header.images and len(profiles.table.labels) * sum(one.entry.channels for one in profiles) <= _MOST:
         return permutation(profiles[gate], profiles.table.labels)
     return f_test(profiles[gate])
 
 
-def f_test(gate: GateProfile) -> Check:
-    """What one-way ANOVA says: under chance η² is distributed as Beta((K − 1) / 2, (N − K) / 2).
+def f_test(gate: GateProfile) -> SelectivityTest:
+    """Return the test of one-way ANOVA: under chance η² is distributed as Beta((K − 1) / 2, (N − K) / 2).
 
-    Exact for normal s. Of s heaped at its ends the limit lies within 3 % of that of shuffled labels from 20 images on,
-    and within 10 % of it for six (measured on 40 channels each).
+    The test is exact for normal s. For s concentrated at the ends of its range, the limit is within 3 % of that of
+    shuffled labels for 20 images or more, and within 10 % of it for six (measured on 40 channels each).
     """
     moments = gate.s()
     counts, share = moments.count, variance(moments).share
     classes, images = int((counts > 0).sum()), int(counts.sum())
     nothing = np.full(len(share), np.nan)
     if classes < 2 or images <= classes:
-        return Check(share, nothing, nothing, shuffled=False)
+        return SelectivityTest(share, nothing, nothing, shuffled=False)
     null = beta((classes - 1) / 2, (images - classes) / 2)
-    return Check(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
+    return SelectivityTest(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
 
 
-def permutation(gate: GateProfile, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0) -> Check:
-    """Shuffle the labels of the single images.
+def permutation(
+    gate: GateProfile, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0
+) -> SelectivityTest:
+    """Return the test made by shuffling the labels of the single images.
 
     Args:
         gate: a gate of class profiles with single images.
-        labels: (N,) of the images, ``profiles.table.labels``.
-        times: random labellings; the true one is counted with them, so p is 1 / (times + 1) at least.
-        seed: of the random numbers.
+        labels: labels (N,) of the images, ``profiles.table.labels``.
+        times: number of random labellings; the true one is counted with them, so p is at least 1 / (times + 1).
+        seed: seed of the random numbers.
 
     Raises:
         NotInProfiles: the class profiles have no single images.
@@ -94,31 +97,33 @@ def permutation(gate: GateProfile, labels: npt.NDArray[np.integer], times: int =
         sums: Floats = (np.square(member @ s) / counts[:, None]).sum(axis=0)
         return sums
 
-    found = between(codes)
+    actual = between(codes)
     rng = np.random.default_rng(seed)
     shuffled = np.stack([between(rng.permutation(codes)) for _ in range(times)])
-    # Equal but for rounding counts as reached: with few images a labelling repeats itself.
-    reached = (shuffled >= found * (1 - 1e-9)).sum(axis=0)
+    # With few images a labelling repeats, so a value that is equal except for rounding counts as reached.
+    reached = (shuffled >= actual * (1 - 1e-9)).sum(axis=0)
     still = total <= len(s) * STILL**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        share, limit = (np.where(still, np.nan, sums / total) for sums in (found, np.quantile(shuffled, LEVEL, axis=0)))
-    return Check(share, limit, np.where(still, np.nan, (1 + reached) / (1 + times)), shuffled=True)
+        share, limit = (
+            np.where(still, np.nan, sums / total) for sums in (actual, np.quantile(shuffled, LEVEL, axis=0))
+        )
+    return SelectivityTest(share, limit, np.where(still, np.nan, (1 + reached) / (1 + times)), shuffled=True)
 
 
-def table(profiles: ClassProfiles) -> pd.DataFrame:
-    """η² of every channel beside what chance gives, one row for each, in execution order of the gates.
+def significance_table(profiles: ClassProfiles) -> pd.DataFrame:
+    """Return η² of every channel and its values by chance, a row for each, in execution order of the gates.
 
-    Columns: gate, stage, block, channel, eta2, chance (its mean over random labellings), limit (what 95 % of them stay
-    below), p and test ("shuffled" or "F").
+    Columns: gate, stage, block, channel, eta2, chance (its mean over random labellings), limit (95th percentile over
+    random labellings), p and test ("shuffled" or "F").
     """
-    expected = chance(profiles.counts)
+    expected = expected_eta2(profiles.counts)
     parts = []
     for gate in profiles:
-        entry, found = gate.entry, check(profiles, gate.name)
+        entry, tested = gate.entry, test_selectivity(profiles, gate.name)
         place = {"gate": gate.name, "stage": entry.stage, "block": entry.block, "channel": np.arange(entry.channels)}
-        numbers = {"eta2": found.share, "chance": expected, "limit": found.limit, "p": found.p}
-        parts.append(pd.DataFrame(place | numbers | {"test": "shuffled" if found.shuffled else "F"}))
+        numbers = {"eta2": tested.share, "chance": expected, "limit": tested.limit, "p": tested.p}
+        parts.append(pd.DataFrame(place | numbers | {"test": "shuffled" if tested.shuffled else "F"}))
     return pd.concat(parts, ignore_index=True)
 
 
-_MOST = 20_000_000  # some seconds of shuffling
+_MOST = 20_000_000  # shuffling takes a few seconds

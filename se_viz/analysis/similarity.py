@@ -1,16 +1,16 @@
-"""Comparing gates of different networks, whose channels have nothing to do with each other."""
+"""Comparison of gates of different networks, whose channels do not correspond to each other."""
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
 
 
-def effective_rank(s: Array) -> float:
-    """How many independent ways a gate has to respond to images (Roy & Vetterli 2007).
+def effective_rank(s: AnyFloats) -> float:
+    """Return the effective number of independent directions of s (Roy & Vetterli 2007).
 
-    The exponential of the entropy of the singular values of s with its mean over images taken off: 1 where all images
-    move s along one line, at most min(N − 1, C), and 0 where no image moves it.
+    It is the exponential of the entropy of the singular values of s minus its mean over images: 1 if all images move s
+    along one line, at most min(N − 1, C), and 0 if s is the same for all images.
 
     Args:
         s: excitation weights (N, C).
@@ -23,11 +23,11 @@ def effective_rank(s: Array) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def linear_cka(a: Array, b: Array) -> float:
-    """Whether two gates see the same images as alike: linear CKA (Kornblith et al. 2019), 0 to 1.
+def linear_cka(a: AnyFloats, b: AnyFloats) -> float:
+    """Return linear CKA (Kornblith et al. 2019), 0 to 1: the similarity of two gates' responses to the same images.
 
-    It does not change when the channels of either are permuted, rotated or scaled together, so it compares gates of
-    different networks and widths. Not a number where either gate responds alike to all images.
+    It does not change if the channels of either gate are permuted, rotated or scaled together, so gates of different
+    networks and widths can be compared. NaN if either gate responds equally to all images.
 
     Args:
         a, b: excitation weights of the same N images, (N, C₁) and (N, C₂).
@@ -36,22 +36,22 @@ def linear_cka(a: Array, b: Array) -> float:
         ValueError: the numbers of images differ.
     """
     if len(a) != len(b):
-        raise ValueError(f"Both must be of the same images, not of {len(a)} and {len(b)}.")
+        raise ValueError(f"Both gates must have the same images, not {len(a)} and {len(b)}.")
     a, b = _centred(a), _centred(b)
-    # Of images or of channels, whichever are fewer: both ways give the same number.
+    # The Gram matrix of images and that of channels give the same CKA; the smaller one is computed.
     if len(a) <= min(a.shape[1], b.shape[1]):
         gram_a, gram_b = a @ a.T, b @ b.T
-        joint, own = float((gram_a * gram_b).sum()), float(np.linalg.norm(gram_a) * np.linalg.norm(gram_b))
+        joint, norm = float((gram_a * gram_b).sum()), float(np.linalg.norm(gram_a) * np.linalg.norm(gram_b))
     else:
         joint = float(np.linalg.norm(a.T @ b) ** 2)
-        own = float(np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b))
-    return joint / own if own > 0 else float("nan")
+        norm = float(np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b))
+    return joint / norm if norm > 0 else float("nan")
 
 
-_TINY = 1e-12  # of rounding, in double precision
+_TINY = 1e-12  # rounding error of double precision
 
 
-def _centred(s: Array) -> npt.NDArray[np.float64]:
+def _centred(s: AnyFloats) -> npt.NDArray[np.float64]:
     wide = s.astype(np.float64)
     centred: npt.NDArray[np.float64] = wide - wide.mean(axis=0)
     return centred

@@ -1,7 +1,8 @@
-"""The command on class profiles: what the Classes page shows, as files."""
+"""The command that reports on class profiles: the content of the Classes page as files."""
 
 from collections.abc import Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,68 +12,90 @@ from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_network
 
 if TYPE_CHECKING:
+    from se_viz.analysis.by_depth import Depth
     from se_viz.profiles.class_profiles import ClassProfiles
     from se_viz.reports.class_groups import Group
 
 
 def classes(
     profiles: Annotated[
-        Path | None, typer.Argument(help="Class profiles that `profile` made; if not given, those of a demo model.")
+        Path | None, typer.Argument(help="Class profiles made by `profile` (default: those of a demo model).")
     ] = None,
-    model: Annotated[str, typer.Option(help="The demo model whose class profiles are taken.")] = "demo/r16",
+    model: Annotated[str, typer.Option(help="Demo model whose class profiles are used.")] = "demo/r16",
     only: Annotated[
-        list[str] | None, typer.Option("--class", help="A class to draw, up to six; may be repeated.")
+        list[str] | None, typer.Option("--class", help="Class to draw; may be repeated, up to six times.")
     ] = None,
     gate: Annotated[
-        list[str] | None, typer.Option(help="A gate to draw; may be repeated. If not given, the last of each stage.")
+        list[str] | None, typer.Option(help="Gate to draw; may be repeated (default: the last gate of each stage).")
     ] = None,
     against: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Two classes to compare; if not given, those the last gate holds farthest apart."),
+        typer.Option(help="Two classes to compare (default: the two that differ most in the last gate)."),
     ] = None,
     band: Annotated[
-        Literal["mean ± deviation", "median and quartiles"], typer.Option(help="What to draw of each class alone.")
-    ] = "mean ± deviation",
+        Literal["mean ± SD", "median and quartiles"], typer.Option(help="Line and band in the figure of each class.")
+    ] = "mean ± SD",
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Images of your own to hold against the classes, NAME=FOLDER, up to six; may be repeated."),
+        typer.Option(help="Compare your own images with the classes (NAME=FOLDER); may be repeated, up to six times."),
     ] = None,
     device: Device = "auto",
     trusted: Trusted = False,
-    everything: Annotated[bool, typer.Option("--all", help="Draw all channels, not fifty as in the paper.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Draw all channels, instead of 50 as in the paper.")
+    ] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
     verbose: Verbose = False,
 ) -> None:
-    """Say where classes part, and draw it: Figures 6 and 7, two classes face to face, which are alike, gate by gate."""
+    """Report where the gates become class-specific, and draw Figures 6 and 7, two classes, and similar classes."""
     from se_viz import open_profiles
     from se_viz.figures.export import CannotDraw
-    from se_viz.profiles.bundled import shipped
+    from se_viz.profiles.bundled import bundled_profiles
     from se_viz.reports.class_numbers import ClassNumbers
     from se_viz.reports.class_profiles import class_report
 
     try:
-        opened = open_profiles(profiles) if profiles else shipped(model)
+        opened = open_profiles(profiles) if profiles else bundled_profiles(model)
         numbers = ClassNumbers(opened)
         compose = partial(
             class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers
         )
-        report = compose()  # before images are read, so that a mistake is said at once
+        report = compose()  # before images are read, so that mistakes are reported at once
         if group:
             report = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
         report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    _show_gates(numbers.depths())
     for sentence in report.text:
         typer.echo(sentence)
     warn(report.notes, verbose=verbose)
-    typer.echo(f"{len(report.charts)} figures, and η² of every channel beside chance, are in {out}/")
+    typer.echo(f"{len(report.charts)} figures, and η² of every channel with its values by chance, are in {out}/")
+
+
+def _show_gates(depths: "Sequence[Depth]") -> None:
+    """Print the numbers of each gate: class specificity, and saturation."""
+    from se_viz.cli.table import show_table
+
+    def cells(depth: "Depth") -> list[str]:
+        values = (depth.share, depth.expected_eta2, depth.limit, depth.class_cosine)
+        return ["–" if isnan(value) else f"{value:.3f}" for value in values]
+
+    show_table(
+        ("gate", "η²", "by chance", "95th percentile", "cosine", "near 0", "near 1"),
+        [
+            (depth.gate, *cells(depth), f"{depth.saturation.near_0:.1%}", f"{depth.saturation.near_1:.1%}")
+            for depth in depths
+        ],
+        left=("gate",),
+    )
 
 
 def _groups(
     profiles: "ClassProfiles", named: Sequence[str], device: str, *, verbose: bool, trusted: bool
 ) -> dict[str, "Group"]:
-    """The images of each NAME=FOLDER, read with the network of the class profiles."""
+    """Read the images of each NAME=FOLDER with the network of the class profiles."""
     from se_viz import capture, read_paths
     from se_viz.reports.class_groups import Group
     from se_viz.reports.class_selection import MOST_CLASSES
@@ -81,15 +104,15 @@ def _groups(
     folders = dict(pair.partition("=")[::2] for pair in named)
     wrong = [name for name, folder in folders.items() if not name or not folder]
     if wrong or not 0 < len(folders) <= MOST_CLASSES or len(folders) < len(named):
-        raise typer.BadParameter("--group is NAME=FOLDER, six times at most, each with a name of its own.")
+        raise typer.BadParameter("--group must be NAME=FOLDER, at most six times, each time with another name.")
     model = profiles.header.model.name
     if model not in catalogue.names():
         raise ValueError(
-            f"{profiles.path} is of {model}, which no model has as its name: compare your images on the page."
+            f"{profiles.path} was made with {model}, which is not a model with a name: compare your images in the app."
         )
     loaded = load_network(model, device, "fp32", None)
     profiles.check(loaded)
-    found = {}
+    groups = {}
     for name, folder in folders.items():
         intake = read_paths(folder, trusted=trusted)
         warn(intake.refusals, verbose=verbose)
@@ -99,6 +122,6 @@ def _groups(
             captured = capture(loaded, intake.images)
         if captured.not_finite:
             warn([f"{name}: {captured.not_finite}"], verbose=verbose)
-        found[name] = Group.of(captured)
+        groups[name] = Group.of(captured)
     loaded.close()
-    return found
+    return groups

@@ -1,4 +1,4 @@
-"""The commands on the demo family: train it, tabulate it, measure it again."""
+"""The commands that train, list and measure the demo models."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,30 +10,30 @@ from se_viz.cli.common import Data, Device, fail
 
 def train(
     data: Data,
-    r: Annotated[int, typer.Option(help="Reduction ratio; 0 for a network without SE.")] = 16,
+    r: Annotated[int, typer.Option(help="Reduction ratio; 0 makes a network without SE.")] = 16,
     squeeze: Annotated[Literal["avg", "max"], typer.Option(help="Squeeze operator.")] = "avg",
     gate: Annotated[Literal["sigmoid", "relu", "tanh"], typer.Option(help="Gate function.")] = "sigmoid",
     integration: Annotated[
-        Literal["standard", "pre", "post", "identity"], typer.Option(help="Place of the gate in its block.")
+        Literal["standard", "pre", "post", "identity"], typer.Option(help="Position of the gate in its block.")
     ] = "standard",
-    stages: Annotated[str, typer.Option(help="Gated stages, digits out of 2345.", metavar="DIGITS")] = "2345",
-    bias: Annotated[bool, typer.Option(help="Biases in the two FC layers.")] = False,
-    seed: int = 0,
+    stages: Annotated[str, typer.Option(help="Stages with gates, as digits of 2345.", metavar="DIGITS")] = "2345",
+    bias: Annotated[bool, typer.Option(help="Add biases to the two FC layers.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     device: Device = "auto",
-    out: Annotated[Path, typer.Option(help="Where weights and card go.")] = Path("pretrained"),
-    work: Annotated[Path, typer.Option(help="Where an unfinished training is kept.")] = Path(".training"),
-    epochs: Annotated[int | None, typer.Option(help="Fewer or more than the recipe has.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the weights and the card.")] = Path("pretrained"),
+    work: Annotated[Path, typer.Option(help="Folder for the state of an unfinished training.")] = Path(".training"),
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs (default: that of the recipe).")] = None,
     family: Annotated[
-        bool, typer.Option("--family", help="Every shipped network in turn, skipping what is finished.")
+        bool, typer.Option("--family", help="Train all shipped networks in turn, skipping finished ones.")
     ] = False,
 ) -> None:
-    """Train a demo network on Imagenette; started again, it goes on where it stopped."""
+    """Train a demo network on Imagenette; an interrupted training is continued."""
     from dataclasses import replace
 
     from se_viz.demo.build import make
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
-    from se_viz.demo.variants import FAMILY, Variant
+    from se_viz.demo.variants import VARIANTS, Variant
     from se_viz.device.devices import resolve
 
     try:
@@ -46,10 +46,10 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
-        for member in FAMILY if family else (Variant(config, seed),):
+        for member in VARIANTS if family else (Variant(config, seed),):
             folder = out / member.folder
             if family and (folder / f"{member.name}.json").exists():
-                typer.echo(f"{member.name} is finished")
+                typer.echo(f"{member.name} is finished already")
                 continue
             card = make(
                 member.config, data, out=folder, work=work, seed=member.seed, recipe=recipe, device=resolve(device)
@@ -65,26 +65,27 @@ def train(
 def family(
     what: Annotated[
         Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
-        typer.Option(help="Only the networks that differ in this, with what may be concluded."),
+        typer.Option(help="Only list the networks that differ in this choice, with a conclusion."),
     ] = None,
     cost: Annotated[
-        Literal["parameters", "MACs"], typer.Option(help="What accuracy is drawn against, for the reduction ratio.")
+        Literal["parameters", "MACs"],
+        typer.Option(help="Horizontal axis of the accuracy of different reduction ratios."),
     ] = "parameters",
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the table and the figures on the choice named by --what.")
+        Path | None, typer.Option(help="Folder for the table and the figures on the choice of --what.")
     ] = None,
 ) -> None:
-    """Tabulate the demo models: parameters, multiply-accumulates, accuracy with its interval, seconds of training."""
+    """List the demo models: parameters, multiply-accumulates, accuracy with its interval, and training time."""
     from se_viz.cli.table import show_table
-    from se_viz.demo.design_choices import ABLATIONS, members
+    from se_viz.demo.design_choices import DESIGN_CHOICES, variants_of
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.design_choices import design_report, family_cards
 
     if out and not what:
-        raise typer.BadParameter("--out writes the figures on one choice: name it with --what.")
+        raise typer.BadParameter("--out writes the figures of one choice: name it with --what.")
     cards = family_cards()
-    ablation = next((one for one in ABLATIONS if one.title == what), None)
+    choice = next((choice for choice in DESIGN_CHOICES if choice.title == what), None)
     show_table(
         ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
         [
@@ -96,14 +97,14 @@ def family(
                 f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}",
                 f"{card.seconds:,.0f}",
             )
-            for card in (members(ablation, cards, seed=None) if ablation else cards)
+            for card in (variants_of(choice, cards, seed=None) if choice else cards)
         ],
         left=("model",),
     )
-    if not ablation:
+    if not choice:
         return
     try:
-        report = design_report(ablation, cards, cost=cost)
+        report = design_report(choice, cards, cost=cost)
         if out:
             report.write(out, figures, progress=True)
     except (ValueError, CannotDraw, OSError) as error:
@@ -115,11 +116,13 @@ def family(
 
 
 def responses(
-    data: Annotated[Path | None, typer.Option(help="Imagenette: measure anew and write.", exists=True)] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Imagenette: measure the responses again and write them.", exists=True)
+    ] = None,
     device: Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="File to read or write; the shipped one if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to read or write (default: the shipped file).")] = None,
 ) -> None:
-    """Say how every gate of the demo models responds to the validation set: spread, saturation, rank of s."""
+    """Print the responses of every gate of the demo models to the validation set: spread, saturation, rank of s."""
     from se_viz.analysis.demo_responses import Responses, shipped
     from se_viz.cli.table import show_table
     from se_viz.disk.sole_writer import sole_writer
@@ -129,10 +132,10 @@ def responses(
         if data:
             with sole_writer(path):
                 _measure(data, path, device)
-        found = Responses.read(path)
+        measured = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error
-    typer.echo(f"{found.images} images")
+    typer.echo(f"{measured.images} images")
     show_table(
         ("model", "gate", "C", "mean s", "spread", "near 0", "near 1", "rank"),
         [
@@ -146,7 +149,7 @@ def responses(
                 f"{r.near_1:.1%}",
                 f"{r.rank:.1f}",
             )
-            for name, network in found.networks.items()
+            for name, network in measured.networks.items()
             for gate, r in network.gates.items()
         ],
         left=("model", "gate"),
@@ -174,13 +177,13 @@ def _measure(data: Path, path: Path, device: str) -> None:
 def verify(
     data: Data,
     root: Annotated[
-        Path | None, typer.Option(help="Folder of weights and cards; the shipped one if not given.")
+        Path | None, typer.Option(help="Folder of weights and cards (default: the shipped folder).")
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure every demo model again, from its file, and compare with its card.
+    """Measure the accuracy of every demo model again, and compare it with its card.
 
-    Another processor rounds otherwise, which moves an image on the border: one in a thousand may differ.
+    Processors round differently, which can change a close prediction, so one image in a thousand may differ.
     """
     from se_viz.demo import pretrained as demo
     from se_viz.demo.build import remeasure
@@ -193,7 +196,7 @@ def verify(
             card = demo.card(name, folder)
             correct = remeasure(card, data, folder, resolve(device))
             wrong += abs(correct - card.accuracy.correct) > card.accuracy.of // 1000
-            typer.echo(f"{name}: {correct} of {card.accuracy.of} right, the card says {card.accuracy.correct}")
+            typer.echo(f"{name}: {correct} of {card.accuracy.of} correct; the card says {card.accuracy.correct}")
     except (ValueError, OSError) as error:
         raise fail(error) from error
     raise typer.Exit(1 if wrong else 0)

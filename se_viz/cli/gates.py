@@ -1,4 +1,4 @@
-"""The commands on which networks there are, and where their gates sit."""
+"""The commands that list models, their gates, and the gates of all architectures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,30 +13,47 @@ if TYPE_CHECKING:
 
 
 def models(
-    search: Annotated[str, typer.Argument(help="Only names that hold this text.")] = "",
-    facts: Annotated[bool, typer.Option("--facts", help="Also size, accuracy and licence; takes a second.")] = False,
+    search: Annotated[str, typer.Argument(help="Only list names that contain this text.")] = "",
+    facts: Annotated[
+        bool, typer.Option("--facts", help="Also list size, accuracy and licence, which takes a second.")
+    ] = False,
 ) -> None:
-    """List the models there are: shipped, registered, and those of timm and torchvision that have gates."""
+    """List the models: shipped, registered, and those of timm and torchvision that have gates."""
+    from se_viz.cli.table import show_table
     from se_viz.zoo import registry as catalogue
 
-    found = [name for name in catalogue.names() if search.lower() in name.lower()]
-    if not found:
-        raise fail(ValueError(f"No model has {search[:100]!r} in its name; without it, all are listed."))
-    for name in found:
-        if facts and name.startswith(("timm/", "torchvision/")):
-            known = catalogue.listing(name)
-            top1 = f"{known.top1:.1%}" if known.top1 else "–"
-            here = "  here" if known.cached else ""
-            typer.echo(
-                f"{name:35} {known.params / 1e6:6.1f} M {known.gates:3} gates {known.size / 1e6:5.0f} MB {top1:>5} "
-                f"{known.family} {known.licence}{here}".rstrip()
-            )
-        else:
+    names = [name for name in catalogue.names() if search.lower() in name.lower()]
+    if not names:
+        raise fail(ValueError(f"No model has {search[:100]!r} in its name; `models` without a text lists all."))
+    if not facts:
+        for name in names:
             typer.echo(name)
+        return
+    headers = ("model", "parameters", "gates", "size", "top-1", "family", "licence", "downloaded")
+    show_table(headers, [_facts(name) for name in names], left=("model", "family", "licence", "downloaded"))
+
+
+def _facts(name: str) -> tuple[str, ...]:
+    """Return the row of a model; only models of timm and torchvision have facts."""
+    from se_viz.zoo import registry as catalogue
+
+    if not name.startswith(("timm/", "torchvision/")):
+        return (name, *[""] * 7)
+    facts = catalogue.listing(name)
+    return (
+        name,
+        f"{facts.params / 1e6:.1f} M",
+        str(facts.gates),
+        f"{facts.size / 1e6:.0f} MB",
+        f"{facts.top1:.1%}" if facts.top1 else "–",
+        facts.family,
+        facts.licence,
+        "yes" if facts.cached else "",
+    )
 
 
 def gates(
-    model: Annotated[str, typer.Argument(help="For instance demo/r16.")] = "demo/r16",
+    model: Annotated[str, typer.Argument(help="Name of the model; `models` lists them.")] = "demo/r16",
     checkpoint: Checkpoint = None,
     arch: Arch = "",
     arg: Arg = None,
@@ -46,14 +63,15 @@ def gates(
     size: Size = None,
     trusted: Trusted = False,
     gate: Annotated[
-        list[str] | None, typer.Option(help="Also say where this gate sits in its block; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Also describe and draw the position of this gate in its block; may be repeated."),
     ] = None,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the drawings.")] = "html",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the table, the tree of gates and the block of each --gate.")
+        Path | None, typer.Option(help="Folder for the table, the tree of gates, and the block of each --gate.")
     ] = None,
 ) -> None:
-    """List a model's gates: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
+    """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.network import network_report
@@ -106,15 +124,20 @@ def gates(
 
 def discover(
     out: Annotated[
-        Path | None, typer.Option(help="The table, SE Viz's own if not given; what it holds is not looked at again.")
+        Path | None,
+        typer.Option(help="File of the table (default: SE Viz's own); architectures that it contains are skipped."),
     ] = None,
-    only: Annotated[str, typer.Option(help="Only names that match, for instance 'timm/*seresnet*'.")] = "*",
+    only: Annotated[
+        str, typer.Option(help="Only build architectures whose name matches, for instance 'timm/*seresnet*'.")
+    ] = "*",
     names: Annotated[
         bool,
-        typer.Option("--names", help="Make the index of tensor names instead, by which checkpoints are recognised."),
+        typer.Option(
+            "--names", help="Make the index of tensor names instead, which recognises the architecture of a checkpoint."
+        ),
     ] = False,
 ) -> None:
-    """Build every architecture of timm and torchvision at random, find its gates, and write them into a table."""
+    """Build every architecture of timm and torchvision with random weights, and write its gates into a table."""
     from fnmatch import fnmatch
 
     from se_viz.zoo import gate_index as table

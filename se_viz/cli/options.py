@@ -1,4 +1,4 @@
-"""The options by which commands are told which network to read, and loading it."""
+"""The options that choose a network, and the loading of that network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,53 +11,64 @@ if TYPE_CHECKING:
     from se_viz.weights.download import Progress
     from se_viz.weights.head import Head, HeadKind
 
-Number = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="What the network computes in.")]
+ModelName = Annotated[str, typer.Option(help="Name of the model; `models` lists them.")]
+Precision = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="Precision of the computation.")]
 Checkpoint = Annotated[
-    Path | None, typer.Option(help="Your own weights, safetensors or a state dict of torch, in place of MODEL.")
+    Path | None,
+    typer.Option(help="File with your weights, safetensors or a torch state dict, used instead of a named model."),
 ]
 Arch = Annotated[
     str,
     typer.Option(
-        help="Their architecture: timm/NAME, torchvision/NAME, or package.module:function, which is imported."
+        help="Architecture of the checkpoint: timm/NAME, torchvision/NAME, or package.module:function, "
+        "which is imported."
     ),
 ]
 Arg = Annotated[
     list[str] | None,
     typer.Option(
-        help="An argument of the architecture, KEY=VALUE (JSON); may be repeated. The number of classes is the file's."
+        help="Argument of the architecture, KEY=VALUE with a value in JSON; may be repeated. For an architecture of "
+        "timm or torchvision the number of classes is read from the checkpoint. For a function, pass its argument for "
+        "the number of classes here, for instance --arg num_classes=3."
     ),
 ]
 Classes = Annotated[
     Path | None,
-    typer.Option(help="Names of their classes, labels or numbers: one a line, or JSON. Of --head binary two: no, yes."),
+    typer.Option(
+        help="File with the names of the classes, labels or numbers, one per line or as JSON. For --head binary two "
+        "names: no, yes."
+    ),
 ]
 Three = tuple[float, float, float]
-Mean = Annotated[Three | None, typer.Option(help="Mean of the images they were trained on, R G B in 0–1.")]
-Std = Annotated[Three | None, typer.Option(help="Standard deviation, likewise.")]
+Mean = Annotated[Three | None, typer.Option(help="Mean of the training images by channel, R G B in 0–1.")]
+Std = Annotated[Three | None, typer.Option(help="Standard deviation of the training images by channel, R G B in 0–1.")]
 HeadOption = Annotated[
     Literal["classes", "binary", "labels", "number", "features"] | None,
     typer.Option(
         "--head",
-        help="What the network's outputs mean: classes (softmax), binary (one logit of yes), labels (each holds or "
-        "not), number, features (nothing is predicted). If not given, two outputs and more are taken as classes, and "
-        "one as a number.",
+        help="Meaning of the network's outputs: classes (softmax), binary (one logit of yes), labels (independent "
+        "labels), number, or features (no predictions). By default two or more outputs are classes, and one output is "
+        "a number.",
     ),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
-        help="Probability from which on a binary head says yes, and a label holds.", show_default="0.5", min=0, max=1
+        help="Probability at or above which a binary head says yes, and a label holds.",
+        show_default="0.5",
+        min=0,
+        max=1,
     ),
 ]
 Trusted = Annotated[
     bool,
     typer.Option(
         "--trusted",
-        help="The files are your own: the checkpoint and images are read in this process, without a child process and "
-        "its limits of time and memory. Nothing in them is run for that.",
+        help="Trust the checkpoint and the images: read them in this process, without a child process and its limits "
+        "of time and memory. No code in the files is run.",
     ),
 ]
-Size = Annotated[int | None, typer.Option(help="Side of their input, pixels.")]
+Size = Annotated[int | None, typer.Option(help="Side of the network's input in pixels.")]
 
 
 def load_network(
@@ -69,25 +80,25 @@ def load_network(
     head: "HeadKind | None" = None,
     threshold: float | None = None,
     fast: bool = True,
-    **own: Any,  # noqa: ANN401 - see _architecture
+    **description: Any,  # noqa: ANN401 - see _architecture
 ) -> "Model":
-    """A model by its name, with a bar while it is fetched; or one of the caller's own."""
+    """Return a model by its name, with a progress bar for its download, or the model of a checkpoint."""
     from tqdm import tqdm
 
     from se_viz import load, load_checkpoint
 
-    meant = _head(head, threshold)
+    chosen_head = _head(head, threshold)
     if checkpoint is not None:
         loaded = load_checkpoint(
-            checkpoint, **_architecture(**own), head=meant, device=device, precision=precision, fast=fast
+            checkpoint, **_architecture(**description), head=chosen_head, device=device, precision=precision, fast=fast
         )
-        # What was taken of the file and what was not, where there is something to say.
+        # The notes say which tensors of the file were used or left out.
         notes = loaded.about.partition(f" with the weights of {checkpoint.name}")[2].removeprefix(". ")
         if notes:
             typer.secho(f"{notes}.", err=True, fg="yellow")
         return loaded
-    if any(value for name, value in own.items() if name != "trusted"):  # This may be said of images alone.
-        raise typer.BadParameter("--arch and what goes with it describe a --checkpoint, and none is given.")
+    if any(value for name, value in description.items() if name != "trusted"):  # --trusted also applies to images
+        raise typer.BadParameter("--arch and its options need a --checkpoint.")
     with tqdm(desc=model, unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
 
         def show(progress: "Progress") -> None:
@@ -95,10 +106,10 @@ def load_network(
             bar.update(progress.done - bar.n)
 
         try:
-            return load(model, device, precision, head=meant, fast=fast, report=show)
+            return load(model, device, precision, head=chosen_head, fast=fast, report=show)
         except KeyboardInterrupt:
             bar.close()
-            typer.secho("Stopped; the same command fetches what is missing.", err=True, fg="yellow")
+            typer.secho("Stopped. The same command downloads the rest.", err=True, fg="yellow")
             raise typer.Exit(130) from None
 
 
@@ -107,7 +118,7 @@ def _head(kind: "HeadKind | None", threshold: float | None) -> "Head | None":
 
     if kind is None:
         if threshold is not None:
-            raise typer.BadParameter("--threshold goes with --head binary or --head labels.")
+            raise typer.BadParameter("--threshold needs --head binary or --head labels.")
         return None
     return Head(kind) if threshold is None else Head(kind, threshold)
 
@@ -131,7 +142,7 @@ def _argument(text: str) -> tuple[str, object]:
     try:
         return pair(text)
     except ValueError as error:
-        raise typer.BadParameter(f"--arg is KEY=VALUE, not {text!r}.") from error
+        raise typer.BadParameter(f"--arg must be KEY=VALUE, not {text!r}.") from error
 
 
 def _imported(place: str) -> Callable[..., Any]:
@@ -139,7 +150,7 @@ def _imported(place: str) -> Callable[..., Any]:
     from importlib import import_module
 
     module, _, name = place.partition(":")
-    sys.path.insert(0, "")  # As for `python -m`: code in the current folder is found, however this was started.
+    sys.path.insert(0, "")  # Code in the current folder can be imported, as with `python -m`.
     try:
         function = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -147,5 +158,5 @@ def _imported(place: str) -> Callable[..., Any]:
     finally:
         sys.path.remove("")
     if not callable(function):
-        raise typer.BadParameter(f"{place} is no function.")
+        raise typer.BadParameter(f"{place} is not a function.")
     return function  # type: ignore[no-any-return]

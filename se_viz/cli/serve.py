@@ -1,4 +1,4 @@
-"""The command that starts the page."""
+"""The command that starts the app."""
 
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from se_viz.extras import missing
 
 def app(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network, without a password.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 opens the app to the network, without a password.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8501,
 ) -> None:
-    """Start the page in this process; Ctrl+C ends it."""
+    """Start the app in this process; Ctrl+C stops it."""
     try:
         from se_viz.ui.server.start import start
     except ImportError as error:

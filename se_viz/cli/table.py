@@ -1,4 +1,4 @@
-"""Tables in a shell."""
+"""Tables printed in a shell."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -9,16 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDE = 100_000  # characters, so that no row of a file is wrapped
+_WIDE = 100_000  # characters, so that no row is wrapped in a pipe or a file
 
 
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequence[str] = ()) -> None:
-    """Print a table: drawn in a terminal, as wide as that is; elsewhere as plain columns, one line a row.
+    """Print a table: drawn to the width of a terminal; in a pipe or a file as plain columns, one line per row.
 
     Args:
-        headers: of the columns.
-        rows: a text for each column; square brackets in it are no markup.
-        left: headers of the columns to be aligned at the left, as words are; others are aligned at the right.
+        headers: headers of the columns.
+        rows: a text for each column; square brackets in it are not markup.
+        left: headers of the left-aligned columns (words); the other columns are right-aligned (numbers).
     """
     console = Console(highlight=False)
     if console.is_terminal:
@@ -33,7 +33,7 @@ def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: S
 
 def _table(table: Table, headers: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str]) -> Table:
     for header in headers:
-        # Fold: a cell that does not fit goes on in the next line, and nothing of it is lost.
+        # A cell that does not fit continues on the next line, and nothing is cut off.
         table.add_column(Text(header), justify="left" if header in left else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))

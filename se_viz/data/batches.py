@@ -1,4 +1,4 @@
-"""Images decoded side by side, some files at a time, with the results in the order of the files."""
+"""Files decoded in parallel, in batches, with the results in the order of the files."""
 
 import os
 from collections import deque
@@ -15,17 +15,17 @@ Decode: TypeAlias = Callable[[Sequence[tuple[str, bytes]]], Sequence[Outcome]]
 
 # Pillow decodes without the interpreter's lock.
 WORKERS = min(4, os.cpu_count() or 1)
-# Small files go to a child process together, as each trip takes some milliseconds.
+# Small files go to a child process together, as each call of one takes some milliseconds.
 MOST_FILES, MOST_BYTES = 8, 2_000_000
 
 
 class Batches:
-    """Takes files and sentences in order. Used in a ``with`` block; an error in it leaves what is not begun undone.
+    """A queue of files to decode. Use it in a ``with`` block; an error in the block cancels the work not yet begun.
 
     Attributes:
-        images: what is decoded so far → its name; of files that are the same only the first.
-        refusals: sentences on the others so far.
-        left_out: how many files were not taken as there were enough; counted by the caller.
+        images: each image decoded so far → its name; of identical files only the first is kept.
+        refusals: sentences on the other files so far.
+        left_out: how many files were not decoded because the limit was reached; the caller counts them.
     """
 
     def __init__(self, decode_all: Decode, limit: int, most_files: int = MOST_FILES) -> None:
@@ -36,6 +36,7 @@ class Batches:
         self._limit = limit
         self._most_files = most_files
         self._batch: list[tuple[str, bytes]] = []
+        # Batches and sentences in the order of the files; each batch with its number of files.
         self._begun: deque[tuple[int, Future[Sequence[Outcome]] | str]] = deque()
         self._pool = ThreadPoolExecutor(WORKERS)
 
@@ -48,18 +49,18 @@ class Batches:
         self._pool.shutdown(cancel_futures=error is not None)
 
     def add(self, label: str, content: bytes) -> None:
-        """Take a file to decode."""
+        """Add a file to decode."""
         self._batch.append((label, content))
         if len(self._batch) >= self._most_files or sum(len(content) for _, content in self._batch) >= MOST_BYTES:
             self._begin()
 
     def reject(self, sentence: str) -> None:
-        """Take a sentence, at the place of the file it is about."""
+        """Add a sentence in place of the file that it is about."""
         self._begin()
         self._begun.append((0, sentence))
 
     def is_full(self) -> bool:
-        """Whether there are ``limit`` images; waits for those being decoded if they may be the last."""
+        """Return whether ``limit`` images are decoded; wait for files being decoded if they may reach the limit."""
         while len(self._begun) >= 2 * WORKERS:
             self._settle()
         while len(self.images) + self._waiting >= self._limit and self._waiting:
@@ -75,7 +76,7 @@ class Batches:
 
     @property
     def _waiting(self) -> int:
-        """How many files may become images yet."""
+        """The number of files that may still become images."""
         return len(self._batch) + sum(files for files, _ in self._begun)
 
     def _begin(self) -> None:
@@ -84,7 +85,7 @@ class Batches:
             self._batch = []
 
     def _settle(self) -> None:
-        """Take the results of the files that came first."""
+        """Wait for the oldest batch, and add its results."""
         _, begun = self._begun.popleft()
         if isinstance(begun, str):
             self.refusals.append(begun)
@@ -92,14 +93,14 @@ class Batches:
         for outcome in begun.result():
             if isinstance(outcome, ImageRefused):
                 self.refusals.append(str(outcome))
-            elif twin := self.images.get(outcome):
-                self.refusals.append(f"{outcome.name} was left out: it is the same file as {twin}.")
+            elif same := self.images.get(outcome):
+                self.refusals.append(f"{outcome.name} was left out: it is the same file as {same}.")
             else:
                 self.images[outcome] = outcome.name
 
 
 def decode_here(files: Sequence[tuple[str, bytes]]) -> list[Outcome]:
-    """Decode files in this process, one after the other."""
+    """Decode files one after another in this process."""
     return [_decoded(*file) for file in files]
 
 
@@ -111,7 +112,7 @@ def _decoded(label: str, content: bytes) -> Outcome:
 
 
 def named(outcome: Outcome, label: str) -> Outcome:
-    """Return the same under a name that says the folder, too."""
+    """Return the outcome under another name, which includes the folder."""
     if isinstance(outcome, ImageRefused):
         return ImageRefused(label, outcome.reason)
     return replace(outcome, name=label)

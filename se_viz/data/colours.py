@@ -1,7 +1,7 @@
 """An image of any mode → 8-bit RGB: the one conversion for files, uploads, datasets and images from Python.
 
-Grey, palette, CMYK, YCbCr, HSV, LAB and 16-bit images become 8-bit RGB, transparency is laid over white, the EXIF
-orientation is applied, and large images are reduced.
+Grey, palette, CMYK, YCbCr, HSV, LAB and 16-bit images become 8-bit RGB, transparent pixels are composited over white,
+the EXIF orientation is applied, and large images are reduced.
 """
 
 import numpy as np
@@ -25,21 +25,21 @@ SWAPS_SIDES = frozenset({TURNS[5], TURNS[6], TURNS[7], TURNS[8]})
 _TOP_OF_16_BITS = 65535
 _TOP_OF_8_BITS = 255
 _TO_8_BITS = np.rint(np.arange(_TOP_OF_16_BITS + 1) / 257).astype(np.uint8)
-_ROWS_AT_ONCE = 256  # an index array takes eight bytes a pixel
+_ROWS_AT_ONCE = 256  # an index array takes eight bytes per pixel
 
 
 class RangeUnknown(ValueError):
-    """An image's numbers cannot be scaled to 0–255; the message says why, and after a semicolon what to do."""
+    """An image's values cannot be scaled to 0–255; the message says why, and after a semicolon what to do."""
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """Return ``rgb(image)`` with the EXIF orientation applied.
 
     Raises:
-        RangeUnknown: as ``rgb``.
+        RangeUnknown: see ``rgb``.
     """
     converted = rgb(image)
-    # Asked for when the image is loaded: a TIFF file is turned by Pillow itself then.
+    # Read after loading: Pillow itself turns a TIFF image when it loads it.
     turn = TURNS.get(orientation_of(image))
     return converted if turn is None else converted.transpose(turn)
 
@@ -47,13 +47,14 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 def rgb(image: Image.Image) -> Image.Image:
     """Return an image of any mode as 8-bit RGB, without its metadata.
 
-    Transparency is laid over white. Modes I;16 of all byte orders, and I as Pillow has it of 16-bit files, are scaled
-    from 0–65535. An image whose shorter side is 2 · WORKING_SIDE pixels or more is reduced, by averages over squares,
-    to an integer fraction of its size that leaves WORKING_SIDE or more. The given image keeps its mode and its pixels.
+    Transparent pixels are composited over white. Mode I;16 of all byte orders, and mode I as Pillow uses it for 16-bit
+    files, are scaled from 0–65535. An image whose shorter side is 2 · WORKING_SIDE pixels or more is reduced by an
+    integer factor, by averages over squares, so that WORKING_SIDE or more remains. The given image keeps its mode and
+    its pixels.
 
     Raises:
-        RangeUnknown: it has mode F, or mode I with numbers that are not those of 16-bit pixels; or it was a PNG of 16
-            bits with a transparent colour, which cannot be told from others any more.
+        RangeUnknown: the image has mode F, or mode I with values that are not those of 16-bit pixels; or it was a
+            16-bit PNG with a transparent colour that can no longer be told apart from others.
     """
     try:
         opacity = clear_colour(image)
@@ -82,22 +83,22 @@ def rgb(image: Image.Image) -> Image.Image:
         paper = Image.new("RGB", image.size, "white")
         paper.paste(image, mask=image)
         image = paper
-    # Metadata is of no use from here on, and it may hold where the photo was taken.
+    # Metadata is not needed from here on, and it may contain the place where the photo was taken.
     image.info = {}
     return image
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, which is upright, where it is missing or cannot be read."""
+    """Return the EXIF orientation, 1 to 8; 1 (upright) where it is missing or cannot be read."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001
-        # Broken metadata is no reason to refuse good pixels, and its parser raises as many types as the decoders do.
+        # Broken metadata is no reason to refuse good pixels, and its parser raises errors of many types.
         return 1
 
 
 def _with_clear_colour_of_8_bits(image: Image.Image) -> Image.Image:
-    """The image, or a copy whose transparent colour has 8 bits, as its pixels have: in the file it has 16."""
+    """Return the image, or a copy whose transparent colour has 8 bits like its pixels: in the file it has 16."""
     clear = image.info.get("transparency")
     values = clear if isinstance(clear, tuple) else (clear,)
     if not all(isinstance(value, int) for value in values) or max(values) <= _TOP_OF_8_BITS:
@@ -109,9 +110,9 @@ def _with_clear_colour_of_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _sixteen_bit(image: Image.Image) -> npt.NDArray[np.integer] | None:
-    """The numbers (H, W) of an image of more than 8 bits a pixel, 0–65535; None for one of 8 bits."""
+    """Return the values (H, W), 0–65535, of an image with more than 8 bits per pixel; None for an 8-bit image."""
     if image.mode == "F":
-        raise RangeUnknown("it holds fractions (mode F), whose range is not known; scale it to 0–255 and mode L")
+        raise RangeUnknown("it holds fractions (mode F) of unknown range; scale it to 0–255 and mode L")
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return None
     shades: npt.NDArray[np.integer] = np.asarray(image)
@@ -120,18 +121,18 @@ def _sixteen_bit(image: Image.Image) -> npt.NDArray[np.integer] | None:
     low, high = int(shades.min()), int(shades.max())
     if low < 0 or high > _TOP_OF_16_BITS:
         raise RangeUnknown(
-            f"it holds numbers of 32 bits from {low} to {high}, whose range is not known; scale it to 0–255 and mode L"
+            f"it holds 32-bit numbers from {low} to {high}, whose full range is unknown; scale it to 0–255 and mode L"
         )
-    # Pillow reads PGM files of 16 bits in mode I, as it did PNG files for many years.
+    # Pillow reads 16-bit PGM files in mode I; for many years it did so with PNG files.
     if high <= _TOP_OF_8_BITS and image.format != "PPM":
         raise RangeUnknown(
-            f"it holds numbers of 32 bits up to {high}, which may be of 8 or of 16 bits; convert it to mode L or I;16"
+            f"it holds 32-bit numbers up to {high}, which may be 8-bit or 16-bit values; convert it to mode L or I;16"
         )
     return shades
 
 
 def _in_8_bits(shades: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
-    """Numbers (H, W) in 0–65535 scaled to 0–255 and rounded."""
+    """Return values (H, W) in 0–65535 scaled to 0–255 and rounded."""
     scaled = np.empty(shades.shape, np.uint8)
     for row in range(0, len(shades), _ROWS_AT_ONCE):
         rows = slice(row, row + _ROWS_AT_ONCE)

@@ -1,9 +1,9 @@
-"""Which column of a list, or which key of an item, is the image, the label, the split."""
+"""Names of the columns of a list, or of the keys of an item, that hold the image, the label and the split."""
 
 import re
 from collections.abc import Sequence
 
-# In the order in which they are looked for.
+# In order of preference.
 PATH = (
     *("path", "file_path", "filepath", "image_path", "img_path", "file", "file_name", "filename", "fname"),
     *(
@@ -28,7 +28,7 @@ SPLIT = ("split", "subset", "partition", "data_set", "dataset")
 
 
 def column(header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return which of a header's names is one of ``names``, in any case, with spaces or hyphens; None if none is."""
+    """Return the index of the first of ``names`` in a header, in any case, with spaces or hyphens; None if absent."""
     tidy = [re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower()) for name in header]
     squeezed = [name.replace("_", "") for name in tidy]
     for name in names:

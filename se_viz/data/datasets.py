@@ -6,33 +6,34 @@ from pathlib import Path
 from se_viz.data import layout, lists, splits
 from se_viz.data import webdataset as tars
 from se_viz.data.folders import find_images
-from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, labelled, unique
+from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, disambiguate, labelled
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
 from se_viz.data.rejected import shown
 
-__all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "unique"]
+__all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "disambiguate"]
 
 
 def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) -> Dataset:
-    """The dataset of a path or an object.
+    """Return the dataset of a path or an object.
 
-    Images of a dataset are read in this process, within the limits of ``images.decode`` and in the budget of pixels,
-    and not in child processes as uploads are: a dataset is named by the one whose process it is, and a pass over it
-    reads as many images as there are. For images of others, ``se_viz.read_paths`` reads files and folders.
+    The images of a dataset are read in this process, within the limits of ``images.decode`` and the budget of pixels.
+    They are not read in child processes as uploads are: the user of this process chose the dataset, and a pass reads
+    all its images, however many there are. To read untrusted images, use ``se_viz.read_paths`` on files and folders.
 
     Args:
-        source: a folder with one subfolder of images for each class (as torchvision's ImageFolder takes it), or with
-            such folders for training and validation above them; a folder of images, without labels; a list of paths,
-            relative to the list, and of labels: a CSV, TSV, TXT or Parquet file; a plain tar file or a folder of them,
-            as WebDataset writes them; or an object with a length that gives (PIL image, label) by index, as
+        source: one of these: a folder with one subfolder of images per class (as torchvision's ImageFolder takes it),
+            or with folders for training and validation above these; a folder of images, without labels; a list of
+            paths (relative to the list) and labels in a CSV, TSV, TXT or Parquet file; a plain tar file or a folder of
+            them, as WebDataset writes them; an object with a length that gives (PIL image, label) by index, as
             torchvision's datasets do without a transform, or {"image": …, "label": …}, as Hugging Face's do.
-        split: the part to take where there are several (train, val, valid, validation, test, dev, … in any case); if
-            not given, the validation set, else the test set, else the training set. ``Dataset.notes`` says which.
+        split: the split to take where there are several (train, val, valid, validation, test, dev, … in any case). By
+            default the validation set is taken, else the test set, else the training set. ``Dataset.notes`` tells
+            which.
 
     Raises:
-        DatasetRefused: no images there, or none that can be read this way.
+        DatasetRefused: there are no images, or they cannot be read in one of these ways.
     """
     if isinstance(source, Dataset):
         return source
@@ -47,8 +48,8 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
         return _from_list(path, split)
     if is_image(path.name) or (format_of(path.name) and path.suffix.lower() != ".tar"):
         called = format_of(path.name) or "image"
-        what = "unpack it, and name its folder" if called == "archive" else "name the folder it lies in"
-        raise DatasetRefused(f"{path} is {'an' if called[0] in 'aeiouA' else 'a'} {called} file: {what}.")
+        advice = "unpack it, and name its folder" if called == "archive" else "name the folder that contains it"
+        raise DatasetRefused(f"{path} is {'an' if called[0] in 'aeiouA' else 'a'} {called} file: {advice}.")
     return _from_tars(path, [path], split)
 
 
@@ -56,20 +57,20 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
     root, part, notes = layout.of_folder(path, split)
     name = f"{path.resolve().name}/{part}" if part else root.resolve().name
     archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
-    found = find_images(root)
+    contents = find_images(root)
     if archives:
-        if found.images:
-            notes.append(f"{len(found.images):,} images beside the tar files were left out: name their folder.")
+        if contents.images:
+            notes.append(f"{len(contents.images):,} images beside the tar files were left out: name their folder.")
         return _from_tars(root, archives, None if part else split, name if part else "", notes)
     if split and not part:
         notes.append(f"{shown(name)} has no splits: all of it was taken.")
-    notes += found.notes()
-    if not found.images:
+    notes += contents.notes()
+    if not contents.images:
         raise DatasetRefused(
             " ".join([f"No images in {root}: it should hold one folder of images for each class.", *notes])
         )
-    texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in found.images)]
-    return labelled(name, "folder", found.images, texts, lambda index: root / found.images[index], notes)
+    texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in contents.images)]
+    return labelled(name, "folder", contents.images, texts, lambda index: root / contents.images[index], notes)
 
 
 def _from_list(path: Path, split: str | None) -> Dataset:
@@ -81,7 +82,7 @@ def _from_list(path: Path, split: str | None) -> Dataset:
     names, texts = [row.path for row in rows], [row.label for row in rows]
     kind: DatasetFormat = "parquet" if path.suffix.lower() == ".parquet" else "csv"
     return labelled(
-        path.name, kind, names, texts, lambda index: lists.place(path.parent, names[index]), notes, unlabelled
+        path.name, kind, names, texts, lambda index: lists.path_within(path.parent, names[index]), notes, unlabelled
     )
 
 
@@ -103,7 +104,7 @@ def _from_tars(
     except tars.TarRefused as refused:
         raise DatasetRefused(str(refused)) from refused
     samples = tars.by_class(samples)
-    # A folder of images may be a class that is called so; it is a split where that is asked for.
+    # A folder of images with the name of a split may be a class; it is a split if the user asks for that split.
     parts = ["" if sample.flat and split is None else sample.split for sample in samples]
     taken, choice = splits.of_each(parts, split, str(path), shown(path.resolve().name), loose=True)
     said += choice

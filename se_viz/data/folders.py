@@ -1,4 +1,4 @@
-"""The images below a folder, at any depth; links are followed once, so that a cycle of them ends."""
+"""The images below a folder, at any depth; each link is followed once, so a cycle of links ends."""
 
 import os
 from collections import Counter, deque
@@ -13,14 +13,14 @@ _Identity = tuple[int, int]
 
 
 @dataclass
-class Found:
-    """What lies below a folder.
+class Contents:
+    """The files below a folder.
 
     Attributes:
-        images: relative paths with ``/`` between their parts, sorted.
-        others: suffix → how many files are no image that is read; hidden ones are not counted.
-        problems: sentences on folders that could not be opened, and on links that lead nowhere.
-        formats: folder below the root → formats of its images that are not read.
+        images: relative paths of the images, with ``/`` between their parts, sorted.
+        others: suffix → number of files that are not read as images; hidden files are not counted.
+        problems: sentences on folders that could not be opened, and on broken links.
+        formats: folder below the root → formats of its images that are not supported.
     """
 
     images: list[str] = field(default_factory=list)
@@ -29,66 +29,66 @@ class Found:
     formats: dict[str, Counter[str]] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
-        """Sentences on what was left out."""
+        """Return sentences on the files that were left out."""
         with_images = {PurePath(name).parts[0] for name in self.images}
         without = [
-            f"{shown(folder)} is no class, as none of its images can be read ({', '.join(sorted(formats))})."
+            f"{shown(folder)} is not used as a class: none of its images can be read ({', '.join(sorted(formats))})."
             for folder, formats in sorted(self.formats.items())
             if folder not in with_images
         ]
         return [*self.problems, *without, *left_out(self.others)]
 
 
-def find_images(root: Path) -> Found:
-    """Return the images below a folder. Hidden files and folders, and those that systems leave, are passed over.
+def find_images(root: Path) -> Contents:
+    """Return the images below a folder. Hidden files and folders, and those that systems create, are skipped.
 
-    A folder that is reached by a link is read as if it lay there, once in each folder of the root: where two links lead
-    to it, or a link leads back up, the second is passed over.
+    A linked folder is read as if it were at the place of the link, once in each subfolder of the root: a second link to
+    the same folder, or a link back up, is skipped.
     """
-    found = Found()
+    contents = Contents()
     try:
         above = {_identity(root)}
     except OSError as error:
-        found.problems.append(f"{root} was left out: {error.strerror}; check the path.")
-        return found
-    for folder, name in _walk_one(root, "", found):
+        contents.problems.append(f"{root} was left out: {error.strerror}; check the path.")
+        return contents
+    for folder, name in _walk_one(root, "", contents):
         identity = _identity(folder)
         if identity not in above:
-            _walk(folder, name, {*above, identity}, found)
-    found.images.sort()
-    return found
+            _walk(folder, name, {*above, identity}, contents)
+    contents.images.sort()
+    return contents
 
 
 def holds_image(folder: Path, *, below: bool = False) -> bool:
-    """Whether there is an image in a folder, at any depth; ``below`` asks for one in a folder of it."""
-    found = Found()
-    start = [inner for inner, _ in _walk_one(folder, "", Found())] if below else [folder]
+    """Return whether a folder holds an image at any depth; with ``below``, whether one of its subfolders does."""
+    contents = Contents()
+    start = [inner for inner, _ in _walk_one(folder, "", Contents())] if below else [folder]
     seen = {_identity(folder)} if below else set()
     while start:
         inner = start.pop()
         if (identity := _identity(inner)) in seen:
             continue
         seen.add(identity)
-        start += [further for further, _ in _walk_one(inner, "", found)]
-        if found.images:
+        start += [further for further, _ in _walk_one(inner, "", contents)]
+        if contents.images:
             return True
     return False
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, sorted, without hidden ones and those that systems leave."""
-    return sorted(name for _, name in _walk_one(folder, "", Found()))
+    """Return the names of the folders in a folder, sorted, without hidden folders and those that systems create."""
+    return sorted(name for _, name in _walk_one(folder, "", Contents()))
 
 
 def problems_in(folder: Path) -> list[str]:
-    """Return sentences on what lies in a folder, and not below, and leads nowhere."""
-    found = Found()
-    list(_walk_one(folder, "", found))
-    return found.problems
+    """Return sentences on broken links directly in a folder, or on the folder itself if it cannot be opened."""
+    contents = Contents()
+    list(_walk_one(folder, "", contents))
+    return contents.problems
 
 
-def _walk(start: Path, prefix: str, seen: set[_Identity], found: Found) -> None:
-    """All below one folder of the root; folders that lie there come before those that links lead to."""
+def _walk(start: Path, prefix: str, seen: set[_Identity], contents: Contents) -> None:
+    """Find all below one folder of the root; real folders are read before linked ones."""
     here = deque([(start, prefix)])
     linked: deque[tuple[Path, str, _Identity]] = deque()
     while here or linked:
@@ -99,7 +99,7 @@ def _walk(start: Path, prefix: str, seen: set[_Identity], found: Found) -> None:
             if identity in seen:
                 continue
             seen.add(identity)
-        for inner, inner_name in _walk_one(folder, name, found):
+        for inner, inner_name in _walk_one(folder, name, contents):
             identity = _identity(inner)
             if inner.is_symlink():
                 linked.append((inner, inner_name, identity))
@@ -108,13 +108,13 @@ def _walk(start: Path, prefix: str, seen: set[_Identity], found: Found) -> None:
                 here.append((inner, inner_name))
 
 
-def _walk_one(folder: Path, prefix: str, found: Found) -> Iterator[tuple[Path, str]]:
+def _walk_one(folder: Path, prefix: str, contents: Contents) -> Iterator[tuple[Path, str]]:
     """Count the files of a folder, and yield its folders with their relative paths."""
     try:
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        found.problems.append(f"{shown(prefix or str(folder))} was left out: {error.strerror}; check the path.")
+        contents.problems.append(f"{shown(prefix or str(folder))} was left out: {error.strerror}; check the path.")
         return
     for entry in listed:
         if is_clutter(entry.name):
@@ -125,21 +125,21 @@ def _walk_one(folder: Path, prefix: str, found: Found) -> Iterator[tuple[Path, s
                 yield Path(entry.path), name
                 continue
         except OSError:
-            pass  # a link to itself: reading it will say so
+            pass  # a link to itself: reading it will report the error
         if is_image(entry.name):
-            found.images.append(name)
+            contents.images.append(name)
             continue
         if entry.is_symlink() and not Path(entry.path).exists():
-            found.problems.append(f"{shown(name)} is a link to {_target(Path(entry.path))}, which does not exist.")
+            contents.problems.append(f"{shown(name)} is a link to {_target(Path(entry.path))}, which does not exist.")
             continue
         suffix = PurePath(entry.name).suffix.lower()
-        found.others[suffix] += 1
+        contents.others[suffix] += 1
         if prefix and (called := format_of(entry.name)):
-            found.formats.setdefault(name.split("/")[0], Counter())[called] += 1
+            contents.formats.setdefault(name.split("/")[0], Counter())[called] += 1
 
 
 def _target(link: Path) -> str:
-    """Where a link leads, fit to be shown."""
+    """Return the target of a link as text that is safe to show."""
     return "/".join(shown(part) if part else "" for part in str(link.readlink()).split("/"))
 
 

@@ -1,19 +1,18 @@
-"""Images as Python code has them (PIL, NumPy, torch) → RGB images, or a sentence."""
+"""Images of Python code (PIL, NumPy, torch) → RGB images, or an error that says what to do."""
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 import torch
 from torch import Tensor
 
 from se_viz.data.colours import RangeUnknown, upright_rgb
 from se_viz.data.images import InputImage
+from se_viz.types import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = InputImage | PIL.Image.Image | Array | Tensor
 
 _CHANNELS = (1, 3, 4)
@@ -24,24 +23,24 @@ _SIXTEEN_BITS = 2  # bytes
 
 
 class InputRefused(ValueError):
-    """What was given as images is none, or may be read in several ways; the message says what to do."""
+    """An input is not an image, or its layout or range is ambiguous; the message says what to do."""
 
 
 def one_by_one(images: Image | Iterable[Image]) -> Iterator[PIL.Image.Image]:
-    """Yield the RGB images of one image, of several, or of an array or a tensor of several.
+    """Yield RGB images from one image, from several, or from an array or tensor of several.
 
     Raises:
-        InputRefused: for the first that is no image, or whose layout or range may be read in several ways.
+        InputRefused: at the first input that is not an image, or whose layout or range is ambiguous.
     """
     if isinstance(images, str | bytes | os.PathLike):
         raise InputRefused(
-            f"{type(images).__name__} is no image: se_viz.read_paths(…).images reads files, Image.open one of them."
+            f"{type(images).__name__} is not an image: se_viz.read_paths(…).images reads files, Image.open reads one."
         )
     if isinstance(images, PIL.Image.Image | InputImage | np.ndarray | Tensor):
         yield from _images(images, "The image")
         return
     if not isinstance(images, Iterable):
-        raise InputRefused(f"{type(images).__name__} is no image: give a PIL image, a NumPy array, or several.")
+        raise InputRefused(f"{type(images).__name__} is not an image: give a PIL image, a NumPy array, or several.")
     for index, image in enumerate(images):
         if isinstance(image, np.ndarray | Tensor) and image.ndim > _IMAGE_AXES:
             raise InputRefused(
@@ -56,10 +55,10 @@ def rgb_image(image: Image, called: str = "The image") -> PIL.Image.Image:
     Args:
         image: an ``InputImage``, a PIL image of any mode, an array (H, W) or (H, W, channels), or a uint8 tensor
             (channels, H, W).
-        called: how a sentence about it begins.
+        called: the subject of a sentence about the image.
 
     Raises:
-        InputRefused: it is something else, or its layout or range may be read in several ways.
+        InputRefused: it is something else, or its layout or range is ambiguous.
     """
     listed = list(_images(image, called))
     if len(listed) != 1:
@@ -86,69 +85,69 @@ def _converted(image: PIL.Image.Image, called: str) -> PIL.Image.Image:
     try:
         return upright_rgb(image)
     except RangeUnknown as unknown:
-        raise InputRefused(f"{called} was not taken: {unknown}.") from None
+        raise InputRefused(f"{called} was refused: {unknown}.") from None
     except Exception as error:
-        # Files that were opened and not loaded fail here, by as many types as there are decoders.
+        # Files that were opened but not loaded fail here, with errors of many types.
         raise InputRefused(f"{called} cannot be read: {error}") from error
 
 
 def _of_array(array: Array, called: str) -> Iterator[Array]:
-    """The images (H, W) or (H, W, channels) of an array, in types that PIL has modes for."""
-    given = f"{called}, an array of {array.dtype} {array.shape},"
+    """Yield the images (H, W) or (H, W, channels) of an array, in types that PIL supports."""
+    subject = f"{called}, an array of {array.dtype} {array.shape},"
     single = array.ndim == 2 or (array.ndim == _IMAGE_AXES and array.shape[-1] in _CHANNELS_LAST)
     several = array.ndim == _IMAGE_AXES + 1 and array.shape[-1] in _CHANNELS_LAST
     first = array.shape[-3] if array.ndim >= _IMAGE_AXES else 0
     if not single and not several:
         raise InputRefused(
-            f"{given} is not (H, W), (H, W, channels) or (N, H, W, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) "
-            "channels: move its axes (np.moveaxis(array, -3, -1) for channels first); or, if it is preprocessed, give "
+            f"{subject} is not (H, W), (H, W, channels) or (N, H, W, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            "channels: move its axes (np.moveaxis(array, -3, -1) for channels first), or give a preprocessed image as "
             "a tensor of floats (N, 3, H, W)."
         )
     if first in _CHANNELS:
         raise InputRefused(
-            f"{given} may have its channels first or last: give PIL images (Image.fromarray), or more pixels."
+            f"{subject} may have its channels first or last: give PIL images (Image.fromarray), or larger images."
         )
     for one in [array] if single else array:
-        yield _eight_bit(one[..., 0] if one.ndim == _IMAGE_AXES and one.shape[-1] == 1 else one, given)
+        yield _eight_bit(one[..., 0] if one.ndim == _IMAGE_AXES and one.shape[-1] == 1 else one, subject)
 
 
-def _eight_bit(array: Array, given: str) -> Array:
+def _eight_bit(array: Array, subject: str) -> Array:
     if array.dtype == np.uint8 or (array.dtype == np.bool_ and array.ndim == 2):
         return np.ascontiguousarray(array)
     if array.dtype.kind == "u" and array.dtype.itemsize == _SIXTEEN_BITS:
-        # As Pillow reads a file of 16 bits: grey is rounded, of colours the high byte is taken.
+        # As Pillow reads 16-bit files: grey is rounded; for colours the high byte is taken.
         wide = array.astype(np.uint16)
         return np.ascontiguousarray(wide if wide.ndim == 2 else (wide >> 8).astype(np.uint8))
     if not np.issubdtype(array.dtype, np.floating):
-        raise InputRefused(f"{given} has numbers of unknown range: make it uint8 of 0–255, uint16 or floats in 0–1.")
+        raise InputRefused(f"{subject} has numbers of unknown range: make it uint8 of 0–255, uint16 or floats in 0–1.")
     low, high = float(array.min(initial=0)), float(array.max(initial=0))
     if not (low >= 0 and high <= 1):
         raise InputRefused(
-            f"{given} has numbers from {low:g} to {high:g}: make it uint8 of 0–255 or floats in 0–1; or, if it is "
-            "preprocessed, give a tensor of floats (N, 3, H, W)."
+            f"{subject} has numbers from {low:g} to {high:g}: make it uint8 of 0–255 or floats in 0–1, or give a "
+            "preprocessed image as a tensor of floats (N, 3, H, W)."
         )
     return np.rint(array.astype(np.float64) * _TOP).astype(np.uint8)
 
 
 def _of_tensor(tensor: Tensor, called: str) -> Iterator[Array]:
-    """The images (H, W) or (H, W, channels) of a uint8 tensor with its channels first."""
-    given = f"{called}, a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)},"
+    """Yield the images (H, W) or (H, W, channels) of a uint8 tensor with its channels first."""
+    subject = f"{called}, a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)},"
     if tensor.is_floating_point():
         raise InputRefused(
-            f"{given} may be preprocessed or not: give preprocessed images as one tensor (N, 3, H, W) "
+            f"{subject} may be preprocessed or not: give preprocessed images as one tensor (N, 3, H, W) "
             "(torch.stack), others as uint8 (channels, H, W) or as PIL images."
         )
     if tensor.dtype != torch.uint8:
-        raise InputRefused(f"{given} has numbers of unknown range: make it uint8 of 0–255.")
+        raise InputRefused(f"{subject} has numbers of unknown range: make it uint8 of 0–255.")
     axes = tensor.ndim
     channels = tensor.shape[-3] if axes >= _IMAGE_AXES else 1
     if axes not in (2, 3, 4) or channels not in _CHANNELS:
         raise InputRefused(
-            f"{given} is not (H, W), (channels, H, W) or (N, channels, H, W) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            f"{subject} is not (H, W), (channels, H, W) or (N, channels, H, W) with 1 (grey), 3 (RGB) or 4 (RGBA) "
             "channels: move its axes (tensor.movedim(-1, -3) for channels last)."
         )
     if axes > 2 and tensor.shape[-1] in _CHANNELS:
-        raise InputRefused(f"{given} may have its channels first or last: give PIL images, or more pixels.")
+        raise InputRefused(f"{subject} may have its channels first or last: give PIL images, or larger images.")
     host = tensor.cpu()
     for one in host if axes > _IMAGE_AXES else [host]:
         array = one.numpy() if one.ndim == 2 else one.movedim(0, -1).numpy()

@@ -1,4 +1,4 @@
-"""What a person hands over (images, ZIP archives, folders) → images, and a sentence for everything left out."""
+"""The user's files (images, ZIP archives, folders) → images, and a sentence for each file left out."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias
 
 from se_viz import former_names
 from se_viz.data.batches import MOST_FILES, Batches, Outcome, decode_here, named
-from se_viz.data.folders import Found, find_images
+from se_viz.data.folders import Contents, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
 from se_viz.data.names import apart, format_of, label_of, left_out
 from se_viz.data.pixels import Gone, ShouldCancel
@@ -27,7 +27,7 @@ _Source: TypeAlias = tuple[str, Callable[[], BinaryIO]]
 @former_names.with_former_fields
 @dataclass(frozen=True)
 class Intake:
-    """Images in the order they came, no two of the same file, and a sentence for each thing that was left out."""
+    """Images in the order of their files, without duplicates, and a sentence for each file that was left out."""
 
     images: tuple[InputImage, ...]
     refusals: tuple[str, ...]
@@ -40,21 +40,22 @@ def read(
     trusted: bool = False,
     cancelled: ShouldCancel | None = None,
 ) -> Intake:
-    """Decode uploads: name and bytes of images and of ZIP archives of images.
+    """Decode uploads: names and bytes of images and of ZIP archives of images.
 
-    An image is named ``folder/base`` if it lay in a folder, of an archive or of the upload; of several of one name all
-    but the first get a number. Hidden files and those that systems leave are skipped. One bad file never stops the
-    others. After ``limit`` images nothing more is decoded; one sentence says how many files that leaves out, where
-    an archive that was not opened counts as one.
+    An image from a folder, of an archive or of the upload, is named ``folder/base``. Of several images with one name,
+    all but the first get a number. Hidden files and those that systems create are skipped. A bad file never stops the
+    others. After ``limit`` images nothing more is decoded, and a sentence says how many files were left out; an
+    archive that was not opened counts as one file.
 
     Args:
         items: names and contents.
-        limit: images that are taken at most.
-        trusted: read them in this process, for files of your own: no child process with limits of time and memory.
-        cancelled: asked often, from several threads; True ends the work and its child processes.
+        limit: the most images that are read.
+        trusted: whether to read the files in this process, without the time and memory limits of a child process; only
+            for files that you trust.
+        cancelled: called often, from several threads; when it returns True, the work and its child processes end.
 
     Raises:
-        Gone: ``cancelled`` said so.
+        Gone: ``cancelled`` returned True.
     """
     labelled = ((label_of(name), content) for name, content in items)
     sources = ((label, partial(BytesIO, content)) for label, content in labelled if label)
@@ -68,11 +69,11 @@ def read_paths(
     trusted: bool = False,
     cancelled: ShouldCancel | None = None,
 ) -> Intake:
-    """``read`` for a file on this machine or several, and for folders: their images at any depth, sorted by path.
+    """Decode files on this machine, and the images in folders, at any depth, sorted by path; see ``read``.
 
-    In a folder, files that are hidden or have no image's suffix are skipped without a word, but for images of formats
-    that are not read, which are counted; an image from a folder is named ``folder/base``. A path that cannot be read
-    costs a sentence, and no file is read much beyond its limit.
+    An image from a folder is named ``folder/base``. Other files in a folder, and hidden ones, are skipped silently;
+    images of unsupported formats are counted in a sentence. A path that cannot be read gives a sentence. No file is
+    read much beyond its limit.
     """
     listed = [paths] if isinstance(paths, str | os.PathLike) else paths
     notes: list[str] = []
@@ -82,13 +83,13 @@ def read_paths(
 
 
 def _sources(path: Path, notes: list[str]) -> Iterator[_Source]:
-    """The file, or the images in the folder; what else is in it is added to the notes."""
-    found = find_images(path) if _is_folder(path) else Found()
-    notes += found.problems
-    notes += left_out({suffix: count for suffix, count in found.others.items() if format_of(suffix)})
-    if not found.images:
+    """Yield the file, or the images in the folder; add sentences on its other files to the notes."""
+    contents = find_images(path) if _is_folder(path) else Contents()
+    notes += contents.problems
+    notes += left_out({suffix: count for suffix, count in contents.others.items() if format_of(suffix)})
+    if not contents.images:
         yield shown(path.name), partial(_open, path)
-    for name in found.images:
+    for name in contents.images:
         file = path / name
         yield f"{shown(file.parent.name)}/{shown(file.name)}", partial(_open, file)
 
@@ -97,11 +98,11 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:
-        return False  # opening it will say why
+        return False  # opening it will report the error
 
 
 def _open(path: Path) -> BinaryIO:
-    """The file for reading; only a regular one, because opening a pipe waits for its writer."""
+    """Open a file for reading; only a regular one, because opening a pipe waits for its writer."""
     if path.is_dir():
         raise FileNotFoundError(0, "there are no images in that folder")
     if not path.is_file():
@@ -112,19 +113,19 @@ def _open(path: Path) -> BinaryIO:
 def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: ShouldCancel | None) -> Intake:
     ended = Event()
 
-    def gone() -> bool:
+    def is_cancelled() -> bool:
         return ended.is_set() or (cancelled is not None and cancelled())
 
     def decode_all(files: Sequence[tuple[str, bytes]]) -> list[Outcome]:
-        _raise_if(gone)
-        outcomes = decode_here(files) if trusted else decode_files(files, gone)
+        _raise_if(is_cancelled)
+        outcomes = decode_here(files) if trusted else decode_files(files, is_cancelled)
         return [named(outcome, label) for outcome, (label, _) in zip(outcomes, files, strict=True)]
 
     with Batches(decode_all, limit, 1 if trusted else MOST_FILES) as batches:
         try:
             for label, source in sources:
-                _raise_if(gone)
-                _take(label, source, batches, trusted, gone)
+                _raise_if(is_cancelled)
+                _add(label, source, batches, trusted, is_cancelled)
             batches.finish()
         except BaseException:
             ended.set()
@@ -133,17 +134,17 @@ def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: Shou
     images = (replace(image, name=name) for image, name in zip(batches.images, names, strict=True))
     if left_out := batches.left_out:
         files = "1 more file was" if left_out == 1 else f"{left_out} more files were"
-        batches.refusals.append(f"{files} left out: {limit} images are the most that are taken at once.")
+        batches.refusals.append(f"{files} left out: at most {limit} {'image is' if limit == 1 else 'images are'} read.")
     return Intake(tuple(images), tuple(batches.refusals))
 
 
-def _raise_if(gone: ShouldCancel) -> None:
-    if gone():
+def _raise_if(cancelled: ShouldCancel) -> None:
+    if cancelled():
         raise Gone
 
 
-def _take(label: str, source: Callable[[], BinaryIO], batches: Batches, trusted: bool, cancelled: ShouldCancel) -> None:
-    """Take an image, or every member of an archive, or count it where there are enough."""
+def _add(label: str, source: Callable[[], BinaryIO], batches: Batches, trusted: bool, cancelled: ShouldCancel) -> None:
+    """Add an image, or every member of an archive; only count it where the limit is reached."""
     if batches.is_full():
         batches.left_out += 1
         return

@@ -1,7 +1,7 @@
-"""Imagenette, the ten easy ImageNet classes the demo networks are trained and measured on.
+"""Imagenette, the ten easy ImageNet classes that the demo networks are trained and evaluated on.
 
-A folder with ``train/`` and ``val/`` (what ``torchvision.datasets.Imagenette(download=True)`` leaves behind, or the
-folder that holds it), or a tar file of such a folder.
+It is read from a folder with ``train/`` and ``val/`` (as ``torchvision.datasets.Imagenette(download=True)`` makes it),
+from the folder that contains it, or from a tar file of it.
 """
 
 import io
@@ -54,7 +54,7 @@ def load(path: Path, split: Split, pixels: Callable[[Image.Image], npt.NDArray[n
         pixels: RGB image → uint8 (3, H, W), one size for all, for instance ``Preprocess.pixels``.
 
     Raises:
-        FileNotFoundError: no image of the ten classes was found there; the message says what was looked for.
+        FileNotFoundError: no image of the ten classes was found; the message says which names were looked for.
     """
     read = _from_tar if path.is_file() else _from_folder
 
@@ -67,7 +67,7 @@ def load(path: Path, split: Split, pixels: Callable[[Image.Image], npt.NDArray[n
         decoded = sorted(pool.map(decode, read(path, split)), key=lambda pair: pair[0])
     if not decoded:
         raise FileNotFoundError(
-            f"No Imagenette images in {path}: looked for {split}/{next(iter(CLASSES))}/*.JPEG and its nine siblings. "
+            f"No Imagenette images in {path}: looked for {split}/{next(iter(CLASSES))}/*.JPEG and nine more classes. "
             "Get them with torchvision.datasets.Imagenette(root, download=True)."
         )
     order = list(CLASSES)

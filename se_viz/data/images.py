@@ -1,8 +1,8 @@
 """The bytes of an upload → a safe RGB image.
 
-Everything here treats the bytes as hostile: a closed list of formats, limits that are read from the header before any
-pixel is decoded, a bound on how often a file is read, and one exception type, whatever the decoders raise. What the
-decoders themselves take of time and memory is bounded where they run in a child process, see ``data.untrusted``.
+The code treats the bytes as hostile: it has a closed list of formats, limits that are checked in the header before any
+pixel is decoded, a bound on how often a file is read, and one exception type for all errors of decoders. The time and
+memory of the decoders themselves are bounded where they run in a child process, see ``data.untrusted``.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ from se_viz.data.metered import MeteredFile, TooManyParts
 from se_viz.data.rejected import Refused, shown
 from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image
 
-# Pillow imports every plugin it has when it is asked for one of these that is not imported yet.
+# Pillow imports all its plugins when it needs one that is not imported yet.
 _PLUGINS = (AvifImagePlugin, GifImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
-# Takes a number of pixels, and holds room for them in a block.
+# Takes a number of pixels, and reserves memory for them inside a block.
 Room: TypeAlias = Callable[[int], AbstractContextManager[None]]
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "AVIF", "TIFF")
@@ -42,14 +42,14 @@ MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
 # A model scales the shorter side up to its input: a strip of 8 × 1,000,000 pixels would become 128 × 16,000,000.
 MAX_ASPECT = 10
-# Pillow unpacks runs of pixels in Python, some of them pixel by pixel.
+# Pillow unpacks run-length encoded pixels in Python, partly pixel by pixel.
 MAX_RLE_PIXELS = 16_000_000
 _RUNS = (BmpImageFile.COMPRESSIONS["RLE8"], BmpImageFile.COMPRESSIONS["RLE4"])
 
 _TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy"
-_TOO_MANY_PARTS = "it is made of more parts than an image has (comments, segments, empty blocks); save it again"
+_TOO_MANY_PARTS = "it has more parts than an ordinary image (comments, segments, empty blocks); save it again"
 _SAVE_AS = "save it as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM"
-# (where the signature stands, the signature, what such a file is called)
+# (offset of the signature, the signature, a noun for such a file)
 _UNSUPPORTED = (
     (0, b"8BPS", "a Photoshop file"),
     (0, b"%PDF", "a PDF file"),
@@ -71,10 +71,10 @@ class InputImage:
     """A decoded upload. Two are equal when their files are.
 
     Attributes:
-        name: the file's name, fit to be shown; never a path.
-        sha256: of the file's bytes, hexadecimal.
-        rgb: its pixels, upright, shorter side at most 2 · WORKING_SIDE - 1 pixels.
-        original_size: width and height before any reduction, upright, pixels.
+        name: the file's name, safe to show; never a path.
+        sha256: hash of the file's bytes, hexadecimal.
+        rgb: its pixels, upright; the shorter side is at most 2 · WORKING_SIDE - 1 pixels.
+        original_size: width and height in pixels before any reduction, upright.
         licence: author and licence where they are known, else empty.
     """
 
@@ -86,14 +86,14 @@ class InputImage:
 
 
 class ImageRefused(Refused):
-    """A file that is not taken as an image."""
+    """A file was not accepted as an image."""
 
 
 def decode(name: str, content: bytes) -> InputImage:
-    """Decode a file in this process, see ``decode_pixels``, in its turn in the budget of pixels.
+    """Decode a file in this process, see ``decode_pixels``, when the budget of pixels allows it.
 
     Raises:
-        ImageRefused: and nothing else, whatever the bytes are.
+        ImageRefused: the file was not accepted. No bytes cause any other error.
     """
     image, size = decode_pixels(name, content, pixels.budget().hold)
     return InputImage(shown(name), hashlib.sha256(content).hexdigest(), image, size)
@@ -102,22 +102,23 @@ def decode(name: str, content: bytes) -> InputImage:
 def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
-    Grey, palette, CMYK and 16-bit images become 8-bit RGB; transparency is laid over white; the EXIF orientation is
-    applied. Colour profiles are not, as they are not in the pipelines the models were trained with. An image whose
-    shorter side is 2 · WORKING_SIDE pixels or more is reduced by an integer factor that leaves it WORKING_SIDE or
-    more, which is all that the page and the models use: a JPEG in the DCT domain while it is decoded, by a power of
-    two, others by box averages.
+    Grey, palette, CMYK and 16-bit images become 8-bit RGB; transparent pixels are composited over white; the EXIF
+    orientation is applied. Colour profiles are not applied, as the training pipelines of the models do not apply them.
+    An image whose shorter side is 2 · WORKING_SIDE pixels or more is reduced by an integer factor, so that WORKING_SIDE
+    or more remains, which is enough for the page and the models: a JPEG in the DCT domain while it is decoded, by a
+    power of two, others by box averages.
 
     Args:
-        name: what the upload calls itself; shown, and used for nothing else.
+        name: the name of the upload; it is only shown.
         content: the whole file, at most MAX_BYTES.
-        room: what holds room for as many pixels as are decoded.
+        room: reserves memory for the pixels that are decoded.
 
     Returns:
         The image and its size before any reduction, see ``InputImage``.
 
     Raises:
-        ImageRefused: and nothing else, whatever the bytes are, but for what ``room`` raises of ``pixels.Waits``.
+        ImageRefused: the file was not accepted. No bytes cause any other error.
+        pixels.Waits: raised by ``room``.
     """
     name = shown(name)
     if refusal := size_refusal(content):
@@ -129,7 +130,7 @@ def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, t
     except TooManyParts:
         raise ImageRefused(name, _TOO_MANY_PARTS) from None
     except MemoryError:
-        raise ImageRefused(name, "decoding it takes more memory than there is; save a smaller copy") from None
+        raise ImageRefused(name, "decoding it takes more memory than is available; save a smaller copy") from None
     except (RangeUnknown, TiffRefused) as refused:
         raise ImageRefused(name, str(refused)) from None
     except UnidentifiedImageError:
@@ -137,22 +138,22 @@ def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, t
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageRefused(name, _TOO_MANY_PIXELS) from None
     except Exception as error:
-        # Decoders raise OSError, SyntaxError, struct.error, zlib.error, MemoryError, … on bytes made to break them.
+        # Decoders raise OSError, SyntaxError, struct.error, zlib.error, … on malformed bytes.
         raise ImageRefused(name, "it is damaged or cut short; copy or save it again") from error
 
 
 def size_refusal(content: bytes) -> str:
-    """Return why a file of so many bytes is not taken; empty if it may be."""
+    """Return why a file is refused for its size; empty if its size is allowed."""
     if not content:
         return "it is empty; choose the file again"
     return f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy" if len(content) > MAX_BYTES else ""
 
 
 def _decoded(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
-    """``decode_pixels`` for bytes that are neither none nor too many; raises whatever decoders raise."""
+    """Decode as ``decode_pixels`` does, without its check of the size; let the errors of decoders pass."""
     with ExitStack() as held:
         openable = _openable(name, content)
-        # The others take no memory for pixels before they are loaded.
+        # Other formats take no memory for pixels before they are loaded.
         if in_header := _pixels_in_header(name, openable):
             held.enter_context(room(in_header))
         # Pillow's own pixel limit is a warning, and turning warnings into errors is not safe between threads.
@@ -176,7 +177,7 @@ def _decoded(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[
 
 
 def _openable(name: str, content: bytes) -> bytes:
-    """What Pillow may open of a file: of a TIFF file its first image; all of others."""
+    """Return the bytes that Pillow may open: the first image of a TIFF file; all of other files."""
     if content.startswith(SIGNATURES):
         return first_image(content)
     refusal = ""
@@ -190,7 +191,7 @@ def _openable(name: str, content: bytes) -> bytes:
 
 
 def _pixels_in_header(name: str, content: bytes) -> int:
-    """Pixels for which a decoder takes memory before the file is open; 0 where it does not."""
+    """Return the number of pixels for which a decoder takes memory when it opens the file; 0 if it takes none then."""
     width, height = webp.size_of(content)
     if width * height > MAX_PIXELS:
         raise ImageRefused(name, _TOO_MANY_PIXELS)
@@ -214,7 +215,7 @@ def _check_header(name: str, file: ImageFile.ImageFile) -> None:
 
 
 def _what_it_is(content: bytes) -> str:
-    """The reason for refusing bytes that no allowed decoder recognises."""
+    """Return the reason for refusing bytes that no allowed decoder recognises."""
     for start, signature, called in _UNSUPPORTED:
         if content.startswith(signature, start):
             return f"it is {called}; {_SAVE_AS}"

@@ -1,6 +1,7 @@
-"""What stands before the pixels of a JPEG file, looked at before Pillow reads it.
+"""Checks of the header of a JPEG file, made before Pillow reads it.
 
-Pillow joins the Exif segments of a file one by one, and copies what there is each time: a file of 20 MB can take hours.
+Pillow joins the Exif segments of a file one by one, and copies all that it has each time: a file of 20 MB can take
+hours.
 """
 
 import re
@@ -9,42 +10,42 @@ from PIL.JpegImagePlugin import MARKER
 
 from se_viz.data.metered import MOST_IN_HEADER
 
-# Encoders write about ten. Each is a pass over the whole image, and 120 bytes are enough for one: without a limit
-# a file of 1 MB can hold the processor for ten minutes.
+# Encoders write about ten scans. Each is a pass over the whole image and can be as short as 120 bytes: without a limit,
+# a file of 1 MB can occupy the processor for ten minutes.
 MAX_SCANS = 50
-MAX_SEGMENTS = MOST_IN_HEADER // 3  # of any kind; each takes three reads
+MAX_SEGMENTS = MOST_IN_HEADER // 3  # segments of any kind; each takes three reads
 MAX_EXIF_SEGMENTS = 32  # cameras write one; each holds up to 64 kB
-MAX_RESOURCES = 10_000  # of Photoshop; it writes about 30
+MAX_RESOURCES = 10_000  # Photoshop resources; Photoshop writes about 30
 
 SIGNATURE = b"\xff\xd8\xff"
 
 _SCAN = 0xDA
-_NO_FILL = re.compile(rb"[^\xff]")  # as many bytes of 255 as it likes stand before a marker
+_NO_FILL = re.compile(rb"[^\xff]")  # any number of bytes of 255 may precede a marker
 _EXIF, _PHOTOSHOP = b"Exif\0\0", b"Photoshop 3.0\0"
 
 
 def refusal(content: bytes) -> str:
-    """Return why the head of a JPEG file must not be read, with what to do after a semicolon; empty if it may be."""
+    """Return why Pillow must not read a JPEG file, and after a semicolon what to do; empty if it may."""
     again = "save it again as an ordinary JPEG"
     if content.count(b"\xff\xda") > MAX_SCANS:
         return f"it is a JPEG of more than {MAX_SCANS} scans; {again}"
     exif = resources = 0
-    place = 2
+    position = 2
     for _ in range(MAX_SEGMENTS):
-        start = content.find(b"\xff", place)
+        start = content.find(b"\xff", position)
         marker = _NO_FILL.search(content, start) if start >= 0 else None
         if marker is None or marker[0][0] == _SCAN:
             break
-        place = marker.end()
+        position = marker.end()
         _, _, handler = MARKER.get(0xFF00 | marker[0][0], ("", "", None))
-        if handler is None or place + 2 > len(content):
+        if handler is None or position + 2 > len(content):
             continue
-        length = int.from_bytes(content[place : place + 2])
-        if content.startswith(_EXIF, place + 2):
+        length = int.from_bytes(content[position : position + 2])
+        if content.startswith(_EXIF, position + 2):
             exif += 1
-        elif content.startswith(_PHOTOSHOP, place + 2):
-            resources += content.count(b"8BIM", place, place + length)
-        place += max(2, length)
+        elif content.startswith(_PHOTOSHOP, position + 2):
+            resources += content.count(b"8BIM", position, position + length)
+        position += max(2, length)
     else:
         return f"it is a JPEG of more than {MAX_SEGMENTS:,} segments; {again}"
     if exif > MAX_EXIF_SEGMENTS:

@@ -1,6 +1,6 @@
-"""Images with their classes, in a fixed order: what every kind of dataset becomes.
+"""Images with their classes, in a fixed order: the common form of all kinds of datasets.
 
-Nothing but names and labels is held in memory; an image is read when it is asked for, from any thread.
+Only names and labels are held in memory; an image is read when it is needed, from any thread.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ IN_FOLDERS = "put the images into one folder for each class"
 
 
 class DatasetRefused(ValueError):
-    """What was given is no dataset; the message says why and what to do."""
+    """A source cannot be used as a dataset; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Dataset:
     """N images, sorted by class and name, and read one by one.
 
     Attributes:
-        name: what a person calls it: the folder's or the file's name.
-        kind: where the images are.
-        classes: names of the K classes, no two alike; empty if there are no labels.
-        names: of the images, N, relative to the dataset.
-        labels: (N,) into ``classes``; UNLABELLED where there is none, or where it is known only with the image.
-        read: index → image and label; raises ``ImageRefused`` for a broken one, from any thread.
+        name: a readable name: that of the folder or file.
+        kind: the kind of source that holds the images.
+        classes: names of the K classes, all different; empty if there are no labels.
+        names: the N names of the images, relative to the dataset.
+        labels: indices (N,) into ``classes``; UNLABELLED without a label, or where only reading the image gives it.
+        read: index → image and label; raises ``ImageRefused`` for a broken image; may be called from any thread.
         notes: sentences on what was chosen and what was left out when the images were listed.
-        unlabelled: where there are no classes, how labels can be given; no full stop.
+        unlabelled: where there are no classes, how the user can give labels; no full stop.
     """
 
     name: str
@@ -60,15 +60,15 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the names and labels in their order: two datasets of the same hash list the same images."""
+        """The hash of the names and labels in their order: two datasets with the same hash list the same images."""
         digest = hashlib.sha256("\n".join(self.classes).encode())
         for name, label in zip(self.names, self.labels.tolist(), strict=True):
             digest.update(f"\n{label}\t{name}".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
 
-def unique(names: Iterable[str]) -> tuple[str, ...]:
-    """The names with the index behind those that occur twice: ImageNet has two cranes and two maillots."""
+def disambiguate(names: Iterable[str]) -> tuple[str, ...]:
+    """Append its index to each name that occurs more than once: ImageNet has two cranes and two maillots."""
     listed = list(names)
     times = Counter(listed)
     return tuple(name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(listed))
@@ -79,19 +79,19 @@ def labelled(
     kind: DatasetFormat,
     names: list[str],
     texts: list[str | None],
-    place: Callable[[int], Path | tars.Sample],
+    locate: Callable[[int], Path | tars.Sample],
     notes: Sequence[str] = (),
     unlabelled: str = IN_FOLDERS,
 ) -> Dataset:
     """Return a dataset of images in files.
 
     Args:
-        name: of the dataset.
-        kind: of what it was made.
-        names: of the images.
-        texts: their labels as they are written; None where there is none.
-        place: where the image of an index is.
-        notes, unlabelled: as for ``Dataset``.
+        name: name of the dataset.
+        kind: kind of its source.
+        names: names of the images.
+        texts: their labels as written; None for an image without one.
+        locate: index into ``names`` → the file or tar member of the image.
+        notes, unlabelled: see ``Dataset``.
     """
     written = {text for text in texts if text is not None}
     known = sorted(written, key=lambda text: (0, int(text), "") if text.isdecimal() else (1, 0, text))
@@ -101,30 +101,31 @@ def labelled(
     labels = codes[order]
 
     def read(index: int) -> tuple[InputImage, int]:
-        where = place(order[index])
+        file = locate(order[index])
         label = shown(names[order[index]])
         try:
-            content = where.read() if isinstance(where, tars.Sample) else _content(label, where)
+            content = file.read() if isinstance(file, tars.Sample) else _content(label, file)
         except OSError as error:
             raise ImageRefused(label, f"{error.strerror or error}; check the path") from error
         return decode(label, content), int(labels[index])
 
-    # Imagenette's folders are WordNet ids; its classes are better known by the names of the models' logits. ImageNet's
-    # are a hundred times as many, and keep their ids.
+    # Imagenette's folders are WordNet ids; they are replaced by the class names of the models' logits. ImageNet has a
+    # hundred times as many classes, which keep their ids.
     classes = [imagenette.CLASSES[text] if written <= imagenette.CLASSES.keys() else legible(text) for text in known]
     if len(set(classes)) < len(classes):
-        classes = list(unique(classes))
+        classes = list(disambiguate(classes))
     ordered = [names[index] for index in order]
     return Dataset(legible(name), kind, tuple(classes), ordered, labels, read, tuple(map(legible, notes)), unlabelled)
 
 
 def _content(label: str, path: Path) -> bytes:
-    """The file's bytes, of one larger than is taken only the beginning; only of a regular one, as a pipe would wait."""
+    """Return a file's bytes, at most one more than allowed; refuse a file that is not regular, as a pipe would wait."""
     try:
         mode = path.stat().st_mode
     except ValueError as error:
-        raise ImageRefused(label, "its path has a character that no path can have; check the list") from error
+        raise ImageRefused(label, "its path has a character that is not allowed in paths; check the list") from error
     if not stat.S_ISREG(mode):
-        raise ImageRefused(label, f"it is {'a folder' if stat.S_ISDIR(mode) else 'no ordinary file'}; check the path")
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise ImageRefused(label, f"it is {kind}; check the path")
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""Where the class folders of a dataset lie below the folder that is given, and which of its splits is taken."""
+"""The layout of a dataset folder: where its class folders are, and which of its splits is taken."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,45 +15,46 @@ _DEEPEST = 4
 def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
     """Find the folder that holds the class folders, or the tar files.
 
-    The folders of a dataset are its splits where they are named so and hold class folders; others beside them must hold
-    no images, or at least two splits must be there. They may lie in the only folder of ``path`` that holds images, at
-    some depth, or in the only one that holds nothing but splits.
+    Folders are splits if they are named as splits and hold class folders. In addition, other folders beside them must
+    hold no images, or there must be at least two splits. The splits may be in the only folder of ``path`` that holds
+    images, at some depth, or in the only one that holds nothing but splits.
 
     Returns:
         The folder, the name of the split ("" if there are no splits), and sentences on the choice.
 
     Raises:
-        DatasetRefused: there are splits, and none is what was asked for.
+        DatasetRefused: there are splits, but not the one asked for.
     """
-    told: list[str] = []
+    notes: list[str] = []
     for root, beside in _roots(path):
         inside = subfolders(root)
         named = [name for name in inside if meaning(name)]
         if not named:
             continue
-        full = [name for name in named if _is_full(root / name)]
-        flat = [name for name in named if name not in full and holds_image(root / name)]
+        with_classes = [name for name in named if _is_full(root / name)]
+        flat = [name for name in named if name not in with_classes and holds_image(root / name)]
         others = [name for name in inside if name not in named and holds_image(root / name)]
-        if not full and asked is None:
+        if not with_classes and asked is None:
             if flat and not others and root == path:
                 listed = ", ".join(map(shown, flat))
                 about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
-                told = [f"{about}(--split, or split= in Python, takes one of them)."]
+                notes = [f"{about}(use --split, or split= in Python, to take one of them)."]
             continue
-        if not full + flat or (others and len({meaning(name) for name in full}) < 2):
+        if not with_classes + flat or (others and len({meaning(name) for name in with_classes}) < 2):
             continue
-        chosen = choose(full if asked is None else [*full, *flat], asked, str(root))
-        notes = said([*full, *flat], chosen, shown(root.resolve().name), [*beside, *others])
+        chosen = choose(with_classes if asked is None else [*with_classes, *flat], asked, str(root))
+        notes = said([*with_classes, *flat], chosen, shown(root.resolve().name), [*beside, *others])
         notes += problems_in(root)
         loose = _loose(root) + (_loose(path) if root != path else 0)
         if loose:
-            notes.append(f"{loose:,} {'image' if loose == 1 else 'images'} beside the splits left out.")
+            files = "image beside the splits was" if loose == 1 else "images beside the splits were"
+            notes.append(f"{loose:,} {files} left out.")
         return _innermost(root / chosen, chosen), chosen, notes
-    return path, "", told or _unsplit(path)
+    return path, "", notes or _unsplit(path)
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether a folder that is called as a split is holds class folders, or tar files."""
+    """Return whether a folder that is named as a split holds class folders or tar files."""
     return holds_image(folder, below=True) or any(folder.glob("*.tar"))
 
 
@@ -62,13 +63,13 @@ def _loose(folder: Path) -> int:
 
 
 def _roots(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield the folders in which the splits may lie, and the names of those beside each that hold images."""
+    """Yield each folder that may contain the splits, and the names of the folders with images beside it."""
     yield path, []
-    # What torchvision makes of Imagenette.
+    # The folder that torchvision makes for Imagenette.
     yield from ((folder, []) for folder in sorted(path.glob("imagenette2*")) if folder.is_dir())
     root = path
     for _ in range(_DEEPEST):
-        # What an archive was unpacked into, or a folder beside others that hold annotations.
+        # The folder that an archive was unpacked into, or one beside folders with annotations.
         holding = _two_at_most(root)
         if len(holding) != 1:
             break
@@ -84,7 +85,7 @@ def _roots(path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def _inner(folder: Path) -> Path:
-    """The folder itself, or where it holds one folder alone, and that no split, what lies in it."""
+    """Follow folders that hold only one folder, which is not a split; return the last one."""
     for _ in range(_DEEPEST):
         inside = subfolders(folder)
         if len(inside) != 1 or meaning(inside[0]):
@@ -94,18 +95,18 @@ def _inner(folder: Path) -> Path:
 
 
 def _two_at_most(folder: Path) -> list[str]:
-    """The first two folders that hold images or tar files."""
-    found: list[str] = []
+    """Return the names of the first two folders that hold images or tar files."""
+    holding: list[str] = []
     for name in subfolders(folder):
         if holds_image(folder / name) or any((folder / name).rglob("*.tar")):
-            found.append(name)
-            if len(found) > 1:
+            holding.append(name)
+            if len(holding) > 1:
                 break
-    return found
+    return holding
 
 
 def _splits_only(folder: Path) -> bool:
-    """Whether all that holds images in a folder are two splits or more, with class folders."""
+    """Return whether a folder's images are all in splits, at least two of which have class folders."""
     inside = subfolders(folder)
     named = [name for name in inside if meaning(name)]
     return (
@@ -117,7 +118,7 @@ def _splits_only(folder: Path) -> bool:
 
 
 def _innermost(folder: Path, split: str) -> Path:
-    """The folder below a split that is called so again and is all it holds: ``training_set/training_set``."""
+    """Follow a split's only folder if it has the name of the split again: ``training_set/training_set``."""
     for _ in range(_DEEPEST):
         holding = _two_at_most(folder)
         if len(holding) != 1 or meaning(holding[0]) != meaning(split) or _loose(folder):
@@ -129,7 +130,7 @@ def _innermost(folder: Path, split: str) -> Path:
 
 
 def _unsplit(path: Path) -> list[str]:
-    """A sentence on classes that hold splits, all of which are taken."""
+    """Return a sentence on classes that hold splits, all of which are taken; an empty list if there are no such."""
     held = {}
     for name in subfolders(path):
         folder = _inner(path / name)
@@ -139,8 +140,9 @@ def _unsplit(path: Path) -> list[str]:
     if not held:
         return []
     first, named = next(iter(held.items()))
-    more = f" (and {len(held) - 1:,} more so)" if len(held) > 1 else ""
+    others = len(held) - 1
+    more = f" (like {others:,} other {'class' if others == 1 else 'classes'})" if others else ""
     return [
-        f"Class {shown(first)}{more} holds folders called {', '.join(map(shown, named))}, and images of all of them "
-        "were taken: to take one, name a folder that holds the splits, with class folders in each."
+        f"Class {shown(first)}{more} holds folders called {', '.join(map(shown, named))}, and the images of all of "
+        "them were taken: to take one split only, name a folder that holds the splits, with class folders in each."
     ]

@@ -1,4 +1,4 @@
-"""A file that lists images and labels: CSV, TSV, TXT or Parquet, with a header in any case, or with none."""
+"""A file that lists images and labels: CSV, TSV, TXT or Parquet, with a header in any case, or without one."""
 
 import csv
 import re
@@ -37,7 +37,7 @@ Cells: TypeAlias = Sequence[object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: an image's path as it is written, its label, and its split, empty if there is none."""
+    """One line: an image's path as written, its label (None without one), and its split (empty without one)."""
 
     path: str
     label: str | None
@@ -45,7 +45,7 @@ class Row:
 
 
 def is_list(path: Path) -> bool:
-    """Whether the file ends as a list does; ``read`` says of some of them what they should be instead."""
+    """Return whether a file has the suffix of a list; for some of these, ``read`` says which format to use instead."""
     return path.suffix.lower() in _TEXT | _PARQUET | _OTHERS.keys()
 
 
@@ -53,11 +53,11 @@ def read(path: Path) -> tuple[list[Row], list[str], str]:
     """Read a list.
 
     Returns:
-        The rows in their order; sentences on what was taken for what and what was left out; and, if there are no
+        The rows in their order; sentences on how its columns were read and what was left out; and, if there are no
         labels, what to do about it.
 
     Raises:
-        DatasetRefused: it is no list, has no column of paths, or no rows.
+        DatasetRefused: the file is not a list, or has no column of paths or no rows.
     """
     suffix = path.suffix.lower()
     if suffix in _OTHERS:
@@ -72,20 +72,20 @@ def read(path: Path) -> tuple[list[Row], list[str], str]:
     return _rows(path, header, lines)
 
 
-def place(folder: Path, name: str) -> Path:
-    r"""Where the image of a row lies: relative to the list, and with ``\\`` between its folders if it was made so."""
+def path_within(folder: Path, name: str) -> Path:
+    r"""Return the path of a row's image below the folder of the list; ``\\`` may separate its parts."""
     plain = folder / name
     if "\\" not in name:
         return plain
     try:
         return plain if plain.exists() else folder / name.replace("\\", "/")
     except ValueError:
-        return plain  # reading it says what is wrong
+        return plain  # reading it will report the error
 
 
 def _rows(path: Path, header: Sequence[str], lines: Iterable[Cells]) -> tuple[list[Row], list[str], str]:
     paths, labels, splits = (column(header, names) for names in (PATH, LABEL, SPLIT))
-    shown_header = ", ".join(name.strip() for name in header) or "none"
+    shown_header = ", ".join(name.strip() for name in header) or "no columns"
     if paths is None:
         raise DatasetRefused(
             f"{path} has no column 'path' (it has {shown_header}): its first line should be path,label."
@@ -108,17 +108,17 @@ def _rows(path: Path, header: Sequence[str], lines: Iterable[Cells]) -> tuple[li
     if any(what != name for what, name in taken):
         notes.append(f"Of its columns, {' and '.join(f'{name!r} is taken as {what}' for what, name in taken)}.")
     if empty:
-        notes.append(f"{empty:,} {'line' if empty == 1 else 'lines'} without a path left out.")
+        notes.append(f"{empty:,} {'line without a path was' if empty == 1 else 'lines without a path were'} left out.")
     twice = len(rows) - len({row.path for row in rows})
     if twice:
         notes.append(f"{twice:,} {'line names' if twice == 1 else 'lines name'} a path that another line names too.")
-    unlabelled = f"its columns are {shown_header}, and none is called label: name the one with the classes so"
+    unlabelled = f"its columns are {shown_header}, none of them called label: rename the column of classes to label"
     return rows, notes, unlabelled
 
 
 def _said(cell: object) -> str:
-    """A cell as text; empty for one that is missing."""
-    if cell is None or cell != cell:  # noqa: PLR0124 - not a number
+    """Return a cell as text; empty for a missing cell."""
+    if cell is None or cell != cell:  # noqa: PLR0124 - NaN
         return ""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
@@ -126,7 +126,7 @@ def _said(cell: object) -> str:
 
 
 def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
-    """The header and the lines of a text file; a header is made for one that begins with an image."""
+    """Return the header and the rows of a text file; a header is made for a file that begins with an image."""
     with path.open("rb") as file:
         encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     with path.open(newline="", encoding=encoding) as file:
@@ -136,7 +136,7 @@ def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
         del lines[0]
     if not lines:
         return [], iter(())
-    if re.fullmatch(r"(?i)sep=.\s*", lines[0]) and len(lines) > 1:  # as Excel says the delimiter
+    if re.fullmatch(r"(?i)sep=.\s*", lines[0]) and len(lines) > 1:  # as Excel declares the delimiter
         delimiter = lines.pop(0)[len("sep=")]
     else:
         delimiter = max(_DELIMITERS, key=lambda one: _fitness(_cells(lines[0], one)))
@@ -155,10 +155,10 @@ def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
 
 
 def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str, above: int) -> Iterator[Cells]:
-    """Yield the rows of lines, of which there are ``above`` more at the beginning of the file.
+    """Yield the rows of a file's lines; ``above`` is the number of lines before these in the file.
 
     Raises:
-        DatasetRefused: a row cannot be read, or a quotation mark without its end makes one row of several.
+        DatasetRefused: a row cannot be read, or an unclosed quotation mark joins several lines into one row.
     """
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     columns = [i for names in (PATH, LABEL, SPLIT) if (i := column(header, names)) is not None]
@@ -171,8 +171,8 @@ def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str
             return
         except csv.Error as error:
             raise DatasetRefused(
-                f'The row that begins on {at} cannot be read as CSV ({error}): look for a quotation mark (") there '
-                "that has no second one, or shorten the cell."
+                f'The row that begins on {at} cannot be read as CSV ({error}): look for an unclosed quotation mark (") '
+                "there, or shorten the cell."
             ) from error
         within = lines[begin : reader.line_num]
         if len(within) > 1 and (
@@ -180,8 +180,8 @@ def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str
             or sum(any(map(_is_image, line.split(delimiter))) for line in within) > 1
         ):
             raise DatasetRefused(
-                f'A quotation mark (") on {at} is not closed on that line, and {len(within):,} lines are read as one '
-                "row: close it, or leave it out."
+                f'A quotation mark (") on {at} is not closed on that line, so {len(within):,} lines are read as one '
+                "row: close it, or remove it."
             )
         yield cells
 
@@ -195,12 +195,12 @@ def _is_image(cell: str) -> bool:
 
 
 def _fitness(cells: Sequence[str]) -> tuple[bool, int]:
-    """How well a line is cut: best into names of columns or into an image and its label, and into more cells."""
+    """Return how well a line is split: best with a path column or an image among its cells, then with more cells."""
     return column(cells, PATH) is not None or any(map(_is_image, cells)), len(cells)
 
 
 def _without_header(path: Path, first: Sequence[str], delimiter: str) -> list[str]:
-    """The header that a list without one should have."""
+    """Return a header for a list that has none."""
     images = list(map(_is_image, first))
     if sum(images) != 1 or len(first) > _PAIR:
         raise DatasetRefused(
@@ -211,7 +211,7 @@ def _without_header(path: Path, first: Sequence[str], delimiter: str) -> list[st
 
 
 def _by_spaces(line: str) -> list[str] | None:
-    """Path and label of a line with spaces between them, as Caffe's lists have; None for another."""
+    """Return the path and label of a line that separates them by spaces, as in Caffe's lists; None for other lines."""
     parts = line.rsplit(maxsplit=1)
     return parts if len(parts) == _PAIR and is_image(parts[0]) and not is_image(parts[1]) else None
 

@@ -1,4 +1,4 @@
-"""What the name of a folder, a file or a cell says of a split: train, val or test, by whatever names."""
+"""The split that the name of a folder, a file or a cell stands for: train, val or test, and their synonyms."""
 
 import re
 
@@ -14,12 +14,12 @@ _NAME = re.compile(
 
 
 def meaning(name: str) -> str:
-    """Return "train", "val" or "test" for a name that means that, in any case; else an empty string."""
-    found = _NAME.fullmatch(name.strip().lower())
-    return _MEANING[found[1]] if found else ""
+    """Return "train", "val" or "test" for a name of that split, in any case; else an empty string."""
+    match = _NAME.fullmatch(name.strip().lower())
+    return _MEANING[match[1]] if match else ""
 
 
 def meaning_of_part(name: str) -> str:
-    """The same for a file that names its split among other words, as ``cats-train-0003.tar`` does."""
-    found = {meaning(word) for word in re.split(r"[-_. ]+", name)} - {""}
-    return found.pop() if len(found) == 1 else ""
+    """Return the meaning of a file's name with its split among other words, such as ``cats-train-0003.tar``."""
+    splits = {meaning(word) for word in re.split(r"[-_. ]+", name)} - {""}
+    return splits.pop() if len(splits) == 1 else ""

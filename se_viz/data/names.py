@@ -1,4 +1,4 @@
-"""What a file's or a folder's name says: left there by a system, an image that is read, or one of another format."""
+"""Kinds of files by their names: created by a system, an image of a supported format, or one of another format."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ from se_viz.data.rejected import shown
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .avif .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
 )
-# Folders and files that systems and programs leave beside images; those that begin with a dot are left out, too.
+# Folders and files that systems and programs create beside images; names that begin with a dot are skipped, too.
 _LEFT_BY_SYSTEMS = frozenset(
     {
         "__macosx",
@@ -39,21 +39,21 @@ _ADVICE = {"archive": "unpack them", "video": "save frames of them as JPEG or PN
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or was left by a system, and holds no image of a person's."""
+    """Return whether a file or folder is hidden or was created by a system, so that it holds no image of the user's."""
     return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
 
 
 def label_of(path: str) -> str:
-    """Return ``base`` or ``folder/base`` of a path, fit to be shown; empty where it is hidden or a system's."""
+    """Return ``base`` or ``folder/base`` of a path, safe to show; empty if it is hidden or was created by a system."""
     parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
     return "" if any(map(is_clutter, parts)) else "/".join(map(shown, parts[-2:]))
 
 
 def apart(names: Iterable[str]) -> list[str]:
-    """Return the names with a number in those that came before: ``a/1.jpg``, ``a/1 (2).jpg``."""
+    """Return the names, with a number in each that occurred before: ``a/1.jpg``, ``a/1 (2).jpg``."""
     taken: set[str] = set()
     times: Counter[str] = Counter()
-    told = []
+    distinct = []
     for name in names:
         folder, slash, base = name.rpartition("/")
         suffix = PurePath(base).suffix
@@ -62,36 +62,37 @@ def apart(names: Iterable[str]) -> list[str]:
             times[name] += 1
             new = f"{folder}{slash}{base.removesuffix(suffix)} ({times[name] + 1}){suffix}"
         taken.add(new)
-        told.append(new)
-    return told
+        distinct.append(new)
+    return distinct
 
 
 def is_image(name: str) -> bool:
-    """Whether the name ends as that of an image that is read."""
+    """Return whether the name has the suffix of a supported image format."""
     return PurePath(name).suffix.lower() in SUFFIXES
 
 
 def format_of(name: str) -> str:
-    """Return what files that end so are called, if they may hold images that are not read; else an empty string."""
+    """Return the unsupported format that a file's suffix names, if such files may hold images; else an empty string."""
     return _FORMATS.get(name.lower() if name.lower() in _FORMATS else PurePath(name).suffix.lower(), "")
 
 
 def left_out(others: Mapping[str, int]) -> list[str]:
-    """Sentences on files that are no images that are read: suffix → how many."""
+    """Return sentences on files that are not supported images, from suffix → number of files."""
     formats: Counter[str] = Counter()
     rest: Counter[str] = Counter()
     for suffix, count in others.items():
         called = _FORMATS.get(suffix, "")
         (formats if called else rest)[called or suffix or "without a suffix"] += count
-    said = [
+    sentences = [
         f"{_files(count, f'{called} ')} left out: {_ADVICE.get(called, 'convert them to JPEG or PNG')}."
         for called, count in sorted(formats.items())
     ]
     if rest:
         listed = ", ".join(f"{count:,} {suffix}" for suffix, count in rest.most_common(5))
         more = ", …" if len(rest) > 5 else ""
-        said.append(f"{_files(rest.total(), 'other ')} left out, as they are no images ({listed}{more}).")
-    return said
+        why = "as it is not an image" if rest.total() == 1 else "as they are not images"
+        sentences.append(f"{_files(rest.total(), 'other ')} left out, {why} ({listed}{more}).")
+    return sentences
 
 
 def _files(count: int, kind: str) -> str:

@@ -25,7 +25,7 @@ _TRIED = 8
 
 @runtime_checkable
 class Indexed(Protocol):
-    """What a torchvision dataset has: a length, and (image, label) by index."""
+    """An object like a torchvision dataset: a length, and (image, label) by index."""
 
     def __len__(self) -> int: ...
 
@@ -34,25 +34,26 @@ class Indexed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item taken apart; no label is None."""
+    """An item's image, and its label or None."""
 
     image: object
     label: Label | None
 
 
 def from_object(source: object, split: str | None) -> Dataset:
-    """The dataset of an object.
+    """Return the dataset of an object.
 
     Raises:
-        DatasetRefused: it has no length or no items, its items hold no images, or its classes are not known.
+        DatasetRefused: the object has no length or no items, its items hold no images, or its classes are not known.
     """
     kind = type(source).__name__
     notes: list[str] = []
     if isinstance(source, Mapping):
         if not source or not all(isinstance(name, str) and meaning(name) for name in source):
-            raise DatasetRefused(
-                f"A {kind} of {', '.join(map(str, source)) or 'nothing'} is no dataset: give one of them."
-            )
+            if not source:
+                raise DatasetRefused(f"This {kind} has no items.")
+            keys = ", ".join(map(str, source))
+            raise DatasetRefused(f"A {kind} with keys {keys} is not a dataset: give one of its values.")
         chosen = splits.choose(source, split, f"this {kind}")
         notes = splits.said(source, chosen, f"This {kind}")
         source = source[chosen]
@@ -60,7 +61,7 @@ def from_object(source: object, split: str | None) -> Dataset:
     elif split is not None:
         notes = [f"This {kind} has no splits: all of it was taken."]
     if not isinstance(source, Indexed):
-        raise DatasetRefused(f"A {kind} is no dataset: give a path, or an object with a length and items by index.")
+        raise DatasetRefused(f"A {kind} is not a dataset: give a path, or an object with a length and items by index.")
     count = len(source)
     if not count:
         raise DatasetRefused(f"This {kind} has no items.")
@@ -73,7 +74,7 @@ def from_object(source: object, split: str | None) -> Dataset:
         classes = Classes.of_targets(known, kind)
     labels = _labels(known, classes, count)
     order: npt.NDArray[np.intp] = np.argsort(labels, kind="stable")
-    # Any that can be read: the first may be broken.
+    # The first item that can be read, as item 0 may be broken.
     tried = (_item(source, kind, int(number)) for number in order[:_TRIED])
     first = next((item for item in tried if not isinstance(item, str)), None)
     if isinstance(first, DatasetRefused):
@@ -81,7 +82,7 @@ def from_object(source: object, split: str | None) -> Dataset:
     advice = f"the items of this {kind} have none"
     if several or (isinstance(first, _Item) and first.label == SEVERAL):
         advice = (
-            f"the items of this {kind} have several labels each, or targets that are no classes, and an image counts "
+            f"the items of this {kind} have several labels each, or targets that are not classes, and an image counts "
             "for one class: give one label"
         )
         classes, labels, order = None, np.full(count, UNLABELLED, np.int32), np.arange(count)
@@ -104,7 +105,7 @@ def from_object(source: object, split: str | None) -> Dataset:
 
 
 def _texts(source: Indexed, kind: str) -> list[Label | None] | None:
-    """The labels of items in memory where they are texts; None for another object or other labels."""
+    """Return the labels of items in memory if they are strings; None for other objects or labels."""
     if not _in_memory(source):
         return None
     taken = (_item(source, kind, number) for number in range(len(source)))
@@ -114,7 +115,7 @@ def _texts(source: Indexed, kind: str) -> list[Label | None] | None:
 
 
 def _in_memory(source: object) -> bool:
-    """Whether an object is a list, a part of one, or several put together."""
+    """Return whether an object is a list, a subset of one, or a concatenation of several."""
     parts = getattr(source, "datasets", None)
     if isinstance(parts, list | tuple) and parts:
         return all(map(_in_memory, parts))
@@ -129,11 +130,11 @@ def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) 
 
 
 def _item(source: Indexed, kind: str, index: int) -> "_Item | DatasetRefused | str":
-    """Item ``index``; a sentence if it cannot be read, an exception to raise if none will be what is needed."""
+    """Return item ``index``; a sentence if it cannot be read; an exception to raise if no item will be usable."""
     try:
         item = source[index]
     except Exception as error:  # noqa: BLE001
-        # Datasets raise whatever their decoders do, and one broken image must not stop the others.
+        # Datasets raise errors of any type, and one broken image must not stop the others.
         return f"it cannot be read ({error})"
     if isinstance(item, Mapping):
         keys = list(item)
@@ -152,7 +153,7 @@ def _item(source: Indexed, kind: str, index: int) -> "_Item | DatasetRefused | s
 
 
 def _is_image(thing: object) -> bool:
-    if isinstance(thing, Mapping):  # as Hugging Face's, not decoded
+    if isinstance(thing, Mapping):  # Hugging Face's form of an image that is not decoded
         return isinstance(thing.get("bytes"), bytes)
     return isinstance(thing, PIL.Image.Image | np.ndarray | InputImage) or (
         isinstance(thing, Tensor) and not thing.is_floating_point() and thing.ndim > 1

@@ -1,7 +1,7 @@
-"""How many pixels are being decoded at a time, over all sessions of the process.
+"""A budget of pixels that are decoded at a time, over all sessions of the process.
 
-A file of 34 bytes can decode to 100 million pixels, which take up to 16 bytes each while they are: only what fits the
-budget is decoded at once, and the rest waits in the order in which it came.
+A file of 34 bytes can decode to 100 million pixels, each of which takes up to 16 bytes during decoding. Only images
+that fit the budget are decoded at once; the others wait in order of arrival.
 """
 
 import os
@@ -15,27 +15,27 @@ from typing import TypeAlias
 ShouldCancel: TypeAlias = Callable[[], bool]
 
 SETTING = "SE_VIZ_PIXELS_AT_ONCE"
-# 2 GB at most, as no format takes more than 16 bytes a pixel (WebP, measured): a machine of 8 GB has room for that.
+# At most 2 GB, as no format takes more than 16 bytes per pixel (WebP, measured): a machine with 8 GB has enough memory.
 AT_ONCE = 125_000_000
 BYTES_A_PIXEL = 16
 
-_GLANCE = 0.1  # seconds between two looks at whether the one who waits has gone
+_POLL = 0.1  # seconds between two checks for cancellation
 
 
 class Waits(Exception):
-    """An image is not decoded now, though nothing may be wrong with it."""
+    """An image is not decoded now, for a reason that is not in the file."""
 
 
 class Gone(Waits):
-    """The one who asked for images has gone."""
+    """The reading of images was cancelled."""
 
 
 class SettingWrong(ValueError):
-    """A setting is no number; the message says what to do."""
+    """A setting is not a valid number; the message says what to do."""
 
 
 class Budget:
-    """So many pixels in decoding at a time; who comes first is served first."""
+    """A number of pixels that may be decoded at a time; requests are served in order of arrival."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._left = pixels
@@ -44,17 +44,17 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """How many pixels could be decoded now."""
+        """The number of pixels that could be decoded now."""
         return self._left
 
     @contextmanager
     def hold(self, pixels: int, cancelled: ShouldCancel | None = None) -> Iterator[None]:
-        """Wait for its turn to decode so many pixels, which others cannot while the block runs.
+        """Wait until so many pixels of the budget are free, and reserve them while the block runs.
 
-        More than the whole budget is let through when nothing else is decoded.
+        A request for more than the whole budget is served when nothing else is decoded.
 
         Raises:
-            Gone: ``cancelled``, which is asked ten times a second in this thread, said so.
+            Gone: ``cancelled``, which is called ten times a second in this thread, returned True.
         """
         pixels = min(pixels, self._all)
         ticket = object()
@@ -64,7 +64,7 @@ class Budget:
                 while self._waiting[0] is not ticket or pixels > self._left:
                     if cancelled is not None and cancelled():
                         raise Gone
-                    self._changed.wait(None if cancelled is None else _GLANCE)
+                    self._changed.wait(None if cancelled is None else _POLL)
                 self._left -= pixels
             finally:
                 self._waiting.remove(ticket)
@@ -82,7 +82,7 @@ def budget() -> Budget:
     """Return the budget of this process: ``SE_VIZ_PIXELS_AT_ONCE`` ("250e6"), or 125 million pixels.
 
     Raises:
-        SettingWrong: that is no number of pixels.
+        SettingWrong: the variable is not a number of pixels.
     """
     stated = os.environ.get(SETTING) or str(AT_ONCE)
     try:

@@ -1,4 +1,4 @@
-"""An image → a model's input, the way the model was measured."""
+"""An image → a model's input, with the preprocessing that the model was evaluated with."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize, cut the centre, scale to 0–1, normalise.
+    """The preprocessing of a model: resize, crop the centre, scale to 0–1, normalise.
 
     Attributes:
-        crop: height and width of the model's input, pixels.
-        resize: length of the shorter side before the crop, pixels; or height and width to which an image is squeezed
-            whatever its shape.
+        crop: height and width of the model's input, in pixels.
+        resize: length of the shorter side before the crop, in pixels; or height and width, to which every image is
+            resized without keeping its aspect ratio.
         interpolation: the resampling filter.
-        mean, std: per RGB channel, of values in 0–1.
+        mean, std: mean and SD per RGB channel, of values in 0–1.
     """
 
     crop: tuple[int, int] = (128, 128)
@@ -43,26 +43,26 @@ class Preprocess:
         filters = InterpolationMode(self.interpolation)
         return v2.Compose([v2.Resize(self.resize, interpolation=filters), v2.CenterCrop(self.crop)])
 
-    def cut(self, image: Image.Image) -> Image.Image:
-        """The RGB image the model is shown: ``crop`` pixels of ``image``, before normalisation.
+    def center_crop(self, image: Image.Image) -> Image.Image:
+        """Return the RGB image that the model sees: ``image`` resized and cropped to ``crop``, before normalisation.
 
-        An image of another mode is taken as a file of it would be, see ``data.colours``.
+        An image of another mode is converted as a file would be, see ``data.colours``.
         """
-        cut: Image.Image = self._geometry(image if image.mode == "RGB" else upright_rgb(image))
-        return cut
+        cropped: Image.Image = self._geometry(image if image.mode == "RGB" else upright_rgb(image))
+        return cropped
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """``cut`` as uint8 (3, H, W)."""
-        return np.ascontiguousarray(np.asarray(self.cut(image)).transpose(2, 0, 1))
+        """Return ``center_crop`` as uint8 (3, H, W)."""
+        return np.ascontiguousarray(np.asarray(self.center_crop(image)).transpose(2, 0, 1))
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """uint8 (…, 3, H, W) of 0–255 → float32 of the same shape, zero mean and unit deviation per channel."""
+        """Normalise uint8 (…, 3, H, W) of 0–255 to float32 of the same shape, by the mean and SD of each channel."""
         scale = torch.tensor([1 / (255 * std) for std in self.std], device=pixels.device).view(3, 1, 1)
         shift = torch.tensor([m / s for m, s in zip(self.mean, self.std, strict=True)], device=pixels.device)
         return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))
 
     def __call__(self, images: Image.Image | Iterable[Image.Image]) -> Tensor:
-        """Images → float32 (N, 3, H, W)."""
+        """Return the model's input for images: float32 (N, 3, H, W)."""
         listed: Sequence[Image.Image] = [images] if isinstance(images, Image.Image) else list(images)
         if not listed:
             return torch.empty(0, 3, *self.crop)

@@ -1,4 +1,4 @@
-"""What a person is told about a file that was not taken: its name, and one sentence."""
+"""A file that was left out: its name, and a sentence that says why."""
 
 import re
 import unicodedata
@@ -8,11 +8,11 @@ MAX_NAME = 80
 
 
 class Refused(ValueError):
-    """A file was left out; ``str()`` is the sentence for the page.
+    """A file was left out; ``str()`` is the sentence for the user.
 
     Attributes:
-        name: the file, as it is shown.
-        reason: why, and after a semicolon what to do about it; no full stop.
+        name: the file's name as it is shown.
+        reason: why it was left out, and after a semicolon what to do about it; no full stop.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -25,14 +25,14 @@ class Refused(ValueError):
 
 
 def legible(name: str) -> str:
-    """A name that can be written as UTF-8: systems allow others, whose odd bytes become question marks."""
+    """Return a name that can be written as UTF-8; other bytes, which systems allow in names, become question marks."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def shown(name: str) -> str:
-    """A file's name for the eye only: no folders, no control characters, at most 80 characters, the ending kept."""
+    """Return a file's name for display only: no folders, no control characters, at most 80 characters, suffix kept."""
     base = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
-    # C: control, bidirectional override, surrogate, unassigned; Zl, Zp: line breaks by another name.
+    # C: control, bidirectional override, surrogate, unassigned; Zl, Zp: line and paragraph separators.
     kept = "".join(c for c in base if unicodedata.category(c) not in {"Zl", "Zp"} and unicodedata.category(c)[0] != "C")
     kept = kept.strip() or "unnamed"
     if len(kept) > MAX_NAME:

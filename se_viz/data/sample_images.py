@@ -1,4 +1,4 @@
-"""Free photographs to begin with, without a network; samples/LICENCES.md says where each comes from."""
+"""Free sample photographs, available offline; samples/LICENCES.md gives the source of each."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,11 +11,11 @@ _FOLDER = Path(__file__).with_name("samples")
 
 @dataclass(frozen=True)
 class Sample:
-    """A photograph of the gallery.
+    """A sample photograph.
 
     Attributes:
         key: the argument of ``sample``.
-        title: what is to be seen.
+        title: a description of the photograph.
         file: its name in the folder ``samples``.
         licence: licence and author.
     """
@@ -27,10 +27,10 @@ class Sample:
 
 
 class UnknownSample(KeyError):
-    """There is no sample of that name."""
+    """There is no sample with that key."""
 
     def __str__(self) -> str:
-        return f"There is no sample {self.args[0]!r}; there are {', '.join(sample.key for sample in SAMPLES)}."
+        return f"There is no sample {self.args[0]!r}: choose one of {', '.join(sample.key for sample in SAMPLES)}."
 
 
 SAMPLES = (
@@ -47,10 +47,10 @@ SAMPLES = (
 
 @cache
 def sample(key: str) -> InputImage:
-    """The sample of that key; the same object every time, so its image must not be changed.
+    """Return the sample with a key; it is the same object every time, so its image must not be changed.
 
     Raises:
-        UnknownSample: the message lists the keys there are.
+        UnknownSample: there is no such sample; the message lists all keys.
     """
     for known in SAMPLES:
         if known.key == key:

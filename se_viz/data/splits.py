@@ -1,4 +1,4 @@
-"""Which part of a dataset is taken, where it comes in several: train, val, test, by whatever names."""
+"""The choice of a dataset's split: train, val or test, by any of their names."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ from se_viz.data.rejected import shown
 
 _LISTED = 5
 _MOST = 20  # names in a refusal
-_FIRST = ("val", "test", "train")  # what is taken where nothing is asked for
+_FIRST = ("val", "test", "train")  # order of preference where the user asks for no split
 
 
 def choose(names: Iterable[str], asked: str | None, where: str) -> str:
-    """Return which of several splits is meant: the one that is asked for, else validation, test or training.
+    """Return the name of the split to take: the one asked for, else validation, test or training.
 
     Args:
-        names: of the splits, each of which has a ``meaning``.
-        asked: one of them, or another word for it; None if nothing was asked for.
-        where: they are, for the sentence.
+        names: names of the splits, each of which has a ``meaning``.
+        asked: one of the names, or a synonym; None if the user asks for no split.
+        where: the place of the splits, for the error.
 
     Raises:
-        DatasetRefused: none of them is what was asked for.
+        DatasetRefused: there is no such split.
     """
     listed = sorted(names)
     wanted = [asked] if asked is not None else _FIRST
@@ -31,41 +31,42 @@ def choose(names: Iterable[str], asked: str | None, where: str) -> str:
             lambda name, want=want: name.lower() == want.lower(),
             lambda name, want=want: meaning(want) != "" and meaning(name) == meaning(want),
         ):
-            found = next(filter(alike, listed), None)
-            if found is not None:
-                return found
+            match = next(filter(alike, listed), None)
+            if match is not None:
+                return match
     some = ", ".join(listed[:_MOST]) + (", …" if len(listed) > _MOST else "")
     raise DatasetRefused(f"There is no {asked!r} in {where}; it has {some}.")
 
 
 def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()) -> list[str]:
-    """The sentences on a choice: what there was, what was taken, how to take another."""
+    """Return sentences on a choice: which splits there are, which one was taken, how to take another."""
     listed = ", ".join(map(shown, sorted(names)))
     sentences = [
-        f"{where} is split into {listed}: {shown(chosen)} was taken (--split, or split= in Python, takes another)."
+        f"{where} is split into {listed}: {shown(chosen)} was taken (use --split, or split= in Python, for another)."
     ]
     if left:
-        sentences.append(f"Beside the splits, {', '.join(map(shown, left))} was left out.")
+        verb = "was" if len(left) == 1 else "were"
+        sentences.append(f"Beside the splits, {', '.join(map(shown, left))} {verb} left out.")
     return sentences
 
 
 def of_each(
     written: Sequence[str], asked: str | None, where: str, called: str, *, loose: bool = False
 ) -> tuple[list[int] | None, list[str]]:
-    """Find the images of one split, where each image says its own.
+    """Find the images of one split, where each image has the name of its split.
 
     Args:
-        written: the split of each image as it is written; "" where there is none.
-        asked: as for ``choose``.
-        where, called: the place, for a refusal and for the sentences.
-        loose: whether names of no split are passed over, as the folders of a tar file, and
-            one split beside such names is taken only when it is asked for.
+        written: the split of each image as written; "" for an image without one.
+        asked: see ``choose``.
+        where, called: the name of the source, for an error and for the sentences.
+        loose: whether names that are not splits are ignored, such as folders in a tar file. A single split beside such
+            names is then taken only when the user asks for it.
 
     Returns:
-        The indices of the images that are taken, None for all where there are no splits; and sentences on the choice.
+        The indices of the images to take, None for all where there are no splits; and sentences on the choice.
 
     Raises:
-        DatasetRefused: there are splits, and none is what was asked for.
+        DatasetRefused: there are splits, but not the one asked for.
     """
     times = Counter(name.strip() for name in written)
     named = {name for name in times if meaning(name)}
@@ -90,5 +91,5 @@ def of_each(
 
 
 def _group(name: str) -> str:
-    """What names of the same split share."""
+    """Return a key that names of the same split share."""
     return meaning(name) or name.strip().lower()

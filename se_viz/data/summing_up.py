@@ -1,4 +1,4 @@
-"""Many sentences on what was left out → one sentence with the reasons and how many files each is of."""
+"""Many sentences on files that were left out → one sentence with each reason and its number of files."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 LEFT_OUT = " was left out: "
-"""Between a file's name and the reason, see ``refusals.Refused``."""
+"""The text between a file's name and the reason, see ``rejected.Refused``."""
 
 FEW = 3
-"""So many sentences are said one by one."""
+"""At most so many sentences are shown one by one."""
 
-_REASONS = 4  # that the sentence lists
+_REASONS = 4  # reasons that the sentence lists
 _ENDINGS = 3
-# What one reason says of each file differently, and what it says of all.
+# Reasons that differ from file to file, and the common reason for all of them.
 _ALIKE = (
     (re.compile(r"^it is the same file as .*"), "it is the same file as another"),
     (re.compile(r"^it is \d+ × \d+ pixels$"), "it is too small"),
@@ -24,41 +24,41 @@ _NOUN = re.compile(r"^it is (not an? |an? |no )((?:(?! or )[^,;])*?)(?=$|,|;| of
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why files were left out, without what to do about it, and the names of the files."""
+    """A reason for leaving files out, without the advice, and the names of the files."""
 
     why: str
     names: tuple[str, ...]
 
 
 def reasons(sentences: Sequence[str]) -> list[Reason]:
-    """Return the reasons of sentences on files that were left out, those of most files first.
+    """Return the reasons in sentences on files that were left out, the most frequent first.
 
-    A sentence that is not on a single file is left aside.
+    A sentence that is not about a single file is ignored.
     """
-    found: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for sentence in sentences:
         name, said, reason = sentence.partition(LEFT_OUT)
         if said:
             why = reason.partition(";")[0].rstrip(".")
             for one, all_ in _ALIKE:
                 why = one.sub(all_, why)
-            found.setdefault(why, []).append(name)
-    return [Reason(why, tuple(names)) for why, names in sorted(found.items(), key=lambda pair: -len(pair[1]))]
+            by_reason.setdefault(why, []).append(name)
+    return [Reason(why, tuple(names)) for why, names in sorted(by_reason.items(), key=lambda pair: -len(pair[1]))]
 
 
 def summing_up(sentences: Sequence[str]) -> str:
-    """Return a sentence or two for many.
+    """Return one or two sentences that summarise many.
 
-    For instance "902 files were left out: 900 are not images (XML); 2 are empty (JPG)." or, where there is one reason
-    only, "900 files were left out: they are not images (XML)." Sentences that are not on a
-    single file follow; of more than three the first.
+    For instance "902 files were left out: 900 are not images (XML); 2 are empty (JPG)." or, with one reason only, "900
+    files were left out: they are not images (XML)." Sentences that are not about a single file follow; if there are
+    more than three, only the first and their number.
     """
-    found = reasons(sentences)
-    count = sum(len(reason.names) for reason in found)
-    listed = "; ".join(map(_counted, found[:_REASONS]))
-    further = sum(len(reason.names) for reason in found[_REASONS:])
+    ranked = reasons(sentences)
+    count = sum(len(reason.names) for reason in ranked)
+    listed = "; ".join(map(_counted, ranked[:_REASONS]))
+    further = sum(len(reason.names) for reason in ranked[_REASONS:])
     more = f"; {further:,} for other reasons" if further else ""
-    listed = _of_all(found[0]) if len(found) == 1 else listed
+    listed = _of_all(ranked[0]) if len(ranked) == 1 else listed
     said = [f"{count:,} {'file was' if count == 1 else 'files were'} left out: {listed}{more}."] if count else []
     others = [sentence for sentence in sentences if LEFT_OUT not in sentence]
     said += others[: 1 if len(others) > FEW else FEW]
@@ -68,7 +68,7 @@ def summing_up(sentences: Sequence[str]) -> str:
 
 
 def _of_all(reason: Reason) -> str:
-    """The only reason there is."""
+    """Return the only reason as it is said of all its files."""
     why = reason.why if len(reason.names) == 1 else _of_several(reason.why)
     return f"{why if why == reason.why else f'they {why}'} ({_endings(reason)})"
 
@@ -90,11 +90,11 @@ def _ending(name: str) -> str:
 
 
 def _of_several(why: str) -> str:
-    """Return a reason that is said of one file as it is said of several; unchanged where that takes more than rules."""
+    """Return a reason in the plural; unchanged where the rules below do not apply."""
     if not why.startswith(("it is ", "it has ", "it holds ")):
         return why
     plural = _NOUN.sub(lambda match: f"are {'not ' if match[1].startswith('no') else ''}{match[2]}s", why)
     plural = plural.replace("it is a", "are each a", 1)
     for one, several in (("it is ", "are "), ("it has ", "have "), ("it holds ", "hold "), (" its ", " their ")):
         plural = plural.replace(one, several, 1)
-    return plural.replace("are not ordinary files", "are no ordinary files").replace(" bytes is ", " bytes are ")
+    return plural.replace(" bytes is ", " bytes are ")

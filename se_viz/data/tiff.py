@@ -1,7 +1,7 @@
-"""The first image of a TIFF file, with the tags that its pixels need and no others.
+"""The first image of a TIFF file, with only the tags that its pixels need.
 
-A TIFF file may chain any number of images, nest directories, and let tags, strips and tiles claim any size. Pillow is
-given a copy whose only directory was written here, once its sizes have been seen to be those of an ordinary image.
+A TIFF file may chain any number of images, nest directories, and let tags, strips and tiles claim any size. Pillow gets
+a copy with a single directory, which is written here after its sizes were checked to be those of an ordinary image.
 """
 
 import math
@@ -22,7 +22,7 @@ _KEPT = frozenset(
 )
 _ONE_NUMBER = (_WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _KIND, _TILE_WIDTH, _TILE_HEIGHT)
 _COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "Deflate", 32773: "PackBits", 32946: "Deflate"}
-# Bytes of a number of each type: BYTE, ASCII, SHORT, LONG, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, …
+# Bytes of one value of each type: BYTE, ASCII, SHORT, LONG, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, …
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I"}
 _MOST_TAG_BYTES = 8_000_000  # offsets and sizes of a million strips
@@ -32,7 +32,7 @@ _SAVE_AS = "save it as PNG or JPEG"
 
 
 class TiffRefused(ValueError):
-    """A TIFF file that is not taken; the message says why, and after a semicolon what to do."""
+    """A TIFF file was refused; the message says why, and after a semicolon what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class _Tag:
 
 
 def first_image(content: bytes) -> bytes:
-    """Return a TIFF file of the first image of ``content`` alone.
+    """Return a TIFF file that contains only the first image of ``content``.
 
     Raises:
-        TiffRefused: it is a BigTIFF or a camera's raw file, compressed in an unusual way, or its directory is broken.
+        TiffRefused: it is a BigTIFF or camera raw file, its compression is unusual, or its directory is broken.
     """
     if content[2:4] in (b"+\0", b"\0+"):
         raise TiffRefused(f"it is a BigTIFF file; {_SAVE_AS}")
@@ -58,19 +58,19 @@ def first_image(content: bytes) -> bytes:
     except struct.error:
         raise TiffRefused("it is damaged or cut short; copy or save it again") from None
     if content[8:10] == b"CR" or _DNG in tags or numbers.get(_KIND, 0) & 1:
-        raise TiffRefused(f"it is a camera's raw file; develop it and {_SAVE_AS}")
+        raise TiffRefused(f"it is a camera raw file; develop it and {_SAVE_AS}")
     _check(tags, numbers, order, content)
     return _written(content, {number: tag for number, tag in tags.items() if number in _KEPT}, order)
 
 
 def _directory(content: bytes, start: int, order: str) -> dict[int, _Tag]:
-    """The tags of the directory at ``start`` that are kept or looked at."""
+    """Return the tags of the directory at ``start`` that are kept or checked."""
     tags: dict[int, _Tag] = {}
     total = 0
     (entries,) = struct.unpack_from(f"{order}H", content, start)
     for index in range(entries):
-        place = start + 2 + 12 * index
-        number, kind, count = struct.unpack_from(f"{order}HHI", content, place)
+        offset = start + 2 + 12 * index
+        number, kind, count = struct.unpack_from(f"{order}HHI", content, offset)
         if (number not in _KEPT and number not in (_KIND, _DNG)) or kind not in _BYTES or number in tags:
             continue
         size = count * _BYTES[kind]
@@ -78,12 +78,12 @@ def _directory(content: bytes, start: int, order: str) -> dict[int, _Tag]:
         if total > _MOST_TAG_BYTES:
             raise TiffRefused(f"its tags take more than {_MOST_TAG_BYTES // 10**6} MB; {_SAVE_AS}")
         if size > 4:
-            (place,) = struct.unpack_from(f"{order}I", content, place + 8)
+            (offset,) = struct.unpack_from(f"{order}I", content, offset + 8)
         else:
-            place += 8
-        if place + size > len(content):
+            offset += 8
+        if offset + size > len(content):
             raise struct.error
-        tags[number] = _Tag(kind, count, content[place : place + size])
+        tags[number] = _Tag(kind, count, content[offset : offset + size])
     return tags
 
 
@@ -95,7 +95,7 @@ def _first(tag: _Tag, order: str) -> int:
 
 
 def _check(tags: Mapping[int, _Tag], numbers: Mapping[int, int], order: str, content: bytes) -> None:
-    """Refuse an image that would take more memory or time than its width and height say."""
+    """Refuse an image that would take more memory or time than its width and height suggest."""
     compression = numbers.get(_COMPRESSION, 1)
     if compression not in _COMPRESSIONS:
         listed = ", ".join(sorted(set(_COMPRESSIONS.values()) - {"none"}))
@@ -112,7 +112,7 @@ def _check(tags: Mapping[int, _Tag], numbers: Mapping[int, int], order: str, con
                 raise TiffRefused("it is damaged or cut short; copy or save it again")
             strips += tag.count
             packed += sum(struct.unpack_from(f"{order}{tag.count}{letter}", tag.data))
-    # Strips that lie upon each other would be unpacked as often as there are strips.
+    # Overlapping strips would be unpacked once for each strip.
     if packed > 2 * len(content):
         raise TiffRefused(f"its strips overlap; {_SAVE_AS}")
     if compression == _JPEG and content.count(b"\xff\xda") > _MOST_SCANS * max(1, strips):
@@ -120,7 +120,7 @@ def _check(tags: Mapping[int, _Tag], numbers: Mapping[int, int], order: str, con
 
 
 def _written(content: bytes, tags: Mapping[int, _Tag], order: str) -> bytes:
-    """The file with a directory of these tags behind it, and no other."""
+    """Return the file with only one directory, which has these tags, appended to its end."""
     start = math.ceil(len(content) / 2) * 2
     data = start + 2 + 12 * len(tags) + 4
     entries, values = b"", b""

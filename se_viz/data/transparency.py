@@ -1,7 +1,8 @@
-"""The one transparent colour of a PNG without an alpha channel, compared in all the bits that the file has.
+"""The one transparent colour of a PNG without an alpha channel, compared in all bits of the file.
 
-Pillow keeps the high byte of each 16-bit colour, stretches grey of 2 and 4 bits to 8, and keeps the transparent colour
-(the chunk tRNS) as it stands in the file: compared so, other colours become transparent too, or none.
+Pillow keeps the high byte of each 16-bit colour and stretches grey of 2 and 4 bits to 8, but keeps the transparent
+colour (the chunk tRNS) as it is in the file. Compared this way, other colours become transparent too, or no colour
+does.
 """
 
 import io
@@ -13,9 +14,9 @@ import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
 _STRETCH = {"L;2": 85, "L;4": 17}
-_HIGH, _LOW = "RGB;16B", "RGB;16L"  # how the high and the low byte of a number in PNG's byte order are unpacked
+_HIGH, _LOW = "RGB;16B", "RGB;16L"  # raw modes that unpack the high and the low byte of a value in PNG's byte order
 _TOP = 255
-_MOST_BYTES = 100_000_000  # of a file that is looked at a second time
+_MOST_BYTES = 100_000_000  # the largest file that is read a second time
 
 
 class LowBytesLost(ValueError):
@@ -23,14 +24,14 @@ class LowBytesLost(ValueError):
 
 
 def clear_colour(image: Image.Image) -> Image.Image | None:
-    """Return the opacity (mode L, 0 or 255) of a PNG image where Pillow would get it wrong; None for every other.
+    """Return the opacity (mode L, 0 or 255) of a PNG image where Pillow would get it wrong; None for all others.
 
-    A file that is not loaded keeps its place, and is not loaded. For an image that is loaded, its file is looked at
-    where it is open or has a name, and is still the same.
+    An image that is not loaded stays so, and its file keeps its position. For a loaded image, its file is read if it is
+    open or has a name, and is still the same.
 
     Raises:
-        LowBytesLost: the colours of 16 bits were cut to 8, the file is not there, and some of the colours may be the
-            transparent one as well as one that is close to it.
+        LowBytesLost: the 16-bit colours were cut to 8 bits, the file is no longer available, and some colours may be
+            the transparent one or one close to it.
     """
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return _of_high_bytes(image)
@@ -38,18 +39,18 @@ def clear_colour(image: Image.Image) -> Image.Image | None:
         return _of_file(_content(image), image.tile[0].args)
     if "transparency" not in image.info or image.mode not in ("L", "RGB"):
         return None
-    found = _looked_up(image)
-    return _of_high_bytes(image) if found is None else found
+    opacity = _read_again(image)
+    return _of_high_bytes(image) if opacity is None else opacity
 
 
 def _of_file(content: bytes, rawmode: object) -> Image.Image | None:
-    """The opacity of the first image of a file whose pixels are packed in a way that Pillow compares wrongly."""
+    """Return the opacity of the first image of a file whose packed pixels Pillow compares wrongly, else None."""
     if (rawmode not in _STRETCH and rawmode != _HIGH) or b"tRNS" not in content:
         return None
     again = _unpacked(content)
     clear = again.info.get("transparency")
     if isinstance(clear, int) and rawmode in _STRETCH:
-        # Of the two bytes of the transparent colour, as many bits count as a pixel has.
+        # The transparent colour has two bytes, of which only as many bits count as a pixel has.
         return _opaque(np.asarray(again) != clear % (_TOP // _STRETCH[rawmode] + 1) * _STRETCH[rawmode])
     if isinstance(clear, tuple) and rawmode == _HIGH:
         differ = _differ(again, [value >> 8 for value in clear])
@@ -59,21 +60,21 @@ def _of_file(content: bytes, rawmode: object) -> Image.Image | None:
 
 
 def _of_high_bytes(image: Image.Image) -> Image.Image | None:
-    """The opacity of a loaded image whose colours had 16 bits, where their high bytes tell enough."""
+    """Return the opacity of a loaded image whose colours had 16 bits, if their high bytes determine it."""
     clear = image.info.get("transparency")
     if image.mode != "RGB" or not isinstance(clear, tuple) or max(clear) <= _TOP:
         return None
     differ = _differ(image, [value >> 8 for value in clear])
     if not differ.all():
         raise LowBytesLost(
-            "it was a PNG of 16 bits with a transparent colour, and half of its bits were lost when it was loaded; "
-            "give its file to se_viz.read_paths, or the image as Image.open returns it, not loaded and not copied"
+            "it was a 16-bit PNG with a transparent colour, and half of its bits were lost when it was loaded; give "
+            "its file to se_viz.read_paths, or the image as Image.open returns it, neither loaded nor copied"
         )
     return _opaque(differ)
 
 
-def _looked_up(image: PngImagePlugin.PngImageFile) -> Image.Image | None:
-    """The opacity of a loaded image, from its file; None where that is gone, or is another by now, or says nothing."""
+def _read_again(image: PngImagePlugin.PngImageFile) -> Image.Image | None:
+    """Return the opacity of a loaded image from its file; None if the file is gone or changed, or needs no opacity."""
     try:
         if image.fp is not None and not image.fp.closed:
             content = _content(image)
@@ -89,12 +90,12 @@ def _looked_up(image: PngImagePlugin.PngImageFile) -> Image.Image | None:
                 and np.array_equal(np.asarray(again), np.asarray(image))
             )
     except Exception:  # noqa: BLE001
-        return None  # What is there now is no PNG that can be read: decoders raise errors of many types.
+        return None  # the file is no longer a readable PNG; decoders raise errors of many types
     return _of_file(content, rawmode) if same else None
 
 
 def _differ(image: Image.Image, colour: list[int]) -> npt.NDArray[np.bool_]:
-    """Where (H, W) an image of 8 bits has another colour."""
+    """Return where (H, W) an 8-bit image has another colour."""
     differs: npt.NDArray[np.bool_] = np.zeros(image.size[::-1], np.bool_)
     for plane, value in zip(image.split(), colour, strict=True):
         differs |= np.asarray(plane) != np.uint8(value)
@@ -106,18 +107,18 @@ def _opaque(pixels: npt.NDArray[np.bool_]) -> Image.Image:
 
 
 def _content(image: PngImagePlugin.PngImageFile) -> bytes:
-    """The whole file, which is open and keeps its place."""
+    """Return the bytes of the image's open file, which keeps its position."""
     file = image.fp
-    assert file is not None  # noqa: S101 - seen by the caller
-    place = file.tell()
+    assert file is not None  # noqa: S101 - checked by the caller
+    position = file.tell()
     file.seek(0)
     content = file.read()
-    file.seek(place)
+    file.seek(position)
     return content
 
 
 def _unpacked(content: bytes, rawmode: str = "") -> Image.Image:
-    """The pixels of a file, unpacked in another way than usual if one is named."""
+    """Return the image of a file, unpacked by ``rawmode`` if it is not empty."""
     with Image.open(io.BytesIO(content), formats=["PNG"]) as again:
         if rawmode:
             again.tile = [tile._replace(args=rawmode) for tile in again.tile]

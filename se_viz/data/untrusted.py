@@ -1,7 +1,8 @@
-"""Images and archives from outside, read in child processes: what comes back is pixels, bytes and sentences.
+"""Untrusted images and archives, read in child processes, which send back only pixels, bytes and sentences.
 
-The checks of ``images`` and ``archives`` refuse what is known to be wrong; what they do not know ends at a limit of
-time, memory or output, or takes a child with it, and costs a sentence. Neither other files nor other visitors notice.
+The checks of ``images`` and ``zip_archive`` refuse known problems. A file with any other problem reaches a limit of
+time, memory or output, or crashes its child, and is left out with a sentence. Other files and other visitors are not
+affected.
 """
 
 import hashlib
@@ -36,39 +37,39 @@ from se_viz.sandbox import Ended, Limits
 ShouldCancel: TypeAlias = Callable[[], bool]
 Outcome: TypeAlias = InputImage | ImageRefused
 
-# What an image may take without its turn in the budget: all but the largest photographs.
+# Pixels that an image may take without waiting for its turn in the budget: enough for all but the largest photographs.
 ALLOWANCE = 25_000_000
-# Of files of 100 million pixels the slowest need 5 s, and 16-bit PNGs with a transparent colour 11 s.
+# The slowest files of 100 million pixels take 5 s; 16-bit PNGs with a transparent colour take 11 s.
 _SECONDS, _WAIT = 15.0, 60.0
-_LIBRARIES = 512_000_000  # bytes of addresses that decoders take beside their pixels, with their threads
+_LIBRARIES = 512_000_000  # bytes of address space that decoders and their threads take in addition to the pixels
 _MOST_PIXELS_KEPT = (2 * WORKING_SIDE) ** 2 * MAX_ASPECT
-# Decoders of AVIF start a thread for each processor, and each takes addresses.
+# AVIF decoders start a thread for each processor, and each thread takes address space.
 _THREADS = 2
 
-# Bytes of an archive's members that come back at a time, with the last of them.
+# After so many bytes of an archive's members, a child sends the members back.
 _PART = 32_000_000
 
 
 def decode_files(files: Sequence[tuple[str, bytes]], cancelled: ShouldCancel | None = None) -> list[Outcome]:
-    """Decode files in one child process, see ``images.decode``; one after the other, so that few belong in a call.
+    """Decode files in one child process, see ``images.decode``; it takes them one by one, so pass only a few.
 
-    A file whose pixels need more than the allowance waits for its turn in the budget of the process, in a child of its
-    own. If a child ends, each of its files is decoded in one of its own.
+    A file whose pixels exceed the allowance waits for its turn in the budget of the process, and is decoded in a
+    separate child. If a child ends without an answer, each of its files is decoded in a separate child.
 
     Args:
         files: names and contents.
-        cancelled: asked often, in this thread; True ends the child.
+        cancelled: called often, in this thread; when it returns True, the child ends.
 
     Returns:
-        An image for each file, or why it was left out.
+        For each file its image, or the error that says why it was left out.
 
     Raises:
-        Gone: ``cancelled`` said so.
+        Gone: ``cancelled`` returned True.
     """
     refusals = [size_refusal(content) for _, content in files]
-    told = iter(_decoded([file for file, refusal in zip(files, refusals, strict=True) if not refusal], cancelled))
+    decoded = iter(_decoded([file for file, refusal in zip(files, refusals, strict=True) if not refusal], cancelled))
     return [
-        ImageRefused(shown(name), refusal) if refusal else next(told)
+        ImageRefused(shown(name), refusal) if refusal else next(decoded)
         for (name, _), refusal in zip(files, refusals, strict=True)
     ]
 
@@ -77,30 +78,30 @@ def _decoded(files: Sequence[tuple[str, bytes]], cancelled: ShouldCancel | None)
     if not files:
         return []
     try:
-        told = _in_child(files, ALLOWANCE, cancelled)
+        outcomes = _in_child(files, ALLOWANCE, cancelled)
     except Ended as ended:
         if len(files) > 1 and ended.reason != "unavailable":
             return [outcome for file in files for outcome in _decoded([file], cancelled)]
         return [_refused(name, ended) for name, _ in files]
     return [
         _in_turn(file, outcome, cancelled) if isinstance(outcome, int) else outcome
-        for file, outcome in zip(files, told, strict=True)
+        for file, outcome in zip(files, outcomes, strict=True)
     ]
 
 
 def _in_turn(file: tuple[str, bytes], needed: int, cancelled: ShouldCancel | None) -> Outcome:
-    """The same for one file that needs more pixels than the allowance."""
+    """Decode one file that needs more pixels than the allowance."""
     try:
         (outcome,) = _in_child([file], needed, cancelled)
     except Ended as ended:
         return _refused(file[0], ended)
-    return _nonsense(file[0]) if isinstance(outcome, int) else outcome
+    return _invalid(file[0]) if isinstance(outcome, int) else outcome
 
 
 def _in_child(
     files: Sequence[tuple[str, bytes]], allowance: int, cancelled: ShouldCancel | None
 ) -> list[Outcome | int]:
-    """What becomes of each file; a number is of the pixels that it needs at a time. Raises Ended as a child does."""
+    """Return the outcome for each file, or the number of pixels that it needs; raise Ended if the child ends."""
     limits = Limits(
         memory=_LIBRARIES + pixels.BYTES_A_PIXEL * allowance,
         cpu=_SECONDS,
@@ -109,14 +110,14 @@ def _in_child(
     )
     names, contents = [shown(name) for name, _ in files], [content for _, content in files]
     with pixels.budget().hold(allowance, cancelled):
-        told = _run(cancelled, limits, (), decode_all, names, contents, allowance)
-    if not isinstance(told, list) or len(told) != len(files):
-        return [_nonsense(name) for name in names]
-    return [_outcome(*file, one) for file, one in zip(files, told, strict=True)]
+        answers = _run(cancelled, limits, (), decode_all, names, contents, allowance)
+    if not isinstance(answers, list) or len(answers) != len(files):
+        return [_invalid(name) for name in names]
+    return [_outcome(*file, answer) for file, answer in zip(files, answers, strict=True)]
 
 
 def _run(cancelled: ShouldCancel | None, limits: Limits, passes: Sequence[type[Exception]], *call: Any) -> Any:  # noqa: ANN401
-    """``sandbox.run`` that raises Gone where it was cancelled."""
+    """Call ``sandbox.run``, and raise Gone if the call was cancelled."""
     try:
         return sandbox.run(*call, limits=limits, cancelled=cancelled, passes=passes)
     except Ended as ended:
@@ -126,7 +127,7 @@ def _run(cancelled: ShouldCancel | None, limits: Limits, passes: Sequence[type[E
 
 
 def decode_all(names: list[str], contents: list[bytes], allowance: int) -> list[dict[str, Any]]:
-    """Decode files, in a child process: pixels and size of each, or why it is refused, or how many pixels it needs."""
+    """Decode files, in a child process: return pixels and size, why it is refused, or the pixels it needs, for each."""
     AvifImagePlugin.DEFAULT_MAX_THREADS = _THREADS
     return [_decoded_here(name, content, allowance) for name, content in zip(names, contents, strict=True)]
 
@@ -152,18 +153,18 @@ class _Needs(pixels.Waits):
         self.pixels = needed
 
 
-def _outcome(name: str, content: bytes, told: object) -> Outcome | int:
-    """What a child says of a file. It may be anything, where the file has taken the child over."""
-    match told:
+def _outcome(name: str, content: bytes, answer: object) -> Outcome | int:
+    """Return the outcome in a child's answer, which may be anything if the file has taken the child over."""
+    match answer:
         case {"pixels": np.ndarray() as array, "size": [int() as width, int() as height]} if _is_image(array):
-            # The hash is what readings are kept by: it is made here.
+            # The hash is the key of cached captures, so it is computed here and not in the child.
             sha256 = hashlib.sha256(content).hexdigest()
             return InputImage(shown(name), sha256, Image.fromarray(array), (width, height))
         case {"refused": str() as reason}:
             return ImageRefused(shown(name), reason)
         case {"needs": int() as needed} if ALLOWANCE < needed <= MAX_PIXELS:
             return needed
-    return _nonsense(name)
+    return _invalid(name)
 
 
 def _is_image(array: npt.NDArray[Any]) -> bool:
@@ -174,28 +175,28 @@ def _refused(name: str, ended: Ended) -> ImageRefused:
     return ImageRefused(shown(name), _why(ended, "save a smaller copy as JPEG or PNG"))
 
 
-def _nonsense(name: str) -> ImageRefused:
-    return ImageRefused(shown(name), "what was read of it makes no sense; save it again with another program")
+def _invalid(name: str) -> ImageRefused:
+    return ImageRefused(shown(name), "reading it gave an invalid result; save it again with another program")
 
 
 def _why(ended: Ended, advice: str) -> str:
-    """The reason for leaving out a file whose child has ended."""
+    """Return the reason for leaving out a file whose child has ended."""
     if ended.reason == "unavailable":
-        return f"that {ended.why}; give trusted=True (--trusted) for files of your own"
+        return f"reading it {ended.why}; give trusted=True (--trusted) if you trust the file"
     return f"reading it {ended.why}; {advice}"
 
 
 def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> Iterator[tuple[str, bytes]]:
-    """Unpack a ZIP archive in child processes, see ``archives.members``; some of its members at a time.
+    """Unpack a ZIP archive in child processes, some of its members at a time; see ``zip_archive.members``.
 
     Args:
-        name: what the archive calls itself.
-        file: in memory, or on disk and open.
-        cancelled: asked often, in this thread; True ends the child.
+        name: the name of the archive.
+        file: an open file, in memory or on disk.
+        cancelled: called often, in this thread; when it returns True, the child ends.
 
     Raises:
-        ArchiveRefused: as ``archives.members``, or a limit was reached.
-        Gone: ``cancelled`` said so.
+        ArchiveRefused: see ``zip_archive.members``; or a limit was reached.
+        Gone: ``cancelled`` returned True.
     """
     name = shown(name)
     path = getattr(file, "name", None)
@@ -206,13 +207,13 @@ def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> 
     start: int | None = 0
     while start is not None:
         try:
-            told = _run(cancelled, limits, (ArchiveRefused,), archives.part, name, source, start, _PART)
+            answer = _run(cancelled, limits, (ArchiveRefused,), archives.part, name, source, start, _PART)
         except Ended as ended:
             raise ArchiveRefused(name, _why(ended, "pack it again as an ordinary ZIP archive")) from ended
-        before, start = start, told["next"]
+        before, start = start, answer["next"]
         if start is not None and not before < start <= archives.MAX_FILES:
-            raise ArchiveRefused(name, "what was read of it makes no sense; pack it again")
-        for label, content in told["members"]:
+            raise ArchiveRefused(name, "reading it gave an invalid result; pack it again")
+        for label, content in answer["members"]:
             if content is None:
                 damaged.append(label_of(label))
             else:
@@ -221,7 +222,7 @@ def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> 
 
 
 def _warm_up() -> None:
-    """Decode an image once when this is imported: children begin with what that leaves behind, and not without it."""
+    """Decode an image once when this module is imported, so that children start with the decoders initialised."""
     file = io.BytesIO()
     Image.new("RGB", (MIN_SIDE, MIN_SIDE)).save(file, "JPEG")
     decode_all(["a.jpg"], [file.getvalue()], ALLOWANCE)

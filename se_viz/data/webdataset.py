@@ -1,7 +1,7 @@
-"""Tar files of images, as WebDataset writes them, read at random.
+"""Tar files of images, as WebDataset writes them, with random access.
 
-A sample is the members that share a name up to the first dot: ``0001.jpg`` and ``0001.cls``. Its label is the text of
-``.cls``, or "label" or "cls" in ``.json``; without either, the name of the folder the image lies in.
+A sample consists of the members that share a name up to the first dot: ``0001.jpg`` and ``0001.cls``. Its label is the
+text of ``.cls``, or "label" or "cls" in ``.json``; without either, the name of the folder that contains the image.
 """
 
 import json
@@ -19,16 +19,16 @@ _MAX_LABEL_BYTES = 1_000_000
 
 
 class TarRefused(ValueError):
-    """A file that is no plain tar."""
+    """A file is not a plain tar file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of a tar file: its name, its label as it is written, and where its bytes are.
+    """One image of a tar file: its name, its label as written, and the position of its bytes.
 
-    ``split`` is the outermost folder above it that is called as a split is, such as ``train``; "" if there is none.
-    ``below`` is its label within that split: the folder below the split, where no file gives a label.
-    ``above`` is the folder that the split lies in.
+    ``split`` is the outermost folder above it that is named as a split, such as ``train``; "" without a split.
+    ``below`` is its label within that split: the folder below the split, unless a file gives a label.
+    ``above`` is the folder that contains the split.
     """
 
     name: str
@@ -42,35 +42,35 @@ class Sample:
 
     @property
     def flat(self) -> bool:
-        """Whether it lies in the split's folder itself without a label, so that the folder may be a class."""
+        """True if it is directly in the split's folder without a label, so that the folder may be a class."""
         return bool(self.split) and self.below is None
 
     def in_split(self) -> "Sample":
-        """The same with its label within its split."""
+        """Return the sample with its label within its split."""
         return replace(self, label=self.below)
 
     def read(self) -> bytes:
-        """The image's bytes, of one larger than is taken only the beginning."""
+        """Return the image's bytes, at most one more than allowed."""
         with self.tar.open("rb") as file:
             file.seek(self.offset)
             return file.read(min(self.size, MAX_BYTES + 1))
 
 
 def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
-    """The images of uncompressed tar files, in the order of the files and their members, and what else is in them.
+    """List the images of uncompressed tar files, in the order of the files and their members, and count other files.
 
     Returns:
         The images; and suffix → number of files that are neither images nor labels.
 
     Raises:
-        TarRefused: one of them is compressed, cut short, or no tar file.
+        TarRefused: a file is compressed, cut short, or not a tar file.
     """
     others: Counter[str] = Counter()
     return [sample for path in paths for sample in _of_one(path, others)], others
 
 
 def by_class(listed: Sequence[Sample]) -> list[Sample]:
-    """The samples with the folder above their split as the label, where classes hold splits: ``cat/train/1.png``."""
+    """Return the samples, labelled with the folder above the split where classes hold splits: ``cat/train/1.png``."""
     if len({sample.above for sample in listed if sample.flat} - {None}) < 2:
         return list(listed)
     return [replace(sample, below=sample.above) if sample.flat else sample for sample in listed]
@@ -82,13 +82,13 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
-                # The archive would keep every header it has passed.
+                # The archive would keep every header that it has read.
                 archive.members = []  # type: ignore[attr-defined]
-                place = PurePosixPath(member.name)
-                stem, _, ending = place.name.partition(".")
-                if not member.isfile() or any(map(is_clutter, place.parts)):
+                inner_path = PurePosixPath(member.name)
+                stem, _, ending = inner_path.name.partition(".")
+                if not member.isfile() or any(map(is_clutter, inner_path.parts)):
                     continue
-                key, suffix = str(place.with_name(stem)), place.suffix.lower()
+                key, suffix = str(inner_path.with_name(stem)), inner_path.suffix.lower()
                 if suffix in SUFFIXES:
                     images.append((key, member.name, member.offset_data, member.size))
                 elif ending in ("cls", "json") and member.size <= _MAX_LABEL_BYTES:
@@ -111,15 +111,15 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
 
 
 def _split(folders: Sequence[str]) -> tuple[str | None, str, str | None]:
-    """The split among the folders above an image, with the folders above and below it; "" where there is none."""
-    place = next((index for index, name in enumerate(folders) if meaning(name)), None)
-    if place is None:
+    """Return the folder above the split, the split ("" without one) and the folder below it, for an image."""
+    position = next((index for index, name in enumerate(folders) if meaning(name)), None)
+    if position is None:
         return None, "", None
-    split = folders[place]
-    below = list(folders[place + 1 :])
+    split = folders[position]
+    below = list(folders[position + 1 :])
     while below and meaning(below[0]) == meaning(split):  # training_set/training_set/cat
         del below[0]
-    return folders[place - 1] if place else None, split, below[0] if below else None
+    return folders[position - 1] if position else None, split, below[0] if below else None
 
 
 def _label(ending: str, content: bytes) -> str | None:
@@ -130,5 +130,5 @@ def _label(ending: str, content: bytes) -> str | None:
         fields = json.loads(text)
     except ValueError:
         return None
-    found = fields.get("label", fields.get("cls")) if isinstance(fields, dict) else None
-    return str(found) if isinstance(found, str | int) else None
+    label = fields.get("label", fields.get("cls")) if isinstance(fields, dict) else None
+    return str(label) if isinstance(label, str | int) else None

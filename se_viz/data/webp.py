@@ -1,4 +1,4 @@
-"""The size of a WebP image, read before Pillow opens it: its decoder takes memory for the image when it is made."""
+"""The size of a WebP image, read before Pillow opens it: the decoder allocates the image when it is created."""
 
 SIGNATURE = b"RIFF"
 
@@ -8,7 +8,7 @@ _LOSSLESS = 0x2F
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Return width and height as the head of a WebP file states them; (0, 0) where it states none."""
+    """Return width and height from the header of a WebP file; (0, 0) if it states no size."""
     if content[:4] != SIGNATURE or content[8:12] != b"WEBP" or len(content) < 30:
         return 0, 0
     kind = content[12:16]

@@ -1,8 +1,8 @@
-"""A ZIP of images → its members, bounded before anything is unpacked.
+"""A ZIP of images → its members, with bounds that are checked before anything is unpacked.
 
-Nothing touches the disk, so a member's path is only a label. The bounds hold because the directory is checked as a
-whole first (members that do not overlap, and none above MAX_RATIO, make an archive that is not above it either), and
-because no more of a member is read than the directory declared.
+Nothing is written to the disk, so a member's path is only a label. The bounds hold for two reasons. The whole directory
+is checked first: if its members do not overlap and each stays below MAX_RATIO, so does the archive. And no more of a
+member is read than the directory declares.
 """
 
 import io
@@ -17,7 +17,7 @@ from se_viz.data.names import label_of
 from se_viz.data.rejected import Refused, shown
 
 MAX_FILES = 1000
-# With the folders and the hidden files that systems add, which are skipped.
+# Includes folders and the hidden files that systems add, which are skipped.
 MAX_ENTRIES = 10_000
 MAX_TOTAL = 300_000_000
 MAX_RATIO = 100
@@ -29,22 +29,22 @@ _BLOCK = 1 << 20
 
 
 class ArchiveRefused(Refused):
-    """An archive, or a member of one, that is not taken."""
+    """An archive, or a member of one, was refused."""
 
 
 def is_archive(content: bytes) -> bool:
-    """Whether these are the first bytes (4 are enough) of a ZIP archive."""
+    """Return whether these are the first bytes (4 are enough) of a ZIP archive."""
     return content.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in memory, member by member, in the archive's order.
 
-    Folders, hidden files and those that systems leave (``__MACOSX``, ``Thumbs.db``) are skipped. An archive inside the
+    Folders, hidden files and those that systems create (``__MACOSX``, ``Thumbs.db``) are skipped. An archive inside the
     archive is a member like any other: it is not opened, and ``images.decode`` refuses it by name.
 
     Args:
-        name: what the archive calls itself.
+        name: the name of the archive.
         content: its bytes, or a seekable file.
 
     Yields:
@@ -52,7 +52,7 @@ def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]
 
     Raises:
         ArchiveRefused: before the first member if the archive as a whole is refused; after the last one if members
-            were damaged, the others having been yielded.
+            are damaged, while all others were yielded.
     """
     name = shown(name)
     damaged = []
@@ -68,13 +68,14 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
     """Unpack some members of an archive, in a child process.
 
     Args:
-        name: what the archive calls itself.
+        name: the name of the archive.
         source: its bytes, or the path of its file.
         start: the number of members that were unpacked before.
-        most: bytes after which no other is unpacked.
+        most: after so many bytes no further member is unpacked.
 
     Returns:
-        "members": labels and bytes, or None where a member is damaged; "next": where to go on, None after the last.
+        "members": labels and bytes, None for a damaged member; "next": the value of ``start`` for the next call, None
+        after the last member.
     """
     listed: list[tuple[str, bytes | None]] = []
     with Path(source).open("rb") if isinstance(source, str) else io.BytesIO(source) as file:
@@ -87,11 +88,11 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
 
 
 def _each(name: str, file: BinaryIO, start: int) -> Iterator[tuple[str, bytes | None]]:
-    """Labels and bytes of the members from one of them on; None where one is damaged."""
+    """Yield labels and bytes of the members from number ``start`` on; None for the bytes of a damaged member."""
     with _opened(name, file) as archive:
         for label, info in _checked(name, archive)[start:]:
             unpacked = None
-            # zlib.error, BadZipFile, EOFError, struct.error, … according to what is broken.
+            # Damage raises zlib.error, BadZipFile, EOFError, struct.error, …
             with suppress(Exception), archive.open(info) as member:
                 unpacked = member.read(info.file_size)
             yield label, unpacked
@@ -105,30 +106,30 @@ def raise_damaged(name: str, damaged: Sequence[str]) -> None:
 
 
 def _opened(name: str, file: BinaryIO) -> zipfile.ZipFile:
-    """The archive with its directory read."""
+    """Open an archive, and read its directory."""
     if file.seek(0, io.SEEK_END) > MAX_TOTAL:
         raise ArchiveRefused(name, f"it is larger than {MAX_TOTAL // 10**6} MB; split it")
-    # zipfile builds an object for every entry. Their number as declared may be a lie, the signatures cannot be.
+    # zipfile builds an object for every entry. The declared number of entries may be wrong; that of signatures is not.
     if _count(file, _CENTRAL_HEADER) > MAX_ENTRIES:
         raise ArchiveRefused(name, f"it has more than {MAX_ENTRIES:,} entries; split it")
     try:
         return zipfile.ZipFile(file)
     except Exception as error:
-        raise ArchiveRefused(name, "it is damaged or no ZIP archive; pack it again") from error
+        raise ArchiveRefused(name, "it is damaged or not a ZIP archive; pack it again") from error
 
 
 def _count(file: BinaryIO, signature: bytes) -> int:
-    """How often ``signature`` occurs in the file."""
+    """Return how often ``signature`` occurs in the file."""
     file.seek(0)
-    found, tail = 0, b""
+    count, tail = 0, b""
     while block := file.read(_BLOCK):
-        found += (tail + block).count(signature)
+        count += (tail + block).count(signature)
         tail = block[1 - len(signature) :]
-    return found
+    return count
 
 
 def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
-    """Labels and entries of the files that will be unpacked, once the directory as a whole has passed."""
+    """Check the whole directory, and return labels and entries of the files to unpack."""
     end = archive.start_dir
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
         if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:

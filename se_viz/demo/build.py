@@ -1,4 +1,4 @@
-"""From a configuration to a shipped demo model: train, store, measure what was stored, write its card."""
+"""Demo models from their configuration: train, store, evaluate the stored weights, write the card."""
 
 import hashlib
 import platform
@@ -10,13 +10,12 @@ from torch import nn
 
 from se_viz.data import imagenette
 from se_viz.data.preprocess import Preprocess
-from se_viz.demo import evaluate as measure
-from se_viz.demo import pretrained as demo
+from se_viz.demo import evaluate, pretrained
 from se_viz.demo.card import Card
 from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
 from se_viz.demo.training import train
-from se_viz.device.devices import described
+from se_viz.device.devices import device_name
 from se_viz.device.memory import raise_if_full
 from se_viz.device.transfer import moved
 from se_viz.disk.atomic import write_bytes
@@ -24,12 +23,12 @@ from se_viz.disk.errors import DiskError
 from se_viz.disk.sole_writer import sole_writer
 from se_viz.weights.meta_model import count_params
 
-# Training images are kept at this size, from which every epoch cuts its crops.
+# Training images are cached at this size; each epoch takes its random crops from them.
 _CACHE = Preprocess(crop=(224, 224), resize=224)
 
 
 def name_of(config: SEResNetConfig, seed: int = 0) -> str:
-    """The name a configuration ships under: what sets it apart from the standard network, for instance "r16-max"."""
+    """Return the name of a configuration, which says how it differs from the standard network: "r16-max"."""
     if not config.gated:
         parts = ["no-se"]
     else:
@@ -51,34 +50,34 @@ def make(
     recipe: Recipe | None = None,
     device: torch.device,
 ) -> Card:
-    """Train a demo network on Imagenette (or go on with it) and write ``<name>.safetensors`` and its card.
+    """Train a demo network on Imagenette, or resume its training, and write ``<name>.safetensors`` and its card.
 
     Args:
         config: the network.
         data: Imagenette, as ``imagenette.load`` takes it.
-        out: where weights and card go.
-        work: where the checkpoint of an unfinished training lies; removed at the end.
+        out: folder for weights and card.
+        work: folder for the checkpoint of an unfinished training, which is removed at the end.
         seed, recipe, device: of the training.
 
     Raises:
-        FileNotFoundError: no images in ``data``.
+        FileNotFoundError: ``data`` has no images.
         ValueError: the checkpoint in ``work`` is of another network or recipe, or damaged.
         InUse: another process trains this network in ``work``, or writes it into ``out``.
-        WriteFailed: a file cannot be written; the sentence says what is kept.
-        DeviceFull: the device has no room for the training; the checkpoint of the last epoch is kept.
+        WriteFailed: a file cannot be written; the message says what is kept.
+        DeviceFull: the device has not enough memory for the training; the checkpoint of the last epoch is kept.
     """
     name = name_of(config, seed)
     checkpoint, weights = work / f"{name}.pt", out / f"{name}.safetensors"
     with sole_writer(checkpoint), sole_writer(weights) as writer:
         card, content = _trained(name, config, data, checkpoint, seed, recipe or Recipe(), device)
         try:
-            writer.check()
-            # The card goes last, so that a page never finds one without the other.
+            writer.require_held()
+            # The card is written last, so that the page never finds a card without weights.
             write_bytes(weights, content)
             card.write(weights.with_suffix(".json"))
         except DiskError as error:
             raise type(error)(
-                f"{error} The training is finished and kept in {checkpoint}: the same command writes it."
+                f"{error} The training is finished and kept in {checkpoint}. Run the command again to write the model."
             ) from error
         checkpoint.unlink(missing_ok=True)
     return card
@@ -93,17 +92,17 @@ def _trained(
     recipe: Recipe,
     device: torch.device,
 ) -> tuple[Card, bytes]:
-    """The card of a network that is trained or gone on with, and the content of its weights file."""
+    """Train a network, or resume its training; return its card and the content of its weights file."""
     training = imagenette.load(data, "train", _CACHE.pixels)
     validation = imagenette.load(data, "val", PREPROCESS.pixels)
 
     def top1(network: nn.Module) -> float:
-        return measure.count_correct(network, validation, PREPROCESS) / len(validation)
+        return evaluate.count_correct(network, validation, PREPROCESS) / len(validation)
 
     with raise_if_full(device, f"the training of {name}"):
         trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
-    content = demo.store(trained.network)
-    network = moved(demo.restore(content, config), device, name)
+    content = pretrained.store(trained.network)
+    network = moved(pretrained.restore(content, config), device, name)
     card = Card(
         name=name,
         network=config,
@@ -117,9 +116,9 @@ def _trained(
         },
         preprocess=PREPROCESS,
         classes=tuple(imagenette.CLASSES.values()),
-        accuracy=measure.accuracy(measure.count_correct(network, validation, PREPROCESS), len(validation)),
+        accuracy=evaluate.accuracy(evaluate.count_correct(network, validation, PREPROCESS), len(validation)),
         params=count_params(network),
-        macs=measure.count_macs(network, PREPROCESS.crop),
+        macs=evaluate.count_macs(network, PREPROCESS.crop),
         seconds=round(trained.seconds, 1),
         device=_describe(device),
         log=tuple(trained.log),
@@ -130,12 +129,12 @@ def _trained(
 
 
 def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:
-    """How many validation images the stored weights of a card get right today, to compare with ``card.accuracy``."""
+    """Return the number of validation images that a card's weights classify correctly now; see ``card.accuracy``."""
     validation = imagenette.load(data, "val", card.preprocess.pixels)
-    return measure.count_correct(moved(demo.network(card, root), device, card.name), validation, card.preprocess)
+    return evaluate.count_correct(moved(pretrained.network(card, root), device, card.name), validation, card.preprocess)
 
 
 def _describe(device: torch.device) -> str:
     if device.type != "cpu":
-        return described(device)
+        return device_name(device)
     return f"{torch.get_num_threads()} CPU threads ({torch.backends.cpu.get_cpu_capability()})"

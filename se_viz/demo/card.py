@@ -1,4 +1,4 @@
-"""The card beside every shipped network: how it was made and what it was measured at."""
+"""Cards of the demo networks: how each was trained, its accuracy and its cost."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from se_viz.weights.head import HeadKind
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Top-1 accuracy, one centre crop: counts, share, and its 95 % interval (Wilson)."""
+    """Top-1 accuracy on one centre crop: counts, share, and its 95 % interval (Wilson)."""
 
     correct: int
     of: int
@@ -25,20 +25,20 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All that is known about a demo network.
+    """The card of a demo network.
 
     Attributes:
-        name: of the model and its files, for instance "r16".
-        network: its configuration.
-        recipe, data, seed, versions: what it was trained with; data is {split: number of images}.
-        preprocess, classes: how it is used.
-        accuracy: of the weights as stored, on Imagenette's validation set.
-        params: weights and biases.
-        macs: multiply-accumulates of one image, convolutions and FC layers.
-        seconds, device: time spent in training steps, and on what.
-        log: loss by epoch, with top-1 where it was measured on the way.
+        name: name of the model and its files, for instance "r16".
+        network: configuration of the network.
+        recipe, data, seed, versions: what it was trained with; ``data`` is {split: number of images}.
+        preprocess, classes: preprocessing of images, and names of the classes.
+        accuracy: accuracy of the stored weights on Imagenette's validation set.
+        params: number of weights and biases.
+        macs: multiply-accumulates per image of convolutions and FC layers.
+        seconds, device: time spent in training steps, and the device.
+        log: loss by epoch, with top-1 accuracy after the epochs in which it was measured.
         sha256, bytes: of the weights file.
-        head: what the outputs mean; classes in cards that do not say.
+        head: meaning of the outputs; "classes" in cards without this field.
     """
 
     name: str
@@ -60,19 +60,19 @@ class Card:
     head: HeadKind = "classes"
 
     def summary(self) -> str:
-        """One line for a person."""
+        """Return a one-line summary for users."""
         return (
             f"SE-ResNet-26 (width {self.network.width}) trained on Imagenette, {self.params / 1e6:.2f} M parameters, "
             f"{self.accuracy.top1:.1%} top-1 on its validation set"
         )
 
     def write(self, path: Path) -> None:
-        """Write as JSON, at once or not at all."""
+        """Write the card as JSON, completely or not at all."""
         write_bytes(path, _JSON.dump_json(self, indent=2) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> "Card":
-        """Read what ``write`` wrote, and check the type of every field."""
+        """Read a card that ``write`` wrote, and check the type of every field."""
         return _JSON.validate_json(path.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""The paper's ablations, one choice in the design of a gate each, and the demo models that answer for them here."""
+"""Design choices of a gate that the paper compares in its Tables 10 to 14, and the demo models that vary them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from se_viz.demo.seresnet import STAGES, SEResNetConfig
 
 @dataclass(frozen=True, slots=True)
 class DesignChoice:
-    """One choice.
+    """One design choice.
 
     Attributes:
-        title: what is chosen, for people.
-        field: of ``SEResNetConfig``.
-        table: number of the paper's table on it.
-        rows: that table.
+        title: name for users.
+        field: its field of ``SEResNetConfig``.
+        table: number of the paper's table.
+        rows: rows of that table.
     """
 
     title: str
@@ -27,7 +27,7 @@ class DesignChoice:
 
 
 RATIO = DesignChoice("reduction ratio r", "r", 10, TABLE_10)
-ABLATIONS = (
+DESIGN_CHOICES = (
     RATIO,
     DesignChoice("squeeze operator", "squeeze", 11, TABLE_11),
     DesignChoice("gate function", "gate", 12, TABLE_12),
@@ -39,45 +39,45 @@ NO_SE = "no SE"
 _SPELLED = {"relu": "ReLU"}
 
 
-def variant(ablation: DesignChoice, config: SEResNetConfig) -> str:
-    """What a network chose, spelled as in ``Row.name``: "r = 16", "max", "ReLU", "stages 2–4", "no SE"."""
+def choice_label(choice: DesignChoice, config: SEResNetConfig) -> str:
+    """Return the value of a choice in a network, as in ``Row.name``: "r = 16", "max", "ReLU", "stages 2–4", "no SE"."""
     if not config.gated:
         return NO_SE
-    if ablation.field == "r":
+    if choice.field == "r":
         return f"r = {config.r}"
-    if ablation.field == "gated_stages":
+    if choice.field == "gated_stages":
         return _stages(config.gated_stages)
-    chosen = str(getattr(config, ablation.field))
-    return _SPELLED.get(chosen, chosen)
+    value = str(getattr(config, choice.field))
+    return _SPELLED.get(value, value)
 
 
-def members(ablation: DesignChoice, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
-    """The cards of networks that differ from the standard one in that choice at most, in the order of the choices.
+def variants_of(choice: DesignChoice, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
+    """Return the cards of networks that differ from the standard network only in this choice, or not at all.
 
-    The network without SE is one of them where the paper's table has it, and comes last.
+    They are in the order of the paper's table. The network without SE is included if the table has it, and comes last.
 
     Args:
-        ablation: the choice.
-        cards: of the family.
-        seed: of the training; None for all.
+        choice: the design choice.
+        cards: cards of the demo models.
+        seed: seed of the training; None for all seeds.
     """
     standard = SEResNetConfig()
-    plain = any(row.name == NO_SE for row in ablation.rows)
+    includes_no_se = any(row.name == NO_SE for row in choice.rows)
 
     def belongs(card: Card) -> bool:
         if not card.network.gated:
-            return plain
-        return replace(card.network, **{ablation.field: getattr(standard, ablation.field)}) == standard
+            return includes_no_se
+        return replace(card.network, **{choice.field: getattr(standard, choice.field)}) == standard
 
-    found = [card for card in cards if (seed is None or card.seed == seed) and belongs(card)]
-    order = [row.name for row in ablation.rows if row.name != NO_SE]
+    variants = [card for card in cards if (seed is None or card.seed == seed) and belongs(card)]
+    order = [row.name for row in choice.rows if row.name != NO_SE]
 
-    def place(card: Card) -> tuple[int, int, str, int]:
-        name = variant(ablation, card.network)
+    def sort_key(card: Card) -> tuple[int, int, str, int]:
+        name = choice_label(choice, card.network)
         last = len(order) if card.network.gated else len(order) + 1
         return order.index(name) if name in order else last, card.network.r or 0, card.name, card.seed
 
-    return tuple(sorted(found, key=place))
+    return tuple(sorted(variants, key=sort_key))
 
 
 def _stages(gated: tuple[int, ...]) -> str:
@@ -85,5 +85,5 @@ def _stages(gated: tuple[int, ...]) -> str:
         return "all stages"
     if len(gated) == 1:
         return f"stage {gated[0]}"
-    unbroken = gated == tuple(range(gated[0], gated[-1] + 1))
-    return f"stages {gated[0]}–{gated[-1]}" if unbroken else f"stages {', '.join(map(str, gated))}"
+    consecutive = gated == tuple(range(gated[0], gated[-1] + 1))
+    return f"stages {gated[0]}–{gated[-1]}" if consecutive else f"stages {', '.join(map(str, gated))}"

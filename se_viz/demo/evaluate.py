@@ -1,4 +1,4 @@
-"""What a network costs and how often it is right."""
+"""Cost and accuracy of a network."""
 
 import torch
 from scipy.stats import binomtest
@@ -21,10 +21,10 @@ def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
 
 
 def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:
-    """How many images (already cut to the crop) are given their own class first.
+    """Return the number of images, already cropped, whose top-1 prediction is their class.
 
     Raises:
-        DeviceFull: the device has no room for a batch.
+        DeviceFull: the device has not enough memory for a batch.
     """
     device = next(network.parameters()).device
     correct = 0
@@ -38,6 +38,6 @@ def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, ba
 
 
 def accuracy(correct: int, of: int) -> Accuracy:
-    """Counts → share and Wilson's 95 % interval."""
+    """Return the accuracy from counts, with Wilson's 95 % interval."""
     interval = binomtest(correct, of).proportion_ci(method="wilson")
     return Accuracy(correct, of, correct / of, float(interval.low), float(interval.high))

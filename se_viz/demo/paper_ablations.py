@@ -1,17 +1,17 @@
-"""The paper's ablations (Hu et al., arXiv 1709.01507): single-crop error on ImageNet, SE-ResNet-50 unless said."""
+"""The paper's ablations (Hu et al., arXiv 1709.01507): single-crop error of SE-ResNet-50 on ImageNet."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table.
+    """One row of a table.
 
     Attributes:
-        name: of what was chosen, as ``ablation.variant`` spells it.
+        name: value of the design choice, as ``design_choices.choice_label`` returns it.
         top1, top5: error in per cent.
-        params: millions of parameters, where the table has them.
-        gflops: multiply-accumulates of one image in thousand millions, where the table has them.
+        params: millions of parameters; None if the table does not have them.
+        gflops: billions of multiply-accumulates per image; None if the table does not have them.
     """
 
     name: str
@@ -52,4 +52,4 @@ TABLE_14 = (
     Row("post", 22.78, 6.35),
     Row("identity", 22.20, 6.15),
 )
-"""Integration: the gate's place in the residual block."""
+"""Integration: position of the gate in the residual block."""

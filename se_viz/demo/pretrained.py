@@ -1,4 +1,4 @@
-"""The demo networks of ``pretrained/``: safetensors, each with a card, checked before use."""
+"""Demo networks of ``pretrained/``: safetensors files, each with a card, verified before use."""
 
 import hashlib
 from pathlib import Path
@@ -11,66 +11,66 @@ from se_viz.demo.card import Card
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.weights.errors import WeightsRefused
 
-# Where cards of other seeds lie, below the folder of the models.
+# Subfolder for the cards of other seeds.
 SEEDS = "seeds"
 
 
 def folder() -> Path:
-    """``pretrained/``: inside an installed package, beside the package in a checkout."""
+    """Return the folder ``pretrained/``: inside an installed package, beside the package in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "pretrained"
     return inside if inside.is_dir() else package.parent / "pretrained"
 
 
 def names(root: Path | None = None) -> tuple[str, ...]:
-    """Names of the demo models in a folder, sorted."""
+    """Return the sorted names of the demo models in a folder."""
     return tuple(sorted(path.stem for path in (root or folder()).glob("*.json")))
 
 
 def card(name: str, root: Path | None = None) -> Card:
-    """The card of a demo model."""
+    """Return the card of a demo model."""
     return Card.read((root or folder()) / f"{name}.json")
 
 
 def cards(root: Path | None = None) -> tuple[Card, ...]:
-    """All cards of a folder: the models by name, then other seeds of some, of which mostly the cards alone ship."""
-    there = root or folder()
-    return tuple(Card.read(path) for base in (there, there / SEEDS) for path in sorted(base.glob("*.json")))
+    """Return all cards of a folder: the models by name, then other seeds, most of which have no weights."""
+    base = root or folder()
+    return tuple(Card.read(path) for place in (base, base / SEEDS) for path in sorted(place.glob("*.json")))
 
 
 def stored(root: Path | None = None) -> tuple[tuple[Card, Path], ...]:
-    """The cards whose weights are there, each with the folder to give to ``network``."""
-    there = root or folder()
-    placed = ((card, there / SEEDS if card.seed else there) for card in cards(root))
-    return tuple((card, base) for card, base in placed if (base / f"{card.name}.safetensors").is_file())
+    """Return the cards that have weights, each with the folder to pass to ``network``."""
+    base = root or folder()
+    located = ((card, base / SEEDS if card.seed else base) for card in cards(root))
+    return tuple((card, place) for card, place in located if (place / f"{card.name}.safetensors").is_file())
 
 
 def network(card: Card, root: Path | None = None) -> SEResNet:
-    """The network of a card with its weights, in eval mode.
+    """Return the network of a card with its weights, in eval mode.
 
     Raises:
-        WeightsRefused: the file is missing, or its sha256 is not the card's.
+        WeightsRefused: the file is missing, or its sha256 differs from the card's.
     """
     path = (root or folder()) / f"{card.name}.safetensors"
     if not path.is_file():
         raise WeightsRefused(
-            f"The weights {path} are missing: install SE Viz again, or train them with `se-viz train`."
+            f"The weights {path} are missing. Install SE Viz again, or train them with `se-viz train`."
         )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != card.sha256:
-        raise WeightsRefused(f"{path} is not the file its card was written for (sha256 differs): get it again.")
+        raise WeightsRefused(f"{path} is not the file that its card describes (sha256 differs). Get the file again.")
     return restore(content, card.network)
 
 
 def store(net: nn.Module) -> bytes:
-    """A network as safetensors: matrices and kernels in half precision, BatchNorm and biases as they are."""
+    """Return a network as safetensors: matrices and kernels in half precision, BatchNorm and biases unchanged."""
     state = {name: t.half() if t.is_floating_point() and t.ndim > 1 else t for name, t in net.state_dict().items()}
     contiguous = {name: t.detach().cpu().contiguous(memory_format=torch.contiguous_format) for name, t in state.items()}
     return save(contiguous)
 
 
 def restore(content: bytes, config: SEResNetConfig) -> SEResNet:
-    """What ``store`` stored, in eval mode; half-precision values are widened, so the network computes in float32."""
+    """Return the network that ``store`` stored, in eval mode; it computes in float32."""
     net = SEResNet(config)
     net.load_state_dict(load(content))
     return net.eval()

@@ -1,4 +1,4 @@
-"""How a demo network is trained: every choice that moves its accuracy, in one place, written into its card."""
+"""Training recipe of the demo networks: every setting that affects accuracy; it is stored in the card."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from se_viz.data.preprocess import Preprocess
 
-# What a demo network is measured with: the shorter side to 128 pixels, one centre crop.
+# For evaluation: the shorter side is resized to 128 pixels, then one centre crop is taken.
 PREPROCESS = Preprocess(crop=(128, 128), resize=128)
 
 
@@ -17,16 +17,16 @@ class Recipe:
     Attributes:
         epochs: passes over the training set.
         batch: images per step.
-        sizes: crop sizes in pixels, each with its share of the epochs. Small crops are cheap and come first.
+        sizes: crop sizes in pixels, each with its share of the epochs. Small crops come first, because they are cheap.
         scale: the range of a random crop's area, as a share of the image's.
-        peak_lr, warmup, momentum, weight_decay: of SGD; decay spares biases and BatchNorm.
+        peak_lr, warmup, momentum, weight_decay: settings of SGD; biases and BatchNorm have no weight decay.
         augment: one random change of colour or shape of random strength for each crop (TrivialAugment), against
-            overfitting: these networks know their 9,469 training images by heart otherwise.
-        gate_lr: how many times faster the gates' FC layers learn. Their input is a mean over pixels of BatchNorm's
-            output, close to zero, so s is slow to leave 0.5; ten times as fast, it ends at 0 and 1 and overfits. (For
-            the same reason the residual branches do not start at zero, as they do in many recipes.)
-        label_smoothing: share of a label spread over all classes.
-        averaging: decay per step of the exponential moving average of weights that is what ships.
+            overfitting: without it these networks memorise their 9,469 training images.
+        gate_lr: factor by which the learning rate of the gates' FC layers is higher. Their input is a mean over pixels
+            of BatchNorm's output, close to zero, so s leaves 0.5 slowly. With a factor of ten, s ends at 0 and 1 and
+            overfits. (For the same reason the residual branches are not initialised to zero, as in many recipes.)
+        label_smoothing: share of a label that is spread over all classes.
+        averaging: decay per step of the exponential moving average of weights; the average is what is stored.
     """
 
     epochs: int = 60
@@ -43,6 +43,6 @@ class Recipe:
     averaging: float = 0.998
 
     def size(self, epoch: int) -> int:
-        """The crop size of an epoch (counted from 0), pixels."""
+        """Return the crop size of an epoch (counted from 0) in pixels."""
         ends = [round(share * self.epochs) for share in accumulate(share for _, share in self.sizes)]
         return self.sizes[min(bisect_right(ends, epoch), len(self.sizes) - 1)][0]

@@ -1,11 +1,11 @@
 """The demo network: SE-ResNet-26 of width 24, for images of 128×128.
 
-Its stem is three 3×3 convolutions and its shortcuts shrink by averaging, as in ResNet-D (He et al. 2019, "Bag of
-Tricks"): on small images a 7×7 stem and shortcuts that skip three pixels in four cost accuracy.
+Its stem has three 3×3 convolutions, and its shortcuts downsample by averaging, as in ResNet-D (He et al. 2019, "Bag of
+Tricks"): on small images, a 7×7 stem and shortcuts that skip three of four pixels cost accuracy.
 
-Bottleneck blocks in four stages of two, so its gates are SE_2_1 … SE_5_2 with 96, 192, 384 and 768 channels. At this
-width the gates weigh on the network as the paper's do on ResNet-50: r = 2 adds 79 % parameters, r = 16 adds 10 %
-(Table 10). What the paper varies in its ablations is an argument here.
+It has four stages of two bottleneck blocks, so its gates are SE_2_1 … SE_5_2 with 96, 192, 384 and 768 channels. At
+this width the gates add about the same share of parameters as the paper's gates add to ResNet-50 (Table 10): r = 2 adds
+79 %, r = 16 adds 10 %. Each design choice that the paper varies is an argument here.
 """
 
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ BLOCKS_PER_STAGE = 2
 
 @dataclass(frozen=True, slots=True)
 class SEResNetConfig:
-    """What distinguishes one demo network from another.
+    """Configuration of a demo network.
 
     Attributes:
-        r: reduction ratio; the bottleneck of a gate over C channels has ``max(1, C // r)``. None: no gates at all.
+        r: reduction ratio; the bottleneck of a gate of C channels has ``max(1, C // r)`` units. None: no gates.
         squeeze: squeeze operator (Table 11).
         gate: gate function, the second non-linearity of the excitation (Table 12).
-        integration: where the gate sits in the residual block (Table 14).
-        gated_stages: the stages that carry gates (Table 13), out of 2 … 5.
-        bias: whether the two FC layers have biases; the paper's ablations drop them.
+        integration: position of the gate in the residual block (Table 14).
+        gated_stages: stages that have gates (Table 13), among 2 … 5.
+        bias: True if the two FC layers have biases; the networks of the paper's tables have none.
         width: channels of the stem; stage i of 2 … 5 has ``4 · width · 2^(i-2)``.
         num_classes: length of the logits.
 
     Raises:
-        ValueError: a value outside its range, named.
+        ValueError: a value is outside its range; the message names it.
     """
 
     r: int | None = 16
@@ -58,18 +58,20 @@ class SEResNetConfig:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
         if not set(self.gated_stages) <= set(STAGES) or sorted(set(self.gated_stages)) != list(self.gated_stages):
-            raise ValueError(f"gated_stages must be among {STAGES}, in order and once each, not {self.gated_stages}")
+            raise ValueError(
+                f"gated_stages must be among {STAGES}, in order and without repetition, not {self.gated_stages}"
+            )
         if self.width < 1 or self.num_classes < 1:
             raise ValueError("width and num_classes must be 1 or more")
 
     @property
     def gated(self) -> bool:
-        """Whether the network has any gate."""
+        """True if the network has any gate."""
         return self.r is not None and bool(self.gated_stages)
 
 
 class SEBottleneck(Bottleneck):
-    """torchvision's bottleneck block with a gate at one of the paper's four places (its Figure 5)."""
+    """torchvision's bottleneck block with a gate at one of the paper's four positions (its Figure 5)."""
 
     def __init__(self, inplanes: int, planes: int, stride: int, config: SEResNetConfig, *, gated: bool) -> None:
         outplanes = planes * self.expansion
@@ -95,7 +97,7 @@ class SEBottleneck(Bottleneck):
             residual = self.se(residual)
         elif self.integration == "identity":
             identity = self.se(identity)
-        # Not `+=`: an instrument that reads X̃ must find it as the gate left it.
+        # Not `+=`: an instrument that reads X̃ must see it as the gate returned it.
         out: Tensor = self.relu(residual + identity)
         return self.se(out) if self.integration == "post" else out
 
@@ -107,7 +109,7 @@ class SEBottleneck(Bottleneck):
 
 
 class SEResNet(nn.Module):
-    """SE-ResNet-26 built of torchvision's parts, with torchvision's names (conv1, bn1, layer1 … layer4, fc)."""
+    """SE-ResNet-26 built from torchvision's modules, with torchvision's names (conv1, bn1, layer1 … layer4, fc)."""
 
     def __init__(self, config: SEResNetConfig | None = None) -> None:
         super().__init__()
@@ -135,7 +137,7 @@ class SEResNet(nn.Module):
 
 
 def _stem(width: int) -> nn.Sequential:
-    """Images (N, 3, H, W) → (N, width, H/2, W/2), with two thirds of the width inside."""
+    """Return the stem, (N, 3, H, W) → (N, width, H/2, W/2), whose inner layers have two thirds of the width."""
     inner = max(1, width * 2 // 3)
     return nn.Sequential(
         nn.Conv2d(3, inner, 3, stride=2, padding=1, bias=False),
@@ -149,7 +151,7 @@ def _stem(width: int) -> nn.Sequential:
 
 
 def _outplanes(config: SEResNetConfig, stage: int) -> int:
-    """Channels that a stage puts out; stage 1 is the stem."""
+    """Return the number of output channels of a stage; stage 1 is the stem."""
     return config.width if stage == 1 else (config.width << (stage - STAGES[0])) * SEBottleneck.expansion
 
 

@@ -1,4 +1,4 @@
-"""Training a demo network on Imagenette: reproducible from its seed, resumable at every epoch."""
+"""Training of a demo network on Imagenette: reproducible from its seed, resumable after every epoch."""
 
 import io
 import pickle
@@ -23,13 +23,13 @@ from se_viz.data.imagenette import Labelled
 from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.disk.atomic import write_bytes
-from se_viz.disk.errors import DiskError, explained
+from se_viz.disk.errors import DiskError, friendly_errors
 from se_viz.gates.se_unit import SEGate
 
 
 @dataclass
 class Trained:
-    """A finished training: the averaged network in eval mode and what it took."""
+    """A finished training: the averaged network in eval mode, the time in seconds and the log."""
 
     network: SEResNet
     seconds: float
@@ -46,23 +46,24 @@ def train(
     device: torch.device,
     evaluate: Callable[[nn.Module], float],
 ) -> Trained:
-    """Train a network, or go on where ``checkpoint`` stands.
+    """Train a network, or resume the training from ``checkpoint``.
 
-    Each epoch draws its order, crops and flips from (seed, epoch) alone, so a resumed training sees what an
-    uninterrupted one would have seen.
+    Each epoch draws its order, crops and flips only from (seed, epoch), so a resumed training gets the same images as
+    an uninterrupted one.
 
     Args:
         config: the network.
-        data: training images of any one size, at least as large as the recipe's crops.
-        recipe: how to train.
-        seed: of the initial weights and of every epoch.
-        checkpoint: the file written after each epoch, and removed by the caller once the result is safe.
-        device: where to train; bfloat16 is used where the hardware multiplies it natively.
-        evaluate: averaged network → accuracy, called where the crop size changes and at the end, for the log.
+        data: training images, all of the same size, which is at least that of the recipe's crops.
+        recipe: the training recipe.
+        seed: seed of the initial weights and of every epoch.
+        checkpoint: file that is written after each epoch; the caller removes it when the result is stored.
+        device: device to train on; bfloat16 is used if the hardware multiplies it natively.
+        evaluate: function from the averaged network to its accuracy, called when the crop size changes and at the end,
+            for the log.
 
     Raises:
         ValueError: the checkpoint belongs to another network, recipe or seed, or is damaged.
-        DiskError: the checkpoint cannot be written; the sentence says which epoch is kept.
+        DiskError: the checkpoint cannot be written; the message says which epoch is kept.
     """
     torch.manual_seed(seed)
     network = SEResNet(config)
@@ -110,15 +111,15 @@ def train(
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 there; a CPU without the instructions emulates it at a tenth."""
+    """Return True if bfloat16 is faster than float32; a CPU without such instructions is ten times slower."""
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    ask = getattr(torch.get_device_module(device), "is_bf16_supported", None)  # MPS does not say
-    return ask is not None and bool(ask(including_emulation=False))
+    supported = getattr(torch.get_device_module(device), "is_bf16_supported", None)  # MPS has no such function
+    return supported is not None and bool(supported(including_emulation=False))
 
 
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD over three groups: kernels, biases and BatchNorm without decay, and the faster gates."""
+    """Return SGD over three groups: kernels; biases and BatchNorm, without weight decay; gates, with a higher rate."""
     gates = [p for module in network.modules() if isinstance(module, SEGate) for p in module.parameters()]
     others = [p for p in network.parameters() if not any(p is gate for gate in gates)]
     groups = [
@@ -126,14 +127,14 @@ def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         {"params": [p for p in others if p.ndim <= 1], "lr": recipe.peak_lr},
         {"params": gates, "weight_decay": recipe.weight_decay, "lr": recipe.peak_lr * recipe.gate_lr},
     ]
-    filled = [group for group in groups if group["params"]]
-    return torch.optim.SGD(filled, momentum=recipe.momentum, nesterov=True, fused=True)
+    used = [group for group in groups if group["params"]]
+    return torch.optim.SGD(used, momentum=recipe.momentum, nesterov=True, fused=True)
 
 
 def _batches(data: Labelled, recipe: Recipe, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch of (uint8 (B, 3, size, size), int64 (B,)) in a random order, each image cropped and perhaps flipped."""
+    """Yield one epoch of (uint8 (B, 3, size, size), int64 (B,)) in random order, with random crops and flips."""
     rng = np.random.default_rng((seed, epoch))
-    torch.manual_seed(int(rng.integers(2**63)))  # TrivialAugment draws from torch's own generator
+    torch.manual_seed(int(rng.integers(2**63)))  # TrivialAugment draws from torch's generator
     augment = v2.TrivialAugmentWide(fill=128) if recipe.augment else v2.Identity()
     size = recipe.size(epoch)
     order = rng.permutation(len(data))
@@ -146,7 +147,7 @@ def _batches(data: Labelled, recipe: Recipe, seed: int, epoch: int) -> Iterator[
 def _random_crop(
     pixels: npt.NDArray[np.uint8], size: int, scale: tuple[float, float], rng: np.random.Generator
 ) -> Tensor:
-    """A box of random area and aspect (3:4 … 4:3), resized to ``size``, flipped half the time."""
+    """Return a box of random area and aspect ratio (3:4 … 4:3), resized to ``size``, flipped with probability 1/2."""
     height, width = pixels.shape[1:]
     area = height * width * rng.uniform(*scale)
     aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
@@ -164,13 +165,13 @@ def _save(
     content, file = {name: holder.state_dict() for name, holder in state.items()}, io.BytesIO()
     torch.save({"identity": identity, "epoch": epoch, "seconds": seconds, "log": log, "state": content}, file)
     try:
-        with explained(checkpoint):
+        with friendly_errors(checkpoint):
             if epoch == 1:
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(checkpoint, file.getvalue())
     except DiskError as error:
         kept = (
-            f"The training is kept in {checkpoint} as it was after epoch {epoch - 1}: started again, it goes on there."
+            f"The training is kept in {checkpoint} as it was after epoch {epoch - 1}: start again to resume it."
             if checkpoint.is_file()
             else "Nothing of the training is kept: start it again."
         )
@@ -184,7 +185,7 @@ def _resume(checkpoint: Path, identity: str, state: dict[str, Any]) -> tuple[int
     if saved["identity"] != identity:
         raise ValueError(
             f"{checkpoint} belongs to another network, recipe or seed; remove it to start over.\n"
-            f"  there: {saved['identity']}\n  asked: {identity}"
+            f"  checkpoint: {saved['identity']}\n  requested: {identity}"
         )
     for name, holder in state.items():
         holder.load_state_dict(saved["state"][name])
@@ -192,11 +193,11 @@ def _resume(checkpoint: Path, identity: str, state: dict[str, Any]) -> tuple[int
 
 
 def _load(checkpoint: Path) -> dict[str, Any]:
-    """Return what a checkpoint holds.
+    """Return the content of a checkpoint.
 
     Raises:
-        ValueError: a byte of it differs from what was written (torch does not look at the checksums of its own files),
-            or it is no checkpoint.
+        ValueError: a byte differs from what was written (torch does not verify the checksums in its files), or the file
+            is not a checkpoint.
     """
     file = io.BytesIO(checkpoint.read_bytes())
     try:
@@ -207,8 +208,8 @@ def _load(checkpoint: Path) -> dict[str, Any]:
             saved: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             if saved.keys() >= {"identity", "epoch", "seconds", "log", "state"}:
                 return saved
-        reason = f"checksum of {damaged}" if damaged else "no training"
+        reason = f"checksum of {damaged}" if damaged else "it has no training state"
     except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, RuntimeError, ValueError, LookupError,
             AttributeError, TypeError, EOFError, NotImplementedError, struct.error) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-    raise ValueError(f"{checkpoint} is damaged or no checkpoint ({reason}): remove it to train from the start.")
+    raise ValueError(f"{checkpoint} is damaged or not a checkpoint ({reason}): remove it to train from the start.")

@@ -1,4 +1,4 @@
-"""The family of demo networks: each differs from r = 16 in one thing, and is trained by the same recipe and seed."""
+"""Variants of the demo network: each differs from r = 16 in one setting or in the seed; the recipe is the same."""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,29 @@ from se_viz.demo.seresnet import SEResNetConfig
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A configuration and a seed; weights ship of seed 0 alone, the others say how much of a difference is noise."""
+    """A configuration and a seed.
+
+    Only the weights of seed 0 are bundled. The other seeds show how much of a difference is noise.
+    """
 
     config: SEResNetConfig
     seed: int = 0
 
     @property
     def name(self) -> str:
-        """Of its files, for instance "r16-max"."""
+        """Name of its files, for instance "r16-max"."""
         return name_of(self.config, self.seed)
 
     @property
     def folder(self) -> str:
-        """Where its card lies, relative to the folder of shipped models."""
+        """Folder of its card, relative to the folder of the bundled models."""
         return SEEDS if self.seed else "."
 
 
 _NO_SE = SEResNetConfig(r=None)
 
-# In the order in which a page misses them most: ratios, the network without SE, then the paper's Tables 11 to 14.
-FAMILY = (
+# In the order of their importance for the page: ratios, the network without SE, then the paper's Tables 11 to 14.
+VARIANTS = (
     Variant(SEResNetConfig()),
     Variant(SEResNetConfig(r=2)),
     Variant(_NO_SE),

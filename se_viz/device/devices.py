@@ -1,4 +1,4 @@
-"""Where to compute, and in what numbers."""
+"""Names of devices, and the precision of computation."""
 
 import platform
 from pathlib import Path
@@ -14,13 +14,13 @@ _NUMBERS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat1
 
 
 class DeviceMissing(ValueError):
-    """The machine has no such device; the message lists those it has."""
+    """The machine does not have the requested device; the message lists the devices it has."""
 
 
 def available() -> tuple[str, ...]:
-    """Devices of this machine: "cuda:0" …, or those of the accelerator that it has in place of CUDA; "cpu" is the last.
+    """Return the devices of this machine: those of its accelerator ("cuda:0", …), then "cpu".
 
-    The accelerator is the one that this build of torch is for: "cuda" (NVIDIA, AMD), "mps" (Apple), "xpu" (Intel), or
+    The accelerator is the one that this build of torch supports: "cuda" (NVIDIA, AMD), "mps" (Apple), "xpu" (Intel), or
     a kind that a package has added to torch.
     """
     accelerator = torch.accelerator.current_accelerator(check_available=True)
@@ -30,34 +30,34 @@ def available() -> tuple[str, ...]:
 
 
 def resolve(device: str) -> torch.device:
-    """Return the device of a name: "auto" is the first of ``available``, "gpu" the first that is no CPU.
+    """Return the device of a name: "auto" is the first of ``available``, "gpu" the first that is not a CPU.
 
-    The name of a kind alone, such as "cuda", is its first device. A device of an accelerator always has its index, as
-    it has in tensors: "mps" is "mps:0".
+    The name of a kind alone, such as "cuda", is its first device. An accelerator's device always has its index, as in
+    tensors: "mps" is "mps:0".
 
     Raises:
-        DeviceMissing: not on this machine.
+        DeviceMissing: this machine does not have that device.
     """
-    there = available()
-    first = there[0]
-    names = {name: name for name in there} | {"auto": first, first.partition(":")[0]: first}
+    devices = available()
+    first = devices[0]
+    names = {name: name for name in devices} | {"auto": first, first.partition(":")[0]: first}
     if first != "cpu":
         names["gpu"] = first
     if device not in names:
-        raise DeviceMissing(f"This machine has no device {device!r}; it has {', '.join(there)}.")
+        raise DeviceMissing(f"This machine has no device {device!r}; it has {', '.join(devices)}.")
     return torch.device(names[device])
 
 
-def reproducible(device: torch.device) -> None:
-    """Let the same input give the same numbers there, as precise as the CPU's; a CPU does so by itself.
+def set_deterministic(device: torch.device) -> None:
+    """Make a device give the same numbers for the same input, as precise as the CPU's; a CPU does so already.
 
-    On CUDA it turns off TF32, which keeps 10 bits of what goes into a convolution, and cuDNN's choice of algorithms by
-    the clock and of those that add up in any order. These switches are the whole process's: were they set for a
-    capture alone, captures in other threads would find them on or off by chance. Whoever wants another choice makes it
-    after loading.
+    On CUDA this turns off TF32, which keeps 10 bits of mantissa of a convolution's input, cuDNN autotuning, and
+    algorithms that sum in no fixed order. These switches apply to the whole process: if they were set only during a
+    capture, captures in other threads would find them on or off by chance. To choose other settings, set them after
+    loading a network.
     """
     if device.type == "cuda":
-        # The older names, as torch refuses to read them once the newer ones have set a part.
+        # The older names of the switches: torch refuses to read these once the newer ones have set one of them.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.benchmark = False
@@ -65,10 +65,10 @@ def reproducible(device: torch.device) -> None:
 
 
 def to_dtype(precision: str) -> torch.dtype:
-    """The torch type of a precision: "fp32", "bf16" (8 bits of mantissa) or "fp16" (11 bits, up to 65,504).
+    """Return the torch type of a precision: "fp32", "bf16" (8 bits of mantissa) or "fp16" (11 bits, up to 65,504).
 
     Raises:
-        ValueError: another name.
+        ValueError: the name is not one of these.
     """
     if precision not in _NUMBERS:
         raise ValueError(f"precision must be one of {', '.join(_NUMBERS)}, not {precision!r}.")
@@ -76,17 +76,17 @@ def to_dtype(precision: str) -> torch.dtype:
 
 
 def precision_of(dtype: torch.dtype) -> Precision:
-    """The precision of a torch type, the inverse of ``to_dtype``; "fp32" for any other type."""
+    """Return the precision of a torch type, the inverse of ``to_dtype``; "fp32" for any other type."""
     names: dict[torch.dtype, Precision] = {torch.bfloat16: "bf16", torch.float16: "fp16"}
     return names.get(dtype, "fp32")
 
 
-def described(device: torch.device) -> str:
-    """A device's name for people, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
+def device_name(device: torch.device) -> str:
+    """Return a readable name of a device, for instance "NVIDIA H100 80GB HBM3", or "AMD EPYC, 2 threads"."""
     if device.type == "cpu":
         threads = torch.get_num_threads()
         return f"{_processor()}, {threads} thread{'s' * (threads > 1)}"
-    if device.type == "mps":  # torch.mps has no name of it
+    if device.type == "mps":  # torch.mps does not tell its name
         processor = _processor()
         return f"GPU of {processor}" if "Apple" in processor else "Apple GPU"
     name = getattr(torch.get_device_module(device), "get_device_name", None)
@@ -98,5 +98,5 @@ def _processor() -> str:
         lines = (line.partition(":") for line in _CPUINFO.read_text().splitlines())
         return next(value.strip() for name, _, value in lines if name.strip() == "model name")
     except (OSError, StopIteration):
-        # Not Linux, or an ARM processor, of which Linux does not tell the name.
+        # Not Linux, or an ARM processor, whose name Linux does not tell.
         return platform.processor() or platform.machine() or "CPU"

@@ -1,4 +1,4 @@
-"""Memory of a device: how much there is, how to tell that it ran out, and what to say then."""
+"""Memory of a device: how much there is, how to detect that it ran out, and the error that says so."""
 
 import os
 import traceback
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-# What torch says where it raises a plain RuntimeError: on the CPU (of Linux and macOS, of Windows), on MPS, and in
-# NVIDIA's libraries.
+# Parts of torch's messages where it raises a plain RuntimeError: on the CPU (Linux and macOS, then Windows), on MPS,
+# and in NVIDIA's libraries.
 _SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
-# Of a container: limit and use, of control groups of version 2 and 1.
+# Files with a container's memory limit and use: control groups version 2, then version 1.
 _CGROUPS = (
     ("memory.max", "memory.current"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
@@ -21,63 +21,65 @@ _CGROUPS = (
 
 
 class DeviceFull(ValueError):
-    """A device has no room for a network, or for a single image in it; the message says what to do."""
+    """A device has too little memory for a network, or for a single image in it; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of a device that are free for anybody, and that it has."""
+    """Free bytes of a device, and all its bytes."""
 
     free: int
     total: int
 
 
 def memory(device: torch.device) -> Memory | None:
-    """Free and total memory of a device; None where the system does not tell.
+    """Return free and total memory of a device; None where the system does not tell.
 
-    Of an accelerator that of the board, or on MPS of what the system recommends to use; of the CPU what the system
-    could give without swapping, within the limit of the container this runs in.
+    For an accelerator this is the memory of the board, or on MPS the amount that the system recommends to use. For the
+    CPU it is what the system could give without swapping, within the limit of the container this runs in.
     """
     if device.type == "cpu":
         return _of_system(Path("/proc/meminfo"), Path("/sys/fs/cgroup"))
-    if device.type == "mps":  # Metal shares the machine's memory, and recommends to use less than all of it.
+    if device.type == "mps":  # Metal shares the machine's memory, and recommends using only part of it.
         most = torch.mps.recommended_max_memory()
         return Memory(max(0, most - torch.mps.driver_allocated_memory()), most)
-    # CUDA, XPU and most kinds that packages add have their own; torch's common one fails for those made in Python.
-    ask = getattr(torch.get_device_module(device), "mem_get_info", torch.accelerator.get_memory_info)
+    # CUDA, XPU and most kinds that packages add have this function; torch's common one fails for kinds that are written
+    # in Python.
+    get_info = getattr(torch.get_device_module(device), "mem_get_info", torch.accelerator.get_memory_info)
     with suppress(RuntimeError):  # not every kind tells
-        return Memory(*ask(device))
+        return Memory(*get_info(device))
     return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device has no memory left."""
+    """Return whether an error says that a device has no memory left."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
 def release(device: torch.device) -> None:
-    """Give back what torch keeps of a device's memory for later; the CPU's is given back as it becomes free."""
+    """Release the device memory that torch caches; on the CPU torch caches none."""
     if device.type != "cpu":
         getattr(torch.get_device_module(device), "empty_cache", torch.accelerator.empty_cache)()
 
 
-def full(device: torch.device, what: str) -> DeviceFull:
-    """The error for ``what`` there is no room for, a noun phrase."""
+def device_full_error(device: torch.device, what: str) -> DeviceFull:
+    """Return the error for ``what``, a noun phrase, that does not fit into a device's memory."""
     known = memory(device)
-    left = f", of whose {known.total / 1e9:.1f} GB {known.free / 1e9:.1f} are free" if known else ""
-    other = "" if device.type == "cpu" else ", or the CPU (device='cpu')"
+    free = f" ({known.free / 1e9:.1f} of {known.total / 1e9:.1f} GB free)" if known else ""
+    cpu = "" if device.type == "cpu" else ", or use the CPU (device='cpu')"
     return DeviceFull(
-        f"There is no room for {what} on {device}{left}: end what else runs there, or take a smaller network{other}."
+        f"Not enough memory for {what} on {device}{free}: stop other programs that use this device, or choose a "
+        f"smaller network{cpu}."
     )
 
 
-def claim(device: torch.device, size: int, what: str) -> None:
-    """See whether so many bytes are free for ``what``; a device that does not tell is taken to have them.
+def require_memory(device: torch.device, size: int, what: str) -> None:
+    """Check that ``size`` bytes are free for ``what``; a device that does not tell is assumed to have them.
 
     Raises:
-        DeviceFull: they are not, even when torch has given back what it keeps.
+        DeviceFull: they are not free, even after torch has released its cache.
     """
     known = memory(device)
     if known is None or known.free >= size:
@@ -85,19 +87,19 @@ def claim(device: torch.device, size: int, what: str) -> None:
     release(device)
     known = memory(device)
     if known is not None and known.free < size:
-        raise full(device, f"{what}, which takes {size / 1e9:.1f} GB,")
+        raise device_full_error(device, f"{what} ({size / 1e9:.1f} GB)")
 
 
 @contextmanager
 def raise_if_full(device: torch.device, what: str) -> Iterator[None]:
-    """Turn what torch raises inside the block when a device is full into a DeviceFull."""
+    """Turn torch's out-of-memory errors inside the block into DeviceFull."""
     try:
         yield
     except RuntimeError as error:
         if is_out_of_memory(error):
-            traceback.clear_frames(error.__traceback__)  # they hold what was made until there was no room
+            traceback.clear_frames(error.__traceback__)  # the frames hold the tensors made until then
             release(device)
-            raise full(device, what) from error
+            raise device_full_error(device, what) from error
         raise
 
 
@@ -106,7 +108,7 @@ def _of_system(meminfo: Path, cgroups: Path) -> Memory | None:
     if known is None:
         return None
     for limit, use in _CGROUPS:
-        # "max" stands for no limit, and of version 1 a number beyond the memory.
+        # No limit is written as "max" in version 2, and as a number larger than the memory in version 1.
         with suppress(OSError, ValueError):
             most = int((cgroups / limit).read_text())
             if most < known.total:
@@ -115,7 +117,7 @@ def _of_system(meminfo: Path, cgroups: Path) -> Memory | None:
 
 
 def _meminfo(path: Path) -> Memory | None:
-    """What Linux could give without swapping: more than is free, as caches of files can go."""
+    """Return what Linux could give without swapping: more than is free, as file caches can be dropped."""
     try:
         fields = dict(line.split(":") for line in path.read_text().splitlines())
         free, total = (int(fields[name].split()[0]) * 1024 for name in ("MemAvailable", "MemTotal"))
@@ -129,4 +131,4 @@ def _sysconf() -> Memory | None:
         page = os.sysconf("SC_PAGE_SIZE")
         return Memory(page * os.sysconf("SC_AVPHYS_PAGES"), page * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):
-        return None  # Windows has no sysconf, macOS does not say what is free.
+        return None  # Windows has no sysconf; macOS does not tell how much is free.

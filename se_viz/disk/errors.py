@@ -1,4 +1,4 @@
-"""What can go wrong with a file that is written, each with a sentence that names it and says what to do."""
+"""Errors of writing files; each message names the file and says what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class DiskError(OSError):
 
 
 class WriteFailed(DiskError):
-    """A file could not be written. What was at its path before is unchanged."""
+    """A file could not be written. A file that was at its path before is unchanged."""
 
 
 class FolderGone(WriteFailed):
@@ -27,8 +27,8 @@ class InUse(DiskError):
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block, which writes ``path``, into WriteFailed."""
+def friendly_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError inside the block, which writes ``path``, into WriteFailed."""
     try:
         yield
     except DiskError:
@@ -38,7 +38,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def write_failed(error: OSError, path: Path) -> WriteFailed:
-    """Return the error to raise, with its sentence, where writing ``path`` ended with this one."""
+    """Return the WriteFailed for an OSError of writing ``path``."""
     folder, reason = path.parent, error.strerror or str(error)
     if error.errno in FULL:
         return WriteFailed(
@@ -46,8 +46,8 @@ def write_failed(error: OSError, path: Path) -> WriteFailed:
         )
     if error.errno == errno.EFBIG:
         return WriteFailed(
-            f"{path} was not written, as it is larger than a file may be here ({reason}): raise the limit of this "
-            "process (ulimit -f), or name a folder on another disk."
+            f"{path} was not written, as it exceeds the largest file size allowed here ({reason}): raise the limit of "
+            "this process (ulimit -f), or name a folder on another disk."
         )
     if error.errno in _DENIED:
         return WriteFailed(
@@ -60,6 +60,7 @@ def write_failed(error: OSError, path: Path) -> WriteFailed:
         return WriteFailed(f"{path} cannot be written, as {file} is not a folder: name another one.")
     if error.errno in GONE and not folder.is_dir():
         return FolderGone(
-            f"{path} was not written, as {folder} is not there: it was moved or removed, or its disk was disconnected."
+            f"{path} was not written, as {folder} no longer exists: it was moved or removed, or its disk was "
+            "disconnected."
         )
     return WriteFailed(f"{path} was not written ({reason}): check the disk of {folder}, or name another folder.")

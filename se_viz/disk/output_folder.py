@@ -1,4 +1,4 @@
-"""A folder of exported files: one writer, each file whole or not there, and a sentence that says which are."""
+"""A folder of exported files with one writer; each file is complete or absent, and an error says how many there are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ Write: TypeAlias = Callable[[str, bytes], None]
 
 @contextmanager
 def output_folder(folder: Path, main: str) -> Iterator[Write]:
-    """Yield ``write(name, content)``, which writes a file of a folder; the folder is made.
+    """Create a folder, and yield ``write(name, content)``, which writes a file in it.
 
     Args:
         folder: where the files go.
-        main: the file that stands for all of them: two blocks with the same one exclude each other.
+        main: the file that stands for all of them: two blocks with the same main file exclude each other.
 
     Raises:
         InUse: another process writes these files.
-        WriteFailed: a file cannot be written; the sentence says how many were, and that they are kept.
+        WriteFailed: a file cannot be written; the message says how many were, and that they are kept.
     """
     written = 0
     with sole_writer(folder / main) as writer:
@@ -30,13 +30,12 @@ def output_folder(folder: Path, main: str) -> Iterator[Write]:
         def write(name: str, content: bytes) -> None:
             nonlocal written
             try:
-                writer.check()
+                writer.require_held()
                 write_bytes(folder / name, content)
             except WriteFailed as error:
-                kept = (
-                    f" {written} files before it are whole and kept in {folder}." if written and folder.is_dir() else ""
-                )
-                raise type(error)(f"{error}{kept} Started again, the same command writes all of them.") from error
+                files = "The file written before it is" if written == 1 else f"The {written} files before it are"
+                kept = f" {files} complete and kept in {folder}." if written and folder.is_dir() else ""
+                raise type(error)(f"{error}{kept} Run the same command again to write all files.") from error
             written += 1
 
         yield write

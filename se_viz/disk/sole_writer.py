@@ -1,11 +1,12 @@
 """One writer for a file, or for a folder by its main file: a lock that says who holds it.
 
-The lock is one of the operating system (flock, LockFileEx), which is released when its process ends in whatever way, so
-that a lock of a dead process is taken over at once. A network file system forwards it to its server, which releases it
-when the connection of a machine that went down is given up. Where a file system has no locks, the existence of a file
-takes their place: that of a dead process of this machine is taken over, for another machine the sentence names the file
-to remove. A record beside the lock says who writes; ``Writer.check`` finds out if the folder, or the record, has become
-another's meanwhile, as happens where it is removed and made again, or where a file system does not forward locks.
+The lock is one of the operating system (flock, LockFileEx). It is released when its process ends, however it ends, so a
+lock of a dead process is taken over at once. A network file system forwards the lock to its server, which releases it
+when it gives up the connection to a machine that went down. On a file system without locks, an existing file serves as
+the lock: the file of a dead process on this machine is taken over; for another machine the error names the file to
+remove. A record beside the lock says which process writes. ``Writer.require_held`` checks that the folder and the
+record still belong to this writer: another process takes them over where the folder is removed and made again, or where
+a file system does not forward locks.
 """
 
 import errno
@@ -23,16 +24,16 @@ from uuid import uuid4
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from se_viz.disk.atomic import remove_unfinished
-from se_viz.disk.errors import FolderGone, InUse, explained
+from se_viz.disk.errors import FolderGone, InUse, friendly_errors
 
-_PATIENCE = 1.0  # seconds; a writer that is about to finish, or was killed just now, is waited for
+_PATIENCE = 1.0  # seconds to wait for a writer that is about to finish, or was just killed
 _LONGEST = 160  # characters of a command that are shown
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who writes: process id, host, command, since when (ISO 8601), and a word that no other writer has."""
+    """A process that writes: its id, host, command, start of writing (ISO 8601), and a token that only it has."""
 
     pid: int
     host: str
@@ -48,10 +49,10 @@ class Holder:
 
     @classmethod
     def read(cls, path: Path) -> "Holder | None":
-        """Return what a record says, or None where there is none that can be read."""
+        """Return the holder in a record, or None where no record can be read."""
         try:
-            said = json.loads(path.read_bytes())
-            return cls(int(said["pid"]), *(_cut(str(said[key])) for key in ("host", "command", "since", "token")))
+            record = json.loads(path.read_bytes())
+            return cls(int(record["pid"]), *(_cut(str(record[key])) for key in ("host", "command", "since", "token")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -61,25 +62,25 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """The only writer of a path, as long as ``sole_writer``'s block runs."""
+    """The only writer of a path, while the block of ``sole_writer`` runs."""
 
     path: Path
     holder: Holder
 
-    def check(self) -> None:
-        """Make sure that the folder is there and has no other writer.
+    def require_held(self) -> None:
+        """Check that the folder exists and that this writer still holds it.
 
         Raises:
-            FolderGone: it was moved or removed.
-            InUse: another process took it over, as the folder was removed and made again, or the lock was.
+            FolderGone: the folder was moved or removed.
+            InUse: another process took the folder over, as the folder or its lock was removed and made again.
         """
-        there = Holder.read(record_of(self.path))
-        if there is not None and there.token == self.holder.token:
+        holder = Holder.read(record_of(self.path))
+        if holder is not None and holder.token == self.holder.token:
             return
-        if there is not None:
+        if holder is not None:
             raise InUse(
-                f"{self.path.parent} was taken over by {there}, so this process writes no more into it: wait until the "
-                "other one has finished, or name another folder."
+                f"{self.path.parent} was taken over by {holder}, so this process no longer writes to it: wait until "
+                "that process has finished, or name another folder."
             )
         raise FolderGone(
             f"{self.path.parent} was removed, moved or emptied while it was being written, or its disk was "
@@ -93,26 +94,26 @@ def lock_of(path: Path) -> Path:
 
 
 def record_of(path: Path) -> Path:
-    """Return the path of the record that says who holds the lock of ``path``."""
+    """Return the path of the record of the process that holds the lock of ``path``."""
     return path.with_name(f".{path.name}.writer")
 
 
 @contextmanager
 def sole_writer(path: Path) -> Iterator[Writer]:
-    """Be the only writer of ``path`` in the block, among threads, processes and machines; its folder is made.
+    """Make the block the only writer of ``path`` among threads, processes and machines, and create its folder.
 
-    Lock and record are removed at the end.
+    The lock and the record are removed at the end.
 
     Raises:
-        InUse: it has another writer; the sentence names its process id, host and command, and says since when.
-        WriteFailed: the folder cannot be made or written.
+        InUse: ``path`` has another writer; the message gives its process id, host, command and start of writing.
+        WriteFailed: the folder cannot be created or written.
     """
-    with explained(path):
+    with friendly_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path) as lock:
         writer = Writer(path, Holder.this())
         try:
-            with explained(record_of(path)):
+            with friendly_errors(record_of(path)):
                 record_of(path).write_text(json.dumps(asdict(writer.holder)), encoding="utf-8")
             remove_unfinished(path)
             yield writer
@@ -127,7 +128,7 @@ def _locked(path: Path) -> Iterator[BaseFileLock]:
         yield lock
     finally:
         lock.release()
-        if os.name == "nt":  # there a file that is open cannot be removed
+        if os.name == "nt":  # on Windows an open file cannot be removed
             with suppress(OSError):
                 lock_of(path).unlink()
 
@@ -146,19 +147,19 @@ def _acquired(path: Path) -> BaseFileLock:
     except Timeout as timeout:
         raise InUse(_in_use(path, Path(lock.lock_file))) from timeout
     except OSError as error:
-        with explained(path):
+        with friendly_errors(path):
             raise error from None
     return lock
 
 
 def _remove(writer: Writer, lock: BaseFileLock) -> None:
-    """Remove record and lock where they are still this writer's."""
-    there = Holder.read(record_of(writer.path))
-    if there is None or there.token != writer.holder.token:
+    """Remove the record and the lock if they still belong to this writer."""
+    holder = Holder.read(record_of(writer.path))
+    if holder is None or holder.token != writer.holder.token:
         return
     with suppress(OSError):
         record_of(writer.path).unlink()
-        # While it is held: who waits for it sees that the file has no name any more, and makes another.
+        # The lock is still held: a process that waits for it notices that the file was removed, and creates another.
         if os.name != "nt" and not isinstance(lock, SoftFileLock):
             lock_of(writer.path).unlink()
 
@@ -171,9 +172,9 @@ def _in_use(path: Path, lock: Path) -> str:
         who, elsewhere = f"another thread of this process since {holder.since}", False
     else:
         who, elsewhere = str(holder), holder.host != socket.gethostname()
-    stale = f" If that process is gone, as its machine is off, remove {lock}." if elsewhere else ""
+    stale = f" If that process has ended, or its machine is off, remove {lock}." if elsewhere else ""
     return (
-        f"{path} is being written by {who}: wait until it has finished and start again, or name another folder than "
+        f"{path} is being written by {who}: wait until it has finished and try again, or name a folder other than "
         f"{folder}.{stale}"
     )
 

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs, or by what was chosen."""
+"""Accuracy by cost, or by design choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Point:
     """One network.
 
     Attributes:
-        label: its name on the chart, its place on the axis where there is no cost.
-        cost: of the unit on the axis; all have one, or none has.
-        top1: accuracy, per cent.
-        low, high: its 95 % interval, per cent; None where nobody says.
+        label: its name on the chart; without a cost also its position on the axis.
+        cost: cost in the unit of the axis; either all points have one or no point has.
+        top1: top-1 accuracy, per cent.
+        low, high: its 95 % interval, per cent; None if the source gives no interval.
     """
 
     label: str
@@ -30,21 +30,21 @@ class Point:
 def accuracy_against(
     name: str, title: str, across: str, points: Sequence[Point], others: Sequence[Point] = (), *, ours: bool = True
 ) -> Chart:
-    """A point for each network with its interval.
+    """Draw a point with its interval for each network.
 
     Args:
-        name: of the chart, for files.
-        title: what it shows.
-        across: title of the horizontal axis: the cost with its unit, or what was chosen.
-        points: networks, in the order of the list.
-        others: other seeds of some of them, drawn small.
-        ours: whether we measured them; the paper's figures are drawn in grey.
+        name: name of the chart, for files.
+        title: title of the chart.
+        across: title of the horizontal axis: the cost with its unit, or the design choice.
+        points: networks, in the order of the axis.
+        others: other seeds of some networks, drawn small.
+        ours: True for numbers measured here; numbers of the paper are drawn in grey.
     """
     colour = ACCENT if ours else MUTED
     costs = [point.cost for point in (*points, *others) if point.cost is not None]
     layout = frame(title, across, "top-1 accuracy, %", 340)
     if costs:
-        # Room at the right for the label of the last point.
+        # Leave room at the right for the label of the last point.
         spread = (max(costs) - min(costs)) or max(costs)
         layout["xaxis"]["range"] = [min(costs) - 0.06 * spread, max(costs) + 0.22 * spread]
     else:
@@ -67,7 +67,7 @@ def accuracy_against(
             y=[point.top1 for point in points],
             text=[point.label for point in points],
             mode="markers+text" if costs else "markers",
-            # Neighbours on the axis put their labels on different sides, which keeps them apart on a phone.
+            # Labels of neighbours on the axis are on different sides, so that they do not overlap on a phone.
             textposition=["bottom right" if rank % 2 else "top right" for rank in ranks],
             cliponaxis=False,
             marker={"color": colour, "size": 9},
@@ -78,7 +78,7 @@ def accuracy_against(
         )
     ]
     if others:
-        layout["margin"]["t"] = 68  # the legend goes below the title, which fills the width of a phone
+        layout["margin"]["t"] = 68  # on a phone the title fills the width, and the legend is below it
         traces.append(
             go.Scatter(
                 x=[_x(point) for point in others],
@@ -98,15 +98,15 @@ def accuracy_against(
         figure=go.Figure(traces, layout),
         alt=f"{title}. {across} and top-1 accuracy of {listed}.",
         how_to_read=(
-            "Each point is a network: up those that are right more often"
-            + (", to the right those that cost more. " if costs else ". ")
+            "Each point is a network: higher is more accurate"
+            + (", further right is more expensive. " if costs else ". ")
             + (
-                "The bars are 95 % intervals from the number of validation images: where they overlap widely, do not "
+                "The bars are 95 % intervals, given by the number of validation images. If they overlap widely, do not "
                 "trust the order of the points. "
                 if bars
                 else "The source gives no intervals. "
             )
-            + ("Rings are the same networks trained again from another seed." if others else "")
+            + ("Rings are the same networks trained from another seed." if others else "")
         ),
     )
 

@@ -9,16 +9,17 @@ from PIL import Image
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, say_lost
-from se_viz.figures.maps import Array, colour_over
+from se_viz.figures.maps import colour_over
 from se_viz.figures.palette import SEQUENTIAL, scale
 from se_viz.interventions.cam import ClassActivation
+from se_viz.types import Float32s
 
 _SIDE = 224  # pixels of one tile
 _TILES = ("image", "U", "X̃ = s·U")
 
 
 def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Image.Image, target: str) -> Chart:
-    """Where U and X̃ speak for a class, on one colour scale, over the image as the model sees it.
+    """Return the maps of U and X̃ on one colour scale, over the image as the model sees it.
 
     Args:
         found: the maps of one gate.
@@ -40,7 +41,7 @@ def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Imag
     out = io.BytesIO()
     canvas.save(out, "WEBP", quality=85)
     source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-    # An image has no colour bar of its own: a point that is not drawn carries it.
+    # An image trace has no colour bar, so an invisible point carries it.
     bar = go.Scatter(
         x=[None],
         y=[None],
@@ -84,8 +85,8 @@ def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Imag
     )
 
 
-def _peak(values: Array) -> str:
-    """Where a map is largest, in words."""
+def _peak(values: Float32s) -> str:
+    """Return where a map is largest, in words."""
     if not bool((values > 0).any()):
         return "speaks for it nowhere"
     row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)

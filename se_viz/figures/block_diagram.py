@@ -1,4 +1,4 @@
-"""A drawing of the block around a gate, as in the paper's Figure 3."""
+"""Drawing of the block around a gate, as in the paper's Figure 3."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,20 +13,20 @@ from se_viz.gates.block_part import BlockPart
 from se_viz.gates.gate import NOT_SEEN, Gate, Layout
 
 _ROW = 44  # pixels
-# Where the outer columns stand, and halves of a box's width and height, in columns and rows.
+# Position of the outer columns, and half the width and height of a box, in columns and rows.
 _SIDE, _WIDE, _TALL = 2.25, 1.0, 0.36
-_GAP = 0.25  # between a line and the boxes that it passes
-_ROUND = (0.2, 0.3)  # the same of the circles that stand for × and +
+_GAP = 0.25  # distance between a line and the boxes beside it
+_ROUND = (0.2, 0.3)  # half the width and height of the circles for × and +
 _TEXT = 0.28  # half the height of a line of text
-_MOST = 6  # boxes in a row, before the first of them are summed up
-# Words for which a box has no room, and what stands for them.
+_MOST = 6  # boxes in a row; if there are more, the first ones are summarised
+# Words that are too long for a box, and their replacements.
 _BRIEF = ((" depthwise convolution", " depthwise"), ("convolution", "conv"), (", stride ", " /"))
 
 _SQUEEZES = {"avg": "average over", "max": "maximum over", "avg+max": "average, maximum over", "other": "squeeze of"}
 
 
 class _Sheet:
-    """Shapes and texts at (column, row); rows count down."""
+    """Shapes and texts at (column, row); rows are counted downwards."""
 
     def __init__(self) -> None:
         self.shapes: list[dict[str, Any]] = []
@@ -42,14 +42,14 @@ class _Sheet:
         self.notes.append({"x": x, "y": y, "text": text, "textangle": angle, "showarrow": False, "font": font})
 
     def sign(self, y: float, sign: str, colour: str = TILE) -> None:
-        """A circle on the way through the gate."""
+        """Draw a circle on the path through the gate."""
         wide, tall = _ROUND
         corners = {"x0": -wide, "x1": wide, "y0": y - tall, "y1": y + tall}
         self.shapes.append({"type": "circle", **corners, "line": {"width": 0}, "fillcolor": colour})
         self.text(0, y, f"<b>{sign}</b>", size=15, color=INK)
 
     def arrow(self, *points: tuple[float, float], colour: str = MUTED) -> None:
-        """A line through points, with a head at the last."""
+        """Draw a line through points, with an arrowhead at the last."""
         for (x0, y0), (x1, y1) in pairwise(points[:-1]):
             ends = {"x0": x0, "y0": y0, "x1": x1, "y1": y1}
             self.shapes.append({"type": "line", **ends, "line": {"color": colour, "width": 1.2}})
@@ -63,14 +63,14 @@ class _Sheet:
 
 
 class _Way:
-    """The way from the block's input through the gate to its output, drawn downwards."""
+    """The path from the block's input through the gate to the block's output, drawn downwards."""
 
     def __init__(self, block: Block, layout: Layout) -> None:
         self.sheet, self._layout = _Sheet(), layout
-        # What the branches at the left have taken so far: a row, from which on there is room, and a column.
+        # Space that the branches at the left use so far: the last row, and the leftmost column.
         self._joined, self.left = 0.0, 0.0
         self.sheet.text(0, 0, f"<b>X</b>  {_size(block.input)}")
-        self.row, self._end = 1.0, _TEXT  # the next free row; where the line ends so far
+        self.row, self._end = 1.0, _TEXT  # the next free row; the end of the line so far
 
     def text(self, text: str) -> None:
         self._reach(_TEXT)
@@ -84,7 +84,7 @@ class _Way:
             self._leave(_TALL)
 
     def gate(self, gate: Gate, shape: Sequence[int]) -> None:
-        """U, the way over the gate at the right, and the product."""
+        """Draw U, the path through the gate at the right, and the product."""
         sheet = self.sheet
         self.text(f"<b>U</b>  {_size(shape)}")
         boxes = _gate_boxes(gate, shape)
@@ -102,9 +102,9 @@ class _Way:
         self._leave(_ROUND[1])
 
     def join(self, join: Join) -> None:
-        """Another branch, which left the block's input at the left, and the addition.
+        """Draw another branch, which leaves the block's input at the left, and its addition.
 
-        A second branch stands below the first, and its line passes that at the left.
+        A second branch is below the first, and its line passes the first at the left.
         """
         sheet, boxes, above = self.sheet, _boxes(join.parts, self._layout), self._joined
         self.row = max(self.row, above + len(boxes) + 1)
@@ -140,12 +140,12 @@ class _Way:
 
 
 def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
-    """What runs around a gate, from the block's input to its output, and what the gate does itself.
+    """Draw the block around a gate, from its input to its output, and the gate itself.
 
     Args:
         gate: the gate.
         block: its block, from ``block_of``.
-        where: the place of the gate in words, for those who cannot see the drawing.
+        where: the position of the gate in words, for readers who cannot see the drawing.
     """
     way, at, start = _Way(block, gate.layout), block.position, 0
     if not block.begins:
@@ -163,9 +163,9 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
     if not block.ends:
         way.text("⋮")
     way.text(_size(block.output))
-    layout = frame(f"{gate.name}: where it sits in its block", "", "", round((way.row - 0.2) * _ROW) + 44)
+    layout = frame(f"{gate.name} in its block", "", "", round((way.row - 0.2) * _ROW) + 44)
     right = _SIDE + _WIDE + 0.05
-    # The identity needs no column of its own.
+    # The identity needs no column.
     left = max(right if any(join.parts for join in block.joins) else _SIDE - 0.1, 0.05 - way.left)
     layout |= {
         "shapes": way.sheet.shapes,
@@ -178,16 +178,16 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
         name="block",
         figure=go.Figure([], layout),
         alt=f"Drawing of {block.kind} {block.path}: {gate.name} is {where}. {_listed(block)}",
-        how_to_read="From top to bottom: the block's input X, its parts with the number of channels that they put out "
-        f"(/2 is a stride of 2), and its output. In colour, the gate: {_does(gate)}. {_seen(block)}; nothing is taken "
-        "from the network's name.",
+        how_to_read="From top to bottom: the block's input X, its parts with their number of output channels (/2 is a "
+        f"stride of 2), and its output. The gate is in colour: {_does(gate)}. {_seen(block)}. Nothing is inferred from "
+        "the network's name.",
     )
 
 
 def _does(gate: Gate) -> str:
     if gate.squeeze == NOT_SEEN:
         return "it multiplies each channel of U by a weight; no squeeze of U was seen to feed it"
-    return "it squeezes each channel of U to one number, and multiplies the channel by the weight that it makes of them"
+    return "it squeezes each channel of U to a number z, computes the weights s from z, and multiplies U by s"
 
 
 def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
@@ -207,7 +207,7 @@ def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
 
 
 def _boxes(parts: Sequence[BlockPart], layout: Layout) -> list[list[str]]:
-    """The lines of each box: normalisations and activations stand with the part before them."""
+    """Return the lines of each box: normalisations and activations are in the box of the part before them."""
     boxes: list[list[str]] = []
     for part in parts:
         if part.kind not in ("norm", "activation"):
@@ -233,12 +233,12 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def _listed(block: Block) -> str:
-    ways = [f"On its way: {', '.join(part.text for part in block.parts)}."]
+    ways = [f"On the path through the gate: {', '.join(part.text for part in block.parts)}."]
     ways += [
         f"Added after {join.after} of these: {', '.join(part.text for part in join.parts) or 'the identity'}."
         for join in block.joins
     ]
-    return " ".join(ways if _whole(block) else [*ways, "Not all of the block could be followed."])
+    return " ".join(ways if _whole(block) else [*ways, "Some of the block could not be traced."])
 
 
 def _whole(block: Block) -> bool:
@@ -247,5 +247,5 @@ def _whole(block: Block) -> bool:
 
 def _seen(block: Block) -> str:
     if _whole(block):
-        return "All of it was seen to run"
-    return "What stands here was seen to run, and at ⋮ the block could not be followed any further"
+        return "All parts were seen to run in a forward pass"
+    return "These parts were seen to run in a forward pass; at ⋮ the block could not be traced any further"

@@ -1,4 +1,4 @@
-"""A number of each gate, from the first to the last, for several networks."""
+"""A number for each gate, from the first to the last, of several networks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,18 +22,18 @@ def by_gate(
     context: Sequence[str] = (),
     top: float | None = None,
 ) -> Chart:
-    """A line for each network.
+    """Draw a line for each network.
 
     Args:
-        name: of the chart, for files.
-        title: what it shows.
+        name: name of the chart, for files.
+        title: title of the chart.
         y: title of the vertical axis, with the unit.
         gates: names, in the order of the axis.
-        lines: network → gate → number; a gate that a network lacks is a gap.
-        how_to_read: for a beginner.
-        standard: the network drawn in the colour of the standard one.
-        context: networks that are merely there for comparison, drawn in grey.
-        top: end of the vertical axis, if it is fixed; it begins at 0.
+        lines: network → gate → number; a missing gate is a gap in the line.
+        how_to_read: explanation of the chart for a beginner.
+        standard: the standard network, drawn in the accent colour.
+        context: networks shown only for comparison, drawn in grey.
+        top: upper end of the vertical axis, if it is fixed; the lower end is 0.
     """
     layout = frame(title, "gate, in the order of execution", y, 300)
     layout["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(gates)}

@@ -1,4 +1,4 @@
-"""A figure with what a person needs to read it."""
+"""A figure with the texts that explain it."""
 
 from dataclasses import dataclass
 from html import escape
@@ -11,13 +11,13 @@ from se_viz.figures.palette import MUTED
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure, named for files, with a text for those who cannot see it and a lesson for those new to it.
+    """A figure with a name for files, a description for readers who cannot see it, and an explanation for beginners.
 
     Attributes:
-        name: for file names: letters, digits, underscores.
+        name: part of file names: letters, digits, underscores.
         figure: the plotly figure; its title says what it shows.
-        alt: what there is to see, in words with numbers.
-        how_to_read: a sentence or three for a beginner.
+        alt: description of the figure in words and numbers.
+        how_to_read: one to three sentences for a beginner.
     """
 
     name: str
@@ -27,9 +27,9 @@ class Chart:
 
 
 def frame(title: str, x: str, y: str, height: int) -> dict[str, Any]:
-    """The common layout: a title at the left, named axes, thin margins, room for the page's own fonts and ground.
+    """Return the common layout: a title at the left, axis titles, thin margins; fonts and background are the page's.
 
-    A dict, to be completed before plotly checks it once: plotly takes milliseconds for every change of a figure.
+    It is a dict, to be completed before it is passed to plotly, which takes milliseconds for every change of a figure.
     """
     axis = {"automargin": True, "zeroline": False, "gridcolor": "rgba(126,135,146,0.25)", "linecolor": MUTED}
     return {
@@ -43,16 +43,16 @@ def frame(title: str, x: str, y: str, height: int) -> dict[str, Any]:
         "margin": {"l": 8, "r": 8, "t": 44, "b": 8},
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 1, "xanchor": "right"},
         "hoverlabel": {"align": "left"},
-        "template": "none",  # the page brings its own; a named one costs 20 ms a chart
+        "template": "none",  # the page has its own template; a named one costs 20 ms for each chart
     }
 
 
 def room_for_legend(layout: dict[str, Any], names: int) -> None:
-    """Keep the legend below the title on a phone, where it has two names in a row; the chart grows by what it takes."""
+    """Make room for a legend below the title on a phone, where it has two names in a row; the chart becomes higher."""
     layout["margin"]["t"] = max(84, 44 + 20 * -(-names // 2))
     layout["height"] += layout["margin"]["t"] - 84
 
 
 def label(name: str, length: int = 18) -> str:
-    """A file's name cut to fit an axis, with its beginning and end, and with nothing plotly would take for markup."""
+    """Return a file's name shortened in the middle to fit an axis, and escaped, so that plotly reads no markup."""
     return escape(name if len(name) <= length else f"{name[: length - 8]}…{name[-7:]}", quote=False)

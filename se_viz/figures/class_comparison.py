@@ -1,39 +1,35 @@
-"""Two classes face to face: the channels that tell them apart, and how s is spread in each."""
+"""Comparison of two classes: the channels that separate them, and the distribution of s in each class."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import CLASSES
-
-Array = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
 
 
 def effect_sizes(
     gate: str,
     names: tuple[str, str],
     channels: Sequence[int],
-    d: Array,
-    auroc: Array | None = None,
-    margin: Array | None = None,
+    d: AnyFloats,
+    auroc: AnyFloats | None = None,
+    margin: AnyFloats | None = None,
 ) -> Chart:
-    """A bar for each of the channels that differ most.
+    """Draw a bar for each of the channels that differ most.
 
     Args:
-        gate: its name.
-        names: of the two classes.
-        channels: numbers, the largest difference first, k of them.
-        d: Cohen's d of each (k,); positive where the first class gets the larger weights.
-        auroc: of each (k,), if it is known.
-        margin: how far those may be from the truth (k,), if they may.
+        gate: name of the gate.
+        names: names of the two classes.
+        channels: numbers of k channels, the largest difference first.
+        d: Cohen's d of each channel (k,); positive where the first class gets the larger weights.
+        auroc: AUROC of each channel (k,), if it is known.
+        margin: largest possible error of each AUROC (k,), if it is not 0.
     """
     first, second = map(label, names)
-    layout = frame(
-        f"{gate}: what tells {first} from {second}", "Cohen's d", "channel", max(220, 90 + 18 * len(channels))
-    )
+    layout = frame(f"{gate}: {first} compared with {second}", "Cohen's d", "channel", max(220, 90 + 18 * len(channels)))
     rows = [str(channel) for channel in channels]
     layout["yaxis"] |= {"type": "category", "autorange": "reversed", "tickvals": rows}
     layout["xaxis"] |= {"zeroline": True}
@@ -53,16 +49,15 @@ def effect_sizes(
         figure=go.Figure(bar, layout),
         alt=f"Cohen's d between {names[0]} and {names[1]} in {gate}: {listed}.",
         how_to_read=(
-            f"A bar to the right, in the colour of {names[0]}: the gate passes more of that channel for {names[0]}; "
-            "to the "
-            f"left, for {names[1]}. The length is the difference of the two means in standard deviations: 0.8 is "
-            "usually called large, and with 2 the two classes hardly overlap."
+            f"A bar to the right, in the colour of {names[0]}: the gate passes more of this channel for {names[0]}. A "
+            f"bar to the left: more for {names[1]}. The length is the difference of the two means in standard "
+            "deviations: 0.8 is usually called large, and at 2 the two classes hardly overlap."
         ),
     )
 
 
-def auroc_text(auroc: Array, margin: Array | None = None) -> list[str]:
-    """Each AUROC (k,) in two digits, with how far it may be from the truth (k,) where that shows in them."""
+def auroc_text(auroc: AnyFloats, margin: AnyFloats | None = None) -> list[str]:
+    """Return each AUROC (k,) in two digits, with its margin (k,) if that is visible in two digits."""
     margins = np.zeros(len(auroc)) if margin is None else margin
     return [
         f"{value:.2f}" + (f" ± {off:.2f}" if off >= _SHOWS else "") for value, off in zip(auroc, margins, strict=True)
@@ -73,18 +68,18 @@ def two_distributions(
     gate: str,
     channel: int,
     names: tuple[str, str],
-    histograms: tuple[tuple[Array, Array], tuple[Array, Array]],
+    histograms: tuple[tuple[AnyFloats, AnyFloats], tuple[AnyFloats, AnyFloats]],
     span: tuple[float, float],
 ) -> Chart:
-    """How s of one channel is spread over the images of each class.
+    """Draw the distribution of s of one channel over the images of each class.
 
     Args:
-        gate: its name.
-        channel: its number.
-        names: of the two classes.
-        histograms: of each class, the images in each of B bins (B,) and the bins' borders (B + 1,). A bin without
-            width, which holds images of one and the same s, is drawn 1/200 of the span wide.
-        span: of s, what the gate function can reach.
+        gate: name of the gate.
+        channel: number of the channel.
+        names: names of the two classes.
+        histograms: for each class, the number of images in each of B bins (B,) and the bins' borders (B + 1,). A bin
+            without width, whose images have the same s, is drawn 1/200 of the span wide.
+        span: the range of s that the gate function can reach.
     """
     layout = frame(f"{gate}, channel {channel}", "s, weight of the channel", "images, % per 0.01 of s", 300)
     layout["margin"]["t"] = 68
@@ -92,11 +87,11 @@ def two_distributions(
     layout["xaxis"]["range"] = list(span)
     bars, centres = [], []
     for place, (name, (counts, edges)) in enumerate(zip(names, histograms, strict=True)):
-        # Bins of different widths are drawn by what they hold for their width, so that areas compare.
-        held = counts > 0
-        share = counts[held] / max(1.0, float(counts.sum()))
-        width = np.maximum(np.diff(edges)[held], (span[1] - span[0]) / _NARROWEST)
-        middle = ((edges[:-1] + edges[1:]) / 2)[held]
+        # Bins have different widths: the height is the share divided by the width, so that areas are comparable.
+        filled = counts > 0
+        share = counts[filled] / max(1.0, float(counts.sum()))
+        width = np.maximum(np.diff(edges)[filled], (span[1] - span[0]) / _NARROWEST)
+        middle = ((edges[:-1] + edges[1:]) / 2)[filled]
         centres.append(float(share @ middle))
         bars.append(
             go.Bar(
@@ -118,9 +113,9 @@ def two_distributions(
             f"{centres[1]:.2f}."
         ),
         how_to_read=(
-            "How many images of each class get which weight in this channel: areas are shares. Hills apart: this "
-            "channel alone tells the classes from each other; hills on each other: it does not. A needle: that many "
-            "images have the very same weight."
+            "The distribution of the weight of this channel over the images of each class; areas are shares of the "
+            "images. Separate peaks: this channel alone distinguishes the classes. Overlapping peaks: it does not. A "
+            "needle: many images have exactly the same weight."
         ),
     )
 

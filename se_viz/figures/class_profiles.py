@@ -1,22 +1,21 @@
-"""Excitation by class: the paper's Figures 6 and 7."""
+"""Excitation by class, as in the paper's Figures 6 and 7."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
 from se_viz.figures.palette import ACCENT, CLASSES, MUTED
+from se_viz.types import AnyFloats
 
-Array = npt.NDArray[np.floating]
 SAMPLED = 50  # channels, as in the paper's figures
 ALL = "all classes"
 
 
 def sampled(channels: int, count: int = SAMPLED) -> list[int]:
-    """Evenly spaced channel numbers, the first and the last among them; all where there are no more than ``count``."""
+    """Return evenly spaced channel numbers, including the first and the last; all if there are at most ``count``."""
     if channels <= count:
         return list(range(channels))
     return [round(place) for place in np.linspace(0, channels - 1, count)]
@@ -24,27 +23,27 @@ def sampled(channels: int, count: int = SAMPLED) -> list[int]:
 
 def mean_excitation(
     gate: str,
-    means: Mapping[str, Array],
-    overall: Array,
+    means: Mapping[str, AnyFloats],
+    overall: AnyFloats,
     span: tuple[float, float],
     channels: Sequence[int],
     of: Literal["class", "group"] = "class",
 ) -> Chart:
-    """Figure 6: the mean of s over each class's images, over channels, with the mean over all classes.
+    """Draw Figure 6: the mean of s over each class's images, by channel, with the mean over all classes.
 
     Args:
-        gate: its name.
+        gate: name of the gate.
         means: class → mean of s (C,), up to six, in the order of the colours.
         overall: the mean over all classes (C,).
-        span: of s, what the gate function can reach.
-        channels: which to draw.
-        of: whether the means are of classes, or of groups of a person's own images.
+        span: the range of s that the gate function can reach.
+        channels: the channels to draw.
+        of: "class" for means of classes, "group" for means of groups of the user's images.
     """
     layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
     lines = [*means.items(), (ALL, overall)]
     room_for_legend(layout, len(lines))
     layout["yaxis"]["range"] = _padded(span)
-    chosen = np.asarray(channels, np.int32)  # a list of 2,048 numbers takes ten times as long to draw
+    chosen = np.asarray(channels, np.int32)  # plotly draws a list of 2,048 numbers ten times more slowly
     traces = [
         go.Scatter(
             x=chosen,
@@ -69,9 +68,9 @@ def mean_excitation(
             f"{span[1]:g}. Mean distance from the mean over all classes: {gaps}."
         ),
         how_to_read=(
-            f"Each line is a {of}: the weight that its images get on average, channel by channel; the dotted line is "
-            "the mean over all classes. Where the lines lie on each other, the gate does not tell them apart; "
-            "where they part, it treats them differently. It is the paper's Figure 6 for this network."
+            f"Each line is a {of}: the mean weight that its images get, by channel. The dotted line is the mean over "
+            "all classes. Where the lines coincide, the gate treats them alike; where they separate, it treats them "
+            "differently. This is the paper's Figure 6 for this network."
         ),
     )
 
@@ -79,23 +78,23 @@ def mean_excitation(
 def class_band(
     gate: str,
     name: str,
-    centre: Array,
-    ends: tuple[Array, Array],
+    centre: AnyFloats,
+    ends: tuple[AnyFloats, AnyFloats],
     what: str,
     span: tuple[float, float],
     channels: Sequence[int],
     place: int,
 ) -> Chart:
-    """Figure 7: s over the images of one class, as a line with a band.
+    """Draw Figure 7: s over the images of one class, as a line with a band.
 
     Args:
-        gate: its name.
-        name: of the class.
-        centre, ends: of the line and the band, over the class's images (C,) each.
-        what: they are, for instance "mean ± deviation".
-        span: of s, what the gate function can reach.
-        channels: which to draw.
-        place: of the class among those chosen, for its colour.
+        gate: name of the gate.
+        name: name of the class.
+        centre, ends: the line and the two ends of the band, over the class's images (C,) each.
+        what: what the line and the band are, for instance "mean ± SD".
+        span: the range of s that the gate function can reach.
+        channels: the channels to draw.
+        place: position of the class among the chosen ones, which determines its colour.
     """
     chosen = np.asarray(channels, np.int32)
     low, high = (np.clip(end, *span)[chosen].astype(np.float32) for end in ends)
@@ -129,29 +128,29 @@ def class_band(
             f"a band of {(high - low).mean():.2f}."
         ),
         how_to_read=(
-            f"The line and the band are {what} over the images of the class. A narrow band: they are treated alike, "
-            "channel by channel; a wide one: the gate looks at more than the class. It is the paper's Figure 7."
+            f"The line and the band are {what} over the images of the class. Narrow band: the gate treats these images "
+            "alike. Wide band: s depends on more than the class. This is the paper's Figure 7."
         ),
     )
 
 
 def eta_by_gate(
-    gates: Sequence[str], quantiles: Array, noise: Array | None = None, limit: Array | None = None
+    gates: Sequence[str], quantiles: AnyFloats, noise: AnyFloats | None = None, limit: AnyFloats | None = None
 ) -> Chart:
-    """Where classes part: the share of the variance of s that lies between classes, by gate.
+    """Draw class specificity by depth: the share of the variance of s that is between classes, by gate.
 
     Args:
-        gates: names in execution order, G of them.
+        gates: names of G gates in execution order.
         quantiles: lower quartile, median and upper quartile over the channels (3, G), 0–1.
-        noise: the mean where labels are handed out at random (G,), if it is known.
-        limit: what a channel's η² then stays below 95 times of 100 (G,), if it is known.
+        noise: mean η² for random labels (G,), if it is known.
+        limit: 95th percentile of a channel's η² for random labels (G,), if it is known.
     """
-    layout = frame("Where classes part", "gate, in the order of execution", "η², share of variance", 300)
+    layout = frame("Class specificity by depth", "gate, in the order of execution", "η², share of variance", 300)
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"]["range"] = [0, 1]
-    layout["margin"]["t"] = 84  # the legend has rows on a phone
+    layout["margin"]["t"] = 84  # the legend has several rows on a phone
     names = list(gates)
-    moving = np.flatnonzero(np.isfinite(quantiles).all(axis=0))  # a gate that never moves has no variance to share
+    moving = np.flatnonzero(np.isfinite(quantiles).all(axis=0))  # a gate whose s is constant has no η²
     banded = [*moving, *reversed(moving)]
     traces = [
         go.Scatter(
@@ -162,7 +161,7 @@ def eta_by_gate(
             fillcolor=_faint(ACCENT),
             line={"width": 0},
             hoverinfo="skip",
-            name="half of the channels",
+            name="interquartile range",
         ),
         go.Scatter(
             x=names,
@@ -182,7 +181,7 @@ def eta_by_gate(
                 mode="lines",
                 line={"color": MUTED, "dash": "dot"},
                 name="by chance",
-                hovertemplate="by chance %{y:.4f} on average<extra></extra>",
+                hovertemplate="by chance, mean: %{y:.4f}<extra></extra>",
             )
         )
     if limit is not None:
@@ -195,7 +194,7 @@ def eta_by_gate(
                 fillcolor=_faint(MUTED),
                 line={"width": 0},
                 showlegend=False,
-                hovertemplate="by chance below %{y:.4f} 95 times of 100<extra></extra>",
+                hovertemplate="by chance, 95th percentile: %{y:.4f}<extra></extra>",
             )
         )
     listed = ", ".join(f"{gate} {value:.2f}" for gate, value in zip(names, quantiles[1], strict=True))
@@ -204,11 +203,11 @@ def eta_by_gate(
         figure=go.Figure(traces, layout),
         alt=f"Share of the variance of s between classes, median channel by gate: {listed}.",
         how_to_read=(
-            "η² is the share of a channel's variance that knowing the class explains: 0 where classes get the same "
-            "weights, 1 where all images of a class get one weight. The line is the median channel of the gate, the "
-            "band holds half of its channels. Labels handed out at random explain a little, too: the dotted line says "
-            "how much on average, and 95 times of 100 a channel stays in the grey. What lies above is no accident of "
-            "few images."
+            "η² is the share of a channel's variance that the class explains: 0 if all classes get the same weights, 1 "
+            "if all images of a class get the same weight. The line is the median channel of the gate, the band is the "
+            "interquartile range over its channels. Random labels explain some variance, too: the dotted line is their "
+            "mean, the top of the grey area their 95th percentile. Values above the grey area are statistically "
+            "significant."
         ),
     )
 

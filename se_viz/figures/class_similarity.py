@@ -1,27 +1,26 @@
-"""Which classes the gates treat alike, and which gates: heatmaps and a tree."""
+"""Similarity of classes and of gates: heatmaps and a tree."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 from scipy.cluster.hierarchy import dendrogram
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, SEQUENTIAL, scale
+from se_viz.types import AnyFloats
 
-Array = npt.NDArray[np.floating]
-_MOST = 512  # columns: more than a screen has room for are means of neighbours
+_MOST = 512  # columns; if there are more channels, neighbours are averaged
 
 
-def class_heatmap(gate: str, names: Sequence[str], means: Array, span: tuple[float, float]) -> Chart:
-    """Mean s, classes down, channels across.
+def class_heatmap(gate: str, names: Sequence[str], means: AnyFloats, span: tuple[float, float]) -> Chart:
+    """Draw mean s of classes (rows) by channels (columns).
 
     Args:
-        gate: its name.
-        names: of the K classes, in the order of the rows.
-        means: of s (K, C), rows and columns in the order to draw.
-        span: of s, what the gate function can reach.
+        gate: name of the gate.
+        names: names of the K classes, in the order of the rows.
+        means: mean of s (K, C), rows and columns in the order to draw.
+        span: the range of s that the gate function can reach.
     """
     k, channels = means.shape
     bins = -(-channels // _MOST)
@@ -45,7 +44,7 @@ def class_heatmap(gate: str, names: Sequence[str], means: Array, span: tuple[flo
         zmax=span[1],
         colorscale=scale(SEQUENTIAL if span[0] == 0 else DIVERGING),
         colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": [span[0], sum(span) / 2, span[1]]},
-        hovertemplate="%{y}<br>place %{x}: mean s = %{z:.3f}<extra></extra>",
+        hovertemplate="%{y}<br>column %{x}: mean s = %{z:.3f}<extra></extra>",
     )
     apart = float(means.std(axis=0).mean())
     return Chart(
@@ -56,30 +55,32 @@ def class_heatmap(gate: str, names: Sequence[str], means: Array, span: tuple[flo
             f"each other, first {names[0]}, last {names[-1]}. Classes differ by {apart:.3f} a channel."
         ),
         how_to_read=(
-            "Each row is a class, similar ones next to each other; each column a channel. Vertical stripes are "
-            "channels that all classes use alike; blocks of rows are families of classes that the gate treats alike."
+            "Each row is a class, each column a channel; similar classes are next to each other. Vertical stripes are "
+            "channels with the same weight for all classes. Blocks of rows are groups of classes that the gate treats "
+            "alike."
         ),
     )
 
 
-def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
-    """A dendrogram of the classes.
+def class_tree(gate: str, names: Sequence[str], linkage: AnyFloats) -> Chart:
+    """Draw a dendrogram of the classes.
 
     Args:
-        gate: its name.
-        names: of the K classes.
+        gate: name of the gate.
+        names: names of the K classes.
         linkage: from ``scipy.cluster.hierarchy.linkage``, (K − 1, 4).
     """
     tree = dendrogram(linkage, no_plot=True, labels=[label(name, 22) for name in names])
     layout = frame(
-        f"{gate}: which classes are alike",
+        f"{gate}: similarity of classes",
         "1 − similarity of the classes",
         "",
         min(900, max(240, 80 + 22 * len(names))),
     )
     places = [5 + 10 * index for index in range(len(names))]
     layout["yaxis"] |= {"tickvals": places, "ticktext": tree["ivl"], "showgrid": False}
-    layout["xaxis"]["range"] = [0, 1.03 * float(linkage[:, 2].max()) or 1]  # the last line would lie half outside
+    # Without the margin, half of the last line would be cut off.
+    layout["xaxis"]["range"] = [0, 1.03 * float(linkage[:, 2].max()) or 1]
     x: list[float | None] = []
     y: list[float | None] = []
     for distances, heights in zip(tree["dcoord"], tree["icoord"], strict=True):
@@ -91,26 +92,26 @@ def class_tree(gate: str, names: Sequence[str], linkage: Array) -> Chart:
         name=f"tree_{gate}",
         figure=go.Figure(lines, layout),
         alt=(
-            f"Dendrogram of {len(names)} classes by their excitation in {gate}; the most alike are {names[first[0]]} "
+            f"Dendrogram of {len(names)} classes by their excitation in {gate}; the most similar are {names[first[0]]} "
             f"and {names[first[1]]}."
         ),
         how_to_read=(
-            "Classes that the gate treats alike are joined near the left. The farther to the right two branches meet, "
-            "the more differently the gate weighs their channels."
+            "Classes that the gate treats alike are joined near the left. The farther right two branches meet, the "
+            "more the weights of their classes differ."
         ),
     )
 
 
-def gate_heatmap(gates: Sequence[str], cka: Array, chance: Array) -> Chart:
-    """Which gates set the same classes apart.
+def gate_heatmap(gates: Sequence[str], cka: AnyFloats, chance: AnyFloats) -> Chart:
+    """Draw the similarity of the gates.
 
     Args:
-        gates: names in execution order, G of them.
-        cka: linear CKA of two gates (G, G), 0–1; not numbers for a gate that does not tell classes apart.
+        gates: names of G gates in execution order.
+        cka: linear CKA of two gates (G, G), 0–1; NaN for a gate that does not separate classes.
         chance: its mean with the classes of one gate shuffled (G, G).
     """
     axis = "gate, in the order of execution"
-    layout = frame("Which gates are alike", axis, axis, min(640, max(360, 120 + 24 * len(gates))))
+    layout = frame("Gate similarity (CKA)", axis, axis, min(640, max(360, 120 + 24 * len(gates))))
     outline = {"type": "category", "showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
     layout["xaxis"] |= outline
     layout["yaxis"] |= {"autorange": "reversed", **outline}
@@ -130,15 +131,15 @@ def gate_heatmap(gates: Sequence[str], cka: Array, chance: Array) -> Chart:
         name="gate_heatmap",
         figure=go.Figure(heatmap, layout),
         alt=(
-            f"Heatmap of the similarity of {len(gates)} gates, {gates[0]} to {gates[-1]}, by the classes that they set "
-            f"apart: linear CKA from {np.nanmin(cka[pairs]):.2f} to {np.nanmax(cka[pairs]):.2f}."
+            f"Heatmap of the similarity of {len(gates)} gates, {gates[0]} to {gates[-1]}, by the classes that they "
+            f"separate: linear CKA from {np.nanmin(cka[pairs]):.2f} to {np.nanmax(cka[pairs]):.2f}."
             if np.isfinite(cka[pairs]).any()
-            else f"Heatmap of the similarity of {len(gates)} gates: no two of them tell classes apart."
+            else f"Heatmap of the similarity of {len(gates)} gates: no two of them separate classes."
         ),
         how_to_read=(
-            "Each cell compares two gates by their mean s for each class: linear CKA is 1 where both hold the same "
-            "classes apart by the same amounts, whatever their channels, and 0 where they have nothing in common. "
-            "Light blocks along the diagonal are gates that do the same work. With few classes any two gates look "
-            "rather alike: under the pointer stands what shuffled classes would give."
+            "Each cell compares two gates by their mean s for each class. Linear CKA is 1 if both separate the same "
+            "classes by the same amounts, in whatever channels, and 0 if they have nothing in common. Light blocks "
+            "along the diagonal are gates that separate classes in the same way. With few classes any two gates look "
+            "similar: point at a cell to see the CKA of shuffled classes."
         ),
     )

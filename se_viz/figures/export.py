@@ -1,4 +1,4 @@
-"""Figures as files."""
+"""Export of figures to files."""
 
 from functools import cache
 from importlib import import_module
@@ -11,20 +11,20 @@ from se_viz.extras import missing
 
 Format: TypeAlias = Literal["png", "svg", "html"]
 
-WIDTH = 1100  # pixels, of a saved image
+WIDTH = 1100  # width of a saved image, in pixels
 _NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
 
-# Each drawing starts a browser: one at a time is enough for a machine that also computes.
+# Each drawing starts a browser. Only one runs at a time, as the machine also computes.
 _one_browser = Lock()
 
 
 class CannotDraw(RuntimeError):
-    """An image could not be made; the message says what is missing."""
+    """Raised if an image cannot be drawn; the message says what is missing."""
 
 
 @cache
 def why_not_drawn() -> str:
-    """Return why this machine cannot draw PNG and SVG files: kaleido or a browser is missing. Empty if it can."""
+    """Return why this machine cannot draw PNG and SVG files (kaleido or a browser is missing), or ""."""
     try:
         import_module("kaleido")
         from choreographer.browsers.chromium import Chromium
@@ -34,10 +34,10 @@ def why_not_drawn() -> str:
 
 
 def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
-    """A figure as PNG (twice as fine as on screen), SVG, or one HTML file that works offline.
+    """Return a figure as PNG (twice the resolution of the screen), SVG, or one HTML file that works offline.
 
     Raises:
-        CannotDraw: PNG and SVG need the extra ``export``, and Chrome or Chromium on the machine that draws them.
+        CannotDraw: PNG and SVG need the extra ``export``, and Chrome or Chromium on this machine.
     """
     figure = go.Figure(figure).update_layout(template="plotly_white")
     if kind == "html":
@@ -49,20 +49,20 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
     options = {"format": kind, "width": WIDTH, "height": figure.layout.height, "scale": 2 if kind == "png" else 1}
     try:
         with _one_browser:
-            # Without mathjax: kaleido's page would fetch it from another host.
+            # MathJax is off: kaleido's page would download it from another host.
             return bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts={"mathjax": False}))
-    except Exception as error:  # kaleido raises what its browser raises
+    except Exception as error:  # kaleido raises the exceptions of its browser
         raise CannotDraw(
             f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."
         ) from error
 
 
 def figure_fragment(figure: go.Figure, *, script: bool) -> str:
-    """A figure as a part of an HTML page, which requests nothing.
+    """Return a figure as a part of an HTML page that sends no requests.
 
     Args:
-        figure: to draw.
-        script: whether to include plotly's script (4.5 MB), which the first figure of a page must bring for all.
+        figure: the figure.
+        script: whether to include plotly's script (4.5 MB), which a page needs once, in its first figure.
     """
     figure = go.Figure(figure).update_layout(template="plotly_white")
     return str(figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False}))

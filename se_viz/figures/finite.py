@@ -1,49 +1,47 @@
-"""Charts of numbers some of which are NaN or infinite: these are not drawn, and the chart says so."""
+"""Treatment of NaN and infinity in charts: they are not drawn, and the chart says so."""
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.figures.palette import MUTED
+from se_viz.types import AnyFloats
 
-Array = npt.NDArray[np.floating]
 
-
-def drawable(values: Array) -> Array:
-    """Return values with NaN, of which nothing is drawn, in place of infinity."""
+def drawable(values: AnyFloats) -> AnyFloats:
+    """Return the values with infinity replaced by NaN, which plotly does not draw."""
     return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.float32("nan"))
 
 
-def lost(values: Array, what: str = "weights") -> str:
-    """Return how many values are NaN or infinite, "12 of 768 weights are NaN or infinite"; "" where none is."""
+def lost(values: AnyFloats, what: str = "weights") -> str:
+    """Return how many values are NaN or infinite, "12 of 768 weights are NaN or infinite", or ""."""
     count = int((~np.isfinite(values)).sum())
     if not count:
         return ""
     return f"{count:,} of {values.size:,} {what} {'is' if count == 1 else 'are'} NaN or infinite"
 
 
-def say_lost(layout: dict[str, Any], values: Array, what: str = "weights") -> None:
-    """Write into a chart that values are not drawn: across it where none is, else at its foot."""
+def say_lost(layout: dict[str, Any], values: AnyFloats, what: str = "weights") -> None:
+    """Write into a chart that values are not drawn: across the chart if no value is drawn, otherwise below it."""
     said = lost(values, what)
     if not said:
         return
     if not np.isfinite(values).any():
         place = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
         layout["annotations"] = [{"text": f"{said}:<br>nothing to draw", "font": {"color": MUTED, "size": 14}, **place}]
-        # An axis without numbers would draw a grid that means nothing.
+        # The grid of an axis without numbers would be meaningless.
         for axis in ("xaxis", "yaxis"):
             layout[axis] |= {"showgrid": False}
         return
-    layout["xaxis"]["title"]["text"] += "; not drawn: NaN, infinite"  # short, as it is cut where there is no room
+    layout["xaxis"]["title"]["text"] += "; not drawn: NaN, infinite"  # short, because long axis titles are cut off
 
 
 def number(value: float, form: str = ".2f") -> str:
-    """Return a number in a format, "NaN" or "infinite" where it is that."""
+    """Return a number in a format, or "NaN" or "infinite"."""
     return format(value, form) if np.isfinite(value) else "NaN" if np.isnan(value) else "infinite"
 
 
-def ends(values: Array) -> str:
-    """Return "from 0.10 to 0.93" of the values that are finite."""
+def ends(values: AnyFloats) -> str:
+    """Return the range of the finite values, "from 0.10 to 0.93"."""
     finite = values[np.isfinite(values)]
     return f"from {finite.min():.2f} to {finite.max():.2f}" if finite.size else "nowhere finite"

@@ -1,4 +1,4 @@
-"""One gate in depth: how z becomes s, and how s is spread over the channels."""
+"""Charts of one gate: s by z, and the distribution of s over the channels."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.gates.capture import Reading
-from se_viz.gates.forward_pass import Array
+from se_viz.types import Float32s
 
 _BINS = 40
 _SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}
 
 
 def excitation(reading: Reading, images: Sequence[str], focus: int) -> Chart:
-    """A point per channel of one image, s up: across is z, or the channel's number where no z was seen."""
+    """Draw a point for each channel of one image: s by z, or by the channel's number if the gate has no z."""
     return (s_by_channel if reading.z is None else z_against_s)(reading, images, focus)
 
 
 def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
-    """A point per channel of one image: the channel's number across, excitation weight s up."""
+    """Draw a point for each channel of one image: the channel's number across, the excitation weight s up."""
     gate, s = reading.gate, reading.s[focus]
     figure = _points(reading, np.arange(len(s), dtype=np.float32), focus, "excitation by channel", "channel", "")
     return Chart(
@@ -32,17 +32,17 @@ def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         figure=figure,
         alt=(
             f"{len(s)} channels of {gate.name} for {images[focus]}, s {ends(s)}. There is no "
-            "z, as no squeeze of U was seen to feed s."
+            "z, because no squeeze of U was seen to feed s."
         ),
         how_to_read=(
-            "Each point is a channel, up those the gate keeps. For other gates the descriptor z stands across; for "
-            "this one there is none, as no squeeze of U was seen to feed s."
+            "Each point is a channel; the higher, the more of it the gate passes. For other gates the horizontal axis "
+            "is the descriptor z. This gate has no z, because no squeeze of U was seen to feed s."
         ),
     )
 
 
 def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
-    """A point per channel of one image: squeeze descriptor z across, excitation weight s up.
+    """Draw a point for each channel of one image: the squeeze descriptor z across, the excitation weight s up.
 
     Raises:
         ValueError: the gate has no z; see ``s_by_channel``.
@@ -61,9 +61,9 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
             f"Scatter of {len(z)} channels of {gate.name} for {images[focus]}: z {ends(z)}, s {ends(s)}, {correlation}."
         ),
         how_to_read=(
-            "Each point is a channel: to the right those with a larger descriptor z, up those the gate keeps. Were "
-            "each channel weighed by itself, the points would lie on a curve. A cloud means that the gate weighs "
-            f"channels together, through its bottleneck. Here: {correlation}."
+            "Each point is a channel: the descriptor z across, the weight s up. If s of a channel depended only on its "
+            "own z, the points would lie on a curve. A cloud means that the gate combines channels in its bottleneck. "
+            f"Here: {correlation}."
         ),
     )
 
@@ -71,7 +71,7 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
 def _points(
     reading: Reading, across: npt.NDArray[np.floating], focus: int, title: str, x: str, hovered: str
 ) -> go.Figure:
-    """Points of s (C,) of one image over numbers (C,)."""
+    """Draw points of s (C,) of one image over numbers (C,)."""
     s = reading.s[focus]
     low, high = s_range(reading)
     layout = frame(f"{reading.gate.name}: {title}", x, "s, weight of the channel", 340)
@@ -92,16 +92,16 @@ def _points(
 
 
 def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
-    """How many channels get which weight: the image in focus as bars, all images as a line."""
+    """Draw the distribution of s over the channels: the image in focus as bars, all images as a line."""
     gate, s = reading.gate, reading.s
     low, high = s_range(reading)
     edges = np.linspace(low, high, _BINS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
     share, mean = _shares(s[focus], edges), drawable(s[focus]).mean(dtype=np.float64)
-    broken = f" {lost(s[focus])} and in no bar." if lost(s[focus]) else ""
-    layout = frame(f"{gate.name}: how s is spread", "s, weight of the channel", "channels, %", 340)
+    broken = f" {lost(s[focus])} and not drawn." if lost(s[focus]) else ""
+    layout = frame(f"{gate.name}: distribution of s", "s, weight of the channel", "channels, %", 340)
     layout["bargap"] = 0.05
-    layout["margin"]["t"] = 68  # the legend goes below the title, which fills the width of a phone
+    layout["margin"]["t"] = 68  # on a phone the title fills the width, and the legend is below it
     layout["xaxis"]["range"] = [low, high]
     say_lost(layout, s)
     guide = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": MUTED, "dash": "dot", "width": 1}}
@@ -116,11 +116,11 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
         )
     ]
     if len(s) > 1:
-        everyone = _shares(s, edges)
+        all_images = _shares(s, edges)
         traces.append(
             go.Scatter(
                 x=middle,
-                y=everyone,
+                y=all_images,
                 mode="lines",
                 line={"color": MUTED, "width": 2, "shape": "hvh"},
                 name=f"all {len(s)} images",
@@ -137,22 +137,22 @@ def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
             f"{(np.abs(s[focus] - 1) < CLOSE).mean():.0%} of 1.{broken}"
         ),
         how_to_read=(
-            "The height of a bar is the share of channels with that weight. A peak near 1: most channels pass "
+            "The height of a bar is the share of the channels with that weight. A peak near 1: most channels pass "
             "unchanged. Near 0: most are suppressed. A narrow peak between: all channels get the same weight. The "
             f"dotted lines are {CLOSE} and {1 - CLOSE}, where near 0 ends and near 1 begins.{broken}"
         ),
     )
 
 
-def _shares(s: Array, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """How much of s, per cent, is in each bin; what is beyond the ends in the outermost, NaN and infinity in none."""
+def _shares(s: Float32s, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return the per cent of s in each bin; s outside the range is in the outermost bins, NaN and infinity in none."""
     return np.histogram(np.clip(s[np.isfinite(s)], edges[0], edges[-1]), edges)[0] / s.size * 100
 
 
 def _correlation(z: npt.NDArray[np.floating], s: npt.NDArray[np.floating]) -> str:
     if not (np.isfinite(z).all() and np.isfinite(s).all()):
-        return "z or s is NaN or infinite in some channels, which have no point"
+        return "z or s is NaN or infinite in some channels, which are not drawn"
     z, s = z.astype(np.float64), s.astype(np.float64)
     if z.std() > 0 and s.std() > 0:
         return f"correlation {np.corrcoef(z, s)[0, 1]:.2f}"
-    return "z or s is the same everywhere"
+    return "z or s is the same in all channels"

@@ -11,37 +11,37 @@ from se_viz.figures.palette import ACCENT, INK, TILE
 from se_viz.gates.gate import Gate, by_stage
 
 _ROW, _HIGH_ROW, _LEAST, _HIGHEST = 26, 36, 300, 640  # pixels
-_LEAVES = 24  # what that height has room for; beyond it, neighbours that are alike share a leaf
+_LEAVES = 24  # leaves that fit into that height; with more gates, equal neighbours share a leaf
 
 
 def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
-    """Every gate, as high as any other, beside its stage; of many gates, those in a row that are alike are one leaf.
+    """Draw the gates beside their stages; of more than 24 gates, equal neighbours share a leaf.
 
     Args:
-        name: of the network.
-        gates: in execution order.
-        chosen: name of the gate that is set apart.
+        name: name of the network.
+        gates: gates in execution order.
+        chosen: name of the highlighted gate.
     """
     stages, everywhere = by_stage(gates), _agreed(gates)
     ids, parents, colours = ["network"], [""], [TILE]
-    # In short lines, as a tile's longest line decides how large its text can be.
+    # The lines are short, because a tile's longest line limits the size of its text.
     called = [label(line) for line in wrap(name, 18, max_lines=3, placeholder=" …")]
     labels = [_tile(*called, _counted(len(gates), "gate"), *everywhere)]
     hover, leaves, row = list(labels), 0, _ROW
     for stage, members in stages.items():
-        here = [words for words in _agreed(members) if words not in everywhere]
+        in_stage = [words for words in _agreed(members) if words not in everywhere]
         ids.append(f"stage {stage}")
         share = f"1/{2**stage} of the image's side" if stage else "the image's size"
-        labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), *here, share))
+        labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), *in_stage, share))
         hover.append(labels[-1])
         parents.append("network")
         colours.append(TILE)
         for run in _runs(members, chosen) if len(gates) > _LEAVES else ([gate] for gate in members):
             ids.append(run[0].name)
             named = run[0].name if len(run) == 1 else f"{run[0].name} … {run[-1].name.rpartition('_')[2]}"
-            own = [words for words in _agreed(run) if words not in (*everywhere, *here)]
-            labels.append(_tile(f"<b>{named}</b>  {widths(run[0])}", *[", ".join(own)] * bool(own)))
-            row = _HIGH_ROW if own else row
+            of_leaf = [words for words in _agreed(run) if words not in (*everywhere, *in_stage)]
+            labels.append(_tile(f"<b>{named}</b>  {widths(run[0])}", *[", ".join(of_leaf)] * bool(of_leaf)))
+            row = _HIGH_ROW if of_leaf else row
             hover.append(_about(run))
             parents.append(f"stage {stage}")
             colours.append(ACCENT if run[0].name == chosen else TILE)
@@ -55,7 +55,7 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
             parents=parents,
             customdata=hover,
             hovertemplate="%{customdata}<extra></extra>",
-            # In the order of execution, not of size.
+            # Keep the order of execution; plotly sorts by size.
             sort=False,
             marker={"colors": colours, "line": {"width": 0}},
             tiling={"orientation": "h", "pad": 2},
@@ -75,27 +75,27 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
         name="gates",
         figure=figure,
         alt=f"The {_counted(len(gates), 'gate')} of {name}{alike}. {listed}.",
-        how_to_read="Left to right: the network, its stages, their gates in the order in which they run, each with its "
-        "channels and the width of its bottleneck (C → C/r → C). The reduction ratio r and the gate function stand "
-        "once for all gates that agree on them. Of many gates, neighbours that are alike share a row. A click on a "
-        "stage shows it alone; another leads back.",
+        how_to_read="Left to right: the network, its stages, and their gates in execution order, each with its "
+        "channels and the width of its bottleneck (C → C/r → C). A reduction ratio r or gate function that gates have "
+        f"in common is written once for all of them. If there are more than {_LEAVES} gates, equal neighbours share a "
+        "row. Click a stage to show only that stage, and click again to go back.",
     )
 
 
 def widths(gate: Gate) -> str:
-    """C → C/r → C, or the channels alone."""
+    """Return "C → C/r → C", or "C" without a bottleneck."""
     narrow = "" if gate.bottleneck is None else f" → {gate.bottleneck} → {gate.channels}"
     return f"{gate.channels}{narrow}"
 
 
 def _agreed(gates: Sequence[Gate]) -> list[str]:
-    """Of the reduction ratio and the gate function, what is the same in all of these gates."""
+    """Return the reduction ratio and the gate function, each only if it is the same in all of these gates."""
     facts = ({gate.ratio for gate in gates}, {gate.gate_function for gate in gates})
-    return [words for found in facts if len(found) == 1 for words in found]
+    return [words for values in facts if len(values) == 1 for words in values]
 
 
 def _runs(gates: Sequence[Gate], chosen: str) -> Iterator[list[Gate]]:
-    """Neighbours that are alike in all that the tree shows; the chosen one stands alone."""
+    """Group neighbours that are equal in everything that the tree shows; the chosen gate is in a separate group."""
     for _, run in groupby(
         gates,
         key=lambda gate: (widths(gate), gate.kind, gate.squeeze, gate.gate_function, gate.name == chosen),

@@ -1,4 +1,4 @@
-"""The channel-attention heatmap: images down, channels across, s as colour."""
+"""The channel-attention heatmap: a row for each image, a column for each channel, s as colour."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
 from se_viz.gates.gate_functions import range_of
 
-# Shut channels are as dark as a dark page, so the map is framed.
+# Suppressed channels are as dark as the dark theme, so the heatmap has an outline.
 _OUTLINE = {"showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
 
 _ORDER_WORDS = {
-    "index": "in the network's own order",
+    "index": "by index",
     "mean": "highest mean s first",
     "variance": "most varying between images first",
     "similarity": "neighbours respond alike",
@@ -24,9 +24,9 @@ _ORDER_WORDS = {
 
 
 def s_range(reading: Reading) -> tuple[float, float]:
-    """The range of s on every axis and colour bar: what the gate function can reach, 0–1 for a sigmoid.
+    """Return the range of s on every axis and colour bar: the gate function's range, 0–1 for a sigmoid.
 
-    A function without bounds (ReLU) gets 0–1 too, widened to whole numbers where the weights leave it.
+    A function without bounds (ReLU) gets 0–1 too, widened to whole numbers if weights are outside it.
     """
     if known := range_of(reading.gate.gate_function):
         return known
@@ -37,20 +37,20 @@ def s_range(reading: Reading) -> tuple[float, float]:
 def attention_heatmap(
     reading: Reading, images: Sequence[str], order: Order = "index", focus: int = 0, model: str = ""
 ) -> Chart:
-    """s of one gate for N images, (N, C), on a fixed scale.
+    """Draw s of one gate for N images, (N, C), on a fixed colour scale.
 
     Args:
-        reading: of the gate.
-        images: N names.
-        order: of the channels.
-        focus: index of the image the words are about.
-        model: named in the title where there are several.
+        reading: the reading of the gate.
+        images: names of the N images.
+        order: order of the channels.
+        focus: index of the image that the description is about.
+        model: name of the model for the title, if several are shown.
     """
     gate, s = reading.gate, reading.s
     n, c = s.shape
     channels = order_channels(s, order)
     low, high = s_range(reading)
-    # Ranks when channels are shuffled, with the channel's own number as the label of its column.
+    # In another order than by index, each column is labelled with its channel's number.
     x = None if order == "index" else [str(channel) for channel in channels]
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
     rows_height = max(56, n * max(9, min(26, 320 // n)))
@@ -78,10 +78,11 @@ def attention_heatmap(
         ),
         layout,
     )
-    shut, open_ = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
+    low_share, high_share = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
     about = (
         lost(s[focus])
-        or f"mean {s[focus].mean(dtype=np.float64):.2f}, {shut:.0%} of channels below 0.5, {open_:.0%} above 0.9"
+        or f"mean {s[focus].mean(dtype=np.float64):.2f}, {low_share:.0%} of channels below 0.5, "
+        f"{high_share:.0%} above 0.9"
     )
     return Chart(
         name="_".join(["heatmap", *([model.replace(" = ", "")] if model else []), gate.name]),
@@ -91,11 +92,13 @@ def attention_heatmap(
             f"colour from {low:g} to {high:g}. For {images[focus]}: {about}."
         ),
         how_to_read=(
-            "Each row is an image, each column a channel of the block. Dark: the gate turns the channel down for this "
-            "image; light: it lets it through. Vertical stripes are channels treated alike in all images; where "
-            "rows differ, the gate decides by what it sees. The colours always run from 0 to 1, so charts compare."
+            "Each row is an image, each column a channel of the block. Dark: the gate suppresses the channel for this "
+            "image; light: it passes the channel. Vertical stripes are channels with the same weight for all images; "
+            "where rows differ, the weight depends on the image. The colours always run from 0 to 1, so charts are "
+            "comparable."
             if gate.gate_function in ("sigmoid", "hard-sigmoid")
-            else "Each row is an image, each column a channel. The colour is the weight the gate gives the channel; "
-            f"this gate function ({gate.gate_function}) can leave 0–1, so the scale does too."
+            else "Each row is an image, each column a channel. The colour is the weight that the gate gives the "
+            f"channel; the scale covers the range of the gate function ({gate.gate_function}), or all weights if it "
+            "has no bounds."
         ),
     )

@@ -1,4 +1,4 @@
-"""The maps of chosen channels before and after the gate: U, X̃ = s · U, and what the gate took away."""
+"""The maps of chosen channels before and after the gate: U, X̃ = s · U, and their difference X̃ − U."""
 
 import base64
 import io
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import hex_to_rgb
@@ -16,24 +15,24 @@ from se_viz.figures.finite import drawable, number, say_lost
 from se_viz.figures.mosaic import mosaic
 from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
 from se_viz.gates.capture import Reading
+from se_viz.types import Float32s
 
-Array = npt.NDArray[np.float32]
-# Anchored at the top with a fixed length: on a narrow screen the tiles shrink and the bar stays beside them.
+# The bar has a fixed length and is anchored at the top, so that it stays beside the tiles when they shrink.
 _BAR = {"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"}
-MOST = 8  # channels that one mosaic shows legibly
-_OVERLAY_SIDE = 128  # pixels of one image in the mosaic: more is not seen and takes long to send
+MOST = 8  # maximum number of channels in a legible mosaic
+_OVERLAY_SIDE = 128  # pixels of one image in the mosaic: more are not visible and take long to send
 _SIGNED = ("U", "X̃ = s·U", "X̃ − U")
 _STRENGTHS = ("|U|", "|X̃|", "|X̃ − U|")
 
 
 def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], image: str) -> Chart:
-    """U, X̃ and X̃ − U of chosen channels of one image, as one mosaic on one colour scale.
+    """Draw U, X̃ and X̃ − U of chosen channels of one image, as one mosaic on one colour scale.
 
     Args:
-        reading: of one gate, with maps.
+        reading: the reading of one gate, with maps.
         focus: the image's index in the reading's maps.
-        channels: indices.
-        image: its name.
+        channels: indices of the channels.
+        image: name of the image.
 
     Raises:
         ValueError: the maps were not captured, or no channel is chosen.
@@ -60,19 +59,19 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
         figure=figure,
         alt=_alt(reading, channels, s, image, "Maps"),
         how_to_read=(
-            "A column is a channel; above it its number and the weight s the gate gave it. Top: the map U as it comes "
-            "to the gate. Middle: X̃, the same map times s. Bottom: the difference, which is all the gate does. All "
-            "tiles share one scale: pale is zero, brown positive, blue negative."
+            "A column is a channel; above it are its number and its weight s. Top: the map U before the gate. Middle: "
+            "X̃, the same map times s. Bottom: the difference, which is the whole effect of the gate. All tiles have "
+            "the same scale: pale is zero, brown positive, blue negative."
         ),
     )
 
 
 def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: str, cut: Image.Image) -> Chart:
-    """Strength of U, X̃ and X̃ − U of chosen channels, laid over the image as the model sees it.
+    """Draw the strength of U, X̃ and X̃ − U of chosen channels over the image as the model sees it.
 
     Args:
         reading, focus, channels, image: as for ``recalibrated_maps``.
-        cut: the image, cut to the model's input.
+        cut: the image, cropped to the model's input.
     """
     maps, s = _chosen(reading, focus, channels)
     cut = cut.copy()
@@ -89,7 +88,7 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     out = io.BytesIO()
     canvas.save(out, "WEBP", quality=85)
     source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-    # An image has no colour bar of its own: a point that is not drawn carries it.
+    # An image trace has no colour bar, so an invisible point carries it.
     bar = go.Scatter(
         x=[None],
         y=[None],
@@ -111,15 +110,15 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
         figure=figure,
         alt=_alt(reading, channels, s, image, "Overlays on the image"),
         how_to_read=(
-            "Where on the image a channel fires, before the gate (top) and after it (middle), and where the gate "
-            "changed it (bottom). The stronger, the lighter and the more opaque; all tiles share one scale. Deep "
-            "stages see coarsely: a map of 4×4 numbers is spread over the whole image."
+            "Where on the image a channel is active before the gate (top) and after it (middle), and where the gate "
+            "changed it (bottom). Stronger is lighter and more opaque; all tiles have the same scale. Maps of deep "
+            "stages are coarse: a map of 4×4 numbers is spread over the whole image."
         ),
     )
 
 
-def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Array, Array]:
-    """U, X̃ and X̃ − U of channels (3, channels, H, W), NaN where they are not finite, and s (channels,)."""
+def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Float32s, Float32s]:
+    """Return U, X̃ and X̃ − U of channels (3, channels, H, W), NaN where not finite, and s (channels,)."""
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {reading.gate.name} were not captured.")
     if not channels:
@@ -130,19 +129,19 @@ def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Arra
         return drawable(np.stack([u, x, x - u])), reading.s[focus, index]
 
 
-def _reach(maps: Array) -> float:
-    """The largest distance from 0 that is drawn."""
+def _reach(maps: Float32s) -> float:
+    """Return the largest finite distance from 0."""
     return float(np.abs(maps[np.isfinite(maps)]).max(initial=0)) or 1.0
 
 
 def _layout(
-    reading: Reading, image: str, channels: Sequence[int], s: Array, pitch: int, rows: Sequence[str]
+    reading: Reading, image: str, channels: Sequence[int], s: Float32s, pitch: int, rows: Sequence[str]
 ) -> dict[str, Any]:
-    """Channel and s over each column, the row's name at the left, and square tiles."""
+    """Return a layout with square tiles, the channel and s above each column, and the row names at the left."""
     title = (
         f"{reading.gate.name}, channel {channels[0]}: {label(image, 22)}"
         if len(channels) == 1
-        else f"{reading.gate.name}: what the gate did to {len(channels)} channels of {label(image, 28)}"
+        else f"{reading.gate.name}: effect on {len(channels)} channels of {label(image, 28)}"
     )
     layout = frame(title, "channel number, and its s", "map", 420)
     middle = pitch / 2
@@ -163,17 +162,17 @@ def _layout(
         "constraintoward": "top",
         "showgrid": False,
     }
-    layout["margin"]["t"] = 104  # title, then the axis title, then two lines over each column
+    layout["margin"]["t"] = 104  # the title, the axis title, and two lines above each column
     return layout
 
 
-def _alt(reading: Reading, channels: Sequence[int], s: Array, image: str, what: str) -> str:
+def _alt(reading: Reading, channels: Sequence[int], s: Float32s, image: str, what: str) -> str:
     pairs = ", ".join(f"{channel} (s {number(weight)})" for channel, weight in zip(channels, s, strict=True))
     return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
 
 
-def colour_over(image: Image.Image, strength: Array) -> Image.Image:
-    """Return a grey copy of an image, coloured by a map of 0–1."""
+def colour_over(image: Image.Image, strength: Float32s) -> Image.Image:
+    """Return a grey copy of the image, coloured by a map of strengths, 0–1."""
     large = Image.fromarray(np.nan_to_num(strength)).resize(image.size, Image.Resampling.BILINEAR)
     share = np.clip(np.asarray(large), 0, 1)[..., None]
     colours = np.array([hex_to_rgb(colour) for colour in SEQUENTIAL], dtype=np.float32)

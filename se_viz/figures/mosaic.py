@@ -3,17 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
-TILE = 32  # pixels: smaller maps are enlarged to about this, so that the gap between tiles is the same for all
+TILE = 32  # pixels; smaller maps are enlarged to about this, so that the gaps between tiles look the same
 
 
 def mosaic(tiles: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
-    """Lay maps out in a grid with gaps of NaN.
+    """Arrange maps in a grid with gaps of NaN.
 
     Args:
-        tiles: (rows, columns, H, W).
+        tiles: maps (rows, columns, H, W).
 
     Returns:
-        The image (rows · p, columns · p), and p, the distance from one tile to the next, pixels.
+        The image (rows · p, columns · p), and p, the distance from one tile to the next, in pixels.
     """
     rows, columns, height, width = tiles.shape
     factor = max(1, round(TILE / max(height, width)))

@@ -1,4 +1,4 @@
-"""Class profiles gate by gate: where classes part, and where gates saturate."""
+"""Class profiles by depth: class specificity and saturation of each gate."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,18 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import eta_by_gate
 
 
-def parting(depths: Sequence[Depth]) -> Chart:
-    """η² of every gate of ``by_depth``, and what it would be by chance."""
+def specificity_by_gate(depths: Sequence[Depth]) -> Chart:
+    """Draw η² of every gate of ``by_depth``, and η² by chance."""
     return eta_by_gate(
         [depth.gate for depth in depths],
         np.array([depth.quartiles for depth in depths]).T,
-        np.array([depth.chance for depth in depths]),
+        np.array([depth.expected_eta2 for depth in depths]),
         np.array([depth.limit for depth in depths]),
     )
 
 
 def saturation_by_gate(depths: Sequence[Depth]) -> Chart:
-    """How much of s is at its ends, of every gate of ``by_depth``."""
+    """Draw the shares of s near 0 and near 1 of every gate of ``by_depth``."""
     ends = {f"within {CLOSE} of 0": "near_0", f"within {CLOSE} of 1": "near_1"}
     return by_gate(
         "class_saturation",
@@ -30,8 +30,7 @@ def saturation_by_gate(depths: Sequence[Depth]) -> Chart:
         "s of all images and channels, %",
         [depth.gate for depth in depths],
         {name: {depth.gate: 100 * getattr(depth.saturation, end) for depth in depths} for name, end in ends.items()},
-        "The share of weights near 0, which suppress their channel, and near 1, which pass it unchanged. The paper "
-        "finds a block of the last stage "
-        "nearly all near 1: a gate that could be left out.",
+        "The shares of weights near 0, which suppress their channel, and near 1, which pass it unchanged. In the "
+        "paper, nearly all weights of one gate of the last stage are near 1: that gate could be removed.",
         top=100,
     )

@@ -1,8 +1,9 @@
 """The block around a gate: what runs before and after it, and where branches meet.
 
-Nothing is assumed about how a block is written. One forward pass of noise is watched, and what a part takes is compared
-with what the others put out: it is what one of them put out, or that and something more. Where the difference is the
-block's own input, an identity is added there; where it is what another branch put out, that branch is.
+Nothing is assumed about how a block is written. The module watches one forward pass of noise and compares the input of
+each part with the outputs of the others. The input equals one of these outputs, or such an output plus something else.
+If the difference is the block's input, an identity is added there; if it is the output of another branch, that branch
+is added.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,12 @@ from se_viz.gates.trace import Size
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """An addition on the way through the gate.
+    """An addition on the path through the gate.
 
     Attributes:
-        after: how many of ``Block.parts`` run before it.
-        parts: of the branch that is added, in order; none where the block's input itself is (an identity).
-        begins: whether the branch could be followed to the block's input.
+        after: number of ``Block.parts`` that run before the addition.
+        parts: parts of the added branch, in order; empty if the block's input itself is added (an identity).
+        begins: whether the branch could be followed back to the block's input.
     """
 
     after: int
@@ -38,13 +39,13 @@ class Block:
     """The block that a gate belongs to.
 
     Attributes:
-        path: of its module; "" for the whole network, where no part around the gate has a number.
+        path: path of the block's module; "" for the whole network, if no module around the gate has a number.
         kind: class of the module.
-        gate: the gate's name.
-        input, output: shapes of what goes in and comes out for one image.
-        parts: in order, on the way from the input through the gate to the output, the gate among them.
-        joins: where other branches are added to it.
-        begins, ends: whether the way could be followed to the block's input, and to its output.
+        gate: name of the gate.
+        input, output: shapes of the block's input and output for one image.
+        parts: the parts in order on the path from the input through the gate to the output, including the gate.
+        joins: the additions of other branches to this path.
+        begins, ends: whether the path could be followed to the block's input, and to its output.
     """
 
     path: str
@@ -64,34 +65,34 @@ class Block:
 
 
 def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
-    """Watch one forward pass, and say what stands around a gate.
+    """Return the block around a gate, as one watched forward pass shows it.
 
     Args:
-        network: the gate's, on any device.
-        gate: as ``find_gates`` found it.
-        size: of the images, (height, width) or the side of a square, pixels.
+        network: the network of the gate, on any device.
+        gate: a gate that ``find_gates`` returned.
+        size: size of the images, (height, width) or the side of a square, in pixels.
 
     Raises:
-        GatesChanged: the gate does not run any more.
+        GatesChanged: the gate no longer runs.
     """
     path = block_path(gate.called_at)
     if path is None:
         path = gate.called_at.rpartition(".")[0]
-    runs, whole, at = watch_block(network, path, gate, size)
-    tracer = BlockTracer(runs, whole, at)
-    before, earlier, begins = tracer.back(at)
-    after, later, ends = tracer.on(at)
-    parts = [*before, at, *after]
+    runs, block_run, gate_run = watch_block(network, path, gate, size)
+    tracer = BlockTracer(runs, block_run, gate_run)
+    before, earlier, begins = tracer.back(gate_run)
+    after, later, ends = tracer.forward(gate_run)
+    parts = [*before, gate_run, *after]
 
     def describe_branch(branch: Sequence[PartRun]) -> tuple[BlockPart, ...]:
-        return tuple(part(run.path, run.module, run.given, gate.name if run is at else "") for run in branch)
+        return tuple(part(run.path, run.module, run.output, gate.name if run is gate_run else "") for run in branch)
 
     return Block(
         path=path,
-        kind=type(whole.module).__name__,
+        kind=type(block_run.module).__name__,
         gate=gate.name,
-        input=tuple(whole.taken.shape[1:]),
-        output=tuple(whole.given.shape[1:]),
+        input=tuple(block_run.input.shape[1:]),
+        output=tuple(block_run.output.shape[1:]),
         parts=describe_branch(parts),
         joins=tuple(
             [Join(count, describe_branch(branch), known) for count, (branch, known) in earlier]

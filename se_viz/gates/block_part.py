@@ -1,4 +1,4 @@
-"""One part of a block, in words."""
+"""The description of one part of a block."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -13,10 +13,10 @@ class BlockPart:
     """One part of a block that ran.
 
     Attributes:
-        path: in the network.
-        kind: what it does.
-        text: the same in words, for instance "3×3 convolution, stride 2".
-        shape: of what it puts out for one image, (C, H, W) of maps.
+        path: its path in the network.
+        kind: the kind of operation.
+        text: a description, for instance "3×3 convolution, stride 2".
+        shape: shape of its output for one image, (C, H, W) for maps.
     """
 
     path: str
@@ -29,7 +29,7 @@ _POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d
 
 
 def part(path: str, module: nn.Module, given: Tensor, gate: str = "") -> BlockPart:
-    """Describe a module that put out ``given``; ``gate`` is its name if it is the gate of the block it stands in."""
+    """Describe a module whose output was ``given``; ``gate`` is the gate's name if the module is the block's gate."""
     shape = tuple(given.shape[1:])
     return BlockPart(path, "gate", gate, shape) if gate else BlockPart(path, *_described(module), shape)
 

@@ -16,21 +16,25 @@ from se_viz.gates.trace import Size, image_channels, placement, watched
 
 @dataclass(eq=False, slots=True)
 class PartRun:
-    """A run of a part, with copies of what it took and put out, as these may be overwritten by what follows."""
+    """A run of a part, with copies of its input and output, because later operations may overwrite these."""
 
     path: str
     module: nn.Module
-    taken: Tensor
-    given: Tensor
+    input: Tensor
+    output: Tensor
 
 
 def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[PartRun], PartRun, PartRun]:
-    """The runs of a block's parts in the order in which they began, the block's own, and the gate's."""
+    """Return the runs of a block's parts in the order in which they began, the run of the block, and that of the gate.
+
+    Raises:
+        GatesChanged: the gate no longer runs.
+    """
     block, unit = network.get_submodule(path), network.get_submodule(gate.path)
     watching = {module: name for name, module in _units(block, path, unit)}
     if gate.product is None:
         watching[unit] = gate.path
-    # A ReLU that serves all of a block runs several times, so every run counts.
+    # One ReLU may run several times in a block, so every run is recorded.
     begun: list[tuple[nn.Module, Tensor]] = []
     finished: dict[int, Tensor] = {}
     open_runs: list[int] = []
@@ -59,35 +63,41 @@ def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[
             with Instrument(network, (gate,)).reading(frozenset([gate.name])) as sink:
                 sink.kept = kept
                 sink.network(image)
-    placed = [
+    timed_runs = [
         (number, PartRun(path if module is block else watching[module], module, taken, finished[number]))
         for number, (module, taken) in enumerate(begun)
         if number in finished
     ]
-    at: tuple[int, PartRun] | None = None
+    gate_run: tuple[int, PartRun] | None = None
     if gate.product is None:
-        at = next(iter([item for item in placed if item[1].module is unit][gate.run :]), None)
+        gate_run = next(iter([item for item in timed_runs if item[1].module is unit][gate.run :]), None)
     elif (gate.name, "u") in kept and (gate.name, "x") in kept:
-        at = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
-        placed.insert(sum(number < kept.position for number, _ in placed), at)
-    if at is None:
-        raise GatesChanged(f"{gate.name} at {gate.path} does not run any more: find the gates of this network again.")
-    # A block that takes something else than one tensor is not looked into any further than its gate.
-    own = next((item for item in reversed(placed[: placed.index(at)]) if item[1].module is block), at)
+        gate_run = kept.position, PartRun(gate.path, unit, kept[gate.name, "u"], kept[gate.name, "x"])
+        timed_runs.insert(sum(number < kept.position for number, _ in timed_runs), gate_run)
+    if gate_run is None:
+        raise GatesChanged(f"{gate.name} at {gate.path} no longer runs. Find the gates of this network again.")
+    # If a block takes anything but one tensor, nothing outside the gate is analysed.
+    block_run = next(
+        (item for item in reversed(timed_runs[: timed_runs.index(gate_run)]) if item[1].module is block), gate_run
+    )
     end = next(
         (
             number
-            for number, run in placed
-            if run.module is block and number > own[0] and run is not own[1] and run is not at[1]
+            for number, run in timed_runs
+            if run.module is block and number > block_run[0] and run is not block_run[1] and run is not gate_run[1]
         ),
         None,
     )
-    runs = [run for number, run in placed if run is not own[1] and own[0] <= number and (end is None or number < end)]
-    return runs if own is not at else [run for _, run in placed], own[1], at[1]
+    runs = [
+        run
+        for number, run in timed_runs
+        if run is not block_run[1] and block_run[0] <= number and (end is None or number < end)
+    ]
+    return runs if block_run is not gate_run else [run for _, run in timed_runs], block_run[1], gate_run[1]
 
 
 class _ProductBuffer(dict[Key, Tensor]):
-    """Keeps U and X̃ of a gate that is no module, and how many parts had begun to run when they were multiplied."""
+    """U and X̃ of a gate that is not a module, and how many parts had begun to run at the multiplication."""
 
     def __init__(self, begun: list[tuple[nn.Module, Tensor]]) -> None:
         super().__init__()
@@ -100,11 +110,11 @@ class _ProductBuffer(dict[Key, Tensor]):
 
 
 def _units(block: nn.Module, path: str, gate: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """What counts as one part: the gate, what has weights of its own, and what has no parts."""
+    """Yield what counts as one part: the gate, modules that own weights directly, and modules without children."""
     for name, child in block.named_children():
         full = f"{path}.{name}" if path else name
-        own = next(child.parameters(recurse=False), None) is not None
-        if child is gate or own or next(child.children(), None) is None:
+        has_weights = next(child.parameters(recurse=False), None) is not None
+        if child is gate or has_weights or next(child.children(), None) is None:
             yield full, child
         else:
             yield from _units(child, full, gate)

@@ -1,6 +1,6 @@
-"""What a forward pass computes from what: every torch function that its thread calls, in order.
+"""The call graph of a forward pass: every torch function that its thread calls, in order, with inputs and outputs.
 
-A ``TorchFunctionMode`` sees what code outside any module does, and is a thread's own.
+A ``TorchFunctionMode`` also sees calls in code outside any module, and it applies to one thread only.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,13 +28,13 @@ from se_viz.gates.channel_products import (
 from se_viz.gates.excitation import Excitation, follow
 from se_viz.gates.values import Call, Clock, Frame, Function, Value
 
-# What gives the same numbers in other memory, or in another type.
+# Functions that return the same numbers in other memory, or in another type.
 _COPYING = frozenset({"contiguous", "clone", "to", "float", "half", "bfloat16", "double", "detach", "type", "dropout"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """A call that multiplied maps by one factor per channel, what was multiplied, and how the factor was computed."""
+    """A call that multiplied maps by one factor per channel, with the maps and the way the factor was computed."""
 
     call: Call
     product: Product
@@ -43,15 +43,15 @@ class Event:
 
 
 class CallGraph(TorchFunctionMode):
-    """Notes every call of a torch function while it is entered.
+    """A record of every call of a torch function while the mode is entered.
 
     Attributes:
-        calls: in order, with the frames they were made in.
-        frames: the modules that are running, kept up to date by whoever watches them.
+        calls: the calls in order, with the frames in which they were made.
+        frames: the modules that are running; the hooks that watch the modules keep this list up to date.
         events: the calls that multiplied maps by one factor per channel.
-        other_axes: calls that did so with maps of other than four axes.
-        unread: where maps came out as others times one factor per channel, and how cannot be read: the frames that
-            were running, and the name of the call, "" where none was seen.
+        other_axes: calls that did so with maps that do not have four axes.
+        unread: the cases in which maps equal other maps times one factor per channel, but the computation cannot be
+            read: the frames that were running, and the name of the call ("" if no call was seen).
         quantized: whether a quantised tensor was seen.
     """
 
@@ -66,7 +66,7 @@ class CallGraph(TorchFunctionMode):
         self._count = len(images)
         self._parameters = parameters
         self._clock = clock
-        # Weak, so that no feature map lives longer than in a pass that is not watched.
+        # Weak references, so that no feature map lives longer than in a pass that is not watched.
         self._values = WeakTensorKeyDictionary()
         source = Value(None, 0, images.shape, is_map=True, source=None, data=None)
         self._values[images] = source
@@ -74,13 +74,13 @@ class CallGraph(TorchFunctionMode):
         self._slices: dict[tuple[object, ...], Value] = {}
 
     def value(self, tensor: object) -> Value | None:
-        """What is known of a tensor; None for one that the pass has not computed from its images."""
+        """Return what is known of a tensor; None if the pass has not computed it from its images."""
         return self._values.get(tensor) if isinstance(tensor, Tensor) else None
 
     def __torch_function__(
         self, func: Function, types: Collection[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Run a function and note what it took and returned."""
+    ) -> Any:  # noqa: ANN401 - the result of any function
+        """Run a function and record its inputs and outputs."""
         kwargs = kwargs or {}
         taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
         known = [value for tensor in taken if (value := self._known(tensor)) is not None]
@@ -102,7 +102,7 @@ class CallGraph(TorchFunctionMode):
         result = func(*args, **kwargs)
         written = {id(t) for t, version in zip(taken, versions, strict=True) if _version(t) != version}
         if not known:
-            # What is made of parameters alone (a transposed weight, weight norm) is a parameter to what takes it.
+            # A tensor made from parameters alone (a transposed weight, weight norm) counts as a parameter.
             for tensor in tree_iter(result) if names else ():
                 if isinstance(tensor, Tensor):
                     self._derived[tensor] = names
@@ -116,7 +116,7 @@ class CallGraph(TorchFunctionMode):
             elsewhere = product is None and has_other_axes(before, made[0])
             if elsewhere:
                 self.other_axes.append(call)
-            # Of some of the images alone, a factor that was not computed from them is a constant.
+            # For a part of the images, a factor that was not computed from them is a constant.
             if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
                 maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
                 excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
@@ -129,19 +129,19 @@ class CallGraph(TorchFunctionMode):
         return result
 
     def _check_scaled(self, call: Call, taken: list[Tensor], made: Tensor) -> None:
-        """Note what a call gave that is no product, if it is maps times a factor per channel all the same."""
+        """Record a call that is not a known product if its output still equals maps times a factor per channel."""
         if self._holds_product(call, steps=4):
-            return  # u + s · u, or u + w · (s · u) + b, of which the product is seen
+            return  # u + s · u, or u + w · (s · u) + b, whose product is seen
         maps = [tensor for tensor in taken if tensor.shape == made.shape and self._values.get(tensor) is not None]
         if name_of(call.function) in WITH_ADDITION:
             made = made - taken[0]
-        elif not maps and made.ndim == 4:  # put together of parts
+        elif not maps and made.ndim == 4:  # assembled from parts
             maps = self._maps_like(made)
         if any(is_scaled(made, tensor) for tensor in maps):
             self.unread.append((call.frames, name_of(call.function)))
 
     def _holds_product(self, call: Call, steps: int) -> bool:
-        """Return whether what a call took was computed from a product within so many steps in the same module."""
+        """Return whether an input of a call was made from a product within ``steps`` calls in the same module."""
         products = {id(event.call) for event in self.events}
         made = {id(one): one for value in call.inputs if (one := value.origin.call) is not None}
         for _ in range(steps):
@@ -157,11 +157,11 @@ class CallGraph(TorchFunctionMode):
         return False
 
     def _maps_like(self, made: Tensor) -> list[Tensor]:
-        """Return what is alive of the pass in a shape."""
+        """Return the other tensors of the pass that still exist and have the same shape."""
         return [tensor for tensor in list(self._values) if tensor is not made and tensor.shape == made.shape]
 
     def check(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
-        """Note what a module gave whose calls are not seen, if it is what it took times a factor per channel."""
+        """Record a module whose calls are not seen if its output equals its input times a factor per channel."""
         if not (isinstance(made, Tensor) and isinstance(given, Tensor) and self._values.get(made) is None):
             return
         if is_scaled(made, given):
@@ -169,7 +169,7 @@ class CallGraph(TorchFunctionMode):
             self._values[made] = Value(None, 0, made.shape, is_map=True, source=None, data=None)
 
     def _known(self, tensor: Tensor) -> Value | None:
-        """What is known of a tensor; of maps that a script made, whose calls are not seen, that they are maps."""
+        """Return what is known of a tensor; maps made by a script, whose calls are not seen, are noted as maps."""
         value: Value | None = self._values.get(tensor)
         if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
             if isinstance(tensor, nn.Parameter) or self._names(tensor) or not tensor.is_floating_point():
@@ -181,12 +181,12 @@ class CallGraph(TorchFunctionMode):
         return value
 
     def _names(self, tensor: Tensor) -> tuple[str, ...]:
-        """The parameters that a tensor is, or is made of."""
+        """Return the names of the parameters that a tensor is, or was made from."""
         name = self._parameters.get(id(tensor))
         return (name,) if name is not None else self._derived.get(tensor, ())
 
     def _slice(self, tensor: Tensor, source: Tensor, known: Value) -> tuple[object, ...] | None:
-        """What tells a part of a tensor from its other parts; None for what is no part of it."""
+        """Return a key that identifies a part of a tensor; None if ``tensor`` is not a part of ``source``."""
         if tensor.numel() >= source.numel() or not same_storage(tensor, source):
             return None
         return id(known.origin), _version(source), tensor.storage_offset(), tensor.shape, tensor.stride()
@@ -200,18 +200,18 @@ class CallGraph(TorchFunctionMode):
         value = Value(call, item, shape, is_map, None, None)
         for source in taken:
             known = self._values.get(source)
-            # What an operation in place returns is the tensor that it took, with other numbers.
+            # An in-place operation returns the tensor that it took, with other numbers.
             copies = name_of(call.function) in _COPYING and tensor.shape == source.shape
             same = source is tensor or shows(tensor, source) or copies
             if known is not None and same and id(source) not in written and call.function is not Tensor.__setitem__:
-                # Of a map that told the shape alone (``expand_as``) it shows nothing.
+                # A map that only gave the shape (``expand_as``) is not shown.
                 value.source, value.is_map = known.origin, known.is_map
                 break
         for source in taken if len(taken) == 1 else ():
             known = self._values.get(source)
             key = self._slice(tensor, source, known) if known is not None else None
             if key is not None:
-                # The same part, taken again, has the same numbers.
+                # The same part taken again has the same numbers.
                 first = self._slices.setdefault(key, value)
                 value.source = None if first is value else first.origin
         longest = max((length for length in shape[1:]), default=1)
@@ -221,26 +221,26 @@ class CallGraph(TorchFunctionMode):
 
 
 def _version(tensor: Tensor) -> int:
-    """How often a tensor has been written to; one made in inference mode, or not made yet, does not tell."""
+    """Return how often a tensor has been written to; 0 if it was made in inference mode or is not initialised."""
     return 0 if is_lazy(tensor) or tensor.is_inference() else tensor._version
 
 
 def _keeps_between(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call clamps from both sides; from one side is a guard against dividing by zero."""
+    """Return whether a call clamps from both sides; a clamp from one side is a guard against division by zero."""
     bounds = [*args[1:], *kwargs.values()]
     return name_of(function) in ("clamp", "clip") and sum(bound is not None for bound in bounds) > 1
 
 
 def shows(view: Tensor, source: Tensor) -> bool:
-    """Whether a tensor is made of all the numbers of another, without new ones: reshaped, permuted or expanded."""
+    """Return whether a tensor holds exactly the numbers of another, reshaped, permuted or expanded."""
     return view.numel() >= source.numel() and view.dtype == source.dtype and same_storage(view, source)
 
 
 def same_storage(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are views of the same memory."""
+    """Return whether two tensors are views of the same memory."""
     if one.layout != torch.strided or other.layout != torch.strided:
         return False
     try:
         return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
     except (RuntimeError, NotImplementedError):
-        return False  # A tensor without storage, of a subclass
+        return False  # a tensor of a subclass without storage

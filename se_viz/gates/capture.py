@@ -1,4 +1,4 @@
-"""Reading z and s of every gate, and U and X̃ of the gates asked for."""
+"""Reading z and s of every gate, and U and X̃ of the requested gates."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,54 +7,55 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from se_viz.device.memory import full, is_out_of_memory, release
+from se_viz.device.memory import device_full_error, is_out_of_memory, release
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
 from se_viz.gates.finite import not_finite
-from se_viz.gates.forward_pass import Array, Pass, read
+from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import forget, instrument_of
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.trace import Placement, check_readable, placement
+from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One gate on N images, float32.
+    """The values of one gate for N images, float32.
 
     Attributes:
-        gate: which one.
-        z: squeeze descriptor, eq. 2 (N, C); None where no squeeze of U was seen to feed s.
+        gate: the gate.
+        z: squeeze descriptor, eq. 2 (N, C); None if no squeeze of U was seen to feed s.
         s: excitation weights, eq. 3 (N, C).
-        u: feature maps into the gate (N, C, H, W), or None if they were not asked for.
-        x: recalibrated maps X̃ = s · U, eq. 4 (N, C, H, W), or None.
-        edited: what multiplied U in the place of s (N, C), where the gate was edited; else None.
+        u: feature maps U that enter the gate (N, C, H, W); None if they were not requested.
+        x: recalibrated maps X̃ = s · U, eq. 4 (N, C, H, W); None if they were not requested.
+        edited: weights that multiplied U in place of s (N, C), if the gate was edited; otherwise None.
     """
 
     gate: Gate
-    z: Array | None
-    s: Array
-    u: Array | None = None
-    x: Array | None = None
-    edited: Array | None = None
+    z: Float32s | None
+    s: Float32s
+    u: Float32s | None = None
+    x: Float32s | None = None
+    edited: Float32s | None = None
 
     @property
-    def s_applied(self) -> Array:
-        """What multiplied U (N, C): s, or what an edit put in its place."""
+    def s_applied(self) -> Float32s:
+        """Weights that multiplied U (N, C): s, or the weights that an edit put in its place."""
         return self.s if self.edited is None else self.edited
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What one look at N images read.
+    """The values of all gates for N images.
 
     Attributes:
         readings: a ``Reading`` for each gate by name, in execution order.
         images: N.
-        output: what the network returned, on the CPU and without gradients.
+        output: the output of the network, on the CPU and without gradients.
     """
 
     readings: Mapping[str, Reading]
@@ -62,8 +63,8 @@ class Capture:
     output: object
 
     @property
-    def logits(self) -> Array | None:
-        """The network's output where it is one table (N, K), float32; else None."""
+    def logits(self) -> Float32s | None:
+        """The network's output if it is one table (N, K), float32; otherwise None."""
         output = self.output
         if isinstance(output, Tensor) and output.is_floating_point():
             output = output.float().numpy()
@@ -73,23 +74,27 @@ class Capture:
 
     @property
     def not_finite(self) -> str:
-        """A sentence on the values that are NaN or infinite, those of the first gate first; empty where none is."""
+        """A sentence on the values that are NaN or infinite, first gate first; empty if all values are finite."""
         read = {one.gate.name: {"z": one.z, "s": one.s, "U": one.u, "X̃": one.x} for one in self}
         return not_finite(read, self.output, self.images)
 
     def __getitem__(self, name: str) -> Reading:
-        """The reading of a gate, for instance ``capture["SE_4_2"]``."""
+        """Return the reading of a gate, for instance ``capture["SE_4_2"]``.
+
+        Raises:
+            KeyError: no gate has this name; the message lists the names.
+        """
         try:
             return self.readings[name]
         except KeyError:
             raise KeyError(f"No gate {name!r}; there are {', '.join(self.readings)}") from None
 
     def __iter__(self) -> Iterator[Reading]:
-        """Readings in execution order."""
+        """Iterate over the readings in execution order."""
         return iter(self.readings.values())
 
     def __len__(self) -> int:
-        """How many gates were read; the number of images is ``capture.images``."""
+        """Return the number of gates; the number of images is ``capture.images``."""
         return len(self.readings)
 
 
@@ -101,7 +106,7 @@ def read_gates(
     batch: int = 32,
     edits: Mapping[str, Replacement] | None = None,
 ) -> Capture:
-    """Run preprocessed images (N, 3, H, W) through a network and read its gates, see ``model.capture``."""
+    """Run preprocessed images (N, 3, H, W) through a network and read its gates, see ``se_viz.capture``."""
     if not isinstance(images, Tensor):
         raise NotAnImageModel(
             "A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model, which preprocesses images."
@@ -125,7 +130,7 @@ def read_gates(
         try:
             return _captured(instrument, images, wanted, batch, weights, edits or {})
         except GatesChanged:
-            # What a network keeps of its first pass, or a hook put on since, may lead it another way from now on.
+            # State kept from the first pass, or a hook added since, may have changed which calls the network makes.
             forget(network)
             again = instrument_of(network, (height, width))
             return _captured(again, images, wanted, batch, weights, edits or {})
@@ -139,12 +144,12 @@ def _captured(
     weights: Placement,
     edits: Mapping[str, Replacement],
 ) -> Capture:
-    """Read an instrument; raises as ``capture`` does."""
+    """Read the gates of an instrument; raise as ``capture`` does."""
     gates = instrument.gates
     unknown = maps - {gate.name for gate in gates}
     if unknown:
         raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
-    # A network may keep a tensor of its pass, and one of inference mode cannot be trained with.
+    # A network may keep a tensor of its pass, and a tensor of inference mode cannot be used in training.
     with torch.inference_mode(False):
         parts = _in_batches(instrument, images, maps, batch, weights, edits)
     z, s, u, x, edited = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x", "applied"))
@@ -155,8 +160,8 @@ def _captured(
     return Capture(readings, len(images), output)
 
 
-def _of_all(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
-    """Arrays by gate of several batches, each as one."""
+def _of_all(parts: Sequence[Mapping[str, Float32s]]) -> Mapping[str, Float32s]:
+    """Return the arrays of several batches by gate, concatenated."""
     first = parts[0]
     return first if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in first}
 
@@ -169,7 +174,11 @@ def _in_batches(
     weights: Placement,
     edits: Mapping[str, Replacement],
 ) -> list[Pass]:
-    """What ``read`` gives for each batch in turn; in smaller batches, from there on, where the device has no room."""
+    """Return what ``read`` gives for each batch in turn; halve the batch size whenever the device runs out of memory.
+
+    Raises:
+        DeviceFull: the device has not enough memory for a single image.
+    """
     parts: list[Pass] = []
     done = 0
     while done < len(images):
@@ -178,13 +187,13 @@ def _in_batches(
             parts.append(part)
             done += batch
             continue
-        # Here no traceback keeps the tensors of the attempt alive any more.
+        # At this point no traceback keeps the tensors of the attempt alive.
         device = weights[0]
         release(device)
         batch = min(batch, len(images) - done) // 2
         if not batch:
             shape = " × ".join(map(str, images.shape[1:]))
-            raise full(device, f"one image of {shape} in {type(instrument.network).__name__}")
+            raise device_full_error(device, f"one image of {shape} in {type(instrument.network).__name__}")
     return parts
 
 
@@ -196,10 +205,10 @@ def _attempt(
     edits: Mapping[str, Replacement],
     start: int,
 ) -> Pass | None:
-    """One forward pass, or None where there is no room for it."""
+    """Return the values of one forward pass, or None if the device has not enough memory for it."""
     try:
         moved = images.to(*weights)
-        # A network may work on its input in place.
+        # A network may modify its input in place.
         moved = moved.clone() if moved is images or same_storage(moved, images) else moved
         return read(instrument, moved, maps, edits, start)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""What one forward pass reads, kept until the pass is over."""
+"""A buffer for the values that one forward pass reads, kept until the pass is over."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,29 +10,30 @@ from torch import Tensor, nn
 from se_viz.gates.gate import CallTap
 from se_viz.gates.values import Frame
 
-# What is read of a gate: squeeze descriptor, excitation weights, U and X̃.
+# The values that are read from a gate: squeeze descriptor, excitation weights, U and X̃.
 What: TypeAlias = Literal["z", "s", "u", "x"]
 Key: TypeAlias = tuple[str, What]
 
-# What takes s (N, C) as computed for images from a number of the call on, and returns what multiplies U in its place.
+# A function of s (N, C) as computed, and of the position of its first image in the call; it returns the weights (N, C)
+# that multiply U in place of s.
 Replacement: TypeAlias = Callable[[Tensor, int], Tensor]
 
 
 @dataclass(slots=True)
 class CaptureBuffer:
-    """What one forward pass of one thread reads, as the gates computed it.
+    """The values that one forward pass of one thread reads, as the gates computed them.
 
     Attributes:
         owner: the instrument that reads.
-        network: what is to run.
+        network: the network to run.
         maps: names of the gates whose U and X̃ are kept.
-        edits: what replaces s, by the gate's name.
-        start: number of the pass's first image among all of the call.
-        applied: what has replaced s (N, C), by the gate's name.
-        inputs: copies of U of gates that are edited and under way.
-        kept: by the gate's name.
-        runs: how many times each module that is told apart has begun to run.
-        counts: how many times each of their runs has called a function that is watched.
+        edits: functions that replace s, by gate name.
+        start: position of the first image of the pass among all images of the call.
+        applied: weights that have replaced s (N, C), by gate name.
+        inputs: copies of U of edited gates that are running.
+        kept: the values read so far, by gate name and kind of value.
+        runs: how many times each module whose runs are counted has begun to run.
+        counts: how many times each run of these modules has called each watched function.
     """
 
     owner: object
@@ -48,33 +49,33 @@ class CaptureBuffer:
     _frames: dict[int, list[Frame]] = field(default_factory=dict)
 
     def begin(self, path: str) -> None:
-        """Note that a module begins to run in this thread."""
+        """Record that a module begins to run in this thread."""
         run = self.runs.get(path, 0)
         self.runs[path] = run + 1
         self._frames.setdefault(get_ident(), []).append(Frame(path, run))
 
     def end(self, path: str) -> None:
-        """Note that it has ended."""
+        """Record that the run of a module has ended in this thread."""
         frames = self._frames.get(get_ident())
         if frames and frames[-1].path == path:
             frames.pop()
 
     def innermost(self, paths: Collection[str]) -> Frame | None:
-        """The last run under way in this thread of one of the modules."""
+        """Return the innermost current run in this thread of one of the modules; None if none of them is running."""
         frames = self._frames.get(get_ident(), ())
         return next((frame for frame in reversed(frames) if frame.path in paths), None)
 
     def agrees(self, call: CallTap) -> bool:
-        """Whether the run of a module has called a function as often as when its gates were found."""
+        """Return whether a run of a module has called a function as often as when its gates were found."""
         return self.counts.get((Frame(call.path, call.run), call.function)) == call.calls
 
     def keep(self, key: Key, value: object) -> None:
-        """Keep a copy of the first tensor that is shown for a key, of maps only where they are wanted."""
+        """Keep a copy of the first tensor given for a key; maps are kept only for the gates in ``maps``."""
         if not isinstance(value, Tensor) or key in self.kept or (key[1] in "ux" and key[0] not in self.maps):
             return
         self.kept[key] = value.clone()
 
     def replace(self, name: str, s: Tensor) -> Tensor:
-        """Return what multiplies U in the place of s (N, C), and keep it."""
+        """Return the weights that multiply U in place of s (N, C), and keep them."""
         self.applied[name] = self.edits[name](s, self.start).to(s)
         return self.applied[name]

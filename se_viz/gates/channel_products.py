@@ -9,10 +9,10 @@ from torch import Tensor
 
 from se_viz.gates.gate import Layout
 
-# How far X̃ may be from s · U, as a share of the largest |X̃| of an image.
+# Largest difference between X̃ and s · U, relative to the largest |X̃| of an image.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
 
-# By their names, whatever form they are called in; these are products also where U is zero.
+# Functions by name, in all forms in which they can be called. A multiplication is a product even if U is zero.
 _MULTIPLICATIONS = frozenset({"mul", "multiply"})
 _DIVISIONS = frozenset({"div", "divide", "true_divide"})
 WITH_ADDITION = frozenset({"addcmul"})
@@ -24,13 +24,14 @@ class Product:
     """A call that multiplied maps by one factor per channel.
 
     Attributes:
-        u, s: which of the tensors that the call took are the maps and the factor.
+        u, s: positions of the maps and of the factor among the tensors that the call took.
         layout: order of the maps' axes.
-        shape: of the maps.
+        shape: shape of the maps.
         factor: s (N, C).
-        whole: whether N is the number of images; otherwise the maps are of parts of images, or of some of the images.
-        divides: whether the maps are divided by what was taken, so that s is 1 over it.
-        large: whether what was taken is as large as the maps, with the same number in all pixels of a channel.
+        whole: whether N is the number of images; otherwise the maps belong to parts of images, or to some of the
+            images.
+        divides: whether the call divides the maps by the tensor it took, so that s is the reciprocal of that tensor.
+        large: whether the factor was given at the size of the maps, with one number in all pixels of a channel.
     """
 
     u: int
@@ -44,18 +45,18 @@ class Product:
 
     @property
     def channels(self) -> int:
-        """C."""
+        """The number of channels, C."""
         return self.factor.shape[1]
 
     def varies(self) -> bool:
-        """Whether s differs between the images by more than rounding."""
+        """Return whether s differs between the images by more than rounding."""
         s = self.factor
         eps = torch.finfo(s.dtype).eps
         return bool((s.amax(0) - s.amin(0)).max() > 4 * eps * s.abs().max())
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """The plain name of a torch function: "mul" for ``torch.mul``, ``Tensor.mul_`` and ``*=``."""
+    """Return the plain name of a torch function: "mul" for ``torch.mul``, ``Tensor.mul_`` and ``*=``."""
     name = str(getattr(function, "__name__", ""))
     if name.startswith("__"):
         name = name.strip("_").removeprefix("i")
@@ -63,31 +64,31 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def may_multiply(function: Callable[..., Any]) -> bool:
-    """Whether a torch function is one of those that can multiply maps by a factor of their own shape or less."""
+    """Return whether a torch function can multiply maps by a factor of the maps' shape or a smaller one."""
     return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | WITH_ADDITION | _OTHERS
 
 
 def is_plain(function: Callable[..., Any]) -> bool:
-    """Whether a function multiplies or divides and does nothing else, so that ``find_product`` tells all of it."""
+    """Return whether a function only multiplies or divides, so that ``find_product`` accounts for all of it."""
     return name_of(function) in _MULTIPLICATIONS | _DIVISIONS
 
 
 def is_multiplication(function: Callable[..., Any]) -> bool:
-    """Whether what a function that multiplies maps by a factor returns is X̃ itself."""
+    """Return whether a function that multiplies maps by a factor returns X̃ itself."""
     return name_of(function) not in WITH_ADDITION
 
 
 def overwrites(function: Callable[..., Any]) -> bool:
-    """Whether a function may write its result over what it takes."""
+    """Return whether a function may overwrite its input with its result."""
     name = str(getattr(function, "__name__", ""))
     return name.partition(".")[0].endswith("_")
 
 
 def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Tensor, images: int) -> Product | None:
-    """Return the product that a call was, or None.
+    """Return the product that a call computed, or None.
 
     Args:
-        function: what was called.
+        function: the called function.
         taken: the tensors that it took, as they were before the call.
         made: the tensor that it returned.
         images: N, the number of images in the pass.
@@ -106,8 +107,8 @@ def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Te
         zero = not bool(maps.any())
         known = called in _MULTIPLICATIONS or called in WITH_ADDITION
         if factor.shape[1] > 1 and bool((factor == factor[:, :1]).all()) and not bool((factor == factor[:1]).all()):
-            continue  # one number an image, repeated
-        # An attention over the pixels is as large as maps, and the same in all channels.
+            continue  # one number per image, repeated
+        # An attention over the pixels has the size of maps and is the same in all channels.
         alike = not zero and bool((maps.amax(axis := 1 if layout == "nchw" else 3) == maps.amin(axis)).all())
         if (known or not zero) and not alike and close(result, expected):
             divides = called in _DIVISIONS
@@ -139,7 +140,10 @@ def _candidates(taken: Sequence[Tensor], made: Tensor) -> Iterator[tuple[int, in
 
 
 def has_other_axes(taken: Sequence[Tensor], made: Tensor) -> bool:
-    """Whether a call multiplied maps of other than four axes by one factor per channel: (N, C, H · W), for instance."""
+    """Return whether a call multiplied maps by one factor per channel where the maps have three or five axes.
+
+    An example is (N, C, H · W).
+    """
     for maps in taken:
         if maps.ndim not in (3, 5) or maps.shape != made.shape or maps.shape[2:].numel() == 1 or maps.shape[1] == 1:
             continue
@@ -153,9 +157,9 @@ def has_other_axes(taken: Sequence[Tensor], made: Tensor) -> bool:
 
 
 def is_scaled(made: Tensor, maps: Tensor) -> bool:
-    """Whether maps (N, C, …) are others times a number for each channel, which differs between images and channels.
+    """Return whether maps (N, C, …) equal other maps times a factor that differs between images and channels.
 
-    So it tells a gate by its effect, whatever computed it.
+    This recognises a gate by its effect, however the product was computed.
     """
     if made.shape != maps.shape or maps.ndim not in (3, 4) or not (made.is_floating_point() and len(maps) > 1):
         return False
@@ -165,15 +169,15 @@ def is_scaled(made: Tensor, maps: Tensor) -> bool:
     at = u.abs().argmax(2, keepdim=True)
     largest = u.gather(2, at)
     factor = torch.where(largest == 0, 0, x.gather(2, at) / largest)
-    # Of each channel's own largest number: what is added to a channel that is nearly zero is no factor.
+    # Relative to the largest number of each channel: an addition to a channel that is nearly zero is not a factor.
     allowed = _TOLERANCE.get(made.dtype, 1e-5) * x.abs().amax(2, keepdim=True)
 
     def fits(pixels: int) -> bool:
         return bool(((x[:, :, :pixels] - factor * u[:, :, :pixels]).abs() <= allowed).all())
 
-    if not fits(2):  # nearly all end here
+    if not fits(2):  # nearly all calls end here
         return False
-    # Of a channel that is zero throughout, nothing is known.
+    # The factor of a channel that is zero throughout is unknown.
     known = factor[:, (largest != 0).all(0)[:, 0]]
     if known.shape[1] < 2 or not bool(known.isfinite().all()):
         return False
@@ -183,13 +187,13 @@ def is_scaled(made: Tensor, maps: Tensor) -> bool:
 
 
 def factor_of(factor: Tensor, shape: torch.Size, layout: Layout) -> Tensor | None:
-    """Return a factor of maps of a shape as (N, C), or None unless it is one number per image and channel.
+    """Return a factor as (N, C), or None if it is not one number per image and channel for maps of this shape.
 
-    It may be broadcast or expanded (N, C, 1, 1), or as large as the maps with the same number in all pixels.
+    The factor may be broadcast or expanded (N, C, 1, 1), or as large as the maps with the same number in all pixels.
     """
     images, channels = shape[0], shape[1 if layout == "nchw" else 3]
     if factor.shape == (images, channels):
-        # Not broadcast: what takes it (an einsum, a grouped convolution) says by its result what it is.
+        # Not broadcast: the result of the call that takes it (an einsum, a grouped convolution) shows what it is.
         return factor if layout == "nchw" or factor.shape != shape[2:] else None
     try:
         wide = factor.expand(shape)
@@ -207,7 +211,7 @@ def factor_of(factor: Tensor, shape: torch.Size, layout: Layout) -> Tensor | Non
 
 
 def close(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors (N, …) are equal in every image, to a share of its largest number."""
+    """Return whether two tensors (N, …) are equal in every image, to a tolerance relative to its largest number."""
     tolerance = _TOLERANCE.get(b.dtype, 1e-5)
     off, largest = (value.abs().flatten(1).amax(1) for value in (a - b, b))
     return bool((off <= tolerance * largest.clamp_min(1e-12)).all())

@@ -1,4 +1,4 @@
-"""A network of other modules with the same weights, for what must not touch a network that others use."""
+"""Copies of a network's modules with the same weights, for operations that must not touch a network in use."""
 
 import copy
 from itertools import chain
@@ -6,23 +6,23 @@ from itertools import chain
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-# A thread that adds or removes a hook meanwhile makes the copy fail; it is then tried again.
+# The copy fails if a thread adds or removes a hook meanwhile; it is then tried again.
 _ATTEMPTS = 10
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 def clone_sharing_weights(network: nn.Module, *, buffers: bool = True) -> nn.Module:
-    """Return a copy of all modules whose parameters are the network's own tensors, without the hooks of instruments.
+    """Return a copy of all modules that shares the network's parameters and has no hooks of instruments.
 
     Args:
-        network: left as it is. Parameters that a lazy module has not made yet are not shared, so that a pass through
-            the clone does not make them.
+        network: the network, which is not changed. Parameters that a lazy module has not initialised yet are not
+            shared, so that a pass through the clone does not initialise them.
         buffers: whether buffers are shared too; otherwise they are copied, so that no pass through the clone writes
-            into those of the network.
+            into the buffers of the network.
 
     Raises:
-        Exception: of any type, where a part of the network cannot be copied.
+        Exception: a part of the network cannot be copied; the type depends on that part.
     """
     shared = {id(tensor): tensor for tensor in _tensors(network, buffers=buffers)}
     for attempt in range(_ATTEMPTS):
@@ -37,14 +37,14 @@ def clone_sharing_weights(network: nn.Module, *, buffers: bool = True) -> nn.Mod
 
 
 def copy_without_hooks(network: nn.Module) -> nn.Module:
-    """Return a copy of a network, weights and all, without the hooks of any instrument; those of others are kept."""
+    """Return a copy of a network with its weights, without the hooks of instruments; other hooks are kept."""
     bare = copy.deepcopy(network)
     remove_instruments(bare)
     return bare
 
 
 def remove_instruments(network: nn.Module) -> None:
-    """Take the hooks of instruments off a copy of a network; those of others stay."""
+    """Remove the hooks of instruments from a copy of a network; other hooks are kept."""
     for module in network.modules():
         for table in _HOOKS:
             hooks = getattr(module, table)
@@ -57,7 +57,7 @@ def _tensors(network: nn.Module, *, buffers: bool) -> list[Tensor]:
     kept: list[Tensor] = [tensor for tensor in network.parameters() if not is_lazy(tensor)]
     if buffers:
         kept += [tensor for tensor in network.buffers() if not is_lazy(tensor)]
-    # What was computed from parameters (by weight_norm, say) and kept as an attribute cannot be copied.
+    # A tensor computed from parameters (for instance by weight_norm) and kept as an attribute cannot be copied.
     attributes = chain.from_iterable(vars(module).values() for module in network.modules())
     kept += [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
     return kept

@@ -1,33 +1,33 @@
-"""What can go wrong with an instrument, each with a sentence that says what to do."""
+"""The errors and warnings of an instrument; each message says what to do."""
 
 
 class InstrumentError(ValueError):
-    """A network cannot be read; the message says why and what to do."""
+    """A network whose gates cannot be read; the message says why and what to do."""
 
 
 class NoGateFound(InstrumentError):
-    """The network has no channel gate that could be proved."""
+    """A network without a channel gate that could be verified."""
 
 
 class NotFinite(NoGateFound):
-    """The network's own numbers are NaN or infinite before any gate could be found; the message says where."""
+    """A network whose numbers are NaN or infinite before any gate could be found; the message says where."""
 
 
 class NotReadable(InstrumentError):
-    """The network hides its modules: it is compiled, scripted or exported."""
+    """A network that hides its modules because it is compiled, scripted or exported."""
 
 
 class NotAnImageModel(InstrumentError):
-    """The network does not take a batch of images."""
+    """A network that does not take a batch of images."""
 
 
 class PartlyFound(UserWarning):
-    """Some gates of a network were seen and cannot be read; the message says which, why and what to do."""
+    """A warning that some gates of a network cannot be read; the message says which, why and what to do."""
 
 
 class NotFiniteValues(UserWarning):
-    """Values that were read are NaN or infinite; the message says which, the first gate first."""
+    """A warning that values of gates are NaN or infinite; the message says which, first gate first."""
 
 
 class GatesChanged(InstrumentError):
-    """The network is no longer the one whose gates were found."""
+    """A network that has changed since its gates were found."""

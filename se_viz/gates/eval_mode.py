@@ -1,4 +1,4 @@
-"""Eval mode, held together by all that read a network."""
+"""Eval mode, shared by all readers of a network."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,10 +15,10 @@ _lock = Lock()
 
 
 def hold_eval_mode(network: nn.Module) -> AbstractContextManager[None]:
-    """Hold a network in eval mode; whoever lets go last gives every module the mode it had.
+    """Keep a network in eval mode while any caller holds it; the last one to leave restores each module's mode.
 
-    There is one such context for a network, whoever asks, as a second one would take the first one's eval mode for
-    the network's own.
+    All callers share one such context per network. A second context would take the eval mode of the first for the
+    network's original mode.
     """
     with _lock:
         shared = _shared.setdefault(network, SharedContext())
@@ -28,7 +28,8 @@ def hold_eval_mode(network: nn.Module) -> AbstractContextManager[None]:
 @contextmanager
 def _eval(network: nn.Module) -> Iterator[None]:
     training = [module for module in network.modules() if module.training]
-    # Flags, not eval(): train() would lose the modes of single modules, and some networks rewrite weights in it.
+    # Set the flags instead of calling eval(): train() would lose the modes of single modules, and some networks
+    # rewrite weights in it.
     for module in training:
         module.training = False
     try:

@@ -1,4 +1,4 @@
-"""How s comes from U, followed backwards through the calls of a pass: the squeeze, the layers, the gate function."""
+"""The computation of s from U, followed backwards through the calls of a pass: squeeze, layers, gate function."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from se_viz.gates.channel_products import name_of
 from se_viz.gates.gate_functions import GATE_FUNCTIONS
 from se_viz.gates.values import Call, Value
 
-# Calls of layers, by what they are named; their first gives the bottleneck's width.
+# Layers by the names of their calls; the first of them gives the bottleneck's width.
 _LAYERS = frozenset({"linear", "conv2d", "conv1d", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"})
 
 _REPEATING = frozenset({"repeat", "tile", "repeat_interleave", "expand", "expand_as", "interpolate", "upsample"})
-# What changes each number of a squeeze by itself, so that it goes on being one of that channel.
+# Functions that change each number of a squeeze separately, so that each remains a number of its channel.
 _EACH = frozenset(
     {"add", "sub", "mul", "div", "pow", "neg", "sqrt", "square", "abs", "true_divide", "multiply", "rsub"}
 )
 _LOCAL = frozenset({"avg_pool2d", "max_pool2d", "conv2d"})
 
-# A BatchNorm that has seen nothing is off by 5e-6.
+# A BatchNorm without statistics differs from the identity by 5e-6.
 _EXACT = 1e-6
 
-# Calls between U and its squeeze: of a weighted mean, a multiplication and what reshapes.
+# Largest number of calls between U and its squeeze; a weighted mean needs a multiplication and some reshaping.
 _DEEPEST = 6
 
-# What makes a factor a gate where no layer does.
+# Functions that make a factor a gate if no layer computes it.
 _BOUNDED = frozenset({
     *("sigmoid", "hardsigmoid", "tanh", "hardtanh", "relu", "relu6", "softmax", "softplus", "expit", "softsign"),
     *("silu", "gelu", "elu", "log_sigmoid", "special_expit"),
@@ -35,16 +35,17 @@ _BOUNDED = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Excitation:
-    """What was seen of the way from U to s.
+    """The part of the computation of s from U that was seen.
 
     Attributes:
-        z: the squeeze of U, C numbers an image; None where no single one was seen to feed s.
-        squeeze: its operator, or those of several squeezes; "other" for one without a name, "" where none was seen.
-        gate_function: the gate function, or "other".
-        bottleneck: width that the first of two or more layers puts out; None otherwise.
-        parameters: names of the parameters that were used on the way.
-        learned: whether a layer or a gate function was; a factor without either is a normalisation.
-        repeated: whether s was made as large as the maps, if it was, by repeating one number per channel.
+        z: the squeeze of U, C numbers per image; None if no single squeeze was seen to feed s.
+        squeeze: the squeeze operator, or the operators of several squeezes; "other" for an operator without a name,
+            "" if no squeeze was seen.
+        gate_function: the name of the gate function, or "other".
+        bottleneck: output width of the first of two or more layers; None otherwise.
+        parameters: names of the parameters that were used.
+        learned: whether a layer or a gate function was used; a factor without either is a normalisation.
+        repeated: whether an s of the size of the maps was made by repeating one number per channel.
     """
 
     z: Value | None
@@ -57,16 +58,16 @@ class Excitation:
 
 
 def follow(s: Value | None, u: Value, maps: Tensor, factor: Tensor) -> Excitation:
-    """Follow s back to the squeezes it was computed from.
+    """Follow s back to the squeezes it was computed from, and return what was seen.
 
     Args:
-        s: the factor, where the pass computed it.
-        u: the value that the maps are.
+        s: the value of the factor; None if the pass did not compute it in calls that were seen.
+        u: the value of the maps.
         maps: U (N, C, H, W).
         factor: s (N, C).
     """
     if s is None:
-        # Computed where no torch function is seen, in a script for instance: nothing is known of it.
+        # The factor was computed where no calls are seen, for instance in a script, so nothing is known of it.
         return Excitation(None, "", "other", None, (), learned=True)
     between = list(_behind(s))
     calls = {value.call.index: value.call for value in between if value.call is not None and value.origin is value}
@@ -84,7 +85,7 @@ def follow(s: Value | None, u: Value, maps: Tensor, factor: Tensor) -> Excitatio
         gate_function=identify_gate_function(between, factor),
         bottleneck=_width(layers[0], between) if len(layers) > 1 else None,
         parameters=tuple(names),
-        # Where the way leads through maps, how the factor was computed is not known.
+        # If the computation passes through maps, it is not known how the factor was computed.
         learned=bool(layers)
         or bool(functions & _BOUNDED)
         or any(call.between for call in ordered)
@@ -94,9 +95,9 @@ def follow(s: Value | None, u: Value, maps: Tensor, factor: Tensor) -> Excitatio
 
 
 def _is_repeated(s: Value, size: int, squeezes: list[Value]) -> bool:
-    """Whether a factor larger than ``size`` comes from one of that size that was repeated over the pixels.
+    """Return whether a factor larger than ``size`` was made by repeating a factor of that size over the pixels.
 
-    What a pooling of some pixels made may be of one pixel by chance, and have several in larger images.
+    The output of a local pooling may happen to have one pixel here and several in larger images, so it does not count.
     """
     if any(value.call is not None and name_of(value.call.function) in _LOCAL for value in squeezes):
         return False
@@ -108,10 +109,10 @@ def _is_repeated(s: Value, size: int, squeezes: list[Value]) -> bool:
     return True
 
 
-def named_squeeze(z: Tensor | None, maps: Tensor, tolerance: float = 1e-4) -> str:
-    """The name of the squeeze operator that makes (N, C) of maps (N, C, H, W); "" for none that has a name.
+def identify_squeeze(z: Tensor | None, maps: Tensor, tolerance: float = 1e-4) -> str:
+    """Return the name of the squeeze operator that computes z (N, C) from maps (N, C, H, W); "" if none matches.
 
-    ``tolerance`` is a share of the largest number of an image.
+    ``tolerance`` is relative to the largest number of an image.
     """
     if z is None:
         return ""
@@ -119,14 +120,14 @@ def named_squeeze(z: Tensor | None, maps: Tensor, tolerance: float = 1e-4) -> st
 
 
 def identify_gate_function(between: list[Value], factor: Tensor) -> str:
-    """The gate function whose values s is, recognised by what it makes of the numbers before it; or "other".
+    """Return the name of the gate function that computed s from one of the values before it, or "other".
 
     Args:
-        between: values from s back to the squeezes.
+        between: the values from s back to the squeezes.
         factor: s (N, C).
     """
     for value in between:
-        # s itself, reshaped or passed through a dropout, is not what the function took.
+        # Skip s itself, reshaped or passed through a dropout: it is not the input of the function.
         if value.data is None or value.data.numel() != factor.numel() or _close_flat(value.data, factor):
             continue
         for name, function in GATE_FUNCTIONS.items():
@@ -138,7 +139,7 @@ def identify_gate_function(between: list[Value], factor: Tensor) -> str:
 
 
 def _behind(s: Value) -> Iterator[Value]:
-    """The values from s back to those computed from maps, the latest first."""
+    """Yield the values from s back to those computed from maps, the latest first."""
     waiting, seen = [s], {id(s)}
     while waiting:
         waiting.sort(key=lambda value: (value.index, value.item))
@@ -154,30 +155,30 @@ def _behind(s: Value) -> Iterator[Value]:
 
 
 def _squeeze(squeezes: list[Value], between: list[Value], u: Value, maps: Tensor) -> tuple[Value | None, str]:
-    """Z and the names of the squeeze operators."""
+    """Return z and the names of the squeeze operators."""
     names = [_name(value, u, maps) for value in squeezes]
     listed = ", ".join(dict.fromkeys(filter(None, names)))
     if not squeezes or not all(names):
         return None, ""
     together = _combined(squeezes, between, maps.shape[0] * maps.shape[1])
     if together is not None:
-        return together, named_squeeze(_table(together, maps), maps) or "other"
-    # CBAM's two go through one MLP, one after the other; z is the first.
+        return together, identify_squeeze(_table(together, maps), maps) or "other"
+    # The two squeezes of CBAM go through one MLP, one after the other; z is the first.
     first = squeezes[0] if set(names) == {"avg", "max"} and _apart(squeezes, between) else None
     return first, listed
 
 
 def _name(value: Value, u: Value, maps: Tensor) -> str:
-    """The operator of one squeeze; "" unless it is seen to be one of U."""
+    """Return the operator of one squeeze; "" unless it is seen to be a squeeze of U."""
     table = _table(value, maps)
     if value.call is None or not any(_made_of(before, u, _DEEPEST) for before in value.call.inputs):
-        # Of other maps: the same numbers, where these are a copy made by arithmetic.
-        return named_squeeze(table, maps, _EXACT)
-    return named_squeeze(table, maps) or ("other" if table is not None else "")
+        # A squeeze of other maps: it has the same numbers if these maps are a copy of U made by arithmetic.
+        return identify_squeeze(table, maps, _EXACT)
+    return identify_squeeze(table, maps) or ("other" if table is not None else "")
 
 
 def _made_of(value: Value, u: Value, depth: int) -> bool:
-    """Whether a value is U, or made of U within a few calls that take no parameter."""
+    """Return whether a value is U, or was computed from U within ``depth`` calls that take no parameter."""
     if value.origin is u.origin:
         return True
     call = value.origin.call
@@ -187,7 +188,7 @@ def _made_of(value: Value, u: Value, depth: int) -> bool:
 
 
 def _combined(squeezes: list[Value], between: list[Value], size: int) -> Value | None:
-    """What goes on to the first layer: the last value of C numbers made of all squeezes and of nothing else."""
+    """Return the input of the first layer: the last value of C numbers computed from exactly all squeezes."""
     made: dict[int, frozenset[int]] = {id(value): frozenset([id(value)]) for value in squeezes}
     together = squeezes[0] if len(squeezes) == 1 and squeezes[0].numel == size else None
     for value in sorted(between, key=lambda value: (value.index, value.item)):
@@ -204,25 +205,25 @@ def _combined(squeezes: list[Value], between: list[Value], size: int) -> Value |
 
 
 def _apart(squeezes: list[Value], between: list[Value]) -> bool:
-    """Whether no value before the first layer is longer than a squeeze, as two squeezes put one behind another are."""
+    """Return whether no value before the first layer is longer than a squeeze, as concatenated squeezes would be."""
     size = squeezes[0].numel
     return all(value.numel <= size for value in between if value.call is None or not value.call.parameters)
 
 
 def _table(value: Value, maps: Tensor) -> Tensor | None:
-    """A value as (N, C), where it is that long."""
+    """Return a value as (N, C) if it has N · C numbers, otherwise None."""
     images, channels = maps.shape[:2]
     return value.data.reshape(images, channels) if value.data is not None and value.numel == images * channels else None
 
 
 def _width(call: Call, between: list[Value]) -> int | None:
-    """How many numbers an image a layer puts out."""
+    """Return how many numbers per image a layer puts out."""
     value = next((value for value in between if value.call is call), None)
     return None if value is None else value.numel // value.shape[0] if value.shape else None
 
 
 def _squeezes(maps: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Squeeze operators by name; one at a time, as the first mostly is the one."""
+    """Yield the squeeze operators by name, one at a time, because the first one usually matches."""
     flat = maps.flatten(2)
     mean = flat.mean(2)
     yield "avg", mean

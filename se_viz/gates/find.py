@@ -1,4 +1,4 @@
-"""Finding the gates of a network: modules that are gates, and multiplications that no such module makes."""
+"""The search for the gates of a network: modules that are gates, and multiplications outside such modules."""
 
 import warnings
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ _Proved: TypeAlias = dict[str, Proof]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a search found.
+    """The result of a search for gates.
 
     Attributes:
-        gates: in execution order.
-        notes: a sentence for each kind of gate that is there and could not be read.
-        passed: multiplications of maps by one factor per channel that are no gate, with the reason.
+        gates: the gates in execution order.
+        notes: one sentence for each kind of gate that was seen but cannot be read.
+        passed: multiplications of maps by one factor per channel that are not gates, with the reason.
     """
 
     gates: tuple[Gate, ...]
@@ -40,9 +40,9 @@ class Finding:
 
 
 def find_gates(network: nn.Module, size: Size | None = None) -> tuple[Gate, ...]:
-    """Every SE-type gate of a network, in execution order; see ``survey``.
+    """Return every SE-type gate of a network, in execution order; see ``survey``.
 
-    Where some were seen and cannot be read, a ``PartlyFound`` warning says which and what to do.
+    If some gates were seen but cannot be read, a ``PartlyFound`` warning says which ones and what to do.
     """
     finding = survey(network, size)
     for note in finding.notes:
@@ -53,23 +53,25 @@ def find_gates(network: nn.Module, size: Size | None = None) -> tuple[Gate, ...]
 def survey(network: nn.Module, size: Size | None = None) -> Finding:
     """Search a network for SE-type gates: X̃ = s · U, where s has one number per channel and differs between images.
 
-    Two images of noise go through a private copy of its modules that shares its weights and computes in float32 or
-    more, while every module and every multiplication is watched. Modules that keep the shape of their maps, and those
-    of a known class, are then proved alone: X̃ = s · U with U ≠ 0 (see ``proof``), where one of their parts puts s out.
-    Where one module that passes holds another, the inner one is the gate. Of the multiplications that no such module
-    makes, those of maps by one factor per channel that depends on the image are gates, too, unless the factor is made
-    without weights or a gate function, as a normalisation's is. A module that runs several times is several gates.
+    Two images of noise go through a private copy of the network's modules, which shares the weights and computes in
+    float32 or more. Every module and every multiplication in this pass is watched. Modules of a known class, and
+    modules that keep the shape of their maps, are then verified separately: X̃ = s · U with U ≠ 0, where s is the
+    output of one of their parts (see ``gates.verify``). If one module that passes contains another, the inner
+    one is the gate. Outside these modules, a multiplication of maps by one factor per channel that depends on the image
+    is also a gate, unless the factor is computed without weights or a gate function, as in a normalisation. A module
+    that runs several times is several gates.
 
-    The network itself does not run (unless a part of it cannot be copied), and is left as it was; so are the random
-    number generators.
+    The network itself does not run, unless a part of it cannot be copied. The network and the random number generators
+    are left unchanged.
 
     Args:
-        network: takes images (N, 3, H, W).
-        size: of the images for that pass, (height, width) or the side of a square; None finds out.
+        network: a network that takes images (N, 3, H, W).
+        size: size of the images for this pass, (height, width) or the side of a square; None tries what the network
+            states, then common sizes.
 
     Raises:
-        NoGateFound: nothing passed; the message says what was looked for. A ``NotFinite``, where the network's numbers
-            turn to NaN or infinity before any gate.
+        NoGateFound: no gate was found; the message says what was searched for. It is a ``NotFinite`` if the network's
+            numbers become NaN or infinite before any gate.
         NotReadable: the network is compiled, scripted or exported.
         NotAnImageModel: the network does not run on images.
     """
@@ -80,7 +82,7 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
     except NotAnImageModel:
         if not half:
             raise
-        # Some cast to their own type in their code.
+        # Some networks cast to their own type in their code.
         return _survey(network, size, widen=False)
 
 
@@ -97,7 +99,7 @@ def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
         gates = _gates(traced, proved, whole, watched)
         modules = dict(copy.named_modules())
         small = overlooked(traced, watched, modules)
-        # What is NaN is equal to nothing, so no gate is proved where numbers are not finite.
+        # NaN equals nothing, so no gate can be verified where numbers are not finite.
         proved_runs = sum(run.path in proved for run in traced.runs)
         doubtful = not gates or len(runs) < proved_runs or what_is_in([traced.output])
         broken = origin(copy, noise(*traced.images[1:]).to(*weights)) if doubtful else None
@@ -106,16 +108,17 @@ def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
         what_to_do = advice(network)
         if not gates:
             raise NotFinite(f"No gate of {type(network).__name__} can be found: {broken.where}. {what_to_do}")
-        notes = (f"Gates may be missing: {broken.where}, and none can be found behind that. {what_to_do}", *notes)
+        notes = (f"Gates may be missing: {broken.where}, and no gate can be found after that. {what_to_do}", *notes)
     if not gates:
         raise NoGateFound(none_found(network, traced, passed))
     return Finding(gates, notes, tuple(passed))
 
 
 def _is_confirmed(run: ModuleRun, proof: Proof, traced: Trace) -> bool:
-    """Whether a module did in the network what it did alone; where that cannot be seen, it is taken to have.
+    """Return whether a module did the same in the network as when it ran alone; True if that cannot be seen.
 
-    Alone it has its arguments' defaults, and no hooks of others and no flags of its block around it.
+    A module that runs alone has the default values of its arguments, and the hooks and flags of the code around it do
+    not act on it.
     """
     pixels = run.input is None or (run.input[2:] if proof.layout == "nchw" else run.input[1:3]).numel()
     if not proof.seen or run.thread or pixels == 1:
@@ -131,7 +134,7 @@ def _is_confirmed(run: ModuleRun, proof: Proof, traced: Trace) -> bool:
 
 
 def _tapped(run: ModuleRun, tap: TapPoint | None, channels: int, traced: Trace) -> Tensor | None:
-    """What a tap shows in a run of a gate, (N, C); None where that is not known."""
+    """Return the value at a tap in a run of a gate, (N, C); None if it is not known."""
     if tap is None:
         return None
     part, frame = run.module.get_submodule(tap.path), Frame(run.path, run.number)
@@ -146,7 +149,7 @@ def _alike(one: Tensor | None, other: Tensor) -> bool:
 
 
 def _gates(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun], watched: Sequence[Watched]) -> tuple[Gate, ...]:
-    """The gates in execution order, by modules and by multiplications."""
+    """Return the gates in execution order, both those that are modules and those that are multiplications."""
     shared = _shared_parts(traced, proved, runs)
     entries: list[tuple[int, Site, dict[str, object]]] = []
     for run in runs:
@@ -199,7 +202,7 @@ def _gates(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun], watched: S
 
 
 def _called_at(run: ModuleRun) -> str:
-    """The path of a run; of a module that several blocks share, as if each block had its own."""
+    """Return the path of a run; for a module that several blocks share, the path it would have in the calling block."""
     caller = run.frames[-1].path if run.frames else ""
     if not run.number or run.path.startswith(f"{caller}.") or not caller:
         return run.path
@@ -207,7 +210,7 @@ def _called_at(run: ModuleRun) -> str:
 
 
 def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> set[str]:
-    """Paths of gates whose modules do not run for them alone: a value is theirs only while they run."""
+    """Return the paths of gates whose parts also run for others, so that a value is theirs only while they run."""
     first: dict[nn.Module, ModuleRun] = {}
     for run in traced.runs:
         first.setdefault(run.module, run)
@@ -225,14 +228,14 @@ def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> 
 
 
 def _prove(traced: Trace, network: nn.Module) -> _Proved:
-    """The modules that are gates, by path."""
+    """Verify all candidate modules, and return the properties of those that are gates, by path."""
     weights = placement(network)
-    # Deepest first, so that the gate is found before the wrapper around it.
+    # The deepest modules first, so that a gate is found before the wrapper around it.
     candidates = sorted(filter(_may_be_gate, traced.steps), key=lambda step: -step.path.count("."))
     watched = {frame.path for event in traced.events for frame in event.call.frames[-1:]}
     proved: _Proved = {}
     found: set[type[nn.Module]] = set()
-    # Again for classes that passed elsewhere: an s that no image changes is then a gate that has died.
+    # A second time for classes that passed elsewhere: there an s that no image changes belongs to a dead gate.
     for again in (False, True):
         for step in candidates:
             if step.input is None or step.path in proved or _holds_one_of(step.path, proved):
@@ -248,7 +251,7 @@ def _prove(traced: Trace, network: nn.Module) -> _Proved:
 
 
 def _may_be_gate(step: ModuleRun) -> bool:
-    """A known class, or a module with parts and weights that keeps the shape of its maps."""
+    """Return whether a module is of a known class, or has parts and weights and keeps the shape of its maps."""
     if step.input is None or len(step.input) != 4:
         return False
     if kind_of(step.module) is not None:

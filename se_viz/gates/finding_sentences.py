@@ -1,4 +1,4 @@
-"""What a search says of the gates that it could not read, or of finding none."""
+"""The sentences of a search on gates that cannot be read, and on networks without gates."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from se_viz.weights.matching import some
 def partly_found(
     gates: Sequence[Gate], passed: Sequence[Passed], small: Sequence[ModuleRun], traced: Trace
 ) -> tuple[str, ...]:
-    """A sentence for each kind of gate that is there and cannot be read, and what to do."""
+    """Return a sentence for each kind of gate that was seen but cannot be read, and what to do."""
     notes = []
     if small:
         count, of = len(small), len(small) + len(gates)
@@ -35,16 +35,16 @@ def partly_found(
             f"one factor per channel."
         )
     unread = [item for item in passed if item.reason.startswith(SCALES)]
-    # One call may hand on what another has scaled: a path is told once.
+    # One call may pass on what another has scaled, so each path is named once.
     first = {item.path: item for item in reversed(unread)}
     notes += [f"Left out: {path or 'the network itself'}: {first[path].reason}." for path in reversed(first)]
     if traced.copies:
-        notes.append(f"Left out: what copies of modules did in threads ({some(traced.copies)}).")
+        notes.append(f"Left out: copies of modules that ran in threads ({some(traced.copies)}).")
     return tuple(notes)
 
 
 def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> str:
-    """Why no gate was found in a network: what was looked for, what was seen and is none, what was not looked into."""
+    """Say why no gate was found: what was searched for, what was seen but is not a gate, and what was not analysed."""
     name = type(network).__name__
     parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
     if parts:
@@ -55,17 +55,16 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
     seen = (
         f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
         f"{len(traced.steps)} modules, and none was seen to multiply maps of more than one pixel by one weight per "
-        f"channel that depends on the image. What runs in a script or in threads of the network's own is not looked "
-        f"into"
+        f"channel that depends on the image. Code in scripts and in threads that the network starts is not analysed"
     )
     if traced.quantized:
-        return f"{seen}. Its maps are quantised, and multiplications of those are not looked into: use the float model."
+        return f"{seen}. Its maps are quantised, and their multiplications are not analysed: use the float model."
     if traced.copies:
         return (
-            f"{seen}. What copies of modules did was not looked into ({some(traced.copies)}): data parallelism "
-            f"makes such replicas for its threads. Search the network without it."
+            f"{seen}. Copies of modules were not analysed ({some(traced.copies)}): data parallelism makes such "
+            f"replicas for its threads. Search the network without it."
         )
     if passed:
         reasons = "; ".join(dict.fromkeys(f"{item.path or name}: {item.reason}" for item in passed))
-        return f"{seen}, but for {reasons}."
+        return f"{seen}. Not counted as gates: {reasons}."
     return f"{seen}."

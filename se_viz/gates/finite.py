@@ -1,4 +1,4 @@
-"""Numbers that are NaN or infinite: where they come from in a network, and which values of a capture they are in."""
+"""NaN and infinite numbers: where they arise in a network, and which values of a capture contain them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from se_viz.weights.matching import some
 
 ADVICE = "Check the weights of the network, and read it in fp32 if it ran in fp16 or bf16."
 _SOME = (
-    "The other images are read as usual: see what sets these apart (a flat image, another range of values), and read "
-    "the network in fp32 if it ran in fp16 or bf16."
+    "The other images are read as usual. Check how these differ (a flat image, another range of values), and read the "
+    "network in fp32 if it ran in fp16 or bf16."
 )
-_MAPS = 3  # axes of what gates may still follow: maps (N, C, H, W), or tokens of them
+_MAPS = 3  # least number of axes of a tensor that gates may still follow: maps (N, C, H, W), or tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where numbers stop being finite in a pass.
+    """The place where numbers stop being finite in a pass.
 
     Attributes:
-        path, kind: the innermost module that was given finite numbers and made others, and its class.
+        path, kind: path and class of the innermost module that took finite numbers and returned others.
         what: "NaN" or "infinite".
-        maps: whether these are maps, which gates may follow.
+        maps: whether the returned values are maps, which gates may follow.
     """
 
     path: str
@@ -39,22 +39,22 @@ class Origin:
 
     @property
     def where(self) -> str:
-        """Half a sentence on where it is."""
+        """The place as a clause of a sentence."""
         become = "NaN" if self.what == "NaN" else "infinity"
         place = f"{self.path} ({self.kind})" if self.path else f"the code of {self.kind} itself"
         return f"numbers turn to {become} in {place} for an image of noise"
 
 
 def advice(network: nn.Module) -> str:
-    """Say which weights of a network are suspicious, and what to do."""
+    """Return sentences that name the suspicious weights of a network and say what to do."""
     weights = list(suspicious(network))
     return f"{f'Suspicious weights: {some(weights, 3)}. ' if weights else ''}{ADVICE}"
 
 
 def origin(network: nn.Module, images: Tensor) -> Origin | None:
-    """Run a network in eval mode on images (N, 3, H, W), and return where numbers stop being finite; None if nowhere.
+    """Return where the numbers of a network in eval mode stop being finite for images (N, 3, H, W); None if nowhere.
 
-    It costs a pass, so it is for networks of which something else says that this may be so.
+    This takes one forward pass, so call it only if something else suggests that numbers are not finite.
     """
     paths = {module: path for path, module in network.named_modules()}
     under_way: list[nn.Module] = []
@@ -84,7 +84,7 @@ def origin(network: nn.Module, images: Tensor) -> Origin | None:
 
 
 def what_is_in(values: Iterable[object]) -> str:
-    """Return "NaN", "infinite", or "" for finite numbers in tensors and arrays, at any depth of containers."""
+    """Return "NaN", "infinite", or "" (all finite) for the tensors and arrays in containers of any depth."""
     worst = ""
     for leaf in tree_leaves(list(values)):
         if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.layout == torch.strided and not leaf.is_meta:
@@ -102,16 +102,17 @@ def what_is_in(values: Iterable[object]) -> str:
 
 
 def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]], output: object, images: int) -> str:
-    """Say which values of a reading are not finite, first of all those of the first gate; "" where all are finite.
+    """Return sentences on the values of a capture that are not finite, first gate first; "" if all are finite.
 
     Args:
-        gates: by gate in execution order, its values by name ("z", "s", "U", "X̃"), each with N images as first axis.
-        output: what the network returned.
+        gates: for each gate in execution order, its values by name ("z", "s", "U", "X̃"), each with N images on the
+            first axis.
+        output: the output of the network.
         images: N.
     """
     output = output.numpy() if isinstance(output, Tensor) and output.dtype == torch.float32 else output
     read = [value for values in gates.values() for value in values.values() if value is not None]
-    # Every capture pays for this, so the many small tables are looked at as one.
+    # This runs at every capture, so the many small tables are checked as one array.
     if isinstance(output, np.ndarray):
         tables = [value.ravel() for value in (*read, output) if value.ndim <= 2]
         maps = [value for value in (*read, output) if value.ndim > 2]
@@ -124,7 +125,7 @@ def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]]
             return ""
         rows = _broken({"": output if isinstance(output, np.ndarray) else None}).get("")
         where = "" if rows is None or len(rows) != images else f" for {_images(rows, images)}"
-        return f"The network returned {_called(returned)}{where}; what was read of its gates is finite. {ADVICE}"
+        return f"The network returned {_called(returned)}{where}; the values of its gates are finite. {ADVICE}"
     first, bad = next(iter(broken.items()))
     rows = np.logical_or.reduce(list(bad.values()))
     what = what_is_in(gates[first][label] for label in bad)
@@ -137,7 +138,7 @@ def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]]
 
 
 def _broken(values: Mapping[str, npt.NDArray[np.float32] | None]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Of the values that are not finite, in which of the images (N,)."""
+    """Return for each value that is not finite the images (N,) in which it is not."""
     found: dict[str, npt.NDArray[np.bool_]] = {}
     for label, value in values.items():
         if value is not None and not np.isfinite(value).all():

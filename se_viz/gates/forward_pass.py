@@ -1,11 +1,9 @@
-"""One forward pass of a network that is being read."""
+"""One forward pass of a network whose gates are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,29 +14,28 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.trace import REJECTIONS
-
-Array = npt.NDArray[np.float32]
+from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a forward pass of N images has read, float32.
+    """The values that a forward pass of N images has read, float32.
 
     Attributes:
         images: N.
-        z: squeeze descriptors (N, C) by gate, of the gates that have one.
+        z: squeeze descriptors (N, C) by gate, for the gates that have one.
         s: excitation weights (N, C) by gate.
-        u, x: U and X̃ (N, C, H, W) of the gates asked for.
-        applied: what multiplied U in the place of s (N, C), of the gates that were edited.
-        output: what the network returned, on the CPU.
+        u, x: U and X̃ (N, C, H, W) of the requested gates.
+        applied: weights that multiplied U in place of s (N, C), of the edited gates.
+        output: the output of the network, on the CPU.
     """
 
     images: int
-    z: Mapping[str, Array]
-    s: Mapping[str, Array]
-    u: Mapping[str, Array]
-    x: Mapping[str, Array]
-    applied: Mapping[str, Array]
+    z: Mapping[str, Float32s]
+    s: Mapping[str, Float32s]
+    u: Mapping[str, Float32s]
+    x: Mapping[str, Float32s]
+    applied: Mapping[str, Float32s]
     output: object
 
 
@@ -53,19 +50,19 @@ def read(
 
     Args:
         instrument: the network and its gates.
-        images: (N, 3, H, W), where the network is and in what it computes in.
+        images: (N, 3, H, W), on the network's device and of its type.
         maps: names of the gates whose U and X̃ are kept.
-        edits: what replaces s, by the gate's name.
-        start: number of the first image among all of the call.
+        edits: functions that replace s, by gate name.
+        start: position of the first image among all images of the call.
 
     Raises:
         NotAnImageModel: the network rejects the images.
         GatesChanged: a gate did not run as it did when it was found.
-        RuntimeError: there is no room, see ``device.memory.is_out_of_memory``.
+        RuntimeError: the device is out of memory, see ``device.memory.is_out_of_memory``.
     """
     count = len(images)
-    # Grad mode is a thread's own, so it is set here and not once for the network. Not inference mode: what a module
-    # keeps of its first pass (a grid, a lazy parameter) could not be trained afterwards.
+    # Grad mode belongs to a thread, so it is set here and not once for the network. Inference mode is not used: tensors
+    # that a module keeps from its first pass (a grid, a lazy parameter) could not be trained afterwards.
     with torch.no_grad(), instrument.reading(maps, edits, start) as sink:
         try:
             output = sink.network(images)
@@ -79,7 +76,7 @@ def read(
         tables = [descriptor(sink, gate, "z", count) for gate in squeezed]
         tables += [descriptor(sink, gate, "s", count) for gate in instrument.gates]
         is_table = isinstance(output, Tensor) and output.dtype is torch.float32 and output.device == tables[0].device
-        # A copy, as the network may keep what it returned and write into it.
+        # A copy, because the network may keep its output and write into it.
         arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
         return Pass(
             images=count,
@@ -92,8 +89,8 @@ def read(
         )
 
 
-def _to_host(tables: list[Tensor]) -> list[Array]:
-    """The same tables in memory, moved as one tensor, as every transfer holds up a GPU."""
+def _to_host(tables: list[Tensor]) -> list[Float32s]:
+    """Return the tables as arrays, moved to memory as one tensor, because every transfer delays a GPU."""
     if tables[0].is_cpu:
         return [table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables]
     flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
@@ -102,11 +99,11 @@ def _to_host(tables: list[Tensor]) -> list[Array]:
 
 
 def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tensor:
-    """Z or s (N, C) of a gate."""
+    """Return z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap
     if value is not None and tap is not None and not tap.padded and value.shape == (images, gate.channels):
-        return value  # of nearly all gates it is, and this is paid at every one of them
+        return value  # the case of nearly all gates, kept fast because every gate passes here
     call = gate.z_call if what == "z" else gate.product.call if gate.product else None
     if value is None or value.numel() % images or (call is not None and not sink.agrees(call)):
         raise _changed(gate)
@@ -116,27 +113,26 @@ def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tens
     return finished
 
 
-def _applied(sink: CaptureBuffer, gate: Gate) -> Array:
-    """What replaced s (N, C) of a gate."""
+def _applied(sink: CaptureBuffer, gate: Gate) -> Float32s:
+    """Return the weights (N, C) that replaced s of a gate."""
     if gate.name not in sink.applied:
         raise _changed(gate)
-    applied: Array = sink.applied[gate.name].float().cpu().contiguous().numpy()
+    applied: Float32s = sink.applied[gate.name].float().cpu().contiguous().numpy()
     return applied
 
 
-def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Array:
-    """U or X̃ (N, C, H, W) of a gate."""
+def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:
+    """Return U or X̃ (N, C, H, W) of a gate."""
     value = sink.kept.get((gate.name, what))
     if value is None or value.ndim != 4 or len(value) != images:
         raise _changed(gate)
     ordered = value if gate.layout == "nchw" else value.movedim(-1, 1)
-    maps: Array = ordered.float().cpu().contiguous().numpy()
+    maps: Float32s = ordered.float().cpu().contiguous().numpy()
     return maps
 
 
 def _changed(gate: Gate) -> GatesChanged:
     return GatesChanged(
         f"{gate.name} at {gate.path or 'the network itself'} did not run as it did when it was found: the network "
-        "takes another way for these images, or has been changed since. Find its gates again at the size of these "
-        "images."
+        "runs other code for these images, or has been changed since. Find its gates again at the size of these images."
     )

@@ -1,4 +1,4 @@
-"""What is known about one gate of a network."""
+"""The description of one gate of a network."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,18 +11,18 @@ from se_viz import former_names
 Layout: TypeAlias = Literal["nchw", "nhwc"]
 
 NOT_SEEN = "not seen"
-"""Squeeze operator of a gate of which no squeeze of U was seen to feed s."""
+"""Squeeze operator of a gate for which no squeeze of U was seen to feed s."""
 
 
 @dataclass(frozen=True, slots=True)
 class TapPoint:
-    """Where a value of a gate is read that one of its modules takes or puts out, at the module's first call.
+    """The point where a value of a gate is read as input or output of one of its modules, at the module's first call.
 
     Attributes:
-        path: the submodule, relative to the gate.
-        side: whether its input or its output is the value.
-        padded: whether the gate has padded it on both sides (ECA's circular variant), so that C numbers in its centre
-            are the value.
+        path: path of the submodule, relative to the gate.
+        side: whether the value is the input or the output of the submodule.
+        padded: whether the gate has padded the value on both sides (ECA's circular variant), so that the C numbers in
+            its centre are the value.
     """
 
     path: str
@@ -30,9 +30,10 @@ class TapPoint:
     padded: bool = False
 
     def finish(self, value: Tensor, images: int, channels: int) -> Tensor:
-        """The tapped tensor of N ``images``, of any shape → (N, C); of another length if this is no longer the gate.
+        """Return the tapped tensor of N ``images``, of any shape, as (N, C).
 
-        N is an argument because gates written with ``squeeze()`` lose the axis of a single image.
+        The second axis has another length than C if the module is no longer the gate that was found. N is an argument
+        because gates written with ``squeeze()`` lose the axis of a single image.
         """
         flat = value.reshape(images, -1)
         if self.padded:
@@ -43,15 +44,16 @@ class TapPoint:
 
 @dataclass(frozen=True, slots=True)
 class CallTap:
-    """Where a value of a gate is read that no module takes or puts out: at a call of a torch function.
+    """The call of a torch function at which a value of a gate is read that is not input or output of a module.
 
     Attributes:
-        path: the innermost module of the network that runs the call, "" for the network itself.
+        path: path of the innermost module that makes the call, "" for the network itself.
         run: how many times that module has run before in the pass.
-        function: what is called, for instance ``torch.Tensor.mul``.
-        ordinal: how many times that run has called it before.
-        calls: how many times it calls it in all; another number means that the network takes another way.
-        item: which of the tensors that it returns.
+        function: the called function, for instance ``torch.Tensor.mul``.
+        ordinal: how many times that run has called the function before.
+        calls: how many times that run calls the function in total; another number means that the network runs other
+            code than when its gates were found.
+        item: position of the value among the tensors that the call returns.
     """
 
     path: str
@@ -64,7 +66,7 @@ class CallTap:
 
 @dataclass(frozen=True, slots=True)
 class ProductTap:
-    """The call that multiplies U by s: which of the tensors that it takes are they, and whether it divides."""
+    """The call that multiplies U by s, the positions of U and s among its tensors, and whether it divides."""
 
     call: CallTap
     u: int
@@ -75,31 +77,31 @@ class ProductTap:
 @former_names.with_former_fields
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One SE unit of a network, in the paper's words.
+    """One SE unit of a network, in the terms of the paper.
 
     Attributes:
-        name: SE_2_3 is the gate of the third block of stage 2, as in the paper's Figure 6; SE_2_3b is its second run
-            in that block.
-        path: the module whose code multiplies U by s (``network.get_submodule(path)``); where ``product`` is set it may
-            do more than that, as a block that is written without a module for its gate does.
-        kind: the class of that module.
-        stage: i where the block works at 1/2^i of the input's resolution; 2 … 5 in a ResNet.
-        block: position in its stage, from 1.
+        name: for instance SE_2_3, the gate of the third block of stage 2, as in the paper's Figure 6; SE_2_3b is its
+            second run in that block.
+        path: path of the module whose code multiplies U by s (``network.get_submodule(path)``). If ``product`` is set,
+            this module may do more than that: for instance a block that has no module for its gate.
+        kind: class of that module.
+        stage: i if the block works at 1/2^i of the input's resolution; 2 … 5 in a ResNet.
+        block: position of the block in its stage, from 1.
         channels: C, length of z and s.
-        bottleneck: width between the two FC layers, C/r; None where there is no bottleneck (ECA, effective SE).
+        bottleneck: width between the two FC layers, C/r; None if there is no bottleneck (ECA, effective SE).
         squeeze: squeeze operator: "avg", "max", "avg+max" (their mean or sum), "avg, max" (both, one after the other; z
-            is the first), "std" and others by name, "other", or ``NOT_SEEN`` where no squeeze of U was seen to feed s.
-        gate_function: its name, for instance "sigmoid", or "other".
-        found_by: "class" for a known kind, "search" for another module, "watch" where the multiplication is watched.
+            is the first), "std" and others by name, "other", or ``NOT_SEEN`` if no squeeze of U was seen to feed s.
+        gate_function: name of the gate function, for instance "sigmoid", or "other".
+        found_by: "class" for a known class, "search" for another module, "watch" if the multiplication is watched.
         layout: order of the axes of U.
         run: how many times the module has run before in the pass: a module that runs several times is several gates.
-        parameters: names of the parameters that make s, where the gate is no module of its own; else empty.
-        z_tap, s_tap: where z and s are read in a gate that is a module.
-        z_call, product: where they are read in another. Without ``z_tap`` and ``z_call`` there is no z.
-        called_at: the path it would have if each block that runs it had its own; a gate that is no module has one more
-            part there than its block.
-        scoped: whether a value counts only while the gate runs, as its modules serve others too.
-        threaded: whether the network runs it in a thread of its own.
+        parameters: names of the parameters that s is computed with if the gate is not a module; otherwise empty.
+        z_tap, s_tap: the points where z and s are read if the gate is a module.
+        z_call, product: the calls where z and s are read if it is not. Without ``z_tap`` and ``z_call`` there is no z.
+        called_at: the path of the gate if every block that runs it had a separate copy. For a gate that is not a
+            module, this is the path of its block with one more part.
+        scoped: whether a value counts only while the gate runs, because its modules also run for others.
+        threaded: whether the network runs the gate in a separate thread.
     """
 
     name: str
@@ -125,17 +127,17 @@ class Gate:
 
     @property
     def has_z(self) -> bool:
-        """Whether a squeeze of U was seen to feed s, so that z can be read."""
+        """True if a squeeze of U was seen to feed s, so that z can be read."""
         return self.z_tap is not None or self.z_call is not None
 
     @property
     def r(self) -> float | None:
-        """Effective reduction ratio C / bottleneck; None where r does not apply."""
+        """Effective reduction ratio C / bottleneck; None if r does not apply."""
         return None if self.bottleneck is None else self.channels / self.bottleneck
 
     @property
     def ratio(self) -> str:
-        """The same in words, with three digits."""
+        """The reduction ratio in words, with three digits."""
         return "no bottleneck" if self.r is None else f"r = {self.r:.3g}"
 
 
@@ -148,7 +150,7 @@ _AnyGate = TypeVar("_AnyGate", bound=_Staged)
 
 
 def by_stage(gates: Iterable[_AnyGate]) -> dict[int, list[_AnyGate]]:
-    """Gates, or what class profiles say of them, grouped by stage: stages from the first, gates in the order given."""
+    """Return gates, or the class profiles of gates, by stage: stages in ascending order, gates in the given order."""
     stages: dict[int, list[_AnyGate]] = {}
     for gate in gates:
         stages.setdefault(gate.stage, []).append(gate)

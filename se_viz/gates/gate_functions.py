@@ -1,4 +1,4 @@
-"""Gate functions: what makes s of the numbers that the last FC layer puts out."""
+"""Gate functions: the functions that turn the output of the last FC layer into s."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class KnownFunction:
-    """A gate function that is recognised by what it computes, whatever module or code applies it.
+    """A gate function that is recognised by what it computes, independent of the module or code that applies it.
 
     Attributes:
         apply: the function.
-        range: the lowest and the highest s it can give; None if it has no upper end.
+        range: the lowest and the highest possible s; None if s has no upper bound.
     """
 
     apply: Callable[[Tensor], Tensor]
@@ -33,10 +33,10 @@ def range_of(function: str) -> tuple[float, float] | None:
     """Return the lowest and the highest s that a gate function can give.
 
     Args:
-        function: its name, as in ``Gate.gate_function``.
+        function: name of the function, as in ``Gate.gate_function``.
 
     Returns:
-        The two ends; None if the function is not known, or has no upper end.
+        The two ends of the range; None if the function is not known or has no upper bound.
     """
     known = GATE_FUNCTIONS.get(function)
     return known.range if known else None

@@ -1,4 +1,4 @@
-"""Putting SE gates into a network that has none: "SE goes into any CNN" (Section 3.3 of the paper)."""
+"""Insertion of SE gates into a network without gates: "SE goes into any CNN" (Section 3.3 of the paper)."""
 
 import copy
 from collections import OrderedDict
@@ -19,7 +19,7 @@ _INCEPTION = (Inception, InceptionA, InceptionB, InceptionC, InceptionD, Incepti
 
 
 class CannotInsert(ValueError):
-    """Gates cannot be put into this network; the message says why."""
+    """A network into which gates cannot be inserted; the message says why."""
 
 
 def insert_gates(
@@ -32,23 +32,25 @@ def insert_gates(
     bias: bool = False,
     size: Size | None = None,
 ) -> nn.Module:
-    """A copy of a network with SE gates where the paper puts them; the network itself is left as it is.
+    """Return a copy of a network with SE gates at the positions of the paper; the network itself is not changed.
 
-    In a residual block a gate weighs the residual branch before the addition (Figure 3), in an Inception network the
-    output of each module (Figure 2), and in a plain network such as VGG the maps behind each non-linearity that follows
-    a convolution. The weights of the copy are the network's; those of the gates are random, so its predictions are no
-    longer worth anything until it is trained.
+    In a residual block, a gate scales the residual branch before the addition (Figure 3); in an Inception network, the
+    output of each module (Figure 2); in a plain network such as VGG, the maps after each non-linearity that follows a
+    convolution. The copy has the weights of the network; the weights of the gates are random, so the predictions of the
+    copy are meaningless until it is trained.
 
     Args:
-        network: takes images (N, 3, H, W) and has no gates.
+        network: a network that takes images (N, 3, H, W) and has no gates.
         r: reduction ratio, 1 or more.
         squeeze, gate, bias: as for ``SEResNetConfig``.
-        where: the stages that get gates, i for where maps have 1/2^i of the image's resolution; None for all.
-        size: of its images, (height, width) or the side of a square; None finds out.
+        where: the stages that get gates: i for maps of 1/2^i of the image's resolution; None for all stages.
+        size: size of its images, (height, width) or the side of a square; None tries what the network states, then
+            common sizes.
 
     Raises:
-        CannotInsert: it has gates already, no place for one was found, or none in the stages asked for.
-        ValueError: r below 1.
+        CannotInsert: the network already has gates, or no position for a gate was found in it or in the requested
+            stages.
+        ValueError: r is below 1.
         InstrumentError: the network does not run on images, or hides its modules.
     """
     if r < 1:
@@ -64,12 +66,13 @@ def insert_gates(
             found.setdefault(round(log2(traced.width / shape[-1])), []).append((path, shape[1]))
     if not found:
         raise CannotInsert(
-            f"{type(network).__name__} has no place for a gate that is known: no residual block (conv2, bn2 and so "
-            "on), no Inception module, and no Sequential with an activation behind a convolution."
+            f"{type(network).__name__} has no known position for a gate: no residual block (conv2, bn2 and so on), no "
+            "Inception module, and no Sequential with an activation after a convolution."
         )
     stages = found.keys() if where is None else found.keys() & set(where)
     if not stages:
-        raise CannotInsert(f"There is no place for a gate in stage {_listed(where or ())}, only in {_listed(found)}.")
+        requested, possible = _listed(where or ()), _listed(found)
+        raise CannotInsert(f"There is no position for a gate in stage {requested}, only in {possible}.")
     with_gates = copy.deepcopy(network)
     device, dtype = placement(network)
     for path, channels in (place for stage in stages for place in found[stage]):
@@ -84,11 +87,11 @@ def _check_without_gates(network: nn.Module, size: Size | None) -> None:
         gates = find_gates(network, size)
     except NoGateFound:
         return
-    raise CannotInsert(f"{type(network).__name__} has {len(gates)} gates already, the first is {gates[0].path}.")
+    raise CannotInsert(f"{type(network).__name__} has {len(gates)} gates already; the first is {gates[0].path}.")
 
 
 def _sites(traced: Trace) -> Iterator[str]:
-    """Paths of the modules whose output a gate should weigh, in execution order, each once."""
+    """Yield the paths of the modules whose output a gate should scale, in execution order, each once."""
     branches = [f"{step.path}.{last}" for step in traced.steps if (last := _last_norm(step.module))]
     modules = [step.path for step in traced.steps if isinstance(step.module, _INCEPTION)]
     ran = {step.path for step in traced.steps}
@@ -96,7 +99,7 @@ def _sites(traced: Trace) -> Iterator[str]:
 
 
 def _last_norm(block: nn.Module) -> str | None:
-    """The last normalisation on a residual branch, by the names that torchvision and timm share."""
+    """Return the last normalisation on a residual branch, by the names that torchvision and timm share."""
     return next(
         (f"bn{i}" for i in (3, 2) if all(hasattr(block, f"{part}{i}") for part in ("conv", "bn"))),
         None,
@@ -104,9 +107,10 @@ def _last_norm(block: nn.Module) -> str | None:
 
 
 def _activations(traced: Trace) -> Iterator[str]:
-    """Activations that follow a convolution in the same Sequential, as in VGG, on maps of the convolution's shape.
+    """Yield activations that follow a convolution in the same Sequential, as in VGG, on maps of the same shape.
 
-    In ConvNeXt's blocks one follows, too, but behind a change to channels-last and a linear layer.
+    The blocks of ConvNeXt also have an activation after a convolution, but after a change to channels-last order and a
+    linear layer; these are left out.
     """
     shapes = {step.path: step.output for step in traced.steps}
     for step in traced.steps:

@@ -1,9 +1,9 @@
-"""Hooks on every gate of a network, silent unless the running thread has asked for a reading.
+"""Hooks on every gate of a network that record values only if the running thread has requested a reading.
 
-A hook writes to a sink found in a context variable, so threads that share a network never see each other's values,
-and it returns None, so the network computes what it would without it. It writes copies, as what it is shown may be
-overwritten by what follows: an activation in place, ``x.mul_(s)``, ``x += shortcut``. Gates that are no module are read
-by a mode that sees every torch function which the thread calls.
+A hook writes to a sink that it finds in a context variable, so threads that share a network never see each other's
+values. It returns None, so it does not change what the network computes. It writes copies, because later operations may
+overwrite the values: an activation in place, ``x.mul_(s)``, ``x += shortcut``. Gates that are not modules are read by a
+mode that sees every torch function that the thread calls.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ from se_viz.gates.watched_pass import Watch, WatchedCalls
 
 _U, _X = TapPoint("", "input"), TapPoint("", "output")
 
-# A tap and the keys it is read for: by the path and the number of the gate's run, or one key where neither matters.
+# The keys that a tap is read for: by path and number of the gate's run, or one key if neither matters.
 _Keys: TypeAlias = Mapping[str, Mapping[int, Key]] | Key
 
 _sink: ContextVar[CaptureBuffer | None] = ContextVar("se_viz_sink", default=None)
@@ -36,7 +36,7 @@ _sink: ContextVar[CaptureBuffer | None] = ContextVar("se_viz_sink", default=None
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A module as it was when the instrument was made: another one would be read as if it were this."""
+    """The state of a module when the instrument was made, to detect that it was replaced or changed."""
 
     gate: Gate
     module: nn.Module
@@ -57,12 +57,12 @@ class _Part:
 class Instrument:
     """A network and its gates, ready to be read by any number of threads.
 
-    Hooks and eval mode are shared: they come with the first reader and go with the last, and a network that a page
-    keeps holds them for its life. The hooks for maps come and go apart, as most readings want none and a hook that
-    does nothing still takes its time.
+    All readers share the hooks and the eval mode: the first reader sets them and the last one removes them. A page that
+    keeps a network holds them as long as it keeps the network. The hooks for maps are added and removed separately,
+    because most readings need no maps and even a hook that does nothing takes time.
 
     Attributes:
-        network, gates: what is read.
+        network, gates: the network and the gates that are read.
     """
 
     def __init__(self, network: nn.Module, gates: tuple[Gate, ...]) -> None:
@@ -70,37 +70,37 @@ class Instrument:
         self.gates = gates
         self._calls = WatchedCalls(gates)
         self._parts = [part for gate in gates for part in _parts_of(network, gate)]
-        # The hooks that read outputs: they must come after those of others, see ``_tap``.
+        # The hooks that read outputs; they must run after the hooks of others, see ``_tap``.
         self._last: dict[nn.Module, int] = {}
         self._tapped = SharedContext()
         self._mapped = SharedContext()
         self._edited = SharedContext()
-        # What runs in threads of the network's own finds no sink there, so each reading has modules for itself.
+        # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
         self._threaded = any(gate.threaded for gate in gates)
 
     def attached(self) -> AbstractContextManager[None]:
-        """Hold the network ready to be read: in eval mode, with hooks."""
+        """Keep the network ready to be read, in eval mode and with hooks, while the context is held."""
         return self._tapped.hold(partial(self._hooked, self.network, ("z", "s"), _sink.get))
 
     def is_as_found(self) -> bool:
-        """Whether the modules of all gates are those that were found."""
+        """Return whether the modules of all gates are unchanged since the gates were found."""
         return all(part.is_as_found() for part in self._parts)
 
     @contextmanager
     def reading(
         self, maps: frozenset[str], edits: Mapping[str, Replacement] | None = None, start: int = 0
     ) -> Iterator[CaptureBuffer]:
-        """A sink that a pass of ``sink.network`` fills inside the block: z and s, and U and X̃ of ``maps``.
+        """Give a sink that a pass of ``sink.network`` inside the block fills with z and s, and U and X̃ of ``maps``.
 
         Raises:
-            NotReadable: ``network.train()`` was called while the network was held in eval mode.
-            GatesChanged: a gate's modules are not those that were found.
+            NotReadable: ``network.train()`` was called while the network was kept in eval mode.
+            GatesChanged: the modules of a gate have changed since it was found.
         """
         changed = next((part.gate for part in self._parts if not part.is_as_found()), None)
         if changed is not None:
             raise GatesChanged(
-                f"{changed.name} at {changed.path} is not as it was found: the network has been changed since. Make a "
-                f"new Model of it, or pass the network itself, whose gates are then found again."
+                f"{changed.name} at {changed.path} has changed since it was found. Make a new Model of the network, or "
+                f"pass the network itself, whose gates are then found again."
             )
         if self._threaded:
             with hold_eval_mode(self.network):
@@ -120,7 +120,7 @@ class Instrument:
         edited = self._edited.hold(partial(self._editing, self.network, _sink.get)) if edits else nullcontext()
         with self.attached(), mapped, edited:
             if self.network.training:
-                raise NotReadable("This network was put in train mode while it is being read: call eval() on it.")
+                raise NotReadable("This network was put in train mode while it was being read: call eval() on it.")
             self._come_last()
             token = _sink.set(sink)
             try:
@@ -131,13 +131,13 @@ class Instrument:
 
     @contextmanager
     def _editing(self, network: nn.Module, sink_of: Callable[[], CaptureBuffer | None]) -> Iterator[None]:
-        """Let gates that are modules multiply by what replaces s; those that are watched are edited where they are."""
+        """Keep hooks on gates that are modules, which replace s; gates that are watched are edited by the watch."""
         with ExitStack() as stack:
             put_edit_hooks(network, self.gates, stack, sink_of, self)
             yield
 
     def _come_last(self) -> None:
-        """Move the hooks that read outputs behind those that were put on since."""
+        """Move the hooks that read outputs behind the hooks that were added later."""
         for part, number in list(self._last.items()):
             hooks = part._forward_hooks
             if len(hooks) > 1 and number in hooks and next(reversed(hooks)) != number:
@@ -165,7 +165,7 @@ class Instrument:
             yield
 
     def _tell_apart(self, network: nn.Module, stack: ExitStack, sink_of: Callable[[], CaptureBuffer | None]) -> None:
-        """Note the runs of modules whose calls are watched, and of gates whose parts serve others."""
+        """Record the runs of modules whose calls are watched, and of gates whose parts also run for others."""
         paths = self._calls.owners | {gate.path for gate in self.gates if gate.scoped}
         for path in paths:
 
@@ -191,7 +191,7 @@ class Instrument:
         stack: ExitStack,
         sink_of: Callable[[], CaptureBuffer | None],
     ) -> None:
-        """Put the hook on a module that keeps what it takes or puts out."""
+        """Add the hook that keeps the input or the output of a module."""
         scoped: dict[str, dict[int, list[Key]]] = {}
         plain: list[Key] = []
         for gate, key in users:
@@ -221,8 +221,8 @@ class Instrument:
             def after(_module: nn.Module, _args: object, output: object) -> None:
                 keep(output)
 
-            # X̃ before the end of the gate's run is noted, which comes with the same module. Others after the hooks
-            # that are there already, as one of those may put another value in place of what the module gave.
+            # X̃ is read before the end of the gate's run is recorded, which happens in a hook of the same module. Other
+            # values are read after the existing hooks, because one of these may replace the output of the module.
             first = bool(scoped) and all(
                 key[1] == "x" for keys in scoped.values() for run in keys.values() for key in run
             )
@@ -234,7 +234,7 @@ class Instrument:
 
 
 def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
-    """The module of a gate, and those inside it through which its taps are reached."""
+    """Yield the module of a gate and the modules inside it on the paths to its taps."""
     unit = network.get_submodule(gate.path)
     paths = {""}
     for tap in filter(None, (gate.z_tap, gate.s_tap)):
@@ -246,6 +246,6 @@ def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
 
 
 def _functions(module: nn.Module) -> tuple[tuple[str, object], ...]:
-    """What a module was given to call, by name: a gate function that is no module, or a ``forward`` of its own."""
+    """Return the callables that were set on a module by name, such as a gate function or a replaced ``forward``."""
     given = {name: value for name, value in vars(module).items() if callable(value)}
     return tuple({"forward": None, **given}.items())

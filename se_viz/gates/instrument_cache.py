@@ -1,4 +1,4 @@
-"""The instruments of networks that are captured as they are, without a ``Model`` that holds one for them."""
+"""A cache of the instruments of networks that are captured directly, without a ``Model`` that keeps one."""
 
 from dataclasses import dataclass
 from threading import RLock
@@ -18,7 +18,7 @@ _Modules: TypeAlias = tuple[tuple[str, ref[nn.Module]], ...]
 
 @dataclass(slots=True)
 class _Known:
-    """What was found in a network; nothing here keeps the network alive."""
+    """The gates that were found in a network; nothing here keeps the network alive."""
 
     modules: _Modules
     gates: tuple[Gate, ...]
@@ -26,15 +26,15 @@ class _Known:
 
 
 _known: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
-# Reentrant, as a network's own hooks may capture another network while its gates are found.
+# Reentrant, because the hooks of a network may capture another network while its gates are found.
 _lock = RLock()
 
 
 def instrument_of(network: nn.Module, size: Size) -> Instrument:
-    """The instrument that running captures of this network share, so that its hooks come and go once for all of them.
+    """Return the instrument that all running captures of a network share, so that its hooks are added only once.
 
-    Gates are found at the first call, and again when a module of the network has been replaced. ``size`` is that of the
-    images at hand, for a network that takes no other.
+    Gates are found at the first call, and again if a module of the network has been replaced. ``size`` is the size of
+    the current images, used if the network takes no other.
     """
     check_readable(network)
     modules = tuple((path, ref(module)) for path, module in network.named_modules())
@@ -52,7 +52,7 @@ def instrument_of(network: nn.Module, size: Size) -> Instrument:
 
 
 def forget(network: nn.Module) -> None:
-    """Let the gates of a network be found again at its next capture."""
+    """Drop the gates of a network, so that they are found again at its next capture."""
     with _lock:
         _known.pop(network, None)
 

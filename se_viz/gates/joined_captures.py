@@ -1,19 +1,19 @@
-"""Captures of single images put together."""
+"""Several captures joined into one."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from se_viz.gates.capture import Capture, Reading
-from se_viz.gates.forward_pass import Array
 from se_viz.gates.output import joined
+from se_viz.types import Float32s
 
 
 def stack(captures: Sequence[Capture]) -> Capture:
-    """One capture of all images, in order: z, s and logits; maps stay with the parts.
+    """Return one capture of all images in order, with z, s and outputs but without maps.
 
     Args:
-        captures: of the same network, at least one.
+        captures: one or more captures of the same network.
     """
     first = captures[0]
     readings = {
@@ -28,7 +28,7 @@ def stack(captures: Sequence[Capture]) -> Capture:
     return Capture(readings, sum(sizes), joined([capture.output for capture in captures], sizes))
 
 
-def _joined(tables: Sequence[Array | None]) -> Array | None:
-    """The tables of all images as one; None where any is missing."""
+def _joined(tables: Sequence[Float32s | None]) -> Float32s | None:
+    """Return the tables of all images as one; None if any of them is missing."""
     known = [table for table in tables if table is not None]
     return np.concatenate(known) if len(known) == len(tables) else None

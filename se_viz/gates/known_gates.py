@@ -1,7 +1,7 @@
-"""The gate classes of timm, torchvision and this project, and where each keeps z and s.
+"""The gate classes of timm, torchvision and this project, and where each of them computes z and s.
 
-Classes are matched by qualified name over the whole ancestry, so neither library is imported and subclasses count.
-Attribute names of the network around a gate say nothing: ``se``, ``attn``, ``layers.5`` all occur.
+Classes are matched by qualified name over all base classes, so neither library is imported and subclasses count. The
+attribute names of gates in a network are not used: ``se``, ``attn``, ``layers.5`` all occur.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from se_viz.gates.gate import Layout, TapPoint
 
 @dataclass(frozen=True, slots=True)
 class KnownGate:
-    """Where a class of gates keeps z and s, and whether its U comes as NHWC."""
+    """The points where a class of gates takes z and returns s, and the layout of its U."""
 
     z: TapPoint
     s: TapPoint
@@ -40,7 +40,7 @@ _KINDS = {
 
 
 def kind_of(module: nn.Module) -> KnownGate | None:
-    """The entry for a module's class or the nearest of its ancestors; None for an unknown class."""
+    """Return the entry for a module's class or its nearest known base class; None for an unknown class."""
     for cls in type(module).__mro__:
         kind = _KINDS.get(f"{cls.__module__}.{cls.__qualname__}")
         if kind is not None:
@@ -49,5 +49,5 @@ def kind_of(module: nn.Module) -> KnownGate | None:
 
 
 def known_kinds() -> tuple[str, ...]:
-    """Qualified names of the classes matched by name."""
+    """Return the qualified names of the known classes."""
     return tuple(_KINDS)

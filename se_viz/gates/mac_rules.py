@@ -1,4 +1,4 @@
-"""Multiply-accumulates of the operators that torch's counter takes for nothing."""
+"""Multiply-accumulates of the operators that torch's counter counts as zero."""
 
 from collections.abc import Callable
 from math import prod
@@ -40,7 +40,7 @@ def _conv_tbc(_maps: Tensor, weight: Tensor, *_: object, out_val: Tensor, **__: 
 
 
 def _convolution(_maps: Tensor, weight: Tensor, *_: object, out_val: Tensor, **__: object) -> int:
-    """Of C outputs at each place, each with one filter; the sampling between pixels is left out (deformable)."""
+    """Count one filter per output number; the interpolation of a deformable convolution is left out."""
     return out_val.numel() * prod(weight.shape[1:])
 
 
@@ -55,7 +55,7 @@ def _trilinear(
     *_: object,
     **__: object,
 ) -> int:
-    """The first with the second over their common axes, what comes of it with the third: a bilinear layer."""
+    """Count a bilinear layer: the first tensor times the second over their common axes, the result times the third."""
     shapes = []
     for tensor, expanded in ((one, expand1), (two, expand2), (three, expand3)):
         shape = list(tensor.shape)
@@ -68,23 +68,23 @@ def _trilinear(
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object) -> int:
-    """Queries (…, L, E) with keys (…, S, E), and the weights (…, L, S) with values (…, S, V)."""
+    """Count queries (…, L, E) times keys (…, S, E), and weights (…, L, S) times values (…, S, V)."""
     return query.numel() * key.shape[-2] + prod(query.shape[:-1]) * key.shape[-2] * value.shape[-1]
 
 
 def _lengths(tokens: Tensor) -> list[int]:
-    """How many tokens each image has; the images of a nested tensor differ in it."""
+    """Return the number of tokens of each image; it differs between the images of a nested tensor."""
     return [len(one) for one in tokens.unbind()]
 
 
 def _self_attention(query: Tensor, key: Tensor, _value: Tensor, embedding: int, *_: object, **__: object) -> int:
-    """``nn.MultiheadAttention`` in one: projections of queries, keys, values and result, and the attention itself."""
+    """Count a fused ``nn.MultiheadAttention``: projections of queries, keys, values and result, and the attention."""
     pairs = zip(_lengths(query), _lengths(key), strict=True)
     return sum(2 * (queries + keys) * embedding**2 + 2 * queries * keys * embedding for queries, keys in pairs)
 
 
 def _encoder_layer(tokens: Tensor, embedding: int, *args: object, **_: object) -> int:
-    """``nn.TransformerEncoderLayer`` in one: attention to itself and two FC layers."""
+    """Count a fused ``nn.TransformerEncoderLayer``: self-attention and two FC layers."""
     layers = sum(weight.numel() for weight in (args[12], args[14]) if isinstance(weight, Tensor))
     return sum(4 * n * embedding**2 + 2 * n * n * embedding + n * layers for n in _lengths(tokens))
 
@@ -161,10 +161,10 @@ _FORMULAS: dict[str, dict[str, Formula]] = {
 
 
 def formulas() -> dict[object, Formula]:
-    """By operator (as ``torch.ops.aten.mv``), for those that this build of torch has.
+    """Return the formulas by operator (for instance ``torch.ops.aten.mv``), for the operators of this build of torch.
 
-    Each gives operations as torch's counter does, two for a multiply-accumulate, from the operator's arguments and its
-    output as ``out_val``.
+    Each formula takes the operator's arguments, and its output as ``out_val``. It returns operations as torch's counter
+    does, two for each multiply-accumulate.
     """
     found: dict[object, Formula] = {}
     for library, named in _FORMULAS.items():

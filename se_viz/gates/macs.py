@@ -1,4 +1,4 @@
-"""Counting multiply-accumulates: one rule for every network, however its products are called."""
+"""Counting of multiply-accumulates by one rule for every network, whichever operators compute its products."""
 
 import re
 from collections import Counter
@@ -13,48 +13,48 @@ from se_viz.gates.mac_rules import formulas
 RULE = (
     "MACs are the multiply-accumulates of one image in convolutions (grouped, transposed and deformable ones too), FC "
     "layers, recurrent layers and other products of matrices, and in the two products of attention (queries with keys, "
-    "weights with values), fused or not, and in full where a mask leaves part of them out. Not counted: biases, "
-    "elementwise products and sums (squeeze and scale of a gate too), normalisation, activations, softmax, pooling, "
-    "resizing."
+    "weights with values), fused or not, and in full even if a mask leaves part of them out. Not counted: biases, "
+    "elementwise products and sums (including squeeze and scale of a gate), normalisation, activations, softmax, "
+    "pooling, resizing."
 )
-"""The rule in words, for pages and commands."""
+"""The counting rule as text for the page and the commands."""
 
 
 class Count:
-    """What has run inside ``counting`` so far."""
+    """The operations that have run inside ``counting`` so far."""
 
     def __init__(self, counter: FlopCounterMode, left_out: Counter[str]) -> None:
         self._counter, self._left_out = counter, left_out
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates by ``RULE``."""
+        """Number of multiply-accumulates by ``RULE``."""
         return int(self._counter.get_total_flops()) // 2
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """Operators that may multiply and accumulate but have no formula, by name, and how often each ran."""
+        """Operators that may multiply and accumulate but have no formula, by name, with how often each ran."""
         return dict(self._left_out)
 
 
 @contextmanager
 def counting() -> Iterator[Count]:
-    """Count what this thread runs inside the block.
+    """Count the multiply-accumulates that this thread runs inside the block.
 
-    torch's counter does most of it; ``products`` adds what it takes for nothing: fused attention on a CPU, the fused
-    encoder layers of eval mode, matrix times vector, bilinear, recurrent, deformable and quantised layers. An operator
-    without a formula, as an extension may bring one, is named in ``Count.left_out``. Code that computes past torch's
-    operators (a kernel called from Python directly) is not seen.
+    torch's counter covers most operators. ``mac_rules`` adds those that it counts as zero: fused attention on a CPU,
+    the fused encoder layers of eval mode, matrix times vector, bilinear, recurrent, deformable and quantised layers. An
+    operator without a formula, for instance of an extension, is named in ``Count.left_out``. Computations outside
+    torch's operators (a kernel called directly from Python) are not seen.
     """
     counter = FlopCounterMode(display=False, custom_mapping=formulas())
     left_out: Counter[str] = Counter()
-    # Entered first, so it sees what torch's counter runs: the operators that others were found to be composed of.
+    # Entered first, so that it sees the operators into which torch's counter decomposes others.
     with _LeftOut(left_out, counter.flop_registry), counter:
         yield Count(counter, left_out)
 
 
 def not_counted(left_out: Mapping[str, int]) -> str:
-    """A sentence on operators that had no formula; empty where there were none."""
+    """Return a sentence on the operators without a formula; an empty string if there were no such operators."""
     if not left_out:
         return ""
     named = ", ".join(f"{name} ({times} {'call' if times == 1 else 'calls'})" for name, times in left_out.items())
@@ -62,7 +62,7 @@ def not_counted(left_out: Mapping[str, int]) -> str:
 
 
 class _LeftOut(TorchDispatchMode):
-    """Notes the operators that nothing counts."""
+    """A record of the operators that have no formula."""
 
     supports_higher_order_operators = True
 
@@ -83,7 +83,7 @@ class _LeftOut(TorchDispatchMode):
         return func(*args, **kwargs or {})
 
 
-# What products are called in torch's own libraries, and what only sounds like one.
+# Names of products in torch's own libraries, and names that only look like products.
 _PRODUCT = re.compile(
     r"(^|_)(\w*mm|\w*matmul|addmv|mv|v?dot|q?conv\w*|q?linear\w*|\w*rnn|lstm|gru|attention|fft|\w*dist|trilinear)(_|\d|$)"
 )
@@ -93,7 +93,7 @@ _POOLING = {f"torchvision.{name}" for name in ("nms", "roi_align", "roi_pool", "
 
 
 def _may_multiply(name: str) -> bool:
-    """Whether an operator without a formula, such as "aten._cdist_forward", may multiply and accumulate."""
+    """Return whether an operator without a formula, such as "aten._cdist_forward", may multiply and accumulate."""
     library, _, operator = name.partition(".")
     if library not in _OWN:
         return name not in _POOLING

@@ -1,8 +1,9 @@
 """Naming gates as the paper does: SE_2_3 is the gate of the third block of stage 2.
 
-A stage is where the block works at 1/2^i of the input's resolution, which gives a ResNet its stages 2 … 5 and means
-the same in every CNN. A block's number is the network's own where its modules number the blocks of that stage
-(``layer1.0``, ``layer1.1``), so that a block after one without a gate keeps its number; else gates are counted.
+Stage i contains the blocks that work at 1/2^i of the input's resolution. This gives the stages 2 … 5 of a ResNet and
+has the same meaning in every CNN. If the names of the modules number the blocks of a stage (``layer1.0``,
+``layer1.1``), a block gets this number, so that it keeps its number after a block without a gate. Otherwise the gates
+of the stage are counted.
 """
 
 import re
@@ -18,7 +19,7 @@ from se_viz.gates.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class GateLocation:
-    """Where a gate stands: its stage and its block in that stage, from 1; and which of the block's runs of it it is."""
+    """The location of a gate: its stage, its block in that stage (from 1), and which of its runs in the block it is."""
 
     stage: int
     block: int
@@ -26,7 +27,7 @@ class GateLocation:
 
     @property
     def name(self) -> str:
-        """The paper's name, for instance SE_2_3; SE_2_3b for the second run of the same gate in that block."""
+        """The name as in the paper, for instance SE_2_3; SE_2_3b for the second run of a gate in its block."""
         letters = ""
         number = self.repeat
         while number:
@@ -37,12 +38,12 @@ class GateLocation:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the name of a gate is made of.
+    """The data from which the name of a gate is made.
 
     Attributes:
-        path: of the gate; where it is no module, of a part that its block does not have.
+        path: path of the gate; if the gate is not a module, the path of its block with one more part.
         maps: shape of U.
-        layout: order of its axes.
+        layout: order of the axes of U.
         module: path of the module that runs the gate.
     """
 
@@ -53,14 +54,14 @@ class Site:
 
 
 def locate_gates(trace: Trace, sites: Sequence[Site]) -> list[GateLocation]:
-    """The place of each gate, given in execution order."""
+    """Return the location of each gate; ``sites`` are in execution order."""
     outputs = {step.path: step.output for step in trace.steps}
     blocks = [block_path(site.path) for site in sites]
     stages = [
         _stage(trace.width, outputs.get(block) if block else None, site.maps, site.layout)
         for site, block in zip(sites, blocks, strict=True)
     ]
-    # What runs again in the same block is one gate of it, read again.
+    # A module that runs again in the same block keeps its number and gets a letter.
     keys = [(site.module or index, *at) for index, (site, *at) in enumerate(zip(sites, blocks, stages, strict=True))]
     repeats = [keys[:index].count(key) for index, key in enumerate(keys)]
     located: list[GateLocation] = []
@@ -75,7 +76,10 @@ def locate_gates(trace: Trace, sites: Sequence[Site]) -> list[GateLocation]:
 
 
 def block_path(path: str) -> str | None:
-    """The nearest module around a gate whose name ends in a number: ``layer1.0`` of ``layer1.0.attn.se``."""
+    """Return the path of the nearest module around a gate whose name ends in a digit; None if there is no such module.
+
+    For ``layer1.0.attn.se`` this is ``layer1.0``.
+    """
     parts = path.split(".")
     for end in range(len(parts) - 1, 0, -1):
         if re.search(r"\d$", parts[end - 1]):
@@ -84,7 +88,7 @@ def block_path(path: str) -> str | None:
 
 
 def _stage(image: int, block: torch.Size | None, gate: torch.Size | None, layout: Layout) -> int:
-    """log₂ of how much narrower the block's output is than the image (the gate's input where that is no map)."""
+    """Return log₂ of image width / width of the block's output (of the gate's input if that output is not a map)."""
     if block is not None and len(block) == 4 and block[-1] > 1 and layout == "nchw":
         width = block[-1]
     elif gate is not None and len(gate) == 4:
@@ -97,7 +101,10 @@ def _stage(image: int, block: torch.Size | None, gate: torch.Size | None, layout
 def _numbers(
     paths: list[str], members: list[str | None], stages: list[int], blocks: list[str | None], stage: int
 ) -> list[int]:
-    """Block numbers of one stage's gates: the modules' own if one container holds just this stage, else counted."""
+    """Return the block numbers of the gates of one stage.
+
+    They come from the names of the modules if one container holds exactly this stage; otherwise the gates are counted.
+    """
     counted = list(range(1, len(members) + 1))
     containers = {block.rpartition(".")[0] if block else "" for block in members}
     if len(containers) != 1:
@@ -109,7 +116,7 @@ def _numbers(
     if not container or container in elsewhere:
         return counted
     numbered = re.compile(rf"{re.escape(container)}\.[^.]*?(\d+)")
-    # Lists count from 0, people from 1.
+    # Module lists count from 0, block numbers from 1.
     first = min(int(match[1]) for path in paths if (match := numbered.fullmatch(path)))
     own = [int(match[1]) - first + 1 for block in members if block and (match := numbered.fullmatch(block))]
     return own if len(set(own)) == len(members) else counted

@@ -1,4 +1,4 @@
-"""What a network returned, in the memory of the CPU and without gradients."""
+"""Copies of the outputs of networks, in the memory of the CPU and without gradients."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -11,21 +11,22 @@ _DEEPEST = 20
 
 
 def to_host(output: object) -> object:
-    """Return what a network returned with copies of its tensors on the CPU, detached.
+    """Return the output of a network with copies of its tensors on the CPU, detached.
 
-    Dictionaries, lists, tuples, named tuples and dataclasses are copied, at any depth; anything else stays.
+    Dictionaries, lists, tuples, named tuples and dataclasses are copied at any depth; other objects are kept.
     """
     return _map(output, lambda tensor: tensor.detach().cpu().clone())
 
 
 def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
-    """Return the outputs of several batches as one: tensors whose first axis is the batch are put together.
+    """Return the outputs of several batches as one: tensors whose first axis is the batch are concatenated.
+
+    If the outputs have different structures, or a tensor has no axis for the images, the result has a list of the
+    values of all batches in that place.
 
     Args:
-        outputs: of one form, from ``to_host``.
-        sizes: how many images each batch had.
-
-    Where they are of different forms, or a tensor has no axis for the images, the list of all of them stands.
+        outputs: outputs of one structure, from ``to_host``.
+        sizes: number of images of each batch.
     """
     first = outputs[0]
     if len(outputs) == 1:
@@ -50,7 +51,7 @@ def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
 
 def _joined_tensors(tensors: list[Tensor], sizes: Sequence[int]) -> object:
     whole = max(zip(tensors, sizes, strict=True), key=lambda pair: pair[1])[0]
-    # What ends in ``squeeze()`` loses the axis of a single image.
+    # An output that ends in ``squeeze()`` loses the axis of a single image.
     full = [
         tensor[None] if n == 1 and tensor.shape == whole.shape[1:] and whole.ndim else tensor
         for tensor, n in zip(tensors, sizes, strict=True)
@@ -60,7 +61,7 @@ def _joined_tensors(tensors: list[Tensor], sizes: Sequence[int]) -> object:
 
 
 def _is_by_image(output: list[object], images: int) -> bool:
-    """Whether a list has an item for each image; levels of a pyramid have an axis for the images instead."""
+    """Return whether a list has one item per image; the levels of a pyramid have an axis for the images instead."""
     if len(output) != images:
         return False
     return not all(isinstance(item, Tensor) and item.ndim and len(item) == images for item in output)
@@ -70,20 +71,20 @@ def _same(one: object, other: object) -> bool:
     try:
         return one is other or bool(one == other)
     except (ValueError, RuntimeError, TypeError):
-        return False  # what it means to be the same is not one answer, as of arrays
+        return False  # the comparison has no single answer, as for arrays
 
 
 def _map(value: object, change: Callable[[Tensor], object], depth: int = _DEEPEST) -> object:
     if isinstance(value, Tensor):
         return change(value)
-    parts = _parts(value) if depth else None  # what contains itself ends somewhere
+    parts = _parts(value) if depth else None  # the limit ends the recursion for a container that contains itself
     if parts is None:
         return value
     return _rebuilt(value, {key: _map(part, change, depth - 1) for key, part in parts.items()})
 
 
 def _parts(value: object) -> dict[object, object] | None:
-    """The parts of a container; None for anything else."""
+    """Return the parts of a container by key; None for anything else."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple | list):
@@ -94,7 +95,7 @@ def _parts(value: object) -> dict[object, object] | None:
 
 
 def _rebuilt(value: object, parts: dict[object, object]) -> object:
-    """A container like another with other parts; a plain dictionary or list where it cannot be made."""
+    """Return a container of the same type with other parts; a plain tuple or dictionary if it cannot be made."""
     try:
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return cast("Any", type(value))(*parts.values())

@@ -1,4 +1,4 @@
-"""A private copy of a network to search in, so that the search leaves the network and its caller as they were."""
+"""A private copy of a network for the search, so that the network and the state of its caller do not change."""
 
 import random
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ HALF = (torch.float16, torch.bfloat16)
 
 @contextmanager
 def undisturbed(device: torch.device) -> Iterator[None]:
-    """Leave grad mode, autocast and random numbers of the caller alone."""
+    """Protect grad mode, autocast and random number generators of the caller from changes inside the block."""
     generators = [] if device.type == "cpu" else [device.index or 0]
     kind = "cuda" if device.type == "cpu" else device.type
     python, numpy = random.getstate(), np.random.get_state()
     with (
         torch.random.fork_rng(generators, device_type=kind),
-        # Not inference mode either, in which a caller may be.
+        # The caller may be in inference mode.
         torch.inference_mode(False),
         torch.no_grad(),
         torch.autocast(device.type, enabled=False),
@@ -38,13 +38,18 @@ def undisturbed(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def private_copy(network: nn.Module, *, widen: bool) -> Iterator[tuple[nn.Module, bool]]:
-    """A copy of the network's modules to search in, and True; the network itself and False where it has no copy."""
+    """Give a copy of the network's modules and True; the network itself and False if it cannot be copied.
+
+    Args:
+        network: the network to search.
+        widen: whether the copy computes in float32 where the network has half-precision weights.
+    """
     try:
         copy = clone_sharing_weights(network, buffers=False)
     except Exception as error:
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise
-        # Parts of any kind may refuse to be copied, in any way.
+        # The copy of any part may fail with any exception.
         with hold_eval_mode(network):
             yield network, False
         return
@@ -57,7 +62,7 @@ def private_copy(network: nn.Module, *, widen: bool) -> Iterator[tuple[nn.Module
 
 
 def _widen(copy: nn.Module) -> None:
-    """Let half-precision weights compute in float32, of copies: 0.001 leaves s the same, to 8 bits of mantissa."""
+    """Replace half-precision weights by float32 copies: with 8 bits of mantissa, s hides differences of 0.001."""
     wide: dict[int, Tensor] = {}
     for module in copy.modules():
         for table in (module._parameters, module._buffers):
@@ -71,7 +76,7 @@ def _widen(copy: nn.Module) -> None:
 
 
 def _wake(copy: nn.Module) -> None:
-    """Let what a fresh network multiplies by zero pass: timm's seresnet starts with U ≡ 0."""
+    """Set weights by which a fresh network multiplies by zero to one: timm's seresnet starts with U ≡ 0."""
     for module in copy.modules():
         weight = module._parameters.get("weight")
         if weight is not None and weight.ndim == 1 and not nn.parameter.is_lazy(weight) and not bool(weight.any()):

@@ -1,7 +1,7 @@
-"""Running a module alone on made-up feature maps, and keeping what its parts were given and gave.
+"""A run of a single module on synthetic feature maps that records the inputs and outputs of its parts.
 
-Alone, because a freshly made network may feed a gate nothing but zeros (timm's seresnet starts with U ≡ 0), and
-0 = s · 0 proves nothing.
+The module runs alone because a freshly made network may feed a gate only zeros (timm's seresnet starts with U ≡ 0), and
+0 = s · 0 shows nothing.
 """
 
 from dataclasses import dataclass, field
@@ -15,20 +15,20 @@ from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.trace import REJECTIONS, watched
 from se_viz.gates.values import Clock
 
-# How far X̃ may be from s · U, as a share of the largest |X̃|, by what the network computes in.
+# Largest difference between X̃ and s · U, relative to the largest |X̃|, by the type the network computes in.
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
 
-# A gate that sees maps of one pixel is shown larger ones, or a squeeze could not be told from its maps; and one that
-# sees large maps is shown smaller ones first, which takes less time.
+# A gate that gets maps of one pixel in the network is probed with larger ones, because otherwise z could not be told
+# from U. A gate that gets large maps is first probed with smaller ones, which takes less time.
 _LEAST, _ENOUGH = 7, 14
 
-# How strong the maps of each image are that a candidate is shown, and which way its channels go.
+# Strength and sign of the maps of each image with which a candidate is probed.
 _STRENGTHS = (3.0, -3.0, 30.0, -30.0)
 
 
 @dataclass(slots=True)
 class SubmoduleRecord:
-    """A submodule that ran in a probe: what went into each of its runs and came out of the first, if that is small."""
+    """A submodule that ran in a probe, with the input of each run and the output of the first, if these are small."""
 
     module: nn.Module
     inputs: list[Tensor | None] = field(default_factory=list)
@@ -37,9 +37,13 @@ class SubmoduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What went into a candidate and came out, (N, C, H, W) in at least float32, and its parts as they began to run.
+    """The result of a probe of one candidate.
 
-    ``events`` are the multiplications of its input by one factor per channel that torch functions made.
+    Attributes:
+        u, x: its input and output, (N, C, H, W) in float32 or more.
+        parts: its submodules by path, in the order in which they began to run.
+        tolerance: largest relative difference at which values count as equal.
+        events: the multiplications of maps by one factor per channel that torch functions made.
     """
 
     u: Tensor
@@ -49,7 +53,7 @@ class Probe:
     events: tuple[Event, ...] = ()
 
     def read(self, tap: TapPoint) -> Tensor | None:
-        """What a tap gives, (N, C); None if it gives something else."""
+        """Return the value at a tap as (N, C); None if it has another size."""
         part = self.parts.get(tap.path)
         if part is None:
             return None
@@ -57,16 +61,16 @@ class Probe:
         return self.descriptor(value, tap)
 
     def descriptor(self, value: Tensor | None, tap: TapPoint) -> Tensor | None:
-        """A value as (N, C) if it is one number per image and channel, in whatever axes."""
+        """Return a value as (N, C) if it has one number per image and channel, with any axes; otherwise None."""
         images, channels = self.u.shape[:2]
-        # The longest axis tells (N, C, 1, 1) from the (N, 1, H, W) of a spatial attention with H · W = C.
+        # The longest axis distinguishes (N, C, 1, 1) from the (N, 1, H, W) of a spatial attention with H · W = C.
         if value is None or len(value) != images or (max(1, *value.shape[1:]) != channels and not tap.padded):
             return None
         finished = tap.finish(value, images, channels)
         return finished.to(self.u.dtype) if finished.shape == (images, channels) else None
 
     def close(self, a: Tensor, b: Tensor) -> bool:
-        """Equal in every image to a share ``tolerance`` of its largest value."""
+        """Return whether two tensors are equal in every image, to ``tolerance`` relative to its largest value."""
         off, largest = (value.abs().flatten(1).amax(1) for value in (a - b, b))
         return bool((off <= self.tolerance * largest.clamp_min(1e-12)).all())
 
@@ -74,23 +78,23 @@ class Probe:
 def probe_module(
     module: nn.Module, shape: torch.Size, weights: tuple[torch.device, torch.dtype], layout: Layout
 ) -> Probe | None:
-    """Probe a candidate; None if it takes no maps, or gives none that are its input times one number per channel."""
+    """Return the probe of a candidate; None if it rejects maps, or does not return U times one number per channel."""
     height, width = shape[2:] if layout == "nchw" else shape[1:3]
     if height * width == 1:
         return _run(module, shape, (_LEAST, _LEAST), weights, layout)
     fewer = min(height, _ENOUGH), min(width, _ENOUGH)
     probe = _run(module, shape, fewer, weights, layout)
-    # Some take maps of one size only.
+    # Some modules take maps of one size only.
     return (
         _run(module, shape, (height, width), weights, layout) if probe is None and fewer != (height, width) else probe
     )
 
 
 def living_channels(module: nn.Module, shape: torch.Size | None, weights: tuple[torch.device, torch.dtype]) -> set[int]:
-    """Run a module alone on strong maps, and return how many channels the factors have that differ between them.
+    """Run a module alone on strong maps, and return the numbers of channels of the factors that differ between images.
 
-    The factors are those that maps are multiplied by, one number per channel. A bottleneck whose units are all below
-    zero for two images of noise may hide that s depends on the image.
+    The factors are those by which the module multiplies maps, one number per channel. If all units of a bottleneck are
+    below zero for both images of noise, s looks constant there although it depends on the image.
     """
     if shape is None or len(shape) != 4:
         return set()
@@ -117,7 +121,7 @@ def _run(
     graph = CallGraph(given, {id(parameter): name for name, parameter in module.named_parameters()}, Clock())
     paths = {part: path for path, part in module.named_modules() if path}
     parts: dict[str, SubmoduleRecord] = {}
-    # Neither z nor s is larger than C numbers an image and what is padded to them.
+    # Neither z nor s is larger than C numbers per image plus padding.
     largest = 2 * len(_STRENGTHS) * shape[1 if layout == "nchw" else -1]
 
     def copy(value: object) -> Tensor | None:
@@ -154,11 +158,12 @@ def _run(
 
 
 def _maps(shape: torch.Size, sides: tuple[int, int], layout: Layout) -> Tensor:
-    """Images of ``shape``'s channels, of some height and width, that show a gate as it is.
+    """Return maps with the channels of ``shape`` and the given height and width on which a gate shows its effect.
 
-    The channels differ in strength, and what an image raises the next one lowers: else all may leave the same units of
-    a bottleneck at zero, and s the same. The strong ones are there to overcome biases, the weak ones not to saturate.
-    Values of both signs occur, or a gate that rectifies its input would pass for one that does not.
+    The channels differ in strength, and each image has the opposite signs of the one before; otherwise all images could
+    leave the same units of a bottleneck at zero and give the same s. The strong images overcome biases, the weak ones
+    avoid saturation. Values of both signs occur, because otherwise a gate that rectifies its input could not be told
+    from one that does not.
     """
     generator = torch.Generator().manual_seed(0)
     channels = shape[1 if layout == "nchw" else -1]

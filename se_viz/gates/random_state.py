@@ -1,4 +1,4 @@
-"""The state of torch's random number generators, which no reading may change."""
+"""Protection of the state of torch's random number generators, which a capture must not change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ import torch
 
 @contextmanager
 def keeping_random_state(device: torch.device) -> Iterator[None]:
-    """Give the generators of the CPU and of a device the state they had, if something inside the block has drawn.
+    """Restore the generators of the CPU and of a device if random numbers were drawn inside the block.
 
-    They are the whole process's: what another thread draws meanwhile it may draw again.
+    The generators belong to the process: another thread that draws numbers meanwhile may draw the same ones again.
     """
-    # What the CPU alone needs comes first: it is paid at every capture.
+    # The work for the CPU alone comes first and is kept small, because it is done at every capture.
     before = torch.get_rng_state()
     module: Any = None if device.type == "cpu" else torch.get_device_module(device)
     there = module.get_rng_state(device) if hasattr(module, "get_rng_state") else None

@@ -30,12 +30,12 @@ class SEGate(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.fc2 = nn.Linear(bottleneck, channels, bias=bias)
         self.gate = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU, "tanh": nn.Tanh}[gate]()
-        # torch's own initialisation is three times smaller for each layer; from there s never left 0.5 in training.
+        # torch's default initialisation is three times smaller for each layer; with it s never left 0.5 in training.
         for layer in (self.fc1, self.fc2):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, u: Tensor) -> Tensor:
-        """U (N, C, H, W) → X̃ (N, C, H, W)."""
+        """Map U (N, C, H, W) to X̃ (N, C, H, W)."""
         z = self.squeeze(u).flatten(1)
         s = self.gate(self.fc2(self.relu(self.fc1(z))))
         scaled: Tensor = s[:, :, None, None] * u

@@ -1,4 +1,4 @@
-"""A context that any number of threads hold at once."""
+"""A context that any number of threads can hold at the same time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,19 +6,20 @@ from threading import RLock
 
 
 class SharedContext:
-    """The first holder in enters a context, the last one out leaves it; both while no other can come or go."""
+    """A context that the first holder enters and the last one leaves, under a lock."""
 
     def __init__(self) -> None:
-        # Reentrant, as the garbage collector may let go of a forgotten holder while this thread is inside.
+        # Reentrant, because the garbage collector may release a forgotten holder while this thread holds the lock.
         self._lock = RLock()
         self._holders = 0
         self._entered: AbstractContextManager[object] | None = None
 
     @contextmanager
     def hold(self, make: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
-        """Hold the context, which is made and entered if nobody else holds it.
+        """Hold the context inside the block; make and enter it if there is no other holder.
 
-        ``make`` is an argument here and not of the class, so that a context at rest keeps nothing alive.
+        ``make`` is an argument of this method and not of the class, so that a context without holders keeps nothing
+        alive.
         """
         with self._lock:
             if self._entered is None:

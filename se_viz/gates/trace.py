@@ -1,4 +1,4 @@
-"""One forward pass that notes which modules of a network run, at what size, and which torch functions they call."""
+"""A trace of one forward pass: which modules run, at what sizes, and which torch functions they call."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,15 +15,16 @@ from se_viz.gates.call_graph import CallGraph, Event
 from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.values import Call, Clock, Frame, Value
 
-# What networks raise on an input that is not theirs.
+# Exceptions that networks raise on an input they do not take.
 REJECTIONS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
+# Number of images of noise in a search.
 IMAGES = 2
 
-# Square sizes tried in turn where the network does not say what it takes: the usual one, Inception's, ViT hybrids'.
+# Sides of squares, tried in turn if the network states no input size: the usual one, Inception's, ViT hybrids'.
 _SIDES = (224, 299, 256, 384, 128)
 
-# Height and width, or the side of a square, pixels.
+# Height and width, or the side of a square, in pixels.
 Size: TypeAlias = int | tuple[int, int]
 Placement: TypeAlias = tuple[torch.device, torch.dtype]
 Watcher: TypeAlias = Callable[[nn.Module, object], None]
@@ -34,13 +35,13 @@ class ModuleRun:
     """A run of a module in a forward pass.
 
     Attributes:
-        path, module: which.
-        number: how many times it had run before in the pass.
-        began: when, on the clock of the pass.
-        frames: the runs it was part of, the outermost first.
-        input, output: shapes of its first argument and of what it returned, where these are tensors.
-        takes, gives: what is known of the same.
-        thread: whether it ran in another thread than the network itself.
+        path, module: the path of the module and the module itself.
+        number: how many times the module had run before in the pass.
+        began: the time at which the run began, on the clock of the pass.
+        frames: the runs that contain this one, the outermost first.
+        input, output: shapes of the first argument and of the returned value, if these are tensors.
+        takes, gives: what is known of these two values.
+        thread: whether the module ran in another thread than the network itself.
     """
 
     path: str
@@ -57,20 +58,20 @@ class ModuleRun:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What ran in a forward pass.
+    """The record of a forward pass.
 
     Attributes:
-        runs: of all modules, in the order in which they began.
-        width: of the images, pixels.
-        calls: of torch functions, in order.
-        events: those of the calls that multiplied maps by one factor per channel.
-        other_axes: those that did so with maps of other than four axes.
-        unread: where maps came out as others times a factor per channel in a way that is not read: the modules that
-            were running, and the name of the call, "" where none was seen.
+        runs: the runs of all modules, in the order in which they began.
+        width: width of the images in pixels.
+        calls: the calls of torch functions, in order.
+        events: the calls that multiplied maps by one factor per channel.
+        other_axes: the calls that did so with maps that do not have four axes.
+        unread: the cases in which maps equal other maps times a factor per channel, but the computation cannot be read:
+            the runs that contained it, and the name of the call ("" if no call was seen).
         quantized: whether there were quantised maps.
-        copies: classes of modules that ran in copies made in the pass, as data parallelism makes them.
+        copies: classes of modules that ran as copies made in the pass, as data parallelism makes them.
         images: shape of the images, (2, channels, H, W).
-        output: what the network returned.
+        output: the output of the network.
     """
 
     runs: tuple[ModuleRun, ...]
@@ -91,26 +92,26 @@ class Trace:
 
 
 def check_readable(network: nn.Module) -> None:
-    """Raise NotReadable for a network whose modules no hook can reach."""
+    """Raise NotReadable if hooks cannot reach the modules of a network, or if it has no weights or is not a module."""
     if not isinstance(network, nn.Module):
         raise NotReadable(f"A torch.nn.Module is needed, not {type(network).__name__}.")
     for path, module in network.named_modules():
         what = f"Its part {path}" if path else "This network"
-        # Not the numbers of lazy modules, which come with their first pass.
+        # Lazy modules pass this check: they get their numbers in their first pass.
         if any(tensor is not None and tensor.is_meta for tensor in module._parameters.values()):
-            raise NotReadable(f"{what} has no numbers (it is on the meta device), so nothing runs: load its weights.")
+            raise NotReadable(f"{what} has no weights (it is on the meta device), so it cannot run: load its weights.")
         if isinstance(module, torch.jit.ScriptModule):
             raise NotReadable(f"{what} is scripted (TorchScript), so its gates cannot be read: load the Python model.")
         if isinstance(module, fx.GraphModule):
-            raise NotReadable(f"{what} is a graph (torch.fx or export) without the modules it was made of: load those.")
-        # OptimizedModule keeps the original; Module.compile() sets a compiled call in place.
+            raise NotReadable(f"{what} is a graph (torch.fx or export) without its original modules: load those.")
+        # OptimizedModule keeps the original module; Module.compile() replaces the call of the module itself.
         if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
             raise NotReadable(f"{what} is compiled, so its gates cannot be read: pass the model before torch.compile.")
 
 
 def placement(network: nn.Module) -> Placement:
-    """Device and floating-point type of a network's first weights."""
-    # Module by module: ``parameters()`` walks in three generators one inside another, which every capture would pay.
+    """Return device and floating-point type of a network's first weights."""
+    # Module by module, because ``parameters()`` uses three nested generators, too slow for every capture.
     for kind in ("_parameters", "_buffers"):
         for module in network.modules():
             for tensor in getattr(module, kind).values():
@@ -120,26 +121,26 @@ def placement(network: nn.Module) -> Placement:
 
 
 def image_channels(network: nn.Module) -> int:
-    """Channels of the images a network takes: its first convolution's, unless those may have been made of three.
+    """Return the number of channels of a network's images: that of its first convolution, or 3 for a multiple of 3.
 
-    A convolution that stands behind a space-to-depth takes 12, 27 or 48.
+    A convolution after a space-to-depth operation takes 12, 27 or 48 channels made from 3.
     """
     convolution = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     return convolution.in_channels if convolution and convolution.in_channels % 3 else 3
 
 
 def first_tensor(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
-    """The first argument of a call, by position or by keyword; a tensor where there is one."""
+    """Return the first tensor among the arguments of a call; the first argument if there is no tensor."""
     given = (*args, *kwargs.values())
     return next((value for value in given if isinstance(value, Tensor)), given[0] if given else None)
 
 
 @contextmanager
 def watched(modules: Iterable[nn.Module], before: Watcher, after: Watcher) -> Iterator[None]:
-    """Inside the block, whenever this thread runs one of the modules, call ``before`` and ``after``.
+    """Call ``before`` and ``after`` whenever this thread runs one of the modules inside the block.
 
-    ``before`` is given the module and its first argument, ``after`` the module and its output. Runs in other threads
-    are not the watcher's.
+    ``before`` gets the module and its first argument, ``after`` the module and its output. Runs in other threads are
+    ignored.
     """
     thread = get_ident()
 
@@ -159,19 +160,19 @@ def watched(modules: Iterable[nn.Module], before: Watcher, after: Watcher) -> It
 
 
 def trace(network: nn.Module, size: Size | None = None, *, private: bool = False) -> Trace:
-    """Run ``network`` (in eval mode) on two images of noise and note what ran.
+    """Run ``network`` (in eval mode) on two images of noise and return a record of the pass.
 
     Args:
-        network: takes (N, 3, H, W), or as many channels as its first convolution.
-        size: of the images; None tries what the network states, then the usual squares.
-        private: whether no other thread has the network, so that all that runs belongs to this pass.
+        network: a network that takes (N, 3, H, W), or as many channels as its first convolution.
+        size: size of the images; None tries the size that the network states, then the usual squares.
+        private: whether no other thread uses the network, so that all runs belong to this pass.
 
     Raises:
-        NotAnImageModel: it fails on images of every size tried; the message quotes the first failure.
+        NotAnImageModel: the network fails on images of every size tried; the message quotes the first failure.
     """
     device, dtype = placement(network)
     convolution = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
-    # Not the convolution's first: it may stand behind a space-to-depth that makes 48 channels of 3.
+    # 3 is tried before the convolution's number, because a space-to-depth may make 48 channels from 3.
     channels = dict.fromkeys([3, convolution.in_channels] if convolution and convolution.in_channels else [3])
     sizes: list[Size] = [size] if size else list(dict.fromkeys([*_stated_side(network), *_SIDES]))
     failure: Exception | None = None
@@ -190,15 +191,15 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
 
 
 def noise(channels: int, height: int, width: int) -> Tensor:
-    """The two images of noise (2, channels, H, W) of a search."""
+    """Return the two images of noise (2, channels, H, W) of a search."""
     images = torch.rand((IMAGES, channels, height, width), generator=torch.Generator().manual_seed(0))
-    # Of two images of the same noise a deep network may make the same z, and s would not differ.
+    # With the same kind of noise in both images a deep network may compute the same z, and s would not differ.
     images[1] *= torch.linspace(0.1, 1.5, width)
     return images
 
 
 class Recorder:
-    """Notes the runs of all modules of a network in one forward pass, and the calls of torch functions."""
+    """A recorder of all module runs of a network in one forward pass, and of the calls of torch functions."""
 
     def __init__(self, network: nn.Module, images: Tensor, *, private: bool) -> None:
         self._network = network
@@ -212,11 +213,11 @@ class Recorder:
         self._runs: list[ModuleRun] = []
         self._copies: list[str] = []
         self._times: dict[nn.Module, int] = {}
-        # The runs that are under way, by thread, each with its place in the list.
+        # The current runs by thread, each with its position in the list of runs.
         self._open: dict[int, list[tuple[Frame, int]]] = {}
 
     def record(self, width: int) -> Trace:
-        """Run the network once."""
+        """Run the network once, and return the record."""
         with ExitStack() as stack:
             for module in self._paths:
                 stack.callback(module.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
@@ -242,7 +243,7 @@ class Recorder:
         thread = get_ident()
         if not (self._private or thread == self._thread):
             return
-        if module not in self._paths:  # a copy, which carries the hooks of what it was made of
+        if module not in self._paths:  # a copy, which has the hooks of its original
             self._copies.append(type(module).__name__)
             return
         with torch._C.DisableTorchFunction():
@@ -279,7 +280,7 @@ class Recorder:
 
 
 def _stated_side(network: nn.Module) -> list[int]:
-    """The networks of timm state their input; others do not."""
+    """Return the input side that a network states, in a list; empty if it states none. Networks of timm state it."""
     stated = getattr(network, "pretrained_cfg", None)
     size = stated.get("input_size") if isinstance(stated, dict) else None
     return [int(size[-1])] if size else []

@@ -1,4 +1,4 @@
-"""What is known of the tensors of a forward pass and of the calls that made them."""
+"""Records of the tensors of a forward pass and of the calls that made them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,13 +23,13 @@ class Call:
     """A call of a torch function.
 
     Attributes:
-        index: position in the pass, on a clock that the runs of modules share.
-        function: what was called.
+        index: time in the pass, on a clock shared with the runs of modules.
+        function: the called function.
         frames: the modules that were running, the outermost first.
-        inputs: the values it took that the pass had computed.
-        parameters: names of the network's parameters that it took.
-        constants: how many numbers the largest other tensor has that it took; 0 for none.
-        between: whether it keeps numbers between two bounds.
+        inputs: the inputs that the pass had computed.
+        parameters: names of the network's parameters among the inputs.
+        constants: number of elements of the largest other input tensor; 0 if there is no such tensor.
+        between: whether the call limits numbers to a range with two bounds.
     """
 
     index: int
@@ -46,12 +46,12 @@ class Value:
     """A tensor that the pass has computed; the tensor itself is not kept alive.
 
     Attributes:
-        call: which made it; None for the images.
-        item: which of the tensors that the call returned.
-        shape: its axes.
-        is_map: whether it still has pixels: it comes from the images, and no operation has left it a single axis.
-        source: the value whose numbers it shows, in another shape; None for one that was computed.
-        data: a copy of its numbers if it has few.
+        call: the call that made it; None for the images.
+        item: position among the tensors that the call returned.
+        shape: its shape.
+        is_map: whether it still has pixels: it comes from the images, and no operation has reduced it to a single axis.
+        source: the value whose numbers it shows in another shape; None for a value that was computed.
+        data: a copy of its numbers if there are few.
     """
 
     call: Call | None
@@ -63,28 +63,28 @@ class Value:
 
     @property
     def origin(self) -> "Value":
-        """The value whose numbers it shows; itself for one that was computed."""
-        # No field refers to the value itself: such a circle would keep the memory of a device until it is found.
+        """The value whose numbers it shows; the value itself if it was computed."""
+        # No field refers to the value itself: such a cycle would keep device memory until the garbage collector runs.
         return self if self.source is None else self.source
 
     @property
     def numel(self) -> int:
-        """How many numbers it has."""
+        """The number of elements."""
         return prod(self.shape)
 
     @property
     def index(self) -> int:
-        """When it was made; -1 for the images."""
+        """The time at which it was made; -1 for the images."""
         return -1 if self.call is None else self.call.index
 
 
 @dataclass(slots=True)
 class Clock:
-    """Counts what happens in a pass."""
+    """A counter of the events of a pass, used as its time."""
 
     now: int = 0
 
     def tick(self) -> int:
-        """Go on by one, and return the time."""
+        """Advance by one, and return the time."""
         self.now += 1
         return self.now

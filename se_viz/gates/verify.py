@@ -1,4 +1,4 @@
-"""Proving that a module is a channel gate, from what a probe shows of it."""
+"""Verification that a module is a channel gate, from the result of a probe."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from se_viz.gates.call_graph import Event
-from se_viz.gates.excitation import named_squeeze
+from se_viz.gates.excitation import identify_squeeze
 from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.gate_functions import GATE_FUNCTIONS
 from se_viz.gates.known_gates import KnownGate
@@ -16,10 +16,12 @@ from se_viz.gates.trace import REJECTIONS
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a probe showed of a gate; the fields are those of ``Gate``.
+    """The properties of a verified gate; fields without a description here are those of ``Gate``.
 
-    ``seen`` is whether the multiplication was seen, ``hidden`` whether z was, at a call that is no module's, so that
-    the gate is better watched.
+    Attributes:
+        seen: whether the multiplication was seen.
+        hidden: whether z was seen only at a call of a function, at no module, so that it is better to watch the
+            multiplication.
     """
 
     channels: int
@@ -41,18 +43,18 @@ def prove(
     *,
     dead: bool,
 ) -> Proof | None:
-    """Run ``module`` on made-up maps of ``shape``'s channels and size, and return what it is, or None if no gate.
+    """Run ``module`` on synthetic maps with the channels and size of ``shape``; return its properties, None if no gate.
 
-    A gate passes when a value that one of its modules puts out is s with X̃ = s · U on every pixel and, unless it may
-    be dead, s differs between images. A gate whose s is put out by no module is none here: its multiplication is
-    watched.
+    A gate passes if the output of one of its modules is s with X̃ = s · U on every pixel and, unless ``dead`` is set, s
+    differs between images. A gate whose s is not the output of any module does not pass here; its multiplication is
+    watched instead.
 
     Args:
         module: the candidate, in eval mode.
-        shape: of its input in the network, (N, C, H, W), or (N, H, W, C) for a kind of that layout.
+        shape: shape of its input in the network, (N, C, H, W), or (N, H, W, C) for a class of that layout.
         weights: device and type of the network's weights.
-        kind: where z and s are kept, for a known class; a class that breaks its own promise is searched.
-        dead: whether an s that no image changes passes. Of an unknown class it would be a frozen scale and no gate.
+        kind: the points of z and s, for a known class. If the class does not fit them, the module is searched.
+        dead: whether an s that no image changes passes. For an unknown class this would be a fixed scale, not a gate.
     """
     probe = probe_module(module, shape, weights, kind.layout if kind else "nchw")
     if probe is None:
@@ -78,9 +80,9 @@ def prove(
 
 
 def _find_s(probe: Probe, kind: KnownGate | None) -> TapPoint | None:
-    """The tap whose value makes X̃ = s · U: the known one, else the last that fits.
+    """Return the tap whose value gives X̃ = s · U: the known one, otherwise the last that fits; None if none fits.
 
-    Of several that show the same value, the gate function itself is taken, not a wrapper or a dropout around it.
+    If several taps show the same value, the gate function itself is taken, not a wrapper or a dropout around it.
     """
     shown = [kind.s] if kind else []
     shown += [TapPoint(path, "output") for path in reversed(probe.parts)]
@@ -94,7 +96,7 @@ def _is_s(probe: Probe, tap: TapPoint) -> bool:
 
 
 def _event_of(probe: Probe, s_tap: TapPoint) -> Event | None:
-    """The multiplication by what a tap shows."""
+    """Return the multiplication by the value at a tap; None if it was not seen."""
     s = probe.read(s_tap)
     return next(
         (event for event in probe.events if s is not None and event.product.factor.shape == s.shape
@@ -104,16 +106,18 @@ def _event_of(probe: Probe, s_tap: TapPoint) -> Event | None:
 
 
 def _find_z(probe: Probe, kind: KnownGate | None, event: Event | None) -> tuple[TapPoint | None, str]:
-    """The tap that shows a squeeze of U that feeds s, and its operator; None where no module takes or puts it out.
+    """Return the tap of a squeeze of U that feeds s, and its operator.
 
-    Where the multiplication was seen, what it was computed from tells z. Otherwise a value with the name of a squeeze
-    operator is z: the known tap, what goes into the first layers, then any other.
+    The tap is None if no module has this squeeze as input or output.
+
+    If the multiplication was seen, z is the squeeze from which its factor was computed. Otherwise z is a value that
+    equals a squeeze operator by name: at the known tap, at the inputs of layers with weights, then at any other tap.
     """
     taps = [kind.z] if kind else []
     taps += [TapPoint(path, "input") for path, part in probe.parts.items() if _has_weights(part.module)]
     taps += [TapPoint(path, side) for path in probe.parts for side in ("input", "output")]
     if event is None:
-        named = ((tap, named_squeeze(probe.read(tap), probe.u)) for tap in taps)
+        named = ((tap, identify_squeeze(probe.read(tap), probe.u)) for tap in taps)
         return next(((tap, name) for tap, name in named if name), (None, ""))
     z = event.excitation.z
     if z is None or z.data is None:
@@ -129,20 +133,20 @@ def _has_weights(module: nn.Module) -> bool:
 
 
 def _varies(s: Tensor | None, dtype: torch.dtype) -> bool:
-    """Whether s differs between the images by more than rounding."""
+    """Return whether s differs between the images by more than rounding."""
     return s is not None and bool((s.amax(0) - s.amin(0)).max() > 4 * torch.finfo(dtype).eps * s.abs().max())
 
 
 def _squeezes(probe: Probe, tap: TapPoint) -> str:
-    """The squeeze operators of all values that go where z goes, in order; "" if one of them has no name."""
+    """Return the squeeze operators of all values at the tap of z, in order; "" if one of them has no name."""
     part = probe.parts.get(tap.path)
     values = [] if part is None else part.inputs if tap.side == "input" else [part.output]
-    names = [named_squeeze(probe.descriptor(value, tap), probe.u) for value in values]
+    names = [identify_squeeze(probe.descriptor(value, tap), probe.u) for value in values]
     return ", ".join(dict.fromkeys(names)) if all(names) else ""
 
 
 def _function(probe: Probe, s_tap: TapPoint) -> str:
-    """The gate function at a tap, recognised by what it makes of the numbers from -8 to 8."""
+    """Return the name of the gate function at a tap, from its output for numbers from -8 to 8, or "other"."""
     part = probe.parts[s_tap.path]
     like = part.inputs[0]
     if like is None:
@@ -152,7 +156,7 @@ def _function(probe: Probe, s_tap: TapPoint) -> str:
         with torch.no_grad():
             out = part.module(ramp.clone())
     except REJECTIONS:
-        return "other"  # It takes more than one argument.
+        return "other"  # the module takes more than one argument
     for name, function in GATE_FUNCTIONS.items():
         expected = function.apply(ramp)
         if out.shape == expected.shape and probe.close(out.to(probe.u.dtype), expected.to(probe.u.dtype)):
@@ -161,7 +165,7 @@ def _function(probe: Probe, s_tap: TapPoint) -> str:
 
 
 def _bottleneck(probe: Probe) -> int | None:
-    """Width that the first of two or more FC layers puts out."""
+    """Return the output width of the first of two or more FC layers; None if there are fewer."""
     widths = []
     for part in probe.parts.values():
         layer, value = part.module, part.inputs[0]
@@ -171,7 +175,7 @@ def _bottleneck(probe: Probe) -> int | None:
             into, out = layer.in_channels, layer.out_channels
         else:
             continue
-        # A convolution over the maps (as of global context's attention) is no FC layer.
+        # A convolution over the maps (as in the attention of global context) is not an FC layer.
         if value is not None and value.numel() == len(probe.u) * into:
             widths.append(out)
     return widths[0] if len(widths) > 1 else None

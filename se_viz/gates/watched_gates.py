@@ -1,4 +1,4 @@
-"""Gates that are no module: which multiplications of a pass are they, and where they are met again."""
+"""Gates that are not modules: which multiplications of a pass they are, and how to find them in another pass."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ from se_viz.gates.values import Call, Frame, Function
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watched:
-    """A multiplication that is a gate, the run of the module whose code makes it, and whether that run does only that.
+    """A multiplication that is a gate, and the run of the module whose code makes it.
 
-    ``whole`` is set where the module takes U and returns X̃.
+    ``whole`` is True if this module does nothing else: it takes U and returns X̃.
     """
 
     event: Event
@@ -26,30 +26,30 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A multiplication by one factor per channel that is no gate, or cannot be read, and why."""
+    """A multiplication by one factor per channel that is not a gate or cannot be read, with the reason."""
 
     path: str
     reason: str
 
 
 NORMALISATION = "its factor is computed from the maps without weights or a gate function: a normalisation"
-RESIZED = "its factor has one weight for each channel and pixel, which are alike only at this size"
+RESIZED = "its factor has one weight for each channel and pixel; these are equal only at this size"
 PARTS = "it runs on parts of an image or of the batch, so that no single s belongs to an image"
 SCALES = "its code multiplies maps by one factor per channel"
-UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or an operator of its own"
+UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or a custom operator"
 AXES = "its maps do not have the four axes (N, C, H, W)"
 
 
 def select(
     trace: Trace, covered: Collection[Frame], alone: Callable[[ModuleRun], Collection[int]]
 ) -> tuple[list[Watched], list[Passed]]:
-    """Tell the multiplications of a pass that are gates from those that are not.
+    """Return the multiplications of a pass that are gates, and those that are not, with reasons.
 
     Args:
         trace: the pass.
-        covered: runs of modules that are gates themselves; what they multiply is theirs.
-        alone: gives, of a module that ran, the numbers of channels of the factors that differ between images where it
-            is shown stronger maps than the pass had.
+        covered: runs of modules that are gates themselves; multiplications inside them belong to these gates.
+        alone: function that runs a module on stronger maps than those of the pass, and returns the numbers of channels
+            of its factors that differ between images.
     """
     runs = {Frame(run.path, run.number): run for run in trace.runs}
     candidates = [event for event in trace.events if not any(frame in covered for frame in event.call.frames)]
@@ -64,7 +64,7 @@ def select(
         return event.product.channels in asked[run.path]
 
     living = [event for event in candidates if event.product.whole and lives(event)]
-    # An s that no image changes is that of a gate that has died, where another of its kind lives.
+    # An s that no image changes belongs to a dead gate if another gate of the same kind is alive.
     kinds = {_kind(event, runs) for event in living}
     found: list[Watched] = []
     passed: list[Passed] = []
@@ -93,11 +93,11 @@ def select(
 
 
 def call_taps(trace: Trace, watched: Sequence[Watched]) -> list[tuple[CallTap | None, ProductTap]]:
-    """Where z and the product of each gate are met again in another pass.
+    """Return the calls at which z and the product of each gate are found in another pass.
 
-    A call is known by the run of the module that makes it and its number among that run's calls of the same function.
-    Only modules that make such a call are told apart then, so that few hooks are needed: what others call inside them
-    counts as theirs.
+    A call is identified by the run of the module that makes it, and by its number among the calls of the same function
+    in this run. Only runs of modules that make such calls are counted, so that few hooks are needed: calls of other
+    modules inside them count as theirs.
     """
     owners = {_frame(item.event.call).path for item in watched}
     owners |= {_frame(call).path for item in watched if (call := _z_call(item.event)) is not None}
@@ -119,7 +119,10 @@ def call_taps(trace: Trace, watched: Sequence[Watched]) -> list[tuple[CallTap | 
 
 
 def overlooked(trace: Trace, watched: Iterable[Watched], modules: Mapping[str, nn.Module]) -> list[ModuleRun]:
-    """Runs of blocks of a kind that holds gates elsewhere, in which none was met because the maps have one pixel."""
+    """Return the runs of blocks in which no gate was found because the maps have one pixel.
+
+    Only blocks of classes that contain gates elsewhere in the network count.
+    """
     holding = {Frame(item.run.path, item.run.number) for item in watched}
     kinds = {type(item.run.module) for item in watched if item.run.path} - {nn.Sequential}
     small = [
@@ -142,7 +145,7 @@ def _frame(call: Call) -> Frame:
 
 
 def _is_whole(event: Event, run: ModuleRun) -> bool:
-    """Whether a run takes U and returns X̃."""
+    """Return whether a run takes U and returns X̃."""
     takes, gives = run.takes, run.gives
     made = gives.origin.call if gives is not None else None
     return takes is not None and takes.origin is event.u.origin and made is event.call

@@ -1,4 +1,4 @@
-"""Reading gates that are no module, in the pass that multiplies by their s."""
+"""Reading of gates that are not modules, in the pass that multiplies by their s."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
@@ -17,11 +17,11 @@ _Place: TypeAlias = tuple[str, int, Callable[..., Any], int]
 
 
 class WatchedCalls:
-    """The calls at which gates are read, by where they are made.
+    """The calls at which gates are read, by module run, function and ordinal.
 
     Attributes:
-        owners: paths of the modules that make them.
-        functions: that are called.
+        owners: paths of the modules that make these calls.
+        functions: the called functions.
     """
 
     def __init__(self, gates: Sequence[Gate]) -> None:
@@ -37,16 +37,16 @@ class WatchedCalls:
         self.functions = frozenset(function for _, _, function, _ in places)
 
     def squeezes(self, place: _Place) -> Sequence[Gate]:
-        """The gates whose z a call returns."""
+        """Return the gates whose z a call returns."""
         return self._z.get(place, ())
 
     def products(self, place: _Place) -> Sequence[Gate]:
-        """The gates whose U and s a call multiplies."""
+        """Return the gates whose U and s a call multiplies."""
         return self._products.get(place, ())
 
 
 class Watch(TorchFunctionMode):
-    """Sees every torch function that its thread calls, and reads gates at those that were found to make them."""
+    """A mode that sees every torch function its thread calls, and reads gates at the known calls."""
 
     def __init__(self, calls: WatchedCalls, sink: CaptureBuffer) -> None:
         super().__init__()
@@ -60,8 +60,8 @@ class Watch(TorchFunctionMode):
         types: Collection[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Run a function, and read what it takes and returns if it is one of those."""
+    ) -> Any:  # noqa: ANN401 - the result of any function
+        """Run a function, and read its inputs and outputs if the call is one of those."""
         if func not in self._functions:
             return func(*args, **kwargs) if kwargs else func(*args)
         kwargs = kwargs or {}
@@ -101,7 +101,7 @@ class Watch(TorchFunctionMode):
         if gate.name not in self._sink.maps:
             return
         if not is_multiplication(func):
-            # With an addition in the same call X̃ never exists by itself.
+            # With an addition in the same call, X̃ does not exist as a separate tensor.
             u, s = (self._sink.kept.get((gate.name, what)) for what in ("u", "s"))
             if u is not None and s is not None:
                 result = u * wide(self._sink.applied.get(gate.name, s), gate.layout)

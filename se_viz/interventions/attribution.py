@@ -1,4 +1,4 @@
-"""How much each channel's excitation weight contributes to a logit, by the methods of captum."""
+"""Attribution of a logit to the excitation weights of a gate's channels, by the methods of captum."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import Floats
 
 Method: TypeAlias = Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"]
 Target: TypeAlias = int | str | Sequence[int | str] | None
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 _ROWS = 64  # of s that a method asks for at once
@@ -30,10 +30,10 @@ class Attribution:
 
     Attributes:
         gate: its name.
-        method: which.
+        method: the method.
         targets: the logit of each image (N,).
-        values: (N, C), in logits: how much s of the channel, in place of its baseline, adds to the logit. With "exact"
-            one channel at a time is set to its baseline, so that they need not add up.
+        values: contributions (N, C), in logits: what s of the channel, in place of its baseline, adds to the logit.
+            With "exact", one channel at a time is set to its baseline, so the contributions need not add up.
         s: excitation weights (N, C).
         baseline: (C,).
         change: f(s) − f(baseline), in logits (N,).
@@ -76,7 +76,8 @@ def attribute(
 
     Args:
         network, images, gate: as for ``suffix``.
-        target: class by name or number, for all images or one for each; what the network says if not given.
+        target: class by name or number, one for all images or one for each (default: the class that the network
+            predicts).
         method: "integrated gradients"; "gradient × change", ∂f/∂s · (s − baseline); "exact", the effect of setting
             each channel to its baseline; "shapley sampling".
         baseline: "mean" of the class profiles, a number, or C numbers.
@@ -111,7 +112,7 @@ def attribute_suffix(
     samples: int = 25,
     seed: int = 0,
 ) -> Attribution:
-    """``attribute`` of a suffix that is there already."""
+    """Attribute as ``attribute`` does, with a suffix that exists already."""
     targets = targets_of(function, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
     lines = base.expand_as(function.s)
@@ -197,7 +198,7 @@ def _gradient(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
 
 
 def _exact(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
-    """What captum's ``FeatureAblation`` gives, from as many passes and without its work between them."""
+    """Return what captum's ``FeatureAblation`` returns, from as many passes and without its work between them."""
     s = function.s
     alone = torch.eye(s.shape[1], dtype=torch.bool, device=s.device)
     with torch.no_grad():
@@ -206,9 +207,10 @@ def _exact(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
 
 
 def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, seed: int) -> Tensor:
-    """What captum's ``ShapleyValueSampling`` gives: the mean effect of a channel over orders in which all are set to s.
+    """Return the mean effect of each channel over random orders in which all channels are set to s.
 
-    Captum asks for the same passes and takes about forty times as long, as it goes channel by channel between them.
+    Captum's ``ShapleyValueSampling`` computes the same. It takes about forty times as long, because it prepares the
+    passes channel by channel.
     """
     s, channels = function.s, function.s.shape[1]
     generator = torch.Generator().manual_seed(seed)
@@ -224,12 +226,12 @@ def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, see
 
 
 def _at(targets: Tensor, logits: Tensor) -> Tensor:
-    """Indices of the targets' logits among (N, R, K)."""
+    """Return the indices of the targets' logits among (N, R, K)."""
     return targets.to(logits.device)[:, None, None].expand(-1, logits.shape[1], 1)
 
 
 def _wide(function: Suffix) -> Callable[[Tensor], Tensor]:
-    """The suffix in float32: sums over many steps would lose what half precision cannot hold."""
+    """Return the suffix in float32, because sums over many steps would be rounded in half precision."""
     return lambda s: function(s).float()
 
 

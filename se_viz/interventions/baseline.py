@@ -1,4 +1,4 @@
-"""The excitation weights that stand for "this gate does nothing in particular": the mean of s, 1, or 0."""
+"""Excitation weights to compare s with: its mean over a dataset, 1, or 0."""
 
 from functools import lru_cache
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.profiles.bundled import shipped
+from se_viz.profiles.bundled import bundled_profiles
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.errors import ProfilesRefused
 
@@ -19,7 +19,7 @@ Weights: TypeAlias = float | str | npt.NDArray[np.floating] | Tensor
 
 
 class NoMean(ValueError):
-    """No class profiles say what the mean of s is; the message says what to do."""
+    """The mean of s is unknown, because there are no class profiles; the message says what to do."""
 
 
 def mean_weights(
@@ -44,8 +44,8 @@ def mean_weights(
             profiles.check(model)
     if profiles is None:
         raise NoMean(
-            "No class profiles say what the mean of s is: give profiles=open_profiles(…), made with `se-viz profile`, "
-            "or 1, 0 or C numbers in place of the mean."
+            "The mean of s is unknown, because this network has no class profiles. Make them with `se-viz profile` and "
+            "pass profiles=open_profiles(…), or give 1, 0 or C numbers in place of the mean."
         )
     try:
         moments = profiles[gate].s()
@@ -66,9 +66,9 @@ def mean_weights(
 
 @lru_cache(maxsize=32)
 def _bundled(name: str) -> ClassProfiles | None:
-    """The class profiles that come with a demo model."""
+    """Return the class profiles that come with a demo model, or None."""
     try:
-        return shipped(name) if name.startswith("demo/") else None
+        return bundled_profiles(name) if name.startswith("demo/") else None
     except ProfilesRefused:
         return None
 

@@ -1,4 +1,4 @@
-"""Where in an image a gate finds what a logit rests on: Grad-CAM of U and of X̃, from one pass with gradients.
+"""Grad-CAM of what a gate takes and gives, U and X̃: the places in an image on which a logit rests.
 
 Grad-CAM (Selvaraju et al. 2017) of maps A (C, H, W) is Σ_c mean_hw(∂f/∂A_c) · A_c, an (H, W) map. U is what the gate
 takes and X̃ = s · U what it gives: their maps beside each other show what the gate changes in it. The derivative by U
@@ -8,7 +8,7 @@ goes through s as well.
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,14 @@ from se_viz.gates.trace import first_tensor, placement
 from se_viz.interventions.attribution import Target, targets_among
 from se_viz.interventions.suffix import instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
-
-Array: TypeAlias = npt.NDArray[np.float32]
+from se_viz.types import Float32s
 
 _BATCH = 8  # images whose whole pass is kept for its gradients
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassActivation:
-    """Class-activation maps of what a gate takes and of what it gives, for one logit of N images.
+    """Class-activation maps of U and X̃ of one gate, for one logit of N images.
 
     Attributes:
         gate: its name.
@@ -46,8 +45,8 @@ class ClassActivation:
 
     gate: str
     targets: npt.NDArray[np.int64]
-    u: Array
-    x: Array
+    u: Float32s
+    x: Float32s
 
 
 @dataclass(slots=True)

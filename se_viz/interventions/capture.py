@@ -1,4 +1,4 @@
-"""Reading the gates of a model, or of any network, with other excitation weights in the place of s where asked for."""
+"""Reading of the gates of a model or of any network, with edits of s."""
 
 import warnings
 from collections.abc import Callable, Collection
@@ -12,11 +12,12 @@ from se_viz.gates.errors import NotFiniteValues
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.interventions.baseline import mean_weights
-from se_viz.interventions.edits import Edits, Floats, Sources, resolve
+from se_viz.interventions.edits import Edits, Sources, resolve
 from se_viz.interventions.suffix import instrument_and_inputs
 from se_viz.model.capture import captured
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import AnyFloats
 
 
 def capture(
@@ -28,11 +29,11 @@ def capture(
     edits: Edits | None = None,
     profiles: ClassProfiles | None = None,
 ) -> Capture:
-    """Run images through a network and read its gates, which multiply by other weights than s where ``edits`` say so.
+    """Run images through a network and read its gates, with other weights in place of s where ``edits`` say so.
 
     Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
 
-    Any number of threads may do so on one network at once, each with edits of its own. Its mode and gradients are left
+    Any number of threads may do so on one network at once, each with other edits. Its mode and gradients are left
     as they are, and no hook stays behind on a network that is not already an ``Instrument``.
 
     Args:
@@ -54,7 +55,7 @@ def capture(
         InputRefused: these are no images, or of an unknown layout or range.
         NotAnImageModel: the network rejects the images.
         InstrumentError: the network cannot be read, see ``find_gates``; or it has been changed since its gates were
-            found, or takes another way for these images.
+            found, or makes other calls for these images.
         DeviceFull: the device has no room for a single image.
     """
     if edits:
@@ -77,13 +78,13 @@ def _edited(
     instrument, inputs = instrument_and_inputs(network, images)
     computed: Callable[[], Capture] = cache(lambda: read_gates(instrument, inputs, batch=batch))
 
-    def computed_of(image: object, gate: str) -> Floats:
+    def computed_of(image: object, gate: str) -> AnyFloats:
         other = captured(network, image, batch=batch)  # type: ignore[arg-type]  # which says what is no image
         if other.images != 1:
             raise ValueError(f"swap takes one image, not {other.images}.")
         return other[gate].s
 
-    def mean(gate: str, name: str | None) -> Floats:
+    def mean(gate: str, name: str | None) -> AnyFloats:
         return np.asarray(mean_weights(network, gate, profiles, name))
 
     sources = Sources(len(inputs), lambda gate: computed()[gate].s, computed_of, mean)

@@ -120,7 +120,7 @@ def _close(found: Tensor, expected: Tensor) -> bool:
 
 
 def own_copy(network: nn.Module) -> nn.Module:
-    """Return a copy with weights of its own, in eval mode, without the hooks of instruments.
+    """Return a copy that shares no weights, in eval mode, without the hooks of instruments.
 
     Raises:
         NotReadable: a part of the network cannot be copied.

@@ -1,8 +1,8 @@
-"""What to put in the place of s: the syntax of edits, and what they come to for a network and its images.
+"""Edits of s: their syntax, and the weights that they give for a network and its images.
 
     {"SE_5_2": 1.0, "stage 4": "mean", "SE_3_1": array, "all": scale(0.5), "SE_2_1": {40: 0.0}}
 
-A gate that is named goes before its stage, and its stage before "all".
+An edit of a gate has priority over an edit of its stage, and that over "all".
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,51 +10,49 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate
-
-Floats: TypeAlias = npt.NDArray[np.floating]
+from se_viz.types import AnyFloats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Swap:
-    """S of another image, as the network computes it without edits."""
+    """An edit that replaces s by s of another image, computed without edits."""
 
     image: object
 
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """S of another image of the same call, as the network computes it without edits; that of each image goes to one."""
+    """An edit that gives each image s of another image of the same call, computed without edits."""
 
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """S as the network computes it, times a number."""
+    """An edit that multiplies s, as the network computes it, by a number."""
 
     factor: float
 
 
 @dataclass(frozen=True, slots=True)
 class MeanOf:
-    """The mean of s over the images of a class, from class profiles."""
+    """An edit that replaces s by its mean over the images of a class, from class profiles."""
 
     name: str
 
 
 def swap(image: object) -> Swap:
-    """Return an edit that puts s of another image, which ``capture`` takes, in the place of s."""
+    """Return an edit that replaces s by s of another image, given as ``capture`` takes it."""
     return Swap(image)
 
 
 def shuffle(seed: int = 0) -> Shuffle:
-    """Return an edit that deals the s of the images of a call out to one another."""
+    """Return an edit that gives each image s of another image of the same call, in a random order."""
     return Shuffle(seed)
 
 
@@ -64,37 +62,37 @@ def scale(factor: float) -> Scale:
 
 
 def mean_of(name: str) -> MeanOf:
-    """Return an edit that puts the mean of s over the images of a class in the place of s."""
+    """Return an edit that replaces s by its mean over the images of a class."""
     return MeanOf(name)
 
 
-Whole: TypeAlias = float | str | Floats | Tensor | Sequence[float] | Swap | Shuffle | Scale | MeanOf
+Whole: TypeAlias = float | str | AnyFloats | Tensor | Sequence[float] | Swap | Shuffle | Scale | MeanOf
 Edit: TypeAlias = Whole | Mapping[int, Whole]
 Edits: TypeAlias = Mapping[str, Edit]
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where edits find what is not in them.
+    """The values that edits need besides their own numbers.
 
     Attributes:
         images: N.
-        computed: gives s (N, C) of a gate for the images of the call, without edits.
-        computed_of: gives s (1, C) of a gate for another image, without edits.
-        mean: gives the mean of s (C,) of a gate, of a class or, for None, of all images.
+        computed: returns s (N, C) of a gate for the images of the call, without edits.
+        computed_of: returns s (1, C) of a gate for another image, without edits.
+        mean: returns the mean of s (C,) of a gate over a class or, for None, over all images.
     """
 
     images: int
-    computed: Callable[[str], Floats]
-    computed_of: Callable[[object, str], Floats]
-    mean: Callable[[str, str | None], Floats]
+    computed: Callable[[str], AnyFloats]
+    computed_of: Callable[[object, str], AnyFloats]
+    mean: Callable[[str, str | None], AnyFloats]
 
 
 def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, Replacement]:
-    """Return what replaces s at each gate that an edit is about.
+    """Return the function that replaces s, for each edited gate.
 
     Raises:
-        KeyError: a key names no gate and no stage, or a channel is not there; the message lists what there is.
+        KeyError: a key names no gate and no stage, or a channel does not exist; the message lists the names.
         ValueError: an edit has another number of channels or images, or numbers that are NaN or infinite.
         TypeError: an edit is something else.
     """
@@ -108,7 +106,7 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
 
 
 def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
-    """How closely a key names gates, and which."""
+    """Return the gates that a key names, and its priority."""
     if key == "all":
         return 0, list(gates)
     found = [gate for gate in gates if f"stage {gate.stage}" == key]
@@ -171,8 +169,8 @@ def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
     )
 
 
-def _finite(edit: object, gate: Gate) -> Floats:
-    """The numbers of an edit."""
+def _finite(edit: object, gate: Gate) -> AnyFloats:
+    """Return the numbers of an edit."""
     if isinstance(edit, Tensor):
         edit = edit.detach().cpu().float()
     try:
@@ -187,20 +185,20 @@ def _finite(edit: object, gate: Gate) -> Floats:
     return weights
 
 
-def _same(weights: Floats) -> Replacement:
-    """The same C numbers for each image."""
+def _same(weights: AnyFloats) -> Replacement:
+    """Return a replacement by the same C numbers for each image."""
     kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
     return lambda s, _start: kept.to(s).expand_as(s)
 
 
-def _rows(weights: Floats) -> Replacement:
-    """Numbers of their own for each image of the call."""
+def _rows(weights: AnyFloats) -> Replacement:
+    """Return a replacement by C numbers for each image of the call."""
     kept = torch.from_numpy(np.ascontiguousarray(weights, np.float64))
     return lambda s, start: kept[start : start + len(s)].to(s)
 
 
 def described(edits: Edits) -> Iterator[str]:
-    """Say each edit in words, as in a file's metadata."""
+    """Return each edit in words, for the metadata of a file."""
     for key, edit in edits.items():
         if isinstance(edit, Mapping):
             yield f"{key}: " + ", ".join(f"channel {channel} := {_word(part)}" for channel, part in edit.items())

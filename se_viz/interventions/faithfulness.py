@@ -14,16 +14,16 @@ from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import Floats
 
 Order: TypeAlias = Literal["attribution", "s", "|X̃ − U|", "random"]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What the target's logit does as channels are changed in one order, the most important first.
+    """The logit of the target as channels are changed in one order, the most important first.
 
     Attributes:
         insertion: logit (N, T) where the first channels have their s and the others the baseline.
@@ -75,12 +75,12 @@ def faithfulness(
     repeats: int = 10,
     seed: int = 0,
 ) -> Faithfulness:
-    """Change the channels of a gate in several orders, and follow the logit.
+    """Change the channels of a gate in several orders, and return the logit along each.
 
     Args:
         network, images, gate: as for ``suffix``.
         orders: "attribution", by the contribution of ``method``, the largest first; "s", the largest weight first;
-            "|X̃ − U|", the norm of what the gate takes away, the largest first; "random".
+            "|X̃ − U|", the norm of the change by the gate, the largest first; "random".
         target, method, baseline, profiles: as for ``attribute``.
         points: of each curve.
         repeats: random orders.

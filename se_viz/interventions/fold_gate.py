@@ -42,7 +42,7 @@ class ConstantGate(nn.Module):
 
 @dataclass(slots=True, eq=False)
 class _Made:
-    """What became of a tensor that a module returned.
+    """A tensor that a module returned, and its uses.
 
     Attributes:
         module: which returned it.
@@ -59,7 +59,7 @@ class _Made:
 
 @dataclass(slots=True, eq=False)
 class Neighbours:
-    """What stands before and behind each constant gate in a pass.
+    """Modules before and behind each constant gate in a pass.
 
     Attributes:
         output: what the network returned.
@@ -138,7 +138,7 @@ class Fold:
 
     @property
     def into(self) -> str:
-        """What kind of module it is."""
+        """Return the kind of the module."""
         return "BatchNorm" if is_norm(self.module) else "convolution"
 
     def apply(self) -> None:
@@ -180,7 +180,7 @@ def find_fold(gate: ConstantGate, s: Tensor, seen: Neighbours) -> Fold | None:
 
 
 def _is_linear(module: nn.BatchNorm2d | nn.Conv2d, s: Tensor) -> bool:
-    """Whether s times what it returns is what it returns with s times its weights and biases."""
+    """Return whether s may multiply the weights and biases of a module in place of what it returns."""
     if isinstance(module, nn.Conv2d):
         return module.out_channels == len(s)
     if module.weight is None or module.bias is None or module.num_features != len(s):

@@ -1,10 +1,8 @@
-"""A network of its own in which some gates multiply by constants, or are folded into the weights beside them."""
+"""A copy of a network in which some gates multiply by constants, or are folded into the weights beside them."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +18,9 @@ from se_viz.interventions.edits import Edits, MeanOf, Scale, Shuffle, Sources, S
 from se_viz.interventions.frozen_network import FrozenGate, FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.types import AnyFloats, Floats
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Constant: TypeAlias = float | str | npt.NDArray[np.floating] | Tensor | Sequence[float] | MeanOf
+Constant: TypeAlias = float | str | AnyFloats | Tensor | Sequence[float] | MeanOf
 """A number, C numbers, "mean" or ``mean_of(class)``."""
 
 
@@ -37,7 +35,7 @@ def freeze(
 
     The modules of these gates are gone. s is folded into the BatchNorm or convolution beside the gate where a pass
     shows that to be exact; elsewhere it multiplies U. The copy says what ``capture(…, edits=values)`` says, in float32
-    to about 1e-6 of the largest logit, and has weights of its own: the network is left as it is.
+    to about 1e-6 of the largest logit, and shares no weights with the network, which is left as it is.
 
     Args:
         network: a ``Model``, of which the network as it was published is taken, or any whose gates can be found.
@@ -87,7 +85,7 @@ def freeze(
 def _constants(
     values: Mapping[str, Constant], gates: Sequence[Gate], network: object, profiles: ClassProfiles | None
 ) -> dict[str, Tensor]:
-    """S of each gate that is to be a constant (C,), in double precision."""
+    """Return s of each gate that is to be a constant (C,), in double precision."""
     if not values:
         raise ValueError('Say which gates to freeze and to what, as in {"SE_5_2": "mean"}.')
     for key, value in values.items():

@@ -95,7 +95,7 @@ def blank(about: Mapping[str, Any], path: Path) -> nn.Module:
             return registry.build(name).module
         source, architecture, _ = libraries.find(name)
         arguments = {"num_classes": len(about["classes"])} if about["classes"] else {}
-        return source.blank(architecture, **arguments)
+        return source.create(architecture, **arguments)
     except UnknownModel as error:
         raise FrozenRefused(
             f"{path} is of {name or 'a network without a name'}, whose architecture is not known here: give "

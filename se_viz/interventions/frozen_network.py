@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -15,8 +14,7 @@ from se_viz.interventions import frozen_file
 from se_viz.interventions.constant_gates import MULTIPLIES, in_eval_mode, own_copy, replace_module
 from se_viz.interventions.fold_gate import ConstantGate
 from se_viz.model.model import Model
-
-Floats: TypeAlias = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +41,7 @@ class FrozenNetwork:
     """A network some of whose gates are constants.
 
     Attributes:
-        network: a copy with weights of its own, in eval mode.
+        network: a copy that shares no weights with the original, in eval mode.
         gates: those that are constants.
         parameters_before, parameters_after: weights and biases of the network.
         macs_before, macs_after: multiply-accumulates of one image, by ``macs.RULE``.

@@ -1,7 +1,7 @@
-"""A network that starts at one of its gates: what ran before is kept from one pass and returned from then on.
+"""Passes that start at a gate: outputs of modules that ran before it are kept from one pass and returned in later ones.
 
-In a pass through the network a module is either over before the gate begins, or under way, or it begins later. Of those
-that are over, the outermost are kept: their parents run again, and ask for what was kept instead of computing it.
+When the gate begins, a module of the network has finished, is running, or has not begun. The outputs of the outermost
+finished modules are kept. The modules that were running run again, and get these outputs instead of computing them.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -24,12 +24,12 @@ from se_viz.gates.gate import Gate, Layout, ProductTap
 
 @dataclass(slots=True)
 class Kept:
-    """What the outermost modules returned that were over before the gate began, in order, by module.
+    """The outputs of the outermost modules that had finished when the gate began, in order, by module.
 
     Attributes:
-        outputs: copies of what each returned, once for each of its runs.
-        calls: calls of the gate's multiplication function that are made again before the gate's own; a gate that is a
-            module needs no count.
+        outputs: copies of the outputs of each module, one for each of its runs.
+        calls: number of calls of the gate's multiplication function that are repeated before the gate's own; 0 for a
+            gate that is a module.
     """
 
     outputs: dict[nn.Module, list[Any]] = field(default_factory=dict)
@@ -37,11 +37,11 @@ class Kept:
 
 
 class Recorder(TorchFunctionMode):
-    """Notes in a pass what ``Kept`` needs.
+    """Records the ``Kept`` outputs in a pass.
 
     Args:
         network: a private copy, whose modules get hooks for the pass.
-        gate: where the later passes begin.
+        gate: the gate at which later passes start.
     """
 
     def __init__(self, network: nn.Module, gate: Gate) -> None:
@@ -60,7 +60,7 @@ class Recorder(TorchFunctionMode):
 
     @contextmanager
     def recording(self, sink: CaptureBuffer) -> Iterator[None]:
-        """Note what runs inside the block, in which ``sink`` reads the network."""
+        """Record the pass inside the block, in which ``sink`` reads the network."""
         self._sink = sink
         with ExitStack() as stack:
             for module in self._network.modules():
@@ -70,7 +70,7 @@ class Recorder(TorchFunctionMode):
             yield
 
     def kept(self) -> Kept | None:
-        """What was noted; None where the gate did not begin."""
+        """Return the recorded outputs; None if the gate did not begin."""
         if not self._begun:
             return None
         kept = Kept(calls=self._calls)
@@ -93,11 +93,11 @@ class Recorder(TorchFunctionMode):
             return
         _, outputs, self._calls = self._open.pop()
         del self._finished[outputs:]
-        # A copy, as what comes next may write over it.
+        # A copy, because later code may overwrite the output.
         self._finished.append((module, tree_map(_copy, output)))
 
     def _product_read(self) -> bool:
-        """Whether the gate has begun; one that is no module has as soon as its s is read."""
+        """Return whether the gate has begun; a watched gate begins when its s is read."""
         if self._function is not None and self._sink is not None and (self._gate.name, "s") in self._sink.kept:
             self._begun = True
         return self._begun
@@ -136,7 +136,7 @@ class Replay:
         self._rows = torch.arange(len(images))
         self._s: Tensor = torch.empty(0)
         self._position: dict[nn.Module, int] = {}
-        # Outputs that later code writes over, so that a copy must be given: by module and number.
+        # Outputs that later code overwrites, so that a copy must be returned: by module and number.
         self._fragile: set[tuple[nn.Module, int]] = set()
         self._lock = RLock()
         self._applied = False
@@ -148,7 +148,7 @@ class Replay:
             _set_forward(unit, partial(self._gated, unit, unit.forward))
 
     def __call__(self, s: Tensor, rows: Tensor) -> object:
-        """What the network returns for rows of s.
+        """Return the network's output for rows of s.
 
         Args:
             s: (B, C).
@@ -166,17 +166,19 @@ class Replay:
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled() and s.requires_grad))
             output = self._network(self._of_rows(self._images))
             if not self._applied:
-                raise NotReadable(f"The network took another way, on which {self._gate.name} does not run.")
+                raise NotReadable(
+                    f"{self._gate.name} did not run in this pass: the network made other calls than before."
+                )
             return output
 
     def _note(self, maps: Tensor) -> None:
-        """Note that s is applied, and keep the norms of U in the first pass."""
+        """Record that s is applied, and the norms of U in the first pass."""
         self._applied = True
         if not len(self.norms):
             self.norms = maps.flatten(2).norm(dim=2) if self._gate.layout == "nchw" else maps.flatten(1, 2).norm(dim=1)
 
     def learn(self, s: Tensor) -> object:
-        """A first pass, which finds out what is written over; s is as computed (N, C)."""
+        """Run a first pass with s as computed (N, C), and find out which kept outputs are overwritten."""
         rows = torch.arange(len(self._images))
         self._fragile = {(module, at) for module, outputs in self._kept.outputs.items() for at in range(len(outputs))}
         shown: dict[tuple[nn.Module, int], list[tuple[Tensor, int]]] = {}
@@ -189,7 +191,7 @@ class Replay:
     _shown: dict[tuple[nn.Module, int], list[tuple[Tensor, int]]]
 
     def _of_rows(self, value: Any) -> Any:  # noqa: ANN401 - of any type
-        """Take the images of the rows out of what was kept for all images."""
+        """Return the part of a kept output that belongs to the images of the rows."""
         images, rows = len(self._images), self._rows
         first = int(rows[0])
 
@@ -233,7 +235,7 @@ class Replay:
 
 
 class _Multiplied(TorchFunctionMode):
-    """Lets one call multiply by another s."""
+    """A mode in which one call multiplies by another s."""
 
     def __init__(
         self, product: ProductTap, layout: Layout, calls: int, s: Tensor, seen: Callable[[Tensor], None]

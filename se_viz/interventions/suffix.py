@@ -24,15 +24,15 @@ Logits: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Suffix:
-    """logits(s): what a network says of N images when one gate multiplies by s instead of what it computes.
+    """The logits of a network for N images, as a function of the weights s that multiply U at one gate.
 
-    What runs before the gate was computed once. The network is a private copy that shares the weights, so captum and
-    other tools may put hooks on; calls from several threads wait for one another.
+    The part before the gate was computed once. The network is a private copy that shares the weights, so captum and
+    other tools may add hooks; calls from several threads wait for one another.
 
     Attributes:
-        gate: which.
+        gate: the gate.
         s: excitation weights as the network computes them (N, C), on its device and in its precision.
-        logits: what it says with those (N, K).
+        logits: the logits for these (N, K).
         norms: Euclidean norm of each channel of U (N, C).
     """
 
@@ -40,7 +40,7 @@ class Suffix:
         self.gate = gate
         self._batch = batch
         if gate.threaded:
-            raise NotReadable(f"{gate.name} runs in a thread of the network's own: the network cannot start there.")
+            raise NotReadable(f"{gate.name} runs in a thread that the network starts, and a pass cannot start there.")
         copy = private_network(network)
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
@@ -52,8 +52,8 @@ class Suffix:
                 raise NotReadable(f"{gate.name} did not run for these images.")
             if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != len(images):
                 raise NotReadable(
-                    f"{type(network).__name__} returns no logits (N, K), so they are no function of s. Wrap it in a "
-                    "module that returns the numbers of interest."
+                    f"{type(network).__name__} returns no logits (N, K). Wrap it in a module that returns the numbers "
+                    "of interest as one table."
                 )
             self.s = descriptor(sink, gate, "s", len(images)).clone()
             self.logits = output.clone()
@@ -89,7 +89,7 @@ class Suffix:
         return logits if s.ndim == 3 else logits.transpose(0, 1).reshape(len(s), -1)
 
     def _rows(self, s: Tensor, rows: Tensor) -> Tensor:
-        """Logits of rows of s (B, C), some at a time."""
+        """Return the logits of rows of s (B, C), computed in batches."""
         if len(s) == len(self.s):  # all images at once, as they were recorded
             return self._pass(s, rows)
         parts = [
@@ -101,7 +101,7 @@ class Suffix:
     def _pass(self, s: Tensor, rows: Tensor) -> Tensor:
         output = self._replay(s, rows)
         if not isinstance(output, Tensor):
-            raise NotReadable(f"The network took another way for other weights of {self.gate.name}.")
+            raise NotReadable(f"The network returned no tensor for other weights of {self.gate.name}.")
         return output
 
     def _check(self, again: object) -> None:
@@ -113,8 +113,8 @@ class Suffix:
             and bool(((again - expected).abs() <= allowed).all())
         ):
             raise NotReadable(
-                f"The network from {self.gate.name} on does not give what the whole network gives, so its logits "
-                "cannot be computed from s alone."
+                f"A pass that starts at {self.gate.name} gives other logits than a whole pass, so the logits cannot be "
+                "computed from s alone."
             )
 
 
@@ -154,11 +154,7 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
 
 
 def private_network(network: nn.Module) -> nn.Module:
-    """Return a copy that shares the weights; none asks for gradients, so that those of s alone are computed.
-
-    Raises:
-        NotReadable: a part of the network cannot be copied.
-    """
+    """Return a copy that shares the weights, without gradients for them, so that only those of s are computed."""
     try:
         copy = clone_sharing_weights(network)
     except Exception as error:
@@ -166,8 +162,8 @@ def private_network(network: nn.Module) -> nn.Module:
             raise
         # Parts of any kind may refuse to be copied, in any way.
         raise NotReadable(
-            f"{type(network).__name__} cannot be copied ({error}), and only a copy can start at a gate or have "
-            "hooks of its own."
+            f"{type(network).__name__} cannot be copied ({error}), and a pass that starts at a gate or asks for "
+            "gradients needs a copy."
         ) from error
     plain: dict[int, nn.Parameter] = {}
     for module in copy.modules():

@@ -1,4 +1,4 @@
-"""A faster network that reads the same: BatchNorm folded away and maps in channels_last order, on the CPU."""
+"""A faster copy of a network for the CPU with the same readings: BatchNorm folded, maps in channels_last order."""
 
 from copy import Error as CopyError
 
@@ -10,33 +10,34 @@ from torch.utils._pytree import tree_leaves
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.errors import InstrumentError
 from se_viz.gates.eval_mode import hold_eval_mode
-from se_viz.gates.forward_pass import Array, Pass, read
+from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import IMAGES, REJECTIONS
 from se_viz.model.fold_batchnorm import fold_batchnorm, trace_bn_pairs
+from se_viz.types import Float32s
 
-# How far z, s, the logits and the maps may be from those of the plain network: as they are where they are at most 1,
-# as every s of a sigmoid is, else as a share of the largest of them.
+# Largest difference of z, s, logits and maps from those of the plain network: absolute if they are at most 1 (as every
+# s of a sigmoid is), otherwise relative to the largest of them.
 TOLERANCE = 1e-5
 
 
 def make_fast_copy(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]) -> nn.Module | None:
-    """A network of other modules that reads as ``network`` does, to 1e-5, in less time; None where there is none.
+    """Return a faster copy of a network with the same readings to 1e-5; None if no such copy can be made.
 
-    It is tried on two images: z and s of all gates, the logits, U and X̃ of the first gate and the last. Gates keep
-    their classes and paths. Weights that are not folded are the same tensors in both.
+    The copy is compared with the network on two images: z and s of all gates, the logits, U and X̃ of the first and the
+    last gate. Gates keep their classes and paths. Both networks share the tensors of all weights that are not folded.
 
     Args:
-        network: on the CPU, in float32; it is left as it is.
+        network: the network, on the CPU and in float32; it is not changed.
         gates: its gates.
-        size: height and width of its images, pixels.
+        size: height and width of its images, in pixels.
     """
     images = (torch.rand((IMAGES, 3, *size), generator=torch.Generator().manual_seed(0)) - 0.45) / 0.25
     maps = frozenset((gates[0].name, gates[-1].name))
     try:
         with hold_eval_mode(network):
-            # What a block without a module for its gate does besides is folded as in any other.
+            # Only gates that are modules are excluded: a block that has no module for its gate is folded as usual.
             modules = [gate.path for gate in gates if gate.product is None]
             with trace_bn_pairs(network, modules) as seen:
                 expected = read(Instrument(network, gates), images, maps)
@@ -46,12 +47,12 @@ def make_fast_copy(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int,
     except (InstrumentError, CopyError, *REJECTIONS) as error:
         if is_out_of_memory(error):
             raise
-        return None  # It cannot be copied, or its code misses what was folded away.
+        return None  # it cannot be copied, or its code needs a module that was folded away
     return twin if _reads_the_same(found, expected) else None
 
 
 def _to_channels_last(network: nn.Module) -> None:
-    """Give convolutions kernels in that order: maps then go from one to the next in it. Nobody else's are changed."""
+    """Give convolutions kernels in channels_last order, so that maps keep this order; shared weights do not change."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and not _in_order(module.weight):
             ordered = module.weight.detach().contiguous(memory_format=torch.channels_last)
@@ -79,6 +80,6 @@ def _same_output(found: object, expected: object) -> bool:
     )
 
 
-def _close(found: Array, expected: Array) -> bool:
+def _close(found: Float32s, expected: Float32s) -> bool:
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     return found.shape == expected.shape and bool((np.abs(found - expected) <= allowed).all())

@@ -1,8 +1,9 @@
-"""Folding BatchNorm into the convolution before it, in a copy of a network that leaves the network as it is.
+"""Folding of BatchNorm into the convolution before it, in a copy of a network; the network itself is not changed.
 
-In eval mode BatchNorm multiplies each channel by γ/√(σ²+ε) and adds a constant, so the convolution before it may do
-both. That holds only where the BatchNorm gets all that the convolution puts out and nobody else gets any of it. Names
-and order of modules do not tell; one forward pass does, in which every operation on a convolution's output is counted.
+In eval mode BatchNorm multiplies each channel by γ/√(σ²+ε) and adds a constant, so the convolution before it can do
+both. This is valid only if the BatchNorm takes the whole output of the convolution and nothing else uses this output.
+Names and order of modules do not show that. One forward pass does: it counts every operation on the output of a
+convolution.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -20,7 +21,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.trace import watched
 
-# Subclasses that convolve otherwise (with standardised weights, say) must not pass, so classes are named one by one.
+# Subclasses may convolve differently (for instance with standardised weights), so the exact classes are listed.
 _CONVOLUTIONS = ("torch.nn.modules.conv.Conv2d", "timm.layers.conv2d_same.Conv2dSame")
 _NORMS = ("torch.nn.modules.batchnorm.BatchNorm2d", "timm.layers.norm_act.BatchNormAct2d")
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -36,7 +37,7 @@ class Pair:
 
 @dataclass(slots=True)
 class _Output:
-    """What became of what a convolution put out: how many operations took it, and which BatchNorm was the first."""
+    """The use of a convolution's output: how many operations took it, and the BatchNorm that took it first."""
 
     convolution: nn.Conv2d
     uses: int = 0
@@ -45,14 +46,14 @@ class _Output:
 
 @dataclass(slots=True)
 class BatchNormTrace:
-    """The pairs that a forward pass has shown; complete when it is over."""
+    """The uses of convolution outputs in a forward pass; complete at its end."""
 
     _network: nn.Module
     _outputs: list[_Output] = field(default_factory=list)
     _norms: list[nn.Module] = field(default_factory=list)
 
     def pairs(self) -> tuple[Pair, ...]:
-        """Those in which both ran once and the output of one went into the other and nowhere else."""
+        """Return the pairs in which both modules ran once and only the BatchNorm took the convolution's output."""
         paths = {module: path for path, module in self._network.named_modules()}
         ran = [output.convolution for output in self._outputs]
         return tuple(
@@ -67,7 +68,7 @@ class BatchNormTrace:
 
 
 class CountUses(TorchDispatchMode):
-    """Counts the operations that take the tensors of a table, also those that no module makes."""
+    """A counter of the operations that take the tensors of a table, including operations outside modules."""
 
     def __init__(self, known: WeakTensorKeyDictionary) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -91,14 +92,14 @@ class CountUses(TorchDispatchMode):
 
 @contextmanager
 def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[BatchNormTrace]:
-    """Watch the forward pass that this thread makes inside the block, on a network in eval mode.
+    """Watch the forward pass that this thread makes inside the block, and give the trace of it.
 
     Args:
-        network: the network.
-        besides: paths of modules whose insides are left alone.
+        network: the network, in eval mode.
+        besides: paths of modules whose parts are not folded.
     """
     seen = BatchNormTrace(network)
-    # Weak, so that no feature map lives longer than without being watched.
+    # Weak references, so that no feature map lives longer than in a pass that is not watched.
     known = WeakTensorKeyDictionary()
     parts = {
         module
@@ -124,13 +125,13 @@ def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[Bat
 
 
 def fold_batchnorm(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
-    """A copy of the modules in which each pair is one convolution; where the BatchNorm was, its activation remains.
+    """Return a copy in which each pair is one convolution; the activation of the BatchNorm takes its place.
 
-    All other weights are the network's own tensors, not copies of them.
+    The copy shares all other weights with the network.
 
     Args:
-        network: in eval mode, in which the copy stays.
-        pairs: from ``trace_bn_pairs``.
+        network: the network in eval mode; the copy is in eval mode, too.
+        pairs: the pairs to fold, from ``BatchNormTrace.pairs``.
     """
     twin = clone_sharing_weights(network)
     in_place_of: dict[nn.Module, nn.Module] = {}
@@ -140,7 +141,7 @@ def fold_batchnorm(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
             _fold(cast("nn.Conv2d", twin.get_submodule(pair.convolution)), norm)
             in_place_of[norm] = _what_remains(norm)
     for parent in twin.modules():
-        # Not named_children, which names a part but once.
+        # named_children would name a shared module only once.
         for name, child in parent._modules.items():
             if child in in_place_of:
                 setattr(parent, name, in_place_of[child])
@@ -148,7 +149,7 @@ def fold_batchnorm(network: nn.Module, pairs: Collection[Pair]) -> nn.Module:
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    # In double precision, so that the products are rounded once.
+    # In double precision, so that the products are rounded only once.
     mean, variance = (cast("Tensor", value).double() for value in (norm.running_mean, norm.running_var))
     scale, shift = (None if value is None else value.double() for value in (norm.weight, norm.bias))
     before = None if convolution.bias is None else convolution.bias.double()
@@ -160,7 +161,7 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 
 def _what_remains(norm: nn.Module) -> nn.Module:
-    """The parts of timm's BatchNormAct2d that come after the BatchNorm; of others, nothing."""
+    """Return the parts of timm's BatchNormAct2d that come after the BatchNorm; an identity for other classes."""
     parts = [part for part in (getattr(norm, "drop", None), getattr(norm, "act", None)) if part is not None]
     needed = [part for part in parts if not isinstance(part, nn.Identity)]
     left = needed[0] if len(needed) == 1 else nn.Sequential(*needed) if needed else nn.Identity()
@@ -172,17 +173,17 @@ def _is(module: nn.Module, classes: tuple[str, ...]) -> bool:
 
 
 def is_convolution(module: nn.Module) -> bool:
-    """Return whether it convolves as torch does, each output channel from weights of its own."""
+    """Return whether a module convolves as torch does, each output channel by its weights."""
     return _is(module, _CONVOLUTIONS)
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether it normalises by statistics that no image changes."""
+    """Return whether a module normalises by statistics that no image changes."""
     return _is(module, _NORMS) and module.running_mean is not None and not module.training
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether something was put on it: hooks (of weight norm, or a stranger's, who must see what he saw), a method."""
+    """Return whether a module has hooks (weight norm, hooks of other code that must see the same) or a set method."""
     return any(getattr(module, table, None) for table in _HOOKS) or "forward" in vars(module)
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from se_viz.device.devices import Precision, reproducible, resolve, to_dtype
+from se_viz.device.devices import Precision, resolve, set_deterministic, to_dtype
 from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.trace import REJECTIONS
 from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.model import Model
-from se_viz.weights.download import Report, ShouldCancel
+from se_viz.weights.download import OnProgress, ShouldCancel
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST
@@ -31,34 +31,35 @@ def load(
     *,
     head: Head | HeadKind | None = None,
     fast: bool = True,
-    report: Report | None = None,
+    report: OnProgress | None = None,
     cancelled: ShouldCancel | None = None,
 ) -> Model:
-    """Load a model by name, ready for ``capture``; pretrained weights are fetched once and kept.
+    """Load a model by name, ready for ``capture``; pretrained weights are downloaded once and kept in a cache.
 
     Args:
-        name: "demo/r16", "timm/seresnet50.ra2_in1k", "torchvision/regnet_y_400mf"; ``se_viz.zoo.registry.names()``
-            lists all.
-        device: "auto" (the machine's accelerator, else the CPU), "cpu", "gpu" (an accelerator of any kind), or one by
-            its name: "cuda", "cuda:1", "xpu", "mps".
-        precision: what the network computes in; readings are float32 whichever it is. On a CPU bf16 is faster where the
-            processor multiplies it, and fp16 much slower almost everywhere.
-        head: what the outputs mean, where it is not what the library or the card says: "classes", "binary", "labels",
-            "number", "features", or a ``Head`` with a threshold.
-        fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps lie in
-            channels_last order, if that reads the same to 1e-5, see ``make_fast_copy``. It takes the memory of the
-            weights once more; ``Model.network`` remains the network as it was published. False runs that one.
+        name: for instance "demo/r16", "timm/seresnet50.ra2_in1k" or "torchvision/regnet_y_400mf";
+            ``se_viz.zoo.registry.names()`` lists all names.
+        device: "auto" (the machine's accelerator, otherwise the CPU), "cpu", "gpu" (an accelerator of any kind), or the
+            name of a device: "cuda", "cuda:1", "xpu", "mps".
+        precision: the precision in which the network computes; readings are always float32. On a CPU bf16 is faster if
+            the processor has instructions for it, and fp16 is much slower almost everywhere.
+        head: the meaning of the outputs, if it is not the one that the library or the card states: "classes", "binary",
+            "labels", "number", "features", or a ``Head`` with a threshold.
+        fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps are in
+            channels_last order, if it gives the same readings to 1e-5, see ``make_fast_copy``. The copy takes the
+            memory of the weights a second time; ``Model.network`` remains the network as published. False runs the
+            network as published.
         report: called with a ``Progress`` after every piece of a download.
-        cancelled: asked before every piece; True ends the download.
+        cancelled: called before every piece; True ends the download.
 
     Raises:
-        UnknownModel: no model of that name; the message names those that come close.
-        WeightsRefused: the weights are not the ones the card names, or do not fit; or the head does not fit.
-        DownloadFailed: the weights cannot be fetched; the message says why and what to do.
+        UnknownModel: no model has this name; the message suggests similar names.
+        WeightsRefused: the weights are not the ones that the card names, or do not fit; or the head does not fit.
+        DownloadFailed: the weights cannot be downloaded; the message says why and what to do.
         Cancelled: ``cancelled`` returned True.
         DeviceMissing: the machine has no such device.
-        DeviceFull: the device has no room for the network, or the memory in which it is built; where that can be
-            foreseen, nothing is fetched.
+        DeviceFull: the device, or the memory in which the network is built, has not enough space for it; if this can be
+            predicted, nothing is downloaded.
     """
     place, dtype = resolve(device), to_dtype(precision)
     check_memory(name, place, dtype)
@@ -70,13 +71,13 @@ def load(
 
 
 def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
-    """The model of a network that lies on the CPU in float32."""
-    reproducible(place)
+    """Return the model of a network that is on the CPU in float32, moved to a device and a type."""
+    set_deterministic(place)
     module, twin = network.module, None
     gates: tuple[Gate, ...] | None = None
     notes: tuple[str, ...] = ()
     if fast and place.type == "cpu":
-        # In float32 also for other types, so that what is folded is rounded once.
+        # In float32 also for other types, so that folded weights are rounded only once.
         finding = survey(module, network.preprocess.crop)
         gates, notes = finding.gates, finding.notes
         twin = make_fast_copy(module, gates, network.preprocess.crop)
@@ -115,39 +116,40 @@ def load_checkpoint(
     trusted: bool = False,
     cancelled: ShouldCancel | None = None,
 ) -> Model:
-    """Load a network of your own, ready for ``capture``: an architecture and a file with its weights.
+    """Load your network, ready for ``capture``: an architecture and a file with its weights.
 
-    Nothing in the file is run: it is safetensors, or a state dict of ``torch.save`` with nothing but tensors in it. A
-    child process reads it, of whose memory and time there is an end.
+    No code in the file is run: it must be safetensors, or a state dict of ``torch.save`` that contains only tensors. A
+    child process with limits on memory and time reads it.
 
     Args:
-        source: the file, its content, or a file that is open.
-        architecture: of timm or torchvision, for instance "timm/seresnet50", or a function that returns the network;
-            ``se_viz.zoo.registry.architectures()`` lists those of the libraries.
+        source: the path of the file, its content, or an open file.
+        architecture: an architecture of timm or torchvision, for instance "timm/seresnet50", or a function that returns
+            the network; ``se_viz.zoo.registry.architectures()`` lists the architectures of both libraries.
         arguments: keyword arguments of the architecture; the number of classes is read from the file.
-        classes: names of the logits, see ``weights.class_names.read_classes`` for a file of them. A binary head takes
-            two (of no and of yes) or one (of yes); the name of a number may end with its unit.
-        head: what the outputs mean: "classes" (softmax), "binary" (one logit of yes), "labels" (each holds or not),
-            "number", "features" (nothing is predicted), or a ``Head`` with a threshold. If not given, two outputs and
-            more are assumed to be classes, and one is shown as the number it is.
-        mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
-        size: side of the network's input, pixels, 16 to 1024; likewise.
+        classes: names of the logits; ``weights.class_names.read_classes`` reads them from a file. A binary head takes
+            two names (for no and for yes) or one (for yes); the name of a number may end with its unit.
+        head: the meaning of the outputs: "classes" (softmax), "binary" (one logit for yes), "labels" (each is true or
+            false), "number", "features" (nothing is predicted), or a ``Head`` with a threshold. By default, two or more
+            outputs are taken as classes, and a single output is shown as a number.
+        mean, std: mean and standard deviation of each RGB channel, for values in 0–1; default: those of the
+            architecture's default weights.
+        size: side of the network's input in pixels, 16 to 1024; default: that of the architecture's default weights.
         device, precision, fast: as for ``load``.
-        name: of the model, and of the file in messages; the file's own if not given.
-        largest: parameters that a named architecture may have; the file may have 4 bytes for each.
-        trusted: read the file in this process, for a file of your own: without the second or two that a child process
-            takes to start, and without limits. Nothing in it is run for that.
-        cancelled: asked while the file is read; True ends that.
+        name: name of the model, and of the file in messages; default: the name of the file.
+        largest: maximum number of parameters of a named architecture; the file may have 4 bytes for each.
+        trusted: read the file in this process, without limits and without the one or two seconds that a child process
+            takes to start. Use it only for files from a source you trust; no code in the file is run in either case.
+        cancelled: called while the file is read; True ends the reading.
 
     Raises:
         UnknownModel: there is no such architecture.
-        WeightsRefused: the file or the architecture is too large; the file is broken, not what its name says, or asks
-            for code to be run; or it does not fit the architecture, and the message lists what is missing, unexpected
-            or of another shape; or the names of classes or the head are for another number of logits.
+        WeightsRefused: the file or the architecture is too large; the file is broken, has another format than its name
+            says, or asks for code to be run; it does not fit the architecture (the message lists the entries that are
+            missing, unexpected or of another shape); or the class names or the head are for another number of logits.
         Cancelled: ``cancelled`` returned True.
-        ValueError: a number is out of its range.
+        ValueError: a number is out of range.
         DeviceMissing: the machine has no such device.
-        DeviceFull: the device has no room for the network.
+        DeviceFull: the device has not enough memory for the network.
         InstrumentError: the network has no gate that can be read, see ``find_gates``.
     """
     place, dtype = resolve(device), to_dtype(precision)
@@ -191,5 +193,5 @@ def _check_forward(model: Model, dtype: torch.dtype) -> None:
         raise WeightsRefused(
             f"{model.name} does not take images of 3 channels and {height} × {width} pixels: {error}"
         ) from error
-    with suppress(NoPredictions):  # What is predicted by none is said where predictions would stand.
+    with suppress(NoPredictions):  # the page and the commands say that there are no predictions
         fit_output(model.head, output, 1, model.classes, type(model.network).__name__)

@@ -1,4 +1,4 @@
-"""A model to look into: a network with its gates, its preprocessing and the names of its classes."""
+"""A model: a network with its gates, its preprocessing and the names of its classes."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -23,19 +23,21 @@ Images: TypeAlias = Image | Iterable[Image]
 
 @former_names.with_former_fields
 class Model:
-    """A network whose gates are found and whose hooks are attached, in eval mode, until ``close``.
+    """A network with its gates found and its hooks attached, in eval mode until ``close``.
+
+    Args:
+        gates, notes: its gates and notes, if they are known; by default, the gates are found.
+        twin: a copy from ``make_fast_copy`` that is read in place of the network.
 
     Attributes:
-        name: what ``load`` was given, for instance "demo/r16".
-        network: the ``torch.nn.Module`` as it was published. Where ``load`` made a faster one that reads the same, it
-            is that one which runs, ``instrument.network``, and a change to this one does not show in readings.
-        preprocess: image → input, as the network was measured.
-        classes: names of the logits; empty where they are not known.
-        about: one line on where the network comes from and how good it is.
-        head: what the outputs mean; None where nobody has said, and ``weights.head.fit`` says what is assumed.
-        notes: a sentence for each kind of gate that is there and cannot be read, see ``find.survey``.
-
-    Its gates may be given if they are known, and a ``make_fast_copy`` that is to be read in place of the network.
+        name: the name given to ``load``, for instance "demo/r16".
+        network: the ``torch.nn.Module`` as published. If ``load`` made a faster copy with the same readings, that copy
+            runs (``instrument.network``), and changes to this network do not show in readings.
+        preprocess: the preprocessing of images, as in the evaluation of the network.
+        classes: names of the logits; empty if they are not known.
+        about: one line on the origin of the network and its accuracy.
+        head: the meaning of the outputs; None if it was not stated, in which case ``weights.head.fit`` assumes one.
+        notes: one sentence for each kind of gate that was seen but cannot be read, see ``find.survey``.
     """
 
     def __init__(
@@ -71,10 +73,10 @@ class Model:
         return self.instrument.gates
 
     def gate(self, name: str) -> Gate:
-        """One gate by its name, for instance "SE_4_2".
+        """Return a gate by its name, for instance "SE_4_2".
 
         Raises:
-            KeyError: no gate has this name; the message lists those there are.
+            KeyError: no gate has this name; the message lists the names.
         """
         for gate in self.gates:
             if gate.name == name:
@@ -83,24 +85,24 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the network's weights are."""
+        """The device of the network's weights."""
         return placement(self.network)[0]
 
     @property
     def key(self) -> str:
-        """What sets its readings apart from those of another: name, device and precision."""
+        """A key of name, device and precision that distinguishes its readings from those of other models."""
         return f"{self.name} {self.device} {self.precision}"
 
     @property
     def precision(self) -> Precision:
-        """What the network computes in."""
+        """The precision in which the network computes."""
         return precision_of(placement(self.network)[1])
 
     @contextmanager
     def reference(self) -> Iterator["Model"]:
-        """Inside the block, a model that reads the network as it was published: for numbers that are kept.
+        """Give a model that reads the network as published, for numbers that are stored.
 
-        Of a model that runs no other it is the model itself.
+        This is the model itself if it does not run a faster copy.
         """
         if self.instrument.network is self.network:
             yield self
@@ -121,16 +123,18 @@ class Model:
             plain.close()
 
     def inputs(self, images: Images) -> Tensor:
-        """Return images as float32 (N, 3, H, W), preprocessed; a tensor of floats is taken to be so, and returned.
+        """Return images as preprocessed float32 (N, 3, H, W).
+
+        A tensor of floats counts as preprocessed and is returned as it is.
 
         Args:
-            images: one image or several: what ``read_paths`` and ``sample`` give; PIL images of any mode, taken as a
-                file of them would be (RGB over white, upright); NumPy arrays of one image, (H, W) or (H, W, channels),
-                or of N of them, uint8, uint16 or floats in 0–1; uint8 tensors (channels, H, W) or (N, channels, H, W).
-                One channel is grey, 3 are RGB, 4 RGBA. Or a tensor of floats (N, 3, H, W) that is preprocessed already.
+            images: one image or several: results of ``read_paths`` and ``sample``; PIL images of any mode, treated like
+                files (RGB over white, upright); NumPy arrays of one image, (H, W) or (H, W, channels), or of N images,
+                uint8, uint16 or floats in 0–1; uint8 tensors (channels, H, W) or (N, channels, H, W). One channel is
+                grey, 3 are RGB, 4 RGBA. Alternatively a tensor of floats (N, 3, H, W) that is already preprocessed.
 
         Raises:
-            InputRefused: something else, or an array whose layout or range may be read in several ways.
+            InputRefused: ``images`` are something else, or an array whose layout or range is ambiguous.
         """
         if isinstance(images, Tensor) and images.is_floating_point():
             if images.ndim == 4 and images.shape[1] != 3 and images.shape[-1] == 3:
@@ -142,11 +146,11 @@ class Model:
         return self.preprocess(one_by_one(images))
 
     def with_head(self, head: Head | HeadKind | None) -> "Model":
-        """Return the same model with outputs of another meaning; hooks are shared, so ``close`` of one closes both."""
+        """Return the same model with another head; both share the hooks, so closing one closes both."""
         other = copy.copy(self)
         other.head = Head.of(head)
         return other
 
     def close(self) -> None:
-        """Take the hooks off the network and give it back its mode."""
+        """Remove the hooks from the network and restore its mode."""
         self._held.close()

@@ -1,4 +1,4 @@
-"""What is kept of one gate: sums that can be added up over shards, machines and datasets."""
+"""Statistics of one gate as sums that can be added up over shards, machines and datasets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,50 +6,53 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.profiles.exact_sums import Squares, Whole, outside, sums, whole_steps
+from se_viz.profiles.exact_sums import Squares, Whole, is_clipped, sums, whole_steps
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, grid, regrid
-from se_viz.profiles.safetensors_io import Array, Spec, Tensors
+from se_viz.profiles.safetensors_io import Spec, Tensors
+from se_viz.types import Array, Counts, Float32s, Floats
 
-Counts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
-Ends = npt.NDArray[np.float32]
+Ends = Float32s
 
 
 @dataclass(slots=True)
 class Squeezed:
-    """Of z over K classes and C channels, as float64.
+    """Statistics of z over K classes and C channels, as float64.
 
-    Added up by Chan's formula: exact but for rounding, and the same each time in the same order.
+    They are added up by Chan's formula, which is exact except for rounding. The same order gives the same result.
 
     Attributes:
-        mean, m2: of z, and sum of squared deviations from it (K, C); 0 without images.
-        low, high: smallest and largest z, float32 (K, C); ∞ and −∞ without images.
+        mean, m2: mean of z, and sum of squared deviations from the mean (K, C); 0 for a class without images.
+        low, high: smallest and largest z, float32 (K, C); ∞ and −∞ for a class without images.
     """
 
-    mean: npt.NDArray[np.float64]
-    m2: npt.NDArray[np.float64]
+    mean: Floats
+    m2: Floats
     low: Ends
     high: Ends
 
     @classmethod
     def empty(cls, classes: int, channels: int) -> "Squeezed":
-        """Of no images."""
+        """Return the statistics of no images."""
         shape = (classes, channels)
         return cls(np.zeros(shape), np.zeros(shape), *_no_range(shape))
 
-    def fill(self, label: int, z: npt.NDArray[np.float32]) -> None:
-        """Set those of one class by its images (N, C)."""
+    def fill(self, label: int, z: Float32s) -> None:
+        """Set the statistics of one class from z of its images (N, C)."""
         wide = z.astype(np.float64)
         self.mean[label] = wide.mean(axis=0)
         self.m2[label] = np.square(wide - self.mean[label]).sum(axis=0)
         self.low[label], self.high[label] = z.min(axis=0), z.max(axis=0)
 
-    def add(self, other: "Squeezed", rows: Rows, own: Counts, more: Counts) -> None:
-        """Add another's, whose classes are ``rows`` here and have ``more`` images (K′, 1) beside ``own`` ones."""
-        total = np.maximum(own + more, 1)
+    def add(self, other: "Squeezed", rows: Rows, count: Counts, more: Counts) -> None:
+        """Add the statistics of other images of the classes ``rows``.
+
+        ``count`` (K′, 1) is the number of images of each class here, ``more`` (K′, 1) the number in ``other``.
+        """
+        total = np.maximum(count + more, 1)
         apart = other.mean - self.mean[rows]
-        self.m2[rows] += other.m2 + np.square(apart) * (own * (more / total))
+        self.m2[rows] += other.m2 + np.square(apart) * (count * (more / total))
         self.mean[rows] += apart * (more / total)
         self.low[rows] = np.minimum(self.low[rows], other.low)
         self.high[rows] = np.maximum(self.high[rows], other.high)
@@ -57,24 +60,25 @@ class Squeezed:
 
 @dataclass(slots=True)
 class GateStatistics:
-    """Of one gate over K classes and C channels.
+    """Statistics of one gate over K classes and C channels.
 
-    What is said of s is made of integers, so adding it up is exact in any order and grouping.
+    The statistics of s are integers, so adding them up is exact in any order and grouping.
 
     Attributes:
         count: images of each class (K,).
-        sum, squares: what ``exact_sums`` keeps of s, int64 (K, C) and uint64 (2, K, C).
-        outside: how many s count as ±``exact_sums.LIMIT`` in them, as they lie beyond it, uint64 (K, C).
-        heaps: images with s of exactly each of ``codec.HEAPS``, uint32 (K, C, 6).
-        histogram: all other images, uint32 (K, C, 56), in the bins of ``codec.grid`` between ``low`` and ``high``.
+        sum, squares: the sums of s and s² of ``exact_sums``, int64 (K, C) and uint64 (2, K, C).
+        clipped: number of s beyond ±``exact_sums.LIMIT``, which count as ±LIMIT in the sums, uint64 (K, C).
+        heaps: number of images with s equal to each of ``quantization.HEAPS``, uint32 (K, C, 6).
+        histogram: number of all other images in each bin of ``quantization.grid`` between ``low`` and ``high``,
+            uint32 (K, C, 56).
         low, high: smallest and largest s in the histogram, over all classes, float32 (C,); ∞ and −∞ if it is empty.
-        z: of z; None where no squeeze descriptor of the gate is known.
+        z: statistics of z; None if the gate has no known squeeze descriptor.
     """
 
     count: Counts
     sum: Whole
     squares: Squares
-    outside: npt.NDArray[np.uint64]
+    clipped: npt.NDArray[np.uint64]
     heaps: npt.NDArray[np.uint32]
     histogram: npt.NDArray[np.uint32]
     low: Ends
@@ -85,7 +89,7 @@ class GateStatistics:
     def empty(
         cls, classes: int, channels: int, *, z: bool = True, ends: tuple[Ends, Ends] | None = None
     ) -> "GateStatistics":
-        """Of no images, ready to take in s between these ends, if they are given."""
+        """Return the statistics of no images; ``ends`` (low, high) fixes the histogram's bins beforehand."""
         shape = (classes, channels)
         return cls(
             np.zeros(classes, np.int64),
@@ -99,10 +103,15 @@ class GateStatistics:
         )
 
     @classmethod
-    def of(
-        cls, s: npt.NDArray[np.float32], z: npt.NDArray[np.float32] | None, labels: Rows, classes: int
-    ) -> "GateStatistics":
-        """Of N images: finite s, and z if it is known, each (N, C); labels (N,) below ``classes``."""
+    def of(cls, s: Float32s, z: Float32s | None, labels: Rows, classes: int) -> "GateStatistics":
+        """Return the statistics of N images.
+
+        Args:
+            s: finite excitation weights (N, C).
+            z: squeeze descriptors (N, C); None if they are not known.
+            labels: class of each image (N,), below ``classes``.
+            classes: number of classes K.
+        """
         channels = s.shape[1]
         heaped = [s == np.float32(heap) for heap in HEAPS]
         binned = ~np.logical_or.reduce(heaped)
@@ -111,13 +120,13 @@ class GateStatistics:
         made = cls.empty(classes, channels, z=z is not None, ends=(low, high))
         first, k = grid(low, high)
         cells = (bin_code(s) >> k) - first + np.arange(channels) * BINS
-        cells[~binned] = channels * BINS  # one more cell, for heaps
-        steps, beyond = whole_steps(s), outside(s)
+        cells[~binned] = channels * BINS  # one extra cell collects the heaps
+        steps, beyond = whole_steps(s), is_clipped(s)
         for label in np.unique(labels):
             rows = labels == label
             made.count[label] = rows.sum()
             made.sum[label], made.squares[:, label] = sums(steps[rows])
-            made.outside[label] = beyond[rows].sum(axis=0)
+            made.clipped[label] = beyond[rows].sum(axis=0)
             made.heaps[label] = np.stack([heap[rows].sum(axis=0) for heap in heaped], axis=-1)
             counted = np.bincount(cells[rows].ravel(), minlength=channels * BINS + 1)[:-1]
             made.histogram[label] = counted.reshape(channels, BINS)
@@ -127,7 +136,7 @@ class GateStatistics:
 
     @classmethod
     def read(cls, tensors: Tensors, gate: GateEntry, counts: tuple[int, ...]) -> "GateStatistics":
-        """Of a file."""
+        """Return the statistics of a gate stored in a file; ``counts`` are the images of each class."""
 
         def array(name: str) -> Array:
             return tensors[f"{gate.name}.{name}"][:,]
@@ -146,16 +155,16 @@ class GateStatistics:
         )
 
     def add(self, other: "GateStatistics", rows: Rows) -> None:
-        """Add another's images; ``rows`` says which class here each of its classes is.
+        """Add the statistics of other images; ``rows`` (K′,) maps the classes of ``other`` to classes here.
 
-        Quickest where the ends are known beforehand (``empty(ends=)``), as the histogram then stays as it is.
+        This is fastest when the ends are known beforehand (``empty(ends=)``): the histogram then keeps its bins.
         """
         if self.z is not None and other.z is not None:
             self.z.add(other.z, rows, self.count[rows][:, None], other.count[:, None])
         self.count[rows] += other.count
         self.sum[rows] += other.sum
         self.squares[:, rows] += other.squares
-        self.outside[rows] += other.outside
+        self.clipped[rows] += other.clipped
         self.heaps[rows] += other.heaps
         low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
         bins = grid(low, high)
@@ -165,7 +174,10 @@ class GateStatistics:
 
     @staticmethod
     def specs(gate: GateEntry, classes: int) -> Iterator[Spec]:
-        """Of ``arrays``, in their order; each takes a multiple of 8 bytes, so all can be mapped."""
+        """Yield the specs of ``arrays``, in their order.
+
+        The size of each array is a multiple of 8 bytes, so that all of them can be memory-mapped.
+        """
         shape = (classes, gate.channels)
         yield Spec(f"{gate.name}.sum", "int64", shape)
         yield Spec(f"{gate.name}.squares", "uint64", (2, *shape))
@@ -179,8 +191,8 @@ class GateStatistics:
             yield Spec(f"{gate.name}.z_range", "float32", (2, *shape))
 
     def arrays(self) -> Iterator[Array]:
-        """What is written of it."""
-        yield from (self.sum, self.squares, self.outside, self.heaps, self.histogram, self.low, self.high)
+        """Yield the arrays to be written to a file."""
+        yield from (self.sum, self.squares, self.clipped, self.heaps, self.histogram, self.low, self.high)
         if self.z is not None:
             yield from (self.z.mean, self.z.m2, self.z.low, self.z.high)
 

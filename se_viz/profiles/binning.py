@@ -1,6 +1,6 @@
-"""Bins for s of one channel, common to all classes, as few as keep the AUROC of every two classes.
+"""Histogram bins for s of one channel: as few as preserve the AUROC of every pair of classes, the same for all classes.
 
-Two images in one bin are taken to be tied, so what AUROC loses by bins can be counted beforehand.
+Images in the same bin count as tied, so the error that bins cause in AUROC can be computed beforehand.
 """
 
 from collections.abc import Iterator
@@ -10,60 +10,66 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.profiles.quantization import HEAPS, Ordered, ordered, unordered
-
-Counts = npt.NDArray[np.float64]
+from se_viz.types import Float32s, Floats
 
 AUROC_ERROR = 0.01
 _FEW_TO_MANY = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 512, 1024)
-# A border may lie this share of a bin's images away from where all bins hold the same, if it takes fewer digits there.
+# Borders with fewer digits compress better. A border may move by up to this share of a bin's images to get one.
 _LEEWAY = 0.3
 _HEAPS = ordered(np.array(HEAPS, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """Of one channel.
+    """The bins of one channel.
 
     Attributes:
-        edges: the B + 1 borders as ``codec.ordered``; a bin without width holds the images with that very value.
+        edges: the B + 1 borders as ``quantization.ordered``; a bin of zero width holds the images with exactly that
+            value.
         counts: images of each class in each bin (B, K).
-        error: what the AUROC of two classes is off by at most.
+        error: maximum error of the AUROC of two classes.
     """
 
     edges: Ordered
-    counts: Counts
+    counts: Floats
     error: float
 
 
-def auroc_table(counts: Counts) -> npt.NDArray[np.float64]:
-    """AUROC of all pairs of classes (K, K) from counts by value (V, K), ties counting half; not numbers for none."""
+def auroc_table(counts: Floats) -> Floats:
+    """Return the AUROC of all pairs of classes (K, K) from counts by value (V, K); ties count half.
+
+    The AUROC is NaN for classes without images.
+    """
     images = counts.sum(axis=0)
     below = np.cumsum(counts, axis=0) - counts
     with np.errstate(invalid="ignore"):
-        table: npt.NDArray[np.float64] = counts.T @ (below + counts / 2) / np.outer(images, images)
+        table: Floats = counts.T @ (below + counts / 2) / np.outer(images, images)
     return table
 
 
-def bins(s: npt.NDArray[np.float32], labels: npt.NDArray[np.intp], classes: int) -> Bins:
+def bins(s: Float32s, labels: npt.NDArray[np.intp], classes: int) -> Bins:
     """Choose bins for s of one channel (N,) such that no AUROC is off by more than 0.01.
 
-    Values that many images share, and each of ``codec.HEAPS``, have a bin of their own.
+    Each value that many images share, and each of ``quantization.HEAPS``, gets a separate bin.
     """
     values, inverse = np.unique(ordered(s), return_inverse=True)
     cells = np.bincount(inverse * classes + labels, minlength=len(values) * classes)
-    counts: Counts = cells.reshape(len(values), classes).astype(np.float64)
+    counts: Floats = cells.reshape(len(values), classes).astype(np.float64)
     exact = auroc_table(counts)
     for heaps, starts in _divisions(values, counts):
-        held = np.add.reduceat(counts, starts, axis=0)
-        error = float(np.nanmax(np.abs(auroc_table(held) - exact), initial=0))
-        found = starts, heaps[starts], held, error
+        binned = np.add.reduceat(counts, starts, axis=0)
+        error = float(np.nanmax(np.abs(auroc_table(binned) - exact), initial=0))
+        division = starts, heaps[starts], binned, error
         if error <= AUROC_ERROR:
             break
-    return _bordered(values, *found)
+    return _bordered(values, *division)
 
 
-def _divisions(values: Ordered, counts: Counts) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
-    """Which values are heaps, and where bins start, of more and more bins; at last every value is a heap."""
+def _divisions(values: Ordered, counts: Floats) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
+    """Yield which values are heaps, and the start of each bin, for an increasing number of bins.
+
+    In the last division every value is a heap.
+    """
     together, images = counts.sum(axis=1), counts.sum(axis=0)
     largest = np.where(counts > 1, counts / np.maximum(images, 1), 0).max(axis=1)
     known = np.isin(values, _HEAPS)
@@ -86,34 +92,34 @@ def _divisions(values: Ordered, counts: Counts) -> Iterator[tuple[npt.NDArray[np
 
 
 def simplest(low: Ordered, high: Ordered) -> Ordered:
-    """Numbers with as few digits as can be, low < number ≤ high."""
-    # Of the digits behind the first in which they differ, high needs none to be the larger one.
+    """Return the numbers with the fewest binary digits such that low < number ≤ high."""
+    # high stays larger than low without the digits that follow the first difference.
     digits = np.floor(np.log2((low ^ high).astype(np.float64))).astype(np.uint32)
     return high >> digits << digits
 
 
 def _bordered(
-    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], held: Counts, error: float
+    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], binned: Floats, error: float
 ) -> Bins:
-    """The borders of bins that start at these values; two heaps have an empty bin between them."""
+    """Return the bins that start at these values, with their borders; an empty bin separates two adjacent heaps."""
     firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()
     lowest, highest = _around(values)
     rights = [first if heap else x for first, heap, x in zip(firsts[1:], heaps[1:].tolist(), between, strict=True)]
     edges, counts = [firsts[0] if heaps[0] else lowest], []
-    for first, heap, right, own in zip(firsts, heaps.tolist(), [*rights, highest], held, strict=True):
+    for first, heap, right, row in zip(firsts, heaps.tolist(), [*rights, highest], binned, strict=True):
         if heap and edges[-1] != first:
             edges.append(first)
-            counts.append(np.zeros_like(own))
+            counts.append(np.zeros_like(row))
         edges.append(first if heap else right)
-        counts.append(own)
+        counts.append(row)
     return Bins(np.array(edges, np.uint32), np.array(counts), error)
 
 
 def _around(values: Ordered) -> tuple[int, int]:
-    """Borders with few digits below and above all values, by less than 1/64 of their range."""
+    """Return borders with few digits below and above all values, at a distance of less than 1/64 of their range."""
     low, high = unordered(values[[0, -1]]).astype(np.float64)
-    room = (high - low) / 64
-    below, above = ordered(np.array([low - room, high + room], np.float32))
-    # Where 1/64 of the range is less than a digit, the value itself is the border.
+    margin = (high - low) / 64
+    below, above = ordered(np.array([low - margin, high + margin], np.float32))
+    # If 1/64 of the range is less than one float32 step, the value is the border.
     lowest = simplest(np.minimum(below, values[:1] - 1), values[:1])[0]
     return int(lowest), int(simplest(values[-1:] - 1, np.maximum(above, values[-1:]))[0])

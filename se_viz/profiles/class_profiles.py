@@ -1,4 +1,4 @@
-"""Class profiles: the file of all gates of one network, opened and checked."""
+"""Class profiles of one network: a file with the statistics of all gates, opened and checked."""
 
 import bisect
 from collections.abc import Iterator
@@ -20,15 +20,15 @@ from se_viz.profiles.metadata import GateEntry, Header, ModelInfo
 from se_viz.profiles.safetensors_io import Tensors, open_tensors, verify
 from se_viz.profiles.top_images import ImageTable
 
-# Code that opens class profiles goes on to their gates; what these return can be imported from here, too.
+# The types that gates of class profiles return can be imported from here, too.
 __all__ = ["FILE", "ClassProfiles", "Example", "GateProfile", "Histogram", "Moments", "file_in", "open_profiles"]
 
 FILE = "profiles.safetensors"
-_CHECKED = 256_000_000  # bytes of a file that is checked whenever it is opened, in some 0.2 s
+_CHECKED = 256_000_000  # bytes; the checksum of a file up to this size is checked at each opening, in about 0.2 s
 
 
 def file_in(folder: Path) -> Path:
-    """Return the file of class profiles in a folder: the one of an older SE Viz where only that is there."""
+    """Return the path of the class profiles in a folder; the file name of an older SE Viz if only that file exists."""
     former = folder / former_names.FILE
     return former if former.is_file() and not (folder / FILE).exists() else folder / FILE
 
@@ -38,8 +38,8 @@ class ClassProfiles:
 
     Attributes:
         path: the file.
-        header: what network, what data, and how it was made.
-        tensors: the arrays as they are stored.
+        header: the network, the data and the settings.
+        tensors: the stored arrays.
     """
 
     def __init__(self, path: Path, header: Header, tensors: Tensors) -> None:
@@ -55,12 +55,12 @@ class ClassProfiles:
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Images of each class (K,)."""
+        """Number of images of each class (K,)."""
         return np.asarray(self.header.counts, np.int64)
 
     @cached_property
     def table(self) -> ImageTable:
-        """The images that are kept, or are examples of a channel."""
+        """The images that are stored, or are examples of a channel."""
         if "images.names" not in self.tensors:
             return ImageTable([], [], np.zeros(0, np.uint32))
         packed = self.tensors["images.names"][:,].tobytes().decode(errors="surrogateescape")
@@ -69,42 +69,42 @@ class ClassProfiles:
         return ImageTable(names, [row.tobytes().hex() for row in hashes], self.tensors["images.label"][:,])
 
     def class_index(self, name: str) -> int:
-        """The number of a class.
+        """Return the index of a class.
 
         Raises:
-            KeyError: the class profiles have no class of that name; the message lists some.
+            KeyError: the class profiles have no class of that name; the message lists similar names.
         """
         try:
             return self.classes.index(name)
         except ValueError:
-            close = sorted(self.classes)
-            near = close[max(0, bisect.bisect(close, name) - 5) :][:10]
+            names = sorted(self.classes)
+            near = names[max(0, bisect.bisect(names, name) - 5) :][:10]
             raise KeyError(f"No class {name!r} in these class profiles; there are {', '.join(near)} …") from None
 
     def __getitem__(self, gate: str) -> GateProfile:
-        """A gate by name, for instance ``profiles["SE_4_2"]``."""
+        """Return a gate by name, for instance ``profiles["SE_4_2"]``."""
         for entry in self.header.gates:
             if entry.name == gate:
                 return self._gate(entry)
         raise KeyError(f"No gate {gate!r}; there are {', '.join(entry.name for entry in self.header.gates)}")
 
     def __iter__(self) -> Iterator[GateProfile]:
-        """Gates in execution order."""
+        """Return an iterator over the gates in execution order."""
         return (self._gate(entry) for entry in self.header.gates)
 
     def __len__(self) -> int:
-        """How many gates."""
+        """Return the number of gates."""
         return len(self.header.gates)
 
     def _gate(self, entry: GateEntry) -> GateProfile:
-        # What a compact file is unpacked to is kept, so that each slice of it does not unpack all again.
+        # The unpacked arrays of a compact file are cached here; otherwise each slice would unpack the whole file.
         if entry.name not in self._forms:
             file = GateFile(self.path, self.tensors, entry, self.header.form)
             self._forms[entry.name] = form_of(self.header, file), file
         return GateProfile(self, entry, *self._forms[entry.name])
 
     def verify(self) -> bool:
-        """Make sure that the file has the bytes that were written; return whether it has a checksum to say so.
+        """Raise if the file differs from what was written; return True if it has a checksum to check against.
 
         Raises:
             ProfilesRefused: a byte differs.
@@ -112,22 +112,21 @@ class ClassProfiles:
         return verify(self.path)
 
     def check(self, model: Model) -> None:
-        """Make sure that the class profiles are of this network.
+        """Raise if the class profiles are of another network.
 
         Raises:
             ProfilesMismatch: its weights or its preprocessing differ.
         """
-        here, there = ModelInfo.of(model, self.header.model.precision), self.header.model
-        if replace(here, name=there.name) != there:
-            what = "weights" if here.sha256 != there.sha256 else "preprocessing"
+        loaded, stored = ModelInfo.of(model, self.header.model.precision), self.header.model
+        if replace(loaded, name=stored.name) != stored:
+            what = "weights differ" if loaded.sha256 != stored.sha256 else "preprocessing differs"
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {there.name}, not of the {here.name} that is loaded ({what} "
-                "differ): "
-                "make one of it with `python -m se_viz profile`."
+                f"{self.path} holds class profiles of {stored.name}, not of the loaded {loaded.name} ({what}). "
+                "Make class profiles of the loaded model with `python -m se_viz profile`."
             )
 
     def check_dataset(self, dataset: Dataset) -> None:
-        """Make sure that the class profiles are of this dataset, or of several with it among them.
+        """Raise if the class profiles are of another dataset; those of several datasets must include this one.
 
         Raises:
             ProfilesMismatch: the images' names or labels differ.
@@ -136,7 +135,7 @@ class ClassProfiles:
             listed = " and ".join(f"{source.name} ({source.images} images)" for source in self.header.sources)
             raise ProfilesMismatch(
                 f"{self.path} holds class profiles of {listed}, not of {dataset.name} ({len(dataset)} images): "
-                "their names or labels differ."
+                "the names or labels of the images differ."
             )
 
 
@@ -144,26 +143,26 @@ def unchecked(file: Path) -> ClassProfiles:
     """Open a file of class profiles without reading all of it.
 
     Raises:
-        ProfilesRefused: there is none, or it is foreign, cut short, or of a newer version.
+        ProfilesRefused: the file does not exist, has another format, is truncated, or is of a newer version.
     """
     tensors = open_tensors(file)
     return ClassProfiles(file, Header.of_metadata(tensors.metadata, file), tensors)
 
 
 def open_profiles(path: str | Path, model: Model | None = None, dataset: Dataset | None = None) -> ClassProfiles:
-    """Open class profiles; only what is asked of it is then read.
+    """Open class profiles; the arrays are read from the file when they are used.
 
-    A file of up to 256 MB is checked against the checksum it was written with; ``ClassProfiles.verify`` checks any.
+    The checksum of a file of up to 256 MB is checked here; ``ClassProfiles.verify`` checks files of any size.
 
     Args:
-        path: the folder that ``profile`` wrote, or a file of class profiles; one that ends in ``.xz`` is read into
+        path: the folder that ``profile`` wrote, or a file of class profiles; a file that ends in ``.xz`` is read into
             memory.
-        model: a network it must be of.
-        dataset: a dataset it must be of.
+        model: the network that the class profiles must be of.
+        dataset: the dataset that the class profiles must be of.
 
     Raises:
-        ProfilesRefused: there is none, or the file is foreign, cut short, damaged or of a newer version.
-        ProfilesMismatch: it is of another network or dataset.
+        ProfilesRefused: the file does not exist, has another format, is truncated or damaged, or is of a newer version.
+        ProfilesMismatch: the class profiles are of another network or dataset.
     """
     path = Path(path)
     file = file_in(path) if path.is_dir() else path

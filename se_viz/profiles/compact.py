@@ -1,7 +1,7 @@
-"""The small form of class profiles that ship with a demo model: what the page draws, rounded and compressed.
+"""Compact class profiles, as bundled with the demo models: the numbers that the page draws, rounded and compressed.
 
-Of s by gate, class and channel: mean and standard deviation, rounded as ``rounding`` says, and a histogram whose bins
-``binning`` has chosen for each channel, with exact counts; nothing of z, and no example images.
+By gate, class and channel, they have of s: mean and standard deviation, rounded by ``compact_rounding``, and a
+histogram with exact counts, whose bins ``binning`` chooses for each channel. They have no z and no example images.
 """
 
 import lzma
@@ -20,67 +20,74 @@ from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact_form import ERROR_STEP, planes
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry
-from se_viz.profiles.safetensors_io import Array, Spec, write
+from se_viz.profiles.safetensors_io import Spec, write
+from se_viz.types import Array, Floats
 
-# Numbers are cut into their bytes, each kind for itself; beside a byte stands nothing that would foretell it.
+# Numbers are split into planes of their 1st, 2nd, 3rd and 4th bytes. Neighbouring bytes do not predict each other, so
+# LZMA gets no context bits (lc, lp, pb = 0).
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}]
 
 
 def compact(profiles: ClassProfiles, path: str | Path) -> ClassProfiles:
-    """Write the compact form of class profiles with single images, ``profile(…, images=True)``.
+    """Write the compact form of class profiles that were made with ``profile(…, images=True)``.
 
-    It answers all questions about s that need no single image; it is not merged. Means are off by less than 0.0005,
-    the AUROC of two classes by 0.01 at most, and heaps by nothing. It is meant for some dozens of classes: time grows
-    with their number squared.
+    Compact class profiles have all statistics of s, but no single images, and cannot be merged. Means are off by less
+    than 0.0005, the AUROC of two classes by at most 0.01; heaps are exact. They are meant for some dozens of classes:
+    the time grows with the square of the number of classes.
 
     Args:
         profiles: the exact class profiles.
-        path: of the file, which should end in ``.safetensors.xz``.
+        path: file to write; its name should end in ``.safetensors.xz``.
 
     Raises:
-        NotInProfiles: the class profiles have no single images, which the bins are chosen for.
-        ProfilesMismatch: they were written in an older format, which has no exact s.
-        ProfilesRefused: it is damaged.
+        NotInProfiles: the class profiles have no single images, which are needed to choose the bins.
+        ProfilesMismatch: the class profiles have an older format, which has no exact s.
+        ProfilesRefused: the file of ``profiles`` is damaged.
         InUse: another process is writing ``path``.
         WriteFailed: ``path`` cannot be written.
     """
     if profiles.header.version < VERSION:
-        raise ProfilesMismatch(f"{profiles.path} was written by an older SE Viz and holds rounded s: make it anew.")
+        raise ProfilesMismatch(
+            f"{profiles.path} was written by an older SE Viz and holds rounded s. Make the class profiles again."
+        )
     path = Path(path)
     labels = profiles.table.labels.astype(np.intp)
     written = [_Rounded(profiles, entry, labels) for entry in profiles.header.gates]
-    profiles.verify()  # now that all of it was read
+    profiles.verify()  # after all of it was read
     header = replace(
-        profiles.header, form="compact", images=False, examples=0, gates=tuple(one.entry for one in written)
+        profiles.header, form="compact", images=False, examples=0, gates=tuple(gate.entry for gate in written)
     )
     with sole_writer(path), replacing(path) as unfinished:
         write(
             unfinished,
             header.to_metadata(),
-            (spec for one in written for spec in one.specs()),
-            (array for one in written for _, array in one.arrays),
+            (spec for gate in written for spec in gate.specs()),
+            (array for gate in written for _, array in gate.arrays),
         )
         unfinished.write_bytes(lzma.compress(unfinished.read_bytes(), format=lzma.FORMAT_XZ, filters=_FILTERS))
     return open_profiles(path)
 
 
 class _Rounded:
-    """One gate as it is written."""
+    """One gate in the form in which it is written."""
 
     def __init__(self, profiles: ClassProfiles, gate: GateEntry, labels: npt.NDArray[np.intp]) -> None:
         self.entry = gate
         s, moments = profiles[gate.name].images(), profiles[gate.name].s()
         chosen = [bins(column.astype(np.float32), labels, len(profiles.classes)) for column in s.T]
         self.arrays = [*_moments(s, moments.mean, moments.std), *_histograms(chosen)]
-        self.arrays.append(("outside", planes(profiles[gate.name].outside())))
+        self.arrays.append(("outside", planes(profiles[gate.name].clipped())))
 
     def specs(self) -> Iterator[Spec]:
         for name, array in self.arrays:
             yield Spec(f"{self.entry.name}.{name}", array.dtype.name, array.shape)
 
 
-def _moments(s: npt.NDArray[np.float64], mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
-    """Means and deviations (K, C) of s (N, C); 0 for classes without images, of which they are not asked."""
+def _moments(s: Floats, mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
+    """Yield mean and standard deviation (K, C) of s (N, C), packed.
+
+    Classes without images get a placeholder, which is never read.
+    """
     spread = rounding.octaves(s.std(axis=0))
     base = rounding.base(s.mean(axis=0), spread)
     yield "base", planes(base.view(np.uint32))
@@ -90,7 +97,7 @@ def _moments(s: npt.NDArray[np.float64], mean: Array, std: Array) -> Iterator[tu
 
 
 def _histograms(channels: list[Bins]) -> Iterator[tuple[str, Array]]:
-    """Bins one channel after the other."""
+    """Yield the bins of all channels, concatenated."""
     yield "bins", planes(np.array([len(one.counts) for one in channels], np.uint32))
     yield "edges", planes(np.concatenate([one.edges for one in channels]))
     yield "counts", planes(np.concatenate([one.counts.ravel() for one in channels]))

@@ -1,4 +1,4 @@
-"""Reading s of a gate from compact class profiles."""
+"""Reader of s of a gate in compact class profiles."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,24 +9,23 @@ import numpy.typing as npt
 from se_viz.profiles import compact_rounding as rounding
 from se_viz.profiles.errors import NotInProfiles
 from se_viz.profiles.gate_file import GateFile
-from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.quantization import unordered
-from se_viz.profiles.safetensors_io import Array, Index
-
-Images = npt.NDArray[np.int64]
+from se_viz.profiles.safetensors_io import Index
+from se_viz.types import Array, Counts, Floats
 
 ERROR_STEP = 1e-4
 _BYTES = 4
 
 
 def planes(numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Numbers of any shape, below 2³², as the four bytes of each, (4, …): all lowest bytes first."""
+    """Return the four bytes of each number below 2³² as planes (4, …), those of the lowest bytes first."""
     wide = numbers.astype("<u4")
-    return np.stack([(wide >> 8 * place).astype(np.uint8) for place in range(_BYTES)])
+    return np.stack([(wide >> 8 * byte).astype(np.uint8) for byte in range(_BYTES)])
 
 
 def from_planes(bytes_: Array) -> npt.NDArray[np.uint32]:
-    """The other way."""
+    """Return the numbers (…) that ``planes`` has split."""
     wide = bytes_.astype(np.uint32)
     whole: npt.NDArray[np.uint32] = wide[0] | wide[1] << 8 | wide[2] << 16 | wide[3] << 24
     return whole
@@ -34,43 +33,35 @@ def from_planes(bytes_: Array) -> npt.NDArray[np.uint32]:
 
 @dataclass(frozen=True)
 class CompactForm:
-    """Of one gate."""
+    """One gate of compact class profiles."""
 
     file: GateFile
 
-    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of s, not numbers for classes without images."""
-        mean, std = (one[classes, channels] for one in self._moments)
+    def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of s; NaN for classes without images."""
+        mean, std = (moment[classes, channels] for moment in self._moments)
         return np.where(images > 0, mean, np.nan), np.where(images > 0, std, np.nan)
 
-    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
-        """Of s."""
+    def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
+        """Return the histogram of s."""
         del images  # all are counted
         counts, edges, error = self._histograms
         return Histogram(counts[classes, channels], edges[channels], auroc_error=error[channels])
 
-    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
-        """How many s count as another value."""
+    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+        """Return the number of s that count as another value."""
         return from_planes(self.file.read("outside"))[classes, channels].astype(np.int64)
 
     def images(self, channels: Index) -> Floats:
-        """There are none.
-
-        Raises:
-            NotInProfiles: always.
-        """
+        """Raise NotInProfiles: compact class profiles have no single images."""
         return self.file.read("s", slice(None), channels)
 
     def value(self, code: int) -> float:
-        """There are no examples.
-
-        Raises:
-            NotInProfiles: always.
-        """
-        raise NotInProfiles(f"{self.file.path} is compact and has no example images, as which {code} was stored.")
+        """Raise NotInProfiles: compact class profiles have no example images."""
+        raise NotInProfiles(f"{self.file.path} is compact and has no example images (code {code}).")
 
     def ends(self) -> tuple[float, float]:
-        """The smallest and the largest s there is, with few digits."""
+        """Return the smallest and the largest border of the bins; all s lie between them."""
         _, edges, _ = self._histograms
         return float(edges.min()), float(edges.max())
 
@@ -83,7 +74,7 @@ class CompactForm:
 
     @cached_property
     def _histograms(self) -> tuple[Floats, Floats, Floats]:
-        """Counts (K, C, B), borders (C, B + 1) and error (C,), with empty bins behind the last of a channel."""
+        """Counts (K, C, B), borders (C, B + 1) and AUROC error (C,); empty bins pad channels that have fewer."""
         numbers = from_planes(self.file.read("bins")).astype(np.int64)
         edges, counts = unordered(from_planes(self.file.read("edges"))), from_planes(self.file.read("counts"))
         used = np.arange(numbers.max()) < numbers[:, None]

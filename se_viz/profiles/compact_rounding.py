@@ -1,39 +1,43 @@
-"""Numbers of compact class profiles, rounded to well below what a few hundred images a class can tell.
+"""Rounding of numbers in compact class profiles, to well below the sampling error of a few hundred images per class.
 
-With 400 images a mean is uncertain by 1/20 of the standard deviation σ, and σ by 1/28 of itself.
+With 400 images, the standard error of a mean is 1/20 of the standard deviation σ, and that of σ is 1/28 of σ.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from se_viz.types import Float32s, Floats
+
 Octaves = npt.NDArray[np.int8]
 
-# A mean is given in steps of 1/32 to 1/16 of its channel's σ, and off by less than 0.0005, however large σ is.
+# A mean is stored in steps of 1/32 to 1/16 of its channel's σ, and off by less than 0.0005, however large σ is.
 _STEP, _FINEST, _COARSEST = -5, -24, -10
 _STEPS_AN_OCTAVE = 16
 _MIDDLE = 128
 
 
 def octaves(spread: Floats) -> Octaves:
-    """Largest power of two that is not above each standard deviation (C,); −30 for less than 2⁻³⁰."""
+    """Return the exponent of the largest power of two ≤ each standard deviation (C,); −30 for less than 2⁻³⁰."""
     return np.floor(np.log2(np.maximum(spread, 2.0**-30))).astype(np.int8)
 
 
-def base(mean: Floats, spread: Octaves) -> npt.NDArray[np.float32]:
-    """A number near the mean of each channel (C,), with few digits."""
+def base(mean: Floats, spread: Octaves) -> Float32s:
+    """Return a number with few digits near the mean of each channel (C,)."""
     rough = np.minimum(spread.astype(np.int32), 0)
     return np.ldexp(np.rint(np.ldexp(mean, -rough)), rough).astype(np.float32)
 
 
-def pack_mean(mean: Floats, near: npt.NDArray[np.float32], spread: Octaves) -> npt.NDArray[np.uint32]:
-    """Means (K, C) as differences from one number a channel (C,), each off by half a step at most; small is near."""
+def pack_mean(mean: Floats, near: Float32s, spread: Octaves) -> npt.NDArray[np.uint32]:
+    """Return means (K, C) as integers: differences from ``near`` (C,), off by at most half a step.
+
+    The sign is in the lowest bit, so a small integer is a small difference of either sign.
+    """
     steps = np.rint(np.ldexp(mean - near, -_steps(spread))).astype(np.int32)
     return np.where(steps < 0, -2 * steps - 1, 2 * steps).astype(np.uint32)
 
 
-def unpack_mean(packed: npt.NDArray[np.uint32], near: npt.NDArray[np.float32], spread: Octaves) -> Floats:
-    """The other way."""
+def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Octaves) -> Floats:
+    """Return the means (K, C) that ``pack_mean`` has packed, rounded."""
     wide = packed.astype(np.int64)
     steps = np.where(wide % 2, -(wide + 1) // 2, wide // 2).astype(np.float64)
     mean: Floats = near.astype(np.float64) + np.ldexp(steps, _steps(spread))
@@ -41,9 +45,9 @@ def unpack_mean(packed: npt.NDArray[np.uint32], near: npt.NDArray[np.float32], s
 
 
 def pack_std(std: Floats, spread: Octaves) -> npt.NDArray[np.uint8]:
-    """Standard deviations (K, C) against that of their channel (C,), exact to 2.2 %.
+    """Return standard deviations (K, C) as logarithms of their ratio to ``spread`` (C,), exact to 2.2 %.
 
-    0 is 0; other ones below 1/256 of the channel's count as 1/256 of it.
+    0 stays 0; other values below 1/256 of the channel's standard deviation are stored as 1/256 of it.
     """
     shares = np.ldexp(std, -spread.astype(np.int32))
     steps = np.rint(np.log2(np.maximum(shares, 2.0**-10)) * _STEPS_AN_OCTAVE)
@@ -51,7 +55,7 @@ def pack_std(std: Floats, spread: Octaves) -> npt.NDArray[np.uint8]:
 
 
 def unpack_std(packed: npt.NDArray[np.uint8], spread: Octaves) -> Floats:
-    """The other way."""
+    """Return the standard deviations (K, C) that ``pack_std`` has packed, rounded."""
     shares = np.exp2((packed.astype(np.float64) - _MIDDLE) / _STEPS_AN_OCTAVE)
     return np.where(packed == 0, 0.0, np.ldexp(shares, spread.astype(np.int32)))
 

@@ -1,4 +1,4 @@
-"""What can go wrong with class profiles, each with a sentence that says what to do."""
+"""Errors of class profiles; each message says what to do."""
 
 
 class ProfilesError(ValueError):
@@ -6,22 +6,20 @@ class ProfilesError(ValueError):
 
 
 class ProfilesRefused(ProfilesError):
-    """A file does not hold class profiles that this version reads."""
+    """A file has no class profiles that this version can read."""
 
 
 class ProfilesMismatch(ProfilesError):
-    """Class profiles are of another model, of another dataset, or not alike enough to be merged."""
+    """Class profiles are of another model or dataset, or too different to be merged."""
 
 
 class NotInProfiles(ProfilesError):
-    """The class profiles were made without what is asked for."""
+    """The class profiles do not have the requested data."""
 
 
 class OtherPass(ProfilesError):
-    """A folder holds the class profiles or the shards of a pass over other images, or by another network or
-    settings.
-    """
+    """A folder has the class profiles or the shards of a pass with other images, another network or other settings."""
 
 
-# What is said of an image that was left out for its numbers, after what is so.
+# End of the sentence on an image that was left out, after the name of the numbers.
 NOT_FINITE = "is not finite (NaN or infinite)"

@@ -1,4 +1,4 @@
-"""Reading s of a gate from exact class profiles."""
+"""Reader of s of a gate in exact class profiles."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,25 @@ import numpy.typing as npt
 
 from se_viz.profiles.exact_sums import mean_and_std
 from se_viz.profiles.gate_file import GateFile
-from se_viz.profiles.gate_summary import Floats, Histogram
+from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, bin_edge, grid, unordered
 from se_viz.profiles.safetensors_io import Index
-
-Images = npt.NDArray[np.int64]
+from se_viz.types import Counts, Float32s, Floats
 
 
 @dataclass(frozen=True, slots=True)
 class ExactForm:
-    """Of one gate."""
+    """One gate of exact class profiles."""
 
     file: GateFile
 
-    def moments(self, images: Images, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of s; ``images`` are those of the classes, with an axis for channels."""
+    def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of s; ``images`` are the classes' counts, with an axis for channels."""
         total = self.file.read("sum", classes, channels)
         return mean_and_std(images, total, self.file.read("squares", slice(None), classes, channels))
 
-    def histogram(self, images: Images, classes: Index, channels: Index) -> Histogram:
-        """Of s."""
+    def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
+        """Return the histogram of s."""
         del images  # all are counted
         binned = self.file.read("binned", slice(None), channels)
         counts, edges = with_heaps(
@@ -34,22 +33,22 @@ class ExactForm:
         )
         return Histogram(counts, edges)
 
-    def outside(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
-        """How many s count as another value."""
+    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+        """Return the number of s that count as another value."""
         return self.file.read("outside", classes, channels).astype(np.int64)
 
     def images(self, channels: Index) -> Floats:
-        """S of every image (N, C)."""
+        """Return s of every image (N, C)."""
         return self.file.read("s", slice(None), channels).astype(np.float64)
 
     def value(self, code: int) -> float:
-        """S of an example."""
+        """Return s of an example image from its code."""
         return float(unordered(np.asarray(code)))
 
     def ends(self) -> tuple[float, float]:
-        """The smallest and the largest s there is."""
+        """Return the smallest and the largest s."""
         used = np.asarray(self.file.read("heaps").any(axis=(0, 1)))
-        heaped = [heap for heap, there in zip(HEAPS, used.tolist(), strict=True) if there]
+        heaped = [heap for heap, occurs in zip(HEAPS, used.tolist(), strict=True) if occurs]
         low, high = self.file.read("binned")
         return float(min([low.min(), *heaped])), float(max([high.max(), *heaped]))
 
@@ -57,13 +56,13 @@ class ExactForm:
 def with_heaps(
     histogram: npt.NDArray[np.uint32],
     heaps: npt.NDArray[np.uint32],
-    low: npt.NDArray[np.float32],
-    high: npt.NDArray[np.float32],
+    low: Float32s,
+    high: Float32s,
 ) -> tuple[Floats, Floats]:
-    """Bins (…, 56) and heaps (…, 6) in one row (…, 69), with their borders; low and high are those of the bins.
+    """Return bins (…, 56) and heaps (…, 6) as one row of counts (…, 69), and its borders.
 
-    Heaps are borders of bins as long as these are as narrow as 1/4. One that lies inside a wider bin, as happens where
-    s reaches from 0 to 16,000, is counted in it.
+    ``low`` and ``high`` are the ends of the bins. Heaps lie on borders of bins whose width is at most 1/4. A heap
+    inside a wider bin, which exists for instance if s ranges from 0 to 16,000, is counted in that bin.
     """
     first, k = (number[..., None] for number in grid(low, high))
     bottom, top = (np.where(low <= high, end, 0).astype(np.float64)[..., None] for end in (low, high))
@@ -79,7 +78,7 @@ def with_heaps(
         moved = np.where(inside[..., number], heaps[..., number], 0)
         at = np.broadcast_to(2 * len(HEAPS) + place[..., number], moved.shape)[..., None]
         np.put_along_axis(counts, at, np.take_along_axis(counts, at, -1) + moved[..., None], -1)
-    # A heap is a bin from its value to its value, and one from there to whatever comes next, which is empty.
+    # A heap is a bin of zero width at its value, followed by an empty bin up to the next border.
     begins = np.concatenate([np.repeat(values, 2, axis=-1), starts, top], axis=-1)
     order = np.argsort(begins, axis=-1, kind="stable")
     edges = np.take_along_axis(begins, order, -1)

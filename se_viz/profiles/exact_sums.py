@@ -1,14 +1,16 @@
-"""Sums of s and of its square that are exact in any order, and the mean and standard deviation they give.
+"""Sums of s and s² that are exact in any order, and the mean and standard deviation computed from them.
 
-s becomes a whole number m of steps of 2⁻²⁴, which loses nothing of a 32-bit s of 0.5 and more, and 2⁻²⁵ at most of a
-smaller one. A sum of squares outgrows 64 bits, so two numbers are kept of it: Σ⌊m²/2⁴⁰⌋ says about how large it is, and
-Σm² modulo 2⁶⁴ which of the whole numbers thereabouts. That holds for eight million images of a class.
+s is converted to an integer m, in steps of 2⁻²⁴. This is exact for a 32-bit s of 0.5 and more, and rounds a smaller s
+by at most 2⁻²⁵. The sum of squares does not fit into 64 bits, so it is stored as two numbers: Σ⌊m²/2⁴⁰⌋ gives its
+approximate size, and Σm² modulo 2⁶⁴ its exact value near that size. This works for up to eight million images per
+class.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from se_viz.types import AnyFloats, Floats
+
 Whole = npt.NDArray[np.int64]
 Squares = npt.NDArray[np.uint64]
 
@@ -17,22 +19,22 @@ _STEPS = 2.0**24
 _HALF = np.uint64(20)  # half of the 40 bits of the largest m
 
 
-def whole_steps(s: npt.NDArray[np.floating]) -> Whole:
-    """The m of finite weights s, of the same shape."""
+def whole_steps(s: AnyFloats) -> Whole:
+    """Return the integers m of finite weights s, in the same shape."""
     return np.rint(np.clip(s.astype(np.float64), -LIMIT, LIMIT) * _STEPS).astype(np.int64)
 
 
-def outside(s: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Which weights lie beyond ±LIMIT."""
+def is_clipped(s: AnyFloats) -> npt.NDArray[np.bool_]:
+    """Return a mask of the weights beyond ±LIMIT."""
     beyond: npt.NDArray[np.bool_] = np.abs(s) > LIMIT
     return beyond
 
 
 def sums(steps: Whole) -> tuple[Whole, Squares]:
-    """Σm and the two numbers for Σm², over the first axis: (N, C) → (C,) and (2, C)."""
+    """Return Σm and the two numbers for Σm² over the first axis: (N, C) → (C,) and (2, C)."""
     size = np.abs(steps).astype(np.uint64)
     square = size * size
-    if size.max(initial=0) < 1 << 32:  # |s| < 256: the square is whole
+    if size.max(initial=0) < 1 << 32:  # |s| < 256: the square fits into 64 bits
         high = square >> (2 * _HALF)
     else:
         upper, lower = size >> _HALF, size & np.uint64((1 << 20) - 1)
@@ -41,17 +43,17 @@ def sums(steps: Whole) -> tuple[Whole, Squares]:
 
 
 def mean_and_std(count: Whole, total: Whole, squares: Squares) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (divided by the number) of s; not numbers where the count is 0.
+    """Return mean and population standard deviation (divisor N) of s; NaN where the count is 0.
 
     Args:
-        count: images; broadcast against ``total``.
+        count: number of images; broadcast to the shape of ``total``.
         total: Σm, of any shape.
         squares: the two numbers for Σm², (2, …).
     """
     images = np.maximum(count, 1)
     centre = np.rint(total / images).astype(np.int64)
     rest = (total - images * centre) / images
-    # Of Σ(m − centre)² = Σm² − centre · (2 Σm − images · centre): roughly, and exactly modulo 2⁶⁴.
+    # Σ(m − centre)² = Σm² − centre · (2 Σm − images · centre), once approximately and once exactly modulo 2⁶⁴.
     rough = (squares[0] + images / 2) * 2.0**40 - centre * (2.0 * total - images * centre.astype(np.float64))
     with np.errstate(over="ignore"):
         exact = squares[1] - (centre * (2 * total - images * centre)).astype(np.uint64)

@@ -1,4 +1,4 @@
-"""Class profiles as a table for other programs."""
+"""Export of class profiles as a table for other programs."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ from se_viz.profiles.errors import ProfilesError
 
 
 def export(profiles: ClassProfiles, path: str | Path) -> None:
-    """Write one row for each gate, class and channel, in execution order of the gates.
+    """Write one row for each gate, class and channel; gates are in execution order.
 
-    Columns: gate, stage, block, class, channel, images, s_mean, s_std (over images, divided by their number) and, but
-    for compact class profiles, z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known. One gate
-    at a time is in memory.
+    Columns: gate, stage, block, class, channel, images, s_mean, s_std (over images, divisor N) and, except for compact
+    class profiles, z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known. Only one gate at a
+    time is in memory.
 
     Args:
-        profiles: which one.
-        path: a file that ends in .parquet or .csv, written at once or not at all.
+        profiles: class profiles to export.
+        path: file to write, which ends in .parquet or .csv; written completely or not at all.
 
     Raises:
-        ProfilesError: it ends in something else.
-        WriteFailed: the system refused it; the sentence says why.
+        ProfilesError: the file name has another ending.
+        WriteFailed: the file cannot be written; the message says why.
     """
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
@@ -42,7 +42,7 @@ def export(profiles: ClassProfiles, path: str | Path) -> None:
 
 
 def table(profiles: ClassProfiles, gate: GateProfile) -> pd.DataFrame:
-    """The rows of one gate, by class and channel."""
+    """Return the rows of one gate, by class and channel."""
     entry, classes = gate.entry, len(profiles.classes)
     s = gate.s()
     columns = {

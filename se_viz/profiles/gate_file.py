@@ -1,6 +1,4 @@
-"""The arrays of one gate in a file of class profiles, read in slices, and a sentence for those that it does not
-have.
-"""
+"""The arrays of one gate in a file of class profiles, read in slices; an error explains an array that is missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +9,8 @@ import numpy as np
 
 from se_viz.profiles.errors import NotInProfiles
 from se_viz.profiles.metadata import GateEntry
-from se_viz.profiles.safetensors_io import Array, Index, Tensors
+from se_viz.profiles.safetensors_io import Index, Tensors
+from se_viz.types import Array
 
 _CALLED = {
     "z_mean": "z",
@@ -25,12 +24,12 @@ _CALLED = {
 
 @dataclass(frozen=True, slots=True)
 class GateFile:
-    """Of one gate.
+    """The arrays of one gate in a file of class profiles.
 
     Attributes:
         path, tensors: the file.
         entry: the gate.
-        form: of the file.
+        form: whether the file is exact or compact.
     """
 
     path: Path
@@ -42,21 +41,21 @@ class GateFile:
         return f"{self.entry.name}.{what}" in self.tensors
 
     def read(self, what: str, *at: Index) -> Array:
-        """A slice of an array, by the last part of its name; all of it without ``at``.
+        """Return a slice of an array, named by the last part of its name; the whole array without ``at``.
 
         Raises:
-            NotInProfiles: the file does not have it; the message says why and what to do.
+            NotInProfiles: the file does not have the array; the message says why and what to do.
         """
         if what not in self:
             raise NotInProfiles(f"{self.path} has no {self._missing(what)}")
-        # Files take Python's own integers only.
-        place: Sequence[Index] = [i if isinstance(i, slice) else int(i) for i in at] or [slice(None)]
-        return np.asarray(self.tensors[f"{self.entry.name}.{what}"][tuple(place)])
+        # safetensors accepts Python integers only, not NumPy's.
+        index: Sequence[Index] = [i if isinstance(i, slice) else int(i) for i in at] or [slice(None)]
+        return np.asarray(self.tensors[f"{self.entry.name}.{what}"][tuple(index)])
 
     def _missing(self, what: str) -> str:
         called = _CALLED.get(what, what)
         if called == "z" and self.form == "exact":
-            return f"z of {self.entry.name}: no squeeze descriptor was found in this gate, so there is s alone."
-        how = "made without --images" if self.form == "exact" else "a compact one"
+            return f"z of {self.entry.name}: no squeeze descriptor was found in this gate, so it has only s."
+        how = "they were made without --images" if self.form == "exact" else "they are compact"
         remedy = "with `python -m se_viz profile" + (" --images`" if what == "s" else "`")
-        return f"{called}, as it is {how}: make it anew {remedy}."
+        return f"{called}, because {how}. Make the class profiles again {remedy}."

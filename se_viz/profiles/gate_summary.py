@@ -1,20 +1,19 @@
-"""What a gate of class profiles answers with."""
+"""Results of a gate of class profiles: moments, histograms and example images."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Count, mean and standard deviation (over the images, divided by their number) of some classes and channels.
+    """Count, mean and standard deviation (over images, divisor N) of the selected classes and channels.
 
-    Shapes are (K, C) without the axis that one class or one channel was picked of; count has no channels. Mean and
-    deviation are not numbers where a class has no images.
+    Shapes are (K, C), without the axis of a class or channel that was selected by index; ``count`` has no channel axis.
+    Mean and standard deviation are NaN for a class without images.
     """
 
     count: npt.NDArray[np.int64]
@@ -24,20 +23,19 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many images had s in each bin: counts (…, B), and the B + 1 borders of the bins.
+    """Number of images with s in each bin: counts (…, B), and the B + 1 borders of the bins.
 
-    Borders (…, B + 1) differ by channel and are the same for all classes. A bin without width is a heap: all its images
-    have the very value of its borders, and no other bin has an image with that value. A bin may hold nothing.
+    Borders (…, B + 1) differ by channel and are the same for all classes. A bin of zero width is a heap: all its images
+    have exactly the value of its borders, and no other bin has an image with that value. A bin may be empty.
 
-    Class profiles of format 1 have no heaps: exact ones have 64 bins of equal width, the same for all channels; a
-    compact one
-    has six bins between quantiles, other ones for each class, which hold 5, 20, 25, 25, 20 and 5 % of its images.
+    Class profiles of format 1 have no heaps. Exact ones have 64 bins of equal width, the same for all channels. Compact
+    ones have six bins between quantiles, different for each class, with 5, 20, 25, 25, 20 and 5 % of its images.
 
     Attributes:
         counts, edges: as above.
-        slack: how far a border may lie from where it is said to be (…, B + 1); 0 but for a compact one of format 1.
-        auroc_error: what the AUROC of two classes out of these counts is off by at most, by channel (…); None where
-            nothing is known but what the counts themselves say.
+        slack: maximum error of each border (…, B + 1); 0 except for compact class profiles of format 1.
+        auroc_error: maximum error of the AUROC of two classes computed from these counts, by channel (…); None if only
+            the counts themselves give a bound.
     """
 
     counts: Floats

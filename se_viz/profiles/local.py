@@ -1,4 +1,4 @@
-"""The shards of a pass, one after the other in this process."""
+"""Shards of a pass, made one after the other in this process."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from se_viz.data.datasets import Dataset
 from se_viz.model.model import Model
-from se_viz.profiles.shard_writer import Turn, ahead, prepare, run_now, write_shard
+from se_viz.profiles.shard_writer import ForwardScheduler, prefetch, prepare, run_now, write_shard
 from se_viz.profiles.shards import Task
 
 BATCHES_AHEAD = 3
@@ -20,22 +20,22 @@ def write_shards_locally(
     batch: int,
     step: Callable[[int], None],
     *,
-    turn: Turn = run_now,
+    turn: ForwardScheduler = run_now,
 ) -> None:
     """Make shards, in their order.
 
     Args:
         model: the network.
-        dataset: what is read.
+        dataset: the images.
         tasks: one or more shards.
-        batch: images a forward pass.
-        step: told after each batch how many images it had. What it raises ends the pass.
+        batch: images per forward pass.
+        step: called after each batch with its number of images. An exception that it raises ends the pass.
         turn: runs each forward pass.
     """
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
-        left = [index for task in tasks for index in task.indices]
-        outcomes = ahead(pool, prepare(model, dataset, tasks[0].header), left, BATCHES_AHEAD * batch)
+        indices = [index for task in tasks for index in task.indices]
+        outcomes = prefetch(pool, prepare(model, dataset, tasks[0].header), indices, BATCHES_AHEAD * batch)
         for task in tasks:
             write_shard(task.path, model, task.header, outcomes, len(task.indices), batch, step, turn)
     finally:

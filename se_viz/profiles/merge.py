@@ -1,4 +1,4 @@
-"""Add up class profiles of one network: those of the shards of a pass, or of several datasets."""
+"""Merging of class profiles of one network: those of the shards of a pass, or of several datasets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,9 @@ from se_viz.profiles.accumulators import Ends, GateStatistics, Rows
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry, Header
-from se_viz.profiles.safetensors_io import Array, Spec, Tensors, open_tensors, write
+from se_viz.profiles.safetensors_io import Spec, Tensors, open_tensors, write
 from se_viz.profiles.top_images import MISSING, ImageTable, Ranking, best
+from se_viz.types import Array
 
 Indices = npt.NDArray[np.int64]
 
@@ -21,29 +22,31 @@ Indices = npt.NDArray[np.int64]
 def merge(inputs: Sequence[ClassProfiles], path: str | Path) -> ClassProfiles:
     """Add up class profiles of one network over different datasets and write the sum.
 
-    Classes of the same name are one. They keep their order if all inputs have the same, else they are sorted. All that
-    is said of s is exact, whatever the order and the grouping; z's mean and deviation may differ in the last digits.
+    Classes of the same name are merged. They keep their order if it is the same in all inputs; otherwise they are
+    sorted. The statistics of s are exact in any order and grouping; mean and SD of z may differ in the last digits.
 
     Args:
-        inputs: two or more.
-        path: of the file to write, which must not be one of them.
+        inputs: two or more sets of class profiles.
+        path: file to write, which must not be one of the inputs.
 
     Raises:
-        ProfilesMismatch: they are of different networks, preprocessing or label sources, share a dataset (whose images
-            would count twice), or are compact or of format 1, which hold rounded numbers.
-        ProfilesRefused: one of them is damaged.
+        ProfilesMismatch: the inputs are of different networks, preprocessing or label sources, share a dataset (whose
+            images would count twice), or are compact or of format 1, which have rounded numbers.
+        ProfilesRefused: one of the inputs is damaged.
         InUse: another process is writing ``path``.
         WriteFailed: ``path`` cannot be written.
     """
     if not inputs:
-        raise ProfilesMismatch("There is nothing to merge: name two sets of class profiles or more.")
-    _refuse_unlike(inputs)
+        raise ProfilesMismatch("There is nothing to merge: name at least two sets of class profiles.")
+    _raise_if_different(inputs)
     for profiles in inputs:
         profiles.verify()
     headers = [profiles.header for profiles in inputs]
     lists = {header.classes for header in headers}
     classes = lists.pop() if len(lists) == 1 else tuple(sorted(set().union(*lists, headers[0].classes)))
-    sources = tuple(sorted({source for header in headers for source in header.sources}, key=lambda one: one.sha256))
+    sources = tuple(
+        sorted({source for header in headers for source in header.sources}, key=lambda source: source.sha256)
+    )
     examples = min(header.examples for header in headers)
     keep = all(header.images for header in headers)
     whole = replace(headers[0], sources=sources, classes=classes, examples=examples, images=keep, run=None)
@@ -51,47 +54,44 @@ def merge(inputs: Sequence[ClassProfiles], path: str | Path) -> ClassProfiles:
         return combine(inputs, whole, Path(path))
 
 
-def _refuse_unlike(inputs: Sequence[ClassProfiles]) -> None:
+def _raise_if_different(inputs: Sequence[ClassProfiles]) -> None:
     first = inputs[0]
     seen: dict[str, Path] = {}
     for profiles in inputs:
         header = profiles.header
         if header.form == "compact":
             raise ProfilesMismatch(
-                f"{profiles.path} is compact and holds rounded numbers: merge the class profiles it was made of."
+                f"{profiles.path} is compact and has rounded numbers: merge the exact class profiles it was made from."
             )
         if header.version < VERSION:
             raise ProfilesMismatch(
-                f"{profiles.path} was written by an older SE Viz, which rounded s: it can be read, but to merge it "
-                "make "
-                "it anew."
+                f"{profiles.path} was written by an older SE Viz, which rounded s. It can be read, but not merged: "
+                "make the class profiles again."
             )
         if (header.model.sha256, header.gates) != (first.header.model.sha256, first.header.gates):
             raise ProfilesMismatch(
-                f"{profiles.path} is of {header.model.name} and {first.path} of {first.header.model.name}, whose "
-                "weights "
-                "differ: only class profiles of one network can be merged."
+                f"{profiles.path} is of {header.model.name} and {first.path} of {first.header.model.name}, which have "
+                "different weights: only class profiles of one network can be merged."
             )
         if replace(header.model, name="") != replace(first.header.model, name=""):
             raise ProfilesMismatch(
                 f"{profiles.path} and {first.path} are of one network with different preprocessing or precision: "
-                "make one of them anew."
+                "make one of them again."
             )
         if header.labels != first.header.labels:
             raise ProfilesMismatch(
                 f"{profiles.path} counts by {_LABELS[header.labels]} and {first.path} by "
-                f"{_LABELS[first.header.labels]}: "
-                "make one of them anew."
+                f"{_LABELS[first.header.labels]}: make one of them again."
             )
         if header.head != first.header.head:
             raise ProfilesMismatch(
                 f"{profiles.path} and {first.path} count by predictions of different heads or thresholds: "
-                "make one of them anew."
+                "make one of them again."
             )
         for source in header.sources:
             if source.sha256 in seen:
                 raise ProfilesMismatch(
-                    f"{profiles.path} and {seen[source.sha256]} are both of {source.name}, whose images would count "
+                    f"{profiles.path} and {seen[source.sha256]} both include {source.name}, whose images would count "
                     "twice."
                 )
             seen[source.sha256] = profiles.path
@@ -102,57 +102,57 @@ _LABELS = {"given": "given labels", "predictions": "the model's predictions"}
 
 @dataclass(frozen=True)
 class _MergeInput:
-    """One of the inputs, where its images begin among all, and which class of the whole each of its classes is."""
+    """One input, the index of its first image among all images, and the index in the sum of each of its classes."""
 
     profiles: ClassProfiles
     first: int
     rows: Rows
 
     def tensors(self) -> Tensors:
-        """Its arrays, opened anew: what was read of a mapped file stays in memory until it is closed."""
+        """Open the arrays again: the pages read from a mapped file stay in memory until the file is closed."""
         return open_tensors(self.profiles.path)
 
 
-def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> ClassProfiles:
-    """Write the sum of class profiles that are known to fit, in their order.
+def combine(inputs: Sequence[ClassProfiles], header: Header, path: Path) -> ClassProfiles:
+    """Write the sum of class profiles that were checked to be mergeable, in their order.
 
     Args:
-        inputs: the parts; their classes are among ``whole.classes``.
-        whole: the header of the sum; counts and refused images are filled in here.
-        path: of the file.
+        inputs: the class profiles; their classes are among ``header.classes``.
+        header: the header of the sum, without counts and refused images, which this function adds.
+        path: file to write.
 
     Raises:
-        ProfilesRefused: one of the parts was found damaged while it was read; nothing is written.
+        ProfilesRefused: one of the inputs was found damaged while it was read; nothing is written.
         WriteFailed: ``path`` cannot be written.
     """
-    place = {name: row for row, name in enumerate(whole.classes)}
+    row_of = {name: row for row, name in enumerate(header.classes)}
     tables = [profiles.table for profiles in inputs]
     starts = np.cumsum([0, *(len(table) for table in tables)]).tolist()
     parts = [
-        _MergeInput(profiles, start, np.array([place[name] for name in profiles.classes], dtype=np.intp))
+        _MergeInput(profiles, start, np.array([row_of[name] for name in profiles.classes], dtype=np.intp))
         for profiles, start in zip(inputs, starts, strict=False)
     ]
-    counts = np.zeros(len(whole.classes), np.int64)
+    counts = np.zeros(len(header.classes), np.int64)
     refused: dict[str, str] = {}
     for part in parts:
         counts[part.rows] += part.profiles.counts
         refused |= part.profiles.header.refused
-    whole = replace(whole, counts=tuple(counts.tolist()), refused=dict(sorted(refused.items())))
+    header = replace(header, counts=tuple(counts.tolist()), refused=dict(sorted(refused.items())))
     table = ImageTable(
-        [name for one in tables for name in one.names],
-        [digest for one in tables for digest in one.sha256],
+        [name for images in tables for name in images.names],
+        [digest for images in tables for digest in images.sha256],
         np.concatenate(
-            [np.zeros(0, np.uint32), *(part.rows[one.labels] for part, one in zip(parts, tables, strict=True))]
+            [np.zeros(0, np.uint32), *(part.rows[images.labels] for part, images in zip(parts, tables, strict=True))]
         ).astype(np.uint32),
     )
-    examples = {gate.name: _examples(parts, gate, whole.examples, Ranking(table)) for gate in whole.gates}
-    kept = np.arange(len(table)) if whole.images else _used(examples, table)
-    renumbered = np.full(len(table) + 1, MISSING, np.int64)  # one more, as −1 stands for no image
+    examples = {gate.name: _examples(parts, gate, header.examples, Ranking(table)) for gate in header.gates}
+    kept = np.arange(len(table)) if header.images else _used(examples, table)
+    renumbered = np.full(len(table) + 1, MISSING, np.int64)  # one extra entry, because index −1 means no image
     renumbered[kept] = np.arange(len(kept))
 
     def statistics() -> Iterator[Array]:
-        for gate in whole.gates:
-            total = GateStatistics.empty(len(whole.classes), gate.channels, z=gate.z, ends=_ends(parts, gate))
+        for gate in header.gates:
+            total = GateStatistics.empty(len(header.classes), gate.channels, z=gate.z, ends=_ends(parts, gate))
             for part in parts:
                 total.add(GateStatistics.read(part.tensors(), gate, part.profiles.header.counts), part.rows)
             yield from total.arrays()
@@ -160,15 +160,15 @@ def combine(inputs: Sequence[ClassProfiles], whole: Header, path: Path) -> Class
             yield np.stack([renumbered[indices], codes]).astype(np.uint32)
 
     def weights() -> Iterator[Array]:
-        for gate in whole.gates:
+        for gate in header.gates:
             yield from (part.tensors()[f"{gate.name}.s"][:,] for part in parts)
 
     def verify() -> None:
         for profiles in inputs:
             profiles.verify()
 
-    # Verified after all of it was read, and before the sum has its name.
-    store(path, whole, table.take(kept), statistics(), weights() if whole.images else (), verify)
+    # The inputs are verified after they were read, and before the sum gets its final name.
+    store(path, header, table.take(kept), statistics(), weights() if header.images else (), verify)
     return open_profiles(path)
 
 
@@ -183,15 +183,15 @@ def store(
     """Write exact class profiles.
 
     Args:
-        path: of the file.
-        header: all but the arrays.
-        table: the images that the examples refer to, or all of them.
-        statistics: by gate what ``GateStatistics.arrays`` gives, then the examples, uint32 (2, 2, E, C): index into the
-            table and ``codec.ordered`` of s, of the highest and of the lowest.
-        weights: by gate s of all images, float32 (N, C), if ``header.images``.
-        verify: called when all arrays are read and written; if it raises, there is no file.
+        path: file to write.
+        header: the metadata.
+        table: the images that the examples refer to, or all images.
+        statistics: for each gate the arrays of ``GateStatistics.arrays``, then the examples, uint32 (2, 2, E, C): index
+            into the table and ``quantization.ordered`` of s, for the highest and for the lowest.
+        weights: for each gate s of all images, float32 (N, C), if ``header.images``.
+        verify: called when all arrays are read and written; if it raises, no file is written.
     """
-    # A newline in a file's name would make two of it.
+    # Names are separated by newlines, so a newline in a file's name would split it.
     names = "\n".join(name.replace("\n", " ") for name in table.names).encode(errors="surrogateescape")
 
     def specs() -> Iterator[Spec]:
@@ -218,7 +218,7 @@ def store(
 
 
 def _ends(parts: Sequence[_MergeInput], gate: GateEntry) -> tuple[Ends, Ends]:
-    """Smallest and largest s in the histograms of all parts, so that the bins are those of the whole at once."""
+    """Return the smallest and largest s in the histograms of all parts, which fix the bins of the sum beforehand."""
     low, high = np.full(gate.channels, np.inf, np.float32), np.full(gate.channels, -np.inf, np.float32)
     for part in parts:
         binned = part.tensors()[f"{gate.name}.binned"][:,]
@@ -229,7 +229,7 @@ def _ends(parts: Sequence[_MergeInput], gate: GateEntry) -> tuple[Ends, Ends]:
 def _examples(
     parts: Sequence[_MergeInput], gate: GateEntry, examples: int, ranking: Ranking
 ) -> tuple[Indices, Indices]:
-    """Indices into the table of all parts, −1 for none, and codes; each (2, E, C)."""
+    """Return indices into the table of all parts, −1 where an image is missing, and codes; each (2, E, C)."""
     keys = np.zeros((2, 0, gate.channels), np.int64)
     for part in parts:
         indices, codes = part.tensors()[f"{gate.name}.examples"][:,]
@@ -238,7 +238,7 @@ def _examples(
 
 
 def _used(examples: dict[str, tuple[Indices, Indices]], table: ImageTable) -> Indices:
-    """The images that are an example of some channel, by name."""
+    """Return the indices of images that are an example of some channel, sorted by name."""
     order = table.order()
     used = np.zeros(len(table) + 1, bool)
     for indices, _ in examples.values():

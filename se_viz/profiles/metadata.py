@@ -1,4 +1,4 @@
-"""What class profiles say about themselves, as JSON in the head of their file."""
+"""Metadata of class profiles, as JSON in the head of their file."""
 
 import hashlib
 import json
@@ -28,10 +28,10 @@ _PRECISIONS: dict[str, PassPrecision] = {"fp32": "fp32", "bf16": "bf16", "float3
 
 
 def pass_precision(name: str) -> PassPrecision:
-    """Return the precision of a pass by its name, or by that of before: "float32", "bfloat16".
+    """Return the precision of a pass from its name or its former name, "float32" or "bfloat16".
 
     Raises:
-        ValueError: there is no pass in that precision.
+        ValueError: the name is another one.
     """
     if name not in _PRECISIONS:
         raise ValueError(f"The precision of a pass is fp32 or bf16, not {name!r}.")
@@ -43,9 +43,11 @@ class GateEntry:
     """A gate of the class profiles' network.
 
     Attributes:
-        name, stage, block, channels, function: name and place, C, and its gate function.
-        low, high: the range that s was stored in by format 1; None since, as s is stored as it is.
-        z: whether its squeeze descriptor is known, and so is in the class profiles.
+        name, stage, block: name and position.
+        channels: C.
+        function: the gate function.
+        low, high: range in which format 1 stored s; None in later formats, which store s unchanged.
+        z: True if the squeeze descriptor is known, and so is in the class profiles.
     """
 
     name: str
@@ -59,13 +61,13 @@ class GateEntry:
 
     @classmethod
     def of(cls, gate: Gate) -> "GateEntry":
-        """The entry of a gate that was found."""
+        """Return the entry of a gate that was found."""
         return cls(gate.name, gate.stage, gate.block, gate.channels, gate.gate_function, z=gate.has_z)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The network that was profiled: name, sha256 of its weights, how images were put in, what it computed in."""
+    """The network that was profiled: name, sha256 of its weights, preprocessing and precision."""
 
     name: str
     sha256: str
@@ -74,13 +76,13 @@ class ModelInfo:
 
     @classmethod
     def of(cls, model: Model, precision: str = "fp32") -> "ModelInfo":
-        """The subject of a loaded model."""
+        """Return the information on a loaded model."""
         return cls(model.name, weights_sha256(model.network), model.preprocess, pass_precision(precision))
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """A dataset that was profiled: name, kind, number of images it lists, sha256 of their names and labels."""
+    """A dataset that was profiled: name, kind, number of listed images, sha256 of their names and labels."""
 
     name: str
     kind: str
@@ -89,13 +91,13 @@ class DatasetInfo:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "DatasetInfo":
-        """The source of a dataset."""
+        """Return the information on a dataset."""
         return cls(dataset.name, dataset.kind, len(dataset), dataset.sha256)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """How one pass was cut: images a forward pass, images a shard, and which shard this is (None for all)."""
+class RunSettings:
+    """Settings of a pass: images per forward pass, images per shard, index of this shard (None for the whole pass)."""
 
     batch: int
     shard: int
@@ -104,20 +106,22 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """All of the class profiles but their arrays.
+    """The metadata of class profiles.
 
     Attributes:
-        model, gates: of what network; gates in execution order.
+        model, gates: the network, and its gates in execution order.
         sources: the datasets.
-        labels: where the classes of the images come from.
-        classes, counts: names of the K classes, and images read of each.
-        refused: name of each image that was left out → why.
-        examples: images kept with the highest and with the lowest s of each channel.
-        images: whether every image's s is kept.
-        form: "exact" sums, or "compact": rounded means and deviations, and histograms, which ship with the demo models.
-        run: how the pass was cut; None for class profiles that were merged from others.
-        head: by which the predictions were told that images count by; None for those of classes, and for given ones.
-        version: of the file's format.
+        labels: the source of the images' classes.
+        classes, counts: names of the K classes, and number of images of each.
+        refused: name of each image that was left out → reason.
+        examples: number of images with the highest, and with the lowest, s of each channel that are stored.
+        images: True if s of every image is stored.
+        form: "exact" sums, or "compact": rounded means and standard deviations, and histograms, as bundled with the
+            demo models.
+        run: settings of the pass; None for merged class profiles.
+        head: the head that gave the predictions by which images count; None if it predicts classes, and for given
+            labels.
+        version: version of the file format.
     """
 
     model: ModelInfo
@@ -130,12 +134,12 @@ class Header:
     examples: int = 8
     images: bool = False
     form: Literal["exact", "compact"] = "exact"
-    run: Run | None = None
+    run: RunSettings | None = None
     head: Head | None = None
     version: int = VERSION
 
     def to_metadata(self) -> dict[str, str]:
-        """The header as the strings a safetensors file has room for."""
+        """Return the header as strings, as a safetensors file stores them."""
         text = _JSON.dump_json(self).decode()
         return {"format": FORMAT, "version": str(self.version), "header": text}
 
@@ -144,25 +148,27 @@ class Header:
         """Read what ``to_metadata`` wrote.
 
         Raises:
-            ProfilesRefused: the file is of another kind, of a newer version, or its header is damaged.
+            ProfilesRefused: the file has another format or a newer version, or its header is damaged.
         """
         if not metadata or metadata.get("format") not in (FORMAT, former_names.FORMAT):
             raise ProfilesRefused(
-                f"{path} is a safetensors file, but holds no class profiles: make them with `python -m se_viz profile`."
+                f"{path} is a safetensors file, but holds no class profiles. Make them with `python -m se_viz profile`."
             )
         version = metadata.get("version", "")
         if version.isdecimal() and int(version) > VERSION:
             raise ProfilesRefused(
-                f"{path} was written by a newer SE Viz (format {version}, this one reads up to {VERSION}): "
-                "update SE Viz, or make the class profiles again."
+                f"{path} was written by a newer SE Viz (format {version}; this version reads formats up to {VERSION}). "
+                "Update SE Viz, or make the class profiles again."
             )
         try:
             return replace(_JSON.validate_json(metadata["header"]), version=int(version))
         except (KeyError, ValueError) as error:
-            raise ProfilesRefused(f"The header of {path} is damaged: copy the file again, or make it anew.") from error
+            raise ProfilesRefused(
+                f"The header of {path} is damaged. Copy the file again, or make the class profiles again."
+            ) from error
 
     def report(self) -> str:
-        """The header as JSON for a person, with what was left out and why."""
+        """Return the header as indented JSON; it includes each image that was left out, with the reason."""
         return json.dumps(json.loads(_JSON.dump_json(self)), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -170,7 +176,10 @@ _JSON = TypeAdapter(Header)
 
 
 def weights_sha256(network: nn.Module) -> str:
-    """Of every parameter and buffer with its name, type and shape, whatever file they came from."""
+    """Return the sha256 of all parameters and buffers with their names, types and shapes.
+
+    It does not depend on the file that they were loaded from.
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         host = tensor.detach().cpu().contiguous()

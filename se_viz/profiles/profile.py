@@ -1,4 +1,4 @@
-"""A dataset through a network once, shard by shard → class profiles."""
+"""Class profiles made by one pass of a dataset through a network, shard by shard."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
 from se_viz.disk.atomic import SUFFIX, remove_unfinished, write_bytes
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.extras import missing
 from se_viz.model.capture import captured
@@ -22,16 +22,16 @@ from se_viz.profiles.class_profiles import FILE, ClassProfiles, file_in
 from se_viz.profiles.errors import NOT_FINITE, ProfilesError, ProfilesRefused
 from se_viz.profiles.local import write_shards_locally
 from se_viz.profiles.merge import combine
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, Run
-from se_viz.profiles.shard_writer import Turn, broken_network, run_now
-from se_viz.profiles.shards import Task, finished, plan
-from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, saying_what_is_kept
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, RunSettings
+from se_viz.profiles.shard_writer import ForwardScheduler, broken_network, run_now
+from se_viz.profiles.shards import Task, plan_shards, read_finished
+from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, reporting_images_done
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, fit_output
 
 Engine: TypeAlias = Literal["local", "ray"]
 
-_TRIES = 3  # of making a shard that is damaged when it is read again
-_GIVE_LABELS = "Count by labels that are given: folders, or a CSV file (labels='given', --labels given)."
+_TRIES = 3  # attempts at making a shard that is damaged when it is read again
+_GIVE_LABELS = "Count by given labels: folders, or a CSV file (labels='given', --labels given)."
 _Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
 
 
@@ -54,61 +54,62 @@ def profile(
     cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
-    turn: Turn = run_now,
+    turn: ForwardScheduler = run_now,
 ) -> ClassProfiles:
     """Count s and z of every gate by class over a dataset, and write class profiles.
 
-    The images, sorted by class and name, are cut into shards; each is written when it is finished and skipped when
-    the pass is started again, so an interruption costs one shard. An image that cannot be read, or for which a gate
-    gives numbers that are not finite, is left out and named, with the reason, in ``report.json``. The class profiles of
-    a pass that was interrupted has the same bytes as that of one that was not, on the same machine with the same number
-    of threads; elsewhere sums may round otherwise, which moves a weight by its last digit.
+    The images, sorted by class and name, are divided into shards. Each shard is written when it is finished, and
+    skipped when the pass is started again, so an interruption costs one shard. An image that cannot be read, or for
+    which a gate gives numbers that are not finite, is left out; ``report.json`` has its name and the reason. The class
+    profiles of an interrupted pass have the same bytes as those of an uninterrupted one, on the same machine with the
+    same number of threads; elsewhere sums may round differently, which changes a weight in its last digit.
 
-    A shard is verified by its checksum before it is skipped and before it is added up; a damaged one is made again,
-    which is logged as a warning. One process at a time writes into ``out``; the lock of one that died is taken over.
+    A shard is verified by its checksum before it is skipped and before it is added up; a damaged shard is made again,
+    and a warning is logged. Only one process at a time writes into ``out``; the lock of a process that died is taken
+    over.
 
-    Memory grows with the shard and with classes · channels (about 310 bytes each, of one gate at a time), not with the
-    number of images, of which only names are held.
+    Memory grows with the size of a shard and with classes · channels (about 310 bytes each, for one gate at a time),
+    not with the number of images, of which only the names are in memory.
 
     Args:
-        model: from ``load``; its network as it was published runs where its weights are.
-        data: what ``se_viz.data.datasets.dataset`` takes: a folder, a CSV file, tar files, a torchvision dataset.
-            ``dataset(…).notes`` says what it left out; ``report.json`` has that, too.
-        out: a folder for the class profiles, their report, and the shards while they are made.
-        split: the part to take of data with ``train/`` and ``val/``, or the like; the validation set, else the test
-            set, else the training set if not given.
-        labels: whether an image counts for the class it is given, or for the one the network predicts. With a binary
-            head that is yes from its threshold on, else no; of several labels the most probable one, or "no label"
-            where none reaches the threshold. A number puts no image into a class.
-        images: keep s of every single image, 4 bytes a channel.
-        examples: images to name with the highest and with the lowest s of each channel, 1 or more.
-        precision: "bf16" computes in bfloat16 where torch's autocast does, which is faster and about 3 digits exact.
-        batch: images a forward pass, 1 or more.
-        shard: images a shard, 1 or more.
-        engine: "local" runs here; "ray" in the processes of a Ray cluster, which all must be able to read the data and
-            ``out`` at the same path. Each loads the network anew, so one that dies costs the shard it is making, which
-            goes to another; a shard whose workers have died four times ends the pass.
-        address: of the cluster: "auto", "host:6379", or "local" to start one on this machine for this pass. If not
-            given, the cluster that RAY_ADDRESS names, else "local".
-        workers: of the cluster, at most; as many as there is room for if not given.
-        gpus: of each worker; one where the cluster has any if not given. Parts of one are shared: 0.5.
-        cpus: of each worker, and the threads in which it computes and decodes; its share of a machine's if not given,
-            which is one without GPUs.
-        progress: show images a second and the time left, if the output is a terminal.
-        report: called after every batch (by Ray: after every shard) with the images that are done and their number.
-            What it raises ends the pass as an interruption does.
-        turn: calls the function it is given, a forward pass, and returns what that does: at once, or when others who
-            use the device here have had theirs. What it raises ends the pass, too.
+        model: from ``load``; its network runs as published, on the device of its weights.
+        data: a folder, a CSV file, tar files or a torchvision dataset, as ``se_viz.data.datasets.dataset`` takes it.
+            ``dataset(…).notes`` and ``report.json`` say what it left out.
+        out: folder for the class profiles, their report, and the shards while they are made.
+        split: the part of data that has ``train/`` and ``val/`` or similar parts. Default: the validation set, else the
+            test set, else the training set.
+        labels: "given" counts an image for its label, "predictions" for the class that the network predicts. A binary
+            head predicts yes if it reaches its threshold, else no. Of several labels the most probable one counts, or
+            "no label" if none reaches the threshold. A head that returns a number predicts no class.
+        images: store s of every single image, 4 bytes per channel.
+        examples: number of images to store with the highest, and with the lowest, s of each channel, 1 or more.
+        precision: "bf16" computes in bfloat16 where torch's autocast does; it is faster and exact to about 3 digits.
+        batch: images per forward pass, 1 or more.
+        shard: images per shard, 1 or more.
+        engine: "local" runs in this process; "ray" in the processes of a Ray cluster, all of which must be able to read
+            the data and ``out`` at the same path. Each worker loads its own copy of the network. The shard of a worker
+            that dies goes to another worker; the pass ends if four workers died while making the same shard.
+        address: address of the cluster: "auto", "host:6379", or "local" to start one on this machine for this pass.
+            Default: the cluster that RAY_ADDRESS names, else "local".
+        workers: maximum number of workers of the cluster (default: as many as fit).
+        gpus: GPUs per worker (default: one if the cluster has any). A fraction such as 0.5 shares a GPU.
+        cpus: CPUs per worker, which is also its number of threads for computing and decoding (default: its share of the
+            machine's CPUs; one if it has no GPU).
+        progress: show images per second and the remaining time, if the output is a terminal.
+        report: called after every batch (with Ray: after every shard) with the number of images done and their total.
+            An exception that it raises ends the pass like an interruption.
+        turn: scheduler that calls the given function, a forward pass, and returns its result: immediately, or after
+            others that use the same device. An exception that it raises ends the pass, too.
 
     Raises:
-        ValueError: ``labels`` is neither.
-        DatasetRefused: the data are none.
+        ValueError: ``labels`` is neither "given" nor "predictions".
+        DatasetRefused: ``data`` is not a dataset.
         ProfilesError: the data have no labels, or the network predicts no classes; none of the images could be counted,
-            or none gives finite numbers; or ``out`` holds something else, or damaged class profiles;
-            of the engine "ray" also: it is not installed, there is no such cluster, its machines do not share the
-            files, or its workers cannot go on.
-        InUse: another process is writing into ``out``; the sentence names it.
-        WriteFailed: ``out`` cannot be written, its disk is full, or it was removed; the sentence says what is kept.
+            or none gives finite numbers; or ``out`` has other or damaged class profiles. With the engine "ray" also:
+            Ray is not installed, there is no such cluster, its machines do not share the files, or its workers cannot
+            continue.
+        InUse: another process is writing into ``out``; the message names it.
+        WriteFailed: ``out`` cannot be written, its disk is full, or it was removed; the message says what is kept.
     """
     if labels not in get_args(LabelSource):
         raise ValueError(f"labels must be {' or '.join(get_args(LabelSource))}, not {labels!r}.")
@@ -118,8 +119,8 @@ def profile(
     if engine == "ray":
         make = partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus)
     elif engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
-        raise ProfilesError("engine must be 'local' or 'ray', and address, workers, gpus and cpus are for 'ray' alone.")
-    dataset, run = datasets.dataset(data, split), Run(batch, shard)
+        raise ProfilesError("engine must be 'local' or 'ray'; address, workers, gpus and cpus are only for 'ray'.")
+    dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
     classes, head = _classes(model, dataset, labels)
     header = Header(
         model=ModelInfo.of(model, precision),
@@ -134,17 +135,17 @@ def profile(
         head=head,
     )
     out = Path(out)
-    profiles = finished(file_in(out), header)
+    profiles = read_finished(file_in(out), header)
     if profiles is not None and is_whole(out, _report(profiles, dataset)):
-        return profiles  # nothing is written, so another user's folder will do
+        return profiles  # nothing is written, so the folder may be read-only
     with sole_writer(out / FILE) as writer:
-        profiles = profiles or finished(file_in(out), header)
+        profiles = profiles or read_finished(file_in(out), header)
         if profiles is None:
-            tasks = plan(header, run, len(dataset), out / SHARDS)
-            # Class profiles outlive this version of torch, so they are those of the network as it was published.
-            with saying_what_is_kept(out, writer), model.reference() as exact:
+            tasks = plan_shards(header, run, len(dataset), out / SHARDS)
+            # Class profiles outlive this version of torch, so they are made with the network as published.
+            with reporting_images_done(out, writer), model.reference() as exact:
                 profiles = _profiles(make, run, exact, dataset, tasks, header, progress, report, writer)
-        # Also after an interruption between the class profiles and this.
+        # Also runs after an interruption between writing the class profiles and this line.
         remove_unfinished(out / REPORT)
         write_bytes(out / REPORT, _report(profiles, dataset).encode())
         shutil.rmtree(out / SHARDS, ignore_errors=True)
@@ -153,7 +154,7 @@ def profile(
 
 def _profiles(
     make: _Make,
-    run: Run,
+    run: RunSettings,
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],
@@ -162,21 +163,21 @@ def _profiles(
     report: Callable[[int, int], None] | None,
     writer: Writer,
 ) -> ClassProfiles:
-    """Make the shards that are not there or are damaged, and add all up.
+    """Make the shards that are missing or damaged, and add up all shards.
 
     Raises:
-        ProfilesError: shards are damaged as often as they are made; or no image could be counted.
+        ProfilesError: shards are damaged each time they are made, or no image could be counted.
     """
     for _ in range(_TRIES):
         shards = _shards(make, run, model, dataset, tasks, progress, report, writer)
-        _refuse_broken(shards)
-        _refuse_nothing(shards, dataset, writer.path.parent)
-        writer.check()
+        _raise_if_broken(shards)
+        _raise_if_empty(shards, dataset, writer.path.parent)
+        writer.require_held()
         try:
             return combine(shards, header, writer.path)
         except ProfilesRefused:
-            # Damaged since it was verified: it is found, and made again, in the next round.
-            if all(finished(task.path, task.header) for task in tasks):
+            # A shard was damaged after it was verified: the next attempt makes it again.
+            if all(read_finished(task.path, task.header) for task in tasks):
                 raise
     raise _failing(tasks)
 
@@ -184,18 +185,18 @@ def _profiles(
 def _failing(tasks: Sequence[Task]) -> ProfilesError:
     return ProfilesError(
         f"Shards in {tasks[0].path.parent} are damaged each time they are written: the disk or the memory is failing. "
-        "Name a folder on another disk."
+        "Choose a folder on another disk."
     )
 
 
-def _refuse_broken(shards: Sequence[ClassProfiles]) -> None:
+def _raise_if_broken(shards: Sequence[ClassProfiles]) -> None:
     refused = {name: reason for shard in shards for name, reason in shard.header.refused.items()}
     if not any(shard.counts.sum() for shard in shards) and any(NOT_FINITE in reason for reason in refused.values()):
         raise broken_network(refused)
 
 
-def _refuse_nothing(shards: Sequence[ClassProfiles], dataset: Dataset, out: Path) -> None:
-    """Raise ProfilesError if no image was counted, and remove what says so: the cause may be mended."""
+def _raise_if_empty(shards: Sequence[ClassProfiles], dataset: Dataset, out: Path) -> None:
+    """Raise ProfilesError if no image was counted, and remove the shards, so that the next pass tries them again."""
     if any(shard.counts.sum() for shard in shards):
         return
     shutil.rmtree(out / SHARDS, ignore_errors=True)
@@ -208,13 +209,13 @@ def _refuse_nothing(shards: Sequence[ClassProfiles], dataset: Dataset, out: Path
 
 
 def _report(profiles: ClassProfiles, dataset: Dataset) -> str:
-    """The header as JSON for a person, with what was chosen and left out when the images were listed."""
+    """Return the header as indented JSON, with the dataset's notes on files that were chosen or left out."""
     listed = json.loads(profiles.header.report()) | ({"notes": list(dataset.notes)} if dataset.notes else {})
     return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
 
 
 def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple[str, ...], Head | None]:
-    """The classes that images count for, and the head that tells predicted ones where those are not classes."""
+    """Return the classes for which images count, and the head that predicts them, if its outputs are not classes."""
     if labels == "given":
         if not dataset.classes:
             raise ProfilesError(
@@ -228,29 +229,29 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
     except (HeadMismatch, NoPredictions) as error:
         raise ProfilesError(f"{error} {_GIVE_LABELS}") from error
     if fitted.head.kind == "number":
-        what = "One number puts" if len(fitted.names) == 1 else f"{len(fitted.names)} numbers put"
-        hint = " If it is the logit of yes, say head='binary' (--head binary)." if fitted.assumed else ""
-        raise ProfilesError(f"{what} images into no classes. {_GIVE_LABELS}{hint}")
-    groups = datasets.unique(fitted.head.groups(fitted.names))
+        what = "one number" if len(fitted.names) == 1 else f"{len(fitted.names)} numbers"
+        hint = " If it is the logit of yes, set head='binary' (--head binary)." if fitted.assumed else ""
+        raise ProfilesError(f"The network returns {what} per image, not a class. {_GIVE_LABELS}{hint}")
+    groups = datasets.disambiguate(fitted.head.groups(fitted.names))
     return groups, None if fitted.head.kind == "classes" else fitted.head
 
 
 def _ray() -> "Callable[..., None]":
-    """What makes shards on a Ray cluster.
+    """Return the function that makes shards on a Ray cluster.
 
     Raises:
         ProfilesError: ray is not installed.
     """
     try:
         from se_viz.profiles.ray_cluster import write_shards_on_ray
-    except ImportError as error:  # of a name, where Ray's folder /tmp/ray passes for the package
+    except ImportError as error:  # also if Ray's folder /tmp/ray was imported as an empty package
         raise ProfilesError(missing("The engine 'ray'", error, "ray")) from error
     return write_shards_on_ray
 
 
 def _shards(
     make: _Make,
-    run: Run,
+    run: RunSettings,
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],
@@ -258,31 +259,31 @@ def _shards(
     report: Callable[[int, int], None] | None,
     writer: Writer,
 ) -> list[ClassProfiles]:
-    """Make the shards that are not there or are damaged, and open all, each verified."""
+    """Make the shards that are missing or damaged, and return all shards, each verified."""
     folder = tasks[0].path.parent
-    with explained(tasks[0].path):
+    with friendly_errors(tasks[0].path):
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"*{SUFFIX}"):
-            left.unlink()
+        for unfinished in folder.glob(f"*{SUFFIX}"):
+            unfinished.unlink()
     for attempt in range(_TRIES + 1):
-        found = [finished(task.path, task.header) for task in tasks]
-        shards = [shard for shard in found if shard is not None]
+        opened = [read_finished(task.path, task.header) for task in tasks]
+        shards = [shard for shard in opened if shard is not None]
         if len(shards) == len(tasks):
             return shards
         if attempt == _TRIES:
             break
-        missing = [task for task, shard in zip(tasks, found, strict=True) if shard is None]
-        del found, shards  # on Windows no file that is open can be replaced
+        missing = [task for task, shard in zip(tasks, opened, strict=True) if shard is None]
+        del opened, shards  # Windows cannot replace a file that is open
         done = len(dataset) - sum(len(task.indices) for task in missing)
         with tqdm(
             total=len(dataset), initial=done, desc=model.name, unit="image", disable=None if progress else True
         ) as bar:
 
             def step(images: int) -> None:
-                nonlocal done  # the bar does not count when it is not shown
+                nonlocal done  # a disabled bar does not count
                 done += images
                 bar.update(images)
-                writer.check()
+                writer.require_held()
                 if report:
                     report(done, len(dataset))
 

@@ -1,7 +1,7 @@
-"""The shards of a pass on a Ray cluster; the only module that imports ray.
+"""Shards of a pass, made on a Ray cluster; the only module that imports ray.
 
-Shard numbers are a Ray Data set, one block each, and go through ``map_batches`` with actors. Ray starts an actor that
-died anew, or another in its place, and the shard it had is made again; all that travels back is the number.
+The indices of the shards are a Ray Data dataset with one block each, mapped by ``map_batches`` with actors. If an actor
+dies, Ray restarts it or starts another one, which makes its shard again. Only the index of the shard is sent back.
 """
 
 import logging
@@ -19,7 +19,7 @@ from ray.exceptions import RayError
 
 from se_viz.data.datasets import Dataset
 from se_viz.data.images import ImageRefused
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
@@ -43,28 +43,29 @@ def write_shards_on_ray(
 ) -> None:
     """Make shards in the processes of a Ray cluster, in any order.
 
-    A Ray that this process has joined already is used and left as it is; one that is joined or started here is left or
-    ended when the shards are made, or when an exception, or Ctrl-C, ends the pass.
+    A cluster that this process has already joined is used and stays joined. A cluster that is joined or started here is
+    left or stopped when the shards are made, or when an exception or Ctrl-C ends the pass.
 
     Args:
         model: the network; its device does not matter.
-        dataset: what is read; the workers must be able to read it too.
-        tasks: one or more shards, whose folder all machines share.
-        batch: images a forward pass.
-        step: told after each shard how many images it had. What it raises ends the pass.
-        address: of the cluster, as ``ray.init`` takes it: "auto", "host:6379"; "local" starts one on this machine. None
-            is the cluster that RAY_ADDRESS names, else "local": not, as Ray has it, any that runs here.
-        workers: how many at most; None for as many as there is room for.
-        gpus: GPUs of each worker; None for one where the cluster has any, else none.
-        cpus: CPUs, and threads, of each worker; None for its share of a machine's, which is one without GPUs.
+        dataset: the images; the workers must be able to read it too.
+        tasks: one or more shards, in a folder that all machines share.
+        batch: images per forward pass.
+        step: called after each shard with its number of images. An exception that it raises ends the pass.
+        address: address of the cluster, as ``ray.init`` takes it: "auto", "host:6379"; "local" starts one on this
+            machine. None is the cluster that RAY_ADDRESS names, else "local"; unlike ``ray.init``, None does not join
+            just any cluster that runs on this machine.
+        workers: maximum number of workers; None for as many as fit.
+        gpus: GPUs per worker; None for one if the cluster has any, else 0.
+        cpus: CPUs, and threads, per worker; None for its share of the machine's CPUs, or one if it has no GPU.
 
     Raises:
-        ProfilesError: there is no such cluster, it has no room for a worker, the network or the dataset cannot be sent,
-            a worker cannot read the dataset or write beside the other shards, or its work ends with an exception.
+        ProfilesError: there is no such cluster, no worker fits on it, the network or the dataset cannot be sent, a
+            worker cannot read the dataset or write into the folder of the shards, or its work ends with an exception.
     """
     if (workers is not None and workers < 1) or (gpus is not None and gpus < 0) or (cpus is not None and cpus < 1):
         raise ProfilesError("workers and cpus must be 1 or more, gpus 0 or more.")
-    # Not what Ray Data does, but what the pass does, is told, and by the caller.
+    # The caller reports the progress of the pass; messages of Ray Data are suppressed.
     with _quiet(logging.getLogger("ray.data")), _connected(address), _shared(tasks[0].path.parent) as token:
         gpus, cpus, room = _share(gpus, cpus)
         parcel = Parcel(
@@ -79,15 +80,15 @@ def write_shards_on_ray(
             proof=_proof(dataset, tasks),
         )
         size = min(workers or room, room, len(tasks))
-        # Closed at once if step raises, and with it the actors, which a traceback would keep at work.
+        # If step raises, the generator and its actors are closed at once: the traceback would keep them running.
         with closing(_numbers(parcel, size, gpus, cpus)) as numbers:
             for number in numbers:
                 step(len(tasks[number].indices))
 
 
 def _numbers(parcel: Parcel, workers: int, gpus: float, cpus: int) -> Generator[int, None, None]:
-    """The number of each shard when it is made."""
-    sent = ray.put(parcel)  # held until all is done, as an actor that is started anew asks for it again
+    """Yield the index of each shard when it is finished."""
+    sent = ray.put(parcel)  # kept until the end: a restarted actor asks for it again
     numbers = from_items(list(parcel.tasks), override_num_blocks=len(parcel.tasks)).map_batches(
         Worker,
         fn_constructor_args=(partial(ray.get, sent),),
@@ -101,14 +102,14 @@ def _numbers(parcel: Parcel, workers: int, gpus: float, cpus: int) -> Generator[
     try:
         for row in numbers.iter_rows():
             if row["problem"]:
-                raise ProfilesError(f"{row['problem']} Finished shards are kept: the same call goes on with them.")
+                raise ProfilesError(f"{row['problem']} Finished shards are kept: the same call continues with them.")
             yield int(row["shard"])
     except RayError as error:
-        # The first line says what, those behind it are the worker's traceback.
+        # The last line names the exception; the lines before it are the worker's traceback.
         reason = str(error).strip().splitlines()[-1].strip()
         raise ProfilesError(
-            f"The workers cannot go on ({type(error).__name__}: {reason}). Finished shards are kept: the same call "
-            "goes on with them, with a smaller batch or shard if memory was short."
+            f"The workers cannot continue ({type(error).__name__}: {reason}). Finished shards are kept: the same call "
+            "continues with them. If they ran out of memory, use a smaller batch or shard."
         ) from error
 
 
@@ -124,7 +125,7 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _connected(address: str | None) -> Iterator[None]:
-    """A Ray to work on, without its usage statistics, dashboard, bars and chatter."""
+    """Join or start a Ray cluster, without usage statistics, dashboard, progress bars and log messages."""
     if ray.is_initialized():
         yield
         return
@@ -145,13 +146,13 @@ def _connected(address: str | None) -> Iterator[None]:
 
 @contextmanager
 def _shared(folder: Path) -> Iterator[tuple[Path, str]]:
-    """A file by which a worker knows that it has the driver's folder, and its content."""
-    # The token of a driver that was killed, too: its workers, if any live, then write no more.
-    for left in (*folder.glob(f"*{TRIES}"), *folder.glob(f"*{DRAFT}"), *folder.glob("*.token")):
-        left.unlink(missing_ok=True)
+    """Yield a file and its content, by which a worker recognises that it has the driver's folder."""
+    # This also removes the token of a driver that was killed, so that workers of it that still run stop writing.
+    for leftover in (*folder.glob(f"*{TRIES}"), *folder.glob(f"*{DRAFT}"), *folder.glob("*.token")):
+        leftover.unlink(missing_ok=True)
     content = uuid4().hex
     file = folder.resolve() / f"{content}.token"
-    with explained(file):
+    with friendly_errors(file):
         file.write_text(content)
     try:
         yield file, content
@@ -160,10 +161,10 @@ def _shared(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _share(gpus: float | None, cpus: int | None) -> tuple[float, int, int]:
-    """GPUs and CPUs of a worker, and how many workers there is room for.
+    """Return GPUs and CPUs per worker, and the number of workers that fit on the cluster.
 
     Raises:
-        ProfilesError: for none.
+        ProfilesError: no worker fits.
     """
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if gpus is None:
@@ -176,27 +177,29 @@ def _share(gpus: float | None, cpus: int | None) -> tuple[float, int, int]:
         for machine in machines
     )
     if not room:
-        there = ", ".join(f"{machine.get('CPU', 0):g} CPUs and {machine.get('GPU', 0):g} GPUs" for machine in machines)
+        resources = ", ".join(
+            f"{machine.get('CPU', 0):g} CPUs and {machine.get('GPU', 0):g} GPUs" for machine in machines
+        )
         raise ProfilesError(
-            f"No machine of the cluster has room for a worker of {cpus} CPUs and {gpus:g} GPUs; they have {there}: "
-            "ask for less for each worker (cpus=, gpus=)."
+            f"No machine of the cluster has room for a worker of {cpus} CPUs and {gpus:g} GPUs; they have {resources}. "
+            "Request less for each worker (cpus=, gpus=)."
         )
     return gpus, cpus, room
 
 
-def _packed(name: str, thing: object) -> bytes:
+def _packed(name: str, value: object) -> bytes:
     try:
-        packed: bytes = cloudpickle.dumps(thing)
-    except Exception as error:  # classes raise whatever they like when they are pickled
+        packed: bytes = cloudpickle.dumps(value)
+    except Exception as error:  # a class can raise any exception when it is pickled
         raise ProfilesError(
-            f"{name} cannot be sent to the workers ({error}): "
-            "load it from a file or by name, and keep locks, open files and connections out of it."
+            f"{name} cannot be sent to the workers ({error}). "
+            "Load it from a file or by name; it must not contain locks, open files or connections."
         ) from error
     return packed
 
 
 def _proof(dataset: Dataset, tasks: Sequence[Task]) -> tuple[int, str] | None:
-    """The first image that can be read here and its sha256, if one of the first few can."""
+    """Return the index and sha256 of the first image that can be read here; None if none of the first 16 can."""
     for index in tasks[0].indices[:_PROOFS]:
         try:
             return index, dataset.read(index)[0].sha256

@@ -1,7 +1,7 @@
-"""One worker of a pass on a cluster: a copy of the network in a process that makes whole shards.
+"""Worker of a pass on a cluster: a process with a copy of the network that makes whole shards.
 
-Nothing here knows of Ray. What a worker finds wrong it says in what it returns, as an exception would reach the driver
-wrapped in those of the cluster, and would be taken for a failure that is worth another try.
+This module does not import Ray. A worker returns the problems it finds as text: an exception would reach the driver
+wrapped in exceptions of the cluster, which would also try the shard again.
 """
 
 import os
@@ -13,11 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from se_viz.data.datasets import Dataset
@@ -25,37 +23,36 @@ from se_viz.data.images import ImageRefused
 from se_viz.device.devices import DeviceMissing, resolve
 from se_viz.device.memory import DeviceFull
 from se_viz.device.transfer import moved
-from se_viz.disk.errors import explained
+from se_viz.disk.errors import friendly_errors
 from se_viz.gates.errors import InstrumentError
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import BATCHES_AHEAD
 from se_viz.profiles.metadata import GateEntry, ModelInfo
-from se_viz.profiles.shard_writer import ahead, prepare, write_shard
+from se_viz.profiles.shard_writer import prefetch, prepare, write_shard
 from se_viz.profiles.shards import Task
-
-# Shard numbers in; the same numbers out, each with what went wrong or "".
-Column = npt.NDArray[Any]
+from se_viz.types import Array
 
 DRAFT, TRIES = ".draft", ".tries"
-# The cluster would try a shard that ends its worker, for want of memory say, for ever.
+# The cluster would repeat forever a shard that ends its worker, for instance for lack of memory.
 _MOST_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """All that a worker needs, made by the driver.
+    """All data that a worker needs, made by the driver.
 
     Attributes:
-        network: the pickled network, on the CPU and without hooks: the weights are the driver's own, so no worker
-            fetches any.
-        dataset: the pickled dataset: names, labels and how to read, no images.
-        tasks: of the whole pass, by number.
-        batch: images a forward pass.
-        cwd: the driver's working folder, from which relative paths count.
-        device, threads: what to compute on, and with how many threads to compute and to decode.
-        token: a file and its content, beside the shards: a worker that reads it shares the driver's file system.
-        proof: an image that the driver could read, and the sha256 of its file, if it could read one.
+        network: the pickled network, on the CPU and without hooks; it has the driver's weights, so no worker downloads
+            any.
+        dataset: the pickled dataset: names, labels and how to read the images, but no images.
+        tasks: all shards of the pass, by index.
+        batch: images per forward pass.
+        cwd: the driver's working directory, to which paths are relative.
+        device, threads: device to compute on, and number of threads for computing and decoding.
+        token: a file in the folder of the shards and its content; a worker that can read it shares the driver's file
+            system.
+        proof: index of an image that the driver could read, and the sha256 of its file; None if it could read none.
     """
 
     network: bytes
@@ -70,14 +67,18 @@ class Parcel:
 
 
 class Worker:
-    """Makes shards by their numbers."""
+    """Maker of shards, called with their indices."""
 
     def __init__(self, fetch: Callable[[], Parcel]) -> None:
         self._parcel = fetch()
         self._pool = ThreadPoolExecutor(self._parcel.threads)
 
-    def __call__(self, batch: Mapping[str, Column]) -> dict[str, Column]:
-        """Make the shards whose numbers are in column ``item``; give them as ``shard``, beside ``problem``."""
+    def __call__(self, batch: Mapping[str, Array]) -> dict[str, Array]:
+        """Make the shards whose indices are in column ``item``.
+
+        Returns:
+            Columns ``shard``, the same indices, and ``problem``, a sentence or "".
+        """
         numbers: Sequence[int] = batch["item"].tolist()
         return {"shard": batch["item"], "problem": np.array([self._attempt(number) for number in numbers])}
 
@@ -90,31 +91,31 @@ class Worker:
 
     def _make(self, task: Task) -> None:
         model, dataset = self._ready
-        # A byte is written before each try, as a worker that dies cannot write it after.
-        with explained(task.path), task.path.with_suffix(TRIES).open("ab") as tries:
+        # A byte is written before each try, because a worker that dies cannot write one afterwards.
+        with friendly_errors(task.path), task.path.with_suffix(TRIES).open("ab") as tries:
             if tries.tell() >= _MOST_TRIES:
                 first, last = dataset.names[task.indices[0]], dataset.names[task.indices[-1]]
                 raise ProfilesError(
-                    f"{_MOST_TRIES} workers have died of the images from {first} to {last}: memory may be short, "
-                    "which a smaller batch or shard helps, or one of them ends the process that reads it."
+                    f"{_MOST_TRIES} workers crashed on the images from {first} to {last}. They may have run out of "
+                    "memory (use a smaller batch or shard), or one of these images crashes the decoder."
                 )
             tries.write(b".")
-        outcomes = ahead(
+        outcomes = prefetch(
             self._pool,
             prepare(model, dataset, task.header),
             task.indices,
             BATCHES_AHEAD * self._parcel.batch,
         )
-        # A worker that was given up for lost may still be writing: no two write the same file.
+        # A worker that the cluster has replaced may still be writing, so each attempt writes to a different file.
         draft = task.path.with_name(f"{uuid4().hex}{DRAFT}")
-        write_shard(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _nobody)
+        write_shard(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _ignore_progress)
         try:
-            # The driver may have ended, and another may be at work in its folder.
+            # The driver may have ended, and another one may use its folder now.
             self._check_folder()
         except ProfilesError:
             draft.unlink(missing_ok=True)
             raise
-        with explained(task.path):
+        with friendly_errors(task.path):
             draft.replace(task.path)
         task.path.with_suffix(TRIES).unlink(missing_ok=True)
 
@@ -122,13 +123,13 @@ class Worker:
         file, content = self._parcel.token
         if not file.is_file() or file.read_text() != content:
             raise ProfilesError(
-                f"{file.parent} is not the driver's folder of that name, or its pass has ended: "
-                "the class profiles' folder must be on a file system that all machines share, at the same path."
+                f"{file.parent} is not the driver's folder of that name, or its pass has ended. "
+                "The folder of the class profiles must be on a file system that all machines share, at the same path."
             )
 
     @cached_property
     def _ready(self) -> tuple[Model, Dataset]:
-        """The network with its hooks, and the dataset, both proved to be the driver's."""
+        """The network with its hooks, and the dataset, both verified to be the same as the driver's."""
         parcel = self._parcel
         with suppress(OSError):
             os.chdir(parcel.cwd)
@@ -140,18 +141,18 @@ class Worker:
             network, dataset = pickle.loads(parcel.network), pickle.loads(parcel.dataset)  # noqa: S301 - the driver's
         except (ImportError, AttributeError) as error:
             raise ProfilesError(
-                f"The network or the dataset needs code that is not here ({error}): "
-                "install it, and the same versions of SE Viz and of its requirements, on all machines."
+                f"The network or the dataset needs code that is missing here ({error}). "
+                "Install it, and the same versions of SE Viz and of its requirements, on all machines."
             ) from error
         if parcel.proof is not None:
             _same_image(dataset, *parcel.proof)
         network = moved(network, resolve(parcel.device), header.model.name)
         model = Model(header.model.name, network, header.model.preprocess)
-        found = ModelInfo.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
-        if found != (header.model, header.gates):
+        actual = ModelInfo.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)
+        if actual != (header.model, header.gates):
             raise ProfilesError(
-                f"{header.model.name} is another network here than at the driver: "
-                "install the same versions of SE Viz and of its requirements on all machines."
+                f"{header.model.name} is not the same network here as at the driver. "
+                "Install the same versions of SE Viz and of its requirements on all machines."
             )
         return model, dataset
 
@@ -165,10 +166,10 @@ def _same_image(dataset: Dataset, index: int, sha256: str) -> None:
         ) from refused
     if image.sha256 != sha256:
         raise ProfilesError(
-            f"{dataset.names[index]} is another file here than at the driver: "
+            f"{dataset.names[index]} is not the same file here as at the driver: "
             f"{dataset.name} must be the same on all machines."
         )
 
 
-def _nobody(images: int) -> None:
-    """Hears of the progress inside a shard; the driver counts finished ones."""
+def _ignore_progress(images: int) -> None:
+    """Ignore the progress within a shard; the driver counts finished shards."""

@@ -1,4 +1,4 @@
-"""Arrays in a safetensors file: written in turn without holding them all, read in slices, checked by a checksum."""
+"""Arrays in a safetensors file: written one after the other, read in slices, verified by a checksum."""
 
 import hashlib
 import json
@@ -6,17 +6,16 @@ import lzma
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load
 
 from se_viz.disk.atomic import replacing
 from se_viz.profiles.errors import ProfilesRefused
+from se_viz.types import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 Index: TypeAlias = int | slice
 
 _TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "int16": "I16", "int8": "I8"} | {
@@ -24,7 +23,7 @@ _TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "int16": "I16", "i
 }
 _NUMPY = {short: name for name, short in _TYPES.items()}
 
-# The sha256 of the file with zeros in its place stands first in the head, so always at the same place.
+# The head begins with the sha256 of the file, computed with zeros in its place, so it is always at the same position.
 _BLANK = b"0" * 64
 _BEFORE = b'{"__metadata__":{"sha256":"'
 _PLACE = 8 + len(_BEFORE)
@@ -42,12 +41,12 @@ class Spec:
 
     @property
     def bytes(self) -> int:
-        """How many it takes."""
+        """Size of the array in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
 
 class Sliced(Protocol):
-    """An array of which parts are read by index."""
+    """An array that is read in slices."""
 
     def __getitem__(self, index: tuple[Index, ...], /) -> Array: ...
 
@@ -63,17 +62,17 @@ class Tensors(Protocol):
 
 
 def write(path: Path, metadata: Mapping[str, str], specs: Iterable[Spec], arrays: Iterable[Array]) -> None:
-    """Write a safetensors file with its checksum, at once or not at all; the same content gives the same bytes.
+    """Write a safetensors file with its checksum, completely or not at all; the same content gives the same bytes.
 
     Args:
-        path: the file.
+        path: file to write.
         metadata: strings for its head.
-        specs: of all arrays, in the order in which they come. One that has numbers of 8 bytes must not follow one whose
-            size is no multiple of 8, or it could not be mapped.
-        arrays: their content in that order; an array may come in several pieces.
+        specs: specs of all arrays, in the order of ``arrays``. An array of 8-byte numbers must not follow an array
+            whose size is not a multiple of 8 bytes, or it could not be memory-mapped.
+        arrays: contents of the arrays in that order; an array may come in several pieces.
 
     Raises:
-        WriteFailed: the system refused it; the sentence says why.
+        WriteFailed: the file cannot be written; the message says why.
     """
     listed, end = list(specs), 0
     head: dict[str, object] = {"__metadata__": {"sha256": _BLANK.decode(), **metadata}}
@@ -95,18 +94,19 @@ def write(path: Path, metadata: Mapping[str, str], specs: Iterable[Spec], arrays
             file.write(content)
             digest.update(content)
         if file.tell() != len(begin) + end:
-            raise AssertionError(f"{file.tell() - len(begin)} bytes were written where {end} were announced.")
+            raise AssertionError(f"{file.tell() - len(begin)} bytes were written instead of the announced {end}.")
         file.seek(_PLACE)
         file.write(digest.hexdigest().encode())
 
 
 def verify(path: Path) -> bool:
-    """Make sure that a file has the bytes that were written, and return whether it has a checksum; older ones do not.
+    """Raise if a file differs from what was written; return True if it has a checksum to check against.
 
-    All of it is read once. A file compressed as ``.xz`` is checked whenever it is opened.
+    Files of older versions have no checksum. The whole file is read once. A file compressed as ``.xz`` has a checksum
+    that is checked whenever it is opened.
 
     Raises:
-        ProfilesRefused: a byte differs, or it cannot be read.
+        ProfilesRefused: a byte differs, or the file cannot be read.
     """
     if path.suffix == ".xz":
         return True
@@ -117,7 +117,9 @@ def verify(path: Path) -> bool:
             while piece := file.read(_PIECE):
                 digest.update(piece)
     except OSError as error:
-        raise ProfilesRefused(f"{path} cannot be read ({error.strerror}): check its disk, or make it again.") from error
+        raise ProfilesRefused(
+            f"{path} cannot be read ({error.strerror}). Check its disk, or make the class profiles again."
+        ) from error
     if start[8:_PLACE] == _BEFORE:
         if digest.hexdigest().encode() == start[_PLACE:]:
             return True
@@ -125,7 +127,7 @@ def verify(path: Path) -> bool:
         return False
     raise ProfilesRefused(
         f"{path} is damaged: its bytes are not those that were written (sha256). Copy it again, or remove it and make "
-        "it again."
+        "the class profiles again."
     )
 
 
@@ -133,15 +135,15 @@ def open_tensors(path: Path) -> Tensors:
     """Open a safetensors file for reading in slices; one compressed as ``.xz`` is read into memory.
 
     Raises:
-        ProfilesRefused: there is no such file, or it is cut short, damaged or of another kind.
+        ProfilesRefused: the file does not exist, is truncated or damaged, or has another format.
     """
     if not path.is_file():
-        raise ProfilesRefused(f"There are no class profiles at {path}: make them with `python -m se_viz profile`.")
+        raise ProfilesRefused(f"There are no class profiles at {path}. Make them with `python -m se_viz profile`.")
     try:
         return _InMemory(lzma.decompress(path.read_bytes())) if path.suffix == ".xz" else _OnDisk(path)
     except (SafetensorError, lzma.LZMAError, EOFError) as error:
         raise ProfilesRefused(
-            f"{path} holds no class profiles, or is cut short or damaged ({error}): copy it again, or make it anew."
+            f"{path} holds no class profiles, or is truncated or damaged ({error}). Copy it again, or make it again."
         ) from error
 
 
@@ -152,10 +154,10 @@ class _OnDisk:
         self._names = frozenset(self._file.keys())
 
     def __getitem__(self, name: str) -> Sliced:
-        found = self._file.get_slice(name)
-        shape = found.get_shape()
-        # The library does not slice arrays without numbers, such as those of a shard without images.
-        return np.zeros(shape, _NUMPY[found.get_dtype()]) if 0 in shape else cast("Sliced", found)
+        tensor = self._file.get_slice(name)
+        shape = tensor.get_shape()
+        # safetensors cannot slice empty arrays, such as those of a shard without images.
+        return np.zeros(shape, _NUMPY[tensor.get_dtype()]) if 0 in shape else cast("Sliced", tensor)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -164,7 +166,7 @@ class _OnDisk:
 class _InMemory:
     def __init__(self, content: bytes) -> None:
         self._arrays: dict[str, Array] = load(content)
-        # The library gives the metadata of files only.
+        # safetensors returns the metadata of files only, not of bytes.
         length = int.from_bytes(content[:8], "little")
         self.metadata: Mapping[str, str] | None = json.loads(content[8 : 8 + length]).get("__metadata__")
 

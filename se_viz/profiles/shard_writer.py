@@ -1,4 +1,4 @@
-"""One shard of a pass: images are decoded ahead in threads while the network runs, and counted when it is full."""
+"""Writer of one shard of a pass: threads decode images in advance while the network runs."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,12 +25,12 @@ from se_viz.profiles.errors import NOT_FINITE, ProfilesError
 from se_viz.profiles.merge import store
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.quantization import ordered
-from se_viz.profiles.safetensors_io import Array
 from se_viz.profiles.top_images import ImageTable, Ranking
+from se_viz.types import Array
 from se_viz.weights.head import Head
 from se_viz.weights.output_shape import table
 
-_MANY = 12  # images that are enough to end a pass early
+_MANY = 12  # images; a pass ends early if this many have no finite numbers and no image has
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -38,7 +38,7 @@ _Out = TypeVar("_Out")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An image as the network is shown it, uint8 (3, H, W), with what is kept of its file."""
+    """An image as the network gets it, uint8 (3, H, W), with its name, the sha256 of its file and its label."""
 
     name: str
     sha256: str
@@ -48,17 +48,17 @@ class Ready:
 
 # An image, or the name and the reason for leaving it out.
 Outcome: TypeAlias = Ready | tuple[str, str]
-# Runs a forward pass when its turn has come, and gives what it gives.
-Turn: TypeAlias = Callable[[Callable[[], Capture]], Capture]
+# Runs a forward pass, possibly after others that use the device, and returns its result.
+ForwardScheduler: TypeAlias = Callable[[Callable[[], Capture]], Capture]
 
 
 def run_now(work: Callable[[], Capture]) -> Capture:
-    """The turn of whoever has the device alone."""
+    """Run a forward pass immediately."""
     return work()
 
 
 def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:
-    """The function that reads image ``index`` of a dataset; it may run in any thread."""
+    """Return a thread-safe function that reads image ``index`` of a dataset."""
 
     def prepared(index: int) -> Outcome:
         name = dataset.names[index]
@@ -70,14 +70,14 @@ def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], O
             if label == UNLABELLED:
                 return name, f"{name} was left out: it has no label."
             if not 0 <= label < len(header.classes):
-                return name, f"{name} was left out: its label {label} is none of the {len(header.classes)} classes."
+                return name, f"{name} was left out: its label {label} is not one of the {len(header.classes)} classes."
         return Ready(name, image.sha256, label, model.preprocess.pixels(image.rgb))
 
     return prepared
 
 
-def ahead(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_In], depth: int) -> Iterator[_Out]:
-    """``map`` in a pool, in order, never more than ``depth`` items ahead of whoever takes them."""
+def prefetch(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_In], depth: int) -> Iterator[_Out]:
+    """Yield ``function`` of each item, in order, computed in a pool at most ``depth`` items in advance."""
     waiting: deque[Future[_Out]] = deque()
     for item in items:
         waiting.append(pool.submit(function, item))
@@ -95,19 +95,19 @@ def write_shard(
     size: int,
     batch: int,
     progress: Callable[[int], object],
-    turn: Turn = run_now,
+    turn: ForwardScheduler = run_now,
 ) -> None:
-    """Read the next ``size`` images of ``outcomes`` and write their statistics, class profiles of the classes among
-    them.
+    """Read the next ``size`` images of ``outcomes`` and write a shard, which is class profiles of their classes.
 
     Args:
-        path: of the shard.
+        path: file to write.
         model: the network.
-        header: of the whole pass, with the shard's number in ``run``; counts and refused images are filled in here.
+        header: the header of the pass, with the index of the shard in ``run``, without counts and refused images, which
+            this function adds.
         outcomes: images in the order of the dataset.
-        size: how many of them are this shard's.
-        batch: how many go into a forward pass.
-        progress: is told the number of images after each batch.
+        size: number of images of this shard.
+        batch: images per forward pass.
+        progress: called after each batch with its number of images.
         turn: runs each forward pass.
     """
     shard = _Shard(header, size)
@@ -124,19 +124,19 @@ def write_shard(
 
 
 def _read(model: Model, ready: list[Ready], header: Header) -> Capture:
-    pixels = torch.from_numpy(np.stack([one.pixels for one in ready]))
+    pixels = torch.from_numpy(np.stack([image.pixels for image in ready]))
     device, normalise = model.device, model.preprocess.normalise
     half = header.model.precision == "bf16"
     with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
         if device.type != "cpu":
-            # The whole batch, there in a quarter of the bytes; a device without room for that may have it for a part.
+            # The batch is sent as uint8, a quarter of the bytes. If it does not fit, the last line splits it.
             with suppress(DeviceFull), raise_if_full(device, "the batch"):
                 return captured(model, normalise(pixels.to(device)), batch=len(ready))
         return captured(model, normalise(pixels), batch=len(ready))
 
 
 def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: Iterable[int]) -> list[int]:
-    """What the network says that each image of ``kept`` is, as numbers of the header's classes."""
+    """Return the predicted class of each image of ``kept``, as an index into the header's classes."""
     outputs = table(captured.output, captured.images)
     said = [None] * len(ready) if outputs is None else (head or Head("classes")).group(outputs)
     labels = []
@@ -144,32 +144,31 @@ def _predicted(captured: Capture, head: Head | None, ready: list[Ready], kept: I
         label = said[index]
         if label is None:
             raise ProfilesError(
-                f"What the network returned for {ready[index].name} predicts nothing (NaN, infinite, or no table of "
-                "outputs): the weights are broken, or the precision does not suffice. Or count by labels that are "
-                "given."
+                f"The network's output for {ready[index].name} predicts nothing (NaN, infinite, or no table of "
+                "outputs): the weights are broken, or the precision is too low. Or count by given labels."
             )
         labels.append(label)
     return labels
 
 
 def broken_network(refused: Mapping[str, str]) -> ProfilesError:
-    """What to raise where no image has finite numbers, of the reasons for leaving images out."""
+    """Return the error to raise if no image has finite numbers; ``refused`` maps images to the reasons."""
     first = next(reason for reason in refused.values() if NOT_FINITE in reason)
     return ProfilesError(
         f"The gates give numbers that are not finite for every image: {first} "
-        "The weights are broken, or the precision does not suffice."
+        "The weights are broken, or the precision is too low."
     )
 
 
 def _squeezed(captured: Capture, gate: str) -> Array:
     z = captured[gate].z
     if z is None:
-        raise ProfilesError(f"{gate} gave no squeeze descriptor for these images, as it did when it was found.")
+        raise ProfilesError(f"{gate} gave no squeeze descriptor for these images, although it did when it was found.")
     return z
 
 
 class _Shard:
-    """S and z of the shard's images, until they are counted."""
+    """S and z of the images of a shard, collected until it is written."""
 
     def __init__(self, header: Header, size: int) -> None:
         self._header = header
@@ -181,7 +180,7 @@ class _Shard:
         self._z = {gate.name: np.empty((size, gate.channels), np.float32) for gate in header.gates if gate.z}
 
     def add(self, ready: list[Ready], captured: Capture) -> dict[str, str]:
-        """Take in a batch; give the images that are left out as their numbers are not finite, and why."""
+        """Add a batch; return the images that are left out because their numbers are not finite, with the reasons."""
         whole, refused = np.ones(len(ready), bool), {}
         for what, numbers in self._numbers(captured):
             bad = ~np.isfinite(numbers).all(axis=1) & whole
@@ -213,7 +212,7 @@ class _Shard:
         """Write the shard.
 
         Raises:
-            ProfilesError: a dozen images or more have numbers that are not finite, and none has others.
+            ProfilesError: a dozen images or more have numbers that are not finite, and no image has finite ones.
         """
         if self._broken >= _MANY and not self._names:
             raise broken_network(refused)
@@ -234,7 +233,7 @@ class _Shard:
                 s, z = self._s[gate.name][:count], self._z[gate.name][:count] if gate.z else None
                 yield from GateStatistics.of(s, z, labels, len(present)).arrays()
                 indices, values = ranking.unpack(ranking.of_images(ordered(s), 0, whole.examples))
-                # −1, for a place that no image takes, becomes the largest number.
+                # −1, for a missing image, becomes the largest uint32.
                 yield np.stack([indices, values]).astype(np.uint32)
 
         kept = (self._s[gate.name][:count] for gate in whole.gates)

@@ -1,7 +1,7 @@
-"""The images with the highest and the lowest s of each channel, kept while shards are added up.
+"""The images with the highest and the lowest s of each channel, selected while shards are added up.
 
-An image's place among the others is packed into one integer with its code, so that keeping the best E is a partition
-of integers, and ties go to the image whose name (then whose hash) comes first, whatever the order of the shards.
+The code of s and the image's rank by name are packed into one integer, so that a partition of integers selects the best
+E. Ties go to the image whose name (then hash) sorts first, independent of the order of the shards.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ MISSING = np.iinfo(np.uint32).max
 
 @dataclass(frozen=True)
 class ImageTable:
-    """Images that something refers to: names, sha256 as hexadecimal digits, and classes, each M long."""
+    """Images that are stored or referred to: names, sha256 as hexadecimal digits, and classes, each of length M."""
 
     names: Sequence[str]
     sha256: Sequence[str]
@@ -33,18 +33,18 @@ class ImageTable:
         return len(self.names)
 
     def order(self) -> npt.NDArray[np.int64]:
-        """Indices by name, then hash."""
+        """Return the indices sorted by name, then hash."""
         listed = sorted(range(len(self)), key=lambda index: (self.names[index], self.sha256[index]))
         return np.array(listed, dtype=np.int64)
 
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageTable":
-        """Some of them."""
+        """Return the table of the images at these indices."""
         picked = indices.tolist()
         return ImageTable([self.names[i] for i in picked], [self.sha256[i] for i in picked], self.labels[indices])
 
 
 class Ranking:
-    """Packs codes of images of one table, and unpacks them."""
+    """Packing of codes and images of one table into integer keys, and unpacking."""
 
     def __init__(self, table: ImageTable) -> None:
         self._order = table.order()
@@ -53,19 +53,25 @@ class Ranking:
         self._base = len(table) + 1
 
     def of_images(self, codes: Ordered, first: int, examples: int) -> Keys:
-        """The best of images ``first`` … of the table, codes (N, C)."""
+        """Return the best keys of images ``first``, ``first + 1``, … of the table, given their codes (N, C)."""
         wide, rank = codes.astype(np.int64), self._rank[first : first + len(codes), None]
         return best(np.stack([(_TOP - wide) * self._base + rank, wide * self._base + rank]), examples)
 
     def pack(self, indices: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint32], first: int) -> Keys:
-        """Keys of what a file holds: indices into its own table, which begins at ``first`` here, and codes."""
+        """Return the keys of examples from a file.
+
+        Args:
+            indices: indices into the file's table, whose first image has index ``first`` in this table.
+            codes: codes of s.
+            first: see ``indices``.
+        """
         missing = indices == MISSING
         wide, rank = codes.astype(np.int64), self._rank[np.where(missing, 0, indices.astype(np.int64) + first)]
         wide[0] = _TOP - wide[0]
         return np.where(missing, _NONE, wide * self._base + rank)
 
     def unpack(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Indices into the table, −1 where there are fewer images than places, and codes."""
+        """Return indices into the table, −1 where there are fewer than E images, and codes."""
         missing = keys == _NONE
         whole, rank = np.divmod(np.where(missing, 0, keys), self._base)
         whole[0] = _TOP - whole[0]
@@ -74,7 +80,7 @@ class Ranking:
 
 
 def best(keys: Keys, examples: int) -> Keys:
-    """The smallest keys of each channel, sorted: (2, n, C) → (2, E, C)."""
+    """Return the smallest keys of each channel, sorted: (2, n, C) → (2, E, C)."""
     if keys.shape[1] > examples:
         keys = np.partition(keys, examples - 1, axis=1)[:, :examples]
     kept = np.full((2, examples, keys.shape[2]), _NONE, np.int64)

@@ -1,4 +1,4 @@
-"""The numbers that a report on classes is composed of, each computed once."""
+"""The numbers of a report on classes, each computed once."""
 
 from functools import cache, lru_cache
 
@@ -9,13 +9,13 @@ from se_viz.analysis.class_similarity import GateSimilarity, gate_similarity
 from se_viz.analysis.profile_limits import limits
 from se_viz.profiles.class_profiles import ClassProfiles
 
-_KEPT = 8  # overviews, 4 MB each where there are 1,000 classes
+_KEPT = 8  # overviews; each takes 4 MB for 1,000 classes
 
 
 class ClassNumbers:
-    """What class profiles say, computed when it is first asked for, and kept.
+    """The numbers of class profiles, each computed at its first use and kept.
 
-    The page has its own, which sessions share.
+    The page has a subclass, whose numbers are shared by sessions.
     """
 
     def __init__(self, profiles: ClassProfiles) -> None:
@@ -27,21 +27,21 @@ class ClassNumbers:
         self._separation = lru_cache(_KEPT)(lambda gate, pair: difference(profiles[gate], *pair))
 
     def depths(self) -> tuple[Depth, ...]:
-        """The numbers of every gate, in execution order."""
+        """Return the numbers of every gate, in execution order."""
         return self._depths()
 
     def similarity(self) -> GateSimilarity:
-        """Which gates set classes apart alike."""
+        """Return the similarity of the gates over the classes."""
         return self._similarity()
 
     def limits(self) -> tuple[str, ...]:
-        """Sentences on what the profiles cannot say, or say only roughly."""
+        """Return the sentences on the limits of the profiles."""
         return self._limits()
 
     def overview(self, gate: str) -> Overview:
-        """All classes of a gate at once."""
+        """Return the overview of all classes of a gate."""
         return self._overview(gate)
 
     def separation(self, gate: str, pair: tuple[str, str]) -> ClassSeparation:
-        """How far apart two classes are in each channel of a gate."""
+        """Return the separation of two classes by each channel of a gate."""
         return self._separation(gate, pair)

@@ -1,4 +1,4 @@
-"""Two classes in one gate: which channels tell them apart, and what an image has there."""
+"""Two classes in one gate: the channels that separate them, and one image in such a channel."""
 
 import pandas as pd
 
@@ -12,9 +12,9 @@ from se_viz.reports.class_numbers import ClassNumbers
 
 
 def separation_table(numbers: ClassNumbers, gate: str, pair: tuple[str, str]) -> pd.DataFrame:
-    """A row for each of the dozen channels in which the classes differ most, the largest |d| first.
+    """Return a row for each of the 12 channels in which the classes differ most, the largest |d| first.
 
-    Columns: channel, d (Cohen's), AUROC, margin (of the AUROC, 0 where it is exact).
+    Columns: channel, d (Cohen's), AUROC, margin (of the AUROC; 0 if it is exact).
     """
     apart = numbers.separation(gate, pair)
     order = apart.channels
@@ -24,7 +24,7 @@ def separation_table(numbers: ClassNumbers, gate: str, pair: tuple[str, str]) ->
 
 
 def channel_labels(separation: pd.DataFrame) -> dict[int, str]:
-    """What is said of each channel of a separation table, by its number, to choose from."""
+    """Return a label for each channel of a separation table, by its number, for a list of choices."""
     areas = auroc_text(separation["AUROC"].to_numpy(), separation["margin"].to_numpy())
     return {
         channel: f"channel {channel}: d = {d:+.2f}, AUROC {area}"
@@ -33,35 +33,35 @@ def channel_labels(separation: pd.DataFrame) -> dict[int, str]:
 
 
 def effect_chart(numbers: ClassNumbers, gate: str, pair: tuple[str, str]) -> Chart:
-    """The channels that differ most."""
+    """Draw the effect sizes of the channels that differ most."""
     apart = numbers.separation(gate, pair)
     order = apart.channels
     return effect_sizes(gate, pair, order, apart.d[order], apart.auroc[order], apart.margin[order])
 
 
 def distributions_chart(gate: GateProfile, pair: tuple[str, str], channel: int) -> Chart:
-    """How s of one channel is distributed in each of the two classes."""
-    one, other = (gate.histogram(name, channel) for name in pair)
-    drawn = (one.counts, one.edges), (other.counts, other.edges)
+    """Draw the distribution of s of one channel in each of the two classes."""
+    first, second = (gate.histogram(name, channel) for name in pair)
+    drawn = (first.counts, first.edges), (second.counts, second.edges)
     return two_distributions(gate.name, channel, pair, drawn, gate.span)
 
 
 def on_image(
     numbers: ClassNumbers, pair: tuple[str, str], channel: int, reading: Reading, image: str
 ) -> tuple[str, Chart]:
-    """What one image has in a channel that tells two classes apart: a sentence, and the maps of the channel.
+    """Return a sentence on s of one image in a channel that separates two classes, and the maps of the channel.
 
     Args:
-        numbers: of the class profiles.
-        pair: the classes.
-        channel: its number.
-        reading: a gate of the image, with maps.
-        image: its name.
+        numbers: the numbers of the class profiles.
+        pair: the two classes.
+        channel: number of the channel.
+        reading: the reading of a gate for the image, with maps.
+        image: name of the image.
     """
     gate = numbers.profiles[reading.gate.name]
     means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {name}" for name in pair)
     sentence = (
-        f"Here {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "
-        f"in the class profiles it is {means} on average."
+        f"In this image {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "
+        f"its mean in the class profiles is {means}."
     )
     return sentence, recalibrated_maps(reading, 0, [channel], image)

@@ -1,4 +1,4 @@
-"""Where do classes part? Class profiles, answered gate by gate, class by class."""
+"""The report on class profiles: where the gates become class-specific, by gate and by class."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -7,11 +7,11 @@ import pandas as pd
 
 from se_viz.analysis.band import Band, band
 from se_viz.analysis.class_overview import Kin, kin
-from se_viz.analysis.significance import table as significance_table
+from se_viz.analysis.significance import significance_table
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
-from se_viz.figures.separation_by_gate import parting, saturation_by_gate
+from se_viz.figures.separation_by_gate import saturation_by_gate, specificity_by_gate
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.reports.class_groups import Group, group_chart, resemblances
 from se_viz.reports.class_numbers import ClassNumbers
@@ -25,10 +25,10 @@ from se_viz.reports.class_selection import (
     stages,
     with_images,
 )
-from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
+from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
 from se_viz.reports.report import Later, Report
 
-QUESTION = "Where do classes part?"
+QUESTION = "Where do the gates become class-specific?"
 
 Charts = dict[str, Callable[[], Chart]]
 
@@ -40,31 +40,31 @@ def class_report(
     pair: tuple[str, str] | tuple[()] | None = None,
     *,
     channel: int | None = None,
-    spread: Band = "mean ± deviation",
+    spread: Band = "mean ± SD",
     everything: bool = False,
     groups: Mapping[str, Group] | None = None,
     numbers: ClassNumbers | None = None,
 ) -> Report:
     """Compose the report on class profiles.
 
-    Sentences: where classes part, with the verdicts on the paper's observations; each observation; η² by chance; which
-    gates are alike. Charts: ``eta_by_gate``, ``class_saturation``, ``gate_heatmap``; of each gate ``classes_GATE``,
-    ``band_GATE_0`` and so on, ``class_heatmap_GATE``, ``tree_GATE``, ``effect_GATE``, ``two_GATE_CHANNEL``,
-    ``groups_GATE``. Tables: ``eta2``, ``separation_GATE``, ``groups``.
+    Sentences: where the gates become class-specific, with the verdicts on the paper's observations; each observation;
+    η² by chance; the similarity of the gates. Charts: ``eta_by_gate``, ``class_saturation``, ``gate_heatmap``; for each
+    gate ``classes_GATE``, ``band_GATE_0`` and so on, ``class_heatmap_GATE``, ``tree_GATE``, ``effect_GATE``,
+    ``two_GATE_CHANNEL``, ``groups_GATE``. Tables: ``eta2``, ``separation_GATE``, ``groups``.
 
     Args:
-        profiles: of the classes.
-        classes: those to draw, six at most; the first four with images if not given.
-        gates: those to draw; the last of each stage if not given.
-        pair: two classes to compare; those that the last gate sets farthest apart if not given, none if empty.
-        channel: whose distribution to draw for the pair; the one that differs most if not given.
-        spread: what to draw around each class.
-        everything: whether to draw all channels, and not fifty as in the paper.
+        profiles: the class profiles.
+        classes: the classes to draw, six at most (default: the first four with images).
+        gates: the gates to draw (default: the last of each stage).
+        pair: two classes to compare (default: the two that differ most in the last gate); no comparison if empty.
+        channel: the channel whose distribution is drawn for the pair (default: the channel that differs most).
+        spread: the line and band to draw for each class.
+        everything: whether to draw all channels, instead of 50 as in the paper.
         groups: images to compare with the classes, by the name of their group.
-        numbers: of these profiles, where they are computed already.
+        numbers: the numbers of these profiles, if they are computed already.
 
     Raises:
-        ValueError: the classes are too many, or there are too few images of one.
+        ValueError: there are too many classes, or too few images of a class.
         KeyError: the profiles have no such class or gate.
     """
     numbers = numbers or ClassNumbers(profiles)
@@ -94,20 +94,20 @@ def class_report(
 
 def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:
     depths = numbers.depths()
-    found = observations(depths)
-    verdicts = ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in found)
-    said = [f"{where_classes_part(depths)} Of the paper's three observations, {verdicts}."]
-    said += [f"{one.claim} Here it **{one.verdict}**. {one.said}" for one in found]
-    said.append(against_chance(depths))
+    judged = observations(depths)
+    verdicts = ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in judged)
+    sentences = [f"{most_specific_gate(depths)} Of the paper's three observations, {verdicts}."]
+    sentences += [f"{one.claim} Here it **{one.verdict}**. {one.said}" for one in judged]
+    sentences.append(eta2_by_chance(depths))
     if len(depths) > 1:
-        said.append(gates_alike([depth.gate for depth in depths], numbers.similarity()))
-    return tuple(said)
+        sentences.append(similar_gates([depth.gate for depth in depths], numbers.similarity()))
+    return tuple(sentences)
 
 
 def _of_all(numbers: ClassNumbers) -> Charts:
-    """What compares the gates."""
+    """Return the charts that compare the gates."""
     charts: Charts = {
-        "eta_by_gate": lambda: parting(numbers.depths()),
+        "eta_by_gate": lambda: specificity_by_gate(numbers.depths()),
         "class_saturation": lambda: saturation_by_gate(numbers.depths()),
     }
     if len(numbers.profiles) > 1:
@@ -119,21 +119,21 @@ def _of_all(numbers: ClassNumbers) -> Charts:
 def _of_classes(
     numbers: ClassNumbers, gate: GateProfile, chosen: Sequence[str], spread: Band, channels: Sequence[int]
 ) -> Charts:
-    """The chosen classes in one gate: the paper's Figures 6 and 7, and which classes the gate treats alike."""
+    """Return the charts of the chosen classes in one gate: Figures 6 and 7, and the similarity of classes."""
     charts: Charts = {f"classes_{gate.name}": partial(_means, numbers, gate, chosen, channels)}
     for place, name in enumerate(chosen):
         charts[f"band_{gate.name}_{place}"] = partial(_band, gate, name, spread, channels, place)
     names = numbers.profiles.classes
     if len(with_images(numbers.profiles)) > 1:
-        related = cache(partial(_kin, numbers, gate, chosen))  # for the two charts of it
+        related = cache(partial(_kin, numbers, gate, chosen))  # for the heatmap and the tree
 
         def heatmap() -> Chart:
-            found = related()
-            return class_heatmap(gate.name, [names[row] for row in found.ordered], found.means, gate.span)
+            drawn = related()
+            return class_heatmap(gate.name, [names[row] for row in drawn.ordered], drawn.means, gate.span)
 
         def tree() -> Chart:
-            found = related()
-            return class_tree(gate.name, [names[row] for row in found.rows], found.links)
+            drawn = related()
+            return class_tree(gate.name, [names[row] for row in drawn.rows], drawn.links)
 
         charts |= {f"class_heatmap_{gate.name}": heatmap, f"tree_{gate.name}": tree}
     return charts
@@ -151,16 +151,16 @@ def _band(gate: GateProfile, name: str, spread: Band, channels: Sequence[int], p
 
 def _kin(numbers: ClassNumbers, gate: GateProfile, chosen: Sequence[str]) -> Kin:
     rows = [numbers.profiles.class_index(name) for name in chosen]
-    found = kin(gate, numbers.overview(gate.name), rows)
-    if found is None:
-        raise ValueError("It takes two classes with images to say which are alike.")
-    return found
+    related = kin(gate, numbers.overview(gate.name), rows)
+    if related is None:
+        raise ValueError("The similarity of classes needs two classes with images.")
+    return related
 
 
 def _of_pair(numbers: ClassNumbers, gate: GateProfile, pair: tuple[str, str], channel: int | None) -> Charts:
-    """Two classes in one gate, and the distribution of s in one channel."""
-    one = numbers.separation(gate.name, pair).channels[0] if channel is None else channel
+    """Return the charts of two classes in one gate: effect sizes, and the distribution of s in one channel."""
+    shown = numbers.separation(gate.name, pair).channels[0] if channel is None else channel
     return {
         f"effect_{gate.name}": partial(effect_chart, numbers, gate.name, pair),
-        f"two_{gate.name}_{one}": partial(distributions_chart, gate, pair, one),
+        f"two_{gate.name}_{shown}": partial(distributions_chart, gate, pair, shown),
     }

@@ -1,11 +1,11 @@
-"""One call for every report: what it is about says which question is answered."""
+"""One function for all reports; the type of its subject determines the question."""
 
 from collections.abc import Sequence
 
 from se_viz.analysis.predictions import predict
 from se_viz.data.images import InputImage
-from se_viz.demo.design_choices import ABLATIONS
-from se_viz.model.capture import capture
+from se_viz.demo.design_choices import DESIGN_CHOICES
+from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_profiles import class_report
@@ -20,19 +20,19 @@ def report(
     images: InputImage | Sequence[InputImage] | None = None,
     gates: Sequence[str] | None = None,
 ) -> Report:
-    """Return the report that a page shows: sentences, charts and tables; a notebook shows it as it is.
+    """Return the report that a page shows: sentences, charts and tables; a notebook displays it.
 
-    Of a model and images: what the gates do to the images. Of a model alone: where its gates are. Of class profiles:
-    where classes part. Of a choice in the design of a gate, for instance "reduction ratio r": whether it matters to the
-    demo models. The functions of ``se_viz.reports`` that compose them take further options.
+    A model with images: how the gates reweight the images. A model alone: where its gates are. Class profiles: where
+    the gates become class-specific. A design choice, for instance "reduction ratio r": whether it matters for the demo
+    models. The functions of ``se_viz.reports`` that compose these reports have more options.
 
     Args:
-        subject: a model, class profiles, or the title of a choice.
-        images: of files or samples, as ``read_paths(…).images`` and ``sample`` give them, for a model.
-        gates: those to look at in depth; the last if not given, and for class profiles the last of each stage.
+        subject: a model, class profiles, or the title of a design choice.
+        images: images for a model, from ``read_paths(…).images`` or ``sample``.
+        gates: the gates to show in detail (default: the last one; for class profiles the last of each stage).
 
     Raises:
-        ValueError: there is no such choice, or images do not belong to the subject.
+        ValueError: there is no such choice, or images or gates do not apply to the subject.
         KeyError: there is no such gate.
     """
     if isinstance(subject, Model):
@@ -41,25 +41,25 @@ def report(
             return network_report(subject, chosen)
         return _of_images(subject, [images] if isinstance(images, InputImage) else list(images), chosen)
     if images is not None:
-        raise ValueError("Images need a model that reads them: pass the model first, as in report(model, images).")
+        raise ValueError("Images need a model: pass the model first, as in report(model, images).")
     if isinstance(subject, ClassProfiles):
         return class_report(subject, gates=gates)
     if gates is not None:
-        raise ValueError("A choice has networks of its own, so gates cannot be named for it: leave them out.")
-    for choice in ABLATIONS:
+        raise ValueError("The report on a design choice has no gates to choose: leave them out.")
+    for choice in DESIGN_CHOICES:
         if choice.title == subject:
             return design_report(choice)
-    raise ValueError(f"No choice {subject!r}; there are {', '.join(choice.title for choice in ABLATIONS)}.")
+    raise ValueError(f"No choice {subject!r}; the choices are {', '.join(choice.title for choice in DESIGN_CHOICES)}.")
 
 
 def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str]) -> Report:
     if not images:
-        raise ValueError("There is no image to report on: pass one or more.")
+        raise ValueError("There is no image: pass one or more.")
     captured = capture(model, images, maps=gates)
     return inspection_report(
         captured,
         predict(model, captured),
         [image.name for image in images],
         gates=gates,
-        cut=lambda index: model.preprocess.cut(images[index].rgb),
+        cut=lambda index: model.preprocess.center_crop(images[index].rgb),
     )

@@ -1,4 +1,4 @@
-"""How the gates of networks that differ in one choice respond to the validation set, as measured and shipped."""
+"""Responses to the validation set of networks that differ in one design choice, from the shipped measurements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,43 +7,43 @@ from functools import partial
 from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, members, variant
+from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 
 _STANDARD = "r16"
-_MOVES = 1e-3  # of s between images; below it, directions are those of rounding
+_MOVES = 1e-3  # minimum SD of s between images; below it, directions come from rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """What there is to show: a sentence or two, and charts by name."""
+    """A few sentences, and charts by name."""
 
     words: str
     charts: Mapping[str, Callable[[], Chart]]
 
 
-def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) -> Patterns | None:
-    """Spread, saturation, effective rank and similarity by depth; None where the networks were not measured.
+def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) -> Patterns | None:
+    """Return spread, saturation, effective rank and similarity by depth; None if the networks were not measured.
 
     Args:
-        ablation: the choice in which the networks differ.
-        cards: of the family.
-        found: measured; networks of other weights are left out.
+        choice: the design choice in which the networks differ.
+        cards: the cards of the demo models.
+        responses: the measurements; networks with other weights are left out.
     """
     networks = {
-        variant(ablation, card.network): card.name
-        for card in members(ablation, cards)
-        if card.name in found.networks and found.networks[card.name].sha256 == card.sha256
+        choice_label(choice, card.network): card.name
+        for card in variants_of(choice, cards)
+        if card.name in responses.networks and responses.networks[card.name].sha256 == card.sha256
     }
     if not networks:
         return None
     standard = next((label for label, name in networks.items() if name == _STANDARD), "")
-    gates = list(dict.fromkeys(gate for name in networks.values() for gate in found.networks[name].gates))
+    gates = list(dict.fromkeys(gate for name in networks.values() for gate in responses.networks[name].gates))
 
     def numbers(field: str) -> dict[str, dict[str, float]]:
         return {
-            label: {gate: getattr(response, field) for gate, response in found.networks[name].gates.items()}
+            label: {gate: getattr(response, field) for gate, response in responses.networks[name].gates.items()}
             for label, name in networks.items()
         }
 
@@ -58,11 +58,11 @@ def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) ->
         label: {gate: 100 * (near_0[label][gate] + near_1[label][gate]) for gate in near_0[label]} for label in near_0
     }
     alike: dict[str, Mapping[str, float]] = {
-        label: found.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD
+        label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD
     }
-    twins = [name for name in found.networks if name.startswith(f"{_STANDARD}-seed")]
-    context = [f"r = 16, seed {name.removeprefix(f'{_STANDARD}-seed')}" for name in twins]
-    alike |= {label: found.cka(_STANDARD, name) for label, name in zip(context, twins, strict=True)}
+    seeds = [name for name in responses.networks if name.startswith(f"{_STANDARD}-seed")]
+    context = [f"r = 16, seed {name.removeprefix(f'{_STANDARD}-seed')}" for name in seeds]
+    alike |= {label: responses.cka(_STANDARD, name) for label, name in zip(context, seeds, strict=True)}
     charts = {
         "spread_by_gate": partial(
             by_gate,
@@ -71,8 +71,8 @@ def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) ->
             "standard deviation of s",
             gates,
             spreads,
-            "How differently a gate weighs the channels of one image, on average over the images: near 0 all "
-            "channels are treated alike, 0.5 is the most a sigmoid can do.",
+            "The standard deviation of s over the channels of one image, averaged over the images. Near 0: all "
+            "channels get the same weight. 0.5 is the maximum of a sigmoid.",
             standard=standard,
         ),
         "saturation_by_gate": partial(
@@ -82,9 +82,9 @@ def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) ->
             f"s within {CLOSE} of 0 or 1, %",
             gates,
             saturated,
-            "The share of weights near 0, which suppress their channel, and near 1, which pass it unchanged. A gate "
-            "whose weights are nearly all at "
-            "the ends decides, and learns no more; one at 1 throughout could be left out.",
+            "The share of weights near 0, which suppress their channel, or near 1, which pass it unchanged. A gate "
+            "with nearly all weights at these ends switches channels on and off, and hardly learns any more. A gate "
+            "with all weights near 1 could be removed.",
             standard=standard,
             top=100,
         ),
@@ -95,20 +95,20 @@ def patterns(ablation: DesignChoice, cards: Sequence[Card], found: Responses) ->
             "independent directions",
             gates,
             ranks,
-            "In how many independent ways the weights of a gate move from image to image: 1 when all channels rise "
-            "and fall together, at most the number of channels. Left out where s moves by less than 0.001 between "
-            "images, as there is nothing to have a direction.",
+            "The number of independent directions in which the weights of a gate vary between images: 1 if all "
+            "channels rise and fall together, at most the number of channels. Gates whose s varies by less than 0.001 "
+            "between images are left out, because their directions are not meaningful.",
             standard=standard,
         ),
         "cka_by_gate": partial(
             by_gate,
             "cka_by_gate",
-            "Likeness to the gates of r = 16",
+            "Similarity to the gates of r = 16 (CKA)",
             "linear CKA, 0 to 1",
             gates,
             alike,
-            "Whether two networks' gates see the same images as alike, whatever the order of their channels: 1 if "
-            "they do. Another seed of the same network says how alike two trainings are in any case.",
+            "Linear CKA of the gates of two networks, whatever the order of their channels: 1 if their weights are "
+            "similar for the same images. Another seed of the same network shows how similar two trainings are anyway.",
             context=context,
             top=1,
         ),
@@ -122,14 +122,14 @@ def _words(
     alike: Mapping[str, Mapping[str, float]],
     context: list[str],
 ) -> str:
-    """The charts in a few sentences: means over the gates."""
+    """Summarise the charts in a few sentences: means over the gates."""
     labels = list(spreads)
-    said = "Mean over the gates, over the validation set: spread of s " + _listed(labels, spreads, ".2f")
+    said = "Means over the gates, on the validation set: spread of s " + _listed(labels, spreads, ".2f")
     said += "; effective rank " + _listed(labels, ranks, ".0f") + "."
     others = [label for label in alike if label not in context and alike[label]]
     if others:
-        said += " Likeness to r = 16: " + _listed(others, alike, ".2f")
-        said += f"; to another training of it, {_listed(context, alike, '.2f')}." if context else "."
+        said += " Similarity (CKA) to r = 16: " + _listed(others, alike, ".2f")
+        said += f"; to other seeds of r = 16, {_listed(context, alike, '.2f')}." if context else "."
     return said
 
 

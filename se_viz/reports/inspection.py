@@ -1,4 +1,4 @@
-"""What did attention do to this image? What a network says of images, and z and s of its gates."""
+"""The report on images: the predictions of a network, and z and s of its gates."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +20,16 @@ from se_viz.figures.gate_scatter import distribution, excitation
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture, Reading
-from se_viz.gates.forward_pass import Array
 from se_viz.reports.report import Later, Report
-from se_viz.reports.tables import maps_bytes, predictions_table, table, table_bytes, without_z
+from se_viz.reports.tables import maps_bytes, predictions_table, readings_table, table_bytes, without_z
+from se_viz.types import Float32s
 
-QUESTION = "What did attention do to this image?"
+QUESTION = "How did the SE gates reweight this image?"
 
 SEEN = 1e-4
-"""Standard deviations of s below this may be those of rounding, and say nothing of the image."""
+"""Standard deviations of s below this may be rounding, and say nothing about the image."""
 
-_TWO_DIGITS = 0.005  # from here on, two digits are not 0.00
+_TWO_DIGITS = 0.005  # the smallest value that is not 0.00 in two digits
 
 Charts = dict[str, Callable[[], Chart]]
 
@@ -49,31 +49,31 @@ def inspection_report(
 ) -> Report:
     """Compose the report on images.
 
-    Sentences: what the network says of the image in focus and where s is lowest, highest and most different; the
-    verdicts on the gates. Charts: ``heatmap_GATE`` of each gate; of each of ``gates`` and each image, by its number
-    from 1, ``z_against_s_GATE_1`` (``s_by_channel_GATE_1`` where there is no z), ``distribution_GATE_1``, and where
-    maps were captured ``maps_GATE_1`` and ``overlay_GATE_1``. Tables: ``readings``, ``predictions``. Files: the
-    readings as Parquet, ``health.json``, ``maps_GATE.npz``.
+    Sentences: the prediction for the image in focus, and the gates where s is lowest, highest and varies most; the
+    verdicts on the gates. Charts: ``heatmap_GATE`` for each gate; for each of ``gates`` and each image, by its number
+    from 1, ``z_against_s_GATE_1`` (``s_by_channel_GATE_1`` without z), ``distribution_GATE_1``, and if maps were
+    captured ``maps_GATE_1`` and ``overlay_GATE_1``. Tables: ``readings``, ``predictions``. Files: the readings as
+    Parquet, ``health.json``, ``maps_GATE.npz``.
 
     Args:
-        capture: of N images.
-        predictions: of the same.
-        names: of the images.
-        focus: the image that the first sentence is about.
-        order: of the channels in the heatmaps.
-        gates: those to draw image by image.
-        channels: which channels' maps to draw.
-        cut: gives the image of a number, from 0, as the network sees it; without it no overlay is drawn.
-        choice: by what a reader says what the outputs mean: an argument, an option, a control of the page.
-        healths: of the gates, where they are computed already.
+        capture: a capture of N images.
+        predictions: the predictions for the same images.
+        names: names of the images.
+        focus: index of the image that the first sentence is about.
+        order: order of the channels in the heatmaps.
+        gates: the gates to draw for each image.
+        channels: criterion for the channels whose maps are drawn.
+        cut: returns the image with an index, as the network sees it; without it no overlay is drawn.
+        choice: the argument, option or control of the page that sets the meaning of the outputs.
+        healths: the healths of the gates, if they are computed already.
     """
-    found = gate_healths(capture) if healths is None else healths
+    judged = gate_healths(capture) if healths is None else healths
     charts: Charts = {
         f"heatmap_{reading.gate.name}": partial(attention_heatmap, reading, names, order, focus) for reading in capture
     }
     files: dict[str, Callable[[], bytes]] = {
         "readings.parquet": lambda: table_bytes(tables["readings"], "parquet"),
-        "health.json": partial(_health_json, found),
+        "health.json": partial(_health_json, judged),
     }
     for gate in gates:
         reading = capture[gate]
@@ -87,23 +87,23 @@ def inspection_report(
             files[f"maps_{gate}.npz"] = partial(maps_bytes, capture, gate, names)
     tables: Later[pd.DataFrame] = Later(
         {
-            "readings": partial(table, capture, names),
+            "readings": partial(readings_table, capture, names),
             "predictions": partial(predictions_table, predictions, names),
         }
     )
-    said = meaning(predictions.fitted, choice) if predictions.fitted else ""
+    meant = meaning(predictions.fitted, choice) if predictions.fitted else ""
     return Report(
         QUESTION,
-        partial(_sentences, capture, predictions, focus, found),
+        partial(_sentences, capture, predictions, focus, judged),
         Later(charts),
         tables,
-        tuple(filter(None, (said, without_z(capture)))),
+        tuple(filter(None, (meant, without_z(capture)))),
         Later(files),
     )
 
 
 def gate_healths(capture: Capture) -> Later[Health]:
-    """The health of each gate by name, in execution order, computed when it is asked for."""
+    """Return the health of each gate by name, in execution order; each is computed at its first use."""
     return Later({reading.gate.name: partial(health, reading.s, reading.gate.gate_function) for reading in capture})
 
 
@@ -115,15 +115,15 @@ def maps_charts(
     picked: list[int] | None = None,
     cut: Callable[[], Image.Image] | None = None,
 ) -> Charts:
-    """U, X̃ and X̃ − U of some channels of one image, alone and over the image: ``maps_GATE_1``, ``overlay_GATE_1``.
+    """Return charts of U, X̃ and X̃ − U of some channels of one image: ``maps_GATE_1``, and ``overlay_GATE_1``.
 
     Args:
-        reading: of one gate, with maps.
-        index: of the image in the reading, from 0; its number from 1 ends the names.
-        name: of the image.
-        by: which channels, by what.
-        picked: their numbers, for "chosen"; where it is empty nothing is drawn.
-        cut: gives the image as the network sees it; without it nothing is drawn over the image.
+        reading: the reading of one gate, with maps.
+        index: index of the image in the reading, from 0; the names of the charts end with its number from 1.
+        name: name of the image.
+        by: criterion for the channels.
+        picked: numbers of the channels, for "chosen"; nothing is drawn for an empty list.
+        cut: returns the image as the network sees it; without it no overlay is drawn.
     """
     channels = choose_channels(reading.s[index], change(reading)[index], by, MOST, picked)
     if not channels:
@@ -140,22 +140,22 @@ def _sentences(
 ) -> tuple[str, ...]:
     return (
         summary(capture, focus, predictions.images[focus].sentence),
-        verdict_counts({name: found.verdict for name, found in healths.items()}),
+        verdict_counts({name: gate_health.verdict for name, gate_health in healths.items()}),
     )
 
 
 def _health_json(healths: Mapping[str, Health]) -> bytes:
-    found = {name: asdict(one) for name, one in healths.items()}
-    return (json.dumps(found, indent=2, allow_nan=False) + "\n").encode()
+    content = {name: asdict(gate_health) for name, gate_health in healths.items()}
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 
 
 def summary(capture: Capture, focus: int, said: str) -> str:
-    """Sentences that name where the network turned channels down most and least, and told the images apart.
+    """Return the sentences on the prediction and on the gates where s is lowest, highest and varies most.
 
     Args:
-        capture: of N images.
-        focus: the image the words are about.
-        said: a sentence on what the network says of it, or why it says nothing.
+        capture: a capture of N images.
+        focus: index of the image that the sentences are about.
+        said: a sentence on the network's prediction for it, or on why it has no prediction.
     """
     weights = {name: reading.s for name, reading in capture.readings.items()}
     sentences = [said, capture.not_finite] if capture.not_finite else [said]
@@ -163,31 +163,28 @@ def summary(capture: Capture, focus: int, said: str) -> str:
     return " ".join([*sentences, *_means(finite, focus), *_changes(_whole(weights))])
 
 
-def _whole(weights: Mapping[str, Array]) -> Mapping[str, Array]:
-    """The gates whose s is finite in some image, in the images in which all of these are finite."""
+def _whole(weights: Mapping[str, Float32s]) -> Mapping[str, Float32s]:
+    """Return s of the gates that are finite for some image, for the images for which all of these are finite."""
     rows = {name: np.isfinite(s).all(axis=1) for name, s in weights.items()}
     some = [name for name, whole in rows.items() if whole.any()]
     everywhere = np.logical_and.reduce([rows[name] for name in some]) if some else []
     return {name: weights[name][everywhere] for name in some}
 
 
-def _means(weights: Mapping[str, Array], focus: int) -> list[str]:
-    """Where s is lowest and highest in the image in focus."""
-    # The mean, and no share of channels below a threshold: weights that lie at one would flip with every rounding.
+def _means(weights: Mapping[str, Float32s], focus: int) -> list[str]:
+    """Return a sentence on the gates where s is lowest and highest for the image in focus."""
+    # The mean is used, because rounding would change a share of channels below a threshold.
     mean = {name: float(s[focus].mean()) for name, s in weights.items()}
     if not mean:
         return []
     low, high = min(mean, key=lambda name: mean[name]), max(mean, key=lambda name: mean[name])
     if low == high:
-        return [f"{low} weighs its channels by {mean[low]:.2f} on average."]
-    return [
-        f"On the way, channels are weighed lowest in {low} (mean of s {mean[low]:.2f}) "
-        f"and highest in {high} ({mean[high]:.2f})."
-    ]
+        return [f"The mean weight in {low} is {mean[low]:.2f}."]
+    return [f"Mean weight is lowest in {low} (mean of s {mean[low]:.2f}) and highest in {high} ({mean[high]:.2f})."]
 
 
-def _changes(weights: Mapping[str, Array]) -> list[str]:
-    """Which gate's s varies most between the images."""
+def _changes(weights: Mapping[str, Float32s]) -> list[str]:
+    """Return a sentence on the gate whose s varies most between the images."""
     images = len(next(iter(weights.values()), ()))
     if images < 2:
         return []

@@ -1,11 +1,11 @@
-"""Where does attention sit in a network? Its gates, what they weigh in it, and where one sits in its block."""
+"""The report on a network: its SE blocks, the cost of its gates, and the position of a gate in its block."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from se_viz.analysis.cost import Cost, cost
-from se_viz.analysis.gate_placement import place
+from se_viz.analysis.gate_placement import describe_placement
 from se_viz.figures.block_diagram import block_drawing
 from se_viz.figures.chart import Chart
 from se_viz.figures.gate_tree import gate_tree
@@ -16,7 +16,7 @@ from se_viz.model.model import Model
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import gates_table
 
-QUESTION = "Where does attention sit in this network?"
+QUESTION = "Where are the SE blocks?"
 
 
 def network_report(
@@ -29,23 +29,23 @@ def network_report(
 ) -> Report:
     """Compose the report on a network.
 
-    Sentences: how many gates there are, of what kind, and what they weigh; where each of ``gates`` sits in its block.
-    Notes: how multiply-accumulates are counted; what is not counted, where there is such. Charts: ``gates``, a tree;
-    ``block_GATE``. Table: ``gates``.
+    Sentences: the number of gates, their properties and their cost; the position of each of ``gates`` in its block.
+    Notes: how multiply-accumulates are counted; the operators that are not counted, if there are any. Charts:
+    ``gates``, a tree; ``block_GATE``. Table: ``gates``.
 
     Args:
-        model: the network.
-        gates: those whose blocks are drawn; the first is set apart in the tree.
-        called: what the network is called in the tree; the model's name if not given.
-        counted: its cost, where it is counted already.
-        blocks: of the gates by name, where they are traced already.
+        model: the model.
+        gates: the gates whose blocks are drawn; the first is highlighted in the tree.
+        called: name of the network in the tree (default: the model's name).
+        counted: the cost of the network, if it is counted already.
+        blocks: the blocks of the gates by name, if they are traced already.
 
     Raises:
         KeyError: there is no such gate.
     """
     chosen = [model.gate(name) for name in gates]
     traced = blocks or {gate.name: block_of(model.network, gate, model.preprocess.crop) for gate in chosen}
-    where = {gate.name: place(traced[gate.name]) for gate in chosen}
+    where = {gate.name: describe_placement(traced[gate.name]) for gate in chosen}
     count = counted or cost(model.network, model.preprocess.crop[0], model.gates)
     charts: dict[str, Callable[[], Chart]] = {
         "gates": partial(gate_tree, called or model.name, model.gates, gates[0] if gates else "")
@@ -62,30 +62,30 @@ def network_report(
 
 
 def summary(model: Model, counted: Cost) -> str:
-    """How many gates there are, of what kind, and what they weigh in the network."""
+    """Return a sentence on the number of gates, their properties and their cost."""
     gates = model.gates
     stages = {gate.stage for gate in gates}
-    own, macs = sum(stage.params for stage in counted.stages), sum(stage.macs for stage in counted.stages)
+    params, macs = sum(stage.params for stage in counted.stages), sum(stage.macs for stage in counted.stages)
     share = macs / counted.macs
     little = "less than 0.01%" if 0 < share < 1e-4 else f"{share:.2%}"
     return (
         f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
         f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
         f"{_mixed(gate.gate_function for gate in gates)}, {_ratios(gates)}. "
-        f"{'It holds' if len(gates) == 1 else 'They hold'} {own:,} of {counted.params:,} parameters "
-        f"({own / counted.params:.1%}) and {'does' if len(gates) == 1 else 'do'} {little} of the "
+        f"{'It contains' if len(gates) == 1 else 'They contain'} {params:,} of {counted.params:,} parameters "
+        f"({params / counted.params:.1%}) and {'accounts' if len(gates) == 1 else 'account'} for {little} of the "
         f"multiply-accumulates."
     )
 
 
 def _mixed(values: Iterable[str]) -> str:
-    """One word where all agree, else each with its number."""
+    """Return the value if all are equal, otherwise each value with its count."""
     counts = Counter(values).most_common()
     return counts[0][0] if len(counts) == 1 else ", ".join(f"{value} ({count})" for value, count in counts)
 
 
 def _ratios(gates: Sequence[Gate]) -> str:
-    found = sorted({round(gate.r, 1) for gate in gates if gate.r is not None})
-    if not found:
+    ratios = sorted({round(gate.r, 1) for gate in gates if gate.r is not None})
+    if not ratios:
         return "no bottleneck"
-    return f"r = {found[0]:g}" if len(found) == 1 else f"r from {found[0]:g} to {found[-1]:g}"
+    return f"r = {ratios[0]:g}" if len(ratios) == 1 else f"r from {ratios[0]:g} to {ratios[-1]:g}"

@@ -11,9 +11,9 @@ from se_viz.analysis.by_depth import Depth
 from se_viz.analysis.class_similarity import GateSimilarity
 from se_viz.analysis.significance import TIMES
 
-Verdict: TypeAlias = Literal["holds", "does not hold", "cannot be told"]
+Verdict: TypeAlias = Literal["holds", "does not hold", "cannot be determined"]
 
-# Class means of s that lie closer than this are one curve in a figure like the paper's.
+# Class means of s that differ by less than this look like one curve in a figure like the paper's.
 _APART = 0.05
 _GROWS = 0.5
 _NEARLY_ALL, _ALIKE = 0.9, 0.99
@@ -21,7 +21,7 @@ _NEARLY_ALL, _ALIKE = 0.9, 0.99
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the paper says, whether it is so here, and the numbers in a sentence."""
+    """A claim of the paper, the verdict on it for these class profiles, and the numbers in a sentence."""
 
     claim: str
     verdict: Verdict
@@ -31,67 +31,70 @@ class Observation:
 def observations(gates: Sequence[Depth]) -> tuple[Observation, Observation, Observation]:
     """Judge the gates of ``by_depth``, in execution order, one or more.
 
-    Limits: class means within 0.05 of each other (root mean square) barely differ; η² grows with depth at a rank
-    correlation of 0.5 or more; a gate is saturated where 90 % of s is within 0.1 of 1, and has one pattern where the
-    mean cosine between its classes is 0.99 or more.
+    Limits: class means within 0.05 of each other (root mean square) barely differ; η² grows with depth if the rank
+    correlation is 0.5 or more; a gate is saturated if 90 % of s is within 0.1 of 1, and has one pattern if the mean
+    cosine between its classes is 0.99 or more.
     """
     return _early(gates), _growing(gates), _last(gates)
 
 
-def where_classes_part(gates: Sequence[Depth]) -> str:
-    """One sentence with the gate in which the class explains most of s, against the first."""
+def most_specific_gate(gates: Sequence[Depth]) -> str:
+    """Return a sentence on the gate in which the class explains most of s, compared with the first gate."""
     shares = [gate.share for gate in gates]
     if np.isnan(shares).all():
-        return "Nowhere: no gate moves between these images."
+        return "At no gate: s is constant over these images."
     first, most = gates[0], gates[int(np.nanargmax(shares))]
-    said = f"**Most of all in {most.gate}**: knowing the class explains {most.share:.0%} of the variance of s there"
-    return f"{said}." if most is first else f"{said}, against {first.share:.0%} in {first.gate}."
+    said = f"**Most in {most.gate}**: the class explains {most.share:.0%} of the variance of s there"
+    return f"{said}." if most is first else f"{said}, compared with {first.share:.0%} in {first.gate}."
 
 
-def against_chance(gates: Sequence[Depth]) -> str:
-    """One sentence or two on how large η² would be by chance, and how many channels are above that."""
-    known = [gate for gate in gates if not np.isnan(gate.beyond)]
+def eta2_by_chance(gates: Sequence[Depth]) -> str:
+    """Return one or two sentences on η² by chance, and on the share of channels above it."""
+    known = [gate for gate in gates if not np.isnan(gate.significant_share)]
     if not known:
-        return "There are too few images or classes to tell what chance would do."
-    fewest, limits = min(known, key=lambda gate: gate.beyond), [gate.limit for gate in known]
+        return "There are too few images or classes to determine η² by chance."
+    fewest, limits = min(known, key=lambda gate: gate.significant_share), [gate.limit for gate in known]
     how = f"labels shuffled {TIMES} times" if known[0].shuffled else "by F's distribution"
     said = (
-        f"**By chance**, with labels handed out at random, the class would explain {known[0].chance:.1%} of the "
-        f"variance on average, and less than {max(limits):.1%} of a channel's 95 times of 100 ({how})."
+        f"**By chance**, with random labels, the class would explain {known[0].expected_eta2:.1%} of the variance on "
+        f"average; the 95th percentile for a channel is at most {max(limits):.1%} ({how})."
     )
-    if fewest.beyond == 1:
-        return f"{said} All channels that move are above their limit."
-    return f"{said} Fewest channels are above their limit in {fewest.gate}, {fewest.beyond:.0%}; by chance 5% would be."
+    if fewest.significant_share == 1:
+        return f"{said} All channels whose s varies are above their 95th percentile."
+    share = f"{fewest.significant_share:.0%}"
+    return f"{said} The gate with the fewest channels above it is {fewest.gate} with {share}; by chance it would be 5%."
 
 
-def gates_alike(gates: Sequence[str], similarity: GateSimilarity) -> str:
-    """Two sentences on the gates that are most alike and least, of the names of G gates in execution order."""
+def similar_gates(gates: Sequence[str], similarity: GateSimilarity) -> str:
+    """Return two sentences on the most and the least similar of G gates, given their names in execution order."""
     one, other = np.triu_indices(len(gates), 1)
     pairs, chance = similarity.cka[one, other], similarity.chance[one, other]
     if np.isnan(pairs).all():
-        return "No two gates tell classes apart, so none are alike."
+        return "No two gates separate classes, so their similarity is not defined."
     most, least = int(np.nanargmax(pairs)), int(np.nanargmin(pairs))
     neighbours = np.nanmean(pairs[other == one + 1]) if np.isfinite(pairs[other == one + 1]).any() else np.nan
-    beside = "" if np.isnan(neighbours) else f"; one gate and the next are at {neighbours:.2f} on average"
+    beside = "" if np.isnan(neighbours) else f"; the mean of neighbouring gates is {neighbours:.2f}"
     return (
-        f"**{gates[one[most]]} and {gates[other[most]]} set classes apart most alike** (linear CKA {pairs[most]:.2f}), "
-        f"{gates[one[least]]} and {gates[other[least]]} least ({pairs[least]:.2f}){beside}. "
-        f"With classes shuffled, two gates would be at {np.nanmean(chance):.2f}."
+        f"**{gates[one[most]]} and {gates[other[most]]} are the most similar gates** (linear CKA {pairs[most]:.2f}), "
+        f"{gates[one[least]]} and {gates[other[least]]} the least similar ({pairs[least]:.2f}){beside}. "
+        f"With shuffled classes, the mean would be {np.nanmean(chance):.2f}."
     )
 
 
 def _early(gates: Sequence[Depth]) -> Observation:
     claim = "Early gates barely differ between classes."
     first = _stage(gates, gates[0])
-    if not gates[0].chance > 0:
-        return Observation(claim, "cannot be told", "It takes two classes, and three images, to see a difference.")
+    if not gates[0].expected_eta2 > 0:
+        return Observation(claim, "cannot be determined", "At least two classes and three images are needed.")
     if np.isnan([gate.between for gate in first]).any():
-        return Observation(claim, "cannot be told", f"In stage {first[0].stage} s is not finite (NaN or infinite).")
+        return Observation(
+            claim, "cannot be determined", f"In stage {first[0].stage} s is not finite (NaN or infinite)."
+        )
     apart = max(gate.between for gate in first)
     said = (
-        f"In stage {first[0].stage} the classes' mean s lie {apart:.3f} apart at most, in {gates[-1].gate} "
-        f"{gates[-1].between:.3f}; the class explains {_shares(first)} of the variance there (by chance it would be "
-        f"{gates[0].chance:.1%})."
+        f"In stage {first[0].stage} the SD of the class means is at most {apart:.3f} (in {gates[-1].gate} it is "
+        f"{gates[-1].between:.3f}), and the class explains {_shares(first)} of the variance (by chance it would be "
+        f"{gates[0].expected_eta2:.1%})."
     )
     return Observation(claim, _verdict(apart < _APART), said)
 
@@ -99,14 +102,14 @@ def _early(gates: Sequence[Depth]) -> Observation:
 def _growing(gates: Sequence[Depth]) -> Observation:
     claim = "With depth, gates become specific to the class."
     shares = [gate.share for gate in gates]
-    moving = ~np.isnan(shares)
-    if moving.sum() < 3:
-        return Observation(claim, "cannot be told", "It takes three gates that move to speak of depth.")
+    varying = ~np.isnan(shares)
+    if varying.sum() < 3:
+        return Observation(claim, "cannot be determined", "At least three gates whose s varies are needed.")
     if np.nanmin(shares) == np.nanmax(shares):
         return Observation(
-            claim, "cannot be told", f"The class explains {np.nanmax(shares):.0%} of the variance in every gate."
+            claim, "cannot be determined", f"The class explains {np.nanmax(shares):.0%} of the variance in every gate."
         )
-    rank = float(spearmanr(np.flatnonzero(moving), np.asarray(shares)[moving]).statistic)
+    rank = float(spearmanr(np.flatnonzero(varying), np.asarray(shares)[varying]).statistic)
     most = gates[int(np.nanargmax(shares))]
     first = _stage(gates, gates[0])
     said = (
@@ -119,27 +122,28 @@ def _growing(gates: Sequence[Depth]) -> Observation:
 def _last(gates: Sequence[Depth]) -> Observation:
     last = _stage(gates, gates[-1])
     saturated = [gate for gate in last if gate.saturation.near_1 >= _NEARLY_ALL]
-    single = [gate for gate in last if gate.likeness >= _ALIKE]
+    single = [gate for gate in last if gate.class_cosine >= _ALIKE]
     said = " ".join(
         f"{gate.gate}: {gate.saturation.near_1:.1%} of s within 0.1 of 1, {gate.saturation.near_0:.1%} within 0.1 "
-        "of 0, "
-        f"mean {gate.saturation.mean:.2f}{_cosine(gate)}."
+        f"of 0, mean {gate.saturation.mean:.2f}{_cosine(gate)}."
         for gate in last
     )
-    claim = "The last stage is nearly saturated, or one pattern up to scale."
+    claim = "The last stage is nearly saturated, or has one pattern, differing only in scale."
     if np.isnan([gate.saturation.mean for gate in last]).any():
-        return Observation(claim, "cannot be told", f"In stage {last[0].stage} s is not finite (NaN or infinite).")
-    unknown = [gate.gate for gate in last if np.isnan(gate.likeness) and gate not in saturated]
+        return Observation(
+            claim, "cannot be determined", f"In stage {last[0].stage} s is not finite (NaN or infinite)."
+        )
+    unknown = [gate.gate for gate in last if np.isnan(gate.class_cosine) and gate not in saturated]
     if unknown:
         why = f"There are no patterns of two classes to compare in {', '.join(unknown)}."
-        return Observation(claim, "cannot be told", f"{said} {why}")
+        return Observation(claim, "cannot be determined", f"{said} {why}")
     # The paper's last stage has both: SE_5_2 at 1, SE_5_3 with one pattern for all classes.
     idle = {gate.gate for gate in (*saturated, *single)} == {gate.gate for gate in last}
     return Observation(claim, _verdict(idle), said)
 
 
 def _cosine(gate: Depth) -> str:
-    return "" if np.isnan(gate.likeness) else f", cosine between classes {gate.likeness:.3f}"
+    return "" if np.isnan(gate.class_cosine) else f", cosine between classes {gate.class_cosine:.3f}"
 
 
 def _stage(gates: Sequence[Depth], of: Depth) -> list[Depth]:

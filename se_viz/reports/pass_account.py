@@ -1,4 +1,4 @@
-"""What a pass counted: images by class, and what was left out and why, for a person to check."""
+"""The account of a pass: the images of each class, and the images left out with the reason."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,37 +7,37 @@ from se_viz.profiles.class_profiles import ClassProfiles
 
 _MOST_CLASSES = 20
 _MOST_REASONS = 5
-_SAID = " was left out: "  # between an image's name and the reason, see data.refusals
+_SAID = " was left out: "  # between an image's name and the reason, see data.rejected
 
 
 def account(profiles: ClassProfiles, notes: Sequence[str] = ()) -> list[str]:
-    """Return the sentences, one a line.
+    """Return the sentences on a pass.
 
     Args:
         profiles: the class profiles of the pass.
-        notes: of the dataset.
+        notes: notes of the dataset, added at the end.
     """
     counts = dict(zip(profiles.classes, profiles.counts.tolist(), strict=True))
-    there = {name: count for name, count in counts.items() if count}
-    total, kinds = sum(there.values()), f"{len(there):,} {'class' if len(there) == 1 else 'classes'}"
+    nonempty = {name: count for name, count in counts.items() if count}
+    total, kinds = sum(nonempty.values()), f"{len(nonempty):,} {'class' if len(nonempty) == 1 else 'classes'}"
     images = "1 image" if total == 1 else f"{total:,} images"
-    lines = [f"{images} of {kinds}: {_by_class(there)}."]
-    empty = [shown(name) for name in counts if name not in there]
+    lines = [f"{images} of {kinds}: {_by_class(nonempty)}."]
+    empty = [shown(name) for name in counts if name not in nonempty]
     if empty:
         more = f" and {len(empty) - _MOST_CLASSES:,} more" if len(empty) > _MOST_CLASSES else ""
         lines.append(f"No image of {', '.join(empty[:_MOST_CLASSES])}{more}.")
     return [*lines, *_refused(profiles.header.refused), *notes]
 
 
-def _by_class(there: dict[str, int]) -> str:
-    if len(there) <= _MOST_CLASSES:
-        return ", ".join(f"{shown(name)} {count:,}" for name, count in there.items())
-    fewest, most = min(there, key=there.__getitem__), max(there, key=there.__getitem__)
-    return f"from {there[fewest]:,} ({shown(fewest)}) to {there[most]:,} ({shown(most)}); report.json lists them"
+def _by_class(counts: dict[str, int]) -> str:
+    if len(counts) <= _MOST_CLASSES:
+        return ", ".join(f"{shown(name)} {count:,}" for name, count in counts.items())
+    fewest, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    return f"from {counts[fewest]:,} ({shown(fewest)}) to {counts[most]:,} ({shown(most)}); report.json lists them"
 
 
 def _refused(refused: Mapping[str, str]) -> list[str]:
-    """How many images were left out for each reason, most first, with the name of the first of them."""
+    """Return a sentence for each reason, the most frequent first, with the number of images and the first name."""
     by_reason: dict[str, list[str]] = {}
     for name, sentence in refused.items():
         by_reason.setdefault(sentence.partition(_SAID)[2] or sentence, []).append(name)

@@ -1,4 +1,4 @@
-"""The answer to one question, composed once: the page lays it out, a command writes it, a notebook shows it."""
+"""The answer to one question, composed once: the page displays it, a command writes it, a notebook shows it."""
 
 import sys
 import tempfile
@@ -20,13 +20,13 @@ from se_viz.reports.tables import table_bytes
 
 T = TypeVar("T")
 
-_ROWS = 50  # of a table that a notebook shows
+_ROWS = 50  # rows of a table that a notebook shows
 
 
 class Later(Mapping[str, T], Generic[T]):
-    """Values by name, in order; each is made when it is first asked for, and kept.
+    """Values by name, in order; each is computed at its first use, and kept.
 
-    A page asks for the charts that it shows, and waits for no other.
+    A page computes only the charts that it shows.
     """
 
     def __init__(self, makers: Mapping[str, Callable[[], T]] | None = None) -> None:
@@ -39,7 +39,7 @@ class Later(Mapping[str, T], Generic[T]):
         return self._made[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._makers  # Mapping's own makes the value to see whether it is there
+        return name in self._makers  # the method of Mapping would compute the value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)
@@ -53,12 +53,12 @@ class Report:
     """Sentences, charts and tables that answer a question.
 
     Attributes:
-        question: what is answered.
-        answer: makes the sentences.
-        charts: by name, which is also the name of their file; drawn when they are asked for.
-        tables: by name, likewise.
-        notes: sentences on what was left out, or on what the numbers cannot say.
-        files: content of further files by name, for those who want the numbers themselves.
+        question: the question.
+        answer: returns the sentences.
+        charts: charts by name, which is also the name of their file; each is drawn at its first use.
+        tables: tables by name, likewise.
+        notes: sentences on what was left out, or on the limits of the numbers.
+        files: contents of further files by name, with the numbers themselves.
     """
 
     question: str
@@ -72,27 +72,27 @@ class Report:
     def sentences(self) -> tuple[str, ...]:
         """The answer, the most important sentence first.
 
-        ``**`` marks emphasis; all else is plain text, in which names may hold any characters.
+        ``**`` marks emphasis; everything else is plain text, and names in it may contain any characters.
         """
         return self.answer()
 
     @property
     def text(self) -> tuple[str, ...]:
-        """The sentences without marks of emphasis, for a shell."""
+        """The sentences without emphasis, for a shell."""
         return tuple(sentence.replace("**", "") for sentence in self.sentences)
 
     def write(self, folder: Path, figures: Format = "html", *, progress: bool = False) -> None:
-        """Write each table as CSV, each chart, and the further files into a folder, which is made.
+        """Write each table as CSV, each chart, and the further files into a folder, which is created if necessary.
 
         Args:
-            folder: where the files go.
+            folder: the folder.
             figures: format of the charts; PNG and SVG need Chrome or Chromium.
-            progress: whether to show a bar while charts are drawn.
+            progress: whether to show a progress bar while charts are drawn.
 
         Raises:
-            InUse: another process writes these files.
-            WriteFailed: a file cannot be written; the sentence says how many were.
-            CannotDraw: there is no browser to draw PNG or SVG.
+            InUse: another process is writing these files.
+            WriteFailed: a file cannot be written; the message says how many were written.
+            CannotDraw: no browser is available to draw PNG or SVG.
         """
         main = next((f"{name}.csv" for name in self.tables), "report")
         with output_folder(folder, main) as write:
@@ -116,7 +116,7 @@ class Report:
         webbrowser.open(path.as_uri())
 
     def _repr_html_(self) -> str:
-        """The report as HTML that requests nothing: plotly's script is in it once."""
+        """Return the report as HTML that sends no requests; it contains plotly's script once."""
         parts = [f"<h2>{escape(self.question)}</h2>"]
         parts += [f"<p>{_emphasised(sentence)}</p>" for sentence in self.sentences]
         parts += [f"<p><small>{escape(note)}</small></p>" for note in self.notes]
@@ -133,6 +133,6 @@ class Report:
 
 
 def _emphasised(sentence: str) -> str:
-    """A sentence as HTML, each second part between ``**`` in bold."""
+    """Return a sentence as HTML, with the text between ``**`` in bold."""
     pieces = [escape(piece) for piece in sentence.split("**")]
     return "".join(f"<b>{piece}</b>" if place % 2 else piece for place, piece in enumerate(pieces))

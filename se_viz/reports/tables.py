@@ -1,4 +1,4 @@
-"""Readings as tables and files."""
+"""Tables and files of readings, predictions and gates."""
 
 import io
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from se_viz.gates.capture import Capture
 from se_viz.gates.gate_parameters import parameters_of
 from se_viz.model.model import Model
 
-_LISTED = 5  # names in a sentence
+_LISTED = 5  # maximum number of names in a sentence
 
 
-def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
-    """One row per image, gate and channel.
+def readings_table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
+    """Return a row for each image, gate and channel.
 
-    Columns: image, gate, stage, block, channel, z, s; in execution order of the gates. z is empty for gates of which
-    no squeeze of U was seen to feed s, see ``without_z``.
+    Columns: image, gate, stage, block, channel, z, s; in execution order of the gates. z is empty for gates without z,
+    see ``without_z``.
 
     Args:
-        capture: of N images.
-        images: their N names.
+        capture: a capture of N images.
+        images: names of the N images.
     """
     parts = []
     for reading in capture:
@@ -45,7 +45,7 @@ def table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
 
 
 def without_z(capture: Capture) -> str:
-    """Return a sentence that names the gates without z; empty where there are none."""
+    """Return a sentence that names the gates without z, or "" if all gates have z."""
     names = [reading.gate.name for reading in capture if reading.z is None]
     if not names:
         return ""
@@ -54,20 +54,22 @@ def without_z(capture: Capture) -> str:
 
 
 def predictions_table(predictions: Predictions, images: Sequence[str]) -> pd.DataFrame:
-    """A row for each image and output; none where nothing is predicted.
+    """Return a row for each image and output; no rows if nothing is predicted.
 
-    Columns: image, output (its name), logit (or number), probability (empty for numbers), says: whether the network
-    says so; empty for numbers, and where outputs are NaN or infinite.
+    Columns: image, output (its name), logit (or number), probability (empty for numbers), says (whether the network
+    predicts it; empty for numbers, and if outputs are NaN or infinite).
     """
     fitted, outputs = predictions.fitted, predictions.outputs
     n, k = outputs.shape
     probability, says = np.full((n, k), np.nan), np.full((n, k), None, dtype=object)
     if fitted is not None and fitted.head.kind != "number":
-        probability = fitted.head.probabilities(outputs)[:, -k:]  # of yes, where a binary head has two
+        probability = fitted.head.probabilities(outputs)[:, -k:]  # for a binary head, the probability of yes
         for index, group in enumerate(fitted.head.group(outputs)):
             if group is not None:
-                one = np.arange(k) == group
-                says[index] = one if fitted.head.kind == "classes" else probability[index] >= fitted.head.threshold
+                predicted = np.arange(k) == group
+                says[index] = (
+                    predicted if fitted.head.kind == "classes" else probability[index] >= fitted.head.threshold
+                )
     names = fitted.names[-k:] if fitted is not None else ()
     return pd.DataFrame(
         {
@@ -81,7 +83,7 @@ def predictions_table(predictions: Predictions, images: Sequence[str]) -> pd.Dat
 
 
 def gates_table(model: Model) -> pd.DataFrame:
-    """A row for each gate in execution order.
+    """Return a row for each gate, in execution order.
 
     Columns: stage, gate, C, C/r, r, squeeze, gate function, parameters (weights and biases), module, class, found
     by.
@@ -104,9 +106,10 @@ def gates_table(model: Model) -> pd.DataFrame:
 
 
 def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:
-    """A table as the content of a file.
+    """Return a table as the content of a file.
 
-    In CSV a name that a spreadsheet would run as a formula (it begins with =, +, - or @) gets an apostrophe in front.
+    In CSV, text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a carriage return) gets
+    an apostrophe in front.
     """
     if kind == "csv":
         names = frame.select_dtypes(exclude="number").columns
@@ -120,7 +123,7 @@ def _harmless(cell: object) -> object:
 
 
 def maps_bytes(capture: Capture, gate: str, images: Sequence[str]) -> bytes:
-    """U, X̃ and s of one gate as a compressed NPZ: arrays U and X of (N, C, H, W), s of (N, C), images of (N,)."""
+    """Return U, X̃ and s of one gate as a compressed NPZ: U and X (N, C, H, W), s (N, C), images (N,)."""
     reading = capture[gate]
     if reading.u is None or reading.x is None:
         raise ValueError(f"The maps of {gate} were not captured: pass maps=[{gate!r}] to capture.")

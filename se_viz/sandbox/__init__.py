@@ -1,4 +1,4 @@
-"""Reading files of unknown makers in child processes: ``run``, its ``Limits``, and the error ``Ended``."""
+"""Reading untrusted files in child processes: ``run``, its ``Limits``, and the error ``Ended``."""
 
 from se_viz.sandbox.limits import Ended, Limits
 from se_viz.sandbox.pool import ShouldCancel, close, run, warm

@@ -1,4 +1,4 @@
-"""What runs in a child process: one function over bytes that may be hostile, within limits."""
+"""The code that runs in a child process: one function over bytes that may be hostile, within limits."""
 
 import contextlib
 import faulthandler
@@ -16,25 +16,25 @@ from typing import Any
 
 from se_viz.sandbox import wire
 
-# What torch and C libraries say where they raise a plain error for memory that they did not get.
+# Parts of the messages of torch and C libraries where they raise a plain error because memory was not allocated.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "cannot allocate memory")
 
-_STARTING = 60.0  # seconds that a call may have beside its time, to import what it needs and to send its answer
+_STARTING = 60.0  # seconds that a call may take beyond its time limit, to import what it needs and to send its answer
 _LONGEST = 2_000  # characters of an error's description
 
 
 def serve_one(file: wire.Raw) -> None:
     """Answer one call, under limits that cannot be raised again."""
     warnings.simplefilter("ignore")
-    with contextlib.suppress(EOFError, OSError):  # The one who asked has gone.
+    with contextlib.suppress(EOFError, OSError):  # the asking process has ended
         wire.send(file, _answer(wire.receive(file), file, once=True))
 
 
 def serve(reader: wire.Raw, writer: wire.Raw) -> None:
-    """Answer calls until the other side ends, and then at once, whatever a call does.
+    """Answer calls until the asking process ends; then exit at once, even during a call.
 
-    Another thread sees that end, unless a call holds the interpreter: that has a last moment, which needs no
-    interpreter to be kept.
+    Another thread notices that end. A call that holds the interpreter blocks this thread, so each call also has a
+    deadline, which ends the process without the interpreter.
     """
     warnings.simplefilter("ignore")
     calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -59,10 +59,10 @@ def serve(reader: wire.Raw, writer: wire.Raw) -> None:
 def _answer(call: dict[str, Any], writer: wire.Raw, *, once: bool) -> list[memoryview]:
     """Return the packed answer to a call: a value, an exception by name, or the limit that it reached.
 
-    What is imported and ready is said before, as the time of the call begins there.
+    The child says first that its imports are done, as the time of the call begins there.
     """
     try:
-        function = found(call["function"])
+        function = import_function(call["function"])
         wire.send(writer, [memoryview(wire.READY)])
         with _limited(call["memory"], call["cpu"], once=once):
             value = function(*call["arguments"])
@@ -72,8 +72,8 @@ def _answer(call: dict[str, Any], writer: wire.Raw, *, once: bool) -> list[memor
     except wire.TooLarge:
         return wire.pack({"ended": "output"})
     except MemoryError:
-        pass  # Answered below, when what is held by the traceback is free.
-    except Exception as error:  # noqa: BLE001 - it goes to the one who asked
+        pass  # answered below, after the memory that the traceback holds is free
+    except Exception as error:  # noqa: BLE001 - it is sent to the asking process
         if not any(sign in str(error).lower() for sign in _NO_MEMORY):
             return _raised(error)
     else:
@@ -81,7 +81,7 @@ def _answer(call: dict[str, Any], writer: wire.Raw, *, once: bool) -> list[memor
     return wire.pack({"ended": "memory"})
 
 
-def found(name: str) -> Callable[..., Any]:
+def import_function(name: str) -> Callable[..., Any]:
     """Return a module-level function by its name, "package.module:function"."""
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)  # type: ignore[no-any-return]
@@ -100,7 +100,7 @@ def _raised(error: Exception) -> list[memoryview]:
 
 @contextlib.contextmanager
 def _limited(memory: int, cpu: float, *, once: bool) -> Iterator[None]:
-    """Hold the process to limits inside the block, where the system has such limits."""
+    """Limit the process inside the block, where the system has such limits."""
     try:
         import resource
     except ImportError:  # Windows
@@ -113,9 +113,9 @@ def _limited(memory: int, cpu: float, *, once: bool) -> Iterator[None]:
     for name, limit in limits.items():
         number = getattr(resource, name, None)
         if number is None or (name == "RLIMIT_AS" and not _mapped()):
-            continue  # macOS takes a limit on memory, and does not hold it.
+            continue  # macOS accepts a limit on memory, but does not enforce it
         before[number] = resource.getrlimit(number)
-        # A second more until the limit that cannot be caught.
+        # The hard limit, whose signal cannot be caught, comes one second later.
         hard = limit + (name == "RLIMIT_CPU") if once else before[number][1]
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(number, (limit, hard))
@@ -129,7 +129,7 @@ def _limited(memory: int, cpu: float, *, once: bool) -> Iterator[None]:
 
 
 def _mapped() -> int:
-    """Return how many bytes of addresses this process has mapped; 0 where the system does not tell."""
+    """Return how many bytes of address space this process has mapped; 0 where the system does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -138,7 +138,7 @@ def _mapped() -> int:
 
 
 def secure() -> None:
-    """Give up core files, and go behind other processes where memory or processors run out."""
+    """Turn off core files, and let other processes go first where memory or processors run out."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -150,14 +150,14 @@ def secure() -> None:
 
 
 def main() -> None:
-    """Serve calls over standard input and output until the former ends: on systems where nothing is forked."""
+    """Serve calls over standard input and output until the input ends: on systems where children are not forked."""
     reader = open(os.dup(0), "rb", buffering=0)  # noqa: PTH123, SIM115 - for the life of the process
     writer = open(os.dup(1), "wb", buffering=0)  # noqa: PTH123, SIM115
-    # What a library prints must not get between the messages.
+    # Output that a library prints must not get between the messages.
     silent = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(silent, number)
     secure()
-    with contextlib.suppress(OSError):  # The one who asked has gone.
+    with contextlib.suppress(OSError):  # the asking process has ended
         serve(reader, writer)
     os._exit(0)

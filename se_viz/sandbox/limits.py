@@ -1,4 +1,4 @@
-"""What a call in a child process may take, and the error of one that took more."""
+"""Limits of a call in a child process, and the error of a call that exceeded them."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -11,11 +11,11 @@ class Limits:
     """Limits of one call.
 
     Attributes:
-        memory: bytes that the call may map beyond what the child maps once it has its arguments. Linux and other
-            systems with RLIMIT_AS hold it; macOS and Windows do not, and are left with the other three.
-        cpu: seconds of processor time, rounded up to whole ones; not held on Windows.
-        wall: seconds from the time at which the child is given its arguments; held everywhere.
-        output: bytes of the result; held everywhere.
+        memory: bytes that the call may map beyond those that the child has mapped once it has its arguments. Enforced
+            on Linux and other systems with RLIMIT_AS; on macOS and Windows only the other three limits apply.
+        cpu: seconds of processor time, rounded up to whole seconds; not enforced on Windows.
+        wall: seconds from the time at which the child is given its arguments; enforced everywhere.
+        output: bytes of the result; enforced everywhere.
     """
 
     memory: int
@@ -28,10 +28,10 @@ class Ended(RuntimeError):
     """A call in a child process ended without a result.
 
     Attributes:
-        reason: "memory", "time" and "output" are limits; "died": a signal ended the child, as of a crash in a library;
-            "failed": an exception that the caller did not ask for; "cancelled": by the caller; "unavailable": this
-            machine does not let a child process be started.
-        why: the rest of a sentence whose subject is the reading of a file, as "took more than 30 s".
+        reason: "memory", "time" and "output" are limits that were exceeded; "died": a signal ended the child, for
+            instance after a crash in a library; "failed": an exception that the caller did not list; "cancelled": the
+            caller ended it; "unavailable": this machine cannot start a child process.
+        why: the rest of a sentence whose subject is the reading of a file, such as "took more than 30 s".
     """
 
     def __init__(self, reason: Reason, why: str) -> None:
@@ -40,12 +40,12 @@ class Ended(RuntimeError):
         self.why = why
 
 
-def over(reason: Reason, limits: Limits, seconds: float = 0.0) -> Ended:
-    """Return the error for a limit that was reached; of time, the one of so many seconds."""
+def limit_error(reason: Reason, limits: Limits, seconds: float = 0.0) -> Ended:
+    """Return the error for a limit that was reached, or for a call that was cancelled; ``seconds`` is a time limit."""
     if reason == "memory":
         return Ended(reason, f"took more than {_size(limits.memory)} of memory")
     if reason == "output":
-        return Ended(reason, f"gave more than {_size(limits.output)}")
+        return Ended(reason, f"returned more than {_size(limits.output)}")
     if reason == "time":
         return Ended(reason, f"took more than {seconds:.3g} s")
     return Ended(reason, "was cancelled")

@@ -1,9 +1,9 @@
-"""The process from which children are forked: it imports what they need once, and reads nothing that is hostile.
+"""The process from which children are forked: it imports what they need once, and reads no untrusted data.
 
-It has one thread, so that forking it is safe, which forking the server is not. Over its control socket it is told to
-import a module, or to fork: then it gets two sockets, one for the child to speak through, and one on which it says how
-the child ended. When the other end of that is closed, it kills the child; when the control socket is, it ends, and the
-children with it.
+It has one thread, so forking it is safe; forking the server is not. Messages on its control socket tell it to import a
+module or to fork. With the request to fork come two sockets: the child answers calls on the first, and the nursery
+reports on the second how the child ended. When the other end of the second is closed, the nursery kills the child. When
+the control socket is closed, the nursery ends, and its children with it.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ STATUS = struct.Struct("<i")
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _DUMPABLE = 4  # PR_SET_DUMPABLE
 _NO_NEW_PRIVILEGES = 38  # PR_SET_NO_NEW_PRIVS
-_OFTEN = 2.0  # seconds between two looks for whether the server is there
+_POLL = 2.0  # seconds between two checks that the server is still running
 
 
 def main(number: int) -> None:
@@ -42,35 +42,35 @@ def main(number: int) -> None:
     selector.register(control, selectors.EVENT_READ)
     selector.register(woken, selectors.EVENT_READ)
     while os.getppid() == parent:
-        for key, _ in selector.select(_OFTEN):
+        for key, _ in selector.select(_POLL):
             if key.fileobj is control:
                 message, sockets, _flags, _address = socket.recv_fds(control, 4096, 2)
                 if not message:
                     return
                 if not sockets:
-                    with suppress(Exception):  # The child will say what is wrong with it.
+                    with suppress(Exception):  # the child will report the error
                         import_module(message.decode())
                     gc.collect()
                     gc.freeze()
                     continue
-                speech, status = sockets
+                calls, status = sockets
                 child = os.fork()
                 if not child:
-                    _be(speech, prctl, os.getppid())
-                os.close(speech)
+                    _run_child(calls, prctl, os.getppid())
+                os.close(calls)
                 children[child] = socket.socket(fileno=status)
                 selector.register(children[child], selectors.EVENT_READ, child)
             elif key.fileobj is woken:
                 with suppress(BlockingIOError):
                     woken.recv(4096)
-                _bury(children, selector)
+                _reap(children, selector)
             elif children.get(key.data) is key.fileobj:
                 selector.unregister(key.fileobj)
-                os.kill(key.data, signal.SIGKILL)  # It is not reaped yet, so this number is still its own.
+                os.kill(key.data, signal.SIGKILL)  # not reaped yet, so no other process has this number
 
 
-def _bury(children: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
-    """Reap the children that have ended, and say how."""
+def _reap(children: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
+    """Reap the children that have ended, and report how each ended."""
     while True:
         try:
             child, status = os.waitpid(-1, os.WNOHANG)
@@ -78,16 +78,16 @@ def _bury(children: dict[int, socket.socket], selector: selectors.BaseSelector) 
             return
         if not child:
             return
-        told = children.pop(child)
+        report = children.pop(child)
         with suppress(KeyError):
-            selector.unregister(told)
+            selector.unregister(report)
         with suppress(OSError):
-            told.send(STATUS.pack(os.waitstatus_to_exitcode(status)), socket.MSG_DONTWAIT)
-        told.close()
+            report.send(STATUS.pack(os.waitstatus_to_exitcode(status)), socket.MSG_DONTWAIT)
+        report.close()
 
 
-def _be(speech: int, prctl: "ctypes._FuncPointer", parent: int) -> None:
-    """Be a child, from its fork to its end."""
+def _run_child(calls: int, prctl: "ctypes._FuncPointer", parent: int) -> None:
+    """Run a child from its fork to its end, with its calls on the socket ``calls``; never return."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -97,7 +97,7 @@ def _be(speech: int, prctl: "ctypes._FuncPointer", parent: int) -> None:
         prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-        os.dup2(speech, 3)
+        os.dup2(calls, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         secure()
         file = open(3, "r+b", buffering=0, closefd=False)  # noqa: SIM115

@@ -1,13 +1,13 @@
-"""Running a function of ours over bytes that may be hostile in a child process, so that nothing but it can suffer.
+"""A pool of child processes, each of which runs one of our functions over bytes that may be hostile.
 
-A library that reads a file of an unknown maker may crash, or take any time and memory in one call that holds the
-interpreter. Here it does so in another process, which has limits, is ended with the one who asked, and can send back
-nothing but JSON and raw bytes. A child is a bound on what reading takes and on what a crash reaches, and it holds no
-other visitor's file; it runs as the same user, and is no jail for code that has taken it over.
+A library that reads an untrusted file may crash, or take any time and memory in one call that holds the interpreter.
+Here it does so in another process, which has limits, ends with the asking process, and can send back only JSON and raw
+bytes. A child bounds what reading costs and how far a crash reaches, and it holds no other visitor's file. It runs as
+the same user, so it does not confine code that has taken it over.
 
 On Linux a child is forked, in milliseconds, from a process that has imported what it needs, and reads one file only.
-Elsewhere forking is not safe, or not there: children are interpreters of their own, which take seconds to start, and
-are used again after a call that ended well, by whoever asks next; one that reached a limit or crashed never is.
+On other systems forking is unsafe or missing: each child is a separate interpreter, which takes seconds to start. It is
+used again, for any caller, after a call that succeeded; a child that reached a limit or crashed is never used again.
 """
 
 import atexit
@@ -19,19 +19,19 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 from se_viz.sandbox import wire
-from se_viz.sandbox.limits import Ended, Limits, over
+from se_viz.sandbox.limits import Ended, Limits, limit_error
 from se_viz.sandbox.processes import FORKS, Child, Forked, Nursery, Started
 
 ShouldCancel: TypeAlias = Callable[[], bool]
 
-# Children at a time; further calls wait for their turn.
+# The number of children that run at a time; further calls wait for their turn.
 CHILDREN = int(os.environ.get("SE_VIZ_CHILDREN", "0")) or max(2, min(4, os.cpu_count() or 1))
 
 _STARTING = 120  # seconds for a child to import what it needs
-_PATIENCE = 5.0  # seconds for a thread to see that its child is dead
-_OFTEN = 0.05  # seconds between two looks for whether the caller has gone
+_PATIENCE = 5.0  # seconds for a thread to notice that its child is dead
+_POLL = 0.05  # seconds between two checks for cancellation
 
-# The kernel's signal for processor time that is used up.
+# SIGXCPU, the signal for processor time that is used up.
 _CPU_TIME = 24
 
 
@@ -42,23 +42,25 @@ def run(
     cancelled: ShouldCancel | threading.Event | None = None,
     passes: Sequence[type[Exception]] = (),
 ) -> wire.Value:
-    """Return what a function returns for arguments, called in a child process.
+    """Call a function in a child process, and return its result.
 
     Args:
-        function: a function of a module that can be imported, by its name.
-        arguments: None, numbers, texts, byte strings, arrays, and lists and dicts (with texts as keys) of those. Byte
-            strings arrive as ``bytearray``, tuples as lists; so do those of the result.
-        limits: what the call may take.
-        cancelled: asked 20 times a second in the calling thread; True, or an event that is set, ends the child at once.
-        passes: exceptions that are raised here if the function raises one of just these, made of the same arguments
-            (texts and numbers).
+        function: a function that the child can import by its module and name.
+        arguments: None, numbers, strings, byte strings, arrays, and lists and dicts (with strings as keys) of those.
+            In the function and in the result, byte strings arrive as ``bytearray`` and tuples as lists.
+        limits: limits of the call.
+        cancelled: a function that is called 20 times a second in the calling thread, or an event; the child is ended
+            at once when the function returns True or the event is set.
+        passes: exception classes. If the function raises an exception of exactly one of these classes, it is raised
+            here with the same arguments (strings and numbers).
 
     Raises:
-        Ended: a limit was reached, the child died, ``cancelled`` said so, or the function raised something else.
+        Ended: a limit was reached, the child died, the call was cancelled, or the function raised another exception.
+        TypeError: the child could not import the function, or an argument has another type.
     """
     if function.__module__ == "__main__" or "<" in function.__qualname__:
         raise TypeError(f"{function.__qualname__} has no module from which a child process could import it.")
-    stop = _asker(cancelled)
+    stop = _should_stop(cancelled)
     call = wire.pack({
         "function": f"{function.__module__}:{function.__qualname__}",
         "arguments": list(arguments),
@@ -70,48 +72,48 @@ def run(
     with _turn(stop, limits):
         answer = _ask(call, function.__module__, limits, stop)
     if "ended" in answer:
-        raise over("memory" if answer["ended"] == "memory" else "output", limits)
+        raise limit_error("memory" if answer["ended"] == "memory" else "output", limits)
     if "value" not in answer:
-        raise _passed(answer, passes)
+        raise _raised(answer, passes)
     return answer["value"]
 
 
 def warm(*modules: str) -> None:
-    """Start the process from which children are forked, and let it import modules; do nothing where none is forked."""
+    """Start the process from which children are forked, and import modules in it; do nothing where none is forked."""
     if FORKS:
         with suppress(Ended, OSError):
             _pool.prepare(modules)
 
 
 def close() -> None:
-    """End all child processes; the next call starts others."""
+    """End all child processes; the next call starts new ones."""
     _pool.close()
 
 
 def _ask(call: list[memoryview], module: str, limits: Limits, stop: ShouldCancel) -> dict[str, Any]:
-    """Return a child's answer; another child is asked if the process that forks them died meanwhile, once."""
-    for again in (True, False):
+    """Return a child's answer; ask a second child if the process that forks them died meanwhile."""
+    for retry in (True, False):
         child = _pool.take(module)
-        well = False
+        answered = False
         try:
             answer = _exchange(child, call, limits, stop)
-            well = True
-        except _Gone as gone:
-            if gone.code is None and again:
+            answered = True
+        except _ChildDied as died:
+            if died.code is None and retry:
                 continue
-            if gone.code == -_CPU_TIME:
-                raise over("time", limits, limits.cpu) from gone
-            how = f"by signal {-gone.code}" if gone.code and gone.code < 0 else f"with status {gone.code}"
-            raise Ended("died", f"crashed the process that read it ({how})") from gone
+            if died.code == -_CPU_TIME:
+                raise limit_error("time", limits, limits.cpu) from died
+            how = f"by signal {-died.code}" if died.code and died.code < 0 else f"with status {died.code}"
+            raise Ended("died", f"crashed the process that read it ({how})") from died
         else:
             return answer
         finally:
-            _pool.give_back(child, well=well)
-    raise AssertionError  # The second turn returns or raises.
+            _pool.give_back(child, answered=answered)
+    raise AssertionError  # the second iteration returns or raises
 
 
-class _Gone(Exception):
-    """A child ended before it answered; ``code`` says how, see ``Child.exit_code``."""
+class _ChildDied(Exception):
+    """A child ended before it answered; ``code`` tells how, see ``Child.exit_code``."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__(code)
@@ -119,7 +121,7 @@ class _Gone(Exception):
 
 
 def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: ShouldCancel) -> dict[str, Any]:
-    """Return the answer of a child to a call, which is read in another thread, so that this one can end it."""
+    """Return a child's answer to a call; another thread reads it, so that this thread can end the child."""
     answers: list[Any] = []
     begun: list[float] = []
     finished = threading.Event()
@@ -127,10 +129,10 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Should
     def talk() -> None:
         try:
             wire.send(child.writer, call)
-            wire.exactly(child.reader, len(wire.READY))
+            wire.read_exactly(child.reader, len(wire.READY))
             begun.append(time.monotonic())
             answers.append(wire.receive(child.reader, limits.output + wire.LONGEST))
-        except BaseException as error:  # noqa: BLE001 - it is raised by the thread that waits
+        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             answers.append(error)
         finally:
             finished.set()
@@ -138,38 +140,38 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Should
     asked = time.monotonic()
     threading.Thread(target=talk, name="se_viz.sandbox", daemon=True).start()
     try:
-        while not finished.wait(_OFTEN):
+        while not finished.wait(_POLL):
             _check(stop, limits, asked, begun[0] if begun else None)
     except BaseException:
         child.kill()
-        finished.wait(_PATIENCE)  # It is not to read from what is closed next.
+        finished.wait(_PATIENCE)  # the thread must not read from the child when it is closed next
         raise
     (answer,) = answers
     if isinstance(answer, wire.TooLarge):
-        raise over("output", limits) from answer
+        raise limit_error("output", limits) from answer
     if isinstance(answer, EOFError | OSError):
-        raise _Gone(child.exit_code()) from answer
+        raise _ChildDied(child.exit_code()) from answer
     if isinstance(answer, MemoryError):
-        raise over("output", limits) from answer
+        raise limit_error("output", limits) from answer
     if isinstance(answer, BaseException) or not isinstance(answer, dict):
-        raise Ended("died", "made the process that read it answer nonsense")
+        raise Ended("died", "made the process that read it send an invalid answer")
     return answer
 
 
 def _check(stop: ShouldCancel, limits: Limits, asked: float, begun: float | None) -> None:
-    """Raise Ended where a call that was asked and begun at these times is to end."""
+    """Raise Ended if a call that was sent at ``asked`` and started at ``begun`` (None: not yet) must end now."""
     now = time.monotonic()
-    # A process that ends waits for its threads.
+    # A process that exits waits for its threads.
     if stop() or not threading.main_thread().is_alive():
-        raise over("cancelled", limits)
+        raise limit_error("cancelled", limits)
     if begun is None and now > asked + _STARTING:
-        raise Ended("unavailable", f"needs a child process, and none was ready within {_STARTING} s")
+        raise Ended("unavailable", f"needs a child process, but none was ready within {_STARTING} s")
     if begun is not None and now > begun + limits.wall:
-        raise over("time", limits, limits.wall)
+        raise limit_error("time", limits, limits.wall)
 
 
-def _passed(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> Exception:
-    """Return what the function raised: one of the classes that the caller names, or Ended."""
+def _raised(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> Exception:
+    """Return the exception that the function raised if its class is one of ``passes``, else Ended."""
     for kind in passes:
         if answer.get("raised") == f"{kind.__module__}:{kind.__qualname__}":
             with suppress(TypeError, KeyError):
@@ -179,7 +181,7 @@ def _passed(answer: dict[str, Any], passes: Sequence[type[Exception]]) -> Except
     return error
 
 
-def _asker(cancelled: ShouldCancel | threading.Event | None) -> ShouldCancel:
+def _should_stop(cancelled: ShouldCancel | threading.Event | None) -> ShouldCancel:
     if cancelled is None:
         return lambda: False
     return cancelled.is_set if isinstance(cancelled, threading.Event) else cancelled
@@ -187,11 +189,11 @@ def _asker(cancelled: ShouldCancel | threading.Event | None) -> ShouldCancel:
 
 @contextmanager
 def _turn(stop: ShouldCancel, limits: Limits) -> Iterator[None]:
-    """Inside the block one of the turns is the caller's."""
+    """Wait for one of the pool's turns, and hold it inside the block."""
     turns = _pool.turns
-    while not turns.acquire(timeout=_OFTEN):
+    while not turns.acquire(timeout=_POLL):
         if stop():
-            raise over("cancelled", limits)
+            raise limit_error("cancelled", limits)
     try:
         yield
     finally:
@@ -199,7 +201,7 @@ def _turn(stop: ShouldCancel, limits: Limits) -> Iterator[None]:
 
 
 class _Pool:
-    """The children of this process: some that wait, and what makes others."""
+    """The idle children of this process, and the nursery that forks others."""
 
     def __init__(self) -> None:
         self.turns = threading.Semaphore(CHILDREN)
@@ -208,7 +210,7 @@ class _Pool:
         self._idle: list[Child] = []
 
     def prepare(self, modules: Sequence[str]) -> Nursery:
-        """Return the nursery, which has been told to import modules."""
+        """Tell the nursery to import modules, and return it."""
         with self._lock:
             return self._prepare(modules)
 
@@ -220,37 +222,37 @@ class _Pool:
             modules = [*known, *modules]
         new = [module for module in modules if self._nursery.prepare(module)]
         if new:
-            self._drop()  # They were forked before they could have it.
+            self._drop()  # the idle children were forked before the new imports
         return self._nursery
 
     def take(self, module: str) -> Child:
-        """Return a child that has imported a module, or will do so before it is held to limits."""
+        """Return a child that has imported a module, or will do so before its limits apply."""
         with self._lock:
             if not FORKS:
                 return self._idle.pop() if self._idle else Started()
-            for again in (True, False):
+            for retry in (True, False):
                 try:
                     nursery = self._prepare((module,))
-                    self._idle.append(Forked(nursery))  # for the next call, while this one is answered
+                    self._idle.append(Forked(nursery))  # for the next call; it starts while this call is answered
                     if len(self._idle) == 1:
                         self._idle.append(Forked(nursery))
                     return self._idle.pop(0)
                 except OSError as error:
                     self._empty()
-                    if not again:
-                        raise Ended("unavailable", f"needs a child process, and none starts ({error})") from error
+                    if not retry:
+                        raise Ended("unavailable", f"needs a child process, but none starts ({error})") from error
             raise AssertionError
 
-    def give_back(self, child: Child, *, well: bool) -> None:
-        """Keep a child that may answer again; end any other."""
-        if well and child.reusable:
+    def give_back(self, child: Child, *, answered: bool) -> None:
+        """Keep a reusable child that has answered its call; end any other child."""
+        if answered and child.reusable:
             with self._lock:
                 self._idle.append(child)
         else:
             child.close()
 
     def close(self) -> None:
-        """End all that wait, and the nursery."""
+        """End the idle children and the nursery."""
         with self._lock:
             self._empty()
 
@@ -265,7 +267,7 @@ class _Pool:
             self._idle.pop().close()
 
     def forget(self) -> None:
-        """Leave all to the process that this one was forked from."""
+        """Leave the children and the nursery to the process that this one was forked from."""
         for child in self._idle:
             child.forget()
         if self._nursery is not None:
@@ -276,4 +278,4 @@ class _Pool:
 _pool = _Pool()
 atexit.register(close)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _pool.forget())  # noqa: PLW0108 - the pool of that time
+    os.register_at_fork(after_in_child=lambda: _pool.forget())  # noqa: PLW0108 - the pool at the time of the fork

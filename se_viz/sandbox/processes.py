@@ -1,4 +1,4 @@
-"""Child processes as the asking process sees them: forked by a nursery where that is safe, else started one by one."""
+"""Child processes, seen from the asking process: forked by a nursery where that is safe, else started one by one."""
 
 import io
 import json
@@ -14,17 +14,17 @@ from se_viz.sandbox import wire
 from se_viz.sandbox.limits import Ended
 from se_viz.sandbox.nursery import STATUS
 
-# Forking is safe where the nursery has one thread and the system's libraries have no state of their own: not on macOS.
+# Forking is safe where the nursery has one thread and the system's libraries keep no hidden state: not on macOS.
 FORKS = sys.platform == "linux" and hasattr(os, "fork")
 
-_PATIENCE = 5.0  # seconds for a process to say how it ended, once it is seen that it has
+_PATIENCE = 5.0  # seconds to wait for a process's exit status, once it is known to have ended
 
-# A child begins without memory of its own: in pages of 2 MB it gets what an image takes in tens of steps, not thousands
-# (for a photograph of 12 megapixels 5 ms less, of 65).
+# A child begins with no memory allocated. With pages of 2 MB it gets the memory for an image in tens of steps, not
+# thousands (for a photograph of 12 megapixels this saves 5 of 65 ms).
 _LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
-# A new interpreter, told where to import from: the main script of the asking process, which may be anybody's and may
-# have no guard, is not run again.
+# The code of a new interpreter, which gets the import path of the asking process. The main script of that process,
+# which may be a user's script without a guard, is not run again.
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from se_viz.sandbox import {0}; {0}.main({1})"
 
 
@@ -32,8 +32,8 @@ class Child(Protocol):
     """A process that answers calls.
 
     Attributes:
-        reader, writer: where its answers come from and calls go to.
-        reusable: whether it may answer another call after one that ended well.
+        reader, writer: the files that its answers come from and that calls go to.
+        reusable: whether it may answer another call after one that succeeded.
     """
 
     reader: wire.Raw
@@ -41,67 +41,67 @@ class Child(Protocol):
     reusable: bool
 
     def kill(self) -> None:
-        """End it at once, and with that any reading from it."""
+        """End the process at once, and with it any pending read of its answers."""
 
     def exit_code(self) -> int | None:
-        """Return how it ended: minus a signal's number, or its exit status; None where that cannot be known."""
+        """Return minus the number of the signal that ended it, or its exit status; None where neither is known."""
 
     def close(self) -> None:
-        """Give up what it takes."""
+        """End the process, and release its resources."""
 
     def forget(self) -> None:
-        """Leave it to the process that has it, in a fork of that one."""
+        """Release its files without ending it: called in a fork of the process that owns it."""
 
 
 class Forked(Child):
-    """A child of the nursery, for one call: another file finds a process that has read none."""
+    """A child of the nursery, for one call, so that each file is read by a process that has read no other."""
 
     reusable = False
 
     def __init__(self, nursery: "Nursery") -> None:
-        self._speech, speech = socket.socketpair()
+        self._calls, calls = socket.socketpair()
         self._status, status = socket.socketpair()
-        self._file = socket.SocketIO(self._speech, "rw")
+        self._file = socket.SocketIO(self._calls, "rw")
         self.reader: wire.Raw = self._file
         self.writer: wire.Raw = self._file
         try:
-            nursery.tell(b"fork", (speech.fileno(), status.fileno()))
+            nursery.tell(b"fork", (calls.fileno(), status.fileno()))
         except OSError:
             self.forget()
             raise
         finally:
-            speech.close()
+            calls.close()
             status.close()
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the process at once."""
         with suppress(OSError):
             self._status.shutdown(socket.SHUT_WR)
         with suppress(OSError):
-            self._speech.shutdown(socket.SHUT_RDWR)  # Whether the nursery does its part or not.
+            self._calls.shutdown(socket.SHUT_RDWR)  # ends pending reads even if the nursery does not kill the child
 
     def exit_code(self) -> int | None:
-        """Return how it ended."""
+        """Return the exit code that the nursery reports, see ``Child.exit_code``."""
         self._status.settimeout(_PATIENCE)
         with suppress(OSError):
-            told = self._status.recv(STATUS.size)
-            return STATUS.unpack(told)[0] if len(told) == STATUS.size else None
+            report = self._status.recv(STATUS.size)
+            return STATUS.unpack(report)[0] if len(report) == STATUS.size else None
         return None
 
     def close(self) -> None:
-        """End it, and give up what it takes."""
+        """End the process, and release its resources."""
         self.kill()
         self.forget()
 
     def forget(self) -> None:
-        """Leave it to the process that has it."""
+        """Close the sockets of this process."""
         self._file.close()
-        self._speech.close()
+        self._calls.close()
         self._status.close()
 
 
 class Started(Child):
-    """An interpreter of its own, which takes seconds to start, and is used again after a call that ended well."""
+    """A separate interpreter, which takes seconds to start, and is used again after a call that succeeded."""
 
     reusable = True
 
@@ -113,18 +113,18 @@ class Started(Child):
         self.reader: wire.Raw = self._process.stdout
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the process at once."""
         with suppress(OSError):
             self._process.kill()
 
     def exit_code(self) -> int | None:
-        """Return how it ended."""
+        """Return the exit code of the interpreter, see ``Child.exit_code``."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(_PATIENCE)
         return None
 
     def close(self) -> None:
-        """End it, and give up what it takes."""
+        """End the process, and release its resources."""
         self.kill()
         self.exit_code()
         for end in (self._process.stdin, self._process.stdout):
@@ -133,7 +133,7 @@ class Started(Child):
                     end.close()
 
     def forget(self) -> None:
-        """Leave it to the process that has it."""
+        """Mark the process as reaped, so that this fork never waits for it."""
         self._process.returncode = 0
 
 
@@ -141,7 +141,7 @@ class Nursery:
     """The process that forks children, see ``nursery``.
 
     Attributes:
-        modules: those that it has been told to import.
+        modules: names of the modules that it has been told to import.
     """
 
     def __init__(self) -> None:
@@ -164,16 +164,16 @@ class Nursery:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be told something."""
+        """True while the process is running."""
         return self._process.poll() is None
 
     def tell(self, message: bytes, descriptors: tuple[int, ...] = ()) -> None:
-        """Send a message, with open files; raises OSError if it has died."""
+        """Send a message with open files; raise OSError if the nursery has died."""
         with self._lock:
             socket.send_fds(self._control, [message], list(descriptors))
 
     def prepare(self, module: str) -> bool:
-        """Let it import a module that its later children need; return whether that is new to it."""
+        """Tell it to import a module that later children need; return whether it was not told before."""
         if module in self.modules:
             return False
         self.tell(module.encode())
@@ -181,7 +181,7 @@ class Nursery:
         return True
 
     def close(self) -> None:
-        """End it, and its children with it."""
+        """End the nursery, and its children with it."""
         self._control.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
@@ -190,17 +190,17 @@ class Nursery:
         self._process.wait()
 
     def forget(self) -> None:
-        """Leave it to the process that started it, in a fork of that one."""
+        """Release it without ending it: called in a fork of the process that started it."""
         self._control.close()
         self._process.returncode = 0
 
 
-def _interpreter(module: str, argument: str, **given: object) -> "subprocess.Popen[bytes]":
+def _interpreter(module: str, argument: str, **options: object) -> "subprocess.Popen[bytes]":
     """Start Python on one of our modules; raise Ended where this machine does not allow it."""
-    places = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100 - "" is the current folder
-    command = [sys.executable or "python", "-c", _BOOT.format(module, argument), json.dumps(places)]
-    usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    folders = [os.path.abspath(folder) for folder in sys.path]  # noqa: PTH100 - "" is the current folder
+    command = [sys.executable or "python", "-c", _BOOT.format(module, argument), json.dumps(folders)]
+    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        return subprocess.Popen(command, bufsize=0, **{**usual, **given})  # type: ignore[call-overload, no-any-return]  # noqa: S603
+        return subprocess.Popen(command, bufsize=0, **{**silent, **options})  # type: ignore[call-overload, no-any-return]  # noqa: S603
     except OSError as error:
-        raise Ended("unavailable", f"needs a child process, and none can be started ({error})") from error
+        raise Ended("unavailable", f"needs a child process, but none can be started ({error})") from error

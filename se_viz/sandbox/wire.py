@@ -1,6 +1,6 @@
-"""Values between processes as JSON and raw bytes: reading them runs nothing, whoever wrote them.
+"""Values between processes, as JSON and raw bytes: reading a message never runs code, even if its writer is hostile.
 
-A message is the length of its header (8 bytes), the header (JSON), then the raw bytes that the header counts.
+A message is the length of its header (8 bytes), the header (JSON), then the raw bytes whose sizes the header lists.
 """
 
 import json
@@ -13,10 +13,10 @@ import numpy as np
 
 Value: TypeAlias = Any  # None, bool, int, float, str, bytes-like, array, or a list, tuple or dict (of str) of these
 
-# Bytes of a header; one of names of files or a description of arrays is a small part.
+# The most bytes of a header; headers with file names or descriptions of arrays are far smaller.
 LONGEST = 8_000_000
 
-# The byte by which a child says that it has what it needs.
+# The byte by which a child says that its imports are done.
 READY = b"!"
 
 _LENGTH = struct.Struct("<Q")
@@ -25,18 +25,18 @@ _DTYPES = frozenset("?bBhHiIlLqQefd")
 
 
 class Malformed(ValueError):
-    """What came is no message, or one that is larger than was agreed."""
+    """The bytes are not a message, or the message is larger than agreed."""
 
 
 class TooLarge(Malformed):
-    """A message is larger than was agreed."""
+    """A message is larger than agreed."""
 
 
 class Raw(Protocol):
-    """What bytes come from and go to, unbuffered."""
+    """An unbuffered binary file."""
 
     def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - a memoryview
-        """Read up to as many bytes as the buffer has; return how many, 0 at the end."""
+        """Read at most as many bytes as fit into the buffer; return how many, 0 at the end."""
 
     def write(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - a memoryview
         """Write some of the bytes; return how many."""
@@ -46,14 +46,14 @@ def pack(value: Value) -> list[memoryview]:
     """Return the bytes of a message, without copying those of arrays and byte strings in it.
 
     Raises:
-        TypeError: something in the value is of another type than ``Value`` says.
-        TooLarge: what is no array or byte string takes more than 8 MB.
+        TypeError: something in the value has a type that ``Value`` does not list.
+        TooLarge: the parts that are neither arrays nor byte strings take more than 8 MB.
     """
     buffers: list[memoryview] = []
     plain = _plain(value, buffers)
     header = json.dumps({"value": plain, "sizes": [buffer.nbytes for buffer in buffers]}).encode()
     if len(header) > LONGEST:
-        raise TooLarge(f"A header of {len(header):,} bytes.")
+        raise TooLarge(f"The header has {len(header):,} bytes.")
     return [memoryview(_LENGTH.pack(len(header))), memoryview(header), *buffers]
 
 
@@ -69,35 +69,35 @@ def receive(file: Raw, most: int | None = None) -> Value:
     """Read one message; byte strings come as ``bytearray``, tuples as lists.
 
     Args:
-        file: where it comes from.
-        most: bytes that it may have in all; None where the writer is trusted.
+        file: the file to read from.
+        most: the most bytes that the message may have; None where the writer is trusted.
 
     Raises:
-        EOFError: the file ends first.
-        Malformed: it is no message; TooLarge, which is one, where it has more bytes.
+        EOFError: the file ends before the message does.
+        Malformed: the bytes are not a message; its subclass TooLarge where the message has more bytes than ``most``.
     """
-    (length,) = _LENGTH.unpack(exactly(file, _LENGTH.size))
+    (length,) = _LENGTH.unpack(read_exactly(file, _LENGTH.size))
     if length > LONGEST:
-        raise TooLarge(f"A header of {length:,} bytes.")
+        raise TooLarge(f"The header has {length:,} bytes.")
     try:
-        header = json.loads(exactly(file, length))
+        header = json.loads(read_exactly(file, length))
         sizes = header["sizes"]
         plain = header["value"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Malformed("A header that cannot be read.") from error
+        raise Malformed("The header cannot be read.") from error
     if not isinstance(sizes, list) or not all(isinstance(size, int) and size >= 0 for size in sizes):
-        raise Malformed("Sizes that are none.")
+        raise Malformed("The header has sizes that are not numbers of bytes.")
     if most is not None and length + sum(sizes) > most:
-        raise TooLarge(f"A message of {length + sum(sizes):,} bytes.")
-    buffers = [exactly(file, size) for size in sizes]
+        raise TooLarge(f"The message has {length + sum(sizes):,} bytes.")
+    buffers = [read_exactly(file, size) for size in sizes]
     try:
         return _value(plain, buffers)
     except (ValueError, KeyError, TypeError, LookupError, OverflowError, RecursionError, AttributeError) as error:
-        raise Malformed("A header that says what is not there.") from error
+        raise Malformed("The header does not match the bytes that follow it.") from error
 
 
-def exactly(file: Raw, size: int) -> bytearray:
-    """Read so many bytes; raise EOFError where the file ends first."""
+def read_exactly(file: Raw, size: int) -> bytearray:
+    """Read ``size`` bytes; raise EOFError where the file ends first."""
     content = bytearray(size)
     rest = memoryview(content)
     while rest.nbytes:
@@ -109,7 +109,7 @@ def exactly(file: Raw, size: int) -> bytearray:
 
 
 def _plain(value: Value, buffers: list[memoryview]) -> object:
-    """Return a value as JSON has it: an object has one key that says what it stands for."""
+    """Return a value in JSON's types; each JSON object has one key, which tells the type of the value it stands for."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
@@ -123,7 +123,7 @@ def _plain(value: Value, buffers: list[memoryview]) -> object:
         return [_plain(item, buffers) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _plain(item, buffers) for key, item in value.items()}}
-    raise TypeError(f"{type(value).__name__} does not go from process to process.")
+    raise TypeError(f"A value of type {type(value).__name__} cannot be sent to another process.")
 
 
 def _value(plain: Any, buffers: list[bytearray]) -> Value:  # noqa: ANN401 - JSON
@@ -138,8 +138,8 @@ def _value(plain: Any, buffers: list[bytearray]) -> Value:  # noqa: ANN401 - JSO
         return {key: _value(item, buffers) for key, item in content.items()}
     if kind != "array":
         raise ValueError(kind)
-    place, named, shape = content
-    dtype = np.dtype(str(named))
-    if dtype.char not in _DTYPES or len(shape) > _MOST_AXES or prod(shape) * dtype.itemsize != len(buffers[place]):
-        raise ValueError("An array of another size.")
-    return np.frombuffer(buffers[place], dtype).reshape(shape)
+    index, name, shape = content
+    dtype = np.dtype(str(name))
+    if dtype.char not in _DTYPES or len(shape) > _MOST_AXES or prod(shape) * dtype.itemsize != len(buffers[index]):
+        raise ValueError("The array has another size than the header says.")
+    return np.frombuffer(buffers[index], dtype).reshape(shape)

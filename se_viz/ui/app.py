@@ -1,17 +1,17 @@
-"""The frame around every page: the tab's name and icon, where the pages are, and how densely they are set."""
+"""The frame around every page: name and icon of the browser tab, the menu of pages, and spacing."""
 
 from pathlib import Path
 
 import streamlit as st
 
 from se_viz.ui.pages import classes, inspect, network, reduction
-from se_viz.ui.widgets.page_header import Head, draw
+from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
-# A file of our own: Streamlit fetches named icons for the tab from another host.
+# A file in the package: Streamlit fetches named icons for the tab from another host.
 _ICON = str(Path(__file__).with_name("icon.png"))
 
-# The answer belongs on the first screen, so the page starts right below the menu.
+# The page starts right below the menu, so that the answer is on the first screen.
 _STYLE = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
@@ -24,19 +24,21 @@ _STYLE = """<style>
 
 
 def run() -> None:
-    """Draw the page that the address names."""
+    """Draw the page that the URL names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
     wait_for_room()
-    head: Head
+    header: PageHeader
     inspecting = st.Page(
-        lambda: inspect.page(head), title="Inspect", icon=":material/search:", url_path="inspect", default=True
+        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", default=True
     )
     reducing = st.Page(
-        lambda: reduction.page(head), title="Reduction", icon=":material/compress:", url_path="reduction"
+        lambda: reduction.page(header), title="Reduction", icon=":material/compress:", url_path="reduction"
     )
-    comparing = st.Page(lambda: classes.page(head), title="Classes", icon=":material/category:", url_path="classes")
-    locating = st.Page(lambda: network.page(head), title="Network", icon=":material/account_tree:", url_path="network")
+    comparing = st.Page(lambda: classes.page(header), title="Classes", icon=":material/category:", url_path="classes")
+    locating = st.Page(
+        lambda: network.page(header), title="Network", icon=":material/account_tree:", url_path="network"
+    )
     questions = {
         inspecting: inspect.QUESTION,
         comparing: classes.QUESTION,
@@ -46,5 +48,5 @@ def run() -> None:
     current = st.navigation(list(questions), position="top")
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
-    head = draw(questions[page], about_images=page is not locating)
+    header = draw(questions[page], about_images=page is not locating)
     current.run()

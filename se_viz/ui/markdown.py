@@ -1,13 +1,13 @@
-"""Words of strangers on the page."""
+"""Untrusted text in Streamlit's Markdown."""
 
 import re
 
 
-def plain(text: str) -> str:
-    """Text that Streamlit's Markdown shows as it is: a file's name must not become a link, an image or a formula."""
+def escape_markdown(text: str) -> str:
+    """Escape text so that Markdown shows it literally: a file name must not become a link, an image or a formula."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)
 
 
 def emphasised(sentence: str) -> str:
-    """A sentence of a report: what stands between ``**`` in bold, all else as it is."""
-    return "**".join(map(plain, sentence.split("**")))
+    """Return a sentence of a report as Markdown: text between ``**`` is bold, all other text is literal."""
+    return "**".join(map(escape_markdown, sentence.split("**")))

@@ -21,10 +21,10 @@ from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.device import devices as device
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.loading import load
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, Run
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.profile import profile
 from se_viz.profiles.ray_worker import Parcel, Worker
-from se_viz.profiles.shards import plan
+from se_viz.profiles.shards import plan_shards
 
 RUN = CliRunner()
 
@@ -121,10 +121,10 @@ def test_profiles_from_python_are_the_same_file(photos, tmp_path):
 def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_path, monkeypatch):
     moved = []
     monkeypatch.setattr(
-        "se_viz.device.transfer.reproducible", lambda place: moved.append(place) or device.reproducible(place)
+        "se_viz.device.transfer.set_deterministic", lambda place: moved.append(place) or device.set_deterministic(place)
     )
     model, listed = tiny(), dataset(photos)
-    schedule = Run(2, 4)
+    schedule = RunSettings(2, 4)
     header = Header(
         model=ModelInfo.of(model),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),
@@ -138,7 +138,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
     parcel = Parcel(
         network=pickle.dumps(copy_without_hooks(model.network)),
         dataset=pickle.dumps(replace(listed, read=Reads(photos))),
-        tasks=dict(enumerate(plan(header, schedule, len(listed), tmp_path))),
+        tasks=dict(enumerate(plan_shards(header, schedule, len(listed), tmp_path))),
         batch=2,
         cwd=str(tmp_path),
         device="gpu",
@@ -152,7 +152,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
     assert accel.fetched
     with accel.memory[0].limited(free=100):
         said = Worker(lambda: parcel)({"item": np.array([0])})["problem"].tolist()[0]
-    assert "There is no room for test/tiny on accel:0" in said
+    assert "Not enough memory for test/tiny on accel:0" in said
 
 
 class Reads:

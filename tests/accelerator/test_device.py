@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from se_viz.cli.app import app
 from se_viz.demo.build import _describe
 from se_viz.demo.training import has_native_bfloat16
-from se_viz.device.devices import DeviceMissing, available, described, resolve
-from se_viz.device.memory import DeviceFull, Memory, claim, is_out_of_memory, release
+from se_viz.device.devices import DeviceMissing, available, device_name, resolve
+from se_viz.device.memory import DeviceFull, Memory, is_out_of_memory, release, require_memory
 from se_viz.device.memory import memory as memory_of
 from se_viz.model.loading import load
 
@@ -48,7 +48,7 @@ def test_the_command_tells_it_too():
 
 
 def test_it_has_a_name_memory_and_bfloat16(memory):
-    assert described(ACCEL) == _describe(ACCEL) == "Test accelerator"
+    assert device_name(ACCEL) == _describe(ACCEL) == "Test accelerator"
     assert memory_of(ACCEL) == Memory(memory.free, memory.total)
     assert has_native_bfloat16(ACCEL)
 
@@ -56,10 +56,10 @@ def test_it_has_a_name_memory_and_bfloat16(memory):
 def test_a_kind_of_device_that_tells_nothing_passes_for_one_with_room(monkeypatch):
     for name in ("get_device_name", "mem_get_info", "is_bf16_supported"):
         monkeypatch.delattr(accel.Module, name)
-    assert described(ACCEL) == "accel"
+    assert device_name(ACCEL) == "accel"
     assert memory_of(ACCEL) is None
     assert not has_native_bfloat16(ACCEL)
-    claim(ACCEL, 1 << 60, "anything")
+    require_memory(ACCEL, 1 << 60, "anything")
 
 
 def test_tensors_of_two_devices_do_not_mix():
@@ -93,10 +93,10 @@ def test_what_torch_keeps_for_later_is_given_back_before_anything_is_refused(mem
         free = memory.free
         torch.zeros(100_000, device="accel")
         assert memory.free == free - 400_000
-        claim(ACCEL, free, "a network")
+        require_memory(ACCEL, free, "a network")
         assert memory.free == free
-        with pytest.raises(DeviceFull, match=r"no room for a cat, which takes 0\.0 GB, on accel:0.*or the CPU"):
-            claim(ACCEL, free + 1, "a cat")
+        with pytest.raises(DeviceFull, match=r"Not enough memory for a cat \(0\.0 GB\) on accel:0.*or use the CPU"):
+            require_memory(ACCEL, free + 1, "a cat")
 
 
 def test_release_is_for_any_device(memory):

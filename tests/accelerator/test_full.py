@@ -20,7 +20,7 @@ from se_viz.demo.evaluate import count_correct
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.block import block_of
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load, load_checkpoint
 from se_viz.profiles.profile import profile
 
@@ -94,8 +94,8 @@ def test_a_single_image_too_many_is_said_and_gives_all_back(memory, model, batch
         assert memory.free == 3 * IMAGE
     assert batches == [3, 1]
     assert str(raised.value) == (
-        "There is no room for one image of 3 × 64 × 64 in SEResNet on accel:0, of whose 0.0 GB 0.0 are free: "
-        "end what else runs there, or take a smaller network, or the CPU (device='cpu')."
+        "Not enough memory for one image of 3 × 64 × 64 in SEResNet on accel:0 (0.0 of 0.0 GB free): stop other "
+        "programs that use this device, or choose a smaller network, or use the CPU (device='cpu')."
     )
     assert memory.live == before
     assert_close(capture(model, make_images(3, 64)), expected)
@@ -104,7 +104,7 @@ def test_a_single_image_too_many_is_said_and_gives_all_back(memory, model, batch
 def test_the_weights_are_foreseen(memory):
     with (
         memory.limited(free=WEIGHTS - 1),
-        pytest.raises(DeviceFull, match=r"no room for demo/r16, which takes 0\.0 GB, on"),
+        pytest.raises(DeviceFull, match=r"Not enough memory for demo/r16 \(0\.0 GB\) on"),
     ):
         load("demo/r16", "accel")
     assert not memory.live
@@ -114,7 +114,7 @@ def test_the_weights_are_foreseen(memory):
 def test_a_network_that_cannot_run_is_no_model_and_leaves_nothing(memory, beside):
     """Room for all parameters, but not for buffers; or for those, but not for what shows its gates."""
     with memory.limited(free=WEIGHTS + beside):
-        with pytest.raises(DeviceFull, match=r"no room for demo/r16 on accel:0"):
+        with pytest.raises(DeviceFull, match=r"Not enough memory for demo/r16 on accel:0"):
             load("demo/r16", "accel")
         gc.collect()
         assert not memory.live
@@ -133,7 +133,7 @@ def test_a_checkpoint_of_ones_own_likewise(memory, tmp_path):
     assert not memory.live
     for free in (size // 2, size + 4 * IMAGE):
         with memory.limited(free=free):
-            with pytest.raises(DeviceFull, match=r"no room for own\.safetensors on accel:0"):
+            with pytest.raises(DeviceFull, match=r"Not enough memory for own\.safetensors on accel:0"):
                 own()
             gc.collect()
             assert not memory.live
@@ -149,7 +149,7 @@ def test_what_failed_is_gone_before_the_free_memory_is_told(memory):
 
     with (
         memory.limited(free=260e6),
-        pytest.raises(DeviceFull, match=r"a cat on accel:0, of whose 0\.3 GB 0\.3 are free"),
+        pytest.raises(DeviceFull, match=r"a cat on accel:0 \(0\.3 of 0\.3 GB free\)"),
         raise_if_full(ACCEL, "a cat"),
     ):
         work()
@@ -204,7 +204,7 @@ def test_profiles_without_room_for_one_image_are_said_by_the_command(memory, pho
         )
     said = " ".join(ran.output.split())
     assert ran.exit_code == 1
-    assert "There is no room for" in said
+    assert "Not enough memory for" in said
     assert "on accel:0" in said
     assert isinstance(ran.exception, SystemExit)
     del ran
@@ -215,8 +215,8 @@ def test_profiles_without_room_for_one_image_are_said_by_the_command(memory, pho
 def test_what_counts_and_measures_says_it(memory, model):
     pixels = np.zeros((4, 3, 128, 128), np.uint8)
     data = Labelled(pixels, np.zeros(4, np.int64), ("a", "b", "c", "d"))
-    with memory.limited(free=IMAGE), pytest.raises(DeviceFull, match="no room for 128 images on accel:0"):
+    with memory.limited(free=IMAGE), pytest.raises(DeviceFull, match="Not enough memory for 128 images on accel:0"):
         count_correct(model.network, data, PREPROCESS)
     model.close()
-    with memory.limited(free=IMAGE), pytest.raises(DeviceFull, match="no room for r16 on accel:0"):
+    with memory.limited(free=IMAGE), pytest.raises(DeviceFull, match="Not enough memory for r16 on accel:0"):
         responses([(demo.card("r16"), demo.folder())], data, ACCEL)

@@ -11,7 +11,7 @@ from gates_support import make_images
 from safetensors.torch import save
 
 from se_viz.data.sample_images import sample
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 from se_viz.ui.state import device_queue as turns
 from se_viz.ui.state import models
@@ -68,7 +68,7 @@ def test_every_page_runs_there(name, memory):
 def test_without_room_for_a_model_it_goes_on_with_the_cpu(memory, settled):
     with memory.limited(free=R16 // 2):
         page = inspect()
-        assert "There is no room for demo/r16, which takes 0.0 GB, on accel:0" in said(page)
+        assert "Not enough memory for demo/r16 (0.0 GB) on accel:0" in said(page)
         assert "It runs on the CPU instead." in said(page)
         assert "fp32 on cpu" in said(page)
         assert any("The network says" in text.value for text in page.markdown)
@@ -88,7 +88,7 @@ def test_without_room_for_an_image_it_goes_on_with_the_cpu_until_asked_again(mem
     models._load("demo/r16", "accel:0", "fp32")
     with memory.limited(free=images):
         page = inspect()
-        assert "There is no room for one image of 3 × 128 × 128 in SEResNet on accel:0" in said(page)
+        assert "Not enough memory for one image of 3 × 128 × 128 in SEResNet on accel:0" in said(page)
         assert "It runs on the CPU instead." in said(page)
         assert "fp32 on cpu" in said(page)
         assert charts(page)
@@ -106,7 +106,7 @@ def test_where_there_is_room_for_neither_it_is_said(memory, monkeypatch):
         monkeypatch.setattr("se_viz.device.memory._of_system", lambda *_: models.memory(torch.device("accel:0")))
         models._load.clear()
         page.run()
-        assert "no room for demo/r16, which takes 0.0 GB, on cpu" in page.error[0].value.replace("\\", "")
+        assert "Not enough memory for demo/r16 (0.0 GB) on cpu" in page.error[0].value.replace("\\", "")
 
 
 def test_a_model_beside_the_chosen_one_falls_back_too(memory):
@@ -122,7 +122,7 @@ def test_a_block_without_room_is_drawn_on_the_cpu(memory):
     models._load("demo/r16", "accel:0", "fp32")
     with memory.limited(free=1000):
         page = ui_support.open_page("network")
-        assert "There is no room for one image on accel:0" in said(page)
+        assert "Not enough memory for one image on accel:0" in said(page)
         assert "It runs on the CPU instead." in said(page)
         assert charts(page)
 
@@ -167,25 +167,25 @@ def test_a_visitors_own_model_is_freed_too(memory, settled):
     page.selectbox(key="own_architecture").set_value("timm/test_efficientnet")
     for seed in range(3):
         torch.manual_seed(seed)
-        content = save(from_timm.blank("test_efficientnet").state_dict())
+        content = save(from_timm.create("test_efficientnet").state_dict())
         page.file_uploader(key="own_weights").set_value((f"{seed}.safetensors", content, "")).run()
         assert not page.exception
         assert not page.error
         assert "fp32 on accel:0" in said(page)
     settled()
-    size = sum(tensor.nbytes for tensor in from_timm.blank("test_efficientnet").state_dict().values())
+    size = sum(tensor.nbytes for tensor in from_timm.create("test_efficientnet").state_dict().values())
     assert memory.live == before + 2 * size  # two are kept
 
 
 def test_ones_own_weights_without_room_go_to_the_cpu(memory):
     page = inspect()
     torch.manual_seed(0)
-    content = save(from_timm.blank("test_efficientnet").state_dict())
+    content = save(from_timm.create("test_efficientnet").state_dict())
     page.segmented_control(key="origin").set_value("your weights").run()
     page.selectbox(key="own_architecture").set_value("timm/test_efficientnet")
     with memory.limited(free=1000):
         page.file_uploader(key="own_weights").set_value(("own.safetensors", content, "")).run()
-        assert "There is no room for own.safetensors on accel:0" in said(page)
+        assert "Not enough memory for own.safetensors on accel:0" in said(page)
         assert "It runs on the CPU instead." in said(page)
         assert "fp32 on cpu" in said(page)
         assert charts(page)

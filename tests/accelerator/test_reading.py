@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.ops import SqueezeExcitation
 
-from se_viz.analysis.cost import cost, milliseconds, without_gates
+from se_viz.analysis.cost import cost, median_latency_ms, without_gates
 from se_viz.analysis.demo_responses import measure as responses
 from se_viz.data.imagenette import Labelled
 from se_viz.demo import pretrained as demo
@@ -28,7 +28,7 @@ from se_viz.device.transfer import moved
 from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load, load_checkpoint
 
 ACCEL, CPU = torch.device("accel:0"), torch.device("cpu")
@@ -167,7 +167,7 @@ def test_blocks_and_costs_are_the_cpus():
         assert block_of(there.network, gate, 128) == block_of(here.network, gate, 128)
     assert cost(there.network, 128, there.gates) == cost(here.network, 128, here.gates)
     assert count_macs(there.network, (128, 128)) == count_macs(here.network, (128, 128))
-    assert milliseconds(without_gates(there.network, there.gates), 32, 0.01) > 0
+    assert median_latency_ms(without_gates(there.network, there.gates), 32, 0.01) > 0
 
 
 def test_gates_are_put_into_a_network_where_it_lies():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import f_oneway, permutation_test
 
+from se_viz.analysis import significance
 from se_viz.analysis.by_depth import by_depth
 from se_viz.analysis.selectivity import eta_squared
-from se_viz.analysis.significance import chance, check, f_test, permutation, table
+from se_viz.analysis.significance import expected_eta2, f_test, permutation, significance_table
 from se_viz.profiles.errors import NotInProfiles
 
 CLASSES = ("a", "b", "empty", "c")
@@ -29,7 +30,7 @@ def test_chance_is_the_mean_over_all_labellings(make_profiles):
         eta_squared(make_profiles({"SE_2_1": s}, np.isin(range(5), pair).astype(int), "ab")["SE_2_1"])[0]
         for pair in combinations(range(5), 2)
     ]
-    assert np.mean(shares) == pytest.approx(chance(np.bincount(labels)), rel=1e-3)
+    assert np.mean(shares) == pytest.approx(expected_eta2(np.bincount(labels)), rel=1e-3)
 
 
 def test_the_permutation_check_tells_chance_from_class(make_profiles, labelled):
@@ -75,7 +76,7 @@ def test_shuffling_finds_what_scipy_finds(make_profiles, skewed):
     np.testing.assert_allclose(found.share, null.statistic, rtol=1e-3)
     np.testing.assert_allclose(found.limit, np.quantile(null.null_distribution, 0.95, axis=0), rtol=0.2)
     np.testing.assert_allclose(found.p, null.pvalue, atol=0.06)
-    assert null.null_distribution.mean() == pytest.approx(chance(np.bincount(labels)), rel=0.1)
+    assert null.null_distribution.mean() == pytest.approx(expected_eta2(np.bincount(labels)), rel=0.1)
 
 
 def test_fs_distribution_is_close_to_shuffling_and_is_that_of_the_f_test(make_profiles, skewed):
@@ -84,7 +85,7 @@ def test_fs_distribution_is_close_to_shuffling_and_is_that_of_the_f_test(make_pr
     shuffled, by_distribution = permutation(gate, labels, 999), f_test(gate)
     np.testing.assert_allclose(by_distribution.limit, shuffled.limit, rtol=0.15)
     np.testing.assert_allclose(by_distribution.p, f_oneway(*(s[labels == one] for one in (0, 1, 3))).pvalue, rtol=0.02)
-    assert shuffled.beyond == by_distribution.beyond == 1 / 3
+    assert shuffled.significant_share == by_distribution.significant_share == 1 / 3
 
 
 def test_what_is_kept_decides_how_chance_is_told(make_profiles, labelled, monkeypatch):
@@ -93,13 +94,13 @@ def test_what_is_kept_decides_how_chance_is_told(make_profiles, labelled, monkey
     without = make_profiles({"SE_2_1": s}, labels, CLASSES)
     assert by_depth(with_images)[0].shuffled
     assert not by_depth(without)[0].shuffled
-    frame = table(with_images)
+    frame = significance_table(with_images)
     assert frame.columns.tolist() == ["gate", "stage", "block", "channel", "eta2", "chance", "limit", "p", "test"]
     np.testing.assert_allclose(frame["eta2"], eta_squared(without["SE_2_1"]), rtol=1e-6)
     assert frame["test"].unique().tolist() == ["shuffled"]
     assert (frame["chance"] == 2 / 89).all()
     monkeypatch.setattr("se_viz.analysis.significance._MOST", s.size - 1)
-    assert not check(with_images, "SE_2_1").shuffled
+    assert not significance.test_selectivity(with_images, "SE_2_1").shuffled
 
 
 def test_one_image_a_class_leaves_nothing_to_tell(make_profiles):
@@ -107,4 +108,4 @@ def test_one_image_a_class_leaves_nothing_to_tell(make_profiles):
     found = f_test(make_profiles({"SE_2_1": s}, np.arange(3), "abc")["SE_2_1"])
     np.testing.assert_allclose(found.share, 1)
     assert np.isnan([found.limit, found.p]).all()
-    assert np.isnan(found.beyond)
+    assert np.isnan(found.significant_share)

@@ -7,12 +7,12 @@ import torch
 import torchvision
 from torch import nn
 
-from se_viz.analysis.cost import CannotRemove, cost, milliseconds, se_weights, without_gates
+from se_viz.analysis.cost import CannotRemove, cost, median_latency_ms, se_weights, without_gates
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import CannotInsert, insert_gates
 from se_viz.gates.se_unit import SEGate
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 RESNET_50 = ((3, 256), (4, 512), (6, 1024), (3, 2048))
 
@@ -99,7 +99,7 @@ def test_a_network_with_gates_or_without_places_is_refused():
     with pytest.raises(CannotInsert, match="8 gates already"):
         insert_gates(SEResNet(), size=64)
     flat = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(CannotInsert, match="no place for a gate"):
+    with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(flat, size=64)
 
 
@@ -111,12 +111,12 @@ def test_counting_leaves_no_hook_and_no_mode_behind():
 
 
 def test_time_is_measured():
-    assert milliseconds(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
+    assert median_latency_ms(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
 
 
 def test_an_activation_on_other_maps_than_the_convolutions_is_no_place():
     # ConvNeXt: convolution, then channels last, a linear layer, GELU.
-    with pytest.raises(CannotInsert, match="no place"):
+    with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(torchvision.models.convnext_tiny(weights=None), size=64)
 
 

@@ -14,10 +14,10 @@ def test_a_gate_in_a_line_is_what_its_single_images_say(make_profiles):
     profiles = make_profiles({"SE_2_1": early, "SE_5_2": late}, labels, ("a", "b", "c", "none"))
     first, last = by_depth(profiles)
     assert (last.gate, last.stage, last.block) == ("SE_5_2", 5, 2)
-    assert first.chance == last.chance == 2 / 59
-    assert first.share < 3 * first.chance < 0.5 < last.share
+    assert first.expected_eta2 == last.expected_eta2 == 2 / 59
+    assert first.share < 3 * first.expected_eta2 < 0.5 < last.share
     assert last.quartiles[1] == pytest.approx(np.median(eta_squared(profiles["SE_5_2"])))
-    assert first.likeness > last.likeness
+    assert first.class_cosine > last.class_cosine
     means = np.stack([late[labels == label].mean(0) for label in range(3)])
     assert last.between == pytest.approx(np.sqrt(means.var(0).mean()), rel=1e-3)
     judged, found = health(late.astype(np.float32)), last.saturation

@@ -308,7 +308,7 @@ def test_one_image_has_no_variation():
 
 @pytest.mark.parametrize("s", [np.zeros((0, 4)), np.zeros((4, 0)), np.zeros(4), np.zeros((1, 2, 3))])
 def test_what_is_no_table_of_weights_is_refused(s):
-    with pytest.raises(ValueError, match=r"s must be \(N, C\)"):
+    with pytest.raises(ValueError, match=r"s must have the shape \(N, C\)"):
         health(s)
 
 

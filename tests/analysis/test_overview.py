@@ -47,7 +47,7 @@ def test_what_cannot_be_drawn_is_said(few):
     check_pair(few, "kind 2", "kind 6")
     with pytest.raises(ValueError, match="no image of kind 0"):
         check_classes(few, ["kind 0"])
-    with pytest.raises(ValueError, match="Six classes"):
+    with pytest.raises(ValueError, match="At most 6 classes"):
         check_classes(few, ["kind 1"] * 7)
     with pytest.raises(ValueError, match="kind 1 has 1 image in"):
         check_pair(few, "kind 2", "kind 1")
@@ -56,15 +56,15 @@ def test_what_cannot_be_drawn_is_said(few):
 
 
 def test_of_few_classes_all_are_drawn_and_of_many_those_most_like_the_chosen(few, make_profiles):
-    assert Overview.of(few["SE_3_1"]).near([2]).tolist() == [1, 2, 3, 4, 5, 6]
+    assert Overview.of(few["SE_3_1"]).rows_to_draw([2]).tolist() == [1, 2, 3, 4, 5, 6]
     many = profiles_of(make_profiles, 100, images=2)
     overview = Overview.of(many["SE_3_1"])
-    near = overview.near([50, 7])
-    assert len(near) == MOST_ROWS
-    assert {7, 50} < set(near.tolist())
-    likeness = overview.similarity[[50, 7]].max(axis=0)
-    others = np.setdiff1d(overview.there, near)
-    assert likeness[np.setdiff1d(near, [7, 50])].min() >= likeness[others].max()
+    drawn = overview.rows_to_draw([50, 7])
+    assert len(drawn) == MOST_ROWS
+    assert {7, 50} < set(drawn.tolist())
+    similarity = overview.similarity[[50, 7]].max(axis=0)
+    others = np.setdiff1d(overview.nonempty, drawn)
+    assert similarity[np.setdiff1d(drawn, [7, 50])].min() >= similarity[others].max()
 
 
 def test_kin_are_a_tree_and_rows_of_means(few):
@@ -83,7 +83,7 @@ def test_one_class_has_no_kin(make_profiles):
 
 def test_a_band_is_of_the_deviation_or_of_quartiles(few):
     gate = few["SE_3_1"]
-    centre, (low, high) = band(gate, "kind 3", "mean ± deviation")
+    centre, (low, high) = band(gate, "kind 3", "mean ± SD")
     np.testing.assert_allclose(centre, gate.s("kind 3").mean)
     np.testing.assert_allclose(high - low, 2 * gate.s("kind 3").std)
     middle, (quarter, three) = band(gate, "kind 3", "median and quartiles")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from se_viz.analysis.gate_placement import place
+from se_viz.analysis.gate_placement import describe_placement
 from se_viz.gates.block import Block, Join
 from se_viz.gates.block_part import BlockPart
 
@@ -37,8 +37,8 @@ def join(after, branch="", *, begins=True):
     ],
 )
 def test_a_place_at_the_blocks_input_is_claimed_only_where_that_was_seen(way, joined, said, ends):
-    assert said in place(block(way, joined, ends=ends))
-    unseen = place(block(way, joined, begins=False, ends=ends))
+    assert said in describe_placement(block(way, joined, ends=ends))
+    unseen = describe_placement(block(way, joined, begins=False, ends=ends))
     assert "paper" not in unseen
     assert unseen.endswith(NOT_ALL)
 
@@ -58,7 +58,7 @@ def test_a_place_at_the_blocks_input_is_claimed_only_where_that_was_seen(way, jo
 )
 def test_after_an_addition_is_the_papers_place_only_behind_a_shortcut(joined, followed, claimed):
     begins, ends = followed
-    said = place(block("cncnG", joined, begins=begins, ends=ends))
+    said = describe_placement(block("cncnG", joined, begins=begins, ends=ends))
     assert ("SE-POST" in said) == claimed
     assert (NOT_ALL in said) == (not all(followed))
 
@@ -78,7 +78,7 @@ def test_after_an_addition_is_the_papers_place_only_behind_a_shortcut(joined, fo
     ],
 )
 def test_of_a_block_that_was_not_followed_wholly_what_was_seen_is_said(way, joined, said):
-    assert place(block(way, *joined, begins=False, ends=False)) == said
+    assert describe_placement(block(way, *joined, begins=False, ends=False)) == said
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_of_a_block_that_was_not_followed_wholly_what_was_seen_is_said(way, join
     ],
 )
 def test_without_a_shortcut(way, said):
-    assert place(block(way)) == said
+    assert describe_placement(block(way)) == said

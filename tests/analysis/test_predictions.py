@@ -48,7 +48,7 @@ def test_one_output_of_which_nobody_says_what_it_is_is_a_number(model):
     ]
     assert found.groups == [None, None]
     assert "one output" in meaning(found.fitted)
-    assert "say binary by --head" in meaning(found.fitted, "--head")
+    assert "choose binary with --head" in meaning(found.fitted, "--head")
 
 
 @pytest.mark.parametrize("outputs", [[[2.0], [-1.0]], [2.0, -1.0]])
@@ -63,8 +63,8 @@ def test_of_a_binary_head_sigma_is_the_probability(model, outputs):
 def test_what_a_binary_head_says_stands_first_whatever_the_threshold(model):
     found = said(model, [[-1.0], [-3.0]], Head("binary", 0.2), ["spam"])
     assert [one.shown[0].label for one in found.images] == ["spam", "not spam"]
-    assert found.images[0].said == "spam (27%; spam from 20% on)"
-    assert "from 20% on" in meaning(found.fitted)
+    assert found.images[0].said == "spam (27%; spam at 20% or more)"
+    assert "spam at 20% or more" in meaning(found.fitted)
 
 
 def test_outputs_read_one_image_at_a_time_are_the_same(model):
@@ -78,7 +78,7 @@ def test_labels_hold_each_by_itself(model):
     found = said(model, [[2.0, 3.0, -1.0], [-1.0, -2.0, -3.0]], "labels", ["sea", "sky", "sun"])
     assert found.images[0].sentence == "The network says sky (95%), sea (88%)."
     assert [one.holds for one in found.images[0].shown] == [True, True, False]
-    assert "none of 3 labels (the most probable, sea, has 27% of 50%)" in found.images[1].said
+    assert "none of 3 labels (the most probable, sea, has 27%; the threshold is 50%)" in found.images[1].said
     assert found.groups == ["sky", "no label"]
 
 
@@ -120,7 +120,7 @@ def test_infinite_outputs_are_said(model):
 def test_without_a_table_it_says_why_nothing_is_predicted(model):
     found = said(model, {"out": np.zeros((2, 4, 8, 8)), "aux": np.zeros((2, 4, 8, 8))})
     assert found.missing == (
-        "SEResNet returns a dict with out, aux: no single table of logits, so there are no predictions."
+        "SEResNet returns a dict with out, aux, not a single table of logits, so there are no predictions."
     )
     assert found.fitted is None
     assert [one.sentence for one in found.images] == [found.missing] * 2

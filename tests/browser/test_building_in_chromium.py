@@ -62,7 +62,7 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
         page.get_by_role("button", name="Stop", exact=True).click()
         said = page.get_by_text(
             re.compile(
-                r"unfinished: \d+ images are counted and kept\. Building goes on after "
+                r"unfinished: \d+ images are counted and kept\. Building continues after "
                 r"them"
             )
         )
@@ -72,7 +72,7 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
         assert kept % SHARD == 0
         settle(page)
         assert len(list((tmp_path / "profiles").rglob("shards/*.safetensors"))) == kept // SHARD
-        page.get_by_role("button", name="Go on", exact=True).click()
+        page.get_by_role("button", name="Continue", exact=True).click()
         expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible(timeout=300_000)
         expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible()
         settle(page)
@@ -99,7 +99,7 @@ def test_build_and_at_once_another_control_builds_all_the_same(open_page, servin
         page.wait_for_url(re.compile("drawn=all"))
         expect(page.get_by_text(re.compile(rf"\d+ of {COUNT} images"))).to_be_visible()
         # What is clicked while it runs is done, too, and the build goes on.
-        page.get_by_role("radio", name="fifty, as in the paper").click()
+        page.get_by_role("radio", name="50 sampled").click()
         page.wait_for_url(re.compile("^((?!drawn=all).)*$"))
         expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible(timeout=180_000)
         settle(page)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 import se_viz
 from se_viz.demo import pretrained as demo
-from se_viz.demo.design_choices import RATIO, members
+from se_viz.demo.design_choices import RATIO, variants_of
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -69,8 +69,8 @@ def test_images_stay_chosen_from_page_to_page(open_page):
     drop(page, "holiday.jpg", photo())
     expect(page.locator(".se-card")).to_have_count(2)
     page.get_by_role("link", name="Reduction").click()
-    expect(page.get_by_role("heading", name="Do r and the other choices matter?")).to_be_visible()
-    ratios = len([card for card in members(RATIO, demo.cards()) if card.network.gated])
+    expect(page.get_by_role("heading", name="Does the reduction ratio matter?")).to_be_visible()
+    ratios = len([card for card in variants_of(RATIO, demo.cards()) if card.network.gated])
     expect(chart(page, r"SE_5_2: 2 images by 768 channels.*For holiday\.jpg")).to_have_count(ratios)
     settle(page)
     page.get_by_role("link", name="Inspect").click()

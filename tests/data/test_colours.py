@@ -97,7 +97,7 @@ def test_hue_saturation_value():
     ("values", "said"),
     [
         (np.full((8, 8), 0.5, np.float32), "fractions"),
-        (np.full((8, 8), 255, np.int32), "8 or of 16 bits"),
+        (np.full((8, 8), 255, np.int32), "8-bit or 16-bit"),
         (np.full((8, 8), 70000, np.int32), "from 70000 to 70000"),
         (np.full((8, 8), -1, np.int32), "from -1"),
     ],

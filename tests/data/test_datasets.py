@@ -8,7 +8,7 @@ import torch
 from data_support import Items, lay, png, tar
 from PIL import Image
 
-from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset, unique
+from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset, disambiguate
 from se_viz.data.images import ImageRefused
 
 IMAGES = [Image.new("RGB", (10, 12), (value, 0, 0)) for value in range(3)]
@@ -126,7 +126,7 @@ def test_a_broken_item_is_refused_alone():
         (Items([(torch.zeros(3, 4, 4), 0)], ["a"]), "without a transform"),
         (Items([("1.png", 0)], ["a"]), "without a transform"),
         (Items([(IMAGES[0], 0)]), "neither classes nor targets"),
-        (3, "A int is no dataset"),
+        (3, "A int is not a dataset"),
         ("/nowhere/at/all", "There is no /nowhere"),
     ],
 )
@@ -153,7 +153,7 @@ def test_the_hash_sees_names_labels_and_classes(tmp_path):
 
 
 def test_classes_of_one_name_get_their_numbers():
-    assert unique(["crane", "dog", "crane"]) == ("crane (0)", "dog", "crane (2)")
+    assert disambiguate(["crane", "dog", "crane"]) == ("crane (0)", "dog", "crane (2)")
 
 
 def test_an_image_that_breaks_when_it_is_decoded_is_left_out_alone():

@@ -35,9 +35,9 @@ def test_folders_without_images_are_no_classes_and_what_they_hold_is_said(tmp_pa
     found = dataset(tmp_path)
     assert found.classes == ("a", "c")
     assert found.notes == (
-        "b is no class, as none of its images can be read (HEIC).",
+        "b is not used as a class: none of its images can be read (HEIC).",
         "2 HEIC files were left out: convert them to JPEG or PNG.",
-        "3 other files were left out, as they are no images (2 .xml, 1 .txt).",
+        "3 other files were left out, as they are not images (2 .xml, 1 .txt).",
     )
     (tmp_path / "a" / "1.png").unlink()
     (tmp_path / "c" / "2.png").unlink()
@@ -102,7 +102,7 @@ def test_a_class_folder_that_is_a_link_to_nothing_is_said(tmp_path):
 def test_a_pipe_is_no_image(tmp_path):
     lay(tmp_path, "a/1.png")
     os.mkfifo(tmp_path / "a" / "2.png")
-    with pytest.raises(ValueError, match="no ordinary file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         dataset(tmp_path).read(1)
 
 

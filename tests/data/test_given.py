@@ -10,7 +10,7 @@ from PIL import Image
 from se_viz.data.given import InputRefused, one_by_one, rgb_image
 from se_viz.data.images import decode
 from se_viz.gates.errors import NotAnImageModel
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -90,8 +90,8 @@ REFUSED = {
     "a path": ("cat.jpg", "read_paths"),
     "bytes": (b"\x89PNG", "read_paths"),
     "a list of paths": (["cat.jpg"], "Image 0 of the list is of type str"),
-    "a number": (3, "int is no image"),
-    "nothing": (None, "NoneType is no image"),
+    "a number": (3, "int is not an image"),
+    "nothing": (None, "NoneType is not an image"),
     "with its label": ((Image.fromarray(GREY), 3), "Image 1 of the list is of type int"),
     "an item": ({"image": Image.fromarray(GREY)}, "type str"),
     "batches in a list": ([COLOURS[None]], "one by one"),

@@ -101,7 +101,7 @@ def test_nothing_is_decoded_beyond_the_limit(decoded: dict[str, int]) -> None:
     items = [(f"{i}.png", image(i)) for i in range(10)]
     result = read(items, limit=3)
     assert names(result) == list(decoded) == ["0.png", "1.png", "2.png"]
-    assert result.refusals == ("7 more files were left out: 3 images are the most that are taken at once.",)
+    assert result.refusals == ("7 more files were left out: at most 3 images are read.",)
 
 
 def test_few_files_wait_to_be_decoded(decoded: dict[str, int]) -> None:
@@ -134,7 +134,7 @@ def test_the_limit_counts_the_members_of_the_archive_it_falls_in(decoded: dict[s
     archive = packed(*((f"{i}.png", image(i)) for i in range(5)))
     result = read([("1.zip", archive), ("2.zip", archive)], limit=4)
     assert names(result) == list(decoded) == ["0.png", "1.png", "2.png", "3.png"]
-    assert result.refusals == ("2 more files were left out: 4 images are the most that are taken at once.",)
+    assert result.refusals == ("2 more files were left out: at most 4 images are read.",)
     assert "1 more file was left out" in read([("1.zip", archive)], limit=4).refusals[0]
 
 

@@ -70,20 +70,21 @@ def test_which_columns_were_taken_is_said(images):
         "Of its columns, 'File' is taken as path and 'Class' is taken as label.",
     )
     notes = read(images, "list.csv", "path,label\nimg/1.png,a\n,b\nimg/1.png,b\n").notes
-    assert notes == ("1 line without a path left out.", "1 line names a path that another line names too.")
+    assert notes == ("1 line without a path was left out.", "1 line names a path that another line names too.")
 
 
 def test_without_a_column_of_labels_the_header_is_named(images):
     found = read(images, "list.csv", "path,species\nimg/1.png,a\n")
     assert found.classes == ()
     assert (
-        found.unlabelled == "its columns are path, species, and none is called label: name the one with the classes so"
+        found.unlabelled
+        == "its columns are path, species, none of them called label: rename the column of classes to label"
     )
     with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has species, place\)"):
         read(images, "list.csv", "species,place\na,b\n")
     with pytest.raises(DatasetRefused, match=r"first line is img/1.png,cat,3"):
         read(images, "list.csv", "img/1.png,cat,3\n")
-    with pytest.raises(DatasetRefused, match="it has none"):
+    with pytest.raises(DatasetRefused, match="it has no columns"):
         read(images, "list.csv", "")
 
 
@@ -97,8 +98,8 @@ def test_separators_of_windows(images):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("img/\0.png", "a character that no path can have"),
-        ("img\\\0.png", "a character that no path can have"),
+        ("img/\0.png", "a character that is not allowed in paths"),
+        ("img\\\0.png", "a character that is not allowed in paths"),
         ("img", "it is a folder"),
         ("img/none.png", "No such file"),
         ("x" * 300, "too long"),

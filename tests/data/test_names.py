@@ -86,7 +86,7 @@ def test_what_was_left_out_is_counted_by_format():
         "312 HEIC files were left out: convert them to JPEG or PNG.",
         "1 archive file was left out: unpack them.",
         "1 camera raw file was left out: convert them to JPEG or PNG.",
-        "3 other files were left out, as they are no images (2 .xml, 1 without a suffix).",
+        "3 other files were left out, as they are not images (2 .xml, 1 without a suffix).",
     ]
     assert left_out({}) == []
     assert is_clutter(".heic")

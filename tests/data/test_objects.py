@@ -53,7 +53,7 @@ def test_items_without_a_label_or_with_one_of_no_class_are_told_apart():
     assert [found.read(index)[1] for index in range(5)] == [0, UNLABELLED, UNLABELLED, UNLABELLED, 7]
     assert dataset(items([0, -1], targets=[0, -1])).labels.tolist() == [UNLABELLED, 0]
     found = dataset(items(["a", "x"], classes=["a"]))
-    with pytest.raises(ImageRefused, match="its label 'x' is none of the 1 classes"):
+    with pytest.raises(ImageRefused, match="its label 'x' is not one of the 1 classes"):
         found.read(1)
 
 

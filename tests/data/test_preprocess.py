@@ -67,7 +67,7 @@ def test_pixels_and_cut_show_what_the_model_is_shown() -> None:
     image = noise(100, 80)
     pixels = preprocess.pixels(image)
     assert pixels.dtype == np.uint8
-    assert (pixels.transpose(1, 2, 0) == np.asarray(preprocess.cut(image))).all()
+    assert (pixels.transpose(1, 2, 0) == np.asarray(preprocess.center_crop(image))).all()
     assert torch.equal(preprocess.normalise(torch.from_numpy(pixels)), preprocess(image)[0])
 
 

@@ -31,7 +31,9 @@ def test_every_sample_is_another_image_with_its_licence() -> None:
 def test_an_unknown_key_lists_those_there_are() -> None:
     with pytest.raises(UnknownSample) as caught:
         sample_image("dog")
-    assert str(caught.value) == f"There is no sample 'dog'; there are {', '.join(sample.key for sample in SAMPLES)}."
+    assert (
+        str(caught.value) == f"There is no sample 'dog': choose one of {', '.join(sample.key for sample in SAMPLES)}."
+    )
 
 
 FOLDER = Path(sample_images.__file__).with_name("samples")

@@ -32,7 +32,7 @@ def test_folders_are_splits_whatever_they_are_called(tmp_path, names, asked, cho
     assert found.classes == ("a", "b")
     assert list(found.names) == [f"a/{names.index(chosen)}.png", f"b/{names.index(chosen)}.png"]
     assert found.name == f"{tmp_path.name}/{chosen}"
-    assert f"{chosen} was taken (--split, or split= in Python, takes another)" in found.notes[0]
+    assert f"{chosen} was taken (use --split, or split= in Python, for another)" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_classes_that_are_called_so_are_classes(tmp_path):
     found = dataset(flat)
     assert found.classes == ("test", "train")
     assert (
-        "hold no class folders, so they are taken as classes (--split, or split= in Python, takes one of them)"
+        "hold no class folders, so they are taken as classes (use --split, or split= in Python, to take one of them)"
         in found.notes[0]
     )
     assert dataset(flat, "test").names == ["2.png"]
@@ -103,7 +103,7 @@ def test_splits_may_lie_deeper(tmp_path, root, beside):
     assert dataset(tmp_path, "train").classes == ("cat", "dog")
     left = [name.split("/")[0] for name in beside if name.endswith(".png")]
     assert [note for note in found.notes if "Beside" in note] == (
-        [f"Beside the splits, {', '.join(left)} was left out."] if left else []
+        [f"Beside the splits, {', '.join(left)} {'was' if len(left) == 1 else 'were'} left out."] if left else []
     )
 
 
@@ -118,9 +118,12 @@ def test_classes_that_hold_splits_are_said(tmp_path):
     lay(tmp_path / "by_class", "cat/train/1.png", "cat/val/2.png", "dog/train/1.png", "dog/val/2.png", "cow/3.png")
     found = dataset(tmp_path / "by_class")
     assert found.classes == ("cat", "cow", "dog")
-    assert "Class cat (and 1 more so) holds folders called train, val, and images of all of them" in found.notes[0]
+    assert (
+        "Class cat (like 1 other class) holds folders called train, val, and the images of all of them"
+        in found.notes[0]
+    )
     lay(tmp_path / "two", "x/train/a/1.png", "x/val/a/2.png", "y/train/a/1.png", "y/val/a/2.png")
-    assert "Class x (and 1 more so) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
+    assert "Class x (like 1 other class) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
 
 
 def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):
@@ -133,7 +136,7 @@ def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):
 
 def test_images_beside_the_splits_are_counted(tmp_path):
     found = dataset(lay(tmp_path, "1.png", "train/a/1.png", "val/a/1.png"))
-    assert found.notes[1:] == ("1 image beside the splits left out.",)
+    assert found.notes[1:] == ("1 image beside the splits was left out.",)
 
 
 def test_a_split_that_is_asked_for_where_there_are_none_is_said(tmp_path):
@@ -276,7 +279,7 @@ def test_a_dictionary_of_datasets_holds_splits():
     parts = {"train": Items([(image, 0)], ["a"]), "validation": Items([(image, 0)] * 2, ["b"])}
     assert (dataset(parts).classes, dataset(parts).name) == (("b",), "Items/validation")
     assert dataset(parts, "train").classes == ("a",)
-    with pytest.raises(DatasetRefused, match="dict of x is no dataset"):
+    with pytest.raises(DatasetRefused, match="dict with keys x is not a dataset"):
         dataset({"x": parts["train"]})
 
 

@@ -28,7 +28,7 @@ def test_many_files_are_summed_up_by_reason_those_of_most_files_first():
     [
         (["it is the same file as a.jpg", "it is the same file as b.jpg"], "they are the same file as another"),
         (["it is 3 × 2 pixels; choose", "it is 1 × 9 pixels; choose"], "they are too small"),
-        (["it is no ordinary file; check the path"] * 2, "they are no ordinary files"),
+        (["it is not a regular file; check the path"] * 2, "they are not regular files"),
         (["it is a ZIP archive or an office document; save"] * 2, "they are each a ZIP archive or an office document"),
         (["it holds more than 1,000 files; split it"] * 2, "they hold more than 1,000 files"),
         (["one side is more than 20 times the other; cut"] * 2, "one side is more than 20 times the other"),

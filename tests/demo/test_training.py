@@ -115,7 +115,7 @@ def test_a_damaged_checkpoint_is_never_gone_on_with(tmp_path):
         path.write_bytes(damaged)
         saved, said = loaded(path)
         if said:
-            assert said.startswith(f"{path} is damaged or no checkpoint (")
+            assert said.startswith(f"{path} is damaged or not a checkpoint (")
             assert said.endswith(": remove it to train from the start.")
             refused += 1
         else:  # a date, or what fills the space between two tensors
@@ -132,7 +132,7 @@ def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp
     assert str(failed.value).endswith("Nothing of the training is kept: start it again.")
     with full_disk(tmp_path, 3 * size), pytest.raises(WriteFailed) as failed:
         run(path)
-    kept = re.search(r"The training is kept in (.*) as it was after epoch (\d): started again", str(failed.value))
+    kept = re.search(r"The training is kept in (.*) as it was after epoch (\d): start again", str(failed.value))
     assert kept[1] == str(path)
     assert torch.load(path, weights_only=True)["epoch"] == int(kept[2])
     assert list(path.parent.iterdir()) == [path]
@@ -142,7 +142,7 @@ def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp
 
 def test_a_folder_that_vanishes_is_said(tmp_path):
     path = tmp_path / "work" / "a.pt"
-    with pytest.raises(FolderGone, match=r"work is not there: .* Nothing of the training is kept"):
+    with pytest.raises(FolderGone, match=r"work no longer exists: .* Nothing of the training is kept"):
         run(path, evaluate=lambda _network: shutil.rmtree(path.parent) or 0.5)
 
 
@@ -172,7 +172,8 @@ def test_a_network_that_another_process_trains_is_not_trained_beside_it(tiny_ima
 def test_a_finished_training_that_cannot_be_written_is_kept(tiny_imagenette, tmp_path):
     with full_disk(tmp_path / "out", 5000), pytest.raises(WriteFailed) as failed:
         make(tiny_imagenette, tmp_path)
-    said = f"The training is finished and kept in {tmp_path / 'work' / 'r16.pt'}: the same command writes it."
+    checkpoint = tmp_path / "work" / "r16.pt"
+    said = f"The training is finished and kept in {checkpoint}. Run the command again to write the model."
     assert str(failed.value).endswith(said)
     assert not list((tmp_path / "out").iterdir())
     card = make(tiny_imagenette, tmp_path)

@@ -65,9 +65,9 @@ def test_a_gpu_is_asked(monkeypatch):
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 10)
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4)
     assert memory.memory(torch.device("mps")) == Memory(6, 10)
-    text = str(memory.full(torch.device("cuda:0"), "a cat"))
-    assert text.startswith("There is no room for a cat on cuda:0, of whose 0.0 GB 0.0 are free: ")
-    assert text.endswith("or the CPU (device='cpu').")
+    text = str(memory.device_full_error(torch.device("cuda:0"), "a cat"))
+    assert text.startswith("Not enough memory for a cat on cuda:0 (0.0 of 0.0 GB free): ")
+    assert text.endswith("or use the CPU (device='cpu').")
 
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -90,7 +90,7 @@ def test_a_network_is_built_in_twice_the_memory_of_its_weights(free):
     room.check_memory("demo/r16", CPU)
     left["cpu"] -= 1
     with pytest.raises(
-        DeviceFull, match=r"no room for demo/r16, which takes 0\.0 GB, on cpu, of whose 68\.7 GB 0\.0 are"
+        DeviceFull, match=r"Not enough memory for demo/r16 \(0\.0 GB\) on cpu \(0\.0 of 68\.7 GB free\)"
     ):
         room.check_memory("demo/r16", CPU)
     with pytest.raises(DeviceFull, match="on cpu"):
@@ -101,7 +101,7 @@ def test_on_a_gpu_it_takes_what_its_numbers_take(free):
     left, released = free
     name = "timm/regnety_2560.seer_ft_in1k"
     left["cuda"] = 4 * GB
-    with pytest.raises(DeviceFull, match=r"which takes 5\.1 GB, on cuda:0"):
+    with pytest.raises(DeviceFull, match=r"\(5\.1 GB\) on cuda:0"):
         room.check_memory(name, GPU)
     assert released == ["cuda"]
     room.check_memory(name, GPU, torch.bfloat16)
@@ -118,18 +118,18 @@ def test_what_nobody_has_counted_passes(free, monkeypatch):
 def test_nothing_is_fetched_for_which_there_is_no_room(free, monkeypatch):
     free[0]["cpu"] = 8 * GB
     monkeypatch.setenv("HF_ENDPOINT", "http://nowhere.invalid")
-    with pytest.raises(DeviceFull, match=r"regnety_2560\.seer_ft_in1k, which takes 10\.3 GB"):
+    with pytest.raises(DeviceFull, match=r"regnety_2560\.seer_ft_in1k \(10\.3 GB\)"):
         load("timm/regnety_2560.seer_ft_in1k", "cpu")
 
 
 def test_devices_have_names(monkeypatch, tmp_path):
-    assert device.described(torch.device("cpu"))
+    assert device.device_name(torch.device("cpu"))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
-    assert device.described(torch.device("cuda:0")) == "NVIDIA H100 80GB HBM3"
+    assert device.device_name(torch.device("cuda:0")) == "NVIDIA H100 80GB HBM3"
     monkeypatch.setattr(torch.xpu, "get_device_name", lambda _: "Intel(R) Data Center GPU Max 1550")
-    assert device.described(torch.device("xpu:0")) == "Intel(R) Data Center GPU Max 1550"
-    assert "Apple" in device.described(torch.device("mps"))
+    assert device.device_name(torch.device("xpu:0")) == "Intel(R) Data Center GPU Max 1550"
+    assert "Apple" in device.device_name(torch.device("mps"))
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: AMD EPYC 9354 32-Core Processor\nflags : fpu\n")
     monkeypatch.setattr(device, "_CPUINFO", info)
-    assert device.described(torch.device("cpu")).startswith("AMD EPYC 9354 32-Core Processor, ")
+    assert device.device_name(torch.device("cpu")).startswith("AMD EPYC 9354 32-Core Processor, ")

@@ -82,7 +82,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path):
     [
         (errno.ENOSPC, "The disk of {folder} is full, so {path} was not written: make room"),
         (errno.EDQUOT, "The disk of {folder} is full"),
-        (errno.EFBIG, "{path} was not written, as it is larger than a file may be here"),
+        (errno.EFBIG, "{path} was not written, as it exceeds the largest file size allowed here"),
         (errno.EACCES, "{path} cannot be written (Permission denied): make {folder} writable"),
         (errno.EISDIR, "{path} cannot be written, as it is a folder"),
         (errno.EIO, "{path} was not written (Input/output error): check the disk of {folder}"),
@@ -98,7 +98,7 @@ def test_each_reason_has_a_sentence_with_the_path_and_what_to_do(tmp_path, code,
 
 def test_a_folder_that_is_gone_is_said(tmp_path):
     path = tmp_path / "gone" / "a.bin"
-    with pytest.raises(FolderGone, match=f"{path} was not written, as {path.parent} is not there"):
+    with pytest.raises(FolderGone, match=f"{path} was not written, as {path.parent} no longer exists"):
         write_bytes(path, b"")
 
 
@@ -116,6 +116,6 @@ def test_an_export_says_how_many_files_are_kept_and_leaves_no_lock(tmp_path):
         export()
     assert str(failed.value) == (
         f"The disk of {out} is full, so {out / 'c.csv'} was not written: make room, or name a folder on another disk. "
-        f"2 files before it are whole and kept in {out}. Started again, the same command writes all of them."
+        f"The 2 files before it are complete and kept in {out}. Run the same command again to write all files."
     )
     assert sorted(file.name for file in out.iterdir()) == ["a.csv", "b.csv"]

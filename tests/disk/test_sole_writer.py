@@ -45,7 +45,7 @@ def other(path):
 def test_the_folder_is_made_and_the_lock_is_removed(path):
     with sole_writer(path) as writer:
         assert record_of(path).exists()
-        writer.check()
+        writer.require_held()
     assert list(path.parent.iterdir()) == []
 
 
@@ -56,7 +56,7 @@ def test_another_process_is_named_with_its_command_and_time(path, other):
     since = json.loads(record_of(path).read_text())["since"]
     assert said.startswith(f"{path} is being written by process {other.pid} on {socket.gethostname()} (`")
     assert "python" in said
-    assert f"since {since}: wait until it has finished and start again, or name another folder than" in said
+    assert f"since {since}: wait until it has finished and try again, or name a folder other than" in said
     assert "remove" not in said
     other.communicate("")
     with sole_writer(path):
@@ -99,7 +99,7 @@ def test_the_lock_is_released_after_an_exception(path):
 @pytest.mark.parametrize("content", [b"", b"\x00" * 40, b"[]", b'{"pid": "x"}', b'{"pid": 1}', b"\xff"])
 def test_a_damaged_record_is_no_obstacle_and_no_name(path, other, content):
     record_of(path).write_bytes(content)
-    said = r"by another process: wait .*If that process is gone.* remove .*main\.bin\.lock"
+    said = r"by another process: wait .*If that process has ended.* remove .*main\.bin\.lock"
     with pytest.raises(InUse, match=said), sole_writer(path):
         pass
     other.communicate("")
@@ -112,7 +112,7 @@ def test_a_record_of_another_machine_says_what_to_remove(path, other):
     record_of(path).write_text(json.dumps(said | {"host": "far\naway", "command": "x" * 1000}))
     with (
         pytest.raises(
-            InUse, match=r"on far away \(`x{160} …`\).* If that process is gone, as its machine is off, remove"
+            InUse, match=r"on far away \(`x{160} …`\).* If that process has ended, or its machine is off, remove"
         ),
         sole_writer(path),
     ):
@@ -123,11 +123,11 @@ def test_a_folder_that_is_removed_or_taken_over_meanwhile_is_noticed_and_left_al
     with sole_writer(path) as writer:
         shutil.rmtree(path.parent)
         with pytest.raises(FolderGone, match="was removed, moved or emptied while it was being written"):
-            writer.check()
+            writer.require_held()
         with sole_writer(path) as new:
-            with pytest.raises(InUse, match=r"was taken over by process .* so this process writes no more into it"):
-                writer.check()
-            new.check()
+            with pytest.raises(InUse, match=r"was taken over by process .* so this process no longer writes to it"):
+                writer.require_held()
+            new.require_held()
     assert not record_of(path).exists()
     with sole_writer(path):
         shutil.rmtree(path.parent)

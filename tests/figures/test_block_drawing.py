@@ -96,9 +96,9 @@ def test_of_maps_with_channels_last_the_last_axis_is_counted(gate):
 def test_it_says_whether_all_of_the_block_was_followed(gate, ends, branch, dots):
     chart = drawn(gate, "cG", Join(2, parts("c"), begins=branch), begins=ends[0], ends=ends[1])
     assert texts(chart).count("⋮") == dots
-    assert ("All of it was seen to run" in chart.how_to_read) == (dots == 0)
-    assert ("could not be followed any further" in chart.how_to_read) == (dots > 0)
-    assert ("Not all of the block could be followed." in chart.alt) == (dots > 0)
+    assert ("All parts were seen to run" in chart.how_to_read) == (dots == 0)
+    assert ("could not be traced any further" in chart.how_to_read) == (dots > 0)
+    assert ("Some of the block could not be traced." in chart.alt) == (dots > 0)
 
 
 def test_a_gate_whose_squeeze_was_not_seen_is_drawn_without(gate):

@@ -1,4 +1,4 @@
-"""What several tests of this folder need."""
+"""Helpers for several tests of this folder."""
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ FLAG_TABLES = ("_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs", "
 
 
 def hooks(network):
-    """How many hooks of any kind are on a network; none has left a flag behind."""
+    """Return how many hooks of any kind are on a network, and check that no hook has left a flag behind."""
     for module in network.modules():
         on = {*module._forward_hooks, *module._forward_pre_hooks}
         assert all(number in on for table in FLAG_TABLES for number in getattr(module, table))
@@ -33,18 +33,18 @@ def model(network, side=32):
 
 
 def squeezed(u, operator):
-    """U (N, C, H, W) squeezed by an operator that has a name."""
+    """Return U (N, C, H, W) squeezed by a named operator."""
     mean, peak = u.mean((2, 3)), u.max((2, 3))
     return {"avg": mean, "avg, max": mean, "max": peak, "max, avg": peak, "avg+max": (mean + peak) / 2}[operator]
 
 
 def demo(**kwargs):
-    """The demo architecture, small."""
+    """Return a small network of the demo architecture."""
     torch.manual_seed(0)
     network = SEResNet(SEResNetConfig(r=2, width=4, bias=True, **kwargs)).eval()
     for module in network.modules():
         if isinstance(module, SEGate):
-            # Untrained, eight gates after another may blow up or put out what runs through them.
+            # Without training, eight gates in sequence may make the values explode or vanish.
             module.fc2.weight.data.mul_(0.1)
             nn.init.constant_(module.fc2.bias, 0.5)
     return network

@@ -1,4 +1,4 @@
-"""Gates as people write them, and modules that look like gates and are none. All over 8 channels of 16 × 16 maps."""
+"""Gates as people write them, and modules that only look like gates. All work on 8 channels of 16 × 16 maps."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ def fc(*, bias=True, gate=nn.Sigmoid):
 
 
 class SELayer(nn.Module):
-    """The one most repositories copy."""
+    """The gate that most repositories copy."""
 
     def __init__(self, pool=nn.AdaptiveAvgPool2d, **kwargs):
         super().__init__()
@@ -58,7 +58,7 @@ class OneSequential(nn.Module):
 
 
 class InPlace(SELayer):
-    """Overwrites U with X̃, and the output of its last layer with s."""
+    """A gate that overwrites U with X̃, and the output of its last layer with s."""
 
     def __init__(self):
         super().__init__(gate=nn.Identity)
@@ -69,7 +69,7 @@ class InPlace(SELayer):
 
 
 class InPlaceFirst(nn.Module):
-    """Overwrites z, too."""
+    """A gate that also overwrites z."""
 
     def __init__(self):
         super().__init__()
@@ -84,7 +84,7 @@ class InPlaceFirst(nn.Module):
 
 
 class Squeezed(nn.Module):
-    """Loses the axis of a single image."""
+    """A gate that loses the axis of a single image."""
 
     def __init__(self):
         super().__init__()
@@ -96,7 +96,7 @@ class Squeezed(nn.Module):
 
 
 class FixedPool(SELayer):
-    """As before adaptive pooling: for maps of one size."""
+    """A gate from before adaptive pooling, for maps of one size."""
 
     def __init__(self):
         super().__init__(pool=lambda _: nn.AvgPool2d(SIDE))
@@ -143,7 +143,7 @@ class CbamChannel(nn.Module):
 
 
 class SumOfPools(SELayer):
-    """Half the average and half the maximum, into one MLP."""
+    """The mean of average and maximum into one MLP."""
 
     def __init__(self):
         super().__init__()
@@ -155,7 +155,7 @@ class SumOfPools(SELayer):
 
 
 class GlobalContextLike(nn.Module):
-    """A weighted mean as the squeeze; made for maps whose H · W is C, so that its attention is as long as z."""
+    """A weighted mean as the squeeze, for maps with H · W = C, so that its attention is as long as z."""
 
     def __init__(self):
         super().__init__()
@@ -206,7 +206,7 @@ FOUND = {
 
 
 class Residual(SELayer):
-    """X̃ = (1 + s) · U, and no part of it computes 1 + s."""
+    """X̃ = (1 + s) · U, where no part computes 1 + s."""
 
     def forward(self, x):
         return x + super().forward(x)
@@ -220,7 +220,7 @@ class Rectified(SELayer):
 
 
 class ScaleOnly(SELayer):
-    """Returns s and leaves the product to the block."""
+    """A module that returns s and leaves the product to the block."""
 
     def forward(self, x):
         return self.fc(self.avg_pool(x).flatten(1))[:, :, None, None]
@@ -275,10 +275,10 @@ class Additive(SELayer):
         return x + self.fc(self.avg_pool(x).flatten(1))[:, :, None, None]
 
 
-# Read where they multiply, as no module puts out s, or what was squeezed.
+# Read at the multiplication, because no module has s or z as output.
 WATCHED = {"functional sigmoid", "functional hard-sigmoid", "functional tanh", "in place"}
 
-# What is found although the module around it is no gate → the path of the module that multiplies.
+# Gates that are found although the module around them is not a gate → the path of the module that multiplies.
 FOUND_INSIDE = {
     "residual": (Residual, "gate"),
     "rectified": (Rectified, "gate"),

@@ -1,7 +1,7 @@
-"""What the networks of ``odd_*.py`` share: each tells, while it runs, which multiplications in it are channel gates.
+"""The common parts of the networks in ``odd_*.py``, which report their channel gates while they run.
 
-A network calls ``tell`` where it multiplies. Nothing is kept, and nothing computed, unless the test has asked with
-``told``, so that the library under test never runs beside a recording.
+A network calls ``tell`` where it multiplies. Nothing is kept or computed outside of ``told``, so that the library under
+test never runs beside a recording.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ _events: list["Event"] | None = None
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One multiplication by a gate: U and X̃ (N, C, H, W), s (N, C), and every right answer for z.
+    """One multiplication by a gate: U and X̃ (N, C, H, W), s (N, C), and every correct answer for z.
 
     ``z`` holds arrays (N, C), or (N, 2C) for the two parts of a squeeze, and None where z may be left out.
     ``rounded``: s is no tensor of the network, but computed from one.
@@ -33,7 +33,7 @@ class Event:
 
 
 def keep(maps: Tensor) -> Tensor | None:
-    """A copy of maps that are about to be overwritten, for ``tell``; nothing where nobody listens."""
+    """Return a copy, for ``tell``, of maps that are about to be overwritten; None if nothing is recorded."""
     return None if _events is None else maps.detach().clone()
 
 
@@ -47,13 +47,13 @@ def tell(
     nhwc: bool = False,
     rounded: bool = False,
 ) -> None:
-    """Say that x = s · u here, and that z fed s.
+    """Report that x = s · u here, and that z fed s.
 
     Args:
         u: maps (N, C, H, W).
         s: factor with N · C numbers.
-        x: the product; None where it is formed inside a larger operation.
-        z: the squeeze, or all that would be right; None where no squeeze of u feeds s.
+        x: the product; None if it is formed inside a larger operation.
+        z: the squeeze, or all correct ones; None if no squeeze of u feeds s.
         lax: z may be left out.
         nhwc: u and x are (N, H, W, C).
         rounded: s is no tensor of the network, but computed from one, as where maps are divided.
@@ -76,7 +76,7 @@ def tell(
 
 @contextmanager
 def told() -> Iterator[list[Event]]:
-    """Keep what networks tell inside the block, of all threads."""
+    """Record what networks report inside the block, in all threads."""
     global _events  # noqa: PLW0603
     _events = events = []
     try:
@@ -87,11 +87,11 @@ def told() -> Iterator[list[Event]]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network and what is right for it.
+    """A network and the correct results for it.
 
     Attributes:
         make: the network, in any mode.
-        gates: how many there are, one for each run.
+        gates: number of gates, one for each run.
         or_told: what the typed error, or where some gates are found the warning, may say instead; empty for nothing.
         tolerance: of s · U against X̃, as a share of the largest.
     """
@@ -120,7 +120,7 @@ def strong(module: nn.Module, factor: float = 3) -> nn.Module:
 
 
 def awake(layer: nn.Module) -> nn.Module:
-    """Let a layer's units come in pairs, one the negative of the other, so that a ReLU behind it never shuts all."""
+    """Make the units of a layer pairs of opposite sign, so that a ReLU after it never sets all of them to zero."""
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter[1::2] = -parameter[::2]
@@ -132,12 +132,12 @@ def raw(*shape: int) -> nn.Parameter:
 
 
 def each(values: Tensor) -> Tensor:
-    """(N, C) → (N, C, 1, 1)."""
+    """Return (N, C) as (N, C, 1, 1)."""
     return values[:, :, None, None]
 
 
 class SE(nn.Module):
-    """The gate that most repositories have; parts and steps can be replaced."""
+    """The most common gate, with replaceable parts and steps."""
 
     def __init__(self, channels: int = C, gate: nn.Module | None = None, layers: nn.Module | None = None) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class SE(nn.Module):
 
 
 class Odd(nn.Module):
-    """A small classifier around a body on maps of C channels; the stem is no gate and feeds it maps of both signs."""
+    """A small classifier around a body on maps of C channels; the stem is not a gate and gives maps of both signs."""
 
     def __init__(self, *body: nn.Module, channels: int = C) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class Odd(nn.Module):
 
 
 class Function(nn.Module):
-    """A block whose product is in its own code: s is a function of what the FC layers put out."""
+    """A block that multiplies in its code: s is a function of the output of the FC layers."""
 
     def __init__(self, function: Callable[[Tensor], Tensor], multiply: Callable[[Tensor, Tensor], Tensor] = torch.mul):
         super().__init__()

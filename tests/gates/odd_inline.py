@@ -1,4 +1,4 @@
-"""Gates that are no module: s is made, or multiplied, in the code of a block, in every way that people write it."""
+"""Gates that are not modules: the code of a block computes s or multiplies by it, in all the ways people write this."""
 
 import torch
 from odd_gates import CLASSES, SE, C, Case, Function, Odd, awake, each, fc, keep, raw, strong, tell
@@ -71,7 +71,7 @@ class Bare(nn.Module):
 
 
 class Sliced(nn.Module):
-    """Weighs the first half of its channels only."""
+    """A gate on the first half of the channels only."""
 
     def __init__(self, *, inplace: bool) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class Nhwc(nn.Module):
 
 
 class Shuffled(nn.Module):
-    """Shuffles the channels of the product, or of s and the maps after z was taken: then z is in another order."""
+    """A gate with shuffled channels, of the product, or of s and the maps after z, so that z has another order."""
 
     def __init__(self, *, before: bool) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Shuffled(nn.Module):
 
 
 class Both(nn.Module):
-    """One s for two maps. Of the second no squeeze feeds s."""
+    """One s for two maps; no squeeze of the second feeds s."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Both(nn.Module):
 
 
 class Flattened(nn.Module):
-    """Multiplies maps of other than four axes: (N, C, HW), or (N, G, C/G, H, W)."""
+    """A gate on maps that do not have four axes: (N, C, HW), or (N, G, C/G, H, W)."""
 
     def __init__(self, *, groups: bool) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class Flattened(nn.Module):
 
 
 class Product(nn.Module):
-    """The product in an operation that is no multiplication by name."""
+    """A product in an operation that is not called a multiplication."""
 
     def __init__(self, how: str) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ class Product(nn.Module):
 
 
 class InBlock(nn.Module):
-    """Runs a gate without its module, so that only its operations show."""
+    """A gate that runs without its module, so that only its operations are seen."""
 
     def __init__(self, gate: nn.Module) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class OneBesideTwo(Odd):
 
 
 class Closure(nn.Module):
-    """The whole network in one forward: no module of the gate's own at all."""
+    """A whole network in one forward, without any module for the gate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,7 +241,7 @@ def _inplace(u: Tensor, s: Tensor) -> Tensor:
 
 _hard = nn.Hardsigmoid()
 
-# What multiplies and is no multiplication by name: found, or not called absent.
+# Products in operations that are not called multiplications: they are found, or at least not called absent.
 OTHER_PRODUCTS = ("einsum", "division", "matmul", "convolution", "loop")
 
 FUNCTIONS = {
@@ -288,7 +288,7 @@ ADDED = {
 
 
 class Added(Function):
-    """The product is a term of a sum, so that X̃ = s · U need not exist by itself."""
+    """A product that is a term of a sum, so that X̃ = s · U may not exist as a tensor."""
 
     def forward(self, x: Tensor) -> Tensor:
         u = self.conv(x)

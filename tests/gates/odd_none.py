@@ -1,4 +1,4 @@
-"""What multiplies maps and is no channel gate, each beside nothing else."""
+"""Multiplications of maps that are not channel gates, each alone in a network."""
 
 import torch
 from odd_gates import C, Odd, each, fc, raw
@@ -33,7 +33,7 @@ class DropPath(nn.Module):
 
 
 class Grn(nn.Module):
-    """ConvNeXt V2's normalisation: the strength of a channel against that of the others."""
+    """ConvNeXt V2's normalisation: the strength of a channel relative to the others."""
 
     def __init__(self, *, nhwc: bool) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Grn(nn.Module):
 
 
 class InstanceNorm(nn.Module):
-    """Written by hand, with a product where others divide."""
+    """A normalisation written by hand, with a product instead of a division."""
 
     def forward(self, x: Tensor) -> Tensor:
         mean, variance = x.mean((2, 3), keepdim=True), x.var((2, 3), keepdim=True)
@@ -79,7 +79,7 @@ class PerImage(nn.Module):
 
 
 class Coordinates(nn.Module):
-    """One weight for a row and one for a column, of each channel."""
+    """One weight per row and one per column of each channel."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * x.mean(3, keepdim=True).sigmoid() * x.mean(2, keepdim=True).sigmoid()
@@ -113,7 +113,7 @@ class Split(nn.Module):
 
 
 class Frozen(nn.Module):
-    """One weight a channel that no image changes."""
+    """One weight per channel that no image changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Additive(nn.Module):
 
 
 class Vectors(nn.Module):
-    """The excitation of a vector: maps of 1 × 1, which no gate recalibrates."""
+    """The excitation of a vector: maps of 1 × 1, which a gate does not recalibrate."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ class DefaultArgument(SE):
 
 
 class ClassAttribute(nn.Module):
-    """Its gate function is a module that no instance has registered."""
+    """A gate whose gate function is a module that no instance has registered."""
 
     act = nn.Sigmoid()
     pool = nn.AdaptiveAvgPool2d(1)
@@ -33,7 +33,7 @@ class ClassAttribute(nn.Module):
 
 
 class Widths(Odd):
-    """Two gates of other widths with one gate function."""
+    """Two gates of different widths with one gate function."""
 
     def __init__(self) -> None:
         gate = nn.Sigmoid()
@@ -41,7 +41,7 @@ class Widths(Odd):
 
 
 class Nested(nn.Module):
-    """Everything shared, and the inner gate runs while the outer has made its z but not yet its s."""
+    """Two gates that share everything; the inner one runs after the z and before the s of the outer one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Nested(nn.Module):
 
 
 class Recursive(SE):
-    """Calls itself on what it puts out."""
+    """A module that calls itself on its output."""
 
     def forward(self, x: Tensor, depth: int = 2) -> Tensor:
         x = super().forward(x)
@@ -102,7 +102,7 @@ class PartsByKeyword(SE):
 
 
 class OnlyS(SE):
-    """A module that gives s; the block around it multiplies."""
+    """A module that returns s; the block around it multiplies."""
 
     def forward(self, x: Tensor) -> Tensor:
         z = self.pool(x).flatten(1)
@@ -122,7 +122,7 @@ class Multiplies(Block):
 
 
 class Pair(SE):
-    """Gives the maps and s."""
+    """A module that returns the maps and s."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         z = self.pool(x).flatten(1)
@@ -142,7 +142,7 @@ class TakesPair(Block):
 
 
 class TwoArguments(SE):
-    """A gate that is given a shortcut beside its maps."""
+    """A gate that takes a shortcut in addition to its maps."""
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
         return super().forward(x) + shortcut
@@ -157,7 +157,7 @@ class WithShortcut(Block):
 
 
 class Called(SE):
-    """Runs without the hooks of ``nn.Module``."""
+    """A module that runs without the hooks of ``nn.Module``."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.forward(x)
@@ -169,7 +169,7 @@ class ForwardCalled(Block):
 
 
 class Unregistered(nn.Module):
-    """Its gates are in a list that ``nn.Module`` does not know."""
+    """A network with gates in a list that ``nn.Module`` does not know."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,7 +187,7 @@ class Checkpointed(Block):
 
 
 class InOneThread(Block):
-    """Its gate runs in a thread of its own."""
+    """A network that runs its gate in a separate thread."""
 
     def forward(self, x: Tensor) -> Tensor:
         with ThreadPoolExecutor(1) as pool:
@@ -195,7 +195,7 @@ class InOneThread(Block):
 
 
 class Replicas(Block):
-    """Copies of its gate run on halves of the batch, side by side, as ``nn.DataParallel`` does it."""
+    """A network that runs copies of its gate on halves of the batch in parallel, as ``nn.DataParallel`` does."""
 
     def forward(self, x: Tensor) -> Tensor:
         halves = self.conv(x).chunk(2)
@@ -205,7 +205,7 @@ class Replicas(Block):
 
 
 class Chunks(Block):
-    """Its gate runs on one image after the other."""
+    """A network that runs its gate on one image after the other."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.se(one) for one in self.conv(x).split(1)]) + x
@@ -268,7 +268,7 @@ CASES = {
     "in a thread beside another": Case(lambda: Odd(InOneThread(SE()), SE()), 2, or_told=_THREADS),
 }
 
-# The batch is cut, so that a run of the gate has the s of some images only: there is no event for each gate.
+# The batch is split, so a run of the gate has the s of some images only: there is not one event for each gate.
 CUT = {
     "replicas": Case(lambda: Odd(Replicas(SE())), or_told=_THREADS + "|part"),
     "one image after the other": Case(lambda: Odd(Chunks(SE())), or_told="part|one image|batch|more than once"),

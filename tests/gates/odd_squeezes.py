@@ -1,4 +1,4 @@
-"""Gates that squeeze in unusual ways. Where z is no squeeze of U that is one number a channel, z is None."""
+"""Gates with unusual squeezes. If z is not a squeeze of U with one number per channel, z is None."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 
 class Squeezed(nn.Module):
-    """z by a function of U, without a module for the squeeze; the MLP is one."""
+    """A functional squeeze, with a module for the MLP."""
 
     def __init__(self, squeeze: Callable[[Tensor], Tensor], *, lax: bool = False) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class RawWeights(nn.Module):
 
 
 class TwoParts(nn.Module):
-    """Mean and standard deviation side by side (N, 2C) go into the MLP."""
+    """Mean and standard deviation, concatenated (N, 2C), into the MLP."""
 
     def __init__(self, *, modules: bool) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class TwoParts(nn.Module):
 
 
 class Srm(nn.Module):
-    """Style-based recalibration: mean and deviation, two weights a channel, BatchNorm, sigmoid."""
+    """Style-based recalibration: mean and standard deviation, two weights per channel, BatchNorm, sigmoid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Branches(nn.Module):
 
 
 class Context(nn.Module):
-    """Global context: a mean that a convolution over the maps weighs."""
+    """Global context: a mean weighted by a convolution over the maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class Context(nn.Module):
 
 
 class Quarters(nn.Module):
-    """Squeezes to 2 × 2, so that no number stands for a channel."""
+    """A squeeze to 2 × 2, so that there is not one number per channel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class Quarters(nn.Module):
 
 
 class Elsewhere(nn.Module):
-    """Squeezes other maps than those it weighs: those before a convolution, or before a BatchNorm."""
+    """A gate that squeezes other maps than it scales: those before a convolution, or before a BatchNorm."""
 
     def __init__(self, step: nn.Module) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ class Elsewhere(nn.Module):
 
 
 class Overwritten(nn.Module):
-    """Squeezes maps, overwrites them, and weighs what is left."""
+    """A gate that squeezes maps, overwrites them, and scales the result."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class Overwritten(nn.Module):
 
 
 class Decoy(nn.Module):
-    """Squeezes by the maximum; a mean of the same maps is computed too and feeds nothing of s."""
+    """A squeeze by the maximum; a mean of the same maps is also computed but does not feed s."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class Decoy(nn.Module):
 
 
 class MeansAlone(nn.Module):
-    """No layer at all: s is a function of z, or z itself."""
+    """A gate without layers: s is a function of z, or z itself."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Lazy(Odd):
-    """Its first convolution and its head learn their sizes from the first images."""
+    """A network whose first convolution and head get their sizes from the first images."""
 
     def __init__(self) -> None:
         super().__init__(SE(), Inline())
@@ -19,7 +19,7 @@ class Lazy(Odd):
 
 
 class Remembers(nn.Module):
-    """Keeps a grid of its first maps, and multiplies by it ever after."""
+    """A module that keeps a grid of its first maps and multiplies by it from then on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Remembers(nn.Module):
 
 
 class KeepsImages(nn.Module):
-    """Keeps a tensor computed from its first images: their mean, which it subtracts, and a scale in the graph."""
+    """A module that keeps a tensor computed from its first images, and multiplies by it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class KeepsImages(nn.Module):
 
 
 class KeepsParameter(nn.Module):
-    """Makes a parameter of its own at its first run."""
+    """A module that makes a parameter at its first run."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not hasattr(self, "weight"):
@@ -58,14 +58,14 @@ class KeepsParameter(nn.Module):
 
 
 class Noisy(nn.Module):
-    """Adds noise, in eval mode too."""
+    """A module that adds noise, in eval mode too."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + 0.1 * torch.randn_like(x)
 
 
 class Counts(nn.Module):
-    """Keeps statistics in eval mode too."""
+    """A module that keeps statistics, in eval mode too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,14 +78,14 @@ class Counts(nn.Module):
 
 @dataclass
 class Output:
-    """As of the library transformers, without it."""
+    """An output like those of the library transformers, without that library."""
 
     logits: Tensor
     hidden: tuple[Tensor, ...] = ()
 
 
 class ModelOutput(OrderedDict):
-    """As of the library transformers: an ordered dictionary with attributes."""
+    """An output like those of the library transformers: an ordered dictionary with attributes."""
 
     def __getattr__(self, name: str) -> Tensor:
         try:
@@ -106,7 +106,7 @@ class Returns(Odd):
 
 
 class Small(nn.Module):
-    """FC weights so small that s differs by less than bf16 can show between noise images."""
+    """FC weights so small that the difference of s between noise images is below the resolution of bf16."""
 
     def __init__(self, *, inline: bool) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class Residual(nn.Module):
 
 
 class Cifar(nn.Module):
-    """An SE-ResNet whose last stage sees maps of 1 × 1 in images of 32 px, as its stem is made for 224."""
+    """An SE-ResNet whose last stage has maps of 1 × 1 for images of 32 px, because its stem is made for 224."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ for _type, _tolerance in ((torch.bfloat16, 2e-2), (torch.float16, 2e-3), (torch.
         _make = _half(lambda inline=_inline: Odd(Small(inline=inline)), _type)
         CASES[_name] = Case(_make, tolerance=_tolerance)
 
-# Networks that are something else after their first forward pass.
+# Networks that change in their first forward pass.
 FIRST = {
     "lazy": Lazy,
     "grid": lambda: Odd(SE(), Remembers(), Inline()),

@@ -1,4 +1,4 @@
-"""Networks whose gates run in unusual ways, or another way for other images."""
+"""Networks whose gates run in unusual ways, or differently for different images."""
 
 import threading
 import warnings
@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Excites(nn.Module):
-    """Makes s of maps; the rest is up to those who inherit."""
+    """A base class that computes s from maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Excites(nn.Module):
 
 
 class Loop(Excites):
-    """The same line three times."""
+    """Three gates by the same line."""
 
     def forward(self, x: Tensor) -> Tensor:
         for _ in range(3):
@@ -38,7 +38,7 @@ class Loop(Excites):
 
 
 class TwoFactors(Excites):
-    """x · s · t: the second factor is of a gate, too, whose U is what the first puts out, and whose z is of x."""
+    """x · s · t: the second factor is a gate, too; its U is the output of the first, and its z is a squeeze of x."""
 
     def forward(self, x: Tensor) -> Tensor:
         s, z = self.excite(x)
@@ -75,7 +75,7 @@ class WithSpatial(Excites):
 
 
 class AutocastInside(Excites):
-    """Computes in bf16 what it can."""
+    """A network that computes as much as possible in bf16."""
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
@@ -99,7 +99,7 @@ class OwnFunction(torch.autograd.Function):
 
 
 class Through(Excites):
-    """Multiplies by a way of its own."""
+    """A gate that multiplies in a custom way."""
 
     def __init__(self, multiply) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class InHook(nn.Module):
 
 
 class Locked(Excites):
-    """Holds something that cannot be copied."""
+    """A network with an attribute that cannot be copied."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class Locked(Excites):
 
 
 class NoisyWeights(Excites):
-    """Draws its s, in eval mode too."""
+    """A gate with a random s, in eval mode too."""
 
     def forward(self, x: Tensor) -> Tensor:
         z = x.mean((2, 3))
@@ -171,7 +171,7 @@ class NoisyWeights(Excites):
 
 
 class Functional(nn.Module):
-    """Runs its gate with weights that are given."""
+    """A network that runs its gate with given weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,7 +187,7 @@ class ChannelsLast(Excites):
 
 
 class Square(nn.Module):
-    """As many channels as rows and columns, and factors that are repeated over them."""
+    """Maps with C = H = W, and factors that are repeated over them."""
 
     def __init__(self, *, nhwc: bool) -> None:
         super().__init__()
@@ -227,7 +227,7 @@ CASES = {
 
 
 class ScalesOdd(Excites):
-    """Multiplies batches of an odd number by a constant first."""
+    """A network that first multiplies batches of odd size by a constant."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,7 +240,7 @@ class ScalesOdd(Excites):
 
 
 class ScalesWell(Excites):
-    """Normalises batches of an odd number first: the factor differs between images and is no gate's."""
+    """A network that first normalises batches of odd size: the factor differs between images but is not a gate."""
 
     def forward(self, x: Tensor) -> Tensor:
         if len(x) % 2:
@@ -249,7 +249,7 @@ class ScalesWell(Excites):
 
 
 class Skips(Excites):
-    """Leaves its first gate out where the images are dark."""
+    """A network that skips its first gate if the images are dark."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.sum() > 0:
@@ -258,7 +258,7 @@ class Skips(Excites):
 
 
 class SquarePool(Excites):
-    """As many gates as its maps can be halved, by one line."""
+    """One gate, by the same line, for each time the maps can be halved."""
 
     def forward(self, x: Tensor) -> Tensor:
         while x.shape[-1] > 8:
@@ -267,7 +267,7 @@ class SquarePool(Excites):
 
 
 class OneImage(Excites):
-    """Squeezes a single image by another line."""
+    """A gate that squeezes a single image by another line."""
 
     def forward(self, x: Tensor) -> Tensor:
         z = x.mean((1, 2, 3)) if len(x) == 0 else x.amax((2, 3)) if len(x) == 1 else x.mean((2, 3))
@@ -278,7 +278,7 @@ class OneImage(Excites):
 
 
 class Nothing(TorchFunctionMode):
-    """A mode of the caller's own."""
+    """A function mode of the caller."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         return func(*args, **(kwargs or {}))

@@ -1,4 +1,4 @@
-"""Every family of gates that timm and torchvision have, at random initialisation, against hooks of the test's own."""
+"""Every family of gates that timm and torchvision have, at random initialisation, against hooks of the test."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.known_gates import known_kinds
 from se_viz.gates.se_unit import SEGate
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 GATES = (
     SEGate,
@@ -44,7 +44,7 @@ GATES = (
 
 
 class ChannelsLast(nn.Module):
-    """Nothing in timm uses ``SqueezeExciteCl`` by default, so here is a network that does."""
+    """A network with ``SqueezeExciteCl``, which no network of timm uses by default."""
 
     def __init__(self):
         super().__init__()
@@ -136,7 +136,7 @@ WITHOUT_GATES = {
 
 
 def awakened(network, images):
-    """A network whose gates see something: at random initialisation many start at zero, or shrink what they get."""
+    """Return a network whose gates get large values: with random weights many start at zero or shrink their input."""
     for parameter in network.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.3)
@@ -149,7 +149,7 @@ def awakened(network, images):
 
 
 def watch(network, images):
-    """Run a network and return U and X̃ of every gate by path, as the gates' own calls show them."""
+    """Run a network and return U and X̃ of every gate by path, from hooks on the gates."""
     seen, u = {}, {}
 
     def before(module, args):

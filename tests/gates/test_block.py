@@ -1,4 +1,4 @@
-"""What stands around a gate, on networks whose blocks are known, and in words."""
+"""The block around a gate, on networks with known blocks, and its description."""
 
 import pytest
 import timm
@@ -8,14 +8,14 @@ from handwritten import SELayer
 from torch import nn
 from torchvision.models import get_model
 
-from se_viz.analysis.gate_placement import place
+from se_viz.analysis.gate_placement import describe_placement
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
 
 
 def alive(network):
-    """Random weights everywhere, also where a library begins with zeros or with averages of nothing."""
+    """Give a network random weights everywhere, also where a library starts with zeros or empty averages."""
     generator = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -54,20 +54,20 @@ def test_the_papers_places(integration, position, joined, said):
     assert block.position == position
     assert texts(part for part in block.parts if part.kind != "gate") == [*BOTTLENECK, "batch norm", "ReLU"]
     assert [(join.after, join.parts) for join in block.joins] == [(joined, ())]
-    assert said in place(block)
+    assert said in describe_placement(block)
 
 
 def test_a_gate_on_the_identity_branch():
     block = look(alive(SEResNet(SEResNetConfig(integration="identity"))), 128, "SE_4_2")
     assert texts(block.parts) == ["SE_4_2", "ReLU"]
     assert texts(block.joins[0].parts) == [*BOTTLENECK, "batch norm"]
-    assert "SE-Identity" in place(block)
+    assert "SE-Identity" in describe_placement(block)
 
 
 def test_a_shortcut_with_parts_of_its_own():
     block = look(alive(SEResNet()), 128, "SE_4_1")
     assert texts(block.joins[0].parts) == ["average pooling", "1×1 convolution", "batch norm"]
-    assert "what the other branch makes" in place(block)
+    assert "what the other branch makes" in describe_placement(block)
     assert (block.input, block.output) == ((192, 16, 16), (384, 8, 8))
 
 
@@ -77,7 +77,7 @@ def test_the_bottleneck_of_timm(name):
     half = ["convolution", "norm", "activation"]
     assert [part.kind for part in block.parts] == [*half, *half, "convolution", "norm", "gate", "activation"]
     assert block.joins[0].after == 9
-    assert "the identity is added (the paper's standard place)" in place(block)
+    assert "the identity is added (the paper's standard place)" in describe_placement(block)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_bottleneck_of_timm(name):
 def test_other_blocks(name, gate, joins, said):
     block = look(alive(get_model(name, weights=None)), 224, gate)
     assert (block.begins, block.ends, len(block.joins)) == (True, True, joins)
-    assert said in place(block)
+    assert said in describe_placement(block)
 
 
 NOT_ALL = "in a block whose branches could not all be followed"
@@ -115,7 +115,7 @@ def built():
 @pytest.mark.parametrize(
     ("name", "gate", "followed", "said"),
     [
-        # What it takes is scaled in code, and at random its last convolution puts out zeros, as does the gate.
+        # Its input is scaled in code; with random weights its last convolution and the gate return zeros.
         ("eca_nfnet_l0", "SE_2_1", (True, True), STANDARD.format("what the other branch makes of the block's input")),
         (
             *("eca_nfnet_l0", "SE_3_1", (False, True)),
@@ -136,11 +136,11 @@ def built():
 def test_no_place_of_the_paper_is_claimed_for_what_was_not_seen(built, name, gate, followed, said):
     block = look(built(name), 64, gate)
     assert (block.begins, block.ends) == followed
-    assert place(block) == said
+    assert describe_placement(block) == said
 
 
 class Functional(nn.Module):
-    """Adds and rectifies in code, without modules."""
+    """A block that adds and rectifies in code, without modules."""
 
     def __init__(self):
         super().__init__()
@@ -152,7 +152,7 @@ class Functional(nn.Module):
 
 
 class Unfollowable(Functional):
-    """Does to its input what no part of it does."""
+    """A block that changes its input without a part for it."""
 
     def forward(self, x):
         return super().forward(torch.sin(3 * x)) * 0.5
@@ -163,7 +163,7 @@ def test_an_addition_in_code_is_seen_and_what_cannot_be_followed_is_said():
     assert (texts(block.parts), block.joins[0].after, block.ends) == (["3×3 convolution", block.gate], 2, True)
     lost = look(Host(nn.Sequential(Unfollowable())), 64)
     assert (lost.begins, lost.ends, lost.joins) == (False, False, ())
-    assert "could not all be followed" in place(lost)
+    assert "could not all be followed" in describe_placement(lost)
 
 
 def test_the_network_is_left_as_it_was():

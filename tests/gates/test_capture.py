@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 INTEGRATIONS = ("standard", "pre", "post", "identity")
 FUNCTIONS = ("sigmoid", "relu", "tanh")
@@ -130,7 +130,7 @@ def test_images_of_another_number_type(held):
 
 
 class Reuses(Host):
-    """Gives the same tensor back every time, with other contents."""
+    """A network that returns the same tensor every time, with other contents."""
 
     def __init__(self):
         super().__init__(SELayer())

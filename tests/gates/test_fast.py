@@ -1,4 +1,4 @@
-"""The faster network that ``load`` runs on a CPU: what is folded, what is not, and that it reads the same."""
+"""The faster network that ``load`` runs on a CPU: what is folded, what is not, and that its readings are the same."""
 
 import copy
 
@@ -17,8 +17,8 @@ from torchvision.models import get_model
 from se_viz.demo import pretrained as demo_zoo
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
+from se_viz.interventions.capture import capture
 from se_viz.model import fast_copy as fast
-from se_viz.model.capture import capture
 from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.fold_batchnorm import Pair, fold_batchnorm, trace_bn_pairs
 from se_viz.model.loading import load, load_checkpoint
@@ -27,7 +27,7 @@ from se_viz.zoo import registry as catalogue
 
 
 def settled(network):
-    """With statistics and weights of BatchNorm as of a network that was trained."""
+    """Give BatchNorm statistics and weights like those of a trained network."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
             nn.init.normal_(module.running_mean, std=0.2)
@@ -46,7 +46,7 @@ def pairs(network, *images, besides=()):
 
 
 class Two(nn.Module):
-    """A convolution, a BatchNorm, and a function of both for what happens between them."""
+    """A convolution and a BatchNorm, with a function that calls both."""
 
     def __init__(self, run, convolution=None, norm=None):
         super().__init__()
@@ -237,7 +237,7 @@ def test_a_twin_reads_the_same_and_leaves_the_network_alone(build):
 
 
 class ReadsItsNorm(Host):
-    """Code that misses what was folded away."""
+    """A network whose code needs a module that was folded away."""
 
     def forward(self, x):
         assert self.stem[1].num_features == 8

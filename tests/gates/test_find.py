@@ -55,7 +55,7 @@ class Grey(Host):
 
 
 class SpaceToDepth(Host):
-    """Its first convolution takes 48 channels."""
+    """A network whose first convolution takes 48 channels."""
 
     def __init__(self):
         super().__init__(SELayer())
@@ -113,7 +113,7 @@ class OutOfMemory(Host):
 
 
 class OutOfMemoryAlone(SELayer):
-    """Runs in its network, and not once more."""
+    """A module that runs in its network once and then fails."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""NaN and infinity in a network are named as such, and are no reason to say that there are no gates."""
+"""NaN and infinity in a network are reported as such, not as an absence of gates."""
 
 import warnings
 
@@ -13,7 +13,7 @@ from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.errors import NoGateFound, NotFinite, NotFiniteValues, PartlyFound
 from se_viz.gates.find import find_gates, survey
 from se_viz.gates.finite import origin, what_is_in
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 IMAGES = torch.rand((3, 3, 64, 64), generator=torch.Generator().manual_seed(1))
 
@@ -84,7 +84,7 @@ def test_numbers_that_code_between_modules_spoils_are_its_own():
 
 
 class Normalising(nn.Module):
-    """Divides an image by its range, which of a flat image is 0 / 0."""
+    """A network that divides an image by its range, which is 0 / 0 for a flat image."""
 
     def __init__(self):
         super().__init__()
@@ -111,7 +111,7 @@ def test_python_is_warned_with_the_first_gate_and_the_images_of_which_it_is_so()
 def test_an_output_alone_is_said_apart_from_the_gates():
     made = network()
     made.fc.weight.data[0] = float("nan")
-    with pytest.warns(NotFiniteValues, match="returned NaN for all 3 images; what was read of its gates is finite"):
+    with pytest.warns(NotFiniteValues, match="returned NaN for all 3 images; the values of its gates are finite"):
         capture(made, IMAGES)
 
 

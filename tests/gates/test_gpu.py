@@ -1,4 +1,4 @@
-"""What only a real GPU can show; skipped on other machines, see ``pytest_runtest_setup``.
+"""Tests that need a real GPU; skipped on other machines, see ``pytest_runtest_setup``.
 
 Every path that a GPU takes runs on any machine in tests/accelerator, on a device whose tensors the CPU computes.
 """
@@ -8,9 +8,9 @@ import pytest
 import torch
 from gates_support import make_images
 
-from se_viz.device.devices import described, resolve
+from se_viz.device.devices import device_name, resolve
 from se_viz.device.memory import DeviceFull, memory
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 
 DEVICES = [
@@ -51,7 +51,7 @@ def test_other_precisions_read_almost_the_same(device, precision, worst):
 def test_it_says_what_it_is_and_has(device):
     place = resolve(device)
     assert place == resolve("gpu") == resolve("auto") == load("demo/r16", device).device
-    assert described(place)
+    assert device_name(place)
     known = memory(place)
     assert 0 < known.free <= known.total
 
@@ -62,14 +62,14 @@ def test_a_full_gpu_is_read_in_smaller_batches():
     expected = capture(held, images)
     torch.cuda.empty_cache()
     try:
-        # Room for some of the images, and then for none.
+        # First memory for some of the images, then for none.
         total = memory(held.device).total
         torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 200e6) / total)
         found = capture(held, images.repeat(16, 1, 1, 1), batch=1024)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.s, np.tile(other.s, (16, 1)), rtol=0, atol=1e-4)
         torch.cuda.set_per_process_memory_fraction(1e-6)
-        with pytest.raises(DeviceFull, match="no room for one image"):
+        with pytest.raises(DeviceFull, match="Not enough memory for one image"):
             capture(held, images)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)

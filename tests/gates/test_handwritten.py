@@ -8,11 +8,11 @@ from torch import nn
 from se_viz.gates.errors import NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import SEGate
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 
 def awakened(network):
-    """With strong weights, so that no gate hides behind values close to 0.5."""
+    """Give a network strong weights, so that s is not close to 0.5 everywhere."""
     for parameter in network.parameters():
         parameter.data.mul_(3)
     return network.eval()
@@ -35,7 +35,7 @@ def test_found(name, n):
     how = "watch" if name in WATCHED else "search"
     assert (gate.kind, gate.found_by, gate.channels) == (type(host.gate).__name__, how, 8)
 
-    # The pool of a fixed size asks for images of the size at hand, which capture falls back on.
+    # The pool of fixed size needs images of the current size, which capture tries last.
     reading = capture(host, images, ["SE_1_1"])
     np.testing.assert_array_equal(reading.logits, logits.numpy())
     read = reading["SE_1_1"]
@@ -118,7 +118,7 @@ class Twice(nn.Module):
 
 
 class OnQuarters(Twice):
-    """Runs its gate on the four quarters of the maps, as images of their own."""
+    """A module that runs its gate on the four quarters of the maps as separate images."""
 
     def forward(self, x):
         quarters = torch.cat([half for row in x.chunk(2, 2) for half in row.chunk(2, 3)])
@@ -150,7 +150,7 @@ def test_a_gate_without_one_s_for_an_image_is_left_out_with_a_word():
 
 
 class TwoArguments(SELayer):
-    """Weighs one map by another, so it is no function of its input."""
+    """A module that scales one map by a function of another, so it is not a function of its input."""
 
     def forward(self, x, guide):
         return x * self.fc(self.avg_pool(guide).flatten(1))[:, :, None, None]

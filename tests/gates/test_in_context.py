@@ -1,4 +1,4 @@
-"""What a module does in its network, where that is not what it does alone: arguments, flags, sizes, hooks of others."""
+"""Modules that act differently in their network than alone: arguments, flags, sizes, hooks of other code."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from se_viz.gates.block import block_of
 from se_viz.gates.errors import NoGateFound
 from se_viz.gates.find import find_gates
 from se_viz.gates.output import joined
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 
 class Scaled(SELayer):
@@ -32,7 +32,7 @@ class Guided(SELayer):
 
 
 class Calls(nn.Module):
-    """Calls its gate with a second argument."""
+    """A block that calls its gate with a second argument."""
 
     def __init__(self, gate, *arguments):
         super().__init__()
@@ -77,7 +77,7 @@ def test_a_hook_that_replaces_s_is_read_as_what_it_gives(before, held):
 
 
 class Works(Host):
-    """Works on its images in place."""
+    """A network that changes its images in place."""
 
     def forward(self, x):
         return super().forward(x.sub_(0.5).div_(0.25))
@@ -92,7 +92,7 @@ def test_images_are_not_changed():
 
 
 class Late(SELayer):
-    """Squeezes maps, overwrites them without a name that says so, and weighs what is left."""
+    """A gate that squeezes maps, overwrites them by a function without an underscore, and scales the result."""
 
     def forward(self, x):
         z = x.mean((2, 3))
@@ -112,7 +112,7 @@ def test_z_is_the_squeeze_itself_or_none():
 
 
 class Normalised(nn.Module):
-    """Filter response normalisation, or what else divides by the strength of the maps."""
+    """Filter response normalisation, or another division by the strength of the maps."""
 
     def __init__(self, function):
         super().__init__()
@@ -139,7 +139,7 @@ def test_a_normalisation_is_no_gate(function):
 
 
 class Remembers(nn.Module):
-    """Multiplies once more at its first pass."""
+    """A network with one more multiplication in its first pass."""
 
     def __init__(self):
         super().__init__()

@@ -142,7 +142,7 @@ def test_the_cost_of_a_network_carries_what_is_not_counted():
 
 
 def _by_hand(network, images):
-    """Multiply-accumulates from the shapes of what Python calls, in a mode that sees functions and no operators."""
+    """A count of multiply-accumulates from the shapes at function calls, in a mode that does not see operators."""
     found = 0
 
     class Watch(torch.overrides.TorchFunctionMode):

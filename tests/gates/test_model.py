@@ -12,7 +12,7 @@ import se_viz
 from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.errors import NoGateFound
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 from se_viz.weights.head import Head, HeadMismatch
 from se_viz.zoo import registry as catalogue

@@ -1,4 +1,4 @@
-"""Gates as odd as people write them, against what each network itself tells of its multiplications (``odd_gates``)."""
+"""Unusual gates, compared with what each network reports of its multiplications (``odd_gates``)."""
 
 import random
 import re
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from se_viz.gates.errors import InstrumentError, NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 CASES: dict[str, Case] = {
     f"{title}: {name}": case
@@ -42,7 +42,7 @@ FALSE = "none of its|multiplies feature maps by one weight per channel"
 
 
 def truth(network, images):
-    """What the network tells of a plain forward pass on images, and its output."""
+    """Return what the network reports in a plain forward pass on images, and its output."""
     dtype = next(p.dtype for p in network.parameters())
     with told() as events, torch.no_grad():
         output = network(images.to(dtype))
@@ -54,7 +54,7 @@ def squeezes(event):
 
 
 def assert_same(reading, event, tolerance):
-    """One gate against one event."""
+    """Compare one gate with one event."""
     u, s, x = (value.float().numpy() for value in (event.u, event.s, event.x))
     assert reading.s.shape == s.shape
     np.testing.assert_allclose(reading.s, s, rtol=1e-6 if event.rounded else 0)
@@ -81,7 +81,7 @@ def names(gates):
 
 
 def found(network, case):
-    """Its gates, or None where a sentence that is true says why not all can be read."""
+    """Return the gates, or None if a correct sentence says why not all of them can be read."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -158,7 +158,7 @@ def gradients(network, images):
 
 
 def look(network, images, case):
-    """Find and read the gates, in any mode, whatever comes of it."""
+    """Find and read the gates in any mode, and ignore errors."""
     gates = found(network, case)
     if gates is not None:
         capture(network, images, maps=names(gates))
@@ -211,7 +211,7 @@ def test_no_gate(name):
 
 @pytest.mark.parametrize("name", [name for name in odd_none.NONE if name != "vectors"])
 def test_no_gate_beside_gates(name):
-    """A module and an inline gate are found, and what stands between them is not."""
+    """A network with a gate that is a module, an inline gate, and a multiplication between them that is not a gate."""
     make = odd_none.NONE[name]
     network = Odd(make(), odd_inline.Inline(), make(), odd_shared.Block(odd_shared.SE())).eval()
     with warnings.catch_warnings():
@@ -286,7 +286,7 @@ def test_gates_whose_maps_have_one_pixel_are_told():
 
 
 class Replaceable(nn.Module):
-    """Its gate function is an attribute: a function, or a module."""
+    """A gate whose gate function is an attribute: a function, or a module."""
 
     def __init__(self, function):
         super().__init__()

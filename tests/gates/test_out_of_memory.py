@@ -1,4 +1,4 @@
-"""A device that has no room for so many images at once."""
+"""A device without enough memory for all images at once."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from se_viz.device.memory import DeviceFull
 from se_viz.gates.errors import NotAnImageModel
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
+from se_viz.interventions.capture import capture
 from se_viz.model import loading
-from se_viz.model.capture import capture
 from se_viz.model.loading import load
 
 
 class Small(Host):
-    """Takes no more than so many images at once, and notes how many it was given."""
+    """A network that takes a limited number of images at once and records the batch sizes."""
 
     def __init__(self, most, error=torch.OutOfMemoryError):
         super().__init__(SELayer())
@@ -70,7 +70,9 @@ def test_a_single_image_too_many(monkeypatch):
     network = Small(2)
     held = instrument(network)
     network.most = 0
-    with pytest.raises(DeviceFull, match=r"no room for one image of 3 × 32 × 32 in Small on cpu.*smaller network\.$"):
+    with pytest.raises(
+        DeviceFull, match=r"Not enough memory for one image of 3 × 32 × 32 in Small on cpu.*smaller network\.$"
+    ):
         capture(held, make_images(4))
     assert network.asked == [4, 2, 1]
     assert len(released) == 3
@@ -91,7 +93,7 @@ def test_a_network_that_does_not_fit_is_said_to(monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(loading, "Model", Full)
-    with pytest.raises(DeviceFull, match=r"no room for demo/r16 on cpu"):
+    with pytest.raises(DeviceFull, match=r"Not enough memory for demo/r16 on cpu"):
         load("demo/r16", "cpu")
 
 

@@ -29,7 +29,7 @@ def test_a_gate(squeeze, function):
 
 
 class Off(SELayer):
-    """Off by a share of X̃ in one pixel of one channel."""
+    """A gate with a relative error of X̃ in one pixel of one channel."""
 
     def __init__(self, share):
         super().__init__()
@@ -51,7 +51,7 @@ def test_a_gate_that_is_off_in_one_pixel_is_none(dtype, share):
 
 
 def test_zero_is_not_taken_for_s_times_zero():
-    """A class that is known, whose weights make it return nothing but zeros: s is 0, and that is read."""
+    """A gate of a known class whose weights make it return only zeros still has its s, 0, read."""
     gate = SEGate(8, 2, gate="relu")
     nn.init.zeros_(gate.fc2.weight)
     assert proof(gate, dead=True).gate_function == "relu"
@@ -65,14 +65,14 @@ def test_zero_is_not_taken_for_s_times_zero():
 
 
 class NoGate(SEModule):
-    """Of a class that is known, and breaks its promise."""
+    """A subclass of a known class that does not multiply as its class does."""
 
     def forward(self, x):
         return super().forward(x) + 1
 
 
 class FunctionalGate(SEModule):
-    """Of a class that is known, with s elsewhere."""
+    """A subclass of a known class that squeezes by the maximum and computes s without its gate module."""
 
     def forward(self, x):
         return x * torch.sigmoid(self.fc2(self.act(self.fc1(x.amax((2, 3), keepdim=True)))))
@@ -80,7 +80,7 @@ class FunctionalGate(SEModule):
 
 def test_a_known_class_is_believed_no_more_than_others():
     assert proof(NoGate(8, rd_channels=4)) is None
-    # No module of it puts out s: its multiplication is watched.
+    # No module has s as its output, so the multiplication is watched.
     assert proof(FunctionalGate(8, rd_channels=4)) is None
     (gate,) = find_gates(Host(FunctionalGate(8, rd_channels=4)), 32)
     assert (gate.found_by, gate.squeeze, gate.gate_function, gate.bottleneck) == ("watch", "max", "sigmoid", 4)

@@ -1,4 +1,4 @@
-"""What is no batch of images, no classifier, or hides its modules."""
+"""Inputs that are not a batch of images, and networks that do not take images or hide their modules."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from torch import nn
 
 from se_viz.gates.errors import InstrumentError, NotAnImageModel, NotReadable
 from se_viz.gates.find import find_gates
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 
 @pytest.fixture(scope="module")

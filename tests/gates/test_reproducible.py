@@ -1,4 +1,4 @@
-"""The same images give the same readings: again, beside other threads, on a CPU bit for bit."""
+"""The same images give the same readings: repeated, beside other threads, and on a CPU bit for bit."""
 
 from threading import Event, Thread
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 from gates_support import make_images
 
-from se_viz.device.devices import reproducible
-from se_viz.model.capture import capture
+from se_viz.device.devices import set_deterministic
+from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 
 
@@ -60,10 +60,10 @@ def test_alone_or_among_others(held):
 
 def test_what_is_switched_off_on_a_gpu():
     before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
-    reproducible(torch.device("cpu"))
+    set_deterministic(torch.device("cpu"))
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == before
     with torch.backends.cudnn.flags(benchmark=True, allow_tf32=True):
-        reproducible(torch.device("cuda:0"))
+        set_deterministic(torch.device("cuda:0"))
         assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.benchmark

@@ -7,7 +7,7 @@ from se_viz.gates.shared_context import SharedContext
 
 
 class Door:
-    """A context that counts who comes and goes, and fails when told to."""
+    """A context that counts its entries and exits, and fails on request."""
 
     def __init__(self, fail_to=""):
         self.log = []

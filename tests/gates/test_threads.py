@@ -1,4 +1,4 @@
-"""Many threads on one network: everyone reads his own images, bit for bit, and nobody else's."""
+"""Many threads on one network: each thread reads the values of its images, bit for bit."""
 
 from threading import Barrier, Event, Thread
 
@@ -9,7 +9,7 @@ from gates_support import Host, hooks, make_images, model, modes
 from handwritten import SELayer
 
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 THREADS = 32
 BARE = 4
@@ -22,7 +22,7 @@ def network():
 
 
 def maps(thread):
-    """Every third thread asks for maps, so that hooks for them come and go while others read."""
+    """Capture with maps in every third thread, so that hooks for maps are added and removed while others read."""
     return ["SE_3_1"] if thread % 3 == 0 else []
 
 
@@ -66,7 +66,7 @@ def assert_same(read, expected):
 
 @pytest.fixture
 def images():
-    # Of 1 to 3 images a thread, so that a value that strays does not even fit.
+    # 1 to 3 images per thread, so that a value of another thread has the wrong shape.
     return [make_images(1 + thread % 3, 64, seed=thread) for thread in range(THREADS)]
 
 

@@ -1,4 +1,4 @@
-"""Gates whose multiplication cannot be read, beside one that can: each is said to be left out."""
+"""Gates whose multiplication cannot be read, beside one that can: each is reported as left out."""
 
 import warnings
 from collections.abc import Callable

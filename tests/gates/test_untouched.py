@@ -1,4 +1,4 @@
-"""What a capture leaves behind, and what networks may do between and during captures."""
+"""The state of a network after a capture, and changes to it between and during captures."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from handwritten import SELayer
 from torch import nn
 
 from se_viz.gates.errors import GatesChanged, NoGateFound, NotAnImageModel, NotReadable
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def held():
 
 
 def mixed():
-    """A network in train mode but for one part, half of it frozen, with gradients."""
+    """Return a network in train mode except for one part, half of it frozen, with gradients."""
     network = demo().train()
     network.layer2.eval()
     network.layer3.requires_grad_(False)
@@ -41,7 +41,7 @@ def assert_untouched(before, after):
 
 
 class Stumbles(nn.Module):
-    """Fails, half way through the network, on batches of five."""
+    """A module that fails in the middle of the network on batches of five."""
 
     def forward(self, x):
         if len(x) == 5:

@@ -194,9 +194,9 @@ def test_a_shuffle_gives_every_image_the_s_of_another(demo, batch):
 
 
 def test_the_mean_is_that_of_the_bundled_class_profiles(demo):
-    from se_viz.profiles.bundled import shipped
+    from se_viz.profiles.bundled import bundled_profiles
 
-    profiles = shipped("demo/r16")
+    profiles = bundled_profiles("demo/r16")
     moments = profiles["SE_5_2"].s()
     mean = (moments.mean * profiles.counts[:, None]).sum(0) / profiles.counts.sum()
     images = noise(2, 128)

@@ -52,7 +52,7 @@ def test_it_gives_what_edits_give_on_odd_networks(name):
             return
         half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name
         for gate in gates:
-            refused = "in a thread of the network's own" if gate.threaded else REFUSED.get(name)
+            refused = "in a thread that the network starts" if gate.threaded else REFUSED.get(name)
             if refused is not None:
                 with pytest.raises(NotReadable, match=refused):
                     suffix(network, images, gate.name)

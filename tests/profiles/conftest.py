@@ -2,7 +2,7 @@ import pytest
 from profiles_support import SETTINGS, make_images, tiny
 
 from se_viz.data.images import decode
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.profiles.profile import profile
 
 

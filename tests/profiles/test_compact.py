@@ -12,7 +12,7 @@ from se_viz.analysis.histogram import quantiles, share_below
 from se_viz.data import datasets
 from se_viz.demo import pretrained as demo
 from se_viz.model.loading import load
-from se_viz.profiles import bundled as shipped
+from se_viz.profiles import bundled
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact import compact
 from se_viz.profiles.errors import NotInProfiles, ProfilesMismatch
@@ -69,7 +69,7 @@ def test_it_says_what_the_exact_one_says_to_its_rounding(whole, tmp_path):
         np.testing.assert_array_equal(small[gate.name].s("bee", 1).mean, moments.mean[1, 1])
         np.testing.assert_array_equal(small[gate.name].histogram("bee", 1).edges, histogram.edges[1])
         np.testing.assert_array_equal(small[gate.name].histogram("bee", 1).counts, histogram.counts[1, 1])
-        assert small[gate.name].outside().tolist() == gate.outside().tolist()
+        assert small[gate.name].clipped().tolist() == gate.clipped().tolist()
         assert not small[gate.name].has_z
         for ask in (small[gate.name].z, small[gate.name].images, lambda: small[gate.name].highest(0)):  # noqa: B023
             with pytest.raises(NotInProfiles, match="compact"):
@@ -106,7 +106,7 @@ def test_ties_heaps_and_large_and_small_values_survive(make_profiles, tmp_path):
     assert relu.s("a", 2).mean == pytest.approx(12.35, abs=1e-6)
     assert relu.s("a", 2).std == 0
     assert quantiles(relu.histogram(), [0.25, 0.5, 0.75])[:, :, 2].tolist() == [[float(np.float32(12.35))] * 5] * 3
-    assert relu.outside().sum() == 0
+    assert relu.clipped().sum() == 0
     assert relu.span[1] > 1000
     for profiles in (whole, small):
         gate = profiles["SE_3_1"]
@@ -144,9 +144,9 @@ def test_it_is_made_of_single_images_in_full(tiny_model, photos, tmp_path):
 GATED = [name for name in catalogue.names() if name.startswith("demo/")]
 
 
-@pytest.mark.parametrize("name", [name for name in GATED if shipped.path(name).exists()])
+@pytest.mark.parametrize("name", [name for name in GATED if bundled.path(name).exists()])
 def test_shipped_class_profiles_are_of_the_shipped_weights_and_of_all_of_the_validation_set(name):
-    profiles = shipped.shipped(name)
+    profiles = bundled.bundled_profiles(name)
     model = load(name, "cpu")
     profiles.check(model)
     model.close()
@@ -158,48 +158,48 @@ def test_shipped_class_profiles_are_of_the_shipped_weights_and_of_all_of_the_val
     for gate in profiles:
         assert ((gate.span[0] <= gate.s().mean) & (gate.s().mean <= gate.span[1])).all()
         assert (gate.histogram().counts.sum(-1) == profiles.counts[:, None]).all()
-        assert gate.outside().sum() == 0
+        assert gate.clipped().sum() == 0
 
 
 def test_the_weights_of_relu_are_not_cut_off():
-    gate = shipped.shipped("demo/r16-relu")["SE_5_1"]
+    gate = bundled.bundled_profiles("demo/r16-relu")["SE_5_1"]
     assert gate.s().mean.max() == pytest.approx(12.35, abs=0.01)
     assert gate.histogram().edges.max() == pytest.approx(19.03, abs=0.3)
 
 
 @pytest.mark.skipif(not DATA, reason="Imagenette is not here; SE_VIZ_DATA names it")
-@pytest.mark.parametrize("name", [name for name in GATED if shipped.path(name).exists()])
+@pytest.mark.parametrize("name", [name for name in GATED if bundled.path(name).exists()])
 def test_shipped_class_profiles_agree_with_a_fresh_pass(name, tmp_path, record_property):
     model = load(name, "cpu", fast=False)
     whole = profile(model, datasets.dataset(DATA, "val"), tmp_path, images=True)
     model.close()
-    mean, area = agree(shipped.shipped(name), whole, noise=1e-6)
+    mean, area = agree(bundled.bundled_profiles(name), whole, noise=1e-6)
     record_property("worst errors", f"means {mean:.2g}, AUROC {area:.2g}")
 
 
 def test_the_standard_model_has_class_profiles():
-    assert shipped.path("demo/r16").exists()
+    assert bundled.path("demo/r16").exists()
 
 
 def test_the_family_is_made_by_one_call_and_what_is_made_is_left_alone(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16", "mine"))
-    first = list(shipped.rebuild(tiny_imagenette, tmp_path, "cpu"))
+    first = list(bundled.rebuild(tiny_imagenette, tmp_path, "cpu"))
     assert [profiles.header.model.name for profiles in first] == ["demo/r16"]
     assert first[0].counts.tolist() == [1] * 10
     path = tmp_path / "r16.safetensors.xz"
     assert list(tmp_path.iterdir()) == [path]
     before = path.stat().st_mtime_ns
-    assert len(list(shipped.rebuild(tiny_imagenette, tmp_path, "cpu"))) == 1
+    assert len(list(bundled.rebuild(tiny_imagenette, tmp_path, "cpu"))) == 1
     assert path.stat().st_mtime_ns == before
 
 
 def test_class_profiles_of_an_older_format_is_made_again(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16",))
     path = tmp_path / "r16.safetensors.xz"
-    list(shipped.rebuild(tiny_imagenette, tmp_path, "cpu"))
+    list(bundled.rebuild(tiny_imagenette, tmp_path, "cpu"))
     found = open_profiles(path)
     old = replace(found.header, version=1)
     monkeypatch.setattr("se_viz.profiles.bundled.open_profiles", lambda *_: ClassProfiles(path, old, found.tensors))
     path.write_bytes(b"old")
-    assert [profiles.header.version for profiles in shipped.rebuild(tiny_imagenette, tmp_path, "cpu")] == [VERSION]
+    assert [profiles.header.version for profiles in bundled.rebuild(tiny_imagenette, tmp_path, "cpu")] == [VERSION]
     assert open_profiles(path).counts.sum() == 10

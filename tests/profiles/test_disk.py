@@ -28,8 +28,8 @@ from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.merge import combine, merge
 from se_viz.profiles.profile import profile
 from se_viz.profiles.safetensors_io import verify
-from se_viz.profiles.shards import finished
-from se_viz.profiles.unfinished import discard, kept
+from se_viz.profiles.shards import read_finished
+from se_viz.profiles.unfinished import discard, images_done
 
 
 class Stopped(Exception):
@@ -46,7 +46,7 @@ def unfinished(tiny_model, photos, tmp_path):
 
     with pytest.raises(Stopped):
         profile(tiny_model, photos, tmp_path / "out", report=stop, **SETTINGS)
-    assert kept(tmp_path / "out") == 8
+    assert images_done(tmp_path / "out") == 8
     return tmp_path / "out"
 
 
@@ -79,9 +79,9 @@ def test_a_flipped_byte_anywhere_in_a_shard_is_found_and_it_is_made_again(
     size = shard.stat().st_size
     for start in [*range(120), *(rng.randrange(size) for _ in range(120))]:
         flip(shard, start)
-        assert finished(shard, header) is None
+        assert read_finished(shard, header) is None
         flip(shard, start)
-    assert finished(shard, header) is not None
+    assert read_finished(shard, header) is not None
     flip(shard, size - 100)
     caplog.clear()
     assert profile(tiny_model, photos, unfinished, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
@@ -112,7 +112,7 @@ def test_a_shard_that_is_damaged_while_it_is_added_up_is_made_again(whole, unfin
 
 
 def test_a_disk_that_damages_every_shard_is_named(tiny_model, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("se_viz.profiles.profile.finished", lambda *_: None)
+    monkeypatch.setattr("se_viz.profiles.profile.read_finished", lambda *_: None)
     with pytest.raises(ProfilesError, match="damaged each time they are written: the disk or the memory is failing"):
         profile(tiny_model, photos, tmp_path, **SETTINGS)
 
@@ -154,7 +154,7 @@ def test_old_class_profiles_are_read_and_finished_and_old_shards_are_made_again(
     for shard in (unfinished / "shards").iterdir():
         old(shard)
     assert profile(tiny_model, photos, unfinished, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
-    assert caplog.text.count("is made again: an older SE Viz wrote it, without a checksum") == 2
+    assert caplog.text.count("is made again: an older SE Viz wrote it without a checksum") == 2
 
 
 def test_an_old_unfinished_folder_of_another_pass_says_what_to_do(unfinished, tiny_model, photos):
@@ -215,17 +215,15 @@ def test_a_disk_that_is_full_at_any_byte_says_what_is_kept_and_the_pass_goes_on(
         except WriteFailed as failed:
             said, done = str(failed), (out / "profiles.safetensors").exists()
             assert f"The disk of {out}" in said
-            count = kept(out)
+            count = images_done(out)
             if count:
-                assert (
-                    f"{count} images are counted and kept in {out / 'shards'}: started again, the pass goes on" in said
-                )
+                assert f"{count} images are counted and kept in {out / 'shards'}. Start again to continue" in said
             seen.add(count)
         assert not list(out.rglob("*.tmp"))
         asked = []
         listed = dataset(photos)
         noted = replace(listed, read=lambda index: asked.append(index) or listed.read(index))  # noqa: B023
-        before = kept(out)
+        before = images_done(out)
         assert profile(tiny_model, noted, out, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
         assert len(asked) == (0 if done else 15 - before)
         assert sorted(path.name for path in out.iterdir()) == ["profiles.safetensors", "report.json"]
@@ -246,7 +244,7 @@ def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
         [sys.executable, "-c", code, str(photos), str(unfinished)],
         capture_output=True, text=True, check=True, env=environment(),
     )  # fmt: skip
-    assert "was not written, as it is larger than a file may be here (File too large)" in ended.stdout
+    assert "was not written, as it exceeds the largest file size allowed here (File too large)" in ended.stdout
     assert "8 images are counted and kept in" in ended.stdout
 
 
@@ -290,7 +288,7 @@ def test_a_folder_that_vanishes_is_said_and_not_made_again(whole, tiny_model, ph
     assert str(out) in str(failed.value)
     if not again:
         assert not out.exists()
-        assert "What was counted is gone with it: start again to count all images." in str(failed.value)
+        assert "The images counted so far are lost with it: start again to count all images." in str(failed.value)
     assert profile(tiny_model, photos, out, **SETTINGS).path.read_bytes() == whole.path.read_bytes()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from se_viz.profiles.exact_sums import LIMIT, mean_and_std, outside, sums, whole_steps
+from se_viz.profiles.exact_sums import LIMIT, is_clipped, mean_and_std, sums, whole_steps
 
 WEIGHTS = arrays(
     np.float32,
@@ -59,7 +59,7 @@ def test_eight_million_images_do_not_outgrow_it():
 
 def test_what_lies_beyond_is_told_and_counts_as_the_limit():
     s = np.array([[LIMIT], [1e5], [-1e30]], np.float32)
-    assert outside(s)[:, 0].tolist() == [False, True, True]
+    assert is_clipped(s)[:, 0].tolist() == [False, True, True]
     assert whole_steps(s)[:, 0].tolist() == [2**40, 2**40, -(2**40)]
 
 

@@ -15,7 +15,7 @@ from se_viz.profiles.class_profiles import open_profiles
 from se_viz.profiles.errors import NotInProfiles, OtherPass, ProfilesMismatch
 from se_viz.profiles.merge import merge
 from se_viz.profiles.metadata import Header
-from se_viz.profiles.shards import finished
+from se_viz.profiles.shards import read_finished
 
 FOLDER = Path(__file__).parent / "format1"
 LABELS = np.repeat([0, 1, 2], 40)
@@ -48,12 +48,12 @@ def test_both_are_read(exact, small, weights):
             np.testing.assert_allclose(gate.s().mean, means, atol=3e-4)
             assert gate.histogram().counts.sum(-1).tolist() == [[40] * 5] * 3
     gate = exact["SE_3_1"]
-    assert gate.outside().sum() == (weights["SE_3_1"] > 8).sum()
+    assert gate.clipped().sum() == (weights["SE_3_1"] > 8).sum()
     np.testing.assert_allclose(gate.images(), np.clip(weights["SE_3_1"], 0, 8), atol=1e-4)
     assert gate.highest(0)[0].s == 8
     assert exact["SE_2_1"].z("ape", 1).mean == pytest.approx(weights["SE_2_1"][:40, 1].mean())
     with pytest.raises(NotInProfiles, match="count of s outside the range"):
-        small["SE_3_1"].outside()
+        small["SE_3_1"].clipped()
 
 
 def test_the_margin_of_an_auroc_holds_the_truth(exact, small, weights):
@@ -73,7 +73,7 @@ def test_what_they_cannot_say_is_said(exact, small, weights):
     clipped = (weights["SE_3_1"] > 8).mean()
     assert limits(exact)[0] == f"{clipped:.1%} of s of SE_3_1 were above 8 and are counted as 8."
     assert limits(small)[0] == "Some s of SE_3_1 were above 8 and are counted as 8; the file does not say how many."
-    assert "AUROC above all, are approximate" in limits(small)[-1]
+    assert "especially AUROC are approximate" in limits(small)[-1]
     assert all("Make them again" in limits(profiles)[-1] for profiles in (exact, small))
     assert len(limits(exact)) == len(limits(small)) == 2
 
@@ -83,7 +83,7 @@ def test_they_are_not_added_up_or_gone_on_with(exact, tmp_path, whole):
         merge([exact], tmp_path / "merged.safetensors")
     shutil.copy(exact.path, tmp_path / "profiles.safetensors")
     with pytest.raises(OtherPass, match="older SE Viz"):
-        finished(tmp_path / "profiles.safetensors", whole.header)
+        read_finished(tmp_path / "profiles.safetensors", whole.header)
 
 
 def test_a_header_comes_back_with_its_version(exact):

@@ -22,12 +22,12 @@ from se_viz.analysis.profile_limits import limits
 from se_viz.data.datasets import dataset
 from se_viz.data.image_files import read_paths
 from se_viz.data.preprocess import Preprocess
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import open_profiles
 from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.profile import profile
-from se_viz.profiles.shard_writer import ahead
+from se_viz.profiles.shard_writer import prefetch
 from se_viz.weights.head import Head
 
 
@@ -46,7 +46,7 @@ def test_it_counts_what_the_instrument_reads(whole, raw):
             np.testing.assert_allclose(gate.z(label).std, z.std(0), atol=1e-5)
             np.testing.assert_allclose(gate.z_range(label), [z.min(0), z.max(0)], atol=1e-5)
             assert gate.histogram(label).counts.sum(-1).tolist() == [len(own)] * own.shape[1]
-        assert gate.outside().sum() == 0
+        assert gate.clipped().sum() == 0
 
 
 def test_it_names_the_images_at_both_ends(whole):
@@ -225,7 +225,7 @@ def test_images_without_finite_numbers_are_left_out_counted_and_said(photos, who
     kept = [index for index, name in enumerate(whole.table.names) if name not in left_out]
     np.testing.assert_allclose(profiles["SE_1_1"].images(), whole["SE_1_1"].images()[kept], atol=1e-5)
     assert limits(profiles) == (
-        "2 images were left out because a gate gave weights that are not finite (NaN or infinite).",
+        "2 images were left out because some weights of a gate were not finite (NaN or infinite).",
     )
 
 
@@ -237,7 +237,7 @@ def test_images_are_read_a_bounded_way_ahead_and_come_in_order():
         return index
 
     with ThreadPoolExecutor(4) as pool:
-        read_ahead = ahead(pool, read, range(100), 7)
+        read_ahead = prefetch(pool, read, range(100), 7)
         assert next(read_ahead) == 0
         assert len(started) <= 7
         assert list(read_ahead) == list(range(1, 100))
@@ -266,7 +266,7 @@ def test_a_gate_of_relu_is_held_however_far_it_reaches(photos, tmp_path):
     assert gate.entry.function == "relu"
     assert s.max() > 19
     np.testing.assert_allclose(gate.s().mean[0], s[:5].mean(0), rtol=1e-7)
-    assert gate.outside().max() == 0
+    assert gate.clipped().max() == 0
     assert gate.span == (0, s.max())
     assert gate.histogram().edges.max() == s.max()
 
@@ -277,10 +277,10 @@ def test_weights_beyond_what_can_be_added_up_are_counted_and_said(photos, tmp_pa
         model.network.second[2].fc2.bias += 1e5
     profiles = profile(model, photos, tmp_path)
     gate = list(profiles)[1]
-    assert gate.outside().max() == 5
+    assert gate.clipped().max() == 5
     assert gate.s().mean.max() == 65_536
     assert gate.highest(0)[0].s > 99_000
-    assert "of s of SE_2_1 were beyond -65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
+    assert "of s of SE_2_1 were outside -65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
 
 
 def headed(outputs, head, names=()):
@@ -325,8 +325,8 @@ def test_of_labels_an_image_counts_for_the_most_probable_or_for_none(photos, tmp
 @pytest.mark.parametrize(
     ("outputs", "head", "said"),
     [
-        (1, None, "One number puts images into no classes.*labels='given'.*head='binary'"),
-        (2, "number", "2 numbers put images into no classes.*labels='given'"),
+        (1, None, "The network returns one number per image, not a class.*labels='given'.*head='binary'"),
+        (2, "number", "The network returns 2 numbers per image, not a class.*labels='given'"),
         (3, "features", "taken as features.*labels='given'"),
         (3, "binary", "has one output, and this network has 3.*labels='given'"),
     ],

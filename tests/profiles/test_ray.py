@@ -109,7 +109,7 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ProfilesError, match=r"needs ray, .* `pip install 'se-viz\[ray\]'`"):
         profile(tiny_model, photos, tmp_path, engine="ray")
-    with pytest.raises(ProfilesError, match="for 'ray' alone"):
+    with pytest.raises(ProfilesError, match="only for 'ray'"):
         profile(tiny_model, photos, tmp_path, address="auto")
 
 

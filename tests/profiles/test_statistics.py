@@ -11,7 +11,7 @@ from se_viz.profiles.quantization import HEAPS, ordered
 from se_viz.profiles.top_images import ImageTable, Ranking, best
 
 CLASSES, CHANNELS = 3, 4
-EXACT = ("count", "sum", "squares", "histogram", "heaps", "outside", "low", "high")
+EXACT = ("count", "sum", "squares", "histogram", "heaps", "clipped", "low", "high")
 # Few different values, so that ties are common: heaps, the same but for a digit, over 8, negative, beyond the limit.
 VALUES = np.array([*HEAPS, 1e-30, 0.49999997, 0.50000006, 0.3, 19.0, -0.7, 300.0, 70_000.0], np.float32)
 
@@ -69,7 +69,7 @@ def test_one_pass_gives_what_numpy_gives(seed, images):
         if not len(own):
             continue
         assert sums.sum[label].tolist() == whole_steps(own).sum(0).tolist()
-        assert sums.outside[label].tolist() == (np.abs(own) > LIMIT).sum(0).tolist()
+        assert sums.clipped[label].tolist() == (np.abs(own) > LIMIT).sum(0).tolist()
         np.testing.assert_allclose(sums.z.mean[label], deep.mean(0))
         np.testing.assert_allclose(sums.z.m2[label], deep.var(0) * len(deep), rtol=1e-9, atol=1e-12)
 

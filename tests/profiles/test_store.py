@@ -38,7 +38,7 @@ def test_one_class_and_one_channel_are_what_the_whole_has_there(whole):
         assert gate.s("cat", 2).count == 5
         np.testing.assert_array_equal(gate.histogram("bee", 3).counts, histogram.counts[1, 3])
         np.testing.assert_array_equal(gate.z("cat").std, gate.z().std[2])
-        assert gate.outside("ape", 1) == gate.outside()[0, 1]
+        assert gate.clipped("ape", 1) == gate.clipped()[0, 1]
 
 
 def test_a_slice_does_not_read_the_rest(whole):
@@ -82,7 +82,7 @@ def test_single_images_are_there_only_if_they_were_asked_for(tiny_model, photos,
 def test_it_is_checked_against_the_network_and_the_dataset(whole, tiny_model, photos, tmp_path):
     open_profiles(whole.path.parent, tiny_model, dataset(photos))
     open_profiles(whole.path, tiny(name="another name"))
-    with pytest.raises(ProfilesMismatch, match=r"class profiles of test/tiny, not of the other .*weights"):
+    with pytest.raises(ProfilesMismatch, match=r"class profiles of test/tiny, not of the loaded other .weights differ"):
         open_profiles(whole.path, tiny(seed=1, name="other"))
     with pytest.raises(ProfilesMismatch, match=r"\(15 images\), not of .* \(15 images\)"):
         open_profiles(whole.path, dataset=dataset(make_images(tmp_path / "x", ("ape", "bee", "dog"))))
@@ -101,11 +101,11 @@ def test_other_files_are_refused_with_a_sentence(whole, tmp_path):
     path = tmp_path / "profiles.safetensors"
     for damaged in (b"", b"no class profiles", content[:100], content[:-1], b"\xff" * 100):
         path.write_bytes(damaged)
-        with pytest.raises(ProfilesRefused, match="cut short or damaged"):
+        with pytest.raises(ProfilesRefused, match="truncated or damaged"):
             open_profiles(path)
     packed = tmp_path / "profiles.safetensors.xz"
     packed.write_bytes(content)
-    with pytest.raises(ProfilesRefused, match="cut short or damaged"):
+    with pytest.raises(ProfilesRefused, match="truncated or damaged"):
         open_profiles(packed)
     save_file({"weight": np.zeros(3)}, path)
     with pytest.raises(ProfilesRefused, match="but holds no class profiles"):

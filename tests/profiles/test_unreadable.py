@@ -85,7 +85,7 @@ def test_the_report_says_what_was_chosen_and_left_out(tiny_model, tmp_path):
 def test_without_labels_it_names_the_header_or_the_items(tiny_model, tmp_path):
     Image.new("RGB", (20, 16)).save(tmp_path / "1.png")
     (tmp_path / "list.csv").write_text("path,species\n1.png,a\n")
-    with pytest.raises(ProfilesError, match="no labels: its columns are path, species, and none is called label"):
+    with pytest.raises(ProfilesError, match="no labels: its columns are path, species, none of them called label"):
         profile(tiny_model, tmp_path / "list.csv", tmp_path / "out")
     several = [(Image.new("RGB", (20, 16)), np.array([1, 1, 0]))]
     with pytest.raises(ProfilesError, match="several labels each"):

@@ -9,9 +9,9 @@ from profiles_support import tiny
 from se_viz.data.datasets import dataset
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, Run
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.ray_worker import Parcel, Worker
-from se_viz.profiles.shards import plan
+from se_viz.profiles.shards import plan_shards
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def listed(photos):
 @pytest.fixture
 def parcel(tiny_model, listed, tmp_path):
     """As the driver packs it; the pickled dataset, which has a closure in it, aside."""
-    run = Run(2, 4)
+    run = RunSettings(2, 4)
     header = Header(
         model=ModelInfo.of(tiny_model),
         gates=tuple(GateEntry.of(gate) for gate in tiny_model.gates),
@@ -37,7 +37,7 @@ def parcel(tiny_model, listed, tmp_path):
     return Parcel(
         network=pickle.dumps(copy_without_hooks(tiny_model.network)),
         dataset=pickle.dumps(replace(listed, read=print)),
-        tasks=dict(enumerate(plan(header, run, len(listed), tmp_path))),
+        tasks=dict(enumerate(plan_shards(header, run, len(listed), tmp_path))),
         batch=2,
         cwd=str(Path.cwd()),
         device="cpu",
@@ -77,7 +77,7 @@ def read_hash(listed, index):
 def test_a_shard_that_has_ended_four_workers_is_not_tried_again(parcel, tmp_path):
     (tmp_path / "000001.tries").write_bytes(b"....")
     said = outcome(parcel)
-    assert "4 workers have died of the images from ape/4.png to bee/2.png" in said
+    assert "4 workers crashed on the images from ape/4.png to bee/2.png" in said
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -91,20 +91,20 @@ def test_another_folder_is_not_taken_for_the_drivers(parcel, tmp_path):
 def test_images_that_are_missing_or_others_are_found_before_a_shard_is_made(parcel, listed, photos, tmp_path):
     proof = (0, read_hash(listed, 0))
     others = replace(parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 1))), proof=proof)
-    assert "ape/0.png is another file here" in outcome(others)
+    assert "ape/0.png is not the same file here" in outcome(others)
     broken = replace(parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 7))), proof=proof)
     assert "readable at the same path on all machines" in outcome(broken)
 
 
 def test_another_network_is_refused(parcel):
     other = replace(parcel, network=pickle.dumps(copy_without_hooks(tiny(seed=1).network)))
-    assert "another network here" in outcome(other)
+    assert "not the same network here" in outcome(other)
 
 
 def test_code_that_is_not_there_is_named(parcel):
     missing = replace(parcel, network=b"cnowhere_at_all\nNetwork\n.")
     assert "nowhere_at_all" in outcome(missing)
-    assert "install it" in outcome(missing)
+    assert "Install it" in outcome(missing)
 
 
 def test_a_device_that_is_not_there_is_named(parcel):

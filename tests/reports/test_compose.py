@@ -2,7 +2,7 @@ import pytest
 
 import se_viz
 from se_viz.demo.design_choices import RATIO
-from se_viz.profiles.bundled import shipped
+from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports import class_profiles, design_choices, inspection, network
 
 
@@ -33,7 +33,7 @@ def test_a_model_alone(r16):
 
 
 def test_class_profiles():
-    report = se_viz.report(shipped("demo/r16"), gates=["SE_3_1"])
+    report = se_viz.report(bundled_profiles("demo/r16"), gates=["SE_3_1"])
     assert report.question == class_profiles.QUESTION
     assert "classes_SE_3_1" in report.charts
     assert "classes_SE_5_2" not in report.charts
@@ -47,10 +47,10 @@ def test_a_choice():
 
 
 def test_mistakes_get_a_sentence(r16):
-    with pytest.raises(ValueError, match="No choice 'size'; there are reduction ratio r, squeeze operator"):
+    with pytest.raises(ValueError, match="No choice 'size'; the choices are reduction ratio r, squeeze operator"):
         se_viz.report("size")
     with pytest.raises(ValueError, match="pass the model first"):
-        se_viz.report(shipped("demo/r16"), se_viz.sample("cat"))
+        se_viz.report(bundled_profiles("demo/r16"), se_viz.sample("cat"))
     with pytest.raises(ValueError, match="leave them out"):
         se_viz.report("reduction ratio r", gates=["SE_5_2"])
     with pytest.raises(ValueError, match="no image"):

@@ -23,7 +23,7 @@ def test_names_the_gates_that_weigh_least_and_most_and_the_one_that_varies_most(
 
 def test_one_image_and_one_gate_make_no_comparison(captured):
     text = summary(build(captured, SE_2_1=np.full((1, 4), 0.2, np.float32)), 0, "It says x.")
-    assert "SE_2_1 weighs its channels by 0.20 on average." in text
+    assert "The mean weight in SE_2_1 is 0.20." in text
     assert "highest" not in text
     assert "differently" not in text
 
@@ -31,7 +31,7 @@ def test_one_image_and_one_gate_make_no_comparison(captured):
 def test_of_the_only_gate_it_is_said_how_much_it_varies(captured):
     varied = np.array([[0.6, 0.9], [0.9, 0.6]], dtype=np.float32)
     text = summary(build(captured, SE_5_1=varied), 0, "It says x.")
-    assert text.endswith("SE_5_1 weighs its channels by 0.75 on average. Its s varies by 0.15 between these 2 images.")
+    assert text.endswith("The mean weight in SE_5_1 is 0.75. Its s varies by 0.15 between these 2 images.")
 
 
 def test_weights_around_a_half_do_not_flip_the_words(captured):

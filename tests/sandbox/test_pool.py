@@ -98,7 +98,7 @@ def test_wall_time_is_bounded():
 
 @pytest.mark.parametrize(("function", "count"), [(hostile_calls.many, 10_000_001), (hostile_calls.names, 100_000)])
 def test_output_is_bounded(function, count):
-    with pytest.raises(Ended, match="gave more than 10 MB") as caught:
+    with pytest.raises(Ended, match="returned more than 10 MB") as caught:
         sandbox.run(function, count, limits=LIMITS)
     assert caught.value.reason == "output"
 
@@ -131,7 +131,7 @@ def test_only_exceptions_that_are_asked_for_pass():
 
 
 def test_no_object_comes_back():
-    with pytest.raises(Ended, match="does not go from process to process"):
+    with pytest.raises(Ended, match="cannot be sent to another process"):
         sandbox.run(hostile_calls.object_of_code, limits=LIMITS)
 
 
@@ -318,13 +318,13 @@ def test_when_what_forks_children_dies_another_is_started(way):
 def test_a_machine_without_children_is_told(monkeypatch):
     sandbox.close()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(Ended, match="needs a child process, and none can be started") as caught:
+    with pytest.raises(Ended, match="needs a child process, but none can be started") as caught:
         sandbox.run(hostile_calls.echo, 1, limits=LIMITS)
     assert caught.value.reason == "unavailable"
 
 
 def test_values_that_cannot_go_are_told_before_a_child_is_asked():
-    with pytest.raises(TypeError, match="object does not go"):
+    with pytest.raises(TypeError, match="object cannot be sent"):
         sandbox.run(hostile_calls.echo, object(), limits=LIMITS)
     with pytest.raises(TypeError, match="no module"):
         sandbox.run(lambda: 1, limits=LIMITS)

@@ -93,7 +93,7 @@ def test_a_waiting_page_opens_by_itself(tmp_path, browser):
         with Visitor(server), Visitor(server):
             page.goto(server.address)
             expect(page.get_by_text(_FULL)).to_be_visible(timeout=60_000)
-        expect(page.get_by_role("heading", name="Take it away")).to_be_visible(timeout=90_000)
+        expect(page.get_by_role("heading", name="Export and reproduce")).to_be_visible(timeout=90_000)
         assert not page.get_by_text(re.compile("SE Viz is full")).count()
 
 

@@ -14,7 +14,7 @@ from se_viz.data.datasets import Dataset
 from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
 from se_viz.reports import class_numbers
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.zoo import registry as catalogue
 
@@ -69,7 +69,7 @@ def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     chosen = many.multiselect(key="classes_colours")
     assert len(chosen.options) == CLASSES - 1
     rows_shown = f"Of {CLASSES} classes, a gate's tree and heatmap show the 60 most like those chosen."
-    assert any(plain(rows_shown) in text.value for text in many.caption)
+    assert any(escape_markdown(rows_shown) in text.value for text in many.caption)
     assert max(sizes(many)) < 200_000
     assert sum(sizes(many)) < 1_000_000
     chosen.set_value([chosen.options[at] for at in (7, 321, 500, 998)]).run()
@@ -97,7 +97,7 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
 
 
 def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
-    assert not any("too many to send" in text.value for text in many.markdown)
+    assert not any("too many to download" in text.value for text in many.markdown)
     monkeypatch.setattr(profiles_state, "_MOST_ROWS", 10_000)
     many.run()
-    assert any("40,000 rows, too many to send" in text.value for text in many.markdown)
+    assert any("40,000 rows, too many to download" in text.value for text in many.markdown)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from se_viz import load, profile
-from se_viz.profiles.unfinished import kept
+from se_viz.profiles.unfinished import images_done
 from se_viz.ui.state import device_queue as turns
 
 
@@ -83,7 +83,7 @@ def test_who_stops_while_waiting_is_off_the_line_and_the_others_go_on(device):
 def test_a_pass_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path):
     model, images, out = load("demo/r16", "cpu"), Images(7), tmp_path / "profiles"
     settings = {"batch": 2, "shard": 2}
-    assert kept(out) == 0
+    assert images_done(out) == 0
 
     def stop(done, total):
         if done == 6:
@@ -92,8 +92,8 @@ def test_a_pass_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path):
     with pytest.raises(Stopped):
         profile(model, images, out, report=stop, **settings)
     # The third shard is written after its last batch is told of.
-    assert kept(out) == 4
+    assert images_done(out) == 4
     seen = []
     profile(model, images, out, report=lambda done, total: seen.append((done, total)), **settings)
     assert seen == [(6, 7), (7, 7)]
-    assert kept(out) == 0
+    assert images_done(out) == 0

@@ -16,9 +16,9 @@ from se_viz.analysis.by_depth import by_depth
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
-from se_viz.profiles.bundled import shipped
-from se_viz.reports.observations import against_chance, gates_alike, observations, where_classes_part
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.profiles.bundled import bundled_profiles
+from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import classes
 from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
@@ -33,15 +33,17 @@ def charts(page):
 
 def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
     page = open_page(samples="cat")
-    profiles = shipped("demo/r16")
+    profiles = bundled_profiles("demo/r16")
     assert page.title[0].value == classes.QUESTION
     assert page.multiselect(key="classes").value == list(profiles.classes[:4])
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
     depths = by_depth(profiles)
-    assert any(emphasised(where_classes_part(depths)) in text.value for text in page.markdown)
+    assert any(emphasised(most_specific_gate(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
-        assert any(plain(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown)
+        assert any(
+            escape_markdown(one.said) in text.value and f"**{one.verdict}**" in text.value for text in page.markdown
+        )
 
 
 def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
@@ -58,7 +60,7 @@ def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
 
 def test_two_classes_are_told_apart_by_their_most_different_channels():
     page = open_page(samples="cat", one="church", other="golf ball")
-    d = np.abs(cohens_d(shipped("demo/r16")["SE_5_2"], "church", "golf ball"))
+    d = np.abs(cohens_d(bundled_profiles("demo/r16")["SE_5_2"], "church", "golf ball"))
     channel = page.selectbox(key="faceoff_channel_SE_5_2_church_golf ball")
     assert channel.value == np.nanargmax(d)
     assert any(f"channel {channel.value} the weight **s = " in text.value for text in page.markdown)
@@ -85,7 +87,7 @@ def test_folders_of_a_zip_are_groups_with_their_nearest_class():
     assert not page.exception
     table = next(frame.value for frame in page.dataframe if "images" in frame.value.columns)
     assert dict(zip(table["group"], table["images"], strict=True)) == {"red": 2, "blue": 1}
-    assert all(words.rsplit(" ", 1)[0] in shipped("demo/r16").classes for words in table["SE_5_2"])
+    assert all(words.rsplit(" ", 1)[0] in bundled_profiles("demo/r16").classes for words in table["SE_5_2"])
     assert any("chart_groups_SE_5_2" in name for name in charts(page))
 
 
@@ -167,7 +169,7 @@ def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monke
     (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
     page.button(key="build").click().run()
     assert not page.exception
-    assert any("not those of the class profiles that were begun here" in warning.value for warning in page.warning)
+    assert any("differ from those of the unfinished class profiles" in warning.value for warning in page.warning)
     page.button(key="build").click().run()
     assert not page.exception
     assert page.success
@@ -227,16 +229,16 @@ def test_a_folder_without_images_gets_a_sentence(photos, monkeypatch, tmp_path):
 
 def test_gates_are_compared_and_chance_is_told():
     page = open_page(samples="cat")
-    profiles = shipped("demo/r16")
+    profiles = bundled_profiles("demo/r16")
     depths = by_depth(profiles)
     said = " ".join(text.value for text in page.markdown)
-    assert emphasised(against_chance(depths)) in said
-    assert emphasised(gates_alike([depth.gate for depth in depths], gate_similarity(profiles))) in said
+    assert emphasised(eta2_by_chance(depths)) in said
+    assert emphasised(similar_gates([depth.gate for depth in depths], gate_similarity(profiles))) in said
     assert any("chart_gate_heatmap" in name for name in charts(page))
 
 
 def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     clipped = "12.3% of s of SE_5_1 were above 8 and are counted as 8."
-    monkeypatch.setattr(class_numbers, "_limits", lambda *_: (clipped,))
+    monkeypatch.setattr(class_numbers.SharedNumbers, "limits", lambda *_: (clipped,))
     page = open_page(samples="cat")
-    assert [warning.value for warning in page.warning] == [plain(clipped)]
+    assert [warning.value for warning in page.warning] == [escape_markdown(clipped)]

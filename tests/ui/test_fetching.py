@@ -8,7 +8,7 @@ from safetensors.torch import save
 
 from se_viz.device import memory
 from se_viz.device.memory import Memory
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import download_weights as fetching
 from se_viz.zoo import timm_source as from_timm
 
@@ -17,12 +17,12 @@ open_page = partial(ui_support.open_page, "inspect", model=f"timm/{NAME}")
 
 
 def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
-    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
     page = open_page()
     assert shelf.asked == []
     assert page.button(key="fetch").label == "Download 1 MB"
-    assert any(plain("0.4 M parameters, 2 gates") in text.value for text in page.caption)
-    assert page.info[0].value == "There is no model to look into: choose one in the sidebar, or do what is said above."
+    assert any(escape_markdown("0.4 M parameters, 2 gates") in text.value for text in page.caption)
+    assert page.info[0].value == "No model is loaded. Choose one in the sidebar, or follow the message above."
     page.button(key="fetch").click().run()
     assert not page.exception
     assert not page.error
@@ -34,7 +34,7 @@ def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
 
 @pytest.mark.parametrize(("faults", "said"), [([404], "404"), ([429] * 9, "429"), (["wrong"] * 9, "sha256")])
 def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, faults, said):
-    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
     shelf.faults.extend(faults)
     page = open_page()
     page.button(key="fetch").click().run()
@@ -48,7 +48,7 @@ def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, fau
 
 def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
     """While nothing arrives the bar is still written, which is where a click ends the run."""
-    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
     shelf.faults.append("hold")
 
     class Clicked(BaseException):
@@ -63,12 +63,12 @@ def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
         fetching._fetch(f"timm/{NAME}", click)
     shelf.release.set()
     fetching._fetch(f"timm/{NAME}", lambda _: None)
-    assert fetching.catalogue.listing(f"timm/{NAME}").cached
+    assert fetching.registry.listing(f"timm/{NAME}").cached
 
 
 def test_what_there_is_no_memory_for_is_not_offered(shelf, monkeypatch):
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
     page = open_page()
-    assert "There is no room for timm/test" in page.error[0].value
+    assert "Not enough memory for timm/test" in page.error[0].value
     assert all(button.key != "fetch" for button in page.button)
     assert shelf.asked == []

@@ -112,7 +112,7 @@ def test_many_gates_are_chosen_from_a_list(opened):
     assert keys(page.selectbox) == {"stage2": names[1]}
     assert page.selectbox(key="gate").options == [*names[0], *names[1]]
     assert titles(page) == ["SE_1_3", "SE_2_40", *["SE_2_40"] * 3]
-    assert "channels are weighed lowest in SE_" in answer(page)
+    assert "Mean weight is lowest in SE_" in answer(page)
     page.selectbox(key="stage2").set_value("SE_2_17").run()
     assert titles(page)[:2] == ["SE_1_3", "SE_2_17"]
     assert not page.exception
@@ -129,7 +129,7 @@ def test_one_gate_is_not_compared_with_others(opened, samples):
     assert keys(page.segmented_control) == {"stage1": ["SE_1_1"]}
     assert titles(page) == ["SE_1_1"] * 4
     said = answer(page)
-    assert "SE_1_1 weighs its channels by" in said
+    assert "The mean weight in SE_1_1 is" in said
     assert "lowest" not in said
     assert "differently" not in said
     assert ("between these 2 images" in said) == ("," in samples)

@@ -93,22 +93,22 @@ def specs(page):
 def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_means(registered):
     page = open_page("inspect", model=registered("one", 1, bias=[0.4]))
     assert "The network returns output 0.4." in answer(page)
-    assert "one output. That is no distribution over classes" in captions(page)
+    assert "One output is not a distribution over classes" in captions(page)
     assert "100%" not in strip(page)
     page.selectbox(key="head").set_value("binary").run()
     assert not page.exception
     assert "The network says positive (60%)." in answer(page)
-    assert "σ of it is the probability of positive, and" in captions(page)
+    assert "its sigmoid is the probability of positive" in captions(page)
     assert "<span>negative</span><span>40%</span>" in strip(page)
     page.number_input(key="threshold").set_value(0.7).run()
-    assert "The network says negative (40%; positive from 70% on)." in answer(page)
+    assert "The network says negative (40%; positive at 70% or more)." in answer(page)
     assert "--head binary --threshold 0.7" in page.code[1].value
     assert "head=se_viz.Head('binary', 0.7)" in page.code[0].value
 
 
 def test_a_link_reproduces_the_head_and_its_threshold(registered):
     page = open_page("inspect", model=registered("linked", 1, ("ill",), bias=[0.4]), head="binary", threshold="0.6")
-    assert "The network says not ill (40%; ill from 60% on)." in answer(page)
+    assert "The network says not ill (40%; ill at 60% or more)." in answer(page)
     assert page.number_input(key="threshold").value == 0.6
 
 
@@ -174,9 +174,9 @@ def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
     monkeypatch.setitem(catalogue._registered, "test/heads-dict", lambda: network)
     page = open_page("inspect", model="test/heads-dict", samples="cat,coffee")
     assert answer(page).startswith(
-        "Segments returns a dict with out, aux: no single table of logits, so there are no predictions."
+        "Segments returns a dict with out, aux, not a single table of logits, so there are no predictions."
     )
-    assert "weighed lowest" in answer(page)
+    assert "Mean weight is lowest" in answer(page)
     assert len(specs(page)) == 5
     assert strip(page).count("no predictions") == 2
     assert [button.key for button in page.get("download_button") if button.key == "save_predictions"] == []
@@ -184,7 +184,7 @@ def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
 
 def test_features_predict_nothing(registered):
     page = open_page("inspect", model=registered("features", 5), head="features")
-    assert "What Net returns is taken as features, so there are no predictions." in answer(page)
+    assert "The output of Net is taken as features, so there are no predictions." in answer(page)
 
 
 @pytest.mark.parametrize("over", ["maps", "over the image"])
@@ -196,7 +196,7 @@ def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     assert "SE_2_1: excitation by channel" in titles
     assert not any("squeeze" in title for title in titles)
     assert "no z was seen" in specs(page)[0]["data"][0]["hovertemplate"]
-    assert "There is no z: no squeeze of U was seen to feed s." in captions(page)
+    assert "z is not available: no squeeze of U was seen to feed s." in captions(page)
     assert "There is no z for SE_1_1, SE_2_1" in captions(page)
     assert "squeeze not seen" in captions(page)
     assert "z is None here" in page.code[0].value

@@ -58,10 +58,8 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def test_first_screen_answers_without_a_click():
     page = open_page()
-    assert page.title[0].value == "What did attention do to this image?"
-    assert re.search(
-        r"The network says .+ \\\(\d+%\\\)\\\. On the way, channels are weighed lowest in SE\\_", page.markdown[0].value
-    )
+    assert page.title[0].value == "How did the SE gates reweight this image?"
+    assert re.search(r"The network says .+ \\\(\d+%\\\)\\\. Mean weight is lowest in SE\\_", page.markdown[0].value)
     shown = titles(page)
     assert [title.split(":")[0] for title in shown[:4]] == ["SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"]
     assert len(shown) == 7
@@ -139,7 +137,7 @@ def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
         model="demo/none", device="tpu", samples="dog", focus="99", gate="SE_9_9", order="upside down", by="?"
     )
     assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 4
-    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, in the network's own order"
+    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, by index"
     assert len(specs(page)[0]["data"][0]["y"]) == 4
 
 
@@ -206,7 +204,7 @@ def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
     page.run()
     assert any("Stopped" in info.value for info in page.info)
     assert not page.get("plotly_chart")
-    next(button for button in page.button if button.label == "Go on").click().run()
+    next(button for button in page.button if button.label == "Continue").click().run()
     assert len(page.get("plotly_chart")) == 7
 
 
@@ -225,7 +223,7 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
 def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
     alone = open_page(samples="cat", gate="SE_5_2")
     assert any(text.value.startswith("**One image cannot tell**") for text in alone.markdown)
-    assert next(one for one in alone.metric if one.label == "varies between images").value == "–"
+    assert next(one for one in alone.metric if one.label == "SD over images").value == "–"
     several = open_page(samples="cat,coffee,rocket", gate="SE_5_2")
     model = se_viz.load("demo/r16", "cpu")
     reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from se_viz.analysis.cost import Cost, StageCost
 from se_viz.gates.macs import RULE
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 
 open_page = partial(ui_support.open_page, "network")
 
@@ -30,7 +30,7 @@ def test_the_tree_and_the_block_are_drawn():
     tree = shown["Gates by stage"]["data"][0]
     assert list(tree["parents"]).count("network") == 4
     assert "<b>SE_5_2</b>  768 → 48 → 768" in tree["labels"]
-    texts = [note["text"] for note in shown["SE_4_1: where it sits in its block"]["layout"]["annotations"]]
+    texts = [note["text"] for note in shown["SE_4_1 in its block"]["layout"]["annotations"]]
     assert "3×3 conv /2 → 96<br>batch norm, ReLU" in texts
     assert {"<b>+</b>", "<b>×</b>", "<b>U</b>  384 × 8 × 8", "sigmoid<br><b>s</b>  384"} <= set(texts)
 
@@ -38,7 +38,7 @@ def test_the_tree_and_the_block_are_drawn():
 def test_another_gate_redraws_the_block():
     page = open_page()
     page.selectbox(key="gate").set_value("SE_2_1").run()
-    assert "SE_2_1: where it sits in its block" in charts(page)
+    assert "SE_2_1 in its block" in charts(page)
 
 
 @pytest.mark.parametrize("model", ["demo/r16-relu", "demo/r2"])
@@ -57,7 +57,7 @@ def test_no_image_is_needed():
 
 def test_the_page_says_how_macs_are_counted_and_what_is_left_out(monkeypatch):
     page = open_page()
-    assert plain(RULE) in [caption.value for caption in page.caption]  # on the page, and not in what opens
+    assert escape_markdown(RULE) in [caption.value for caption in page.caption]  # on the page, and not in what opens
     assert not page.warning
     foreign = Cost(10, 10, (StageCost(2, 1, 1, 1, 1),), {"mamba.scan": 2})
     monkeypatch.setattr("se_viz.ui.pages.network._cost", lambda *_: foreign)

@@ -15,7 +15,7 @@ from ui_support import open_page
 
 import se_viz
 from se_viz.cli.app import app
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import checkpoint_picker as own
 from se_viz.ui.widgets import head_picker as heads
@@ -26,7 +26,7 @@ ARCHITECTURE = "timm/test_efficientnet"
 
 def weights(classes: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return from_timm.blank("test_efficientnet", num_classes=classes).state_dict()
+    return from_timm.create("test_efficientnet", num_classes=classes).state_dict()
 
 
 def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = None) -> AppTest:
@@ -46,7 +46,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     page = hand_in(open_page("inspect"), "newts.safetensors", content, names)
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
-    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    assert any("softmax over 3 classes (assumed)" in text.value for text in page.caption)
     (tmp_path / "newts.safetensors").write_bytes(content)
     (tmp_path / "newts.txt").write_bytes(names)
     monkeypatch.chdir(tmp_path)
@@ -59,7 +59,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
 
 def test_one_file_for_two_architectures_gives_two_readings():
     torch.manual_seed(0)
-    content = save(from_timm.blank("efficientnet_b0").state_dict())
+    content = save(from_timm.create("efficientnet_b0").state_dict())
     page = open_page("inspect")
     page.segmented_control(key="origin").set_value("your weights").run()
     page.file_uploader(key="own_weights").set_value(("b0.safetensors", content, ""))
@@ -76,7 +76,7 @@ def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch
     content = save(weights(3))
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     page.number_input(key="own_size").set_value(96)
-    page.selectbox(key="own_scale").set_value("0.5 and 0.5, to −1 … 1").run()
+    page.selectbox(key="own_scale").set_value("mean 0.5 and SD 0.5: −1 … 1").run()
     assert not page.exception
     assert any("input 96 × 96" in text.value for text in page.caption)
     assert "--size 96 --mean 0.5 0.5 0.5 --std 0.5 0.5 0.5" in page.code[1].value
@@ -101,7 +101,7 @@ def test_an_upload_stays_while_a_network_is_chosen_by_name():
     assert page.text_input(key="own_arguments").value == "drop_rate=0.1"
     assert any("input 96 × 96" in text.value for text in page.caption)
     assert any("This network knows 3 classes" in text.value for text in page.caption)
-    assert any(plain("newts.safetensors, ") in text.value for text in page.caption)
+    assert any(escape_markdown("newts.safetensors, ") in text.value for text in page.caption)
     page.button(key="own_weights_remove").click().run()
     assert any("architecture must be the one" in text.value for text in page.caption)
     assert not page.error
@@ -109,11 +109,11 @@ def test_an_upload_stays_while_a_network_is_chosen_by_name():
 
 def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
     torch.manual_seed(0)
-    content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
+    content = save(from_timm.create("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     (said,) = (error.value for error in page.error)
-    assert plain(f"newts.safetensors does not fit {ARCHITECTURE}.") in said
-    assert plain("The file's tensors are those of timm/mobilenetv3_small_050") in said
+    assert escape_markdown(f"newts.safetensors does not fit {ARCHITECTURE}.") in said
+    assert escape_markdown("The file's tensors are those of timm/mobilenetv3_small_050") in said
     assert "--arch" not in said
     assert "conv_head" not in said  # No wall of names; they are in the list to open.
     page.button(key="choose_timm/mobilenetv3_small_050").click().run()
@@ -130,7 +130,7 @@ def main_part(page, kind):
 
 def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     torch.manual_seed(0)
-    content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
+    content = save(from_timm.create("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     assert len(main_part(page, "error")) == 1
     assert not page.sidebar.error
@@ -145,20 +145,20 @@ def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
             "classes",
             b"one\ntwo\n",
             "There are 2 names of classes and 3 logits",
-            "without the head and the names of classes;",
+            "without the head and the class names;",
         ),
-        ("automatic", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the names of classes;"),
+        ("automatic", b"one\ntwo\n", "There are 2 names of classes and 3 logits", "without the class names;"),
     ],
 )
 def test_a_head_or_names_that_do_not_fit_leave_the_network_on_the_page(kind, names, said, left):
     page = hand_in(open_page("inspect", head=kind), "newts.safetensors", save(weights(3)), names)
     assert not page.error
     (warning,) = main_part(page, "warning")
-    assert plain(said) in warning
-    assert plain(left) in warning
+    assert escape_markdown(said) in warning
+    assert escape_markdown(left) in warning
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
     assert not any("--classes" in code.value for code in page.code)
-    assert any("This network knows 3 classes" in text.value for text in page.caption)
+    assert any("softmax over 3 classes (assumed)" in text.value for text in page.caption)
     if kind == "binary":
         page.button(key="head_back").click().run()
         assert not page.exception
@@ -197,7 +197,7 @@ def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
 
 def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    content = save(from_timm.blank("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
+    content = save(from_timm.create("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     assert page.error
     page.text_input(key="own_arguments").set_value("se_layer=ese, act_layer=silu").run()
@@ -218,20 +218,20 @@ def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_pat
         ("pretrained=true", "The argument pretrained is not allowed"),
         ("device=cpu", "The argument device is not allowed"),
         ("nonsense=1", "takes no argument nonsense"),
-        ("a", "An argument is KEY=VALUE"),
+        ("a", "An argument has the form KEY=VALUE"),
     ],
 )
 def test_arguments_that_are_not_taken_are_named(text, said):
     page = hand_in(open_page("inspect"), "newts.safetensors", save(weights(3)))
     page.text_input(key="own_arguments").set_value(text).run()
     assert not page.exception
-    assert plain(said) in page.error[0].value
+    assert escape_markdown(said) in page.error[0].value
 
 
 def test_what_was_left_out_of_a_file_stands_on_the_page():
     page = hand_in(open_page("inspect"), "a.safetensors", save(weights(3) | {"total_ops": torch.zeros(1)}))
     assert not page.error
-    assert any(plain("Left out: counters of a profiler (total_ops)") in text.value for text in page.caption)
+    assert any(escape_markdown("Left out: counters of a profiler (total_ops)") in text.value for text in page.caption)
 
 
 def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
@@ -293,7 +293,7 @@ def test_a_pickle_that_would_run_code_runs_none(tmp_path):
 
 def test_precision_is_chosen_stated_and_in_the_lines():
     page = open_page("inspect", precision="bf16")
-    assert any(plain("bf16 on cpu") in text.value for text in page.caption)
+    assert any(escape_markdown("bf16 on cpu") in text.value for text in page.caption)
     assert "precision='bf16'" in page.code[0].value
     assert "--precision bf16" in page.code[1].value
     exact, rough = (se_viz.capture(se_viz.load("demo/r16", "cpu", p), se_viz.sample("cat")) for p in ("fp32", "bf16"))

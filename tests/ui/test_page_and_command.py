@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from se_viz import capture, load, predict, sample
 from se_viz.cli.app import app
-from se_viz.demo.design_choices import ABLATIONS, RATIO
-from se_viz.profiles.bundled import shipped
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
+from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports.class_pair import channel_labels
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.design_choices import design_report
@@ -96,7 +96,7 @@ def same_table(report: Report, name: str, folder: Path) -> None:
 def test_inspection(tmp_path):
     model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
-    cut = [model.preprocess.cut(image.rgb) for image in images]
+    cut = [model.preprocess.center_crop(image.rgb) for image in images]
     report = inspection_report(captured, predict(model, captured), names, gates=["SE_5_2"], cut=cut.__getitem__)
     page = ui_support.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
     output = run(
@@ -115,7 +115,7 @@ def test_inspection(tmp_path):
 
 
 def test_classes(tmp_path):
-    report = class_report(shipped("demo/r16"))
+    report = class_report(bundled_profiles("demo/r16"))
     page = ui_support.open_page("classes")
     same_sentences(report, page, run("classes", "--out", tmp_path))
     shown = drawn_on(page)
@@ -140,7 +140,7 @@ def test_network(tmp_path):
     pd.testing.assert_frame_equal(page.dataframe[0].value, report.tables["gates"])
 
 
-@pytest.mark.parametrize("choice", [RATIO, ABLATIONS[2]], ids=lambda one: one.title)
+@pytest.mark.parametrize("choice", [RATIO, DESIGN_CHOICES[2]], ids=lambda one: one.title)
 def test_design_choices(choice, tmp_path):
     report = design_report(choice)
     page = ui_support.open_page("reduction", differ=choice.title)

@@ -8,12 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
-from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
 from se_viz.reports.design_choices import conclusion
-from se_viz.ui.markdown import emphasised, plain
+from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import reduction
 from se_viz.ui.state import captures as readings
 from se_viz.ui.state import device_queue as turns
@@ -38,7 +38,7 @@ def test_the_answer_is_computed_from_the_cards():
 
 def test_every_ratio_shows_the_same_gate_of_its_own_network():
     page = open_page(samples="cat")
-    gated = [card for card in members(RATIO, demo.cards()) if card.network.gated]
+    gated = [card for card in variants_of(RATIO, demo.cards()) if card.network.gated]
     assert len(gated) >= 4
     for card in gated:
         spread = capture(load(f"demo/{card.name}", "cpu"), sample("cat"))["SE_5_2"].s.std(axis=1).mean()
@@ -49,7 +49,7 @@ def test_every_ratio_shows_the_same_gate_of_its_own_network():
 
 def test_every_choice_shows_its_own_networks_and_table():
     page = open_page(samples="cat")
-    answered = [one for one in ABLATIONS if sum(c.network.gated for c in members(one, demo.cards())) > 1]
+    answered = [one for one in DESIGN_CHOICES if sum(c.network.gated for c in variants_of(one, demo.cards())) > 1]
     assert page.segmented_control(key="differ").options == [ablation.title for ablation in answered]
     for ablation in answered:
         page.segmented_control(key="differ").set_value(ablation.title).run()
@@ -83,11 +83,11 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     assert page.select_slider(key="ratio").disabled
     page.button(key="time").click().run()
     (said,) = (text.value for text in page.markdown if "ms** with these gates" in text.value)
-    assert "without those of the last stage alone" in said
+    assert "without the gates of the last stage" in said
     page.toggle(key="last").set_value(False).run()
     page.button(key="time").click().run()
     (said,) = (text.value for text in page.markdown if "ms** with these gates" in text.value)
-    assert "alone" not in said
+    assert "last stage" not in said
 
 
 def test_what_is_timed_has_the_gates_that_are_shown():
@@ -108,7 +108,7 @@ def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch
         return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
 
     monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
-    monkeypatch.setattr(calculator, "milliseconds", clock)
+    monkeypatch.setattr(calculator, "median_latency_ms", clock)
     assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
     assert asked == ["gated", "plain"] * (len(asked) // 2)
 
@@ -120,22 +120,24 @@ def test_the_calculator_waits_for_its_turn():
         begun.set()
         go_on.wait(60)
 
-    calculator._own.clear()
+    calculator._counted.clear()
     reading = turns.line("cpu").submit(busy)
     begun.wait()
-    counting = calculator._own("demo/r16")
+    counting = calculator._counted("demo/r16")
     assert turns.line("cpu").ahead(counting) == 1
     go_on.set()
     reading.result()
     assert counting.result()[0].params == demo.card("r16").params
 
 
-@pytest.mark.parametrize(("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "no room")])
+@pytest.mark.parametrize(
+    ("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "Not enough memory")]
+)
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
-    calculator._own.clear()
+    calculator._counted.clear()
     built = []
-    monkeypatch.setattr(calculator.catalogue, "build", built.append)
-    monkeypatch.setattr(from_timm, "blank", built.append)
+    monkeypatch.setattr(calculator.registry, "build", built.append)
+    monkeypatch.setattr(from_timm, "create", built.append)
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
     page = AppTest.from_string(
         "from se_viz.ui.widgets import cost_calculator\ncost_calculator.show()", default_timeout=60
@@ -148,13 +150,13 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
 
 
 def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
-    said = "These networks are read in fp32"
+    said = "these networks run in fp32"
     assert sum(said in text.value for text in open_page(precision="bf16").caption) == 1
     assert not any(said in text.value for text in open_page().caption)
 
 
 def test_without_images_it_says_what_to_do():
-    assert plain("Drop images") in open_page(samples="").info[0].value
+    assert escape_markdown("Drop images") in open_page(samples="").info[0].value
 
 
 def test_networks_that_take_long_each_have_a_stop_of_their_own(monkeypatch):

@@ -77,9 +77,9 @@ def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
 
 def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monkeypatch):
     page = open_page("classes")
-    page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", anew=False)
+    page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", restart=False)
     page.run()
-    assert any("wait for their network" in info.value for info in page.info)
+    assert any("are of another network" in info.value for info in page.info)
     monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
     page.button(key="build").click().run()
     assert not page.success
@@ -88,7 +88,7 @@ def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monk
 
 def test_download(shelf, interrupt):
     name = "test_efficientnet.r160_in1k"
-    shelf.hub_file(f"timm/{name}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
     page = open_page("inspect", model=f"timm/{name}")
     press(page, "fetch", interrupt)
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
@@ -104,7 +104,7 @@ def test_go_on(interrupt):
     page = open_page("inspect")
     page.session_state["stopped"] = (f"demo/r16 {resolve('auto')} fp32", (se_viz.sample("cat").sha256,))
     page.run()
-    (button,) = (button for button in page.button if button.label == "Go on")
+    (button,) = (button for button in page.button if button.label == "Continue")
     press(page, button.key, interrupt)
     assert page.get("plotly_chart")
 

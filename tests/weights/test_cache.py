@@ -56,7 +56,7 @@ def test_use_counts_and_not_only_arrival(limited):
 def test_what_is_in_use_is_not_removed_and_the_message_says_what_to_do(limited):
     recent = put("releases/a-00000001.pth", 600, 1)
     limited.hub_file("timm/net", bytes(500))
-    with pytest.raises(DownloadFailed, match=r"may hold 1e-06 GB: set SE_VIZ_CACHE_LIMIT .* cache --free"):
+    with pytest.raises(DownloadFailed, match=r"is limited to 1e-06 GB: set SE_VIZ_CACHE_LIMIT .* cache --free"):
         HubFile("timm/net").path()
     assert recent.exists()
     os.utime(recent, (1, 1))
@@ -68,7 +68,7 @@ def test_what_is_in_use_is_not_removed_and_the_message_says_what_to_do(limited):
 
 def test_what_has_arrived_of_a_file_is_not_removed_for_the_rest_of_it(limited):
     url = limited.release_file("net", bytes(range(250)) * 4)
-    name = ReleaseFile(url)._place
+    name = ReleaseFile(url)._cache_path
     part = put(f"{name}.part", 0, 0)
     part.write_bytes((bytes(range(250)) * 4)[:600])
     os.utime(part, (1, 1))
@@ -99,13 +99,13 @@ def test_a_shell_lists_and_frees():
     put("hub/timm--a/model-00000001.safetensors", 400, LONG_AGO)
     path = put("releases/b-00000002.pth", 300, 1)
     lines = RUN.invoke(app, ["cache"]).output.splitlines()
-    assert [line.split()[-1] for line in lines[:2]] == [
+    assert [line.split()[-1] for line in lines[1:3]] == [
         "releases/b-00000002.pth",
         "hub/timm--a/model-00000001.safetensors",
     ]
-    assert "0.0 MB of 1e-06 GB" in lines[2]
+    assert "0.0 MB of 1e-06 GB" in lines[3]
     with cache.lock("releases/b-00000002.pth"):
-        assert "is being fetched, and stays" in RUN.invoke(app, ["cache", "--free", "b-0"]).output
+        assert "is being downloaded, and was kept" in RUN.invoke(app, ["cache", "--free", "b-0"]).output
     assert path.exists()
     assert "removed" in RUN.invoke(app, ["cache", "--free", "b-0"]).output
     assert not path.exists()
@@ -136,4 +136,4 @@ def test_weights_in_a_folder_that_is_shared_read_only_are_used(monkeypatch, tmp_
         raise PermissionError
 
     monkeypatch.setattr(os, "utime", refused)
-    assert cache.holds(path, hashlib.sha256(b"weights").hexdigest())
+    assert cache.is_verified(path, hashlib.sha256(b"weights").hexdigest())

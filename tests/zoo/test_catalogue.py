@@ -6,7 +6,7 @@ from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
 from se_viz.device import devices as device
 from se_viz.device.devices import DeviceMissing
-from se_viz.model.capture import capture
+from se_viz.interventions.capture import capture
 from se_viz.zoo import registry as catalogue
 from se_viz.zoo.registry import Network, UnknownModel
 

@@ -1,4 +1,4 @@
-"""The Classes page: where in the network classes part, and which channels tell them apart."""
+"""The Classes page: where the gates become class-specific, and which channels separate the classes."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -12,26 +12,23 @@ from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
-from se_viz.ui.markdown import emphasised, plain
-from se_viz.ui.state import captures as readings
+from se_viz.ui.markdown import emphasised, escape_markdown
+from se_viz.ui.state import captures
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
-from se_viz.ui.widgets import build_profiles as building
-from se_viz.ui.widgets import chart, notes
-from se_viz.ui.widgets import checkpoint_picker as own
-from se_viz.ui.widgets import group_comparison as resembling
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets import build_profiles, chart, checkpoint_picker, group_comparison, notes
+from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
 _FEW_BLOCKS = 6
-_CHANNELS = ("fifty, as in the paper", "all")
+_CHANNELS = ("50 sampled", "all")  # the paper samples fifty
 _BANDS: tuple[Band, ...] = get_args(Band)
 
 
 @dataclass(frozen=True)
-class View:
-    """What the page is about: the class profiles, their numbers, the classes chosen, whether to draw all channels."""
+class ClassesState:
+    """The state of the page: class profiles, their numbers, the chosen classes, and whether all channels are drawn."""
 
     profiles: ClassProfiles
     numbers: ClassNumbers
@@ -40,24 +37,25 @@ class View:
 
     @property
     def gates(self) -> list[str]:
-        """The names of all gates, in execution order."""
+        """Names of all gates, in execution order."""
         return [gate.name for gate in self.profiles.header.gates]
 
-    def report(self, spread: Band = "mean ± deviation") -> Report:
-        """The report on all gates; what of it is shown is drawn."""
+    def report(self, spread: Band = _BANDS[0]) -> Report:
+        """Return the report on all gates; its charts are drawn only when they are shown."""
         return class_report(
             self.profiles, self.classes, self.gates, (), spread=spread, everything=self.everything, numbers=self.numbers
         )
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
-    profiles = profiles_state.of(head.model)
+    profiles = profiles_state.of(header.model)
     if profiles is None:
-        head.answer.markdown(
-            plain(f"Nobody has profiled {own.called(head.model)} yet, so there is nothing to compare with.")
+        name = checkpoint_picker.called(header.model)
+        header.answer.markdown(
+            escape_markdown(f"No class profiles for {name} yet, so there is nothing to compare with.")
         )
-        building.build(head.model, first=True)
+        build_profiles.build(header.model, first=True)
         return
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
@@ -73,25 +71,25 @@ def page(head: Head) -> None:
         channels = st.segmented_control(
             "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
         )
-    view = View(profiles, numbers, tuple(classes), channels == "all")
-    report = view.report()
-    head.answer.markdown(emphasised(report.sentences[0]))
+    state = ClassesState(profiles, numbers, tuple(classes), channels == "all")
+    report = state.report()
+    header.answer.markdown(emphasised(report.sentences[0]))
     if classes:
-        _stages(view, report)
+        _stages(state, report)
         _by_depth(report)
-        _gate(view)
+        _gate(state)
     else:
         st.info("Choose at least one class.")
-    _compare_classes(view, head)
-    resembling.show(head, numbers)
-    building.build(head.model)
-    profiles_state.take_away(head.model, profiles)
+    _compare_classes(state, header)
+    group_comparison.show(header, numbers)
+    build_profiles.build(header.model)
+    profiles_state.take_away(header.model, profiles)
 
 
 @st.fragment
-def _stages(view: View, report: Report) -> None:
-    """Figure 6, a block of each stage, two in a row."""
-    listed = stages(view.profiles)
+def _stages(state: ClassesState, report: Report) -> None:
+    """Draw Figure 6 for a block of each stage, two in a row."""
+    listed = stages(state.profiles)
     for start in range(0, len(listed), 2):
         for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
             with column:
@@ -128,7 +126,7 @@ def _stage(report: Report, stage: int, gates: list[str]) -> None:
 
 
 def _by_depth(report: Report) -> None:
-    st.header("Depth by depth", anchor=False)
+    st.header("By depth", anchor=False)
     chart.row([report.charts["eta_by_gate"], report.charts["class_saturation"]])
     said = "\n".join(f"- {emphasised(sentence)}" for sentence in report.sentences[1:])
     if "gate_heatmap" not in report.charts:
@@ -141,43 +139,43 @@ def _by_depth(report: Report) -> None:
 
 
 @st.fragment
-def _gate(view: View) -> None:
-    """Figure 7 and which classes are alike, for one gate."""
-    st.header("One gate, class by class", anchor=False)
-    names = view.gates
+def _gate(state: ClassesState) -> None:
+    """Draw Figure 7 and the similarity of classes for one gate."""
+    st.header("Class profiles at one gate", anchor=False)
+    names = state.gates
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
         kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
-    report = view.report(kind)
-    bands = [report.charts[f"band_{name}_{place}"] for place in range(len(view.classes))]
+    report = state.report(kind)
+    bands = [report.charts[f"band_{name}_{place}"] for place in range(len(state.classes))]
     for start in range(0, len(bands), 2):
         chart.row(bands[start : start + 2])
     if f"tree_{name}" not in report.charts:
         return
-    if some := rows_shown(view.profiles):
-        st.caption(plain(some))
+    if some := rows_shown(state.profiles):
+        st.caption(escape_markdown(some))
     chart.row([report.charts[f"class_heatmap_{name}"], report.charts[f"tree_{name}"]])
 
 
 @st.fragment
-def _compare_classes(view: View, head: Head) -> None:
-    """The channels of one gate that differ most between two classes, one of them on an image."""
-    profiles, names, tag = view.profiles, view.gates, profiles_state.tag(view.profiles)
-    there = with_images(profiles, 2)
-    pair = first_pair(profiles, view.numbers.overview(names[-1])) if len(there) > 1 else None
+def _compare_classes(state: ClassesState, header: PageHeader) -> None:
+    """Draw the channels of one gate that differ most between two classes, and one of them on an image."""
+    profiles, names, tag = state.profiles, state.gates, profiles_state.tag(state.profiles)
+    listed = with_images(profiles, 2)
+    pair = first_pair(profiles, state.numbers.overview(names[-1])) if len(listed) > 1 else None
     if pair is None:
         return
-    st.header("Two classes face to face", anchor=False)
+    st.header("Compare two classes", anchor=False)
     first, second, third = st.columns(3, gap="medium")
-    start = [there.index(name) for name in pair]
-    one = first.selectbox("This class", there, index=start[0], key=f"one{tag}", bind="query-params")
-    other = second.selectbox("against", there, index=start[1], key=f"other{tag}", bind="query-params")
-    gate = third.selectbox("in gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")
+    start = [listed.index(name) for name in pair]
+    one = first.selectbox("Class A", listed, index=start[0], key=f"one{tag}", bind="query-params")
+    other = second.selectbox("Class B", listed, index=start[1], key=f"other{tag}", bind="query-params")
+    gate = third.selectbox("Gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")
     if one == other:
         st.info("Choose two different classes.")
         return
     pair = one, other
-    report = class_report(profiles, (), [gate], pair, numbers=view.numbers)
+    report = class_report(profiles, (), [gate], pair, numbers=state.numbers)
     labels = channel_labels(report.tables[f"separation_{gate}"])
     left, right = st.columns(2, gap="medium")
     with left:
@@ -189,19 +187,19 @@ def _compare_classes(view: View, head: Head) -> None:
             format_func=labels.__getitem__,
             key=f"faceoff_channel_{gate}_{one}_{other}",
         )
-        report = class_report(profiles, (), [gate], pair, channel=channel, numbers=view.numbers)
+        report = class_report(profiles, (), [gate], pair, channel=channel, numbers=state.numbers)
         chart.show(report.charts[f"two_{gate}_{channel}"])
-    images = head.chosen.images
+    images = header.chosen.images
     left, right = st.columns(2, gap="medium")
     with left:
         index = st.selectbox(
-            "On the image",
+            "Image",
             range(len(images)),
             format_func=lambda i: f"{i + 1} {images[i].name}",
             key="faceoff_image",
         )
-        reading = readings.maps(head.model, images[index], gate)[gate]
-        sentence, maps = on_image(view.numbers, pair, channel, reading, images[index].name)
+        reading = captures.maps(header.model, images[index], gate)[gate]
+        sentence, maps = on_image(state.numbers, pair, channel, reading, images[index].name)
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)

@@ -1,4 +1,4 @@
-"""The Inspect page, which answers: what did attention do to this image?"""
+"""The Inspect page: how the SE gates reweighted the images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,37 +21,33 @@ from se_viz.model.model import Model
 from se_viz.reports.inspection import QUESTION, gate_healths, inspection_report, maps_charts
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
-from se_viz.ui.markdown import emphasised, plain
-from se_viz.ui.state import captures as readings
-from se_viz.ui.widgets import chart
-from se_viz.ui.widgets import export as takeaway
-from se_viz.ui.widgets import image_focus as focus_choice
-from se_viz.ui.widgets import prediction_cards as strip
+from se_viz.ui.markdown import emphasised, escape_markdown
+from se_viz.ui.state import captures
+from se_viz.ui.widgets import chart, export, image_focus, prediction_cards
 from se_viz.ui.widgets.image_picker import Chosen
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
-_FEW_BLOCKS = 4  # as many names as fit into one line with the tools
+_FEW_BLOCKS = 4  # names that fit in one line with the tools
 
 _WHAT_IS_A_GATE = r"""
 A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
-filters $V$ of a convolution. A **gate** then weighs the channels:
+filters $V$ of a convolution. A **gate** then reweights the channels:
 
 1. **Squeeze**: each map becomes one number, $z_c$ = the average (or the maximum) of $U_c$ over its pixels.
 2. **Excitation**: two FC layers with a bottleneck of $C/r$ numbers between them turn $z$ into a weight for each
-   channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights it takes.
+   channel, $s = \sigma(W_2\,\mathrm{ReLU}(W_1 z))$. The larger the reduction ratio $r$, the fewer weights they have.
 3. **Scale**: $\tilde X_c = s_c \cdot U_c$. With $s_c = 1$ a channel passes unchanged, with $s_c = 0$ it is suppressed.
 
-In a ResNet this happens on the residual branch, before it is added to the identity branch: where a channel is
-suppressed, the
-identity alone goes on. $\sigma$ is the gate function: a sigmoid in the paper, also tanh, ReLU or a hard sigmoid.
+In a ResNet this happens on the residual branch, before it is added to the identity branch: for a suppressed channel,
+only the identity remains. $\sigma$ is the gate function: a sigmoid in the paper; others are tanh, ReLU, hard sigmoid.
 """
 
 
 @dataclass(frozen=True)
-class View:
-    """What the page is about: the model, the images, what was read and said, and which image is in focus."""
+class InspectState:
+    """The state of the page: model, images, capture, predictions, health of the gates, image in focus."""
 
     model: Model
     chosen: Chosen
@@ -62,47 +58,51 @@ class View:
 
     @property
     def names(self) -> list[str]:
-        """The images' names."""
+        """Names of the images."""
         return [image.name for image in self.chosen.images]
 
     def report(self, order: Order = "index", gates: Sequence[str] = ()) -> Report:
-        """The report; what of it is shown is drawn."""
+        """Return the report; its charts are drawn only when they are shown."""
         return inspection_report(
             self.capture, self.predictions, self.names, self.focus, order=order, gates=gates, healths=self.healths
         )
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
-    model, chosen = head.model, head.chosen
-    captured = readings.values(model, chosen.images)
+    model, chosen = header.model, header.chosen
+    captured = captures.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
-        focus = focus_choice.choose(chosen.images)
-    view = View(model, chosen, captured, predictions, gate_healths(captured), focus)
-    answer, verdicts = view.report().sentences
-    head.answer.markdown(emphasised(answer))
+        focus = image_focus.choose(chosen.images)
+    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), focus)
+    answer, verdicts = state.report().sentences
+    header.answer.markdown(emphasised(answer))
     with strip_place:
-        strip.show(chosen.images, predictions, focus)
-    _stages(view)
-    _depth(view, verdicts)
+        prediction_cards.show(chosen.images, predictions, focus)
+    _stages(state)
+    _depth(state, verdicts)
 
 
 def _meaning(predictions: Predictions) -> None:
-    """What the outputs are taken to mean; their names where they are few."""
+    """Draw the assumed meaning of the outputs, with their names if there are few."""
     said = meaning(predictions.fitted, "Head in the sidebar") if predictions.fitted else ""
     if predictions.fitted and said:
         names = predictions.fitted.names
-        st.caption(plain(said), help=plain(", ".join(names)) if len(names) <= FEW else None, width="content")
+        st.caption(
+            escape_markdown(said),
+            help=escape_markdown(", ".join(names)) if len(names) <= FEW else None,
+            width="content",
+        )
 
 
 @st.fragment
-def _stages(view: View) -> None:
-    """A heatmap for each stage, two in a row."""
+def _stages(state: InspectState) -> None:
+    """Draw a heatmap for each stage, two in a row."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.header("Channel attention by stage", anchor=False, width="content")
+        st.header("Excitation weights by stage", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.caption("Order of channels", width="content")
             order = st.segmented_control(
@@ -114,8 +114,8 @@ def _stages(view: View) -> None:
                 required=True,
                 label_visibility="collapsed",
             )
-    report = view.report(order)
-    stages = list(by_stage(view.model.gates).items())
+    report = state.report(order)
+    stages = list(by_stage(state.model.gates).items())
     for start in range(0, len(stages), 2):
         for column, (stage, gates) in zip(
             st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
@@ -148,59 +148,59 @@ def _stage(report: Report, stage: int, gates: list[str]) -> None:
 
 
 @st.fragment
-def _depth(view: View, verdicts: str) -> None:
+def _depth(state: InspectState, verdicts: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header("One gate in depth", anchor=False, width="content")
+        st.header("One gate", anchor=False, width="content")
         with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
             st.markdown(_WHAT_IS_A_GATE)
     st.caption(emphasised(verdicts))
-    names = [gate.name for gate in view.model.gates]
+    names = [gate.name for gate in state.model.gates]
     gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
-    reading = view.capture[gate]
+    reading = state.capture[gate]
     about = reading.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
-        plain(
+        escape_markdown(
             f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, "
             f"gate function {about.gate_function}"
         )
     )
-    _health(view.healths[gate])
-    charts, number = view.report(gates=[gate]).charts, view.focus + 1
+    _health(state.healths[gate])
+    charts, number = state.report(gates=[gate]).charts, state.focus + 1
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(charts[f"{'s_by_channel' if reading.z is None else 'z_against_s'}_{gate}_{number}"])
         if reading.z is None:
-            st.caption("There is no z: no squeeze of U was seen to feed s.")
+            st.caption("z is not available: no squeeze of U was seen to feed s.")
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
-    _maps(view, gate)
-    takeaway.show(view.model, view.chosen, view.capture, view.predictions, about)
+    _maps(state, gate)
+    export.show(state.model, state.chosen, state.capture, state.predictions, about)
 
 
-def _health(found: Health) -> None:
+def _health(health: Health) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(found.sentence)
+        st.markdown(health.sentence)
         with st.popover("What the verdicts mean", icon=":material/rule:", type="tertiary"):
             st.markdown(definitions())
 
     def share(value: float) -> str:
-        return f"{value:.0%}" if found.finite == 1 else "–"
+        return f"{value:.0%}" if health.finite == 1 else "–"
 
     with st.container(horizontal=True):
-        st.metric("mean of s", _number(found.mean, 2))
+        st.metric("mean of s", _number(health.mean, 2))
         st.metric(
-            "spread over channels",
-            _number(found.spread),
+            "SD over channels",
+            _number(health.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("near 0 (suppressed)", share(found.near_0), help=f"Share of weights within {CLOSE} of 0.")
-        st.metric("near 1 (passed)", share(found.near_1), help=f"Share of weights within {CLOSE} of 1.")
-        st.metric("exactly 0 or 1", share(found.clipped), help="Clipped: hard-sigmoid and ReLU get there.")
+        st.metric("near 0 (suppressed)", share(health.near_0), help=f"Share of weights s within {CLOSE} of 0.")
+        st.metric("near 1 (passed)", share(health.near_1), help=f"Share of weights s within {CLOSE} of 1.")
+        st.metric("exactly 0 or 1", share(health.clipped), help="Share of weights s that hard-sigmoid or ReLU clipped.")
         st.metric(
-            "varies between images",
-            _number(found.variation),
-            help="SD of a channel's s over the images, averaged over the channels. One image has none.",
+            "SD over images",
+            _number(health.variation),
+            help="SD of s over the images for each channel, averaged over the channels. It needs two images.",
         )
 
 
@@ -208,7 +208,7 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _maps(view: View, gate: str) -> None:
+def _maps(state: InspectState, gate: str) -> None:
     st.header("Recalibrated maps", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.segmented_control(
@@ -219,8 +219,8 @@ def _maps(view: View, gate: str) -> None:
         over = st.segmented_control(
             "Shown as", ["maps", "over the image"], default="maps", key="shown", bind="query-params", required=True
         )
-    image = view.chosen.images[view.focus]
-    capture = readings.maps(view.model, image, gate)
+    image = state.chosen.images[state.focus]
+    capture = captures.maps(state.model, image, gate)
     reading = capture[gate]
     picked = None
     if by == "chosen":
@@ -232,7 +232,7 @@ def _maps(view: View, gate: str) -> None:
             key="channels",
             bind="query-params",
         )
-    cut = partial(view.model.preprocess.cut, image.rgb)
+    cut = partial(state.model.preprocess.center_crop, image.rgb)
     charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
     if not charts:
         st.info("Choose at least one channel.")

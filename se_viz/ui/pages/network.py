@@ -1,6 +1,7 @@
-"""The Network page, which answers where attention sits in a network."""
+"""The Network page: where the SE blocks are in a network."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TypeVar
 
 import streamlit as st
@@ -13,71 +14,69 @@ from se_viz.model.model import Model
 from se_viz.reports.network import QUESTION, network_report
 from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
-from se_viz.ui.markdown import emphasised, plain
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.markdown import emphasised, escape_markdown
+from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.code_lines import load_line, shell_options
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 T = TypeVar("T")
 
 __all__ = ["QUESTION", "page"]
 
 _COLUMNS = {
-    "C": st.column_config.NumberColumn(help="Channels, the length of z and s."),
+    "C": st.column_config.NumberColumn(help="Number of channels, which is the length of z and s."),
     "C/r": st.column_config.NumberColumn(help="Width of the bottleneck between the two FC layers."),
-    "r": st.column_config.NumberColumn(help="Effective reduction ratio, C over the bottleneck.", format="%.3g"),
-    "parameters": st.column_config.NumberColumn(help="Weights and biases of the gate.", format="localized"),
+    "r": st.column_config.NumberColumn(help="Effective reduction ratio: C divided by the bottleneck.", format="%.3g"),
+    "parameters": st.column_config.NumberColumn(help="Number of weights and biases of the gate.", format="localized"),
     "found by": st.column_config.TextColumn(
-        help="By its class, by a search of modules, or by watching multiplications in the code of a block. X̃ = s · U "
-        "was verified each way."
+        help="How the gate was found: by its class, by a search of modules, or by watching multiplications in the code "
+        "of a block. X̃ = s · U was verified in each case."
     ),
 }
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
-    model = head.model
+    model = header.model
     names = [gate.name for gate in model.gates]
     with st.container(width=280):
         name = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
-    block = _block(model, model.key, name)
-    report = network_report(model, [name], called=called(model), counted=_cost(model, model.key), blocks={name: block})
-    head.answer.markdown(" ".join(map(emphasised, report.sentences)))
+    block = _block(model, name)
+    report = network_report(model, [name], called=called(model), counted=_cost(model), blocks={name: block})
+    header.answer.markdown(" ".join(map(emphasised, report.sentences)))
     rule, *left_out = report.notes
     for sentence in left_out:
-        st.warning(plain(sentence))
+        st.warning(escape_markdown(sentence))
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(report.charts["gates"])
     with right:
         chart.show(report.charts[f"block_{name}"])
-        st.caption(plain(f"{block.path or 'the network'} ({block.kind}), {_place(model.gate(name))}"))
-    st.caption(plain(rule))
-    st.header("Every gate", anchor=False)
+        st.caption(escape_markdown(f"{block.path or 'the network'} ({block.kind}), {_place(model.gate(name))}"))
+    st.caption(escape_markdown(rule))
+    st.header("All gates", anchor=False)
     st.dataframe(report.tables["gates"], hide_index=True, column_config=_COLUMNS)
     _take_away(model, name, report)
 
 
 def _place(gate: Gate) -> str:
-    """Where a gate is in the network, for a person."""
+    """Return the place of a gate in the network, in words."""
     if gate.product is None:
         return f"gate at {gate.path} ({gate.kind})"
     return f"gate in the code of {gate.path or 'the network'} ({gate.kind})"
 
 
-@st.cache_resource(max_entries=16, show_spinner="Counting the network …")
-def _cost(_model: Model, key: str) -> Cost:
-    del key
-    return _in_turn(_model, lambda: cost(_model.network, _model.preprocess.crop[0], _model.gates))
+@st.cache_resource(max_entries=16, show_spinner="Counting the network …", hash_funcs={Model: attrgetter("key")})
+def _cost(model: Model) -> Cost:
+    return _in_turn(model, lambda: cost(model.network, model.preprocess.crop[0], model.gates))
 
 
-@st.cache_resource(max_entries=256, show_spinner="Watching the block …")
-def _block(_model: Model, key: str, gate: str) -> Block:
-    del key
-    return _in_turn(_model, lambda: block_of(_model.network, _model.gate(gate), _model.preprocess.crop))
+@st.cache_resource(max_entries=256, show_spinner="Tracing the block …", hash_funcs={Model: attrgetter("key")})
+def _block(model: Model, gate: str) -> Block:
+    return _in_turn(model, lambda: block_of(model.network, model.gate(gate), model.preprocess.crop))
 
 
 def _in_turn(model: Model, work: Callable[[], T]) -> T:
@@ -86,11 +85,11 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
             return work()
 
     with with_cpu_fallback(str(model.device)):
-        return turns.take(run, str(model.device))
+        return device_queue.take(run, str(model.device))
 
 
 def _take_away(model: Model, name: str, report: Report) -> None:
-    st.header("Take it away", anchor=False)
+    st.header("Export and reproduce", anchor=False)
     st.download_button(
         "Gates as CSV",
         lambda: table_bytes(report.tables["gates"], "csv"),
@@ -100,7 +99,7 @@ def _take_away(model: Model, name: str, report: Report) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-    st.markdown("The same from Python, and from a shell:")
+    st.markdown("The same numbers from Python, and from a shell:")
     st.code(
         f"import se_viz\n\n{load_line(model)}\n"
         "for gate in model.gates:\n"

@@ -1,4 +1,4 @@
-"""The Reduction page: whether the reduction ratio matters, and the other choices in a gate: to accuracy, size and s."""
+"""The Reduction page: the effect of the reduction ratio, and of other design choices, on accuracy, size and s."""
 
 from typing import get_args
 
@@ -6,14 +6,12 @@ import streamlit as st
 
 from se_viz.analysis.demo_responses import shipped
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import ABLATIONS, RATIO, members
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised
-from se_viz.ui.widgets import chart
-from se_viz.ui.widgets import cost_calculator as calculator
-from se_viz.ui.widgets import model_comparison as variants
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets import chart, cost_calculator, model_comparison
+from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
@@ -30,20 +28,22 @@ def _cards() -> tuple[Card, ...]:
     return family_cards()
 
 
-@st.cache_resource(max_entries=3 * len(ABLATIONS), show_spinner=False)
+@st.cache_resource(max_entries=3 * len(DESIGN_CHOICES), show_spinner=False)
 def _report(title: str, cost: CostOf, changed: float, _cards: tuple[Card, ...]) -> Report:
-    """The report on a choice, with what of it was drawn; made again when the responses are measured again."""
-    del changed
-    return design_report(next(one for one in ABLATIONS if one.title == title), _cards, cost=cost)
+    """Return the report on a design choice with its drawn charts; made again after the responses are measured."""
+    del changed  # part of the key
+    return design_report(next(one for one in DESIGN_CHOICES if one.title == title), _cards, cost=cost)
 
 
-def page(head: Head) -> None:
+def page(header: PageHeader) -> None:
     """Draw the page."""
     cards = _cards()
-    choices = {one.title: one for one in ABLATIONS if sum(card.network.gated for card in members(one, cards)) > 1}
+    choices = {
+        one.title: one for one in DESIGN_CHOICES if sum(card.network.gated for card in variants_of(one, cards)) > 1
+    }
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         title = st.segmented_control(
-            "Networks that differ in",
+            "Design choice",
             list(choices),
             default=RATIO.title,
             key="differ",
@@ -54,22 +54,22 @@ def page(head: Head) -> None:
         cost: CostOf = "parameters"
         if ablation is RATIO:
             cost = st.segmented_control(
-                "Cost as", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
+                "Cost", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
             )
     path = shipped()
     report = _report(title, cost, path.stat().st_mtime if path.is_file() else 0.0, cards)
-    head.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
+    header.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
     chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
-    variants.images(head, ablation, cards)
+    model_comparison.images(header, ablation, cards)
     _patterns(report)
-    variants.predictions(head, cards)
+    model_comparison.predictions(header, cards)
     _family(report)
-    calculator.show()
+    cost_calculator.show()
     _take_away(title)
 
 
 def _patterns(report: Report) -> None:
-    """Spread, saturation, effective rank and similarity by depth, over the validation set."""
+    """Draw SD, saturation, effective rank and similarity by depth, over the validation set."""
     st.header("How the patterns change", anchor=False)
     (note,) = report.notes
     shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
@@ -86,17 +86,22 @@ def _family(report: Report) -> None:
     st.header("The demo models", anchor=False)
     st.dataframe(report.tables["demo_models"], hide_index=True, column_config=_COLUMNS)
     st.caption(
-        "One recipe and one seed, but for those that name another; they differ in the one thing their name says. Top-1 "
-        "on the 3,925 validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
+        "All have the same recipe, and the same seed unless the name has another. Each differs from the others in what "
+        "its name says. Top-1 on the 3,925 validation images of Imagenette, one centre crop of 128 pixels, with "
+        "Wilson's 95 % interval."
     )
 
 
 def _take_away(title: str) -> None:
-    st.header("Take it away", anchor=False)
-    st.markdown("Each table has its CSV in the corner, each chart its files. The same numbers from Python and a shell:")
+    st.header("Export and reproduce", anchor=False)
+    st.markdown(
+        "Each table can be saved as CSV at its corner, each chart with its Save button. The same numbers from Python, "
+        "and from a shell:"
+    )
     python = (
-        "import se_viz\nfrom se_viz.analysis.demo_responses import Responses, shipped\nfrom se_viz.zoo import demo\n\n"
-        "for card in demo.cards():\n    card.name, card.params, card.macs, card.accuracy  # with its interval\n"
+        "import se_viz\nfrom se_viz.analysis.demo_responses import Responses, shipped\n"
+        "from se_viz.demo import pretrained\n\n"
+        "for card in pretrained.cards():\n    card.name, card.params, card.macs, card.accuracy  # with its interval\n"
         "Responses.read(shipped()).networks['r16'].gates['SE_5_2']  # spread, saturation, effective rank\n"
         "se_viz.capture(se_viz.load('demo/r4'), se_viz.sample('cat'))['SE_5_2'].s\n"
         "se_viz.insert_gates(network, r=16)  # any CNN; se_viz.cost(network, 224) counts it"

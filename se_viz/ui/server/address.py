@@ -1,4 +1,4 @@
-"""Where the page is: the addresses that reach it, for the person who started it."""
+"""The addresses of the page, printed for the person who started the server."""
 
 import sys
 
@@ -24,9 +24,9 @@ def sentences() -> list[str]:
     if host not in _ALL:
         only = ", for this machine only" if host in ("127.0.0.1", "localhost", "::1") else ""
         return [f"  SE Viz is at {get_url(f'[{host}]' if ':' in host else host)}{only}"]
-    # Asked of the system; Streamlit's welcome asks a server on the internet for the address seen from there.
+    # Asked of the system; Streamlit's welcome message asks a server on the internet for the public address.
     network = net_util.get_internal_ip()
-    found = [f"  SE Viz is at {get_url('localhost')}"]
+    lines = [f"  SE Viz is at {get_url('localhost')}"]
     if network:
-        found.append(f"  and for others at {get_url(network)}: anybody who reaches this machine can use it")
-    return found
+        lines.append(f"  and for others at {get_url(network)}: anybody who can reach this machine can use it")
+    return lines

@@ -1,26 +1,26 @@
-"""The outermost limits: how many connections there are, and which addresses answer."""
+"""The outermost limits: the number of connections, and the addresses that answer."""
 
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from se_viz.ui.server.sessions import full
+from se_viz.ui.server.sessions import page_full
 
 _RETRY = 30  # seconds
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="{retry}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>SE Viz is full</title>
 <body style="font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 20vh auto; padding: 0 1rem">
-<h1>SE Viz is full</h1><p>{sentence} As many more are waiting.
+<h1>SE Viz is full</h1><p>{sentence} The same number are waiting.
 This page tries again every {retry} seconds; <a href="">try again now</a>.</p></body></html>
 """
 _NOT_PAGES = ("/_stcore/", "/media/", "/static/", "/component/")
 
 
 class Door:
-    """Middleware that answers 503 beyond ``2 * sessions`` websockets, and 404 for metrics unless they are wanted.
+    """Middleware that answers 503 beyond ``2 * sessions`` websockets, and 404 for metrics unless they are enabled.
 
-    Of the websockets that it lets in, the first ``sessions`` see the page and the others wait in it
-    (``se_viz.ui.widgets.waiting``): a waiting session holds next to nothing, and this bounds how many there are.
+    Of the accepted websockets, the first ``sessions`` see the page and the others see a waiting page
+    (``se_viz.ui.widgets.waiting``). A waiting session holds almost no memory, and this limits how many there are.
     """
 
     def __init__(self, app: ASGIApp, sessions: int, *, metrics: bool = False) -> None:
@@ -36,7 +36,7 @@ class Door:
         elif scope["type"] == "http" and not self._metrics and "/_stcore/metrics" in scope["path"]:
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif scope["type"] == "http" and self._open >= 2 * self._sessions and _is_page(scope):
-            page = _PAGE.format(sentence=full(self._sessions), retry=_RETRY)
+            page = _PAGE.format(sentence=page_full(self._sessions), retry=_RETRY)
             headers = {"Retry-After": str(_RETRY), "Cache-Control": "no-store"}
             await HTMLResponse(page, 503, headers)(scope, receive, send)
         else:
@@ -46,7 +46,7 @@ class Door:
         if self._open >= 2 * self._sessions:
             await receive()  # the request to connect
             if "websocket.http.response" in scope.get("extensions", {}):
-                refusal = PlainTextResponse(full(self._sessions), 503, {"Retry-After": str(_RETRY)})
+                refusal = PlainTextResponse(page_full(self._sessions), 503, {"Retry-After": str(_RETRY)})
                 await refusal(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1013})

@@ -1,4 +1,4 @@
-"""Files that visitors download: there until a browser has fetched them, and each under an address of its own."""
+"""Files that visitors download: each is kept until a browser has fetched it, and has a separate address."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,19 +15,19 @@ BYTES = 200_000_000
 
 
 class Downloads:
-    """Streamlit's store of files, of which those for download stay for some time after it lets go of them.
+    """Streamlit's store of files, in which downloads stay for some time after Streamlit deletes them.
 
     Streamlit makes such a file when its button is pressed, tells the browser its address, and deletes it at the end of
-    the second run of the page from then, whoever's run that is. Where there are many visitors, both runs end before the
-    browser has asked for the file, and the download fails.
+    the second run of the page from then, of any session. With many visitors both runs may end before the browser has
+    asked for the file, and the download fails.
 
-    It also takes two files of more than 1 MiB for one if they have the same name and length and are alike at their
-    start, in their middle and at their end, so that one visitor would get the numbers of another.
+    Streamlit also takes two files of more than 1 MiB for the same file if they have the same name and length and are
+    equal at the start, in the middle and at the end, so that one visitor would get the numbers of another.
 
     Args:
-        storage: the store; its methods are replaced, as the runtime and the routes that serve files hold it already.
-        seconds: for how long a file stays.
-        most: bytes that stay; beyond them the oldest go at once.
+        storage: the store; its methods are replaced, because the runtime and the routes that serve files refer to it.
+        seconds: seconds for which a file stays.
+        most: total bytes that stay; beyond them the oldest files are deleted at once.
         now: a clock in seconds.
     """
 
@@ -40,13 +40,13 @@ class Downloads:
     ) -> None:
         self._storage, self._seconds, self._most, self._now = storage, seconds, most, now
         self._lock = Lock()
-        self._leaving: OrderedDict[str, float] = OrderedDict()  # file → when it goes
+        self._leaving: OrderedDict[str, float] = OrderedDict()  # file → time of its deletion
         self._load, self._delete = storage.load_and_get_id, storage.delete_file
         storage.load_and_get_id = self._add  # type: ignore[method-assign]
-        storage.delete_file = self._let_go  # type: ignore[method-assign]
+        storage.delete_file = self._delete_later  # type: ignore[method-assign]
 
     def sweep(self) -> None:
-        """Delete the files whose time is over."""
+        """Delete the files whose time has passed."""
         with self._lock:
             while self._leaving and next(iter(self._leaving.values())) <= self._now():
                 self._delete(self._leaving.popitem(last=False)[0])
@@ -63,7 +63,7 @@ class Downloads:
                 path = PurePath(filename or "file")
                 name = f"{path.stem} ({number}){path.suffix}"
 
-    def _let_go(self, file_id: str) -> None:
+    def _delete_later(self, file_id: str) -> None:
         with self._lock:
             if self._storage.get_file(file_id).kind != MediaFileKind.DOWNLOADABLE:
                 self._delete(file_id)
@@ -78,7 +78,7 @@ class Downloads:
 
 
 def keep_downloads(runtime: Runtime) -> Downloads | None:
-    """Let a server's downloads stay until they are fetched; None where its files are stored in another way."""
-    # There is no public way to the store.
+    """Keep a server's downloads until they are fetched; return None if its files are stored in another way."""
+    # There is no public access to the store.
     storage = runtime.media_file_mgr._storage
     return Downloads(storage) if isinstance(storage, MemoryMediaFileStorage) else None

@@ -1,4 +1,4 @@
-"""The end of the server: a signal ends it within seconds, whatever its clients do."""
+"""The end of the server: a signal ends it within seconds, regardless of its clients."""
 
 import logging
 import os
@@ -18,13 +18,13 @@ _log = logging.getLogger("uvicorn.error")
 
 @contextmanager
 def ends_in_time(deadline: float = DEADLINE) -> Iterator[None]:
-    """Inside the block, let the first signal end the server as ever, and the process end ``deadline`` seconds later.
+    """Inside the block, end the server at the first signal as usual, and the process ``deadline`` seconds later.
 
-    A second signal ends the process at once. Uvicorn waits for connections without a limit, for half an upload or for
-    a browser that does not read, and Python waits for its threads. Nothing is lost with the process: a pass over a
-    dataset keeps each shard when it is finished, and files are written under another name first.
+    A second signal ends the process at once. Uvicorn waits for connections without a limit (half an upload, or a
+    browser that does not read), and Python waits for its threads. Nothing is lost with the process: a pass over a
+    dataset keeps each finished shard, and files are written under a temporary name first.
 
-    Outside the main thread, where signals are the concern of another program, this does nothing.
+    Outside the main thread, where another program handles signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -46,7 +46,7 @@ def ends_in_time(deadline: float = DEADLINE) -> Iterator[None]:
     try:
         yield
     finally:
-        # The server puts back what it found when it has ended, unless it is used without one.
+        # A server that has ended restores the handlers itself; here they are restored if there was no signal.
         if not ending.is_set():
             for number, handler in before.items():
                 signal.signal(number, handler)

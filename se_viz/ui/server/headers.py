@@ -1,4 +1,7 @@
-"""Headers that every response has: what the page may load, and where it may be shown."""
+"""Headers of every response of the application: what the page may load, and which pages may show it in a frame.
+
+Uvicorn answers malformed requests itself, without these headers.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
 
-# The page with Streamlit 1.67 and plotly 7; no other host is named.
+# For the page with Streamlit 1.67 and plotly 7; no other host is allowed.
 _PAGE = {
     "default-src": "'none'",
     # blob: is how Streamlit imports the JavaScript of a component that is made in Python (st.components.v2).
@@ -23,7 +26,7 @@ _PAGE = {
     "base-uri": "'none'",
     "form-action": "'none'",
 }
-# Files that visitors can make, health and other answers of the server: none is a page.
+# Files that visitors can make, health and other answers of the server: these are not pages.
 _FILE = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "sandbox": ""}
 _FILES = ("/media/", "/_stcore/")
 _OFF = (
@@ -44,11 +47,11 @@ _OFF = (
 
 
 def security_headers(embedding: Sequence[str] = (), inline: Sequence[str] = ()) -> tuple[Headers, Headers]:
-    """Return the headers of the page and of what it loads, and those of files.
+    """Return the headers of the page and its resources, and the headers of files.
 
     Args:
         embedding: origins of pages that may show this one in a frame.
-        inline: hashes, as in 'sha256-…', of the scripts that stand in the page itself.
+        inline: hashes ('sha256-…') of the inline scripts of the page.
     """
     framed = " ".join(embedding) or "'none'"
     common = [
@@ -59,7 +62,7 @@ def security_headers(embedding: Sequence[str] = (), inline: Sequence[str] = ()) 
         ("X-Permitted-Cross-Domain-Policies", "none"),
     ]
     if not embedding:
-        # Neither knows a list of origins: where there is one, frame-ancestors alone decides.
+        # Neither header takes a list of origins: if there is one, frame-ancestors alone decides.
         common += [("X-Frame-Options", "DENY"), ("Cross-Origin-Opener-Policy", "same-origin")]
     page = {**_PAGE, "script-src": _PAGE["script-src"].format(inline=" ".join(inline)).strip()}
     return _encoded(page, framed, common), _encoded(_FILE, framed, common)
@@ -72,7 +75,7 @@ def _encoded(policy: dict[str, str], framed: str, common: list[tuple[str, str]])
 
 
 class SecurityHeaders:
-    """Middleware that adds the headers to every response, refusals of a websocket included."""
+    """Middleware that adds the headers to every response, including refusals of a websocket."""
 
     def __init__(self, app: ASGIApp, embedding: Sequence[str] = (), inline: Sequence[str] = ()) -> None:
         self._app = app
@@ -94,6 +97,6 @@ class SecurityHeaders:
 
 
 def failed(_request: Request, _error: Exception) -> Response:
-    """Answer where the server itself failed; Starlette sends this past all middleware."""
+    """Return the response to an error of the server; Starlette sends it without passing the middleware."""
     headers = {name.decode(): value.decode() for name, value in security_headers()[1]}
-    return PlainTextResponse("The server failed to answer this request; its log says why.", 500, headers)
+    return PlainTextResponse("The server failed to answer this request. Its log has the reason.", 500, headers)

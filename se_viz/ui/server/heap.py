@@ -1,4 +1,4 @@
-"""Memory that nothing needs any more, and that the process would keep: garbage in circles, and holes in the heap."""
+"""Release of memory that the process no longer needs: reference cycles, and free parts of the heap."""
 
 import ctypes
 import gc
@@ -11,7 +11,7 @@ _ARENAS = 2
 
 @cache
 def _libc() -> ctypes.CDLL | None:
-    """Return the C library if it is one with glibc's functions."""
+    """Return the C library if it has glibc's functions."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)
@@ -19,10 +19,10 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def share_arenas() -> None:
-    """Let threads share few parts of the heap.
+    """Limit the number of heap arenas, so that threads share them.
 
-    Each run of the page is a thread, and glibc keeps eight arenas for each core, in which what one thread has freed is
-    of no use to the others.
+    Each run of the page is a thread, and glibc keeps up to eight arenas for each core. Memory that one thread has freed
+    in its arena cannot be used by the others.
     """
     library = _libc()
     if library is not None:
@@ -31,15 +31,15 @@ def share_arenas() -> None:
 
 @cache
 def freeze_imports() -> None:
-    """Leave what is there now out of every later collection; call it when modules are imported and nothing is loaded.
+    """Exclude all current objects from garbage collection; call it after the imports and before anything is loaded.
 
-    Torch's half a million objects are never garbage, and to look at them takes 0.2 s in which no other thread runs.
+    Torch's half a million objects are never garbage, and checking them takes 0.2 s during which no other thread runs.
     """
     gc.freeze()
 
 
 def give_back() -> None:
-    """Free garbage, and return free memory inside the heap to the system."""
+    """Collect garbage, and return free memory inside the heap to the system."""
     gc.collect()
     library = _libc()
     if library is not None:

@@ -1,31 +1,31 @@
-"""What one server holds at most, from environment variables; the defaults hold on a machine of 8 GB."""
+"""Limits of one server, from environment variables; the defaults are for a machine with 8 GB of memory."""
 
 import os
 import re
 from dataclasses import dataclass
 from functools import cache
 
-# An origin of a page that may frame this one, as Content-Security-Policy takes it: no path, no list in disguise.
+# An origin of a page that may frame this one, in the form of Content-Security-Policy: one origin without a path.
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
 
 class BadSetting(ValueError):
-    """An environment variable says what cannot be; the message names it."""
+    """Error for an environment variable with an invalid value; the message names the variable."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of the server's process, in bytes where nothing else is said.
+    """Limits of the server's process, in bytes unless stated otherwise.
 
     Attributes:
-        sessions: visitors that the page is shown to at once.
-        reconnect: seconds in which a browser that lost its connection finds its session again.
-        uploads: files held for all sessions, as they were uploaded.
-        session_uploads: the same for one session.
-        images: decoded images held for all sessions, where sessions with the same file share one.
-        session_images: the same for one session.
+        sessions: number of visitors who see the page at once.
+        reconnect: seconds in which a browser that lost its connection can return to its session.
+        uploads: uploaded files of all sessions.
+        session_uploads: uploaded files of one session.
+        images: decoded images of all sessions; sessions with the same file share one image.
+        session_images: decoded images of one session.
         models: weights of the models that sessions share.
-        readings: readings and maps that sessions share.
+        readings: captures and maps that sessions share.
         metrics: whether ``/_stcore/metrics`` answers.
         embedding: origins of pages that may show this one in a frame.
     """
@@ -47,7 +47,7 @@ def limits() -> Limits:
     """Return the limits, read from the environment once.
 
     Raises:
-        BadSetting: a variable has a value that is not understood.
+        BadSetting: a variable has an invalid value.
     """
     return Limits(
         sessions=_number("SE_VIZ_MAX_SESSIONS", 64, "a number of visitors, as in 64"),

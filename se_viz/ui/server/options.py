@@ -1,11 +1,10 @@
-"""How the page is served: the options of Streamlit's application."""
+"""The options of Streamlit's application: middleware, error handlers and lifespan."""
 
 import asyncio
 import base64
 import hashlib
 import logging
 import re
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -32,18 +31,15 @@ from se_viz.ui.server.uploads import HELD, UploadBudget
 
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
 _log = logging.getLogger(__name__)
-_LOOK = 1.0  # seconds between two looks at which sessions are gone
-# Seconds that a thread may run before others do. Python's own 5 ms, times each run of the page that goes on, times each
-# turn of the event loop, make a second; that of work done with 1 ms is the same to 2 %.
-_SWITCH = 0.001
-_FREEING = 20.0  # seconds after a session in which memory is given back: what its last run holds, it holds a bit longer
+_LOOK = 1.0  # seconds between two checks for ended sessions
+_FREEING = 20.0  # seconds after a session during which memory is returned: its last run holds some for a while
 
 
 def middleware() -> list[Middleware]:
-    """Return what a request passes through before Streamlit's own, the outermost first.
+    """Return the middleware that a request passes before Streamlit's, the outermost first.
 
     Raises:
-        BadSetting: an environment variable is not understood.
+        BadSetting: an environment variable has an invalid value.
     """
     most = limits()
     return [
@@ -54,19 +50,18 @@ def middleware() -> list[Middleware]:
 
 
 def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
-    """Return what answers where a request fails for a reason that nobody foresaw."""
+    """Return the handlers of requests that fail with an unexpected error."""
     return {Exception: failed}
 
 
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[None]:
-    """Say where the page is, free what nothing needs any more, and end within seconds when a signal comes."""
+    """Print the address of the page, free unused memory, and end within seconds after a signal."""
     with ends_in_time():
         announce()
         share_arenas()
-        sys.setswitchinterval(_SWITCH)
-        # So that the first upload does not wait for it. What reads checkpoints imports torch: that begins where a
-        # visitor chooses weights.
+        # Started now, so that the first upload does not wait. The child that reads checkpoints imports torch: it starts
+        # when a visitor chooses weights.
         await asyncio.to_thread(sandbox.warm, "se_viz.data.untrusted")
         closing = asyncio.create_task(_tidy())
         try:
@@ -78,10 +73,10 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
 
 
 async def _tidy() -> None:
-    """Free what sessions hold, some seconds after their connection, and files that have been downloaded.
+    """Close sessions some seconds after they lost their connection, and delete files that have been downloaded.
 
-    Streamlit itself forgets a session ``server.disconnectedSessionTTL`` seconds after it, but looks only when another
-    one is disconnected, and what it forgot can no longer be closed.
+    Streamlit itself forgets a session after ``server.disconnectedSessionTTL`` seconds, but checks only when another
+    session disconnects, and a forgotten session can no longer be closed.
     """
     runtime = Runtime.instance()
     patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
@@ -102,12 +97,12 @@ async def _tidy() -> None:
             HELD.forget(session)
             try:
                 runtime.close_session(session)
-            except Exception:  # noqa: BLE001 - of whatever the session held; the others are to be closed all the same
+            except Exception:  # noqa: BLE001 - any object of the session may raise; the other sessions must be closed all the same
                 _log.exception("A session could not be closed.")
 
 
 def _inline_scripts() -> list[str]:
-    """Return the hashes of the scripts that stand in Streamlit's own page."""
+    """Return the hashes of the inline scripts in Streamlit's page."""
     html = (Path(streamlit.__file__).parent / "static" / "index.html").read_bytes()
     scripts = re.findall(rb"<script>(.*?)</script>", html, re.DOTALL)
     return [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]

@@ -1,4 +1,4 @@
-"""Who is in: which sessions see the page, which wait, and which are gone."""
+"""The sessions of the server: those that see the page, those that wait, and those that have ended."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -6,18 +6,18 @@ from time import monotonic
 
 
 class Sessions:
-    """Sessions by id, in the order they came; safe between threads.
+    """Sessions by id, in the order of their arrival; thread-safe.
 
-    A session without a connection keeps its place for ``patience`` seconds, as its browser may come back.
+    A session without a connection keeps its place for ``patience`` seconds, as its browser may reconnect.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._inside: set[str] = set()
-        self._known: dict[str, float | None] = {}  # since when it has no connection
+        self._known: dict[str, float | None] = {}  # time at which the connection was lost, None while connected
 
     def enter(self, session: str, most: int) -> bool:
-        """Return whether a session sees the page, as one of the ``most`` that do."""
+        """Return whether a session sees the page; at most ``most`` sessions do."""
         with self._lock:
             self._known.setdefault(session, None)
             if session not in self._inside and len(self._inside) < most:
@@ -25,33 +25,33 @@ class Sessions:
             return session in self._inside
 
     def know(self, session: str) -> None:
-        """Take notice of a session that may hold something, so that its end is seen."""
+        """Register a session that may hold memory, so that its end is noticed."""
         with self._lock:
             self._known.setdefault(session, None)
 
     def gone(self, connected: Callable[[str], bool], patience: float, now: float | None = None) -> list[str]:
-        """Forget the sessions that have had no connection for more than ``patience`` seconds, and return them.
+        """Forget the sessions that have had no connection for more than ``patience`` seconds, and return their ids.
 
         Args:
-            connected: whether a session has a connection.
+            connected: function that returns whether a session has a connection.
             patience: seconds.
-            now: of a clock in seconds; the process's own if not given.
+            now: time in seconds; by default that of ``time.monotonic``.
         """
         now = monotonic() if now is None else now
         with self._lock:
             for session, since in self._known.items():
                 self._known[session] = None if connected(session) else (now if since is None else since)
-            left = [session for session, since in self._known.items() if since is not None and now - since > patience]
-            for session in left:
+            gone = [session for session, since in self._known.items() if since is not None and now - since > patience]
+            for session in gone:
                 del self._known[session]
                 self._inside.discard(session)
-        return left
+        return gone
 
 
 SESSIONS = Sessions()
 
 
-def full(most: int) -> str:
-    """Return the sentence for a visitor who has to wait."""
+def page_full(most: int) -> str:
+    """Return the sentence that a waiting visitor sees."""
     visitors = f"{most:,} visitors" if most > 1 else "one visitor"
     return f"This server shows SE Viz to at most {visitors} at once; that many are here now."

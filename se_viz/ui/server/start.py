@@ -1,4 +1,4 @@
-"""Starting the page from a command, in a checkout and from an installed wheel."""
+"""Start of the page from a command, in a checkout and from an installed wheel."""
 
 import os
 import sys
@@ -17,18 +17,18 @@ def start(host: str, port: int) -> None:
     """Serve the page until a signal comes.
 
     Raises:
-        BadSetting: an environment variable is not understood.
+        BadSetting: an environment variable has an invalid value.
     """
-    # What Streamlit takes for the script that starts the server: the folder of it is put in front of sys.path.
+    # Streamlit takes this for the script that starts the server, and puts its folder in front of sys.path.
     sys.argv = [str(PAGE)]
     app = App(PAGE, middleware=middleware(), exception_handlers=exception_handlers(), lifespan=lifespan)
     app.run(config={**settings(), "server.address": host, "server.port": port, "server.headless": True})
 
 
 def settings() -> dict[str, Any]:
-    """Return the project's settings of Streamlit, but those for which there is an environment variable.
+    """Return the project's settings of Streamlit, except those that an environment variable sets.
 
-    They lie inside an installed package, beside the package in a checkout.
+    The file is inside the package in an installed wheel, and beside the package in a checkout.
     """
     package = Path(__file__).parents[2]
     inside = package / "ui" / "settings" / "config.toml"

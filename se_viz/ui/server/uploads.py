@@ -1,4 +1,4 @@
-"""A budget for uploads: bytes held and bytes on their way, of each session and of all."""
+"""A budget for uploads: bytes held and bytes being received, of each session and of all sessions."""
 
 import re
 from asyncio import timeout
@@ -16,13 +16,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from se_viz.ui.server.sessions import SESSIONS
 
 _ADDRESS = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)/?")
-_STALLED = 60.0  # seconds without a byte after which an upload is given up
-_STEP = 1_000_000  # bytes between two looks at the budget
-_UNREAD = 300_000_000  # bytes that are read and thrown away, so that a browser that is sending sees the answer
+_STALLED = 60.0  # seconds without a byte after which an upload is aborted
+_STEP = 1_000_000  # bytes between two checks of the budget
+_UNREAD = 300_000_000  # bytes that are read and discarded, so that a browser that is still sending gets the answer
 
 
 class Held:
-    """What sessions hold of their uploads; safe between threads."""
+    """The uploads that sessions hold; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -30,14 +30,14 @@ class Held:
         self._refused: dict[str, str] = {}
 
     def keep(self, session: str, file: UploadedFile) -> None:
-        """Count a file that a session holds after its uploader is gone, as long as the object lives."""
+        """Count a file that a session holds after its uploader was removed, as long as the object lives."""
         with self._lock:
-            # Files are equal by their number: the object that dies first would take the entry of the other along.
+            # Files compare equal by their id: deleting one object would remove the entry of another with the same id.
             self._kept.pop(file, None)
             self._kept[file] = session
 
     def bytes(self) -> dict[str, int]:
-        """Return the bytes that each session holds; a file that is held twice counts once."""
+        """Return the bytes that each session holds; a file that a session holds twice counts once."""
         # (session, file) → bytes
         files: dict[tuple[str, str], int] = {}
         with self._lock:
@@ -54,17 +54,17 @@ class Held:
         return total
 
     def refuse(self, session: str, sentence: str) -> None:
-        """Remember why an upload was refused, for the page to say."""
+        """Store the reason why an upload was refused, for the page to show."""
         with self._lock:
             self._refused[session] = sentence
 
     def refused(self, session: str) -> str | None:
-        """Return why the last upload was refused, once."""
+        """Return the reason why the last upload was refused, and clear it."""
         with self._lock:
             return self._refused.pop(session, None)
 
     def forget(self, session: str) -> None:
-        """Forget a session that is gone."""
+        """Forget a session that has ended."""
         with self._lock:
             self._refused.pop(session, None)
 
@@ -73,7 +73,7 @@ HELD = Held()
 
 
 class UploadBudget:
-    """Middleware that refuses an upload with 413 where its session, or all together, would hold too much."""
+    """Middleware that refuses an upload with 413 if its session, or all sessions together, would hold too much."""
 
     def __init__(self, app: ASGIApp, session: int, process: int, held: Held = HELD) -> None:
         self._app = app
@@ -105,7 +105,7 @@ class UploadBudget:
                 async with timeout(_STALLED):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, f"Nothing came for {_STALLED:.0f} seconds: upload the file again.") from None
+                raise HTTPException(408, f"No data for {_STALLED:.0f} seconds. Upload the file again.") from None
             size = len(message.get("body", b""))
             received += size
             self._coming[session] += size
@@ -122,7 +122,7 @@ class UploadBudget:
 
         async def answered(message: Message) -> None:
             nonlocal received
-            self._coming[session] -= received  # from here on it is held, or was refused
+            self._coming[session] -= received  # from here on the bytes are held, or were refused
             received = 0
             await send(message)
 
@@ -134,23 +134,23 @@ class UploadBudget:
                 del self._coming[session]
 
     def _over(self, session: str, more: int = 0) -> str | None:
-        """Return the sentence for what is too much with so many bytes more; None where there is room."""
+        """Return the sentence about the limit that ``more`` bytes would exceed; None if they fit."""
         held = self._held.bytes()
         if held.get(session, 0) + self._coming.get(session, 0) + more > self._session:
             return (
-                f"This server keeps at most {_mb(self._session)} of uploads for each visitor: "
-                "remove files that are no longer needed, or upload fewer or smaller ones."
+                f"This server keeps at most {_mb(self._session)} of uploads for each visitor. "
+                "Remove files that are no longer needed, or upload fewer or smaller ones."
             )
         if sum(held.values()) + sum(self._coming.values()) + more > self._process:
             return (
-                f"This server keeps at most {_mb(self._process)} of uploads for all its visitors, and has no room for "
-                "more at the moment: try again later, or upload fewer or smaller files."
+                f"This server keeps at most {_mb(self._process)} of uploads for all its visitors, and this limit is "
+                "reached. Try again later, or upload fewer or smaller files."
             )
         return None
 
 
 async def _discard(receive: Receive) -> None:
-    """Read what is still coming, a bounded amount and time."""
+    """Read and discard the rest of a request, up to a limit of bytes and time."""
     left = _UNREAD
     try:
         async with timeout(_STALLED):

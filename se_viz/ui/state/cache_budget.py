@@ -1,4 +1,4 @@
-"""What leaves the caches that sessions share: by bytes, what was used longest ago first."""
+"""Limits in bytes for the caches that sessions share; the least recently used entries are removed first."""
 
 from collections.abc import Callable, Hashable, Iterable
 from functools import cache
@@ -11,11 +11,11 @@ from se_viz.device.memory import release
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
 from se_viz.ui.server.limits import limits
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 
 
 class ByteBudget:
-    """Entries of caches in the order of their last use, with the bytes that each holds; safe between threads."""
+    """Cache entries in the order of their last use, with the bytes that each holds; thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -23,7 +23,7 @@ class ByteBudget:
         self._entries: dict[Hashable, tuple[int, Callable[[], object]]] = {}
 
     def used(self, key: Hashable, size: int, forget: Callable[[], object]) -> None:
-        """Note the use of an entry of ``size`` bytes, and ``forget`` the oldest others if all are too much."""
+        """Record the use of an entry of ``size`` bytes, and ``forget`` the oldest others over the limit."""
         with self._lock:
             self._entries.pop(key, None)
             self._entries[key] = size, forget
@@ -41,18 +41,18 @@ class ByteBudget:
 
 @cache
 def models() -> ByteBudget:
-    """Return the budget of the models that sessions share, for weights in the CPU's memory."""
+    """Return the budget of the models that sessions share, for weights in CPU memory."""
     return ByteBudget(limits().models)
 
 
 @cache
 def readings() -> ByteBudget:
-    """Return the budget of the readings and maps that sessions share."""
+    """Return the budget of the captures and maps that sessions share."""
     return ByteBudget(limits().readings)
 
 
 def model_bytes(*networks: nn.Module) -> int:
-    """Return the bytes of the networks' weights in the CPU's memory; weights that two of them share count once."""
+    """Return the bytes of the networks' weights in CPU memory; weights that several of them share count once."""
     tensors = chain.from_iterable(chain(network.parameters(), network.buffers()) for network in networks)
     return _bytes(tensor for tensor in tensors if tensor.device.type == "cpu")
 
@@ -71,7 +71,7 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
 
 
 def release_model(model: Model) -> None:
-    """Free a model's device; a session that still shows it goes on on the CPU."""
+    """Move a model to the CPU and free its device; a session that still shows it continues on the CPU."""
     device = model.device
     model.close()
     if device.type == "cpu":
@@ -81,4 +81,4 @@ def release_model(model: Model) -> None:
         model.network.cpu()
         release(device)
 
-    turns.line(str(device)).submit(free)  # not in the middle of a reading
+    device_queue.line(str(device)).submit(free)  # not during a capture

@@ -1,4 +1,4 @@
-"""Whose turn it is on a device: sessions hand in one image at a time, which run in the order they came."""
+"""The queue of a device: sessions submit one image at a time, and images run in the order of submission."""
 
 from collections.abc import Callable
 from concurrent import futures
@@ -10,13 +10,14 @@ import streamlit as st
 
 T = TypeVar("T")
 
-_GLANCE = 0.2  # seconds between two looks at whether it is done
+_GLANCE = 0.2  # seconds between two checks whether the work is done
 
 
 class Line:
-    """The line before one device: a single thread takes its work in order.
+    """The queue of one device: a single thread does the work in order.
 
-    One thread, as a forward pass already takes all cores or the whole GPU, and two at once only take memory.
+    There is one thread because a forward pass already uses all cores or the whole GPU, and a second one at the same
+    time would only take memory.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class Line:
         self._lock = Lock()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Put work at the end of the line."""
+        """Put work at the end of the queue."""
         future = self._executor.submit(work)
         with self._lock:
             self._unfinished.append(future)  # type: ignore[arg-type]
@@ -33,7 +34,7 @@ class Line:
         return future
 
     def ahead(self, future: Future[T]) -> int:
-        """How many others come before it, the one that runs included."""
+        """Return the number of items before this one, including the one that runs."""
         with self._lock:
             return self._unfinished.index(future) if future in self._unfinished else 0  # type: ignore[arg-type]
 
@@ -44,7 +45,7 @@ class Line:
 
 @st.cache_resource(show_spinner=False)
 def line(device: str) -> Line:
-    """The line before a device, which all sessions share."""
+    """Return the queue of a device, which all sessions share."""
     del device
     return Line()
 
@@ -54,18 +55,18 @@ def _nothing(ahead: int) -> None:
 
 
 def take(work: Callable[[], T], device: str, show: Callable[[int], object] = _nothing) -> T:
-    """Do work when its turn on a device has come, see ``wait``; what ends the wait takes it off the line."""
+    """Do work when its turn on a device has come, see ``wait``; if the wait ends early, the work leaves the queue."""
     future = line(device).submit(work)
     try:
         return wait(future, device, show)
     finally:
-        future.cancel()  # does nothing to work that has begun
+        future.cancel()  # has no effect on work that has begun
 
 
 def wait(future: Future[T], device: str, show: Callable[[int], object]) -> T:
-    """What the work gives; while it takes longer than a glance, ``show`` is told how many are ahead.
+    """Return the result of the work; while waiting, call ``show`` every 0.2 s with the number of items ahead.
 
-    A click meanwhile ends this run of the page, and the work goes on for whoever asks for it next.
+    A click meanwhile ends this run of the page; the work continues, and the next run that asks for it gets the result.
     """
     while not futures.wait([future], timeout=_GLANCE).done:
         show(line(device).ahead(future))

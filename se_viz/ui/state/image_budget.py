@@ -1,4 +1,4 @@
-"""A budget for decoded images: sessions with the same file share one image, and what is too much is refused."""
+"""A budget for decoded images: sessions with the same file share one image, and images over the limit are refused."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +13,11 @@ from se_viz.ui.server.limits import limits
 
 
 class KeptImages:
-    """The images that sessions hold, by the sha256 of their files; safe between threads."""
+    """The images that sessions hold, by the sha256 of their files; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        # Weak, so that an image goes with the last session that holds it.
+        # Weak, so that an image is freed with the last session that holds it.
         self._images: WeakValueDictionary[str, Image.Image] = WeakValueDictionary()
 
     def held(self) -> int:
@@ -25,11 +25,11 @@ class KeptImages:
         return sum(map(_bytes, list(self._images.values())))
 
     def keep(self, images: Sequence[InputImage], session: int, process: int) -> tuple[list[InputImage], str | None]:
-        """Return the first images for which there is room, and a sentence for the others.
+        """Return the first images that fit, and a sentence about the others.
 
         Args:
-            images: those of one session.
-            session, process: bytes that one session and all of them may hold.
+            images: the images of one session.
+            session, process: bytes that one session and all sessions together may hold.
         """
         kept: list[InputImage] = []
         own = 0
@@ -60,7 +60,7 @@ _KEPT = KeptImages()
 
 
 def within_budget(intake: Intake) -> Intake:
-    """Return what was read of a session's uploads as far as there is room, with a sentence for what is left out."""
+    """Return the images of a session's uploads that fit, with a sentence about those that are left out."""
     most = limits()
     kept, left_out = _KEPT.keep(intake.images, most.session_images, most.images)
     return Intake(tuple(kept), (*intake.refusals, *([left_out] if left_out else ())))

@@ -1,4 +1,4 @@
-"""Models that sessions share: one per name, device and precision, a few at a time."""
+"""Models that sessions share: one for each name, device and precision, a few at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,24 +9,22 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from se_viz.demo import pretrained as demo
-from se_viz.device.devices import DeviceMissing, Precision, available, described, resolve
+from se_viz.demo import pretrained
+from se_viz.device.devices import DeviceMissing, Precision, available, device_name, resolve
 from se_viz.device.memory import DeviceFull, memory
 from se_viz.device.transfer import moved
 from se_viz.model.loading import load
 from se_viz.model.model import Model
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
-from se_viz.ui.widgets import checkpoint_picker as own
-from se_viz.ui.widgets import download_weights as fetching
-from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import checkpoint_picker, download_weights, head_picker
 from se_viz.weights.head import Head
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 from se_viz.zoo.registry import Network, UnknownModel
 
 _KEPT = 3
 _FAMILY = 16
-_FULL = "full_device"  # in the session: a device that had no room, and what was said about it
+_FULL = "full_device"  # in the session: a device whose memory was full, and the error message
 
 
 @st.cache_resource(max_entries=_KEPT, on_release=release_model, show_spinner="Loading the model …")
@@ -47,14 +45,14 @@ def _listed(name: str, device: str, precision: Precision) -> Model:
 
 
 def exact(model: Model) -> Model:
-    """The same network in fp32, in which what ships was measured; the model itself where its name says nothing."""
-    listed = model.precision != "fp32" and model.name in catalogue.names()
+    """Return the same network in fp32, the precision of the bundled files; return a checkpoint's model as it is."""
+    listed = model.precision != "fp32" and model.name in registry.names()
     with with_cpu_fallback(str(model.device)):
         return _listed(model.name, str(model.device), "fp32") if listed else model
 
 
 def member(name: str, device: str) -> Model:
-    """A demo model beside the chosen one; they are small, and kept apart so that they do not displace it."""
+    """Return a demo model to compare with; the demo models have a cache apart from that of the chosen model."""
     with with_cpu_fallback(device):
         model = _member(name, device)
     size = model_bytes(model.network, model.instrument.network)
@@ -63,7 +61,7 @@ def member(name: str, device: str) -> Model:
 
 
 def plain_member(name: str, device: str) -> Network:
-    """A demo model without gates, which is none to look into, but has predictions to compare."""
+    """Return a demo model without gates; only its predictions are compared."""
     with with_cpu_fallback(device):
         network = _plain_member(name, device)
     size = model_bytes(network.module)
@@ -73,31 +71,32 @@ def plain_member(name: str, device: str) -> Network:
 
 @st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
 def _plain_member(name: str, device: str) -> Network:
-    network = catalogue.build(name)
+    network = registry.build(name)
     moved(network.module, torch.device(device), name)
     return network
 
 
 def choose(problem: DeltaGenerator) -> Model | None:
-    """The sidebar's choice of model, device and precision, loaded.
+    """Return the model that the sidebar names, loaded on the chosen device in the chosen precision.
 
     Args:
-        problem: a container of the page, for what keeps a model from being loaded, and for what to do.
+        problem: a container of the page for an error in loading the model, and what to do about it.
 
     Returns:
-        The model; None where the container says why there is none, or the sidebar what to choose.
+        The model; None if the container shows an error, or the sidebar shows what is still to be chosen.
     """
-    names = list(catalogue.names())
+    names = list(registry.names())
     if not names:
         problem.error(
-            f"There is no model: {demo.folder()} holds no card. Install SE Viz again, or train one with `se-viz train`."
+            f"There is no model: {pretrained.folder()} contains no card. Install SE Viz again, or train a model with "
+            "`se-viz train`."
         )
         return None
     origin = st.segmented_control(
         "Network", ["by name", "your weights"], default="by name", key="origin", required=True, width="stretch"
     )
     chosen = st.container()
-    head = heads.choose()
+    head = head_picker.choose()
     device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
     precision = st.segmented_control(
         "Precision",
@@ -107,14 +106,14 @@ def choose(problem: DeltaGenerator) -> Model | None:
         bind="query-params",
         required=True,
         width="stretch",
-        help="What the network computes in. bf16 is faster where the processor multiplies it, and moves s by 0.0006 "
-        "in the mean (demo/r16); fp16 is for GPUs.",
+        help="Number format in which the network computes. bf16 is faster on processors with bf16 instructions, and "
+        "changes s by 0.0006 on average (demo/r16); fp16 is for GPUs.",
     )
     with chosen:
         try:
             place = _with_room(str(resolve(device)))
         except DeviceMissing as error:
-            problem.error(plain(str(error)))
+            problem.error(escape_markdown(str(error)))
             return None
         try:
             model = _chosen(names, origin, place, precision, head, problem)
@@ -122,10 +121,10 @@ def choose(problem: DeltaGenerator) -> Model | None:
             fall_back(place, error)
             return None
         except (UnknownModel, ValueError) as error:
-            problem.error(plain(str(error)))
+            problem.error(escape_markdown(str(error)))
             return None
     if model is not None:
-        st.caption(plain(_about(model)))
+        st.caption(escape_markdown(_about(model)))
     return model
 
 
@@ -133,28 +132,28 @@ def _chosen(
     names: list[str], origin: str, device: str, precision: Precision, head: Head | None, problem: DeltaGenerator
 ) -> Model | None:
     if origin == "your weights":
-        return own.choose(device, precision, head, problem)
+        return checkpoint_picker.choose(device, precision, head, problem)
     name = st.selectbox(
         "Model",
         names,
         index=names.index("demo/r16") if "demo/r16" in names else 0,
         key="model",
         bind="query-params",
-        help="Type to search: the demo models, and those of timm and torchvision that have channel gates.",
+        help="Type to search the demo models, and the models of timm and torchvision that have channel gates.",
     )
-    if catalogue.pretrained(name):
+    if registry.pretrained(name):
         with problem:
-            if not fetching.there(name):
+            if not download_weights.ensure_weights(name):
                 return None
     model = _listed(name, device, precision)
-    # Sessions share the model, and each says for itself what its outputs mean.
+    # Sessions share the model, but each session has its own head.
     return model if head is None else model.with_head(head)
 
 
 def fall_back(device: str, error: DeviceFull) -> None:
-    """Run the page again on the CPU, as a device turned out to be full; where it is the CPU that is, say so."""
+    """Run the page again on the CPU after a device was full; if it was the CPU, show the error."""
     if device == "cpu":
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return
     st.session_state[_FULL] = (device, str(error))
     st.rerun()
@@ -162,7 +161,7 @@ def fall_back(device: str, error: DeviceFull) -> None:
 
 @contextmanager
 def with_cpu_fallback(device: str) -> Iterator[None]:
-    """Run the page again on the CPU if the device turns out to be full inside the block; see ``fall_back``."""
+    """Run the page again on the CPU if the device is full inside the block; see ``fall_back``."""
     try:
         yield
     except DeviceFull as error:
@@ -171,13 +170,15 @@ def with_cpu_fallback(device: str) -> Iterator[None]:
 
 
 def _with_room(device: str) -> str:
-    """The device, or the CPU in its place if this session found it full and has not asked to try again."""
-    found: tuple[str, str] | None = st.session_state.get(_FULL)
-    if found is None or found[0] != device:
+    """Return the device, or the CPU if the device was full in this session and the user has not chosen to try again."""
+    full: tuple[str, str] | None = st.session_state.get(_FULL)
+    if full is None or full[0] != device:
         return device
-    # Without what to do about it, which this does.
-    st.warning(plain(f"{found[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
-    st.button(plain(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None))
+    # Without the error's advice, as the page already follows it.
+    st.warning(escape_markdown(f"{full[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
+    st.button(
+        escape_markdown(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None)
+    )
     return "cpu"
 
 
@@ -186,5 +187,5 @@ def _about(model: Model) -> str:
     room = memory(model.device)
     free = f", {room.free / 1e9:.1f} of {room.total / 1e9:.1f} GB free" if room else ""
     height, width = model.preprocess.crop
-    where = f"input {height} × {width}, {model.precision} on {model.device} ({described(model.device)}{free})"
+    where = f"input {height} × {width}, {model.precision} on {model.device} ({device_name(model.device)}{free})"
     return f"{model.about or model.name}. {gates}, {where}."

@@ -1,11 +1,11 @@
-"""Uploads that stay while their uploader is not on the page."""
+"""Uploads that are kept while their uploader is not on the page."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.server.uploads import HELD
 from se_viz.ui.widgets.waiting import session_id
 
@@ -13,15 +13,15 @@ from se_viz.ui.widgets.waiting import session_id
 def upload(label: str, types: Sequence[str], *, key: str, megabytes: int, help: str) -> UploadedFile | None:  # noqa: A002 - as Streamlit calls it
     """Show an uploader of one file and return the file.
 
-    Streamlit forgets a file as soon as its uploader is not drawn. Here the session keeps it until another one comes or
-    the person removes it.
+    Streamlit forgets a file as soon as its uploader is not drawn. Here the session keeps it until another file is
+    uploaded or the user removes it.
 
     Args:
-        label: of the uploader.
-        types: endings that it takes.
-        key: of the uploader; the file is kept under a name made from it.
-        megabytes: how large a file may be.
-        help: a sentence on what is expected.
+        label: label of the uploader.
+        types: file extensions that it accepts.
+        key: key of the uploader; the file is kept under a key made from it.
+        megabytes: largest size of a file in MB.
+        help: a sentence on the expected file.
     """
     kept = f"{key}_kept"
 
@@ -39,6 +39,6 @@ def upload(label: str, types: Sequence[str], *, key: str, megabytes: int, help: 
     if old is not None:
         HELD.keep(session_id(), old)
         name, remove = st.columns([3, 1], vertical_alignment="center")
-        name.caption(plain(f"{old.name}, {old.size / 1e6:,.1f} MB, as uploaded before"))
+        name.caption(escape_markdown(f"{old.name}, {old.size / 1e6:,.1f} MB, uploaded earlier"))
         remove.button("Remove", key=f"{key}_remove", type="tertiary", on_click=st.session_state.pop, args=(kept, None))
     return old

@@ -1,4 +1,4 @@
-"""Whether the visitor for whom a run of the page works is still there."""
+"""The check whether the visitor of a run of the page is still connected."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 def leaving() -> Callable[[], bool]:
-    """Return a function that says whether the visitor of this run has closed the page; any thread may ask it.
+    """Return a function that says whether the visitor of this run has closed the page; any thread may call it.
 
-    Where there is no server, as in tests of a page, nobody leaves.
+    Without a server, as in tests of a page, it always returns False.
     """
     context = get_script_run_ctx()
     if context is None or not runtime.exists():

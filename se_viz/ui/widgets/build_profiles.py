@@ -1,6 +1,4 @@
-"""Making class profiles on the page: images on the server that whoever runs it allowed, with progress, Stop and Go
-on.
-"""
+"""The section that makes class profiles of folders on the server, with progress, Stop and Continue."""
 
 import os
 from collections.abc import Callable
@@ -18,43 +16,43 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import OtherPass
 from se_viz.profiles.metadata import LabelSource
 from se_viz.profiles.profile import profile
-from se_viz.profiles.unfinished import discard, kept
+from se_viz.profiles.unfinished import discard, images_done
 from se_viz.reports.pass_account import account
-from se_viz.ui.markdown import plain
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.state.profiles import folder, slug
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 
 DATA = "SE_VIZ_DATA"
-BATCH = 16  # images that readings of others wait for at most
-SHARD = 128  # images that Stop costs at most
-_LABELS: dict[str, LabelSource] = {"folders": "given", "what the network says": "predictions"}
-_LAST = "last_build"  # where, and how it ended
-_ACCOUNT = "last_account"  # what it counted and left out
-_ASKED = "asked_build"  # what was asked for and has not come to its end
+BATCH = 16  # images of a batch: captures of other sessions wait for at most this many
+SHARD = 128  # images of a shard: Stop loses at most this many
+_LABELS: dict[str, LabelSource] = {"folders": "given", "predictions": "predictions"}
+_LAST = "last_build"  # in the session: the folder of the last pass, and how it ended
+_ACCOUNT = "last_account"  # in the session: what the last pass counted and left out
+_ASKED = "asked_build"  # in the session: the pass that was requested and has not ended
 _building: set[Path] = set()
 _lock = Lock()
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a person asked for; it stays until it is finished or stopped, whatever else is clicked meanwhile."""
+    """A requested pass; it is kept until it is finished or stopped, whatever else is clicked meanwhile."""
 
     model: str
     place: str
     by: str
-    anew: bool
+    restart: bool
 
 
 def build(model: Model, *, first: bool = False) -> None:
-    """Draw the section that makes class profiles; stopped, it goes on where it was when started again.
+    """Draw the section that makes class profiles; a pass that was stopped continues where it was.
 
-    No expander, whose animation moves what is in it from under the pointer.
+    It is not an expander, because the animation of an expander moves the buttons away from the pointer.
     """
     allowed = _allowed()
     if not allowed and not first:
-        with st.popover("Build class profiles of your own images", icon=":material/library_add:"):
+        with st.popover("Build class profiles of your images", icon=":material/library_add:"):
             _elsewhere(model)
         return
     st.header("Build class profiles from images on this server", anchor=False)
@@ -66,34 +64,34 @@ def build(model: Model, *, first: bool = False) -> None:
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
     asked: _Asked | None = st.session_state.get(_ASKED)
     if asked is not None and asked.model == _named(model) and asked.place in allowed:
-        st.caption(plain(f"From {asked.place}; classes are {asked.by}."))
+        st.caption(escape_markdown(f"From {asked.place}; classes are {asked.by}."))
         _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
     elif asked is not None:
         st.info(
-            plain(
-                f"The class profiles of {asked.place} wait for their network: choose that again, and the pass goes on."
-            )
+            escape_markdown(f"The class profiles of {asked.place} are of another network. Choose it again to continue.")
         )
     _offer(model, _out(model, allowed, place, by))
 
 
 def _offer(model: Model, out: Path) -> None:
-    """Draw the button that starts, and what became of what was started before."""
-    last, done = st.session_state.get(_LAST), kept(out)
+    """Draw the button that starts a pass, and the state of the last one."""
+    last, done = st.session_state.get(_LAST), images_done(out)
     if last == (out, "other"):
-        st.warning("The images, the network or the settings are not those of the class profiles that were begun here.")
+        st.warning(
+            "The images, the network or the settings differ from those of the unfinished class profiles in this folder."
+        )
     elif done:
         st.info(
-            f"These class profiles are unfinished: {done:,} images are counted and kept. Building goes on after them."
+            f"These class profiles are unfinished: {done:,} images are counted and kept. Building continues after them."
         )
     elif last == (out, "stopped"):
-        st.info(f"Stopped. Nothing is kept yet, as images are kept {SHARD} at a time.")
+        st.info(f"Stopped. No images are kept yet: they are kept {SHARD} at a time.")
     elif last == (out, "finished"):
         st.success("Finished. The page shows these class profiles, or offers them at the top.")
-        st.markdown("\n".join(f"- {plain(line)}" for line in st.session_state.get(_ACCOUNT, ())))
+        st.markdown("\n".join(f"- {escape_markdown(line)}" for line in st.session_state.get(_ACCOUNT, ())))
     other = last == (out, "other")
     st.button(
-        "Start over" if other else "Go on" if done else "Build",
+        "Start over" if other else "Continue" if done else "Build",
         key="build",
         type="primary",
         on_click=_ask,
@@ -102,14 +100,14 @@ def _offer(model: Model, out: Path) -> None:
 
 
 def _named(model: Model) -> str:
-    """Whose class profiles they are; on which device they are made does not matter."""
+    """Return a name for the model of class profiles; the device does not matter."""
     return f"{model.name} {model.precision}"
 
 
-def _ask(model: str, anew: bool) -> None:
-    """Note what to build. Callbacks run before the page does, so no other click can come in between."""
+def _ask(model: str, restart: bool) -> None:
+    """Record what to build. Callbacks run before the page does, so no other click can come in between."""
     state = st.session_state
-    state[_ASKED] = _Asked(model, state["build_folder"], state["build_labels"], anew)
+    state[_ASKED] = _Asked(model, state["build_folder"], state["build_labels"], restart)
 
 
 def _stop() -> None:
@@ -117,7 +115,7 @@ def _stop() -> None:
 
 
 def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
-    """The folder of the class profiles of a place."""
+    """Return the folder for the class profiles of a dataset."""
     names = {path: f"{path.parent.name} {path.name}" if meaning(path.name) else path.name for path in allowed.values()}
     data = allowed[place]
     name = names[data] if list(names.values()).count(names[data]) == 1 else str(data)
@@ -126,8 +124,8 @@ def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
 
 def _elsewhere(model: Model) -> None:
     st.markdown(
-        f"Whoever runs this page allows folders by the environment variable `{DATA}`, several separated by "
-        f"`{os.pathsep}`; none is. Elsewhere any folder will do:"
+        f"This page can read the folders on the server that the environment variable `{DATA}` names, separated by "
+        f"`{os.pathsep}`. It is not set. From a shell, any folder can be read:"
     )
     st.code(
         f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language="bash"
@@ -135,19 +133,19 @@ def _elsewhere(model: Model) -> None:
 
 
 def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
-    """Make what was asked for, and run the page again; return only where that cannot be done."""
+    """Make the requested class profiles, and run the page again; return only if that fails."""
     with _lock:
         free = out not in _building
         _building.add(out)
     if not free:
         _stop()
-        st.info("Another session is building these class profiles: open the page again when they are finished.")
+        st.info("Another session is building these class profiles. Open the page again when they are finished.")
         return
     try:
-        if asked.anew:
+        if asked.restart:
             discard(out)
-            st.session_state[_ASKED] = replace(asked, anew=False)  # once, not whenever the page runs again
-        st.session_state[_LAST] = (out, "stopped")  # as long as nothing else is said
+            st.session_state[_ASKED] = replace(asked, restart=False)  # only once, not at every rerun
+        st.session_state[_LAST] = (out, "stopped")  # until another outcome is recorded
         _run(model, data, out, _LABELS[asked.by])
         st.session_state[_LAST] = (out, "finished")
     except OtherPass:
@@ -155,7 +153,7 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
     except (ValueError, OSError) as error:
         del st.session_state[_LAST]
         _stop()
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return
     finally:
         with _lock:
@@ -165,8 +163,9 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
 
 
 def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
-    """Make the class profiles with a bar. A click on anything ends this run when the bar is written, and the next goes
-    on.
+    """Make the class profiles with a progress bar.
+
+    A click on anything ends this run at the next update of the bar, and the next run continues.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0)
@@ -180,7 +179,7 @@ def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
         bar.progress(share, said)
 
     def turn(work: Callable[[], Capture]) -> Capture:
-        return turns.take(work, str(model.device), lambda _: bar.progress(share, said))
+        return device_queue.take(work, str(model.device), lambda _: bar.progress(share, said))
 
     with with_cpu_fallback(str(model.device)):
         listed = dataset(data)
@@ -189,9 +188,9 @@ def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
 
 
 def _allowed() -> dict[str, Path]:
-    """The folders that may be read, and their splits, as of a folder itself one is taken."""
+    """Return the folders that may be read, and their splits; for a folder with splits, only one would be read."""
     listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
-    there = [path for path in listed if path.exists()]
-    named = [path / name for path in there if path.is_dir() for name in subfolders(path) if meaning(name)]
+    existing = [path for path in listed if path.exists()]
+    named = [path / name for path in existing if path.is_dir() for name in subfolders(path) if meaning(name)]
     split = [path for path in named if holds_image(path, below=True)]
-    return {str(path): path for path in (*there, *split)}
+    return {str(path): path for path in (*existing, *split)}

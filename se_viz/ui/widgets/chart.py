@@ -1,4 +1,4 @@
-"""How every chart is shown: the figure with its text, how to read it, and how to take it away."""
+"""The widget of a chart: the figure with its alternative text, how to read it, and its files."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -8,14 +8,14 @@ import streamlit as st
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 
 _CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2}, "responsive": True}
 _MIME: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
 
 
 def show(chart: Chart, *, wide: bool = False) -> None:
-    """Draw a chart with its tools below; a wide one scrolls sideways where the window is narrow (ui/shell.py)."""
+    """Draw a chart with its tools below; a wide chart scrolls sideways in a narrow window (ui/app.py)."""
     with st.container(key=f"wide_{chart.name}") if wide else nullcontext():
         draw(chart)
     with st.container(horizontal=True, gap="small"):
@@ -30,14 +30,14 @@ def row(charts: Sequence[Chart]) -> None:
 
 
 def draw(chart: Chart) -> None:
-    """The chart alone."""
+    """Draw the chart without tools."""
     st.plotly_chart(chart.figure, key=f"chart_{chart.name}", alt=chart.alt, config=_CONFIG)
 
 
 def tools(chart: Chart) -> None:
-    """How to read a chart, and its files, which are made when they are asked for."""
+    """Draw the explanation of a chart, and its downloads, whose files are made when they are requested."""
     with st.popover("How to read this", icon=":material/help:", type="tertiary"):
-        st.markdown(plain(chart.how_to_read))
+        st.markdown(escape_markdown(chart.how_to_read))
     with st.popover("Save", icon=":material/download:", type="tertiary"):
         for kind, mime in _MIME.items():
             impossible = "" if kind == "html" else why_not_drawn()

@@ -1,4 +1,4 @@
-"""A visitor's own weights for a network of timm or torchvision."""
+"""Weights that a visitor uploads for an architecture of timm or torchvision."""
 
 import hashlib
 import re
@@ -15,38 +15,37 @@ from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from se_viz.device.devices import Precision
 from se_viz.model.loading import load_checkpoint
 from se_viz.model.model import Model
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.ui.state.uploads import upload
 from se_viz.ui.state.visitor import leaving
-from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import head_picker
 from se_viz.weights import state_dict
 from se_viz.weights.class_names import read_classes
 from se_viz.weights.errors import Cancelled, Misfit, WeightsRefused
 from se_viz.weights.head import Head, HeadKind, HeadMismatch
-from se_viz.zoo import gate_index as table
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import gate_index, registry
 from se_viz.zoo.architecture_arguments import from_stranger
 
-LARGEST_FILE = 250  # MB; what the server takes, see .streamlit/config.toml
+LARGEST_FILE = 250  # MB; the limit of the server, see .streamlit/config.toml
 _LARGEST = 100_000_000  # parameters
 _KEY = "own_model"
-_REFUSED = "own_refused"  # in the session: what was refused, and the error
-_ITS_OWN = "the architecture's own"
+_REFUSED = "own_refused"  # in the session: the choice that was refused, and the error
+_DEFAULT = "default of the architecture"
 _SCALES = {
-    "ImageNet's mean and deviation": (IMAGENET_MEAN, IMAGENET_STD),
-    "0.5 and 0.5, to −1 … 1": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "0 and 1, as they are": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "ImageNet mean and SD": (IMAGENET_MEAN, IMAGENET_STD),
+    "mean 0.5 and SD 0.5: −1 … 1": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "mean 0 and SD 1: 0 … 1": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
 _one = Lock()
 
 
 @dataclass(frozen=True)
-class Own:
-    """What a model of a visitor's own was made of: names of files and of the architecture, and how it sees images.
+class CheckpointInputs:
+    """The inputs of a model from an upload: names of its files and its architecture, and its preprocessing.
 
-    ``prepared`` are arguments of ``load_checkpoint``: size, or mean and std, and arguments; what is not there is the
-    architecture's.
+    ``prepared`` contains arguments of ``load_checkpoint``: size, mean and std, and arguments; the architecture's
+    defaults apply to what is missing.
     """
 
     name: str
@@ -56,18 +55,18 @@ class Own:
     prepared: dict[str, Any]
 
 
-def loaded(model: Model) -> Own | None:
-    """What the session's own model was made of; None for any other."""
-    own: Own | None = st.session_state.get(_KEY)
+def loaded(model: Model) -> CheckpointInputs | None:
+    """Return the inputs of the session's uploaded model; None for any other model."""
+    own: CheckpointInputs | None = st.session_state.get(_KEY)
     return own if own is not None and own.name == model.name else None
 
 
 @st.cache_resource(show_spinner=False)
 def _architectures() -> list[str]:
-    return [name for name in catalogue.architectures() if table.shipped()[name].gates]
+    return [name for name in registry.architectures() if gate_index.shipped()[name].gates]
 
 
-# By the upload's number, so that 200 MB are not hashed at every rerun; a few, as they are large.
+# The key has the upload's id, so that 200 MB are not hashed at every rerun. Only two entries, as they are large.
 @st.cache_resource(max_entries=2, on_release=release_model, show_spinner="Reading the weights …")
 def _load(
     _weights: UploadedFile,
@@ -79,7 +78,7 @@ def _load(
 ) -> Model:
     architecture, device = key[-2:]
     classes = read_classes(_names.getvalue()) if _names else ()
-    # One at a time, as reading takes several times the file's size.
+    # One at a time, as reading takes several times the size of the file in memory.
     with _one:
         model = load_checkpoint(
             _weights,
@@ -93,28 +92,28 @@ def _load(
             cancelled=leaving(),
             **prepared,
         )
-    # One file may fit two architectures that differ in what has no weights, such as padding.
+    # One file may fit two architectures that differ only in parts without weights, such as padding.
     made_of = hashlib.sha256(_weights.getvalue() + f"{architecture} {prepared}".encode())
     model.name = f"{_weights.name} {made_of.hexdigest()[:16]}"
     return model
 
 
 def called(model: Model) -> str:
-    """What a model is called in a sentence: one of a visitor's own as its file, without what sets it apart."""
+    """Return the name of a model for sentences: an uploaded model has the name of its file, without the hash."""
     own = loaded(model)
     return model.name if own is None else own.weights
 
 
 def choose(device: str, precision: Precision, head: Head | None, problem: DeltaGenerator) -> Model | None:
-    """Ask for architecture and files; the model, or None where one of them is missing.
+    """Ask for architecture and files, and return the model, or None if one of them is missing.
 
     Args:
-        device, precision: where the network runs, and in what.
-        head: what its outputs mean, if that was chosen.
-        problem: a container of the page, for a file that does not fit, and what to choose instead.
+        device, precision: the device and the precision of the network.
+        head: the meaning of its outputs, if it was chosen.
+        problem: a container of the page for the error about a file that does not fit, and what to choose instead.
 
     Raises:
-        ValueError: the file is refused, or the network has no gate that can be read; the message says why.
+        ValueError: the file is refused, or the network has no gate that can be read; the message has the reason.
     """
     state_dict.warm()
     architecture = st.selectbox(
@@ -130,14 +129,15 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
         ["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
         key="own_weights",
         megabytes=LARGEST_FILE,
-        help="safetensors, or a state dict of torch.save. Nothing in the file is run, and it is kept on no disk.",
+        help="A safetensors file, or a state dict of torch.save. No code in it is run, and it is not stored on disk.",
     )
     names = upload(
-        "Names of the classes, if you like",
+        "Class names (optional)",
         ["txt", "json"],
         key="own_classes",
         megabytes=4,
-        help="One a line in the order of the logits, or JSON. Of a binary head two, of no and of yes, or that of yes.",
+        help="One class name per line in the order of the logits, or JSON. For a binary head: the names of no and yes, "
+        "or only that of yes.",
     )
     text = st.text_input(
         "Arguments of the architecture (optional)",
@@ -145,20 +145,20 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
         placeholder="rd_ratio=0.25, act_layer=relu",
         max_chars=500,
         persist_state="session",
-        help="Only where the network was made with arguments of its own: key=value, key=value, or JSON. Values are "
-        "numbers, true, false, null, words and lists of these. The number of classes is read from the file.",
+        help="Needed only if the network was not made with the default arguments: key=value, key=value, or JSON. "
+        "Values are numbers, true, false, null, words and lists of these. The number of classes is read from the file.",
     )
     prepared = _prepared()
     arguments = from_stranger(text)
     if arguments:
         prepared["arguments"] = arguments
     if architecture is None or weights is None:
-        st.caption("The architecture must be the one that the weights were saved from; its classifier may differ.")
+        st.caption("The architecture must be the one from which the weights were saved; its classifier may differ.")
         return None
     key = (weights.file_id, names.file_id if names else "", architecture, device)
     try:
         try:
-            # By the kind of head, as another takes other names.
+            # The key has the kind of head, as another kind takes other class names.
             model = _load_once(weights, names, key, precision, head.kind if head else None, prepared)
         except HeadMismatch as error:
             with problem:
@@ -171,7 +171,9 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
         with problem:
             _explain(error)
         return None
-    st.session_state[_KEY] = Own(model.name, weights.name, architecture, names.name if names else "", prepared)
+    st.session_state[_KEY] = CheckpointInputs(
+        model.name, weights.name, architecture, names.name if names else "", prepared
+    )
     return model if head is None else model.with_head(head)
 
 
@@ -183,7 +185,7 @@ def _load_once(
     kind: HeadKind | None,
     prepared: dict[str, Any],
 ) -> Model:
-    """Return what ``_load`` does; what was refused is not read once more at each run of the page."""
+    """Return the model of ``_load``; a file that was refused is not read again at each run of the page."""
     asked = (key[:3], kind, prepared)
     refused: tuple[object, WeightsRefused] | None = st.session_state.get(_REFUSED)
     if refused is not None and refused[0] == asked:
@@ -191,24 +193,24 @@ def _load_once(
     try:
         model = _load(weights, names, key, precision, kind, prepared)
     except WeightsRefused as error:
-        # Without what led to it, which holds the file's tensors.
+        # Without cause and context, which hold the file's tensors.
         error.__cause__ = error.__context__ = None
         st.session_state[_REFUSED] = asked, error.with_traceback(None)
         raise
     size = model_bytes(model.network, model.instrument.network)
-    # Not with the file in hand: what forgets a model would keep it.
+    # Without the file: the callback that removes a model would keep it alive.
     models().used((_load, model.key, key), size, partial(_load.clear, None, None, key, precision, kind, prepared))
     return model
 
 
 def _explain(error: Misfit) -> None:
-    """Say that a file does not fit, in a sentence, and offer the architectures that it is for."""
+    """Show that a file does not fit, in a sentence, and offer the architectures that it fits."""
     advice = re.sub(r" \(--arch [^)]*\)", "", error.advice)
-    st.error(plain(f"{error.name} does not fit {error.called}. {error.counts} {advice}"))
+    st.error(escape_markdown(f"{error.name} does not fit {error.called}. {error.counts} {advice}"))
     with st.container(horizontal=True, vertical_alignment="center"):
         for name in error.better:
             st.button(
-                plain(f"Choose {name}"),
+                escape_markdown(f"Choose {name}"),
                 key=f"choose_{name}",
                 type="primary" if name == error.better[0] else "secondary",
                 on_click=_choose_architecture,
@@ -219,11 +221,11 @@ def _explain(error: Misfit) -> None:
 
 
 def _explain_head(error: HeadMismatch, head: Head | None, names: UploadedFile | None) -> None:
-    """Say that what the outputs mean, or their names, do not fit; the network is shown without them."""
-    left = " and ".join(["the head"] * (head is not None) + ["the names of classes"] * (names is not None))
-    st.warning(plain(f"{error} The network is shown without {left}; correct it in the sidebar."))
+    """Show that the head or the class names do not fit; the network is shown without them."""
+    ignored = " and ".join(["the head"] * (head is not None) + ["the class names"] * (names is not None))
+    st.warning(escape_markdown(f"{error} The network is shown without {ignored}; correct this in the sidebar."))
     if head is not None:
-        st.button(f"Set the head to {heads.UNSAID}", key="head_back", type="primary", on_click=heads.forget)
+        st.button(f"Set the head to {head_picker.UNSAID}", key="head_back", type="primary", on_click=head_picker.forget)
 
 
 def _choose_architecture(name: str) -> None:
@@ -231,18 +233,18 @@ def _choose_architecture(name: str) -> None:
 
 
 def _prepared() -> dict[str, Any]:
-    """How images are prepared, where it is not as the architecture's own weights have it."""
-    with st.popover("Preparation of images", icon=":material/tune:", type="tertiary"):
+    """Return the arguments of ``load_checkpoint`` for preprocessing that differs from the architecture's default."""
+    with st.popover("Preprocessing", icon=":material/tune:", type="tertiary"):
         size = st.number_input(
-            "Side of the input, pixels",
+            "Input size in pixels",
             16,
             1024,
             value=None,
             step=1,
-            placeholder=_ITS_OWN,
+            placeholder=_DEFAULT,
             key="own_size",
             persist_state="session",
         )
-        scaled = st.selectbox("Values are scaled by", [_ITS_OWN, *_SCALES], key="own_scale", persist_state="session")
+        scaled = st.selectbox("Normalisation", [_DEFAULT, *_SCALES], key="own_scale", persist_state="session")
     prepared: dict[str, Any] = {"size": size} if size else {}
-    return prepared | ({} if scaled == _ITS_OWN else dict(zip(("mean", "std"), _SCALES[scaled], strict=True)))
+    return prepared | ({} if scaled == _DEFAULT else dict(zip(("mean", "std"), _SCALES[scaled], strict=True)))

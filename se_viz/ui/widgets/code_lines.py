@@ -1,21 +1,21 @@
-"""The Python and the options of the shell that load the model of the page."""
+"""Python code and shell options that load the model of the page."""
 
 import json
 import shlex
 
 from se_viz.model.model import Model
-from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import head_picker
 from se_viz.ui.widgets.checkpoint_picker import loaded
 
-DEFAULT = 0.5  # threshold of a ``Head``
+DEFAULT = 0.5  # default threshold of a ``Head``
 
 
 def load_line(model: Model) -> str:
-    """The line of Python, with files as if they lay in the script's folder."""
+    """Return the Python code that loads the model; files are expected in the folder of the script."""
     options = f", device={str(model.device)!r}" + (
         f", precision={model.precision!r}" if model.precision != "fp32" else ""
     )
-    head = heads.chosen()
+    head = head_picker.chosen()
     if head is not None:
         said = f"{head.kind!r}" if head.threshold == DEFAULT else f"se_viz.Head({head.kind!r}, {head.threshold})"
         options += f", head={said}"
@@ -31,15 +31,15 @@ def load_line(model: Model) -> str:
 
 
 def head_options() -> str:
-    """Options of the shell that say what the outputs mean, for commands that predict; empty where nobody has said."""
-    head = heads.chosen()
+    """Return the shell options for the head, for commands that predict; empty if no head was chosen."""
+    head = head_picker.chosen()
     if head is None:
         return ""
     return f" --head {head.kind}" + (f" --threshold {head.threshold}" if head.threshold != DEFAULT else "")
 
 
 def shell_options(model: Model, *, option: str = "--model ") -> str:
-    """Options that name the model; a name of the catalogue stands after ``option``."""
+    """Return the shell options that name the model; ``option`` is put before a registry name."""
     own = loaded(model)
     if own is None:
         return f"{option}{shlex.quote(model.name)}"

@@ -1,4 +1,4 @@
-"""What SE costs a network: parameters and multiply-accumulates by stage at any r, and the time it takes here."""
+"""The cost of SE in a network: parameters and multiply-accumulates by stage at any r, and its time on this machine."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -11,16 +11,15 @@ import torch
 from torch import nn
 from torchvision.models import get_model
 
-from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, milliseconds, se_weights, without_gates
+from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, median_latency_ms, se_weights, without_gates
 from se_viz.device.memory import DeviceFull
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.gates.macs import RULE, not_counted
-from se_viz.ui.markdown import plain
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.state import device_queue
 from se_viz.weights.meta_model import LARGEST
-from se_viz.zoo import libraries as sources
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import libraries, registry
 from se_viz.zoo.device_room import check_memory
 
 T = TypeVar("T")
@@ -33,69 +32,68 @@ _COLUMNS = {
 
 
 _CPU = "cpu"
-_ASKED = "asked_time"  # in the session: the network and the gates whose time is wanted
-_ROUNDS = 5  # in which networks are timed in turns, a second each in all
+_ASKED = "asked_time"  # in the session: the network and the gates to time
+_ROUNDS = 5  # rounds of timing, in which the networks take turns; one second for each network in all
 _Times = dict[tuple[int, ...], float]
 
 
 class TooLarge(ValueError):
-    """A network that this page does not build; the message says where it can be counted."""
+    """Error for a network that is too large for this page; the message names the command that counts it."""
 
 
-# What builds networks stands in the line before the processor: one is there at a time, and is timed alone.
+# Networks are built in the queue of the CPU: there is one at a time, and it is timed alone.
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _sites(network: str) -> Future[Sites]:
-    return turns.line(_CPU).submit(partial(gated_sites, network))
+    return device_queue.line(_CPU).submit(partial(gated_sites, network))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _own(network: str) -> Future[tuple[Cost, int]]:
+def _counted(network: str) -> Future[tuple[Cost, int]]:
     def count() -> tuple[Cost, int]:
         module, side = _blank(network)
         return cost(module, side), side
 
-    return turns.line(_CPU).submit(count)
+    return device_queue.line(_CPU).submit(count)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _times(network: str, r: int, choices: tuple[tuple[int, ...], ...]) -> Future[_Times]:
-    return turns.line(_CPU).submit(partial(_timed, network, r, choices))
+    return device_queue.line(_CPU).submit(partial(_timed, network, r, choices))
 
 
 def _blank(network: str) -> tuple[nn.Module, int]:
-    """A network and the side of its images; its weights do not matter here, so none are fetched.
+    """Return a network and the size of its images in pixels; weights do not matter here, so none are downloaded.
 
     Raises:
-        TooLarge: it has more parameters than a visitor may have the server hold.
+        TooLarge: it has more parameters than the limit of this page.
         DeviceFull: this machine has no memory for it now.
     """
-    params = catalogue.params(network)
+    params = registry.params(network)
     if params is not None and params > LARGEST:
         raise TooLarge(
             f"{network} has {params / 1e6:,.0f} M parameters, and this page counts networks of up to "
-            f"{LARGEST / 1e6:,.0f} M: choose a smaller one, or run `python -m se_viz cost {network}` on a machine of "
-            "your own."
+            f"{LARGEST / 1e6:,.0f} M. Choose a smaller one, or run `python -m se_viz cost {network}` on your machine."
         )
     check_memory(network, torch.device(_CPU))
-    if not catalogue.pretrained(network):
-        built = catalogue.build(network)
+    if not registry.pretrained(network):
+        built = registry.build(network)
         return built.module, built.preprocess.crop[0]
-    source, architecture, tag = sources.find(network)
-    return source.blank(architecture).eval(), source.preprocess(architecture, tag).crop[0]
+    source, architecture, tag = libraries.find(network)
+    return source.create(architecture).eval(), source.preprocess(architecture, tag).crop[0]
 
 
 def _timed(network: str, r: int, choices: Iterable[tuple[int, ...]]) -> _Times:
-    """Milliseconds of one image with the gates of some stages, for several choices of them, in turns."""
+    """Return the milliseconds for one image by the choice of gated stages; the choices are timed in turns."""
     side, networks = _with_gates_of(network, r, choices)
-    # The best round of each: what else the machine does only ever adds, and so does a cold start.
-    rounds = [[milliseconds(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
+    # The fastest round of each: other load and a cold start can only add time.
+    rounds = [[median_latency_ms(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
     return {stages: min(times) for stages, times in zip(networks, zip(*rounds, strict=True), strict=True)}
 
 
 def _with_gates_of(
     network: str, r: int, choices: Iterable[tuple[int, ...]]
 ) -> tuple[int, dict[tuple[int, ...], nn.Module]]:
-    """The side of the images, and networks of the same weights with the gates of some stages."""
+    """Return the size of the images in pixels, and networks with the same weights, by the choice of gated stages."""
     if network in NETWORKS:
         side = NETWORKS[network]
         options = {} if network.startswith("res") else {"init_weights": False}
@@ -111,15 +109,15 @@ def _with_gates_of(
 
 
 def _finished(make: Callable[[], Future[T]], forget: Callable[[], object], doing: str) -> T:
-    """What a calculation gives when its turn has come; one that failed is not kept."""
+    """Return the result of a calculation when its turn has come; a failed one is not kept."""
     place = st.empty()
 
     def show(ahead: int) -> None:
-        waiting = f"Waiting for the processor: {ahead} {'reading comes' if ahead == 1 else 'readings come'} first."
+        waiting = f"Waiting for the CPU: {ahead} {'task' if ahead == 1 else 'tasks'} ahead in the queue."
         place.caption(waiting if ahead else doing)
 
     try:
-        return turns.wait(make(), _CPU, show)
+        return device_queue.wait(make(), _CPU, show)
     except Exception:
         forget()
         raise
@@ -132,7 +130,7 @@ def show() -> None:
     """Draw the calculator."""
     st.header("What SE costs a network", anchor=False)
     left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
-    network = left.selectbox("Network", [*NETWORKS, *catalogue.names()], key="network", bind="query-params")
+    network = left.selectbox("Network", [*NETWORKS, *registry.names()], key="network", bind="query-params")
     given = network in NETWORKS
     r = middle.select_slider(
         "Reduction ratio r",
@@ -141,7 +139,7 @@ def show() -> None:
         key="ratio",
         bind="query-params",
         disabled=not given,
-        help=None if given else "This network has gates of its own, with their own r.",
+        help=None if given else "This network already has gates, whose r is fixed.",
     )
     last = right.toggle("Gates in the last stage", value=True, key="last", bind="query-params")
     try:
@@ -150,7 +148,7 @@ def show() -> None:
         else:
             _found(network, last=last)
     except (TooLarge, DeviceFull) as error:
-        st.warning(plain(str(error)))
+        st.warning(escape_markdown(str(error)))
 
 
 def _inserted(network: str, r: int, *, last: bool) -> None:
@@ -167,12 +165,12 @@ def _inserted(network: str, r: int, *, last: bool) -> None:
     st.latex(
         rf"\frac{{2}}{{r}} \sum_s N_s C_s^2 = \frac{{2}}{{{r}}} \left({terms}\right) = {total:,}".replace(",", "{,}")
     )
-    st.caption("The paper's Section 4: N blocks of C channels in each stage, FC layers without biases.")
+    st.caption("Section 4 of the paper: N blocks of C channels in each stage, FC layers without biases.")
     _clock(network, r, tuple(blocks), last=last)
 
 
 def _found(network: str, *, last: bool) -> None:
-    counted, side = _finished(partial(_own, network), partial(_own.clear, network), "Counting the network …")
+    counted, side = _finished(partial(_counted, network), partial(_counted.clear, network), "Counting the network …")
     params, macs = counted.kept()
     stages = _kept({stage.stage: stage for stage in counted.stages}, last=last)
     _totals(params, macs, sum(s.params for s in stages.values()), sum(s.macs for s in stages.values()))
@@ -183,23 +181,23 @@ def _found(network: str, *, last: bool) -> None:
         params,
     )
     st.caption(
-        f"Counted in the network as it is, for one image of {side} pixels. Squeeze and scale add "
-        f"{sum(s.elementwise for s in stages.values()) / 1e6:.1f} M operations on single numbers."
+        f"Counted in the unchanged network, for one image of {side} × {side} pixels. Squeeze and scale add "
+        f"{sum(s.elementwise for s in stages.values()) / 1e6:.1f} M elementwise operations."
     )
     if counted.left_out:
-        st.warning(plain(not_counted(counted.left_out)))
+        st.warning(escape_markdown(not_counted(counted.left_out)))
     _clock(network, 0, tuple(stages), last=last)
 
 
 def _kept(stages: Mapping[int, T], *, last: bool) -> dict[int, T]:
-    """Without the last stage, if there are several."""
+    """Return the stages, without the last one if ``last`` is False and there are several."""
     end = max(stages)
     return {stage: value for stage, value in stages.items() if last or stage != end or len(stages) == 1}
 
 
 def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
     with st.container(horizontal=True):
-        st.metric("without SE", f"{params / 1e6:.2f} M", help="Parameters.")
+        st.metric("without SE", f"{params / 1e6:.2f} M", help="Parameters of the network without SE gates.")
         st.metric("SE adds", f"{added:,}", f"{added / params:+.2%}", delta_color="off", delta_arrow="off")
         st.metric(
             "multiply-accumulates",
@@ -207,7 +205,7 @@ def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
             f"{added_macs / macs:+.2%}",
             delta_color="off",
             delta_arrow="off",
-            help="Of one image, without SE; below, what SE adds, with each weight of a gate used once.",
+            help="For one image without SE; below, what SE adds, where each weight of a gate is used once.",
         )
 
 
@@ -227,16 +225,16 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
         hide_index=True,
         column_config=_COLUMNS,
     )
-    st.caption(plain(f"What the gates of each stage add, and what leaving them out saves. {RULE}"))
+    st.caption(escape_markdown(f"The parameters and MACs that the gates of each stage add. {RULE}"))
 
 
 def _ask(key: tuple[object, ...]) -> None:
-    """Note what to time. Callbacks run before the page does, so no other click can come in between."""
+    """Record what to time. Callbacks run before the page does, so no other click can come in between."""
     st.session_state[_ASKED] = key
 
 
 def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None:
-    """The time, measured when it is asked for, as it keeps the processor busy for two seconds and more."""
+    """Draw the button that measures the time; measuring keeps the processor busy for at least two seconds."""
     fewer = stages[:-1] if last else stages
     key = (network, r, tuple(dict.fromkeys((stages, fewer, ()))))
     st.button("Time it on this machine", icon=":material/timer:", key="time", on_click=_ask, args=(key,))
@@ -247,7 +245,7 @@ def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None
     said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "
     said += f"{gated / plain_time - 1:+.1%}"
     if fewer not in (stages, ()):
-        said += f"; without those of the last stage alone it takes **{times[fewer]:.1f} ms**"
+        said += f"; without the gates of the last stage it takes **{times[fewer]:.1f} ms**"
     st.markdown(
-        f"{said}: the best of five rounds in turns on this machine's processor, where nothing else is read meanwhile."
+        f"{said}. The fastest of five rounds in turns, on this machine's CPU, without other captures meanwhile."
     )

@@ -1,4 +1,4 @@
-"""Fetching pretrained weights from the page: what they are and how large, asked before, and shown while it goes on."""
+"""Download of pretrained weights on the page: facts and size before the download, progress during it."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -8,31 +8,31 @@ import streamlit as st
 import torch
 
 from se_viz.device.memory import DeviceFull
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 from se_viz.weights.download import Progress
 from se_viz.weights.errors import DownloadFailed, WeightsRefused
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 from se_viz.zoo.device_room import check_memory
 from se_viz.zoo.registry import Listing
 
-_ASKED = "asked_fetch"  # in the session: the model whose weights are wanted
-_GLANCE = 0.2  # seconds between two looks at how far it is
+_ASKED = "asked_fetch"  # in the session: the model whose weights are to be downloaded
+_GLANCE = 0.2  # seconds between two updates of the progress
 
 
-def there(name: str) -> bool:
-    """Whether the weights are on this machine; where they are not, a button fetches them, once for all sessions."""
-    about = catalogue.listing(name)
+def ensure_weights(name: str) -> bool:
+    """Return whether the weights are on this machine; if not, draw a button that downloads them for all sessions."""
+    about = registry.listing(name)
     if about.cached:
         return True
-    st.caption(plain(_described(about)))
+    st.caption(escape_markdown(_described(about)))
     try:
         check_memory(name, torch.device("cpu"))
     except DeviceFull as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         return False
     place = st.empty()
     if st.session_state.get(_ASKED) != name:
-        _forget()  # what was asked for before another model was chosen
+        _forget()  # a request for the model that was chosen before
         place.button(
             f"Download {about.size / 1e6:,.0f} MB",
             type="primary",
@@ -43,15 +43,15 @@ def there(name: str) -> bool:
         )
         return False
     with place.container():
-        bar = st.progress(0.0, "Asking for the file …")
-        # Any click ends this run the next time the bar is written, and the next run goes on with what has come; after
-        # this one it does not.
+        bar = st.progress(0.0, "Requesting the file …")
+        # Any click ends this run at the next update of the bar, and the next run continues the download; after Stop it
+        # does not.
         st.button("Stop", key="fetch_stop", on_click=_forget)
     try:
         _fetch(name, lambda progress: bar.progress(*_shown(progress, about)))
     except (DownloadFailed, WeightsRefused) as error:
         _forget()
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         place.button("Try again", type="primary", key="fetch", on_click=_ask, args=(name,))
         return False
     _forget()
@@ -60,7 +60,7 @@ def there(name: str) -> bool:
 
 
 def _ask(name: str) -> None:
-    """Note what to fetch. Callbacks run before the page does, so no other click can come in between."""
+    """Record what to download. Callbacks run before the page does, so no other click can come in between."""
     st.session_state[_ASKED] = name
 
 
@@ -69,7 +69,7 @@ def _forget() -> None:
 
 
 def _fetch(name: str, show: Callable[[Progress], object]) -> None:
-    """Fetch in another thread, so that the bar is written, and a click seen, also while nothing arrives."""
+    """Download in another thread, so that the bar is updated, and a click noticed, also while no data arrives."""
     latest, ended = Progress(0, None, 0.0), Event()
 
     def report(progress: Progress) -> None:
@@ -78,18 +78,18 @@ def _fetch(name: str, show: Callable[[Progress], object]) -> None:
 
     executor = ThreadPoolExecutor(1, thread_name_prefix="fetch")
     try:
-        future = executor.submit(catalogue.fetch, name, report, ended.is_set)
+        future = executor.submit(registry.fetch, name, report, ended.is_set)
         while not wait([future], timeout=_GLANCE).done:
             show(latest)
         future.result()
     finally:
         ended.set()
-        executor.shutdown(wait=False)  # a connection that hangs ends by itself
+        executor.shutdown(wait=False)  # a stalled connection ends by its timeout
 
 
 def _described(about: Listing) -> str:
     said = [
-        f"Of {about.family}: {about.params / 1e6:,.1f} M parameters, {about.gates} gates ({', '.join(about.kinds)})"
+        f"Family {about.family}: {about.params / 1e6:,.1f} M parameters, {about.gates} gates ({', '.join(about.kinds)})"
     ]
     said += [f"{about.top1:.1%} top-1 on ImageNet"] if about.top1 else []
     said += [f"licence {about.licence}"] if about.licence else []

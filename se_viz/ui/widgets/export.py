@@ -1,4 +1,4 @@
-"""Take it away: the numbers as files, and the lines of Python and shell that give the same."""
+"""Export and reproduce: the numbers as files, and Python and shell code that gives the same numbers."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from se_viz.analysis.predictions import Predictions
 from se_viz.gates.capture import Capture, Reading
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.reports.tables import predictions_table, table, table_bytes, without_z
-from se_viz.ui.markdown import plain
+from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -20,8 +20,8 @@ _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parqu
 
 
 def show(model: Model, chosen: Chosen, capture: Capture, predictions: Predictions, gate: Gate) -> None:
-    """Buttons for z, s and the predictions of all images, and the code, with the maps of one gate."""
-    st.header("Take it away", anchor=False)
+    """Draw the downloads of z, s and the predictions of all images, and the code, with the maps of one gate."""
+    st.header("Export and reproduce", anchor=False)
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
         for kind, label in _LABELS.items():
@@ -44,18 +44,18 @@ def show(model: Model, chosen: Chosen, capture: Capture, predictions: Prediction
                 icon=":material/download:",
             )
     if without_z(capture):
-        st.caption(plain(f"{without_z(capture)} Its column is empty."))
+        st.caption(escape_markdown(f"{without_z(capture)} Its column is empty."))
     st.markdown("The same numbers from Python, and from a shell:")
     st.code(python_lines(model, chosen, capture[gate.name]), language="python")
     st.code(shell_line(model, chosen, gate), language="bash")
 
 
 def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"]) -> bytes:
-    return table_bytes(table(capture, names), kind)
+    return table_bytes(readings_table(capture, names), kind)
 
 
 def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:
-    """A script that reads the same images with the same model; uploads are named as if they lay in its folder."""
+    """Return a script that captures the same images with the same model; uploads are expected in its folder."""
     gate, size = reading.gate, f"({len(chosen.images)}, {reading.gate.channels})"
     files = [f"./{name}" for name in chosen.uploads]
     parts = [f"*se_viz.read_paths({files!r}).images"] * bool(files)
@@ -76,7 +76,7 @@ def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:
 
 
 def shell_line(model: Model, chosen: Chosen, gate: Gate) -> str:
-    """The command that writes the same numbers into a folder."""
+    """Return the command that writes the same numbers into a folder."""
     words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
     precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
     options = (

@@ -1,4 +1,4 @@
-"""The choice of what a network's outputs mean."""
+"""The choice of the head, which is the meaning of a network's outputs."""
 
 from typing import cast
 
@@ -9,25 +9,25 @@ from se_viz.weights.head import KINDS, Head, HeadKind
 UNSAID = "automatic"
 _KEY, _THRESHOLD = "head", "threshold"
 _CAPTIONS = {
-    UNSAID: "What is known of the network; else several outputs are classes, and one is a number.",
-    "classes": "Softmax over all outputs: the network says the most probable class.",
-    "binary": "One output, the logit of yes: σ of it is the probability of yes.",
-    "labels": "Several may hold, each by itself: σ of an output is the probability of its label.",
-    "number": "A regression: outputs are shown as the numbers they are.",
-    "features": "Nothing is predicted; the gates are read as usual.",
+    UNSAID: "The known head of the network; if it is not known, several outputs are classes, and one is a number.",
+    "classes": "Softmax over all outputs; the prediction is the most probable class.",
+    "binary": "One output, the logit of yes; its sigmoid is the probability of yes.",
+    "labels": "Independent labels; the sigmoid of each output is the probability of its label.",
+    "number": "A regression; the outputs are shown as numbers.",
+    "features": "No predictions; the gates are read as usual.",
 }
 _WITH_THRESHOLD = ("binary", "labels")
 
 
 def choose() -> Head | None:
-    """Ask what the outputs mean; None where nobody says, so that it is the card's, the library's, or assumed."""
+    """Ask for the head, and return it; None means automatic: from the card, from the library, or assumed."""
     st.selectbox(
         "Head: what the outputs mean",
         [UNSAID, *KINDS],
         key=_KEY,
         bind="query-params",
     )
-    # The names stand in links, so what they mean stands below.
+    # The options are part of links, so they stay short, and this explains them.
     st.caption(_CAPTIONS[st.session_state[_KEY]])
     if st.session_state[_KEY] in _WITH_THRESHOLD:
         st.number_input(
@@ -38,18 +38,18 @@ def choose() -> Head | None:
             0.05,
             key=_THRESHOLD,
             bind="query-params",
-            help="Probability from which on a binary head says yes, and a label holds.",
+            help="Probability at which a binary head predicts yes, and a label applies.",
         )
     return chosen()
 
 
 def forget() -> None:
-    """Set the choice back to automatic; for callbacks."""
+    """Reset the choice to automatic; for callbacks."""
     st.session_state[_KEY] = UNSAID
 
 
 def chosen() -> Head | None:
-    """What ``choose`` returned."""
+    """Return the head that was chosen, as ``choose`` does."""
     kind = st.session_state.get(_KEY, UNSAID)
     if kind not in KINDS:
         return None

@@ -1,4 +1,4 @@
-"""Which image the words, the points and the maps are about."""
+"""The choice of the image in focus, which sentences, points and maps show."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,10 @@ _KEY = "focus"
 
 
 def choose(images: Sequence[InputImage]) -> int:
-    """The index of the image in focus: the one that came last, until another is chosen. Of one there is no choice.
+    """Return the index of the image in focus: the newest image, until the user chooses another.
 
-    The choice follows its image when others come and go; the address holds only its number, not its name.
+    With one image there is nothing to choose. The choice follows its image when others are added or removed. The URL
+    has only its number, not its name.
     """
     hashes = [image.sha256 for image in images]
     before: set[str] | None = st.session_state.get("images_seen")

@@ -1,11 +1,11 @@
-"""The images of a session: what was uploaded, and samples so that the page is never empty."""
+"""The images of a session: uploads, and sample photographs so that the page is not empty at first."""
 
 from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from se_viz.data import sample_images as samples
+from se_viz.data import sample_images
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
 from se_viz.data.names import apart, label_of
@@ -14,13 +14,13 @@ from se_viz.ui.state.image_budget import within_budget
 from se_viz.ui.state.visitor import leaving
 from se_viz.ui.widgets import notes
 
-_TITLES = {sample.key: sample.title for sample in samples.SAMPLES}
+_TITLES = {sample.key: sample.title for sample in sample_images.SAMPLES}
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The images as they are shown, and where they come from: uploaded files and folders by name, samples by key."""
+    """The images that are shown, and their origin: names of uploaded files and folders, keys of samples."""
 
     images: tuple[InputImage, ...]
     uploads: tuple[str, ...]
@@ -28,23 +28,23 @@ class Chosen:
 
 
 def drop() -> list[UploadedFile]:
-    """The box that images are dropped into."""
+    """Draw the uploader for images, and return the files."""
     uploaded: list[UploadedFile] = st.file_uploader(
-        f"Your images, or a ZIP of them (up to {LIMIT})",
-        # Of any type: what is not read is told by name, and an iPhone converts its photos to JPEG if none is named.
+        f"Your images, or a ZIP archive of them (up to {LIMIT})",
+        # All types: a warning names files that are not images, and an iPhone converts photos to JPEG if no type is set.
         accept_multiple_files=True,
         key="upload",
         max_upload_size=50,
-        help="JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM. They stay in the server's memory while this page is open, "
-        "on no disk.",
+        help="JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM. Images stay in the server's memory while this page is "
+        "open, and are not stored on disk.",
     )
     return uploaded
 
 
 def folder() -> list[UploadedFile]:
-    """The same for a whole folder: browsers hand over files or a folder, not both."""
+    """Draw the uploader for a folder, and return its files; a browser dialog takes files or a folder, not both."""
     uploaded: list[UploadedFile] = st.file_uploader(
-        # Of any type: of one that is not named a browser shows each file in red, those that macOS hides, too.
+        # All types: if types were set, each other file would be shown in red, including the hidden files of macOS.
         "A folder of images",
         accept_multiple_files="directory",
         key="upload_folder",
@@ -54,19 +54,21 @@ def folder() -> list[UploadedFile]:
 
 
 def sample_keys() -> list[str]:
-    """Which sample photographs to show; their keys live in the address."""
+    """Draw the choice of sample photographs, and return their keys, which are part of the URL."""
     st.session_state.setdefault("samples", _from_address())
     keys: list[str] = st.multiselect(
         "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key="samples", on_change=_to_address
     )
     if keys:
-        licences = "; ".join(f"{sample.title}: {sample.licence}" for sample in samples.SAMPLES if sample.key in keys)
+        licences = "; ".join(
+            f"{sample.title}: {sample.licence}" for sample in sample_images.SAMPLES if sample.key in keys
+        )
         st.caption(f"{licences}.")
     return keys
 
 
 def _from_address() -> list[str]:
-    """An empty list is a choice; nothing or nonsense is none."""
+    """Return the samples of the URL: an empty list is a choice; without a valid list, the first samples."""
     named = st.query_params.get("samples")
     known = [key for key in (named or "").split(",") if key in _TITLES]
     return known if known or named == "" else list(_AT_FIRST)
@@ -77,35 +79,36 @@ def _to_address() -> None:
 
 
 def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
-    """Uploads first, then samples; what was refused or left out is said."""
+    """Return uploads first, then samples; show a warning about files that were refused or left out."""
     uploaded = [file for file in uploaded if label_of(file.name)]
     intake = _decoded(uploaded)
     notes.warn(intake.refusals, "left_out")
-    found = (*intake.images, *map(samples.sample, keys))
-    names = apart(image.name for image in found)
+    candidates = (*intake.images, *map(sample_images.sample, keys))
+    names = apart(image.name for image in candidates)
     images = tuple(
-        image if image.name == name else replace(image, name=name) for image, name in zip(found, names, strict=True)
+        image if image.name == name else replace(image, name=name)
+        for image, name in zip(candidates, names, strict=True)
     )
     if len(images) > LIMIT:
-        st.warning(f"{len(images) - LIMIT} sample photographs are left out: {LIMIT} images are shown at most.")
+        st.warning(f"{len(images) - LIMIT} sample photographs are left out: at most {LIMIT} images are shown.")
         keys = keys[: LIMIT - len(intake.images)]
-    # A folder by its own name, as from Python.
+    # An uploaded folder is listed by its name, as in Python.
     uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
     return Chosen(images[:LIMIT], tuple(uploads), tuple(keys))
 
 
 def _decoded(uploaded: list[UploadedFile]) -> Intake:
-    """Decode uploads once: a rerun with the same files finds them in the session."""
+    """Return the decoded uploads; a rerun with the same files takes them from the session."""
     identity = tuple(file.file_id for file in uploaded)
     kept: tuple[tuple[str, ...], Intake] | None = st.session_state.get("intake")
     if kept is None or kept[0] != identity:
-        # Before others come: both would count.
+        # Cleared before others are decoded: both would count towards the budget.
         kept = st.session_state["intake"] = None
         with st.spinner("Reading images …", show_time=True):
             try:
-                found = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
+                intake = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
             except Gone:
                 st.stop()
-            kept = (identity, within_budget(found))
+            kept = (identity, within_budget(intake))
         st.session_state["intake"] = kept
     return kept[1]

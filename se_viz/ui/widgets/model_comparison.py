@@ -1,4 +1,4 @@
-"""Networks that differ in one choice, side by side on the chosen images."""
+"""Networks that differ in one design choice, side by side on the chosen images."""
 
 from typing import get_args
 
@@ -9,23 +9,23 @@ from se_viz.analysis.channel_order import Order
 from se_viz.analysis.health import health
 from se_viz.analysis.predictions import top
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, members, variant
+from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.gates.capture import Capture
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 from se_viz.ui.state.models import member
 from se_viz.ui.widgets import chart
-from se_viz.ui.widgets.page_header import Head
+from se_viz.ui.widgets.page_header import PageHeader
 
 
 @st.fragment
-def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
-    """The same gate of every network on the chosen images."""
-    st.header("Your images, network by network", anchor=False)
-    shown = head.chosen.images
+def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
+    """Draw s of the same gate of every network for the chosen images."""
+    st.header("Your images across models", anchor=False)
+    shown = header.chosen.images
     names = [image.name for image in shown]
-    found = {variant(ablation, card.network): card for card in members(ablation, cards) if card.network.gated}
-    models = {label: member(f"demo/{card.name}", str(head.model.device)) for label, card in found.items()}
+    found = {choice_label(ablation, card.network): card for card in variants_of(ablation, cards) if card.network.gated}
+    models = {label: member(f"demo/{card.name}", str(header.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         gate = st.segmented_control(
@@ -40,25 +40,25 @@ def images(head: Head, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
             required=True,
         )
     st.caption(
-        "Different networks have different channels: channel 7 of one has nothing to do with channel 7 of another. "
-        "Compare how s is spread and how rows differ, not columns."
+        "Different networks have different channels: channel 7 of one network is unrelated to channel 7 of another. "
+        "Compare the distribution of s and the differences between rows, not columns."
     )
-    if head.model.precision != "fp32":
+    if header.model.precision != "fp32":
         st.caption(
-            "These networks are read in fp32, in which they were measured, here and in what each of them says below: "
-            f"the sidebar's {head.model.precision} is for its own model."
+            "Here and in the predictions below, these networks run in fp32, the precision in which they were measured; "
+            f"{header.model.precision} applies only to the model in the sidebar."
         )
-    captures = {label: readings.values(model, shown) for label, model in models.items()}
-    for start in range(0, len(captures), 2):
-        row = list(captures)[start : start + 2]
+    by_network = {label: captures.values(model, shown) for label, model in models.items()}
+    for start in range(0, len(by_network), 2):
+        row = list(by_network)[start : start + 2]
         for column, label in zip(st.columns(2, gap="medium"), row, strict=False):
             with column:
-                _heatmap(captures[label], gate, names, order, label)
+                _heatmap(by_network[label], gate, names, order, label)
 
 
 def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:
     if gate not in capture.readings:
-        st.info(f"{label}: this network has no gate there; its block adds U unchanged.")
+        st.info(f"{label}: this network has no gate {gate}; its block adds U unchanged.")
         return
     reading = capture[gate]
     chart.show(attention_heatmap(reading, names, order, model=label))
@@ -69,15 +69,15 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
 
 
 @st.fragment
-def predictions(head: Head, cards: tuple[Card, ...]) -> None:
-    """What every shipped network says of every chosen image."""
-    st.header("What each network says", anchor=False)
-    shown = head.chosen.images
+def predictions(header: PageHeader, cards: tuple[Card, ...]) -> None:
+    """Draw the prediction of every demo model for every chosen image."""
+    st.header("Predictions", anchor=False)
+    shown = header.chosen.images
     rows = []
     for card in cards:
         if card.seed:
             continue
-        logits = readings.logits(f"demo/{card.name}", str(head.model.device), shown, gated=card.network.gated)
+        logits = captures.logits(f"demo/{card.name}", str(header.model.device), shown, gated=card.network.gated)
         said = [[]] * len(shown) if logits is None else top(logits, card.classes, 1)
         rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
     table = pd.DataFrame(rows, columns=[f"{n + 1} {image.name}" for n, image in enumerate(shown)])

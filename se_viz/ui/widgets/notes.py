@@ -1,4 +1,4 @@
-"""Sentences on what was left out or cannot be told: a few in a box each, many in one box with a list to open."""
+"""Warnings on what was left out or is not known: a few in a box each, many in one box with a list to open."""
 
 from collections.abc import Sequence
 
@@ -6,25 +6,25 @@ import pandas as pd
 import streamlit as st
 
 from se_viz.data.summing_up import FEW, LEFT_OUT, summing_up
-from se_viz.ui.markdown import plain
+from se_viz.ui.markdown import escape_markdown
 
 _HEIGHT = 320  # pixels of the list, which scrolls
 
 
 def warn(sentences: Sequence[str], key: str) -> None:
-    """Show sentences as warnings; ``key`` tells the list from others of the page."""
+    """Show sentences as warnings; ``key`` identifies the list on the page."""
     if len(sentences) <= FEW:
         for sentence in sentences:
-            st.warning(plain(sentence))
+            st.warning(escape_markdown(sentence))
         return
-    st.warning(plain(summing_up(sentences)))
-    # No expander: it is animated whenever it opens or its content changes, and moves what lies below.
+    st.warning(escape_markdown(summing_up(sentences)))
+    # Not an expander: its animation on opening and on changes would move the page below it.
     with st.popover(f"List all {len(sentences):,}", icon=":material/list:", type="tertiary", key=f"{key}_list"):
         st.dataframe(_table(sentences), hide_index=True, height=_HEIGHT, width=640, key=f"{key}_table")
 
 
 def _table(sentences: Sequence[str]) -> pd.DataFrame:
-    """A row for each sentence, the file apart from the reason where there is one."""
+    """Return a table with a row for each sentence; file and reason have a column each, where the sentence has both."""
     split = [sentence.partition(LEFT_OUT) for sentence in sentences]
     if not any(said for _, said, _ in split):
         return pd.DataFrame({"note": list(sentences)})

@@ -1,4 +1,4 @@
-"""The head of every page: its question, the model and the images, which stay chosen from page to page."""
+"""The header of every page: its question, and the model and the images, which all pages share."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,26 @@ from se_viz.ui.widgets.image_picker import Chosen
 
 
 @dataclass(frozen=True)
-class Head:
-    """What a page starts from: the model, the images, and the place below the question for the answer."""
+class PageHeader:
+    """The input of a page: the model, the images, and the place below the question for the answer."""
 
     model: Model
     chosen: Chosen
     answer: DeltaGenerator
 
 
-def draw(question: str, *, about_images: bool = True) -> Head:
-    """Draw the head. Called outside the pages, as Streamlit forgets what only one page asks for when it is left.
+def draw(question: str, *, about_images: bool = True) -> PageHeader:
+    """Draw the header, and return the input of the page.
+
+    It is drawn outside the pages, because Streamlit forgets the widgets of a page that is left.
 
     Args:
-        question: what the page answers.
-        about_images: whether its answer is about images, so that there must be at least one.
+        question: the question that the page answers.
+        about_images: whether the page needs at least one image.
     """
     left, right = st.columns([5, 3], gap="large")
     left.title(question, anchor=False)
-    # In the page and not in the sidebar, which is shut on a phone, and long.
+    # In the page, because the sidebar is long, and closed on a phone.
     problem = st.container()
     with st.sidebar:
         model = models.choose(problem)
@@ -39,10 +41,10 @@ def draw(question: str, *, about_images: bool = True) -> Head:
         uploaded = [*image_picker.drop(), *uploaded]
     chosen = image_picker.gather(uploaded, keys)
     if model is None:
-        st.info("There is no model to look into: choose one in the sidebar, or do what is said above.")
+        st.info("No model is loaded. Choose one in the sidebar, or follow the message above.")
         st.stop()
     notes.warn(model.notes, "gates")
     if about_images and not chosen.images:
         st.info("Drop images into the box above, or choose sample photographs in the sidebar.")
         st.stop()
-    return Head(model, chosen, left.empty())
+    return PageHeader(model, chosen, left.empty())

@@ -1,9 +1,10 @@
-"""The strip of images, each with the classes the network gives it."""
+"""The strip of images, each with the predictions of the network."""
 
 import base64
 import io
 from collections.abc import Sequence
 from html import escape
+from operator import attrgetter
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from se_viz.analysis.predictions import ImagePredictions, Prediction, Prediction
 from se_viz.data.images import InputImage
 from se_viz.figures.palette import ACCENT
 
-_SIDE = 192  # pixels of a thumbnail, twice what it is shown at
+_SIDE = 192  # pixels of a thumbnail, twice its size on the page
 
 _STYLE = f"""<style>
 .se-strip {{display:flex;gap:.75rem;overflow-x:auto;padding:.15rem .15rem .6rem}}
@@ -30,25 +31,25 @@ _STYLE = f"""<style>
 
 
 def show(images: Sequence[InputImage], predictions: Predictions, focus: int) -> None:
-    """Draw the strip; it scrolls sideways where it is wider than the page."""
+    """Draw the strip, which scrolls sideways if it is wider than the page."""
     cards = "".join(
         _card(index, image, predicted, missing=bool(predictions.missing))
         for index, (image, predicted) in enumerate(zip(images, predictions.images, strict=True))
     )
-    label = 'role="list" tabindex="0" aria-label="Images and what the network says of each"'
+    label = 'role="list" tabindex="0" aria-label="Images and their predictions"'
     st.html(f'{_STYLE}<div class="se-strip" {label}>{cards}</div>')
-    # Apart, so that a change of focus does not send every image again.
+    # A separate element, so that a change of focus does not send every image again.
     frame = f"border-color:{ACCENT};box-shadow:0 0 0 1px {ACCENT}"
     st.html(f"<style>.se-card:nth-child({focus + 1}) {{{frame}}}</style>")
 
 
 def _card(index: int, image: InputImage, said: ImagePredictions, *, missing: bool) -> str:
-    """An image with what is said of it; why nothing is said of any stands beside the strip, once."""
+    """Return the HTML of an image with its predictions; the page says once why there are no predictions."""
     bars = "".join(map(_bar, said.shown)) or ("no predictions" if missing else escape(said.sentence))
     name = escape(image.name)
     return (
         '<figure class="se-card" role="listitem">'
-        f'<img src="{_thumbnail(image.sha256, image)}" alt="{name}">'
+        f'<img src="{_thumbnail(image)}" alt="{name}">'
         f'<figcaption><div class="se-name" title="{name}">{index + 1} {name}</div>{bars}</figcaption></figure>'
     )
 
@@ -62,10 +63,10 @@ def _bar(prediction: Prediction) -> str:
     )
 
 
-@st.cache_data(max_entries=128, show_spinner=False, scope="session")
-def _thumbnail(sha256: str, _image: InputImage) -> str:
-    del sha256  # the key
-    small = _image.rgb.copy()
+@st.cache_data(max_entries=128, show_spinner=False, scope="session", hash_funcs={InputImage: attrgetter("sha256")})
+def _thumbnail(image: InputImage) -> str:
+    """Return a JPEG of the image as a data URL."""
+    small = image.rgb.copy()
     small.thumbnail((_SIDE, _SIDE))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80)

@@ -1,0 +1,77 @@
+"""The command that prints the cost of SE in a network."""
+
+from typing import Annotated
+
+import typer
+
+from se_viz.cli.common import counted, fail
+
+
+def cost(
+    network: Annotated[
+        str,
+        typer.Argument(help="Name of a torchvision, timm or demo model: resnet50, timm/resnet50, demo/r16."),
+    ],
+    r: Annotated[
+        int | None,
+        typer.Option(help="Reduction ratio of the gates to insert into a network without gates.", show_default="16"),
+    ] = None,
+    stages: Annotated[str, typer.Option(help="Stages that get gates, as digits (default: all).")] = "",
+    size: Annotated[int, typer.Option(help="Side of the images in pixels.", min=16, max=1024)] = 224,
+    time: Annotated[bool, typer.Option("--time", help="Also measure the time of one image on this processor.")] = False,
+) -> None:
+    """Print the cost of SE in a network: parameters and multiply-accumulates with SE, without SE and by stage."""
+    from se_viz.analysis import cost as costs
+    from se_viz.cli.table import show_table
+    from se_viz.gates.errors import NoGateFound
+    from se_viz.gates.find import find_gates
+    from se_viz.gates.insert_gates import insert_gates
+    from se_viz.gates.macs import RULE, not_counted
+    from se_viz.zoo import libraries as sources
+    from se_viz.zoo import registry as catalogue
+
+    try:
+        if network.startswith("demo/"):
+            module = catalogue.build(network).module
+        else:
+            # The cost does not depend on the weights, so none are downloaded.
+            source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
+            module = source.create(architecture)
+        where = {int(digit) for digit in stages if digit.isdecimal()}
+        if len(where) < len(set(stages)):
+            raise ValueError(f"--stages must be digits such as 234, not {stages!r}.")
+        try:
+            gates = find_gates(module, size)
+        except NoGateFound:
+            module = insert_gates(module, 16 if r is None else r, where=where or None, size=size)
+            gates = find_gates(module, size)
+        else:
+            if r is not None or stages:
+                raise ValueError(f"{network} has gates already, so none can be inserted: leave out --r and --stages.")
+        total = costs.cost(module, size, gates)
+    except (ValueError, KeyError) as error:
+        raise fail(error) from error
+    plain_params, plain_macs = total.kept()
+    rows = [("without SE", plain_params, "", plain_macs)]
+    for stage in total.stages:
+        name = f"stage {stage.stage}, {counted(stage.gates, 'gate')}"
+        rows.append((name, stage.params, f"+{stage.params / plain_params:.2%}", stage.macs))
+    rows.append(("with SE", total.params, f"+{total.params / plain_params - 1:.2%}", total.macs))
+    show_table(
+        ("part", "parameters", "share", "GMACs"),
+        [(name, f"{params:,}", share, f"{macs / 1e9:.4f}") for name, params, share, macs in rows],
+        left=("part",),
+    )
+    typer.echo(
+        f"Squeeze and scale add {total.elementwise / 1e6:.1f} M elementwise operations, which are not counted above."
+    )
+    typer.echo(RULE)
+    if total.left_out:
+        typer.secho(not_counted(total.left_out), err=True, fg="yellow")
+    if time:
+        try:
+            plain = costs.median_latency_ms(costs.without_gates(module, gates), size)
+        except costs.CannotRemove as error:
+            raise fail(error) from error
+        gated = costs.median_latency_ms(module, size)
+        typer.echo(f"On this processor one image takes {gated:.1f} ms with SE, {plain:.1f} ms without.")

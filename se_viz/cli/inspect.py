@@ -1,0 +1,136 @@
+"""The command that reads z and s for images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import Device, Verbose, counted, fail, unwarned, warn
+from se_viz.cli.options import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    HeadOption,
+    Mean,
+    ModelName,
+    Precision,
+    Size,
+    Std,
+    Threshold,
+    Trusted,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from se_viz.analysis.predictions import ImagePredictions, Predictions
+    from se_viz.weights.head import Head
+
+
+def inspect(
+    images: Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")] = None,
+    sample: Annotated[list[str] | None, typer.Option(help="Name of a sample photograph; may be repeated.")] = None,
+    model: ModelName = "demo/r16",
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    head: HeadOption = None,
+    threshold: Threshold = None,
+    maps: Annotated[
+        list[str] | None, typer.Option(help="Gate whose U, X̃ and figures are also written; may be repeated.")
+    ] = None,
+    focus: Annotated[int, typer.Option(help="Number of the image that the sentences describe.", min=1)] = 1,
+    order: Annotated[
+        Literal["index", "mean", "variance", "similarity"],
+        typer.Option(help="Order of the channels in the heatmaps."),
+    ] = "index",
+    channels: Annotated[
+        Literal["highest s", "lowest s", "largest change"],
+        typer.Option(help="Criterion for the channels whose maps are drawn."),
+    ] = "largest change",
+    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
+    verbose: Verbose = False,
+) -> None:
+    """Read z and s of every gate for some images, and write tables, the health and heatmap of each gate, and maps."""
+    from se_viz import capture, read_paths
+    from se_viz.analysis.predictions import predict
+    from se_viz.data import sample_images as samples
+    from se_viz.data.names import apart
+    from se_viz.figures.export import CannotDraw
+    from se_viz.reports.inspection import inspection_report
+
+    intake = read_paths(images or [], trusted=trusted)
+    warn(intake.refusals, verbose=verbose)
+    try:
+        shown = [*intake.images, *map(samples.sample, sample or [])]
+        if not shown:
+            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
+        loaded = load_network(
+            model,
+            device,
+            precision,
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        with unwarned():
+            captured = capture(loaded, shown, maps)
+        names = apart(image.name for image in shown)
+        if focus > len(names):
+            raise ValueError(f"There is no image {focus} for --focus: the number of images is {len(names)}.")
+        predictions = predict(loaded, captured, 3)
+        report = inspection_report(
+            captured,
+            predictions,
+            names,
+            focus - 1,
+            order=order,
+            gates=maps or (),
+            channels=channels,
+            cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
+            choice="--head",
+        )
+        report.write(out, figures, progress=True)
+    except (ValueError, KeyError, CannotDraw, OSError) as error:
+        raise fail(error) from error
+    _show_predictions(predictions, names)
+    if len(names) > 1:
+        typer.echo(f"Image {focus}, {names[focus - 1]}:")
+    for sentence in (*report.text, *report.notes, *loaded.notes):
+        typer.echo(sentence)
+    typer.echo(f"z and s of {counted(len(loaded.gates), 'gate')}, their health and figures are in {out}/")
+
+
+def _show_predictions(predictions: "Predictions", names: list[str]) -> None:
+    """Print the prediction for each image; if nothing is predicted, the report says why."""
+    from se_viz.cli.table import show_table
+
+    if predictions.fitted is None:
+        return
+    head = predictions.fitted.head
+    rows = [(name, _in_words(one, head)) for name, one in zip(names, predictions.images, strict=True)]
+    show_table(("image", "prediction"), rows, left=("image", "prediction"))
+
+
+def _in_words(prediction: "ImagePredictions", head: "Head") -> str:
+    """Return the prediction for an image: the most probable classes, the labels that hold, or the numbers."""
+    if not prediction.shown:
+        return prediction.sentence
+    if head.kind in ("binary", "labels"):
+        return prediction.said
+    return ", ".join(f"{one.label} {one.amount}" for one in prediction.shown)

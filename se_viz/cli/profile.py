@@ -1,0 +1,180 @@
+"""The command that makes class profiles."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import Device, Verbose, counted, fail, warn
+from se_viz.cli.options import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    HeadOption,
+    Mean,
+    ModelName,
+    Size,
+    Std,
+    Threshold,
+    Trusted,
+    load_network,
+)
+
+
+def profile(
+    data: Annotated[
+        Path,
+        typer.Option(help="Folder of class folders, list of path,label (CSV, TSV, TXT, Parquet), or tar files."),
+    ],
+    model: ModelName = "demo/r16",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    head: HeadOption = None,
+    threshold: Threshold = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the class profiles. The command continues an interrupted pass in this folder."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Split to read if there are several, such as train/ and val/.",
+            show_default="val, else test, else train",
+        ),
+    ] = None,
+    labels: Annotated[
+        Literal["given", "predictions"],
+        typer.Option(help="Class of an image: its label (given), or the network's prediction (see --head)."),
+    ] = "given",
+    images: Annotated[bool, typer.Option("--images", help="Keep s of every image: 4 bytes per channel.")] = False,
+    examples: Annotated[int, typer.Option(help="Number of images to name at each end of a channel.", min=1)] = 8,
+    precision: Annotated[
+        Literal["fp32", "bf16", "float32", "bfloat16"],
+        typer.Option(help="Precision of the computation.", metavar="[fp32|bf16]"),
+    ] = "fp32",
+    batch: Annotated[int, typer.Option(help="Number of images in a forward pass.", min=1)] = 32,
+    shard: Annotated[
+        int, typer.Option(help="Number of images in a shard, the most that an interruption costs.", min=1)
+    ] = 512,
+    device: Device = "auto",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where to compute: on this machine, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address of the cluster: auto, HOST:6379, or local to start a cluster on this machine."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Maximum number of workers (default: as many as fit).", min=1)
+    ] = None,
+    gpus: Annotated[float | None, typer.Option(help="GPUs per worker (default: 1 if there are any).", min=0)] = None,
+    cpus: Annotated[int | None, typer.Option(help="CPUs per worker (default: a fair share).", min=1)] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="File for the class profiles as a table, .csv or .parquet.")
+    ] = None,
+    eta2: Annotated[
+        Path | None, typer.Option(help="File for η² of every channel with its values by chance, .csv.")
+    ] = None,
+    family: Annotated[
+        bool,
+        typer.Option(
+            "--family",
+            help="Make the small class profiles of all demo models on Imagenette, in the folder of the shipped ones.",
+        ),
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compute the class profiles of a dataset: statistics of s and z of every gate by class."""
+    from se_viz.analysis.profile_limits import limits
+    from se_viz.analysis.significance import significance_table
+    from se_viz.data.datasets import dataset
+    from se_viz.disk.atomic import write_bytes
+    from se_viz.disk.errors import WriteFailed
+    from se_viz.profiles.bundled import rebuild
+    from se_viz.profiles.export import export
+    from se_viz.profiles.metadata import pass_precision
+    from se_viz.profiles.profile import profile as make
+    from se_viz.profiles.unfinished import images_done
+    from se_viz.reports.pass_account import account
+    from se_viz.reports.tables import table_bytes
+
+    try:
+        if family:
+            for made in rebuild(data, out, device, progress=True):
+                kilobytes = made.path.stat().st_size / 1000
+                typer.echo(f"{made.path}: {made.header.model.name}, {made.counts.sum()} images, {kilobytes:.0f} kB")
+                warn(limits(made), verbose=verbose)
+            return
+        out = out or Path("profiles")
+        # Class profiles are those of the published network, without changes for speed; its weights are sent to the
+        # workers of a cluster.
+        loaded = load_network(
+            model,
+            device,
+            "fp32",
+            checkpoint,
+            head=head,
+            threshold=threshold,
+            fast=False,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        listed = dataset(data, split)
+        warn(listed.notes, verbose=verbose)
+        profiles = make(
+            loaded,
+            listed,
+            out,
+            labels=labels,
+            images=images,
+            examples=examples,
+            precision=pass_precision(precision),
+            batch=batch,
+            shard=shard,
+            engine=engine,
+            address=address,
+            workers=workers,
+            gpus=gpus,
+            cpus=cpus,
+            progress=True,
+        )
+        try:
+            if table:
+                export(profiles, table)
+            if eta2:
+                write_bytes(eta2, table_bytes(significance_table(profiles), "csv"))
+        except WriteFailed as error:
+            done = (
+                f"The class profiles are finished and kept in {profiles.path}: the same command writes only the table."
+            )
+            raise WriteFailed(f"{error} {done}") from error
+    except (ValueError, KeyError, OSError) as error:
+        raise fail(error) from error
+    except KeyboardInterrupt:
+        done = (
+            "Finished class profiles are kept; the same command makes the others."
+            if family or out is None
+            else f"{counted(images_done(out), 'image')} counted and kept; the same command continues after them."
+        )
+        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
+        raise typer.Exit(130) from None
+    of_images, kinds = counted(int(profiles.counts.sum()), "image"), counted(len(profiles.classes), "class", "classes")
+    typer.echo(f"Counted {of_images} of {kinds}: {profiles.path}")
+    for line in account(profiles, listed.notes):
+        typer.echo(line)
+    if profiles.header.refused:
+        left_out = counted(len(profiles.header.refused), "image")
+        typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
+    warn(limits(profiles), verbose=verbose)

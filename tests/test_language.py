@@ -1,0 +1,93 @@
+"""The language of the project: phrases that CONTRIBUTING.md asks to avoid are in no text that a person reads."""
+
+import ast
+import io
+import json
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = [*sorted((ROOT / "se_viz").rglob("*.py")), ROOT / "app.py"]
+PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
+
+# Patterns, each with the phrase to use instead.
+AVOIDED = {
+    r"\bwho(m|so)?ever\b": "name the caller, the user, the reader or the process",
+    r"\banew\b": "again",
+    r"\bnobody\b": "a sentence with a subject: 'No class profiles for X yet'",
+    r"\b(is|are|was|were) none\b": "say what is missing, or None of Python in code marks",
+    r"\bof (one|its|their|his)'?s? own\b(?! \w)": "say whose: your checkpoint, the user's images",
+    r"\bof one's own\b": "say whose: your checkpoint, the user's images",
+    r"\bas (many|much) as (there is|it has) (room|place)\b": "as many as fit",
+    r"\bfault of its own\b": "returned a server error",
+    r"\bby the clock\b": "by timing",
+    r"\bh(o|e)ld(s|ing)? (\w+ )?against\b": "compare with",
+    r"\bwhat ships\b": "the shipped files",
+    r"\b(its|whose) name denies\b": "say both formats",
+    r"\bchance (allows|allowed|would allow)\b": "not statistically significant",
+    r"\bthere is room for\b": "fits",
+    r"\bwithal|\bthereof\b|\bhereof\b|\bwherein\b|\btherein\b": "plain words",
+    r"\bat a stroke\b|\bof itself\b|\bin good order\b": "plain words",
+}
+# The docstring of a function begins with a verb, any other with a noun.
+INDIRECT = re.compile(r"(What|Whether|Who|Whose|Which|How|Where|When|That) ")
+
+
+def texts(path: Path) -> list[tuple[int, str]]:
+    """Docstrings, other strings and comments of a module, each with its line."""
+    source = path.read_text()
+    found = [
+        (node.lineno, node.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    comments = [
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    return found + comments
+
+
+def avoided(text: str) -> list[str]:
+    """The phrases to avoid in a text, without code in backticks."""
+    plain = re.sub(r"``.*?``|`.*?`", "", " ".join(text.split()))
+    return [
+        f"{match[0]!r} ({instead})"
+        for pattern, instead in AVOIDED.items()
+        for match in re.finditer(pattern, plain, re.IGNORECASE if "none" not in pattern else 0)
+    ]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_code_says_it_in_plain_words(path):
+    assert [(line, found) for line, text in texts(path) for found in avoided(text)] == []
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_documentation_says_it_in_plain_words(path):
+    without_code = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert avoided(without_code) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_notebooks_say_it_in_plain_words(path):
+    cells = json.loads(path.read_text())["cells"]
+    assert [
+        found for cell in cells if cell["cell_type"] == "markdown" for found in avoided("".join(cell["source"]))
+    ] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_docstring_says_what_the_thing_does(path):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    begins = [
+        (getattr(node, "lineno", 1), ast.get_docstring(node) or "")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, documented)
+    ]
+    assert [(line, text.splitlines()[0]) for line, text in begins if INDIRECT.match(text)] == []
