@@ -25,7 +25,7 @@ from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import first_tensor, placement
 from se_viz.interventions.attribution import Target, targets_among
-from se_viz.interventions.suffix import instrument_and_inputs, private_network
+from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
 from se_viz.types import Float32s
 
@@ -116,9 +116,7 @@ def cam(
         DeviceFull: the device has no room for a batch.
     """
     instrument, inputs = instrument_and_inputs(network, images)
-    found = next((one for one in instrument.gates if one.name == gate), None)
-    if found is None:
-        raise KeyError(f"No gate {gate!r}; there are {', '.join(one.name for one in instrument.gates)}")
+    found = gate_of(instrument, gate)
     if batch < 1:
         raise ValueError(f"batch must be a whole number of images, 1 or more, not {batch!r}.")
     device, dtype = placement(instrument.network)

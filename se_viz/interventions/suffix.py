@@ -133,12 +133,22 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
         InstrumentError: the network cannot be read, returns no logits, or cannot start at this gate.
     """
     instrument, inputs = instrument_and_inputs(network, images)
-    found = next((one for one in instrument.gates if one.name == gate), None)
-    if found is None:
-        raise KeyError(f"No gate {gate!r}; there are {', '.join(one.name for one in instrument.gates)}")
+    found = gate_of(instrument, gate)
     inputs = inputs.to(*placement(instrument.network))
     with instrument.attached():
         return Suffix(instrument.network, found, inputs, batch=batch)
+
+
+def gate_of(instrument: Instrument, name: str) -> Gate:
+    """Return a gate by its name.
+
+    Raises:
+        KeyError: no gate has this name; the message names those there are.
+    """
+    for gate in instrument.gates:
+        if gate.name == name:
+            return gate
+    raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in instrument.gates)}")
 
 
 def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
