@@ -6,6 +6,7 @@ from se_viz.cli import demo, gates
 from se_viz.cli.cache import cache
 from se_viz.cli.classes import classes
 from se_viz.cli.cost import cost
+from se_viz.cli.freeze import freeze
 from se_viz.cli.inspect import inspect
 from se_viz.cli.profile import profile
 from se_viz.cli.serve import app as serve
@@ -16,6 +17,7 @@ for command in (
     inspect,
     profile,
     cost,
+    freeze,
     serve,
     gates.models,
     gates.gates,
