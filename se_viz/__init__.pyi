@@ -18,6 +18,7 @@ from .interventions.ablation import Ablation as Ablation
 from .interventions.ablation import open_ablation as open_ablation
 from .interventions.attribution import Attribution as Attribution
 from .interventions.attribution import attribute as attribute
+from .interventions.cam import cam as cam
 from .interventions.capture import capture as capture
 from .interventions.edits import mean_of as mean_of
 from .interventions.edits import scale as scale
@@ -25,6 +26,8 @@ from .interventions.edits import shuffle as shuffle
 from .interventions.edits import swap as swap
 from .interventions.faithfulness import Faithfulness as Faithfulness
 from .interventions.faithfulness import faithfulness as faithfulness
+from .interventions.freeze import freeze as freeze
+from .interventions.frozen_network import FrozenNetwork as FrozenNetwork
 from .interventions.suffix import suffix as suffix
 from .interventions.suggest import suggest as suggest
 from .model.loading import load as load

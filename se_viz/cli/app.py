@@ -8,6 +8,7 @@ from se_viz.cli.attribute import attribute
 from se_viz.cli.cache import cache
 from se_viz.cli.classes import classes
 from se_viz.cli.cost import cost
+from se_viz.cli.freeze import freeze
 from se_viz.cli.inspect import inspect
 from se_viz.cli.intervene import intervene
 from se_viz.cli.profile import profile
@@ -22,6 +23,7 @@ for command in (
     profile,
     ablate,
     cost,
+    freeze,
     serve,
     gates.models,
     gates.gates,

@@ -78,7 +78,7 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     cut.thumbnail((_OVERLAY_SIDE, _OVERLAY_SIDE))
     strengths = np.abs(maps)
     reach = _reach(strengths)
-    tiles = [[_over(cut, strength / reach) for strength in row] for row in strengths]
+    tiles = [[colour_over(cut, strength / reach) for strength in row] for row in strengths]
     gap = max(2, cut.width // 16)
     pitch = max(cut.size) + gap
     canvas = Image.new("RGBA", (pitch * len(channels), pitch * len(tiles)))
@@ -171,8 +171,8 @@ def _alt(reading: Reading, channels: Sequence[int], s: Float32s, image: str, wha
     return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
 
 
-def _over(image: Image.Image, strength: Float32s) -> Image.Image:
-    """Colour a grey copy of the image by a map of strengths, 0–1."""
+def colour_over(image: Image.Image, strength: Float32s) -> Image.Image:
+    """Return a grey copy of the image, coloured by a map of strengths, 0–1."""
     large = Image.fromarray(np.nan_to_num(strength)).resize(image.size, Image.Resampling.BILINEAR)
     share = np.clip(np.asarray(large), 0, 1)[..., None]
     colours = np.array([hex_to_rgb(colour) for colour in SEQUENTIAL], dtype=np.float32)

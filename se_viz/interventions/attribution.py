@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from se_viz.extras import missing
 from se_viz.interventions.baseline import Weights, baseline_of
-from se_viz.interventions.suffix import Suffix, suffix
+from se_viz.interventions.conductance import conductance
+from se_viz.interventions.suffix import Suffix, gate_of, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
 
-Method: TypeAlias = Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"]
+Method: TypeAlias = Literal[
+    "integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"
+]
 Target: TypeAlias = int | str | Sequence[int | str] | None
 
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -79,8 +82,10 @@ def attribute(
         target: class by name or number, one for all images or one for each (default: the class that the network
             predicts).
         method: "integrated gradients"; "gradient × change", ∂f/∂s · (s − baseline); "exact", the effect of setting
-            each channel to its baseline; "shapley sampling".
-        baseline: "mean" of the class profiles, a number, or C numbers.
+            each channel to its baseline; "shapley sampling"; "layer-conductance", in which the image moves from the
+            mean colour to itself, and with it s. Its contributions are the part of that change that goes through s,
+            and need not add up to all of it; the result has s of that image as the baseline.
+        baseline: "mean" of the class profiles, a number, or C numbers; of no use to "layer-conductance".
         profiles: where the mean is taken from; the bundled ones of a demo model if not given.
         steps: of the integral.
         samples: of the permutations of "shapley sampling".
@@ -94,6 +99,8 @@ def attribute(
     """
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
+    if method == "layer-conductance":
+        return _conductance(network, images, gate, target, baseline, steps)
     function = suffix(network, images, gate, batch=_ROWS)
     return attribute_suffix(
         function, network, target, method, baseline=baseline, profiles=profiles, steps=steps, samples=samples, seed=seed
@@ -112,7 +119,13 @@ def attribute_suffix(
     samples: int = 25,
     seed: int = 0,
 ) -> Attribution:
-    """Attribute as ``attribute`` does, with a suffix that exists already."""
+    """Attribute as ``attribute`` does, with a suffix that exists already.
+
+    Raises:
+        ValueError: the method is "layer-conductance", which needs images.
+    """
+    if method == "layer-conductance":
+        raise ValueError("layer-conductance starts at an image and not at s: call attribute(…) with the images.")
     targets = targets_of(function, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
     lines = base.expand_as(function.s)
@@ -137,6 +150,27 @@ def attribute_suffix(
     )
 
 
+def _conductance(
+    network: Model | nn.Module, images: Images, gate: str, target: Target, baseline: Weights, steps: int
+) -> Attribution:
+    if not (isinstance(baseline, str) and baseline == "mean"):
+        raise ValueError("layer-conductance starts at an image of the mean colour and takes no baseline of s.")
+    instrument, inputs = instrument_and_inputs(network, images)
+    named = gate_of(instrument, gate)
+    found = conductance(
+        _captum(), instrument, named, inputs, lambda logits: targets_among(logits, network, target), steps
+    )
+    return Attribution(
+        gate=gate,
+        method="layer-conductance",
+        targets=found.targets.cpu().numpy(),
+        values=_floats(found.values),
+        s=_floats(found.s),
+        baseline=_floats(found.baseline),
+        change=_floats(found.change),
+    )
+
+
 def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> Tensor:
     """Return the number of the logit that is asked about, for each image (N,).
 
@@ -144,9 +178,14 @@ def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> 
         KeyError: there is no such class; the message names what there is.
         ValueError: there is neither one nor one for each image.
     """
-    images, outputs = function.logits.shape
+    return targets_among(function.logits, network, target)
+
+
+def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
+    """``targets_of`` for logits (N, K) that are there already."""
+    images, outputs = logits.shape
     if target is None:
-        return function.logits.float().argmax(1)
+        return logits.float().argmax(1)
     asked = [target] if isinstance(target, int | str) else list(target)
     if len(asked) not in (1, images):
         raise ValueError(f"There are {len(asked)} targets for {images} images: give one, or one for each.")

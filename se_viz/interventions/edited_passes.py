@@ -26,7 +26,7 @@ from se_viz.gates.trace import REJECTIONS, placement
 from se_viz.interventions.edits import Edits, Sources, resolve
 from se_viz.interventions.recorder import Kept, Output, Reached, Recorder
 from se_viz.interventions.replay import Replay
-from se_viz.interventions.suffix import TOLERANCE, frozen_clone
+from se_viz.interventions.suffix import TOLERANCE, private_network
 from se_viz.profiles.shard_writer import ForwardScheduler, run_now
 from se_viz.types import AnyFloats, Float32s
 from se_viz.weights.output_shape import table
@@ -75,7 +75,7 @@ class EditedPasses:
     def _learn(self) -> None:
         try:
             with self._instrument.attached():
-                self._copy = frozen_clone(self._instrument.network) if self._groups else None
+                self._copy = private_network(self._instrument.network) if self._groups else None
         except NotReadable:
             self._make_whole(self._groups)
 

@@ -42,7 +42,7 @@ class Suffix:
         self._batch = batch
         if gate.threaded:
             raise NotReadable(f"{gate.name} runs in a thread that the network starts, and a pass cannot start there.")
-        copy = frozen_clone(network)
+        copy = private_network(network)
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
             instrument = Instrument(copy, (gate,))
@@ -134,12 +134,22 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
         InstrumentError: the network cannot be read, returns no logits, or cannot start at this gate.
     """
     instrument, inputs = instrument_and_inputs(network, images)
-    found = next((one for one in instrument.gates if one.name == gate), None)
-    if found is None:
-        raise KeyError(f"No gate {gate!r}; there are {', '.join(one.name for one in instrument.gates)}")
+    found = gate_of(instrument, gate)
     inputs = inputs.to(*placement(instrument.network))
     with instrument.attached():
         return Suffix(instrument.network, found, inputs, batch=batch)
+
+
+def gate_of(instrument: Instrument, name: str) -> Gate:
+    """Return a gate by its name.
+
+    Raises:
+        KeyError: no gate has this name; the message names those there are.
+    """
+    for gate in instrument.gates:
+        if gate.name == name:
+            return gate
+    raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in instrument.gates)}")
 
 
 def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
@@ -154,7 +164,7 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
     return instrument_of(network, (int(height), int(width))), images
 
 
-def frozen_clone(network: nn.Module) -> nn.Module:
+def private_network(network: nn.Module) -> nn.Module:
     """Return a copy that shares the weights, without gradients for them, so that only those of s are computed.
 
     Raises:
@@ -167,7 +177,8 @@ def frozen_clone(network: nn.Module) -> nn.Module:
             raise
         # Parts of any kind may refuse to be copied, in any way.
         raise NotReadable(
-            f"{type(network).__name__} cannot be copied ({error}), and a pass that starts at a gate needs a copy."
+            f"{type(network).__name__} cannot be copied ({error}), and a pass that starts at a gate or asks for "
+            "gradients needs a copy."
         ) from error
     plain: dict[int, nn.Parameter] = {}
     for module in copy.modules():

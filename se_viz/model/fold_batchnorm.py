@@ -67,7 +67,7 @@ class BatchNormTrace:
         )
 
 
-class _Counting(TorchDispatchMode):
+class CountUses(TorchDispatchMode):
     """A counter of the operations that take the tensors of a table, including operations outside modules."""
 
     def __init__(self, known: WeakTensorKeyDictionary) -> None:
@@ -104,7 +104,7 @@ def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[Bat
     parts = {
         module
         for path, module in network.named_modules()
-        if (_is_convolution(module) or _is_norm(module)) and not _hooked(module) and not _inside(path, besides)
+        if (is_convolution(module) or is_norm(module)) and not has_hooks(module) and not _inside(path, besides)
     }
 
     def before(module: nn.Module, value: object) -> None:
@@ -120,7 +120,7 @@ def trace_bn_pairs(network: nn.Module, besides: Collection[str]) -> Iterator[Bat
             seen._outputs.append(_Output(module))
             known[value] = seen._outputs[-1]
 
-    with watched(parts, before, after), _Counting(known):
+    with watched(parts, before, after), CountUses(known):
         yield seen
 
 
@@ -172,16 +172,17 @@ def _is(module: nn.Module, classes: tuple[str, ...]) -> bool:
     return f"{type(module).__module__}.{type(module).__qualname__}" in classes
 
 
-def _is_convolution(module: nn.Module) -> bool:
+def is_convolution(module: nn.Module) -> bool:
+    """Return whether a module convolves as torch does, each output channel by its weights."""
     return _is(module, _CONVOLUTIONS)
 
 
-def _is_norm(module: nn.Module) -> bool:
+def is_norm(module: nn.Module) -> bool:
     """Return whether a module normalises by statistics that no image changes."""
     return _is(module, _NORMS) and module.running_mean is not None and not module.training
 
 
-def _hooked(module: nn.Module) -> bool:
+def has_hooks(module: nn.Module) -> bool:
     """Return whether a module has hooks (weight norm, hooks of other code that must see the same) or a set method."""
     return any(getattr(module, table, None) for table in _HOOKS) or "forward" in vars(module)
 

@@ -1,11 +1,19 @@
 """Attributions of a logit to channels, against captum called by hand, edits one at a time, and their own sums."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
-from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, ShapleyValueSampling
+from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, LayerConductance, ShapleyValueSampling
+from odd_cases import CASES
+from odd_gates import SIDE
+from torch import nn
 
 import se_viz
+from se_viz.gates.errors import NotReadable
+from se_viz.gates.find import find_gates
+from se_viz.gates.se_unit import SEGate
 from se_viz.interventions.attribution import METHODS, attribute
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.capture import capture
@@ -47,6 +55,7 @@ def test_methods_are_captums(demo, images, baseline):
 def test_shapley_values_are_near_captums_and_add_up(demo, images):
     function = suffix(demo, images[:1], "SE_2_1")
     found = attribute(demo, images[:1], "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=40)
+    torch.manual_seed(0)
     with torch.no_grad():
         theirs = ShapleyValueSampling(function).attribute(
             function.s, 1.0, target=3, n_samples=10, perturbations_per_eval=32
@@ -152,3 +161,77 @@ def test_a_point_of_a_curve_is_an_edit(demo, images):
 def test_an_unknown_order_is_refused(demo, images):
     with pytest.raises(ValueError, match="orders are attribution, s,"):
         faithfulness(demo, images, "SE_5_2", ["gradient"])
+
+
+@pytest.mark.parametrize("gate", ["SE_2_1", "SE_5_2"])
+def test_layer_conductance_is_captums(demo, images, gate):
+    network, inputs = copy.deepcopy(demo.network).eval(), demo.inputs(images)
+    unit = network.get_submodule(demo.gate(gate).path)
+    theirs = LayerConductance(network, unit.gate).attribute(inputs, 0, target=torch.tensor([3, 7]), n_steps=40)
+    found = attribute(demo, images, gate, [3, 7], "layer-conductance", steps=40)
+    np.testing.assert_allclose(found.values, theirs.detach(), atol=2e-5)
+    plain, grey = capture(demo, inputs), capture(demo, torch.zeros_like(inputs[:1]))
+    np.testing.assert_allclose(found.s, plain[gate].s, atol=1e-6)
+    np.testing.assert_allclose(found.baseline, grey[gate].s[0], atol=1e-6)
+    change = plain.logits[[0, 1], [3, 7]] - grey.logits[0, [3, 7]]
+    np.testing.assert_allclose(found.change, change, atol=1e-4)
+
+
+def test_layer_conductance_of_many_images_is_that_of_each(demo):
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(9, 3, 128, 128)).astype(np.float32))
+    found = attribute(demo, images, "SE_5_2", method="layer-conductance", steps=10)
+    alone = attribute(demo, images[8:], "SE_5_2", method="layer-conductance", steps=10)
+    np.testing.assert_allclose(found.values[8:], alone.values, atol=1e-5)
+
+
+def test_layer_conductance_goes_through_s_alone():
+    """Where U is the same for all images, all of the change goes through s, and the contributions add up to it."""
+
+    class OnlyS(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.stem, self.gate, self.head = nn.Conv2d(3, 8, 3, 2), SEGate(8, 2), nn.Linear(8, 5)
+
+        def forward(self, x):
+            return self.head(torch.tanh(self.gate(self.stem(x)).mean((2, 3))))
+
+    network = OnlyS().eval()
+    images = torch.from_numpy(np.random.default_rng(1).normal(2, 1, size=(2, 3, 32, 32)).astype(np.float32))
+    nn.init.zeros_(network.stem.weight[:, :, 0, 0].detach())
+    found = attribute(network, images, "SE_1_1", 1, "layer-conductance", steps=200)
+    whole = LayerConductance(network, network.gate).attribute(images, 0, target=1, n_steps=200).sum((1, 2, 3))
+    np.testing.assert_allclose(whole.detach(), found.change, atol=1e-2)  # of X̃, which is all of it
+    assert (abs(found.completeness_error) > 1e-3).all()  # of s alone
+
+
+def test_layer_conductance_of_gates_that_share_a_gate_function():
+    network = CASES["shared: default argument"].make().eval()
+    own = copy.deepcopy(network)
+    gates = find_gates(network)
+    assert len(gates) > 1
+    assert gates[0].scoped
+    for gate in gates:
+        unit = own.get_submodule(gate.path)
+        unit.set_submodule(gate.s_tap.path, nn.Sigmoid())
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, SIDE, SIDE)).astype(np.float32))
+    for gate in gates:
+        part = own.get_submodule(gate.path).get_submodule(gate.s_tap.path)
+        theirs = LayerConductance(own, part).attribute(images, 0, target=1, n_steps=20)
+        found = attribute(network, images, gate.name, 1, "layer-conductance", steps=20)
+        np.testing.assert_allclose(found.values, theirs.detach().flatten(1), atol=1e-6)
+        assert abs(found.values).max() > 1e-4
+
+
+def test_says_where_layer_conductance_cannot_be(demo, images):
+    with pytest.raises(ValueError, match="takes no baseline of s"):
+        attribute(demo, images, "SE_5_2", method="layer-conductance", baseline=1.0)
+    with pytest.raises(ValueError, match="call attribute"):
+        faithfulness(demo, images, "SE_5_2", method="layer-conductance")
+    for name, said in (
+        ("inline: CBAM", "the code of the block computes that of SE_1_1"),
+        ("shared: one gate in two blocks", "runs 2 times in a pass"),
+    ):
+        network = CASES[name].make().eval()
+        with pytest.raises(NotReadable, match=said):
+            attribute(network, torch.rand(1, 3, SIDE, SIDE), "SE_1_1", method="layer-conductance")

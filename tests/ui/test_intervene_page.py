@@ -343,3 +343,30 @@ def test_a_network_without_an_ablation_gets_the_command_that_makes_one(opened):
     page = opened(3, view="Over a dataset")
     assert "No ablation for this network yet" in said(page)
     assert page.code[0].value.startswith("python -m se_viz ablate --model test/intervene-3-None --data DIR")
+
+
+def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(demo, tmp_path, monkeypatch):
+    page = show(samples="cat", view="Over a dataset", frozen="SE_4_2")
+    page.multiselect(key="frozen").set_value(["SE_4_1", "SE_4_2"]).run()
+    frozen = se_viz.freeze(demo, {"SE_4_1": "mean", "SE_4_2": "mean"})
+    less = frozen.parameters_before - frozen.parameters_after
+    assert f"2 gates became constants: {less:,} parameters" in said(page)
+    python, shell = (code.value for code in page.code[-2:])
+    monkeypatch.chdir(tmp_path)
+    exec(python, {})  # noqa: S102
+    written = (tmp_path / "frozen.safetensors").read_bytes()
+    result = CliRunner().invoke(cli, shlex.split(shell)[3:])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "frozen.safetensors").read_bytes() == written
+    before = se_viz.capture(demo, se_viz.sample("cat"), edits={"stage 4": "mean"}).logits
+    inputs = demo.inputs(se_viz.sample("cat"))
+    with torch.no_grad():
+        np.testing.assert_allclose(frozen.network(inputs).numpy(), np.asarray(before), atol=1e-4)
+
+
+def test_a_gate_that_is_no_module_cannot_be_frozen_and_the_page_says_why(opened):
+    page = opened(3, view="Over a dataset")
+    gates = page.multiselect(key="frozen").options
+    page.multiselect(key="frozen").set_value([gates[1]]).run()
+    assert not page.exception
+    assert "1 gate became a constant" in said(page) or "cannot be frozen" in said(page)

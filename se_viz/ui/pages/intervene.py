@@ -26,7 +26,15 @@ from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions
 from se_viz.ui.state import profiles as profiles_state
-from se_viz.ui.widgets import chart, dataset_ablation, image_focus, intervention_export, prediction_cards, with_image
+from se_viz.ui.widgets import (
+    chart,
+    dataset_ablation,
+    freeze_gates,
+    image_focus,
+    intervention_export,
+    prediction_cards,
+    with_image,
+)
 from se_viz.ui.widgets.choice import channels as numbers
 from se_viz.ui.widgets.choice import check, choose, number
 from se_viz.ui.widgets.image_picker import Chosen
@@ -124,6 +132,7 @@ def page(header: PageHeader) -> None:
     if dataset.open:
         with dataset:
             dataset_ablation.show(model)
+            freeze_gates.show(model, profiles)
 
 
 def _nothing(header: PageHeader, predictions: Predictions, focus: int) -> None:

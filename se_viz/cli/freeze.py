@@ -1,0 +1,147 @@
+"""The command that makes gates of a network constants."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from se_viz.cli.common import Device, Verbose, fail, warn
+from se_viz.cli.options import Arch, Arg, Checkpoint, Classes, Mean, Precision, Size, Std, Trusted, load_network
+from se_viz.cli.table import show_table
+
+if TYPE_CHECKING:
+    from se_viz.interventions.freeze import Constant
+    from se_viz.interventions.frozen_network import FrozenNetwork
+
+
+def freeze(
+    name: Annotated[str, typer.Argument(help="Name of the model; the command `models` lists the names.")] = "demo/r16",
+    constants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help='GATE=VALUE, where the gate may be "stage 4" or "all", and the value is a number, mean, or mean:CLASS '
+            "(the mean of s over the images of a class); may be repeated.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="File for the weights; a .json beside it says what it is.")] = Path(
+        "frozen.safetensors"
+    ),
+    profiles: Annotated[
+        Path | None, typer.Option(help="Class profiles of the network, from which means of s are taken.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Dataset on which accuracy is counted before and after, as `profile` takes it."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Part of the dataset.", show_default="val, test or train")] = None,
+    batch: Annotated[int, typer.Option(help="Images in a forward pass.", min=1)] = 32,
+    time: Annotated[bool, typer.Option("--time", help="Measure the time of one image before and after.")] = False,
+    onnx: Annotated[Path | None, typer.Option(help="Also export the frozen network to this ONNX file.")] = None,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make gates constants, fold them into their neighbours where that is exact, and write the network."""
+    from se_viz import freeze as frozen_of
+    from se_viz import open_profiles
+    from se_viz.data.datasets import dataset
+    from se_viz.reports.frozen_network import compare, sentences, times
+
+    try:
+        pairs = [_value(text) for text in constants or []]
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            raise ValueError("--set names a gate twice.")
+        if out.suffix != ".safetensors":
+            raise ValueError(f"--out is a safetensors file, such as {out.stem}.safetensors, not {out}.")
+        listed = dataset(data, split) if data else None
+        warn(listed.notes if listed else (), verbose=verbose)
+        loaded = load_network(
+            name, device, precision, checkpoint, fast=False, arch=arch, arg=arg, classes=classes, mean=mean, std=std,
+            size=size, trusted=trusted,
+        )  # fmt: skip
+        frozen = frozen_of(loaded, values, profiles=open_profiles(profiles) if profiles else None)
+        found = compare(loaded, frozen, listed, batch) if listed else None
+        measured = times(loaded, frozen) if time else None
+        frozen.save(out)
+        if onnx:
+            _export(frozen, onnx)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise fail(error) from error
+    show_table(
+        ("gate", "mean of s", "folded"),
+        [(gate.name, f"{gate.s.mean():.4g}", gate.how) for gate in frozen.gates],
+        left=("gate", "folded"),
+    )
+    rows = [
+        ("parameters", f"{frozen.parameters_before:,}", f"{frozen.parameters_after:,}"),
+        ("MACs of one image", f"{frozen.macs_before:,}", f"{frozen.macs_after:,}"),
+    ]
+    if measured:
+        rows.append(("milliseconds for one image", *(f"{value:.2f}" for value in measured)))
+    if found:
+        rows.append(("top-1", *(f"{one.top1:.1%}" for one in (found.before, found.after))))
+        warn(found.left_out, verbose=verbose)
+    show_table(("", "before", "after"), rows, left=("",))
+    for sentence in sentences(frozen, found):
+        typer.echo(sentence)
+    typer.echo(f"The frozen network is in {out}, and {out.with_suffix('.json')} says what it is.")
+    if onnx:
+        typer.echo(f"It is exported to {onnx}.")
+
+
+def _value(text: str) -> "tuple[str, Constant]":
+    """Return the gate and the value of GATE=VALUE.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    from se_viz import mean_of
+
+    gate, equals, value = text.partition("=")
+    if equals and value == "mean":
+        return gate, "mean"
+    if equals and value.startswith("mean:"):
+        return gate, mean_of(value.removeprefix("mean:"))
+    try:
+        return gate, float(value)
+    except ValueError:
+        raise ValueError(
+            f"--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS, as in SE_5_2=mean, not {text!r}."
+        ) from None
+
+
+def _export(frozen: "FrozenNetwork", path: Path) -> None:
+    """Write an ONNX file.
+
+    Raises:
+        ValueError: a package is missing, or the exporter refuses the network.
+    """
+    import warnings
+
+    import torch
+
+    from se_viz.disk.atomic import replacing
+    from se_viz.gates.trace import placement
+
+    images = torch.zeros((1, *frozen.input)).to(*placement(frozen.network))
+    try:
+        with warnings.catch_warnings(), replacing(path) as unfinished:
+            warnings.simplefilter("ignore")  # of the exporter's libraries
+            program = torch.onnx.export(
+                frozen.network, (images,), dynamo=True, dynamic_shapes=({0: torch.export.Dim("images")},), verbose=False
+            )
+            if program is None:
+                raise ValueError("The exporter gave no program.")
+            program.save(unfinished)
+    except ImportError as error:
+        raise ValueError(f"--onnx needs {error.name}, which is not installed: pip install onnx onnxscript.") from error

@@ -1,0 +1,93 @@
+"""Class-activation maps of U and X̃ beside each other, laid over the image."""
+
+import base64
+import io
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.finite import drawable, say_lost
+from se_viz.figures.maps import colour_over
+from se_viz.figures.palette import SEQUENTIAL, scale
+from se_viz.interventions.cam import ClassActivation
+from se_viz.types import Float32s
+
+_SIDE = 224  # pixels of one tile
+_TILES = ("image", "U", "X̃ = s·U")
+
+
+def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Image.Image, target: str) -> Chart:
+    """Return the maps of U and X̃ on one colour scale, over the image as the model sees it.
+
+    Args:
+        found: the maps of one gate.
+        focus: the image's index among them.
+        image: its name.
+        cut: the image, cut to the model's input.
+        target: name of the class.
+    """
+    maps = drawable(np.stack([found.u[focus], found.x[focus]]))
+    speaking = np.maximum(maps, 0)
+    reach = float(np.nan_to_num(speaking).max()) or 1.0
+    shown = cut.convert("RGB")
+    shown.thumbnail((_SIDE, _SIDE))
+    tiles = [shown, *(colour_over(shown, one / reach) for one in speaking)]
+    pitch = shown.width + max(2, shown.width // 16)
+    canvas = Image.new("RGBA", (pitch * len(tiles), shown.height))
+    for column, tile in enumerate(tiles):
+        canvas.paste(tile, (column * pitch, 0))
+    out = io.BytesIO()
+    canvas.save(out, "WEBP", quality=85)
+    source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+    # An image trace has no colour bar, so an invisible point carries it.
+    bar = go.Scatter(
+        x=[None],
+        y=[None],
+        showlegend=False,
+        marker={
+            "color": [0],
+            "cmin": 0,
+            "cmax": reach,
+            "colorscale": scale(SEQUENTIAL),
+            "colorbar": {
+                "title": {"text": f"speaks for<br>{label(target, 14)}"},
+                **{"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"},
+            },
+            "showscale": True,
+        },
+    )
+    layout = frame(f"{found.gate}: where U and X̃ speak for {label(target, 22)} in {label(image, 22)}", "", "", 330)
+    layout["xaxis"] |= {
+        "tickvals": [shown.width / 2 + pitch * column for column in range(len(tiles))],
+        "ticktext": list(_TILES),
+        **{"side": "top", "tickangle": 0, "showgrid": False, "constrain": "domain"},
+    }
+    layout["yaxis"] |= {
+        **{"showticklabels": False, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
+        **{"constraintoward": "top", "showgrid": False},
+    }
+    layout["margin"]["t"] = 76
+    say_lost(layout, maps, "values")
+    height, width = maps.shape[1:]
+    said = "; ".join(f"{name} {_peak(one)}" for name, one in zip(("U", "X̃"), maps, strict=True))
+    return Chart(
+        name=f"activation_{found.gate}",
+        figure=go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout),
+        alt=f"Class-activation maps of {found.gate} for {target} over {image}, {height}×{width} numbers each: {said}.",
+        how_to_read=(
+            "Left: the image as the network sees it. Middle: where the maps U, before the gate, speak for the class "
+            "(Grad-CAM). Right: the same of X̃, after it. The lighter and the more opaque, the more; both share one "
+            "scale, and what speaks against the class is left dark. A map weighs each channel by its mean gradient "
+            f"and is spread from {height}×{width} numbers over the image, so it shows a place, not an outline."
+        ),
+    )
+
+
+def _peak(values: Float32s) -> str:
+    """Return where a map is largest, in words."""
+    if not bool((values > 0).any()):
+        return "speaks for it nowhere"
+    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
+    return f"most at row {row + 1}, column {column + 1} ({values[row, column]:.2g})"

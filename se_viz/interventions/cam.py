@@ -1,0 +1,221 @@
+"""Grad-CAM of what a gate takes and gives, U and X̃: the places in an image on which a logit rests.
+
+Grad-CAM (Selvaraju et al. 2017) of maps A (C, H, W) is Σ_c mean_hw(∂f/∂A_c) · A_c, an (H, W) map. U is what the gate
+takes and X̃ = s · U what it gives: their maps beside each other show what the gate changes in it. The derivative by U
+goes through s as well.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from se_viz.device.memory import raise_if_full
+from se_viz.gates.capture_buffer import CaptureBuffer
+from se_viz.gates.channel_products import is_multiplication
+from se_viz.gates.edited_product import maps_of, wide
+from se_viz.gates.errors import NotReadable
+from se_viz.gates.gate import Gate, Layout, ProductTap
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.trace import first_tensor, placement
+from se_viz.interventions.attribution import Target, targets_among
+from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
+from se_viz.model.model import Images, Model
+from se_viz.types import Float32s
+
+_BATCH = 8  # images whose whole pass is kept for its gradients
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassActivation:
+    """Class-activation maps of U and X̃ of one gate, for one logit of N images.
+
+    Attributes:
+        gate: its name.
+        targets: the logit of each image (N,).
+        u: of U (N, H, W), signed: what is positive speaks for the class, as far as the gradient tells.
+        x: of X̃ (N, H, W).
+    """
+
+    gate: str
+    targets: npt.NDArray[np.int64]
+    u: Float32s
+    x: Float32s
+
+
+@dataclass(slots=True)
+class _Maps:
+    """Maps of one pass (N, C, H, W), and the gradient by them as soon as that is there."""
+
+    value: Tensor
+    gradient: Tensor | None = None
+
+    @classmethod
+    def of(cls, tensor: Tensor, gate: Gate) -> "_Maps":
+        """Note a tensor of the pass as it is now, before anything is written over it."""
+        if not tensor.requires_grad:
+            raise NotReadable(f"No gradient reaches {gate.name}: the network computes its maps without gradients.")
+        maps = cls(tensor.detach().clone())
+        # A hook gets the gradient by the values that the tensor has when it is put on.
+        tensor.register_hook(maps.add)
+        return maps
+
+    def add(self, gradient: Tensor) -> None:
+        """Take in the gradient."""
+        self.gradient = gradient.detach().clone()
+
+    def activation(self, layout: Layout) -> Tensor:
+        """Σ_c mean_hw(∂f/∂A_c) · A_c, (N, H, W); 0 where the logit does not depend on the maps."""
+        pixels, channel = ((2, 3), 1) if layout == "nchw" else ((1, 2), 3)
+        gradient = torch.zeros_like(self.value) if self.gradient is None else self.gradient
+        return (gradient.float().mean(pixels, keepdim=True) * self.value.float()).sum(channel)
+
+
+class _Taken:
+    """U and X̃ of one gate in one pass."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.u: _Maps | None = None
+        self.x: _Maps | None = None
+
+    def take(self, maps: object) -> None:
+        """Note U, at the gate's first run."""
+        if self.u is None and isinstance(maps, Tensor):
+            self.u = _Maps.of(maps, self.gate)
+
+    def give(self, maps: object) -> None:
+        """Note X̃ likewise."""
+        if self.u is not None and self.x is None and isinstance(maps, Tensor):
+            self.x = _Maps.of(maps, self.gate)
+
+
+def cam(
+    network: Model | nn.Module, images: Images, gate: str, target: Target = None, *, batch: int = _BATCH
+) -> ClassActivation:
+    """Return class-activation maps of a gate's U and X̃: ``cam(model, images, "SE_5_2", "tench")``.
+
+    They are what captum's ``LayerGradCam`` gives for the gate's module (X̃) and for its input (U), without ReLU, and
+    are there for gates that are no module as well.
+
+    Args:
+        network, images, gate: as for ``suffix``.
+        target: class by name or number, for all images or one for each; what the network says if not given.
+        batch: images whose pass is kept at once.
+
+    Raises:
+        KeyError: there is no such gate, or no such class.
+        InputRefused: these are no images.
+        InstrumentError: the network cannot be read or copied, returns no logits, or lets no gradient through.
+        DeviceFull: the device has no room for a batch.
+    """
+    instrument, inputs = instrument_and_inputs(network, images)
+    found = gate_of(instrument, gate)
+    if batch < 1:
+        raise ValueError(f"batch must be a whole number of images, 1 or more, not {batch!r}.")
+    device, dtype = placement(instrument.network)
+    with instrument.attached():
+        private = private_network(instrument.network)
+    targets: Tensor | None = None
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    with torch.inference_mode(False), torch.enable_grad(), raise_if_full(device, f"{batch} images with gradients"):
+        for start in range(0, len(inputs), batch):
+            taken = _Taken(found)
+            # In place, a network could not write over a leaf that asks for gradients.
+            leaf = inputs[start : start + batch].to(device, dtype, copy=True).requires_grad_()
+            with _watching(private, taken):
+                output = private(leaf.clone())
+            logits = _logits(output, len(leaf), type(instrument.network).__name__)
+            if taken.u is None or taken.x is None:
+                raise NotReadable(
+                    f"{gate} did not run for these images: the network goes another way for them, or where gradients "
+                    "are computed."
+                )
+            if target is not None and targets is None:
+                targets = targets_among(logits.new_empty(len(inputs), logits.shape[1]), network, target)
+            chosen = (
+                targets_among(logits, network, None) if targets is None else targets[start : start + batch].to(device)
+            )
+            logits.gather(1, chosen[:, None]).sum().backward()
+            parts.append((chosen, taken.u.activation(found.layout), taken.x.activation(found.layout)))
+    targeted, u, x = (torch.cat(values).cpu().numpy() for values in zip(*parts, strict=True))
+    return ClassActivation(gate, targeted, u, x)
+
+
+def _logits(output: object, images: int, network: str) -> Tensor:
+    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != images:
+        raise NotReadable(
+            f"{network} returns no logits (N, K), so there is no logit to explain. Wrap it in a module that returns "
+            "the numbers of interest."
+        )
+    if not output.requires_grad:
+        raise NotReadable(f"{network} computes its logits without gradients, so no map can be made of them.")
+    return output
+
+
+@contextmanager
+def _watching(network: nn.Module, taken: _Taken) -> Iterator[None]:
+    """Note U and X̃ in the pass of a private network that is made inside the block."""
+    gate = taken.gate
+    if gate.product is not None:
+        # The inner mode comes second, when s has been read of the same call.
+        mode = _Product(taken, gate.product)
+        instrument = Instrument(network, (gate,))
+        with mode, instrument.reading(frozenset((gate.name,))) as mode.sink:
+            yield
+        return
+    runs = 0
+
+    def enter(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        if runs == gate.run:
+            taken.take(first_tensor(args, kwargs))
+
+    def leave(_module: nn.Module, _args: object, output: object) -> None:
+        nonlocal runs
+        if runs == gate.run:
+            taken.give(output)
+        runs += 1
+
+    unit = network.get_submodule(gate.path)
+    with ExitStack() as stack:
+        stack.callback(unit.register_forward_pre_hook(enter, with_kwargs=True).remove)
+        stack.callback(unit.register_forward_hook(leave).remove)
+        yield
+
+
+class _Product(TorchFunctionMode):
+    """Notes what the call that multiplies U by s takes and returns."""
+
+    sink: CaptureBuffer
+
+    def __init__(self, taken: _Taken, product: ProductTap) -> None:
+        super().__init__()
+        self._taken, self._product = taken, product
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Run a function, and note U and X̃ at the gate's own."""
+        kwargs, taken = kwargs or {}, self._taken
+        s = self.sink.kept.get((taken.gate.name, "s")) if func is self._product.call.function else None
+        if s is None or taken.u is not None:
+            return func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():
+            taken.take(maps_of(self._product, args, kwargs))
+        result = func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():
+            taken.give(result)
+            if taken.x is not None and taken.u is not None and not is_multiplication(func):
+                # With an addition in the same call X̃ never exists by itself; the gradient by the sum is that by X̃.
+                taken.x.value = taken.u.value * wide(s.detach(), taken.gate.layout)
+        return result

@@ -1,0 +1,126 @@
+"""Conductance of the excitation weights of a gate (Dhamdhere et al. 2018), by captum's ``LayerConductance``.
+
+The other methods move s from a baseline to s and leave U as it is. Conductance moves the image from a baseline image,
+and counts the part of the change of the logit that goes through s of each channel: Σ over steps of ∂f/∂s_c · Δs_c. The
+rest goes through U, so the contributions of a gate need not add up to the change.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.device.memory import raise_if_full
+from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.errors import NotReadable
+from se_viz.gates.gate import Gate, TapPoint
+from se_viz.gates.instrument import Instrument
+from se_viz.gates.trace import placement, watched
+from se_viz.interventions.suffix import private_network
+
+_IMAGES = 8  # of a call, of which two steps at least run at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conductance:
+    """Contributions of N images (N, C), the logit of each (N,), s (N, C), and both for the baseline image (C,), (N,).
+
+    Attributes:
+        values: contributions, in logits.
+        targets: numbers of the logits.
+        s, baseline: excitation weights of the images and of the baseline image.
+        change: f(image) − f(baseline image), in logits.
+    """
+
+    values: Tensor
+    targets: Tensor
+    s: Tensor
+    baseline: Tensor
+    change: Tensor
+
+
+def conductance(
+    captum: ModuleType,
+    instrument: Instrument,
+    gate: Gate,
+    images: Tensor,
+    targets_of: Callable[[Tensor], Tensor],
+    steps: int,
+) -> Conductance:
+    """Return the conductance of each channel's s; the baseline image is 0 after preprocessing, the mean colour.
+
+    Args:
+        captum: its module ``attr``.
+        instrument: of the network, of which a private copy runs.
+        gate: one whose s a module takes or returns.
+        images: preprocessed (N, 3, H, W).
+        targets_of: takes logits (N, K) and returns the number of the logit for each image (N,).
+        steps: from the baseline image to the image.
+
+    Raises:
+        NotReadable: no module returns s, or one that serves other code as well.
+        DeviceFull: the device has no room for a batch.
+    """
+    tap = gate.s_tap
+    if tap is None:
+        raise NotReadable(
+            f"layer-conductance needs a module that returns s, and the code of the block computes that of {gate.name}. "
+            'Use another method, for instance "integrated gradients".'
+        )
+    with instrument.attached():
+        network = private_network(instrument.network)
+    device, dtype = placement(network)
+    images = images.to(device, dtype)
+    with torch.inference_mode(False), raise_if_full(device, f"{2 * _IMAGES} images with gradients"):
+        part, s, logits = _s_module(network, gate, tap, images)
+        _, base, base_logits = _s_module(network, gate, tap, torch.zeros_like(images[:1]))
+        targets = targets_of(logits)
+        method = captum.LayerConductance(network, part)
+        parts = []
+        for start in range(0, len(images), _IMAGES):
+            some = images[start : start + _IMAGES]
+            found = method.attribute(
+                some,
+                0,
+                target=targets[start : start + _IMAGES],
+                n_steps=steps,
+                internal_batch_size=2 * _IMAGES,
+                attribute_to_layer_input=tap.side == "input",
+            )
+            parts.append(tap.finish(found.detach(), len(some), gate.channels))
+    at = targets.to(device)[:, None]
+    change = logits.float().gather(1, at) - base_logits.float().expand_as(logits).gather(1, at)
+    return Conductance(torch.cat(parts), targets, s, base[0], change[:, 0])
+
+
+def _s_module(network: nn.Module, gate: Gate, tap: TapPoint, images: Tensor) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return the module that takes or returns s and runs for nothing else, s (N, C) and the logits (N, K).
+
+    A module that several gates share, as a gate function may be, becomes one of this gate alone.
+    """
+    unit = network.get_submodule(gate.path)
+    for _ in range(2):
+        part = unit.get_submodule(tap.path)
+        seen: list[Tensor] = []
+
+        def keep(_module: nn.Module, value: object, seen: list[Tensor] = seen) -> None:
+            if isinstance(value, Tensor):
+                seen.append(value.detach().clone())
+
+        def ignore(_module: nn.Module, _value: object) -> None:
+            pass
+
+        with torch.no_grad(), watched([part], *((keep, ignore) if tap.side == "input" else (ignore, keep))):
+            logits = network(images.clone())
+        if len(seen) == 1 and isinstance(logits, Tensor) and logits.ndim == 2:
+            return part, tap.finish(seen[0], len(images), gate.channels), logits
+        parent, _, name = tap.path.rpartition(".")
+        setattr(unit.get_submodule(parent), name, clone_sharing_weights(part))
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise NotReadable(f"{type(network).__name__} returns no logits (N, K) that could be attributed to s.")
+    raise NotReadable(
+        f"The module of {gate.name} that returns s runs {len(seen)} times in a pass, and layer-conductance cannot tell "
+        'its runs apart. Use another method, for instance "integrated gradients".'
+    )

@@ -1,0 +1,114 @@
+"""The file of a frozen network: its weights as safetensors, with a text (JSON) that says what it is."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from se_viz.disk.atomic import replacing, write_bytes
+from se_viz.weights.errors import UnknownModel
+from se_viz.zoo import libraries, registry
+
+if TYPE_CHECKING:
+    from se_viz.interventions.frozen_network import FrozenNetwork
+
+About: TypeAlias = dict[str, Any]
+
+_FORMAT = "se-viz frozen network"
+_VERSION = 1
+
+
+class FrozenRefused(ValueError):
+    """A file is not that of a frozen network, or does not fit the network; the message says why and what to do."""
+
+
+def described(frozen: "FrozenNetwork") -> About:
+    """Return what a frozen network is, in what JSON can say."""
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "model": frozen.name,
+        "input": list(frozen.input),
+        "parameters": [frozen.parameters_before, frozen.parameters_after],
+        "macs": [frozen.macs_before, frozen.macs_after],
+        "gates": [
+            {"name": one.name, "path": one.path, "how": one.how, "layout": one.layout, "s": one.s.tolist()}
+            for one in frozen.gates
+        ],
+        "classes": list(frozen.classes),
+        "preprocess": asdict(frozen.preprocess) if frozen.preprocess else None,
+    }
+
+
+def write(path: Path, network: nn.Module, about: About) -> None:
+    """Write both files, each at once or not at all.
+
+    Raises:
+        ValueError: the name of the file does not end in .safetensors.
+        WriteFailed: the system refused it; the sentence says why.
+    """
+    if path.suffix != ".safetensors":
+        raise ValueError(f"A frozen network is written as safetensors: name the file {path.stem}.safetensors.")
+    # Copies, as the format refuses tensors that share memory; each is then read into its own place.
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
+    with replacing(path) as unfinished:
+        save_file(tensors, unfinished, {"about": json.dumps(about, ensure_ascii=False)})
+    write_bytes(path.with_suffix(".json"), json.dumps(about, ensure_ascii=False, indent=1).encode())
+
+
+def read(path: Path) -> tuple[About, dict[str, Tensor]]:
+    """Return what ``write`` wrote.
+
+    Raises:
+        FrozenRefused: there is no such file, or it is another.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it has no iterator
+    except FileNotFoundError as error:
+        raise FrozenRefused(f"There is no file {path}.") from error
+    except (OSError, SafetensorError, ValueError) as error:
+        raise FrozenRefused(f"{path} cannot be read as safetensors: {error}.") from error
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise FrozenRefused(f"{path} is not a frozen network: name a file that `se-viz freeze` or `save` wrote.")
+    if about["version"] != _VERSION:
+        raise FrozenRefused(f"{path} was written by another version of SE Viz (format {about['version']}).")
+    return about, tensors
+
+
+def blank(about: Mapping[str, Any], path: Path) -> nn.Module:
+    """Return the architecture of a frozen network by its model's name, in which all gates are still there.
+
+    Raises:
+        FrozenRefused: the name tells no architecture.
+    """
+    name = about["model"]
+    try:
+        if not registry.pretrained(name):
+            return registry.build(name).module
+        source, architecture, _ = libraries.find(name)
+        arguments = {"num_classes": len(about["classes"])} if about["classes"] else {}
+        return source.create(architecture, **arguments)
+    except UnknownModel as error:
+        raise FrozenRefused(
+            f"{path} is of {name or 'a network without a name'}, whose architecture is not known here: give "
+            "network=…, one of the same architecture."
+        ) from error
+
+
+@contextmanager
+def refusing(path: Path, about: Mapping[str, Any]) -> Iterator[None]:
+    """Inside the block, say of what does not fit a network that it does not."""
+    try:
+        yield
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise FrozenRefused(
+            f"{path} is of {about['model'] or 'a network without a name'} and does not fit this network: {error}"
+        ) from error

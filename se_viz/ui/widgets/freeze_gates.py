@@ -1,0 +1,81 @@
+"""Gates as constants: what freezing them saves, and the frozen network as a file."""
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import streamlit as st
+
+from se_viz.gates.errors import InstrumentError
+from se_viz.interventions.constant_gates import CannotFreeze
+from se_viz.interventions.freeze import freeze
+from se_viz.interventions.frozen_network import FrozenNetwork
+from se_viz.model.model import Model
+from se_viz.profiles.bundled import path as bundled_path
+from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.frozen_network import sentences
+from se_viz.ui.markdown import emphasised, escape_markdown
+from se_viz.ui.state import device_queue, interventions
+from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.widgets.choice import choose
+from se_viz.ui.widgets.code_lines import load_line, shell_options
+
+
+@st.fragment
+def show(model: Model, profiles: ClassProfiles | None) -> None:
+    """Draw the choice of gates and constants, what is saved, and the download."""
+    st.header("Freeze gates", anchor=False)
+    known = interventions.means(model, profiles) is not None
+    gates = st.multiselect(
+        "Gates that become constants",
+        [gate.name for gate in model.gates],
+        key="frozen",
+        bind="query-params",
+        help="s of these gates is the same for all images, and is folded into the weights beside the gate where that "
+        "is exact. The network of the page stays as it is.",
+    )
+    value = choose("Constant", [*["mean"] * known, "1", "0"], "constant", segmented=True)
+    if not gates:
+        st.caption("Choose gates to see what they cost, and to download the network without them.")
+        return
+    constant = value if value == "mean" else float(value)
+    try:
+        frozen = _frozen(model, tuple(gates), constant, profiles)
+    except (CannotFreeze, InstrumentError, ValueError) as error:
+        st.info(escape_markdown(str(error)))
+        return
+    for sentence in sentences(frozen):
+        st.markdown(emphasised(sentence))
+    st.caption(escape_markdown("; ".join(f"{gate.name} {gate.how}" for gate in frozen.gates)))
+    st.download_button(
+        "Frozen network as safetensors",
+        partial(_file, frozen),
+        file_name="frozen.safetensors",
+        key="save_frozen",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    own = profiles is not None and value == "mean" and profiles.path != bundled_path(model.name)
+    lines = ["import se_viz", "", load_line(model)]
+    lines += ['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * own
+    lines += [
+        f"frozen = se_viz.freeze(model, dict.fromkeys({gates!r}, {constant!r}){', profiles=profiles' * own})",
+        'frozen.save("frozen.safetensors")',
+    ]
+    st.code("\n".join(lines), language="python")
+    options = "".join(f" --set {gate}={value}" for gate in gates) + " --profiles PROFILES" * own
+    st.code(f"python -m se_viz freeze {shell_options(model, option='')}{options}", language="bash")
+
+
+def _frozen(model: Model, gates: tuple[str, ...], value: float | str, profiles: ClassProfiles | None) -> FrozenNetwork:
+    """Return the frozen network; it is made at each run and not kept, as it has a copy of all weights."""
+    work = partial(freeze, model, dict.fromkeys(gates, value), profiles=profiles)
+    with st.spinner("Freezing the gates …"), with_cpu_fallback(str(model.device)):
+        return device_queue.take(work, str(model.device))
+
+
+def _file(frozen: FrozenNetwork) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "frozen.safetensors"
+        frozen.save(path)
+        return path.read_bytes()

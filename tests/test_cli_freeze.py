@@ -1,0 +1,102 @@
+"""The command `freeze`, and the comparison of accuracies that it prints."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+import se_viz
+from se_viz.cli.app import app
+from se_viz.data.datasets import dataset
+from se_viz.reports.frozen_network import NotComparable, compare, sentences
+
+CLASSES = ("tench", "church")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Six images of two classes, and a file that is not an image."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number, name in enumerate(CLASSES):
+        (folder / name).mkdir()
+        for index in range(3):
+            pixels = np.random.default_rng([number, index]).integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).resize((128, 128)).save(folder / name / f"{index}.png")
+    (folder / "church" / "broken.png").write_bytes(b"not an image")
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["freeze", "demo/r16", "--device", "cpu", *map(str, arguments)])
+
+
+def test_compares_both_networks_image_by_image(photos):
+    model = se_viz.load("demo/r16", device="cpu", fast=False)
+    listed, values = dataset(photos), {"all": 0.0}
+    frozen = se_viz.freeze(model, values)
+    found = compare(model, frozen, listed, batch=4)
+    read = [index for index, name in enumerate(listed.names) if "broken" not in name]
+    images = [listed.read(index)[0].rgb for index in read]
+    expected = np.array([model.classes.index(listed.classes[listed.labels[index]]) for index in read])
+    before, after = (se_viz.capture(model, images, edits=edits).logits.argmax(1) for edits in (None, values))
+    assert (found.before.correct, found.after.correct) == ((before == expected).sum(), (after == expected).sum())
+    assert found.lost == ((before == expected) & (after != expected)).sum()
+    assert found.gained == ((before != expected) & (after == expected)).sum()
+    assert found.same == (before == after).sum()
+    assert found.before.of == 6
+    assert len(found.left_out) == 1
+    assert "broken.png" in found.left_out[0]
+    assert f"{found.lost} images are lost and {found.gained} gained" in sentences(frozen, found)[1]
+    model.classes = ("a", "b")
+    with pytest.raises(NotComparable, match="The network has no class 'church', 'tench'"):
+        compare(model, frozen, listed)
+    model.close()
+
+
+@pytest.mark.slow
+def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
+    out = tmp_path / "small.safetensors"
+    result = run(
+        "--set", "SE_5_2=mean", "--set", "SE_2_1=mean:tench", "--set", "stage 3=1", "--out", out, "--data", photos
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert any(line.split() == ["SE_5_2", "0.3978", "into", "BatchNorm", "layer4.1.bn3"] for line in lines)
+    assert any(line.split() == ["parameters", "2,176,874", "2,092,778"] for line in lines)
+    assert any(
+        line.startswith("4 gates became constants: 84,096 parameters (3.9%) and 84,096 multiply") for line in lines
+    )
+    assert any(line.startswith("Top-1 over 6 images: ") for line in lines)
+    frozen = se_viz.FrozenNetwork.load(out)
+    model = se_viz.load("demo/r16", device="cpu", fast=False)
+    images = torch.rand(1, 3, 128, 128)
+    edits = {"SE_5_2": "mean", "SE_2_1": se_viz.mean_of("tench"), "stage 3": 1.0}
+    expected = se_viz.capture(model, images, edits=edits).logits
+    np.testing.assert_allclose(frozen.network(images).detach(), expected, atol=1e-5)
+    assert json.loads(out.with_suffix(".json").read_text())["parameters"] == [2176874, 2092778]
+    model.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Say which gates to freeze"),
+        (("--set", "SE_5_2=mea"), "--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS"),
+        (("--set", "SE_5_2"), "--set is GATE=NUMBER"),
+        (("--set", "SE_9_9=1"), "No gate 'SE_9_9'; there are SE_2_1"),
+        (("--set", "SE_5_2=mean:dog"), "No class 'dog'"),
+        (("--set", "SE_5_2=nan"), "cannot be set to NaN"),
+        (("--set", "SE_5_2=1", "--set", "SE_5_2=0"), "names a gate twice"),
+        (("--set", "SE_5_2=1", "--out", "x.pt"), "--out is a safetensors file, such as x.safetensors, not x.pt"),
+        (("--set", "SE_5_2=1", "--data", "/nowhere"), "There is no /nowhere"),
+    ],
+)
+def test_says_what_is_wrong(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert not list(tmp_path.iterdir())
