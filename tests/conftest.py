@@ -12,7 +12,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from shelf import Shelf
+from support.weight_server import Shelf
 
 from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS

@@ -5,9 +5,9 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from browser_support import settle
 from PIL import Image
 from playwright.sync_api import expect
+from support.chromium import settle
 
 import se_viz
 from se_viz.demo import pretrained as demo

@@ -6,9 +6,9 @@ import re
 
 import pytest
 import torch
-from browser_support import settle
 from playwright.sync_api import expect
 from safetensors.torch import save
+from support.chromium import settle
 
 from se_viz.zoo import timm_source as from_timm
 

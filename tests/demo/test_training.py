@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from faulty_disk import full_disk
+from support.faulty_disk import full_disk
 
 from se_viz.data.imagenette import Labelled
 from se_viz.demo import build as making

@@ -12,7 +12,7 @@ import sys
 from threading import Thread
 
 import pytest
-from faulty_disk import read_only
+from support.faulty_disk import read_only
 
 from se_viz.disk import sole_writer as module
 from se_viz.disk.errors import FolderGone, InUse, WriteFailed

@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from gates_support import make_images, squeezed
+from support.networks import make_images, squeezed
 from timm.layers.cbam import ChannelAttn
 from timm.layers.eca import CecaModule, EcaModule
 from timm.layers.global_context import GlobalContext

@@ -6,10 +6,10 @@ import pytest
 import timm
 import torch
 from captum.attr import LayerActivation
-from gates_support import Host, demo, make_images, model, squeezed
-from handwritten import SELayer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import Host, demo, make_images, model, squeezed
+from support.third_party_gates import SELayer
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument

@@ -1,4 +1,4 @@
-"""Unusual gates, compared with what each network reports of its multiplications (``odd_gates``)."""
+"""Unusual gates, compared with what each network reports of its multiplications (``support.odd_networks``)."""
 
 import random
 import re
@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
-import odd_inline
-import odd_none
-import odd_shared
-import odd_squeezes
-import odd_states
-import odd_ways
 import pytest
 import torch
-from gates_support import hooks, make_images, model, modes
-from odd_gates import SIDE, Case, Odd, each, tell, told
+from support.networks import hooks, make_images, model, modes
+from support.odd_networks import inline as odd_inline
+from support.odd_networks import none as odd_none
+from support.odd_networks import shared as odd_shared
+from support.odd_networks import squeezes as odd_squeezes
+from support.odd_networks import states as odd_states
+from support.odd_networks import ways as odd_ways
+from support.odd_networks.gates import SIDE, Case, Odd, each, tell, told
 from torch import nn
 from torch.nn import functional
 

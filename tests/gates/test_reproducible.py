@@ -5,7 +5,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 import torch
-from gates_support import make_images
+from support.networks import make_images
 
 from se_viz.device.devices import set_deterministic
 from se_viz.interventions.capture import capture

@@ -5,8 +5,8 @@ from threading import Barrier, Event, Thread
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, hooks, make_images, model, modes
-from handwritten import SELayer
+from support.networks import Host, hooks, make_images, model, modes
+from support.third_party_gates import SELayer
 
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.interventions.capture import capture

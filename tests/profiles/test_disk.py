@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from faulty_disk import full_disk, read_only
-from profiles_support import SETTINGS
+from support.faulty_disk import full_disk, read_only
+from support.profiling import SETTINGS
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app
@@ -175,7 +175,7 @@ def test_a_second_process_is_told_who_writes_and_changes_nothing(whole, tiny_mod
             assert other.poll() is None, other.stderr.read()
             Event().wait(0.05)
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-        named = rf"is being written by process {other.pid} on .* \(`.*profiles_support\.py .*`\) since .*: wait until"
+        named = rf"is being written by process {other.pid} on .* \(`.*profiling\.py .*`\) since .*: wait until"
         with pytest.raises(InUse, match=named):
             profile(tiny_model, photos, out, **SETTINGS)
         with pytest.raises(InUse, match=named):
@@ -234,7 +234,7 @@ def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
     resource = pytest.importorskip("resource")
     del resource
     code = (
-        "import resource, sys; from pathlib import Path; from profiles_support import SETTINGS, tiny\n"
+        "import resource, sys; from pathlib import Path; from support.profiling import SETTINGS, tiny\n"
         "from se_viz.profiles.profile import profile\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "try: profile(tiny(), sys.argv[1], sys.argv[2], **SETTINGS)\n"
@@ -250,7 +250,7 @@ def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
 
 def environment():
     """This process's, with the modules of these tests."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), *sys.path]))}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_counted(tiny_model, photos, tmp_path):

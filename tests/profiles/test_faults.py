@@ -18,6 +18,7 @@ def test_processes_that_write_one_folder_are_killed_and_damaged_end_with_the_sam
     ended = subprocess.run(
         [sys.executable, str(script), str(tmp_path), RUNS],
         check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.pages import open_page
 from torch import nn
 from torchvision.ops import SqueezeExcitation
-from ui_support import open_page
 
 from se_viz import load, profile
 from se_viz.analysis import class_overview as overview

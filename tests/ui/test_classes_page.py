@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-import ui_support
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support import pages
 
 from se_viz import load, profile
 from se_viz.analysis.by_depth import by_depth
@@ -24,7 +24,7 @@ from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import build_profiles as building
 
-open_page = partial(ui_support.open_page, "classes")
+open_page = partial(pages.open_page, "classes")
 
 
 def charts(page):

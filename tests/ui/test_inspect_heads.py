@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import save
-from test_own_weights import hand_in, weights
+from support.pages import open_page
+from test_checkpoint_picker import hand_in, weights
 from torch import nn
 from torchvision.ops import SqueezeExcitation
-from ui_support import open_page
 
 import se_viz
 from se_viz.data.preprocess import Preprocess

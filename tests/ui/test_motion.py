@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ui_support import open_page
+from support.pages import open_page
 
 UI = Path(__file__).parents[2] / "se_viz" / "ui"
 

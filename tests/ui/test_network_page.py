@@ -2,14 +2,14 @@ import json
 from functools import partial
 
 import pytest
-import ui_support
 from streamlit.testing.v1 import AppTest
+from support import pages
 
 from se_viz.analysis.cost import Cost, StageCost
 from se_viz.gates.macs import RULE
 from se_viz.ui.markdown import escape_markdown
 
-open_page = partial(ui_support.open_page, "network")
+open_page = partial(pages.open_page, "network")
 
 
 def charts(page: AppTest) -> dict[str, dict]:

@@ -7,8 +7,8 @@ from unittest.mock import Mock
 import pytest
 import torch
 from PIL import Image
+from support.pages import open_page
 from torch import nn
-from ui_support import open_page
 
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet

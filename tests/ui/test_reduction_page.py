@@ -3,8 +3,8 @@ from threading import Event
 
 import numpy as np
 import pytest
-import ui_support
 from streamlit.testing.v1 import AppTest
+from support import pages
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
@@ -20,7 +20,7 @@ from se_viz.ui.state import device_queue as turns
 from se_viz.ui.widgets import cost_calculator as calculator
 from se_viz.zoo import timm_source as from_timm
 
-open_page = partial(ui_support.open_page, "reduction")
+open_page = partial(pages.open_page, "reduction")
 
 
 def table(page, column):

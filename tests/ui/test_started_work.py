@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 from safetensors.torch import save
-from ui_support import open_page
+from support.pages import open_page
 
 import se_viz
 from se_viz.device.devices import resolve

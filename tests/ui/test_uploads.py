@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 from PIL import Image
-from ui_support import open_page
+from support.pages import open_page
 
 
 def photo(shade):

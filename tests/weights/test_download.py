@@ -10,8 +10,8 @@ import threading
 from collections import namedtuple
 
 import pytest
-from faulty_disk import full_disk
 from requests import exceptions
+from support.faulty_disk import full_disk
 
 from se_viz.weights import cache, download
 from se_viz.weights import http as web
