@@ -36,14 +36,10 @@ settings.load_profile("repeatable")
 torch.set_num_threads(1)
 
 
-# Folders whose tests start servers, browsers or whole commands; slow tests elsewhere are marked where they stand.
-SLOW_FOLDERS = {"browser", "docs", "server"}
-
-
 def pytest_collection_modifyitems(items):
-    """Mark the tests of slow folders, and begin with the longest, so that no process is left alone with it."""
+    """Mark the tests in Chromium as slow, and begin with the longest, so that no process is left alone with it."""
     for item in items:
-        if item.path.parent.name in SLOW_FOLDERS:
+        if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("longest") is None)
 

@@ -21,6 +21,8 @@ import pytest
 from support.served import Served
 from support.visitors import Visitor
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".training"

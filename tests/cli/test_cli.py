@@ -70,6 +70,7 @@ def test_inspect_writes_what_python_reads(tmp_path):
         assert maps["U"].shape == (2, 384, 8, 8)
 
 
+@pytest.mark.slow
 def test_many_files_that_are_left_out_are_summed_up_unless_all_are_wanted(tmp_path):
     files = [tmp_path / f"{index}.png" for index in range(40)]
     for index, file in enumerate(files):
@@ -98,6 +99,7 @@ class Normalising(nn.Module):
 """
 
 
+@pytest.mark.slow
 def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, monkeypatch):
     (tmp_path / "normalising_of_a_test.py").write_text(_NORMALISING)
     monkeypatch.chdir(tmp_path)
@@ -157,6 +159,7 @@ def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
     assert RUN.invoke(app, ["verify", *arguments, "--root", str(tmp_path / "out")]).exit_code == 1
 
 
+@pytest.mark.slow
 def test_the_family_is_trained_in_turn_and_what_is_finished_is_skipped(tiny_imagenette, tmp_path, monkeypatch):
     members = (Variant(SEResNetConfig(r=4)), Variant(SEResNetConfig(r=None), seed=1))
     monkeypatch.setattr("se_viz.demo.variants.VARIANTS", members)
@@ -213,6 +216,7 @@ def test_the_sentences_are_about_the_image_in_focus(tmp_path):
     assert "There is no image 3 for --focus: the number of images is 2." in refused.output
 
 
+@pytest.mark.slow
 def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
     arguments = ["responses", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path / "new.json")]
     made = RUN.invoke(app, arguments)
@@ -225,6 +229,7 @@ def test_responses_are_measured_and_printed(tiny_imagenette, tmp_path):
     assert "none.json" in missing.output
 
 
+@pytest.mark.slow
 def test_cost_is_what_the_paper_says_of_resnet_50():
     output = RUN.invoke(app, ["cost", "resnet50", "--size", "64", "--time"]).output
     assert "28,071,976" in output
@@ -257,6 +262,7 @@ def test_gates_of_a_checkpoint_are_listed(newts):
     assert len(result.output.splitlines()) == 1 + 2 + 2  # the head, the gates, what is said of them
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_ones_own_is_read_without_a_child_process(newts, monkeypatch):
     def run(*_, **__):
         raise AssertionError
@@ -288,6 +294,7 @@ def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
     assert len(result.output.splitlines()) == 1 + 2 + 2  # the head, the gates, what is said of them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -362,6 +369,7 @@ def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatc
     assert "No architecture 'timm/none'" in RUN.invoke(app, ["cost", "timm/none"]).output
 
 
+@pytest.mark.slow
 def test_profile_writes_class_profiles_go_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
     out, table = tmp_path / "profiles", tmp_path / "table.parquet"
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
@@ -446,6 +454,7 @@ def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
     assert "need a --checkpoint" in refused.output
 
 
+@pytest.mark.slow
 def test_profile_family_makes_the_small_class_profiles(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16",))
     arguments = ["profile", "--family", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path)]
@@ -565,6 +574,7 @@ def test_classes_with_too_few_images_are_refused(crowd, arguments, said, tmp_pat
     assert said in result.stderr
 
 
+@pytest.mark.slow
 def test_images_of_ones_own_are_held_against_the_classes(tmp_path):
     folder = tmp_path / "cats"
     folder.mkdir()
@@ -607,6 +617,7 @@ def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp
     assert "written by an older SE Viz, which rounded s" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [False, True])
 def test_images_of_ones_own_are_read_without_a_child_process(trusted, tmp_path, monkeypatch):
     runs = []

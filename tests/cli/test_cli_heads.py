@@ -33,6 +33,7 @@ def described(file, size=96):
     return ["--checkpoint", str(file), "--arch", "torchvision/efficientnet_b0", "--size", str(size), "--device", "cpu"]
 
 
+@pytest.mark.slow
 def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
     result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
@@ -43,6 +44,7 @@ def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
     assert "choose binary with --head" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [None, 0.01, 0.99])
 def test_a_binary_head_gives_sigma_by_its_threshold(b0, tmp_path, threshold):
     command = ["inspect", "--sample", "cat", *described(b0), "--out", str(tmp_path), "--head", "binary"]
@@ -65,6 +67,7 @@ def test_the_python_call_says_the_same(b0):
         assert {bar.label: bar.probability for bar in one.shown}["ill"] == pytest.approx(1 / (1 + np.exp(-logit)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -117,6 +120,7 @@ def read_as(monkeypatch, function):
     monkeypatch.setattr(se_viz, "capture", lambda *args, **options: function(real(*args, **options)))
 
 
+@pytest.mark.slow
 def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):
     read_as(monkeypatch, lambda captured: replace(captured, output={"out": np.zeros((1, 21, 8, 8)), "aux": None}))
     result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), "--maps", "SE_5_2", "--out", str(tmp_path)])
@@ -147,6 +151,7 @@ def test_inspect_copes_without_z(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "health.json").read_text())["SE_5_2"]["verdict"]
 
 
+@pytest.mark.slow
 def test_profiles_by_what_a_binary_head_says(b0, tiny_imagenette, tmp_path):
     command = ["profile", *described(b0, 64), "--data", str(tiny_imagenette), "--labels", "predictions"]
     command += ["--head", "binary", "--classes", str(b0.with_name("names.txt"))]

@@ -104,6 +104,7 @@ def test_nothing_is_decoded_beyond_the_limit(decoded: dict[str, int]) -> None:
     assert result.refusals == ("7 more files were left out: at most 3 images are read.",)
 
 
+@pytest.mark.slow
 def test_few_files_wait_to_be_decoded(decoded: dict[str, int]) -> None:
     contents = [image(shade, 1500) for shade in range(6 * batches.WORKERS * batches.MOST_FILES)]
     waiting = []

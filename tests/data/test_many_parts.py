@@ -73,6 +73,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_a_file_of_very_many_parts_is_refused(name):
     with pytest.raises(

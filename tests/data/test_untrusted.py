@@ -52,6 +52,7 @@ def hostile(monkeypatch):
     monkeypatch.setattr(untrusted, "decode_all", hostile_decoders.decode_all)
 
 
+@pytest.mark.slow
 def test_a_child_decodes_to_the_same_pixels():
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -104,6 +105,7 @@ def test_an_answer_for_other_files_than_were_asked_for_is_none(monkeypatch):
     assert [reason.startswith("reading it gave an invalid result") for reason in reasons] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_long_ends_at_a_limit_and_the_others_go_on(hostile, monkeypatch):
     monkeypatch.setattr(untrusted, "_WAIT", 2.0)
     result = read([("a.png", GOOD), ("bad.png", b"hang")])

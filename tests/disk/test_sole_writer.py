@@ -147,6 +147,7 @@ def _without_locks(monkeypatch, code):
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_has_a_file_for_one_and_dead_processes_are_taken_over(path, monkeypatch, code):
     _without_locks(monkeypatch, code)

@@ -112,6 +112,7 @@ def built():
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "gate", "followed", "said"),
     [

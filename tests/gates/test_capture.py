@@ -25,6 +25,7 @@ def held():
     return model(demo(), 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("integration", "function", "squeeze"), list(product(INTEGRATIONS, FUNCTIONS, SQUEEZES)))
 def test_every_kind_of_demo_network(integration, function, squeeze):
     network = demo(integration=integration, gate=function, squeeze=squeeze)

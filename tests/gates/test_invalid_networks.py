@@ -146,6 +146,7 @@ def with_scripted_part():
     return host
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "says"),
     [

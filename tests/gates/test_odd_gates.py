@@ -17,6 +17,7 @@ from support.odd_networks import squeezes as odd_squeezes
 from support.odd_networks import states as odd_states
 from support.odd_networks import ways as odd_ways
 from support.odd_networks.gates import SIDE, Case, Odd, each, tell, told
+from support.quick import sampled
 from torch import nn
 from torch.nn import functional
 
@@ -99,7 +100,7 @@ def found(network, case):
     return gates
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=sampled(CASES, 6))
 def odd(request):
     case = CASES[request.param]
     network = case.make().eval()
@@ -125,6 +126,7 @@ def test_every_gate_is_read_as_the_network_tells(odd):
             assert_same(reading, event, case.tolerance)
 
 
+@pytest.mark.slow
 def test_eight_threads_at_once(odd):
     case, network = odd
     gates = found(network, case)
@@ -164,6 +166,7 @@ def look(network, images, case):
         capture(network, images, maps=names(gates))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_training_goes_on_as_if_nothing_had_been_read(name):
     case, images = CASES[name], make_images(2)
@@ -209,6 +212,7 @@ def test_no_gate(name):
         find_gates(network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in odd_none.NONE if name != "vectors"])
 def test_no_gate_beside_gates(name):
     """A network with a gate that is a module, an inline gate, and a multiplication between them that is not a gate."""
@@ -240,6 +244,7 @@ def test_a_batch_that_the_network_cuts(name):
     assert np.abs(reading.s[:, :, None, None] * reading.u - reading.x).max() <= 1e-5 * np.abs(reading.x).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", odd_states.OUTPUTS)
 def test_networks_without_logits(name):
     network = odd_states.Returns(odd_states.OUTPUTS[name]).eval()
@@ -329,6 +334,7 @@ def test_a_gate_function_that_is_replaced(first, then, held):
     assert_same(reading, events[0], 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", odd_ways.CHANGING)
 def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name):
     network = odd_ways.CHANGING[name]().eval()
@@ -347,6 +353,7 @@ def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name
                 assert_same(reading, event, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "context",
     [

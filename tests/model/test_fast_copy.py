@@ -191,6 +191,7 @@ def test_a_part_of_two_parents_is_folded_in_both():
     assert twin.again is twin.norm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build",
     [
@@ -283,6 +284,7 @@ def test_load_runs_the_twin_and_shows_the_published_network():
     assert hooks(quick.instrument.network) == 0
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_read_by_a_twin_too(tmp_path):
     path = tmp_path / "own.pth"
     torch.save(settled(timm.create_model("mobilenetv3_small_050")).state_dict(), path)
@@ -294,6 +296,7 @@ def test_a_checkpoint_is_read_by_a_twin_too(tmp_path):
     np.testing.assert_allclose(one.logits, other.logits, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "worst"), [("bf16", 0.1), ("fp16", 0.02)])
 def test_other_precisions_read_almost_the_same(precision, worst):
     images = make_images(2, 128)

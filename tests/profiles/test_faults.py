@@ -12,6 +12,7 @@ import pytest
 RUNS = os.environ.get("SE_VIZ_FAULT_RUNS", "8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the loop forks")
 def test_processes_that_write_one_folder_are_killed_and_damaged_end_with_the_same_bytes_or_a_sentence(tmp_path):
     script = Path(fault_loop.__file__)

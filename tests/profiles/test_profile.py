@@ -82,6 +82,7 @@ def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
     out = tmp_path / "out"
     log = (tmp_path / "log").open("wb")

@@ -16,6 +16,8 @@ from se_viz.model.loading import load
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.profile import profile
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster():

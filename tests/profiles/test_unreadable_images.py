@@ -14,6 +14,7 @@ from se_viz.profiles.profile import profile
 BROKEN = b"\x89PNG\r\n\x1a\nbroken"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [True, False])
 @pytest.mark.parametrize("broken", [("ape",), ("cat",), ("ape", "cat")])
 def test_a_shard_without_a_readable_image_is_counted_as_empty(tiny_model, tmp_path, images, broken):

@@ -41,6 +41,7 @@ def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = No
     return page
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     content, names = save(weights(3)), b"smooth\npalmate\ngreat crested\n"
     page = hand_in(open_page("inspect"), "newts.safetensors", content, names)
@@ -57,6 +58,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     assert "--checkpoint ./newts.safetensors --arch timm/test_efficientnet --classes ./newts.txt" in page.code[1].value
 
 
+@pytest.mark.slow
 def test_one_file_for_two_architectures_gives_two_readings():
     torch.manual_seed(0)
     content = save(from_timm.blank("efficientnet_b0").state_dict())
@@ -72,6 +74,7 @@ def test_one_file_for_two_architectures_gives_two_readings():
     assert all(one != other for one, other in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch):
     content = save(weights(3))
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
@@ -88,6 +91,7 @@ def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch
     assert found["model"].preprocess.mean == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.slow
 def test_an_upload_stays_while_a_network_is_chosen_by_name():
     page = hand_in(open_page("inspect"), "newts.safetensors", save(weights(3)), b"smooth\npalmate\ngreat crested\n")
     page.text_input(key="own_arguments").set_value("drop_rate=0.1")
@@ -107,6 +111,7 @@ def test_an_upload_stays_while_a_network_is_chosen_by_name():
     assert not page.error
 
 
+@pytest.mark.slow
 def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
     torch.manual_seed(0)
     content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
@@ -128,6 +133,7 @@ def main_part(page, kind):
     return [element.value for element in getattr(page.main, kind)]
 
 
+@pytest.mark.slow
 def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     torch.manual_seed(0)
     content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
@@ -137,6 +143,7 @@ def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     assert "choose_timm/mobilenetv3_small_050" in {button.key for button in page.main.button}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "names", "said", "left"),
     [
@@ -173,6 +180,7 @@ def test_every_head_says_what_it_means():
         assert heads._CAPTIONS[kind] in [caption.value for caption in page.sidebar.caption]
 
 
+@pytest.mark.slow
 def test_no_sentence_has_the_hash_that_sets_a_file_apart():
     for module in ("classes", "network"):
         page = hand_in(open_page(module), "newts.safetensors", save(weights(3)))
@@ -195,6 +203,7 @@ def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
     assert page.error[0].value == said
 
 
+@pytest.mark.slow
 def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_path, monkeypatch):
     torch.manual_seed(0)
     content = save(from_timm.blank("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
@@ -211,6 +220,7 @@ def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_pat
     assert "--arg 'se_layer=\"ese\"' --arg 'act_layer=\"silu\"'" in page.code[1].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -228,12 +238,14 @@ def test_arguments_that_are_not_taken_are_named(text, said):
     assert escape_markdown(said) in page.error[0].value
 
 
+@pytest.mark.slow
 def test_what_was_left_out_of_a_file_stands_on_the_page():
     page = hand_in(open_page("inspect"), "a.safetensors", save(weights(3) | {"total_ops": torch.zeros(1)}))
     assert not page.error
     assert any(escape_markdown("Left out: counters of a profiler (total_ops)") in text.value for text in page.caption)
 
 
+@pytest.mark.slow
 def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
     monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "profiles"))
     content = save(weights(3))
@@ -267,6 +279,7 @@ class Evil:
         return open, (str(self.path), "w")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -309,6 +322,7 @@ def test_the_other_pages_stand_any_precision(module, precision):
     assert not page.warning, [warning.value for warning in page.warning]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["classes", "reduction", "network"])
 def test_the_other_pages_stand_own_weights(module):
     page = hand_in(open_page(module), "newts.safetensors", save(weights(3)))

@@ -121,6 +121,7 @@ def photos(tmp_path, monkeypatch):
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat").markdown)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
@@ -137,6 +138,7 @@ def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeyp
     assert built.read_bytes() == again.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypatch):
     for split in ("Train", "Val"):
         shutil.copytree(photos / "ants", photos / split / "ants")
@@ -162,6 +164,7 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
     )
 
 
+@pytest.mark.slow
 def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monkeypatch):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page()
@@ -176,6 +179,7 @@ def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monke
     assert any(option.endswith("7 images") for option in page.selectbox(key="profiles").options)
 
 
+@pytest.mark.slow
 def test_two_folders_of_one_name_have_class_profiles_each(photos, monkeypatch, tmp_path):
     other = tmp_path / "other" / "photos"
     shutil.copytree(photos, other)
@@ -200,6 +204,7 @@ def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(p
     assert "file is not a folder" in page.error[0].value
 
 
+@pytest.mark.slow
 def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(photos, monkeypatch, tmp_path):
     monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))

@@ -74,6 +74,7 @@ def test_numbers_on_the_page_are_those_of_python():
     np.testing.assert_allclose(z, reading.s[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
     page = upload(open_page(samples="cat"), ("a photo.jpg", photo()))
     (tmp_path / "a photo.jpg").write_bytes(photo())
@@ -153,6 +154,7 @@ def test_blocks_orders_and_gates_change_what_is_drawn():
     assert not page.exception
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["highest s", "lowest s", "largest change"])
 def test_maps_are_of_the_channels_asked_for(by):
     page = open_page(samples="cat", gate="SE_4_2", by=by)
@@ -185,6 +187,7 @@ def test_without_images_the_page_says_what_to_do():
     assert not page.get("plotly_chart")
 
 
+@pytest.mark.slow
 def test_64_images_are_read_and_the_65th_is_left_out():
     files = [(f"{index}.jpg", photo((index, 255 - index, 128), (64, 64))) for index in range(65)]
     page = upload(open_page(samples=SAMPLES[0].key), *files)

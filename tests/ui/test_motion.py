@@ -16,6 +16,7 @@ def test_no_expander_is_used(module):
     assert ".status(" not in source  # an expander by another name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["inspect", "classes", "reduction", "network"])
 def test_no_page_has_one(page):
     assert not open_page(page).expander

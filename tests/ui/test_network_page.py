@@ -41,6 +41,7 @@ def test_another_gate_redraws_the_block():
     assert "SE_2_1 in its block" in charts(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["demo/r16-relu", "demo/r2"])
 def test_every_gate_has_a_row(model):
     page = open_page(model=model)

@@ -93,6 +93,7 @@ def same_table(report: Report, name: str, folder: Path) -> None:
     pd.testing.assert_frame_equal(written, own.reset_index(drop=True), check_dtype=False, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_inspection(tmp_path):
     model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
@@ -114,6 +115,7 @@ def test_inspection(tmp_path):
     assert report.files["health.json"] == (tmp_path / "health.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_classes(tmp_path):
     report = class_report(bundled_profiles("demo/r16"))
     page = pages.open_page("classes")
@@ -140,6 +142,7 @@ def test_network(tmp_path):
     pd.testing.assert_frame_equal(page.dataframe[0].value, report.tables["gates"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", [RATIO, DESIGN_CHOICES[2]], ids=lambda one: one.title)
 def test_design_choices(choice, tmp_path):
     report = design_report(choice)

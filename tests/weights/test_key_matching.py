@@ -85,6 +85,7 @@ def test_whatever_stands_behind_the_names_is_taken_off(suffix, weights):
     assert same(match({f"{key}{suffix}": value for key, value in weights.items()}, weights).weights, weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "taken", "left"),
     [
@@ -178,6 +179,7 @@ def test_wrappers_that_the_network_has_too_stay(weights):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
@@ -208,6 +210,7 @@ def test_what_lies_beside_the_network_is_named(weights):
     assert about == ". Left out: other tensors (state_dict.spare.weight)"
 
 
+@pytest.mark.slow
 def test_a_layer_that_the_architecture_lacks_is_not_left_out(weights):
     with pytest.raises(Misfit, match=r"1 unexpected: blocks\.0\.0\.attention\.weight"):
         read({**weights, "blocks.0.0.attention.weight": torch.ones(3)})
@@ -222,6 +225,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", PARTS)
 def test_weights_in_parts_are_multiplied_out(what):
     torch.manual_seed(0)
@@ -245,6 +249,7 @@ def test_a_network_that_has_its_weights_in_parts_gets_them_so():
     assert same(checkpoint.read_network(pickled(under("module.", state)), made).module.state_dict(), state)
 
 
+@pytest.mark.slow
 def test_a_file_of_countless_sets_of_weights_is_not_compared_name_by_name(weights):
     state = {f"{index}.conv_stem.weight": torch.zeros(1) for index in range(50_000)}
     found = match(state, weights)

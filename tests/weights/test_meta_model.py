@@ -52,6 +52,7 @@ def test_the_classes_of_a_file_are_counted_if_its_tensors_agree():
     assert count_classes({}, axes) is None
 
 
+@pytest.mark.slow
 def test_architectures_with_gates_are_listed_first_and_none_is_too_large():
     listed = catalogue.architectures()
     rows = table.shipped()

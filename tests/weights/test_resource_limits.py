@@ -140,6 +140,7 @@ def brief(monkeypatch):
     monkeypatch.setattr(state, "_limits", lambda *_: Limits(memory=10**9, cpu=1, wall=60, output=LIMIT))
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("form", [archive, old])
@@ -160,6 +161,7 @@ def ours(error):
     assert str(error).endswith(".")
 
 
+@pytest.mark.slow
 @linux
 def test_the_hash_of_a_wide_tuple_ends_by_the_time_of_a_small_file():
     content = archive(PICKLES["a wide tuple as a key"])
@@ -171,6 +173,7 @@ def test_the_hash_of_a_wide_tuple_ends_by_the_time_of_a_small_file():
     )
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("form", [archive, old])
 def test_ten_megabytes_of_empty_sets(form):
@@ -179,6 +182,7 @@ def test_ten_megabytes_of_empty_sets(form):
     ours(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [b"data_offsets", b"data_offset\\u0073"])
 def test_a_safetensors_file_of_900_000_empty_tensors(name):
     entries = b",".join(b'"%d":{"dtype":"F32","shape":[0],"%s":[0,0]}' % (place, name) for place in range(900_000))
@@ -203,6 +207,7 @@ def test_names_that_are_longer_than_any_networks():
         read_state(content, LIMIT, "x.safetensors")
 
 
+@pytest.mark.slow
 def test_an_archive_that_unpacks_to_more_than_the_limit():
     content = archive(b"\x80\x02}.", zipfile.ZIP_DEFLATED, **{"0": bytes(500_000_000)})
     assert len(content) < 1_000_000
@@ -210,6 +215,7 @@ def test_an_archive_that_unpacks_to_more_than_the_limit():
         read_state(content, LIMIT, "x.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", [b"PK\x01\x02", b"PK\x03\x04"])
 def test_an_archive_that_lies_about_its_size(lie):
     instructions = b"\x80\x02}" + text(b"a") + tensor([1]) + b"s."
@@ -279,6 +285,7 @@ def test_reading_ends_when_its_visitor_leaves():
         read_state(archive(PICKLES["a wide tuple as a key"]), LIMIT, "x.pth", cancelled=left.is_set)
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.usefixtures("brief")
 def test_others_read_meanwhile():

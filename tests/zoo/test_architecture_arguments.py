@@ -81,6 +81,7 @@ def test_what_a_page_does_not_take_is_said(text, said):
         from_stranger(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

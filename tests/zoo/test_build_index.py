@@ -27,6 +27,7 @@ def found(name):
     return row if row.seconds is not None else discover.prove(row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLE)
 def test_the_table_says_what_is_found(name):
     shipped = table.shipped()[name]

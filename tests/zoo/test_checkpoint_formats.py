@@ -93,6 +93,7 @@ def test_zeros_for_a_bias_that_a_file_lacks_take_no_memory_before_the_size_is_kn
 
 
 # torch's norm, product and quotient of these take hours and terabytes in the process that has the page.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parts", [("weight_g", "weight_v"), ("weight_orig", "weight_mask"), ("weight_orig", "weight_u", "weight_v")]
 )
@@ -109,6 +110,7 @@ def test_weights_in_parts_of_a_few_bytes_are_not_multiplied_out(parts, shared):
         loaded(pickled(state))
 
 
+@pytest.mark.slow
 def test_nothing_is_built_for_a_file_that_does_not_fit(monkeypatch, weights):
     made = []
     blank = from_timm.blank
@@ -134,6 +136,7 @@ def test_a_larger_file_than_the_limit_is_not_read():
         state.read_state(Endless(bytes(1_000_001)), 1_000_000)
 
 
+@pytest.mark.slow
 def test_what_is_not_the_networks_is_left_out(weights):
     of_lightning = {
         "epoch": 3,
@@ -150,12 +153,14 @@ def test_of_the_libraries_own_training_scripts(weights):
     assert same(loaded(pickled(content)), weights)
 
 
+@pytest.mark.slow
 def test_of_weights_and_their_average_the_weights_are_taken(weights):
     average = {key: value * 0 for key, value in weights.items()}
     assert same(loaded(pickled({"state_dict": weights, "state_dict_ema": average})), weights)
     assert same(loaded(pickled({"ema": under("module.", weights)})), weights)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore:Validating sparse tensor", "ignore:.*quantize", "ignore:.*[Qq]uantiz", "ignore:TypedStorage"
 )
@@ -179,6 +184,7 @@ def test_what_are_no_numbers_of_a_network_is_named(weights, change, said):
         loaded(pickled(odd))
 
 
+@pytest.mark.slow
 def test_numbers_of_half_precision_are_taken(weights):
     for kind in (torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn):
         halved = {key: value.to(kind) if value.is_floating_point() else value for key, value in weights.items()}
@@ -187,6 +193,7 @@ def test_numbers_of_half_precision_are_taken(weights):
         torch.testing.assert_close(found["conv_stem.weight"], halved["conv_stem.weight"].float(), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
 def test_counters_of_another_type_refuse_no_file(kind, weights):
     # As {key: value.half() …} leaves them, and a mean over the weights of several checkpoints.

@@ -134,6 +134,7 @@ def test_a_download_can_fail_and_be_cancelled(shelf):
         load(f"timm/{HUB}", "cpu", cancelled=lambda: True)
 
 
+@pytest.mark.slow
 def test_the_papers_networks_are_listed_first_and_timm_is_not_imported_for_it():
     code = "import sys; from se_viz.zoo import registry; print(*registry.names()); print('timm' in sys.modules)"
     listed, imported = subprocess.run(
@@ -159,6 +160,7 @@ def test_the_table_is_of_the_libraries_that_are_installed():
     assert {name: row.weights for name, row in table.shipped().items()} == sources.architectures()
 
 
+@pytest.mark.slow
 def test_every_network_that_is_listed_can_be_used():
     for name in catalogue.names():
         if name.startswith(("timm/", "torchvision/")):

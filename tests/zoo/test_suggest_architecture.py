@@ -31,6 +31,7 @@ def sketched(name, **arguments):
     return source.blank(architecture, **arguments).state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["timm/legacy_seresnet18", "torchvision/regnet_y_400mf", "timm/mobilenetv3_small_050"])
 @pytest.mark.parametrize("prefix", ["", "model.module."])
 def test_the_architecture_that_fits_is_named(name, prefix):
@@ -47,6 +48,7 @@ def test_the_architecture_that_fits_is_named(name, prefix):
     assert checkpoint.read_network(out.getvalue(), error.better[0]).about
 
 
+@pytest.mark.slow
 def test_wrappers_and_another_classifier_do_not_hide_it():
     network = timm.create_model("legacy_seresnet18")
     network.last_linear = nn.Sequential(nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 7))
@@ -60,6 +62,7 @@ def test_an_architecture_without_gates_is_named_and_not_offered():
     assert re.search(r"are those of .*torchvision/resnet18.*, which has no channel gates to look into\.$", str(error))
 
 
+@pytest.mark.slow
 def test_the_nearest_is_named_with_its_share():
     state = sketched("timm/mobilenetv3_small_050")
     changed = {key.replace("conv_stem", "stem"): value for key, value in state.items()}
@@ -76,6 +79,7 @@ def test_of_a_network_of_another_kind_it_is_said_that_none_comes_close():
     assert "(--arch package.module:function)" in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "said"),
     [
@@ -108,6 +112,7 @@ def test_an_index_is_made_and_read(tmp_path):
     assert names.likely(sketched(ASKED), tmp_path / "none.npz") == []
 
 
+@pytest.mark.slow
 def test_small_networks_are_estimated_too(tmp_path):
     # The paper's smallest in the index has fewer tensors than are sampled of others.
     index = names._read(names.PATH)

@@ -10,6 +10,8 @@ from support.visitors import Visitor
 
 from se_viz.ui.server.downloads import Downloads
 
+pytestmark = pytest.mark.slow
+
 MB = 1_000_000
 
 

@@ -12,7 +12,10 @@ from support.visitors import Visitor
 
 from se_viz.ui.server.ending import DEADLINE
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal."),
+]
 _SOON = 10.0
 _SCRIPTS = 40
 

@@ -18,6 +18,8 @@ from websockets.sync.client import connect
 from se_viz.ui.server.limits import BadSetting, limits
 from se_viz.ui.server.options import exception_handlers, middleware
 
+pytestmark = pytest.mark.slow
+
 _EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -16,6 +16,8 @@ from websockets.sync.client import connect
 
 from se_viz.ui.server.sessions import Sessions
 
+pytestmark = pytest.mark.slow
+
 _FULL = "This server shows SE Viz to at most 2 visitors at once"
 
 

@@ -3,8 +3,11 @@
 import time
 from threading import Event
 
+import pytest
 from support.served import Served
 from support.visitors import Visitor
+
+pytestmark = pytest.mark.slow
 
 MB = 1_000_000
 
