@@ -1,6 +1,5 @@
 """Models that are fetched, and models that are handed in."""
 
-import io
 import os
 import re
 
@@ -8,18 +7,13 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from safetensors.torch import save
+from support.checkpoints import pickled
 from support.chromium import settle
 
 from se_viz.zoo import timm_source as from_timm
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
-
-
-def pickled(content) -> bytes:
-    out = io.BytesIO()
-    torch.save(content, out)
-    return out.getvalue()
 
 
 def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving, shelf, tmp_path):

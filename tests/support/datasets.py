@@ -6,11 +6,11 @@ import tarfile
 import numpy as np
 from PIL import Image
 
+from support.images import encoded
+
 
 def png(value=0):
-    out = io.BytesIO()
-    Image.fromarray(np.full((10, 12, 3), value, np.uint8)).save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.fromarray(np.full((10, 12, 3), value, np.uint8)))
 
 
 def lay(folder, *names):

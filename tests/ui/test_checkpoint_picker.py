@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
-from streamlit.testing.v1 import AppTest
-from support.pages import open_page
+from support.checkpoints import SMALL, small_weights
+from support.pages import hand_in, open_page
 from typer.testing import CliRunner
 
 import se_viz
@@ -21,29 +21,10 @@ from se_viz.ui.widgets import checkpoint_picker as own
 from se_viz.ui.widgets import head_picker as heads
 from se_viz.zoo import timm_source as from_timm
 
-ARCHITECTURE = "timm/test_efficientnet"
-
-
-def weights(classes: int) -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    return from_timm.blank("test_efficientnet", num_classes=classes).state_dict()
-
-
-def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = None) -> AppTest:
-    page.segmented_control(key="origin").set_value("your weights").run()
-    assert any("architecture must be the one" in text.value for text in page.caption)
-    page.selectbox(key="own_architecture").set_value(ARCHITECTURE)
-    page.file_uploader(key="own_weights").set_value((name, content, "application/octet-stream"))
-    if classes is not None:
-        page.file_uploader(key="own_classes").set_value(("newts.txt", classes, "text/plain"))
-    page.run()
-    assert not page.exception
-    return page
-
 
 @pytest.mark.slow
 def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
-    content, names = save(weights(3)), b"smooth\npalmate\ngreat crested\n"
+    content, names = save(small_weights(3)), b"smooth\npalmate\ngreat crested\n"
     page = hand_in(open_page("inspect"), "newts.safetensors", content, names)
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
@@ -76,7 +57,7 @@ def test_one_file_for_two_architectures_gives_two_readings():
 
 @pytest.mark.slow
 def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch):
-    content = save(weights(3))
+    content = save(small_weights(3))
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     page.number_input(key="own_size").set_value(96)
     page.selectbox(key="own_scale").set_value("mean 0.5 and SD 0.5: −1 … 1").run()
@@ -93,7 +74,9 @@ def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch
 
 @pytest.mark.slow
 def test_an_upload_stays_while_a_network_is_chosen_by_name():
-    page = hand_in(open_page("inspect"), "newts.safetensors", save(weights(3)), b"smooth\npalmate\ngreat crested\n")
+    page = hand_in(
+        open_page("inspect"), "newts.safetensors", save(small_weights(3)), b"smooth\npalmate\ngreat crested\n"
+    )
     page.text_input(key="own_arguments").set_value("drop_rate=0.1")
     page.number_input(key="own_size").set_value(96).run()
     page.segmented_control(key="origin").set_value("by name").run()
@@ -101,7 +84,7 @@ def test_an_upload_stays_while_a_network_is_chosen_by_name():
     page.segmented_control(key="origin").set_value("your weights").run()
     assert not page.exception
     assert not page.error
-    assert page.selectbox(key="own_architecture").value == ARCHITECTURE
+    assert page.selectbox(key="own_architecture").value == SMALL
     assert page.text_input(key="own_arguments").value == "drop_rate=0.1"
     assert any("input 96 × 96" in text.value for text in page.caption)
     assert any("This network knows 3 classes" in text.value for text in page.caption)
@@ -117,7 +100,7 @@ def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
     content = save(from_timm.blank("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     (said,) = (error.value for error in page.error)
-    assert escape_markdown(f"newts.safetensors does not fit {ARCHITECTURE}.") in said
+    assert escape_markdown(f"newts.safetensors does not fit {SMALL}.") in said
     assert escape_markdown("The file's tensors are those of timm/mobilenetv3_small_050") in said
     assert "--arch" not in said
     assert "conv_head" not in said  # No wall of names; they are in the list to open.
@@ -158,7 +141,7 @@ def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     ],
 )
 def test_a_head_or_names_that_do_not_fit_leave_the_network_on_the_page(kind, names, said, left):
-    page = hand_in(open_page("inspect", head=kind), "newts.safetensors", save(weights(3)), names)
+    page = hand_in(open_page("inspect", head=kind), "newts.safetensors", save(small_weights(3)), names)
     assert not page.error
     (warning,) = main_part(page, "warning")
     assert escape_markdown(said) in warning
@@ -183,7 +166,7 @@ def test_every_head_says_what_it_means():
 @pytest.mark.slow
 def test_no_sentence_has_the_hash_that_sets_a_file_apart():
     for module in ("classes", "network"):
-        page = hand_in(open_page(module), "newts.safetensors", save(weights(3)))
+        page = hand_in(open_page(module), "newts.safetensors", save(small_weights(3)))
         texts = [text.value for kind in ("markdown", "caption", "title") for text in getattr(page, kind)]
         texts += [chart.proto.alt for chart in page.get("plotly_chart")]
         assert not [text for text in texts if re.search(r"[0-9a-f]{16}", text)]
@@ -232,7 +215,7 @@ def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_pat
     ],
 )
 def test_arguments_that_are_not_taken_are_named(text, said):
-    page = hand_in(open_page("inspect"), "newts.safetensors", save(weights(3)))
+    page = hand_in(open_page("inspect"), "newts.safetensors", save(small_weights(3)))
     page.text_input(key="own_arguments").set_value(text).run()
     assert not page.exception
     assert escape_markdown(said) in page.error[0].value
@@ -240,7 +223,7 @@ def test_arguments_that_are_not_taken_are_named(text, said):
 
 @pytest.mark.slow
 def test_what_was_left_out_of_a_file_stands_on_the_page():
-    page = hand_in(open_page("inspect"), "a.safetensors", save(weights(3) | {"total_ops": torch.zeros(1)}))
+    page = hand_in(open_page("inspect"), "a.safetensors", save(small_weights(3) | {"total_ops": torch.zeros(1)}))
     assert not page.error
     assert any(escape_markdown("Left out: counters of a profiler (total_ops)") in text.value for text in page.caption)
 
@@ -248,7 +231,7 @@ def test_what_was_left_out_of_a_file_stands_on_the_page():
 @pytest.mark.slow
 def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
     monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "profiles"))
-    content = save(weights(3))
+    content = save(small_weights(3))
     page = hand_in(open_page("classes"), "my newts.safetensors", content, b"smooth\npalmate\ngreat crested\n")
     (line,) = (code.value for code in page.code if code.value.startswith("python -m se_viz profile"))
     (tmp_path / "my newts.safetensors").write_bytes(content)
@@ -260,7 +243,7 @@ def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch
     profiles = se_viz.open_profiles("PROFILES")
     assert profiles.classes == ("smooth", "palmate", "great crested")
     # Put where the page looks, it is taken for this network's, and the page has the same line again.
-    made_of = hashlib.sha256(content + f"{ARCHITECTURE} {{}}".encode()).hexdigest()[:16]
+    made_of = hashlib.sha256(content + f"{SMALL} {{}}".encode()).hexdigest()[:16]
     made = tmp_path / "profiles" / profiles_state.slug(f"my newts.safetensors {made_of}")
     made.mkdir(parents=True)
     (tmp_path / "PROFILES").rename(made / "newts")
@@ -291,7 +274,7 @@ class Evil:
 def test_a_file_that_is_none_is_refused_and_another_taken(name, content, said):
     page = hand_in(open_page("inspect"), name, content)
     assert any(word in page.error[0].value for word in said.split("|")), page.error[0].value
-    page.file_uploader(key="own_weights").set_value(("b.safetensors", save(weights(3)), "")).run()
+    page.file_uploader(key="own_weights").set_value(("b.safetensors", save(small_weights(3)), "")).run()
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
 
@@ -325,5 +308,5 @@ def test_the_other_pages_stand_any_precision(module, precision):
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["classes", "reduction", "network"])
 def test_the_other_pages_stand_own_weights(module):
-    page = hand_in(open_page(module), "newts.safetensors", save(weights(3)))
+    page = hand_in(open_page(module), "newts.safetensors", save(small_weights(3)))
     assert not page.error

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from support import pages
+from support.images import encoded
 
 from se_viz import load, profile
 from se_viz.analysis.by_depth import by_depth
@@ -71,10 +72,8 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
 
 
 def image(colour):
-    out = io.BytesIO()
     noise = np.random.default_rng(colour[0]).integers(0, 60, (160, 160, 3))
-    Image.fromarray((np.asarray(colour) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.fromarray((np.asarray(colour) + noise).clip(0, 255).astype(np.uint8)))
 
 
 def test_folders_of_a_zip_are_groups_with_their_nearest_class():

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import save
-from support.pages import open_page
-from test_checkpoint_picker import hand_in, weights
+from support.checkpoints import small_weights
+from support.pages import hand_in, open_page
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
@@ -205,7 +205,7 @@ def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
 
 @pytest.mark.slow
 def test_own_weights_of_a_binary_head_take_two_names_or_one(tmp_path, monkeypatch):
-    content = save(weights(1))
+    content = save(small_weights(1))
     page = hand_in(open_page("inspect"), "tails.safetensors", content, b"tail\nno tail\n")
     assert "2 names of outputs and 1 number" in page.warning[0].value.replace("\\", "")
     page.selectbox(key="head").set_value("binary").run()

@@ -6,13 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import encoded
 from support.pages import open_page
 
 
 def photo(shade):
-    out = io.BytesIO()
-    Image.fromarray(np.full((64, 64, 3), shade, np.uint8)).save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.fromarray(np.full((64, 64, 3), shade, np.uint8)))
 
 
 def upload(page, *files, key="upload"):

@@ -1,11 +1,11 @@
 """Files whose classifier is not the architecture's own."""
 
-import io
 import re
 
 import pytest
 import timm
 import torch
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz import load_checkpoint
@@ -30,9 +30,7 @@ def images():
 
 
 def saved(network):
-    out = io.BytesIO()
-    torch.save(network if isinstance(network, dict) else network.state_dict(), out)
-    return out.getvalue()
+    return pickled(network if isinstance(network, dict) else network.state_dict())
 
 
 def body(network, prefix=""):

@@ -14,18 +14,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.state_dict import read_state
 
 LIMIT = 10_000_000
-
-
-def pickled(value, **given):
-    out = io.BytesIO()
-    torch.save(value, out, **given)
-    return out.getvalue()
 
 
 def zipped(**entries):

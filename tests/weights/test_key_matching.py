@@ -1,11 +1,11 @@
 """Names of tensors as wrappers, trainers and compilers write them."""
 
-import io
 import re
 
 import pytest
 import timm
 import torch
+from support.checkpoints import pickled
 from torch import nn
 from torch.nn.utils import parametrizations, prune, spectral_norm
 
@@ -20,12 +20,6 @@ TIMM = "timm/test_efficientnet"
 def weights():
     torch.manual_seed(1)
     return timm.create_model("test_efficientnet", num_classes=3).state_dict()
-
-
-def pickled(value):
-    out = io.BytesIO()
-    torch.save(value, out)
-    return out.getvalue()
 
 
 def under(prefix, weights):

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 import torch
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 
 from se_viz.weights import safe_pickle as pickles
 from se_viz.weights.errors import WeightsRefused
@@ -16,12 +17,6 @@ from se_viz.weights.matching import check_fit
 from se_viz.weights.state_dict import read_state
 
 LIMIT = 1_000_000
-
-
-def pickled(value, **given):
-    out = io.BytesIO()
-    torch.save(value, out, **given)
-    return out.getvalue()
 
 
 class Calling:

@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz import load_checkpoint
@@ -38,12 +39,6 @@ def trained():
 @pytest.fixture(scope="module")
 def weights(trained):
     return trained.state_dict()
-
-
-def pickled(value):
-    out = io.BytesIO()
-    torch.save(value, out)
-    return out.getvalue()
 
 
 WRAPPINGS = {

@@ -8,6 +8,7 @@ import timm
 import torch
 import torchvision
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz.weights import state_dict as state
@@ -23,12 +24,6 @@ TIMM = "timm/test_efficientnet"
 def weights():
     torch.manual_seed(1)
     return timm.create_model("test_efficientnet", num_classes=3).state_dict()
-
-
-def pickled(value):
-    out = io.BytesIO()
-    torch.save(value, out)
-    return out.getvalue()
 
 
 def under(prefix, weights):

@@ -1,13 +1,13 @@
 """Pretrained networks by name, with weights that the tests made, from a server on this machine."""
 
 import dataclasses
-import io
 import subprocess
 import sys
 
 import pytest
 import torch
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 from timm.models import _registry as registry
 from torchvision.models import MobileNet_V3_Small_Weights
 from typer.testing import CliRunner
@@ -28,12 +28,6 @@ from se_viz.zoo.registry import UnknownModel
 RUN = CliRunner()
 HUB = "test_efficientnet.r160_in1k"
 RELEASE = "legacy_seresnet18.in1k"
-
-
-def pickled(weights):
-    out = io.BytesIO()
-    torch.save(weights, out)
-    return out.getvalue()
 
 
 def logits(network, side):

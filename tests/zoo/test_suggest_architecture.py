@@ -1,11 +1,11 @@
 """A file that does not fit is told which architecture it is for."""
 
-import io
 import re
 
 import pytest
 import timm
 import torch
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz.weights.errors import Misfit
@@ -19,10 +19,8 @@ ASKED = "timm/test_efficientnet"
 
 
 def refused(state, name="x.pth"):
-    out = io.BytesIO()
-    torch.save(state, out)
     with pytest.raises(Misfit) as caught:
-        checkpoint.read_network(out.getvalue(), ASKED, name=name)
+        checkpoint.read_network(pickled(state), ASKED, name=name)
     return caught.value
 
 
@@ -43,9 +41,7 @@ def test_the_architecture_that_fits_is_named(name, prefix):
     assert f"choose that architecture (--arch {name})" in str(error)
     assert re.match(rf"x\.pth does not fit {ASKED}\. \d+ tensors differ \(\d+ missing, \d+ unexpected", str(error))
     # What it says holds.
-    out = io.BytesIO()
-    torch.save(state, out)
-    assert checkpoint.read_network(out.getvalue(), error.better[0]).about
+    assert checkpoint.read_network(pickled(state), error.better[0]).about
 
 
 @pytest.mark.slow
