@@ -179,4 +179,4 @@ def test_a_demo_network_is_trained_and_measured_there(tiny_imagenette, tmp_path)
     # Its file is the CPU's, wherever it was made.
     for place in ("accel:1", "cpu"):
         assert making.remeasure(card, tiny_imagenette, tmp_path, torch.device(place)) == card.accuracy.correct
-    assert "10 right" in run("verify", "--data", tiny_imagenette, "--root", tmp_path, "--device", "accel")
+    assert "of 10 correct" in run("verify", "--data", tiny_imagenette, "--root", tmp_path, "--device", "accel")

@@ -13,9 +13,9 @@ from support.networks import hooks, make_images, model, modes
 from support.odd_networks import inline as odd_inline
 from support.odd_networks import none as odd_none
 from support.odd_networks import shared as odd_shared
-from support.odd_networks import squeezes as odd_squeezes
 from support.odd_networks import states as odd_states
 from support.odd_networks import ways as odd_ways
+from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE, Case, Odd, each, tell, told
 from support.quick import sampled
 from torch import nn
@@ -25,17 +25,6 @@ from se_viz.gates.errors import InstrumentError, NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
 from se_viz.interventions.capture import capture
 
-CASES: dict[str, Case] = {
-    f"{title}: {name}": case
-    for title, module in (
-        ("inline", odd_inline),
-        ("shared", odd_shared),
-        ("squeeze", odd_squeezes),
-        ("state", odd_states),
-        ("way", odd_ways),
-    )
-    for name, case in module.CASES.items()
-}
 # Noise is another in each thread, and functional_call puts its weights into the module that the others run.
 NO_THREADS = ("state: noise", "way: noise in s", "way: functional call")
 # What the message said of a gate that was there.
@@ -100,17 +89,18 @@ def found(network, case):
     return gates
 
 
-@pytest.fixture(params=sampled(CASES, 6))
+@pytest.fixture(scope="module", params=sampled(CASES, 6))
 def odd(request):
+    """A case, its network, and the gates that were found in it, or None."""
+    torch.manual_seed(0)
     case = CASES[request.param]
     network = case.make().eval()
     truth(network, make_images(2))  # some are themselves only after a first pass
-    return case, network
+    return case, network, found(network, case)
 
 
 def test_every_gate_is_read_as_the_network_tells(odd):
-    case, network = odd
-    gates = found(network, case)
+    case, network, gates = odd
     for n in (1, 2, 5):
         images = make_images(n, SIDE, seed=n)
         torch.manual_seed(n)
@@ -128,8 +118,7 @@ def test_every_gate_is_read_as_the_network_tells(odd):
 
 @pytest.mark.slow
 def test_eight_threads_at_once(odd):
-    case, network = odd
-    gates = found(network, case)
+    case, network, gates = odd
     if gates is None or case in [CASES[name] for name in NO_THREADS]:
         pytest.skip("told, or not the same in threads")
     inputs = [make_images(1 + seed % 3, SIDE, seed=seed) for seed in range(8)]
@@ -139,7 +128,7 @@ def test_eight_threads_at_once(odd):
     def read(images):
         torch.set_num_threads(1)
         start.wait()
-        return [capture(network, images, maps=maps) for _ in range(3)]
+        return [capture(network, images, maps=maps) for _ in range(2)]
 
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(read, inputs))

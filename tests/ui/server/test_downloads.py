@@ -10,8 +10,6 @@ from support.visitors import Visitor
 
 from se_viz.ui.server.downloads import Downloads
 
-pytestmark = pytest.mark.slow
-
 MB = 1_000_000
 
 
@@ -95,6 +93,7 @@ def test_large_files_that_differ_in_few_bytes_are_not_taken_for_one(store):
     ]
 
 
+@pytest.mark.slow
 def test_others_who_use_the_page_do_not_break_a_download(server):
     with Visitor(server) as visitor, Visitor(server) as other:
         address = visitor.press_download("save_csv")

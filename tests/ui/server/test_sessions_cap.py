@@ -2,7 +2,7 @@
 
 import re
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from threading import Event
 
 import pytest
@@ -36,27 +36,30 @@ def _waits(visitor) -> bool:
     return any(_FULL in text for text in visitor.texts)
 
 
-def _comes_in(server):
-    """Open the page until it is shown; it may take until the server has seen that others are gone."""
+@contextmanager
+def _inside(server):
+    """A visitor who sees the page; it may take until the server has seen that others are gone."""
     deadline = time.monotonic() + 60
     while True:
         with Visitor(server) as visitor:
             if not _waits(visitor):
+                yield visitor
                 return
         assert time.monotonic() < deadline
         Event().wait(0.5)
 
 
 def test_the_third_visitor_is_told_and_comes_in_when_one_leaves(small):
-    with Visitor(small) as one:
-        with Visitor(small) as two, Visitor(small) as three:
+    with _inside(small) as one:
+        with _inside(small) as two, Visitor(small) as three:
             assert [_waits(visitor) for visitor in (one, two, three)] == [False, False, True]
-        three.texts.clear()
-        _comes_in(small)
+        with _inside(small):
+            pass
         one.texts.clear()
         one.load()
         assert not _waits(one)
-    _comes_in(small)
+    with _inside(small):
+        pass
 
 
 def test_a_reconnect_within_seconds_finds_its_place_and_its_uploads(tmp_path):
@@ -90,10 +93,10 @@ def test_beyond_twice_as_many_the_answer_is_503_with_the_reason(small):
 
 
 @pytest.mark.browser
-def test_a_waiting_page_opens_by_itself(tmp_path, browser):
-    with Served(tmp_path, _SMALL) as server, chromium_page(browser) as page:
-        with Visitor(server), Visitor(server):
-            page.goto(server.address)
+def test_a_waiting_page_opens_by_itself(small, browser):
+    with chromium_page(browser) as page:
+        with _inside(small), _inside(small):
+            page.goto(small.address)
             expect(page.get_by_text(_FULL)).to_be_visible(timeout=60_000)
         expect(page.get_by_role("heading", name="Export and reproduce")).to_be_visible(timeout=90_000)
         assert not page.get_by_text(re.compile("SE Viz is full")).count()
