@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from uuid import uuid4
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
@@ -142,7 +143,10 @@ def shelf(tmp_path, monkeypatch):
     monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_ENDPOINT", shelf.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    for variable in ("HF_TOKEN", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
     yield shelf
     shelf.close()

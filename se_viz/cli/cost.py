@@ -36,7 +36,7 @@ def cost(
         else:
             # The cost does not depend on the weights, so none are downloaded.
             source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
-            module = source.blank(architecture)
+            module = source.create(architecture)
         where = {int(digit) for digit in stages if digit.isdecimal()}
         if len(where) < len(set(stages)):
             raise ValueError(f"--stages must be digits such as 234, not {stages!r}.")

@@ -14,7 +14,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.trace import REJECTIONS
 from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.model import Model
-from se_viz.weights.download import Report, ShouldCancel
+from se_viz.weights.download import OnProgress, ShouldCancel
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST
@@ -31,7 +31,7 @@ def load(
     *,
     head: Head | HeadKind | None = None,
     fast: bool = True,
-    report: Report | None = None,
+    report: OnProgress | None = None,
     cancelled: ShouldCancel | None = None,
 ) -> Model:
     """Load a model by name, ready for ``capture``; pretrained weights are downloaded once and kept in a cache.

@@ -1,6 +1,9 @@
-"""The folder of downloaded weights. A file there carries the start of its sha256 in its name, as releases do.
+"""The folder of downloaded weights. The name of each file contains the start of its sha256, as those of releases do.
 
-It is bounded: before a download, what was used longest ago makes room for it.
+The files of the hub are in the cache of huggingface_hub (``hub_cache``); of those that SE Viz downloaded there is a
+record here. The total size is limited: before a download the files that were used longest ago are removed. No
+library that we know limits a cache that several processes use, so this is our own code. Files of the hub that another
+program downloaded are neither counted nor removed.
 """
 
 import hashlib
@@ -19,18 +22,21 @@ from se_viz.weights.errors import DownloadFailed
 _LIMIT = 20e9
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.[^/]+$")
 
-# Seconds since its last use in which a file is not removed: somebody may be loading it, or about to.
+# Seconds since its last use during which a file is not removed: it may be about to be loaded.
 _IN_USE = 600.0
+
+# Suffix of a record: a text file with the path of a file in the cache of huggingface_hub.
+_RECORD = ".path"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of weights in the cache, or the part of one that has arrived.
+    """A file of weights, or the part of one that has arrived.
 
     Attributes:
-        name: its path in the cache folder.
+        name: its path in the cache folder, or that of its record without the suffix.
         size: bytes.
-        used: when it was last asked for, seconds since 1970.
+        used: time of its last use, seconds since 1970.
     """
 
     name: str
@@ -39,95 +45,115 @@ class Entry:
 
 
 def folder() -> Path:
-    """``SE_VIZ_CACHE`` where that is set, else this user's cache folder on this system."""
-    own = os.environ.get("SE_VIZ_CACHE")
-    return Path(own).expanduser() if own else Path(user_cache_dir("se-viz", appauthor=False))
+    """Return ``SE_VIZ_CACHE`` if it is set, else the user's cache folder on this system."""
+    path = os.environ.get("SE_VIZ_CACHE")
+    return Path(path).expanduser() if path else Path(user_cache_dir("se-viz", appauthor=False))
 
 
 def limit() -> float:
-    """How many bytes the cache may hold: ``SE_VIZ_CACHE_LIMIT`` ("5e9"), or 20 GB.
+    """Return the maximum size of the cache in bytes: ``SE_VIZ_CACHE_LIMIT`` ("5e9"), or 20 GB.
 
     Raises:
-        DownloadFailed: that is no number of bytes.
+        DownloadFailed: the variable is not a number of bytes.
     """
     stated = os.environ.get("SE_VIZ_CACHE_LIMIT") or str(_LIMIT)
     try:
-        bytes_ = float(stated)
+        size = float(stated)
     except ValueError:
-        bytes_ = -1.0
-    if not bytes_ >= 0:
+        size = -1.0
+    if not size >= 0:
         raise DownloadFailed(f"SE_VIZ_CACHE_LIMIT is {stated!r}: give a number of bytes, as in 20e9.")
-    return bytes_
+    return size
 
 
 def hash_in(name: str) -> str | None:
-    """The hexadecimal digits (8 to 64) of sha256 that a file name ends in: "ce0d4300" of se_resnet50-ce0d4300.pth."""
-    found = _HASH.search(name)
-    return found[1] if found else None
+    """Return the 8 to 64 hexadecimal digits of sha256 that a name ends in: "ce0d4300" of se_resnet50-ce0d4300.pth."""
+    match = _HASH.search(name)
+    return match[1] if match else None
 
 
-def holds(path: Path, sha256: str) -> bool:
-    """Whether a file is there and is the one whose sha256 begins with these digits; if so, it counts as used now."""
+def is_verified(path: Path, sha256: str) -> bool:
+    """Return whether a file exists and its sha256 begins with these digits; if so, it counts as used now."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        right = hashlib.file_digest(file, "sha256").hexdigest().startswith(sha256)
-    if right:
-        with suppress(OSError):  # a folder that is shared read-only serves as well
+        same = hashlib.file_digest(file, "sha256").hexdigest().startswith(sha256)
+    if same:
+        with suppress(OSError):  # A shared read-only folder works as well.
             os.utime(path)
-    return right
+    return same
+
+
+def record(name: str, path: Path) -> None:
+    """Write down that SE Viz downloaded a file into the cache of huggingface_hub, so that it counts here."""
+    with suppress(OSError):  # A file without a record is used like any other; it is only not counted.
+        (folder() / f"{name}{_RECORD}").write_text(str(path), encoding="utf-8")
 
 
 def lock(name: str) -> FileLock:
-    """What whoever writes or removes a file of the cache holds; a process that dies lets go of it."""
+    """Return the lock for writing or removing a cached file; it is released when its process exits."""
     return FileLock(folder() / f"{name.removesuffix('.part')}.lock")
 
 
 def entries() -> list[Entry]:
-    """What the cache holds, the last used first."""
+    """Return the files of the cache, the last used first."""
     found = []
-    for place in ("hub/*/*", "releases/*"):
-        for path in folder().glob(place):
+    for pattern in ("hub/*/*", "releases/*"):
+        for path in folder().glob(pattern):
             if hash_in(path.name.removesuffix(".part")) and not path.name.endswith(".lock"):
                 try:
-                    stat = path.stat()
+                    stat = _recorded(path).stat()
                 except FileNotFoundError:
-                    continue  # Another has removed it just now.
-                found.append(Entry(path.relative_to(folder()).as_posix(), stat.st_size, stat.st_mtime))
+                    continue  # Another process has just removed it.
+                name = path.relative_to(folder()).as_posix().removesuffix(_RECORD)
+                found.append(Entry(name, stat.st_size, stat.st_mtime))
     return sorted(found, key=lambda entry: -entry.used)
 
 
 def remove(entry: Entry) -> bool:
-    """Remove a file, unless it is being fetched; whether it is gone."""
+    """Remove a file unless it is being downloaded; return whether it is gone."""
+    path = folder() / entry.name
+    recorded = path.with_name(f"{path.name}{_RECORD}")
     try:
         with lock(entry.name).acquire(timeout=0):
-            (folder() / entry.name).unlink(missing_ok=True)
+            if recorded.is_file():
+                link = _recorded(recorded)
+                if link.is_symlink():
+                    (link.parent / link.readlink()).unlink(missing_ok=True)
+                link.unlink(missing_ok=True)
+                recorded.unlink()
+            path.unlink(missing_ok=True)
     except Timeout:
         return False
     return True
 
 
 def make_room(needed: int, beside: str = "") -> None:
-    """Remove what was used longest ago until so many bytes more are within the limit; what is in use stays.
+    """Remove the files that were used longest ago until a new one is within the limit; those in use stay.
 
     Args:
         needed: bytes that are about to be written.
-        beside: the name of the file that they belong to, which stays too.
+        beside: name of the file that they belong to, which stays, too.
 
     Raises:
-        DownloadFailed: what is in use leaves no room for them.
+        DownloadFailed: the files in use leave too little space within the limit.
     """
     most = limit()
-    there = entries()
-    held = sum(entry.size for entry in there)
-    for entry in reversed(there):
-        if held + needed <= most:
+    files = entries()
+    total = sum(entry.size for entry in files)
+    for entry in reversed(files):
+        if total + needed <= most:
             return
         idle = time.time() - entry.used > _IN_USE
         if idle and entry.name.removesuffix(".part") != beside and remove(entry):
-            held -= entry.size
-    if held + needed > most:
+            total -= entry.size
+    if total + needed > most:
         raise DownloadFailed(
-            f"{needed / 1e6:,.0f} MB more do not fit into {folder()}, which may hold {most / 1e9:g} GB: set "
+            f"{needed / 1e6:,.0f} MB more do not fit into {folder()}, which is limited to {most / 1e9:g} GB: set "
             f"SE_VIZ_CACHE_LIMIT to more bytes, or remove weights with `python -m se_viz cache --free`."
         )
+
+
+def _recorded(path: Path) -> Path:
+    """Return the file that a record names, or the path itself if it is not a record."""
+    return Path(path.read_text(encoding="utf-8")) if path.suffix == _RECORD else path

@@ -1,4 +1,4 @@
-"""The classifier of a file, where it is not the architecture's own: another layer, several layers, or none."""
+"""The classifier of a file that differs from the architecture's: another layer, several layers, or no classifier."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,35 +12,35 @@ from se_viz.weights.key_matching import Matched
 from se_viz.weights.matching import computed, some
 from se_viz.weights.meta_model import count_classes
 
-# A part of a name under which people put a classifier.
+# Usual names of a classifier, as one part of the name of a tensor.
 _CALLED = re.compile(
     r"(\w+_)?(head\w*|fc\w*|cls\w*|classif\w*|linear\w*|logits?|last\w*|out|output\w*|mlp\w*|dense\w*|predict\w*)", re.I
 )
 
-# Layers of a classifier that take features (N, D): a container of nothing but these may be replaced by another.
+# Layers of a classifier that take features (N, D): a container of only these may be replaced.
 _OF_A_HEAD = (nn.Linear, nn.Dropout, nn.Identity, nn.ReLU, nn.Hardswish, nn.SiLU, nn.GELU, nn.BatchNorm1d)
 
 
 class NoClassifier(nn.Module):
-    """Stand in for a classifier that is not known: return the features (N, D) as maps (N, D, 1, 1).
+    """A substitute for an unknown classifier: it returns the features (N, D) as maps (N, D, 1, 1).
 
-    So nothing takes them for logits (N, K).
+    In that shape they cannot be mistaken for logits (N, K).
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x with two axes of length 1 behind the others, unless it has them."""
+        """Return x with two axes of length 1 appended, unless it has them."""
         return x[..., None, None] if x.ndim == 2 else x
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """How a file's tensors become those of an architecture.
+    """The tensors of a file as those of an architecture, with the file's classifier.
 
     Attributes:
-        weights: by the network's names.
-        logits: how many; None where the file has no classifier that can be rebuilt.
-        place, module: a module of the architecture, by its path, and what to put in its place; "" and None for nothing.
-        used: names of the file's other tensors that belong to its classifier.
+        weights: the tensors by the names of the network.
+        logits: number of logits; None if the file has no classifier that can be rebuilt.
+        place, module: path of a module of the architecture, and its replacement; "" and None if nothing is replaced.
+        used: names of the other tensors of the file that belong to its classifier.
         notes: sentences on what was done.
     """
 
@@ -53,16 +53,16 @@ class Classifier:
 
 
 def fitted(matched: Matched, network: nn.Module, axes: Mapping[str, int]) -> Classifier:
-    """Return the classifier that a file has for an architecture.
+    """Return the classifier of a file, fitted to an architecture.
 
-    One linear layer is taken, whatever its name: layers without weights around it are dropout. Of several layers
-    nothing in a file says what is between them, so they are left out. Where the rest of the network does not fit
-    either, everything stays as it is.
+    A single linear layer is used under any name: layers without weights around it are taken for dropout. Several layers
+    are left out, because a file does not say what is between them. If the rest of the network does not fit either,
+    nothing is changed.
 
     Args:
-        matched: the file's tensors.
-        network: the architecture, which may lie on the meta device.
-        axes: its tensors that grow with the number of classes, see ``sketch.head_axes``.
+        matched: the tensors of the file.
+        network: the architecture, which may be on the meta device.
+        axes: its tensors that grow with the number of classes, see ``meta_model.head_axes``.
     """
     shapes = network.state_dict()
     weights = matched.weights
@@ -89,17 +89,17 @@ def fitted(matched: Matched, network: nn.Module, axes: Mapping[str, int]) -> Cla
         return _rebuilt(body, stem, layers[stem], shapes, place, root)
     used = frozenset(f"{stem}.{last}" for stem, layer in layers.items() for last in layer)
     if not layers:
-        note = "The file has no classifier: gates can be read, predictions cannot"
+        note = "The file has no classifier: gates can be read, but there are no predictions"
     else:
         note = (
-            f"The file's classifier ({some(layers, 3)}) is not the architecture's, and a file does not say what stands "
-            f"between its layers: it was left out, so gates can be read, predictions cannot"
+            f"The file's classifier ({some(layers, 3)}) is not the architecture's, and a file does not say what is "
+            f"between its layers: it was left out, so gates can be read, but there are no predictions"
         )
     return Classifier(body, None, place, NoClassifier(), used, (note,))
 
 
 def without(network: nn.Module, axes: Mapping[str, int]) -> tuple[str, nn.Module | None]:
-    """Return the place of the classifier in a network that was made without one, and what to put there."""
+    """Return the path of the missing classifier of a network that was made without one, and its substitute."""
     root = _module_of(axes)
     try:
         empty = bool(root) and not list(network.get_submodule(root).parameters())
@@ -109,13 +109,13 @@ def without(network: nn.Module, axes: Mapping[str, int]) -> tuple[str, nn.Module
 
 
 def asked_away(matched: Matched, axes: Mapping[str, int]) -> list[str]:
-    """Return the names of a file's classifier, for an architecture that was made without one, as num_classes=0 does."""
+    """Return the tensors of a file's classifier that an architecture made without one (num_classes=0) does not need."""
     tops = sorted({name.rpartition(".")[0] for name in axes})
     return sorted({name for top in tops for name in _region(matched, top, matched.weights) if name in matched.strange})
 
 
 def _differs(name: str, tensor: Tensor, weights: Mapping[str, Tensor], axes: Mapping[str, int]) -> bool:
-    """Return whether the file lacks a tensor or has it in another shape, whatever the number of classes."""
+    """Return whether the file lacks a tensor or has it in another shape, apart from the number of classes."""
     if name not in weights:
         return True
     there, here = list(weights[name].shape), list(tensor.shape)
@@ -125,31 +125,31 @@ def _differs(name: str, tensor: Tensor, weights: Mapping[str, Tensor], axes: Map
 
 
 def _module_of(axes: Mapping[str, int]) -> str:
-    """Return the path of the one module that holds all tensors of the classifier, or ""."""
+    """Return the path of the single module that contains all tensors of the classifier, or ""."""
     modules = {name.rpartition(".")[0] for name in axes}
     return modules.pop() if len(modules) == 1 else ""
 
 
 def _place(wrong: Iterable[str], root: str, network: nn.Module) -> str:
-    """Return the smallest module around the classifier that holds all that is wrong and may be replaced, or ""."""
+    """Return the smallest replaceable module around the classifier that contains all wrong tensors, or ""."""
     if all(name.startswith(f"{root}.") for name in wrong):
         return root
     parent = root.rpartition(".")[0]
     if not parent or not all(name.startswith(f"{parent}.") for name in wrong):
         return ""
-    held = network.get_submodule(parent)
-    simple = isinstance(held, nn.Sequential) and all(isinstance(layer, _OF_A_HEAD) for layer in held)
+    container = network.get_submodule(parent)
+    simple = isinstance(container, nn.Sequential) and all(isinstance(layer, _OF_A_HEAD) for layer in container)
     return parent if simple else ""
 
 
 def _region(matched: Matched, place: str, body: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of the file's classifier: those at its place, or else those that are left and may be one."""
+    """Return the tensors of the file's classifier: those at its path, else unmatched ones that may be a classifier."""
     own = {name: tensor for name, tensor in matched.weights.items() if name.startswith(f"{place}.")}
     own |= {name: tensor for name, tensor in matched.strange.items() if name.startswith(f"{place}.")}
     own = _weights_of(own)
     if own:
         return own
-    # Inside a module of the network's body, a layer that it lacks belongs to another architecture.
+    # An unknown layer inside a module of the network's body belongs to another architecture, not to a classifier.
     tops = {name.partition(".")[0] for name in body}
     loose = {name: tensor for name, tensor in matched.strange.items() if name.partition(".")[0] not in tops}
     loose = _weights_of(loose | matched.outside)
@@ -180,13 +180,13 @@ def _layers(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _well_formed(layer: Mapping[str, Tensor]) -> bool:
-    """Return whether a layer's bias goes with its weight."""
+    """Return whether the bias of a layer has as many elements as its weight has rows."""
     weight, bias = layer.get("weight"), layer.get("bias")
     return weight is None or bias is None or (weight.ndim > 0 and bias.shape == weight.shape[:1])
 
 
 def _is_linear(layer: Mapping[str, Tensor], features: int | None) -> bool:
-    """Return whether a layer is linear, of so many features, or a convolution of 1×1, which is the same."""
+    """Return whether a layer is linear with this number of features, or an equivalent 1×1 convolution."""
     weight = layer.get("weight")
     if weight is None or layer.keys() - {"weight", "bias"} or not weight.is_floating_point():
         return False
@@ -207,20 +207,20 @@ def _rebuilt(
     place: str,
     root: str,
 ) -> Classifier:
-    """Return the classifier of one linear layer, in the architecture's own or in its place."""
+    """Return a classifier of one linear layer: the architecture's with new weights, or a replacement."""
     weight, bias = layer["weight"], layer.get("bias")
     logits, features = weight.shape[:2]
     used = frozenset(f"{stem}.{last}" for last in layer)
     said = f"The classifier is the file's linear layer {some([stem])}{'' if bias is not None else ' without bias'}"
     if stem.rpartition(".")[2].strip("0").isdigit():
-        said += ", and what stands before it, without weights, is taken for dropout"
+        said += ", and the layers without weights before it are taken for dropout"
     own = shapes[f"{root}.weight"]
     if place == root and (bias is None or f"{root}.bias" in shapes):
         weights = {**body, f"{root}.weight": weight.reshape(logits, features, *own.shape[2:])}
         if f"{root}.bias" in shapes:
             weights[f"{root}.bias"] = torch.zeros(1).expand(logits) if bias is None else bias
         return Classifier(weights, logits, "", None, used, (said,))
-    # On the meta device, as a file may ask for any number of classes; its weights come from the file.
+    # On the meta device, because a file may ask for any number of classes; the weights come from the file.
     there = bias is not None
     if place == root and own.ndim == 4:
         module: nn.Module = nn.Conv2d(features, logits, 1, bias=there, device="meta")

@@ -1,5 +1,12 @@
-"""Fetching a file of weights into the cache: once, resumed where it was cut, checked, and there whole or not at all."""
+"""Downloading a file of weights into the cache: once for all who wait, resumed, verified, and complete or absent.
 
+It is our own code, not that of torch or huggingface_hub, for what the page needs and both lack: a broken or stopped
+download continues where it ended, it stops between any two pieces, one download serves all processes that ask for the
+file, and its size is limited.
+"""
+
+import errno
+import os
 import re
 import shutil
 import time
@@ -17,11 +24,11 @@ from se_viz.weights import cache
 from se_viz.weights import http as web
 from se_viz.weights.errors import Cancelled, DownloadFailed
 
-# No weights of timm or torchvision are larger; it is there to stop a server that never ends.
+# No weights of timm or torchvision are larger. The limit stops a server that never ends.
 LARGEST = 8 * 10**9
 
 _CHUNK = 256 * 1024
-_OFTEN = 0.2  # seconds between two reports at most, where less than a chunk has come
+_REPORT_EVERY = 0.2  # seconds between two reports at most, where less than a chunk has arrived
 _TRIES = 10
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
@@ -31,28 +38,30 @@ class Remote:
     """A file of weights on a server.
 
     Attributes:
-        url: where it is.
-        place: where it goes, relative to the cache folder.
-        sha256: its first hexadecimal digits, 8 to 64.
-        size: bytes, where that is known before asking for it.
+        url: its address.
+        cache_path: its path relative to the cache folder; its lock and what has arrived of it are kept beside it.
+        sha256: the first hexadecimal digits of its hash, 8 to 64.
+        size: bytes, if known before the download.
         token: sent to the host of ``url``, and to no other.
+        destination: its final path, if that is not ``cache_path``.
     """
 
     url: str
-    place: str
+    cache_path: str
     sha256: str
     size: int | None = None
     token: str | None = None
+    destination: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a download is.
+    """The state of a download.
 
     Attributes:
-        done: bytes that are here, those of earlier tries included.
-        total: bytes of the file; None where the server does not say.
-        speed: bytes a second since this try began; 0 while another process or session fetches the file for us.
+        done: bytes that have arrived, including those of earlier tries.
+        total: bytes of the file; None if the server does not say.
+        speed: bytes per second since this try began; 0 while another process or session downloads the file for us.
     """
 
     done: int
@@ -61,54 +70,74 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Seconds to go at this speed; None where that cannot be said."""
+        """Seconds left at this speed; None if unknown."""
         return (self.total - self.done) / self.speed if self.total is not None and self.speed else None
 
 
-Report: TypeAlias = Callable[[Progress], None]
+OnProgress: TypeAlias = Callable[[Progress], None]
 ShouldCancel: TypeAlias = Callable[[], bool]
 
 
-def fetch(remote: Remote, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Path:
-    """The path of a file in the cache, fetched if it is not there or is not what it should be.
+def fetch(remote: Remote, report: OnProgress | None = None, cancelled: ShouldCancel | None = None) -> Path:
+    """Return the path of a verified file in the cache; download it if it is missing or damaged.
 
-    Threads and processes that ask for one file at once wait for the first of them.
+    Threads and processes that ask for one file at the same time wait for the first of them.
 
     Args:
-        remote: which file.
-        report: called after every some hundred kilobytes that arrive, or five times a second.
-        cancelled: asked before every piece, and while waiting; True ends the download.
+        remote: the file.
+        report: called after every few hundred kilobytes that arrive, or five times a second.
+        cancelled: called before every piece, and while waiting; True ends the download.
 
     Raises:
-        DownloadFailed: the sentence says why, and what to do.
+        DownloadFailed: the message gives the reason and what to do.
         Cancelled: ``cancelled`` returned True. What has arrived is kept.
     """
-    path = cache.folder() / remote.place
-    part = path.with_name(f"{path.name}.part")
+    path = remote.destination or cache.folder() / remote.cache_path
+    part = cache.folder() / f"{remote.cache_path}.part"
     report, cancelled = report or _ignore, cancelled or _never
     try:
-        if cache.holds(path, remote.sha256):
+        if cache.is_verified(path, remote.sha256):
             return path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(_existing(path.parent), os.W_OK):
+            raise _unusable(path.parent, "Permission denied", part)
         with _alone(remote, part, report, cancelled):
-            # Another may have fetched it while this one waited.
-            if cache.holds(path, remote.sha256):
+            # Another process may have downloaded it while this one waited.
+            if cache.is_verified(path, remote.sha256):
                 return path
             _receive(remote, part, report, cancelled)
-            if not cache.holds(part, remote.sha256):
+            if not cache.is_verified(part, remote.sha256):
                 part.unlink()
                 raise DownloadFailed(
-                    f"What {remote.url} sent is not {path.name} (its sha256 does not begin with {remote.sha256[:16]}), "
-                    f"and was thrown away: try again, and from another network or mirror if it recurs."
+                    f"The file from {remote.url} is not {part.name.removesuffix('.part')}: its sha256 does not begin "
+                    f"with {remote.sha256[:16]}. It was deleted. Try again, and from another network or mirror if the "
+                    f"error persists."
                 )
-            part.replace(path)
+            _move(part, path)
     except OSError as error:
-        raise _cannot_write(error, part) from error
+        raise _cannot_write(error, part, path) from error
     return path
 
 
-def _cannot_write(error: OSError, part: Path) -> DownloadFailed:
-    """Return what to raise where the cache cannot be used, with what of the file is kept."""
+def _move(part: Path, path: Path) -> None:
+    """Give a complete file its name, also on another file system, where it must not be seen before it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy = path.with_name(f"{path.name}.{os.getpid()}.incomplete")
+        try:
+            shutil.copyfile(part, copy)
+            copy.replace(path)
+        finally:
+            copy.unlink(missing_ok=True)
+        part.unlink()
+
+
+def _cannot_write(error: OSError, part: Path, path: Path) -> DownloadFailed:
+    """Return the error to raise if the cache cannot be used; it says how much of the file is kept."""
     if error.errno in FULL:
         return _full(part, None)
     if error.errno in GONE:
@@ -116,10 +145,13 @@ def _cannot_write(error: OSError, part: Path) -> DownloadFailed:
             f"{part} was removed while it was written, or its disk was disconnected. {_kept(part)}, or set "
             "SE_VIZ_CACHE to another folder."
         )
-    return DownloadFailed(
-        f"{part.parent} cannot be used ({error.strerror}): set SE_VIZ_CACHE to a folder that can be written to. "
-        f"{_kept(part)}."
-    )
+    place = Path(error.filename2 or error.filename or part)
+    return _unusable(path.parent if place.is_relative_to(path.parent) else part.parent, error.strerror, part)
+
+
+def _unusable(folder: Path, why: str | None, part: Path) -> DownloadFailed:
+    variable = "SE_VIZ_CACHE" if folder.is_relative_to(cache.folder()) else "HF_HUB_CACHE"
+    return DownloadFailed(f"{folder} cannot be used ({why}): set {variable} to a writable folder. {_kept(part)}.")
 
 
 def _kept(part: Path) -> str:
@@ -127,18 +159,18 @@ def _kept(part: Path) -> str:
         size = _size(part)
     except OSError:
         size = 0
-    return f"{size / 1e6:.1f} MB of it are kept: load again to go on from there" if size else "Load again to fetch it"
+    return f"{size / 1e6:.1f} MB of it are kept: load again to continue" if size else "Load again to download it"
 
 
 @contextmanager
-def _alone(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) -> Iterator[None]:
-    """Inside the block no other thread or process fetches this file; while one does, its progress is reported."""
+def _alone(remote: Remote, part: Path, report: OnProgress, cancelled: ShouldCancel) -> Iterator[None]:
+    """Ensure that no other thread or process downloads this file in the block; while one does, report its progress."""
 
     def waiting() -> bool:
         report(Progress(_size(part), remote.size, 0.0))
         return cancelled()
 
-    lock = cache.lock(remote.place)
+    lock = cache.lock(remote.cache_path)
     try:
         lock.acquire(cancel_check=waiting)
     except Timeout as error:
@@ -149,42 +181,40 @@ def _alone(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) 
         lock.release()
 
 
-def _receive(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) -> None:
-    """Append to ``part`` until it is whole; a connection that is cut is taken up again while something arrives."""
+def _receive(remote: Remote, part: Path, report: OnProgress, cancelled: ShouldCancel) -> None:
+    """Append to ``part`` until it is complete; resume a broken connection as long as each one brings something."""
     for _ in range(_TRIES):
         before = _size(part)
         try:
             total = _stream(remote, part, report, cancelled)
-            part.stat()  # removed meanwhile, it would look like a connection that was cut
+            part.stat()  # If it was removed meanwhile, it would look like a broken connection.
             if total is None or _size(part) >= total:
                 return
         except web.Interrupted:
             pass
         if _size(part) <= before:
             break
-    raise DownloadFailed(
-        f"The connection to {remote.url} was cut at {_size(part) / 1e6:.1f} MB: load again to go on from there."
-    )
+    raise DownloadFailed(f"The connection to {remote.url} broke at {_size(part) / 1e6:.1f} MB: load again to continue.")
 
 
-def _stream(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel) -> int | None:
-    """One request, for what ``part`` does not have yet; how many bytes the whole file has, if that is known."""
+def _stream(remote: Remote, part: Path, report: OnProgress, cancelled: ShouldCancel) -> int | None:
+    """Request the bytes that ``part`` lacks; return the size of the whole file if it is known."""
     start = _size(part)
     wanted = {"Range": f"bytes={start}-"} if start else {}
-    with web.answer("GET", remote.url, token=remote.token, headers=wanted) as response:
+    with web.open_response("GET", remote.url, token=remote.token, headers=wanted) as response:
         if start and response.status_code == requests.codes.requested_range_not_satisfiable:
-            return None  # All of it is here; the hash will tell.
+            return None  # All of it has arrived; the hash will tell.
         web.check_answer(response, remote.url)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise DownloadFailed(
-                f"{remote.url} comes compressed, though it was asked for as it is: try another mirror."
+                f"{remote.url} was sent compressed, although uncompressed bytes were requested: try another mirror."
             )
         length = web.number(response.headers.get("Content-Length"))
         if response.status_code == requests.codes.partial_content:
-            place = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            if place is None or int(place[1]) != start:
-                raise DownloadFailed(f"{remote.url} sends another part than it is asked for: its server is at fault.")
-            total = web.number(place[2]) or remote.size
+            sent = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if sent is None or int(sent[1]) != start:
+                raise DownloadFailed(f"The server of {remote.url} sent another range of bytes than was requested.")
+            total = web.number(sent[2]) or remote.size
         else:
             start = 0  # A server that cannot resume sends everything.
             total = remote.size if length is None else length
@@ -195,9 +225,9 @@ def _stream(remote: Remote, part: Path, report: Report, cancelled: ShouldCancel)
 
 
 def _write(
-    file: BinaryIO, response: requests.Response, begun: Progress, report: Report, cancelled: ShouldCancel
+    file: BinaryIO, response: requests.Response, begun: Progress, report: OnProgress, cancelled: ShouldCancel
 ) -> None:
-    """Write a body as it arrives, however slowly, so that it can be cancelled at any point."""
+    """Write a body as it arrives, even slowly, so that it can be cancelled at any point."""
     done = told = begun.done
     since = last = time.monotonic()
     most = LARGEST if begun.total is None else begun.total
@@ -206,36 +236,44 @@ def _write(
             raise Cancelled(f"The download of {response.url} was cancelled.")
         done += len(chunk)
         if done > most:
-            file.truncate(0)  # Kept, it would stand in the way of the next try.
+            file.truncate(0)  # If kept, it would block the next try.
             raise DownloadFailed(
-                f"{response.url} does not end where it should, at {most / 1e6:,.1f} MB: try again later."
+                f"{response.url} does not end at {most / 1e6:,.1f} MB, its expected size. Try again later."
             )
         file.write(chunk)
         now = time.monotonic()
-        if done - told >= _CHUNK or now - last >= _OFTEN:
+        if done - told >= _CHUNK or now - last >= _REPORT_EVERY:
             report(Progress(done, begun.total, (done - begun.done) / max(now - since, 1e-9)))
             told, last = done, now
     report(Progress(done, begun.total, (done - begun.done) / max(time.monotonic() - since, 1e-9)))
 
 
 def _check_room(part: Path, remote: Remote, total: int | None, start: int) -> None:
+    """Raise DownloadFailed if the rest of a file exceeds a limit or the free space of its disk."""
     if total is None:
         return
     if total > LARGEST:
-        raise _too_large(remote.url)
-    cache.make_room(total - start, remote.place)
+        raise DownloadFailed(
+            f"{remote.url} is larger than {LARGEST / 1e9:g} GB, so it is not a file of weights of timm or torchvision."
+        )
+    cache.make_room(total - start, remote.cache_path)
     if total - start > shutil.disk_usage(part.parent).free:
         raise _full(part, total - start)
+    final = _existing(remote.destination.parent) if remote.destination else part.parent
+    if final.stat().st_dev != part.parent.stat().st_dev and total > shutil.disk_usage(final).free:
+        raise _full(final / part.name, total)
 
 
-def _too_large(url: str) -> DownloadFailed:
-    return DownloadFailed(f"{url} is larger than {LARGEST / 1e9:g} GB, so it is no weights of a network of this zoo.")
+def _existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _full(part: Path, needed: int | None) -> DownloadFailed:
     more = f" {needed / 1e6:.0f} MB more are needed;" if needed else ""
+    variable = "SE_VIZ_CACHE" if part.is_relative_to(cache.folder()) else "HF_HUB_CACHE"
     return DownloadFailed(
-        f"The disk of {part.parent} is full:{more} make room, or set SE_VIZ_CACHE to a folder on another disk. "
+        f"The disk of {part.parent} is full:{more} free some space, or set {variable} to a folder on another disk. "
         f"{_kept(part)}."
     )
 

@@ -1,31 +1,31 @@
-"""What can go wrong between a name and a network with weights, each with a sentence that says what to do."""
+"""Errors of finding, downloading, reading and fitting weights; each message says what to do."""
 
 
 class UnknownModel(KeyError):
-    """No model has that name; the message names those that come close."""
+    """An unknown name of a model; the message suggests similar ones."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class WeightsRefused(ValueError):
-    """A file is not the weights it is taken for, or does not fit the network."""
+    """A file that does not contain usable weights, or does not fit the network."""
 
 
 class TooDeep(WeightsRefused):
-    """An architecture takes longer to build, with the arguments given, than any network."""
+    """An architecture whose arguments make it take longer to build than any real network."""
 
 
 class Misfit(WeightsRefused):
-    """The tensors of a file are not those of the architecture.
+    """A file whose tensors are not those of the architecture.
 
     Attributes:
-        name, called: of the file and of the architecture.
-        counts: how many tensors are missing, unexpected and of another shape; a sentence.
+        name, called: names of the file and of the architecture.
+        counts: sentence on how many tensors are missing, unexpected and of another shape.
         differs: the same with some of their names.
         advice: sentences on what to do.
-        better: architectures to take instead, the best first; their tensors are the file's if ``exact``.
-        exact: whether they are.
+        better: architectures to use instead, the best first.
+        exact: whether the tensors of ``better`` are exactly those of the file.
     """
 
     def __init__(self, name: str, called: str, counts: str, differs: str) -> None:
@@ -39,7 +39,7 @@ class Misfit(WeightsRefused):
         self.exact = False
 
     def advised(self, advice: str, better: tuple[str, ...] = (), *, exact: bool = False) -> "Misfit":
-        """Return the same with advice; where architectures fit exactly, names of tensors do not matter any more."""
+        """Return the same error with advice; if architectures fit exactly, its message has no names of tensors."""
         new = Misfit(self.name, self.called, self.counts, self.differs)
         new.advice, new.better, new.exact = advice, better, exact
         new.args = (f"{self.name} does not fit {self.called}. {self.counts if exact else self.differs} {advice}",)
@@ -47,8 +47,8 @@ class Misfit(WeightsRefused):
 
 
 class DownloadFailed(ValueError):
-    """Weights could not be fetched; what has arrived is kept, so that the next try goes on from there."""
+    """A download that failed; what has arrived is kept, and the next try continues from there."""
 
 
 class Cancelled(RuntimeError):
-    """Whoever asked for weights has changed their mind."""
+    """A download or a reading that was cancelled by its caller."""

@@ -1,4 +1,4 @@
-"""What checkpoints hold beside weights, by name: counters, losses, metrics, tables that a network computes itself."""
+"""Entries of checkpoints that are not weights, by name: counters, losses, metrics, tables that a network computes."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _OPTIMISER = (
     r"(optimizers?|optimi[sz]er_states?|optim|lr_schedulers?|scheduler|scaler|(max_)?exp_(avg|inf)\w*"
     r"|momentum_buffers?|(square|grad)_avg|grads?|gradients?)"
 )
-# The same for a part of a name, and what stands beside a network in a part that its names begin with.
+# An optimiser's tensors, and modules beside the network, as a part of a name.
 OPTIMISER = re.compile(rf"(^|\.){_OPTIMISER}(\.|$)", re.IGNORECASE)
 BESIDE = re.compile(rf"(^|\.){_BESIDE}(\.|$)", re.IGNORECASE)
 _PATTERNS = {
@@ -34,7 +34,7 @@ _PATTERNS = {
     "parts beside the network": rf"^{_BESIDE}\.",
 }
 
-# What it is → a pattern of a bare name. The first that fits is taken.
+# Description → pattern of a bare name. The first match is used.
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("counters of batches", COUNTERS),
     ("tables that the network computes itself", TABLES),
@@ -43,7 +43,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 
 def split(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the names that may be of weights, and the others by what they are."""
+    """Return the names that may be of weights, and the others by their description."""
     rest: list[str] = []
     known: dict[str, list[str]] = {}
     for name in names:
@@ -53,11 +53,11 @@ def split(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
 
 
 def left_out(known: Mapping[str, list[str]], outside: Iterable[str]) -> list[str]:
-    """Return a sentence on the tensors of a file that were not used, or nothing.
+    """Return one sentence on the tensors of a file that were not used, or an empty list.
 
     Args:
-        known: names by what they are, see ``split``.
-        outside: names of tensors that are not in the network's part of the file.
+        known: names by their description, see ``split``.
+        outside: names of tensors outside the network's part of the file.
     """
     rest, also = split(outside)
     kinds = {what: [*known.get(what, []), *also.get(what, [])] for what in {**known, **also}}

@@ -1,4 +1,7 @@
-"""What a file is that is no checkpoint, by its first bytes, and what to do about it: a sentence without its subject."""
+"""Descriptions of files that are not checkpoints, from their first bytes, with advice.
+
+Each is a sentence without its subject, which is the name of the file.
+"""
 
 import json
 import re
@@ -8,7 +11,7 @@ _SAVE = "save model.state_dict() by torch.save, or as safetensors"
 _UNPACK = "unpack it and take the checkpoint inside"
 _OTHER = f"load it there, and {_SAVE}"
 
-# First bytes → what it is and what to do.
+# First bytes → format and what to do.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", f"is compressed by gzip: {_UNPACK}"),
     (b"\xfd7zXZ\x00", f"is compressed by xz: {_UNPACK}"),
@@ -31,13 +34,13 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"bvx", f"is compressed by Apple: {_UNPACK}"),
 )
 
-# A name in a ZIP archive → what it is. Torch's own have a folder before it.
+# Pattern of a name in a ZIP archive → format. Archives of torch have a folder before each name.
 _IN_ARCHIVE: tuple[tuple[str, str], ...] = (
-    (r"(^|/)\.data/extern_modules$", f"is a package of torch.package, which holds code, and is not run: {_OTHER}"),
-    (r"(^|/)constants\.pkl$", "is a program (TorchScript), and is not run: save state_dict() of it instead"),
+    (r"(^|/)\.data/extern_modules$", f"is a package of torch.package; it contains code, which is not run: {_OTHER}"),
+    (r"(^|/)constants\.pkl$", "is a program (TorchScript), which is not run: save state_dict() of it instead"),
     (
         r"(^|/)(archive_format|serialized_exported_program\.json|models/\w+\.json)$",
-        "is an exported program (torch.export), and is not run: save state_dict of the network that it was made from",
+        "is an exported program (torch.export), which is not run: save state_dict of the network that it was made from",
     ),
     (r"\.npy$", f"is an archive of NumPy (.npz): {_OTHER}"),
     (r"(^|/)model\.weights\.h5$", f"is a network of Keras (.keras): it is not one of torch; {_OTHER}"),
@@ -46,12 +49,12 @@ _IN_ARCHIVE: tuple[tuple[str, str], ...] = (
     (r"\.(pth|pt|bin|ckpt|safetensors|tar)$", f"is a ZIP archive around a checkpoint: {_UNPACK}"),
 )
 
-# The beginning of a module's name in a pickle → what the file is. The first that fits is taken.
+# Start of the name of a module in a pickle → kind of file. The first match is used.
 _CALLED: tuple[tuple[str, str], ...] = (
-    ("sklearn.", f"It is a model of scikit-learn, no network of torch: {_SAVE}"),
+    ("sklearn.", f"It is a model of scikit-learn, not a network of torch: {_SAVE}"),
     ("torch.storage._load_from_bytes", f"It was saved by pickle.dump: {_SAVE}"),
     ("joblib.", f"It was saved by joblib: {_SAVE}"),
-    ("xgboost.", f"It is a model of XGBoost, no network of torch: {_SAVE}"),
+    ("xgboost.", f"It is a model of XGBoost, not a network of torch: {_SAVE}"),
     ("paddle.", f"It is a checkpoint of PaddlePaddle: convert it to torch, and {_SAVE}"),
     ("jax", f"It is a checkpoint of JAX: convert it to torch, and {_SAVE}"),
     ("flax.", f"It is a checkpoint of Flax: convert it to torch, and {_SAVE}"),
@@ -64,17 +67,17 @@ _NETWORKS = ("torch.nn.modules.", "timm.", "torchvision.models", "torch.nn.paral
 _TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{1,400}")
 
 
-def described(content: bytes, name: str) -> str:
-    """Return what a file is that is neither safetensors nor a pickle of torch, as in "is empty: download it again".
+def describe_format(content: bytes, name: str) -> str:
+    """Describe a file that is neither safetensors nor a pickle of torch, as in "is empty: download it again".
 
     Args:
-        content: all of it.
-        name: of the file, whose ending helps with formats that have no mark.
+        content: the whole file.
+        name: name of the file; its suffix tells formats without a signature.
     """
     if not content:
         return "is empty (0 bytes): download or save it again"
     if not content.strip(b"\0"):
-        return f"holds nothing but {len(content):,} zero bytes: the download was reserved and not finished; do it again"
+        return f"contains only {len(content):,} zero bytes: its download was not finished; download it again"
     found = next((what for magic, what in _MAGIC if content.startswith(magic)), "")
     return found or _by_place(content, name) or _text(content) or _neither()
 
@@ -84,7 +87,7 @@ def _neither() -> str:
 
 
 def _by_place(content: bytes, name: str) -> str:
-    """Return what a file is whose mark is not at its start, or which has none."""
+    """Describe a file whose signature is not at its start, or a format without one."""
     if content[4:8] == b"TFL3":
         return f"is a network of TensorFlow Lite: it is not one of torch; {_OTHER}"
     if content[4:6] == b"ET" and content[6:8].isdigit():
@@ -95,18 +98,18 @@ def _by_place(content: bytes, name: str) -> str:
         if content[:100].rstrip(b"\0") in (b"sys_info", b"pickle", b"storages", b"tensors"):
             return f"is in torch's format of before 2017 (tar): load it with a torch of that time, and {_SAVE}"
         return f"is a tar archive: {_UNPACK}"
-    # Protobuf has no mark: ONNX begins with the number of its version, then (2) the name of what wrote it.
+    # Protobuf has no signature: ONNX begins with its version (1), then the name of the program that wrote it (2).
     if content[0] == 8 and content[1] < 32 and content[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x2a", b"\x3a"):
         if content[2:3] == b"\x12" and not content[4:5].isalpha():
             return f"is a network of TensorFlow (.pb): it is not one of torch; {_OTHER}"
         return f"is an ONNX network: its weights have lost their names; {_SAVE} of the network that it was made from"
     if name.lower().endswith((".onnx", ".pb", ".tflite", ".h5", ".keras", ".pdparams", ".mlmodel", ".engine")):
-        return f"is of another kind than its name says, or damaged; in any case {_SAVE}"
+        return f"does not have the format that its name says, or is damaged; {_SAVE}"
     return ""
 
 
 def _text(content: bytes) -> str:
-    """Return what a text is, or "" for a file that is none."""
+    """Describe a text file; return "" for another file."""
     head = content[:400].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not _TEXT.fullmatch(head):
         return ""
@@ -116,9 +119,9 @@ def _text(content: bytes) -> str:
         real = f" of {int(size[1][:15]) / 1e6:,.1f} MB" if size else ""
         return f"is a Git LFS pointer, not the file{real} itself: run git lfs pull, or download the file by its link"
     if head.startswith((b"/annex/objects", b"../.git/annex", b".git/annex")):
-        return "is a git-annex pointer, not the file that it stands for: run git annex get"
+        return "is a git-annex pointer, not the file itself: run git annex get"
     if lower.startswith((b"<!doctype html", b"<html", b"<head")) or b"<html" in lower:
-        return "is a web page (HTML), not the file: its link leads to a page, or wants a login; use the download link"
+        return "is a web page (HTML), not the file: its link leads to a page or to a login; use the download link"
     if lower.startswith(b"<"):
         said = re.search(rb"<(?:Code|Message|title)>([^<]{1,80})", content[:4000])
         quoted = f" ({_printable(said[1])})" if said else ""
@@ -133,13 +136,13 @@ def _json(content: bytes) -> str:
     try:
         found = json.loads(content) if len(content) < 10_000_000 else None
     except (ValueError, RecursionError):
-        return "is JSON that breaks off: choose the checkpoint, or download it again"
+        return "is incomplete JSON: choose the checkpoint, or download it again"
     if isinstance(found, Mapping):
         if isinstance(found.get("weight_map"), Mapping):
             files = {str(file) for file in found["weight_map"].values()}
             return (
-                f"is the index of a checkpoint in {len(files)} files and holds no tensors: load those and save them as "
-                f"one (safetensors.torch.load_file for each, then save_file)"
+                f"is the index of a checkpoint in {len(files)} files and contains no tensors: load those and save them "
+                f"as one (safetensors.torch.load_file for each, then save_file)"
             )
         if found.keys() & {"architectures", "model_type", "architecture"}:
             return "is the configuration of a network, not its weights: take model.safetensors beside it"
@@ -155,10 +158,10 @@ def _printable(text: bytes) -> str:
 
 
 def archived(names: Sequence[str]) -> str:
-    """Return what a ZIP archive is that torch.save did not write, or "" for one that it did.
+    """Describe a ZIP archive that torch.save did not write; return "" for one that it wrote.
 
     Args:
-        names: of its entries.
+        names: names of its entries.
     """
     for pattern, what in _IN_ARCHIVE:
         if any(re.search(pattern, name) for name in names):
@@ -169,16 +172,16 @@ def archived(names: Sequence[str]) -> str:
 
 
 def advice_on(called: str) -> str:
-    """Return what a pickle is that asks for something to be called, and what to do.
+    """Describe a pickle that requests a call, and say what to do; return "" if the call tells nothing.
 
     Args:
-        called: the first such thing, for instance "torch.nn.modules.conv.Conv2d".
+        called: the requested callable, for instance "torch.nn.modules.conv.Conv2d".
     """
     found = next((what for module, what in _CALLED if called.startswith(module)), "")
     if found:
         return found
     if called.startswith(("numpy.", "numpy._core.")):
-        return f"It holds NumPy's numbers or arrays, as those of PaddlePaddle do, or of a metric: {_SAVE}"
+        return f"It contains NumPy's numbers or arrays, as checkpoints of PaddlePaddle and metrics do: {_SAVE}"
     if called.startswith(_NETWORKS) or called.startswith("__main__."):
         return (
             "It is a whole network with its code: load it where it was made, and save model.state_dict() by torch.save"

@@ -1,4 +1,4 @@
-"""Weights that are numbers, each of them, and with which a network gives none all the same."""
+"""Weights that are finite but make a network return NaN or infinity."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,20 @@ from torch.utils._pytree import tree_leaves
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.matching import some
 
-# Larger numbers are seldom those of a trained network, and products of some of them overflow.
+# Larger numbers are rare in trained networks, and products of a few of them overflow.
 _LARGE = 1e4
 
 
 def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
-    """Raise WeightsRefused where a network returns NaN or infinity for noise because of weights that are suspicious.
+    """Raise WeightsRefused if a network with suspicious weights returns NaN or infinity for noise.
 
-    It is only run where some are: variances below 0 or of 0 throughout, and numbers beyond 10⁴.
+    The network is run only if some weights are suspicious: negative variances, variances that are all 0, or numbers
+    beyond 10⁴.
 
     Args:
-        network: with its weights, on the CPU and in eval mode.
+        network: the network with its weights, on the CPU and in eval mode.
         size: height and width of its images, pixels.
-        label: the file's name, for messages.
+        label: name of the file, for messages.
     """
     doubtful = list(suspicious(network))
     if not doubtful:
@@ -30,18 +31,18 @@ def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
     try:
         with torch.inference_mode():
             output = network(noise)
-    except Exception:  # noqa: BLE001 - what a network does not take is told where its gates are looked for
+    except Exception:  # noqa: BLE001 - an error of the network itself is reported when its gates are searched
         return
     tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
     if not all(bool(tensor.isfinite().all()) for tensor in tensors):
         raise WeightsRefused(
             f"With the weights of {label} the network returns NaN or infinity for an image of noise. "
-            f"Suspicious: {some(doubtful)}. The file is damaged, or its weights are of another network."
+            f"Suspicious: {some(doubtful)}. The file is damaged, or its weights are those of another network."
         )
 
 
 def suspicious(network: nn.Module) -> Iterator[str]:
-    """Yield the names of weights that may make numbers overflow or turn to NaN, and why; the surest come first."""
+    """Yield the names of weights that may cause overflow or NaN, with the reason; the most certain come first."""
     plain = {name: tensor for name, tensor in network.state_dict().items() if _comparable(tensor)}
     variances = {name: tensor for name, tensor in plain.items() if name.endswith("running_var")}
     for name, tensor in variances.items():
@@ -58,7 +59,7 @@ def suspicious(network: nn.Module) -> Iterator[str]:
 
 
 def _comparable(tensor: object) -> bool:
-    """Return whether what a state dict holds is a tensor of numbers that can be compared; those of 8 bits cannot."""
+    """Return whether an entry of a state dict is a tensor whose numbers can be compared; those of 8 bits cannot."""
     return (
         isinstance(tensor, Tensor)
         and tensor.is_floating_point()

@@ -1,4 +1,4 @@
-"""What the K outputs of a network mean, and what follows: probabilities, names, the group of an image."""
+"""The meaning of the K outputs of a network: probabilities, names, and the group of an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from scipy.special import expit, softmax
 
 from se_viz.types import Floats
 from se_viz.weights.errors import WeightsRefused
-from se_viz.weights.output_shape import columns, described, parts_with_table
+from se_viz.weights.output_shape import columns, describe_output, parts_with_table
 
 HeadKind: TypeAlias = Literal["classes", "binary", "labels", "number", "features"]
 
@@ -20,22 +20,23 @@ _HOW_TO_SAY = 'head="binary" (--head binary, or Head in the sidebar of the page)
 
 
 class HeadMismatch(WeightsRefused):
-    """The head, or the names of the outputs, do not fit what the network returns; the message says what to do."""
+    """A head, or names of outputs, that do not fit what the network returns; the message says what to do."""
 
 
 class NoPredictions(ValueError):
-    """A network's outputs predict nothing; the message says why."""
+    """Outputs that are not predictions; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the outputs of a network mean.
+    """The meaning of the outputs of a network.
 
     Attributes:
-        kind: "classes": an image is of one of K ≥ 2 classes, softmax over the outputs gives their probabilities;
-            "binary": one output, the logit of yes, σ of it is the probability; "labels": K labels, each of which holds
-            or not, σ of each output; "number": K numbers, taken as they are; "features": nothing is predicted.
-        threshold: probability from which on a "binary" head says yes and one of "labels" holds, above 0, below 1.
+        kind: "classes": an image belongs to one of K ≥ 2 classes, whose probabilities are the softmax of the outputs;
+            "binary": one output, the logit of yes, whose probability is σ of it; "labels": K labels, each of which
+            applies or not, with σ of each output as probability; "number": K numbers, unchanged; "features": the
+            outputs are not predictions.
+        threshold: probability from which a "binary" head means yes and a label applies; above 0 and below 1.
     """
 
     kind: HeadKind
@@ -49,57 +50,57 @@ class Head:
 
     @classmethod
     def of(cls, head: "Head | HeadKind | None") -> "Head | None":
-        """Return a head that is given by its kind; None, where nobody has said, stays None."""
+        """Return a head from its kind; a Head, or None for an unspecified head, is returned unchanged."""
         return head if head is None or isinstance(head, Head) else cls(head)
 
     def probabilities(self, logits: npt.NDArray[np.floating]) -> Floats:
         """Return probabilities 0–1 of outputs (N, K): (N, 2) of no and yes for "binary", else (N, K).
 
-        Of an image for which they cannot be told, as an output is NaN or infinite, all are NaN.
+        If they are undefined for an image, because an output is NaN or infinite, all of its probabilities are NaN.
 
         Raises:
-            TypeError: the head has none.
+            TypeError: the head has no probabilities.
         """
         wide = logits.astype(np.float64)
         if self.kind == "classes":
-            told = np.isfinite(wide.max(axis=1, keepdims=True))
-            return np.where(told, softmax(np.where(told, wide, 0), axis=1), np.nan)
+            defined = np.isfinite(wide.max(axis=1, keepdims=True))
+            return np.where(defined, softmax(np.where(defined, wide, 0), axis=1), np.nan)
         if self.kind == "binary":
             return np.concatenate([expit(-wide), expit(wide)], axis=1)
         if self.kind == "labels":
             return np.where(np.isnan(wide).any(axis=1, keepdims=True), np.nan, expit(wide))
-        raise TypeError(f"A head of {self.kind} gives no probabilities.")
+        raise TypeError(f"A head of {self.kind} has no probabilities.")
 
     def groups(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the groups that ``group`` numbers, from the names of ``fit``."""
+        """Return the names of the groups that ``group`` numbers, from the names that ``fit`` returns."""
         return (*names, NO_LABEL) if self.kind == "labels" else tuple(names)
 
     def group(self, logits: npt.NDArray[np.floating]) -> list[int | None]:
-        """Return the group of each image of outputs (N, K): what the network says it is.
+        """Return the predicted group of each image from outputs (N, K).
 
-        Of "classes" the most probable; of "binary" 1 from the threshold on, else 0; of "labels" the most probable, and
-        K, for no label, where that one does not reach the threshold. None where outputs are NaN or infinite.
+        For "classes" it is the most probable class; for "binary" 1 from the threshold, else 0; for "labels" the most
+        probable label, or K (no label) if that is below the threshold. It is None where outputs are NaN or infinite.
         """
-        found: list[int | None] = []
+        groups: list[int | None] = []
         for row in self.probabilities(logits):
             if np.isnan(row).any():
-                found.append(None)
+                groups.append(None)
             elif self.kind == "binary":
-                found.append(int(row[1] >= self.threshold))
+                groups.append(int(row[1] >= self.threshold))
             else:
                 best = int(row.argmax())
-                found.append(len(row) if self.kind == "labels" and row[best] < self.threshold else best)
-        return found
+                groups.append(len(row) if self.kind == "labels" and row[best] < self.threshold else best)
+        return groups
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A head that fits a network's outputs.
+    """A head that fits the outputs of a network.
 
     Attributes:
-        head: what the outputs mean.
-        names: of the outputs, K; two, no and yes, for "binary".
-        assumed: whether nobody said so.
+        head: the meaning of the outputs.
+        names: names of the K outputs; for "binary" two, of no and of yes.
+        assumed: whether the head was assumed, not specified.
     """
 
     head: Head
@@ -108,35 +109,37 @@ class Fitted:
 
 
 def fit(head: Head | None, outputs: int, names: Sequence[str] = ()) -> Fitted:
-    """Return the head of a network with K ``outputs``, assumed where it is None, and the names of what it gives.
+    """Return the head of a network with K ``outputs``, and their names; None as head is replaced by an assumption.
 
-    Assumed are classes for two outputs and more. One output is no distribution over classes: it is taken as the number
-    it is until somebody says what it means.
+    Two or more outputs are assumed to be classes. A single output is not a distribution over classes, so it is taken as
+    a plain number unless a head is specified.
 
     Args:
-        head: as it was said, or None.
+        head: the specified head, or None.
         outputs: K.
-        names: as they were given: K; one, of yes, or two, of no and yes, for "binary"; or none.
+        names: the specified names: K of them; for "binary" one, of yes, or two, of no and yes; or an empty sequence.
 
     Raises:
-        HeadMismatch: the head is for another number of outputs, or there are not as many names as it takes.
+        HeadMismatch: the head is for another number of outputs, or needs another number of names.
     """
     known = head or Head("classes" if outputs > 1 else "number")
     if known.kind == "classes" and outputs < 2:
         raise HeadMismatch(
             f"A head of classes needs two outputs or more, and this network has {outputs}. If it is the logit of yes, "
-            f"say {_HOW_TO_SAY}; if it is a number, number in its place."
+            f"specify {_HOW_TO_SAY}; if it is a number, specify number."
         )
     if known.kind == "binary" and outputs != 1:
         raise HeadMismatch(
-            f"A binary head has one output, and this network has {outputs}: say classes (softmax over all of them) or "
-            "labels (each holds or not)."
+            f"A binary head has one output, and this network has {outputs}: specify classes (softmax over all of them) "
+            "or labels (each applies or not)."
         )
     called, takes = _names(known.kind, outputs)
     if known.kind == "binary" and len(names) == 1:
         called = (f"not {names[0]}", names[0])
     elif names and len(names) != len(called) and known.kind != "features":
-        hint = f" If the one output is the logit of yes, say {_HOW_TO_SAY}." if head is None and outputs == 1 else ""
+        hint = (
+            f" If the one output is the logit of yes, specify {_HOW_TO_SAY}." if head is None and outputs == 1 else ""
+        )
         raise HeadMismatch(f"There are {len(names):,} names of {takes}.{hint}")
     elif names:
         called = tuple(names)
@@ -144,35 +147,35 @@ def fit(head: Head | None, outputs: int, names: Sequence[str] = ()) -> Fitted:
 
 
 def fit_output(head: Head | None, output: object, images: int, names: Sequence[str], called: str) -> Fitted:
-    """Return ``fit`` for what a network that is ``called`` so returned for N ``images``.
+    """Return ``fit`` for the output of a network for N ``images``; ``called`` is the name of the network.
 
     Raises:
-        HeadMismatch: as ``fit``, and where a head was said and the output is no table (N, K).
-        NoPredictions: the head is "features", or none was said and the output is no table.
+        HeadMismatch: as ``fit``, or a head was specified and the output is not a table (N, K).
+        NoPredictions: the head is "features", or no head was specified and the output is not a table.
     """
     outputs = columns(output, images)
     if head is not None and head.kind == "features":
-        raise NoPredictions(f"What {called} returns is taken as features, so there are no predictions.")
+        raise NoPredictions(f"The output of {called} is taken as features, so there are no predictions.")
     if outputs:
         return fit(head, outputs, names)
-    returned = f"{called} returns {described(output, images)}"
+    returned = f"{called} returns {describe_output(output, images)}"
     if head is not None:
         raise HeadMismatch(
-            f"A head of {head.kind} needs a table of outputs (N, K), and {returned}: leave the head out, or say "
+            f"A head of {head.kind} needs a table of outputs (N, K), and {returned}: leave the head out, or specify "
             "features."
         )
     parts = parts_with_table(output, images)
-    hint = f" Wrapped so that it returns {' or '.join(parts[:3])} alone, it has some." if parts else ""
-    raise NoPredictions(f"{returned}: no single table of logits, so there are no predictions.{hint}")
+    hint = f" Wrap it so that it returns only {' or '.join(parts[:3])}." if parts else ""
+    raise NoPredictions(f"{returned}, not a single table of logits, so there are no predictions.{hint}")
 
 
 def expected_outputs(head: Head | None, names: int) -> int:
-    """Return how many outputs that many names are for."""
+    """Return the number of outputs that this number of names is for."""
     return 1 if head and head.kind == "binary" else names
 
 
 def _names(kind: HeadKind, outputs: int) -> tuple[tuple[str, ...], str]:
-    """Names for outputs that have none, and what is said where there are too many or too few."""
+    """Return default names of outputs, and the rest of the sentence for a wrong number of names."""
     logits = f"{outputs:,} {'logit' if outputs == 1 else 'logits'}"
     if kind == "binary":
         return ("negative", "positive"), "classes; a binary head takes two (of no and of yes) or one (of yes)"

@@ -1,4 +1,4 @@
-"""Finding a network's tensors in a file, whatever stands before, in the middle of or behind their names."""
+"""Matching the tensors of a file to those of a network, in spite of prefixes, wrappers and suffixes in their names."""
 
 import re
 from collections import Counter
@@ -11,20 +11,20 @@ from se_viz.weights.extra_entries import BESIDE, OPTIMISER
 from se_viz.weights.key_wrappers import WRAPPERS, bare, endings
 from se_viz.weights.matching import computed, some
 
-# Of the best prefix's names, so many make another one a set of weights too.
+# A prefix with this share of the names of the best one stands before another set of weights.
 _NEARLY = 0.9
 _HALF = 0.5
 
-# Other sets of weights in a file; a file of more is no checkpoint, and comparing each name with each takes long.
+# Maximum number of other sets of weights in a file. No checkpoint has more, and comparing each name takes long.
 _MOST_COPIES = 20
 
-# Words in a prefix that say that the weights are a moving average of others.
+# Words in the prefix of weights that are a moving average of others.
 _AVERAGED = re.compile(
     r"(?<![a-z])(ema|swa|polyak|shadow|averag(e|ed|ing)|callbacks|teacher|momentum|target|encoder_k|key_encoder)(?![a-z])"
     r"|emamodel|emacallback",
     re.I,
 )
-# Parts of a prefix under which trainers put the weights themselves, those of an earlier or later step, and the first.
+# Parts of the prefixes that trainers use for the weights, for those of the last or an earlier step, and the first.
 _USUAL = re.compile(
     r"(model|network|net|state_dict|model_state(_dict)?|model_state_dict|weights|params|student|encoder_q|query_encoder"
     r"|online(_\w+)?|(\w+_)?best(_\w+)?)",
@@ -36,13 +36,13 @@ _FIRST = re.compile(r"(?<![a-z])(init|initial|start)(?![a-z])", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The tensors of a file as a network names them.
+    """The tensors of a file under the names of a network.
 
     Attributes:
-        weights: by the network's names.
-        strange: those inside the network's part of the file that it has no tensor for, by bare names.
-        outside: those elsewhere in the file, by the names that they have there.
-        notes: sentences on which of several sets of weights was taken.
+        weights: tensors by the names of the network.
+        strange: tensors in the network's part of the file that the network does not have, by bare names.
+        outside: tensors elsewhere in the file, by their names in it.
+        notes: sentences on which of several sets of weights was used.
     """
 
     weights: dict[str, Tensor]
@@ -54,18 +54,17 @@ class Matched:
 def match(state: Mapping[str, Tensor], network: Iterable[str]) -> Matched:
     """Return the tensors of a file under the names of a network's state dict.
 
-    Trainers, wrappers and compilers put something before the names (``state_dict.``, ``model.``) and into them
-    (``layer1._orig_mod.0``). Whatever stands before most of them is taken off. What an optimiser keeps is no set of
-    weights. Where a file holds the weights twice, those under a usual name are taken, else those under another name,
-    else those of a last step, else a moving average or what stands beside the network, else those of the first step;
-    of two of a kind those that come first.
+    Trainers, wrappers and compilers add prefixes to the names (``state_dict.``, ``model.``) and parts within them
+    (``layer1._orig_mod.0``). The prefix of most of them is removed. The tensors of an optimiser are not a set of
+    weights. If a file contains the weights more than once, the order of preference is: a usual name, another name, the
+    last step, a moving average or a module beside the network, the first step; and in the same group, the first.
     """
     wanted = {bare(name): name for name in network}
     state = _without_suffix(state, wanted)
     hits = _hits(state, wanted)
     if not hits:
         return Matched({}, {bare(name): tensor for name, tensor in state.items()})
-    # Of one set the counters of batches may be there and of another not.
+    # Counters of batches may be in one set of weights and missing in another.
     sizes = {prefix: sum(not computed(name) for name in names) for prefix, names in hits.items()}
     most = max(sizes.values())
     sets = [prefix for prefix, size in sizes.items() if size >= _NEARLY * most]
@@ -76,14 +75,14 @@ def match(state: Mapping[str, Tensor], network: Iterable[str]) -> Matched:
     if copies or twice:
         where = some([f"{prefix}*" for prefix in copies] or [twice])
         which = f"those under {some([f'{chosen}*'])} were taken" if chosen else "those at its top were taken"
-        notes.append(f"The file holds the weights more than once: {which}, {where} left out")
+        notes.append(f"The file contains the weights more than once: {which}, {where} left out")
     elif _is_average(chosen, state):
         notes.append(f"The weights taken are a moving average ({some([f'{chosen}*'])})")
     return Matched(taken, strange, outside, tuple(notes))
 
 
 def _hits(state: Iterable[str], wanted: Mapping[str, str]) -> dict[str, set[str]]:
-    """Return, by what stands before them, the names of the network that a file has."""
+    """Return the names of the network that a file has, by their prefix in it."""
     lasts = {name.rpartition(".")[2] for name in wanted}
     found: dict[str, set[str]] = {}
     for name in state:
@@ -95,13 +94,13 @@ def _hits(state: Iterable[str], wanted: Mapping[str, str]) -> dict[str, set[str]
 
 
 def _longest(prefix: str, sets: Iterable[str]) -> str:
-    """Return the longest of the prefixes that differ from one only by wrappers behind it."""
+    """Return the longest of the prefixes that differ from this one only by wrappers at its end."""
     same = [other for other in sets if other.startswith(prefix) and bare(other) == bare(prefix)]
     return max(same, key=len)
 
 
 def _copies(chosen: str, prefixes: Iterable[str]) -> list[str]:
-    """Return the prefixes of other sets of weights, each once: of "ema." and "ema.module." the longer."""
+    """Return the prefixes of other sets of weights, each once: of "ema." and "ema.module." the longer one."""
     longest: dict[str, str] = {}
     for prefix in prefixes:
         if bare(prefix) != bare(chosen):
@@ -112,7 +111,7 @@ def _copies(chosen: str, prefixes: Iterable[str]) -> list[str]:
 def _sorted_out(
     state: Mapping[str, Tensor], wanted: Mapping[str, str], chosen: str, copies: Iterable[str]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor], str]:
-    """Return what is taken, strange and outside, as in ``Matched``, and a tensor that is there twice, or nothing."""
+    """Return weights, strange and outside as in ``Matched``, and the name of a tensor that occurs twice, or ""."""
     taken: dict[str, tuple[int, Tensor]] = {}
     strange: dict[str, Tensor] = {}
     outside: dict[str, Tensor] = {}
@@ -120,7 +119,7 @@ def _sorted_out(
     for name, tensor in state.items():
         rest = bare(name[len(chosen) :])
         if name.startswith(chosen) and rest in wanted:
-            # Of a network and a wrapped copy beside it, the one with fewer wrappers is the network.
+            # If a wrapped copy is beside the network, the network is the one with fewer wrappers.
             before = taken.get(wanted[rest])
             if before is None or len(name) < before[0]:
                 taken[wanted[rest]] = len(name), tensor
@@ -135,7 +134,7 @@ def _sorted_out(
 
 
 def _rank(prefix: str, state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Return what is smallest for the set of weights to take, see ``match``."""
+    """Return a sort key that is smallest for the preferred set of weights, see ``match``."""
     parts = [part for part in bare(prefix).split(".") if part]
     if _FIRST.search(prefix):
         kind = 3
@@ -147,7 +146,7 @@ def _rank(prefix: str, state: Mapping[str, Tensor]) -> tuple[int, ...]:
 
 
 def _is_average(prefix: str, state: Mapping[str, Tensor]) -> bool:
-    """Return whether a set of weights is a moving average: its name says so, or AveragedModel's counter is there."""
+    """Return whether a set of weights is a moving average, by its name or by AveragedModel's counter."""
     if _AVERAGED.search(prefix):
         return True
     stem = prefix.rstrip(".")
@@ -157,7 +156,7 @@ def _is_average(prefix: str, state: Mapping[str, Tensor]) -> bool:
 
 
 def _without_suffix(state: Mapping[str, Tensor], wanted: Mapping[str, str]) -> Mapping[str, Tensor]:
-    """Return a file's tensors without what stands behind most of their names: "fc.weight_ema", "fc.weight.data"."""
+    """Return a file's tensors without the suffix of most of their names, as in "fc.weight_ema", "fc.weight.data"."""
     if any(rest in wanted for name in state for _, rest in endings(name)):
         return state
     lasts = {name.rpartition(".")[2] for name in wanted}
@@ -172,5 +171,5 @@ def _without_suffix(state: Mapping[str, Tensor], wanted: Mapping[str, str]) -> M
 
 
 def _cuts(name: str) -> list[int]:
-    """Return the places behind which a suffix of a name may begin: its last dots, colons and underscores."""
+    """Return the positions where a suffix of a name may begin: its last dots, colons and underscores."""
     return [found.start() for found in re.finditer(r"[.:_]", name)][-3:]

@@ -1,15 +1,15 @@
-"""What wrappers, compilers and trainers put into the names of tensors: before them, and in the middle."""
+"""Parts that wrappers, compilers and trainers add to the names of tensors, at the start and in the middle."""
 
 from collections.abc import Iterator
 
-# Modules that hold another one and do nothing to it, by the name under which they hold it: DataParallel, DDP and
-# AveragedModel; torch.compile; FSDP; activation checkpointing; fairscale; Lightning Fabric; DeepSpeed.
+# Names under which wrapper modules keep the module that they wrap: DataParallel, DDP and AveragedModel; torch.compile;
+# FSDP; activation checkpointing; fairscale; Lightning Fabric; DeepSpeed.
 WRAPPERS = frozenset({
     *("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_fpw_module"),
     *("_forward_module", "_original_module", "_wrapped_module", "_ddp_module"),
 })  # fmt: skip
 
-# No name of a tensor has so many parts; one that has would take long to be cut at each of them.
+# Maximum number of parts of a name. No network has more, and splitting a longer name at each part takes long.
 _DEEPEST = 30
 
 
@@ -19,7 +19,7 @@ def bare(name: str) -> str:
 
 
 def endings(name: str) -> Iterator[tuple[str, str]]:
-    """Yield each way to cut a name into what may stand before it, and a bare name.
+    """Yield each way to split a name into a prefix and a bare name.
 
     Of "model.module.fc.bias": ("", "model.fc.bias"), ("model.", "fc.bias"), ("model.module.", "fc.bias"), and so on.
     """

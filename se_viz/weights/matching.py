@@ -1,4 +1,4 @@
-"""Fitting the tensors of a checkpoint to a network, and saying where they differ."""
+"""Comparison of the tensors of a checkpoint with those of a network."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from se_viz.weights.errors import Misfit, WeightsRefused
 
 _SHOWN = 5
 
-# What a network has without a file: counters on which nothing depends in eval mode, and tables that it computes itself.
+# Tensors not needed from a file: counters without effect in eval mode, and tables that the network computes itself.
 COUNTERS = re.compile(r"(^|\.)(num_batches_tracked|n_averaged|num_updates|global_step|iteration|epoch)$")
 TABLES = re.compile(
     r"(^|\.)(relative_(position_index|coords_table)|attn_mask|attention_bias_idxs|position_ids|rel_pos_idx|inv_freq)$"
@@ -20,12 +20,12 @@ TABLES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class StateDictMismatch:
-    """How the tensors of a file differ from those of a network.
+    """The differences between the tensors of a file and those of a network.
 
     Attributes:
-        missing: names of the network that the file does not have.
-        unexpected: names of the file that the network does not have.
-        shapes: name, shape in the file and shape in the network, where both have it.
+        missing: names in the network that are not in the file.
+        unexpected: names in the file that are not in the network.
+        shapes: name, shape in the file and shape in the network, of tensors in both whose shapes differ.
     """
 
     missing: tuple[str, ...]
@@ -39,7 +39,7 @@ class StateDictMismatch:
         return "; ".join(f"{len(listed)} {what}: {some(listed)}" for what, listed in self._parts() if listed)
 
     def counts(self) -> str:
-        """Return how many tensors differ in which way, without their names."""
+        """Return a phrase with the number of tensors of each difference, without their names."""
         counts = [f"{len(listed)} {what}" for what, listed in self._parts() if listed]
         total = sum(len(listed) for _, listed in self._parts())
         return f"{total} tensor{'s differ' if total > 1 else ' differs'} ({', '.join(counts)})"
@@ -50,23 +50,23 @@ class StateDictMismatch:
 
 
 def computed(name: str) -> bool:
-    """Return whether a tensor is a counter or a table that a network has without a file."""
+    """Return whether a tensor is a counter or a table that is not needed from a file."""
     return bool(COUNTERS.search(name) or TABLES.search(name))
 
 
 def replaceable(name: str, tensor: Tensor, own: Tensor) -> bool:
-    """Return whether a tensor is a counter or table of another type than the network's own, which may stay instead.
+    """Return whether a tensor is a counter or table of the wrong type, in whose place the network's own may stay.
 
-    ``{key: value.half() …}`` and averages of several checkpoints turn counters of batches into fractions.
+    ``{key: value.half() …}`` and averages of several checkpoints turn counters of batches into floating-point numbers.
     """
     return computed(name) and tensor.is_floating_point() != own.is_floating_point() and not tensor.is_complex()
 
 
 def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> StateDictMismatch:
-    """Names and shapes in which two state dicts differ.
+    """Return the names and shapes in which two state dicts differ.
 
-    A missing counter or table that the network has without a file is no difference, see ``computed``: older
-    files lack ``num_batches_tracked``, on which nothing depends in eval mode.
+    A missing counter or table that is not needed from a file does not count, see ``computed``: older files lack
+    ``num_batches_tracked``, which has no effect in eval mode.
     """
     return StateDictMismatch(
         missing=tuple(key for key in network if key not in state and not computed(key)),
@@ -82,28 +82,28 @@ def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> St
 def check_fit(
     state: Mapping[str, Tensor], network: Mapping[str, Tensor], name: str, called: str = "the network"
 ) -> None:
-    """Raise WeightsRefused where tensors, named as the network's are, cannot become its weights; it says which.
+    """Raise WeightsRefused if tensors under the names of a network cannot become its weights; it says which.
 
     Args:
-        state: the file's.
-        network: the network's own, which may lie on the meta device.
-        name: of the file.
-        called: the network's name.
+        state: tensors of the file.
+        network: tensors of the network, which may be on the meta device.
+        name: name of the file.
+        called: name of the network.
 
     Raises:
         Misfit: names or shapes differ.
-        WeightsRefused: a tensor is no plain number: sparse, quantised, NaN.
+        WeightsRefused: a tensor is sparse, quantised, of another type, or contains NaN or infinity.
     """
     differs = difference(state, network)
     if differs:
         raise Misfit(name, called, f"{differs.counts()}.", f"{differs}.")
     odd = [f"{key} {what}" for key, tensor in state.items() if (what := _odd(key, tensor, network[key]))]
     if odd:
-        raise WeightsRefused(f"{name} does not hold plain numbers: {some(odd)}.")
+        raise WeightsRefused(f"{name} contains unusable tensors: {some(odd)}.")
 
 
 def _odd(name: str, tensor: Tensor, own: Tensor) -> str:
-    """Why a tensor of the right shape is no weight of a network, or nothing."""
+    """Return why a tensor of the right shape cannot be a weight, or ""."""
     if tensor.is_quantized:
         return "is quantised"
     if tensor.layout != torch.strided:
@@ -116,14 +116,14 @@ def _odd(name: str, tensor: Tensor, own: Tensor) -> str:
         return f"is of type {str(tensor.dtype).removeprefix('torch.')}"
     if not tensor.is_floating_point() or not tensor.numel():
         return ""
-    # Numbers of 8 bits cannot be compared. NaN is both the smallest and the largest wherever there is one.
+    # Numbers of 8 bits cannot be compared. If there is a NaN, it is both the smallest and the largest number.
     ends = (tensor.float() if tensor.itemsize == 1 else tensor).aminmax()
-    return "" if bool(ends.min.isfinite() and ends.max.isfinite()) else "holds NaN or infinity"
+    return "" if bool(ends.min.isfinite() and ends.max.isfinite()) else "contains NaN or infinity"
 
 
 def some(listed: Iterable[str], shown: int = _SHOWN) -> str:
-    """Return the first of some names, and how many more there are."""
-    # A file may name its tensors so that a terminal obeys.
+    """Return the first few names, and the number of the others, as one phrase."""
+    # Names in a file may contain control sequences of a terminal.
     names = [name if name.isprintable() else ascii(name) for name in listed]
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 

@@ -1,4 +1,4 @@
-"""An architecture without its numbers: what tensors it has and of what shape, for next to no memory."""
+"""Architectures on torch's meta device: names and shapes of their tensors, with almost no memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,23 +11,22 @@ from torch.overrides import TorchFunctionMode
 
 from se_viz.weights.errors import TooDeep
 
-# Weights and biases: an architecture of more is not built for a file that somebody brings, 2 GB in single precision.
+# Maximum number of weights and biases of an architecture for an uploaded file: 2 GB in single precision.
 LARGEST = 500_000_000
 
-
-# Calls of torch while a network is built; the most that one of the libraries' takes is 33,000 (maxvit_base_tf_512).
+# Maximum number of calls of torch while a network is built. The libraries need up to 33,000 (maxvit_base_tf_512).
 _MOST_CALLS = 100_000
 
-# Seconds; a sketch takes a tenth of one, the largest network some.
+# Maximum seconds to build a network. A sketch takes 0.1 s, the largest network a few seconds.
 _LONGEST = 20.0
 
 
 def sketched(make: Callable[[], nn.Module], numbers: bool = True) -> nn.Module:
-    """Return what ``make`` returns, its parameters on torch's meta device: shapes without numbers.
+    """Return the network that ``make`` returns, with its parameters on torch's meta device: shapes without numbers.
 
     Args:
-        make: of the network.
-        numbers: whether to try with numbers in tensors that are no parameters, where it cannot be made without.
+        make: function that builds the network.
+        numbers: whether to try again with numbers in tensors that are not parameters, if it cannot be built without.
     """
     try:
         with torch.device("meta"):
@@ -35,20 +34,20 @@ def sketched(make: Callable[[], nn.Module], numbers: bool = True) -> nn.Module:
     except Exception as error:
         if not numbers or isinstance(error, TooDeep):
             raise
-        # Some builders compute with small tensors, which that device has no numbers for (torchvision's RegNet).
+        # Some builders compute with small tensors, which have no numbers on that device (torchvision's RegNet).
         with _Unfilled():
             return make()
 
 
 @contextmanager
 def bounded(called: str, seconds: float = _LONGEST) -> Iterator[None]:
-    """Raise TooDeep inside the block as soon as a network takes more calls of torch, or more time, than any would.
+    """Raise TooDeep in the block as soon as a network takes more calls of torch, or more time, than any real one.
 
-    This is what ends the building of a network whose arguments make it endlessly deep. It is looked at with each call
-    of torch; how long pure Python may take between two of them, ``arguments.from_stranger`` bounds.
+    This ends the building of a network whose arguments make it extremely deep. The limits are checked at each call of
+    torch; ``architecture_arguments.from_stranger`` limits the time of pure Python between two calls.
 
     Args:
-        called: its name, for the message.
+        called: name of the network, for the message.
         seconds: the limit of time.
     """
     grad = torch.is_grad_enabled()
@@ -56,7 +55,7 @@ def bounded(called: str, seconds: float = _LONGEST) -> Iterator[None]:
         with _Counted(called, seconds):
             yield
     finally:
-        # The call that was refused may have been the one that gives grad mode back.
+        # The refused call may have been the one that restores grad mode.
         torch.set_grad_enabled(grad)
 
 
@@ -66,15 +65,15 @@ def count_params(network: nn.Module) -> int:
 
 
 def count_buffers(network: nn.Module) -> int:
-    """Return how many numbers a network has in buffers: running statistics, tables of positions, masks."""
+    """Return the number of elements in buffers: running statistics, tables of positions, masks."""
     return sum(buffer.numel() for buffer in network.buffers())
 
 
 def head_axes(shapes: Callable[[int], Mapping[str, Tensor]]) -> dict[str, int]:
-    """Which tensors grow with the number of classes, and along which axis: {"fc.weight": 0, "fc.bias": 0}.
+    """Return the tensors that grow with the number of classes, and their axis: {"fc.weight": 0, "fc.bias": 0}.
 
     Args:
-        shapes: number of classes → the state dict of a sketch.
+        shapes: function from the number of classes to the state dict of a sketch.
     """
     two, three = shapes(2), shapes(3)
     axes = {key: _growing(tensor.shape, three[key].shape) for key, tensor in two.items() if key in three}
@@ -82,7 +81,7 @@ def head_axes(shapes: Callable[[int], Mapping[str, Tensor]]) -> dict[str, int]:
 
 
 def count_classes(state: Mapping[str, Tensor], axes: Mapping[str, int]) -> int | None:
-    """How many classes the tensors of a file are for; None where they do not say, or contradict each other."""
+    """Return the number of classes by the tensors of a file; None if they do not tell or disagree."""
     counts = {state[key].shape[axis] for key, axis in axes.items() if key in state and state[key].ndim > axis}
     return counts.pop() if len(counts) == 1 else None
 
@@ -92,7 +91,7 @@ def _growing(two: Sequence[int], three: Sequence[int]) -> int | None:
 
 
 class _Counted(TorchFunctionMode):
-    """Counts calls of torch inside it, in this thread, and ends what makes too many or takes too long."""
+    """A mode that counts calls of torch in this thread, and raises TooDeep after too many or too long a time."""
 
     def __init__(self, called: str, seconds: float) -> None:
         super().__init__()
@@ -106,15 +105,15 @@ class _Counted(TorchFunctionMode):
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever func returns
+    ) -> Any:  # noqa: ANN401 - the result of func
         self.calls += 1
         if self.calls > _MOST_CALLS or monotonic() >= self.ends:
-            raise TooDeep(f"{self.called} takes too long to build with these arguments: take smaller ones.")
+            raise TooDeep(f"{self.called} takes too long to build with these arguments: use smaller values.")
         return func(*args, **(kwargs or {}))
 
 
 class _Unfilled(TorchFunctionMode):
-    """Inside it ``torch.empty``, by which layers make their weights, reserves nothing; other tensors are as always."""
+    """A mode in which ``torch.empty``, which layers use for their weights, allocates nothing."""
 
     def __torch_function__(
         self,
@@ -122,7 +121,7 @@ class _Unfilled(TorchFunctionMode):
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever func returns
+    ) -> Any:  # noqa: ANN401 - the result of func
         given = dict(kwargs or {})
         if func is torch.empty:
             given["device"] = "meta"

@@ -1,6 +1,6 @@
-"""What a network returned: how many numbers for each image, or in words what else it is.
+"""The output of a network: the number of values for each image, or a description of another output.
 
-Arrays and tensors are alike here: both have a ``shape``.
+Arrays and tensors are treated alike: both have a ``shape``.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-_MOST = 6  # names that a sentence lists
+_MOST = 6  # maximum number of names in a sentence
 
 
 def columns(output: object, images: int) -> int | None:
@@ -25,9 +25,9 @@ def columns(output: object, images: int) -> int | None:
 
 
 def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
-    """Return an output of arrays as a table (N, K), None where ``columns`` says that it is none.
+    """Return an output of arrays as a table (N, K); None where ``columns`` returns None.
 
-    The outputs of N single images, listed, count as those of N images.
+    A list of the outputs of N single images counts as the output of N images.
     """
     if isinstance(output, list) and len(output) == images and all(columns(part, 1) == 1 for part in output):
         output = np.array([np.asarray(part).item() for part in output], dtype=np.float32)
@@ -37,20 +37,20 @@ def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
     return None if found is None else np.asarray(output, dtype=np.float32).reshape(images, found)
 
 
-def described(output: object, images: int) -> str:
-    """Return what an output is, for a sentence: "a dict with out, aux", "an array of shape (1, 21, 32, 32)"."""
+def describe_output(output: object, images: int) -> str:
+    """Describe an output for a sentence: "a dict with out, aux", "an array of shape (1, 21, 32, 32)"."""
     if isinstance(output, list | tuple) and len(output) == images and images:
-        # One part for each image: of a detection network, or of images that were read one by one.
-        parts = {described(part, 1) for part in output}
+        # One part for each image: from a detection network, or from images that were read one by one.
+        parts = {describe_output(part, 1) for part in output}
         if len(parts) == 1 and not hasattr(output, "_fields"):
             return f"{parts.pop()}{' for each image' if images > 1 else ''}"
     return _described(output)
 
 
 def parts_with_table(output: object, images: int) -> list[str]:
-    """Return the names of those parts of a dict, a named tuple or a dataclass that are tables by themselves."""
+    """Return the names of the parts of a dict, a named tuple or a dataclass that are tables."""
     if isinstance(output, list) and len(output) == images and images:
-        return parts_with_table(output[0], 1)  # one part for each image, as in ``described``
+        return parts_with_table(output[0], 1)  # one part for each image, as in ``describe_output``
     found = {name: output[name] if isinstance(output, Mapping) else getattr(output, name) for name in _names(output)}
     return [name for name, part in found.items() if columns(part, images)]
 
@@ -71,7 +71,7 @@ def _described(output: object) -> str:
 
 
 def _names(output: object) -> list[str]:
-    """Names of the parts of a dict, a named tuple, a dataclass."""
+    """Return the names of the parts of a dict, a named tuple or a dataclass."""
     if isinstance(output, Mapping):
         return [str(key) for key in output]
     if is_dataclass(output):

@@ -1,12 +1,12 @@
-"""Weights that a file holds in parts, multiplied out: weight_norm, spectral_norm, pruning."""
+"""Weights that a file stores in parts: weight_norm, spectral_norm, pruning."""
 
 from collections.abc import Callable, Iterable, Mapping
 
 from torch import Tensor, strided
 from torch.linalg import multi_dot, vector_norm
 
-# A weight's parts, by what stands behind its name, as torch.nn.utils writes them: in place of {p} "weight", say, and
-# before the dot the module. The first is the part from which the name is taken.
+# Suffixes of the parts of a weight, as torch.nn.utils writes them after the name of the module; {p} is "weight" or
+# "bias". The first one is used to find the name.
 _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("weight_norm", ("parametrizations.{p}.original0", "parametrizations.{p}.original1")),
     ("weight_norm", ("{p}_g", "{p}_v")),
@@ -16,19 +16,19 @@ _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _NAMES = ("weight", "bias")
 
-# What is multiplied out may take so many times what a file holds: a tensor of a few bytes, which a step of 0 makes one
-# of a million million numbers, stays as it is.
+# The results may take this many times the bytes of the file. So a tensor of a few bytes that a stride of 0 expands to
+# 10¹² numbers is not multiplied out.
 _TIMES = 2
 
 
 def multiplied_out(state: Mapping[str, Tensor], network: Iterable[str]) -> tuple[dict[str, Tensor], list[str]]:
-    """Return a file's tensors with weights that are stored in parts computed from them, and sentences on that.
+    """Return the tensors of a file with weights computed from their parts, and sentences on that.
 
-    Parts that the network itself has, as it was made with them, stay.
+    Parts that the network itself has are kept.
 
     Args:
-        state: the file's.
-        network: names of the network's tensors.
+        state: tensors of the file.
+        network: names of the tensors of the network.
     """
     own = {_ending(name) for name in network}
     found = dict(state)
@@ -58,19 +58,19 @@ def multiplied_out(state: Mapping[str, Tensor], network: Iterable[str]) -> tuple
 
 
 def _held(state: Mapping[str, Tensor]) -> int:
-    """Return how many bytes the numbers of a file take, those that tensors share once."""
+    """Return the bytes of the numbers of a file; numbers that tensors share count once."""
     plain = (tensor for tensor in state.values() if tensor.layout == strided and not tensor.is_meta)
     storages = [tensor.untyped_storage() for tensor in plain]
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def _size(parts: Iterable[Tensor | None]) -> int:
-    """Return how many bytes the largest part takes once each of its numbers has a place of its own."""
+    """Return the bytes of the largest part if none of its elements share memory."""
     return max(part.numel() * part.itemsize for part in parts if part is not None)
 
 
 def _whole(stem: str, parts: list[Tensor | None]) -> bool:
-    """Return whether a name ends at a module, and all parts are there and are numbers."""
+    """Return whether a stem is the name of a module, and all parts exist and are plain floating-point tensors."""
     return (not stem or stem.endswith(".")) and all(
         part is not None and part.is_floating_point() and not part.is_meta and not part.is_sparse for part in parts
     )
@@ -87,7 +87,7 @@ def _weight_norm(g: Tensor, v: Tensor) -> Tensor | None:
 
 
 def _spectral_norm(weight: Tensor, u: Tensor, v: Tensor) -> Tensor | None:
-    """Return W / (uᵀ W v), as in eval mode; W as a matrix whose rows are the axis that u is as long as."""
+    """Return W / (uᵀ W v), as in eval mode; the rows of the matrix W are the axis of the length of u."""
     if weight.ndim < 2 or u.ndim != 1 or v.ndim != 1 or u.numel() not in weight.shape[:2]:
         return None
     axis = list(weight.shape).index(u.numel())
@@ -110,6 +110,6 @@ _COMPUTED: dict[str, Callable[..., Tensor | None]] = {
 
 
 def _ending(name: str) -> str:
-    """Return the part of a name that a form may describe: from "parametrizations" on, or behind the last dot."""
+    """Return the end of a name that a form may match: from "parametrizations" on, or after the last dot."""
     _, there, rest = name.partition("parametrizations.")
     return f"parametrizations.{rest}" if there else name.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Reading the tensors out of a file that anybody may have made: what a child process does, see ``state``."""
+"""Parsing the tensors of an untrusted file; this runs in a child process, see ``state_dict``."""
 
 import json
 from collections.abc import Mapping
@@ -11,74 +11,74 @@ from torch import Tensor
 from se_viz.sandbox import wire
 from se_viz.weights import file_formats as formats
 from se_viz.weights.errors import WeightsRefused
-from se_viz.weights.safe_pickle import brief, encode_latin1_only, unpickled
+from se_viz.weights.safe_pickle import brief, encode_latin1_only, load_pickle
 from se_viz.weights.transfer import packed
 
-# Dicts in dicts, and characters of a tensor's name: what goes further is no checkpoint.
+# Maximum depth of nested dicts, and characters of the name of a tensor. No checkpoint has more.
 _DEEPEST = 6
 _LONGEST = 500
 
-# Tensors, and characters of all their names, as what is done with names takes time in the server: the network of timm
-# with the most has 3,108.
+# Maximum number of tensors and of characters of all their names, because work on names takes time in the server. The
+# largest number in timm is 3,108.
 _MOST = 20_000
 _MOST_CHARACTERS = 2_000_000
 
-# Bytes of a safetensors header: the library's own limit.
+# Maximum bytes of a safetensors header: the limit of the library.
 _LONGEST_HEADER = 100_000_000
 
-# Bytes of a header that is read to say how long a file should be.
+# Maximum bytes of a header that is read for the expected length of an incomplete file.
 _LONGEST_READ = 10_000_000
 
 
 def parsed_and_packed(content: bytearray, name: str, largest: int) -> wire.Value:
-    """Return what ``parsed`` does in the form of ``transfer``: what is called in a child process."""
+    """Return the result of ``parsed`` in the format of ``transfer``; called in a child process."""
     encode_latin1_only()
     return packed(parsed(bytes(content), name, largest), name, largest)
 
 
 def parsed(content: bytes, name: str, largest: int) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file or of a pickle of torch, see ``state.read_state``.
+    """Return the tensors of a safetensors file or of a pickle of torch, see ``state_dict.read_state``.
 
     Args:
-        content: all of the file.
-        name: of the file, for messages and for what its ending says.
-        largest: how many bytes it may unpack to.
+        content: the whole file.
+        name: name of the file, for messages; its suffix must match the format.
+        largest: maximum number of bytes of the unpacked file.
 
     Raises:
-        WeightsRefused: it is broken, not what its name says, wants code to be run, or holds no weights.
+        WeightsRefused: the file is broken, has another format than its name, requests code, or contains no weights.
     """
     suffix = Path(name).suffix.lower()
-    # A header's length in 8 bytes, then its JSON.
+    # The length of the header in 8 bytes, then its JSON.
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < _LONGEST_HEADER:
         kind = "a safetensors file"
     elif content.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x80")):
         kind = "a pickle"
     else:
-        raise WeightsRefused(f"{name} {formats.described(content, name)}.")
+        raise WeightsRefused(f"{name} {formats.describe_format(content, name)}.")
     if suffix and (suffix == ".safetensors") != (kind == "a safetensors file"):
         other = ".pth" if suffix == ".safetensors" else ".safetensors"
         raise WeightsRefused(
             f"{name} ends in {suffix} but is {kind}. Rename it to end in {other} if you trust where it comes from."
         )
-    found = _safetensors(content, name) if kind == "a safetensors file" else unpickled(content, name, largest)
+    found = _safetensors(content, name) if kind == "a safetensors file" else load_pickle(content, name, largest)
     tensors = _flat(found)
     if len(tensors) > _MOST:
         raise _too_many(name)
     if sum(map(len, tensors)) > _MOST_CHARACTERS:
         raise WeightsRefused(
-            f"{name} has names of tensors of more than {_MOST_CHARACTERS / 1e6:.0f} MB, which no network has."
+            f"{name} has more than {_MOST_CHARACTERS / 1e6:.0f} MB of names of tensors, more than any network."
         )
     if not tensors:
-        raise WeightsRefused(f"{name} holds no tensors by name{_instead(found)}: save model.state_dict().")
+        raise WeightsRefused(f"{name} contains no named tensors{_instead(found)}: save model.state_dict().")
     return tensors
 
 
 def _instead(found: object) -> str:
-    """Return what is in a file without named tensors, as the rest of a sentence."""
+    """Describe the content of a file without named tensors, as the rest of a sentence."""
     if isinstance(found, Tensor):
-        return ", it is one tensor"
+        return ", but one tensor"
     if isinstance(found, list | tuple):
-        return f", it is a list of {len(found)} entries"
+        return f", but a list of {len(found)} entries"
     if not isinstance(found, Mapping):
         return ""
     inner = [found, *(value for value in found.values() if isinstance(value, Mapping))]
@@ -89,26 +89,26 @@ def _instead(found: object) -> str:
 
 
 def _too_many(name: str) -> WeightsRefused:
-    return WeightsRefused(f"{name} holds more than {_MOST:,} tensors, which no network has.")
+    return WeightsRefused(f"{name} contains more than {_MOST:,} tensors, more than any network.")
 
 
 def _safetensors(content: bytes, name: str) -> object:
     if content.count(b'"data_offsets"', 8, 8 + int.from_bytes(content[:8], "little")) > _MOST:
-        raise _too_many(name)  # Before memory is taken for each.
+        raise _too_many(name)  # Checked before memory is allocated for each.
     try:
         return load_safetensors(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         stated = _stated_size(content)
         if stated > len(content):
             raise WeightsRefused(
-                f"{name} is a broken safetensors file: it has {len(content):,} of {stated:,} bytes, so that "
-                f"downloading, copying or saving it was cut short. Do it again."
+                f"{name} is a broken safetensors file: it has {len(content):,} of {stated:,} bytes, so "
+                f"its download, copy or saving was cut short. Repeat it."
             ) from error
         raise WeightsRefused(f"{name} is a broken safetensors file: {brief(error)}.") from error
 
 
 def _stated_size(content: bytes) -> int:
-    """Return how many bytes a safetensors file has by its header; 0 where that cannot be read."""
+    """Return the expected bytes of a safetensors file by its header; 0 if the header cannot be read."""
     start = 8 + int.from_bytes(content[:8], "little")
     if start > len(content) or start > _LONGEST_READ:
         return start if start > len(content) else 0
@@ -119,10 +119,10 @@ def _stated_size(content: bytes) -> int:
         return 0
 
 
-def _flat(found: object) -> dict[str, Tensor]:
-    """The tensors of dicts in dicts; each dict once, as a file may say that it contains itself."""
+def _flat(content: object) -> dict[str, Tensor]:
+    """Return the tensors of nested dicts; each dict once, because a dict in a file may contain itself."""
     tensors: dict[str, Tensor] = {}
-    level: list[tuple[str, object]] = [("", found)]
+    level: list[tuple[str, object]] = [("", content)]
     seen: set[int] = set()
     for _ in range(_DEEPEST):
         inner: list[tuple[str, object]] = []

@@ -1,4 +1,8 @@
-"""Unpickling what torch saved, from anybody, without running what may be in it."""
+"""Unpickling of untrusted files that torch saved, without running code in them.
+
+``torch.load(weights_only=True)`` runs no code, but a file of a few bytes can make it allocate any amount of memory or
+run for hours. No library guards against that, so the instructions of a file are checked here before torch reads it.
+"""
 
 import argparse
 import io
@@ -14,46 +18,46 @@ from se_viz.device.memory import is_out_of_memory
 from se_viz.weights import file_formats as formats
 from se_viz.weights.errors import WeightsRefused
 
-# Bytes of opcodes, without the tensors' numbers: those of any network of timm, with an optimiser's, are under a tenth.
+# Maximum bytes of opcodes, without the numbers of tensors. Any network of timm with its optimiser needs less than 10 %.
 _LONGEST = 10 * 10**6
 
-# Entries of a ZIP archive, one a tensor.
+# Maximum number of entries of a ZIP archive, one per tensor.
 _MOST = 100_000
 
-# torch calls these itself though they take up as much memory as a file of a few bytes says.
+# torch allows these calls, although a file of a few bytes can make them allocate any amount of memory.
 _MEMORY_BOMBS = frozenset({
     *("builtins.bytearray", "__builtin__.bytearray"),
     *("torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy"),
 })  # fmt: skip
 
-# In the first pickle of the format before ZIP.
+# Magic number in the first pickle of the format before ZIP.
 _MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
 
-# A file of the format before ZIP is this many pickles, then the tensors' numbers.
+# A file of the format before ZIP consists of this many pickles, then the numbers of the tensors.
 _PICKLES = 5
 
-# timm's and torchvision's training scripts put their arguments beside the weights: a class that does nothing but hold.
+# The training scripts of timm and torchvision save their arguments beside the weights in this class without behaviour.
 torch.serialization.add_safe_globals([argparse.Namespace])
 
-# What the readers say of a file that ends too early.
+# Messages of the readers for a file that ends too early.
 _CUT_SHORT = re.compile(r"exhausted|truncated|ran out of input|unexpected (eof|end)|not enough|central directory", re.I)
 
-# What torch says to who calls it, and not of a file.
+# Messages of torch that are advice for its caller and do not describe the file.
 _ADVICE = re.compile(r"weights_only|torch\.(load|serialization)|pytorch \d|https?:|please", re.I)
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
-def unpickled(content: bytes, name: str, largest: int) -> object:
-    """What ``torch.load`` makes of a file; ``weights_only`` lets it call nothing but what makes tensors.
+def load_pickle(content: bytes, name: str, largest: int) -> object:
+    """Return what ``torch.load`` reads from a file; ``weights_only`` restricts its calls to those that make tensors.
 
     Args:
         content: the file.
-        name: of the file, for messages.
-        largest: how many bytes it may unpack to.
+        name: name of the file, for messages.
+        largest: maximum number of bytes of the unpacked file.
 
     Raises:
-        WeightsRefused: it is broken, wants code to be run, or would take more time or memory than weights do.
+        WeightsRefused: the file is broken, requests code, or would take more time or memory than weights need.
     """
     try:
         if content.startswith(b"PK"):
@@ -72,24 +76,24 @@ def unpickled(content: bytes, name: str, largest: int) -> object:
         if called is None:
             raise _unknown(name, len(content), error) from error
         raise _code(name, called[1]) from error
-    # What a broken or hostile pickle makes of the unpickler's stack and of torch's readers.
+    # Errors that a broken or hostile pickle causes in the unpickler and in the readers of torch.
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile,
             AssertionError, OverflowError, NotImplementedError) as error:  # fmt: skip
         if is_out_of_memory(error):
-            raise  # It is not the file that is broken.
+            raise  # The file is not broken.
         raise _broken(name, len(content), error) from error
 
 
 def brief(error: Exception) -> str:
-    """The message of an error of a library on one line, without its last full stop."""
+    """Return the message of an error of a library on one line, without its final full stop."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def encode_latin1_only() -> None:
-    """Let ``torch.load`` of this process encode texts as ``torch.save`` has it, and not so that they grow.
+    """Restrict ``torch.load`` of this process to the text encoding that ``torch.save`` uses.
 
-    Called in child processes, as it is a change for all of the process: a chain of other codecs doubles the memory in
-    use with each link, and not every system bounds that.
+    It is called in child processes only, because it changes the whole process. A chain of other codecs would double the
+    memory in use at each step, and not every operating system can limit that.
     """
 
     def encode(text: str, encoding: str = "") -> bytes:
@@ -101,12 +105,12 @@ def encode_latin1_only() -> None:
 
 
 def _unknown(name: str, size: int, error: UnpicklingError) -> WeightsRefused:
-    """Return the error for a pickle that torch's reader does not follow, without the advice that torch gives."""
+    """Return the error for a pickle that torch's reader refuses, without the advice of torch to its caller."""
     said = str(error).rpartition("WeightsUnpickler error:")[2]
     if _CUT_SHORT.search(said):
         return _broken(name, size, EOFError())
     return WeightsRefused(
-        f"{name} is a pickle with instructions that torch does not write for tensors, and was read no further: save "
+        f"{name} is a pickle with instructions that torch does not write for tensors; reading was stopped. Save "
         f"model.state_dict() by torch.save."
     )
 
@@ -114,15 +118,15 @@ def _unknown(name: str, size: int, error: UnpicklingError) -> WeightsRefused:
 def _broken(name: str, size: int, error: Exception) -> WeightsRefused:
     if isinstance(error, zipfile.BadZipFile | EOFError) or _CUT_SHORT.search(str(error)):
         return WeightsRefused(
-            f"{name} is broken: it breaks off after {size:,} bytes, so that downloading, copying or saving it was cut "
-            f"short. Do it again."
+            f"{name} is incomplete: it ends after {size:,} bytes, so its download, copy or saving was cut short. "
+            f"Repeat it."
         )
     said = f": {brief(error).partition('. ')[0]}" if not _ADVICE.search(str(error)) else ""
-    return WeightsRefused(f"{name} is broken, or no checkpoint of torch{said}.")
+    return WeightsRefused(f"{name} is broken, or not a checkpoint of torch{said}.")
 
 
 def _bare(content: bytes, name: str) -> WeightsRefused:
-    """Return the error for a pickle that torch did not write, by what it asks for."""
+    """Return the error for a pickle that torch did not write, by the calls that it requests."""
     words: list[str] = []
     called: dict[str, None] = {}
     for opcode, argument, place in pickletools.genops(content):
@@ -141,13 +145,13 @@ def _bare(content: bytes, name: str) -> WeightsRefused:
 
 
 def _check_archive(content: bytes, name: str, largest: int) -> None:
-    """Look at the list of a ZIP archive before anything is unpacked."""
+    """Raise WeightsRefused by the list of entries of a ZIP archive, before any is unpacked."""
     if content.count(b"PK\x01\x02") > _MOST:
-        raise WeightsRefused(f"{name} is an archive of more than {_MOST:,} entries, which no network has.")
+        raise WeightsRefused(f"{name} is an archive of more than {_MOST:,} entries, more than any network needs.")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
     unpacked = sum(entry.file_size for entry in entries)
-    # torch stores its tensors as they are, so what grows on unpacking is not its own.
+    # torch stores tensors uncompressed, so an archive that grows when unpacked was not written by torch.
     if unpacked > largest:
         raise WeightsRefused(f"{name} would unpack to {unpacked / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f}.")
     other = formats.archived([entry.filename for entry in entries])
@@ -156,7 +160,7 @@ def _check_archive(content: bytes, name: str, largest: int) -> None:
 
 
 def _check_calls(file: io.BytesIO, name: str, pickles: int) -> None:
-    """Look for what ``weights_only`` would call though it should not, in the opcodes that torch will follow."""
+    """Raise WeightsRefused for harmful calls that ``weights_only`` allows, in the opcodes that torch will run."""
     for _ in range(pickles):
         begun = file.tell()
         for opcode, argument, place in pickletools.genops(file):
@@ -174,5 +178,5 @@ def _code(name: str, called: str) -> WeightsRefused:
         "of a trainer's file"
     )
     return WeightsRefused(
-        f"{name} asks for {called} to be called when it is loaded, and weights need no code: nothing was run. {advice}."
+        f"{name} requests a call of {called} when it is loaded. Weights need no code: nothing was run. {advice}."
     )

@@ -1,4 +1,4 @@
-"""Reading the tensors of a checkpoint that anybody may have made, in a child process, without running what is in it."""
+"""Reading the tensors of an untrusted checkpoint, in a child process and without running code in it."""
 
 import os
 from pathlib import Path
@@ -23,22 +23,22 @@ def read_state(
     trusted: bool = False,
     cancelled: ShouldCancel | None = None,
 ) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or of a pickle of torch, on the CPU, by their names.
+    """Return the tensors of a safetensors file or of a pickle of torch, on the CPU, by their names.
 
-    A tensor in a dict of dicts has a name of several: ``state_dict.fc.weight``. What a file is, its first bytes say;
-    where its name says something else, it is refused. It is read in a child process, of whose memory and time there is
-    an end, see ``sandbox``; what comes back is plain numbers.
+    The name of a tensor in nested dicts joins their keys: ``state_dict.fc.weight``. The first bytes tell the format of
+    a file; if its name tells another one, it is refused. It is read in a child process with limits of memory and time,
+    see ``sandbox``, which returns plain numbers.
 
     Args:
-        source: the file, or its content, or a file that is open (it is read from its start).
-        largest: how many bytes it may have, unpacked too.
-        name: of the file, for messages and for what its ending says; the path's own if not given.
-        trusted: read it in this process, without limits of time and memory. Code in it is not run for that.
-        cancelled: asked while the child reads; True ends it.
+        source: the file, its content, or an open file, which is read from its start.
+        largest: maximum number of bytes of the file, also when unpacked.
+        name: name of the file, for messages; its suffix must match the format. Default: the name of the path.
+        trusted: read it in this process, without limits of time and memory. Code in it is not run either.
+        cancelled: called while the child reads; True ends it.
 
     Raises:
-        WeightsRefused: it is too large, broken, not what its name says, wants code to be run, holds no weights, or
-            takes more time or memory than weights do.
+        WeightsRefused: the file is too large or broken, has another format than its name, requests code, contains no
+            weights, or takes more time or memory than weights need.
         Cancelled: ``cancelled`` returned True.
     """
     name = name or (source.name if isinstance(source, Path) else "The file")
@@ -63,12 +63,12 @@ def read_state(
 
 
 def warm() -> None:
-    """Begin to prepare the child process that reads a file, which takes a second or two, and do not wait for it."""
+    """Start the child process that reads a file, which takes a second or two, without waiting for it."""
     sandbox.warm(parsed_and_packed.__module__)
 
 
 def _limits(size: int, largest: int) -> Limits:
-    """Return what reading a file of so many bytes may take; each is several times what the slowest one took."""
+    """Return the limits for reading a file of this size; each is several times what the slowest file took."""
     return Limits(memory=10**9 + 4 * size, cpu=3 + size / 10e6, wall=120 + size / 1e6, output=largest + 64_000_000)
 
 
@@ -83,12 +83,12 @@ def _given_up(ended: Ended, name: str, size: int) -> Exception:
         )
     if ended.reason in ("memory", "time", "output"):
         return WeightsRefused(
-            f"{name} was not read: that {ended.why}, which no checkpoint of {_shown(size)} does. It is damaged, or "
-            f"made to do harm: save model.state_dict() as safetensors."
+            f"{name} was not read: that {ended.why}, more than any checkpoint of {_shown(size)} needs. It is "
+            f"damaged or malicious: save model.state_dict() as safetensors."
         )
-    why = ended.why if ended.reason == "died" else "failed in a way that no checkpoint does"
+    why = ended.why if ended.reason == "died" else "failed in an unexpected way"
     return WeightsRefused(
-        f"{name} was not read: that {why}. It is damaged, or made to do harm: download it again, or save "
+        f"{name} was not read: that {why}. It is damaged or malicious: download it again, or save "
         f"model.state_dict() as safetensors."
     )
 
@@ -98,15 +98,15 @@ def _shown(size: int) -> str:
 
 
 def _content(source: CheckpointFile, name: str, largest: int) -> bytes:
-    """All of a file, read at once: what is looked at, and then used, does not change in between."""
+    """Return the whole content of a file, read once, so that it cannot change between its check and its use."""
     if isinstance(source, bytes):
-        content = source[: largest + 1]  # a copy only of what is refused
+        content = source[: largest + 1]  # a copy only of a file that is refused
         size = len(source)
     else:
         try:
             if isinstance(source, Path):
                 if source.exists() and not source.is_file():
-                    raise WeightsRefused(f"{name} cannot be read: it is no file.")
+                    raise WeightsRefused(f"{name} cannot be read: it is not a file.")
                 with source.open("rb") as file:
                     size, content = _read(file, largest)
             else:
@@ -119,7 +119,7 @@ def _content(source: CheckpointFile, name: str, largest: int) -> bytes:
 
 
 def _read(file: BinaryIO, largest: int) -> tuple[int, bytes]:
-    """The size of a file and its content, of which no more is read than tells that it is too large."""
+    """Return the size of a file and its content, which is not read if the file is too large."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     content = b"" if size > largest else file.read(largest + 1)

@@ -1,6 +1,6 @@
-"""Tensors from process to process: the bytes of their storages, and how they lie in those.
+"""Transfer of tensors between processes: the bytes of their storages, and their layout in these.
 
-Tensors that share their numbers share them afterwards, and one that is expanded stays so: nothing is copied, or grows.
+Tensors that share a storage share it afterwards, and an expanded tensor stays expanded: nothing is copied or grows.
 """
 
 import json
@@ -12,29 +12,29 @@ from torch import Tensor
 from se_viz.sandbox import Ended, wire
 from se_viz.weights.errors import WeightsRefused
 
-# Bytes of the description of all tensors; that of 20,000 takes 4 million.
+# Maximum bytes of the description of all tensors; that of 20,000 tensors takes 4 million.
 _LONGEST = 16_000_000
 _MOST_AXES = 64
 _LARGEST = 2**62
 
 _DTYPES = {str(dtype): dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)}
 
-# Tensors without plain numbers, of which the kind is kept: no network takes them.
+# Kinds of tensors; only strided ones keep their numbers, because no network takes the others.
 _STRIDED, _META, _SPARSE, _QUANTISED = "strided", "meta", "sparse", "quantised"
 
 
 def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
-    """Return tensors as values that go from process to process.
+    """Return tensors as a value that can be sent to another process.
 
     Args:
-        tensors: on the CPU, by their names.
-        name: of their file, for messages.
-        largest: bytes that their storages may have together.
+        tensors: tensors on the CPU, by their names.
+        name: name of their file, for messages.
+        largest: maximum number of bytes of all storages together.
 
     Raises:
-        WeightsRefused: they have more, or so many axes that they cannot be described.
+        WeightsRefused: the storages have more bytes, or the tensors too many axes to be described.
     """
-    storages: dict[int, int] = {}  # address of a storage → its place
+    storages: dict[int, int] = {}  # address of a storage → its index
     content: list[memoryview] = []
     entries: list[list[object]] = []
     for key, given in tensors.items():
@@ -43,7 +43,7 @@ def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
         if kind == _STRIDED:
             tensor = tensor.resolve_conj().resolve_neg()
             storage = tensor.untyped_storage()
-            # By address: each tensor has an object of its own for a storage that it shares.
+            # By address: tensors that share a storage have different objects for it.
             place = storages.setdefault(storage._cdata, len(content))
             if place == len(content):
                 content.append(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
@@ -54,23 +54,23 @@ def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
         raise WeightsRefused(f"{name} would unpack to {size / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f}.")
     description = json.dumps(entries).encode()
     if len(description) > _LONGEST:
-        raise WeightsRefused(f"{name} has tensors of too many axes, which no network has.")
+        raise WeightsRefused(f"{name} has tensors with too many axes, more than any network.")
     return [description, *content]
 
 
 def unpacked(value: wire.Value) -> dict[str, Tensor]:
-    """Return the tensors that ``packed`` was given; raise Ended where a process sends something else."""
+    """Return the tensors of a value that ``packed`` made; raise Ended for another value."""
     try:
         description, *content = value
         storages = [_storage(storage) for storage in content]
         return {str(key): _tensor(storages, *rest) for key, *rest in _entries(description)}
     except (ValueError, TypeError, LookupError, RuntimeError, OverflowError, RecursionError) as error:
-        raise Ended("died", "made the process that read it answer nonsense") from error
+        raise Ended("died", "made the process that read it send an invalid result") from error
 
 
 def _entries(description: bytearray) -> Any:  # noqa: ANN401 - JSON
     if len(description) > _LONGEST:
-        raise ValueError("A description that is too long.")
+        raise ValueError("The description is too long.")
     return json.loads(description)
 
 
@@ -95,11 +95,11 @@ def _tensor(
     shape: list[int],
     stride: list[int],
 ) -> Tensor:
-    """Return a tensor by its description, all of whose elements lie in its storage."""
+    """Return a tensor by its description, after checking that all of its elements are in its storage."""
     dtype = _DTYPES[named]
     sizes: list[Any] = [*shape, *stride, offset]
     if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < _LARGEST for size in sizes):
-        raise ValueError("A shape that is none.")
+        raise ValueError("The shape is invalid.")
     if kind == _META:
         return torch.empty(shape, dtype=dtype, device="meta")
     if kind == _SPARSE:
@@ -111,7 +111,7 @@ def _tensor(
         return one.as_strided(shape, [0] * len(shape))
     last = offset + sum((count - 1) * step for count, step in zip(shape, stride, strict=True))
     if kind != _STRIDED or (0 not in shape and (last + 1) * dtype.itemsize > storages[place].nbytes()):
-        raise ValueError("A tensor beyond its storage.")
+        raise ValueError("The tensor is not within its storage.")
     if 0 in shape:
         return torch.empty(shape, dtype=dtype)
     return torch.empty(0, dtype=dtype).set_(storages[place], offset, shape, stride)

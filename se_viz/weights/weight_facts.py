@@ -1,17 +1,17 @@
-"""What is known of pretrained weights before they are fetched."""
+"""Facts on pretrained weights that are known before they are downloaded."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a library says of a set of pretrained weights.
+    """Facts that a library states on a set of pretrained weights.
 
     Attributes:
-        licence: its name or address; empty where the library does not say.
+        licence: name or address of the licence; empty if the library does not state it.
         classes: number of logits.
-        top1: share of ImageNet's validation set that is right, where the library says it.
-        size: bytes to download, where the library says it.
+        top1: top-1 accuracy on the validation set of ImageNet, 0–1, if the library states it.
+        size: bytes to download, if the library states them.
     """
 
     licence: str

@@ -11,11 +11,11 @@ _MOST = 16
 _LONGEST_WORD = 40
 _LONGEST_LIST = 16
 
-# Sides of images, channels, layers: a network of more is no image network, and a list of as many entries takes no time.
+# Maximum of a number: sides of images, channels, layers. No image network has more, and such numbers are quick to use.
 _LARGEST = 2048
 _LARGEST_CLASSES = 100_000
 
-# Sides of images and windows: some attention makes its tables in loops over all pairs of their pixels.
+# Maximum side of images and windows: some attention layers build tables in loops over all pairs of pixels.
 _LARGEST_SIDE = 1024
 _SIDES = re.compile(r"size|resolution|window|res\b", re.IGNORECASE)
 
@@ -25,7 +25,7 @@ _WORD = re.compile(r"[\w.+-]*", re.ASCII)
 
 
 def value_of(text: str) -> Value:
-    """Return the value that a text stands for: JSON, or Python's True, False, None, a tuple, a word."""
+    """Return the value of a text: JSON, True, False or None of Python, a tuple, or a word."""
     text = text.strip()
     if text in _WORDS:
         return _WORDS[text]
@@ -43,46 +43,46 @@ def pair(text: str) -> tuple[str, Value]:
     """Return key and value of "key=value".
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text has another form.
     """
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key.isidentifier() or not value.strip():
-        raise ValueError(f"An argument is KEY=VALUE, not {text.strip()[:_LONGEST_WORD]!r}.")
+        raise ValueError(f"An argument has the form KEY=VALUE, not {text.strip()[:_LONGEST_WORD]!r}.")
     return key, value_of(value)
 
 
 def from_stranger(text: str) -> dict[str, Value]:
-    """Return the arguments in a text from a page: ``key=value, key=value``, or a JSON object.
+    """Return the arguments in an untrusted text from the page: ``key=value, key=value``, or a JSON object.
 
     Values are numbers up to 2048 (sides up to 1024, num_classes up to 100,000), true, false, null, words of letters,
-    digits and ``_.+-``, and lists of up to 16 of these; so that no value is a path, an address or a program, or makes
-    anything large by itself. What they make together is bounded by ``sketch.bounded`` and by the limits on parameters
-    and tables, see ``plan.Sketch``.
+    digits and ``_.+-``, and lists of up to 16 of these. So no value is a path, an address or a program, and no single
+    one makes anything large. Their combination is limited by ``meta_model.bounded`` and by the limits on parameters and
+    tables, see ``checkpoint_plan.Sketch``.
 
     Raises:
-        ValueError: it is something else; the message says what.
+        ValueError: the text has another form or a value is not allowed; the message says which.
     """
     text = text.strip(" ,\n\t")
     if len(text) > _LONGEST:
-        raise ValueError(f"The arguments have {len(text):,} characters; {_LONGEST} is the limit.")
+        raise ValueError(f"The arguments have {len(text):,} characters; the limit is {_LONGEST}.")
     if text.startswith("{"):
         found = value_of(text)
         if not isinstance(found, dict):
-            raise ValueError("The arguments begin like JSON and are not: write key=value, key=value.")
+            raise ValueError("The arguments begin like JSON but are invalid: write key=value, key=value.")
     else:
         pairs = [pair(part) for part in _NEXT.split(text) if part.strip(" ,\n")]
         found = dict(pairs)
         if len(found) < len(pairs):
             raise ValueError("An argument is given twice.")
     if len(found) > _MOST:
-        raise ValueError(f"There are {len(found)} arguments; {_MOST} is the limit.")
+        raise ValueError(f"There are {len(found)} arguments; the limit is {_MOST}.")
     for key, value in found.items():
         if not re.fullmatch(r"[A-Za-z]\w{0,39}", key, re.ASCII):
             raise ValueError(f"{key[:_LONGEST_WORD]!r} is not the name of an argument.")
         entries = value if isinstance(value, list) else [value]
         if len(entries) > _LONGEST_LIST:
-            raise ValueError(f"{key} is a list of {len(entries)}; {_LONGEST_LIST} is the limit.")
+            raise ValueError(f"{key} is a list of {len(entries)} values; the limit is {_LONGEST_LIST}.")
         for entry in entries:
             _check(key, entry, _largest(key))
     return found
@@ -99,9 +99,9 @@ def _check(key: str, value: Value, largest: int) -> None:
         return
     if isinstance(value, int | float):
         if value != value or abs(value) > largest:  # noqa: PLR0124 - NaN
-            raise ValueError(f"{key} is {str(value)[:_LONGEST_WORD]}; numbers up to {largest:,} are allowed here.")
+            raise ValueError(f"{key} is {str(value)[:_LONGEST_WORD]}; numbers up to {largest:,} are allowed.")
     elif not isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 - what it says is wrong, not the caller
+        raise ValueError(  # noqa: TRY004 - the text is wrong, not the caller
             f"{key} is neither a number, true, false, null, a word nor a list of these."
         )
     elif len(value) > _LONGEST_WORD or not _WORD.fullmatch(value):

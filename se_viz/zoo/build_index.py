@@ -1,4 +1,4 @@
-"""Which architectures of timm and torchvision hold channel gates: build each at random, search it, write it down."""
+"""The list of the channel gates in every architecture of timm and torchvision, built with random weights."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from se_viz.zoo import gate_index as table
 from se_viz.zoo import libraries as sources
 from se_viz.zoo.gate_index import Row
 
-# What looks like a channel gate and is none, by class, with the reason; and what may be one and is only searched.
+# Classes that look like channel gates and are not, with the reason, and classes that may be and are only searched.
 LOOKALIKES = {
     "SplitAttn": "split attention weighs radix copies of each channel, which then add up",
     "SelectiveKernelAttn": "a softmax shares each channel out among kernels, which then add up",
@@ -42,22 +42,22 @@ LOOKALIKES = {
     "GlobalContext": "here its context is added, not multiplied",
 }
 
-# A network with more weights than this is left out: at four bytes each it would not fit beside what else runs.
+# Larger networks are left out: at four bytes per weight they may not fit in memory.
 LARGEST = 1_500_000_000
 
-# Pixels. Small ones first: the gates are proved alone, so the size only has to let every module run.
+# Sides of images, pixels. Small ones first: gates are verified alone, so every module only has to run.
 _SIZES = (64, 128, None)
 
 
 def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], None]) -> None:
-    """Fill the table in ``path`` with every architecture that is ``wanted``: first sketched, then proved.
+    """Complete the table in ``path`` with every architecture that is ``wanted``: each is sketched, then verified.
 
-    It is written as it grows, so that a run that was ended goes on where it stopped. Those with pretrained weights, and
-    the paper's own among them, come first.
+    The table is written after each row, so an interrupted run continues where it stopped. Architectures with pretrained
+    weights come first, and among them those of the paper.
 
     Raises:
         InUse: another process is writing ``path``.
-        WriteFailed: ``path`` cannot be written; what was written before is kept.
+        WriteFailed: ``path`` cannot be written; its earlier content is kept.
     """
     with sole_writer(path):
         _fill(path, wanted, report)
@@ -80,16 +80,16 @@ def _fill(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], Non
 
 
 def sketch(name: str, weights: tuple[str, ...] = ()) -> Row:
-    """The row of one architecture, for instance "timm/seresnet50", built without numbers (on torch's meta device).
+    """Return the row of one architecture, for instance "timm/seresnet50", built on torch's meta device.
 
-    That takes some hundredths of a second, and tells whether any module is of a gate's class or looks like one. Where
-    none is, the row is final; else ``seconds`` is None, and ``prove`` tells.
+    That takes a few hundredths of a second and tells whether any module is of a known class of gates or looks like one.
+    If not, the row is final; otherwise ``seconds`` is None, and ``prove`` completes it.
     """
     source, architecture, _ = sources.split(name)
     family = source.family(architecture)
     try:
-        network = sketched(lambda: source.blank(architecture))
-    except Exception as error:  # noqa: BLE001 - networks fail without numbers in ways of their own
+        network = sketched(lambda: source.create(architecture))
+    except Exception as error:  # noqa: BLE001 - networks without numbers fail in many ways
         return Row(name, family, weights, 0, 0, (), 0, None, f"cannot be sketched: {_brief(error)}")
     params = count_params(network)
     known = Counter(type(module).__name__ for module in network.modules() if kind_of(module) is not None)
@@ -98,7 +98,7 @@ def sketch(name: str, weights: tuple[str, ...] = ()) -> Row:
 
 
 def prove(row: Row) -> Row:
-    """The row of a sketched architecture once it is built at random and searched."""
+    """Return the row of a sketched architecture, built with random weights and searched for gates."""
     source, architecture, _ = sources.split(row.model)
     if row.params > LARGEST:
         return replace(
@@ -106,7 +106,7 @@ def prove(row: Row) -> Row:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = source.blank(architecture)
+        network = source.create(architecture)
     params = count_params(network)
     known = sum(kind_of(module) is not None for module in network.modules())
     try:
@@ -115,9 +115,9 @@ def prove(row: Row) -> Row:
         return replace(row, params=params, gates=0, kinds=(), seconds=0.0, note=f"cannot be read: {_brief(error)}")
     kinds = Counter(gate.kind for gate in gates)
     notes = [f"{kind}: {LOOKALIKES[kind]}" for kind, count in _alike(network).items() if kinds[kind] < count]
-    left = known - len({gate.path for gate in gates if kind_of(network.get_submodule(gate.path)) is not None})
-    if left > 0:
-        notes.append(f"{left} modules of a known class do not run just once, or not as a gate")
+    missed = known - len({gate.path for gate in gates if kind_of(network.get_submodule(gate.path)) is not None})
+    if missed > 0:
+        notes.append(f"{missed} modules of a known class do not run just once, or not as a gate")
     return replace(
         row,
         params=params,
@@ -130,7 +130,7 @@ def prove(row: Row) -> Row:
 
 
 def _alike(network: nn.Module) -> Counter[str]:
-    """How many modules of the classes of ``LOOKALIKES`` there are."""
+    """Return the number of modules of each class in ``LOOKALIKES``."""
     names = (type(module).__name__ for module in network.modules() if kind_of(module) is None)
     return Counter(name for name in names if name in LOOKALIKES)
 
@@ -140,7 +140,7 @@ def _write(rows: dict[str, Row], order: dict[str, int], path: Path) -> None:
 
 
 def _search(network: nn.Module, known: int) -> tuple[tuple[Gate, ...], float]:
-    """The gates, and the processor's seconds it took to find them, at the smallest size at which all of them show."""
+    """Return the gates at the smallest image size that shows all of them, and the CPU seconds of the search."""
     best: tuple[Gate, ...] = ()
     seconds = 0.0
     failure: NotAnImageModel | None = None

@@ -1,4 +1,4 @@
-"""A network of one's own: an architecture and a file of weights."""
+"""A user's network: an architecture and a file of weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from se_viz.zoo.checkpoint_plan import Maker, made, plan, sketch_of
 from se_viz.zoo.registry import Network
 from se_viz.zoo.suggest_architecture import advised
 
-# For an architecture that does not say how its images are prepared.
+# For an architecture that does not state its preprocessing.
 _USUAL = Preprocess(crop=(224, 224), resize=256)
 
 _SIDES = range(16, 1025)
@@ -45,37 +45,38 @@ def read_network(
 ) -> Network:
     """Build an architecture and give it the weights of a file, on the CPU and in eval mode.
 
-    A named architecture is built only once its shapes are those of the file, and its size is counted before that: what
-    is not used costs nothing. The number of classes is the file's own, and so is a classifier of one linear layer; a
-    file with another classifier, or without one, gives a network without logits, which ``about`` says. No name makes
-    anything be imported, so that name, file and names of classes may come from a page; arguments from a page go through
-    ``arguments.from_stranger`` first, and how deep a network they make is bounded here.
+    A named architecture is built only after its shapes match those of the file and its size is checked, so a mismatch
+    costs almost nothing. The number of classes is that of the file, and so is a classifier of one linear layer; a file
+    with another classifier, or without one, gives a network without logits, as ``about`` states. A name never causes an
+    import, so name, file and names of classes may come from the page; arguments from the page must be parsed by
+    ``architecture_arguments.from_stranger``, and the depth of the network that they make is limited here.
 
     Args:
-        source: a safetensors file or a state dict saved by torch, its content, or such a file that is open.
-        architecture: of timm or torchvision ("timm/seresnet50"), or a function that returns the network.
+        source: a safetensors file or a state dict saved by torch, as a path, its content or an open file.
+        architecture: name in timm or torchvision ("timm/seresnet50"), or a function that returns the network.
         arguments: keyword arguments of the architecture, for instance {"num_classes": 4}.
-        classes: names of the logits; of a named architecture as many as the file has, see ``head.fit``.
-        head: what the logits mean, if that is known.
-        mean, std: per RGB channel, of values in 0–1; those of the architecture's default weights if not given.
-        size: side of the network's input, pixels, 16 to 1024; likewise. The image is resized in proportion.
-        name: of the file, for messages.
-        largest: how many weights and biases a named architecture may have; the file may have 4 bytes for each. At its
-            height the memory in use is what that is three times: the file, its tensors and the network.
-        trusted: read the file in this process, without limits of time and memory, see ``state.read_state``.
-        cancelled: asked while a child process reads the file; True ends it.
+        classes: names of the logits; for a named architecture one for each logit of the file, see ``head.fit``.
+        head: meaning of the logits, if known.
+        mean, std: per RGB channel, of values in 0–1; default: those of the architecture's default weights.
+        size: side of the input of the network, pixels, 16 to 1024; same default. Images are resized in proportion.
+        name: name of the file, for messages.
+        largest: maximum number of weights and biases of a named architecture; the file may have 4 bytes for each. The
+            peak of memory in use is three times that: the file, its tensors and the network.
+        trusted: read the file in this process, without limits of time and memory, see ``state_dict.read_state``.
+        cancelled: called while a child process reads the file; True ends it.
 
     Raises:
         UnknownModel: there is no such architecture.
-        WeightsRefused: the file is refused, see ``state.read_state``, or makes the network return NaN, see
-            ``sound.check_sound``; or the architecture is too large, or does not take the arguments; or there are not
-            as many names of classes as logits. A ``Misfit``, where the file does not fit the network: the message
-            lists what is missing, unexpected or of another shape, and of named architectures it says which one fits.
+        WeightsRefused: the file is refused, see ``state_dict.read_state``, or makes the network return NaN, see
+            ``finite_outputs.check_sound``; or the architecture is too large, or does not take the arguments; or the
+            number of names of classes is not that of the logits. If the file does not fit the network, it is a
+            ``Misfit``, whose message lists missing and unexpected tensors and those of another shape, and for named
+            architectures says which one fits.
         Cancelled: ``cancelled`` returned True.
         ValueError: a number is out of its range.
     """
     if not trusted:
-        warm()  # while the architecture is looked up
+        warm()  # while the architecture is searched
     given = dict(arguments or {})
     preprocess = _USUAL
     label = name or str(getattr(source, "name", "")).rpartition("/")[2] or "The file"
@@ -88,7 +89,7 @@ def read_network(
         called = architecture
         preprocess = _preprocess(architecture, given)
         sketch = sketch_of(architecture, largest)
-        sketch.network(given)  # Too large, or arguments that it does not take: told before a file is read.
+        sketch.network(given)  # Raises for a large architecture or wrong arguments before the file is read.
         state = read(source)
         try:
             planned = plan(state, sketch, given, classes, label, head)
@@ -104,7 +105,9 @@ def read_network(
     prepared = _adapted(preprocess, mean, std, size)
     own = network.state_dict()
     weights = {key: value for key, value in weights.items() if not replaceable(key, value, own[key])}
-    network.load_state_dict(weights, strict=False)  # It lacks at most counters and tables, see ``fit.difference``.
+    network.load_state_dict(
+        weights, strict=False
+    )  # At most counters and tables are missing, see ``matching.difference``.
     check_sound(network.eval(), prepared.crop, label)
     about = ". ".join((f"{called} with the weights of {label}", *notes))
     return Network(network, prepared, tuple(classes), about, head)
@@ -113,7 +116,7 @@ def read_network(
 def _for_a_given(
     network: nn.Module, state: Mapping[str, Tensor], called: str, label: str
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the tensors of a file for a network that is there, and sentences on what was done with them."""
+    """Return the tensors of a file for an existing network, and sentences on how they were matched."""
     own = network.state_dict()
     state, notes = multiplied_out(state, own)
     matched = match(state, own)
@@ -123,7 +126,7 @@ def _for_a_given(
 
 
 def _preprocess(architecture: str, arguments: Mapping[str, object]) -> Preprocess:
-    """Return how images are prepared for an architecture; raise WeightsRefused for arguments that it cannot have."""
+    """Return the preprocessing of an architecture; raise WeightsRefused for arguments that are not allowed."""
     library, plain, tag = sources.find(architecture)
     refused = sorted(library.FORBIDDEN & arguments.keys())
     if refused:

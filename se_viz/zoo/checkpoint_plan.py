@@ -1,4 +1,4 @@
-"""How the tensors of a file become the weights of a named architecture, found out before anything is built."""
+"""The plan by which the tensors of a file become the weights of a named architecture, made before it is built."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,24 +20,24 @@ from se_viz.zoo import libraries as sources
 
 Maker: TypeAlias = Callable[..., nn.Module]
 
-# Numbers in buffers: tables of positions and masks, which grow with the square of a window. No architecture of the
-# libraries has more than 26 M.
+# Maximum number of elements in buffers: tables of positions and masks grow with the square of a window. No
+# architecture of the libraries has more than 26 M.
 _BUFFERS = 60_000_000
 
-# What Python says of an argument that a function does not have.
+# Message of Python for an argument that a function does not have.
 _UNTAKEN = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to build, and what to fill it with.
+    """The network to build, and its weights.
 
     Attributes:
-        arguments: of the architecture.
-        weights: by the network's names; at most counters and tables lack.
-        place, module: what to put in a module's place, see ``classifier.Classifier``.
-        logits: how many the network has; None for one without a classifier.
-        notes: sentences on what was taken, left out or filled in.
+        arguments: arguments of the architecture.
+        weights: tensors by the names of the network; at most counters and tables are missing.
+        place, module: path of a module and its replacement, see ``classifier.Classifier``.
+        logits: number of logits; None for a network without a classifier.
+        notes: sentences on which tensors were used, left out or added.
     """
 
     arguments: dict[str, object]
@@ -49,12 +49,12 @@ class Plan:
 
 
 class Sketch:
-    """An architecture of which only the shapes are looked at.
+    """An architecture as shapes without numbers, on torch's meta device.
 
     Args:
-        make: returns the network for keyword arguments.
-        called: its name, for messages.
-        largest: how many weights and biases it may have.
+        make: function that returns the network for keyword arguments.
+        called: name of the architecture, for messages.
+        largest: maximum number of weights and biases.
     """
 
     def __init__(self, make: Maker, called: str, largest: int) -> None:
@@ -68,7 +68,7 @@ class Sketch:
         """Return the network on the meta device.
 
         Raises:
-            WeightsRefused: it does not take the arguments, or is too large.
+            WeightsRefused: the architecture does not take the arguments, or is too large.
         """
         with self._bounds(arguments):
             network = sketched(lambda: made(self.make, arguments, self.called), self._needs_numbers(arguments))
@@ -78,36 +78,36 @@ class Sketch:
         return network
 
     def check_size(self, network: nn.Module) -> None:
-        """Raise WeightsRefused where a network has too many parameters."""
+        """Raise WeightsRefused if a network has too many parameters."""
         count = count_params(network)
         if count > self.largest:
             raise WeightsRefused(
                 f"{self.called} has {count / 1e6:,.0f} M parameters; {self.largest / 1e6:,.0f} M is the limit here."
             )
 
-    def blank(self) -> nn.Module:
-        """Return the network of no arguments on the meta device, each time the same; raises as ``network`` does."""
+    def create(self) -> nn.Module:
+        """Return the network without arguments on the meta device, the same each time; raises as ``network`` does."""
         if self._blank is None:
             self._blank = self.network({})
         return self._blank
 
     def build(self, arguments: Mapping[str, object]) -> nn.Module:
-        """Return the network with random weights, of arguments of which ``network`` has been made."""
+        """Return the network with random weights; ``network`` must have accepted the arguments before."""
         with self._bounds(arguments):
             return made(self.make, arguments, self.called)
 
     def shapes(self, arguments: Mapping[str, object]) -> dict[str, Tensor]:
-        """Return its state dict, without numbers; raises as ``network`` does."""
+        """Return the state dict of the network, without numbers; raises as ``network`` does."""
         return self.network(arguments).state_dict()
 
     def _bounds(self, arguments: Mapping[str, object]) -> AbstractContextManager[None]:
-        """Return what ends the building of a network whose arguments make it endless."""
+        """Return the context that limits the building of a network with arguments."""
         return bounded(self.called) if arguments.keys() - {"num_classes"} else nullcontext()
 
     def _needs_numbers(self, arguments: Mapping[str, object]) -> bool:
-        """Return whether small tensors may have numbers: only where the architecture cannot be made without any.
+        """Return whether small tensors may have numbers: only if the architecture cannot be built without any.
 
-        Else arguments could be chosen that fail on the meta device and then take memory.
+        Otherwise arguments could be chosen that fail on the meta device and then allocate memory.
         """
         if self._numbers is None and not arguments.keys() <= {"num_classes"}:
             try:
@@ -119,9 +119,9 @@ class Sketch:
 
 
 def sketch_of(architecture: str, largest: int) -> Sketch:
-    """Return the sketch of an architecture of timm or torchvision; raises UnknownModel where there is none."""
+    """Return the sketch of an architecture of timm or torchvision; raise UnknownModel for another name."""
     library, plain, _ = sources.find(architecture)
-    return Sketch(lambda **own: library.blank(plain, **own), architecture, largest)
+    return Sketch(lambda **arguments: library.create(plain, **arguments), architecture, largest)
 
 
 def plan(
@@ -132,21 +132,21 @@ def plan(
     label: str,
     head: Head | None = None,
 ) -> Plan:
-    """Return what to build of an architecture for a file's tensors.
+    """Return the plan of an architecture with the tensors of a file.
 
     Args:
-        state: the file's tensors.
+        state: tensors of the file.
         sketch: the architecture.
-        arguments: of the architecture.
-        names: of the classes; none where they are not known.
-        label: the file's name, for messages.
-        head: what the outputs mean, if that is known.
+        arguments: arguments of the architecture.
+        names: names of the classes; empty if they are not known.
+        label: name of the file, for messages.
+        head: meaning of the outputs, if known.
 
     Raises:
-        WeightsRefused: the architecture is too large or does not take the arguments, or the number of classes asked
-            for is not the file's; Misfit, which is one, where the tensors are not the architecture's.
+        WeightsRefused: the architecture is too large or does not take the arguments, or ``num_classes`` is not that of
+            the file; it is a Misfit if the tensors are not those of the architecture.
     """
-    blank = sketch.network(arguments) if arguments else sketch.blank()
+    blank = sketch.network(arguments) if arguments else sketch.create()
     own = blank.state_dict()
     state, notes = multiplied_out(state, own)
     matched = match(state, own)
@@ -159,9 +159,9 @@ def plan(
     network = sketch.network(arguments)
     if module is not None:
         network.set_submodule(place, module)
-        sketch.check_size(network)  # The file says how large the module is, in no bytes if it likes.
+        sketch.check_size(network)  # A file of a few bytes may state a large module.
     if logits is not None:
-        fit(head, logits, names)  # Told before the network is built, and of one that is not too large.
+        fit(head, logits, names)  # Raises before the network is built, and after its size is checked.
     away = asked_away(matched, axes) if arguments.get("num_classes") == 0 and module is not None else []
     strange, known = split(name for name in matched.strange if name not in found.used and name not in away)
     outside = [name for name in matched.outside if name not in found.used]
@@ -184,9 +184,9 @@ def _with_classes(
     label: str,
     head: Head | None,
 ) -> dict[str, object]:
-    """Return the arguments with the number of classes that the file says; where it says none, the names'.
+    """Return the arguments with the number of classes of the file or, if that is unknown, of the names.
 
-    Raises WeightsRefused where another is asked for.
+    Raises WeightsRefused if ``num_classes`` is another number.
     """
     asked = arguments.get("num_classes")
     if found.module is not None and found.logits is None:
@@ -195,15 +195,17 @@ def _with_classes(
         return arguments
     logits = found.logits
     if logits is None:
-        # Its tensors contradict each other, and are told; or the architecture has no classifier.
+        # Its tensors disagree, which is reported later; or the architecture has no classifier.
         return {"num_classes": expected_outputs(head, names)} | arguments if names and axes else arguments
     if asked not in (None, logits):
-        raise WeightsRefused(f"{label} has {logits:,} logits, not {asked}: leave num_classes out, the file says it.")
+        raise WeightsRefused(
+            f"{label} has {logits:,} logits, not {asked}: leave num_classes out; the file determines it."
+        )
     return arguments if found.module is not None else {**arguments, "num_classes": logits}
 
 
 def made(make: Maker, arguments: Mapping[str, object], called: str) -> nn.Module:
-    """Return the network that ``make`` makes; raise WeightsRefused where it cannot, or makes something else."""
+    """Return the network that ``make`` builds; raise WeightsRefused if it fails or returns something else."""
     try:
         network = make(**arguments)
     except WeightsRefused:
@@ -216,5 +218,5 @@ def made(make: Maker, arguments: Mapping[str, object], called: str) -> nn.Module
             raise WeightsRefused(f"{called} takes no argument {untaken[1]}.") from error
         raise WeightsRefused(f"{called} cannot be built with ({stated}): {type(error).__name__}: {why}.") from error
     if not isinstance(network, nn.Module):
-        raise WeightsRefused(f"{called} returns {type(network).__name__} and no torch.nn.Module.")
+        raise WeightsRefused(f"{called} returns {type(network).__name__}, not a torch.nn.Module.")
     return network

@@ -1,26 +1,26 @@
-"""Room for a network on a device: whether there is any, told before it is fetched or built."""
+"""A check of memory before a network is downloaded or built."""
 
 import torch
 
 from se_viz.device.memory import require_memory
 from se_viz.zoo import registry as catalogue
 
-_BYTES = 4  # of a parameter, as networks are built
+_BYTES = 4  # of each parameter: networks are built in fp32
 
 
 def check_memory(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
-    """Compare what a network's weights will take with what is free; what was registered is not known and passes.
+    """Raise DeviceFull if the weights of a network need more memory than is free; registered models are not checked.
 
-    It is built in the memory of the CPU, which holds them twice at its height, whatever the device: the network and
-    the tensors of its file, and on a CPU later the network and its fast twin.
+    For every device the network is built in the memory of the CPU, which at the peak contains its weights twice: in the
+    network and in the tensors of its file, and on a CPU later in the network and its fast copy.
 
     Args:
-        name: as ``catalogue.build`` takes it.
-        device, dtype: where the network is to go, and the type of its numbers there.
+        name: name of the model, see ``registry.build``.
+        device, dtype: device of the network, and the type of its numbers there.
 
     Raises:
         UnknownModel: no model has that name.
-        DeviceFull: there is not enough.
+        DeviceFull: there is not enough memory.
     """
     params = catalogue.params(name)
     if params is None:

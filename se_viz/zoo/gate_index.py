@@ -1,4 +1,4 @@
-"""The table of networks that hold channel gates, ``gates.csv``: made by ``python -m se_viz discover``, read here."""
+"""The table of networks with channel gates, ``gates.csv``, made by ``python -m se_viz discover``."""
 
 import csv
 import io
@@ -14,18 +14,18 @@ PATH = Path(__file__).with_name("gates.csv")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was found in one architecture of a library.
+    """The gates of one architecture of a library.
 
     Attributes:
-        model: source and architecture, for instance "timm/seresnet50".
-        family: the library's module that holds it, for instance "resnet".
-        weights: the tags of its pretrained classifiers, for instance ("ra2_in1k",); the library's default comes first.
-        params: weights and biases.
-        gates: how many channel gates it has; of a network that is only sketched, how many modules of a known class.
-        kinds: their classes, for instance ("SEModule",).
-        channels: C summed over the gates; 0 of a network that is only sketched.
-        seconds: of a processor's time that finding and proving them took; None while it is only sketched.
-        note: what else was found that is no channel gate, or why nothing could be found.
+        model: library and architecture, for instance "timm/seresnet50".
+        family: the module of the library that contains it, for instance "resnet".
+        weights: the tags of its pretrained classifiers, for instance ("ra2_in1k",); the default of the library first.
+        params: number of weights and biases.
+        gates: number of channel gates; for a network that is only sketched, number of modules of a known class.
+        kinds: classes of the gates, for instance ("SEModule",).
+        channels: C summed over the gates; 0 for a network that is only sketched.
+        seconds: CPU time of finding and verifying the gates; None if the network is only sketched.
+        note: modules that look like channel gates and are not, or the reason why no gate was found.
     """
 
     model: str
@@ -40,7 +40,7 @@ class Row:
 
 
 def read(path: Path = PATH) -> dict[str, Row]:
-    """The rows by model, in the file's order; none where there is no file."""
+    """Return the rows by model, in the order of the file; empty if there is no file."""
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
@@ -61,7 +61,7 @@ def read(path: Path = PATH) -> dict[str, Row]:
 
 
 def write(rows: Iterable[Row], path: Path = PATH) -> None:
-    """Write rows as CSV, at once or not at all."""
+    """Write rows as CSV, completely or not at all."""
     out = io.StringIO()
     writer = csv.DictWriter(out, [field.name for field in fields(Row)], lineterminator="\n")
     writer.writeheader()
@@ -72,5 +72,5 @@ def write(rows: Iterable[Row], path: Path = PATH) -> None:
 
 @cache
 def shipped() -> dict[str, Row]:
-    """The rows of ``gates.csv``."""
+    """Return the rows of ``gates.csv``."""
     return read()

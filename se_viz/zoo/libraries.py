@@ -1,4 +1,4 @@
-"""The libraries that networks are taken from, each with the same few functions."""
+"""The libraries of networks, each with the same functions."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,43 +14,43 @@ from se_viz.zoo import torchvision_source as from_torchvision
 
 
 class ModelSource(Protocol):
-    """A library of architectures and of pretrained weights, which carry tags."""
+    """A library of architectures and pretrained weights, which are named by tags."""
 
     FORBIDDEN: frozenset[str]
 
     def architectures(self) -> dict[str, tuple[str, ...]]:
-        """Every architecture with the tags of its pretrained classifiers, the default first."""
+        """Return every architecture with the tags of its pretrained classifiers, the default first."""
 
     def family(self, architecture: str) -> str:
-        """The library's module that holds an architecture."""
+        """Return the name of the module of the library that contains an architecture."""
 
-    def blank(self, architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are the library's
-        """An architecture with random weights, in eval mode."""
+    def create(self, architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - arguments of the library
+        """Return an architecture with random weights, in eval mode."""
 
-    def filled(self, architecture: str, tag: str, path: Path) -> nn.Module:
-        """An architecture with pretrained weights from a file, in eval mode."""
+    def load_pretrained(self, architecture: str, tag: str, path: Path) -> nn.Module:
+        """Return an architecture with pretrained weights from a file, in eval mode."""
 
     def weights(self, architecture: str, tag: str) -> Weights:
-        """Where pretrained weights lie."""
+        """Return the file of pretrained weights."""
 
     def preprocess(self, architecture: str, tag: str = "") -> Preprocess:
-        """How images are prepared for these weights; without a tag, for the default ones."""
+        """Return the preprocessing of these weights; without a tag, of the default ones."""
 
     def classes(self, architecture: str, tag: str) -> tuple[str, ...]:
-        """Names of the classes in the order of the logits, where they are known."""
+        """Return the names of the classes in the order of the logits; empty if unknown."""
 
     def facts(self, architecture: str, tag: str) -> Facts:
-        """What the library says of pretrained weights."""
+        """Return what the library states on pretrained weights."""
 
 
 SOURCES: dict[str, ModelSource] = {"timm": from_timm, "torchvision": from_torchvision}
 
 
 def find(name: str) -> tuple[ModelSource, str, str]:
-    """``split``, of an architecture (and a tag, if there is one) that the library really has.
+    """Return the same as ``split``, after checking that the library has the architecture and the tag.
 
     Raises:
-        UnknownModel: it has not.
+        UnknownModel: the library does not have them.
     """
     source, architecture, tag = split(name)
     known = source.architectures()
@@ -60,10 +60,10 @@ def find(name: str) -> tuple[ModelSource, str, str]:
 
 
 def split(name: str) -> tuple[ModelSource, str, str]:
-    """Source, architecture and tag (or "") of a name such as "timm/seresnet50.ra2_in1k".
+    """Return library, architecture and tag (or "") of a name such as "timm/seresnet50.ra2_in1k".
 
     Raises:
-        UnknownModel: the part before the slash is no library's, or there is nothing behind it.
+        UnknownModel: the part before the slash is not the name of a library, or there is nothing after it.
     """
     library, _, rest = name.partition("/")
     architecture, _, tag = rest.partition(".")
@@ -73,7 +73,7 @@ def split(name: str) -> tuple[ModelSource, str, str]:
 
 
 def architectures() -> dict[str, tuple[str, ...]]:
-    """Every architecture of every library, with the tags of its pretrained weights."""
+    """Return every architecture of every library, with the tags of its pretrained weights."""
     return {
         f"{library}/{architecture}": tags
         for library, source in SOURCES.items()

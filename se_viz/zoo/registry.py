@@ -1,4 +1,4 @@
-"""Which models there are, and building one by name."""
+"""The models of SE Viz by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained as demo
-from se_viz.weights.download import Report, ShouldCancel
+from se_viz.weights.download import OnProgress, ShouldCancel
 from se_viz.weights.errors import UnknownModel, WeightsRefused
 from se_viz.weights.head import Head
 from se_viz.weights.meta_model import LARGEST, count_params
@@ -19,7 +19,7 @@ from se_viz.zoo import libraries as sources
 
 __all__ = ["Listing", "Network", "UnknownModel", "architectures", "build", "listing", "names", "register"]
 
-# Those of the paper come before the rest, in the order of its tables.
+# The networks of the paper come first, in the order of its tables.
 _PAPERS = ("timm/legacy_seresnet", "timm/legacy_seresnext", "timm/legacy_senet", "timm/seresnet50.")
 
 
@@ -28,7 +28,7 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network with what it takes to use it; ``head`` says what its outputs mean, None where nobody has said."""
+    """A network with its preprocessing, names of classes, a description and its head, which is None if unknown."""
 
     module: nn.Module
     preprocess: Preprocess
@@ -39,16 +39,16 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is known of a pretrained network of a library before it is fetched.
+    """Facts on a pretrained network of a library that are known before its download.
 
     Attributes:
-        name: what ``build`` takes.
-        family: the library's module that holds it.
-        params: weights and biases.
-        gates, kinds, channels: of its channel gates: how many, their classes, and C summed.
-        licence: of the weights; empty where the library does not say.
-        top1: share of ImageNet's validation set that is right; None where the library does not say.
-        size: bytes to download, estimated from the parameters where the library does not say.
+        name: its name, see ``build``.
+        family: the module of the library that contains it.
+        params: number of weights and biases.
+        gates, kinds, channels: number of its channel gates, their classes, and C summed over them.
+        licence: licence of the weights; empty if the library does not state it.
+        top1: top-1 accuracy on the validation set of ImageNet, 0–1; None if the library does not state it.
+        size: bytes to download, estimated from the parameters if the library does not state them.
         crop: height and width of its input, pixels.
         cached: whether the weights are on this machine.
     """
@@ -70,42 +70,42 @@ _registered: dict[str, Callable[[], Network]] = {}
 
 
 def register(name: str, build: Callable[[], Network]) -> None:
-    """Add a model of your own to the catalogue, for Python and for the page of this process."""
+    """Add your model to the registry, for Python and for the page of this process."""
     _registered[name] = build
 
 
 def names() -> tuple[str, ...]:
-    """The models with gates to look into: those of ``pretrained/``, what was registered, then those of the libraries.
+    """Return the names of models with gates: those of ``pretrained/``, registered ones, then those of the libraries.
 
-    The libraries' come from ``table``, so that listing them imports nothing. One whose name ends at its architecture
-    has the library's default weights.
+    The latter are read from ``gate_index``, so listing them imports no library. A name without a tag stands for the
+    default weights of the library.
     """
     return (*_local(), *_pretrained())
 
 
 def architectures() -> tuple[str, ...]:
-    """The architectures that a file of one's own may be for: those with gates, the paper's first, then the rest.
+    """Return the architectures for a user's checkpoint: those with gates, with the paper's first, then the others.
 
-    Those with more weights than ``sketch.LARGEST`` are left out. They come from ``table``, so that listing them imports
-    nothing; ``table.shipped()`` says more of each.
+    Those with more weights than ``meta_model.LARGEST`` are left out. The names are read from ``gate_index``, so listing
+    them imports no library; ``gate_index.shipped()`` has more facts on each.
     """
     rows = [row for row in table.shipped().values() if row.params <= LARGEST]
     return tuple(row.model for row in sorted(rows, key=lambda row: (not row.gates, _place(row.model))))
 
 
-def build(name: str, report: Report | None = None, cancelled: ShouldCancel | None = None) -> Network:
+def build(name: str, report: OnProgress | None = None, cancelled: ShouldCancel | None = None) -> Network:
     """Build a network on the CPU, in eval mode, with its weights checked and loaded.
 
     Args:
-        name: "demo/r16", "timm/seresnet50.ra2_in1k", "torchvision/regnet_y_400mf", or what was registered.
-        report: told how a download goes.
-        cancelled: asked during a download whether to stop.
+        name: "demo/r16", "timm/seresnet50.ra2_in1k", "torchvision/regnet_y_400mf", or the name of a registered model.
+        report: called with the progress of a download.
+        cancelled: called during a download; True ends it.
 
     Raises:
-        UnknownModel: no model has that name, or it has no gate; one without gates of ``pretrained/`` (``demo/no-se``)
-            may be built but is not in ``names()``.
-        WeightsRefused: the weights are not what their card says, or do not fit the network.
-        DownloadFailed: they are not here and cannot be fetched.
+        UnknownModel: no model has that name, or it has no gate. A model of ``pretrained/`` without gates
+            (``demo/no-se``) can be built but is not in ``names()``.
+        WeightsRefused: the weights are not those of their card, or do not fit the network.
+        DownloadFailed: the weights are not in the cache and cannot be downloaded.
         Cancelled: ``cancelled`` returned True.
     """
     if name in _registered:
@@ -118,27 +118,27 @@ def build(name: str, report: Report | None = None, cancelled: ShouldCancel | Non
     facts = source.facts(architecture, tag)
     path = source.weights(architecture, tag).path(report, cancelled)
     try:
-        module = source.filled(architecture, tag, path)
+        module = source.load_pretrained(architecture, tag, path)
     except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
         raise WeightsRefused(
-            f"{path} does not hold the weights of {name}; delete it to fetch it anew. What is wrong with it: "
+            f"{path} does not contain the weights of {name}. Delete the file to download it again. The error: "
             f"{' '.join(str(error).split())[:300]}."
         ) from error
     about = f"{architecture} of {library}, weights {tag}, {count_params(module) / 1e6:.1f} M parameters"
     about += f", {facts.top1:.1%} top-1 on ImageNet" if facts.top1 else ""
     about += f", licence {facts.licence}" if facts.licence else ""
     classes = source.classes(architecture, tag)
-    # A classifier of a known data set; where the library does not tell which, it is assumed to be one.
+    # A classifier of a known dataset; if the library does not state which, the head is assumed later.
     return Network(module, source.preprocess(architecture, tag), classes, about, Head("classes") if classes else None)
 
 
 def pretrained(name: str) -> bool:
-    """Whether the weights of that name are a library's, which may have to be fetched."""
+    """Return whether the weights of that name are those of a library, which may have to be downloaded."""
     return name not in _registered and name.partition("/")[0] in ("timm", "torchvision")
 
 
 def params(name: str) -> int | None:
-    """Weights and biases of what ``build`` would build; None of what was registered, which nobody has counted.
+    """Return the number of weights and biases of a model; None for a registered one, whose number is unknown.
 
     Raises:
         UnknownModel: no model has that name, or it has no gate.
@@ -152,14 +152,14 @@ def params(name: str) -> int | None:
     return table.shipped()[f"{library}/{architecture}"].params
 
 
-def fetch(name: str, report: Report | None = None, cancelled: ShouldCancel | None = None) -> None:
-    """Fetch the weights of a pretrained network, and check them; raises as ``build`` does, and builds nothing."""
+def fetch(name: str, report: OnProgress | None = None, cancelled: ShouldCancel | None = None) -> None:
+    """Download and verify the weights of a pretrained network without building it; raises as ``build`` does."""
     source, architecture, tag = _find(name)
     source.weights(architecture, tag).path(report, cancelled)
 
 
 def listing(name: str) -> Listing:
-    """What is known of a pretrained network of timm or torchvision; nothing is fetched.
+    """Return the facts on a pretrained network of timm or torchvision; nothing is downloaded.
 
     Raises:
         UnknownModel: no model has that name, or it has no gate.
@@ -203,7 +203,7 @@ def _place(name: str) -> int:
 
 
 def _find(name: str) -> tuple[sources.ModelSource, str, str]:
-    """Source, architecture and tag of a pretrained network with gates."""
+    """Return library, architecture and tag of a pretrained network with gates."""
     try:
         source, architecture, tag = sources.split(name)
     except UnknownModel:
@@ -212,15 +212,15 @@ def _find(name: str) -> tuple[sources.ModelSource, str, str]:
     if row is None or not row.weights or (tag and tag not in row.weights):
         raise _unknown(name)
     if not row.gates:
-        raise UnknownModel(f"{name} has no channel gate to look into{f' ({row.note})' if row.note else ''}.")
+        raise UnknownModel(f"{name} has no channel gate{f' ({row.note})' if row.note else ''}.")
     return source, architecture, tag or row.weights[0]
 
 
 def _unknown(name: str) -> UnknownModel:
     libraries = _pretrained()
-    name = name[:_SHOWN]  # It may come from an address, and be of any length.
+    name = name[:_SHOWN]  # It may come from a URL and have any length.
     close = get_close_matches(name, libraries, n=3)
-    hint = f"; close to it are {', '.join(close)}" if close else ""
+    hint = f"; similar names are {', '.join(close)}" if close else ""
     return UnknownModel(
         f"No model {name!r}; there are {', '.join(_local())} and {len(libraries)} of timm and torchvision, "
         f"which `python -m se_viz models` lists{hint}."

@@ -1,4 +1,4 @@
-"""Which architecture a file's tensors are for, where they are not those of the one that was asked for."""
+"""Suggestions of architectures for a file whose tensors are not those of the requested one."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from se_viz.zoo import registry as catalogue
 from se_viz.zoo import tensor_names as names
 from se_viz.zoo.checkpoint_plan import Sketch, plan, sketch_of
 
-# Candidates of the index that are sketched, and of these fitted: a tenth and three tenths of a second each.
+# Maximum number of candidates of the index that are sketched (0.1 s each), and of these fitted (0.3 s each).
 _CHECKED = 4
 _TRIED = 2
 _SHOWN = 3
 
-# From this share on a candidate is fitted: the rest may be the classifier.
+# Minimum share of common tensors for a fit: the others may be the classifier.
 _NEARLY = 0.75
 
-# Less than half of the tensors in common: nothing to recommend.
+# Minimum share of common tensors for a suggestion.
 _LEAST = 0.5
 
-# Names of tensors that say how a file was made, and what to do.
+# Patterns of names that tell how a file was made → what to do.
 _PECULIAR = (
     (
         r"(^|\.)(_?flat_param(_\d+)?)$",
@@ -38,14 +38,14 @@ _PECULIAR = (
     ),
     (
         r"(^|\.)(qweight|qzeros|_packed_params(\.|$)|zero_point|weight_scale)",
-        "Its weights are quantised: save those of the network before.",
+        "Its weights are quantised: save those of the network before quantisation.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """Architectures with the same tensors, the share that they and a file have in common, and whether they fit."""
+    """Architectures with the same tensors, the share of tensors in common with a file, and whether they fit."""
 
     models: tuple[str, ...]
     share: float
@@ -53,14 +53,14 @@ class _Candidate:
 
 
 def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
-    """Return the error with a sentence on which architectures the tensors of a file are for.
+    """Return the error with a sentence on the architectures that the tensors of a file may be for.
 
-    Architectures whose tensors match exactly come first, then the nearest by the share of tensors in common.
+    Architectures whose tensors match exactly are preferred to those with the largest share of tensors in common.
 
     Args:
-        error: on the architecture that was asked for.
-        state: the file's tensors.
-        largest: how many weights and biases an architecture may have.
+        error: error for the requested architecture.
+        state: tensors of the file.
+        largest: maximum number of weights and biases of an architecture.
     """
     for pattern, advice in _PECULIAR:
         if any(re.search(pattern, name) for name in state):
@@ -73,9 +73,9 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
         advice = f"The file's tensors are those of {_listed(gated)}: choose that architecture (--arch {gated[0]})."
         return error.advised(advice, gated[:_SHOWN], exact=True)
     if exact:
-        advice = f"The file's tensors are those of {_listed(exact)}, which has no channel gates to look into."
+        advice = f"The file's tensors are those of {_listed(exact)}, which has no channel gates."
         return error.advised(advice, exact=True)
-    own = "In Python and from a shell a function may make the network (--arch package.module:function)."
+    own = "In Python and from a shell, a function may build the network (--arch package.module:function)."
     near = [candidate for candidate in found if candidate.share >= _LEAST]
     if not near:
         return error.advised(f"No architecture of timm or torchvision has most of its tensors. {own}")
@@ -87,7 +87,7 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
 
 
 def _candidates(state: Mapping[str, Tensor], refused: str, largest: int) -> list[_Candidate]:
-    """Return what the index says, checked on sketches: what fits first, then by the share in common."""
+    """Return the candidates of the index, checked on sketches: fitting ones first, then by the share in common."""
     order = {model: place for place, model in enumerate(catalogue.architectures())}
     rows = table.shipped()
     checked = []
@@ -110,9 +110,9 @@ def _candidates(state: Mapping[str, Tensor], refused: str, largest: int) -> list
 
 
 def _share(state: Mapping[str, Tensor], sketch: Sketch) -> float:
-    """Return the share of the tensors of a file or an architecture that both have, by name and shape."""
+    """Return the number of tensors common to a file and an architecture, as a share of those in either."""
     try:
-        shapes = sketch.blank().state_dict()
+        shapes = sketch.create().state_dict()
     except WeightsRefused:
         return 0
     found = match(multiplied_out(state, shapes)[0], shapes)

@@ -1,7 +1,7 @@
-"""The index of tensor names, ``names.npz``: which architectures a file's tensors may be for.
+"""The index of tensor names, ``names.npz``, by which the architectures for the tensors of a file are found.
 
-Of every architecture it keeps a sample of its tensors (the smallest hashes of name and shape, "bottom-k MinHash"), so
-that the share of an architecture's tensors in a file is estimated without building it. Made by
+It contains a sample of the tensors of every architecture (the smallest hashes of name and shape, "bottom-k MinHash"),
+so the share of tensors in common with a file is estimated without building the architecture. Made by
 ``python -m se_viz discover --names``.
 """
 
@@ -23,13 +23,13 @@ from se_viz.zoo import libraries as sources
 
 PATH = Path(__file__).with_name("names.npz")
 
-# Hashes kept of an architecture: the share is estimated to 9 % (one standard deviation).
+# Number of hashes of each architecture: the standard deviation of the estimated share is 9 %.
 _KEPT = 32
 
-# No network has more; a file of more is not looked up.
+# Maximum number of tensors of a file that is looked up; no network has more.
 _MOST = 20_000
 
-# Bytes of a hash.
+# Bytes of each hash.
 _BYTES = 4
 
 
@@ -38,8 +38,8 @@ class Alike:
     """Architectures whose tensors have the same names and shapes.
 
     Attributes:
-        models: their names, for instance ("timm/efficientnet_b0", "timm/tf_efficientnet_b0").
-        share: of the tensors that they or the file have, those that both have: 0 to 1, an estimate.
+        models: names of the architectures, for instance ("timm/efficientnet_b0", "timm/tf_efficientnet_b0").
+        share: tensors in common with the file as a share of those in either, 0–1; an estimate.
     """
 
     models: tuple[str, ...]
@@ -48,7 +48,10 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Attributes: ``models`` (M,) names, ``group`` (M,) the row of each, ``sizes`` (G,), ``hashes`` (G, K)."""
+    """The index of M architectures in G groups of equal tensors.
+
+    Attributes: ``models`` (M,) names, ``group`` (M,) row of each, ``sizes`` (G,) tensors, ``hashes`` (G, K).
+    """
 
     models: npt.NDArray[np.str_]
     group: npt.NDArray[np.int32]
@@ -57,13 +60,13 @@ class _Index:
 
 
 def likely(state: Mapping[str, Tensor], path: Path = PATH) -> list[Alike]:
-    """Return the architectures that the tensors of a file may be for, the likeliest first, by the index alone.
+    """Return the architectures that the tensors of a file may be for, the most likely first, by the index alone.
 
-    Whatever stands before the names, and wrappers inside them, are seen through.
+    Prefixes of the names and wrappers in them are ignored.
 
     Args:
-        state: the file's tensors.
-        path: of the index; without it the list is empty.
+        state: tensors of the file.
+        path: path of the index; if it does not exist, the list is empty.
     """
     if not path.exists() or not 0 < len(state) <= _MOST:
         return []
@@ -73,7 +76,7 @@ def likely(state: Mapping[str, Tensor], path: Path = PATH) -> list[Alike]:
         for prefix, rest in endings(name):
             by_prefix.setdefault(prefix, set()).add(_hash(rest, tuple(tensor.shape)))
     known = np.unique(index.hashes)
-    # A prefix that stands before few names is the name of a part of the network.
+    # A prefix of few names is the name of a module of the network.
     tried = sorted(by_prefix, key=lambda prefix: -len(by_prefix[prefix]))[:100]
     best = np.zeros(len(index.sizes))
     for prefix in tried:
@@ -89,7 +92,7 @@ def likely(state: Mapping[str, Tensor], path: Path = PATH) -> list[Alike]:
 
 
 def make(path: Path, wanted: Callable[[str], bool], report: Callable[[str], None]) -> None:
-    """Sketch every architecture of the libraries that is ``wanted`` and write the index of them.
+    """Write the index of every architecture of the libraries that is ``wanted``, from sketches.
 
     Raises:
         InUse: another process is writing ``path``.
@@ -106,8 +109,8 @@ def _sketch_all(wanted: Callable[[str], bool], report: Callable[[str], None]) ->
     for name in filter(wanted, sources.architectures()):
         library, plain, _ = sources.split(name)
         try:
-            state = sketched(lambda: library.blank(plain)).state_dict()  # noqa: B023 - called at once
-        except Exception as error:  # noqa: BLE001 - networks fail without numbers in ways of their own
+            state = sketched(lambda: library.create(plain)).state_dict()  # noqa: B023 - called at once
+        except Exception as error:  # noqa: BLE001 - networks without numbers fail in many ways
             report(f"{name} is left out: {type(error).__name__}")
             continue
         hashes = sorted({_hash(key, tuple(tensor.shape)) for key, tensor in state.items()})
@@ -119,7 +122,7 @@ def _sketch_all(wanted: Callable[[str], bool], report: Callable[[str], None]) ->
     table = np.zeros((len(sizes), _KEPT), np.uint32)
     for hashes_of, row in rows.items():
         smallest = hashes_of[:_KEPT]
-        # A network of fewer tensors than are kept has its last one repeated by nothing: 0 is in no file.
+        # The hashes of a network with fewer tensors are filled up with 0, which is not a hash of any tensor.
         table[row, : len(smallest)] = smallest
     return _Index(np.array(list(placed)), np.array(list(placed.values()), np.int32), np.array(sizes, np.int32), table)
 

@@ -1,4 +1,4 @@
-"""The networks of timm. It is imported when one of them is asked for, not before."""
+"""The networks of timm, which is imported only when one of them is requested."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +10,7 @@ from se_viz.weights.remote_files import HubFile, ReleaseFile, Weights
 from se_viz.weights.weight_facts import Facts
 from se_viz.zoo.torchvision_source import IMAGENET
 
-# Arguments of ``timm.create_model`` that would fetch or read something, hide the modules, or take memory for a sketch.
+# Arguments of ``timm.create_model`` that would download or read a file, hide modules, or allocate memory in a sketch.
 FORBIDDEN = frozenset({
     *("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"),
     *("scriptable", "exportable", "features_only", "pretrained_strict", "device", "dtype"),
@@ -18,29 +18,29 @@ FORBIDDEN = frozenset({
 
 
 def architectures() -> dict[str, tuple[str, ...]]:
-    """Every architecture with the tags of its pretrained classifiers, the default first."""
+    """Return every architecture with the tags of its pretrained classifiers, the default first."""
     import timm
 
     return {name: _tags(name) for name in timm.list_models()}
 
 
 def family(architecture: str) -> str:
-    """The module of timm that holds an architecture."""
+    """Return the name of the module of timm that contains an architecture."""
     import timm
 
     return cast("str", timm.model_entrypoint(architecture).__module__.rpartition(".")[2])
 
 
-def blank(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are timm's
-    """An architecture with random weights, in eval mode."""
+def create(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - arguments of timm
+    """Return an architecture with random weights, in eval mode."""
     import timm
 
     network: nn.Module = timm.create_model(architecture, pretrained=False, **arguments)
     return network.eval()
 
 
-def filled(architecture: str, tag: str, path: Path) -> nn.Module:
-    """An architecture with pretrained weights from a file, in eval mode; timm unpickles nothing but tensors."""
+def load_pretrained(architecture: str, tag: str, path: Path) -> nn.Module:
+    """Return an architecture with pretrained weights from a file, in eval mode; timm unpickles only tensors."""
     import timm
 
     network: nn.Module = timm.create_model(
@@ -50,14 +50,14 @@ def filled(architecture: str, tag: str, path: Path) -> nn.Module:
 
 
 def weights(architecture: str, tag: str) -> Weights:
-    """Where pretrained weights lie: on the hub, or where there is no repository, in a release."""
+    """Return the file of pretrained weights: on the hub, or in a release if there is no repository."""
     config = _config(architecture, tag)
     hub = config.get("hf_hub_id")
     return HubFile(hub) if hub else ReleaseFile(config["url"])
 
 
 def preprocess(architecture: str, tag: str = "") -> Preprocess:
-    """What ``timm.data.create_transform`` would do to an image for this network."""
+    """Return the preprocessing that ``timm.data.create_transform`` would make for this network."""
     from timm.data import resolve_data_config
 
     config = resolve_data_config(pretrained_cfg=_config(architecture, tag))
@@ -73,7 +73,7 @@ def preprocess(architecture: str, tag: str = "") -> Preprocess:
 
 
 def classes(architecture: str, tag: str) -> tuple[str, ...]:
-    """Names of the classes in the order of the logits; none where timm does not tell which data set it was."""
+    """Return the names of the classes in the order of the logits; empty if timm does not state the dataset."""
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     config = _config(architecture, tag)
@@ -84,7 +84,7 @@ def classes(architecture: str, tag: str) -> tuple[str, ...]:
 
 
 def facts(architecture: str, tag: str) -> Facts:
-    """What timm says of pretrained weights; how accurate they are it does not."""
+    """Return what timm states on pretrained weights; it does not state their accuracy."""
     config = _config(architecture, tag)
     return Facts(licence=config.get("license", ""), classes=config["num_classes"])
 
@@ -99,7 +99,7 @@ def _tags(architecture: str) -> tuple[str, ...]:
 
 
 def _usable(config: dict[str, Any]) -> bool:
-    """Whether weights are those of a classifier of RGB images in a format that holds nothing but tensors."""
+    """Return whether weights are those of a classifier of RGB images, in a format that contains only tensors."""
     return (
         config["num_classes"] > 0
         and not config.get("custom_load")

@@ -12,43 +12,43 @@ from se_viz.data.preprocess import Interpolation, Preprocess
 from se_viz.weights.remote_files import ReleaseFile, Weights
 from se_viz.weights.weight_facts import Facts
 
-# ImageNet's 1000 names, in the order in which both libraries number its classes.
+# The 1000 names of ImageNet, in the order of its classes in both libraries.
 IMAGENET: tuple[str, ...] = tuple(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
 
-# Arguments of the builders that would fetch something.
+# Arguments of the builders that would start a download.
 FORBIDDEN = frozenset({"weights", "weights_backbone", "progress", "pretrained"})
 
 
 def architectures() -> dict[str, tuple[str, ...]]:
-    """Every classifier with the tags of its pretrained weights, the default first."""
+    """Return every classifier with the tags of its pretrained weights, the default first."""
     return {name: _tags(name) for name in list_models(module=torchvision.models)}
 
 
 def family(architecture: str) -> str:
-    """The module of torchvision that holds an architecture."""
+    """Return the name of the module of torchvision that contains an architecture."""
     return cast("str", get_model_builder(architecture).__module__.rpartition(".")[2])
 
 
-def blank(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - they are torchvision's
-    """An architecture with random weights, in eval mode."""
+def create(architecture: str, **arguments: Any) -> nn.Module:  # noqa: ANN401 - arguments of torchvision
+    """Return an architecture with random weights, in eval mode."""
     return cast("nn.Module", get_model(architecture, weights=None, **arguments).eval())
 
 
-def filled(architecture: str, tag: str, path: Path) -> nn.Module:
-    """An architecture with pretrained weights from a file, in eval mode; nothing but tensors is unpickled."""
+def load_pretrained(architecture: str, tag: str, path: Path) -> nn.Module:
+    """Return an architecture with pretrained weights from a file, in eval mode; only tensors are unpickled."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    network = blank(architecture, num_classes=len(_entry(architecture, tag).meta["categories"]))
+    network = create(architecture, num_classes=len(_entry(architecture, tag).meta["categories"]))
     network.load_state_dict(state)
     return network
 
 
 def weights(architecture: str, tag: str) -> Weights:
-    """Where pretrained weights lie."""
+    """Return the file of pretrained weights."""
     return ReleaseFile(_entry(architecture, tag).url)
 
 
 def preprocess(architecture: str, tag: str = "") -> Preprocess:
-    """What the weights' own ``transforms()`` would do to an image."""
+    """Return the preprocessing of the ``transforms()`` of the weights."""
     stated = _entry(architecture, tag).transforms()
     height, width = (*stated.crop_size, *stated.crop_size)[:2]
     return Preprocess(
@@ -61,12 +61,12 @@ def preprocess(architecture: str, tag: str = "") -> Preprocess:
 
 
 def classes(architecture: str, tag: str) -> tuple[str, ...]:
-    """Names of the classes in the order of the logits."""
+    """Return the names of the classes in the order of the logits."""
     return tuple(_entry(architecture, tag).meta["categories"])
 
 
 def facts(architecture: str, tag: str) -> Facts:
-    """What torchvision says of pretrained weights."""
+    """Return what torchvision states on pretrained weights."""
     meta = _entry(architecture, tag).meta
     top1 = meta["_metrics"].get("ImageNet-1K", {}).get("acc@1")
     return Facts(

@@ -167,20 +167,20 @@ def test_a_visitors_own_model_is_freed_too(memory, settled):
     page.selectbox(key="own_architecture").set_value("timm/test_efficientnet")
     for seed in range(3):
         torch.manual_seed(seed)
-        content = save(from_timm.blank("test_efficientnet").state_dict())
+        content = save(from_timm.create("test_efficientnet").state_dict())
         page.file_uploader(key="own_weights").set_value((f"{seed}.safetensors", content, "")).run()
         assert not page.exception
         assert not page.error
         assert "fp32 on accel:0" in said(page)
     settled()
-    size = sum(tensor.nbytes for tensor in from_timm.blank("test_efficientnet").state_dict().values())
+    size = sum(tensor.nbytes for tensor in from_timm.create("test_efficientnet").state_dict().values())
     assert memory.live == before + 2 * size  # two are kept
 
 
 def test_ones_own_weights_without_room_go_to_the_cpu(memory):
     page = inspect()
     torch.manual_seed(0)
-    content = save(from_timm.blank("test_efficientnet").state_dict())
+    content = save(from_timm.create("test_efficientnet").state_dict())
     page.segmented_control(key="origin").set_value("your weights").run()
     page.selectbox(key="own_architecture").set_value("timm/test_efficientnet")
     with memory.limited(free=1000):

@@ -120,7 +120,7 @@ def test_infinite_outputs_are_said(model):
 def test_without_a_table_it_says_why_nothing_is_predicted(model):
     found = said(model, {"out": np.zeros((2, 4, 8, 8)), "aux": np.zeros((2, 4, 8, 8))})
     assert found.missing == (
-        "SEResNet returns a dict with out, aux: no single table of logits, so there are no predictions."
+        "SEResNet returns a dict with out, aux, not a single table of logits, so there are no predictions."
     )
     assert found.fitted is None
     assert [one.sentence for one in found.images] == [found.missing] * 2

@@ -18,7 +18,7 @@ expect.set_options(timeout=60_000)
 
 def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving, shelf, tmp_path):
     torch.manual_seed(0)
-    url = shelf.release_file("seresnet50", pickled(from_timm.blank("legacy_seresnet50").state_dict()))
+    url = shelf.release_file("seresnet50", pickled(from_timm.create("legacy_seresnet50").state_dict()))
     shelf.faults.append("hold")
     variables = {"SE_VIZ_CACHE": str(tmp_path / "cache"), "SE_VIZ_TEST_RELEASE": url}
     with serving("tests/browser/app_with_a_shelf.py", tmp_path, variables) as address:
@@ -49,7 +49,7 @@ def hand_in(page, name, content):
 def test_weights_of_ones_own_are_looked_into(open_page):
     page = open_page("?samples=cat")
     torch.manual_seed(0)
-    hand_in(page, "mine.pth", pickled(from_timm.blank("test_efficientnet", num_classes=5).state_dict()))
+    hand_in(page, "mine.pth", pickled(from_timm.create("test_efficientnet", num_classes=5).state_dict()))
     expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
     expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
     expect(page.get_by_text("se_viz.load_checkpoint")).to_be_visible()
@@ -70,7 +70,7 @@ def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):
     expect(page.get_by_role("alert").filter(has_text="nothing was run")).to_be_visible()
     assert not (tmp_path / "trap").exists()
     torch.manual_seed(0)
-    put(page, "good.safetensors", save(from_timm.blank("test_efficientnet").state_dict()))
+    put(page, "good.safetensors", save(from_timm.create("test_efficientnet").state_dict()))
     expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
 
 

@@ -73,7 +73,7 @@ def test_the_python_call_says_the_same(b0):
     [
         (["--head", "classes"], "two outputs or more, and this network has 1"),
         (["--head", "labels", "--classes", "names"], "2 names of labels and 1 logit"),
-        (["--classes", "names"], "2 names of outputs and 1 number. If the one output is the logit of yes, say"),
+        (["--classes", "names"], "2 names of outputs and 1 number. If the one output is the logit of yes, specify"),
         (["--threshold", "0.3"], "--threshold needs --head binary or --head labels"),
         (["--head", "binary", "--threshold", "1"], "a probability above 0 and below 1"),
         (["--head", "softmax"], "softmax"),
@@ -125,7 +125,7 @@ def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):
     read_as(monkeypatch, lambda captured: replace(captured, output={"out": np.zeros((1, 21, 8, 8)), "aux": None}))
     result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), "--maps", "SE_5_2", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "EfficientNet returns a dict with out, aux: no single table of logits, so there are no predictions." in (
+    assert "EfficientNet returns a dict with out, aux, not a single table of logits, so there are no predictions." in (
         result.output
     )
     assert pd.read_csv(tmp_path / "predictions.csv").empty

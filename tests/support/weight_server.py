@@ -132,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "Location": f"{self.shelf.elsewhere}/cdn/{sha256}",
                 "X-Linked-Etag": f'"{sha256}"',
                 "X-Linked-Size": str(len(content)),
+                "X-Repo-Commit": sha256[:40],
             },
         )
 
@@ -142,4 +143,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _note(self):
-        self.shelf.asked.append((self.command, self.path, dict(self.headers)))
+        self.shelf.asked.append((self.command, self.path, {key.title(): value for key, value in self.headers.items()}))

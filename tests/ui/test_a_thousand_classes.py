@@ -68,7 +68,7 @@ def sizes(page):
 def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     chosen = many.multiselect(key="classes_colours")
     assert len(chosen.options) == CLASSES - 1
-    rows_shown = f"Of {CLASSES} classes, a gate's tree and heatmap show the 60 most like those chosen."
+    rows_shown = f"Of {CLASSES} classes, a gate's tree and heatmap show the 60 most similar to the chosen ones."
     assert any(escape_markdown(rows_shown) in text.value for text in many.caption)
     assert max(sizes(many)) < 200_000
     assert sum(sizes(many)) < 1_000_000

@@ -17,7 +17,7 @@ open_page = partial(pages.open_page, "inspect", model=f"timm/{NAME}")
 
 
 def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
-    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
     page = open_page()
     assert shelf.asked == []
     assert page.button(key="fetch").label == "Download 1 MB"
@@ -34,7 +34,7 @@ def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(shelf):
 
 @pytest.mark.parametrize(("faults", "said"), [([404], "404"), ([429] * 9, "429"), (["wrong"] * 9, "sha256")])
 def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, faults, said):
-    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
     shelf.faults.extend(faults)
     page = open_page()
     page.button(key="fetch").click().run()
@@ -48,7 +48,7 @@ def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(shelf, fau
 
 def test_a_connection_that_hangs_can_be_left(shelf, monkeypatch):
     """While nothing arrives the bar is still written, which is where a click ends the run."""
-    shelf.hub_file(f"timm/{NAME}", save(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
     shelf.faults.append("hold")
 
     class Clicked(BaseException):

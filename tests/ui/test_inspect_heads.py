@@ -175,7 +175,7 @@ def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
     monkeypatch.setitem(catalogue._registered, "test/heads-dict", lambda: network)
     page = open_page("inspect", model="test/heads-dict", samples="cat,coffee")
     assert answer(page).startswith(
-        "Segments returns a dict with out, aux: no single table of logits, so there are no predictions."
+        "Segments returns a dict with out, aux, not a single table of logits, so there are no predictions."
     )
     assert "Mean weight is lowest" in answer(page)
     assert len(specs(page)) == 5
@@ -185,7 +185,7 @@ def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
 
 def test_features_predict_nothing(registered):
     page = open_page("inspect", model=registered("features", 5), head="features")
-    assert "What Net returns is taken as features, so there are no predictions." in answer(page)
+    assert "The output of Net is taken as features, so there are no predictions." in answer(page)
 
 
 @pytest.mark.parametrize("over", ["maps", "over the image"])

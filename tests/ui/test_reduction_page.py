@@ -140,7 +140,7 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
     calculator._counted.clear()
     built = []
     monkeypatch.setattr(calculator.registry, "build", built.append)
-    monkeypatch.setattr(from_timm, "blank", built.append)
+    monkeypatch.setattr(from_timm, "create", built.append)
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
     page = AppTest.from_string(
         "from se_viz.ui.widgets import cost_calculator\ncost_calculator.show()", default_timeout=60

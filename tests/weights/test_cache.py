@@ -56,7 +56,7 @@ def test_use_counts_and_not_only_arrival(limited):
 def test_what_is_in_use_is_not_removed_and_the_message_says_what_to_do(limited):
     recent = put("releases/a-00000001.pth", 600, 1)
     limited.hub_file("timm/net", bytes(500))
-    with pytest.raises(DownloadFailed, match=r"may hold 1e-06 GB: set SE_VIZ_CACHE_LIMIT .* cache --free"):
+    with pytest.raises(DownloadFailed, match=r"is limited to 1e-06 GB: set SE_VIZ_CACHE_LIMIT .* cache --free"):
         HubFile("timm/net").path()
     assert recent.exists()
     os.utime(recent, (1, 1))
@@ -68,7 +68,7 @@ def test_what_is_in_use_is_not_removed_and_the_message_says_what_to_do(limited):
 
 def test_what_has_arrived_of_a_file_is_not_removed_for_the_rest_of_it(limited):
     url = limited.release_file("net", bytes(range(250)) * 4)
-    name = ReleaseFile(url)._place
+    name = ReleaseFile(url)._cache_path
     part = put(f"{name}.part", 0, 0)
     part.write_bytes((bytes(range(250)) * 4)[:600])
     os.utime(part, (1, 1))
@@ -136,4 +136,4 @@ def test_weights_in_a_folder_that_is_shared_read_only_are_used(monkeypatch, tmp_
         raise PermissionError
 
     monkeypatch.setattr(os, "utime", refused)
-    assert cache.holds(path, hashlib.sha256(b"weights").hexdigest())
+    assert cache.is_verified(path, hashlib.sha256(b"weights").hexdigest())

@@ -30,15 +30,15 @@ def test_names_come_in_the_order_of_the_logits(text, tmp_path):
     [
         (b"", "is empty"),
         (b"cat\n\ndog", "empty lines"),
-        (b"\xff\xfe", "neither text in UTF-8 nor JSON"),
-        (b"[1, 2", "neither text in UTF-8 nor JSON"),
-        (b"[" * 100_000, "neither text in UTF-8 nor JSON"),
+        (b"\xff\xfe", "neither UTF-8 text nor JSON"),
+        (b"[1, 2", "neither UTF-8 text nor JSON"),
+        (b"[" * 100_000, "neither UTF-8 text nor JSON"),
         (b"[1, 2]", "must be a list of names"),
         (b"[[]]", "must be a list of names"),
         (b"{}", "must be a list of names"),
         (b'{"0": "cat", "2": "dog"}', "not numbered from 0 to 1"),
         (b'{"cat": 1, "dog": 2}', "not numbered from 0 to 1"),
-        (b"x" * 4_000_001, "of 4 MB is none"),
+        (b"x" * 4_000_001, "is 4 MB; the limit is 4 MB"),
     ],
 )
 def test_what_is_no_list_of_names_is_refused(content, said):

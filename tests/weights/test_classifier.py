@@ -75,7 +75,7 @@ def test_one_linear_layer_is_the_classifier_whatever_its_name(prefix, name, netw
 @pytest.mark.slow
 def test_layers_before_it_are_said_to_be_taken_for_dropout(network):
     read = checkpoint.read_network(saved({**body(network), **layer("classifier.2", 5)}), TIMM)
-    assert read.about.endswith("classifier.2, and what stands before it, without weights, is taken for dropout")
+    assert read.about.endswith("classifier.2, and the layers without weights before it are taken for dropout")
     read = checkpoint.read_network(saved({**body(network), **layer("head", 5)}), TIMM)
     assert read.about.endswith("linear layer head")
 
@@ -115,7 +115,7 @@ def test_several_layers_are_left_out_and_the_gates_are_read(what, network, image
     model = load_checkpoint(content, TIMM, classes=("a", "b"), size=64, device="cpu")
     assert [gate.kind for gate in model.gates] == ["SqueezeExcite"] * 2
     assert model.classes == ()
-    assert "it was left out, so gates can be read, predictions cannot" in model.about
+    assert "it was left out, so gates can be read, but there are no predictions" in model.about
     assert model.about.endswith("The 2 names of classes are not used")
     with torch.inference_mode():
         found = model.network(images)
@@ -130,7 +130,7 @@ def test_a_file_without_classifier_is_read_and_it_is_said(prefix, arguments, net
     read = checkpoint.read_network(saved(body(network, prefix)), TIMM, arguments=arguments)
     with torch.inference_mode():
         assert read.module(images).shape == (2, FEATURES, 1, 1)
-    assert arguments or "The file has no classifier: gates can be read, predictions cannot" in read.about
+    assert arguments or "The file has no classifier: gates can be read, but there are no predictions" in read.about
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_a_number_of_classes_cannot_be_asked_of_a_file_without_classifier(networ
 @pytest.mark.parametrize("name", ["classifier", "classifier.1", "fc"])
 def test_a_classifier_of_two_layers_may_be_replaced_by_one(name, images):
     torch.manual_seed(0)
-    network = from_torchvision.blank("mobilenet_v3_small")
+    network = from_torchvision.create("mobilenet_v3_small")
     network.classifier = nn.Identity()
     head = layer(name, 5, 576)
     read = checkpoint.read_network(saved({**network.state_dict(), **head}), TORCHVISION)

@@ -72,7 +72,7 @@ def test_a_server_that_cannot_resume_sends_everything_again(weights, shelf):
 def test_a_server_that_sends_nothing_more_is_given_up(weights, shelf):
     shelf.resumes = False
     shelf.faults.extend(["cut"] * 3)
-    with pytest.raises(DownloadFailed, match=r"cut at 0\.\d MB: load again to go on"):
+    with pytest.raises(DownloadFailed, match=r"broke at 0\.\d MB: load again to continue"):
         weights.path()
     shelf.resumes = True
     assert weights.path().read_bytes() == CONTENT
@@ -81,7 +81,7 @@ def test_a_server_that_sends_nothing_more_is_given_up(weights, shelf):
 
 def test_wrong_bytes_are_never_used_nor_kept(weights, shelf):
     shelf.faults.append("wrong")
-    with pytest.raises(DownloadFailed, match=r"is not .*sha256 does not begin with .*thrown away"):
+    with pytest.raises(DownloadFailed, match=r"is not .*sha256 does not begin with .*was deleted"):
         weights.path()
     assert weights.cached() is None
     assert not leftovers(".part")
@@ -95,8 +95,9 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(weights):
 
 
 def test_a_download_that_had_all_but_its_name_is_not_fetched_again(weights, shelf):
-    path = weights.path()
-    path.rename(path.with_name(f"{path.name}.part"))
+    path = weights.path().resolve()
+    (lock,) = leftovers(".safetensors.lock") + leftovers(".pth.lock")
+    path.rename(lock.with_suffix(".part"))
     assert weights.path().read_bytes() == CONTENT
     assert ranges(shelf) == [None, "bytes=1000000-"]
 
@@ -115,11 +116,11 @@ def test_a_stalled_server_is_not_waited_for(weights, shelf, monkeypatch):
     ("code", "said"),
     [
         (404, r"does not exist \(404\)"),
-        (401, r"does not give .* to everybody \(401\): (set HF_TOKEN|load a file)"),
-        (403, r"does not give .* to everybody \(403\): (set HF_TOKEN|load a file)"),
+        (401, r"requires permission for .* \(401\): (set HF_TOKEN|load a file)"),
+        (403, r"requires permission for .* \(403\): (set HF_TOKEN|load a file)"),
         (410, r"refuses .*410"),
         (429, r"too many requests .*\(429\): try again in 7 seconds"),
-        (503, r"fault of its own \(503\)"),
+        (503, r"returned a server error \(503\)"),
     ],
 )
 def test_an_error_of_the_server_has_its_sentence(weights, shelf, code, said):
@@ -176,7 +177,9 @@ def test_a_full_disk_is_noticed_before_and_while_writing(weights, monkeypatch):
     usage = namedtuple("usage", "free")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _path: usage(999_999))
-        with pytest.raises(DownloadFailed, match=r"is full: 1 MB more are needed; make room, or set SE_VIZ_CACHE"):
+        with pytest.raises(
+            DownloadFailed, match=r"is full: 1 MB more are needed; free some space, or set SE_VIZ_CACHE"
+        ):
             weights.path()
 
     def full(*_args):
@@ -184,7 +187,7 @@ def test_a_full_disk_is_noticed_before_and_while_writing(weights, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(download, "_write", full)
-        with pytest.raises(DownloadFailed, match="is full: make room"):
+        with pytest.raises(DownloadFailed, match="is full: free some space"):
             weights.path()
     assert weights.path().read_bytes() == CONTENT
 
@@ -195,17 +198,17 @@ def test_what_came_before_the_disk_was_full_is_kept_said_and_gone_on_with(weight
     (part,) = leftovers(".part")
     size = part.stat().st_size
     assert 0 < size <= 600_000
-    assert f"The disk of {part.parent} is full: make room, or set SE_VIZ_CACHE to a folder on another" in str(
+    assert f"The disk of {part.parent} is full: free some space, or set SE_VIZ_CACHE to a folder on another" in str(
         failed.value
     )
-    assert str(failed.value).endswith(f"{size / 1e6:.1f} MB of it are kept: load again to go on from there.")
+    assert str(failed.value).endswith(f"{size / 1e6:.1f} MB of it are kept: load again to continue.")
     assert weights.path().read_bytes() == CONTENT
     assert ranges(shelf)[-1] == f"bytes={size}-"
 
 
 def test_a_cache_that_vanishes_is_said_and_made_again_at_the_next_try(weights):
     with pytest.raises(
-        DownloadFailed, match=r"\.part was removed while it was written.* Load again to fetch it, or set"
+        DownloadFailed, match=r"\.part was removed while it was written.* Load again to download it, or set"
     ):
         weights.path(lambda _progress: shutil.rmtree(cache.folder(), ignore_errors=True))
     assert weights.path().read_bytes() == CONTENT
@@ -275,21 +278,21 @@ def test_redirects_without_end_are_not_followed(shelf):
     url = shelf.release_file("net", CONTENT)
     path = url.removeprefix(shelf.url)
     shelf.moved[path] = path
-    with pytest.raises(DownloadFailed, match="without end"):
+    with pytest.raises(DownloadFailed, match="redirects more than 5 times"):
         ReleaseFile(url).path()
     shelf.moved["/timm/old/resolve/main/model.safetensors"] = "/timm/old/resolve/main/model.safetensors"
-    with pytest.raises(DownloadFailed, match="without end"):
+    with pytest.raises(DownloadFailed, match="redirects more than 5 times"):
         HubFile("timm/old").path()
 
 
 def test_a_mirror_that_is_none_is_named(shelf, monkeypatch):
     shelf.files["/timm/net/resolve/main/model.safetensors"] = b"<html>Welcome</html>"
-    with pytest.raises(DownloadFailed, match=r"does not say the sha256 of timm/net.*HF_ENDPOINT"):
+    with pytest.raises(DownloadFailed, match=r"does not state the sha256 or the commit of timm/net.*HF_ENDPOINT"):
         HubFile("timm/net").path()
     with pytest.raises(DownloadFailed, match=r"does not exist \(404\).*HF_ENDPOINT is http"):
         HubFile("timm/none").path()
     monkeypatch.setenv("HF_ENDPOINT", "mirror")
-    with pytest.raises(DownloadFailed, match="is no web address; HF_ENDPOINT is mirror"):
+    with pytest.raises(DownloadFailed, match="is not a web address; HF_ENDPOINT is mirror"):
         HubFile("timm/net").path()
 
 
@@ -297,18 +300,18 @@ def test_a_mirror_that_is_none_is_named(shelf, monkeypatch):
     ("error", "said"),
     [
         (exceptions.SSLError(), r"certificate of host is not trusted.*REQUESTS_CA_BUNDLE"),
-        (exceptions.ProxyError(), "proxy does not let us reach host: check HTTPS_PROXY"),
+        (exceptions.ProxyError(), "proxy does not allow connections to host: check HTTPS_PROXY"),
         (exceptions.ConnectTimeout(), "host has sent nothing for"),
-        (exceptions.InvalidHeader("odd"), "host gave no answer that can be used: odd"),
+        (exceptions.InvalidHeader("odd"), "host gave no usable response: odd"),
     ],
 )
 def test_what_a_network_may_do_has_its_sentence(error, said):
-    with pytest.raises(DownloadFailed, match=said), web.explained("https://host/file"):
+    with pytest.raises(DownloadFailed, match=said), web.friendly_errors("https://host/file"):
         raise error
 
 
 def test_a_release_without_a_hash_in_its_name_is_not_fetched(shelf):
-    with pytest.raises(DownloadFailed, match="could not be checked"):
+    with pytest.raises(DownloadFailed, match="could not be verified"):
         ReleaseFile(f"{shelf.url}/net.pth").path()
     assert not shelf.asked
 

@@ -62,24 +62,24 @@ FILES = {
     "an error in JSON": ("x.pth", b'{"error": "Repository not found"}', r"error of a server \(Repository not found\)"),
     "another error": ("x.pth", b'{"message":"Not Found","status":"404"}', r"the error of a server \(Not Found\)"),
     "a configuration": ("x.pth", b'{"architectures": ["ResNet"], "model_type": "resnet"}', "is the configuration of a"),
-    "half a JSON": ("x.pth", b'{"a": [1, 2', "is JSON that breaks off"),
+    "half a JSON": ("x.pth", b'{"a": [1, 2', "is incomplete JSON"),
     "an index": (
         "model.safetensors.index.json",
         json.dumps({"metadata": {}, "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}).encode(),
-        "is the index of a checkpoint in 2 files and holds no tensors: load those and save them as one",
+        "is the index of a checkpoint in 2 files and contains no tensors: load those and save them as one",
     ),
     "a text": ("x.pth", b"Quota exceeded\nfor this file", r"is a text \(it begins with 'Quota exceeded'\)"),
     "nothing": ("x.pth", b"", r"is empty \(0 bytes\): download or save it again"),
     "nothing, safetensors": ("x.safetensors", b"", "is empty"),
-    "zeros": ("x.pth", bytes(5000), "holds nothing but 5,000 zero bytes"),
-    "half a ZIP": ("x.pth", pickled(WEIGHTS)[:-30], "it breaks off after .* cut short. Do it again"),
-    "the start of a ZIP": ("x.pth", pickled(WEIGHTS)[:100], "it breaks off after 100 bytes"),
+    "zeros": ("x.pth", bytes(5000), "contains only 5,000 zero bytes"),
+    "half a ZIP": ("x.pth", pickled(WEIGHTS)[:-30], "it ends after .* cut short. Repeat it"),
+    "the start of a ZIP": ("x.pth", pickled(WEIGHTS)[:100], "it ends after 100 bytes"),
     "half of the old format": (
         "x.pth",
         pickled(WEIGHTS, _use_new_zipfile_serialization=False)[:-2000],
-        "it breaks off after",
+        "it ends after",
     ),
-    "half of safetensors": ("x.safetensors", save_safetensors(WEIGHTS)[:-1000], r"it has 3,\d+ of 4,\d+ bytes.*again"),
+    "half of safetensors": ("x.safetensors", save_safetensors(WEIGHTS)[:-1000], r"it has 3,\d+ of 4,\d+ bytes.*Repeat"),
     "half of a header": ("x.safetensors", save_safetensors(WEIGHTS)[:20], "it has 20 of .* bytes"),
     "gzip": ("x.pth", gzip.compress(b"a"), "is compressed by gzip: unpack it"),
     "xz": ("x.pth", lzma.compress(b"a"), "is compressed by xz: unpack it"),
@@ -103,11 +103,11 @@ FILES = {
     "an optimiser": (
         "x.pth",
         pickled({"optimizer": torch.optim.SGD([nn.Parameter(torch.ones(1))], 0.1, momentum=0.9).state_dict()}),
-        "holds no tensors by name, only the state of an optimiser",
+        "contains no named tensors, only the state of an optimiser",
     ),
-    "no tensors": ("x.pth", pickled({"epoch": 3, "lr": 0.1}), "holds no tensors by name, only epoch, lr"),
-    "a tensor": ("x.pth", pickled(torch.zeros(3)), "holds no tensors by name, it is one tensor"),
-    "a list": ("x.pth", pickled([torch.zeros(3)] * 2), "holds no tensors by name, it is a list of 2 entries"),
+    "no tensors": ("x.pth", pickled({"epoch": 3, "lr": 0.1}), "contains no named tensors, only epoch, lr"),
+    "a tensor": ("x.pth", pickled(torch.zeros(3)), "contains no named tensors, but one tensor"),
+    "a list": ("x.pth", pickled([torch.zeros(3)] * 2), "contains no named tensors, but a list of 2 entries"),
     "a pickle called safetensors": (
         "x.safetensors",
         pickled(WEIGHTS),
@@ -152,14 +152,14 @@ def asking(module, name, wrap=True):
 )
 @pytest.mark.parametrize("wrap", [True, False])
 def test_a_pickle_that_asks_for_code_is_called_what_it_is(module, name, said, wrap):
-    with pytest.raises(WeightsRefused, match=rf"asks for {module}\.{name} to be called .* nothing was run\. {said}"):
+    with pytest.raises(WeightsRefused, match=rf"requests a call of {module}\.{name} .* nothing was run\. {said}"):
         read_state(asking(module, name, wrap), LIMIT, "x.pth")
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_pickle_without_torch_is_called_what_it_is():
     arrays = pickle.dumps(OrderedDict(a=np.zeros(3, np.float32)), protocol=2)
-    with pytest.raises(WeightsRefused, match=r"It holds NumPy's numbers or arrays, as those of PaddlePaddle do"):
+    with pytest.raises(WeightsRefused, match="It contains NumPy's numbers or arrays, as checkpoints of Paddle"):
         read_state(arrays, LIMIT, "x.pth")
     with pytest.raises(
         WeightsRefused, match=r"It was saved by pickle\.dump: save model\.state_dict\(\) by torch\.save"

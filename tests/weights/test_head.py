@@ -6,7 +6,7 @@ import torch
 from torchvision.models import GoogLeNetOutputs
 
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, expected_outputs, fit, fit_output
-from se_viz.weights.output_shape import columns, described, table
+from se_viz.weights.output_shape import columns, describe_output, table
 
 LOGITS = np.random.default_rng(0).normal(scale=3, size=(6, 4)).astype(np.float32)
 
@@ -155,7 +155,7 @@ def test_single_numbers_of_single_images_make_a_table():
     ],
 )
 def test_other_outputs_are_described(output, images, said):
-    assert described(output, images) == said
+    assert describe_output(output, images) == said
 
 
 def test_outputs_of_libraries_are_described():
@@ -163,18 +163,18 @@ def test_outputs_of_libraries_are_described():
         """Hugging Face's is such a dict."""
 
     assert (
-        described(GoogLeNetOutputs(a(1, 5), None, None), 1)
+        describe_output(GoogLeNetOutputs(a(1, 5), None, None), 1)
         == "a GoogLeNetOutputs with logits, aux_logits2, aux_logits1"
     )
-    assert described(ModelOutput(last_hidden_state=a(1, 4, 4)), 1) == "a ModelOutput with last_hidden_state"
+    assert describe_output(ModelOutput(last_hidden_state=a(1, 4, 4)), 1) == "a ModelOutput with last_hidden_state"
 
 
 @pytest.mark.parametrize("stacked", [False, True])
 def test_a_table_among_other_things_is_pointed_to(stacked):
     output = {"logits": a(1, 5), "hidden": a(1, 4, 8, 8)}
-    with pytest.raises(NoPredictions, match="Wrapped so that it returns logits alone, it has some"):
+    with pytest.raises(NoPredictions, match="Wrap it so that it returns only logits"):
         fit_output(None, [output] * 2 if stacked else output, 1 + stacked, (), "Net")
-    with pytest.raises(NoPredictions, match="returns logits alone"):
+    with pytest.raises(NoPredictions, match="returns only logits"):
         fit_output(None, GoogLeNetOutputs(a(2, 5), None, None), 2, (), "Net")
     with pytest.raises(NoPredictions, match=r"no predictions\.$"):
         fit_output(None, {"out": a(1, 5, 8, 8)}, 1, (), "Net")
@@ -182,7 +182,7 @@ def test_a_table_among_other_things_is_pointed_to(stacked):
 
 def test_what_predicts_nothing_says_why():
     segmented = {"out": a(1, 2, 4, 4)}
-    with pytest.raises(NoPredictions, match=r"^Net returns a dict with out: no single table of logits, so there are"):
+    with pytest.raises(NoPredictions, match=r"^Net returns a dict with out, not a single table of logits, so there"):
         fit_output(None, segmented, 1, (), "Net")
     with pytest.raises(HeadMismatch, match="needs a table of outputs"):
         fit_output(Head("classes"), segmented, 1, (), "Net")

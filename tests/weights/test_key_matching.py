@@ -108,7 +108,7 @@ def test_of_weights_and_their_average_the_weights_are_taken_and_it_is_said(conte
     found, said = read(content(weights, zeros(weights)))
     assert same(found, weights)
     assert said.startswith(
-        f". The file holds the weights more than once: those {'' if ' ' in taken else 'under '}{taken}"
+        f". The file contains the weights more than once: those {'' if ' ' in taken else 'under '}{taken}"
     )
     assert f"{left} left out" in said
 

@@ -15,8 +15,8 @@ from se_viz.zoo import torchvision_source as from_torchvision
 @pytest.mark.parametrize("name", ["timm/legacy_seresnet18", "timm/mobilenetv3_small_050", "torchvision/regnet_y_400mf"])
 def test_a_sketch_has_the_shapes_of_the_network_and_no_numbers(name):
     source, architecture, _ = sources.split(name)
-    sketch = sketched(lambda: source.blank(architecture))
-    network = source.blank(architecture)
+    sketch = sketched(lambda: source.create(architecture))
+    network = source.create(architecture)
     assert count_params(sketch) == count_params(network) == table.shipped()[name].params
     shapes = {key: value.shape for key, value in network.state_dict().items()}
     assert {key: value.shape for key, value in sketch.state_dict().items()} == shapes
@@ -41,7 +41,7 @@ def test_what_cannot_be_built_cannot_be_sketched():
     ],
 )
 def test_the_classifier_is_what_grows_with_the_classes(library, name, axes):
-    assert head_axes(lambda count: sketched(lambda: library.blank(name, num_classes=count)).state_dict()) == axes
+    assert head_axes(lambda count: sketched(lambda: library.create(name, num_classes=count)).state_dict()) == axes
 
 
 def test_the_classes_of_a_file_are_counted_if_its_tensors_agree():

@@ -148,7 +148,7 @@ def brief(monkeypatch):
 def test_a_small_pickle_ends_in_a_sentence(what, form):
     content = form(PICKLES[what])
     assert len(content) < 6000
-    with pytest.raises(WeightsRefused, match=r"^x\.pth (was not read: |is |holds |asks for )") as caught:
+    with pytest.raises(WeightsRefused, match=r"^x\.pth (was not read: |is |contains |requests )") as caught:
         read_state(content, LIMIT, "x.pth")
     ours(caught.value)
 
@@ -168,8 +168,8 @@ def test_the_hash_of_a_wide_tuple_ends_by_the_time_of_a_small_file():
     with pytest.raises(WeightsRefused) as caught:
         read_state(content, LIMIT, "x.pth")
     assert str(caught.value) == (
-        f"x.pth was not read: that took more than 3 s, which no checkpoint of {len(content):,} bytes does. "
-        f"It is damaged, or made to do harm: save model.state_dict() as safetensors."
+        f"x.pth was not read: that took more than 3 s, more than any checkpoint of {len(content):,} bytes needs. "
+        f"It is damaged or malicious: save model.state_dict() as safetensors."
     )
 
 
@@ -189,21 +189,23 @@ def test_a_safetensors_file_of_900_000_empty_tensors(name):
     header = b"{" + entries + b"}"
     content = struct.pack("<Q", len(header)) + header
     with pytest.raises(
-        WeightsRefused, match=r"^x\.safetensors (holds more than 20,000 tensors|was not read)"
+        WeightsRefused, match=r"^x\.safetensors (contains more than 20,000 tensors|was not read)"
     ) as caught:
         read_state(content, LIMIT, "x.safetensors")
     ours(caught.value)
 
 
 def test_a_pickle_of_countless_tensors():
-    with pytest.raises(WeightsRefused, match=r"holds more than 20,000 tensors, which no network has\.$|was not read"):
+    with pytest.raises(
+        WeightsRefused, match=r"contains more than 20,000 tensors, more than any network\.$|was not read"
+    ):
         read_state(archive(many_tensors(25_000), **{"0": bytes(4)}), LIMIT, "x.pth")
     assert len(read_state(archive(many_tensors(500), **{"0": bytes(4)}), LIMIT, "x.pth")) == 500
 
 
 def test_names_that_are_longer_than_any_networks():
     content = save_safetensors({"a." * 200 + str(place): torch.zeros(1) for place in range(6_000)})
-    with pytest.raises(WeightsRefused, match=r"has names of tensors of more than 2 MB, which no network has\.$"):
+    with pytest.raises(WeightsRefused, match=r"has more than 2 MB of names of tensors, more than any network\.$"):
         read_state(content, LIMIT, "x.safetensors")
 
 
@@ -267,7 +269,7 @@ ODD = {
 @pytest.mark.parametrize("form", [archive, old])
 @pytest.mark.parametrize("what", ODD)
 def test_an_odd_pickle_gets_a_sentence_of_ours(what, form):
-    with pytest.raises(WeightsRefused, match=r"^x\.pth (was not read|is |holds |asks for )") as caught:
+    with pytest.raises(WeightsRefused, match=r"^x\.pth (was not read|is |contains |requests )") as caught:
         read_state(form(ODD[what]), LIMIT, "x.pth")
     ours(caught.value)
 

@@ -27,7 +27,7 @@ def test_a_value_is_json_or_python_or_a_word(text, value):
 
 @pytest.mark.parametrize("text", ["", "a", "=1", "a b=1", "1=2", "a="])
 def test_what_is_no_pair_is_named(text):
-    with pytest.raises(ValueError, match="An argument is KEY=VALUE, not"):
+    with pytest.raises(ValueError, match="An argument has the form KEY=VALUE, not"):
         pair(text)
 
 
@@ -53,14 +53,14 @@ def test_a_page_takes_pairs_or_json(text, arguments):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("depth=100000", "depth is 100000; numbers up to 2,048 are allowed here"),
+        ("depth=100000", "depth is 100000; numbers up to 2,048 are allowed"),
         ("depth=-3000", "numbers up to 2,048"),
         ("depth=" + "9" * 400, "numbers up to 2,048"),
         ("img_size=1025", "img_size is 1025; numbers up to 1,024"),
         ("layers=[3, 4000]", "layers is 4000"),
         ("drop=1e400", "drop is inf"),
         ("drop=NaN", "drop is nan"),
-        ("layers=" + str([1] * 17).replace(" ", ""), "layers is a list of 17; 16 is the limit"),
+        ("layers=" + str([1] * 17).replace(" ", ""), "layers is a list of 17 values; the limit is 16"),
         ("layers=[[3]]", "layers is neither a number, true, false, null, a word nor a list"),
         ('a={"b": 1}', "a is neither"),
         ("path=../../etc/passwd", "path must be a word"),
@@ -69,10 +69,10 @@ def test_a_page_takes_pairs_or_json(text, arguments):
         ("code=__import__('os')", "code must be a word"),
         ("_private=1", "'_private' is not the name of an argument"),
         ("a=1, a=2", "An argument is given twice"),
-        ("a", "An argument is KEY=VALUE, not 'a'"),
-        ('{"a": 1', "begin like JSON and are not"),
-        ("a=1, " * 200, "characters; 500 is the limit"),
-        (", ".join(f"a{index}=1" for index in range(17)), "There are 17 arguments; 16 is the limit"),
+        ("a", "An argument has the form KEY=VALUE, not 'a'"),
+        ('{"a": 1', "begin like JSON but are invalid"),
+        ("a=1, " * 200, "characters; the limit is 500"),
+        (", ".join(f"a{index}=1" for index in range(17)), "There are 17 arguments; the limit is 16"),
         ("a=" + "[" * 450, "a must be a word"),
     ],
 )
@@ -91,14 +91,14 @@ def test_what_a_page_does_not_take_is_said(text, said):
 )
 def test_a_network_that_arguments_make_too_large_is_never_built(name, text, monkeypatch):
     taken = []
-    blank = from_timm.blank
+    create = from_timm.create
 
     def noted(name, **given):
-        network = blank(name, **given)
+        network = create(name, **given)
         taken.append(sum(value.numel() for value in network.state_dict().values() if not value.is_meta))
         return network
 
-    monkeypatch.setattr(from_timm, "blank", noted)
+    monkeypatch.setattr(from_timm, "create", noted)
     with pytest.raises(WeightsRefused, match=r"takes too long to build|M parameters; 100 M is the limit"):
         sketch_of(name, LIMIT).network(from_stranger(text))
     assert sum(taken) < 100_000

@@ -118,7 +118,7 @@ def test_a_function_may_make_the_network():
 
 def test_torchvision_has_architectures_too():
     torch.manual_seed(0)
-    network = from_torchvision.blank("regnet_y_400mf", num_classes=3)
+    network = from_torchvision.create("regnet_y_400mf", num_classes=3)
     content = pickled({"model": network.state_dict()})
     read = checkpoint.read_network(content, "torchvision/regnet_y_400mf", classes=CLASSES)
     assert read.preprocess == from_torchvision.preprocess("regnet_y_400mf")
@@ -149,9 +149,9 @@ def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path, write):
 
 @pytest.mark.slow
 def test_what_a_hostile_file_asks_for_is_named(tmp_path):
-    with pytest.raises(WeightsRefused, match=r"evil\.pth asks for _?io\.open to be called .* nothing was run"):
+    with pytest.raises(WeightsRefused, match=r"evil\.pth requests a call of _?io\.open .* nothing was run"):
         checkpoint.read_network(pickled({"a": Evil(tmp_path / "trap")}), TIMM, name="evil.pth")
-    with pytest.raises(WeightsRefused, match=r"asks for se_viz\.demo\.seresnet\.SEResNet to be called"):
+    with pytest.raises(WeightsRefused, match=r"requests a call of se_viz\.demo\.seresnet\.SEResNet"):
         checkpoint.read_network(pickled(small()), TIMM)
 
 
@@ -186,13 +186,13 @@ BAD = {
         "x.safetensors",
         "broken safetensors",
     ),
-    "half a pickle": (pickled({"a": torch.zeros(999)})[:2000], "x.pth", "breaks off after 2,000 bytes"),
-    "half an old pickle": (_old({"a": torch.zeros(999)})[:200], "x.pth", "breaks off after 200 bytes"),
+    "half a pickle": (pickled({"a": torch.zeros(999)})[:2000], "x.pth", "ends after 2,000 bytes"),
+    "half an old pickle": (_old({"a": torch.zeros(999)})[:200], "x.pth", "ends after 200 bytes"),
     "another zip": (bomb()[:10] + bomb()[10:], "x.pth", "would unpack to 3 MB; the limit is 1"),
     "too large": (bytes(1_000_001), "x.pth", "has 1 MB; 1 MB is the limit"),
-    "no tensors": (pickled({"epoch": 3}), "x.pth", "holds no tensors by name"),
-    "itself": (pickled(cycle()), "x.pth", "holds no tensors by name"),
-    "a list": (pickled([torch.zeros(1)]), "x.pth", "holds no tensors by name"),
+    "no tensors": (pickled({"epoch": 3}), "x.pth", "contains no named tensors"),
+    "itself": (pickled(cycle()), "x.pth", "contains no named tensors"),
+    "a list": (pickled([torch.zeros(1)]), "x.pth", "contains no named tensors"),
 }
 
 
@@ -209,7 +209,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_a_sentence(bad):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match=r"none\.pth cannot be read: No such file"):
         load_checkpoint(tmp_path / "none.pth", TIMM)
-    with pytest.raises(WeightsRefused, match="cannot be read: it is no file"):
+    with pytest.raises(WeightsRefused, match="cannot be read: it is not a file"):
         load_checkpoint(str(tmp_path), TIMM)
 
 
@@ -223,7 +223,7 @@ def test_weights_of_another_network_are_refused_with_the_difference(weights):
     assert str(caught.value) == (
         "mine.pth does not fit timm/test_efficientnet. 1 missing: conv_stem.weight; 9 unexpected: stem.weight, "
         "extra.0, extra.1, extra.2, extra.3 and 4 more; 1 of another shape: classifier.bias is 7 and should be 3. No "
-        "other architecture is closer (86% of the tensors the same). In Python and from a shell a function may make "
+        "other architecture is closer (86% of the tensors the same). In Python and from a shell, a function may build "
         "the network (--arch package.module:function)."
     )
 
@@ -231,7 +231,7 @@ def test_weights_of_another_network_are_refused_with_the_difference(weights):
 @pytest.mark.filterwarnings("ignore:Validating sparse tensor")
 def test_sparse_tensors_are_refused(weights):
     odd = weights | {"classifier.bias": torch.zeros(3).to_sparse()}
-    with pytest.raises(WeightsRefused, match=r"does not hold plain numbers: classifier\.bias is sparse\."):
+    with pytest.raises(WeightsRefused, match=r"contains unusable tensors: classifier\.bias is sparse\."):
         checkpoint.read_network(pickled(odd), TIMM, classes=CLASSES)
 
 
@@ -286,7 +286,7 @@ def test_numbers_out_of_range_are_named(given, said, weights):
 
 
 def test_a_function_that_makes_no_network_is_named(weights):
-    with pytest.raises(WeightsRefused, match="returns OrderedDict and no"):
+    with pytest.raises(WeightsRefused, match="returns OrderedDict, not a"):
         checkpoint.read_network(save_safetensors(weights), OrderedDict)
     with pytest.raises(WeightsRefused, match=r"cannot be built with .*ZeroDivisionError"):
         checkpoint.read_network(save_safetensors(weights), lambda: nn.Linear(1 // 0, 1))

@@ -43,7 +43,7 @@ def same(model, network, side):
 
 def test_from_the_hub(shelf):
     torch.manual_seed(0)
-    network = from_timm.blank("test_efficientnet")
+    network = from_timm.create("test_efficientnet")
     content = save_safetensors(network.state_dict())
     shelf.hub_file(f"timm/{HUB}", content)
     assert not catalogue.listing(f"timm/{HUB}").cached
@@ -61,20 +61,20 @@ def test_from_a_shell(shelf):
     failed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert failed.exit_code == 1
     assert "does not exist (404)" in failed.output
-    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
     listed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert listed.exit_code == 0, listed.output
     assert [line.split()[0] for line in listed.output.splitlines()][:3] == ["gate", "SE_4_1", "SE_5_1"]
 
 
 def test_a_name_without_a_tag_has_the_librarys_default_weights(shelf):
-    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.blank("test_efficientnet").state_dict()))
+    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
     assert "weights r160_in1k" in load("timm/test_efficientnet", "cpu").about
 
 
 def test_from_a_release(shelf, monkeypatch):
     torch.manual_seed(0)
-    network = from_timm.blank("legacy_seresnet18")
+    network = from_timm.create("legacy_seresnet18")
     url = shelf.release_file("seresnet18", pickled(network.state_dict()))
     monkeypatch.setitem(
         registry._model_pretrained_cfgs, RELEASE, dataclasses.replace(registry._model_pretrained_cfgs[RELEASE], url=url)
@@ -86,7 +86,7 @@ def test_from_a_release(shelf, monkeypatch):
 
 def test_from_torchvision(shelf, monkeypatch):
     torch.manual_seed(0)
-    network = from_torchvision.blank("mobilenet_v3_small")
+    network = from_torchvision.create("mobilenet_v3_small")
     url = shelf.release_file("mobilenet_v3_small", pickled(network.state_dict()))
     monkeypatch.setattr(MobileNet_V3_Small_Weights.IMAGENET1K_V1.value, "url", url)
     model = load("torchvision/mobilenet_v3_small", "cpu")
@@ -99,8 +99,8 @@ def test_from_torchvision(shelf, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (save_safetensors({"a": torch.zeros(1)}), "does not hold the weights of timm/test_efficientnet"),
-        (b"not safetensors at all", "does not hold the weights of timm/test_efficientnet"),
+        (save_safetensors({"a": torch.zeros(1)}), "does not contain the weights of timm/test_efficientnet"),
+        (b"not safetensors at all", "does not contain the weights of timm/test_efficientnet"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(shelf, content, said):
@@ -115,7 +115,7 @@ def test_a_pickle_that_would_run_code_is_refused(shelf, tmp_path):
             return open, (str(tmp_path / "trap"), "w")
 
     shelf.hub_file(f"timm/{HUB}", pickled({"a": Evil()}), "pytorch_model.bin")
-    with pytest.raises(WeightsRefused, match="does not hold the weights"):
+    with pytest.raises(WeightsRefused, match="does not contain the weights"):
         load(f"timm/{HUB}", "cpu")
     assert not (tmp_path / "trap").exists()
 
@@ -184,11 +184,11 @@ def test_what_is_known_before_anything_is_fetched(shelf):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("timm/seresnet50.ra3_in1k", r"No model .*close to it are .*timm/seresnet50\.ra2_in1k"),
+        ("timm/seresnet50.ra3_in1k", r"No model .*similar names are .*timm/seresnet50\.ra2_in1k"),
         ("timm/resnet50", "has no channel gate"),
         ("timm/skresnet18", r"has no channel gate .*softmax"),
         ("timm/none", "No model 'timm/none'; there are demo/.* and .* of timm and torchvision"),
-        ("torchvision/regnet_y_400mf.IMAGENET1K_V9", "close to it are torchvision/regnet_y_400mf"),
+        ("torchvision/regnet_y_400mf.IMAGENET1K_V9", "similar names are torchvision/regnet_y_400mf"),
         ("timm/", "No model"),
     ],
 )

@@ -26,7 +26,7 @@ def refused(state, name="x.pth"):
 
 def sketched(name, **arguments):
     source, architecture, _ = sources.split(name)
-    return source.blank(architecture, **arguments).state_dict()
+    return source.create(architecture, **arguments).state_dict()
 
 
 @pytest.mark.slow
@@ -53,9 +53,9 @@ def test_wrappers_and_another_classifier_do_not_hide_it():
 
 
 def test_an_architecture_without_gates_is_named_and_not_offered():
-    error = refused(from_torchvision.blank("resnet18").state_dict())
+    error = refused(from_torchvision.create("resnet18").state_dict())
     assert error.better == ()
-    assert re.search(r"are those of .*torchvision/resnet18.*, which has no channel gates to look into\.$", str(error))
+    assert re.search(r"are those of .*torchvision/resnet18.*, which has no channel gates\.$", str(error))
 
 
 @pytest.mark.slow

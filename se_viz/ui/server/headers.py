@@ -1,4 +1,7 @@
-"""Headers of every response: what the page may load, and which pages may frame it."""
+"""Headers of every response of the application: what the page may load, and which pages may show it in a frame.
+
+Uvicorn answers malformed requests itself, without these headers.
+"""
 
 from collections.abc import Sequence
 

@@ -79,7 +79,7 @@ def _blank(network: str) -> tuple[nn.Module, int]:
         built = registry.build(network)
         return built.module, built.preprocess.crop[0]
     source, architecture, tag = libraries.find(network)
-    return source.blank(architecture).eval(), source.preprocess(architecture, tag).crop[0]
+    return source.create(architecture).eval(), source.preprocess(architecture, tag).crop[0]
 
 
 def _timed(network: str, r: int, choices: Iterable[tuple[int, ...]]) -> _Times:
