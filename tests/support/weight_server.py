@@ -6,7 +6,7 @@ from collections import Counter, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Shelf:
+class WeightServer:
     """Files by path. ``faults`` are used up, one a GET: a status code, "cut", "wrong", "stall" or "hold"; or a function
     of the handler and the content, which answers in its own way."""
 
@@ -17,12 +17,12 @@ class Shelf:
         self.resumes = True
         self.release = threading.Event()
         self.held = threading.Event()
-        shelf = self
+        weight_server = self
 
         class Handler(_Handler):
             pass
 
-        Handler.shelf = shelf
+        Handler.weight_server = weight_server
         self.server = _Server(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self.thread.start()
@@ -64,7 +64,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    shelf: Shelf
+    weight_server: WeightServer
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *args):
@@ -72,24 +72,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self):
         self._note()
-        if self.path in self.shelf.repositories:
+        if self.path in self.weight_server.repositories:
             return self._to_the_files()
-        if self.path in self.shelf.moved:
-            return self._say(307, {"Location": self.shelf.moved[self.path]})
-        if self.path in self.shelf.files:
-            return self._say(200, {"Content-Length": str(len(self.shelf.files[self.path]))})
+        if self.path in self.weight_server.moved:
+            return self._say(307, {"Location": self.weight_server.moved[self.path]})
+        if self.path in self.weight_server.files:
+            return self._say(200, {"Content-Length": str(len(self.weight_server.files[self.path]))})
         return self._say(404)
 
     def do_GET(self):
         self._note()
-        if self.path in self.shelf.repositories:
+        if self.path in self.weight_server.repositories:
             return self._to_the_files()
-        fault = self.shelf.faults.popleft() if self.shelf.faults else None
+        fault = self.weight_server.faults.popleft() if self.weight_server.faults else None
         if isinstance(fault, int):
             return self._say(fault, {"Retry-After": "7"})
-        if self.path in self.shelf.moved:
-            return self._say(302, {"Location": self.shelf.moved[self.path]})
-        content = self.shelf.files.get(self.path)
+        if self.path in self.weight_server.moved:
+            return self._say(302, {"Location": self.weight_server.moved[self.path]})
+        content = self.weight_server.files.get(self.path)
         if content is None:
             return self._say(404)
         if callable(fault):
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "wrong":
             content = bytes(len(content))
         start = 0
-        if self.shelf.resumes and "Range" in self.headers:
+        if self.weight_server.resumes and "Range" in self.headers:
             start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
             if start >= len(content):
                 return self._say(416)
@@ -114,8 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[start:half])
         self.wfile.flush()
         if fault in ("stall", "hold"):
-            self.shelf.held.set()
-            self.shelf.release.wait()
+            self.weight_server.held.set()
+            self.weight_server.release.wait()
         if fault in ("cut", "stall"):
             self.close_connection = True
             return None
@@ -123,13 +123,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _to_the_files(self):
         """A large file of the hub lies elsewhere; the answer that says where also says what it is."""
-        content = self.shelf.repositories[self.path]
+        content = self.weight_server.repositories[self.path]
         sha256 = hashlib.sha256(content).hexdigest()
-        self.shelf.files[f"/cdn/{sha256}"] = content
+        self.weight_server.files[f"/cdn/{sha256}"] = content
         self._say(
             302,
             {
-                "Location": f"{self.shelf.elsewhere}/cdn/{sha256}",
+                "Location": f"{self.weight_server.elsewhere}/cdn/{sha256}",
                 "X-Linked-Etag": f'"{sha256}"',
                 "X-Linked-Size": str(len(content)),
                 "X-Repo-Commit": sha256[:40],
@@ -143,4 +143,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _note(self):
-        self.shelf.asked.append((self.command, self.path, {key.title(): value for key, value in self.headers.items()}))
+        self.weight_server.asked.append(
+            (self.command, self.path, {key.title(): value for key, value in self.headers.items()})
+        )
