@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 
 test: $(VENV)/dev.stamp ## make the environment and run every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
-test-quick: $(VENV)/dev.stamp ## run the tests that take less than a second each
+test-quick: $(VENV)/dev.stamp ## run the tests that are not marked slow
 	@$(BIN)/pytest -n 2 -q -m "not slow" $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers

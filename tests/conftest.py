@@ -13,7 +13,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from shelf import Shelf
+from support.weight_server import WeightServer
 
 from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
@@ -37,14 +37,10 @@ settings.load_profile("repeatable")
 torch.set_num_threads(1)
 
 
-# Folders whose tests start servers, browsers or whole commands; slow tests elsewhere are marked where they stand.
-SLOW_FOLDERS = {"browser", "docs", "server"}
-
-
 def pytest_collection_modifyitems(items):
-    """Mark the tests of slow folders, and begin with the longest, so that no process is left alone with it."""
+    """Mark the tests in Chromium as slow, and begin with the longest, so that no process is left alone with it."""
     for item in items:
-        if item.path.parent.name in SLOW_FOLDERS:
+        if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("longest") is None)
 
@@ -141,19 +137,19 @@ def tiny_imagenette(tmp_path_factory):
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch):
+def weight_server(tmp_path, monkeypatch):
     """A server of weights, which is the hub too, and an empty cache."""
-    shelf = Shelf()
+    weight_server = WeightServer()
     monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_ENDPOINT", shelf.url)
+    monkeypatch.setenv("HF_ENDPOINT", weight_server.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     for variable in ("HF_TOKEN", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
-    yield shelf
-    shelf.close()
+    yield weight_server
+    weight_server.close()
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,7 @@ def test_the_former_variable_and_the_former_folder_are_used_on(tmp_path, monkeyp
     assert profiles_state.folder(model).parent == tmp_path / "new"
 
 
+@pytest.mark.slow
 def test_a_former_link_chooses_the_class_profiles(tmp_path, monkeypatch):
     monkeypatch.setenv(former_names.VARIABLE, str(tmp_path))
     made = profile(se_viz.load("demo/r16", "cpu"), Noise(6), tmp_path / "demo-r16" / "noise")

@@ -99,6 +99,7 @@ def test_every_folder_of_modules_is_a_package_of_the_wheel():
     assert set(tools["packages"]) == folders | set(tools["package-dir"])
 
 
+@pytest.mark.slow
 def test_no_sentence_names_a_file_that_a_wheel_lacks():
     lacking = re.compile(
         r"README|requirements[\w-]*\.txt|Makefile|\bmake (run|test)\b|\bapp\.py\b|\b(tests|benchmarks)/"

@@ -18,10 +18,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from served import Served
+from support.served import Served
+from support.visitors import Visitor
 
-sys.path.append(str(Path(__file__).parent / "server"))
-from server_support import Visitor
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 _LEFT_OUT = shutil.ignore_patterns(

@@ -9,10 +9,10 @@ import threading
 import weakref
 from collections import Counter
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch.utils._python_dispatch import return_and_correct_aliasing
-from torch.utils._pytree import tree_iter, tree_map_only
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 DEVICES = 2
@@ -103,22 +103,51 @@ class AccelTensor(torch.Tensor):
         return _run(func, *args, **(kwargs or {}))
 
 
+def _leaves(value):
+    """The tensors and other values in arguments; torch nests them in lists and tuples only."""
+    if type(value) in (list, tuple):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _mapped(function, kind, value):
+    """The same arguments or results with a function applied to those of a kind."""
+    if isinstance(value, kind):
+        return function(value)
+    if type(value) in (list, tuple):
+        return type(value)(_mapped(function, kind, one) for one in value)
+    return value
+
+
+@cache
+def _aliases(func):
+    """Whether an operation returns views of its arguments, or changes them."""
+    return any(one.alias_info is not None for one in (*func._schema.arguments, *func._schema.returns))
+
+
+def _numbers(tensor):
+    return tensor.numbers
+
+
 def _run(func, *args, **kwargs):
     """An operation on tensors of the device, or one that makes them, computed on the CPU."""
-    tensors = [value for value in tree_iter((args, kwargs)) if isinstance(value, torch.Tensor)]
+    tensors = [value for value in _leaves((*args, *kwargs.values())) if isinstance(value, torch.Tensor)]
     devices = {tensor.device for tensor in tensors if tensor.ndim or tensor.device.type != "cpu"}
     if len(devices) > 1 and func not in _COPIES:
         raise RuntimeError(f"Expected all tensors of {func} to be on the same device, not on {devices}.")
     to = kwargs.get("device") or (args[0].device if func is _aten.copy_.default else devices.pop())
-    plain_args, plain_kwargs = tree_map_only(AccelTensor, lambda tensor: tensor.numbers, (args, kwargs))
+    plain_args = _mapped(_numbers, AccelTensor, args)
+    plain_kwargs = {name: _mapped(_numbers, AccelTensor, value) for name, value in kwargs.items()}
     if "device" in kwargs:
         plain_kwargs["device"] = "cpu"
     out = func(*plain_args, **plain_kwargs)
     if to.type == "cpu":
         fetched.extend(tensor.shape for tensor in tensors if isinstance(tensor, AccelTensor))
         return args[0] if func is _aten.copy_.default else out
-    wrapped = tree_map_only(torch.Tensor, lambda tensor: AccelTensor(tensor, to.index or 0), out)
-    return return_and_correct_aliasing(func, args, kwargs, wrapped)
+    wrapped = _mapped(lambda tensor: AccelTensor(tensor, to.index or 0), torch.Tensor, out)
+    return return_and_correct_aliasing(func, args, kwargs, wrapped) if _aliases(func) else wrapped
 
 
 class Module(_DummyBackendModule):
@@ -165,7 +194,7 @@ def _casting(name):
         dtype = torch.get_autocast_dtype("accel")
         with torch.autocast("accel", enabled=False):
             return function(
-                *tree_map_only(torch.Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, args), **kwargs
+                *_mapped(lambda t: t.to(dtype) if t.is_floating_point() else t, torch.Tensor, args), **kwargs
             )
 
     return cast

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from profiles_support import SETTINGS, tiny
-from profiles_support import make_images as photographs
+from support.profiling import SETTINGS, tiny
+from support.profiling import make_images as photographs
 from typer.testing import CliRunner
 
 import se_viz

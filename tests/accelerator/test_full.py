@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import timm
 import torch
-from gates_support import make_images
-from profiles_support import make_images as photographs
-from profiles_support import tiny
 from safetensors.torch import save_file
+from support.networks import make_images
+from support.profiling import make_images as photographs
+from support.profiling import tiny
 from typer.testing import CliRunner
 
 from se_viz.analysis.demo_responses import measure as responses

@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-import ui_support
-from gates_support import make_images
 from safetensors.torch import save
+from support import pages
+from support.networks import make_images
 
 from se_viz.data.sample_images import sample
 from se_viz.interventions.capture import capture
@@ -17,7 +17,7 @@ from se_viz.ui.state import device_queue as turns
 from se_viz.ui.state import models
 from se_viz.zoo import timm_source as from_timm
 
-inspect = partial(ui_support.open_page, "inspect")
+inspect = partial(pages.open_page, "inspect")
 
 R16 = 4 * 2_176_874  # bytes of the parameters
 
@@ -58,7 +58,7 @@ def test_other_precisions(precision):
 
 @pytest.mark.parametrize("name", ["classes", "network", "reduction"])
 def test_every_page_runs_there(name, memory):
-    page = ui_support.open_page(name)
+    page = pages.open_page(name)
     assert "fp32 on accel:0" in said(page)
     assert not page.warning
     assert not page.error
@@ -112,7 +112,7 @@ def test_where_there_is_room_for_neither_it_is_said(memory, monkeypatch):
 def test_a_model_beside_the_chosen_one_falls_back_too(memory):
     models._load("demo/r16", "accel:0", "fp32")
     with memory.limited(free=3 * R16):
-        page = ui_support.open_page("reduction")
+        page = pages.open_page("reduction")
         assert "It runs on the CPU instead." in said(page)
         assert "fp32 on cpu" in said(page)
         assert charts(page)
@@ -121,7 +121,7 @@ def test_a_model_beside_the_chosen_one_falls_back_too(memory):
 def test_a_block_without_room_is_drawn_on_the_cpu(memory):
     models._load("demo/r16", "accel:0", "fp32")
     with memory.limited(free=1000):
-        page = ui_support.open_page("network")
+        page = pages.open_page("network")
         assert "Not enough memory for one image on accel:0" in said(page)
         assert "It runs on the CPU instead." in said(page)
         assert charts(page)

@@ -10,8 +10,8 @@ import pytest
 import timm
 import torch
 import torchvision
-from gates_support import make_images
-from gates_support import model as wrapped
+from support.networks import make_images
+from support.networks import model as wrapped
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.ops import SqueezeExcitation

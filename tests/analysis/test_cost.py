@@ -28,6 +28,7 @@ def plain_params(resnet50):
 
 
 # Table 10, millions of parameters, and the same without biases, exactly.
+@pytest.mark.slow
 @pytest.mark.parametrize(("r", "paper"), [(2, 45.7), (4, 35.7), (8, 30.7), (16, 28.1), (32, 26.9)])
 def test_table_10_parameters(resnet50, plain_params, r, paper):
     network = insert_gates(resnet50, r=r, size=64)
@@ -46,6 +47,7 @@ def test_what_se_costs_resnet_50_as_section_4_has_it(resnet50, plain_params):
     assert 942_080 / plain_params == pytest.approx(0.04, abs=0.005)
 
 
+@pytest.mark.slow
 def test_the_papers_own_network_has_the_papers_flops():
     counted = cost(timm.create_model("legacy_seresnet50", pretrained=False), 224)
     assert f"{counted.params / 1e6:.1f}" == "28.1"
@@ -54,6 +56,7 @@ def test_the_papers_own_network_has_the_papers_flops():
     assert f"{(counted.macs + counted.elementwise) / 1e9:.2f}" == "3.87"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "gates"),
     [
@@ -88,6 +91,7 @@ def test_only_the_stages_asked_for_get_gates(resnet50):
         insert_gates(resnet50, where=(7,), size=64)
 
 
+@pytest.mark.slow
 def test_the_arguments_reach_the_gates(resnet50):
     gate = find_gates(insert_gates(resnet50, 4, "max", "tanh", (5,), size=64))[0]
     assert (gate.squeeze, gate.gate_function, gate.r) == ("max", "tanh", 4.0)

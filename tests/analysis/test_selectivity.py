@@ -7,17 +7,6 @@ from se_viz.analysis.selectivity import eta_squared, most_specific, variance
 CLASSES = ("a", "b", "empty", "c")
 
 
-@pytest.fixture
-def labelled():
-    """Channel 0 is chance, 1 and 2 depend on the class more and more, 3 never moves."""
-    rng = np.random.default_rng(0)
-    labels = rng.choice([0, 1, 3], 90)
-    shift = np.array([0.2, 0.5, 0, 0.8])[labels]
-    noise = rng.uniform(-0.1, 0.1, (90, 4))
-    s = np.stack([0.5 + noise[:, 0], 0.4 + 0.2 * shift + noise[:, 1], shift + noise[:, 2], np.full(90, 0.3)], axis=1)
-    return s, labels
-
-
 def test_eta_squared_is_one_way_anova_of_the_single_images(make_profiles, labelled):
     s, labels = labelled
     share = eta_squared(make_profiles({"SE_2_1": s}, labels, CLASSES)["SE_2_1"])

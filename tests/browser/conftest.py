@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 
 import pytest
-from browser_support import settle
-from served import Served
+from support.chromium import settle
+from support.served import Served
 
 
 @pytest.fixture(scope="session")

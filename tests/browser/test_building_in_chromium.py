@@ -6,9 +6,9 @@ import signal
 import sys
 
 import pytest
-from browser_support import settle
 from playwright.sync_api import expect
-from served import Served
+from support.chromium import settle
+from support.served import Served
 
 import se_viz
 from se_viz.data.sample_images import SAMPLES

@@ -5,9 +5,10 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from browser_support import settle
 from PIL import Image
 from playwright.sync_api import expect
+from support.chromium import settle
+from support.images import encoded
 
 import se_viz
 from se_viz.demo import pretrained as demo
@@ -23,9 +24,7 @@ def photo(seed=0) -> bytes:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:900, 0:1200]
     pixels = np.stack([x / 5, y / 4, 255 - x / 6], axis=2) + rng.normal(scale=8, size=(900, 1200, 3))
-    out = io.BytesIO()
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(out, "JPEG")
-    return out.getvalue()
+    return encoded(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), "JPEG")
 
 
 def drop(page, name, content, mime="image/jpeg"):

@@ -1,14 +1,14 @@
 """Models that are fetched, and models that are handed in."""
 
-import io
 import os
 import re
 
 import pytest
 import torch
-from browser_support import settle
 from playwright.sync_api import expect
 from safetensors.torch import save
+from support.checkpoints import pickled
+from support.chromium import settle
 
 from se_viz.zoo import timm_source as from_timm
 
@@ -16,24 +16,18 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
 
-def pickled(content) -> bytes:
-    out = io.BytesIO()
-    torch.save(content, out)
-    return out.getvalue()
-
-
-def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving, shelf, tmp_path):
+def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving, weight_server, tmp_path):
     torch.manual_seed(0)
-    url = shelf.release_file("seresnet50", pickled(from_timm.create("legacy_seresnet50").state_dict()))
-    shelf.faults.append("hold")
+    url = weight_server.release_file("seresnet50", pickled(from_timm.create("legacy_seresnet50").state_dict()))
+    weight_server.faults.append("hold")
     variables = {"SE_VIZ_CACHE": str(tmp_path / "cache"), "SE_VIZ_TEST_RELEASE": url}
-    with serving("tests/browser/app_with_a_shelf.py", tmp_path, variables) as address:
+    with serving("tests/browser/app_with_a_weight_server.py", tmp_path, variables) as address:
         page = open_page("?model=timm/legacy_seresnet50.in1k&samples=cat", server=address, wait=False)
         page.get_by_role("button", name=re.compile("Download 11[0-9] MB")).click()
         # The server has sent half of it and waits.
         expect(page.get_by_text(re.compile(r"5[0-9]\.[0-9] of 11[0-9]\.[0-9] MB"))).to_be_visible()
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
-        shelf.release.set()
+        weight_server.release.set()
         settle(page)
         expect(page.get_by_text("16 gates, input 224 × 224, fp32 on cpu")).to_be_visible()
         expect(page.get_by_role("figure", name=re.compile("weights s of SE_4_6: 1 image by 1024"))).to_have_count(1)

@@ -5,18 +5,13 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import encoded
 
 from se_viz.data.colours import WORKING_SIDE, RangeUnknown, orientation_of, rgb, upright_rgb
 from se_viz.data.images import decode
 
 SHADES = np.random.default_rng(0).integers(0, 256, (12, 16, 4), dtype=np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 65536, (12, 16), dtype=np.uint16)
-
-
-def file_of(image, file_format, **options):
-    out = io.BytesIO()
-    image.save(out, file_format, **options)
-    return out.getvalue()
 
 
 def with_transparency(image, value):
@@ -54,7 +49,7 @@ AS_FILE = {
 def test_an_image_is_converted_as_its_file_is(name):
     image, file_format = AS_FILE[name]
     mode, before = image.mode, image.tobytes()
-    from_file = decode("file", file_of(image, file_format)).rgb
+    from_file = decode("file", encoded(image, file_format)).rgb
     assert np.array_equal(np.asarray(upright_rgb(image)), np.asarray(from_file))
     assert (image.mode, image.tobytes()) == (mode, before)
 
@@ -111,7 +106,7 @@ def test_the_exif_orientation_is_applied_and_the_metadata_dropped():
     exif = Image.Exif()
     exif[0x0112] = 6
     for file_format in ("PNG", "JPEG", "TIFF"):
-        content = file_of(COLOURS, file_format, exif=exif)
+        content = encoded(COLOURS, file_format, exif=exif)
         opened = Image.open(io.BytesIO(content))
         turned = upright_rgb(opened)
         assert turned.size == (12, 16)
@@ -122,4 +117,4 @@ def test_the_exif_orientation_is_applied_and_the_metadata_dropped():
 
 def test_large_images_are_reduced_as_their_files_are():
     large = Image.linear_gradient("L").resize((1100, 2 * WORKING_SIDE + 7))
-    assert np.array_equal(np.asarray(rgb(large)), np.asarray(decode("file", file_of(large, "PNG")).rgb))
+    assert np.array_equal(np.asarray(rgb(large)), np.asarray(decode("file", encoded(large, "PNG")).rgb))

@@ -5,8 +5,8 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from data_support import Items, lay, png, tar
 from PIL import Image
+from support.datasets import Items, lay, png, tar
 
 from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset, disambiguate
 from se_viz.data.images import ImageRefused

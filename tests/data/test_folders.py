@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from data_support import lay, png
+from support.datasets import lay, png
 from torchvision.datasets import ImageFolder
 
 from se_viz.data.datasets import DatasetRefused, dataset

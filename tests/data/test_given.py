@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.images import encoded
 
 from se_viz.data.given import InputRefused, one_by_one, rgb_image
 from se_viz.data.images import decode
@@ -19,14 +20,8 @@ ALPHA = RNG.integers(0, 256, (20, 30, 4), dtype=np.uint8)
 FIRST = torch.from_numpy(COLOURS).permute(2, 0, 1)
 
 
-def png(image):
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
-
-
 def of_file(pixels):
-    return np.asarray(decode("a.png", png(Image.fromarray(pixels))).rgb)
+    return np.asarray(decode("a.png", encoded(Image.fromarray(pixels))).rgb)
 
 
 READ = {
@@ -46,8 +41,8 @@ READ = {
     "grey tensor": (torch.from_numpy(GREY), of_file(GREY)),
     "grey tensor with an axis": (torch.from_numpy(GREY)[None], of_file(GREY)),
     "RGBA tensor": (torch.from_numpy(ALPHA).permute(2, 0, 1), of_file(ALPHA)),
-    "an open file": (Image.open(io.BytesIO(png(Image.fromarray(ALPHA)))), of_file(ALPHA)),
-    "an image": (decode("a.png", png(Image.fromarray(GREY))), of_file(GREY)),
+    "an open file": (Image.open(io.BytesIO(encoded(Image.fromarray(ALPHA)))), of_file(ALPHA)),
+    "an image": (decode("a.png", encoded(Image.fromarray(GREY))), of_file(GREY)),
 }
 
 
@@ -86,7 +81,7 @@ REFUSED = {
     "floats in a list": ([FIRST / 255], "Image 0 of the list.*torch.stack"),
     "fractions": (Image.fromarray(np.ones((9, 9), np.float32)), "mode F"),
     "no pixels": (Image.new("RGB", (0, 5)), "0 × 5"),
-    "cut short": (Image.open(io.BytesIO(png(Image.fromarray(COLOURS))[:900])), "cannot be read"),
+    "cut short": (Image.open(io.BytesIO(encoded(Image.fromarray(COLOURS))[:900])), "cannot be read"),
     "a path": ("cat.jpg", "read_paths"),
     "bytes": (b"\x89PNG", "read_paths"),
     "a list of paths": (["cat.jpg"], "Image 0 of the list is of type str"),

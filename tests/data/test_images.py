@@ -1,8 +1,6 @@
 import hashlib
-import io
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
+from support.images import encoded, noise, raw_png
 
 from se_viz.data import images, jpeg
 from se_viz.data import pixels as pixels_at_once
@@ -31,29 +30,8 @@ LOSSY: dict[str, dict[str, Any]] = {
 }
 
 
-def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, file_format, **options)
-    return file.getvalue()
-
-
 def pixels(image: InputImage) -> np.ndarray:
     return np.asarray(image.rgb).astype(int)
-
-
-def noise(width: int, height: int, channels: int = 3) -> Image.Image:
-    values = np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
-    return Image.fromarray(values.squeeze())
-
-
-def png(width: int, height: int, bits: int, colour_type: int, rows: bytes, *extra: tuple[bytes, bytes]) -> bytes:
-    """A PNG that Pillow cannot write itself."""
-    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
-    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 VALID = {
@@ -122,13 +100,13 @@ def test_sixteen_bit_grey_is_divided_and_not_clipped() -> None:
 
 def test_sixteen_bit_grey_with_a_transparent_value() -> None:
     rows = b"".join(b"\0" + struct.pack(">8H", *[1000 * row] * 8) for row in range(8))
-    image = decode("deep.png", png(8, 8, 16, 0, rows, (b"tRNS", struct.pack(">H", 3000))))
+    image = decode("deep.png", raw_png(8, 8, 16, 0, rows, (b"tRNS", struct.pack(">H", 3000))))
     assert pixels(image)[:, 0, 0].tolist() == [0, 4, 8, 255, 16, 19, 23, 27]
 
 
 def test_sixteen_bit_colour_with_a_transparent_value() -> None:
     rows = b"".join(b"\0" + struct.pack(">3H", 0x1000 * row, 0x1234, 0xFFFF) * 8 for row in range(8))
-    image = decode("deep.png", png(8, 8, 16, 2, rows, (b"tRNS", struct.pack(">3H", 0x3000, 0x1234, 0xFFFF))))
+    image = decode("deep.png", raw_png(8, 8, 16, 2, rows, (b"tRNS", struct.pack(">3H", 0x3000, 0x1234, 0xFFFF))))
     expected = [(0x10 * row, 0x12, 0xFF) for row in range(8)]
     expected[3] = (255, 255, 255)
     assert [tuple(pixel) for pixel in pixels(image)[:, 0].tolist()] == expected
@@ -320,7 +298,7 @@ def test_a_file_cut_short_is_refused(name: str) -> None:
 @pytest.mark.parametrize("side", [10_001, 15_000])
 def test_too_many_pixels(side: int) -> None:
     # The second is beyond the size at which Pillow raises by itself.
-    assert "100 million pixels" in refusal(png(side, side, 1, 0, b""))
+    assert "100 million pixels" in refusal(raw_png(side, side, 1, 0, b""))
 
 
 @pytest.mark.parametrize("name", VALID)

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_support import lay, png
+from support.datasets import lay, png
 
 from se_viz.data.datasets import DatasetRefused, dataset
 from se_viz.data.images import ImageRefused

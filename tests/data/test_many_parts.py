@@ -10,18 +10,13 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import encoded
 
 from se_viz.data import jpeg
 from se_viz.data.images import ImageRefused, decode
 from se_viz.data.metered import MOST_IN_HEADER, MeteredFile, TooManyParts
 
 SIZE = 20_000_000
-
-
-def encoded(image, file_format, **options):
-    file = io.BytesIO()
-    image.save(file, file_format, **options)
-    return file.getvalue()
 
 
 def chunk(kind, data=b""):
@@ -73,6 +68,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_a_file_of_very_many_parts_is_refused(name):
     with pytest.raises(

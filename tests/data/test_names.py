@@ -2,9 +2,9 @@ import io
 import zipfile
 
 import pytest
-from data_support import png
 from hypothesis import given
 from hypothesis import strategies as st
+from support.datasets import png
 
 from se_viz.data.image_files import read
 from se_viz.data.names import apart, is_clutter, label_of, left_out

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
-from data_support import Items, lay, png
 from PIL import Image
+from support.datasets import Items, lay, png
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 from torchvision.datasets import MNIST, ImageFolder
 from torchvision.transforms import ToTensor

@@ -3,16 +3,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from support.images import noise
 from torchvision import transforms
 
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess
 
 INTERPOLATIONS: tuple[Interpolation, ...] = ("nearest", "bilinear", "bicubic", "lanczos")
-
-
-def noise(width: int, height: int) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)

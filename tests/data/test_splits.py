@@ -1,8 +1,8 @@
 """Folders, tar files, lists and dictionaries of several parts: one is taken, which is said and can be overruled."""
 
 import pytest
-from data_support import Items, lay, png, tar
 from PIL import Image
+from support.datasets import Items, lay, png, tar
 
 from se_viz.data.datasets import DatasetRefused, dataset
 from se_viz.data.meanings import meaning, meaning_of_part

@@ -6,17 +6,12 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import encoded
 
 from se_viz.data import tiff
 from se_viz.data.images import ImageRefused, decode
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-
-
-def encoded(image, **options):
-    out = io.BytesIO()
-    image.save(out, "TIFF", **options)
-    return out.getvalue()
 
 
 def handmade(order, tags, pixels):
@@ -68,14 +63,16 @@ def test_strips_in_both_byte_orders(order):
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits"])
 def test_lossless_compressions(compression):
-    content = encoded(Image.fromarray(PIXELS), **({"compression": compression} if compression else {}))
+    content = encoded(Image.fromarray(PIXELS), "TIFF", **({"compression": compression} if compression else {}))
     assert np.array_equal(np.asarray(decode("a.tif", content).rgb), PIXELS)
 
 
 def test_the_first_of_several_images_with_its_orientation():
     exif = Image.Exif()
     exif[0x0112] = 6
-    content = encoded(Image.fromarray(PIXELS), save_all=True, append_images=[Image.new("RGB", (9, 9))], exif=exif)
+    content = encoded(
+        Image.fromarray(PIXELS), "TIFF", save_all=True, append_images=[Image.new("RGB", (9, 9))], exif=exif
+    )
     image = decode("scan.tif", content)
     assert image.original_size == (12, 16)
     assert np.array_equal(np.asarray(image.rgb), np.rot90(PIXELS, -1))
@@ -85,11 +82,11 @@ def test_the_first_of_several_images_with_its_orientation():
 
 def test_what_is_not_a_plain_photograph_is_named():
     image = Image.fromarray(PIXELS)
-    assert "compressed by method 50000" in refusal(encoded(image, compression="zstd"))
-    assert "BigTIFF" in refusal(encoded(image, big_tiff=True))
+    assert "compressed by method 50000" in refusal(encoded(image, "TIFF", compression="zstd"))
+    assert "BigTIFF" in refusal(encoded(image, "TIFF", big_tiff=True))
     assert "raw file" in refusal(handmade("<", plain(_50706=(1, [1, 4, 0, 0])), PIXELS.tobytes()))
     assert "raw file" in refusal(handmade("<", plain(_254=(4, [1])), PIXELS.tobytes()))
-    assert "fractions" in refusal(encoded(Image.fromarray(np.ones((9, 9), np.float32))))
+    assert "fractions" in refusal(encoded(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF"))
 
 
 def test_what_would_take_more_than_its_size_says_is_refused_before_it_is_unpacked(monkeypatch):

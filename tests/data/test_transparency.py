@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from test_images import png
+from support.images import raw_png
 
 from se_viz.data.colours import rgb
 from se_viz.data.given import InputRefused, rgb_image
@@ -25,7 +25,7 @@ def test_colours_of_16_bits(side):
     others = [(0x1233, 5, 0x56FF), (0x1234, 4, 0x56FF), (0x1234, 5, 0x5600), (0, 0, 0)]
     values = np.array([clear, *others], ">u2")[RNG.integers(0, 5, (side, 16))]
     rows = b"".join(b"\0" + row.tobytes() for row in values)
-    content = png(16, side, 16, 2, rows, (b"tRNS", np.array(clear, ">u2").tobytes()))
+    content = raw_png(16, side, 16, 2, rows, (b"tRNS", np.array(clear, ">u2").tobytes()))
     if side == 16:
         assert np.array_equal(white(decode("a.png", content).rgb), (values == np.array(clear)).all(-1))
         opened = Image.open(io.BytesIO(content))
@@ -39,14 +39,14 @@ def test_colours_of_16_bits(side):
 def test_a_black_of_16_bits_that_is_not_quite_the_transparent_one():
     values = np.array([[(0, 0, 5), (0, 0, 6)]], ">u2").repeat(8, 0).repeat(8, 1)
     rows = b"".join(b"\0" + row.tobytes() for row in values)
-    content = png(16, 8, 16, 2, rows, (b"tRNS", np.array((0, 0, 5), ">u2").tobytes()))
+    content = raw_png(16, 8, 16, 2, rows, (b"tRNS", np.array((0, 0, 5), ">u2").tobytes()))
     assert white(decode("a.png", content).rgb)[0].tolist() == [True] * 8 + [False] * 8
 
 
 def test_grey_of_16_bits():
     values = np.array([[1000, 1001, 1028, 1200]], ">u2").repeat(8, 0).repeat(4, 1)
     rows = b"".join(b"\0" + row.tobytes() for row in values)
-    content = png(16, 8, 16, 0, rows, (b"tRNS", np.array(1000, ">u2").tobytes()))
+    content = raw_png(16, 8, 16, 0, rows, (b"tRNS", np.array(1000, ">u2").tobytes()))
     assert white(decode("a.png", content).rgb)[0].tolist() == [True] * 4 + [False] * 12
 
 
@@ -55,7 +55,7 @@ def test_grey_of_few_bits(bits, clear):
     values = RNG.integers(0, 2**bits - 1, (8, 16)) if bits > 1 else RNG.integers(0, 2, (8, 16))
     packed = np.packbits((values[..., None] >> np.arange(bits)[::-1]) & 1, axis=None).reshape(8, -1)
     rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in packed)
-    content = png(16, 8, bits, 0, rows, (b"tRNS", np.array(clear, ">u2").tobytes()))
+    content = raw_png(16, 8, bits, 0, rows, (b"tRNS", np.array(clear, ">u2").tobytes()))
     seen = np.asarray(decode("a.png", content).rgb)[..., 0]
     shades = np.rint(values * (255 / (2**bits - 1)))
     assert np.array_equal(seen, np.where(values == clear, 255, shades))
@@ -70,12 +70,12 @@ def sixteen_bit_rgb(*, late=False):
     values = shades[np.arange(64 * 63).reshape(64, 63) % 7]
     rows = b"".join(b"\0" + row.repeat(3).tobytes() for row in values)
     clear = (b"tRNS", np.array([0x1234] * 3, ">u2").tobytes())
-    return (late_clear if late else png)(63, 64, 16, 2, rows, clear), values == 0x1234
+    return (late_clear if late else raw_png)(63, 64, 16, 2, rows, clear), values == 0x1234
 
 
 def late_clear(width, height, bits, kind, rows, clear):
     """A PNG whose transparent colour stands behind the pixels."""
-    content = png(width, height, bits, kind, rows, clear)
+    content = raw_png(width, height, bits, kind, rows, clear)
     start = content.index(b"tRNS") - 4
     chunk = content[start : start + 18]
     return content.replace(chunk, b"").replace(content[-12:], chunk + content[-12:])
@@ -130,7 +130,7 @@ def test_a_loaded_grey_image_of_few_bits(bits, clear, tmp_path):
     values = RNG.integers(0, 2**bits - 1, (8, 16))
     packed = np.packbits((values[..., None] >> np.arange(bits)[::-1]) & 1, axis=None).reshape(8, -1)
     rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in packed)
-    (tmp_path / "a.png").write_bytes(png(16, 8, bits, 0, rows, (b"tRNS", np.array(clear, ">u2").tobytes())))
+    (tmp_path / "a.png").write_bytes(raw_png(16, 8, bits, 0, rows, (b"tRNS", np.array(clear, ">u2").tobytes())))
     opened = Image.open(tmp_path / "a.png")
     opened.load()
     seen = np.asarray(rgb_image(opened))[..., 0]
@@ -142,5 +142,5 @@ def test_of_a_transparent_colour_only_the_bits_of_the_pixels_count(bits, kind, c
     values = np.array([9, 10, 1, 2] if bits == 8 else [1, 2, 0, 0]).repeat(4)
     row = values.astype(np.uint8) if bits == 8 else np.packbits((values[:, None] >> np.arange(bits)[::-1]) & 1)
     row = row.repeat(3) if kind == 2 else row
-    content = png(16, 8, bits, kind, (b"\0" + row.tobytes()) * 8, (b"tRNS", np.array(clear, ">u2").tobytes()))
+    content = raw_png(16, 8, bits, kind, (b"\0" + row.tobytes()) * 8, (b"tRNS", np.array(clear, ">u2").tobytes()))
     assert white(decode("a.png", content).rgb)[0].tolist() == [True] * 4 + [False] * 12

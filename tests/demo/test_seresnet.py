@@ -25,6 +25,7 @@ def test_gates_cost_next_to_no_computation():
     assert 1 < with_se / without < 1.005
 
 
+@pytest.mark.slow
 def test_gates_have_the_papers_names_and_widths():
     gates = find_gates(SEResNet(), 128)
     assert [gate.name for gate in gates] == [f"SE_{stage}_{block}" for stage in (2, 3, 4, 5) for block in (1, 2)]

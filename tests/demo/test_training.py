@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from faulty_disk import full_disk
+from support.faulty_disk import full_disk
 
 from se_viz.data.imagenette import Labelled
 from se_viz.demo import build as making
@@ -39,6 +39,7 @@ def same(a, b) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path):
     whole = run(tmp_path / "whole.pt")
 
@@ -55,12 +56,14 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path):
     assert not resumed.network.training
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(tmp_path):
     first, again, other = (run(tmp_path / f"{i}.pt", seed=seed) for i, seed in enumerate((1, 1, 2)))
     assert same(first.network, again.network)
     assert not same(first.network, other.network)
 
 
+@pytest.mark.slow
 def test_it_learns(tmp_path):
     log = run(
         tmp_path / "a.pt",
@@ -101,6 +104,7 @@ def loaded(path):
         return None, str(error)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_never_gone_on_with(tmp_path):
     path = tmp_path / "a.pt"
     run(path)

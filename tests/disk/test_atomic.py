@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from faulty_disk import full_disk
+from support.faulty_disk import full_disk
 
 from se_viz.disk.atomic import remove_unfinished, replacing, write_bytes
 from se_viz.disk.errors import FolderGone, WriteFailed, write_failed

@@ -12,7 +12,7 @@ import sys
 from threading import Thread
 
 import pytest
-from faulty_disk import read_only
+from support.faulty_disk import read_only
 
 from se_viz.disk import sole_writer as module
 from se_viz.disk.errors import FolderGone, InUse, WriteFailed
@@ -147,6 +147,7 @@ def _without_locks(monkeypatch, code):
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_has_a_file_for_one_and_dead_processes_are_taken_over(path, monkeypatch, code):
     _without_locks(monkeypatch, code)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from se_viz.cli.app import app
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = typer.main.get_group(app).commands
 _TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 

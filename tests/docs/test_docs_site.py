@@ -7,6 +7,8 @@ import sys
 import pytest
 from docs_support import ROOT
 
+pytestmark = pytest.mark.slow
+
 _LOADS = re.compile(
     r"<(?:script|img|iframe|source|video)\b[^>]*?\bsrc=[\"']?((?:https?:)?//[^\"'\s>]+)"
     r"|<link\b[^>]*?\bhref=[\"']?((?:https?:)?//[^\"'\s>]+)"

@@ -5,6 +5,8 @@ import pytest
 from docs_support import ROOT
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 
 

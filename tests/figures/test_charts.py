@@ -141,6 +141,7 @@ def test_without_the_extra_export_a_sentence_names_it_and_html_is_made(captured,
     assert figure_bytes(charts(captured)[0].figure, "html")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_png_and_svg_are_drawn(captured, chromium):
     figure = charts(captured)[4].figure

@@ -7,7 +7,8 @@ import pytest
 import timm
 import torch
 import torchvision
-from gates_support import make_images, squeezed
+from support.networks import make_images, squeezed
+from support.quick import sampled
 from timm.layers.cbam import ChannelAttn
 from timm.layers.eca import CecaModule, EcaModule
 from timm.layers.global_context import GlobalContext
@@ -170,7 +171,7 @@ def watch(network, images):
     return seen, logits
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", sampled(ARCHITECTURES))
 def test_gates_of(name):
     images = make_images(2, 64)
     network = awakened(ARCHITECTURES[name](), images)
@@ -220,6 +221,7 @@ LAST_GATES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "squeeze", "function", "bottleneck"), LAST_GATES)
 def test_what_is_said_of_the_last_gate_of(name, kind, squeeze, function, bottleneck):
     network = ARCHITECTURES[name]()
@@ -257,12 +259,13 @@ def test_gates_of_a_network_that_starts_at_zero_are_proved_on_maps_that_are_not_
         )
 
 
-@pytest.mark.parametrize("name", WITHOUT_GATES)
+@pytest.mark.parametrize("name", sampled(WITHOUT_GATES))
 def test_no_gate_in(name):
     with pytest.raises(NoGateFound, match="No channel gate found"):
         find_gates(WITHOUT_GATES[name](), 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("name", ["mobilenetv3_small_050", "torchvision mobilenet_v3_small", "SqueezeExciteCl"])
 def test_gates_in_other_number_types(name, dtype):

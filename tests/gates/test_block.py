@@ -3,8 +3,8 @@
 import pytest
 import timm
 import torch
-from gates_support import Host
-from handwritten import SELayer
+from support.networks import Host
+from support.third_party_gates import SELayer
 from torch import nn
 from torchvision.models import get_model
 
@@ -112,6 +112,7 @@ def built():
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "gate", "followed", "said"),
     [

@@ -6,10 +6,10 @@ import pytest
 import timm
 import torch
 from captum.attr import LayerActivation
-from gates_support import Host, demo, make_images, model, squeezed
-from handwritten import SELayer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import Host, demo, make_images, model, squeezed
+from support.third_party_gates import SELayer
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
@@ -25,6 +25,7 @@ def held():
     return model(demo(), 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("integration", "function", "squeeze"), list(product(INTEGRATIONS, FUNCTIONS, SQUEEZES)))
 def test_every_kind_of_demo_network(integration, function, squeeze):
     network = demo(integration=integration, gate=function, squeeze=squeeze)

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from gates_support import Host, hooks, make_images, modes
-from handwritten import Additive, SELayer
+from support.networks import Host, hooks, make_images, modes
+from support.third_party_gates import Additive, SELayer
 from torch import nn
 
 from se_viz.gates.errors import NoGateFound, NotAnImageModel

@@ -108,6 +108,7 @@ def test_python_is_warned_with_the_first_gate_and_the_images_of_which_it_is_so()
     assert np.isfinite(read["SE_5_2"].s[[0, 2]]).all()
 
 
+@pytest.mark.slow
 def test_an_output_alone_is_said_apart_from_the_gates():
     made = network()
     made.fc.weight.data[0] = float("nan")

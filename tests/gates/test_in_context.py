@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, make_images, model
-from handwritten import SELayer
+from support.networks import Host, make_images, model
+from support.third_party_gates import SELayer
 from torch import nn
 
 from se_viz.gates.block import block_of

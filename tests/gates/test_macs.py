@@ -165,6 +165,7 @@ def _by_hand(network, images):
 
 
 # With fused attention (coatnet, maxvit, fastvit), attention by hand (gcvit, botnet, halonet), and without.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -3,10 +3,10 @@ from itertools import accumulate
 import pytest
 import timm
 import torch
-from gates_support import Host
-from handwritten import SELayer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import Host
+from support.third_party_gates import SELayer
 from torch import nn
 from torchvision.models import regnet_y_400mf
 

@@ -1,4 +1,4 @@
-"""Unusual gates, compared with what each network reports of its multiplications (``odd_gates``)."""
+"""Unusual gates, compared with what each network reports of its multiplications (``support.odd_networks``)."""
 
 import random
 import re
@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
-import odd_inline
-import odd_none
-import odd_shared
-import odd_squeezes
-import odd_states
-import odd_ways
 import pytest
 import torch
-from gates_support import hooks, make_images, model, modes
-from odd_gates import SIDE, Case, Odd, each, tell, told
+from support.networks import hooks, make_images, model, modes
+from support.odd_networks import inline as odd_inline
+from support.odd_networks import none as odd_none
+from support.odd_networks import shared as odd_shared
+from support.odd_networks import states as odd_states
+from support.odd_networks import ways as odd_ways
+from support.odd_networks.cases import CASES
+from support.odd_networks.gates import SIDE, Case, Odd, each, tell, told
+from support.quick import sampled
 from torch import nn
 from torch.nn import functional
 
@@ -24,17 +25,6 @@ from se_viz.gates.errors import InstrumentError, NoGateFound, PartlyFound
 from se_viz.gates.find import find_gates
 from se_viz.interventions.capture import capture
 
-CASES: dict[str, Case] = {
-    f"{title}: {name}": case
-    for title, module in (
-        ("inline", odd_inline),
-        ("shared", odd_shared),
-        ("squeeze", odd_squeezes),
-        ("state", odd_states),
-        ("way", odd_ways),
-    )
-    for name, case in module.CASES.items()
-}
 # Noise is another in each thread, and functional_call puts its weights into the module that the others run.
 NO_THREADS = ("state: noise", "way: noise in s", "way: functional call")
 # What the message said of a gate that was there.
@@ -99,17 +89,18 @@ def found(network, case):
     return gates
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(scope="module", params=sampled(CASES, 6))
 def odd(request):
+    """A case, its network, and the gates that were found in it, or None."""
+    torch.manual_seed(0)
     case = CASES[request.param]
     network = case.make().eval()
     truth(network, make_images(2))  # some are themselves only after a first pass
-    return case, network
+    return case, network, found(network, case)
 
 
 def test_every_gate_is_read_as_the_network_tells(odd):
-    case, network = odd
-    gates = found(network, case)
+    case, network, gates = odd
     for n in (1, 2, 5):
         images = make_images(n, SIDE, seed=n)
         torch.manual_seed(n)
@@ -125,9 +116,9 @@ def test_every_gate_is_read_as_the_network_tells(odd):
             assert_same(reading, event, case.tolerance)
 
 
+@pytest.mark.slow
 def test_eight_threads_at_once(odd):
-    case, network = odd
-    gates = found(network, case)
+    case, network, gates = odd
     if gates is None or case in [CASES[name] for name in NO_THREADS]:
         pytest.skip("told, or not the same in threads")
     inputs = [make_images(1 + seed % 3, SIDE, seed=seed) for seed in range(8)]
@@ -137,7 +128,7 @@ def test_eight_threads_at_once(odd):
     def read(images):
         torch.set_num_threads(1)
         start.wait()
-        return [capture(network, images, maps=maps) for _ in range(3)]
+        return [capture(network, images, maps=maps) for _ in range(2)]
 
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(read, inputs))
@@ -164,6 +155,7 @@ def look(network, images, case):
         capture(network, images, maps=names(gates))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_training_goes_on_as_if_nothing_had_been_read(name):
     case, images = CASES[name], make_images(2)
@@ -209,6 +201,7 @@ def test_no_gate(name):
         find_gates(network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in odd_none.NONE if name != "vectors"])
 def test_no_gate_beside_gates(name):
     """A network with a gate that is a module, an inline gate, and a multiplication between them that is not a gate."""
@@ -240,6 +233,7 @@ def test_a_batch_that_the_network_cuts(name):
     assert np.abs(reading.s[:, :, None, None] * reading.u - reading.x).max() <= 1e-5 * np.abs(reading.x).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", odd_states.OUTPUTS)
 def test_networks_without_logits(name):
     network = odd_states.Returns(odd_states.OUTPUTS[name]).eval()
@@ -329,6 +323,7 @@ def test_a_gate_function_that_is_replaced(first, then, held):
     assert_same(reading, events[0], 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", odd_ways.CHANGING)
 def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name):
     network = odd_ways.CHANGING[name]().eval()
@@ -347,6 +342,7 @@ def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name
                 assert_same(reading, event, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "context",
     [

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, hooks, make_images
-from handwritten import SELayer
+from support.networks import Host, hooks, make_images
+from support.third_party_gates import SELayer
 
 from se_viz.device import memory
 from se_viz.device.memory import DeviceFull

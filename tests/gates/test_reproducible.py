@@ -5,7 +5,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 import torch
-from gates_support import make_images
+from support.networks import make_images
 
 from se_viz.device.devices import set_deterministic
 from se_viz.interventions.capture import capture
@@ -46,6 +46,7 @@ def test_beside_a_thread_that_reads_something_else(held):
         beside.join()
 
 
+@pytest.mark.slow
 def test_loaded_anew():
     assert_same(*(capture(load("demo/r16", "cpu"), make_images(2, 128)) for _ in range(2)))
 

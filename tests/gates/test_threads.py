@@ -5,8 +5,8 @@ from threading import Barrier, Event, Thread
 import numpy as np
 import pytest
 import torch
-from gates_support import Host, hooks, make_images, model, modes
-from handwritten import SELayer
+from support.networks import Host, hooks, make_images, model, modes
+from support.third_party_gates import SELayer
 
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.interventions.capture import capture
@@ -70,6 +70,7 @@ def images():
     return [make_images(1 + thread % 3, 64, seed=thread) for thread in range(THREADS)]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_held(images):
     shared = model(network(), 64)
     expected = one_by_one(shared, images)
@@ -81,6 +82,7 @@ def test_a_model_that_is_held(images):
     together(THREADS, visit)
 
 
+@pytest.mark.slow
 def test_a_bare_network_whose_gates_are_found_by_whoever_comes_first(images):
     expected = one_by_one(network(), images)
     for _ in range(2):
@@ -94,6 +96,7 @@ def test_a_bare_network_whose_gates_are_found_by_whoever_comes_first(images):
         assert hooks(shared) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepare", [lambda net: model(net, 64), lambda net: net], ids=["held", "bare"])
 def test_beside_threads_that_run_the_network_themselves(prepare, images):
     shared = network()

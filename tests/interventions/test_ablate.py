@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-import ablation_support
 import numpy as np
 import pytest
 import torch
-from ablation_support import CLASSES, EDITS, SETTINGS, make_images, tiny
 from scipy.special import log_softmax
 from scipy.stats import binomtest
+from support import ablations as ablation_support
+from support.ablations import CLASSES, EDITS, SETTINGS, make_images, tiny
 from torch import nn
 
 import se_viz
@@ -124,7 +124,8 @@ def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(wh
     expected = ablate(tiny(classes=CLASSES), photos, tmp_path / "whole", edits=EDITS, **SETTINGS).content()
     log = (tmp_path / "log").open("wb")
     child = subprocess.Popen(
-        [sys.executable, ablation_support.__file__, str(photos), str(out)],
+        [sys.executable, "-m", "support.ablations", str(photos), str(out)],
+        cwd=Path(ablation_support.__file__).parents[1],
         cwd=Path(__file__).parents[2],
         stdout=log,
         stderr=log,

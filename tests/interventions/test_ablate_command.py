@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from ablation_support import make_images
+from support.ablations import make_images
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app

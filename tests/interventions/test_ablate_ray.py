@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ablation_support import CLASSES, PROFILES, SETTINGS, make_images, tiny
+from support.ablations import CLASSES, PROFILES, SETTINGS, make_images, tiny
 
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle

@@ -11,8 +11,8 @@ import torch
 import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
-from odd_cases import CASES
-from odd_gates import SIDE, told
+from support.odd_networks.cases import CASES
+from support.odd_networks.gates import SIDE, told
 
 import se_viz
 from se_viz.demo.recipe import PREPROCESS

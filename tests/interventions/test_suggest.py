@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from ablation_support import CLASSES, SETTINGS, make_images, tiny
+from support.ablations import CLASSES, SETTINGS, make_images, tiny
 
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle

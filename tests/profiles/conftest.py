@@ -1,5 +1,5 @@
 import pytest
-from profiles_support import SETTINGS, make_images, tiny
+from support.profiling import SETTINGS, make_images, tiny
 
 from se_viz.data.images import decode
 from se_viz.interventions.capture import capture

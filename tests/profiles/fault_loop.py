@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import RLock
 
 import torch
-from profiles_support import SETTINGS, make_images, tiny
+from support.profiling import SETTINGS, make_images, tiny
 from tqdm import tqdm
 
 from se_viz.disk import sole_writer

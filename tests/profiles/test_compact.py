@@ -144,6 +144,7 @@ def test_it_is_made_of_single_images_in_full(tiny_model, photos, tmp_path):
 GATED = [name for name in catalogue.names() if name.startswith("demo/")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in GATED if bundled.path(name).exists()])
 def test_shipped_class_profiles_are_of_the_shipped_weights_and_of_all_of_the_validation_set(name):
     profiles = bundled.bundled_profiles(name)
@@ -181,6 +182,7 @@ def test_the_standard_model_has_class_profiles():
     assert bundled.path("demo/r16").exists()
 
 
+@pytest.mark.slow
 def test_the_family_is_made_by_one_call_and_what_is_made_is_left_alone(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16", "mine"))
     first = list(bundled.rebuild(tiny_imagenette, tmp_path, "cpu"))
@@ -193,6 +195,7 @@ def test_the_family_is_made_by_one_call_and_what_is_made_is_left_alone(tiny_imag
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_class_profiles_of_an_older_format_is_made_again(tiny_imagenette, tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.zoo.registry.names", lambda: ("demo/r16",))
     path = tmp_path / "r16.safetensors.xz"

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from faulty_disk import full_disk, read_only
-from profiles_support import SETTINGS
+from support.faulty_disk import full_disk, read_only
+from support.profiling import SETTINGS
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app
@@ -164,6 +164,7 @@ def test_an_old_unfinished_folder_of_another_pass_says_what_to_do(unfinished, ti
         profile(tiny_model, photos, unfinished, **SETTINGS | {"batch": 3})
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_who_writes_and_changes_nothing(whole, tiny_model, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "_PATIENCE", 0.05)
     out, script = tmp_path / "out", Path(sys.modules[tiny_model.network.__class__.__module__].__file__)
@@ -175,7 +176,7 @@ def test_a_second_process_is_told_who_writes_and_changes_nothing(whole, tiny_mod
             assert other.poll() is None, other.stderr.read()
             Event().wait(0.05)
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-        named = rf"is being written by process {other.pid} on .* \(`.*profiles_support\.py .*`\) since .*: wait until"
+        named = rf"is being written by process {other.pid} on .* \(`.*profiling\.py .*`\) since .*: wait until"
         with pytest.raises(InUse, match=named):
             profile(tiny_model, photos, out, **SETTINGS)
         with pytest.raises(InUse, match=named):
@@ -205,6 +206,7 @@ def test_what_is_discarded_is_what_a_pass_writes(unfinished):
     assert [path.name for path in unfinished.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_any_byte_says_what_is_kept_and_the_pass_goes_on(whole, tiny_model, photos, tmp_path):
     rng, seen = random.Random(0), set()
     for number in range(24):
@@ -230,11 +232,12 @@ def test_a_disk_that_is_full_at_any_byte_says_what_is_kept_and_the_pass_goes_on(
     assert seen >= {0, 4, 8}
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
     resource = pytest.importorskip("resource")
     del resource
     code = (
-        "import resource, sys; from pathlib import Path; from profiles_support import SETTINGS, tiny\n"
+        "import resource, sys; from pathlib import Path; from support.profiling import SETTINGS, tiny\n"
         "from se_viz.profiles.profile import profile\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "try: profile(tiny(), sys.argv[1], sys.argv[2], **SETTINGS)\n"
@@ -250,7 +253,7 @@ def test_a_limit_of_the_size_of_files_is_said(unfinished, photos):
 
 def environment():
     """This process's, with the modules of these tests."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), *sys.path]))}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_counted(tiny_model, photos, tmp_path):
@@ -272,6 +275,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_counted(tin
         profile(tiny_model, listed, tmp_path / "file", **SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("at", [2, 6, 15])
 def test_a_folder_that_vanishes_is_said_and_not_made_again(whole, tiny_model, photos, tmp_path, at, again):

@@ -12,12 +12,14 @@ import pytest
 RUNS = os.environ.get("SE_VIZ_FAULT_RUNS", "8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the loop forks")
 def test_processes_that_write_one_folder_are_killed_and_damaged_end_with_the_same_bytes_or_a_sentence(tmp_path):
     script = Path(fault_loop.__file__)
     ended = subprocess.run(
         [sys.executable, str(script), str(tmp_path), RUNS],
         check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

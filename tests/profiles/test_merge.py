@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from profiles_support import SETTINGS, make_images, tiny
+from support.profiling import SETTINGS, make_images, tiny
 
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.compact import compact

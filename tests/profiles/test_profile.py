@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
-import profiles_support
 import pytest
 import torch
-from profiles_support import SETTINGS, make_images, tiny
+from support import profiling
+from support.profiling import SETTINGS, make_images, tiny
 from torchvision.datasets import ImageFolder
 
 from se_viz.analysis.profile_limits import limits
@@ -82,10 +82,11 @@ def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
     out = tmp_path / "out"
     log = (tmp_path / "log").open("wb")
-    script = Path(profiles_support.__file__)
+    script = Path(profiling.__file__)
     child = subprocess.Popen(
         [sys.executable, str(script), str(photos), str(out)], cwd=Path(__file__).parents[2], stdout=log, stderr=log
     )

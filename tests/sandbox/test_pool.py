@@ -64,6 +64,7 @@ def test_a_child_reads_one_file_only_where_it_is_forked(way):
     assert len(set(numbers)) == (4 if way == "forked" else 1)
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("function", [hostile_calls.fill, hostile_torch.fill])
 def test_memory_is_bounded_and_the_next_call_goes_on(function):
@@ -74,6 +75,7 @@ def test_memory_is_bounded_and_the_next_call_goes_on(function):
     assert sandbox.run(function, 100_000_000, limits=LIMITS) == 100_000_000
 
 
+@pytest.mark.slow
 @linux
 def test_memory_of_the_arguments_is_not_counted():
     large = bytes(600_000_000)
@@ -81,6 +83,7 @@ def test_memory_of_the_arguments_is_not_counted():
     assert sandbox.run(hostile_calls.kinds, large, limits=limits) == ["bytearray"]
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("function", [hostile_calls.spin, hostile_calls.spin_holding_the_interpreter])
 def test_processor_time_is_bounded(function):
@@ -90,6 +93,7 @@ def test_processor_time_is_bounded(function):
     assert sandbox.run(hostile_calls.echo, 1, limits=BRIEF) == [1]
 
 
+@pytest.mark.slow
 def test_wall_time_is_bounded():
     with pytest.raises(Ended, match=r"took more than 0\.5 s") as caught:
         sandbox.run(hostile_calls.sleep, 600, limits=Limits(memory=10**8, cpu=10, wall=0.5, output=1000))
@@ -135,6 +139,7 @@ def test_no_object_comes_back():
         sandbox.run(hostile_calls.object_of_code, limits=LIMITS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -198,6 +203,7 @@ def test_who_waits_for_a_turn_may_leave(monkeypatch):
     assert caught.value.reason == "cancelled"
 
 
+@pytest.mark.slow
 def test_calls_of_several_threads_keep_their_answers_apart():
     answers = {}
 
@@ -238,6 +244,7 @@ def script(body, folder, way):
     return subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_child_outlives_the_process_that_asked(how, tmp_path, way):
@@ -258,6 +265,7 @@ def test_a_script_without_a_guard_is_run_once(tmp_path, way):
     assert asking.returncode == 0
 
 
+@pytest.mark.slow
 @linux
 def test_a_fork_of_the_process_that_asked_has_children_of_its_own(tmp_path, way):
     body = """
@@ -302,6 +310,7 @@ def test_a_daemonic_process_may_ask(tmp_path):
     assert ended.stdout == "[1]\n"
 
 
+@pytest.mark.slow
 @linux
 def test_when_what_forks_children_dies_another_is_started(way):
     if way == "started":

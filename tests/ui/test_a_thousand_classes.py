@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.pages import open_page
 from torch import nn
 from torchvision.ops import SqueezeExcitation
-from ui_support import open_page
 
 from se_viz import load, profile
 from se_viz.analysis import class_overview as overview
@@ -79,6 +79,7 @@ def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     assert sum(sizes(many)) < 1_000_000
 
 
+@pytest.mark.slow
 def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out_again(many, monkeypatch):
     one, other = (many.selectbox(key=f"{which}_colours").value for which in ("one", "other"))
     assert one != other
@@ -96,6 +97,7 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
     assert not many.exception
 
 
+@pytest.mark.slow
 def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
     assert not any("too many to download" in text.value for text in many.markdown)
     monkeypatch.setattr(profiles_state, "_MOST_ROWS", 10_000)

@@ -6,10 +6,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-import ui_support
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support import pages
+from support.images import encoded
 
 from se_viz import load, profile
 from se_viz.analysis.by_depth import by_depth
@@ -24,7 +25,7 @@ from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import build_profiles as building
 
-open_page = partial(ui_support.open_page, "classes")
+open_page = partial(pages.open_page, "classes")
 
 
 def charts(page):
@@ -71,10 +72,8 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
 
 
 def image(colour):
-    out = io.BytesIO()
     noise = np.random.default_rng(colour[0]).integers(0, 60, (160, 160, 3))
-    Image.fromarray((np.asarray(colour) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.fromarray((np.asarray(colour) + noise).clip(0, 255).astype(np.uint8)))
 
 
 def test_folders_of_a_zip_are_groups_with_their_nearest_class():
@@ -121,6 +120,7 @@ def photos(tmp_path, monkeypatch):
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeypatch):
     assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat").markdown)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
@@ -137,6 +137,7 @@ def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeyp
     assert built.read_bytes() == again.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypatch):
     for split in ("Train", "Val"):
         shutil.copytree(photos / "ants", photos / split / "ants")
@@ -162,6 +163,7 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
     )
 
 
+@pytest.mark.slow
 def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monkeypatch):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page()
@@ -176,6 +178,7 @@ def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monke
     assert any(option.endswith("7 images") for option in page.selectbox(key="profiles").options)
 
 
+@pytest.mark.slow
 def test_two_folders_of_one_name_have_class_profiles_each(photos, monkeypatch, tmp_path):
     other = tmp_path / "other" / "photos"
     shutil.copytree(photos, other)
@@ -200,6 +203,7 @@ def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(p
     assert "file is not a folder" in page.error[0].value
 
 
+@pytest.mark.slow
 def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(photos, monkeypatch, tmp_path):
     monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))

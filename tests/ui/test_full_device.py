@@ -1,7 +1,7 @@
 """A CPU without room for a single image, where the page has nothing to fall back to; tests/accelerator has the rest."""
 
 import pytest
-from ui_support import open_page
+from support.pages import open_page
 
 from se_viz.device.memory import DeviceFull
 from se_viz.ui.state import captures as readings

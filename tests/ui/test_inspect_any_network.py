@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
+from support.pages import open_page
 from torch import nn
 from torchvision.ops import SqueezeExcitation
-from ui_support import open_page
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.zoo import registry as catalogue

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import save
-from test_own_weights import hand_in, weights
+from support.checkpoints import small_weights
+from support.pages import hand_in, open_page
 from torch import nn
 from torchvision.ops import SqueezeExcitation
-from ui_support import open_page
 
 import se_viz
 from se_viz.data.preprocess import Preprocess
@@ -142,6 +142,7 @@ def test_numbers_are_no_probabilities(registered):
     assert "%" not in strip(page).partition("</style>")[2]
 
 
+@pytest.mark.slow
 def test_two_outputs_and_more_are_classes_by_assumption_and_the_page_says_so(registered):
     name = registered("assumed", 3, ("red", "green", "blue"))
     assert "softmax over 3 classes (assumed)" in captions(open_page("inspect", model=name))
@@ -202,8 +203,9 @@ def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     assert "z is None here" in page.code[0].value
 
 
+@pytest.mark.slow
 def test_own_weights_of_a_binary_head_take_two_names_or_one(tmp_path, monkeypatch):
-    content = save(weights(1))
+    content = save(small_weights(1))
     page = hand_in(open_page("inspect"), "tails.safetensors", content, b"tail\nno tail\n")
     assert "2 names of outputs and 1 number" in page.warning[0].value.replace("\\", "")
     page.selectbox(key="head").set_value("binary").run()
@@ -224,6 +226,7 @@ def groups_on_the_classes_page(**query):
     return next(one.value["group"].tolist() for one in page.dataframe if "images" in one.value), captions(page)
 
 
+@pytest.mark.slow
 def test_groups_on_the_classes_page_follow_the_head():
     assert groups_on_the_classes_page(head="number")[0] == ["all images"]
     said = se_viz.predict(

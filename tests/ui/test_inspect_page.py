@@ -1,14 +1,14 @@
 import base64
-import io
 import json
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support.images import encoded
+from support.pages import open_app
 from typer.testing import CliRunner
 
 import se_viz
@@ -22,24 +22,11 @@ from se_viz.device.devices import resolve
 from se_viz.zoo import registry as catalogue
 from se_viz.zoo.registry import Network
 
-APP = str(Path(__file__).parents[2] / "se_viz" / "ui" / "entry" / "page.py")
-
 
 def photo(colour=(180, 60, 40), size=(400, 300)) -> bytes:
     rng = np.random.default_rng(sum(colour))
     pixels = np.clip(np.array(colour) + rng.normal(scale=40, size=(size[1], size[0], 3)), 0, 255).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG")
-    return out.getvalue()
-
-
-def open_page(**query: str) -> AppTest:
-    """The page as a link opens it."""
-    page = AppTest.from_file(APP, default_timeout=120)
-    page.query_params.update(query)
-    page.run()
-    assert not page.exception
-    return page
+    return encoded(Image.fromarray(pixels), "JPEG")
 
 
 def specs(page: AppTest) -> list[dict]:
@@ -57,7 +44,7 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 
 def test_first_screen_answers_without_a_click():
-    page = open_page()
+    page = open_app()
     assert page.title[0].value == "How did the SE gates reweight this image?"
     assert re.search(r"The network says .+ \\\(\d+%\\\)\\\. Mean weight is lowest in SE\\_", page.markdown[0].value)
     shown = titles(page)
@@ -67,15 +54,16 @@ def test_first_screen_answers_without_a_click():
 
 
 def test_numbers_on_the_page_are_those_of_python():
-    page = open_page(samples="cat")
+    page = open_app(samples="cat")
     spec = specs(page)[1]
     z = np.frombuffer(base64.b64decode(spec["data"][0]["z"]["bdata"]), dtype=np.float32)
     reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_2"]
     np.testing.assert_allclose(z, reading.s[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
-    page = upload(open_page(samples="cat"), ("a photo.jpg", photo()))
+    page = upload(open_app(samples="cat"), ("a photo.jpg", photo()))
     (tmp_path / "a photo.jpg").write_bytes(photo())
     monkeypatch.chdir(tmp_path)
     names: dict = {}
@@ -90,7 +78,7 @@ def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch)
 
 
 def test_an_uploaded_photograph_comes_first_and_in_focus():
-    page = upload(open_page(), ("mine.jpg", photo()))
+    page = upload(open_app(), ("mine.jpg", photo()))
     heatmap = specs(page)[0]
     assert heatmap["data"][0]["y"][0] == "1 mine.jpg"
     assert len(heatmap["data"][0]["y"]) == 5
@@ -99,7 +87,7 @@ def test_an_uploaded_photograph_comes_first_and_in_focus():
 
 def test_bad_files_are_named_and_the_others_go_on():
     page = upload(
-        open_page(),
+        open_app(),
         ("good.jpg", photo()),
         ("broken.jpg", photo()[:2000]),
         ("empty.jpg", b""),
@@ -115,7 +103,7 @@ def test_bad_files_are_named_and_the_others_go_on():
 
 
 def test_a_link_reopens_the_view():
-    page = open_page(
+    page = open_app(
         samples="temple,rocket",
         focus="2",
         order="mean",
@@ -133,7 +121,7 @@ def test_a_link_reopens_the_view():
 
 
 def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
-    page = open_page(
+    page = open_app(
         model="demo/none", device="tpu", samples="dog", focus="99", gate="SE_9_9", order="upside down", by="?"
     )
     assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 4
@@ -142,7 +130,7 @@ def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
 
 
 def test_blocks_orders_and_gates_change_what_is_drawn():
-    page = open_page(samples="cat,coffee")
+    page = open_app(samples="cat,coffee")
     page.segmented_control(key="stage2").set_value("SE_2_1").run()
     assert titles(page)[0].startswith("SE_2_1")
     page.segmented_control(key="order").set_value("similarity").run()
@@ -153,9 +141,10 @@ def test_blocks_orders_and_gates_change_what_is_drawn():
     assert not page.exception
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["highest s", "lowest s", "largest change"])
 def test_maps_are_of_the_channels_asked_for(by):
-    page = open_page(samples="cat", gate="SE_4_2", by=by)
+    page = open_app(samples="cat", gate="SE_4_2", by=by)
     reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"), maps=["SE_4_2"])["SE_4_2"]
     key = {
         "highest s": -reading.s[0],
@@ -167,7 +156,7 @@ def test_maps_are_of_the_channels_asked_for(by):
 
 
 def test_chosen_channels_and_the_overlay():
-    page = open_page(samples="cat")
+    page = open_app(samples="cat")
     page.segmented_control(key="by").set_value("chosen").run()
     page.multiselect(key="channels").set_value([5, 700]).run()
     assert [label.split("<")[0] for label in specs(page)[-1]["layout"]["xaxis"]["ticktext"]] == ["5", "700"]
@@ -179,22 +168,23 @@ def test_chosen_channels_and_the_overlay():
 
 
 def test_without_images_the_page_says_what_to_do():
-    page = open_page()
+    page = open_app()
     page.multiselect(key="samples").set_value([]).run()
     assert "choose sample photographs" in page.info[0].value
     assert not page.get("plotly_chart")
 
 
+@pytest.mark.slow
 def test_64_images_are_read_and_the_65th_is_left_out():
     files = [(f"{index}.jpg", photo((index, 255 - index, 128), (64, 64))) for index in range(65)]
-    page = upload(open_page(samples=SAMPLES[0].key), *files)
+    page = upload(open_app(samples=SAMPLES[0].key), *files)
     assert len(specs(page)[0]["data"][0]["y"]) == 64
     assert "2 sample" not in page.warning[0].value
     assert len(page.warning) == 2
 
 
 def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
-    page = open_page()
+    page = open_app()
     keys = [sample.key for sample in SAMPLES]
     page.multiselect(key="samples").set_value(keys).run()
     page.session_state["stopped"] = (
@@ -213,7 +203,7 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
     config = SEResNetConfig(gated_stages=(5,), gate=gate, width=8)
     network = Network(SEResNet(config).eval(), PREPROCESS, (), "odd")
     monkeypatch.setitem(catalogue._registered, f"odd/{gate}", lambda: network)
-    page = open_page(samples="cat", model=f"odd/{gate}")
+    page = open_app(samples="cat", model=f"odd/{gate}")
     heatmap = specs(page)[0]["data"][0]
     assert titles(page)[0].startswith("SE_5_2")
     assert heatmap["zmin"] == (-1 if gate == "tanh" else 0)
@@ -221,10 +211,10 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
 
 
 def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
-    alone = open_page(samples="cat", gate="SE_5_2")
+    alone = open_app(samples="cat", gate="SE_5_2")
     assert any(text.value.startswith("**One image cannot tell**") for text in alone.markdown)
     assert next(one for one in alone.metric if one.label == "SD over images").value == "–"
-    several = open_page(samples="cat,coffee,rocket", gate="SE_5_2")
+    several = open_app(samples="cat,coffee,rocket", gate="SE_5_2")
     model = se_viz.load("demo/r16", "cpu")
     reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]
     said = next(text.value for text in several.markdown if text.value.startswith("Over 3 images this gate is"))

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support.pages import open_page
 from test_inspect_any_network import Efficient, Unit, unit
 from test_inspect_page import photo
 from torch import nn
 from typer.testing import CliRunner
-from ui_support import open_page
 
 import se_viz
 from se_viz.cli.app import app as cli

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from PIL import Image
-from ui_support import open_page
+from support.pages import open_page
 
 from se_viz.data.pixels import Gone
 from se_viz.ui.widgets import image_picker

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ui_support import open_page
+from support.pages import open_page
 
 UI = Path(__file__).parents[2] / "se_viz" / "ui"
 
@@ -16,6 +16,7 @@ def test_no_expander_is_used(module):
     assert ".status(" not in source  # an expander by another name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["inspect", "classes", "reduction", "network"])
 def test_no_page_has_one(page):
     assert not open_page(page).expander

@@ -2,14 +2,14 @@ import json
 from functools import partial
 
 import pytest
-import ui_support
 from streamlit.testing.v1 import AppTest
+from support import pages
 
 from se_viz.analysis.cost import Cost, StageCost
 from se_viz.gates.macs import RULE
 from se_viz.ui.markdown import escape_markdown
 
-open_page = partial(ui_support.open_page, "network")
+open_page = partial(pages.open_page, "network")
 
 
 def charts(page: AppTest) -> dict[str, dict]:
@@ -41,6 +41,7 @@ def test_another_gate_redraws_the_block():
     assert "SE_2_1 in its block" in charts(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["demo/r16-relu", "demo/r2"])
 def test_every_gate_has_a_row(model):
     page = open_page(model=model)

@@ -7,8 +7,9 @@ from unittest.mock import Mock
 import pytest
 import torch
 from PIL import Image
+from support.pages import open_page
+from support.quick import sampled
 from torch import nn
-from ui_support import open_page
 
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
@@ -62,7 +63,7 @@ def said(page):
 
 
 @pytest.mark.parametrize("module", ["inspect", "classes", "network", "reduction"])
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", sampled(NETWORKS))
 def test_no_page_writes_nan(kind, module, monkeypatch, flat):
     model = Model(f"test/{kind}", NETWORKS[kind](), PREPROCESS, tuple(f"kind {i}" for i in range(10)))
     load = Mock(return_value=model)  # which has a clear(), as what is kept has

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import ui_support
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support import pages
 from typer.testing import CliRunner
 
 from se_viz import attribute, capture, load, predict, sample
@@ -97,12 +97,13 @@ def same_table(report: Report, name: str, folder: Path) -> None:
     pd.testing.assert_frame_equal(written, own.reset_index(drop=True), check_dtype=False, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_inspection(tmp_path):
     model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
     cut = [model.preprocess.center_crop(image.rgb) for image in images]
     report = inspection_report(captured, predict(model, captured), names, gates=["SE_5_2"], cut=cut.__getitem__)
-    page = ui_support.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
+    page = pages.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
     output = run(
         "inspect", "--sample", "cat", "--sample", "coffee", "--maps", "SE_5_2", "--device", "cpu", "--out", tmp_path
     )
@@ -126,7 +127,7 @@ def test_intervention(tmp_path):
     after = outputs_of(capture(model, [image, other], edits={"SE_2_2": 1.0}))[0]
     edited = Edited("s := 1 in all channels of SE_2_2", after)
     report = intervention_report(outcome, effects, image.name, other=other.name, gate="SE_2_2", edited=edited)
-    page = ui_support.open_page(
+    page = pages.open_page(
         "intervene", samples="cat,temple", gate="SE_2_2", edit="all", set="1", baseline="0", device="cpu"
     )
     options = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
@@ -152,9 +153,10 @@ def test_intervention(tmp_path):
     same_table(report, "channels_SE_2_2", tmp_path / "channels")
 
 
+@pytest.mark.slow
 def test_classes(tmp_path):
     report = class_report(bundled_profiles("demo/r16"))
-    page = ui_support.open_page("classes")
+    page = pages.open_page("classes")
     same_sentences(report, page, run("classes", "--out", tmp_path))
     shown = drawn_on(page)
     of_images = {name for name in shown if name.startswith(("groups_", "maps_"))}
@@ -169,7 +171,7 @@ def test_classes(tmp_path):
 
 def test_network(tmp_path):
     report = network_report(load("demo/r16", "cpu"), ["SE_4_2"])
-    page = ui_support.open_page("network", gate="SE_4_2")
+    page = pages.open_page("network", gate="SE_4_2")
     same_sentences(report, page, run("gates", "demo/r16", "--gate", "SE_4_2", "--out", tmp_path))
     titles = [json.loads(one.proto.spec)["layout"]["title"]["text"] for one in page.get("plotly_chart")]
     assert titles == [one.figure.layout.title.text for one in report.charts.values()]
@@ -178,10 +180,11 @@ def test_network(tmp_path):
     pd.testing.assert_frame_equal(page.dataframe[0].value, report.tables["gates"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", [RATIO, DESIGN_CHOICES[2]], ids=lambda one: one.title)
 def test_design_choices(choice, tmp_path):
     report = design_report(choice)
-    page = ui_support.open_page("reduction", differ=choice.title)
+    page = pages.open_page("reduction", differ=choice.title)
     same_sentences(report, page, run("family", "--what", choice.title, "--out", tmp_path))
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(report.charts))

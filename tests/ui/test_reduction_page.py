@@ -3,8 +3,8 @@ from threading import Event
 
 import numpy as np
 import pytest
-import ui_support
 from streamlit.testing.v1 import AppTest
+from support import pages
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
@@ -20,7 +20,7 @@ from se_viz.ui.state import device_queue as turns
 from se_viz.ui.widgets import cost_calculator as calculator
 from se_viz.zoo import timm_source as from_timm
 
-open_page = partial(ui_support.open_page, "reduction")
+open_page = partial(pages.open_page, "reduction")
 
 
 def table(page, column):
@@ -36,6 +36,7 @@ def test_the_answer_is_computed_from_the_cards():
     assert set(listed) == {card.name if card.seed else f"demo/{card.name}" for card in demo.cards()}
 
 
+@pytest.mark.slow
 def test_every_ratio_shows_the_same_gate_of_its_own_network():
     page = open_page(samples="cat")
     gated = [card for card in variants_of(RATIO, demo.cards()) if card.network.gated]
@@ -76,6 +77,7 @@ def test_the_calculator_gives_the_papers_numbers():
     assert next(metric for metric in page.metric if metric.label == "SE adds").value == f"{942_080 * 8:,}"
 
 
+@pytest.mark.slow
 def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     page = open_page(network="demo/r16")
     without, own = demo.card("no-se").params, demo.card("r16").params
@@ -90,6 +92,7 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it():
     assert "last stage" not in said
 
 
+@pytest.mark.slow
 def test_what_is_timed_has_the_gates_that_are_shown():
     choices = ((2, 3, 4, 5), (2, 3, 4), ())
     for network, pixels in (("demo/r16", 128), ("resnet18", 224)):

@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 from safetensors.torch import save
-from ui_support import open_page
+from support.pages import open_page
 
 import se_viz
 from se_viz.device.devices import resolve
@@ -86,9 +86,9 @@ def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monk
     assert any("Stopped" in info.value for info in page.info)
 
 
-def test_download(shelf, interrupt):
+def test_download(weight_server, interrupt):
     name = "test_efficientnet.r160_in1k"
-    shelf.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
     page = open_page("inspect", model=f"timm/{name}")
     press(page, "fetch", interrupt)
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]

@@ -4,14 +4,14 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
-from ui_support import open_page
+from support.images import encoded
+from support.pages import open_page
 
 
 def photo(shade):
-    out = io.BytesIO()
-    Image.fromarray(np.full((64, 64, 3), shade, np.uint8)).save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.fromarray(np.full((64, 64, 3), shade, np.uint8)))
 
 
 def upload(page, *files, key="upload"):
@@ -90,6 +90,7 @@ def test_formats_that_are_not_read_are_explained():
     assert said[1].startswith("words.txt was left out: it is not an image")
 
 
+@pytest.mark.slow
 def test_many_refusals_are_one_box_with_a_list():
     """The archive of 60 images and 900 other files that drew 900 boxes above the first card."""
     packed = io.BytesIO()

@@ -26,9 +26,9 @@ def put(name, size, ago):
 
 
 @pytest.fixture(autouse=True)
-def limited(shelf, monkeypatch):
+def limited(weight_server, monkeypatch):
     monkeypatch.setenv("SE_VIZ_CACHE_LIMIT", "1000")
-    return shelf
+    return weight_server
 
 
 def test_what_was_used_longest_ago_makes_room(limited):

@@ -1,11 +1,11 @@
 """Files whose classifier is not the architecture's own."""
 
-import io
 import re
 
 import pytest
 import timm
 import torch
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz import load_checkpoint
@@ -30,9 +30,7 @@ def images():
 
 
 def saved(network):
-    out = io.BytesIO()
-    torch.save(network if isinstance(network, dict) else network.state_dict(), out)
-    return out.getvalue()
+    return pickled(network if isinstance(network, dict) else network.state_dict())
 
 
 def body(network, prefix=""):
@@ -50,6 +48,7 @@ def features_of(network, images):
         return network.forward_head(network.forward_features(images), pre_logits=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prefix", "name"),
     [
@@ -73,6 +72,7 @@ def test_one_linear_layer_is_the_classifier_whatever_its_name(prefix, name, netw
     assert read.classes == tuple("abcde")
 
 
+@pytest.mark.slow
 def test_layers_before_it_are_said_to_be_taken_for_dropout(network):
     read = checkpoint.read_network(saved({**body(network), **layer("classifier.2", 5)}), TIMM)
     assert read.about.endswith("classifier.2, and the layers without weights before it are taken for dropout")
@@ -80,6 +80,7 @@ def test_layers_before_it_are_said_to_be_taken_for_dropout(network):
     assert read.about.endswith("linear layer head")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["classifier", "classifier.1", "head"])
 def test_a_classifier_without_bias_has_a_bias_of_0(name, network, images):
     head = layer(name, 5, bias=False)
@@ -107,6 +108,7 @@ UNKNOWABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", UNKNOWABLE)
 def test_several_layers_are_left_out_and_the_gates_are_read(what, network, images):
     content = saved({**body(network), **UNKNOWABLE[what]})
@@ -121,6 +123,7 @@ def test_several_layers_are_left_out_and_the_gates_are_read(what, network, image
     torch.testing.assert_close(found[..., 0, 0], features_of(network, images), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "backbone."])
 @pytest.mark.parametrize("arguments", [{}, {"num_classes": 0}])
 def test_a_file_without_classifier_is_read_and_it_is_said(prefix, arguments, network, images):
@@ -130,6 +133,7 @@ def test_a_file_without_classifier_is_read_and_it_is_said(prefix, arguments, net
     assert arguments or "The file has no classifier: gates can be read, but there are no predictions" in read.about
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "architecture", [TIMM, "timm/legacy_seresnet18", "timm/regnety_002", "timm/mobilenetv3_small_050"]
 )
@@ -146,6 +150,7 @@ def test_a_classifier_is_left_out_where_no_classes_are_asked_for(architecture, p
     assert read.head.kind == "features"
 
 
+@pytest.mark.slow
 def test_a_layer_of_the_body_is_not_left_out_with_the_classifier(network):
     with pytest.raises(Misfit, match=r"1 unexpected: blocks\.0\.0\.attention\.weight"):
         checkpoint.read_network(
@@ -155,12 +160,14 @@ def test_a_layer_of_the_body_is_not_left_out_with_the_classifier(network):
         )
 
 
+@pytest.mark.slow
 def test_a_number_of_classes_cannot_be_asked_of_a_file_without_classifier(network):
     with pytest.raises(WeightsRefused, match="has no classifier of 5 classes: leave num_classes out"):
         checkpoint.read_network(saved(body(network)), TIMM, arguments={"num_classes": 5})
     checkpoint.read_network(saved(body(network)), TIMM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["classifier", "classifier.1", "fc"])
 def test_a_classifier_of_two_layers_may_be_replaced_by_one(name, images):
     torch.manual_seed(0)
@@ -173,6 +180,7 @@ def test_a_classifier_of_two_layers_may_be_replaced_by_one(name, images):
         torch.testing.assert_close(read.module(images), network(images) @ weight.T + bias, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_classifier_of_another_architecture_does_not_hide_a_misfit(network):
     other = {**body(network), **layer("classifier.1", 5), "blocks.0.0.se.fc.weight": torch.zeros(FEATURES, FEATURES)}
     with pytest.raises(Misfit, match=r"1 unexpected: blocks\.0\.0\.se\.fc\.weight"):

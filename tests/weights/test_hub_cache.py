@@ -25,9 +25,9 @@ FILE = "model.safetensors"
 
 
 @pytest.fixture
-def hub(shelf):
-    shelf.hub_file(REPO, CONTENT)
-    return shelf
+def hub(weight_server):
+    weight_server.hub_file(REPO, CONTENT)
+    return weight_server
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_a_file_of_the_hub_is_in_the_shared_cache(hub, shared):
     assert not huggingface_hub.scan_cache_dir(shared).warnings
 
 
-def test_timm_loads_offline_what_se_viz_downloaded(shelf):
+def test_timm_loads_offline_what_se_viz_downloaded(weight_server):
     name = "test_efficientnet.r160_in1k"
-    shelf.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
     HubFile(f"timm/{name}").path()
     variables = {"HF_HUB_CACHE": str(hub_cache.folder()), "HF_HUB_OFFLINE": "1"}
     code = f"import timm; print(timm.create_model({name!r}, pretrained=True).num_classes)"
@@ -115,7 +115,7 @@ def test_a_file_of_an_earlier_version_is_still_used(hub):
     ("variables", "inside"),
     [({}, True), ({"HF_HOME": "x"}, False), ({"HF_HUB_CACHE": "x"}, False), ({"SE_VIZ_CACHE": ""}, False)],
 )
-def test_the_cache_is_in_the_folder_of_se_viz_only_if_that_is_set_alone(shelf, monkeypatch, variables, inside):
+def test_the_cache_is_in_the_folder_of_se_viz_only_if_that_is_set_alone(weight_server, monkeypatch, variables, inside):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert (hub_cache.folder() == cache.folder() / "huggingface") == inside

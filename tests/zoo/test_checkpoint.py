@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 from torch import nn
 
 from se_viz import load_checkpoint
@@ -40,12 +41,6 @@ def weights(trained):
     return trained.state_dict()
 
 
-def pickled(value):
-    out = io.BytesIO()
-    torch.save(value, out)
-    return out.getvalue()
-
-
 WRAPPINGS = {
     "safetensors": save_safetensors,
     "a state dict": pickled,
@@ -68,6 +63,7 @@ def _old(weights):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 def test_the_weights_arrive(wrapping, weights, trained):
     network = checkpoint.read_network(WRAPPINGS[wrapping](weights), TIMM, classes=CLASSES).module
@@ -96,6 +92,7 @@ def test_a_file_is_a_model_with_gates_names_and_preprocessing(tmp_path, weights)
     assert capture(model, torch.zeros(1, 3, 96, 96)).logits.shape == (1, 3)
 
 
+@pytest.mark.slow
 def test_another_precision_reads_about_the_same(weights):
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     content = save_safetensors(weights)
@@ -140,6 +137,7 @@ class Evil:
         return open, (str(self.path), "w")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("write", [pickled, pickle.dumps, lambda value: _old({"a": value})])
 def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path, write):
@@ -149,6 +147,7 @@ def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path, write):
     assert not trap.exists()
 
 
+@pytest.mark.slow
 def test_what_a_hostile_file_asks_for_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match=r"evil\.pth requests a call of _?io\.open .* nothing was run"):
         checkpoint.read_network(pickled({"a": Evil(tmp_path / "trap")}), TIMM, name="evil.pth")
@@ -206,6 +205,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_a_sentence(bad):
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(WeightsRefused, match=r"none\.pth cannot be read: No such file"):
         load_checkpoint(tmp_path / "none.pth", TIMM)
@@ -213,6 +213,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         load_checkpoint(str(tmp_path), TIMM)
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused_with_the_difference(weights):
     other = {key.replace("conv_stem", "stem"): value for key, value in weights.items()}
     other["classifier.bias"] = torch.zeros(7)
@@ -242,6 +243,7 @@ def test_as_many_names_as_logits_are_needed(weights):
         load_checkpoint(content, small, classes=("cat", "dog"), size=64, device="cpu")
 
 
+@pytest.mark.slow
 def test_a_size_that_the_network_does_not_take_is_refused():
     content = pickled(timm.create_model("maxvit_tiny_rw_224", num_classes=3).state_dict())
     with pytest.raises(NotAnImageModel, match="takes no batch of images"):
@@ -256,6 +258,7 @@ def test_only_architectures_of_the_libraries_have_names(name, weights):
         checkpoint.read_network(save_safetensors(weights), name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -273,6 +276,7 @@ def test_arguments_that_it_cannot_have_are_named(arguments, said, weights):
         checkpoint.read_network(save_safetensors(weights), TIMM, arguments=arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "said"), [({"size": 8}, "size must be 16 to 1024"), ({"std": (0, 1, 1)}, "std must")]
 )

@@ -1,13 +1,13 @@
 """Pretrained networks by name, with weights that the tests made, from a server on this machine."""
 
 import dataclasses
-import io
 import subprocess
 import sys
 
 import pytest
 import torch
 from safetensors.torch import save as save_safetensors
+from support.checkpoints import pickled
 from timm.models import _registry as registry
 from torchvision.models import MobileNet_V3_Small_Weights
 from typer.testing import CliRunner
@@ -30,12 +30,6 @@ HUB = "test_efficientnet.r160_in1k"
 RELEASE = "legacy_seresnet18.in1k"
 
 
-def pickled(weights):
-    out = io.BytesIO()
-    torch.save(weights, out)
-    return out.getvalue()
-
-
 def logits(network, side):
     images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -47,11 +41,11 @@ def same(model, network, side):
     torch.testing.assert_close(torch.from_numpy(capture(model, images).logits), torch.from_numpy(expected))
 
 
-def test_from_the_hub(shelf):
+def test_from_the_hub(weight_server):
     torch.manual_seed(0)
     network = from_timm.create("test_efficientnet")
     content = save_safetensors(network.state_dict())
-    shelf.hub_file(f"timm/{HUB}", content)
+    weight_server.hub_file(f"timm/{HUB}", content)
     assert not catalogue.listing(f"timm/{HUB}").cached
     seen = []
     model = load(f"timm/{HUB}", "cpu", report=seen.append)
@@ -63,25 +57,25 @@ def test_from_the_hub(shelf):
     assert catalogue.listing(f"timm/{HUB}").cached
 
 
-def test_from_a_shell(shelf):
+def test_from_a_shell(weight_server):
     failed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert failed.exit_code == 1
     assert "does not exist (404)" in failed.output
-    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
     listed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert listed.exit_code == 0, listed.output
     assert [line.split()[0] for line in listed.output.splitlines()][:3] == ["gate", "SE_4_1", "SE_5_1"]
 
 
-def test_a_name_without_a_tag_has_the_librarys_default_weights(shelf):
-    shelf.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
+def test_a_name_without_a_tag_has_the_librarys_default_weights(weight_server):
+    weight_server.hub_file(f"timm/{HUB}", save_safetensors(from_timm.create("test_efficientnet").state_dict()))
     assert "weights r160_in1k" in load("timm/test_efficientnet", "cpu").about
 
 
-def test_from_a_release(shelf, monkeypatch):
+def test_from_a_release(weight_server, monkeypatch):
     torch.manual_seed(0)
     network = from_timm.create("legacy_seresnet18")
-    url = shelf.release_file("seresnet18", pickled(network.state_dict()))
+    url = weight_server.release_file("seresnet18", pickled(network.state_dict()))
     monkeypatch.setitem(
         registry._model_pretrained_cfgs, RELEASE, dataclasses.replace(registry._model_pretrained_cfgs[RELEASE], url=url)
     )
@@ -90,10 +84,10 @@ def test_from_a_release(shelf, monkeypatch):
     same(model, network, 224)
 
 
-def test_from_torchvision(shelf, monkeypatch):
+def test_from_torchvision(weight_server, monkeypatch):
     torch.manual_seed(0)
     network = from_torchvision.create("mobilenet_v3_small")
-    url = shelf.release_file("mobilenet_v3_small", pickled(network.state_dict()))
+    url = weight_server.release_file("mobilenet_v3_small", pickled(network.state_dict()))
     monkeypatch.setattr(MobileNet_V3_Small_Weights.IMAGENET1K_V1.value, "url", url)
     model = load("torchvision/mobilenet_v3_small", "cpu")
     assert len(model.gates) == 9
@@ -109,31 +103,32 @@ def test_from_torchvision(shelf, monkeypatch):
         (b"not safetensors at all", "does not contain the weights of timm/test_efficientnet"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(shelf, content, said):
-    shelf.hub_file(f"timm/{HUB}", content)
+def test_weights_that_do_not_fit_are_refused(weight_server, content, said):
+    weight_server.hub_file(f"timm/{HUB}", content)
     with pytest.raises(WeightsRefused, match=said):
         load(f"timm/{HUB}", "cpu")
 
 
-def test_a_pickle_that_would_run_code_is_refused(shelf, tmp_path):
+def test_a_pickle_that_would_run_code_is_refused(weight_server, tmp_path):
     class Evil:
         def __reduce__(self):
             return open, (str(tmp_path / "trap"), "w")
 
-    shelf.hub_file(f"timm/{HUB}", pickled({"a": Evil()}), "pytorch_model.bin")
+    weight_server.hub_file(f"timm/{HUB}", pickled({"a": Evil()}), "pytorch_model.bin")
     with pytest.raises(WeightsRefused, match="does not contain the weights"):
         load(f"timm/{HUB}", "cpu")
     assert not (tmp_path / "trap").exists()
 
 
-def test_a_download_can_fail_and_be_cancelled(shelf):
+def test_a_download_can_fail_and_be_cancelled(weight_server):
     with pytest.raises(DownloadFailed, match="404"):
         load(f"timm/{HUB}", "cpu")
-    shelf.hub_file(f"timm/{HUB}", bytes(1_000_000))
+    weight_server.hub_file(f"timm/{HUB}", bytes(1_000_000))
     with pytest.raises(Cancelled):
         load(f"timm/{HUB}", "cpu", cancelled=lambda: True)
 
 
+@pytest.mark.slow
 def test_the_papers_networks_are_listed_first_and_timm_is_not_imported_for_it():
     code = "import sys; from se_viz.zoo import registry; print(*registry.names()); print('timm' in sys.modules)"
     listed, imported = subprocess.run(
@@ -159,6 +154,7 @@ def test_the_table_is_of_the_libraries_that_are_installed():
     assert {name: row.weights for name, row in table.shipped().items()} == sources.architectures()
 
 
+@pytest.mark.slow
 def test_every_network_that_is_listed_can_be_used():
     for name in catalogue.names():
         if name.startswith(("timm/", "torchvision/")):
@@ -171,7 +167,7 @@ def test_every_network_that_is_listed_can_be_used():
             assert len(names) == source.facts(architecture, tag).classes or "mclip" in name, name
 
 
-def test_what_is_known_before_anything_is_fetched(shelf):
+def test_what_is_known_before_anything_is_fetched(weight_server):
     known = catalogue.listing("torchvision/regnet_y_400mf")
     assert (known.family, known.gates, known.params) == ("regnet", 16, 4_344_144)
     assert known.top1 == pytest.approx(0.758, abs=1e-3)
@@ -182,7 +178,7 @@ def test_what_is_known_before_anything_is_fetched(shelf):
     known = catalogue.listing("timm/seresnet50.ra2_in1k")
     assert (known.family, known.licence, known.top1, known.crop) == ("resnet", "apache-2.0", None, (224, 224))
     assert known.size == pytest.approx(112e6, rel=0.01)
-    assert not shelf.asked
+    assert not weight_server.asked
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+"""Files of weights."""
+
+import io
+from typing import Any
+
+import torch
+
+from se_viz.zoo import timm_source
+
+SMALL = "timm/test_efficientnet"
+
+
+def pickled(value: Any, **options: Any) -> bytes:
+    """Return the file that torch.save makes of a value."""
+    out = io.BytesIO()
+    torch.save(value, out, **options)
+    return out.getvalue()
+
+
+def small_weights(classes: int) -> dict[str, torch.Tensor]:
+    """Return weights of the architecture ``SMALL`` for so many classes, the same at each call."""
+    torch.manual_seed(0)
+    return timm_source.create("test_efficientnet", num_classes=classes).state_dict()

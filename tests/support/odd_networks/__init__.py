@@ -1,0 +1,1 @@
+"""Networks with unusual gates, which report their own multiplications."""

@@ -1,0 +1,10 @@
+"""Which cases of a long list `make test-quick` runs."""
+
+from collections.abc import Iterable
+
+import pytest
+
+
+def sampled(cases: Iterable, every: int = 8) -> list:
+    """Return all cases as parameters; all but one in ``every`` are marked slow."""
+    return [pytest.param(case, marks=[pytest.mark.slow] if index % every else []) for index, case in enumerate(cases)]

@@ -1,0 +1,73 @@
+import dataclasses
+
+import pytest
+
+from se_viz.zoo import build_index as discover
+from se_viz.zoo import gate_index as table
+from se_viz.zoo.gate_index import Row
+
+# Each tells something else: a gate of each library and of several classes, several classes in one network, what only
+# looks like a gate, and nothing at all.
+SAMPLE = [
+    "timm/test_efficientnet",
+    "timm/legacy_seresnet18",
+    "timm/seresnext26ts",
+    "timm/ecaresnet26t",
+    "timm/ghostnetv2_100",
+    "timm/gcresnext26ts",
+    "timm/skresnet18",
+    "timm/convnextv2_atto",
+    "timm/resnet18",
+    "torchvision/mobilenet_v3_small",
+]
+
+
+def found(name):
+    row = discover.sketch(name, table.shipped()[name].weights)
+    return row if row.seconds is not None else discover.prove(row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLE)
+def test_the_table_says_what_is_found(name):
+    shipped = table.shipped()[name]
+    assert dataclasses.replace(found(name), seconds=shipped.seconds) == shipped
+
+
+def test_what_is_no_gate_is_listed_with_the_reason():
+    assert "softmax" in found("timm/skresnet18").note
+    assert "each channel and pixel" in found("timm/ghostnetv2_100").note
+    assert found("timm/ghostnetv2_100").gates > 0
+    assert found("timm/resnet18") == Row(
+        "timm/resnet18", "resnet", table.shipped()["timm/resnet18"].weights, 11_689_512, 0, (), 0, 0.0
+    )
+
+
+def test_a_run_that_was_ended_goes_on(tmp_path, monkeypatch):
+    path = tmp_path / "gates.csv"
+    names = ["timm/test_efficientnet", "torchvision/mobilenet_v3_small", "torchvision/resnet18"]
+    monkeypatch.setattr(discover.sources, "architectures", lambda: dict.fromkeys(names, ("a", "b")))
+
+    class Ended(Exception):
+        pass
+
+    def end(_row):
+        raise Ended
+
+    with pytest.raises(Ended):
+        discover.discover(path, lambda _name: True, end)
+    proved = []
+    monkeypatch.setattr(discover, "sketch", None)
+    discover.discover(path, lambda _name: True, proved.append)
+    assert {row.model for row in proved} == set(names[:2])
+    rows = table.read(path)
+    assert list(rows) == names
+    assert [row.gates for row in rows.values()] == [2, 9, 0]
+    assert all(row.weights == ("a", "b") and row.seconds is not None for row in rows.values())
+
+
+def test_a_network_that_is_too_large_is_left_at_its_sketch(monkeypatch):
+    monkeypatch.setattr(discover, "LARGEST", 1000)
+    row = discover.prove(discover.sketch("torchvision/mobilenet_v3_small"))
+    assert (row.gates, row.seconds) == (9, None)
+    assert "too large" in row.note
