@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import pytest
 import torch
 from scipy.special import log_softmax
 from scipy.stats import binomtest
-from support import ablations as ablation_support
 from support.ablations import CLASSES, EDITS, SETTINGS, make_images, tiny
 from torch import nn
 
@@ -125,8 +125,8 @@ def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(wh
     log = (tmp_path / "log").open("wb")
     child = subprocess.Popen(
         [sys.executable, "-m", "support.ablations", str(photos), str(out)],
-        cwd=Path(ablation_support.__file__).parents[1],
         cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
         stdout=log,
         stderr=log,
     )
