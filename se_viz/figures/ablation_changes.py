@@ -30,7 +30,7 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     layout["margin"]["t"] = 92
     layout["dragmode"] = False
     layout["xaxis"] |= {
-        **{"tickvals": list(range(len(places))), "ticktext": places, "showgrid": False},
+        **{"tickvals": list(range(len(places))), "ticktext": places, "ticklabeloverflow": "allow", "showgrid": False},
         "range": [-0.6, len(places) - 0.4],
     }
     layout["yaxis"] |= {"zeroline": True, "zerolinecolor": MUTED}

@@ -150,7 +150,8 @@ def edited(model: Model, image: InputImage, edits: Edits, profiles: ClassProfile
     """Return the outputs for an image with edits of s (K,)."""
 
     def run() -> Floats:
-        return outputs_of(capture(model, [image], edits=edits, profiles=profiles))[0]
+        first: Floats = outputs_of(capture(model, [image], edits=edits, profiles=profiles))[0]
+        return first
 
     with with_cpu_fallback(str(model.device)):
         outputs: Floats = device_queue.take(run, str(model.device))
