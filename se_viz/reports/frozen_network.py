@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import binomtest
 from torch import nn
 
 from se_viz.analysis.cost import median_latency_ms
@@ -19,6 +18,7 @@ from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.trace import placement
 from se_viz.interventions.constant_gates import MULTIPLIES
 from se_viz.interventions.frozen_network import FrozenNetwork
+from se_viz.interventions.paired import mcnemar
 from se_viz.model.model import Model
 
 _LISTED = 5
@@ -49,8 +49,7 @@ class Comparison:
     @property
     def p(self) -> float:
         """McNemar's exact p: the probability of a change as uneven as this if the networks are equally accurate."""
-        changed = self.lost + self.gained
-        return float(binomtest(self.lost, changed).pvalue) if changed else 1.0
+        return mcnemar(self.lost, self.gained)
 
 
 def compare(model: Model, frozen: FrozenNetwork, data: Dataset, batch: int = 32) -> Comparison:
