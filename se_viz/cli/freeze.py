@@ -82,7 +82,7 @@ def freeze(
         [(gate.name, f"{gate.s.mean():.4g}", gate.how) for gate in frozen.gates],
         left=("gate", "folded"),
     )
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("parameters", f"{frozen.parameters_before:,}", f"{frozen.parameters_after:,}"),
         ("MACs of one image", f"{frozen.macs_before:,}", f"{frozen.macs_after:,}"),
     ]
