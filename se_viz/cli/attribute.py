@@ -59,7 +59,7 @@ def attribute(
     ] = "",
     target: Target = "",
     method: Annotated[
-        Literal["integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"],
+        Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"],
         typer.Option(help="Method of the attribution; exact sets one channel at a time to the baseline."),
     ] = "integrated gradients",
     baseline: Annotated[

@@ -139,6 +139,16 @@ def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(dem
     assert float(error[1]) == pytest.approx(found.completeness_error[0], abs=2e-5, rel=0.5)
 
 
+@pytest.mark.parametrize("method", ["gradient × change", "shapley sampling"])
+def test_every_method_that_is_offered_gets_a_chart_and_curves(demo, method):
+    page = show(samples="cat", method=method)
+    assert {"attribution_SE_5_2", "faithfulness_SE_5_2"} <= drawn(page).keys()
+    best = int(se_viz.attribute(demo, se_viz.sample("cat"), "SE_5_2", method=method).strongest(1)[0])
+    assert f"Channel {best} of SE_5_2" in said(page)
+    options = page.segmented_control(key="method").options
+    assert options == ["integrated gradients", "gradient × change", "exact", "shapley sampling"]
+
+
 def test_an_edit_of_channels_is_the_edit_of_python(demo):
     image = se_viz.sample("cat")
     page = show(samples="cat,temple", edit="chosen", edited_SE_5_2="450")

@@ -42,6 +42,8 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
+# Conductance starts at a baseline image and not at weights, so that its sum and curves are others.
+_METHODS: tuple[Method, ...] = tuple(method for method in METHODS if method != "layer-conductance")
 _TABS = ("Channels", "Over a dataset")
 _PREDICTED = "the predicted one"
 _ALONE = "Add a second image to see s of another image in the place of s of this one."
@@ -164,7 +166,7 @@ def _channels(state: InterveneState) -> None:
     st.header(f"Channels of {state.gate}", anchor=False)
     mean = (interventions.means(state.model, state.profiles) or {}).get(state.gate)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method: Method = choose("Attribution by", METHODS, "method", segmented=True)
+        method: Method = choose("Attribution by", _METHODS, "method", segmented=True)
         baselines = (["mean"] if mean is not None else []) + ["1", "0"]
         base = choose("Baseline of s", baselines, "baseline", segmented=True)
     baseline: Weights = base if base == "mean" else float(base)
