@@ -255,6 +255,7 @@ def newts(tmp_path):
     return ["--checkpoint", str(tmp_path / "newts.safetensors"), "--arch", "timm/test_efficientnet"]
 
 
+@pytest.mark.slow
 def test_gates_of_a_checkpoint_are_listed(newts):
     result = RUN.invoke(app, ["gates", *newts])
     assert result.exit_code == 0, result.output
@@ -432,6 +433,7 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
     assert "4 images counted and kept; the same command continues after them" in result.output
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
     command = [
         "profile",

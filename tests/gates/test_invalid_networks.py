@@ -168,6 +168,7 @@ def test_a_network_whose_modules_are_hidden_is_refused(build, says):
         find_gates(network)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_compiled_after_its_first_capture_is_refused():
     host = Host(SELayer())
     capture(host, make_images(2))

@@ -131,6 +131,7 @@ def test_what_is_not_counted_is_named():
     assert not_counted({}) == ""
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_network_carries_what_is_not_counted():
     network = timm.create_model("seresnet18", pretrained=False).eval()
     alone = cost(network, 64)
@@ -184,6 +185,7 @@ def test_networks_count_what_two_other_ways_count(name):
     assert counted == unfused.get_total_flops() // 2
 
 
+@pytest.mark.slow
 def test_the_papers_network_costs_what_it_did():
     counted = cost(timm.create_model("legacy_seresnet50", pretrained=False), 224)
     assert f"{counted.kept()[1] / 1e9:.3f}" == "3.858"

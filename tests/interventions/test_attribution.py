@@ -52,6 +52,7 @@ def test_methods_are_captums(demo, images, baseline):
         np.testing.assert_array_equal(found.targets, [3, 7])
 
 
+@pytest.mark.slow
 def test_shapley_values_are_near_captums_and_add_up(demo, images):
     function = suffix(demo, images[:1], "SE_2_1")
     found = attribute(demo, images[:1], "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=40)
@@ -75,6 +76,7 @@ def test_exact_is_edits_one_at_a_time(demo, images):
         np.testing.assert_allclose(found.values[:, channel], plain - edited, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_add_up_to_the_change(demo, images):
     for gate in ("SE_2_1", "SE_5_2"):
         found = attribute(demo, images, gate, steps=100)

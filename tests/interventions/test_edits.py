@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE, told
+from support.quick import sampled
 
 import se_viz
 from se_viz.demo.recipe import PREPROCESS
@@ -67,7 +68,7 @@ def by_hand(network, gate, s, images):
         handle.remove()
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", sampled(ARCHITECTURES))
 def test_an_edit_equals_a_hook_put_on_by_hand(name):
     torch.manual_seed(0)
     network, images = timm.create_model(name, num_classes=7).eval(), noise(3)
@@ -264,6 +265,7 @@ def test_no_hook_stays_behind():
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.sampled_from(["all", "stage 2", "stage 3", "SE_2_1", "SE_3_2"]), st.floats(-2, 2), max_size=5)
 )

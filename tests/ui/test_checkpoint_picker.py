@@ -297,6 +297,7 @@ def test_precision_is_chosen_stated_and_in_the_lines():
     assert 0 < difference.mean() < 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["classes", "reduction", "network"])
 @pytest.mark.parametrize("precision", ["bf16"])
 def test_the_other_pages_stand_any_precision(module, precision):

@@ -94,6 +94,7 @@ def test_download(weight_server, interrupt):
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
 
 
+@pytest.mark.slow
 def test_time(interrupt):
     page = open_page("reduction", network="demo/r16")
     press(page, "time", interrupt)

@@ -53,6 +53,7 @@ def test_a_file_of_the_hub_is_in_the_shared_cache(hub, shared):
     assert not huggingface_hub.scan_cache_dir(shared).warnings
 
 
+@pytest.mark.slow
 def test_timm_loads_offline_what_se_viz_downloaded(weight_server):
     name = "test_efficientnet.r160_in1k"
     weight_server.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
