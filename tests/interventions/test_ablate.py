@@ -18,6 +18,7 @@ import torch
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 from support.ablations import CLASSES, EDITS, SETTINGS, make_images, tiny
+from support.faulty_disk import full_disk
 from torch import nn
 
 import se_viz
@@ -419,8 +420,6 @@ def test_damage_is_found(whole, model, photos, tmp_path):
 
 
 def test_a_disk_that_fills_up_says_what_is_kept(model, photos, tmp_path):
-    from faulty_disk import full_disk
-
     out = tmp_path / "out"
     with full_disk(out, 9000), pytest.raises(WriteFailed, match="is full"):
         ablate(model, photos, out, edits=EDITS, **SETTINGS)
