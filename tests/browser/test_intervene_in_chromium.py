@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from browser_support import settle
 from playwright.sync_api import expect
+from support.chromium import settle
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, LayerConductance, ShapleyValueSampling
-from odd_cases import CASES
-from odd_gates import SIDE
+from support.odd_networks.cases import CASES
+from support.odd_networks.gates import SIDE
 from torch import nn
 
 import se_viz

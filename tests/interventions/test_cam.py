@@ -10,8 +10,8 @@ import timm
 import torch
 import torchvision
 from captum.attr import LayerGradCam
-from odd_cases import CASES
-from odd_gates import SIDE
+from support.odd_networks.cases import CASES
+from support.odd_networks.gates import SIDE
 from torch import nn
 
 import se_viz

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import timm
 import torch
-from odd_cases import CASES
-from odd_gates import SIDE
+from support.odd_networks.cases import CASES
+from support.odd_networks.gates import SIDE
 
 import se_viz
 from se_viz.gates.errors import InstrumentError, NotReadable

@@ -11,8 +11,8 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
-from odd_cases import CASES
-from odd_gates import SIDE
+from support.odd_networks.cases import CASES
+from support.odd_networks.gates import SIDE
 from torch import nn
 
 import se_viz
