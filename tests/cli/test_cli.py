@@ -27,6 +27,7 @@ from se_viz.figures.chart import Chart
 from se_viz.gates.macs import RULE
 from se_viz.profiles import shard_writer as engine
 from se_viz.profiles.bundled import bundled_profiles
+from se_viz.profiles.make_shards import engine_of
 from se_viz.reports.design_choices import conclusion
 
 RUN = CliRunner()
@@ -426,7 +427,7 @@ def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, mon
             raise KeyboardInterrupt
         shards.append(original(*arguments))
 
-    monkeypatch.setattr("se_viz.profiles.local.write_shard", stopped)
+    monkeypatch.setitem(engine_of.__kwdefaults__, "write", stopped)
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(tmp_path), "--shard", "4"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 130
