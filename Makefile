@@ -1,3 +1,6 @@
+# How many tests run at once: one more than the cores, as many of them wait for a server or a browser.
+WORKERS ?= 3
+
 # `make run` and `make test` are all a newcomer needs; both make the environment first.
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8501
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-quick lint docs screenshots bench bench-quick dist clean
+.PHONY: help run test test-quick test-exhaustive lint docs screenshots bench bench-quick dist clean
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,10 +18,13 @@ run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 
 	@$(BIN)/python -m se_viz app --host $(HOST) --port $(PORT)
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 test-quick: $(VENV)/dev.stamp ## run the tests that are not marked slow
-	@$(BIN)/pytest -n 2 -q -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) -q -m "not slow" $(ARGS)
+
+test-exhaustive: $(VENV)/dev.stamp ## run every test with every case, before a release
+	@$(BIN)/pytest -n $(WORKERS) --exhaustive $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -37,8 +37,17 @@ settings.load_profile("repeatable")
 torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    """Add the option of `make test-exhaustive`."""
+    parser.addoption("--exhaustive", action="store_true", help="run every case of the long lists")
+
+
+def pytest_collection_modifyitems(config, items):
     """Mark the tests in Chromium as slow, and begin with the longest, so that no process is left alone with it."""
+    if not config.getoption("exhaustive"):
+        left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.slow)

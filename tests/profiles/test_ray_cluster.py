@@ -68,6 +68,7 @@ def test_a_worker_that_is_killed_costs_a_shard_and_changes_nothing(cluster, whol
     assert profile(tiny_model, photos, tmp_path / "here", **SETTINGS).path.read_bytes() == whole.path.read_bytes()
 
 
+@pytest.mark.exhaustive
 def test_stopped_it_goes_on_where_it_was_with_one_worker_too(cluster, whole, tiny_model, photos, tmp_path):
     class Enough(Exception):
         pass
