@@ -93,7 +93,7 @@ def main() -> None:
         measure_peak(options.peak)
         return
     torch.set_num_threads(options.threads)
-    images = 96 if options.quick else 512
+    images = 48 if options.quick else 512
     # As a pass reads it.
     model = se_viz.load("demo/r16", options.device, fast=False)
     listed = repeated(photographs(min(images, 256)), images)
@@ -126,7 +126,7 @@ def main() -> None:
         print(f"{name:10}{1000 * images / value:9.0f} images/s")
     against = "decode and forward one after the other" if shared else "the slower part"
     print(f"profile has {ratio:.2f} of the throughput of {against}; bar {BAR}: {'met' if ratio >= BAR else 'missed'}")
-    few, many = (200, 400) if options.quick else (2000, 20_000)
+    few, many = (64, 128) if options.quick else (2000, 20_000)
     small, large = peak(few), peak(many)
     growth = large / small
     print(
