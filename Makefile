@@ -18,13 +18,13 @@ run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 
 	@$(BIN)/python -m se_viz app --host $(HOST) --port $(PORT)
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
-	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 test-quick: $(VENV)/dev.stamp ## run the tests that are not marked slow
-	@$(BIN)/pytest -n $(WORKERS) -q -m "not slow" $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -q -m "not slow" $(ARGS)
 
 test-exhaustive: $(VENV)/dev.stamp ## run every test with every case, before a release
-	@$(BIN)/pytest -n $(WORKERS) --exhaustive $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --exhaustive $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
