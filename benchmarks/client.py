@@ -317,7 +317,7 @@ class Session:
             options = [getattr(option, "content", option) for option in getattr(element, "options", ())]
             first = element.default if kind == "selectbox" else next(iter(getattr(element, "default", ())), 0)
             parameter = getattr(element, "query_param_key", "")
-            default = options[first] if options else ""
+            default = options[int(first)] if options else ""
             self._widgets[key] = _Widget(
                 element.id, _FIELDS.get(kind, ""), delta.fragment_id, parameter, options, default
             )
