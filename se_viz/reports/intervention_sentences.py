@@ -16,6 +16,8 @@ WORDS = (
     "such a change among the channels, by a method and from a baseline. A large weight is not a large effect."
 )
 
+UNIFORM_IMAGE = "an image of the mean colour"  # where layer-conductance starts
+
 
 def gates_sentence(outcome: Outcome, effects: GateEffects, words: Mapping[str, str]) -> str:
     """Return a sentence on whether replacing s of one gate changes the prediction, and on the largest effect."""
@@ -87,6 +89,12 @@ def channels_sentence(outcome: Outcome, found: Attribution, focus: int, baseline
         return f"The attributions of {found.gate} are NaN or infinite."
     best = int(found.strongest(1, focus)[0])
     most = f"Channel {best} of {found.gate} has the largest attribution to {outcome.name}: {values[best]:+.2g}"
+    if found.method == "layer-conductance":
+        whole = (
+            f"All {len(values)} add up to {values.sum():+.3g}: the part that goes through s of this gate when "
+            f"{UNIFORM_IMAGE} becomes this image, by which the {outcome.unit} changes by {found.change[focus]:+.3g}"
+        )
+        return f"{most} ({outcome.unit}, s = {s[best]:.2f}). {whole}. {_rank(values, s)}"
     error = found.completeness_error[focus]
     whole = (
         f"All {len(values)} add up to {values.sum():+.3g}; with s in the place of {baseline} in the whole gate the "

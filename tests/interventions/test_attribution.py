@@ -225,11 +225,18 @@ def test_layer_conductance_of_gates_that_share_a_gate_function():
         assert abs(found.values).max() > 1e-4
 
 
+def test_curves_take_the_order_of_layer_conductance_and_a_baseline_of_s(demo, images):
+    image, settings = images[:1], {"target": 0, "baseline": 1.0, "points": 5}
+    curves = faithfulness(demo, image, "SE_5_2", ["attribution"], method="layer-conductance", **settings)
+    order = attribute(demo, image, "SE_5_2", 0, "layer-conductance").values[0].argsort()[::-1]
+    most = dict.fromkeys(order[: curves.channels[1]].tolist(), 1.0)
+    expected = capture(demo, image, edits={"SE_5_2": most}).logits[0, 0]
+    np.testing.assert_allclose(curves.curves["attribution"].deletion[0, 1], expected, atol=1e-4)
+
+
 def test_says_where_layer_conductance_cannot_be(demo, images):
     with pytest.raises(ValueError, match="takes no baseline of s"):
         attribute(demo, images, "SE_5_2", method="layer-conductance", baseline=1.0)
-    with pytest.raises(ValueError, match="call attribute"):
-        faithfulness(demo, images, "SE_5_2", method="layer-conductance")
     for name, said in (
         ("inline: CBAM", "the code of the block computes that of SE_1_1"),
         ("shared: one gate in two blocks", "runs 2 times in a pass"),
