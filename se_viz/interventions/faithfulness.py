@@ -89,10 +89,12 @@ def faithfulness(
         seed: of the same.
 
     Raises:
-        ValueError: an order is not known; and as ``attribute``.
+        ValueError: an order is not known, or there are too few points or repeats; and as ``attribute``.
     """
     if wrong := [order for order in orders if order not in ORDERS]:
         raise ValueError(f"orders are {', '.join(ORDERS)}, not {wrong[0]!r}.")
+    if points < 2 or repeats < 1:
+        raise ValueError(f"points must be 2 or more and repeats 1 or more, not {points} and {repeats}.")
     function = suffix(network, images, gate)
     targets = targets_of(function, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.errors import NotReadable
+from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.forward_pass import descriptor
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
@@ -56,6 +56,7 @@ class Suffix:
                     f"{type(network).__name__} returns no logits (N, K). Wrap it in a module that returns the numbers "
                     "of interest as one table."
                 )
+            require_finite(output)
             self.s = descriptor(sink, gate, "s", len(images)).clone()
             self.logits = output.clone()
             self._replay = Replay(copy, gate, kept, images)
@@ -140,6 +141,19 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
         return Suffix(instrument.network, found, inputs, batch=batch)
 
 
+def require_finite(logits: Tensor) -> None:
+    """Make sure that logits can be compared.
+
+    Raises:
+        NotReadable: some are NaN or infinite.
+    """
+    if not bool(logits.isfinite().all()):
+        raise NotReadable(
+            "The network returns NaN or infinite numbers for these images, so no effect can be measured. Check the "
+            "images, the weights and the precision."
+        )
+
+
 def gate_of(instrument: Instrument, name: str) -> Gate:
     """Return a gate by its name.
 
@@ -153,9 +167,18 @@ def gate_of(instrument: Instrument, name: str) -> Gate:
 
 
 def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
-    """Return the instrument of a model or a network, and the images as the network takes them."""
+    """Return the instrument of a model or a network, and the images as the network takes them.
+
+    Raises:
+        NotAnImageModel: there are none.
+        InputRefused, InstrumentError: see ``suffix``.
+    """
     if isinstance(network, Model):
-        return network.instrument, network.inputs(images)
+        images = network.inputs(images)
+    if isinstance(images, Tensor) and len(images) == 0:
+        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
+    if isinstance(network, Model):
+        return network.instrument, images
     if not isinstance(images, Tensor):
         raise NotReadable("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model.")
     if isinstance(network, Instrument):

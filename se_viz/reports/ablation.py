@@ -124,6 +124,7 @@ def _may_go(ablation: Ablation, loss: float) -> str:
         return str(error)
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
-        return f"No gate can be replaced by a constant with a loss that is surely below {limit}."
+        return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95 % interval."
     listed = "; ".join(map(str, found))
-    return f"Each of these gates alone can be a constant, with a loss that is surely below {limit}: {listed}."
+    start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95 % interval"
+    return f"{start}: {listed}."

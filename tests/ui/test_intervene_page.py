@@ -146,7 +146,7 @@ def test_every_method_that_is_offered_gets_a_chart_and_curves(demo, method):
     assert {"attribution_SE_5_2", "faithfulness_SE_5_2"} <= drawn(page).keys()
     best = int(se_viz.attribute(demo, se_viz.sample("cat"), "SE_5_2", method=method).strongest(1)[0])
     assert f"Channel {best} of SE_5_2" in said(page)
-    options = page.segmented_control(key="method").options
+    options = page.selectbox(key="method").options
     assert options == ["integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"]
 
 

@@ -164,7 +164,9 @@ def _channels(state: InterveneState) -> None:
     st.header(f"Channels of {state.gate}", anchor=False)
     mean = (interventions.means(state.model, state.profiles) or {}).get(state.gate)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method: Method = choose("Attribution by", METHODS, "method", segmented=True)
+        # A list, as five names side by side are wider than a phone.
+        with st.container(width=230):
+            method: Method = choose("Attribution by", METHODS, "method")
         baselines = (["mean"] if mean is not None else []) + ["1", "0"]
         base = choose("Baseline of s", baselines, "baseline", segmented=True)
     baseline: Weights = base if base == "mean" else float(base)
