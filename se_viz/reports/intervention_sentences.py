@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import spearmanr
 
+from se_viz.analysis.percent import percent
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
 from se_viz.reports.outcomes import Outcome
@@ -76,9 +77,9 @@ def moved(outcome: Outcome, before: Floats, after: Floats) -> str:
     one, other = float(before[outcome.target]), float(after[outcome.target])
     if outcome.has_probabilities:
         start, end = outcome.target_probability(np.stack([before, after]))
-        if f"{start:.0%}" != f"{end:.0%}":
-            return f"{'lowers' if end < start else 'raises'} {outcome.name} from {start:.0%} to {end:.0%}"
-        return f"leaves {outcome.name} at {start:.0%} (logit {other - one:+.2g})"
+        if percent(start) != percent(end):
+            return f"{'lowers' if end < start else 'raises'} {outcome.name} from {percent(start)} to {percent(end)}"
+        return f"leaves {outcome.name} at {percent(start)} (logit {other - one:+.2g})"
     return f"{'lowers' if other < one else 'raises'} {outcome.name} from {one:.4g} to {other:.4g}"
 
 

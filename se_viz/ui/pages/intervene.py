@@ -170,6 +170,8 @@ def _channels(state: InterveneState) -> None:
         baselines = (["mean"] if mean is not None else []) + ["1", "0"]
         base = choose("Baseline of s", baselines, "baseline", segmented=True)
     baseline: Weights = base if base == "mean" else float(base)
+    if method == "layer-conductance":
+        st.caption("Layer-conductance starts at an image of the mean colour; the baseline of s is that of the curves.")
     # Conductance starts at an image; only its curves have a baseline of s.
     starts: Weights = "mean" if method == "layer-conductance" else baseline
     about = (state.gate, state.outcome.target, method)
