@@ -72,7 +72,7 @@ def _draw(ablation: Ablation) -> None:
         if report.charts:
             chart.row(list(report.charts.values()))
         if others := ablation.by("other"):
-            st.caption(f"{len(others)} edits of several gates are in the table below only.")
+            st.caption(f"The CSV also has edits that the charts do not show: {len(others)}.")
     for note in report.notes:
         st.caption(escape_markdown(note))
     with st.container(horizontal=True):
