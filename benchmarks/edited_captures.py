@@ -18,7 +18,7 @@ from multiprocessing import get_context
 
 import torch
 from capture import load, twin
-from common import quartiles, turns
+from common import quartiles, turns, use_processor_time
 from torch import Tensor, nn
 
 import se_viz
@@ -125,9 +125,11 @@ def same_shape(s: Tensor, output: Tensor) -> Tensor:
 PEERS = {"hooks by hand": by_hand, "nnsight": nnsight}
 
 
-def beside(peer: str, case: tuple[str, int, int], threads: int, quick: bool) -> dict[str, object]:
+def beside(peer: str, case: tuple[str, int, int], options: argparse.Namespace) -> dict[str, object]:
     """Measure the same edits by one peer and by us, in the process that this runs in."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(options.threads)
+    if options.processor:
+        use_processor_time()
     name, side, batch = case
     model = load(name)
     images = torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
@@ -149,7 +151,7 @@ def beside(peer: str, case: tuple[str, int, int], threads: int, quick: bool) -> 
         difference = float((torch.as_tensor(ours().logits) - theirs()).abs().max())
         changed = float((bare() - theirs()).abs().max())
         ways: dict[str, Callable[[], object]] = {"bare": bare, "ours": ours, "peer": theirs}
-        taken = turns(ways, *(0.2, 3) if quick else (20.0, 9))
+        taken = turns(ways, *(0.2, 3) if options.quick else (20.0, 9))
         found[what] = {
             "ours": shares(taken["ours"], taken["bare"]),
             "peer": shares(taken["peer"], taken["bare"]),
@@ -168,7 +170,7 @@ def peers(options: argparse.Namespace) -> dict[str, object]:
     for case in chosen(options.quick):
         for peer in PEERS:
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                rows = pool.submit(beside, peer, case, options.threads, options.quick).result()
+                rows = pool.submit(beside, peer, case, options).result()
             for what, row in rows.items():
                 if not (row["difference"] <= 1e-5 * max(1.0, row["changed"]) < row["changed"]):
                     raise AssertionError(f"{peer}, {what}: logits differ by {row['difference']:.1e}.")

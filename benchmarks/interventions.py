@@ -10,6 +10,7 @@ Bar: 1.1 of the bare passes; less where edits share what runs before them.
 of the slider on the page Intervene to the end of the rerun, as ``pages.py`` measures it; 150 ms are the bar.
 
 Usage: python benchmarks/interventions.py [--quick] [--json FILE] [--threads N] [--device NAME] [--only PART …]
+       [--processor]
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from channel_effects import channels
 from client import Server, Session
-from common import arguments, quartiles, turns, write
+from common import arguments, quartiles, turns, use_processor_time, write
 from edited_captures import capture, peers
 from PIL import Image
 
@@ -136,10 +137,13 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's own")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--processor", action="store_true", help="compare processor time, on a machine that is busy")
     parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=tuple(PARTS), help="parts to measure")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(f"{options.threads} torch threads, {options.device}")
+    if options.processor:
+        use_processor_time()
+    print(f"{options.threads} torch threads, {options.device}, {'processor' if options.processor else 'wall'} time")
     write(options.json, {name: PARTS[name](options) for name in options.only})
 
 
