@@ -91,7 +91,7 @@ def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
     apart = [where for where, row in ones.items() if where in means and row.change.high < means[where].change.low]
     if apart:
         sentences.append(
-            f"In {_in_words(apart)} s := 1 costs more than the mean of s, which is the same for all images: there the "
+            f"In {_in_words(apart)}, s := 1 costs more than the mean of s, which is the same for all images: there the "
             "network relies on the level of each channel's weight, more than on its changes from image to image."
         )
     return tuple(sentences)
