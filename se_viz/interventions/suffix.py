@@ -170,7 +170,7 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
     """Return the instrument of a model or a network, and the images as the network takes them.
 
     Raises:
-        NotAnImageModel: there are none.
+        NotAnImageModel: there are no images.
         InputRefused, InstrumentError: see ``suffix``.
     """
     if isinstance(network, Model):

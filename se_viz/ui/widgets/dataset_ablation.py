@@ -107,7 +107,7 @@ def _csv(ablation: Ablation) -> bytes:
 
 
 def _uploaded(file: UploadedFile, model: Model) -> Ablation | None:
-    """Return the ablation that was uploaded; say why if it is none of this network."""
+    """Return the ablation that was uploaded; say why it cannot be shown otherwise."""
     try:
         ablation = _read(file, file.file_id)
         ablation.check(exact(model))
