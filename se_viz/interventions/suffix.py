@@ -173,18 +173,17 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
         NotAnImageModel: there are no images.
         InputRefused, InstrumentError: see ``suffix``.
     """
-    if isinstance(network, Model):
-        images = network.inputs(images)
-    if isinstance(images, Tensor) and len(images) == 0:
-        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
-    if isinstance(network, Model):
-        return network.instrument, images
-    if not isinstance(images, Tensor):
+    inputs = network.inputs(images) if isinstance(network, Model) else images
+    if not isinstance(inputs, Tensor):
         raise NotReadable("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model.")
+    if len(inputs) == 0:
+        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(inputs.shape)}.")
+    if isinstance(network, Model):
+        return network.instrument, inputs
     if isinstance(network, Instrument):
-        return network, images
-    height, width = images.shape[2:]
-    return instrument_of(network, (int(height), int(width))), images
+        return network, inputs
+    height, width = inputs.shape[2:]
+    return instrument_of(network, (int(height), int(width))), inputs
 
 
 def private_network(network: nn.Module) -> nn.Module:
