@@ -348,7 +348,7 @@ def test_the_ablation_over_a_dataset_is_the_shipped_one():
     text = said(page)
     assert f"s := 1 in one gate costs most in **{worst.where}**: −{-100 * worst.change.value:.1f} points" in text
     for row in ablation.by("stage"):
-        shown = re.search(rf"{row.where} ([-−+]?[0-9.]+) \\((.+?) to (.+?)\\)", text[text.index(STAGE[row.value]) :])
+        shown = re.search(rf"{row.where} (\S+) \((\S+) to (\S+)\)", text[text.index(STAGE[row.value]) :])
         change = (row.change.value, row.change.low, row.change.high)
         assert shown is not None
         assert [float(one.replace("−", "-")) for one in shown.groups()] == [round(100 * one, 1) for one in change]
@@ -390,11 +390,18 @@ def test_an_ablation_of_ones_own_is_opened_and_another_network_is_refused(opened
         np.testing.assert_allclose(numbers(bar["y"]), expected)
 
 
-def nested(depth):
-    return b"[" * depth + b"]" * depth
+NO_ABLATIONS = {
+    "empty": b"",
+    "no keys": b"{}",
+    "null": b"null",
+    "deep": b"[" * 100_000 + b"]" * 100_000,
+    "no text": b"\xff\xfe",
+    "newer": b'{"version": 9}',
+    "NaN": b"NaN",
+}
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"null", nested(100_000), b"\xff\xfe", b'{"version": 9}', b"NaN"])
+@pytest.mark.parametrize("content", NO_ABLATIONS.values(), ids=NO_ABLATIONS)
 def test_a_file_that_is_no_ablation_gets_a_sentence(content):
     page = show(samples="cat", view="Over a dataset")
     hand_in(page, content, "[x](http://evil).json")
