@@ -38,8 +38,8 @@ def profiles_from_arrays(
 ) -> ClassProfiles:
     """Write class profiles of arrays of s, without a pass over a dataset.
 
-    They are counted as in ``profile``, so every figure, number and report of class profiles can be had of weights that
-    were read by other code, recorded during training, or made up.
+    They are counted as in ``profile``, so all figures, numbers and reports of class profiles are available for weights
+    that other code has read, or that were recorded during training.
 
     Args:
         s: for each gate, in execution order, excitation weights (N, C) of the same N images. Without ``model`` the
@@ -147,7 +147,7 @@ def _indices(
     """Return the names of the classes, and the class of each image.
 
     Raises:
-        ProfilesError: a label is none of the classes, or a number without ``classes``.
+        ProfilesError: a label is not one of the classes, or is a number without ``classes``.
     """
     given = np.asarray(labels)
     if np.issubdtype(given.dtype, np.integer):
