@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.reports.report import Report
-from se_viz.ui.widgets import chart
+from se_viz.ui.widgets import chart, choice
 from se_viz.ui.widgets.grid import grid
 
 
@@ -27,6 +27,7 @@ def show(report: Report, kind: str, stages: Sequence[tuple[int, Sequence[str]]],
 @st.fragment
 def _stage(report: Report, kind: str, gates: Sequence[str], label: str, key: str, few: int) -> None:
     last = len(gates) - 1
+    choice.check(label, gates, key, gates[last])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if len(gates) <= few:
             gate = st.segmented_control(
