@@ -74,7 +74,7 @@ def profiles_from_arrays(
         raise ProfilesError(f"There are {count} labels, but {len(listed)} names of images.")
     digest = hashlib.sha256(repr((listed, indices.tolist(), classes)).encode())
     for array in weights.values():
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     header = Header(
         model=ModelInfo.of(model)
         if model
