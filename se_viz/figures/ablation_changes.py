@@ -15,7 +15,7 @@ _LINES: dict[float | str, tuple[str, str, str]] = {
     "shuffled": ("s shuffled", EDITS["other image"], "diamond"),
 }
 # Of other edits, in order.
-_OTHERS = [(colour, symbol) for symbol in ("triangle-up", "x", "star") for colour in NETWORKS]
+_OTHERS = [(colour, symbol) for symbol in ("triangle-up", "x", "star") for colour in NETWORKS[3:]]
 
 
 def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow]) -> Chart:
@@ -30,7 +30,6 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     places = list(dict.fromkeys(row.where for row in rows))
     layout = frame(title, x, "Δ accuracy, points", 340)
     layout["margin"]["t"] = 92
-    layout["dragmode"] = False
     layout["xaxis"] |= {
         **{"tickvals": list(range(len(places))), "ticktext": places, "ticklabeloverflow": "allow", "showgrid": False},
         "range": [-0.6, len(places) - 0.4],
