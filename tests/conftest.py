@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import tarfile
+from pathlib import Path
 from uuid import uuid4
 
 import huggingface_hub.constants
@@ -37,21 +38,52 @@ settings.load_profile("repeatable")
 torch.set_num_threads(1)
 
 
+# Folders whose tests share a server, or what the page keeps in a process.
+_GROUPS = {"browser", "ui", "ui/server"}
+
+
 def pytest_addoption(parser):
     """Add the option of `make test-exhaustive`."""
     parser.addoption("--exhaustive", action="store_true", help="run every case of the long lists")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
-    """Mark the tests in Chromium as slow, and begin with the longest, so that no process is left alone with it."""
+    """Leave out what only `make test-exhaustive` runs, give each test its group, and let slow tests begin first.
+
+    Processes that share the work (`--dist loadgroup`) give the tests of a group to one of them, so that a server, a
+    Chromium, a Ray cluster or the models of the page are there once. No process is left alone with a long test.
+    """
     if not config.getoption("exhaustive"):
         left_out = [item for item in items if item.get_closest_marker("exhaustive")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
     for item in items:
-        if item.path.parent.name == "browser":
+        folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+        if folder == "browser":
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+        if item.get_closest_marker("xdist_group"):
+            continue
+        if "cluster" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+            continue
+        definitions = item._fixtureinfo.name2fixturedefs.values()
+        if folder in _GROUPS:
+            item.add_marker(pytest.mark.xdist_group(folder))
+        elif any(found[-1].scope == "module" for found in definitions):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_turn)
+
+
+def _turn(item) -> int:
+    """Return a number that is smaller for what begins earlier."""
+    if item.get_closest_marker("longest"):
+        return 0
+    if item.path.parent.name in ("browser", "server"):
+        return 1
+    if not item.get_closest_marker("slow"):
+        return 4
+    return 2 if item.get_closest_marker("xdist_group") else 3
 
 
 def pytest_runtest_setup(item):
@@ -170,3 +202,27 @@ def browser(chromium):
         started = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield started
         started.close()
+
+
+@pytest.fixture
+def cluster():
+    """A Ray cluster of two processors on this machine, which the tests of the group "ray" share."""
+    import ray
+
+    if not ray.is_initialized():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+            # The workers load the small network by its name.
+            places = [*map(str, (Path(__file__).parent, Path(__file__).parents[1])), os.environ.get("PYTHONPATH", "")]
+            patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, places)))
+            ray.init(
+                "local", num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+            )
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """End the Ray cluster after the last test that takes it."""
+    if "cluster" in item.fixturenames and (nextitem is None or "cluster" not in nextitem.fixturenames):
+        import ray
+
+        ray.shutdown()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from support.chromium import settle
+from support.chromium import SCREENS, settle
 from support.images import encoded
 
 import se_viz
@@ -37,8 +37,7 @@ def chart(page, words):
     return page.get_by_role("figure", name=re.compile(words))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
 def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, scheme):
     page = open_page(width=width, height=height, scheme=scheme)
     expect(page.locator(".js-plotly-plot")).to_have_count(7)
@@ -163,14 +162,16 @@ def test_saved_numbers_are_those_of_python(open_page):
     np.testing.assert_allclose(frame[frame["gate"] == "SE_5_1"]["s"], reading.s[0], atol=1e-6)
 
 
-@pytest.mark.parametrize(("label", "start"), [("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Interactive HTML", b"<!doc")])
-def test_a_figure_is_saved(open_page, label, start):
+def test_a_figure_is_saved(open_page):
     page = open_page(CAT)
-    page.get_by_role("button", name="Save").first.click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name=label, exact=True).click()
-    with open(download.value.path(), "rb") as file:  # noqa: PTH123
-        assert file.read(len(start)) == start
+    for label, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Interactive HTML", b"<!doc")):
+        page.get_by_role("button", name="Save").first.click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label, exact=True).click()
+        with open(download.value.path(), "rb") as file:  # noqa: PTH123
+            assert file.read(len(start)) == start
+        page.keyboard.press("Escape")
+        expect(page.locator('[data-testid="stPopoverBody"]')).to_have_count(0)
 
 
 def test_a_folder_of_two_folders_is_uploaded_with_its_names(open_page, tmp_path):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from support.chromium import settle
+from support.chromium import SCREENS, settle
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -30,8 +30,7 @@ def sentence(page):
     return page.get_by_text(re.compile("The effect on .* is ")).first
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
 def test_the_first_screen_answers_and_fits(open_page, width, height, scheme):
     page = open_page(CAT, width=width, height=height, scheme=scheme)
     answer = page.get_by_text(re.compile("can change this prediction alone")).first.bounding_box()

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 # Nothing of the project, as its modules may read variables when they are imported.
 _LIBRARIES = ["torch", "torchvision", "pandas", "scipy.stats", "streamlit.web.bootstrap"]
