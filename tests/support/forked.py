@@ -77,6 +77,6 @@ def _run(module, arguments, variables, folder, log):
     for stream in (1, 2):
         os.dup2(output, stream)
     os.close(output)
-    sys.path[0] = folder
+    sys.path.insert(0, folder)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
