@@ -3,7 +3,7 @@
 Ours is ``se_viz.capture`` on a ``Model``, with everything it does: mode, sink, hooks, copies, NumPy arrays. The peers
 read the same tensors of the same weights: captum's LayerActivation (one pass for z and one for s, as a call takes
 either inputs or outputs), nnsight, TorchLens, torchvision's feature extractor, and forward hooks put on and taken off
-by hand. Each peer runs in a process of its own, as some patch torch, in turns with the bare network, ours, and the
+by hand. Each peer runs in a separate process, as some patch torch, in turns with the bare network, ours, and the
 bare network once more: what these two differ by is the noise. All ratios are medians over turns.
 
 Bar: ours at most 1.02 of bare, and no peer lower by more than the noise. Where gates are no modules, so that every

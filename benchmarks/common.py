@@ -47,7 +47,7 @@ def turns(
 ) -> dict[str, list[float]]:
     """Call all ways in turn until the time is up: milliseconds of each, whose i-th entries were taken side by side.
 
-    Every turn has an order of its own, so that none always profits from what the one before it left in the caches.
+    Every turn has another order, so that none always profits from what the one before it left in the caches.
     """
     shuffle = np.random.default_rng(0).permutation
     for work in ways.values():
@@ -71,7 +71,7 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 
 def in_fresh_process(work: Callable[..., Result], *arguments: object, imported: Sequence[str] = ()) -> Result | str:
-    """Return what a function returns in a process of its own, or a sentence if that fails, even if the process dies.
+    """Return what a function returns in a separate process, or a sentence if that fails, even if the process dies.
 
     The process is a fork of one that has imported these modules and done nothing else; where a system cannot fork, it
     imports them itself.

@@ -47,13 +47,13 @@ class Record:
 
 
 def fresh(content: bytes) -> bytes:
-    """The same JPEG as a file that no cache knows: with a comment of its own."""
+    """The same JPEG as a file that no cache knows: with a comment of this one alone."""
     comment = str(next(_numbers)).encode()
     return content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
 
 
 def visit(record: Record, address: str, model: str, *, first: bool) -> None:
-    """One session that changes everything there is to change; in the first of a server, gates are read anew."""
+    """One session that changes everything there is to change; in the first of a server, gates are read first."""
     with Session(address, f"model={model}") as session:
         record.add(model, "open the page (model loads)" if first else "open the page", session.load)
         for block in record.others(session, "stage5"):

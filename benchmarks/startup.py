@@ -20,7 +20,7 @@ from common import arguments, write
 
 _PACKAGES_SHOWN = 14
 
-Times = dict[str, tuple[float, float]]  # milliseconds by the clock, and of the processor
+Times = dict[str, tuple[float, float]]  # milliseconds that passed, and of the processor
 # What happens until the first page is complete, in this order.
 _IMPORTS = {
     "import streamlit's server": "import streamlit, streamlit.web.bootstrap, streamlit.web.server.server",

@@ -1,4 +1,4 @@
-"""tests/accelerator in a process of its own, as its device would be the accelerator of every other test here."""
+"""tests/accelerator in a separate process, as its device would be the accelerator of every other test here."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The page on a device: it says where it runs, gives memory back, and goes on with the CPU where there is none left."""
+"""The page on a device: it says where it runs, gives memory back, and goes on with the CPU where none is left."""
 
 import gc
 from functools import partial
@@ -177,7 +177,7 @@ def test_a_visitors_own_model_is_freed_too(memory, settled):
     assert memory.live == before + 2 * size  # two are kept
 
 
-def test_ones_own_weights_without_room_go_to_the_cpu(memory):
+def test_a_visitors_weights_without_room_go_to_the_cpu(memory):
     page = inspect()
     torch.manual_seed(0)
     content = save(from_timm.create("test_efficientnet").state_dict())

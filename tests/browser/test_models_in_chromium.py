@@ -46,7 +46,7 @@ def hand_in(page, name, content):
     put(page, name, content)
 
 
-def test_weights_of_ones_own_are_looked_into(open_page):
+def test_a_visitors_weights_are_looked_into(open_page):
     page = open_page("?samples=cat")
     torch.manual_seed(0)
     hand_in(page, "mine.pth", pickled(from_timm.create("test_efficientnet", num_classes=5).state_dict()))

@@ -102,7 +102,7 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
         profile(tiny_model, photos, tmp_path, address="auto")
 
 
-def test_the_command_starts_and_ends_a_ray_of_its_own(photos, tmp_path):
+def test_the_command_starts_and_ends_its_own_ray(photos, tmp_path):
     out = tmp_path / "out"
     command = ["profile", "--data", str(photos), "--out", str(out), "--engine", "ray"]
     command += ["--address", "local", "--workers", "1"]

@@ -1,8 +1,8 @@
-"""Python programs in processes of their own that need not import torch first.
+"""Python programs in child processes that need not import torch first.
 
 A process imports the libraries that the page needs once, and each program is a fork of it: what it imports of the
 project, its arguments, its variables and its signals are those of ``python -m``. This saves about 4 s of processor
-time a program. It needs a system with fork; ``start`` returns an ordinary child process where there is none.
+time a program. It needs a system with fork; ``start`` starts an ordinary child process elsewhere.
 """
 
 import multiprocessing

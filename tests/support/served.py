@@ -1,4 +1,4 @@
-"""The page in a process of its own, as a person starts it, and clients that misbehave."""
+"""The page in a child process, as a person starts it, and clients that misbehave."""
 
 import os
 import re

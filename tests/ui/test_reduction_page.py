@@ -162,7 +162,7 @@ def test_without_images_it_says_what_to_do():
     assert escape_markdown("Drop images") in open_page(samples="").info[0].value
 
 
-def test_networks_that_take_long_each_have_a_stop_of_their_own(monkeypatch):
+def test_networks_that_take_long_each_have_their_own_stop(monkeypatch):
     monkeypatch.setattr(readings, "_PATIENCE", -1)
     page = open_page(samples="cat,coffee")
     assert not page.exception
