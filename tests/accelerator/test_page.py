@@ -99,7 +99,7 @@ def test_without_room_for_an_image_it_goes_on_with_the_cpu_until_asked_again(mem
     assert "fp32 on accel:0" in said(page)
 
 
-def test_where_there_is_room_for_neither_it_is_said(memory, monkeypatch):
+def test_where_neither_fits_it_is_said(memory, monkeypatch):
     with memory.limited(free=0):
         page = inspect()
         assert "fp32 on cpu" in said(page)

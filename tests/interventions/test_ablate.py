@@ -340,7 +340,7 @@ def test_a_network_that_gives_nothing_finite_says_so(photos, tmp_path):
         ({3: 1.0}, KeyError, "The name of an edit is a text"),
     ],
 )
-def test_edits_that_are_none_are_refused_before_anything_is_read(edits, error, said, model, photos, tmp_path):
+def test_invalid_edits_are_refused_before_anything_is_read(edits, error, said, model, photos, tmp_path):
     with pytest.raises(error) as raised:
         ablate(model, photos, tmp_path / "out", edits=edits)
     assert said in raised.value.args[0]
