@@ -22,6 +22,7 @@ run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 
 test: $(VENV)/dev.stamp ## make the environment and run every test
 	@$(PYTEST) $(ARGS)
 
+test-quick: WORKERS = 2 # one a core, as none of them waits for long
 test-quick: $(VENV)/dev.stamp ## run the tests that are not marked slow
 	@$(PYTEST) -q -m "not slow" $(ARGS)
 
