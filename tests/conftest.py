@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config, items):
         folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
         if folder == "browser":
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("xdist_group"):
+        if _group(item):
             continue
         if "cluster" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("ray"))
@@ -44,7 +44,17 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(folder))
         elif any(found[-1].scope == "module" for found in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=_turn)
+    groups = {}
+    for item in items:
+        groups[_group(item)] = min(_turn(item), groups.get(_group(item), _turn(item)))
+    # A group keeps its order, in which pytest has put tests with the same parameter of a fixture side by side.
+    items.sort(key=lambda item: groups[_group(item)] if _group(item) else _turn(item))
+
+
+def _group(item) -> str:
+    """Return the name of a test's group, or ""."""
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else ""
 
 
 def _turn(item) -> int:
@@ -55,7 +65,7 @@ def _turn(item) -> int:
         return 1
     if not item.get_closest_marker("slow"):
         return 4
-    return 2 if item.get_closest_marker("xdist_group") else 3
+    return 2 if _group(item) else 3
 
 
 def pytest_runtest_setup(item):
