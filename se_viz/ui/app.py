@@ -16,6 +16,10 @@ _STYLE = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
+[data-testid="stCaptionContainer"] {color: inherit; opacity: 0.82}
+[data-testid="stPlotlyChart"] :is(.xtick, .ytick, .cbaxis, .legend, .g-xtitle, .g-ytitle, .cbtitle, .g-gtitle) text {
+  fill: currentColor !important; /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1 */
+}
 @media (max-width: 640px) {
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}
@@ -29,8 +33,10 @@ def run() -> None:
     st.html(_STYLE)
     wait_for_room()
     header: PageHeader
-    inspecting = st.Page(
-        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", default=True
+    inspecting = st.Page(lambda: inspect.page(header), title="Inspect", icon=":material/search:", default=True)
+    # Streamlit gives the default page no path; a link to /inspect must work as well.
+    inspect_too = st.Page(
+        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", visibility="hidden"
     )
     intervening = st.Page(
         lambda: intervene.page(header), title="Intervene", icon=":material/tune:", url_path="intervene"
@@ -48,9 +54,11 @@ def run() -> None:
         comparing: classes.QUESTION,
         reducing: reduction.QUESTION,
         locating: network.QUESTION,
+        inspect_too: inspect.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
     header = draw(questions[page], about_images=page is not locating)
+    st.set_page_config(page_title=f"{page.title} · {header.model.name} · SE Viz")
     current.run()
