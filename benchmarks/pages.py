@@ -126,7 +126,7 @@ def main() -> None:
     """Print the table."""
     parser = arguments(__doc__)
     quick = (options := parser.parse_args()).quick
-    visits, uploads = (1, 1) if quick else (7, 7)
+    visits, uploads = (0, 1) if quick else (7, 7)
     content = photograph(quick=quick)
 
     with Server(Path(__file__).with_name("page_app.py")) as server:

@@ -1,5 +1,6 @@
 """How tests are chosen, ordered and shared out; their fixtures are in support/fixtures.py."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,6 @@ def pytest_runtest_setup(item):
 
 def pytest_runtest_teardown(item, nextitem):
     """End the Ray cluster after the last test that takes it."""
-    if "cluster" in item.fixturenames and (nextitem is None or "cluster" not in nextitem.fixturenames):
-        import ray
-
+    last = nextitem is None or "cluster" not in nextitem.fixturenames
+    if "cluster" in item.fixturenames and last and (ray := sys.modules.get("ray")):
         ray.shutdown()
