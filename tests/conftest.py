@@ -62,7 +62,7 @@ def _turn(item) -> int:
     """Return a number that is smaller for what begins earlier."""
     if item.get_closest_marker("longest"):
         return 0
-    if item.path.parent.name in ("browser", "server"):
+    if _group(item) in _GROUPS:
         return 1
     if not item.get_closest_marker("slow"):
         return 4
