@@ -77,8 +77,7 @@ def _patterns(report: Report) -> None:
         st.info(note)
         return
     st.markdown(emphasised(report.sentences[2]))
-    for start in range(0, len(shown), 2):
-        chart.row(shown[start : start + 2])
+    chart.row(shown)
     st.caption(note)
 
 
