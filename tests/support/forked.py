@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from functools import cache
+from types import ModuleType
 
 # Nothing of the project, as its modules may read variables when they are imported.
 _LIBRARIES = ["torch", "torchvision", "pandas", "scipy.stats", "streamlit.web.bootstrap"]
@@ -64,7 +65,12 @@ def start(module, arguments, variables, folder, log):
             return subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT)
     log.touch()
     process = _context().Process(target=_run, args=(module, list(arguments), dict(variables), str(folder), str(log)))
-    process.start()
+    # The new process would first run what is the main program here, which is a page after a test with AppTest.
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = main
     return Forked(process)
 
 
