@@ -1,5 +1,7 @@
 # How many tests run at once: one more than the cores, as many of them wait for a server or a browser.
 WORKERS ?= 3
+# Tests that share a server, a browser or a cluster stay in one process, and long ones begin first: tests/conftest.py.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # `make run` and `make test` are all a newcomer needs; both make the environment first.
 PYTHON ?= python3
@@ -18,13 +20,14 @@ run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 
 	@$(BIN)/python -m se_viz app --host $(HOST) --port $(PORT)
 
 test: $(VENV)/dev.stamp ## make the environment and run every test
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@$(PYTEST) $(ARGS)
 
+test-quick: WORKERS = 2 # one a core, as none of them waits for long
 test-quick: $(VENV)/dev.stamp ## run the tests that are not marked slow
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -q -m "not slow" $(ARGS)
+	@$(PYTEST) -q -m "not slow" $(ARGS)
 
 test-exhaustive: $(VENV)/dev.stamp ## run every test with every case, before a release
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --exhaustive $(ARGS)
+	@$(PYTEST) --exhaustive $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -3,7 +3,7 @@
 Ours is ``se_viz.capture`` on a ``Model``, with everything it does: mode, sink, hooks, copies, NumPy arrays. The peers
 read the same tensors of the same weights: captum's LayerActivation (one pass for z and one for s, as a call takes
 either inputs or outputs), nnsight, TorchLens, torchvision's feature extractor, and forward hooks put on and taken off
-by hand. Each peer runs in a process of its own, as some patch torch, in turns with the bare network, ours, and the
+by hand. Each peer runs in a separate process, as some patch torch, in turns with the bare network, ours, and the
 bare network once more: what these two differ by is the noise. All ratios are medians over turns.
 
 All run without gradients, in torch's ``no_grad``. The column "inference" is the bare pass in ``inference_mode``, which
@@ -20,15 +20,13 @@ Usage: python benchmarks/capture.py [--quick] [--json FILE] [--threads N] [--pee
 import copy
 import statistics
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import timm
 import torch
-from common import arguments, milliseconds, quartiles, turns, write
+from common import arguments, in_fresh_process, milliseconds, quartiles, turns, write
 from torch import Tensor, nn
 
 import se_viz
@@ -253,15 +251,6 @@ def measure(peer: str, case: tuple[str, int, int], threads: int | None, seconds:
     return Result(statistics.median(times["bare"]), len(model.gates), *ratios.values(), same)
 
 
-def attempt(peer: str, *rest: object) -> Result | str:
-    """``measure`` in a fresh process; a sentence where that fails, even if the process dies."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(measure, peer, *rest).result()
-        except Exception as error:  # noqa: BLE001
-            return f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-
-
 def shown(ratio: tuple[float, float, float]) -> str:
     """A median with its quartiles."""
     low, middle, high = ratio
@@ -283,7 +272,9 @@ def main() -> None:
         name, side, batch = case
         print(f"\n{name}, {side} px, batch {batch}: time as a share of the bare pass, median (quartiles)")
         print(f"{'beside':14}{'bare, ms':>9}  {'inference':22}{'bare again':22}{'ours':22}{'peer':22}values")
-        results = {peer: attempt(peer, case, options.threads, seconds, least) for peer in options.peers}
+        rest = (case, options.threads, seconds, least)
+        imported = ("timm", "se_viz.model.model")
+        results = {peer: in_fresh_process(measure, peer, *rest, imported=imported) for peer in options.peers}
         for peer, result in results.items():
             if isinstance(result, str):
                 print(f"{peer:14}{result}")

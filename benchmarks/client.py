@@ -1,4 +1,4 @@
-"""A page without a browser: the server in a process of its own, and a client that speaks Streamlit's protocol.
+"""A page without a browser: the server in a child process, and a client that speaks Streamlit's protocol.
 
 The client does what the browser does between a click and the end of the rerun: it sends the state of the widgets over
 the websocket, names the large messages it still holds, so that the server need not send them again, and uploads files

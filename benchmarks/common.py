@@ -5,11 +5,16 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+
+Result = TypeVar("Result")
 
 _VERSIONS = ("torch", "timm", "streamlit", "plotly", "numpy")
 
@@ -51,7 +56,7 @@ def turns(
 ) -> dict[str, list[float]]:
     """Call all ways in turn until the time is up: milliseconds of each, whose i-th entries were taken side by side.
 
-    Every turn has an order of its own, so that none always profits from what the one before it left in the caches.
+    Every turn has another order, so that none always profits from what the one before it left in the caches.
     """
     shuffle = np.random.default_rng(0).permutation
     for work in ways.values():
@@ -72,3 +77,20 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
         return values[0], values[0], values[0]
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, middle, high
+
+
+def in_fresh_process(work: Callable[..., Result], *arguments: object, imported: Sequence[str] = ()) -> Result | str:
+    """Return what a function returns in a separate process, or a sentence if that fails, even if the process dies.
+
+    The process is a fork of one that has imported these modules and done nothing else; where a system cannot fork, it
+    imports them itself.
+    """
+    method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    context = get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(list(imported))
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(work, *arguments).result()
+        except Exception as error:  # noqa: BLE001
+            return f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

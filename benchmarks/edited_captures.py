@@ -5,7 +5,7 @@ edits. The bar is 1.05. A swap and a shuffle first read s of other images, so th
 
 ``peers``: the same edit of one gate, and of every gate, by nnsight and by forward hooks put on by hand as
 TransformerLens has them (a hook on the module that returns s returns other numbers), as shares of a bare pass. Ours
-reads z and s of every gate besides. Logits must be the same to 1e-5. A peer runs in a process of its own, as nnsight
+reads z and s of every gate besides. Logits must be the same to 1e-5. A peer runs in a separate process, as nnsight
 patches torch.
 """
 
@@ -107,7 +107,7 @@ def nnsight(network: nn.Module, gates: tuple[Gate, ...], weights: Weights, image
             for part, s in parts:
                 part.output = same_shape(s, part.output)
             logits = model.output.save()
-        return logits  # noqa: RET504 - nnsight runs the block above as a function of its own
+        return logits  # noqa: RET504 - nnsight runs the block above as a separate function
 
     return run
 

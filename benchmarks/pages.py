@@ -11,7 +11,7 @@ Usage: python benchmarks/pages.py [--quick] [--json FILE]
 """
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -27,10 +27,11 @@ _numbers = count()
 
 
 class Record:
-    """Actions by what was done, with the server's processor time for each."""
+    """Actions by what was done, with the server's processor time for each; of each widget, so many options."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, options: int | None) -> None:
         self._server = server
+        self._options = options
         self.rows: dict[tuple[str, str], list[tuple[Action, float]]] = {}
 
     def add(self, model: str, what: str, act: Callable[[], Action]) -> None:
@@ -39,32 +40,30 @@ class Record:
         action = act()
         self.rows.setdefault((model, what), []).append((action, self._server.cpu_ms() - before))
 
+    def others(self, session: Session, key: str) -> list[str]:
+        """What a widget can be set to, other than what it starts with, which comes last."""
+        options, default = session.options(key)
+        return [*[option for option in options if option != default][: self._options], default]
+
 
 def fresh(content: bytes) -> bytes:
-    """The same JPEG as a file that no cache knows: with a comment of its own."""
+    """The same JPEG as a file that no cache knows: with a comment of this one alone."""
     comment = str(next(_numbers)).encode()
     return content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
 
 
-def others(session: Session, key: str) -> Iterator[str]:
-    """What a widget can be set to, other than what it starts with, which comes last."""
-    options, default = session.options(key)
-    yield from (option for option in options if option != default)
-    yield default
-
-
 def visit(record: Record, address: str, model: str, *, first: bool) -> None:
-    """One session that changes everything there is to change; in the first of a server, gates are read anew."""
+    """One session that changes everything there is to change; in the first of a server, gates are read first."""
     with Session(address, f"model={model}") as session:
         record.add(model, "open the page (model loads)" if first else "open the page", session.load)
-        for block in others(session, "stage5"):
+        for block in record.others(session, "stage5"):
             record.add(model, "change a block", lambda block=block: session.choose("stage5", block))
-        for order in others(session, "order"):
+        for order in record.others(session, "order"):
             record.add(model, f"order channels by {order}", lambda order=order: session.choose("order", order))
-        for gate in others(session, "gate"):
+        for gate in record.others(session, "gate"):
             what = "change the gate (new forward pass)" if first else "change the gate"
             record.add(model, what, lambda gate=gate: session.choose("gate", gate))
-        for image in others(session, "focus"):
+        for image in record.others(session, "focus"):
             what = "change the image (new forward pass)" if first else "change the image"
             record.add(model, what, lambda image=image: session.choose("focus", image))
 
@@ -79,7 +78,7 @@ def compare(record: Record, address: str, *, first: bool) -> None:
             ("cost", "change the cost"),
             ("differ", "change what differs"),
         ):
-            for value in others(session, key):
+            for value in record.others(session, key):
                 record.add(FAMILY, what, lambda key=key, value=value: session.choose(key, value))
 
 
@@ -95,7 +94,7 @@ def classify(record: Record, address: str, *, first: bool) -> None:
             ("other", "compare with another class"),
             ("drawn", "draw all channels"),
         ):
-            for value in list(others(session, key))[-4:]:
+            for value in record.others(session, key)[-4:]:
                 record.add(CLASSES, what, lambda key=key, value=value: session.choose(key, value))
 
 
@@ -108,9 +107,9 @@ def intervene(record: Record, address: str, *, first: bool) -> None:
         for weight in (0.3, 0.6, 0.9, 0.1):
             record.add(INTERVENE, "move the slider", lambda weight=weight: session.slide("weight", weight))
         for key, what in (("edit", "edit other channels"), ("set", "set s to other weights")):
-            for value in list(others(session, key))[:-1]:
+            for value in record.others(session, key)[:-1]:
                 record.add(INTERVENE, what, lambda key=key, value=value: session.choose(key, value))
-        for target in list(others(session, "target"))[:3]:
+        for target in record.others(session, "target")[:3]:
             what = "change the target (new forward passes)" if first else "change the target"
             record.add(INTERVENE, what, lambda target=target: session.choose("target", target))
 
@@ -127,11 +126,11 @@ def main() -> None:
     """Print the table."""
     parser = arguments(__doc__)
     quick = (options := parser.parse_args()).quick
-    visits, uploads = (1, 1) if quick else (7, 7)
-    content = photograph()
+    visits, uploads = (0, 1) if quick else (7, 7)
+    content = photograph(quick=quick)
 
     with Server(Path(__file__).with_name("page_app.py")) as server:
-        record = Record(server)
+        record = Record(server, 1 if quick else None)
         try:
             for model in (DEMO, LARGE):
                 for turn in range(visits + 1):
@@ -143,7 +142,7 @@ def main() -> None:
                 classify(record, server.address, first=turn == 0)
             for _ in range(uploads):
                 drop(record, server.address, DEMO, content, 1)
-                drop(record, server.address, LARGE, content, 4 if quick else 16)
+                drop(record, server.address, LARGE, content, 2 if quick else 16)
         except Exception:
             print(server.log())
             raise

@@ -22,17 +22,15 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
-from common import arguments, quartiles, turns, write
+from common import arguments, in_fresh_process, quartiles, turns, write
 from torch import Tensor, nn
 
 import se_viz
@@ -82,33 +80,36 @@ class Outputs(nn.Module):
         return (logits, *read)
 
 
-def exported(name: str, images: Tensor, path: Path) -> Path:
-    """The plain network with z and s as outputs, in ONNX, for as many images."""
+def exported(name: str, images: Tensor, folder: Path) -> Path:
+    """The plain network with z and s as outputs, in ONNX, for as many images; one file for all ways that read it."""
+    path = folder / f"{name.replace('/', ' ')} {len(images)}.onnx"
+    if path.exists():
+        return path
     model = se_viz.load(name, "cpu", fast=False)
     model.close()  # its hooks are no part of the graph
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outputs = Outputs(model.network, model.gates).eval()
-        torch.onnx.export(outputs, (images,), path, dynamo=True, verbose=False, external_data=False)
-    return path
+        unfinished = path.with_suffix(".tmp")
+        torch.onnx.export(outputs, (images,), unfinished, dynamo=True, verbose=False, external_data=False)
+    return unfinished.rename(path)
 
 
-def ours(precision: str, name: str, _images: Tensor) -> Read:
+def ours(precision: str, name: str, _images: Tensor, _folder: Path) -> Read:
     """A capture."""
     model = se_viz.load(name, "cpu", precision)
     return lambda images: [reading.s for reading in se_viz.capture(model, images)]
 
 
-def openvino(precision: str, name: str, images: Tensor) -> Read:
+def openvino(precision: str, name: str, images: Tensor, folder: Path) -> Read:
     """OpenVINO, told to answer as soon as it can."""
     # It reports its use to its makers unless this package is missing.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino as ov  # noqa: PLC0415
 
     core = ov.Core()
-    with tempfile.TemporaryDirectory() as folder:
-        graph = core.read_model(exported(name, images, Path(folder) / "network.onnx"))
+    graph = core.read_model(exported(name, images, folder))
     options = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -123,21 +124,20 @@ def openvino(precision: str, name: str, images: Tensor) -> Read:
     return read
 
 
-def onnxruntime(_precision: str, name: str, images: Tensor) -> Read:
+def onnxruntime(_precision: str, name: str, images: Tensor, folder: Path) -> Read:
     """onnxruntime's own processor kernels, with all its optimisations."""
     import onnxruntime as ort  # noqa: PLC0415
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
-    with tempfile.TemporaryDirectory() as folder:
-        path = exported(name, images, Path(folder) / "network.onnx")
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    path = exported(name, images, folder)
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
     return lambda images: session.run(None, {entry.name: images.numpy()})[1:][1::2]
 
 
-WAYS: dict[str, Callable[[str, Tensor], Read]] = {
+WAYS: dict[str, Callable[[str, Tensor, Path], Read]] = {
     "ours fp32": partial(ours, "fp32"),
     "ours bf16": partial(ours, "bf16"),
     "openvino fp32": partial(openvino, "f32"),
@@ -177,7 +177,7 @@ def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) 
         plain = se_viz.load(name, "cpu", fast=False)
         photos = photographs(plain.preprocess, options["data"])
         images = torch.stack(list(islice(cycle(photos), batch)))
-        read = WAYS[way](name, images)
+        read = WAYS[way](name, images, options["folder"])
         # Graphs are made for one number of images, so the last ones are read again to fill the batch.
         padded = torch.cat([photos, photos[-1:].expand(-len(photos) % batch, -1, -1, -1)]).split(batch)
         off = [
@@ -205,15 +205,6 @@ def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) 
     return results
 
 
-def attempt(way: str, *rest: object) -> dict[tuple[str, int], Result] | str:
-    """``measure`` in a fresh process; a sentence where that fails, even if the process dies."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(measure, way, *rest).result()
-        except Exception as error:  # noqa: BLE001
-            return f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-
-
 def main() -> None:
     """Print the tables."""
     parser = arguments(__doc__)
@@ -229,7 +220,10 @@ def main() -> None:
         "seconds": 0.3 if options.quick else options.seconds,
         "least": 3 if options.quick else 7,
     }
-    results = {way: attempt(way, cases, shared) for way in options.ways}
+    imported = ("timm", "se_viz.model.model")
+    with tempfile.TemporaryDirectory() as folder:
+        shared["folder"] = Path(folder)
+        results = {way: in_fresh_process(measure, way, cases, shared, imported=imported) for way in options.ways}
     for case in cases:
         print(f"\n{case[0]}, batch {case[1]}: time as a share of the plain eager pass in float32")
         print(f"{'':20}{'plain, ms':>10}{'ms':>9}  {'ratio (quartiles)':24}{'mean |Δs|':>11}{'worst |Δs|':>12}")

@@ -15,7 +15,6 @@ Usage: python benchmarks/profiles.py [--quick] [--json FILE] [--threads N] [--de
 import io
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import arguments, turns, write
+from common import arguments, in_fresh_process, turns, write
 from PIL import Image
 
 import se_viz
@@ -66,12 +65,14 @@ def repeated(files: list[bytes], count: int) -> Dataset:
 
 def peak(count: int) -> float:
     """MB that a fresh process takes to profile so many images."""
-    command = [sys.executable, __file__, "--peak", str(count)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    taken = in_fresh_process(measure_peak, count, imported=("se_viz.profiles.profile", "se_viz.zoo.registry"))
+    if isinstance(taken, str):
+        sys.exit(f"Profiling {count} images {taken}")
+    return taken
 
 
-def measure_peak(count: int) -> None:
-    """What ``peak`` runs: profile and print the largest resident size."""
+def measure_peak(count: int) -> float:
+    """What ``peak`` runs: profile, and return the largest resident size."""
     torch.set_num_threads(1)
     network = catalogue.build("demo/r16")
     model = Model("small", network.module, Preprocess(crop=(32, 32), resize=32), network.classes)
@@ -79,7 +80,7 @@ def measure_peak(count: int) -> None:
         se_viz.profile(model, repeated(photographs(100), count), out, batch=BATCH)
     # Not getrusage: a process inherits the peak of the one that started it.
     status = Path("/proc/self/status").read_text()
-    print(int(status.split("VmHWM:")[1].split()[0]) / 1000)
+    return int(status.split("VmHWM:")[1].split()[0]) / 1000
 
 
 def main() -> None:
@@ -87,11 +88,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's own")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--peak", type=int, help="only profile so many images and print the peak in MB")
     options = parser.parse_args()
-    if options.peak:
-        measure_peak(options.peak)
-        return
     torch.set_num_threads(options.threads)
     images = 48 if options.quick else 512
     # As a pass reads it.

@@ -1,4 +1,4 @@
-"""The visitors of ``soak.py``, in a process of their own, so that their work does not delay what it measures.
+"""The visitors of ``soak.py``, in a separate process, so that their work does not delay what it measures.
 
 Each has a session of the page and does the next visit of a plan when its time has come: uploads photographs and hostile
 files, downloads the readings and compares them with those of ``se_viz.capture`` in this process, leaves in the middle
@@ -208,7 +208,7 @@ class Load:
         self._note("refused", session.refused - refused)
 
     def _bring_weights(self, session: Visitor, visit: Visit) -> None:
-        """A checkpoint of one's own over the photographs that are there, and back to the demo model."""
+        """Weights of the visitor over the photographs that are there, and back to the demo model."""
         session.upload({f"photo {number}": self._photographs[number] for number in (0, 1)})
         session.choose("origin", "your weights")
         session.choose("own_architecture", f"timm/{ARCHITECTURE}")

@@ -1,35 +1,12 @@
-"""Shared by all tests."""
+"""How tests are chosen, ordered and shared out; their fixtures are in support/fixtures.py."""
 
-import io
-import os
-import shutil
-import tarfile
-from uuid import uuid4
+import sys
+from pathlib import Path
 
-import huggingface_hub.constants
-import numpy as np
 import pytest
-import torch
-from hypothesis import settings
-from PIL import Image
-from playwright.sync_api import sync_playwright
-from support.weight_server import WeightServer
 
-from se_viz.data.imagenette import CLASSES
-from se_viz.demo.recipe import PREPROCESS
-from se_viz.demo.seresnet import SEResNet
-from se_viz.gates.capture import Capture
-from se_viz.interventions.capture import capture
-from se_viz.model.model import Model
-from se_viz.profiles.from_arrays import profiles_from_arrays
-from se_viz.weights import http as web
-
-# The same examples at every run: a test that fails one day in ten says nothing of the change it fails on.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.load_profile("repeatable")
-
-# One thread a process: tests run side by side, and sums then come out the same each time.
-torch.set_num_threads(1)
+# Folders whose tests share a server, or what the page keeps in a process.
+_GROUPS = {"browser", "ui", "ui/server"}
 
 
 def pytest_addoption(parser):
@@ -37,116 +14,72 @@ def pytest_addoption(parser):
     parser.addoption("--exhaustive", action="store_true", help="run every case of the long lists")
 
 
+def pytest_configure(config):
+    """Load the fixtures, and torch with them, except in a process that hands out tests and runs none."""
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        config.pluginmanager.import_plugin("support.fixtures")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
-    """Mark the tests in Chromium as slow, and begin with the longest, so that no process is left alone with it."""
+    """Leave out what only `make test-exhaustive` runs, give each test its group, and let slow tests begin first.
+
+    Processes that share the work (`--dist loadgroup`) give the tests of a group to one of them, so that a server, a
+    Chromium, a Ray cluster or the models of the page are there once. No process is left alone with a long test.
+    """
     if not config.getoption("exhaustive"):
         left_out = [item for item in items if item.get_closest_marker("exhaustive")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
     for item in items:
-        if item.path.parent.name == "browser":
+        folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+        if folder == "browser":
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+        if _group(item):
+            continue
+        if "cluster" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+            continue
+        definitions = item._fixtureinfo.name2fixturedefs.values()
+        if folder in _GROUPS:
+            item.add_marker(pytest.mark.xdist_group(folder))
+        elif any(found[-1].scope == "module" for found in definitions):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    groups = {}
+    for item in items:
+        groups[_group(item)] = min(_turn(item), groups.get(_group(item), _turn(item)))
+    # A group keeps its order, in which pytest has put tests with the same parameter of a fixture side by side.
+    items.sort(key=lambda item: groups[_group(item)] if _group(item) else _turn(item))
+
+
+def _group(item) -> str:
+    """Return the name of a test's group, or ""."""
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else ""
+
+
+def _turn(item) -> int:
+    """Return a number that is smaller for what begins earlier."""
+    if item.get_closest_marker("longest"):
+        return 0
+    if _group(item) in _GROUPS:
+        return 1
+    if not item.get_closest_marker("slow"):
+        return 4
+    return 2 if _group(item) else 3
 
 
 def pytest_runtest_setup(item):
     """Tests of a GPU are skipped on a machine that has none."""
+    import torch
+
     for marker, kind in (("gpu", torch.cuda), ("mps", torch.mps), ("xpu", torch.xpu)):
         if item.get_closest_marker(marker) and not kind.is_available():
             pytest.skip(f"no {'CUDA' if marker == 'gpu' else marker.upper()} device on this machine")
 
 
-@pytest.fixture(scope="session")
-def model() -> Model:
-    """The demo architecture with random weights."""
-    torch.manual_seed(0)
-    return Model("test/r16", SEResNet(), PREPROCESS, tuple(f"kind {i}" for i in range(10)))
-
-
-@pytest.fixture(scope="session")
-def captured(model: Model) -> Capture:
-    """Five images of noise, with the maps of the last gate."""
-    images = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 3, 128, 128)).astype(np.float32))
-    return capture(model, images, maps=["SE_5_2"])
-
-
-@pytest.fixture
-def make_profiles(tmp_path):
-    """A function that gives the class profiles of single images' weights, {gate: (N, C)}, and their labels (N,); z is
-    s.
-    """
-
-    def made(weights, labels, classes, *, images=False, functions=(), z=True):
-        return profiles_from_arrays(
-            weights,
-            labels,
-            tmp_path / f"{uuid4().hex}.safetensors",
-            z=weights if z else None,
-            classes=classes,
-            names=[f"{index:04}" for index in range(len(labels))],
-            functions=dict(functions),
-            name="test",
-            examples=1,
-            images=images,
-        )
-
-    return made
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of a Chromium; without one the test is skipped, or fails where SE_VIZ_BROWSER=required."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        path = shutil.which(name)
-        if path:
-            return path
-    reason = "Needs Chromium: install Debian's package chromium, or Chrome."
-    if os.environ.get("SE_VIZ_BROWSER") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def tiny_imagenette(tmp_path_factory):
-    """A tar file laid out as Imagenette, with two training and one validation image of each class."""
-    rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("data") / "imagenette2-224.tar"
-    with tarfile.open(path, "w") as archive:
-        for split, count in (("train", 2), ("val", 1)):
-            for wnid in CLASSES:
-                for index in range(count):
-                    out = io.BytesIO()
-                    pixels = rng.integers(0, 256, (224, 224, 3), dtype=np.uint8)
-                    Image.fromarray(pixels).convert("L" if index else "RGB").save(out, "JPEG")
-                    member = tarfile.TarInfo(f"imagenette2-224/{split}/{wnid}/{index}.JPEG")
-                    member.size = out.tell()
-                    out.seek(0)
-                    archive.addfile(member, out)
-    return path
-
-
-@pytest.fixture
-def weight_server(tmp_path, monkeypatch):
-    """A server of weights, which is the hub too, and an empty cache."""
-    weight_server = WeightServer()
-    monkeypatch.setenv("SE_VIZ_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_ENDPOINT", weight_server.url)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    for variable in ("HF_TOKEN", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
-    yield weight_server
-    weight_server.close()
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    """One Chromium for all tests of a process, which can hold only one of Playwright's loops."""
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-        flags += ["--disable-component-update", "--disable-sync"]
-        started = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield started
-        started.close()
+def pytest_runtest_teardown(item, nextitem):
+    """End the Ray cluster after the last test that takes it."""
+    last = nextitem is None or "cluster" not in nextitem.fixturenames
+    if "cluster" in item.fixturenames and last and (ray := sys.modules.get("ray")):
+        ray.shutdown()

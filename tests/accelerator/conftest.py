@@ -1,4 +1,4 @@
-"""Tests on a device that is not the CPU; they run in a process of their own, see tests/test_accelerator.py."""
+"""Tests on a device that is not the CPU; they run in a separate process, see tests/test_accelerator.py."""
 
 import gc
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from support.profiling import SETTINGS, tiny
 from support.profiling import make_images as photographs
+from support.quick import exhaustive
 from typer.testing import CliRunner
 
 import se_viz
@@ -40,7 +41,8 @@ def photos(tmp_path):
     return photographs(tmp_path / "photos", count=3)
 
 
-@pytest.mark.parametrize("device", ["accel", "accel:1", "gpu", "auto"])
+# Each name's device is in test_device.py; that a command reads there is seen by one of them and the second device.
+@pytest.mark.parametrize("device", ["accel:1", "auto", *exhaustive("gpu", "accel")])
 def test_inspect_writes_what_the_cpu_reads(device, tmp_path):
     run("inspect", "--sample", "cat", "--device", device, "--out", tmp_path, "--maps", "SE_5_2")
     frame = pd.read_csv(tmp_path / "readings.csv")

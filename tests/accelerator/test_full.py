@@ -120,7 +120,7 @@ def test_a_network_that_cannot_run_is_no_model_and_leaves_nothing(memory, beside
         assert not memory.live
 
 
-def test_a_checkpoint_of_ones_own_likewise(memory, tmp_path):
+def test_a_users_checkpoint_likewise(memory, tmp_path):
     save_file(timm.create_model("test_efficientnet").state_dict(), tmp_path / "own.safetensors")
 
     def own():

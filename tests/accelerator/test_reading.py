@@ -150,7 +150,7 @@ def test_pixels_are_prepared_there():
     assert torch.equal(found.cpu(), PREPROCESS.normalise(pixels))
 
 
-def test_a_checkpoint_of_ones_own_is_loaded_to_it(tmp_path):
+def test_a_users_checkpoint_is_loaded_to_it(tmp_path):
     torch.manual_seed(1)
     torch.save(timm.create_model("test_efficientnet", num_classes=3).state_dict(), tmp_path / "own.pth")
     models = [

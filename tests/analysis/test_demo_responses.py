@@ -77,7 +77,7 @@ def test_files_are_read_as_they_were_written_and_checked(tmp_path):
         Responses.read(path)
 
 
-def test_what_ships_is_of_the_shipped_weights():
+def test_the_shipped_responses_are_of_the_shipped_weights():
     found = Responses.read(shipped())
     assert found.images == 3925
     cards = {card.name: card for card in demo.cards() if card.network.gated}
@@ -100,7 +100,7 @@ def test_a_network_whose_weights_are_broken_is_not_measured_as_if_it_were_whole(
         measure([(demo.card("r16"), demo.folder())], data, resolve("cpu"))
 
 
-def test_the_numbers_of_what_ships_are_still_those_of_health():
+def test_the_shipped_numbers_are_still_those_of_health():
     """Shares and means are as they were when the file was measured; only words have changed since."""
     s = np.random.default_rng(0).uniform(size=(50, 40)).astype(np.float32)
     got = response(s)

@@ -40,7 +40,7 @@ def test_one_output_is_no_class():
         top(np.zeros((2, 1), np.float32), ())
 
 
-def test_one_output_of_which_nobody_says_what_it_is_is_a_number(model):
+def test_one_output_that_is_not_described_is_a_number(model):
     found = said(model, [[1.25], [-0.5]])
     assert [one.sentence for one in found.images] == [
         "The network returns output 1.25.",

@@ -12,7 +12,7 @@ _capture = readings.capture
 
 def _held(*args, **options):
     readings.capture = _capture
-    _PIPE.read_bytes()  # Opening a pipe waits for whoever writes to it.
+    _PIPE.read_bytes()  # Opening a pipe waits for a process that writes to it.
     return _capture(*args, **options)
 
 

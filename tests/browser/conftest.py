@@ -30,35 +30,49 @@ def _serving(script, folder, variables):
 
 
 @pytest.fixture
-def open_page(browser, server):
-    """A function that opens the page in a new window.
+def open_page(opening, server):
+    """A function that opens the page in a new window; see ``opening``."""
+    with opening(server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def opening(browser):
+    """A function that takes the address of a server, for a block with a function that opens a page in a new window.
 
     No request may leave for another host, no script may fail, and nothing of the page may be blocked.
     """
-    contexts, foreign, failures, blocked = [], [], [], []
 
-    def opened(query="", *, width=1440, height=900, scheme="light", touch=False, server=server, wait=True):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch, accept_downloads=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(90_000)
-        page.on("request", lambda request: None if _own(request.url, server) else foreign.append(request.url))
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        # Chromium writes whatever a Content-Security-Policy keeps from loading to the console.
-        page.on("console", lambda said: blocked.append(said.text) if "Content Security Policy" in said.text else None)
-        page.goto(f"{server}/{query}", wait_until="commit")
-        if wait:
-            settle(page)
-        return page
+    @contextmanager
+    def block(server):
+        contexts, foreign, failures, blocked = [], [], [], []
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not foreign
-    assert not failures
-    assert not blocked
+        def opened(query="", *, width=1440, height=900, scheme="light", touch=False, server=server, wait=True):
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch, accept_downloads=True
+            )
+            contexts.append(context)
+            page = context.new_page()
+            page.set_default_timeout(90_000)
+            page.on("request", lambda request: None if _own(request.url, server) else foreign.append(request.url))
+            page.on("pageerror", lambda error: failures.append(str(error)))
+            # Chromium writes whatever a Content-Security-Policy keeps from loading to the console.
+            page.on(
+                "console", lambda said: blocked.append(said.text) if "Content Security Policy" in said.text else None
+            )
+            page.goto(f"{server}/{query}", wait_until="commit")
+            if wait:
+                settle(page)
+            return page
+
+        yield opened
+        for context in contexts:
+            context.close()
+        assert not foreign
+        assert not failures
+        assert not blocked
+
+    return block
 
 
 def _own(url: str, server: str) -> bool:

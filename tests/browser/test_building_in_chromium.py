@@ -34,44 +34,46 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
+def counted(page):
+    """What the page says while it builds."""
+    return page.get_by_text(re.compile(rf"\d+ of {COUNT} images"))
+
+
+def begun(page):
+    """Wait until more than a shard is counted, and less than all."""
+    expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-4]\d\d) of {COUNT} images"))).to_be_visible()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
-def test_sigterm_while_class_profiles_are_built_keeps_its_shards(open_page, photos, tmp_path):
+def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, photos, tmp_path):
     variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
+    shards = (tmp_path / "profiles").rglob
+    unfinished = r"unfinished: \d+ images are counted and kept\. Building continues after them"
     with Served(tmp_path, variables) as server:
         page = open_page("classes?samples=cat", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         page.get_by_role("button", name="Build", exact=True).click()
-        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-4]\d\d) of {COUNT} images"))).to_be_visible()
-        server.process.send_signal(signal.SIGTERM)
-        server.process.wait(10)
-    shards = len(list((tmp_path / "profiles").rglob("shards/*.safetensors")))
-    assert shards
-    with Served(tmp_path, variables) as server:
-        page = open_page("classes?samples=cat", server=server.address)
-        page.get_by_text("Build class profiles from images on this server").click()
-        expect(page.get_by_text(f"unfinished: {shards * SHARD} images are counted and kept")).to_be_visible()
-
-
-def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos, tmp_path):
-    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
-    with serving("app.py", tmp_path, variables) as address:
-        page = open_page("classes?samples=cat", server=address)
-        page.get_by_role("button", name="Build", exact=True).click()
-        # More than a shard, less than all.
-        expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-4]\d\d) of {COUNT} images"))).to_be_visible()
+        begun(page)
         page.get_by_role("button", name="Stop", exact=True).click()
-        said = page.get_by_text(
-            re.compile(
-                r"unfinished: \d+ images are counted and kept\. Building continues after "
-                r"them"
-            )
-        )
+        said = page.get_by_text(re.compile(unfinished))
         expect(said).to_be_visible()
         kept = int(re.search(r"\d+", said.inner_text())[0])
         assert 0 < kept < COUNT
         assert kept % SHARD == 0
         settle(page)
-        assert len(list((tmp_path / "profiles").rglob("shards/*.safetensors"))) == kept // SHARD
+        assert len(list(shards("shards/*.safetensors"))) == kept // SHARD
+
+        page.get_by_role("button", name="Continue", exact=True).click()
+        expect(counted(page)).to_be_visible()
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(10)
+    still = len(list(shards("shards/*.safetensors"))) * SHARD
+    assert kept <= still < COUNT
+
+    with Served(tmp_path, variables) as server:
+        page = open_page("classes?samples=cat", server=server.address)
+        page.get_by_text("Build class profiles from images on this server").click()
+        expect(page.get_by_text(f"unfinished: {still} images are counted and kept")).to_be_visible()
         page.get_by_role("button", name="Continue", exact=True).click()
         expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible(timeout=300_000)
         expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible()
@@ -83,7 +85,7 @@ def test_stop_keeps_what_is_counted_and_go_on_ends_it(open_page, serving, photos
         expect(
             page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
         ).to_have_count(1)
-    (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
+    (built,) = shards("profiles.safetensors")
     assert open_profiles(built).counts.sum() == COUNT
     assert not list(built.parent.glob("shards"))
 
@@ -97,7 +99,7 @@ def test_build_and_at_once_another_control_builds_all_the_same(open_page, servin
         other = page.get_by_role("radio", name="all", exact=True).element_handle()
         page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])
         page.wait_for_url(re.compile("drawn=all"))
-        expect(page.get_by_text(re.compile(rf"\d+ of {COUNT} images"))).to_be_visible()
+        expect(counted(page)).to_be_visible()
         # What is clicked while it runs is done, too, and the build goes on.
         page.get_by_role("radio", name="50 sampled").click()
         page.wait_for_url(re.compile("^((?!drawn=all).)*$"))

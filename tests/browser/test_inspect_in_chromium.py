@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from support.chromium import settle
+from support.chromium import SCREENS, settle
 from support.images import encoded
 
 import se_viz
@@ -37,8 +37,7 @@ def chart(page, words):
     return page.get_by_role("figure", name=re.compile(words))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
 def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, scheme):
     page = open_page(width=width, height=height, scheme=scheme)
     expect(page.locator(".js-plotly-plot")).to_have_count(7)
@@ -54,8 +53,11 @@ def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, sche
     assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
 
 
-def test_a_dropped_photograph_shows_its_heatmaps_and_maps(open_page):
+def test_a_hostile_file_is_named_and_a_photograph_after_it_shows_its_heatmaps_and_maps(open_page):
     page = open_page()
+    drop(page, "evil.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60, "image/png")
+    expect(page.get_by_role("alert")).to_contain_text("evil.png")
+    expect(page.locator(".se-card")).to_have_count(4)
     drop(page, "holiday.jpg", photo())
     expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
     expect(page.locator(".se-card")).to_have_count(5)
@@ -91,13 +93,6 @@ def test_two_classes_and_two_uploaded_groups_are_compared(open_page):
     settle(page)
 
 
-def test_a_hostile_file_is_named_and_nothing_is_lost(open_page):
-    page = open_page()
-    drop(page, "evil.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60, "image/png")
-    expect(page.get_by_role("alert")).to_contain_text("evil.png")
-    expect(page.locator(".se-card")).to_have_count(4)
-
-
 def test_many_refusals_take_one_box_and_a_list_that_moves_nothing(open_page):
     page = open_page("?samples=", wait=False)
     packed = io.BytesIO()
@@ -119,29 +114,6 @@ def test_many_refusals_take_one_box_and_a_list_that_moves_nothing(open_page):
     assert page.locator(".se-card").bounding_box() == before
 
 
-def test_what_opens_does_not_move_its_controls(open_page):
-    """From the first frame in which a popover is there, the buttons in it stay where they are."""
-    page = open_page(CAT)
-    opens = page.get_by_role("button", name="Save").first
-    opens.scroll_into_view_if_needed()
-    page.evaluate(
-        """() => {
-            window.places = new Promise(done => {
-                const found = [];
-                const look = () => {
-                    const body = document.querySelector('[data-testid="stPopoverBody"]');
-                    const inside = body && body.querySelector("button");
-                    if (inside) { const box = inside.getBoundingClientRect(); found.push(`${box.x} ${box.y}`); }
-                    if (found.length < 60) requestAnimationFrame(look); else done(found);
-                };
-                look();
-            });
-        }"""
-    )
-    opens.click()
-    assert len(set(page.evaluate("() => window.places"))) == 1
-
-
 def test_a_choice_is_in_the_address_and_a_link_reopens_it(open_page):
     page = open_page()
     page.get_by_role("radio", name="SE_5_1").click()
@@ -160,25 +132,6 @@ def test_inspect_has_an_address_and_a_title_and_says_what_a_link_lacks(open_page
     expect(page.get_by_text("The link asks for Gate SE_9_9")).to_be_visible()
 
 
-def test_saved_numbers_are_those_of_python(open_page):
-    page = open_page(CAT)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="z and s as CSV").click()
-    frame = pd.read_csv(download.value.path())
-    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_5_1"]
-    np.testing.assert_allclose(frame[frame["gate"] == "SE_5_1"]["s"], reading.s[0], atol=1e-6)
-
-
-@pytest.mark.parametrize(("label", "start"), [("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Interactive HTML", b"<!doc")])
-def test_a_figure_is_saved(open_page, label, start):
-    page = open_page(CAT)
-    page.get_by_role("button", name="Save").first.click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name=label, exact=True).click()
-    with open(download.value.path(), "rb") as file:  # noqa: PTH123
-        assert file.read(len(start)) == start
-
-
 def test_a_folder_of_two_folders_is_uploaded_with_its_names(open_page, tmp_path):
     for name in ("cats", "dogs"):
         (tmp_path / "pets" / name).mkdir(parents=True)
@@ -192,3 +145,56 @@ def test_a_folder_of_two_folders_is_uploaded_with_its_names(open_page, tmp_path)
     expect(page.get_by_text("was left out")).to_have_count(0)
     drop(page, "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic")
     expect(page.get_by_text("it is a HEIC photo; save it as JPEG")).to_be_visible()
+
+
+def close_popover(page):
+    page.keyboard.press("Escape")
+    expect(page.locator('[data-testid="stPopoverBody"]')).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def cat(opening, server):
+    """A page that the tests below leave as it was."""
+    with opening(server) as open_page:
+        yield open_page(CAT)
+
+
+def test_what_opens_does_not_move_its_controls(cat):
+    """From the first frame in which a popover is there, the buttons in it stay where they are."""
+    opens = cat.get_by_role("button", name="Save").first
+    opens.scroll_into_view_if_needed()
+    cat.evaluate(
+        """() => {
+            window.places = new Promise(done => {
+                const found = [];
+                const look = () => {
+                    const body = document.querySelector('[data-testid="stPopoverBody"]');
+                    const inside = body && body.querySelector("button");
+                    if (inside) { const box = inside.getBoundingClientRect(); found.push(`${box.x} ${box.y}`); }
+                    if (found.length < 60) requestAnimationFrame(look); else done(found);
+                };
+                look();
+            });
+        }"""
+    )
+    opens.click()
+    assert len(set(cat.evaluate("() => window.places"))) == 1
+    close_popover(cat)
+
+
+def test_saved_numbers_are_those_of_python(cat):
+    with cat.expect_download() as download:
+        cat.get_by_role("button", name="z and s as CSV").click()
+    frame = pd.read_csv(download.value.path())
+    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_5_1"]
+    np.testing.assert_allclose(frame[frame["gate"] == "SE_5_1"]["s"], reading.s[0], atol=1e-6)
+
+
+def test_a_figure_is_saved(cat):
+    for label, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Interactive HTML", b"<!doc")):
+        cat.get_by_role("button", name="Save").first.click()
+        with cat.expect_download() as download:
+            cat.get_by_role("button", name=label, exact=True).click()
+        with open(download.value.path(), "rb") as file:  # noqa: PTH123
+            assert file.read(len(start)) == start
+        close_popover(cat)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from support.chromium import settle
+from support.chromium import SCREENS, settle
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -30,15 +30,19 @@ def sentence(page):
     return page.get_by_text(re.compile("The effect on .* is ")).first
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_first_screen_answers_and_fits(open_page, width, height, scheme):
+@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
+def test_the_first_screen_answers_and_fits_and_its_numbers_are_saved(open_page, width, height, scheme):
     page = open_page(CAT, width=width, height=height, scheme=scheme)
     answer = page.get_by_text(re.compile("can change this prediction alone")).first.bounding_box()
     assert answer["y"] + answer["height"] < height
     bars = chart(page, "Change of the logit of tench").first
     assert width < 600 or bars.bounding_box()["y"] + 200 < height
     assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Channels as CSV").click()
+    with open(download.value.path()) as file:  # noqa: PTH123
+        assert file.readline().strip() == "image,output,channel,attribution,s,mean,baseline"
 
 
 def test_a_target_a_gate_and_a_slider_change_what_is_shown_and_a_link_reopens_it(open_page):
@@ -86,11 +90,3 @@ def test_a_click_on_the_probability_opens_the_gate_too(open_page):
     expect(page.get_by_role("heading", name="Channels of SE_2_2")).to_be_visible()
     settle(page)
     expect(page.get_by_role("combobox", name="Gate")).to_have_value("SE_2_2")
-
-
-def test_the_numbers_are_saved(open_page):
-    page = open_page(CAT)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Channels as CSV").click()
-    with open(download.value.path()) as file:  # noqa: PTH123
-        assert file.readline().strip() == "image,output,channel,attribution,s,mean,baseline"

@@ -6,7 +6,6 @@ import re
 import pytest
 import torch
 from playwright.sync_api import expect
-from safetensors.torch import save
 from support.checkpoints import pickled
 from support.chromium import settle
 
@@ -46,16 +45,6 @@ def hand_in(page, name, content):
     put(page, name, content)
 
 
-def test_weights_of_ones_own_are_looked_into(open_page):
-    page = open_page("?samples=cat")
-    torch.manual_seed(0)
-    hand_in(page, "mine.pth", pickled(from_timm.create("test_efficientnet", num_classes=5).state_dict()))
-    expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
-    expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
-    expect(page.get_by_text("se_viz.load_checkpoint")).to_be_visible()
-    settle(page)
-
-
 class Evil:
     def __init__(self, path):
         self.path = path
@@ -70,10 +59,15 @@ def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):
     expect(page.get_by_role("alert").filter(has_text="nothing was run")).to_be_visible()
     assert not (tmp_path / "trap").exists()
     torch.manual_seed(0)
-    put(page, "good.safetensors", save(from_timm.create("test_efficientnet").state_dict()))
+    put(page, "mine.pth", pickled(from_timm.create("test_efficientnet", num_classes=5).state_dict()))
     expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
+    expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
+    expect(page.get_by_text("se_viz.load_checkpoint")).to_be_visible()
+    settle(page)
 
 
+# test_network_page.py has its charts, and test_policy_in_chromium.py opens it.
+@pytest.mark.exhaustive
 def test_the_network_page_draws_the_block(open_page):
     page = open_page("network?samples=cat&gate=SE_4_2")
     expect(page.get_by_role("figure", name=re.compile("The 8 gates of demo.r16"))).to_have_count(1)

@@ -265,7 +265,7 @@ def test_gates_of_a_checkpoint_are_listed(newts):
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_ones_own_is_read_without_a_child_process(newts, monkeypatch):
+def test_a_users_checkpoint_is_read_without_a_child_process(newts, monkeypatch):
     def run(*_, **__):
         raise AssertionError
 
@@ -285,7 +285,7 @@ def test_a_checkpoint_is_inspected(newts, tmp_path):
     assert len(list(out.glob("heatmap_*"))) == 2
 
 
-def test_a_checkpoint_of_a_function_of_ones_own(newts, tmp_path, monkeypatch):
+def test_a_checkpoint_of_a_users_function(newts, tmp_path, monkeypatch):
     (tmp_path / "mine_of_the_test.py").write_text(
         "import timm\n\ndef make(classes):\n    return timm.create_model('test_efficientnet', num_classes=classes)\n"
     )
@@ -578,7 +578,7 @@ def test_classes_with_too_few_images_are_refused(crowd, arguments, said, tmp_pat
 
 
 @pytest.mark.slow
-def test_images_of_ones_own_are_held_against_the_classes(tmp_path):
+def test_a_users_images_are_compared_with_the_classes(tmp_path):
     folder = tmp_path / "cats"
     folder.mkdir()
     sample("cat").rgb.save(folder / "cat.png")
@@ -622,7 +622,7 @@ def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trusted", [False, True])
-def test_images_of_ones_own_are_read_without_a_child_process(trusted, tmp_path, monkeypatch):
+def test_a_users_images_are_read_without_a_child_process(trusted, tmp_path, monkeypatch):
     runs = []
     really_run = untrusted.sandbox.run
     monkeypatch.setattr(

@@ -139,7 +139,7 @@ def test_images_beside_the_splits_are_counted(tmp_path):
     assert found.notes[1:] == ("1 image beside the splits was left out.",)
 
 
-def test_a_split_that_is_asked_for_where_there_are_none_is_said(tmp_path):
+def test_a_split_that_is_asked_for_in_a_dataset_without_splits_is_said(tmp_path):
     assert dataset(lay(tmp_path, "a/1.png"), "val").notes == (f"{tmp_path.name} has no splits: all of it was taken.",)
 
 

@@ -95,7 +95,7 @@ def test_whatever_a_file_does_to_its_decoder_is_a_sentence_and_the_others_go_on(
     assert refusal.startswith(f"bad.png was left out: {reason}")
 
 
-def test_an_answer_for_other_files_than_were_asked_for_is_none(monkeypatch):
+def test_an_answer_for_other_files_than_were_asked_for_is_refused(monkeypatch):
     monkeypatch.setattr(untrusted, "decode_all", hostile_decoders.nothing)
     reasons = [outcome.reason for outcome in decode_files([("a", GOOD), ("b", GOOD)])]
     assert [reason.startswith("reading it gave an invalid result") for reason in reasons] == [True, True]
@@ -150,7 +150,7 @@ def test_a_large_image_waits_for_its_turn_in_the_budget(monkeypatch):
     assert budget.left == 10**8
 
 
-def test_files_of_ones_own_are_read_without_a_child(monkeypatch, tmp_path):
+def test_a_users_files_are_read_without_a_child(monkeypatch, tmp_path):
     (tmp_path / "a.png").write_bytes(GOOD)
     (tmp_path / "b.zip").write_bytes(packed(("x/c.png", encoded(noise(9, 9)))))
     names = [image.name for image in read_paths(tmp_path.glob("*")).images]

@@ -29,7 +29,7 @@ def test_what_was_there_stays_until_all_is_written(tmp_path):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"new"]
 
 
-def test_two_writers_have_temporary_files_of_their_own(tmp_path):
+def test_two_writers_have_their_own_temporary_files(tmp_path):
     path = tmp_path / ("ä" * 120)  # 240 bytes, and systems take 255
     with replacing(path) as one, replacing(path) as other:
         one.write_bytes(b"one")

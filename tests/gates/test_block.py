@@ -64,7 +64,7 @@ def test_a_gate_on_the_identity_branch():
     assert "SE-Identity" in describe_placement(block)
 
 
-def test_a_shortcut_with_parts_of_its_own():
+def test_a_shortcut_with_its_own_parts():
     block = look(alive(SEResNet()), 128, "SE_4_1")
     assert texts(block.joins[0].parts) == ["average pooling", "1×1 convolution", "batch norm"]
     assert "what the other branch makes" in describe_placement(block)

@@ -101,7 +101,7 @@ def test_one_name_will_do_for_maps(held):
     assert capture(held, make_images(1, 64), "SE_3_1")["SE_3_1"].u is not None
 
 
-def test_arrays_are_float32_contiguous_and_of_their_own(held):
+def test_arrays_are_float32_contiguous_and_share_no_memory(held):
     reading = capture(held, make_images(2, 64), ["SE_3_1"])
     arrays = [reading.logits, *(read.z for read in reading), *(read.s for read in reading)]
     arrays += [reading["SE_3_1"].u, reading["SE_3_1"].x]

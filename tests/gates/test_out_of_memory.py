@@ -81,7 +81,7 @@ def test_a_single_image_too_many(monkeypatch):
     assert len(capture(held, make_images(4)).logits) == 4
 
 
-def test_another_failure_is_none_of_memory():
+def test_another_failure_is_not_one_of_memory():
     network = Small(2, lambda _: RuntimeError("shapes do not fit"))
     with pytest.raises(NotAnImageModel, match="shapes do not fit"):
         capture(instrument(network), make_images(4))

@@ -47,7 +47,7 @@ def test_beside_a_thread_that_reads_something_else(held):
 
 
 @pytest.mark.slow
-def test_loaded_anew():
+def test_loaded_again():
     assert_same(*(capture(load("demo/r16", "cpu"), make_images(2, 128)) for _ in range(2)))
 
 

@@ -104,7 +104,7 @@ def test_a_network_in_train_mode_is_not_read_while_it_is_held():
     capture(held, make_images(1, 64))
 
 
-def test_a_gate_that_is_replaced_between_captures_is_found_anew():
+def test_a_gate_that_is_replaced_between_captures_is_found_again():
     host = Host(SELayer()).eval()
     images = make_images(2)
     capture(host, images)

@@ -83,7 +83,7 @@ def test_a_model_that_is_held(images):
 
 
 @pytest.mark.slow
-def test_a_bare_network_whose_gates_are_found_by_whoever_comes_first(images):
+def test_a_bare_network_whose_gates_are_found_by_the_first_thread(images):
     expected = one_by_one(network(), images)
     for _ in range(2):
         shared = network()

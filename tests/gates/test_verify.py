@@ -44,7 +44,7 @@ class Off(SELayer):
 @pytest.mark.parametrize(
     ("dtype", "share"), [(torch.float64, 1e-3), (torch.float32, 1e-2), (torch.float16, 0.2), (torch.bfloat16, 0.5)]
 )
-def test_a_gate_that_is_off_in_one_pixel_is_none(dtype, share):
+def test_what_differs_in_one_pixel_is_not_a_gate(dtype, share):
     torch.manual_seed(1)
     assert proof(Off(0), dtype=dtype) is not None
     assert proof(Off(share), dtype=dtype) is None
@@ -99,7 +99,7 @@ def test_maps_of_one_pixel_and_of_one_channel():
 @pytest.mark.parametrize(
     "module", [nn.Conv2d(8, 8, 3), nn.Conv2d(8, 4, 1), nn.Linear(5, 8), nn.MultiheadAttention(8, 2)]
 )
-def test_what_takes_or_gives_something_else_is_none(module):
+def test_what_takes_or_gives_something_else_is_not_a_gate(module):
     assert proof(module) is None
 
 

@@ -4,12 +4,9 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -17,6 +14,7 @@ import pytest
 import torch
 from scipy.special import log_softmax
 from scipy.stats import binomtest
+from support import forked
 from support.ablations import CLASSES, EDITS, SETTINGS, make_images, tiny
 from support.faulty_disk import full_disk
 from torch import nn
@@ -121,17 +119,12 @@ def test_it_is_what_a_plain_loop_over_200_images_gives(model, tmp_path):
             assert effect.logit == pytest.approx(change[own].mean(), rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("ui/server")  # where there are forks
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, photos, tmp_path):
     out = tmp_path / "out"
     expected = ablate(tiny(classes=CLASSES), photos, tmp_path / "whole", edits=EDITS, **SETTINGS).content()
-    log = (tmp_path / "log").open("wb")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "support.ablations", str(photos), str(out)],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        stdout=log,
-        stderr=log,
-    )
+    child = forked.start("support.ablations", [str(photos), str(out)], os.environ, tmp_path, tmp_path / "log")
     try:
         first, deadline = out / "shards" / "000000.safetensors", time.monotonic() + 300
         while not first.exists():
@@ -141,7 +134,6 @@ def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(wh
     finally:
         child.kill()
         child.wait()
-        log.close()
     assert child.returncode == -signal.SIGKILL
     assert not (out / "ablation.json").exists()
     (out / "shards" / "000001.safetensors.tmp").write_bytes(b"half a shard")
@@ -349,7 +341,7 @@ def test_a_network_that_gives_nothing_finite_says_so(photos, tmp_path):
         ({3: 1.0}, KeyError, "The name of an edit is a text"),
     ],
 )
-def test_edits_that_are_none_are_refused_before_anything_is_read(edits, error, said, model, photos, tmp_path):
+def test_invalid_edits_are_refused_before_anything_is_read(edits, error, said, model, photos, tmp_path):
     with pytest.raises(error) as raised:
         ablate(model, photos, tmp_path / "out", edits=edits)
     assert said in raised.value.args[0]

@@ -1,28 +1,11 @@
 """An ablation by two workers of a Ray cluster, against the local one."""
 
-import os
-from pathlib import Path
-
 import pytest
 from support.ablations import CLASSES, SETTINGS, make_images, tiny
 
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle
 from se_viz.profiles.engine import RayEngine
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    import ray
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # The workers load the small network by its name.
-        places = [*map(str, (Path(__file__).parents[1], Path(__file__).parents[2])), os.environ.get("PYTHONPATH", "")]
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, places)))
-        ray.init("local", num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        yield
-        ray.shutdown()
 
 
 @pytest.mark.slow

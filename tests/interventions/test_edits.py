@@ -243,7 +243,7 @@ def test_an_edit_that_cannot_be_is_refused_with_what_there_is(demo, edits, error
         capture(demo, noise(1, 128), edits=edits)
 
 
-def test_32_threads_with_edits_of_their_own_do_not_mix(demo):
+def test_32_threads_with_their_own_edits_do_not_mix(demo):
     images, barrier = noise(1, 128), Barrier(32)
     expected = [capture(demo, images, edits={"SE_3_1": number / 32}).logits for number in range(32)]
 

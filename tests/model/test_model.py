@@ -100,7 +100,7 @@ def test_input_images_images_and_tensors_are_all_taken():
     assert [gate.name for gate in held.gates] == ["SE_1_1"]
 
 
-def test_a_model_of_ones_own_is_loaded_by_name(monkeypatch):
+def test_a_registered_model_is_loaded_by_name(monkeypatch):
     network = catalogue.Network(Host(SELayer()), Preprocess((32, 32), 32), ("a", "b", "c", "d", "e"), "a test's")
     monkeypatch.setitem(catalogue._registered, "mine", lambda: network)
     loaded = load("mine", "cpu")

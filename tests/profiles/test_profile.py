@@ -1,20 +1,18 @@
 import csv
 import hashlib
 import json
+import os
 import signal
-import subprocess
-import sys
 import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
 import torch
-from support import profiling
+from support import forked
 from support.profiling import SETTINGS, make_images, tiny
 from torchvision.datasets import ImageFolder
 
@@ -83,13 +81,10 @@ def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ui/server")  # where there are forks
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
     out = tmp_path / "out"
-    log = (tmp_path / "log").open("wb")
-    script = Path(profiling.__file__)
-    child = subprocess.Popen(
-        [sys.executable, str(script), str(photos), str(out)], cwd=Path(__file__).parents[2], stdout=log, stderr=log
-    )
+    child = forked.start("support.profiling", [str(photos), str(out)], os.environ, tmp_path, tmp_path / "log")
     try:
         first, deadline = out / "shards" / "000000.safetensors", time.monotonic() + 300
         while not first.exists():
@@ -99,7 +94,6 @@ def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(wh
     finally:
         child.kill()
         child.wait()
-        log.close()
     assert child.returncode == -signal.SIGKILL
     assert not (out / "profiles.safetensors").exists()
     (out / "shards" / "000001.safetensors.tmp").write_bytes(b"half a shard")

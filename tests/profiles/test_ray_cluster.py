@@ -20,20 +20,6 @@ from se_viz.profiles.profile import profile
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    import ray
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # The workers load the small network by its name.
-        places = [*map(str, (Path(__file__).parents[1], Path(__file__).parents[2])), os.environ.get("PYTHONPATH", "")]
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, places)))
-        ray.init("local", num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        yield
-        ray.shutdown()
-
-
 def deadly(listed, at, marker):
     """A dataset that ends the process that reads image ``at`` first."""
 
@@ -116,7 +102,7 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
         profile(tiny_model, photos, tmp_path, engine="dask")
 
 
-def test_the_command_starts_and_ends_a_ray_of_its_own(photos, tmp_path):
+def test_the_command_starts_and_ends_its_own_ray(photos, tmp_path):
     out = tmp_path / "out"
     command = ["profile", "--data", str(photos), "--out", str(out), "--engine", "ray"]
     command += ["--address", "local", "--workers", "1"]

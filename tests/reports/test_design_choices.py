@@ -23,7 +23,7 @@ def test_newcombes_interval_is_the_published_one():
     assert found.clear
 
 
-def test_what_chance_allows_is_said_to_be_chance():
+def test_a_difference_within_chance_is_said_to_be_chance():
     said = conclusion(RATIO, [card(3550, r=2), card(3556, r=16), card(3300, r=None)])
     assert said.startswith("**No measurable effect here.**")
     assert "Among r = 2, 16 the largest difference in accuracy is +0.2 points (r = 16 over r = 2" in said

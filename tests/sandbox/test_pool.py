@@ -267,7 +267,7 @@ def test_a_script_without_a_guard_is_run_once(tmp_path, way):
 
 @pytest.mark.slow
 @linux
-def test_a_fork_of_the_process_that_asked_has_children_of_its_own(tmp_path, way):
+def test_a_fork_of_the_process_that_asked_has_its_own_children(tmp_path, way):
     body = """
 print(sandbox.run(hostile_calls.echo, 1, limits=limits), flush=True)
 if not os.fork():

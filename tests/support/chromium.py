@@ -2,6 +2,16 @@
 
 from contextlib import contextmanager
 
+import pytest
+
+# Width, height and colour scheme. The schemes differ in colours alone, so each size need not be seen in both.
+SCREENS = [
+    (1440, 900, "light"),
+    (390, 844, "dark"),
+    pytest.param(1440, 900, "dark", marks=pytest.mark.exhaustive),
+    pytest.param(390, 844, "light", marks=pytest.mark.exhaustive),
+]
+
 
 @contextmanager
 def chromium_page(browser):

@@ -15,3 +15,8 @@ def every(step: int, cases: Iterable) -> list:
     return [
         pytest.param(case, marks=[pytest.mark.exhaustive] if index % step else []) for index, case in enumerate(cases)
     ]
+
+
+def exhaustive(*cases) -> list:
+    """Return cases as parameters that only `make test-exhaustive` runs."""
+    return [pytest.param(case, marks=pytest.mark.exhaustive) for case in cases]

@@ -1,48 +1,43 @@
-"""The page in a process of its own, as a person starts it, and clients that misbehave."""
+"""The page in a child process, as a person starts it, and clients that misbehave."""
 
 import os
 import re
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 from threading import Event
 
+from support import forked
+
 ROOT = Path(__file__).parents[2]
 
 
 class Served:
-    """The page by ``se-viz app``, or a script by ``streamlit run``, from its start to the end of the block."""
+    """The page by ``se-viz app``, or a script by ``streamlit run``, from its start to the end of the block.
 
-    def __init__(
-        self, folder, variables=None, script=None, arguments=(), command=(sys.executable, "-m", "se_viz"), cwd=ROOT
-    ):
+    A ``command`` is an ordinary child process; without one the program is a fork, see ``support.forked``.
+    """
+
+    def __init__(self, folder, variables=None, script=None, arguments=(), command=None, cwd=ROOT):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
-        run = [
-            sys.executable,
-            "-m",
-            "streamlit",
-            "run",
-            script,
-            "--server.headless",
-            "true",
-            "--server.port",
-            str(self.port),
-        ]
-        start = [*command, "app", "--port", str(self.port)]
+        variables = os.environ | {"OMP_NUM_THREADS": "1"} | (variables or {})
+        if script:
+            run = ["run", str(script), "--server.headless", "true", "--server.port", str(self.port), *arguments]
+            self.process = forked.start("streamlit", run, variables, cwd, self.log)
+            return
+        run = ["app", "--port", str(self.port), *arguments]
+        if not command:
+            self.process = forked.start("se_viz", run, variables, cwd, self.log)
+            return
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*(run if script else start), *arguments],
-                cwd=cwd,
-                env=os.environ | {"OMP_NUM_THREADS": "1"} | (variables or {}),
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                [*command, *run], cwd=cwd, env=variables, stdout=log, stderr=subprocess.STDOUT
             )
 
     def __enter__(self):

@@ -180,7 +180,7 @@ FOUND = {
     "tanh": (lambda: SELayer(gate=nn.Tanh), "avg", "tanh", R),
     "relu": (lambda: SELayer(gate=nn.ReLU), "avg", "relu", R),
     "hard-sigmoid": (lambda: SELayer(gate=nn.Hardsigmoid), "avg", "hard-sigmoid", R),
-    "hard-sigmoid of its own": (lambda: SELayer(gate=HSigmoid), "avg", "hard-sigmoid", R),
+    "its own hard-sigmoid": (lambda: SELayer(gate=HSigmoid), "avg", "hard-sigmoid", R),
     "a gate function without a name": (lambda: SELayer(gate=nn.Softplus), "avg", "other", R),
     "functional sigmoid": (FunctionalSigmoid, "avg", "sigmoid", R),
     "functional hard-sigmoid": (

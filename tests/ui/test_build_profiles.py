@@ -24,7 +24,7 @@ class Images(list):
 
 
 class Stopped(BaseException):
-    """As the page's own is none of the exceptions that a program may catch."""
+    """As the page's own, it is not one of the exceptions that a program may catch."""
 
 
 @pytest.fixture

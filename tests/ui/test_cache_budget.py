@@ -15,7 +15,7 @@ def test_what_was_used_longest_ago_leaves_first():
     budget.used("d", 40, lambda: left.append("d"))
     assert left == ["b"]
     assert budget.held() == 100
-    budget.used("e", 500, lambda: left.append("e"))  # alone more than there is room for: it is in use
+    budget.used("e", 500, lambda: left.append("e"))  # alone more than fits: it is in use
     assert left == ["b", "c", "a", "d"]
     assert budget.held() == 500
 

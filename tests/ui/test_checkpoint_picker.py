@@ -271,7 +271,7 @@ class Evil:
         ("a.pth", b"", "empty|neither"),
     ],
 )
-def test_a_file_that_is_none_is_refused_and_another_taken(name, content, said):
+def test_an_invalid_file_is_refused_and_another_taken(name, content, said):
     page = hand_in(open_page("inspect"), name, content)
     assert any(word in page.error[0].value for word in said.split("|")), page.error[0].value
     page.file_uploader(key="own_weights").set_value(("b.safetensors", save(small_weights(3)), "")).run()

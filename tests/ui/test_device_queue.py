@@ -44,7 +44,7 @@ def test_who_waits_is_told_how_many_come_first_and_gets_the_result(held):
     assert told[0] == 2
 
 
-def test_what_fails_raises_where_it_is_waited_for_and_holds_nobody_up(held):
+def test_what_fails_raises_where_it_is_waited_for_and_delays_no_other(held):
     line, gate = held
     broken = line.submit(lambda: 1 // 0)
     after = line.submit(lambda: "after")

@@ -73,7 +73,7 @@ def flat():
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The page on a network, registered under a name of its own."""
+    """The page on a network, registered under its own name."""
 
     def run(made, **query):
         def network():

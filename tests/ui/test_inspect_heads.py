@@ -35,7 +35,7 @@ class Net(nn.Module):
 
 @pytest.fixture
 def registered(monkeypatch):
-    """A function that registers a network under a name of its own, and returns the name."""
+    """A function that registers a network under a new name, and returns the name."""
 
     def register(name, outputs, classes=(), head=None, bias=None):
         def network():

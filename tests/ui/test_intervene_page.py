@@ -372,7 +372,7 @@ def hand_in(page, content, name="mine.json"):
     return page.file_uploader(key="own_ablation").set_value((name, content, "application/json")).run()
 
 
-def test_an_ablation_of_ones_own_is_opened_and_another_network_is_refused(opened, tmp_path):
+def test_a_users_ablation_is_opened_and_another_network_is_refused(opened, tmp_path):
     page = opened(3, ("a", "b", "c"), view="Over a dataset")
     hand_in(page, bundled_ablation("demo/r16").content())
     assert "This ablation is of demo/r16, not of the test/intervene-3-None" in page.error[0].value.replace("\\", "")

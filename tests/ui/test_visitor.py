@@ -27,7 +27,7 @@ def test_a_visitor_leaves_when_the_session_is_active_no_more(monkeypatch):
     assert gone()
 
 
-def test_without_a_server_nobody_leaves():
+def test_without_a_server_no_visitor_leaves():
     assert get_script_run_ctx() is None
     assert not visitor.leaving()()
 
@@ -69,7 +69,7 @@ def test_reading_a_visitors_weights_ends_when_the_visitor_leaves(monkeypatch):
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_function_that_was_made_in_a_run_is_asked_outside_of_it(monkeypatch, there):
-    server = Server() if there else type("Nobody", (), {"is_active_session": staticmethod(lambda _: False)})
+    server = Server() if there else type("Empty", (), {"is_active_session": staticmethod(lambda _: False)})
     monkeypatch.setattr(visitor, "get_script_run_ctx", lambda: type("Context", (), {"session_id": "one"}))
     monkeypatch.setattr(visitor.runtime, "exists", lambda: True)
     monkeypatch.setattr(visitor.runtime, "get_instance", lambda: server)

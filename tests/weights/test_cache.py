@@ -84,7 +84,7 @@ def test_only_weights_are_ever_removed(limited):
 
 
 @pytest.mark.parametrize("stated", ["20GB", "-1", "nan", "much"])
-def test_a_limit_that_is_none_is_named(stated, monkeypatch, limited):
+def test_an_invalid_limit_is_named(stated, monkeypatch, limited):
     monkeypatch.setenv("SE_VIZ_CACHE_LIMIT", stated)
     with pytest.raises(DownloadFailed, match="give a number of bytes, as in 20e9"):
         ReleaseFile(limited.release_file("net", bytes(500))).path()

@@ -289,7 +289,7 @@ def test_redirects_without_end_are_not_followed(weight_server):
         HubFile("timm/old").path()
 
 
-def test_a_mirror_that_is_none_is_named(weight_server, monkeypatch):
+def test_an_invalid_mirror_is_named(weight_server, monkeypatch):
     weight_server.files["/timm/net/resolve/main/model.safetensors"] = b"<html>Welcome</html>"
     with pytest.raises(DownloadFailed, match=r"does not state the sha256 or the commit of timm/net.*HF_ENDPOINT"):
         HubFile("timm/net").path()

@@ -108,7 +108,7 @@ def test_a_part_of_a_part_is_gone_on_with(release, weight_server):
 
 
 @pytest.mark.parametrize("length", ["\xb2", "-1", "9" * 5000, "1e6", ""])
-def test_a_length_that_is_none_is_not_believed(release, weight_server, length):
+def test_an_invalid_length_is_not_believed(release, weight_server, length):
     weight_server.faults.append(answering(200, {"Content-Length": length}, [CONTENT]))
     try:
         assert release.path().read_bytes() == CONTENT

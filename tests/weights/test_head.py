@@ -74,7 +74,7 @@ def test_only_shapes_without_doubt_are_guessed():
         (None, 1, ("age",), ("age",)),
     ],
 )
-def test_each_head_takes_names_of_its_own(kind, outputs, names, called):
+def test_each_head_takes_its_own_names(kind, outputs, names, called):
     assert fit(Head.of(kind), outputs, names).names == called
 
 

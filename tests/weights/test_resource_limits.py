@@ -274,7 +274,7 @@ def test_an_odd_pickle_gets_a_sentence_of_ours(what, form):
     ours(caught.value)
 
 
-def test_a_file_of_ones_own_may_be_read_in_this_process():
+def test_a_users_file_may_be_read_in_this_process():
     content = save_safetensors({"a": torch.arange(3.0)})
     torch.testing.assert_close(read_state(content, LIMIT, trusted=True), read_state(content, LIMIT), rtol=0, atol=0)
 

@@ -1,4 +1,4 @@
-"""A network of one's own, from a file that anybody may have made."""
+"""A user's network, from a file that anybody may have made."""
 
 import io
 import pickle

@@ -192,7 +192,7 @@ def test_what_is_known_before_anything_is_fetched(weight_server):
         ("timm/", "No model"),
     ],
 )
-def test_a_name_that_is_none_is_told_from_those_there_are(name, said):
+def test_an_unknown_name_is_told_from_those_there_are(name, said):
     for ask in (catalogue.listing, catalogue.build):
         with pytest.raises(UnknownModel, match=said):
             ask(name)

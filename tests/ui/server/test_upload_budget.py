@@ -55,6 +55,6 @@ def test_the_page_says_why_an_upload_was_refused(server):
         assert visitor.put("a", bytes(395 * MB // 2)).status_code == 204
         assert visitor.put("b", bytes(395 * MB // 2)).status_code == 204
         assert visitor.put("c", bytes(20 * MB)).status_code == 413
-        assert visitor.put("d", b"", session="nobody").status_code == 400
+        assert visitor.put("d", b"", session="no-session").status_code == 400
         visitor.load()
         assert any("keeps at most 400 MB" in text for text in visitor.alerts)
