@@ -22,9 +22,9 @@ from se_viz.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from se_viz.demo.paired import Change
     from se_viz.interventions.ablation import Ablation, AblationRow
     from se_viz.interventions.edits import Whole
-    from se_viz.interventions.paired import Change
     from se_viz.interventions.planned_edits import AblationEdits
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Data, Device, fail
+from se_viz.cli.common import Data, Device, fail, warn
 
 
 def train(
@@ -20,19 +20,30 @@ def train(
     bias: Annotated[bool, typer.Option(help="Add biases to the two FC layers.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     device: Device = "auto",
-    out: Annotated[Path, typer.Option(help="Folder for the weights and the card.")] = Path("pretrained"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the weights and the card (default: that of your networks, which the page shows; "
+            "with --family: pretrained)."
+        ),
+    ] = None,
     work: Annotated[Path, typer.Option(help="Folder for the state of an unfinished training.")] = Path(".training"),
     epochs: Annotated[int | None, typer.Option(help="Number of epochs (default: that of the recipe).")] = None,
     family: Annotated[
         bool, typer.Option("--family", help="Train all shipped networks in turn, skipping finished ones.")
     ] = False,
 ) -> None:
-    """Train a demo network on Imagenette; an interrupted training is continued."""
+    """Train a demo network on Imagenette; an interrupted training is continued.
+
+    The page and the command `family` compare networks in the folder SE_VIZ_NETWORKS (default
+    ~/.cache/se-viz/networks) with the shipped ones.
+    """
     from dataclasses import replace
 
     from se_viz.demo.build import make
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
+    from se_viz.demo.user_networks import folder as users_folder
     from se_viz.demo.variants import VARIANTS, Variant
     from se_viz.device.devices import resolve
 
@@ -46,8 +57,9 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
+        base = out or (Path("pretrained") if family else users_folder())
         for member in VARIANTS if family else (Variant(config, seed),):
-            folder = out / member.folder
+            folder = base / member.folder
             if family and (folder / f"{member.name}.json").exists():
                 typer.echo(f"{member.name} is finished already")
                 continue
@@ -68,23 +80,25 @@ def family(
         typer.Option(help="Only list the networks that differ in this choice, with a conclusion."),
     ] = None,
     cost: Annotated[
-        Literal["parameters", "MACs"],
+        Literal["r", "parameters", "MACs"],
         typer.Option(help="Horizontal axis of the accuracy of different reduction ratios."),
-    ] = "parameters",
+    ] = "r",
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the table and the figures on the choice of --what.")
+        Path | None, typer.Option(help="Folder for the tables and the figures on the choice of --what.")
     ] = None,
 ) -> None:
-    """List the demo models: parameters, multiply-accumulates, accuracy with its interval, and training time."""
+    """List the demo models and yours: parameters, multiply-accumulates, accuracy with its interval, training time."""
     from se_viz.cli.table import show_table
     from se_viz.demo.design_choices import DESIGN_CHOICES, variants_of
+    from se_viz.demo.user_networks import user_networks
     from se_viz.figures.export import CannotDraw
-    from se_viz.reports.design_choices import design_report, family_cards
+    from se_viz.reports.design_choices import design_report, family_cards, in_order
 
     if out and not what:
         raise typer.BadParameter("--out writes the figures of one choice: name it with --what.")
-    cards = family_cards()
+    cards, yours = family_cards(), user_networks()
+    both = in_order([*cards, *yours.cards])
     choice = next((choice for choice in DESIGN_CHOICES if choice.title == what), None)
     show_table(
         ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
@@ -97,14 +111,15 @@ def family(
                 f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}",
                 f"{card.seconds:,.0f}",
             )
-            for card in (variants_of(choice, cards, seed=None) if choice else cards)
+            for card in (variants_of(choice, both, seed=None) if choice else both)
         ],
         left=("model",),
     )
     if not choice:
+        warn(yours.notes, verbose=True)
         return
     try:
-        report = design_report(choice, cards, cost=cost)
+        report = design_report(choice, cards, cost=cost, yours=yours)
         if out:
             report.write(out, figures, progress=True)
     except (ValueError, CannotDraw, OSError) as error:
@@ -112,7 +127,7 @@ def family(
     for sentence in (*report.text, *report.notes):
         typer.echo(sentence)
     if out:
-        typer.echo(f"The table and {len(report.charts)} figures are in {out}/")
+        typer.echo(f"The tables and {len(report.charts)} figures are in {out}/")
 
 
 def responses(
@@ -180,23 +195,33 @@ def verify(
         Path | None, typer.Option(help="Folder of weights and cards (default: the shipped folder).")
     ] = None,
     device: Device = "auto",
+    add_answers: Annotated[
+        bool,
+        typer.Option(
+            "--add-answers", help="Write the right and wrong answers into cards of older versions, which lack them."
+        ),
+    ] = False,
 ) -> None:
-    """Measure the accuracy of every demo model again, and compare it with its card.
+    """Classify the validation images with every demo model again, and compare the answers with its card, by image.
 
     Processors round differently, which can change a close prediction, so one image in a thousand may differ.
     """
+    from se_viz.data import imagenette
     from se_viz.demo import pretrained as demo
-    from se_viz.demo.build import remeasure
+    from se_viz.demo.recipe import PREPROCESS
+    from se_viz.demo.verify import verify
     from se_viz.device.devices import resolve
 
-    folder = root or demo.folder()
     wrong = 0
     try:
-        for name in demo.names(folder):
-            card = demo.card(name, folder)
-            correct = remeasure(card, data, folder, resolve(device))
-            wrong += abs(correct - card.accuracy.correct) > card.accuracy.of // 1000
-            typer.echo(f"{name}: {correct} of {card.accuracy.of} correct; the card says {card.accuracy.correct}")
+        validation = imagenette.load(data, "val", PREPROCESS.pixels)
+        for card, folder in demo.stored(root):
+            verified = verify(card, validation, folder, resolve(device))
+            wrong += not verified.agrees
+            typer.echo(str(verified))
+            if add_answers and card.right is None:
+                verified.completed.write(folder / f"{card.name}.json")
+                typer.echo(f"{folder / card.name}.json: the answers to {verified.right.images:,} images are added.")
     except (ValueError, OSError) as error:
         raise fail(error) from error
     raise typer.Exit(1 if wrong else 0)

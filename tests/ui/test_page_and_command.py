@@ -189,5 +189,7 @@ def test_design_choices(choice, tmp_path):
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(report.charts))
     same_table(report, "demo_models", tmp_path)
-    (table,) = (one.value for one in page.dataframe if "trained in, min" in one.value.columns)
-    pd.testing.assert_frame_equal(table, report.tables["demo_models"])
+    same_table(report, "comparisons", tmp_path)
+    for name, column in (("demo_models", "trained in, min"), ("comparisons", "McNemar p")):
+        (table,) = (one.value for one in page.dataframe if column in one.value.columns)
+        pd.testing.assert_frame_equal(table, report.tables[name], check_dtype=False)
