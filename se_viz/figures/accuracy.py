@@ -48,8 +48,8 @@ class Axis:
     def beside(self, x: float, steps: float) -> float:
         """Return a position a little to the right, so that points of one network do not cover each other."""
         if self.log:
-            return float(x * 2 ** (0.13 * steps))
-        return x + 0.1 * steps if self.ticks else x
+            return float(x * 2 ** (0.1 + 0.14 * steps))
+        return x + 0.08 * steps if self.ticks else x
 
 
 def accuracy_against(

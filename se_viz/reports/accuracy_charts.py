@@ -15,7 +15,7 @@ _COSTS: dict[CostOf, str] = {
     "parameters": "parameters, millions",
     "MACs": "multiply-accumulates for one image, millions",
 }
-_R = "reduction ratio r (a larger r means fewer parameters)"
+_R = "reduction ratio r"
 
 
 def measured_chart(choice: DesignChoice, cards: Sequence[Card], yours: Sequence[Card], cost: CostOf) -> Chart:

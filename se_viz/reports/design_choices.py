@@ -1,7 +1,7 @@
 """The report on a design choice: whether it matters, over images and over seeds, for the demo models."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from se_viz.demo.user_networks import UserNetworks, user_networks
 from se_viz.figures.chart import Chart
 from se_viz.reports.accuracy_charts import CostOf, measured_chart, paper_chart
 from se_viz.reports.demo_responses import patterns
-from se_viz.reports.design_verdicts import comparisons_table, conclusions
+from se_viz.reports.design_verdicts import conclusions, images_table, seeds_table
 from se_viz.reports.report import Later, Report
 from se_viz.reports.user_networks import user_comparisons, user_notes, user_sentences
 
@@ -62,7 +62,7 @@ def design_report(
     Sentences: whether accuracy depends on it; what it is; how the gates respond, if that was measured; how networks of
     the user compare with the standard one. Charts: ``family`` and ``table_N``, accuracy here and in the paper's Table
     N; ``spread_by_gate``, ``saturation_by_gate``, ``rank_by_gate``, ``cka_by_gate``. Tables: ``demo_models``,
-    ``comparisons``.
+    ``comparisons_over_images``, ``comparisons_over_seeds``.
 
     Args:
         choice: one of ``DESIGN_CHOICES``.
@@ -101,12 +101,12 @@ def design_report(
             f"numbers.",
         )
     sentences += user_sentences(yours.cards, cards)
+    both_families = cache(lambda: (*family_comparisons(cards), *user_comparisons(yours.cards, cards)))
     tables = Later(
         {
             "demo_models": partial(family_table, in_order([*cards, *yours.cards])),
-            "comparisons": lambda: comparisons_table(
-                [*family_comparisons(cards), *user_comparisons(yours.cards, cards)]
-            ),
+            "comparisons_over_images": lambda: images_table(both_families()),
+            "comparisons_over_seeds": lambda: seeds_table(both_families()),
         }
     )
     return Report(_question(choice), lambda: tuple(sentences), Later(charts), tables, tuple(notes))

@@ -21,8 +21,8 @@ from se_viz.demo.card import Card
 from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, comparable
 from se_viz.demo.paired import Change
 
-NO_EFFECT = "No measurable effect here"
-UNCLEAR = "Not clear: significant alone, but not with the correction for all tests"
+NO_EFFECT = "no measurable effect here"
+UNCLEAR = "not clear (significant alone, but not with the correction for all tests)"
 
 
 def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
@@ -43,64 +43,67 @@ def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
         return (f"Two networks are needed to say whether accuracy depends on the {choice.title}.",)
     tests = count_tests(comparisons)
     plain = [one for one in comparisons if one.without_se] if choice is RATIO else []
-    said = [" ".join([f"**{verdict(compared)}.**", *evidence(compared, tests)])]
+    title = choice.title[0].upper() + choice.title[1:]
+    said = [" ".join([f"**{title}: {verdict(compared)}.**", *evidence(compared, tests)])]
     if plain:
-        said.append(" ".join([f"**SE at all: {verdict(plain, small=True)}.**", *evidence(plain, tests)]))
+        said.append(" ".join([f"**SE at all: {verdict(plain)}.**", *evidence(plain, tests)]))
     visible = _visible([*compared, *plain], tests, seed_spread(comparable(cards)))
     return (*said, " ".join(filter(None, [visible, _paper(choice)])))
 
 
-def comparisons_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Return a row for each network that is compared with the standard one.
+def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Return a row for each network that is compared with the standard one image by image.
 
-    Columns, over images: points (the change of top-1), 95 % interval, lost and gained images, McNemar's p, p (Holm);
-    over seeds, prefixed "seeds: ": their numbers, points, 95 % interval, p of the t-test, exact p of the permutations,
-    p (Holm). Cells are empty where a test is not possible.
+    Columns: network, compared with, points (the change of top-1), 95 % interval, lost and gained images, McNemar p, p
+    (Holm).
     """
-    return pd.DataFrame([_row(one) for one in comparisons])
+    columns = ("network", "compared with", "points", "95 % interval", "lost", "gained", "McNemar p", "p (Holm)")
+    tested = [(one, one.images) for one in comparisons if one.images is not None]
+    rows = [
+        (
+            *(one.label, one.standard, test.change.value * 100, _range(test.change)),
+            *(test.lost, test.gained, test.p, test.adjusted),
+        )
+        for one, test in tested
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _row(one: Comparison) -> dict[str, object]:
-    over, seeds = one.images, one.seeds
-    return {
-        "network": one.label,
-        "compared with": one.standard,
-        "points": over and over.change.value * 100,
-        "95 % interval": over and _range(over.change),
-        "lost": over and over.lost,
-        "gained": over and over.gained,
-        "McNemar p": over and over.p,
-        "p (Holm)": over and over.adjusted,
-        "seeds": seeds and f"{seeds.seeds[1]} and {seeds.seeds[0]}",
-        "seeds: points": seeds and seeds.change.value * 100,
-        "seeds: 95 % interval": seeds and _range(seeds.change),
-        "seeds: t-test p": seeds and seeds.p,
-        "seeds: exact p": seeds and seeds.exact,
-        "seeds: p (Holm)": seeds and seeds.adjusted,
-    }
+def seeds_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Return a row for each network that is compared with the standard one over several seeds.
 
-
-def verdict(compared: Sequence[Comparison], *, small: bool = False) -> str:
-    """Return the verdict, which says whether it speaks of networks as trained, of seeds, or of both.
-
-    Args:
-        compared: comparisons of one choice.
-        small: whether it begins with a small letter.
+    Columns: network, compared with, seeds (their numbers), points (the change of the mean top-1), 95 % interval, t-test
+    p, p (Holm), permutation p (exact), smallest possible.
     """
+    columns = (
+        *("network", "compared with", "seeds", "points", "95 % interval"),
+        *("t-test p", "p (Holm)", "permutation p", "smallest possible"),
+    )
+    tested = [(one, one.seeds) for one in comparisons if one.seeds is not None]
+    rows = [
+        (
+            *(one.label, one.standard, f"{test.seeds[1]} and {test.seeds[0]}", test.change.value * 100),
+            *(_range(test.change), test.p, test.adjusted, test.exact, test.lowest),
+        )
+        for one, test in tested
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def verdict(compared: Sequence[Comparison]) -> str:
+    """Return the verdict on a choice, which says whether it speaks of networks as trained, of seeds, or of both."""
     images, seeds = any(one.over_images for one in compared), any(one.over_seeds for one in compared)
     tests = [test for one in compared for test in (one.images, one.seeds) if test is not None]
     if images and seeds:
-        said = "Yes, both between the networks as trained and over seeds"
-    elif images:
-        said = "Yes, between the networks as trained"
-    elif seeds:
-        said = "Yes, over seeds"
-    elif not tests:
-        said = "Not tested"
-    else:
-        # The significance of one test chosen among many is overstated, but it is not "no effect" either.
-        said = UNCLEAR if min(test.p for test in tests) <= ALPHA else NO_EFFECT
-    return said[0].lower() + said[1:] if small else said
+        return "yes, both between the networks as trained and over seeds"
+    if images:
+        return "yes, between the networks as trained"
+    if seeds:
+        return "yes, over seeds"
+    if not tests:
+        return "not tested"
+    # The significance of one test chosen among many is overstated, but it is not "no effect" either.
+    return UNCLEAR if min(test.p for test in tests) <= ALPHA else NO_EFFECT
 
 
 def evidence(compared: Sequence[Comparison], tests: int) -> list[str]:

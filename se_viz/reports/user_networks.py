@@ -8,6 +8,8 @@ from se_viz.demo.design_choices import comparable
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.reports.design_verdicts import evidence, verdict
 
+YOURS = "**Your network"
+"""Beginning of each sentence on a network of the user."""
 _SAID = 4  # at most so many networks have sentences; the table has all
 
 
@@ -30,11 +32,10 @@ def user_sentences(yours: Sequence[Card], cards: Sequence[Card]) -> list[str]:
     comparisons = user_comparisons(yours, cards)
     tests = count_tests(comparisons)
     said = [
-        " ".join([f"**Your network {one.label}: {verdict([one], small=True)}.**", *evidence([one], tests)])
-        for one in comparisons[:_SAID]
+        " ".join([f"{YOURS} {one.label}: {verdict([one])}.**", *evidence([one], tests)]) for one in comparisons[:_SAID]
     ]
     if len(comparisons) > _SAID:
-        said.append(f"The table of comparisons has {len(comparisons) - _SAID} more of your networks.")
+        said.append(f"{YOURS}s:** the table of comparisons has {len(comparisons) - _SAID} more.")
     return said
 
 
@@ -44,6 +45,6 @@ def user_notes(yours: Sequence[Card], compared: Sequence[Card]) -> list[str]:
     if not others:
         return []
     return [
-        f"{', '.join(others)}: trained with another recipe or another number of images than the demo models, so only "
-        "the table of models shows them."
+        f"{', '.join(others)}: trained with another recipe or another number of images than the demo models, so "
+        "accuracy is listed, but not compared."
     ]

@@ -8,7 +8,7 @@ from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.reports.design_choices import conclusions, design_report
-from se_viz.reports.design_verdicts import comparisons_table, family_comparisons
+from se_viz.reports.design_verdicts import family_comparisons, images_table, seeds_table
 
 SQUEEZE, GATE = DESIGN_CHOICES[1], DESIGN_CHOICES[2]
 IMAGES = 3925
@@ -32,9 +32,10 @@ def card(seed=0, lost=(), gained=(), correct=None, **config):
 def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
     said = conclusions(RATIO, [card(), card(r=2, lost=range(50), gained=range(60)), card(r=32, lost=[1])])
     assert said[0] == (
-        "**No measurable effect here.** +0.25 points (95 % interval −0.27 to +0.78), r = 2 compared with r = 16, as "
-        "trained, on the same 3,925 images: exact McNemar p = 0.39, 0.78 after Holm's correction for 2 tests. Of 2 "
-        "differences, this is the clearest. Over seeds nothing is known: these networks do not have several seeds each."
+        "**Reduction ratio r: no measurable effect here.** +0.25 points (95 % interval −0.27 to +0.78), r = 2 compared "
+        "with r = 16, as trained, on the same 3,925 images: exact McNemar p = 0.39, 0.78 after Holm's correction for 2 "
+        "tests. Of 2 differences, this is the clearest. Over seeds nothing is known: these networks do not have several "
+        "seeds each."
     )
     assert said[-1].startswith("On these images, a difference below about ")
     assert said[-1].endswith("In the paper's Table 10 (ImageNet) r = 4 leads r = 32 by 0.5 points.")
@@ -42,7 +43,9 @@ def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
 
 def test_a_difference_of_the_networks_as_trained_is_said_to_be_one():
     said = conclusions(SQUEEZE, [card(), card(squeeze="max", lost=range(60), gained=range(20)), card(r=None)])
-    assert said[0].startswith("**Yes, between the networks as trained.** −1.02 points (95 % interval −1.")
+    assert said[0].startswith(
+        "**Squeeze operator: yes, between the networks as trained.** −1.02 points (95 % interval −1."
+    )
     assert "max compared with avg, as trained" in said[0]
     assert "p < 0.0001" in said[0]
     assert len(said) == 2
@@ -53,7 +56,9 @@ def test_one_significant_test_among_several_is_neither_yes_nor_no_effect():
     others = [card(gate="relu", lost=[1]), card(gate="tanh", lost=[2]), card(r=4, lost=[3])]
     lost = card(squeeze="max", lost=range(40), gained=range(20))
     said = conclusions(SQUEEZE, [card(), lost, *others])[0]
-    assert said.startswith("**Not clear: significant alone, but not with the correction for all tests.** −0.51 points")
+    assert said.startswith(
+        "**Squeeze operator: not clear (significant alone, but not with the correction for all tests).** −0.51"
+    )
     assert "exact McNemar p = 0.013, 0.053 after Holm's correction for 4 tests" in said
 
 
@@ -61,7 +66,7 @@ def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
     gated = [card(), card(seed=1, lost=[1]), card(seed=2, gained=[1])]
     without = [card(r=None, lost=range(30)), card(seed=1, r=None, lost=range(28)), card(seed=2, r=None, lost=range(29))]
     said = conclusions(RATIO, [*gated, *without, card(r=2)])
-    assert said[0].startswith("**No measurable effect here.** +0.00 points")
+    assert said[0].startswith("**Reduction ratio r: no measurable effect here.** +0.00 points")
     assert said[1].startswith("**SE at all: yes, both between the networks as trained and over seeds.** −0.76 points")
     assert "no SE compared with r = 16, means of 3 seeds each: t-test p < 0.0001" in said[1]
     assert "exact permutation p = 0.1, two-sided, the smallest that so few seeds allow." in said[1]
@@ -71,11 +76,13 @@ def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
 def test_cards_without_answers_are_compared_over_seeds_only():
     older = [card(correct=3556), card(seed=1, correct=3557), card(r=2, correct=3400), card(seed=1, r=2, correct=3401)]
     said = conclusions(RATIO, [*older, card(r=4, correct=3400)])[0]
-    assert said.startswith("**Yes, over seeds.** Not compared by image, as a card has no answers to the same images: ")
+    assert said.startswith(
+        "**Reduction ratio r: yes, over seeds.** Not compared by image, as a card has no answers to the same "
+    )
     assert "r = 2, r = 4" in said
     assert "means of 2 seeds each" in said
     alone = conclusions(SQUEEZE, [card(correct=3556), card(squeeze="max", correct=3556)])[0]
-    assert alone.startswith("**Not tested.**")
+    assert alone.startswith("**Squeeze operator: not tested.**")
 
 
 def test_one_network_allows_no_conclusion():
@@ -85,11 +92,14 @@ def test_one_network_allows_no_conclusion():
 
 def test_the_table_has_the_numbers_of_the_sentences():
     cards = [card(), card(seed=1, lost=[1]), card(r=2, lost=range(50), gained=range(60)), card(r=4, correct=3556)]
-    table = comparisons_table(family_comparisons(cards)).set_index("network")
+    table = images_table(family_comparisons(cards)).set_index("network")
     assert (table.loc["r = 2", "lost"], table.loc["r = 2", "gained"]) == (50, 60)
     assert table.loc["r = 2", "points"] == pytest.approx(100 * 10 / IMAGES)
     assert table.loc["r = 2", "95 % interval"] == "−0.27 to +0.78"
-    assert table.loc["r = 4"].drop("compared with").isna().all()
+    assert list(table.index) == ["r = 2"]  # the card of r = 4 does not say which images
+    cards += [card(seed=1, r=2, lost=range(49), gained=range(60))]
+    (row,) = seeds_table(family_comparisons(cards)).to_dict("records")
+    assert (row["network"], row["seeds"], row["smallest possible"]) == ("r = 2", "2 and 2", pytest.approx(2 / 6))
 
 
 def test_no_shipped_verdict_calls_a_significant_test_no_effect():
@@ -98,7 +108,7 @@ def test_no_shipped_verdict_calls_a_significant_test_no_effect():
         said = conclusions(one.choice, cards)
         told = said[1] if one.without_se else said[0]
         if one.images.p <= 0.05:
-            assert not told.startswith(("**No measurable", "**SE at all: no measurable"))
+            assert ": no measurable effect" not in told
 
 
 def test_ratios_are_on_a_numeric_axis_with_a_dot_for_each_seed():
@@ -110,4 +120,5 @@ def test_ratios_are_on_a_numeric_axis_with_a_dot_for_each_seed():
     assert figure.layout.xaxis.type == "log"
     assert list(seeds.text) == ["r = 16, seed 1", "r = 16, seed 2"]
     assert [round(y, 3) for y in seeds.y] == [round(100 * right / IMAGES, 3) for right in (3499, 3498)]
-    assert list(design_report(RATIO, cards, cost="parameters").charts["family"].figure.data[0].x)[0] > 2
+    by_cost = design_report(RATIO, cards, cost="parameters").charts["family"].figure
+    assert by_cost.data[0].x[0] == pytest.approx(demo.card("r16").params / 1e6)

@@ -26,7 +26,7 @@ def answered(comparisons):
 
 @pytest.mark.slow
 def test_if_no_choice_matters_some_verdict_says_yes_in_at_most_one_family_of_twenty():
-    yes = [any(said.startswith("Yes") for said in answered(family_comparisons(cards)).values())
+    yes = [any(said.startswith("yes") for said in answered(family_comparisons(cards)).values())
            for cards in families(COUNT)]  # fmt: skip
     assert len(yes) == COUNT
     assert 0.01 < np.mean(yes) <= 0.05
@@ -38,7 +38,7 @@ def test_a_difference_of_one_and_a_half_points_is_seen_as_often_as_the_power_say
     for cards in families(COUNT, worse=[SEResNetConfig(squeeze="max")], by=POINTS, seed=1):
         comparisons = family_comparisons(cards)
         tests = count_tests(comparisons)
-        found.append(answered(comparisons)["squeeze operator"] == "Yes, between the networks as trained")
+        found.append(answered(comparisons)["squeeze operator"] == "yes, between the networks as trained")
         (over,) = (one.images for one in comparisons if one.label == "max")
         discordant.append((over.lost + over.gained) / IMAGES)
     stated = mcnemar_power(POINTS, float(np.mean(discordant)), IMAGES, ALPHA / tests)

@@ -188,8 +188,12 @@ def test_design_choices(choice, tmp_path):
     same_sentences(report, page, run("family", "--what", choice.title, "--out", tmp_path))
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(report.charts))
-    same_table(report, "demo_models", tmp_path)
-    same_table(report, "comparisons", tmp_path)
-    for name, column in (("demo_models", "trained in, min"), ("comparisons", "McNemar p")):
+    columns = {
+        "demo_models": "trained in, min",
+        "comparisons_over_images": "McNemar p",
+        "comparisons_over_seeds": "t-test p",
+    }
+    for name, column in columns.items():
+        same_table(report, name, tmp_path)
         (table,) = (one.value for one in page.dataframe if column in one.value.columns)
         pd.testing.assert_frame_equal(table, report.tables[name], check_dtype=False)

@@ -12,6 +12,7 @@ from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.demo.user_networks import UserNetworks
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
+from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised
 from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes
 from se_viz.ui.widgets.page_header import PageHeader
@@ -26,11 +27,20 @@ _COLUMNS = {
 }
 _COMPARED = {
     "network": st.column_config.Column(pinned=True),
-    **{name: st.column_config.NumberColumn(format="%+.2f") for name in ("points", "seeds: points")},
+    "points": st.column_config.NumberColumn(format="%+.2f"),
     **{
         name: st.column_config.NumberColumn(format="%.2g")
-        for name in ("McNemar p", "p (Holm)", "seeds: t-test p", "seeds: exact p", "seeds: p (Holm)")
+        for name in ("McNemar p", "p (Holm)", "t-test p", "permutation p", "smallest possible")
     },
+}
+_TESTS = {
+    "comparisons_over_images": "The networks of seed 0 on the same images. Points are the difference of top-1, with "
+    "Newcombe's interval for pairs. Lost images are right only with r = 16, gained ones only with the other network; "
+    "McNemar's exact test compares the two numbers. p (Holm) is corrected for all tests of the demo models, over "
+    "images and over seeds; the tests of your networks are corrected among themselves.",
+    "comparisons_over_seeds": "Means of all seeds. Student's t-test and interval use the SD between seeds, pooled over "
+    "the networks that have several. The exact permutation test is two-sided; its p cannot be smaller than the last "
+    "column.",
 }
 
 
@@ -75,9 +85,12 @@ def page(header: PageHeader) -> None:
             )
     report = _report(title, cost, changed, cards, yours)
     verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
-    header.answer.markdown("\n\n".join(map(emphasised, verdicts)))
-    chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
+    of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
+    header.answer.markdown("\n\n".join(emphasised(sentence) for sentence in verdicts if sentence not in of_yours))
+    chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
+    for sentence in of_yours:
+        st.markdown(emphasised(sentence))
     st.caption(f"{emphasised(limits)} {emphasised(what_it_is)}")
     notes.warn(report.notes[1:], "networks")
     loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
@@ -106,14 +119,10 @@ def _patterns(report: Report, words: Sequence[str]) -> None:
 
 def _comparisons(report: Report) -> None:
     st.header("Each network compared with r = 16", anchor=False)
-    st.dataframe(report.tables["comparisons"], hide_index=True, column_config=_COMPARED)
-    st.caption(
-        "Points are differences of top-1. Over images: the networks of seed 0 on the same images, with McNemar's exact "
-        "test and Newcombe's interval for pairs; lost images are right only with r = 16, gained ones only with the "
-        "other network. Over seeds: means of all seeds, with Student's t-test and interval for the SD between seeds "
-        "(pooled over the networks that have several), and with the exact permutation test. p (Holm) is corrected for "
-        "all tests of the demo models together; the tests of your networks are corrected among themselves."
-    )
+    for name, explained in _TESTS.items():
+        if len(report.tables[name]):
+            st.dataframe(report.tables[name], hide_index=True, column_config=_COMPARED)
+            st.caption(explained)
 
 
 def _family(report: Report) -> None:
