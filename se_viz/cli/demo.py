@@ -136,17 +136,20 @@ def responses(
     ] = None,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="File to read or write (default: the shipped file).")] = None,
+    yours: Annotated[
+        bool, typer.Option("--yours", help="Measure or print your networks, and r = 16 to compare them with.")
+    ] = False,
 ) -> None:
     """Print the responses of every gate of the demo models to the validation set: spread, saturation, rank of s."""
-    from se_viz.analysis.demo_responses import Responses, shipped
+    from se_viz.analysis.demo_responses import Responses, of_user, shipped
     from se_viz.cli.table import show_table
     from se_viz.disk.sole_writer import sole_writer
 
-    path = out or shipped()
+    path = out or (of_user() if yours else shipped())
     try:
         if data:
             with sole_writer(path):
-                _measure(data, path, device)
+                _measure(data, path, device, yours=yours)
         measured = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error
@@ -171,18 +174,20 @@ def responses(
     )
 
 
-def _measure(data: Path, path: Path, device: str) -> None:
+def _measure(data: Path, path: Path, device: str, *, yours: bool) -> None:
     from tqdm import tqdm
 
     from se_viz.analysis.demo_responses import Responses, measure
     from se_viz.data import imagenette
     from se_viz.demo import pretrained as demo
+    from se_viz.demo import user_networks
     from se_viz.demo.recipe import PREPROCESS
     from se_viz.device.devices import resolve
 
-    gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
+    stored = [(demo.card("r16"), demo.folder()), *user_networks.stored()] if yours else demo.stored()
+    gated = [(card, folder) for card, folder in stored if card.network.gated]
     validation = imagenette.load(data, "val", PREPROCESS.pixels)
-    older = Responses.read(path) if path.is_file() else None
+    older = Responses.read(path) if path.is_file() and not yours else None
     measured = measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device))
     if older:
         measured = measured.keeping(older, {card.name: card.sha256 for card in demo.cards()})

@@ -69,6 +69,12 @@ def find(name: str) -> Card | None:
     return next((one for one in networks.cards if one.name == name and name in networks.weights and not one.seed), None)
 
 
+def stored() -> tuple[tuple[Card, Path], ...]:
+    """Return the cards that have weights, each with the folder of its weights."""
+    networks = user_networks()
+    return tuple((card, _weights(card).parent) for card in networks.cards if card.name in networks.weights)
+
+
 def _weights(card: Card) -> Path:
     return folder() / (pretrained.SEEDS if card.seed else ".") / f"{card.name}.safetensors"
 

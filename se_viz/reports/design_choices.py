@@ -5,7 +5,7 @@ from functools import cache, partial
 
 import pandas as pd
 
-from se_viz.analysis.demo_responses import Responses, shipped
+from se_viz.analysis.demo_responses import Responses, known
 from se_viz.analysis.family_tests import family_comparisons
 from se_viz.demo import pretrained
 from se_viz.demo.card import Card
@@ -68,13 +68,12 @@ def design_report(
         choice: one of ``DESIGN_CHOICES``.
         cards: the cards of the demo models (default: the shipped ones).
         cost: the horizontal axis for the accuracy of different ratios.
-        found: the responses of the gates (default: the shipped ones).
+        found: the responses of the gates (default: the shipped ones, and those of the user's networks).
         yours: networks of the user (default: those in the user's folder).
     """
     cards = family_cards() if cards is None else cards
     yours = user_networks() if yours is None else yours
-    if found is None and shipped().is_file():
-        found = Responses.read(shipped())
+    found = known() if found is None else found
     both = comparable([*cards, *yours.cards])
     response = None if found is None else patterns(choice, both, found)
     charts: dict[str, Callable[[], Chart]] = {

@@ -12,6 +12,7 @@ from support.synthetic_family import with_answers
 from typer.testing import CliRunner
 
 from se_viz import load
+from se_viz.analysis.demo_responses import Responses, known, of_user, shipped
 from se_viz.cli.app import app
 from se_viz.demo import pretrained as demo
 from se_viz.demo import user_networks as users
@@ -125,11 +126,26 @@ def test_train_writes_there_and_the_command_lists_it(folder, tiny_imagenette, tm
 
 
 @pytest.mark.slow
+def test_the_responses_of_its_gates_are_measured_beside_those_of_r_16(folder, tiny_imagenette):
+    add(folder, SEResNetConfig(r=24))
+    options = ["responses", "--yours", "--device", "cpu"]
+    made = RUN.invoke(app, [*options, "--data", str(tiny_imagenette)])
+    assert made.exit_code == 0, made.output
+    assert {line.split()[0] for line in made.output.splitlines()[2:]} == {"r16", "r24"}
+    assert set(Responses.read(of_user()).networks) == {"r16", "r24"}
+    assert known() == Responses.read(shipped())  # those of ten images are not comparable
+    of_user().write_text(of_user().read_text().replace('"images": 10', '"images": 3925'))
+    assert set(known().networks) > {"r16", "r24", "r2"}
+    names = [line.name for line in design_report(RATIO).charts["spread_by_gate"].figure.data]
+    assert {"r = 2", "r = 24"} <= set(names)
+
+
+@pytest.mark.slow
 def test_the_page_shows_it_beside_the_shipped_networks(folder):
     card = add(folder, weights=True)
     page: AppTest = pages.open_page("reduction")
     shown = [text.value for text in page.markdown]
     assert any(text.startswith(f"**Your network {card.name}".replace("-", r"\-")) for text in shown)
     assert any(f"{card.name}, bottleneck" in text.value for text in page.caption)
-    predictions = next(one.value for one in page.dataframe if list(one.value.columns)[0] == "network")
+    predictions = next(one.value for one in page.dataframe if next(iter(one.value.columns)) == "network")
     assert card.name in set(predictions["network"])

@@ -34,8 +34,8 @@ def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
     assert said[0] == (
         "**Reduction ratio r: no measurable effect here.** +0.25 points (95 % interval −0.27 to +0.78), r = 2 compared "
         "with r = 16, as trained, on the same 3,925 images: exact McNemar p = 0.39, 0.78 after Holm's correction for 2 "
-        "tests. Of 2 differences, this is the clearest. Over seeds nothing is known: these networks do not have several "
-        "seeds each."
+        "tests. Of 2 differences, this is the clearest. Over seeds nothing is known: these networks do not have "
+        "several seeds each."
     )
     assert said[-1].startswith("On these images, a difference below about ")
     assert said[-1].endswith("In the paper's Table 10 (ImageNet) r = 4 leads r = 32 by 0.5 points.")

@@ -5,7 +5,7 @@ from typing import get_args
 
 import streamlit as st
 
-from se_viz.analysis.demo_responses import shipped
+from se_viz.analysis.demo_responses import of_user, shipped
 from se_viz.demo import pretrained, user_networks
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
@@ -62,8 +62,8 @@ def _report(
 
 def page(header: PageHeader) -> None:
     """Draw the page."""
-    path = shipped()
-    changed = (pretrained.changed(), user_networks.changed(), path.stat().st_mtime if path.is_file() else 0.0)
+    measured = (path.stat().st_mtime if path.is_file() else 0.0 for path in (shipped(), of_user()))
+    changed = (pretrained.changed(), user_networks.changed(), *measured)
     cards, yours = _networks(changed)
     choices = {
         one.title: one for one in DESIGN_CHOICES if sum(card.network.gated for card in variants_of(one, cards)) > 1
