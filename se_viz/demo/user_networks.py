@@ -1,7 +1,9 @@
 """Networks that the user trained with `se-viz train`: cards and weights in a folder of the user."""
 
+import hashlib
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +21,7 @@ class UserNetworks:
 
     Attributes:
         cards: cards with any seed, by name.
-        weights: names of those whose weights are beside their card.
+        weights: names of those whose weights are beside their card, and are those of the card.
         notes: sentences on files that are left out, and why.
     """
 
@@ -59,8 +61,14 @@ def user_networks() -> UserNetworks:
             notes.append(f"{path} is left out, because {name} is a shipped network: train it with another --seed.")
         else:
             cards[name] = card
-    weights = frozenset(name for name, card in cards.items() if _weights(card).is_file())
-    return UserNetworks(tuple(cards.values()), weights, tuple(notes))
+    weights = set()
+    for name, card in cards.items():
+        path = _weights(card)
+        if path.is_file() and _sha256(path, path.stat().st_mtime_ns) == card.sha256:
+            weights.add(name)
+        elif path.is_file():
+            notes.append(f"{path} is left out, because it is not the file that its card describes (sha256 differs).")
+    return UserNetworks(tuple(cards.values()), frozenset(weights), tuple(notes))
 
 
 def find(name: str) -> Card | None:
@@ -77,6 +85,13 @@ def stored() -> tuple[tuple[Card, Path], ...]:
 
 def _weights(card: Card) -> Path:
     return folder() / (pretrained.SEEDS if card.seed else ".") / f"{card.name}.safetensors"
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, changed: int) -> str:
+    """Return the sha256 of a file, which is read once; ``changed`` is its time, so that a new file is read again."""
+    del changed  # part of the key
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _reason(error: Exception) -> str:

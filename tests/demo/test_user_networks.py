@@ -116,6 +116,16 @@ def test_what_is_no_card_or_has_a_taken_name_is_left_out_with_a_note(folder):
     assert "broken.json is left out" in listed.output
 
 
+def test_weights_of_another_network_are_not_loaded(folder):
+    card = add(folder)
+    path = folder / f"{card.name}.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    found = users.user_networks()
+    assert ([one.name for one in found.cards], found.weights) == ([card.name], frozenset())
+    assert "sha256 differs" in found.notes[0]
+    assert f"demo/{card.name}" not in registry.names()
+
+
 def test_train_writes_there_and_the_command_lists_it(folder, tiny_imagenette, tmp_path):
     options = ["--r", "24", "--squeeze", "max", "--stages", "45", "--epochs", "1"]
     arguments = ["train", "--data", str(tiny_imagenette), "--device", "cpu", "--work", str(tmp_path / "work"), *options]
