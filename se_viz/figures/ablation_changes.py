@@ -28,7 +28,6 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     places = list(dict.fromkeys(row.where for row in rows))
     layout = frame(title, x, "Δ accuracy, points", 340)
     layout["margin"]["t"] = 92
-    layout["dragmode"] = False
     layout["xaxis"] |= {
         **{"tickvals": list(range(len(places))), "ticktext": places, "ticklabeloverflow": "allow", "showgrid": False},
         "range": [-0.6, len(places) - 0.4],

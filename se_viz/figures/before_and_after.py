@@ -28,7 +28,6 @@ def before_and_after(names: Sequence[str], before: Floats, after: Floats, unit: 
     layout["yaxis"] |= {"tickvals": places, "ticktext": [label(name, 22) for name in names], "autorange": "reversed"}
     if factor == 100:
         layout["xaxis"]["range"] = [0, 112]
-    layout["dragmode"] = False
     traces = [
         go.Bar(
             y=places,

@@ -43,6 +43,7 @@ def frame(title: str, x: str, y: str, height: int) -> dict[str, Any]:
         "margin": {"l": 8, "r": 8, "t": 44, "b": 8},
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 1, "xanchor": "right"},
         "hoverlabel": {"align": "left"},
+        "dragmode": False,  # a swipe that begins on a chart scrolls the page; an exported HTML file zooms
         "template": "none",  # the page has its own template; a named one costs 20 ms for each chart
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
-from se_viz.figures.palette import ACCENT, CLASSES, MUTED
+from se_viz.figures.palette import ACCENT, CLASSES, DASHES, MUTED
 from se_viz.types import AnyFloats
 
 SAMPLED = 50  # channels, as in the paper's figures
@@ -53,7 +53,7 @@ def mean_excitation(
             line={
                 "color": MUTED if name == ALL else CLASSES[index % len(CLASSES)],
                 "width": 2.5 if name == ALL else 1.5,
-                "dash": "dot" if name == ALL else "solid",
+                "dash": "dot" if name == ALL else DASHES[index % len(DASHES)],
             },
             hovertemplate=f"{label(name)}<br>channel %{{x}}: %{{y:.3f}}<extra></extra>",
         )

@@ -39,7 +39,7 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
     Raises:
         CannotDraw: PNG and SVG need the extra ``export``, and Chrome or Chromium on this machine.
     """
-    figure = go.Figure(figure).update_layout(template="plotly_white")
+    figure = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom")
     if kind == "html":
         return str(figure.to_html(include_plotlyjs=True, config={"displaylogo": False})).encode()
     if why_not_drawn():
@@ -64,5 +64,5 @@ def figure_fragment(figure: go.Figure, *, script: bool) -> str:
         figure: the figure.
         script: whether to include plotly's script (4.5 MB), which a page needs once, in its first figure.
     """
-    figure = go.Figure(figure).update_layout(template="plotly_white")
+    figure = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom")
     return str(figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False}))

@@ -15,15 +15,14 @@ MUTED = "#7e8792"  # the other images, guides and context
 # Tiles with text, readable in the light and the dark theme.
 TILE, INK = "#5b6673", "#ffffff"
 
-# Networks other than the standard one, which has the accent colour: safe for colour-blind readers (Okabe & Ito), and
-# drawn with different symbols.
-NETWORKS = ("#d55e00", "#0072b2", "#cc79a7", "#b58900", "#6a51a3")
-
-# Compared classes in the order of choice, and groups of uploads.
-CLASSES = ("#007b82", "#d55e00", "#6a51a3", "#b58900", "#cc79a7", "#0072b2")
+# Lines and points that are compared. On the light and on the dark background each has a contrast of 3 : 1 or more, and
+# any two differ for colour-blind readers (tests/figures/test_palette.py computes both); lines differ in dashes too.
+CLASSES = (ACCENT, "#cc7a0c", "#7a3cf0", "#7988eb", "#c8264a", "#10a371")  # compared classes, and groups of uploads
+NETWORKS = CLASSES[1:]  # networks other than the standard one, which has the accent colour
+DASHES = ("solid", "dash", "dashdot", "longdash", "longdashdot", "4px 2px")  # dots are for means of all
 
 # What replaces s of a gate: 1, its mean, s of another image.
-EDITS = {"1": "#d55e00", "mean": "#0072b2", "other image": "#cc79a7"}
+EDITS = {"1": NETWORKS[0], "mean": NETWORKS[1], "other image": NETWORKS[2]}
 
 # Signed numbers without a scale: the ends of the diverging colours.
 POSITIVE, NEGATIVE = DIVERGING[-2], DIVERGING[1]

@@ -16,6 +16,10 @@ _STYLE = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
+[data-testid="stCaptionContainer"] {color: inherit; opacity: 0.82}
+[data-testid="stPlotlyChart"] :is(.xtick, .ytick, .cbaxis, .legend, .g-xtitle, .g-ytitle, .cbtitle, .g-gtitle) text {
+  fill: currentColor !important; /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1 */
+}
 @media (max-width: 640px) {
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}

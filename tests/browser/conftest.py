@@ -37,9 +37,9 @@ def open_page(browser, server):
     """
     contexts, foreign, failures, blocked = [], [], [], []
 
-    def opened(query="", *, width=1440, height=900, scheme="light", server=server, wait=True):
+    def opened(query="", *, width=1440, height=900, scheme="light", touch=False, server=server, wait=True):
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+            viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch, accept_downloads=True
         )
         contexts.append(context)
         page = context.new_page()

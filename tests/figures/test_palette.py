@@ -1,5 +1,6 @@
 import colorsys
 import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def test_the_page_has_the_same_colours():
     theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"]
     assert tuple(theme["chartSequentialColors"]) == palette.SEQUENTIAL
     assert tuple(theme["chartDivergingColors"]) == palette.DIVERGING
-    assert theme["chartCategoricalColors"][0] == palette.ACCENT
+    assert tuple(theme["chartCategoricalColors"]) == palette.CLASSES
     assert theme["light"]["primaryColor"] == palette.ACCENT
 
 
@@ -38,3 +39,46 @@ def test_diverging_is_palest_in_the_middle_and_its_ends_differ_in_blue_against_y
     # Red-green blindness spares the axis from blue (about 240°) to yellow and orange (about 20°–60°).
     assert hues[0] == pytest.approx(220, abs=30)
     assert hues[1] == pytest.approx(30, abs=20)
+
+
+# Severe deuteranopia and protanopia in linear RGB (Machado, Oliveira & Fernandes 2009, severity 1).
+_SEEN_WITH = {
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+
+
+def lab(colour, seen_with):
+    """CIE 1976 L*a*b* (D65) of a colour as a colour-blind reader sees it."""
+    rgb = np.array(hex_to_rgb(colour)) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(_SEEN_WITH[seen_with]) @ linear, 0, 1)
+    share = (_XYZ @ seen) / _XYZ.sum(axis=1)
+    f = np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def contrast(one, other):
+    """Contrast of two colours by WCAG, 1 to 21."""
+    light, dark = sorted((lightness(one), lightness(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("seen_with", _SEEN_WITH)
+def test_compared_lines_stay_apart_for_colour_blind_readers(seen_with):
+    for one, other in combinations(palette.CLASSES, 2):
+        assert np.linalg.norm(lab(one, seen_with) - lab(other, seen_with)) >= 15, (one, other)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_compared_lines_stand_out_from_the_background(theme):
+    background = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"][theme]["backgroundColor"]
+    for colour in palette.CLASSES:
+        assert contrast(colour, background) >= 3, colour
+
+
+def test_every_compared_line_has_its_own_dashes():
+    assert len(set(palette.DASHES)) == len(palette.CLASSES)

@@ -10,7 +10,8 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
 from se_viz.ui.markdown import escape_markdown
 
-_CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2}, "responsive": True}
+# No tool bar: it covers titles on a phone, and each of its buttons is a stop of the Tab key.
+_CONFIG = {"displayModeBar": False, "responsive": True}
 _MIME: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
 
 
@@ -53,7 +54,7 @@ def clickable(chart: Chart, key: str, chosen: str) -> None:
         chart.figure,
         key=name,
         alt=chart.alt,
-        config={**_CONFIG, "displayModeBar": False},
+        config=_CONFIG,
         on_select=clicked,
         selection_mode="points",
     )
