@@ -142,8 +142,8 @@ def _words(
     said += "; effective rank " + _listed({label: ranks(name) for label, name in networks.items()}, ".0f") + "."
     if any(alike.values()):
         said += " Similarity (CKA) to r = 16: " + _listed(alike, ".2f")
-        between = {gate: low for gate, (low, _) in seeds[1].items()}
-        said += f"; between {_listed({seeds[0]: between}, '.2f')}." if between else "."
+        lowest = [low for low, _ in seeds[1].values()]
+        said += f"; of {seeds[0]}: {sum(lowest) / len(lowest):.2f}." if lowest else "."
     return said
 
 

@@ -90,4 +90,6 @@ def predictions(header: PageHeader, cards: tuple[Card, ...]) -> None:
         rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
     table = pd.DataFrame(rows, columns=[f"{n + 1} {image.name}" for n, image in enumerate(shown)])
     table.insert(0, "network", [card.name for card in cards if not card.seed])
-    st.dataframe(table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True)})
+    st.dataframe(
+        table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True, width="medium")}
+    )
