@@ -66,7 +66,7 @@ def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         )
         for one, test in tested
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def seeds_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def seeds_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         )
         for one, test in tested
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def verdict(compared: Sequence[Comparison]) -> str:
