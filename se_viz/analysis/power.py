@@ -24,7 +24,7 @@ def mcnemar_power(difference: float, discordant: float, images: int, level: floa
     """
     lowest, highest = binom.ppf((1e-12, 1 - 1e-12), images, discordant)
     count = np.arange(max(lowest, 1), highest + 1)
-    # The largest k with 2 · P(K ≤ k) ≤ level for K ~ Binomial(count, 1/2); −1 if there is none.
+    # The largest k with 2 · P(K ≤ k) ≤ level for K ~ Binomial(count, 1/2); −1 if no k fulfils it.
     limit = binom.ppf(level / 2, count, 0.5)
     limit -= 2 * binom.cdf(limit, count, 0.5) > level
     towards = (1 + difference / discordant) / 2

@@ -1,4 +1,4 @@
-"""Which validation images a network classifies correctly, in an order that every reader of the images can repeat."""
+"""Right and wrong answers to the validation images, in an order that every reader of the images can repeat."""
 
 import base64
 import binascii

@@ -72,7 +72,7 @@ def user_networks() -> UserNetworks:
 
 
 def find(name: str) -> Card | None:
-    """Return the card of a network of the user that has seed 0 and weights; None if there is none."""
+    """Return the card of a network of the user that has seed 0 and weights, or None."""
     networks = user_networks()
     return next((one for one in networks.cards if one.name == name and name in networks.weights and not one.seed), None)
 

@@ -19,7 +19,7 @@ TOLERANCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was measured now of a card's weights.
+    """The answers of a card's weights now, compared with the card.
 
     Attributes:
         card: the card.
