@@ -162,7 +162,7 @@ def compare(choice: DesignChoice | None, card: Card, reference: Card, cards: Seq
         card=card,
         reference=reference,
         images=_over_images(reference, card),
-        seeds=spread and over_seeds(accuracies(reference, cards), accuracies(card, cards), spread),
+        seeds=None if spread is None else over_seeds(accuracies(reference, cards), accuracies(card, cards), spread),
     )
 
 

@@ -37,8 +37,8 @@ def measured_chart(choice: DesignChoice, cards: Sequence[Card], yours: Sequence[
 
     def point(card: Card) -> Point:
         accuracy = card.accuracy
-        shares = (100 * share for share in (accuracy.top1, accuracy.low, accuracy.high))
-        return Point(labels[card.name], places[card.name], *shares, detail=f"seed {card.seed}")
+        low, top1, high = (100 * share for share in (accuracy.low, accuracy.top1, accuracy.high))
+        return Point(labels[card.name], places[card.name], top1, low, high, f"seed {card.seed}")
 
     return accuracy_against(
         "family",

@@ -88,7 +88,7 @@ def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) 
         "Linear CKA of the gates of two networks, whatever the order of their channels: 1 if their weights are similar "
         "for the same images."
     )
-    makers = {
+    makers: dict[str, _Draw] = {
         "spread_by_gate": drawn(
             "Spread of s over the channels",
             "standard deviation of s",
@@ -113,13 +113,13 @@ def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) 
             "channels rise and fall together, at most the number of channels. Gates whose s varies by less than 0.001 "
             "between images are left out, because their directions are not meaningful.",
         ),
-        "cka_by_gate": partial(
-            by_gate,
-            title="Similarity to the gates of r = 16 (CKA)",
-            y="linear CKA, 0 to 1",
-            gates=gates,
-            lines=alike,
-            how_to_read=f"{how} {_ALIKE.format(number)}" if same else how,
+        "cka_by_gate": lambda name: by_gate(
+            name,
+            "Similarity to the gates of r = 16 (CKA)",
+            "linear CKA, 0 to 1",
+            gates,
+            alike,
+            f"{how} {_ALIKE.format(number)}" if same else how,
             band=(number, same) if same else None,
             top=1,
         ),

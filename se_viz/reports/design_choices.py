@@ -1,7 +1,7 @@
 """The report on a design choice: whether it matters, over images and over seeds, for the demo models."""
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 
 import pandas as pd
 
@@ -100,15 +100,13 @@ def design_report(
             f"numbers.",
         )
     sentences += user_sentences(yours.cards, cards)
-    both_families = cache(lambda: (*family_comparisons(cards), *user_comparisons(yours.cards, cards)))
-    tables = Later(
-        {
-            "demo_models": partial(family_table, in_order([*cards, *yours.cards])),
-            "comparisons_over_images": lambda: images_table(both_families()),
-            "comparisons_over_seeds": lambda: seeds_table(both_families()),
-        }
-    )
-    return Report(_question(choice), lambda: tuple(sentences), Later(charts), tables, tuple(notes))
+    comparisons = [*family_comparisons(cards), *user_comparisons(yours.cards, cards)]
+    tables: dict[str, Callable[[], pd.DataFrame]] = {
+        "demo_models": partial(family_table, in_order([*cards, *yours.cards])),
+        "comparisons_over_images": partial(images_table, comparisons),
+        "comparisons_over_seeds": partial(seeds_table, comparisons),
+    }
+    return Report(_question(choice), lambda: tuple(sentences), Later(charts), Later(tables), tuple(notes))
 
 
 def _question(choice: DesignChoice) -> str:
