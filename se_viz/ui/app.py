@@ -33,8 +33,10 @@ def run() -> None:
     st.html(_STYLE)
     wait_for_room()
     header: PageHeader
-    inspecting = st.Page(
-        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", default=True
+    inspecting = st.Page(lambda: inspect.page(header), title="Inspect", icon=":material/search:", default=True)
+    # Streamlit gives the default page no path; a link to /inspect must work as well.
+    inspect_too = st.Page(
+        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", visibility="hidden"
     )
     intervening = st.Page(
         lambda: intervene.page(header), title="Intervene", icon=":material/tune:", url_path="intervene"
@@ -52,9 +54,11 @@ def run() -> None:
         comparing: classes.QUESTION,
         reducing: reduction.QUESTION,
         locating: network.QUESTION,
+        inspect_too: inspect.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
     header = draw(questions[page], about_images=page is not locating)
+    st.set_page_config(page_title=f"{page.title} · {header.model.name} · SE Viz")
     current.run()

@@ -154,6 +154,12 @@ def test_a_choice_is_in_the_address_and_a_link_reopens_it(open_page):
     expect(again.locator(".js-plotly-plot").first).to_contain_text("neighbours respond alike")
 
 
+def test_inspect_has_an_address_and_a_title_and_says_what_a_link_lacks(open_page):
+    page = open_page("inspect?samples=cat&gate=SE_9_9")
+    expect(page).to_have_title("Inspect · demo/r16 · SE Viz")
+    expect(page.get_by_text("The link asks for Gate SE_9_9")).to_be_visible()
+
+
 def test_saved_numbers_are_those_of_python(open_page):
     page = open_page(CAT)
     with page.expect_download() as download:

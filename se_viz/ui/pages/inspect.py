@@ -23,7 +23,7 @@ from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
-from se_viz.ui.widgets import chart, export, image_focus, prediction_cards
+from se_viz.ui.widgets import chart, choice, export, image_focus, prediction_cards
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -105,6 +105,7 @@ def _stages(state: InspectState) -> None:
         st.header("Excitation weights by stage", anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.caption("Order of channels", width="content")
+            choice.check("Order of channels", get_args(Order), "order", "index")
             order = st.segmented_control(
                 "Order of channels",
                 get_args(Order),
@@ -127,6 +128,7 @@ def _stages(state: InspectState) -> None:
 @st.fragment
 def _stage(report: Report, stage: int, gates: list[str]) -> None:
     label, key, at_first = f"Block of stage {stage}", f"stage{stage}", len(gates) - 1
+    choice.check(label, gates, key, gates[at_first])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if len(gates) <= _FEW_BLOCKS:
             gate = st.segmented_control(
@@ -155,7 +157,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
             st.markdown(_WHAT_IS_A_GATE)
     st.caption(emphasised(verdicts))
     names = [gate.name for gate in state.model.gates]
-    gate = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
+    gate = choice.choose("Gate", names, "gate", at_first=len(names) - 1)
     reading = state.capture[gate]
     about = reading.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
@@ -211,6 +213,7 @@ def _number(value: float | None, digits: int = 3) -> str:
 def _maps(state: InspectState, gate: str) -> None:
     st.header("Recalibrated maps", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        choice.check("Channels", get_args(Choice), "by", "largest change")
         by = st.segmented_control(
             "Channels", get_args(Choice), default="largest change", key="by", bind="query-params", required=True
         )

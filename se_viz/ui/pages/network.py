@@ -19,6 +19,7 @@ from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -43,7 +44,7 @@ def page(header: PageHeader) -> None:
     model = header.model
     names = [gate.name for gate in model.gates]
     with st.container(width=280):
-        name = st.selectbox("Gate", names, index=len(names) - 1, key="gate", bind="query-params")
+        name = choose("Gate", names, "gate", at_first=len(names) - 1)
     block = _block(model, name)
     report = network_report(model, [name], called=called(model), counted=_cost(model), blocks={name: block})
     header.answer.markdown(" ".join(map(emphasised, report.sentences)))

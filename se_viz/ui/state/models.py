@@ -17,12 +17,13 @@ from se_viz.model.loading import load
 from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
-from se_viz.ui.widgets import checkpoint_picker, download_weights, head_picker
+from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link
 from se_viz.weights.head import Head
 from se_viz.zoo import registry
 from se_viz.zoo.registry import Network, UnknownModel
 
 _KEPT = 3
+_ORIGINS = ("by name", "your weights")
 _FAMILY = 16
 _FULL = "full_device"  # in the session: a device whose memory was full, and the error message
 
@@ -93,11 +94,20 @@ def choose(problem: DeltaGenerator) -> Model | None:
         )
         return None
     origin = st.segmented_control(
-        "Network", ["by name", "your weights"], default="by name", key="origin", required=True, width="stretch"
+        "Network",
+        _ORIGINS,
+        default=_ORIGINS[0],
+        key="origin",
+        bind="query-params",
+        required=True,
+        width="stretch",
     )
     chosen = st.container()
     head = head_picker.choose()
-    device = st.selectbox("Device", ["auto", *available()], key="device", bind="query-params")
+    devices = ["auto", *available()]
+    choice.check("device", devices, "device", "auto", problem)
+    device = st.selectbox("Device", devices, key="device", bind="query-params")
+    choice.check("precision", get_args(Precision), "precision", "fp32", problem)
     precision = st.segmented_control(
         "Precision",
         get_args(Precision),
@@ -131,12 +141,20 @@ def choose(problem: DeltaGenerator) -> Model | None:
 def _chosen(
     names: list[str], origin: str, device: str, precision: Precision, head: Head | None, problem: DeltaGenerator
 ) -> Model | None:
-    if origin == "your weights":
-        return checkpoint_picker.choose(device, precision, head, problem)
+    from_link = st.session_state.setdefault("weights_of_link", _ORIGINS[1] in link.asked("origin"))
+    if origin == _ORIGINS[1]:
+        model = checkpoint_picker.choose(device, precision, head, problem)
+        if model is None and from_link:
+            problem.info(
+                "This link was made with weights that are not part of it: choose the same file in the sidebar."
+            )
+        return model
+    at_first = names.index("demo/r16") if "demo/r16" in names else 0
+    choice.check("model", names, "model", names[at_first], problem)
     name = st.selectbox(
         "Model",
         names,
-        index=names.index("demo/r16") if "demo/r16" in names else 0,
+        index=at_first,
         key="model",
         bind="query-params",
         help="Type to search the demo models, and the models of timm and torchvision that have channel gates.",

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.widgets import link
 
 T = TypeVar("T", bound=str)
 
@@ -31,27 +32,27 @@ def choose(label: str, options: Sequence[T], key: str, *, at_first: int = 0, seg
     return st.selectbox(label, options, index=at_first, key=key, bind="query-params")
 
 
-def check(label: str, options: Sequence[str], key: str, shown: str) -> None:
-    """Say it if the URL asks for another option; ``shown`` is shown instead."""
-    asked = st.query_params.get(key)
-    if asked is not None and asked not in options:
+def check(label: str, options: Sequence[str], key: str, shown: str, place: DeltaGenerator | None = None) -> None:
+    """Say it, in the page or in ``place``, if the link asks for another option; ``shown`` is shown instead."""
+    link.repeat(key, place)
+    if unknown := [asked for asked in link.asked(key) if asked not in options]:
         listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
-        _warn(f"{label} {asked}", f"there are {listed}", shown)
+        link.warn(key, f"{label} {', '.join(unknown)}", f"there are {listed}", shown, place, shown)
 
 
 def number(label: str, low: float, high: float, first: float, key: str, *, disabled: bool) -> float:
     """Draw a slider with the key as its name in the URL, and return the number."""
-    asked = st.query_params.get(key)
-    if asked is not None and not _within(asked, low, high):
-        _warn(f"{label} {asked}", f"it is a number from {low:g} to {high:g}", f"{first:g}")
+    link.repeat(key)
+    if wrong := [asked for asked in link.asked(key) if not _within(asked, low, high)]:
+        link.warn(key, f"{label} {wrong[0]}", f"it is a number from {low:g} to {high:g}", f"{first:g}", value=first)
     return st.slider(label, low, high, first, 0.01, key=key, bind="query-params", disabled=disabled)
 
 
 def channels(label: str, count: int, first: int, key: str) -> list[int]:
     """Draw a choice of channels with the key as its name in the URL, and return their numbers."""
-    asked = st.query_params.get_all(key)
-    if unknown := [one for one in asked if not (one.isascii() and one.isdigit() and int(one) < count)]:
-        _warn(f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
+    link.repeat(key)
+    if unknown := [one for one in link.asked(key) if not (one.isascii() and one.isdigit() and int(one) < count)]:
+        link.warn(key, f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
     found: list[int] = st.multiselect(label, range(count), default=[first], key=key, bind="query-params")
     return found
 
@@ -61,7 +62,3 @@ def _within(text: str, low: float, high: float) -> bool:
         return low <= float(text) <= high
     except ValueError:
         return False
-
-
-def _warn(asked: str, exists: str, shown: str) -> None:
-    st.warning(escape_markdown(f"The link asks for {asked[:100]}, and {exists}: {shown} is shown."))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
+from se_viz.ui.widgets import link
 
 _KEY = "focus"
 
@@ -15,6 +16,7 @@ def choose(images: Sequence[InputImage]) -> int:
     With one image there is nothing to choose. The choice follows its image when others are added or removed. The URL
     has only its number, not its name.
     """
+    link.repeat(_KEY)
     hashes = [image.sha256 for image in images]
     before: set[str] | None = st.session_state.get("images_seen")
     new = [sha256 for sha256 in hashes if before is not None and sha256 not in before]
@@ -37,5 +39,9 @@ def choose(images: Sequence[InputImage]) -> int:
 
 
 def _from_address(count: int) -> int:
-    number = st.query_params.get(_KEY, "")
-    return int(number) - 1 if number.isascii() and number.isdigit() and 1 <= int(number) <= count else 0
+    number = next(iter(link.asked(_KEY)), "1")
+    if number.isascii() and number.isdigit() and 1 <= int(number) <= count:
+        return int(number) - 1
+    there = "there is one image" if count == 1 else f"there are images 1 to {count}"
+    link.warn(_KEY, f"image {number}", there, "image 1")
+    return 0

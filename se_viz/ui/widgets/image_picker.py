@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data import sample_images
@@ -10,11 +11,13 @@ from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
 from se_viz.data.names import apart, label_of
 from se_viz.data.pixels import Gone
+from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.image_budget import within_budget
 from se_viz.ui.state.visitor import leaving
-from se_viz.ui.widgets import notes
+from se_viz.ui.widgets import link, notes
 
 _TITLES = {sample.key: sample.title for sample in sample_images.SAMPLES}
+_UPLOADS = "uploads"  # in the URL: the number of uploaded images
 _AT_FIRST = ("cat", "coffee", "temple", "flower")
 
 
@@ -53,9 +56,15 @@ def folder() -> list[UploadedFile]:
     return sorted(uploaded, key=lambda file: file.name)  # as read_paths sorts a folder
 
 
-def sample_keys() -> list[str]:
-    """Draw the choice of sample photographs, and return their keys, which are part of the URL."""
-    st.session_state.setdefault("samples", _from_address())
+def sample_keys(problem: DeltaGenerator) -> list[str]:
+    """Draw the choice of sample photographs, and return their keys, which are part of the URL.
+
+    Args:
+        problem: where to say that a link asks for samples that do not exist.
+    """
+    link.repeat("samples", problem)
+    if "samples" not in st.session_state:
+        st.session_state["samples"] = _from_address(problem)
     keys: list[str] = st.multiselect(
         "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key="samples", on_change=_to_address
     )
@@ -67,11 +76,16 @@ def sample_keys() -> list[str]:
     return keys
 
 
-def _from_address() -> list[str]:
+def _from_address(problem: DeltaGenerator) -> list[str]:
     """Return the samples of the URL: an empty list is a choice; without a valid list, the first samples."""
-    named = st.query_params.get("samples")
+    named = next(iter(link.asked("samples")), None)
     known = [key for key in (named or "").split(",") if key in _TITLES]
-    return known if known or named == "" else list(_AT_FIRST)
+    found = known if known or named == "" else list(_AT_FIRST)
+    unknown = ", ".join(key for key in (named or "").split(",") if key and key not in _TITLES)
+    shown = ", ".join(_TITLES[key] for key in found)
+    if unknown:
+        link.warn("samples", f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
+    return found
 
 
 def _to_address() -> None:
@@ -92,9 +106,22 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     if len(images) > LIMIT:
         st.warning(f"{len(images) - LIMIT} sample photographs are left out: at most {LIMIT} images are shown.")
         keys = keys[: LIMIT - len(intake.images)]
+    _tell_uploads(len(intake.images))
     # An uploaded folder is listed by its name, as in Python.
     uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
     return Chosen(images[:LIMIT], tuple(uploads), tuple(keys))
+
+
+def _tell_uploads(count: int) -> None:
+    """Write the number of uploaded images into the URL; say so where a link was made with uploads, which it lacks."""
+    lacking = st.session_state.setdefault("uploads_of_link", next(iter(link.asked(_UPLOADS)), None))
+    if count:
+        st.query_params[_UPLOADS] = str(count)
+    elif _UPLOADS in st.query_params:
+        del st.query_params[_UPLOADS]
+    if lacking and not count:
+        images = "an uploaded image" if lacking == "1" else f"{lacking[:6]} uploaded images"
+        st.info(escape_markdown(f"This link was made with {images}, which it does not contain."))
 
 
 def _decoded(uploaded: list[UploadedFile]) -> Intake:

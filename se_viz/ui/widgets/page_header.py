@@ -35,7 +35,7 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     problem = st.container()
     with st.sidebar:
         model = models.choose(problem)
-        keys = image_picker.sample_keys()
+        keys = image_picker.sample_keys(problem)
         uploaded = image_picker.folder()
     with right:
         uploaded = [*image_picker.drop(), *uploaded]
