@@ -1,5 +1,6 @@
 """The commands that train, list and measure the demo models."""
 
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -124,10 +125,20 @@ def family(
             report.write(out, figures, progress=True)
     except (ValueError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    typer.echo(f"\nBeside the paper's Table {choice.table} (ImageNet):")
+    rows = [tuple(map(_cell, row)) for row in report.tables["beside_paper"].itertuples(index=False)]
+    show_table(tuple(report.tables["beside_paper"].columns), rows, left=(choice.title,))
+    typer.echo()
     for sentence in (*report.text, *report.notes):
         typer.echo(sentence)
     if out:
         typer.echo(f"The tables and {len(report.charts)} figures are in {out}/")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if isnan(value) else f"{value:.2f}"
+    return str(value)
 
 
 def responses(

@@ -13,6 +13,7 @@ from se_viz.demo.design_choices import RATIO, DesignChoice, comparable
 from se_viz.demo.user_networks import UserNetworks, user_networks
 from se_viz.figures.chart import Chart
 from se_viz.reports.accuracy_charts import CostOf, measured_chart, paper_chart
+from se_viz.reports.beside_paper import beside_paper
 from se_viz.reports.demo_responses import patterns
 from se_viz.reports.design_verdicts import conclusions, images_table, seeds_table
 from se_viz.reports.report import Later, Report
@@ -62,7 +63,7 @@ def design_report(
     Sentences: whether accuracy depends on it; what it is; how the gates respond, if that was measured; how networks of
     the user compare with the standard one. Charts: ``family`` and ``table_N``, accuracy here and in the paper's Table
     N; ``spread_by_gate``, ``saturation_by_gate``, ``rank_by_gate``, ``cka_by_gate``. Tables: ``demo_models``,
-    ``comparisons_over_images``, ``comparisons_over_seeds``.
+    ``beside_paper``, ``comparisons_over_images``, ``comparisons_over_seeds``.
 
     Args:
         choice: one of ``DESIGN_CHOICES``.
@@ -103,6 +104,7 @@ def design_report(
     comparisons = [*family_comparisons(cards), *user_comparisons(yours.cards, cards)]
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "demo_models": partial(family_table, in_order([*cards, *yours.cards])),
+        "beside_paper": partial(beside_paper, choice, both),
         "comparisons_over_images": partial(images_table, comparisons),
         "comparisons_over_seeds": partial(seeds_table, comparisons),
     }

@@ -199,7 +199,9 @@ def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     names = ("family", "table_12", "spread_by_gate", "saturation_by_gate", "rank_by_gate", "cka_by_gate")
-    tables = {f"{name}.csv" for name in ("demo_models", "comparisons_over_images", "comparisons_over_seeds")}
+    tables = {
+        f"{name}.csv" for name in ("demo_models", "beside_paper", "comparisons_over_images", "comparisons_over_seeds")
+    }
     assert {path.name for path in tmp_path.glob("gate/*")} == tables | {f"{name}.html" for name in names}
     refused = RUN.invoke(app, ["family", "--out", str(tmp_path / "none")])
     assert refused.exit_code != 0

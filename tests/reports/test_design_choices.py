@@ -7,6 +7,7 @@ from support.synthetic_family import counted, with_answers
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
 from se_viz.demo.seresnet import SEResNetConfig
+from se_viz.reports.beside_paper import beside_paper
 from se_viz.reports.design_choices import conclusions, design_report
 from se_viz.reports.design_verdicts import family_comparisons, images_table, seeds_table
 
@@ -100,6 +101,21 @@ def test_the_table_has_the_numbers_of_the_sentences():
     cards += [card(seed=1, r=2, lost=range(49), gained=range(60))]
     (row,) = seeds_table(family_comparisons(cards)).to_dict("records")
     assert (row["network"], row["seeds"], row["smallest possible"]) == ("r = 2", "2 and 2", pytest.approx(2 / 6))
+
+
+def test_the_paper_is_beside_what_was_measured_here():
+    integration = DESIGN_CHOICES[4]
+    cards = [card(), card(seed=1, lost=[1, 2]), card(integration="pre", lost=[1])]
+    table = beside_paper(integration, cards).set_index("place in the block")
+    assert list(table.index) == ["standard", "pre", "post", "identity"]
+    assert table.loc["standard", "seeds"] == 2
+    assert table.loc["standard", "mean of seeds, %"] == pytest.approx(100 * 3499 / IMAGES)
+    assert table.loc["pre", "top-1 here, %"] == pytest.approx(100 * 3499 / IMAGES)
+    assert list(table["top-1 in the paper, %"]) == pytest.approx([77.72, 77.77, 77.22, 77.80])
+    assert table.loc["identity", "top-1 here, %":"highest, %"].drop("seeds").isna().all()
+    stages = beside_paper(DESIGN_CHOICES[3], [card(), card(gated_stages=(2, 3, 4))])
+    assert list(stages["gated stages"])[-1] == "stages 2–4"  # the paper has no such network
+    assert np.isnan(stages["top-1 in the paper, %"].iloc[-1])
 
 
 def test_no_shipped_verdict_calls_a_significant_test_no_effect():

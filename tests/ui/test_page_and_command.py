@@ -190,6 +190,7 @@ def test_design_choices(choice, tmp_path):
     same_charts(report, shown, tmp_path, set(report.charts))
     columns = {
         "demo_models": "trained in, min",
+        "beside_paper": "top-5 in the paper, %",
         "comparisons_over_images": "McNemar p",
         "comparisons_over_seeds": "t-test p",
     }

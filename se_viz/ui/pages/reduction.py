@@ -33,6 +33,13 @@ _COMPARED = {
         for name in ("McNemar p", "p (Holm)", "t-test p", "permutation p", "smallest possible")
     },
 }
+_PAPER = {
+    name: st.column_config.NumberColumn(format="%.2f")
+    for name in (
+        *("top-1 here, %", "mean of seeds, %", "lowest, %", "highest, %"),
+        *("top-1 in the paper, %", "top-5 in the paper, %"),
+    )
+}
 _TESTS = {
     "comparisons_over_images": "The networks of seed 0 on the same images. Points are the difference of top-1, with "
     "Newcombe's interval for pairs. Lost images are right only with r = 16, gained ones only with the other network; "
@@ -98,6 +105,7 @@ def page(header: PageHeader) -> None:
     _patterns(report, responses)
     model_comparison.predictions(header, (*cards, *loadable))
     _comparisons(report)
+    _beside_paper(report, ablation.table)
     _family(report)
     cost_calculator.show()
     _take_away(title)
@@ -115,6 +123,15 @@ def _patterns(report: Report, words: Sequence[str]) -> None:
     for start in range(0, len(shown), 2):
         chart.row(shown[start : start + 2])
     st.caption(note)
+
+
+def _beside_paper(report: Report, table: int) -> None:
+    st.header(f"Beside the paper's Table {table}", anchor=False)
+    st.dataframe(report.tables["beside_paper"], hide_index=True, column_config=_PAPER)
+    st.caption(
+        "Here: SE-ResNet-26 on Imagenette, seed 0 and all seeds. In the paper (Hu et al., arXiv 1709.01507): "
+        "SE-ResNet-50 on ImageNet, one centre crop."
+    )
 
 
 def _comparisons(report: Report) -> None:
