@@ -35,6 +35,8 @@ from .model.loading import load_checkpoint as load_checkpoint
 from .model.model import Model as Model
 from .profiles.class_profiles import ClassProfiles as ClassProfiles
 from .profiles.class_profiles import open_profiles as open_profiles
+from .profiles.engine import RayEngine as RayEngine
+from .profiles.from_arrays import profiles_from_arrays as profiles_from_arrays
 from .profiles.merge import merge as merge
 from .profiles.profile import profile as profile
 from .reports.compose import report as report

@@ -21,12 +21,7 @@ from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.capture import Capture
 from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
-from se_viz.profiles.accumulators import GateStatistics
-from se_viz.profiles.class_profiles import open_profiles
-from se_viz.profiles.merge import store
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo
-from se_viz.profiles.quantization import ordered
-from se_viz.profiles.top_images import ImageTable, Ranking
+from se_viz.profiles.from_arrays import profiles_from_arrays
 from se_viz.weights import http as web
 
 # The same examples at every run: a test that fails one day in ten says nothing of the change it fails on.
@@ -82,33 +77,18 @@ def make_profiles(tmp_path):
     """
 
     def made(weights, labels, classes, *, images=False, functions=(), z=True):
-        gates = tuple(
-            GateEntry(name, int(name[3]), int(name[5]), s.shape[1], dict(functions).get(name, "sigmoid"), z=z)
-            for name, s in weights.items()
-        )
-        count = len(labels)
-        header = Header(
-            model=ModelInfo("test", "0" * 64, PREPROCESS),
-            gates=gates,
-            sources=(DatasetInfo("test", "folder", count, "0" * 64),),
-            labels="given",
-            classes=tuple(classes),
-            counts=tuple(np.bincount(labels, minlength=len(classes)).tolist()),
+        return profiles_from_arrays(
+            weights,
+            labels,
+            tmp_path / f"{uuid4().hex}.safetensors",
+            z=weights if z else None,
+            classes=classes,
+            names=[f"{index:04}" for index in range(len(labels))],
+            functions=dict(functions),
+            name="test",
             examples=1,
             images=images,
         )
-        narrow = {name: s.astype(np.float32) for name, s in weights.items()}
-        table = ImageTable([f"{i:04}" for i in range(count)], ["00" * 32] * count, labels.astype(np.uint32))
-
-        def statistics():
-            for s in narrow.values():
-                yield from GateStatistics.of(s, s if z else None, labels, len(classes)).arrays()
-                ranking = Ranking(table)
-                yield np.stack(ranking.unpack(ranking.of_images(ordered(s), 0, 1))).astype(np.uint32)
-
-        path = tmp_path / f"{uuid4().hex}.safetensors"
-        store(path, header, table, statistics(), iter(narrow.values()) if images else ())
-        return open_profiles(path)
 
     return made
 

@@ -59,14 +59,18 @@ class Depth:
     saturation: Saturation
 
 
-def saturation(gate: GateProfile) -> Saturation:
-    """Return the shares of a gate's s near 0 and near 1, by the same limits as ``health``."""
+def saturation(gate: GateProfile, classes_at_once: int = 32) -> Saturation:
+    """Return the shares of a gate's s near 0 and near 1, by the same limits as ``health``.
+
+    Histograms of 1,000 classes and 2,048 channels would take 1 GB, and several times as much while they are summed, so
+    they are read ``classes_at_once`` at a time.
+    """
     moments = gate.s()
     nonempty = moments.count > 0
     weights = moments.count / moments.count.sum()
     near_0 = near_1 = 0.0
-    for start in range(0, len(weights), _CLASSES_AT_ONCE):
-        some = slice(start, start + _CLASSES_AT_ONCE)
+    for start in range(0, len(weights), classes_at_once):
+        some = slice(start, start + classes_at_once)
         histogram, counted = gate.histogram(some), nonempty[some]
 
         def share(low: float, high: float, of: Histogram = histogram) -> npt.NDArray[np.float64]:
@@ -105,7 +109,3 @@ def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
         float(pairs.mean()) if len(pairs) else float("nan"),
         saturation(gate),
     )
-
-
-# Histograms of 1,000 classes and 2,048 channels would take 1 GB, and several times as much while they are summed.
-_CLASSES_AT_ONCE = 32

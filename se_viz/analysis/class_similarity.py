@@ -89,18 +89,18 @@ class GateSimilarity:
     chance: Floats
 
 
-def gate_similarity(profiles: ClassProfiles) -> GateSimilarity:
+def gate_similarity(profiles: ClassProfiles, rows_at_once: int = 32) -> GateSimilarity:
     """Return the similarity of the gates: linear CKA (see ``linear_cka``) of their mean patterns by class.
 
-    Classes take the place of images. The Gram matrices of G gates over K classes are computed a few rows at a time, so
-    that 100 gates over 1,000 classes take no more memory than the means.
+    Classes take the place of images. The Gram matrices of G gates over K classes are computed ``rows_at_once``
+    at a time, so that 100 gates over 1,000 classes take no more memory than the means.
     """
     nonempty = profiles.counts > 0
     means = [gate.s().mean[nonempty] for gate in profiles]
     centred = [mean - mean.mean(axis=0) for mean in means]
     joint = np.zeros((len(centred), len(centred)))
-    for start in range(0, int(nonempty.sum()), _ROWS_AT_ONCE):
-        grams = np.stack([(one[start : start + _ROWS_AT_ONCE] @ one.T).ravel() for one in centred])
+    for start in range(0, int(nonempty.sum()), rows_at_once):
+        grams = np.stack([(one[start : start + rows_at_once] @ one.T).ravel() for one in centred])
         joint += grams @ grams.T
     lengths = np.sqrt(np.diag(joint))
     lengths[lengths <= _TINY] = np.nan
@@ -113,4 +113,3 @@ def gate_similarity(profiles: ClassProfiles) -> GateSimilarity:
 
 _TINY = 1e-9  # far below the resolution of s
 _MOST_ORDERED = 300
-_ROWS_AT_ONCE = 32

@@ -45,13 +45,13 @@ class SelectivityTest:
         return float((self.p[varying] <= 1 - LEVEL).mean()) if varying.any() else float("nan")
 
 
-def test_selectivity(profiles: ClassProfiles, gate: str) -> SelectivityTest:
+def test_selectivity(profiles: ClassProfiles, gate: str, most: int = 20_000_000) -> SelectivityTest:  # noqa: PT028 - no test
     """Return the test of one gate.
 
-    Labels are shuffled if the class profiles have single images and at most 20 million values of s; otherwise F's
-    distribution is used.
+    Labels are shuffled if the class profiles have single images and at most ``most`` values of s, which takes a few
+    seconds; otherwise F's distribution is used.
     """
-    if profiles.header.images and len(profiles.table.labels) * sum(one.entry.channels for one in profiles) <= _MOST:
+    if profiles.header.images and len(profiles.table.labels) * sum(one.entry.channels for one in profiles) <= most:
         return permutation(profiles[gate], profiles.table.labels)
     return f_test(profiles[gate])
 
@@ -124,6 +124,3 @@ def significance_table(profiles: ClassProfiles) -> pd.DataFrame:
         numbers = {"eta2": tested.share, "chance": expected, "limit": tested.limit, "p": tested.p}
         parts.append(pd.DataFrame(place | numbers | {"test": "shuffled" if tested.shuffled else "F"}))
     return pd.concat(parts, ignore_index=True)
-
-
-_MOST = 20_000_000  # shuffling takes a few seconds

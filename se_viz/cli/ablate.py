@@ -6,20 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli.common import Device, Verbose, counted, fail, warn
-from se_viz.cli.options import (
-    Arch,
-    Arg,
-    Checkpoint,
-    Classes,
-    HeadOption,
-    Mean,
-    ModelName,
-    Size,
-    Std,
-    Threshold,
-    Trusted,
-    load_network,
-)
+from se_viz.cli.engine_options import EngineOptions
+from se_viz.cli.options import ModelName, NetworkOptions
 
 if TYPE_CHECKING:
     from se_viz.demo.paired import Change
@@ -32,6 +20,7 @@ _SMALLEST_P = 1e-99
 
 
 def ablate(
+    *,
     data: Annotated[
         Path,
         typer.Option(
@@ -39,16 +28,7 @@ def ablate(
         ),
     ],
     model: ModelName = "demo/r16",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
-    head: HeadOption = None,
-    threshold: Threshold = None,
+    network: NetworkOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -106,22 +86,7 @@ def ablate(
     ] = 32,
     shard: Annotated[int, typer.Option(help="The largest number of images that an interruption costs.", min=1)] = 512,
     device: Device = "auto",
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Compute in this process, or on a Ray cluster.")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(help="Address of the cluster: auto, HOST:6379, or local to start one on this machine."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Maximum number of workers of the cluster (default: as many as fit).", min=1)
-    ] = None,
-    gpus: Annotated[
-        float | None, typer.Option(help="GPUs per worker (default: 1 if the cluster has any).", min=0)
-    ] = None,
-    cpus: Annotated[
-        int | None, typer.Option(help="CPUs per worker (default: its share of the machine's CPUs).", min=1)
-    ] = None,
+    cluster: EngineOptions,
     table: Annotated[
         Path | None, typer.Option(help="Also write a row for each edit to this file, .csv or .parquet.")
     ] = None,
@@ -153,22 +118,7 @@ def ablate(
             return
         out = out or Path("ablation")
         edits = _edits(gate, values)
-        loaded = load_network(
-            model,
-            device,
-            "fp32",
-            checkpoint,
-            head=head,
-            threshold=threshold,
-            fast=False,
-            arch=arch,
-            arg=arg,
-            classes=classes,
-            mean=mean,
-            std=std,
-            size=size,
-            trusted=trusted,
-        )
+        loaded = network.load(model, device, fast=False)
         listed = dataset(data, split)
         ablation = measure(
             loaded,
@@ -179,11 +129,7 @@ def ablate(
             labels=labels,
             batch=batch,
             shard=shard,
-            engine=engine,
-            address=address,
-            workers=workers,
-            gpus=gpus,
-            cpus=cpus,
+            engine=cluster.chosen(),
             progress=True,
         )
         if table:

@@ -11,6 +11,7 @@ from se_viz.cli.cost import cost
 from se_viz.cli.freeze import freeze
 from se_viz.cli.inspect import inspect
 from se_viz.cli.intervene import intervene
+from se_viz.cli.option_groups import with_groups
 from se_viz.cli.profile import profile
 from se_viz.cli.serve import app as serve
 
@@ -35,4 +36,4 @@ for command in (
     demo.responses,
     demo.verify,
 ):
-    app.command()(command)
+    app.command()(with_groups(command))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
-from se_viz.cli.options import Trusted, load_network
+from se_viz.cli.options import Trusted, load_named
 
 if TYPE_CHECKING:
     from se_viz.analysis.by_depth import Depth
@@ -110,7 +110,7 @@ def _groups(
         raise ValueError(
             f"{profiles.path} was made with {model}, which is not a model with a name: compare your images in the app."
         )
-    loaded = load_network(model, device, "fp32", None)
+    loaded = load_named(model, device)
     profiles.check(loaded)
     groups = {}
     for name, folder in folders.items():

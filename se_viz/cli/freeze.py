@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, warn
-from se_viz.cli.options import Arch, Arg, Checkpoint, Classes, Mean, Precision, Size, Std, Trusted, load_network
+from se_viz.cli.options import CheckpointOptions, Precision
 from se_viz.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def freeze(
+    *,
     name: Annotated[str, typer.Argument(help="Name of the model; the command `models` lists the names.")] = "demo/r16",
     constants: Annotated[
         list[str] | None,
@@ -40,14 +41,7 @@ def freeze(
     onnx: Annotated[Path | None, typer.Option(help="Also export the frozen network to this ONNX file.")] = None,
     device: Device = "auto",
     precision: Precision = "fp32",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
+    network: CheckpointOptions,
     verbose: Verbose = False,
 ) -> None:
     """Make gates constants, fold them into their neighbours where that is exact, and write the network."""
@@ -65,10 +59,7 @@ def freeze(
             raise ValueError(f"--out is a safetensors file, such as {out.stem}.safetensors, not {out}.")
         listed = dataset(data, split) if data else None
         warn(listed.notes if listed else (), verbose=verbose)
-        loaded = load_network(
-            name, device, precision, checkpoint, fast=False, arch=arch, arg=arg, classes=classes, mean=mean, std=std,
-            size=size, trusted=trusted,
-        )  # fmt: skip
+        loaded = network.load(name, device, precision, fast=False)
         frozen = frozen_of(loaded, values, profiles=open_profiles(profiles) if profiles else None)
         found = compare(loaded, frozen, listed, batch) if listed else None
         measured = times(loaded, frozen) if time else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli.common import counted, fail, warn
-from se_viz.cli.options import Arch, Arg, Checkpoint, Classes, Mean, Size, Std, Trusted, load_network
+from se_viz.cli.options import CheckpointOptions
 
 if TYPE_CHECKING:
     from se_viz.zoo.gate_index import Row
@@ -53,15 +53,9 @@ def _facts(name: str) -> tuple[str, ...]:
 
 
 def gates(
+    *,
     model: Annotated[str, typer.Argument(help="Name of the model; `models` lists them.")] = "demo/r16",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
+    network: CheckpointOptions,
     gate: Annotated[
         list[str] | None,
         typer.Option(help="Also describe and draw the position of this gate in its block; may be repeated."),
@@ -77,20 +71,7 @@ def gates(
     from se_viz.reports.network import network_report
 
     try:
-        loaded = load_network(
-            model,
-            "cpu",
-            "fp32",
-            checkpoint,
-            fast=False,
-            arch=arch,
-            arg=arg,
-            classes=classes,
-            mean=mean,
-            std=std,
-            size=size,
-            trusted=trusted,
-        )
+        loaded = network.load(model, "cpu", fast=False)
         report = network_report(loaded, gate or ())
         if out is not None:
             report.write(out, figures)

@@ -5,22 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, counted, fail, unwarned, warn
-from se_viz.cli.options import (
-    Arch,
-    Arg,
-    Checkpoint,
-    Classes,
-    HeadOption,
-    Mean,
-    ModelName,
-    Precision,
-    Size,
-    Std,
-    Threshold,
-    Trusted,
-    load_network,
-)
+from se_viz.cli.common import Device, Verbose, counted, fail, unwarned
+from se_viz.cli.image_options import ImageOptions, names_of
+from se_viz.cli.options import ModelName, NetworkOptions, Precision
 
 if TYPE_CHECKING:
     from se_viz.analysis.predictions import ImagePredictions, Predictions
@@ -28,21 +15,12 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    images: Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")] = None,
-    sample: Annotated[list[str] | None, typer.Option(help="Name of a sample photograph; may be repeated.")] = None,
+    *,
+    images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
     precision: Precision = "fp32",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
-    head: HeadOption = None,
-    threshold: Threshold = None,
+    network: NetworkOptions,
     maps: Annotated[
         list[str] | None, typer.Option(help="Gate whose U, X̃ and figures are also written; may be repeated.")
     ] = None,
@@ -60,39 +38,17 @@ def inspect(
     verbose: Verbose = False,
 ) -> None:
     """Read z and s of every gate for some images, and write tables, the health and heatmap of each gate, and maps."""
-    from se_viz import capture, read_paths
+    from se_viz import capture
     from se_viz.analysis.predictions import predict
-    from se_viz.data import sample_images as samples
-    from se_viz.data.names import apart
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.inspection import inspection_report
 
-    intake = read_paths(images or [], trusted=trusted)
-    warn(intake.refusals, verbose=verbose)
+    shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
-        shown = [*intake.images, *map(samples.sample, sample or [])]
-        if not shown:
-            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
-        loaded = load_network(
-            model,
-            device,
-            precision,
-            checkpoint,
-            head=head,
-            threshold=threshold,
-            arch=arch,
-            arg=arg,
-            classes=classes,
-            mean=mean,
-            std=std,
-            size=size,
-            trusted=trusted,
-        )
+        loaded = network.load(model, device, precision)
+        names = names_of(shown, focus)
         with unwarned():
             captured = capture(loaded, shown, maps)
-        names = apart(image.name for image in shown)
-        if focus > len(names):
-            raise ValueError(f"There is no image {focus} for --focus: the number of images is {len(names)}.")
         predictions = predict(loaded, captured, 3)
         report = inspection_report(
             captured,

@@ -5,34 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
-from se_viz.cli.intervention_options import (
+from se_viz.cli.image_options import (
     Figures,
     Focus,
-    ImagesArgument,
+    ImageOptions,
     Out,
     Profiles,
-    Sample,
     Target,
-    images_of,
     names_of,
     number_of,
     say,
 )
-from se_viz.cli.options import (
-    Arch,
-    Arg,
-    Checkpoint,
-    Classes,
-    HeadOption,
-    Mean,
-    ModelName,
-    Precision,
-    Size,
-    Std,
-    Threshold,
-    Trusted,
-    load_network,
-)
+from se_viz.cli.options import ModelName, NetworkOptions, Precision
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage
@@ -43,21 +27,12 @@ if TYPE_CHECKING:
 
 
 def intervene(
-    images: ImagesArgument = None,
-    sample: Sample = None,
+    *,
+    images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
     precision: Precision = "fp32",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
-    head: HeadOption = None,
-    threshold: Threshold = None,
+    network: NetworkOptions,
     gate: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,25 +69,11 @@ def intervene(
     from se_viz.reports.intervention import Edited, intervention_report
     from se_viz.reports.outcomes import outcome_of
 
-    shown = images_of(images, sample, trusted=trusted, verbose=verbose)
+    shown = images.read(trusted=network.trusted, verbose=verbose)
     if channel and not gate:
         raise typer.BadParameter("--channel needs the --gate that it belongs to.")
     try:
-        loaded = load_network(
-            model,
-            device,
-            precision,
-            checkpoint,
-            head=head,
-            threshold=threshold,
-            arch=arch,
-            arg=arg,
-            classes=classes,
-            mean=mean,
-            std=std,
-            size=size,
-            trusted=trusted,
-        )
+        loaded = network.load(model, device, precision)
         given = open_profiles(profiles, loaded) if profiles else None
         names = names_of(shown, focus)
         swapped = _other(len(shown), focus - 1, other)

@@ -6,38 +6,18 @@ from typing import Annotated, Literal
 import typer
 
 from se_viz.cli.common import Device, Verbose, counted, fail, warn
-from se_viz.cli.options import (
-    Arch,
-    Arg,
-    Checkpoint,
-    Classes,
-    HeadOption,
-    Mean,
-    ModelName,
-    Size,
-    Std,
-    Threshold,
-    Trusted,
-    load_network,
-)
+from se_viz.cli.engine_options import EngineOptions
+from se_viz.cli.options import ModelName, NetworkOptions
 
 
 def profile(
+    *,
     data: Annotated[
         Path,
         typer.Option(help="Folder of class folders, list of path,label (CSV, TSV, TXT, Parquet), or tar files."),
     ],
     model: ModelName = "demo/r16",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
-    head: HeadOption = None,
-    threshold: Threshold = None,
+    network: NetworkOptions,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the class profiles. The command continues an interrupted pass in this folder."),
@@ -64,18 +44,7 @@ def profile(
         int, typer.Option(help="Number of images in a shard, the most that an interruption costs.", min=1)
     ] = 512,
     device: Device = "auto",
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Where to compute: on this machine, or on a Ray cluster.")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(help="Address of the cluster: auto, HOST:6379, or local to start a cluster on this machine."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Maximum number of workers (default: as many as fit).", min=1)
-    ] = None,
-    gpus: Annotated[float | None, typer.Option(help="GPUs per worker (default: 1 if there are any).", min=0)] = None,
-    cpus: Annotated[int | None, typer.Option(help="CPUs per worker (default: a fair share).", min=1)] = None,
+    cluster: EngineOptions,
     table: Annotated[
         Path | None, typer.Option(help="File for the class profiles as a table, .csv or .parquet.")
     ] = None,
@@ -115,22 +84,7 @@ def profile(
         out = out or Path("profiles")
         # Class profiles are those of the published network, without changes for speed; its weights are sent to the
         # workers of a cluster.
-        loaded = load_network(
-            model,
-            device,
-            "fp32",
-            checkpoint,
-            head=head,
-            threshold=threshold,
-            fast=False,
-            arch=arch,
-            arg=arg,
-            classes=classes,
-            mean=mean,
-            std=std,
-            size=size,
-            trusted=trusted,
-        )
+        loaded = network.load(model, device, fast=False)
         listed = dataset(data, split)
         warn(listed.notes, verbose=verbose)
         profiles = make(
@@ -143,11 +97,7 @@ def profile(
             precision=pass_precision(precision),
             batch=batch,
             shard=shard,
-            engine=engine,
-            address=address,
-            workers=workers,
-            gpus=gpus,
-            cpus=cpus,
+            engine=cluster.chosen(),
             progress=True,
         )
         try:

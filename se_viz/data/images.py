@@ -46,7 +46,6 @@ MAX_ASPECT = 10
 MAX_RLE_PIXELS = 16_000_000
 _RUNS = (BmpImageFile.COMPRESSIONS["RLE8"], BmpImageFile.COMPRESSIONS["RLE4"])
 
-_TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy"
 _TOO_MANY_PARTS = "it has more parts than an ordinary image (comments, segments, empty blocks); save it again"
 _SAVE_AS = "save it as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM"
 # (offset of the signature, the signature, a noun for such a file)
@@ -89,17 +88,19 @@ class ImageRefused(Refused):
     """A file was not accepted as an image."""
 
 
-def decode(name: str, content: bytes) -> InputImage:
+def decode(name: str, content: bytes, most_pixels: int = MAX_PIXELS) -> InputImage:
     """Decode a file in this process, see ``decode_pixels``, when the budget of pixels allows it.
 
     Raises:
         ImageRefused: the file was not accepted. No bytes cause any other error.
     """
-    image, size = decode_pixels(name, content, pixels.budget().hold)
+    image, size = decode_pixels(name, content, pixels.budget().hold, most_pixels)
     return InputImage(shown(name), hashlib.sha256(content).hexdigest(), image, size)
 
 
-def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
+def decode_pixels(
+    name: str, content: bytes, room: Room, most_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
     Grey, palette, CMYK and 16-bit images become 8-bit RGB; transparent pixels are composited over white; the EXIF
@@ -112,6 +113,7 @@ def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, t
         name: the name of the upload; it is only shown.
         content: the whole file, at most MAX_BYTES.
         room: reserves memory for the pixels that are decoded.
+        most_pixels: an image of more is refused before any pixel is decoded.
 
     Returns:
         The image and its size before any reduction, see ``InputImage``.
@@ -124,7 +126,7 @@ def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, t
     if refusal := size_refusal(content):
         raise ImageRefused(name, refusal)
     try:
-        return _decoded(name, content, room)
+        return _decoded(name, content, room, most_pixels)
     except (ImageRefused, pixels.Waits):
         raise
     except TooManyParts:
@@ -136,7 +138,7 @@ def decode_pixels(name: str, content: bytes, room: Room) -> tuple[Image.Image, t
     except UnidentifiedImageError:
         raise ImageRefused(name, _what_it_is(content)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageRefused(name, _TOO_MANY_PIXELS) from None
+        raise _too_large(name, most_pixels) from None
     except Exception as error:
         # Decoders raise OSError, SyntaxError, struct.error, zlib.error, … on malformed bytes.
         raise ImageRefused(name, "it is damaged or cut short; copy or save it again") from error
@@ -149,17 +151,17 @@ def size_refusal(content: bytes) -> str:
     return f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy" if len(content) > MAX_BYTES else ""
 
 
-def _decoded(name: str, content: bytes, room: Room) -> tuple[Image.Image, tuple[int, int]]:
+def _decoded(name: str, content: bytes, room: Room, most_pixels: int) -> tuple[Image.Image, tuple[int, int]]:
     """Decode as ``decode_pixels`` does, without its check of the size; let the errors of decoders pass."""
     with ExitStack() as held:
         openable = _openable(name, content)
         # Other formats take no memory for pixels before they are loaded.
-        if in_header := _pixels_in_header(name, openable):
+        if in_header := _pixels_in_header(name, openable, most_pixels):
             held.enter_context(room(in_header))
         # Pillow's own pixel limit is a warning, and turning warnings into errors is not safe between threads.
         file = held.enter_context(Image.open(MeteredFile(openable), formats=FORMATS))
         original_size = file.size
-        _check_header(name, file)
+        _check_header(name, file, most_pixels)
         file.draft(None, (WORKING_SIDE, WORKING_SIDE))
         # A progressive JPEG is in memory as a whole before it is reduced.
         width, height = original_size if "progressive" in file.info else file.size
@@ -190,19 +192,19 @@ def _openable(name: str, content: bytes) -> bytes:
     return content
 
 
-def _pixels_in_header(name: str, content: bytes) -> int:
+def _pixels_in_header(name: str, content: bytes, most: int) -> int:
     """Return the number of pixels for which a decoder takes memory when it opens the file; 0 if it takes none then."""
     width, height = webp.size_of(content)
-    if width * height > MAX_PIXELS:
-        raise ImageRefused(name, _TOO_MANY_PIXELS)
+    if width * height > most:
+        raise _too_large(name, most)
     return width * height
 
 
-def _check_header(name: str, file: ImageFile.ImageFile) -> None:
+def _check_header(name: str, file: ImageFile.ImageFile, most: int) -> None:
     """Refuse an opened file whose pixels must not be decoded."""
     short, long = sorted(file.size)
-    if short * long > MAX_PIXELS:
-        raise ImageRefused(name, _TOO_MANY_PIXELS)
+    if short * long > most:
+        raise _too_large(name, most)
     if short < MIN_SIDE:
         size = f"{file.width} × {file.height} pixels"
         raise ImageRefused(name, f"it is {size}; choose an image of at least {MIN_SIDE} × {MIN_SIDE}")
@@ -212,6 +214,10 @@ def _check_header(name: str, file: ImageFile.ImageFile) -> None:
         raise ImageRefused(
             name, f"it is a BMP packed as runs of more than {MAX_RLE_PIXELS // 10**6} million pixels; save it as PNG"
         )
+
+
+def _too_large(name: str, most: int) -> ImageRefused:
+    return ImageRefused(name, f"it has more than {most // 10**6} million pixels; save a smaller copy")
 
 
 def _what_it_is(content: bytes) -> str:

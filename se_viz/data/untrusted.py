@@ -200,7 +200,7 @@ def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> 
     """
     name = shown(name)
     path = getattr(file, "name", None)
-    source = path if isinstance(path, str) else file.read(archives.MAX_TOTAL + 1)
+    source = path if isinstance(path, str) else file.read(archives.LIMITS.total + 1)
     size = file.seek(0, io.SEEK_END)
     limits = Limits(memory=_LIBRARIES + 2 * size, cpu=_SECONDS, wall=_WAIT, output=2 * (_PART + MAX_BYTES))
     damaged: list[str] = []
@@ -211,7 +211,7 @@ def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> 
         except Ended as ended:
             raise ArchiveRefused(name, _why(ended, "pack it again as an ordinary ZIP archive")) from ended
         before, start = start, answer["next"]
-        if start is not None and not before < start <= archives.MAX_FILES:
+        if start is not None and not before < start <= archives.LIMITS.files:
             raise ArchiveRefused(name, "reading it gave an invalid result; pack it again")
         for label, content in answer["members"]:
             if content is None:

@@ -1,7 +1,7 @@
 """A ZIP of images → its members, with bounds that are checked before anything is unpacked.
 
 Nothing is written to the disk, so a member's path is only a label. The bounds hold for two reasons. The whole directory
-is checked first: if its members do not overlap and each stays below MAX_RATIO, so does the archive. And no more of a
+is checked first: if its members do not overlap and each stays below the ratio, so does the archive. And no more of a
 member is read than the directory declares.
 """
 
@@ -9,6 +9,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,16 +17,32 @@ from se_viz.data.images import MAX_BYTES
 from se_viz.data.names import label_of
 from se_viz.data.rejected import Refused, shown
 
-MAX_FILES = 1000
-# Includes folders and the hidden files that systems add, which are skipped.
-MAX_ENTRIES = 10_000
-MAX_TOTAL = 300_000_000
-MAX_RATIO = 100
-
 _CENTRAL_HEADER = b"PK\x01\x02"
 _LOCAL_HEADER_BYTES = 30
 _LOCKED = 0x1
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """The limits of an archive.
+
+    Attributes:
+        files: members.
+        entries: members, with the folders and the hidden files that systems add, which are skipped.
+        total: bytes of the archive, and of all members unpacked.
+        member: bytes of a member, unpacked.
+        ratio: bytes of a member unpacked, for each byte in the archive.
+    """
+
+    files: int = 1000
+    entries: int = 10_000
+    total: int = 300_000_000
+    member: int = MAX_BYTES
+    ratio: int = 100
+
+
+LIMITS = ArchiveLimits()
 
 
 class ArchiveRefused(Refused):
@@ -37,7 +54,7 @@ def is_archive(content: bytes) -> bool:
     return content.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]:
+def members(name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in memory, member by member, in the archive's order.
 
     Folders, hidden files and those that systems create (``__MACOSX``, ``Thumbs.db``) are skipped. An archive inside the
@@ -46,6 +63,7 @@ def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]
     Args:
         name: the name of the archive.
         content: its bytes, or a seekable file.
+        limits: an archive beyond them is refused before anything is unpacked.
 
     Yields:
         A label and the member's bytes. The label is ``base`` or ``folder/base``, with the last folder only.
@@ -56,7 +74,8 @@ def members(name: str, content: bytes | BinaryIO) -> Iterator[tuple[str, bytes]]
     """
     name = shown(name)
     damaged = []
-    for label, unpacked in _each(name, io.BytesIO(content) if isinstance(content, bytes) else content, 0):
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    for label, unpacked in _each(name, file, 0, limits):
         if unpacked is None:
             damaged.append(label)
         else:
@@ -79,7 +98,7 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
     """
     listed: list[tuple[str, bytes | None]] = []
     with Path(source).open("rb") if isinstance(source, str) else io.BytesIO(source) as file:
-        for label, unpacked in _each(name, file, start):
+        for label, unpacked in _each(name, file, start, LIMITS):
             if most < 0:
                 return {"members": listed, "next": start + len(listed)}
             listed.append((label, unpacked))
@@ -87,10 +106,10 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
     return {"members": listed, "next": None}
 
 
-def _each(name: str, file: BinaryIO, start: int) -> Iterator[tuple[str, bytes | None]]:
+def _each(name: str, file: BinaryIO, start: int, limits: ArchiveLimits) -> Iterator[tuple[str, bytes | None]]:
     """Yield labels and bytes of the members from number ``start`` on; None for the bytes of a damaged member."""
-    with _opened(name, file) as archive:
-        for label, info in _checked(name, archive)[start:]:
+    with _opened(name, file, limits) as archive:
+        for label, info in _checked(name, archive, limits)[start:]:
             unpacked = None
             # Damage raises zlib.error, BadZipFile, EOFError, struct.error, …
             with suppress(Exception), archive.open(info) as member:
@@ -105,13 +124,13 @@ def raise_damaged(name: str, damaged: Sequence[str]) -> None:
         raise ArchiveRefused(f"{damaged[0]} in {name}", f"it is damaged{others}; pack the archive again")
 
 
-def _opened(name: str, file: BinaryIO) -> zipfile.ZipFile:
+def _opened(name: str, file: BinaryIO, limits: ArchiveLimits) -> zipfile.ZipFile:
     """Open an archive, and read its directory."""
-    if file.seek(0, io.SEEK_END) > MAX_TOTAL:
-        raise ArchiveRefused(name, f"it is larger than {MAX_TOTAL // 10**6} MB; split it")
+    if file.seek(0, io.SEEK_END) > limits.total:
+        raise ArchiveRefused(name, f"it is larger than {limits.total // 10**6} MB; split it")
     # zipfile builds an object for every entry. The declared number of entries may be wrong; that of signatures is not.
-    if _count(file, _CENTRAL_HEADER) > MAX_ENTRIES:
-        raise ArchiveRefused(name, f"it has more than {MAX_ENTRIES:,} entries; split it")
+    if _count(file, _CENTRAL_HEADER) > limits.entries:
+        raise ArchiveRefused(name, f"it has more than {limits.entries:,} entries; split it")
     try:
         return zipfile.ZipFile(file)
     except Exception as error:
@@ -128,7 +147,7 @@ def _count(file: BinaryIO, signature: bytes) -> int:
     return count
 
 
-def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+def _checked(name: str, archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[tuple[str, zipfile.ZipInfo]]:
     """Check the whole directory, and return labels and entries of the files to unpack."""
     end = archive.start_dir
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
@@ -140,20 +159,20 @@ def _checked(name: str, archive: zipfile.ZipFile) -> list[tuple[str, zipfile.Zip
     files = [(label, info) for info in listed if (label := label_of(info.filename))]
     if not files:
         raise ArchiveRefused(name, "there are no files in it; put images in it")
-    if len(files) > MAX_FILES:
-        raise ArchiveRefused(name, f"it holds more than {MAX_FILES:,} files; split it")
+    if len(files) > limits.files:
+        raise ArchiveRefused(name, f"it holds more than {limits.files:,} files; split it")
     for label, info in files:
         if info.flag_bits & _LOCKED:
             raise ArchiveRefused(name, "it is locked with a password; pack it again without one")
         # The standard library's other decompressors have no limit on what one call returns.
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ArchiveRefused(name, "it is packed with an unusual method; pack it again as an ordinary ZIP archive")
-        if info.file_size > MAX_BYTES:
-            raise ArchiveRefused(name, f"{label} in it is larger than {MAX_BYTES // 10**6} MB; take that file out")
-        if info.file_size > MAX_RATIO * info.compress_size:
+        if info.file_size > limits.member:
+            raise ArchiveRefused(name, f"{label} in it is larger than {limits.member // 10**6} MB; take that file out")
+        if info.file_size > limits.ratio * info.compress_size:
             raise ArchiveRefused(
-                name, f"{label} in it is packed more than {MAX_RATIO} to 1, as in a ZIP bomb; take that file out"
+                name, f"{label} in it is packed more than {limits.ratio} to 1, as in a ZIP bomb; take that file out"
             )
-    if sum(info.file_size for _, info in files) > MAX_TOTAL:
-        raise ArchiveRefused(name, f"unpacked it is larger than {MAX_TOTAL // 10**6} MB; split it")
+    if sum(info.file_size for _, info in files) > limits.total:
+        raise ArchiveRefused(name, f"unpacked it is larger than {limits.total // 10**6} MB; split it")
     return files

@@ -27,11 +27,11 @@ from se_viz.interventions.planned_edits import AblationEdits, plan_edits, trial_
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.profiles.engine import Engine, Make, engine_of
 from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
-from se_viz.profiles.make_shards import TRIES, Engine, Make, engine_of, failing_disk, make_shards
+from se_viz.profiles.make_shards import TRIES, failing_disk, make_shards
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, RunSettings
 from se_viz.profiles.safetensors_io import verify
-from se_viz.profiles.shard_writer import ForwardScheduler, run_now
 from se_viz.profiles.shards import Task, plan_shards
 from se_viz.profiles.unfinished import SHARDS, reporting_images_done
 from se_viz.types import AnyFloats
@@ -53,13 +53,8 @@ def ablate(
     batch: int = 32,
     shard: int = 512,
     engine: Engine = "local",
-    address: str | None = None,
-    workers: int | None = None,
-    gpus: float | None = None,
-    cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
-    turn: ForwardScheduler = run_now,
 ) -> Ablation:
     """Measure over a dataset what a network answers with and without edits of s, and write ``ablation.json``.
 
@@ -87,7 +82,7 @@ def ablate(
             without edits, for which no labels are needed.
         batch: images per forward pass, 2 or more where s is shuffled.
         shard: images per shard, at least a batch.
-        engine, address, workers, gpus, cpus, progress, report, turn: as for ``profile``.
+        engine, progress, report: as for ``profile``.
 
     Raises:
         KeyError, ValueError, TypeError: an edit names no gate, does not fit it, or is there twice; or ``labels`` is
@@ -111,7 +106,7 @@ def ablate(
     dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
     targets, notes = targets_of(model, dataset, labels)
     work = AblationWork(planned, targets)
-    make = engine_of(engine, turn, address=address, workers=workers, gpus=gpus, cpus=cpus, write=work)
+    make = engine_of(engine, write=work)
     header = Header(
         model=ModelInfo.of(model, model.precision),
         gates=tuple(GateEntry.of(gate) for gate in model.gates),

@@ -1,13 +1,8 @@
 """Class profiles of one network: a file with the statistics of all gates, opened and checked."""
 
-import bisect
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from se_viz import former_names
 from se_viz.data.datasets import Dataset
@@ -17,8 +12,8 @@ from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_profile import Form, GateProfile, form_of
 from se_viz.profiles.gate_summary import Example, Histogram, Moments
 from se_viz.profiles.metadata import GateEntry, Header, ModelInfo
+from se_viz.profiles.profile_index import ProfileIndex
 from se_viz.profiles.safetensors_io import Tensors, open_tensors, verify
-from se_viz.profiles.top_images import ImageTable
 
 # The types that gates of class profiles return can be imported from here, too.
 __all__ = ["FILE", "ClassProfiles", "Example", "GateProfile", "Histogram", "Moments", "file_in", "open_profiles"]
@@ -33,7 +28,7 @@ def file_in(folder: Path) -> Path:
     return former if former.is_file() and not (folder / FILE).exists() else folder / FILE
 
 
-class ClassProfiles:
+class ClassProfiles(ProfileIndex):
     """Class-conditional statistics of every gate of one network.
 
     Attributes:
@@ -43,43 +38,9 @@ class ClassProfiles:
     """
 
     def __init__(self, path: Path, header: Header, tensors: Tensors) -> None:
+        super().__init__(header, tensors)
         self.path = path
-        self.header = header
-        self.tensors = tensors
         self._forms: dict[str, tuple[Form, GateFile]] = {}
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the K classes."""
-        return self.header.classes
-
-    @property
-    def counts(self) -> npt.NDArray[np.int64]:
-        """Number of images of each class (K,)."""
-        return np.asarray(self.header.counts, np.int64)
-
-    @cached_property
-    def table(self) -> ImageTable:
-        """The images that are stored, or are examples of a channel."""
-        if "images.names" not in self.tensors:
-            return ImageTable([], [], np.zeros(0, np.uint32))
-        packed = self.tensors["images.names"][:,].tobytes().decode(errors="surrogateescape")
-        hashes = self.tensors["images.sha256"][:,]
-        names = packed.split("\n") if len(hashes) else []
-        return ImageTable(names, [row.tobytes().hex() for row in hashes], self.tensors["images.label"][:,])
-
-    def class_index(self, name: str) -> int:
-        """Return the index of a class.
-
-        Raises:
-            KeyError: the class profiles have no class of that name; the message lists similar names.
-        """
-        try:
-            return self.classes.index(name)
-        except ValueError:
-            names = sorted(self.classes)
-            near = names[max(0, bisect.bisect(names, name) - 5) :][:10]
-            raise KeyError(f"No class {name!r} in these class profiles; there are {', '.join(near)} …") from None
 
     def __getitem__(self, gate: str) -> GateProfile:
         """Return a gate by name, for instance ``profiles["SE_4_2"]``."""

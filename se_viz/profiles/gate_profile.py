@@ -1,6 +1,6 @@
 """One gate of class profiles: statistics of s and z by class and channel, read from the file in slices."""
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from se_viz.profiles.format1 import Format1
 from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_summary import Example, Histogram, Moments
 from se_viz.profiles.metadata import GateEntry, Header
+from se_viz.profiles.profile_index import ProfileIndex
 from se_viz.profiles.safetensors_io import Index
 from se_viz.profiles.top_images import MISSING
 from se_viz.types import Counts, Floats
-
-if TYPE_CHECKING:
-    from se_viz.profiles.class_profiles import ClassProfiles
 
 ClassPick: TypeAlias = int | str | slice
 
@@ -66,7 +64,7 @@ class GateProfile:
     Classes are selected by name, index or slice, channels by index or slice; only the selection is read from the file.
     """
 
-    def __init__(self, profiles: "ClassProfiles", entry: GateEntry, form: Form, file: GateFile) -> None:
+    def __init__(self, profiles: ProfileIndex, entry: GateEntry, form: Form, file: GateFile) -> None:
         self._profiles, self._form, self._file = profiles, form, file
         self.entry = entry
 

@@ -1,9 +1,8 @@
 """The shards of a pass over a dataset: those that are missing or damaged are made, by the engine of the pass."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
@@ -11,16 +10,11 @@ from se_viz.data.datasets import Dataset
 from se_viz.disk.atomic import SUFFIX
 from se_viz.disk.errors import friendly_errors
 from se_viz.disk.sole_writer import Writer
-from se_viz.extras import missing
 from se_viz.model.model import Model
+from se_viz.profiles.engine import Make
 from se_viz.profiles.errors import ProfilesError
-from se_viz.profiles.local import write_shards_locally
 from se_viz.profiles.metadata import Header
-from se_viz.profiles.shard_writer import ForwardScheduler, WriteShard, write_shard
 from se_viz.profiles.shards import Task
-
-Engine: TypeAlias = Literal["local", "ray"]
-Make: TypeAlias = Callable[[Model, Dataset, Sequence[Task], int, Callable[[int], None]], None]
 
 TRIES = 3  # attempts at making a shard that is damaged when it is read again
 
@@ -33,47 +27,6 @@ class ReadShard(Protocol[_Shard_co]):
 
     def __call__(self, path: Path, expected: Header, /) -> _Shard_co | None:
         """Read it."""
-
-
-def engine_of(
-    engine: Engine,
-    turn: ForwardScheduler,
-    *,
-    address: str | None,
-    workers: int | None,
-    gpus: float | None,
-    cpus: int | None,
-    write: WriteShard = write_shard,
-) -> Make:
-    """Return the function that makes shards here or on a Ray cluster.
-
-    Args:
-        engine: "local" or "ray".
-        turn: runs each forward pass of "local".
-        address, workers, gpus, cpus: for "ray", as ``profile`` takes them.
-        write: writes one shard; for "ray" it is sent to the workers.
-
-    Raises:
-        ProfilesError: the engine is neither, is not installed, or an option is for the other one.
-    """
-    if engine == "ray":
-        return partial(_ray(), address=address, workers=workers, gpus=gpus, cpus=cpus, write=write)
-    if engine != "local" or any(option is not None for option in (address, workers, gpus, cpus)):
-        raise ProfilesError("engine must be 'local' or 'ray'; address, workers, gpus and cpus are only for 'ray'.")
-    return partial(write_shards_locally, turn=turn, write=write)
-
-
-def _ray() -> "Callable[..., None]":
-    """Return the function that makes shards on a Ray cluster.
-
-    Raises:
-        ProfilesError: ray is not installed.
-    """
-    try:
-        from se_viz.profiles.ray_cluster import write_shards_on_ray
-    except ImportError as error:  # also if Ray's folder /tmp/ray was imported as an empty package
-        raise ProfilesError(missing("The engine 'ray'", error, "ray")) from error
-    return write_shards_on_ray
 
 
 def make_shards(

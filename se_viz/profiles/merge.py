@@ -1,6 +1,6 @@
 """Merging of class profiles of one network: those of the shards of a pass, or of several datasets."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from se_viz.profiles.accumulators import Ends, GateStatistics, Rows
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry, Header
-from se_viz.profiles.safetensors_io import Spec, Tensors, open_tensors, write
+from se_viz.profiles.safetensors_io import Tensors, open_tensors
+from se_viz.profiles.store import store
 from se_viz.profiles.top_images import MISSING, ImageTable, Ranking, best
 from se_viz.types import Array
 
@@ -170,51 +171,6 @@ def combine(inputs: Sequence[ClassProfiles], header: Header, path: Path) -> Clas
     # The inputs are verified after they were read, and before the sum gets its final name.
     store(path, header, table.take(kept), statistics(), weights() if header.images else (), verify)
     return open_profiles(path)
-
-
-def store(
-    path: Path,
-    header: Header,
-    table: ImageTable,
-    statistics: Iterator[Array],
-    weights: "Iterator[Array] | tuple[()]",
-    verify: Callable[[], None] | None = None,
-) -> None:
-    """Write exact class profiles.
-
-    Args:
-        path: file to write.
-        header: the metadata.
-        table: the images that the examples refer to, or all images.
-        statistics: for each gate the arrays of ``GateStatistics.arrays``, then the examples, uint32 (2, 2, E, C): index
-            into the table and ``quantization.ordered`` of s, for the highest and for the lowest.
-        weights: for each gate s of all images, float32 (N, C), if ``header.images``.
-        verify: called when all arrays are read and written; if it raises, no file is written.
-    """
-    # Names are separated by newlines, so a newline in a file's name would split it.
-    names = "\n".join(name.replace("\n", " ") for name in table.names).encode(errors="surrogateescape")
-
-    def specs() -> Iterator[Spec]:
-        for gate in header.gates:
-            yield from GateStatistics.specs(gate, len(header.classes))
-            yield Spec(f"{gate.name}.examples", "uint32", (2, 2, header.examples, gate.channels))
-        yield Spec("images.label", "uint32", (len(table),))
-        if header.images:
-            for gate in header.gates:
-                yield Spec(f"{gate.name}.s", "float32", (len(table), gate.channels))
-        yield Spec("images.sha256", "uint8", (len(table), 32))
-        yield Spec("images.names", "uint8", (len(names),))
-
-    def arrays() -> Iterator[Array]:
-        yield from statistics
-        yield table.labels
-        yield from weights
-        yield np.frombuffer(bytes.fromhex("".join(table.sha256)), np.uint8)
-        yield np.frombuffer(names, np.uint8)
-        if verify:
-            verify()
-
-    write(path, header.to_metadata(), specs(), arrays())
 
 
 def _ends(parts: Sequence[_MergeInput], gate: GateEntry) -> tuple[Ends, Ends]:

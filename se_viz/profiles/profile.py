@@ -15,11 +15,12 @@ from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import FILE, ClassProfiles, file_in
+from se_viz.profiles.engine import Engine, Make, engine_of
 from se_viz.profiles.errors import NOT_FINITE, ProfilesError, ProfilesRefused
-from se_viz.profiles.make_shards import TRIES, Engine, Make, engine_of, failing_disk, make_shards
+from se_viz.profiles.make_shards import TRIES, failing_disk, make_shards
 from se_viz.profiles.merge import combine
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, RunSettings
-from se_viz.profiles.shard_writer import ForwardScheduler, broken_network, run_now
+from se_viz.profiles.shard_writer import broken_network
 from se_viz.profiles.shards import Task, plan_shards, read_finished
 from se_viz.profiles.unfinished import REPORT, SHARDS, is_whole, reporting_images_done
 from se_viz.weights.head import Head, HeadMismatch, NoPredictions, fit_output
@@ -40,13 +41,8 @@ def profile(
     batch: int = 32,
     shard: int = 512,
     engine: Engine = "local",
-    address: str | None = None,
-    workers: int | None = None,
-    gpus: float | None = None,
-    cpus: int | None = None,
     progress: bool = False,
     report: Callable[[int, int], None] | None = None,
-    turn: ForwardScheduler = run_now,
 ) -> ClassProfiles:
     """Count s and z of every gate by class over a dataset, and write class profiles.
 
@@ -78,20 +74,10 @@ def profile(
         precision: "bf16" computes in bfloat16 where torch's autocast does; it is faster and exact to about 3 digits.
         batch: images per forward pass, 1 or more.
         shard: images per shard, 1 or more.
-        engine: "local" runs in this process; "ray" in the processes of a Ray cluster, all of which must be able to read
-            the data and ``out`` at the same path. Each worker loads its own copy of the network. The shard of a worker
-            that dies goes to another worker; the pass ends if four workers died while making the same shard.
-        address: address of the cluster: "auto", "host:6379", or "local" to start one on this machine for this pass.
-            Default: the cluster that RAY_ADDRESS names, else "local".
-        workers: maximum number of workers of the cluster (default: as many as fit).
-        gpus: GPUs per worker (default: one if the cluster has any). A fraction such as 0.5 shares a GPU.
-        cpus: CPUs per worker, which is also its number of threads for computing and decoding (default: its share of the
-            machine's CPUs; one if it has no GPU).
+        engine: "local" runs in this process; "ray", or ``RayEngine`` with its options, in those of a Ray cluster.
         progress: show images per second and the remaining time, if the output is a terminal.
         report: called after every batch (with Ray: after every shard) with the number of images done and their total.
             An exception that it raises ends the pass like an interruption.
-        turn: scheduler that calls the given function, a forward pass, and returns its result: immediately, or after
-            others that use the same device. An exception that it raises ends the pass, too.
 
     Raises:
         ValueError: ``labels`` is neither "given" nor "predictions".
@@ -107,7 +93,7 @@ def profile(
         raise ValueError(f"labels must be {' or '.join(get_args(LabelSource))}, not {labels!r}.")
     if min(batch, shard, examples) < 1:
         raise ProfilesError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
-    make = engine_of(engine, turn, address=address, workers=workers, gpus=gpus, cpus=cpus)
+    make = engine_of(engine)
     dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
     classes, head = _classes(model, dataset, labels)
     header = Header(

@@ -20,12 +20,10 @@ from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.capture import Capture
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
-from se_viz.profiles.accumulators import GateStatistics
 from se_viz.profiles.errors import NOT_FINITE, ProfilesError
-from se_viz.profiles.merge import store
 from se_viz.profiles.metadata import Header
-from se_viz.profiles.quantization import ordered
-from se_viz.profiles.top_images import ImageTable, Ranking
+from se_viz.profiles.store import store_images
+from se_viz.profiles.top_images import ImageTable
 from se_viz.types import Array
 from se_viz.weights.head import Head
 from se_viz.weights.output_shape import table
@@ -243,15 +241,5 @@ class _Shard:
             refused=dict(sorted(refused.items())),
         )
         table = ImageTable(self._names, self._sha256, labels.astype(np.uint32))
-        ranking = Ranking(table)
-
-        def statistics() -> Iterator[Array]:
-            for gate in whole.gates:
-                s, z = self._s[gate.name][:count], self._z[gate.name][:count] if gate.z else None
-                yield from GateStatistics.of(s, z, labels, len(present)).arrays()
-                indices, values = ranking.unpack(ranking.of_images(ordered(s), 0, whole.examples))
-                # −1, for a missing image, becomes the largest uint32.
-                yield np.stack([indices, values]).astype(np.uint32)
-
-        kept = (self._s[gate.name][:count] for gate in whole.gates)
-        store(path, header, table, statistics(), kept if whole.images else ())
+        s, z = ({name: numbers[:count] for name, numbers in kept.items()} for kept in (self._s, self._z))
+        store_images(path, header, table, s, z)

@@ -19,10 +19,10 @@ from se_viz.weights import file_formats as formats
 from se_viz.weights.errors import WeightsRefused
 
 # Maximum bytes of opcodes, without the numbers of tensors. Any network of timm with its optimiser needs less than 10 %.
-_LONGEST = 10 * 10**6
+LONGEST = 10 * 10**6
 
 # Maximum number of entries of a ZIP archive, one per tensor.
-_MOST = 100_000
+MOST_ENTRIES = 100_000
 
 # torch allows these calls, although a file of a few bytes can make them allocate any amount of memory.
 _MEMORY_BOMBS = frozenset({
@@ -48,26 +48,30 @@ _ADVICE = re.compile(r"weights_only|torch\.(load|serialization)|pytorch \d|https
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
-def load_pickle(content: bytes, name: str, largest: int) -> object:
+def load_pickle(
+    content: bytes, name: str, largest: int, *, longest: int = LONGEST, entries: int = MOST_ENTRIES
+) -> object:
     """Return what ``torch.load`` reads from a file; ``weights_only`` restricts its calls to those that make tensors.
 
     Args:
         content: the file.
         name: name of the file, for messages.
         largest: maximum number of bytes of the unpacked file.
+        longest: maximum number of bytes of a pickle's instructions.
+        entries: maximum number of entries of a ZIP archive.
 
     Raises:
         WeightsRefused: the file is broken, requests code, or would take more time or memory than weights need.
     """
     try:
         if content.startswith(b"PK"):
-            _check_archive(content, name, largest)
+            _check_archive(content, name, largest, entries)
             pickles = io.BytesIO(torch._C.PyTorchFileReader(io.BytesIO(content)).get_record("data.pkl"))
-            _check_calls(pickles, name, 1)
+            _check_calls(pickles, name, 1, longest)
         elif _MAGIC not in content[:40]:
             raise _bare(content, name)
         else:
-            _check_calls(io.BytesIO(content), name, _PICKLES)
+            _check_calls(io.BytesIO(content), name, _PICKLES, longest)
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except WeightsRefused:
         raise
@@ -130,7 +134,7 @@ def _bare(content: bytes, name: str) -> WeightsRefused:
     words: list[str] = []
     called: dict[str, None] = {}
     for opcode, argument, place in pickletools.genops(content):
-        if (place or 0) > _LONGEST:
+        if (place or 0) > LONGEST:
             break
         if opcode.name == "GLOBAL":
             called[str(argument).replace(" ", ".")] = None
@@ -144,10 +148,10 @@ def _bare(content: bytes, name: str) -> WeightsRefused:
     return WeightsRefused(f"{name} is a pickle that torch did not save: save model.state_dict() by torch.save.")
 
 
-def _check_archive(content: bytes, name: str, largest: int) -> None:
+def _check_archive(content: bytes, name: str, largest: int, most: int) -> None:
     """Raise WeightsRefused by the list of entries of a ZIP archive, before any is unpacked."""
-    if content.count(b"PK\x01\x02") > _MOST:
-        raise WeightsRefused(f"{name} is an archive of more than {_MOST:,} entries, more than any network needs.")
+    if content.count(b"PK\x01\x02") > most:
+        raise WeightsRefused(f"{name} is an archive of more than {most:,} entries, more than any network needs.")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
     unpacked = sum(entry.file_size for entry in entries)
@@ -159,15 +163,13 @@ def _check_archive(content: bytes, name: str, largest: int) -> None:
         raise WeightsRefused(f"{name} {other}.")
 
 
-def _check_calls(file: io.BytesIO, name: str, pickles: int) -> None:
+def _check_calls(file: io.BytesIO, name: str, pickles: int, longest: int) -> None:
     """Raise WeightsRefused for harmful calls that ``weights_only`` allows, in the opcodes that torch will run."""
     for _ in range(pickles):
         begun = file.tell()
         for opcode, argument, place in pickletools.genops(file):
-            if (place or 0) - begun > _LONGEST:
-                raise WeightsRefused(
-                    f"{name} has more than {_LONGEST / 1e6:.0f} MB of instructions beside its tensors."
-                )
+            if (place or 0) - begun > longest:
+                raise WeightsRefused(f"{name} has more than {longest / 1e6:.0f} MB of instructions beside its tensors.")
             if opcode.name == "GLOBAL" and (called := str(argument).replace(" ", ".")) in _MEMORY_BOMBS:
                 raise _code(name, called)
 

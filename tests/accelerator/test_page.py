@@ -11,6 +11,7 @@ from support import pages
 from support.networks import make_images
 
 from se_viz.data.sample_images import sample
+from se_viz.device import memory as device_memory
 from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 from se_viz.ui.state import device_queue as turns
@@ -103,7 +104,7 @@ def test_where_there_is_room_for_neither_it_is_said(memory, monkeypatch):
     with memory.limited(free=0):
         page = inspect()
         assert "fp32 on cpu" in said(page)
-        monkeypatch.setattr("se_viz.device.memory._of_system", lambda *_: models.memory(torch.device("accel:0")))
+        monkeypatch.setattr("se_viz.device.memory._of_system", lambda *_: device_memory.memory(torch.device("accel:0")))
         models._load.clear()
         page.run()
         assert "Not enough memory for demo/r16 (0.0 GB) on cpu" in page.error[0].value.replace("\\", "")

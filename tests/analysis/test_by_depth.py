@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from se_viz.analysis.band import band
-from se_viz.analysis.by_depth import by_depth
+from se_viz.analysis.by_depth import by_depth, saturation
 from se_viz.analysis.health import health
 from se_viz.analysis.selectivity import eta_squared
 
@@ -34,14 +34,12 @@ def test_a_gate_that_never_moves_has_no_share_and_no_warning(make_profiles):
     assert only.saturation.near_1 > 0.9
 
 
-def test_many_classes_are_gone_through_in_parts(make_profiles, monkeypatch):
+def test_many_classes_are_gone_through_in_parts(make_profiles):
     labels = np.repeat(np.arange(5), 3)
     profiles = make_profiles({"SE_2_1": np.random.default_rng(0).beta(1, 1, (15, 4))}, labels, "abcde")
-    (whole,) = by_depth(profiles)
-    monkeypatch.setattr("se_viz.analysis.by_depth._CLASSES_AT_ONCE", 2)
-    (parts,) = by_depth(profiles)
-    assert parts.saturation.near_0 == pytest.approx(whole.saturation.near_0)
-    assert parts.saturation.near_1 == pytest.approx(whole.saturation.near_1)
+    whole, parts = (saturation(profiles["SE_2_1"], at_once) for at_once in (5, 2))
+    assert parts.near_0 == pytest.approx(whole.near_0)
+    assert parts.near_1 == pytest.approx(whole.near_1)
 
 
 @pytest.mark.parametrize("function", ["sigmoid", "hard-sigmoid", "tanh", "relu", "relu6", "other"])

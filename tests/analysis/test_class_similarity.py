@@ -72,12 +72,11 @@ def test_gates_are_alike_if_they_set_the_same_classes_apart(make_profiles, means
     np.testing.assert_allclose(np.diag(similarity), 1)
 
 
-def test_similarity_of_gates_is_cka_of_their_means_and_chance_is_the_mean_over_orders(make_profiles, monkeypatch):
-    monkeypatch.setattr("se_viz.analysis.class_similarity._ROWS_AT_ONCE", 2)
+def test_similarity_of_gates_is_cka_of_their_means_and_chance_is_the_mean_over_orders(make_profiles):
     rng = np.random.default_rng(2)
     one, other = rng.uniform(0.2, 0.8, (5, 12)), rng.uniform(0.2, 0.8, (5, 3))
     profiles = profiles_of(make_profiles, SE_2_1=one, SE_2_2=other, SE_2_3=np.full((5, 4), 0.5))
-    found = gate_similarity(profiles)
+    found = gate_similarity(profiles, rows_at_once=2)
     one, other = (profiles[name].s(slice(5)).mean for name in ("SE_2_1", "SE_2_2"))
     assert found.cka[0, 1] == pytest.approx(linear_cka(one, other))
     orders = [linear_cka(one, other[list(order)]) for order in permutations(range(5))]

@@ -27,7 +27,7 @@ from se_viz.figures.chart import Chart
 from se_viz.gates.macs import RULE
 from se_viz.profiles import shard_writer as engine
 from se_viz.profiles.bundled import bundled_profiles
-from se_viz.profiles.make_shards import engine_of
+from se_viz.profiles.engine import engine_of
 from se_viz.reports.design_choices import conclusions
 
 RUN = CliRunner()

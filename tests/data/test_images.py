@@ -14,7 +14,7 @@ from support.images import encoded, noise, raw_png
 
 from se_viz.data import images, jpeg
 from se_viz.data import pixels as pixels_at_once
-from se_viz.data.images import FORMATS, MAX_BYTES, WORKING_SIDE, ImageRefused, InputImage, decode
+from se_viz.data.images import FORMATS, MAX_BYTES, MAX_PIXELS, WORKING_SIDE, ImageRefused, InputImage, decode
 
 LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -254,9 +254,9 @@ def test_metadata_is_dropped() -> None:
 # ---- refusals
 
 
-def refusal(content: bytes, name: str = "file") -> str:
+def refusal(content: bytes, name: str = "file", most_pixels: int = MAX_PIXELS) -> str:
     with pytest.raises(ImageRefused) as caught:
-        decode(name, content)
+        decode(name, content, most_pixels)
     assert caught.value.name == name
     assert str(caught.value) == f"{name} was left out: {caught.value.reason}."
     return caught.value.reason
@@ -303,11 +303,9 @@ def test_too_many_pixels(side: int) -> None:
 
 @pytest.mark.parametrize("name", VALID)
 def test_the_size_is_judged_before_any_pixel_is_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 16 * 12)
-    decode("fits", VALID[name])
-    monkeypatch.setattr(images, "MAX_PIXELS", 16 * 12 - 1)
+    decode("fits", VALID[name], 16 * 12)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
-    assert "million pixels" in refusal(VALID[name])
+    assert "million pixels" in refusal(VALID[name], most_pixels=16 * 12 - 1)
 
 
 @pytest.mark.parametrize(
@@ -363,9 +361,8 @@ def test_room_for_a_webp_is_held_before_its_decoder_is_made(monkeypatch: pytest.
 
 def test_a_webp_that_is_too_large_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     content = encoded(Image.new("RGB", (64, 48)), "WEBP", lossless=True)
-    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 48 - 1)
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened"))
-    assert "million pixels" in refusal(content)
+    assert "million pixels" in refusal(content, most_pixels=64 * 48 - 1)
 
 
 def test_tiny_images_and_strips() -> None:

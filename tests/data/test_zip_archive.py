@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from se_viz.data import zip_archive as archives
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.zip_archive import MAX_FILES, MAX_RATIO, ArchiveRefused, is_archive, members
+from se_viz.data.zip_archive import LIMITS, ArchiveLimits, ArchiveRefused, is_archive, members
 
 
 def packed(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -33,9 +33,9 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *_: pytest.fail("unpacked"))
 
 
-def refusal(content: bytes) -> str:
+def refusal(content: bytes, limits: ArchiveLimits = LIMITS) -> str:
     with pytest.raises(ArchiveRefused) as caught:
-        list(members("photos.zip", content))
+        list(members("photos.zip", content, limits))
     assert str(caught.value) == f"photos.zip was left out: {caught.value.reason}."
     return caught.value.reason
 
@@ -123,9 +123,9 @@ def test_a_damaged_member_costs_itself_and_a_sentence() -> None:
         (packed({"a.jpg": b"a"}, zipfile.ZIP_BZIP2), "unusual method"),
         (packed({"a.jpg": b"a"}, zipfile.ZIP_LZMA), "unusual method"),
         (packed({"a.bmp": bytes(200_000), "b.jpg": b"b"}), "a.bmp in it is packed more than 100 to 1"),
-        (packed(dict.fromkeys(map(str, range(MAX_FILES + 1)), b"")), "more than 1,000 files"),
+        (packed(dict.fromkeys(map(str, range(LIMITS.files + 1)), b"")), "more than 1,000 files"),
         (with_directory_size(packed({"a.jpg": b"a"}), 24, MAX_BYTES + 1), "a.jpg in it is larger than 50 MB"),
-        (with_directory_size(packed({"a.jpg": b"a"}), 24, 100 * MAX_RATIO), "packed more than 100 to 1"),
+        (with_directory_size(packed({"a.jpg": b"a"}), 24, 100 * LIMITS.ratio), "packed more than 100 to 1"),
         (with_directory_size(packed({"a.jpg": b"a"}), 20, 1000), "overlap"),
     ],
     ids=lambda value: value if isinstance(value, str) else "file",
@@ -151,28 +151,24 @@ def test_files_that_share_their_bytes() -> None:
 
 
 @pytest.mark.usefixtures("sealed")
-def test_the_total_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_is_bounded() -> None:
     content = packed({name: bytes(range(250)) * 4 for name in "abc"})
-    monkeypatch.setattr(archives, "MAX_TOTAL", 2999)
-    assert "unpacked" in refusal(content)
-    monkeypatch.setattr(archives, "MAX_TOTAL", len(content) - 1)
-    assert "split it" in refusal(content)
+    assert "unpacked" in refusal(content, ArchiveLimits(total=2999))
+    assert "split it" in refusal(content, ArchiveLimits(total=len(content) - 1))
 
 
-def test_the_total_may_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_TOTAL", 3000)
-    assert len(list(members("photos.zip", packed({name: bytes(range(250)) * 4 for name in "abc"})))) == 3
+def test_the_total_may_be_reached() -> None:
+    content = packed({name: bytes(range(250)) * 4 for name in "abc"})
+    assert len(list(members("photos.zip", content, ArchiveLimits(total=3000)))) == 3
 
 
 def test_a_directory_is_not_parsed_when_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     content = packed(dict.fromkeys("abcdef", b""))
     # Blocks so small that signatures lie across their seams.
     monkeypatch.setattr(archives, "_BLOCK", 5)
-    monkeypatch.setattr(archives, "MAX_ENTRIES", 6)
-    assert len(list(members("photos.zip", content))) == 6
-    monkeypatch.setattr(archives, "MAX_ENTRIES", 5)
+    assert len(list(members("photos.zip", content, ArchiveLimits(entries=6)))) == 6
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("parsed"))
-    assert "more than 5 entries" in refusal(content)
+    assert "more than 5 entries" in refusal(content, ArchiveLimits(entries=5))
 
 
 def test_no_more_is_unpacked_than_was_declared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,4 +214,4 @@ def test_mutated_archives(changes: list[tuple[int, int]], start: int) -> None:
     for position, value in changes:
         mutant[position] = value
     for content in (bytes(mutant), bytes(mutant[start:]), bytes(mutant[:start])):
-        assert sum(len(member) for _, member in drained(content)) <= MAX_RATIO * len(SAMPLE)
+        assert sum(len(member) for _, member in drained(content)) <= LIMITS.ratio * len(SAMPLE)

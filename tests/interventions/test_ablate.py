@@ -367,8 +367,7 @@ def test_without_class_profiles_the_mean_is_left_out_and_said(model, photos, tmp
     [
         ({"batch": 1}, "batch must be 2 or more where s is shuffled"),
         ({"batch": 8, "shard": 4}, "shard a batch or more"),
-        ({"engine": "spark"}, "engine must be 'local' or 'ray'"),
-        ({"workers": 2}, "only for 'ray'"),
+        ({"engine": "spark"}, "engine must be 'local', 'ray', or se_viz.RayEngine"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, said, model, photos, tmp_path):

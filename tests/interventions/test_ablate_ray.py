@@ -8,6 +8,7 @@ from support.ablations import CLASSES, SETTINGS, make_images, tiny
 
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle
+from se_viz.profiles.engine import RayEngine
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,7 @@ def test_two_workers_give_the_same_bytes(cluster, tmp_path):
         photos,
         tmp_path / "ray",
         edits=edits,
-        engine="ray",
-        workers=2,
+        engine=RayEngine(workers=2),
         report=lambda *done: told.append(done),
         **SETTINGS,
     )

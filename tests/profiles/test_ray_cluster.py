@@ -13,6 +13,7 @@ from support.profiling import SETTINGS
 
 from se_viz.data.datasets import dataset
 from se_viz.model.loading import load
+from se_viz.profiles.engine import RayEngine
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.profile import profile
 
@@ -51,8 +52,7 @@ def test_a_worker_that_is_killed_costs_a_shard_and_changes_nothing(cluster, whol
         tiny_model,
         deadly(dataset(photos), 9, marker),
         tmp_path / "out",
-        engine="ray",
-        workers=2,
+        engine=RayEngine(workers=2),
         report=lambda done, of: told.append((done, of)),
         **SETTINGS,
     )
@@ -77,7 +77,7 @@ def test_stopped_it_goes_on_where_it_was_with_one_worker_too(cluster, whole, tin
         raise Enough
 
     with pytest.raises(Enough):
-        profile(tiny_model, photos, tmp_path, engine="ray", workers=1, report=stop, **SETTINGS)
+        profile(tiny_model, photos, tmp_path, engine=RayEngine(workers=1), report=stop, **SETTINGS)
     shards = list((tmp_path / "shards").glob("*.safetensors"))
     assert shards
     before = {path: path.stat().st_mtime_ns for path in shards}
@@ -87,7 +87,7 @@ def test_stopped_it_goes_on_where_it_was_with_one_worker_too(cluster, whole, tin
         seen.append(done)
         assert {path: path.stat().st_mtime_ns for path in shards} == before
 
-    profiles = profile(tiny_model, photos, tmp_path, engine="ray", workers=1, report=look, **SETTINGS)
+    profiles = profile(tiny_model, photos, tmp_path, engine=RayEngine(workers=1), report=look, **SETTINGS)
     assert seen[0] > 4
     assert profiles.path.read_bytes() == whole.path.read_bytes()
 
@@ -95,9 +95,9 @@ def test_stopped_it_goes_on_where_it_was_with_one_worker_too(cluster, whole, tin
 def test_more_than_the_cluster_has_is_refused(cluster, photos, tiny_model, tmp_path):
     for asked in ({"gpus": 1}, {"cpus": 3}):
         with pytest.raises(ProfilesError, match=r"room for a worker .* they have 2 CPUs and 0 GPUs"):
-            profile(tiny_model, photos, tmp_path, engine="ray", **asked)
+            profile(tiny_model, photos, tmp_path, engine=RayEngine(**asked))
     with pytest.raises(ProfilesError, match="1 or more"):
-        profile(tiny_model, photos, tmp_path, engine="ray", workers=0)
+        profile(tiny_model, photos, tmp_path, engine=RayEngine(workers=0))
 
 
 def test_what_cannot_be_sent_is_named(cluster, photos, tiny_model, tmp_path):
@@ -112,8 +112,8 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ProfilesError, match=r"needs ray, .* `pip install 'se-viz\[ray\]'`"):
         profile(tiny_model, photos, tmp_path, engine="ray")
-    with pytest.raises(ProfilesError, match="only for 'ray'"):
-        profile(tiny_model, photos, tmp_path, address="auto")
+    with pytest.raises(ProfilesError, match=r"must be 'local', 'ray', or se_viz.RayEngine\(…\), not 'dask'"):
+        profile(tiny_model, photos, tmp_path, engine="dask")
 
 
 def test_the_command_starts_and_ends_a_ray_of_its_own(photos, tmp_path):

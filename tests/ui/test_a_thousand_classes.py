@@ -15,7 +15,7 @@ from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
 from se_viz.reports import class_numbers
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import profiles as profiles_state
+from se_viz.ui.widgets import profiles_export
 from se_viz.zoo import registry as catalogue
 
 CLASSES = 1000
@@ -100,6 +100,6 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
 @pytest.mark.slow
 def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
     assert not any("too many to download" in text.value for text in many.markdown)
-    monkeypatch.setattr(profiles_state, "_MOST_ROWS", 10_000)
+    monkeypatch.setattr(profiles_export, "_MOST_ROWS", 10_000)
     many.run()
     assert any("40,000 rows, too many to download" in text.value for text in many.markdown)

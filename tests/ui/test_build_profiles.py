@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from se_viz import load, profile
+from se_viz.profiles.engine import LocalEngine
 from se_viz.profiles.unfinished import images_done
 from se_viz.ui.state import device_queue as turns
 
@@ -49,7 +50,7 @@ def test_readings_of_others_come_between_the_batches(device, tmp_path):
         return turns.take(batch, device, ignore)
 
     model = load("demo/r16", "cpu")
-    made = profile(model, Images(6), tmp_path / "turns", batch=2, turn=turn)
+    made = profile(model, Images(6), tmp_path / "turns", batch=2, engine=LocalEngine(turn))
     last[-1].result()
     assert order == ["batch", "reading"] * 3
     alone = profile(model, Images(6), tmp_path / "alone", batch=2)

@@ -113,7 +113,7 @@ def test_go_on(interrupt):
 def test_try_the_device_again(interrupt):
     page = open_page("inspect")
     device = str(resolve("auto"))
-    page.session_state[models._FULL] = (device, f"There is no room on {device}: try a smaller one.")
+    page.session_state[models.FULL] = (device, f"There is no room on {device}: try a smaller one.")
     page.run()
     press(page, "try_again", interrupt)
     assert not page.warning

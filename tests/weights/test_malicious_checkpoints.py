@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save as save_safetensors
 from support.checkpoints import pickled
 
-from se_viz.weights import safe_pickle as pickles
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.matching import check_fit
+from se_viz.weights.safe_pickle import load_pickle
 from se_viz.weights.state_dict import read_state
 
 LIMIT = 1_000_000
@@ -41,17 +41,15 @@ def test_what_takes_memory_by_a_word_is_not_called(call, zipped):
         read_state(content, LIMIT)
 
 
-def test_a_pickle_longer_than_any_checkpoints_is_not_followed(monkeypatch):
-    monkeypatch.setattr(pickles, "_LONGEST", 10_000)
+def test_a_pickle_longer_than_any_checkpoints_is_not_followed():
     content = pickled({"a": torch.zeros(1), "b": [None] * 20_000})
     with pytest.raises(WeightsRefused, match="MB of instructions beside its tensors"):
-        read_state(content, LIMIT, trusted=True)  # in this process, for which the limit is changed
+        load_pickle(content, "long.pt", LIMIT, longest=10_000)
 
 
-def test_an_archive_of_countless_entries_is_not_listed(monkeypatch):
-    monkeypatch.setattr(pickles, "_MOST", 10)
+def test_an_archive_of_countless_entries_is_not_listed():
     with pytest.raises(WeightsRefused, match="more than 10 entries"):
-        read_state(pickled({str(index): torch.zeros(1) for index in range(20)}), LIMIT, trusted=True)
+        load_pickle(pickled({str(index): torch.zeros(1) for index in range(20)}), "many.pt", LIMIT, entries=10)
 
 
 def test_names_do_not_grow_with_the_depth_of_a_file():

@@ -66,8 +66,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path, monkeypatch):
     assert all(row.weights == ("a", "b") and row.seconds is not None for row in rows.values())
 
 
-def test_a_network_that_is_too_large_is_left_at_its_sketch(monkeypatch):
-    monkeypatch.setattr(discover, "LARGEST", 1000)
-    row = discover.prove(discover.sketch("torchvision/mobilenet_v3_small"))
+def test_a_network_that_is_too_large_is_left_at_its_sketch():
+    row = discover.prove(discover.sketch("torchvision/mobilenet_v3_small"), largest=1000)
     assert (row.gates, row.seconds) == (9, None)
     assert "too large" in row.note

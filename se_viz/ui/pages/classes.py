@@ -16,7 +16,15 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
-from se_viz.ui.widgets import build_profiles, chart, checkpoint_picker, group_comparison, notes
+from se_viz.ui.widgets import (
+    build_profiles,
+    chart,
+    checkpoint_picker,
+    group_comparison,
+    notes,
+    profiles_export,
+    stage_charts,
+)
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -83,46 +91,13 @@ def page(header: PageHeader) -> None:
     _compare_classes(state, header)
     group_comparison.show(header, numbers)
     build_profiles.build(header.model)
-    profiles_state.take_away(header.model, profiles)
+    profiles_export.show(header.model, profiles)
 
 
 @st.fragment
 def _stages(state: ClassesState, report: Report) -> None:
-    """Draw Figure 6 for a block of each stage, two in a row."""
-    listed = stages(state.profiles)
-    for start in range(0, len(listed), 2):
-        for column, (stage, gates) in zip(st.columns(2, gap="medium"), listed[start : start + 2], strict=False):
-            with column:
-                _stage(report, stage, gates)
-
-
-@st.fragment
-def _stage(report: Report, stage: int, gates: list[str]) -> None:
-    label, key = f"Block of stage {stage}", f"class_stage{stage}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if len(gates) <= _FEW_BLOCKS:
-            name = st.segmented_control(
-                label,
-                gates,
-                default=gates[-1],
-                key=key,
-                bind="query-params",
-                required=True,
-                label_visibility="collapsed",
-            )
-        else:
-            name = st.selectbox(
-                label,
-                gates,
-                index=len(gates) - 1,
-                key=key,
-                bind="query-params",
-                label_visibility="collapsed",
-                width=140,
-            )
-        shown = report.charts[f"classes_{name}"]
-        chart.tools(shown)
-    chart.draw(shown)
+    """Draw Figure 6 for a block of each stage."""
+    stage_charts.show(report, "classes", stages(state.profiles), "class_stage", _FEW_BLOCKS)
 
 
 def _by_depth(report: Report) -> None:
@@ -148,8 +123,7 @@ def _gate(state: ClassesState) -> None:
         kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
     report = state.report(kind)
     bands = [report.charts[f"band_{name}_{place}"] for place in range(len(state.classes))]
-    for start in range(0, len(bands), 2):
-        chart.row(bands[start : start + 2])
+    chart.row(bands)
     if f"tree_{name}" not in report.charts:
         return
     if some := rows_shown(state.profiles):

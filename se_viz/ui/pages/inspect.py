@@ -23,7 +23,8 @@ from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
-from se_viz.ui.widgets import chart, choice, export, image_focus, prediction_cards
+from se_viz.ui.widgets import chart, choice, export, image_focus, prediction_cards, stage_charts
+from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -116,37 +117,8 @@ def _stages(state: InspectState) -> None:
                 label_visibility="collapsed",
             )
     report = state.report(order)
-    stages = list(by_stage(state.model.gates).items())
-    for start in range(0, len(stages), 2):
-        for column, (stage, gates) in zip(
-            st.columns(min(2, len(stages)), gap="medium"), stages[start : start + 2], strict=False
-        ):
-            with column:
-                _stage(report, stage, [gate.name for gate in gates])
-
-
-@st.fragment
-def _stage(report: Report, stage: int, gates: list[str]) -> None:
-    label, key, at_first = f"Block of stage {stage}", f"stage{stage}", len(gates) - 1
-    choice.check(label, gates, key, gates[at_first])
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if len(gates) <= _FEW_BLOCKS:
-            gate = st.segmented_control(
-                label,
-                gates,
-                default=gates[at_first],
-                key=key,
-                bind="query-params",
-                required=True,
-                label_visibility="collapsed",
-            )
-        else:
-            gate = st.selectbox(
-                label, gates, index=at_first, key=key, bind="query-params", label_visibility="collapsed", width=140
-            )
-        shown = report.charts[f"heatmap_{gate}"]
-        chart.tools(shown)
-    chart.draw(shown)
+    stages = [(stage, [gate.name for gate in gates]) for stage, gates in by_stage(state.model.gates).items()]
+    stage_charts.show(report, "heatmap", stages, "stage", _FEW_BLOCKS)
 
 
 @st.fragment
@@ -241,11 +213,6 @@ def _maps(state: InspectState, gate: str) -> None:
         st.info("Choose at least one channel.")
         return
     chart.show(charts[f"{'maps' if over == 'maps' else 'overlay'}_{gate}_1"], wide=True)
-    st.download_button(
-        f"U, X̃ and s of {gate} as NPZ",
-        partial(maps_bytes, capture, gate, [image.name]),
-        file_name=f"maps_{gate}.npz",
-        key="save_npz",
-        on_click="ignore",
-        icon=":material/download:",
+    download(
+        f"U, X̃ and s of {gate} as NPZ", partial(maps_bytes, capture, gate, [image.name]), f"maps_{gate}.npz", "save_npz"
     )

@@ -21,6 +21,7 @@ from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
+from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.page_header import PageHeader
 
 T = TypeVar("T")
@@ -91,15 +92,7 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
 
 def _take_away(model: Model, name: str, report: Report) -> None:
     st.header("Export and reproduce", anchor=False)
-    st.download_button(
-        "Gates as CSV",
-        lambda: table_bytes(report.tables["gates"], "csv"),
-        file_name="gates.csv",
-        mime="text/csv",
-        key="save_gates",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download("Gates as CSV", lambda: table_bytes(report.tables["gates"], "csv"), "gates.csv", "save_gates")
     st.markdown("The same numbers from Python, and from a shell:")
     st.code(
         f"import se_viz\n\n{load_line(model)}\n"

@@ -120,8 +120,7 @@ def _patterns(report: Report, words: Sequence[str]) -> None:
         st.info(note)
         return
     st.markdown(" ".join(map(emphasised, words)))
-    for start in range(0, len(shown), 2):
-        chart.row(shown[start : start + 2])
+    chart.row(shown)
     st.caption(note)
 
 

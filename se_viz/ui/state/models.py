@@ -3,29 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import get_args
 
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 
-from se_viz.demo import pretrained
-from se_viz.device.devices import DeviceMissing, Precision, available, device_name, resolve
-from se_viz.device.memory import DeviceFull, memory
+from se_viz.device.devices import Precision
+from se_viz.device.memory import DeviceFull
 from se_viz.device.transfer import moved
 from se_viz.model.loading import load
 from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
-from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link
-from se_viz.weights.head import Head
 from se_viz.zoo import registry
-from se_viz.zoo.registry import Network, UnknownModel
+from se_viz.zoo.registry import Network
 
 _KEPT = 3
-_ORIGINS = ("by name", "your weights")
 _FAMILY = 16
-_FULL = "full_device"  # in the session: a device whose memory was full, and the error message
+FULL = "full_device"  # in the session: a device whose memory was full, and the error message
 
 
 @st.cache_resource(max_entries=_KEPT, on_release=release_model, show_spinner="Loading the model …")
@@ -38,7 +32,8 @@ def _member(name: str, device: str) -> Model:
     return load(name, device)
 
 
-def _listed(name: str, device: str, precision: Precision) -> Model:
+def named(name: str, device: str, precision: Precision) -> Model:
+    """Return a model by its name."""
     model = _load(name, device, precision)
     size = model_bytes(model.network, model.instrument.network)
     models().used((_load, name, device, precision), size, partial(_load.clear, name, device, precision))
@@ -49,7 +44,7 @@ def exact(model: Model) -> Model:
     """Return the same network in fp32, the precision of the bundled files; return a checkpoint's model as it is."""
     listed = model.precision != "fp32" and model.name in registry.names()
     with with_cpu_fallback(str(model.device)):
-        return _listed(model.name, str(model.device), "fp32") if listed else model
+        return named(model.name, str(model.device), "fp32") if listed else model
 
 
 def member(name: str, device: str) -> Model:
@@ -77,103 +72,12 @@ def _plain_member(name: str, device: str) -> Network:
     return network
 
 
-def choose(problem: DeltaGenerator) -> Model | None:
-    """Return the model that the sidebar names, loaded on the chosen device in the chosen precision.
-
-    Args:
-        problem: a container of the page for an error in loading the model, and what to do about it.
-
-    Returns:
-        The model; None if the container shows an error, or the sidebar shows what is still to be chosen.
-    """
-    names = list(registry.names())
-    if not names:
-        problem.error(
-            f"There is no model: {pretrained.folder()} contains no card. Install SE Viz again, or train a model with "
-            "`se-viz train`."
-        )
-        return None
-    origin = st.segmented_control(
-        "Network",
-        _ORIGINS,
-        default=_ORIGINS[0],
-        key="origin",
-        bind="query-params",
-        required=True,
-        width="stretch",
-    )
-    chosen = st.container()
-    head = head_picker.choose()
-    devices = ["auto", *available()]
-    choice.check("device", devices, "device", "auto", problem)
-    device = st.selectbox("Device", devices, key="device", bind="query-params")
-    choice.check("precision", get_args(Precision), "precision", "fp32", problem)
-    precision = st.segmented_control(
-        "Precision",
-        get_args(Precision),
-        default="fp32",
-        key="precision",
-        bind="query-params",
-        required=True,
-        width="stretch",
-        help="Number format in which the network computes. bf16 is faster on processors with bf16 instructions, and "
-        "changes s by 0.0006 on average (demo/r16); fp16 is for GPUs.",
-    )
-    with chosen:
-        try:
-            place = _with_room(str(resolve(device)))
-        except DeviceMissing as error:
-            problem.error(escape_markdown(str(error)))
-            return None
-        try:
-            model = _chosen(names, origin, place, precision, head, problem)
-        except DeviceFull as error:
-            fall_back(place, error)
-            return None
-        except (UnknownModel, ValueError) as error:
-            problem.error(escape_markdown(str(error)))
-            return None
-    if model is not None:
-        st.caption(escape_markdown(_about(model)))
-    return model
-
-
-def _chosen(
-    names: list[str], origin: str, device: str, precision: Precision, head: Head | None, problem: DeltaGenerator
-) -> Model | None:
-    from_link = st.session_state.setdefault("weights_of_link", _ORIGINS[1] in link.asked("origin"))
-    if origin == _ORIGINS[1]:
-        model = checkpoint_picker.choose(device, precision, head, problem)
-        if model is None and from_link:
-            problem.info(
-                "This link was made with weights that are not part of it: choose the same file in the sidebar."
-            )
-        return model
-    at_first = names.index("demo/r16") if "demo/r16" in names else 0
-    choice.check("model", names, "model", names[at_first], problem)
-    name = st.selectbox(
-        "Model",
-        names,
-        index=at_first,
-        key="model",
-        bind="query-params",
-        help="Type to search the demo models, and the models of timm and torchvision that have channel gates.",
-    )
-    if registry.pretrained(name):
-        with problem:
-            if not download_weights.ensure_weights(name):
-                return None
-    model = _listed(name, device, precision)
-    # Sessions share the model, but each session has its own head.
-    return model if head is None else model.with_head(head)
-
-
 def fall_back(device: str, error: DeviceFull) -> None:
     """Run the page again on the CPU after a device was full; if it was the CPU, show the error."""
     if device == "cpu":
         st.error(escape_markdown(str(error)))
         return
-    st.session_state[_FULL] = (device, str(error))
+    st.session_state[FULL] = (device, str(error))
     st.rerun()
 
 
@@ -185,25 +89,3 @@ def with_cpu_fallback(device: str) -> Iterator[None]:
     except DeviceFull as error:
         fall_back(device, error)
         st.stop()
-
-
-def _with_room(device: str) -> str:
-    """Return the device, or the CPU if the device was full in this session and the user has not chosen to try again."""
-    full: tuple[str, str] | None = st.session_state.get(_FULL)
-    if full is None or full[0] != device:
-        return device
-    # Without the error's advice, as the page already follows it.
-    st.warning(escape_markdown(f"{full[1].partition(': ')[0].rstrip('.')}. It runs on the CPU instead."))
-    st.button(
-        escape_markdown(f"Try {device} again"), key="try_again", on_click=st.session_state.pop, args=(_FULL, None)
-    )
-    return "cpu"
-
-
-def _about(model: Model) -> str:
-    gates = f"{len(model.gates)} {'gate' if len(model.gates) == 1 else 'gates'}"
-    room = memory(model.device)
-    free = f", {room.free / 1e9:.1f} of {room.total / 1e9:.1f} GB free" if room else ""
-    height, width = model.preprocess.crop
-    where = f"input {height} × {width}, {model.precision} on {model.device} ({device_name(model.device)}{free})"
-    return f"{model.about or model.name}. {gates}, {where}."

@@ -1,31 +1,24 @@
-"""Class profiles of the loaded model: bundled ones, ones made on this page, and their export."""
+"""Class profiles of the loaded model: bundled ones, and ones made on this page."""
 
 import hashlib
 import os
 import re
-from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import streamlit as st
 
 from se_viz import former_names
-from se_viz.analysis.significance import significance_table
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import folder as shipped_folder
 from se_viz.profiles.bundled import path as shipped_path
 from se_viz.profiles.class_profiles import ClassProfiles, file_in, open_profiles
 from se_viz.profiles.errors import ProfilesError
-from se_viz.profiles.export import export
-from se_viz.reports.tables import table_bytes
 from se_viz.ui.state import models
 from se_viz.ui.widgets import notes
-from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 
 KEPT = "SE_VIZ_PROFILES"
 _LONGEST = 80  # characters of a folder name
-_MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
 
 
 def of(model: Model) -> ClassProfiles | None:
@@ -78,65 +71,6 @@ def _open(path: str, changed: float, model: Model) -> ClassProfiles:
 def tag(profiles: ClassProfiles) -> str:
     """Return a suffix for widget keys, so that each set of class profiles has its own choice of classes."""
     return "" if profiles.path.parent == shipped_folder() else f"_{profiles.path.parent.name}"
-
-
-def take_away(model: Model, profiles: ClassProfiles) -> None:
-    """Draw the downloads of the class profiles, and the code that gives the same numbers."""
-    st.header("Export and reproduce", anchor=False)
-    rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
-    with st.container(horizontal=True):
-        if rows > _MOST_ROWS:
-            st.markdown(
-                f"The table of these class profiles has {rows:,} rows, too many to download: write it from a shell, as "
-                "below."
-            )
-        for kind, mime in (
-            () if rows > _MOST_ROWS else (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet"))
-        ):
-            st.download_button(
-                f"Means and SDs by class as {'CSV' if kind == 'csv' else 'Parquet'}",
-                partial(_table, profiles, kind),
-                file_name=f"profiles.{kind}",
-                mime=mime,
-                key=f"save_profiles_{kind}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
-        st.download_button(
-            "η² by channel, observed and expected by chance, as CSV",
-            lambda: table_bytes(significance_table(profiles), "csv"),
-            file_name="eta2.csv",
-            mime="text/csv",
-            key="save_eta2",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-    st.markdown("The same numbers from Python, and from a shell:")
-    gate, name = next(iter(profiles)).name, profiles.classes[0]
-    st.code(
-        "import se_viz\nfrom se_viz.analysis.significance import significance_table\n"
-        "from se_viz.analysis.by_depth import by_depth\n"
-        "from se_viz.analysis.class_similarity import gate_similarity\n"
-        "from se_viz.analysis.class_separation import cohens_d\n\n"
-        f"{load_line(model)}\n"
-        'profiles = se_viz.profile(model, "DIR", "PROFILES")  # once; or se_viz.open_profiles("PROFILES")\n'
-        f"profiles[{gate!r}].s({name!r}).mean  # Figure 6, one class; .std beside it for Figure 7\n"
-        "by_depth(profiles)  # where the gates become class-specific\n"
-        "significance_table(profiles)  # η² of every channel, and η² expected with random labels\n"
-        "gate_similarity(profiles).cka  # how similar the gates are\n"
-        f"cohens_d(profiles[{gate!r}], {name!r}, {profiles.classes[-1]!r})",
-        language="python",
-    )
-    options = f"{shell_options(model)}{head_options()}"
-    line = f"python -m se_viz profile {options} --data DIR --out PROFILES --table profiles.csv --eta2 eta2.csv"
-    st.code(f"{line}\npython -m se_viz classes PROFILES --out classes", language="bash")
-
-
-def _table(profiles: ClassProfiles, kind: str) -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"profiles.{kind}"
-        export(profiles, path)
-        return path.read_bytes()
 
 
 def folder(model: Model) -> Path:

@@ -7,7 +7,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.server.uploads import HELD
-from se_viz.ui.widgets.waiting import session_id
+from se_viz.ui.state.visitor import session_id
 
 
 def upload(label: str, types: Sequence[str], *, key: str, megabytes: int, help: str) -> UploadedFile | None:  # noqa: A002 - as Streamlit calls it

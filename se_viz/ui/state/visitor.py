@@ -1,9 +1,15 @@
-"""The check whether the visitor of a run of the page is still connected."""
+"""The visitor for whom a run of the page draws: the session, and whether its page is still open."""
 
 from collections.abc import Callable
 
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+
+def session_id() -> str:
+    """Return the id of the session for which this thread runs; empty outside a session."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def leaving() -> Callable[[], bool]:

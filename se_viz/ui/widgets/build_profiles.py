@@ -13,6 +13,7 @@ from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.meanings import meaning
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
+from se_viz.profiles.engine import LocalEngine
 from se_viz.profiles.errors import OtherPass
 from se_viz.profiles.metadata import LabelSource
 from se_viz.profiles.profile import profile
@@ -183,7 +184,8 @@ def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
 
     with with_cpu_fallback(str(model.device)):
         listed = dataset(data)
-        made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, report=report, turn=turn)
+        engine = LocalEngine(turn)
+        made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, engine=engine, report=report)
     st.session_state[_ACCOUNT] = account(made, listed.notes)
 
 

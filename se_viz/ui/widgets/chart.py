@@ -9,6 +9,7 @@ import streamlit as st
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
 from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.widgets.grid import grid
 
 # No tool bar: it covers titles on a phone, and each of its buttons is a stop of the Tab key.
 _CONFIG = {"displayModeBar": False, "responsive": True}
@@ -24,8 +25,8 @@ def show(chart: Chart, *, wide: bool = False) -> None:
 
 
 def row(charts: Sequence[Chart]) -> None:
-    """Draw up to two charts side by side."""
-    for column, chart in zip(st.columns(2, gap="medium"), charts, strict=False):
+    """Draw charts side by side, two in a row."""
+    for column, chart in grid(charts):
         with column:
             show(chart)
 

@@ -14,6 +14,7 @@ from se_viz.model.model import Model
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
+from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
 _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parquet": "z and s as Parquet"}
@@ -25,23 +26,13 @@ def show(model: Model, chosen: Chosen, capture: Capture, predictions: Prediction
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
         for kind, label in _LABELS.items():
-            st.download_button(
-                label,
-                partial(_file, capture, names, kind),
-                file_name=f"readings.{kind}",
-                key=f"save_{kind}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+            download(label, partial(_file, capture, names, kind), f"readings.{kind}", f"save_{kind}")
         if predictions.fitted is not None:
-            st.download_button(
+            download(
                 "Predictions as CSV",
                 lambda: table_bytes(predictions_table(predictions, names), "csv"),
-                file_name="predictions.csv",
-                mime="text/csv",
-                key="save_predictions",
-                on_click="ignore",
-                icon=":material/download:",
+                "predictions.csv",
+                "save_predictions",
             )
     if without_z(capture):
         st.caption(escape_markdown(f"{without_z(capture)} Its column is empty."))

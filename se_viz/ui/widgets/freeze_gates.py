@@ -19,6 +19,7 @@ from se_viz.ui.state import device_queue, interventions
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
+from se_viz.ui.widgets.download import download
 
 
 @st.fragment
@@ -47,14 +48,7 @@ def show(model: Model, profiles: ClassProfiles | None) -> None:
     for sentence in sentences(frozen):
         st.markdown(emphasised(sentence))
     st.caption(escape_markdown("; ".join(f"{gate.name} {gate.how}" for gate in frozen.gates)))
-    st.download_button(
-        "Frozen network as safetensors",
-        partial(_file, frozen),
-        file_name="frozen.safetensors",
-        key="save_frozen",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download("Frozen network as safetensors", partial(_file, frozen), "frozen.safetensors", "save_frozen")
     own = profiles is not None and value == "mean" and profiles.path != bundled_path(model.name)
     lines = ["import se_viz", "", load_line(model)]
     lines += ['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * own

@@ -15,6 +15,7 @@ from se_viz.gates.capture import Capture
 from se_viz.ui.state import captures
 from se_viz.ui.state.models import member
 from se_viz.ui.widgets import chart
+from se_viz.ui.widgets.grid import grid
 from se_viz.ui.widgets.page_header import PageHeader
 
 
@@ -57,11 +58,9 @@ def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...], 
             f"{header.model.precision} applies only to the model in the sidebar."
         )
     by_network = {label: captures.values(model, shown) for label, model in models.items()}
-    for start in range(0, len(by_network), 2):
-        row = list(by_network)[start : start + 2]
-        for column, label in zip(st.columns(2, gap="medium"), row, strict=False):
-            with column:
-                _heatmap(by_network[label], gate, names, order, label)
+    for column, label in grid(list(by_network)):
+        with column:
+            _heatmap(by_network[label], gate, names, order, label)
 
 
 def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:

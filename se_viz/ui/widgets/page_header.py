@@ -6,8 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.model.model import Model
-from se_viz.ui.state import models
-from se_viz.ui.widgets import image_picker, notes
+from se_viz.ui.widgets import image_picker, model_picker, notes
 from se_viz.ui.widgets.image_picker import Chosen
 
 
@@ -34,7 +33,7 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     # In the page, because the sidebar is long, and closed on a phone.
     problem = st.container()
     with st.sidebar:
-        model = models.choose(problem)
+        model = model_picker.choose(problem)
         keys = image_picker.sample_keys(problem)
         uploaded = image_picker.folder()
     with right:

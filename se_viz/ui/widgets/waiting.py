@@ -1,12 +1,12 @@
 """Messages of the server to a visitor: the server is full, or it refused an upload."""
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.server.limits import limits
 from se_viz.ui.server.sessions import SESSIONS, page_full
 from se_viz.ui.server.uploads import HELD
+from se_viz.ui.state.visitor import session_id
 
 _RETRY = 5  # seconds
 
@@ -36,9 +36,3 @@ def say_refused_upload() -> None:
     sentence = HELD.refused(session_id())
     if sentence:
         st.warning(escape_markdown(sentence))
-
-
-def session_id() -> str:
-    """Return the id of the session for which this thread runs."""
-    context = get_script_run_ctx()
-    return context.session_id if context else ""

@@ -1,6 +1,7 @@
-"""The options and messages that the commands about interventions share."""
+"""The options and messages that the commands about images share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from se_viz.model.model import Model
     from se_viz.reports.report import Report
 
-ImagesArgument = Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")]
-Sample = Annotated[list[str] | None, typer.Option(help="Name of a sample photograph; may be repeated.")]
 Target = Annotated[
     str,
     typer.Option(
@@ -34,21 +33,26 @@ Figures = Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of 
 Out = Annotated[Path | None, typer.Option(help="Folder for the tables, figures and all numbers as JSON.")]
 
 
-def images_of(
-    paths: list[Path] | None, samples: list[str] | None, *, trusted: bool, verbose: bool
-) -> "list[InputImage]":
-    """Return the images that a command names, files first; print what is left out."""
-    from se_viz import read_paths, sample
+@dataclass(frozen=True)
+class ImageOptions:
+    """The options that name images."""
 
-    intake = read_paths(paths or [], trusted=trusted)
-    warn(intake.refusals, verbose=verbose)
-    try:
-        shown = [*intake.images, *map(sample, samples or [])]
-    except (ValueError, KeyError) as error:
-        raise fail(error) from error
-    if not shown:
-        raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
-    return shown
+    images: Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")] = None
+    sample: Annotated[list[str] | None, typer.Option(help="Name of a sample photograph; may be repeated.")] = None
+
+    def read(self, *, trusted: bool, verbose: bool) -> "list[InputImage]":
+        """Return the images, files first; print what is left out."""
+        from se_viz import read_paths, sample
+
+        intake = read_paths(self.images or [], trusted=trusted)
+        warn(intake.refusals, verbose=verbose)
+        try:
+            shown = [*intake.images, *map(sample, self.sample or [])]
+        except (ValueError, KeyError) as error:
+            raise fail(error) from error
+        if not shown:
+            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
+        return shown
 
 
 def names_of(images: "Sequence[InputImage]", focus: int) -> list[str]:
