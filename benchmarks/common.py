@@ -30,11 +30,20 @@ def write(path: Path | None, numbers: object) -> None:
         path.write_text(json.dumps({"about": about, "numbers": numbers}, indent=2) + "\n")
 
 
+_clocks = [time.perf_counter]
+
+
+def use_processor_time() -> None:
+    """Count the processor time of this process from now on, on a machine that others use as well."""
+    _clocks[:] = [time.process_time]
+
+
 def milliseconds(work: Callable[[], object]) -> float:
     """How long one call takes."""
-    start = time.perf_counter()
+    clock = _clocks[0]
+    start = clock()
     work()
-    return 1000 * (time.perf_counter() - start)
+    return 1000 * (clock() - start)
 
 
 def turns(

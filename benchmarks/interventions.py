@@ -6,17 +6,25 @@ the disk and the decoder are not part of the comparison. ``last gate`` is the sa
 
 Bar: 1.1 of the bare passes; less where edits share what runs before them.
 
+``capture`` and ``peers``: see ``edited_captures.py``; ``channels``: see ``channel_effects.py``. ``slider``: from a move
+of the slider on the page Intervene to the end of the rerun, as ``pages.py`` measures it; 150 ms are the bar.
+
 Usage: python benchmarks/interventions.py [--quick] [--json FILE] [--threads N] [--device NAME] [--only PART …]
+       [--processor]
 """
 
 import argparse
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
-from common import arguments, quartiles, turns, write
+from channel_effects import channels
+from client import Server, Session
+from common import arguments, quartiles, turns, use_processor_time, write
+from edited_captures import capture, peers
 from PIL import Image
 
 import se_viz
@@ -26,6 +34,7 @@ from se_viz.interventions.planned_edits import AblationEdits
 from se_viz.model.model import Model
 
 ABLATE_BAR = 1.1
+SLIDER_BAR = 150  # ms
 BATCH = 32
 
 
@@ -88,8 +97,39 @@ def ablate(options: argparse.Namespace) -> dict[str, object]:
     return found
 
 
+def slider(options: argparse.Namespace) -> dict[str, object]:
+    """Move the slider of the page Intervene, in several sessions."""
+    moves, found = (0.3, 0.6) if options.quick else (0.3, 0.6, 0.9, 0.1, 0.5), {}
+    with Server(Path(__file__).with_name("page_app.py"), {"OMP_NUM_THREADS": str(options.threads)}) as server:
+        for edit in ("5 strongest", "all"):
+            taken, processor = [], []
+            for turn in range(1 if options.quick else 6):
+                with Session(server.address, page="intervene") as session:
+                    session.load()
+                    session.choose("edit", edit)
+                    before = server.cpu_ms()
+                    some = [session.slide("weight", weight).ms for weight in moves]
+                    if turn or options.quick:  # the first fills caches
+                        taken += some
+                        processor.append((server.cpu_ms() - before) / len(moves))
+            low, middle, high = quartiles(taken)
+            verdict = "met" if middle <= SLIDER_BAR else "missed"
+            print(
+                f"slider, {edit}: {middle:.0f} ms ({low:.0f}–{high:.0f}, {len(taken)} moves), processor "
+                f"{statistics.median(processor):.0f} ms; bar {SLIDER_BAR} ms: {verdict}"
+            )
+            found[edit] = {"milliseconds": taken, "processor_ms": processor}
+    return found
+
+
 # Each part measures and prints one kind of intervention, and returns its numbers.
-PARTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {"ablate": ablate}
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
+    "capture": capture,
+    "peers": peers,
+    "channels": channels,
+    "slider": slider,
+    "ablate": ablate,
+}
 
 
 def main() -> None:
@@ -97,10 +137,13 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's own")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--processor", action="store_true", help="compare processor time, on a machine that is busy")
     parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=tuple(PARTS), help="parts to measure")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(f"{options.threads} torch threads, {options.device}")
+    if options.processor:
+        use_processor_time()
+    print(f"{options.threads} torch threads, {options.device}, {'processor' if options.processor else 'wall'} time")
     write(options.json, {name: PARTS[name](options) for name in options.only})
 
 

@@ -15,7 +15,7 @@ from .gates.gate import Gate as Gate
 from .gates.insert_gates import insert_gates as insert_gates
 from .interventions.ablate import ablate as ablate
 from .interventions.ablation import Ablation as Ablation
-from .interventions.ablation import open_ablation as open_ablation
+from .interventions.ablation_file import open_ablation as open_ablation
 from .interventions.attribution import Attribution as Attribution
 from .interventions.attribution import attribute as attribute
 from .interventions.cam import cam as cam

@@ -34,8 +34,11 @@ def attribute(
     ] = "",
     target: Target = "",
     method: Annotated[
-        Literal["integrated gradients", "gradient × change", "exact", "shapley sampling"],
-        typer.Option(help="Method of the attribution; exact sets one channel at a time to the baseline."),
+        Literal["integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"],
+        typer.Option(
+            help="Method of the attribution; exact sets one channel at a time to the baseline, and layer-conductance "
+            "moves the image, not s, from the mean colour."
+        ),
     ] = "integrated gradients",
     baseline: Annotated[
         str, typer.Option(help="Weights that s is compared with: mean (of the class profiles) or a number.")
@@ -74,7 +77,14 @@ def attribute(
         outputs = outputs_of(before)
         targets = [outcome_of(predictions.fitted, row, target or None).target for row in outputs]
         base = "mean" if baseline == "mean" else number_of(baseline, "--baseline")
-        found = attributed(loaded, shown, chosen, targets, method, baseline=base, profiles=given)
+        moves_image = method == "layer-conductance"
+        if moves_image and base != "mean" and not curves:
+            raise ValueError(
+                "layer-conductance starts at an image of the mean colour: --baseline is only for its curves, with "
+                "--faithfulness."
+            )
+        starts = "mean" if moves_image else base
+        found = attributed(loaded, shown, chosen, targets, method, baseline=starts, profiles=given)
         image = [shown[focus - 1]]
         with unwarned():
             reading = capture(loaded, image, maps=[chosen])[chosen]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from se_viz.figures.chart import Chart, frame
-from se_viz.figures.palette import EDITS, MUTED
+from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.palette import EDITS, MUTED, NETWORKS
 from se_viz.interventions.ablation import AblationRow
 
 # Shuffled weights are those of other images, and have their colour.
@@ -14,6 +14,8 @@ _LINES: dict[float | str, tuple[str, str, str]] = {
     "mean": ("s := mean", EDITS["mean"], "square"),
     "shuffled": ("s shuffled", EDITS["other image"], "diamond"),
 }
+# Of other edits, in order.
+_OTHERS = [(colour, symbol) for symbol in ("triangle-up", "x", "star") for colour in NETWORKS[3:]]
 
 
 def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow]) -> Chart:
@@ -33,15 +35,20 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
         "range": [-0.6, len(places) - 0.4],
     }
     layout["yaxis"] |= {"zeroline": True, "zerolinecolor": MUTED}
-    shown = [value for value in _LINES if any(row.value == value for row in rows)]
+    values = dict.fromkeys(row.value for row in rows)
+    lines = {value: line for value, line in _LINES.items() if value in values}
+    for value in values:
+        if value not in lines:
+            said = f"{value:g}" if isinstance(value, float) else label(value, 24)
+            lines[value] = f"s := {said}", *_OTHERS[(len(lines) - len(_LINES)) % len(_OTHERS)]
+    step = min(0.22, 0.8 / max(1, len(lines)))
     traces = []
-    for index, value in enumerate(shown):
-        said, colour, symbol = _LINES[value]
+    for index, (value, (said, colour, symbol)) in enumerate(lines.items()):
         some = [row for row in rows if row.value == value]
         traces.append(
             go.Scatter(
                 # Beside one another, so that no interval hides another.
-                x=[places.index(row.where) + 0.22 * (index - (len(shown) - 1) / 2) for row in some],
+                x=[places.index(row.where) + step * (index - (len(lines) - 1) / 2) for row in some],
                 y=[100 * row.change.value for row in some],
                 error_y={
                     "symmetric": False,
@@ -60,7 +67,6 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     listed = "; ".join(
         f"{row.name} {100 * row.change.value:+.1f} ({100 * row.change.low:+.1f} to {100 * row.change.high:+.1f})"
         for row in rows
-        if row.value in _LINES
     )
     return Chart(
         name=name,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from se_viz.analysis.percent import reach
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, number
 from se_viz.figures.palette import ACCENT, MUTED
@@ -27,7 +28,7 @@ def before_and_after(names: Sequence[str], before: Floats, after: Floats, unit: 
     places = list(range(len(names)))  # shortened names may be equal
     layout["yaxis"] |= {"tickvals": places, "ticktext": [label(name, 22) for name in names], "autorange": "reversed"}
     if factor == 100:
-        layout["xaxis"]["range"] = [0, 112]
+        layout["xaxis"]["range"] = [0, 1.12 * reach([*before, *after])]
     traces = [
         go.Bar(
             y=places,

@@ -76,12 +76,18 @@ def channel_attribution(
         figure=go.Figure(traces, layout),
         alt=f"Attribution of {target} to {len(chosen)} channels of {reading.gate.name}, by {method}: {listed}.",
         how_to_read=(
-            f"A column is a channel. Top: its attribution, what its s in the place of the baseline adds to {target} "
+            f"A column is a channel. Top: its attribution, what {_what(method)} adds to {target} "
             "(brown) or takes from it (blue), in units of the output. Middle: its weight s, and the mean of s. Bottom: "
             "its map before the gate (U) and after it (X̃ = s · U), both on one colour scale, which is another for each "
             "channel: pale is zero, brown positive, blue negative."
         ),
     )
+
+
+def _what(method: str) -> str:
+    if method == "layer-conductance":
+        return "the change of its s from an image of the mean colour to this one"
+    return "its s in the place of the baseline"
 
 
 def _dots(places: Sequence[int], values: Floats | Float32s, name: str, marker: dict[str, object]) -> go.Scatter:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from se_viz.analysis.percent import percent, reach
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable
 from se_viz.figures.palette import EDITS, MUTED
@@ -72,8 +73,9 @@ def gate_probabilities(
         target: name of the output.
         chosen: the gate whose channels are shown.
     """
-    layout = _layout(gates, chosen, f"Probability of {label(target, 22)}, {before:.0%} as it is", "probability, %")
-    layout["yaxis"]["range"] = [-3, 103]
+    layout = _layout(gates, chosen, f"Probability of {label(target, 22)}, {percent(before)} as it is", "probability, %")
+    top = reach([before, *(value for values in probabilities.values() for value in values)])
+    layout["yaxis"]["range"] = [-0.03 * top, 1.03 * top]
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 100 * before, "y1": 100 * before}
     layout["shapes"] = [*layout["shapes"], {**line, "line": {"color": MUTED, "width": 2, "dash": "dot"}}]
     traces = [
@@ -87,11 +89,14 @@ def gate_probabilities(
         )
         for edit, values in probabilities.items()
     ]
-    spans = "; ".join(f"{words[edit]} {_span(gates, 100 * values, '.0f')} %" for edit, values in probabilities.items())
+    spans = "; ".join(
+        f"{words[edit]} {_span(gates, 100 * values, '.0f' if top > 20 else '.2g')} %"
+        for edit, values in probabilities.items()
+    )
     return Chart(
         name="gate_probabilities",
         figure=go.Figure(traces, layout),
-        alt=f"Probability of {target}, {before:.0%} without edits, when s of one gate is replaced. {spans}.",
+        alt=f"Probability of {target}, {percent(before)} without edits, when s of one gate is replaced. {spans}.",
         how_to_read=(
             f"The dotted line is the probability of {target} of the network as it is. Each point is the probability "
             "with s of one gate replaced. A point far from the line with the prediction unchanged: the gate tempers "

@@ -74,7 +74,7 @@ def _put(
             return None  # the gate took another way, which is said when the pass is over
         with torch._C.DisableTorchFunction():  # calls of the network alone are counted
             applied = sink.replace(gate.name, gate.s_tap.finish(s, len(maps), gate.channels))
-            edited = maps * wide(applied, gate.layout).to(maps.dtype)
+            edited = maps.mul_(wide(applied, gate.layout).to(maps.dtype))  # in place: the copy is of this pass alone
         if gate.name in sink.maps:
             # Here and not by the hook that reads X̃, which may come before this one.
             sink.kept[gate.name, "x"] = edited.clone()

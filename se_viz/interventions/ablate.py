@@ -17,7 +17,8 @@ from se_viz.data.images import InputImage
 from se_viz.disk.atomic import remove_unfinished
 from se_viz.disk.sole_writer import Writer, sole_writer
 from se_viz.gates.capture import Capture
-from se_viz.interventions.ablation import FILE, Ablation, open_ablation
+from se_viz.interventions.ablation import FILE, Ablation
+from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.ablation_rows import AblationSums
 from se_viz.interventions.ablation_shards import AblationWork, Shard, has_shuffle, images_done
 from se_viz.interventions.answers import targets_of

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from se_viz.demo.card import Accuracy
 from se_viz.demo.paired import Change
@@ -23,7 +23,6 @@ from se_viz.weights.head import Head
 
 FILE = "ablation.json"
 VERSION = 1
-_LARGEST = 256_000_000  # bytes of a file that is read
 
 
 class AblationRefused(ProfilesError):
@@ -196,62 +195,7 @@ class Ablation:
 
     def content(self) -> bytes:
         """Return the JSON that is written: the same ablation gives the same bytes."""
-        return _JSON.dump_json(self, indent=1) + b"\n"
+        return JSON.dump_json(self, indent=1) + b"\n"
 
 
-_JSON = TypeAdapter(Ablation)
-
-
-def open_ablation(path: str | Path, model: Model | None = None) -> Ablation:
-    """Open an ablation that ``ablate`` wrote.
-
-    Args:
-        path: the folder, or the file.
-        model: a network it must be of.
-
-    Raises:
-        AblationRefused: there is no such file, or it is damaged, of another kind, or of a newer version.
-        ProfilesMismatch: it is of another network.
-    """
-    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
-    try:
-        with file.open("rb") as opened:
-            ablation = _JSON.validate_json(opened.read(_LARGEST))  # one that is cut off is no JSON
-        _check_lengths(ablation)
-    except FileNotFoundError:
-        raise AblationRefused(f"There is no ablation at {file}: make one with `se-viz ablate`.") from None
-    except OSError as error:
-        raise AblationRefused(f"{file} cannot be read ({error.strerror}): check the path and its disk.") from error
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"][:3])) or "the whole file"
-        raise AblationRefused(
-            f"{file} holds no ablation that this version reads, or is damaged (at {where}): copy it again, or make it "
-            "again with `se-viz ablate`."
-        ) from error
-    except ValueError as error:
-        raise AblationRefused(f"{file} is damaged: {error}") from error
-    if ablation.version > VERSION:
-        raise AblationRefused(
-            f"{file} was written by a newer SE Viz (format {ablation.version}, this one reads up to {VERSION}): "
-            "update SE Viz, or make the ablation again."
-        )
-    if model is not None:
-        ablation.check(model)
-    return ablation
-
-
-def _check_lengths(ablation: Ablation) -> None:
-    """Make sure that what belongs together has one length.
-
-    Raises:
-        ValueError: it has not.
-    """
-    kinds = len(ablation.classes)
-    lengths = [len(ablation.counts), len(ablation.as_it_is.correct), *(len(row.by_class) for row in ablation.rows)]
-    if any(length != kinds for length in lengths):
-        raise ValueError(f"it does not have numbers of all {kinds} classes.")
-    images, plain = ablation.images, ablation.as_it_is
-    pairs = [(plain.right, plain.accuracy), *((row.right, row.accuracy) for row in ablation.rows)]
-    for bits, accuracy in pairs:
-        if len(base64.b64decode(bits, validate=True)) != (images + 7) // 8 or accuracy.of != images:
-            raise ValueError(f"it does not have a bit for each of {images:,} images.")
+JSON = TypeAdapter(Ablation)

@@ -99,6 +99,8 @@ def attribute(
     """
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
+    if min(steps, samples) < 1:
+        raise ValueError(f"steps and samples must be 1 or more, not {steps} and {samples}.")
     if method == "layer-conductance":
         return _conductance(network, images, gate, target, baseline, steps)
     function = suffix(network, images, gate, batch=_ROWS)
@@ -176,6 +178,7 @@ def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> 
 
     Raises:
         KeyError: there is no such class; the message names what there is.
+        TypeError: a target is neither a name nor a number.
         ValueError: there is neither one nor one for each image.
     """
     return targets_among(function.logits, network, target)
@@ -186,7 +189,9 @@ def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
     images, outputs = logits.shape
     if target is None:
         return logits.float().argmax(1)
-    asked = [target] if isinstance(target, int | str) else list(target)
+    if isinstance(target, Tensor | np.ndarray | np.generic):
+        target = target.tolist()
+    asked = list(target) if isinstance(target, Sequence) and not isinstance(target, str) else [target]
     if len(asked) not in (1, images):
         raise ValueError(f"There are {len(asked)} targets for {images} images: give one, or one for each.")
     names = network.classes if isinstance(network, Model) else ()
@@ -200,6 +205,8 @@ def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
             return names.index(target)
         near = ", ".join(names[:12]) if names else f"numbers 0 to {outputs - 1}, as the classes have no names"
         raise KeyError(f"No class {target!r}; there are {near}{' …' if len(names) > 12 else ''}")
+    if not isinstance(target, int) or isinstance(target, bool):
+        raise TypeError(f"A target is the name or the number of a class, not {target!r}.")
     if not 0 <= target < outputs:
         raise KeyError(f"No logit {target}; there are 0 to {outputs - 1}")
     return target

@@ -84,7 +84,12 @@ def baseline_of(weights: Weights, gate: Gate, s: Tensor, model: object, profiles
         if weights != "mean":
             raise ValueError(f'A baseline is "mean", a number or {gate.channels} numbers, not {weights!r}.')
         weights = mean_weights(model, gate.name, profiles)
-    given = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    try:
+        given = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f'A baseline is "mean", a number or {gate.channels} numbers, not {type(weights).__name__}.'
+        ) from None
     if given.ndim > 1 or given.numel() not in (1, gate.channels):
         raise ValueError(f"A baseline of {gate.name} has {gate.channels} numbers or one, not {tuple(given.shape)}.")
     if not bool(given.isfinite().all()):

@@ -9,7 +9,8 @@ from se_viz.data.datasets import Dataset
 from se_viz.demo import pretrained as demo
 from se_viz.disk.errors import friendly_errors
 from se_viz.interventions.ablate import ablate
-from se_viz.interventions.ablation import Ablation, open_ablation
+from se_viz.interventions.ablation import Ablation
+from se_viz.interventions.ablation_file import open_ablation
 from se_viz.model.loading import load
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError

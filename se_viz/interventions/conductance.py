@@ -18,7 +18,7 @@ from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, TapPoint
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement, watched
-from se_viz.interventions.suffix import private_network
+from se_viz.interventions.suffix import private_network, require_finite
 
 _IMAGES = 8  # of a call, of which two steps at least run at once
 
@@ -76,6 +76,8 @@ def conductance(
     with torch.inference_mode(False), raise_if_full(device, f"{2 * _IMAGES} images with gradients"):
         part, s, logits = _s_module(network, gate, tap, images)
         _, base, base_logits = _s_module(network, gate, tap, torch.zeros_like(images[:1]))
+        require_finite(logits)
+        require_finite(base_logits)
         targets = targets_of(logits)
         method = captum.LayerConductance(network, part)
         parts = []

@@ -96,6 +96,8 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
         ValueError: an edit has another number of channels or images, or numbers that are NaN or infinite.
         TypeError: an edit is something else.
     """
+    if not isinstance(edits, Mapping):
+        raise TypeError(f'Edits are a mapping such as {{"{gates[0].name}": 1.0}}, not {type(edits).__name__}.')
     chosen: dict[str, tuple[int, Gate, Edit]] = {}
     for key, edit in edits.items():
         rank, found = _named(key, gates)
@@ -124,7 +126,7 @@ def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
         return _whole(edit, gate, sources)
     parts: dict[int, Replacement] = {}
     for channel, part in edit.items():
-        if not isinstance(channel, int | np.integer) or not 0 <= channel < gate.channels:
+        if not isinstance(channel, int | np.integer) or isinstance(channel, bool) or not 0 <= channel < gate.channels:
             raise KeyError(f"No channel {channel!r} in {gate.name}; there are 0 to {gate.channels - 1}")
         parts[int(channel)] = _whole(part, gate, sources)
 
@@ -139,7 +141,10 @@ def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
 
 def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
     if isinstance(edit, Scale):
-        factor = float(_finite([edit.factor], gate)[0])
+        factors = _finite(edit.factor, gate)
+        if factors.ndim:
+            raise TypeError(f"scale multiplies s of {gate.name} by one number, not by {factors.shape}.")
+        factor = float(factors)
         return lambda s, _start: s * factor
     if isinstance(edit, Shuffle):
         if sources.images < 2:
@@ -151,6 +156,8 @@ def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
     if isinstance(edit, Swap):
         return _same(sources.computed_of(edit.image, gate.name)[0])
     if isinstance(edit, MeanOf):
+        if not isinstance(edit.name, str):
+            raise TypeError(f"mean_of for {gate.name} takes the name of a class, not {edit.name!r}.")
         return _same(sources.mean(gate.name, edit.name))
     if isinstance(edit, str):
         if edit != "mean":
@@ -174,7 +181,7 @@ def _finite(edit: object, gate: Gate) -> AnyFloats:
     if isinstance(edit, Tensor):
         edit = edit.detach().cpu().float()
     try:
-        weights = np.asarray(edit, np.float64)
+        weights = np.asarray(edit if edit is not None else object(), np.float64)  # NumPy makes NaN of None
     except (TypeError, ValueError):
         raise TypeError(
             f'{gate.name} can be set to a number, {gate.channels} numbers, "mean", mean_of(…), swap(…), shuffle(…), '
@@ -182,6 +189,8 @@ def _finite(edit: object, gate: Gate) -> AnyFloats:
         ) from None
     if not np.isfinite(weights).all():
         raise ValueError(f"{gate.name} cannot be set to NaN or an infinite number.")
+    if weights.size and np.abs(weights).max() > np.finfo(np.float32).max:
+        raise ValueError(f"{gate.name} cannot be set to {np.abs(weights).max():.0e}, which float32 does not have.")
     return weights
 
 

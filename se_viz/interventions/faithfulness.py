@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from se_viz.interventions.attribution import Method, Target, attribute_suffix, targets_of
+from se_viz.interventions.attribution import Method, Target, attribute, attribute_suffix, targets_of
 from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
@@ -81,16 +81,20 @@ def faithfulness(
         network, images, gate: as for ``suffix``.
         orders: "attribution", by the contribution of ``method``, the largest first; "s", the largest weight first;
             "|X̃ − U|", the norm of the change by the gate, the largest first; "random".
-        target, method, baseline, profiles: as for ``attribute``.
+        target, method, profiles: as for ``attribute``.
+        baseline: the weights of channels that are deleted or not yet inserted, as for ``attribute``; of
+            "layer-conductance" only the order of the channels comes from an image.
         points: of each curve.
         repeats: random orders.
         seed: of the same.
 
     Raises:
-        ValueError: an order is not known; and as ``attribute``.
+        ValueError: an order is not known, or there are too few points or repeats; and as ``attribute``.
     """
     if wrong := [order for order in orders if order not in ORDERS]:
         raise ValueError(f"orders are {', '.join(ORDERS)}, not {wrong[0]!r}.")
+    if points < 2 or repeats < 1:
+        raise ValueError(f"points must be 2 or more and repeats 1 or more, not {points} and {repeats}.")
     function = suffix(network, images, gate)
     targets = targets_of(function, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
@@ -104,7 +108,12 @@ def faithfulness(
     ranks: dict[Order, list[Tensor]] = {}
     for order in orders:
         if order == "attribution":
-            found = attribute_suffix(function, network, target, method, baseline=baseline, profiles=profiles, seed=seed)
+            if method == "layer-conductance":
+                found = attribute(network, images, gate, targets.tolist(), method)
+            else:
+                found = attribute_suffix(
+                    function, network, target, method, baseline=baseline, profiles=profiles, seed=seed
+                )
             ranks[order] = [ranked(torch.from_numpy(found.values))]
         elif order == "s":
             ranks[order] = [ranked(s.cpu())]

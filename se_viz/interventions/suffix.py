@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.errors import NotReadable
+from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.forward_pass import descriptor
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
@@ -56,6 +56,7 @@ class Suffix:
                     f"{type(network).__name__} returns no logits (N, K). Wrap it in a module that returns the numbers "
                     "of interest as one table."
                 )
+            require_finite(output)
             self.s = descriptor(sink, gate, "s", len(images)).clone()
             self.logits = output.clone()
             self._replay = Replay(copy, gate, kept, images)
@@ -140,6 +141,19 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
         return Suffix(instrument.network, found, inputs, batch=batch)
 
 
+def require_finite(logits: Tensor) -> None:
+    """Make sure that logits can be compared.
+
+    Raises:
+        NotReadable: some are NaN or infinite.
+    """
+    if not bool(logits.isfinite().all()):
+        raise NotReadable(
+            "The network returns NaN or infinite numbers for these images, so no effect can be measured. Check the "
+            "images, the weights and the precision."
+        )
+
+
 def gate_of(instrument: Instrument, name: str) -> Gate:
     """Return a gate by its name.
 
@@ -153,15 +167,23 @@ def gate_of(instrument: Instrument, name: str) -> Gate:
 
 
 def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:
-    """Return the instrument of a model or a network, and the images as the network takes them."""
-    if isinstance(network, Model):
-        return network.instrument, network.inputs(images)
-    if not isinstance(images, Tensor):
+    """Return the instrument of a model or a network, and the images as the network takes them.
+
+    Raises:
+        NotAnImageModel: there are no images.
+        InputRefused, InstrumentError: see ``suffix``.
+    """
+    inputs = network.inputs(images) if isinstance(network, Model) else images
+    if not isinstance(inputs, Tensor):
         raise NotReadable("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model.")
+    if len(inputs) == 0:
+        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(inputs.shape)}.")
+    if isinstance(network, Model):
+        return network.instrument, inputs
     if isinstance(network, Instrument):
-        return network, images
-    height, width = images.shape[2:]
-    return instrument_of(network, (int(height), int(width))), images
+        return network, inputs
+    height, width = inputs.shape[2:]
+    return instrument_of(network, (int(height), int(width))), inputs
 
 
 def private_network(network: nn.Module) -> nn.Module:

@@ -1,5 +1,6 @@
 """The report on an ablation: what replacing s does over a dataset."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from se_viz.figures.ablation_changes import accuracy_changes
@@ -15,12 +16,15 @@ _EDITS: dict[float | str, str] = {
     "mean": "The mean of s in one gate",
 }
 
+_STAGE_EDITS: dict[float | str, str] = {1.0: "s := 1", "mean": "s := mean", "shuffled": "s shuffled"}
+
 
 def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
     """Compose the report on an ablation.
 
-    Sentences: the edit of one gate that costs most, beside s shuffled and its mean; the edit that changes the entropy
-    most; the gates that may go. Charts: ``accuracy_by_gate``, ``accuracy_by_stage``. Table: ``ablation``. File:
+    Sentences: the edit of one gate that costs most, beside s shuffled and its mean; what each edit costs in each whole
+    stage, and what that says of the weights; the edit that changes the entropy most; the gates that may go, as the
+    last. Charts: ``accuracy_by_gate``, ``accuracy_by_stage``. Table: ``ablation``. File:
     ``ablation.json``.
 
     Args:
@@ -54,30 +58,63 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
 def _sentences(ablation: Ablation, loss: float) -> tuple[str, ...]:
     gates = ablation.by("gate")
     said = (
-        f"Over {ablation.images:,} images of {ablation.source.name} the network is right for "
+        f"Over {ablation.images:,} images of {ablation.source.name} the network "
+        f"{'is right for' if ablation.labels == 'given' else 'agrees with itself in'} "
         f"{ablation.as_it_is.accuracy.top1:.1%}."
     )
-    if not gates:
-        return (said,)
     for value, words in _EDITS.items():
         if rows := [row for row in gates if row.value == value]:
             said += f" {words} {_cost(min(rows, key=lambda row: row.change.value))}."
-    sentences = [said]
+    sentences = [said, *_by_stage(ablation.by("stage"))]
     sure = [row for row in gates if row.entropy is not None and row.entropy_change is not None]
     if sure:
         row = max(sure, key=lambda row: abs(row.entropy_change.value) if row.entropy_change else 0)
         sentences.append(
             f"**{row.name}** changes most how sure the network is: the mean entropy of its answers goes from "
             f"{ablation.as_it_is.entropy:.2f} to {row.entropy:.2f} nats, and accuracy by "
-            f"{100 * row.change.value:+.1f} points."
+            f"{_points(row.change.value)} points."
         )
-    return (*sentences, _may_go(ablation, loss))
+    return (*sentences, _may_go(ablation, loss)) if gates else tuple(sentences)
+
+
+def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
+    """Return what each edit of a whole stage changes, with intervals, and where 1 costs more than the mean of s."""
+    found = {value: {row.where: row for row in rows if row.value == value} for value in _STAGE_EDITS}
+    sentences = []
+    for value, stages in found.items():
+        if stages:
+            listed = "; ".join(f"{where} {_with_interval(row)}" for where, row in stages.items())
+            sentences.append(
+                f"**{_STAGE_EDITS[value]}** in all gates of a stage, accuracy in points (95 % interval): {listed}."
+            )
+    means, ones = found["mean"], found[1.0]
+    apart = [where for where, row in ones.items() if where in means and row.change.high < means[where].change.low]
+    if apart:
+        sentences.append(
+            f"In {_in_words(apart)}, s := 1 costs more than the mean of s, which is the same for all images: there the "
+            "network relies on the level of each channel's weight, more than on its changes from image to image."
+        )
+    return tuple(sentences)
+
+
+def _with_interval(row: AblationRow) -> str:
+    change = row.change
+    return f"{_points(change.value)} ({_points(change.low)} to {_points(change.high)})"
+
+
+def _points(share: float) -> str:
+    said = f"{100 * share:+.1f}".replace("-", "−")
+    return "0.0" if said in ("+0.0", "−0.0") else said
+
+
+def _in_words(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _cost(row: AblationRow) -> str:
     change = row.change
-    interval = f"95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
-    return f"costs most in **{row.where}**: {100 * change.value:+.1f} points ({interval})"
+    interval = f"95 % interval {_points(change.low)} to {_points(change.high)}"
+    return f"costs most in **{row.where}**: {_points(change.value)} points ({interval})"
 
 
 def _may_go(ablation: Ablation, loss: float) -> str:
@@ -87,6 +124,7 @@ def _may_go(ablation: Ablation, loss: float) -> str:
         return str(error)
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
-        return f"No gate can be replaced by a constant with a loss that is surely below {limit}."
+        return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95 % interval."
     listed = "; ".join(map(str, found))
-    return f"Each of these gates alone can be a constant, with a loss that is surely below {limit}: {listed}."
+    start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95 % interval"
+    return f"{start}: {listed}."

@@ -18,7 +18,13 @@ from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.faithfulness import Faithfulness
 from se_viz.interventions.gate_effects import GateEffects
 from se_viz.reports import intervention_tables as tables_of
-from se_viz.reports.intervention_sentences import WORDS, channels_sentence, edit_sentence, gates_sentence
+from se_viz.reports.intervention_sentences import (
+    UNIFORM_IMAGE,
+    WORDS,
+    channels_sentence,
+    edit_sentence,
+    gates_sentence,
+)
 from se_viz.reports.outcomes import Outcome
 from se_viz.reports.report import Later, Report
 from se_viz.types import Floats
@@ -39,7 +45,7 @@ class Channels:
         focus: index of the image that the sentence and the chart are about.
         reading: the reading of the gate for this image alone; with its maps, they are drawn.
         mean: mean of s (C,), if it is known.
-        baseline: the baseline in words.
+        baseline: the baseline of s in words; with layer-conductance only the curves have it.
         faithfulness: returns the curves, if they are to be drawn.
     """
 
@@ -192,7 +198,7 @@ def _json(
         content |= {
             "gate": found.gate,
             "method": found.method,
-            "baseline": channels.baseline,
+            "baseline": UNIFORM_IMAGE if found.method == "layer-conductance" else channels.baseline,
             "change": _number(found.change[channels.focus]),
             "completeness_error": _number(found.completeness_error[channels.focus]),
         }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import spearmanr
 
+from se_viz.analysis.percent import percent
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
 from se_viz.reports.outcomes import Outcome
@@ -15,6 +16,8 @@ WORDS = (
     "an edit is how the output changes when s is replaced and the network runs again. An **attribution** divides "
     "such a change among the channels, by a method and from a baseline. A large weight is not a large effect."
 )
+
+UNIFORM_IMAGE = "an image of the mean colour"  # where layer-conductance starts
 
 
 def gates_sentence(outcome: Outcome, effects: GateEffects, words: Mapping[str, str]) -> str:
@@ -74,9 +77,9 @@ def moved(outcome: Outcome, before: Floats, after: Floats) -> str:
     one, other = float(before[outcome.target]), float(after[outcome.target])
     if outcome.has_probabilities:
         start, end = outcome.target_probability(np.stack([before, after]))
-        if f"{start:.0%}" != f"{end:.0%}":
-            return f"{'lowers' if end < start else 'raises'} {outcome.name} from {start:.0%} to {end:.0%}"
-        return f"leaves {outcome.name} at {start:.0%} (logit {other - one:+.2g})"
+        if percent(start) != percent(end):
+            return f"{'lowers' if end < start else 'raises'} {outcome.name} from {percent(start)} to {percent(end)}"
+        return f"leaves {outcome.name} at {percent(start)} (logit {other - one:+.2g})"
     return f"{'lowers' if other < one else 'raises'} {outcome.name} from {one:.4g} to {other:.4g}"
 
 
@@ -87,6 +90,12 @@ def channels_sentence(outcome: Outcome, found: Attribution, focus: int, baseline
         return f"The attributions of {found.gate} are NaN or infinite."
     best = int(found.strongest(1, focus)[0])
     most = f"Channel {best} of {found.gate} has the largest attribution to {outcome.name}: {values[best]:+.2g}"
+    if found.method == "layer-conductance":
+        whole = (
+            f"All {len(values)} add up to {values.sum():+.3g}: the part that goes through s of this gate when "
+            f"{UNIFORM_IMAGE} becomes this image, by which the {outcome.unit} changes by {found.change[focus]:+.3g}"
+        )
+        return f"{most} ({outcome.unit}, s = {s[best]:.2f}). {whole}. {_rank(values, s)}"
     error = found.completeness_error[focus]
     whole = (
         f"All {len(values)} add up to {values.sum():+.3g}; with s in the place of {baseline} in the whole gate the "

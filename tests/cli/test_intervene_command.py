@@ -108,6 +108,18 @@ def test_attributions_are_those_of_python(demo, images, tmp_path):
     assert (tmp_path / "faithfulness_SE_5_2.html").exists()
 
 
+def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
+    options = ["--target", "tench", "--method", "layer-conductance", "--faithfulness", "--baseline", "1", "--top", "1"]
+    output = run("attribute", *GIVEN, *options, "--out", tmp_path)
+    found = se_viz.attribute(demo, images, "SE_5_2", "tench", "layer-conductance")
+    assert output.splitlines()[1].split()[0] == str(found.strongest(1)[0])
+    assert f"All 768 add up to {found.values[0].sum():+.3g}: the part that goes through s" in output
+    curves = pd.read_csv(tmp_path / "faithfulness_SE_5_2.csv")
+    end = curves[curves["order"] == "attribution"].iloc[-1]
+    assert end["deletion"] == pytest.approx(logits(demo, images[:1], {"SE_5_2": 1.0})[0, 0], abs=1e-4)
+    assert json.loads((tmp_path / "intervention.json").read_text())["baseline"] == "an image of the mean colour"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -123,6 +135,10 @@ def test_attributions_are_those_of_python(demo, images, tmp_path):
         (["intervene", "--sample", "cat", "--head", "features"], "there are no predictions"),
         (["attribute", "--sample", "cat", "--gate", "SE_9_9"], "No gate 'SE_9_9'"),
         (["attribute", "--sample", "cat", "--baseline", "x"], "--baseline takes mean or a number"),
+        (
+            ["attribute", "--sample", "cat", "--method", "layer-conductance", "--baseline", "1"],
+            "--baseline is only for its curves",
+        ),
         (["intervene"], "No images"),
         (["intervene", "--sample", "dog"], "dog"),
     ],

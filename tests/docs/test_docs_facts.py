@@ -1,5 +1,6 @@
 """What the documentation says of the project's own files and names."""
 
+import importlib
 import re
 import tomllib
 
@@ -9,6 +10,7 @@ from docs_support import PAGES, ROOT, name
 
 import se_viz
 from se_viz.demo.card import Card
+from se_viz.interventions.ablation_file import open_ablation
 
 _WORDS = 900
 _BYTES = 200_000
@@ -68,6 +70,22 @@ def test_the_table_of_demo_models_is_that_of_their_cards():
         )
         row = f"| {card.params:,} | {card.macs / 1e6:.1f} M | {top1} % ({low}–{high}) |"
         assert row in page, f"{card.name}: {row}"
+
+
+def test_the_page_on_effects_has_the_numbers_of_the_ablations(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "scripts")
+    page = importlib.import_module("ablations").on_page_markdown(
+        (ROOT / "docs" / "explanation" / "weights-and-effects.md").read_text()
+    )
+    found = [open_ablation(path) for path in (ROOT / "pretrained" / "ablations").glob("*.json")]
+    assert found
+    for ablation in found:
+        for row in (*ablation.by("stage"), *ablation.by("all")):
+            value, low, high = (
+                f"{100 * one:+.1f}".replace("-", "−") for one in (row.change.value, row.change.low, row.change.high)
+            )
+            assert f"{value} ({low} to {high})" in page, f"{ablation.model.name}: {row.name}"
+    assert "<!--" not in page
 
 
 def test_the_citation_is_of_this_version():

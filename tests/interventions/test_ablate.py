@@ -30,7 +30,8 @@ from se_viz.disk.errors import WriteFailed
 from se_viz.gates.errors import NotReadable
 from se_viz.interventions import ablate as ablate_module
 from se_viz.interventions.ablate import ablate
-from se_viz.interventions.ablation import AblationRefused, open_ablation
+from se_viz.interventions.ablation import AblationRefused
+from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.capture import capture
 from se_viz.interventions.edits import mean_of, scale, shuffle, swap

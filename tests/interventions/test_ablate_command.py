@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from se_viz.cli.app import app
 from se_viz.interventions import ablate as module
-from se_viz.interventions.ablation import open_ablation
+from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.bundled_ablations import bundled_ablation, rebuild_ablations
 
 RUN = CliRunner()

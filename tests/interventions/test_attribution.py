@@ -1,6 +1,7 @@
 """Attributions of a logit to channels, against captum called by hand, edits one at a time, and their own sums."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from support.odd_networks.gates import SIDE
 from torch import nn
 
 import se_viz
-from se_viz.gates.errors import NotReadable
+from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import SEGate
 from se_viz.interventions.attribution import METHODS, attribute
@@ -102,11 +103,41 @@ def test_without_target_it_is_what_the_network_says(demo, images):
         ({"baseline": "median"}, ValueError, "not 'median'"),
         ({"baseline": np.ones(5)}, ValueError, r"has 768 numbers or one, not \(5,\)"),
         ({"baseline": float("nan")}, ValueError, "NaN"),
+        ({"baseline": None}, ValueError, "not NoneType"),
+        ({"target": ""}, KeyError, "No class ''; there are tench"),
+        ({"target": True}, TypeError, "the name or the number of a class, not True"),
+        ({"target": 1.5}, TypeError, "not 1.5"),
+        ({"target": [None]}, TypeError, "not None"),
+        ({"steps": 0}, ValueError, "1 or more, not 0 and 25"),
+        ({"samples": 0, "method": "shapley sampling"}, ValueError, "1 or more, not 50 and 0"),
     ],
 )
 def test_what_cannot_be_is_refused(demo, images, arguments, error, said):
     with pytest.raises(error, match=said):
         attribute(demo, images, "SE_5_2", **arguments)
+
+
+@pytest.mark.parametrize("target", [3, np.int64(3), torch.tensor(3), [3, 3], np.array([3, 3]), "church"])
+def test_a_target_is_a_number_or_a_name_of_any_kind(demo, images, target):
+    expected = demo.classes.index(target) if isinstance(target, str) else 3
+    found = attribute(demo, images, "SE_5_2", target, "gradient × change")
+    np.testing.assert_array_equal(found.targets, [expected] * 2)
+
+
+@pytest.mark.parametrize("call", [suffix, attribute, faithfulness, partial(attribute, method="layer-conductance")])
+def test_images_that_are_nan_or_none_get_a_sentence(demo, call):
+    nan = torch.full((1, 3, 128, 128), float("nan"))
+    with pytest.raises(NotReadable, match="NaN or infinite numbers for these images, so no effect can be measured"):
+        call(demo, nan, "SE_5_2")
+    for nothing in ([], nan[:0]):
+        with pytest.raises(NotAnImageModel, match="with N ≥ 1"):
+            call(demo, nothing, "SE_5_2")
+
+
+@pytest.mark.parametrize("few", [{"points": 1}, {"repeats": 0}])
+def test_curves_of_too_few_points_are_refused(demo, images, few):
+    with pytest.raises(ValueError, match="points must be 2 or more and repeats 1 or more"):
+        faithfulness(demo, images, "SE_5_2", **few)
 
 
 def test_s_is_not_the_importance_and_integrated_gradients_are(demo, images):
@@ -225,11 +256,18 @@ def test_layer_conductance_of_gates_that_share_a_gate_function():
         assert abs(found.values).max() > 1e-4
 
 
+def test_curves_take_the_order_of_layer_conductance_and_a_baseline_of_s(demo, images):
+    image, settings = images[:1], {"target": 0, "baseline": 1.0, "points": 5}
+    curves = faithfulness(demo, image, "SE_5_2", ["attribution"], method="layer-conductance", **settings)
+    order = attribute(demo, image, "SE_5_2", 0, "layer-conductance").values[0].argsort()[::-1]
+    most = dict.fromkeys(order[: curves.channels[1]].tolist(), 1.0)
+    expected = capture(demo, image, edits={"SE_5_2": most}).logits[0, 0]
+    np.testing.assert_allclose(curves.curves["attribution"].deletion[0, 1], expected, atol=1e-4)
+
+
 def test_says_where_layer_conductance_cannot_be(demo, images):
     with pytest.raises(ValueError, match="takes no baseline of s"):
         attribute(demo, images, "SE_5_2", method="layer-conductance", baseline=1.0)
-    with pytest.raises(ValueError, match="call attribute"):
-        faithfulness(demo, images, "SE_5_2", method="layer-conductance")
     for name, said in (
         ("inline: CBAM", "the code of the block computes that of SE_1_1"),
         ("shared: one gate in two blocks", "runs 2 times in a pass"),

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.pages import open_page
+from support.profiling import make_images
 from test_inspect_any_network import Efficient, Unit, unit
 from test_inspect_page import photo
 from torch import nn
@@ -139,14 +140,14 @@ def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(dem
     assert float(error[1]) == pytest.approx(found.completeness_error[0], abs=2e-5, rel=0.5)
 
 
-@pytest.mark.parametrize("method", ["gradient × change", "shapley sampling"])
+@pytest.mark.parametrize("method", ["gradient × change", "shapley sampling", "layer-conductance"])
 def test_every_method_that_is_offered_gets_a_chart_and_curves(demo, method):
     page = show(samples="cat", method=method)
     assert {"attribution_SE_5_2", "faithfulness_SE_5_2"} <= drawn(page).keys()
     best = int(se_viz.attribute(demo, se_viz.sample("cat"), "SE_5_2", method=method).strongest(1)[0])
     assert f"Channel {best} of SE_5_2" in said(page)
-    options = page.segmented_control(key="method").options
-    assert options == ["integrated gradients", "gradient × change", "exact", "shapley sampling"]
+    options = page.selectbox(key="method").options
+    assert options == ["integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"]
 
 
 def test_an_edit_of_channels_is_the_edit_of_python(demo):
@@ -334,12 +335,24 @@ def test_a_head_of_features_gets_a_sentence(opened):
     assert not page.get("plotly_chart")
 
 
+STAGE = {
+    value: f"**{words}** in all gates of a stage"
+    for value, words in {1.0: "s := 1", "mean": "s := mean", "shuffled": "s shuffled"}.items()
+}
+
+
 def test_the_ablation_over_a_dataset_is_the_shipped_one():
     page = show(samples="cat", view="Over a dataset")
     ablation = bundled_ablation("demo/r16")
     worst = min((row for row in ablation.by("gate") if row.value == 1.0), key=lambda row: row.change.value)
     text = said(page)
-    assert f"s := 1 in one gate costs most in **{worst.where}**: {100 * worst.change.value:+.1f} points" in text
+    assert f"s := 1 in one gate costs most in **{worst.where}**: −{-100 * worst.change.value:.1f} points" in text
+    for row in ablation.by("stage"):
+        shown = re.search(rf"{row.where} (\S+) \((\S+) to (\S+)\)", text[text.index(STAGE[row.value]) :])
+        change = (row.change.value, row.change.low, row.change.high)
+        assert shown is not None
+        assert [float(one.replace("−", "-")) for one in shown.groups()] == [round(100 * one, 1) for one in change]
+    assert "s := 1 costs more than the mean of s" in text
     points = drawn(page)["accuracy_by_gate"][0]
     expected = [100 * ablation[f"{gate.name} := 1"].change.value for gate in ablation.gates]
     np.testing.assert_allclose(numbers(points["y"]), expected)
@@ -353,6 +366,50 @@ def test_a_network_without_an_ablation_gets_the_command_that_makes_one(opened):
     page = opened(3, view="Over a dataset")
     assert "No ablation for this network yet" in said(page)
     assert page.code[0].value.startswith("python -m se_viz ablate --model test/intervene-3-None --data DIR")
+
+
+def hand_in(page, content, name="mine.json"):
+    return page.file_uploader(key="own_ablation").set_value((name, content, "application/json")).run()
+
+
+def test_an_ablation_of_ones_own_is_opened_and_another_network_is_refused(opened, tmp_path):
+    page = opened(3, ("a", "b", "c"), view="Over a dataset")
+    hand_in(page, bundled_ablation("demo/r16").content())
+    assert "This ablation is of demo/r16, not of the test/intervene-3-None" in page.error[0].value.replace("\\", "")
+    assert "No ablation for this network yet" in said(page)
+    model = se_viz.load("test/intervene-3-None", "cpu")
+    found = se_viz.ablate(model, make_images(tmp_path / "photos", ("a", "b", "c"), count=4), tmp_path / "out",
+                          edits=[1.0, 0.25, se_viz.shuffle()])  # fmt: skip
+    hand_in(page, (tmp_path / "out" / "ablation.json").read_bytes())
+    assert not page.error
+    assert f"Over {found.images} images of photos" in said(page)
+    bars = drawn(page)["accuracy_by_gate"]
+    assert [bar["name"] for bar in bars] == ["s := 1", "s shuffled", "s := 0.25"]
+    for bar, value in zip(bars, (1.0, "shuffled", 0.25), strict=True):
+        expected = [100 * row.change.value for row in found.by("gate") if row.value == value]
+        np.testing.assert_allclose(numbers(bar["y"]), expected)
+
+
+NO_ABLATIONS = {
+    "empty": b"",
+    "no keys": b"{}",
+    "null": b"null",
+    "deep": b"[" * 100_000 + b"]" * 100_000,
+    "no text": b"\xff\xfe",
+    "newer": b'{"version": 9}',
+    "NaN": b"NaN",
+}
+
+
+@pytest.mark.parametrize("content", NO_ABLATIONS.values(), ids=NO_ABLATIONS)
+def test_a_file_that_is_no_ablation_gets_a_sentence(content):
+    page = show(samples="cat", view="Over a dataset")
+    hand_in(page, content, "[x](http://evil).json")
+    assert not page.exception
+    (error,) = page.error
+    assert re.search(r"(make it again with|make the ablation again|is damaged)", error.value)
+    assert "\\[x\\]" in error.value
+    assert "costs most in **SE\\_2\\_2**" in "\n".join(one.value for one in page.markdown)
 
 
 def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(demo, tmp_path, monkeypatch):

@@ -42,8 +42,6 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
-# Conductance starts at a baseline image and not at weights, so that its sum and curves are others.
-_METHODS: tuple[Method, ...] = tuple(method for method in METHODS if method != "layer-conductance")
 _TABS = ("Channels", "Over a dataset")
 _PREDICTED = "the predicted one"
 _ALONE = "Add a second image to see s of another image in the place of s of this one."
@@ -166,17 +164,23 @@ def _channels(state: InterveneState) -> None:
     st.header(f"Channels of {state.gate}", anchor=False)
     mean = (interventions.means(state.model, state.profiles) or {}).get(state.gate)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method: Method = choose("Attribution by", _METHODS, "method", segmented=True)
+        # A list, as five names side by side are wider than a phone.
+        with st.container(width=230):
+            method: Method = choose("Attribution by", METHODS, "method")
         baselines = (["mean"] if mean is not None else []) + ["1", "0"]
         base = choose("Baseline of s", baselines, "baseline", segmented=True)
     baseline: Weights = base if base == "mean" else float(base)
-    about = (state.gate, state.outcome.target, method, baseline)
+    if method == "layer-conductance":
+        st.caption("Layer-conductance starts at an image of the mean colour; the baseline of s is that of the curves.")
+    # Conductance starts at an image; only its curves have a baseline of s.
+    starts: Weights = "mean" if method == "layer-conductance" else baseline
+    about = (state.gate, state.outcome.target, method)
     reading = captures.maps(state.model, state.image, state.gate)[state.gate]
     in_words = "the mean of s" if base == "mean" else base
     channels = None
     try:
-        found = interventions.attribution(state.model, state.image, state.profiles, about)
-        work = partial(interventions.curves, state.model, state.image, state.profiles, about)
+        found = interventions.attribution(state.model, state.image, state.profiles, (*about, starts))
+        work = partial(interventions.curves, state.model, state.image, state.profiles, (*about, baseline))
         channels = Channels(found, (state.image.name,), 0, reading, mean, in_words, work)
     except (InstrumentError, NoMean, ImportError) as error:
         st.info(escape_markdown(f"{error} Edits work all the same."))
@@ -251,7 +255,7 @@ def _words(state: InterveneState, picked: Sequence[int], value: float | str) -> 
 
 def _attributed(channels: Channels | None, picked: Sequence[int], value: float | str) -> float | None:
     """Return the sum of the attributions of the channels, if they are set to the baseline."""
-    if channels is None:
+    if channels is None or channels.attribution.method == "layer-conductance":
         return None
     found: Attribution = channels.attribution
     same = value == "mean" if channels.baseline == "the mean of s" else value == float(channels.baseline)

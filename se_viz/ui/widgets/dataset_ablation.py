@@ -4,8 +4,10 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from se_viz.interventions.ablation import Ablation, open_ablation
+from se_viz.interventions.ablation import Ablation
+from se_viz.interventions.ablation_file import open_ablation, read_ablation
 from se_viz.interventions.bundled_ablations import path as bundled_path
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
@@ -13,32 +15,64 @@ from se_viz.reports.ablation import ablation_report
 from se_viz.reports.tables import table_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state.models import exact
+from se_viz.ui.state.uploads import upload
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.choice import number
 from se_viz.ui.widgets.code_lines import head_options, shell_options
+
+_LARGEST = 64  # MB of an ablation that is opened here
 
 
 @st.fragment
 def show(model: Model) -> None:
     """Draw the change of accuracy by gate and by stage, and the gates that may go."""
-    ablation = _of(model)
-    if ablation is None:
-        st.info("No ablation for this network yet. It is made over a dataset with labels, from a shell:")
+    place = st.container()
+    file = upload(
+        "Ablation of your dataset",
+        ["json"],
+        key="own_ablation",
+        megabytes=_LARGEST,
+        help="The file ablation.json that `se-viz ablate` writes for this network. It is shown in the place of the one "
+        "that comes with SE Viz, in this session only.",
+    )
+    with place:
+        ablation = _uploaded(file, model) if file is not None else None
+        if ablation is None:
+            ablation = _bundled(model)
+        if ablation is None:
+            st.info(
+                "No ablation for this network yet. It is made over a dataset with labels, from a shell; open its file "
+                "below."
+            )
+            _command(model)
+            return
+        _draw(ablation)
+        st.markdown("The same numbers from a shell:")
         _command(model)
-        return
-    results = st.container()
-    st.header("Which gates may go?", anchor=False)
-    loss = number("Accuracy that may be lost, points", 0.0, 5.0, 1.0, "loss", disabled=False)
-    report = ablation_report(ablation, loss / 100)
-    *effects, may_go = report.sentences
+
+
+def _draw(ablation: Ablation) -> None:
+    """Draw sentences, charts, the gates that may go, and the downloads of an ablation."""
+    if ablation.by("gate"):
+        results = st.container()
+        st.header("Which gates may go?", anchor=False)
+        loss = number("Accuracy that may be lost, points", 0.0, 5.0, 1.0, "loss", disabled=False)
+        report = ablation_report(ablation, loss / 100)
+        *effects, may_go = report.sentences
+        start, colon, listed = may_go.partition(": ")
+        st.markdown(
+            "\n".join([emphasised(start + colon), "", *(f"- {emphasised(one)}" for one in listed.split("; ") if one)])
+        )
+    else:
+        report = ablation_report(ablation)
+        results, effects = st.container(), list(report.sentences)
     with results:
         for sentence in effects:
             st.markdown(emphasised(sentence))
-        chart.row(list(report.charts.values()))
-    start, colon, listed = may_go.partition(": ")
-    st.markdown(
-        "\n".join([emphasised(start + colon), "", *(f"- {emphasised(one)}" for one in listed.split("; ") if one)])
-    )
+        if report.charts:
+            chart.row(list(report.charts.values()))
+        if others := ablation.by("other"):
+            st.caption(f"The CSV also has edits that the charts do not show: {len(others)}.")
     for note in report.notes:
         st.caption(escape_markdown(note))
     with st.container(horizontal=True):
@@ -60,8 +94,6 @@ def show(model: Model) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-    st.markdown("The same numbers from a shell:")
-    _command(model)
 
 
 def _command(model: Model) -> None:
@@ -74,12 +106,32 @@ def _csv(ablation: Ablation) -> bytes:
     return table_bytes(ablation.table(), "csv")
 
 
-def _of(model: Model) -> Ablation | None:
+def _uploaded(file: UploadedFile, model: Model) -> Ablation | None:
+    """Return the ablation that was uploaded; say why it cannot be shown otherwise."""
+    try:
+        ablation = _read(file, file.file_id)
+        ablation.check(exact(model))
+    except ProfilesError as error:
+        st.error(escape_markdown(str(error)))
+        return None
+    st.caption(escape_markdown(f"From {file.name}."))
+    return ablation
+
+
+# The key is the upload's id; few entries, as a file may have numbers of a thousand classes.
+@st.cache_resource(max_entries=4, show_spinner="Opening the ablation …")
+def _read(_file: UploadedFile, file_id: str) -> Ablation:
+    del file_id
+    return read_ablation(_file.getvalue(), _file.name)
+
+
+def _bundled(model: Model) -> Ablation | None:
+    """Return the ablation that comes with a demo model, or None."""
     path = bundled_path(model.name)
     if not path.is_file():
         return None
-    ablation = _open(path, path.stat().st_mtime)
     try:
+        ablation = _open(path, path.stat().st_mtime)
         ablation.check(exact(model))
     except ProfilesError:
         return None

@@ -107,8 +107,9 @@ def python_lines(
         base = '"mean"' if channels.baseline not in ("0", "1") else channels.baseline
         about = f"model, image, {gate!r}"
         target = f"{int(found.targets[0])}"
+        starts = "" if found.method == "layer-conductance" else f", baseline={base}{extra}"
         lines += [
-            f"found = se_viz.attribute({about}, {target}, {found.method!r}, baseline={base}{extra})",
+            f"found = se_viz.attribute({about}, {target}, {found.method!r}{starts})",
             "found.values, found.completeness_error  # (1, C), (1,)",
             f"se_viz.faithfulness({about}, target={target}, method={found.method!r}, baseline={base}{extra})",
         ]
@@ -153,7 +154,6 @@ def shell_lines(
     if channels is not None:
         base = "mean" if channels.baseline not in ("0", "1") else channels.baseline
         method = shlex.quote(channels.attribution.method)
-        lines.append(
-            f"python -m se_viz attribute {common} --method {method} --baseline {base}{target} --out attribution"
-        )
+        starts = "" if method == "layer-conductance" else f" --baseline {base}"
+        lines.append(f"python -m se_viz attribute {common} --method {method}{starts}{target} --out attribution")
     return "\n".join(lines)
