@@ -10,9 +10,9 @@ from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import ModelName, NetworkOptions
 
 if TYPE_CHECKING:
+    from se_viz.demo.paired import Change
     from se_viz.interventions.ablation import Ablation, AblationRow
     from se_viz.interventions.edits import Whole
-    from se_viz.interventions.paired import Change
     from se_viz.interventions.planned_edits import AblationEdits
 
 

@@ -1,11 +1,12 @@
 """The commands that train, list and measure the demo models."""
 
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Data, Device, fail
+from se_viz.cli.common import Data, Device, fail, warn
 
 
 def train(
@@ -20,19 +21,30 @@ def train(
     bias: Annotated[bool, typer.Option(help="Add biases to the two FC layers.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     device: Device = "auto",
-    out: Annotated[Path, typer.Option(help="Folder for the weights and the card.")] = Path("pretrained"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the weights and the card (default: that of your networks, which the page shows; "
+            "with --family: pretrained)."
+        ),
+    ] = None,
     work: Annotated[Path, typer.Option(help="Folder for the state of an unfinished training.")] = Path(".training"),
     epochs: Annotated[int | None, typer.Option(help="Number of epochs (default: that of the recipe).")] = None,
     family: Annotated[
         bool, typer.Option("--family", help="Train all shipped networks in turn, skipping finished ones.")
     ] = False,
 ) -> None:
-    """Train a demo network on Imagenette; an interrupted training is continued."""
+    """Train a demo network on Imagenette; an interrupted training is continued.
+
+    The page and the command `family` compare networks in the folder SE_VIZ_NETWORKS (default
+    ~/.cache/se-viz/networks) with the shipped ones.
+    """
     from dataclasses import replace
 
     from se_viz.demo.build import make
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
+    from se_viz.demo.user_networks import folder as users_folder
     from se_viz.demo.variants import VARIANTS, Variant
     from se_viz.device.devices import resolve
 
@@ -46,8 +58,9 @@ def train(
             bias=bias,
         )
         recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
+        base = out or (Path("pretrained") if family else users_folder())
         for member in VARIANTS if family else (Variant(config, seed),):
-            folder = out / member.folder
+            folder = base / member.folder
             if family and (folder / f"{member.name}.json").exists():
                 typer.echo(f"{member.name} is finished already")
                 continue
@@ -68,23 +81,25 @@ def family(
         typer.Option(help="Only list the networks that differ in this choice, with a conclusion."),
     ] = None,
     cost: Annotated[
-        Literal["parameters", "MACs"],
+        Literal["r", "parameters", "MACs"],
         typer.Option(help="Horizontal axis of the accuracy of different reduction ratios."),
-    ] = "parameters",
+    ] = "r",
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the table and the figures on the choice of --what.")
+        Path | None, typer.Option(help="Folder for the tables and the figures on the choice of --what.")
     ] = None,
 ) -> None:
-    """List the demo models: parameters, multiply-accumulates, accuracy with its interval, and training time."""
+    """List the demo models and yours: parameters, multiply-accumulates, accuracy with its interval, training time."""
     from se_viz.cli.table import show_table
     from se_viz.demo.design_choices import DESIGN_CHOICES, variants_of
+    from se_viz.demo.user_networks import user_networks
     from se_viz.figures.export import CannotDraw
-    from se_viz.reports.design_choices import design_report, family_cards
+    from se_viz.reports.design_choices import design_report, family_cards, in_order
 
     if out and not what:
         raise typer.BadParameter("--out writes the figures of one choice: name it with --what.")
-    cards = family_cards()
+    cards, yours = family_cards(), user_networks()
+    both = in_order([*cards, *yours.cards])
     choice = next((choice for choice in DESIGN_CHOICES if choice.title == what), None)
     show_table(
         ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
@@ -97,22 +112,33 @@ def family(
                 f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}",
                 f"{card.seconds:,.0f}",
             )
-            for card in (variants_of(choice, cards, seed=None) if choice else cards)
+            for card in (variants_of(choice, both, seed=None) if choice else both)
         ],
         left=("model",),
     )
     if not choice:
+        warn(yours.notes, verbose=True)
         return
     try:
-        report = design_report(choice, cards, cost=cost)
+        report = design_report(choice, cards, cost=cost, yours=yours)
         if out:
             report.write(out, figures, progress=True)
     except (ValueError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    typer.echo(f"\nBeside the paper's Table {choice.table} (ImageNet):")
+    rows = [tuple(map(_cell, row)) for row in report.tables["beside_paper"].itertuples(index=False)]
+    show_table(tuple(report.tables["beside_paper"].columns), rows, left=(choice.title,))
+    typer.echo()
     for sentence in (*report.text, *report.notes):
         typer.echo(sentence)
     if out:
-        typer.echo(f"The table and {len(report.charts)} figures are in {out}/")
+        typer.echo(f"The tables and {len(report.charts)} figures are in {out}/")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if isnan(value) else f"{value:.2f}"
+    return str(value)
 
 
 def responses(
@@ -121,17 +147,20 @@ def responses(
     ] = None,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="File to read or write (default: the shipped file).")] = None,
+    yours: Annotated[
+        bool, typer.Option("--yours", help="Measure or print your networks, and r = 16 to compare them with.")
+    ] = False,
 ) -> None:
     """Print the responses of every gate of the demo models to the validation set: spread, saturation, rank of s."""
-    from se_viz.analysis.demo_responses import Responses, shipped
+    from se_viz.analysis.demo_responses import Responses, of_user, shipped
     from se_viz.cli.table import show_table
     from se_viz.disk.sole_writer import sole_writer
 
-    path = out or shipped()
+    path = out or (of_user() if yours else shipped())
     try:
         if data:
             with sole_writer(path):
-                _measure(data, path, device)
+                _measure(data, path, device, yours=yours)
         measured = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error
@@ -156,18 +185,20 @@ def responses(
     )
 
 
-def _measure(data: Path, path: Path, device: str) -> None:
+def _measure(data: Path, path: Path, device: str, *, yours: bool) -> None:
     from tqdm import tqdm
 
     from se_viz.analysis.demo_responses import Responses, measure
     from se_viz.data import imagenette
     from se_viz.demo import pretrained as demo
+    from se_viz.demo import user_networks
     from se_viz.demo.recipe import PREPROCESS
     from se_viz.device.devices import resolve
 
-    gated = [(card, folder) for card, folder in demo.stored() if card.network.gated]
+    stored = [(demo.card("r16"), demo.folder()), *user_networks.stored()] if yours else demo.stored()
+    gated = [(card, folder) for card, folder in stored if card.network.gated]
     validation = imagenette.load(data, "val", PREPROCESS.pixels)
-    older = Responses.read(path) if path.is_file() else None
+    older = Responses.read(path) if path.is_file() and not yours else None
     measured = measure(tqdm(gated, desc="networks", disable=None), validation, resolve(device))
     if older:
         measured = measured.keeping(older, {card.name: card.sha256 for card in demo.cards()})
@@ -180,23 +211,33 @@ def verify(
         Path | None, typer.Option(help="Folder of weights and cards (default: the shipped folder).")
     ] = None,
     device: Device = "auto",
+    add_answers: Annotated[
+        bool,
+        typer.Option(
+            "--add-answers", help="Write the right and wrong answers into cards of older versions, which lack them."
+        ),
+    ] = False,
 ) -> None:
-    """Measure the accuracy of every demo model again, and compare it with its card.
+    """Classify the validation images with every demo model again, and compare the answers with its card, by image.
 
     Processors round differently, which can change a close prediction, so one image in a thousand may differ.
     """
+    from se_viz.data import imagenette
     from se_viz.demo import pretrained as demo
-    from se_viz.demo.build import remeasure
+    from se_viz.demo.recipe import PREPROCESS
+    from se_viz.demo.verify import verify
     from se_viz.device.devices import resolve
 
-    folder = root or demo.folder()
     wrong = 0
     try:
-        for name in demo.names(folder):
-            card = demo.card(name, folder)
-            correct = remeasure(card, data, folder, resolve(device))
-            wrong += abs(correct - card.accuracy.correct) > card.accuracy.of // 1000
-            typer.echo(f"{name}: {correct} of {card.accuracy.of} correct; the card says {card.accuracy.correct}")
+        validation = imagenette.load(data, "val", PREPROCESS.pixels)
+        for card, folder in demo.stored(root):
+            verified = verify(card, validation, folder, resolve(device))
+            wrong += not verified.agrees
+            typer.echo(str(verified))
+            if add_answers and card.right is None:
+                verified.completed.write(folder / f"{card.name}.json")
+                typer.echo(f"{folder / card.name}.json: the answers to {verified.right.images:,} images are added.")
     except (ValueError, OSError) as error:
         raise fail(error) from error
     raise typer.Exit(1 if wrong else 0)

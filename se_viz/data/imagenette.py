@@ -4,6 +4,7 @@ It is read from a folder with ``train/`` and ``val/`` (as ``torchvision.datasets
 from the folder that contains it, or from a tar file of it.
 """
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator
@@ -35,11 +36,19 @@ CLASSES = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images of one size and their classes: pixels uint8 (N, 3, H, W), labels int64 (N,) into CLASSES, names (N,)."""
+    """Images of one size and their classes.
+
+    Attributes:
+        pixels: uint8 (N, 3, H, W).
+        labels: int64 (N,), indices into CLASSES.
+        names: names of the files (N,).
+        sha256: sha256 of each file, hexadecimal (N,); empty for images that were not read from files.
+    """
 
     pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     names: tuple[str, ...]
+    sha256: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,13 +67,13 @@ def load(path: Path, split: Split, pixels: Callable[[Image.Image], npt.NDArray[n
     """
     read = _from_tar if path.is_file() else _from_folder
 
-    def decode(item: tuple[str, bytes]) -> tuple[str, npt.NDArray[np.uint8]]:
+    def decode(item: tuple[str, bytes]) -> tuple[str, str, npt.NDArray[np.uint8]]:
         name, content = item
         with Image.open(io.BytesIO(content)) as image:
-            return name, pixels(image.convert("RGB"))
+            return name, hashlib.sha256(content).hexdigest(), pixels(image.convert("RGB"))
 
     with ThreadPoolExecutor() as pool:
-        decoded = sorted(pool.map(decode, read(path, split)), key=lambda pair: pair[0])
+        decoded = sorted(pool.map(decode, read(path, split)), key=lambda one: one[0])
     if not decoded:
         raise FileNotFoundError(
             f"No Imagenette images in {path}: looked for {split}/{next(iter(CLASSES))}/*.JPEG and nine more classes. "
@@ -72,9 +81,10 @@ def load(path: Path, split: Split, pixels: Callable[[Image.Image], npt.NDArray[n
         )
     order = list(CLASSES)
     return Labelled(
-        pixels=np.stack([array for _, array in decoded]),
-        labels=np.array([order.index(name.split("/")[0]) for name, _ in decoded]),
-        names=tuple(name for name, _ in decoded),
+        pixels=np.stack([array for *_, array in decoded]),
+        labels=np.array([order.index(name.split("/")[0]) for name, *_ in decoded]),
+        names=tuple(name for name, *_ in decoded),
+        sha256=tuple(sha256 for _, sha256, _ in decoded),
     )
 
 

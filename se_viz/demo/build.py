@@ -13,6 +13,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.demo import evaluate, pretrained
 from se_viz.demo.card import Card
 from se_viz.demo.recipe import PREPROCESS, Recipe
+from se_viz.demo.right_answers import RightAnswers
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
 from se_viz.demo.training import train
 from se_viz.device.devices import device_name
@@ -103,6 +104,7 @@ def _trained(
         trained = train(config, training, recipe=recipe, seed=seed, checkpoint=checkpoint, device=device, evaluate=top1)
     content = pretrained.store(trained.network)
     network = moved(pretrained.restore(content, config), device, name)
+    right = evaluate.right_answers(network, validation, PREPROCESS)
     card = Card(
         name=name,
         network=config,
@@ -116,7 +118,7 @@ def _trained(
         },
         preprocess=PREPROCESS,
         classes=tuple(imagenette.CLASSES.values()),
-        accuracy=evaluate.accuracy(evaluate.count_correct(network, validation, PREPROCESS), len(validation)),
+        accuracy=evaluate.accuracy(int(right.sum()), len(validation)),
         params=count_params(network),
         macs=evaluate.count_macs(network, PREPROCESS.crop),
         seconds=round(trained.seconds, 1),
@@ -124,14 +126,9 @@ def _trained(
         log=tuple(trained.log),
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
+        right=RightAnswers.of(right, validation.sha256),
     )
     return card, content
-
-
-def remeasure(card: Card, data: Path, root: Path, device: torch.device) -> int:
-    """Return the number of validation images that a card's weights classify correctly now; see ``card.accuracy``."""
-    validation = imagenette.load(data, "val", card.preprocess.pixels)
-    return evaluate.count_correct(moved(pretrained.network(card, root), device, card.name), validation, card.preprocess)
 
 
 def _describe(device: torch.device) -> str:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo.recipe import Recipe
+from se_viz.demo.right_answers import RightAnswers
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.disk.atomic import write_bytes
 from se_viz.weights.head import HeadKind
@@ -39,6 +40,11 @@ class Card:
         log: loss by epoch, with top-1 accuracy after the epochs in which it was measured.
         sha256, bytes: of the weights file.
         head: meaning of the outputs; "classes" in cards without this field.
+        right: which validation images are classified correctly; None in cards that were written before SE Viz kept
+            them.
+
+    Raises:
+        ValueError: ``right`` is of another number of images, or of correct answers, than ``accuracy``.
     """
 
     name: str
@@ -58,6 +64,17 @@ class Card:
     sha256: str
     bytes: int
     head: HeadKind = "classes"
+    right: RightAnswers | None = None
+
+    def __post_init__(self) -> None:
+        if self.right is None:
+            return
+        counted = int(self.right.unpacked().sum()), self.right.images
+        if counted != (self.accuracy.correct, self.accuracy.of):
+            raise ValueError(
+                f"{counted[0]} of {counted[1]} bits of right answers do not agree with the accuracy of "
+                f"{self.accuracy.correct} of {self.accuracy.of}"
+            )
 
     def summary(self) -> str:
         """Return a one-line summary for users."""

@@ -51,6 +51,17 @@ def choice_label(choice: DesignChoice, config: SEResNetConfig) -> str:
     return _SPELLED.get(value, value)
 
 
+def comparable(cards: Sequence[Card]) -> tuple[Card, ...]:
+    """Return the cards with the recipe and the numbers of images of the standard network of seed 0.
+
+    Accuracy depends on both, so other cards say nothing on a design choice. All are returned if it is not among them.
+    """
+    standard = next((card for card in cards if card.network == SEResNetConfig() and not card.seed), None)
+    return tuple(
+        card for card in cards if standard is None or (card.recipe, card.data) == (standard.recipe, standard.data)
+    )
+
+
 def variants_of(choice: DesignChoice, cards: Sequence[Card], *, seed: int | None = 0) -> tuple[Card, ...]:
     """Return the cards of networks that differ from the standard network only in this choice, or not at all.
 

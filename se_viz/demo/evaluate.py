@@ -1,5 +1,7 @@
 """Cost and accuracy of a network."""
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.stats import binomtest
 from torch import nn
@@ -20,21 +22,28 @@ def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
     return count.macs
 
 
-def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:
-    """Return the number of images, already cropped, whose top-1 prediction is their class.
+def right_answers(
+    network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128
+) -> npt.NDArray[np.bool_]:
+    """Return whether the top-1 prediction of each image, already cropped, is its class (N,).
 
     Raises:
         DeviceFull: the device has not enough memory for a batch.
     """
     device = next(network.parameters()).device
-    correct = 0
+    right = np.zeros(len(data), bool)
     with torch.inference_mode(), raise_if_full(device, f"{batch} images"):
         for start in range(0, len(data), batch):
             pixels = torch.from_numpy(data.pixels[start : start + batch]).to(device)
             labels = torch.from_numpy(data.labels[start : start + batch]).to(device)
             images = preprocess.normalise(pixels).contiguous(memory_format=torch.channels_last)
-            correct += int((network(images).argmax(1) == labels).sum())
-    return correct
+            right[start : start + batch] = (network(images).argmax(1) == labels).cpu().numpy()
+    return right
+
+
+def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> int:
+    """Return the number of images that ``right_answers`` finds right; raises as it does."""
+    return int(right_answers(network, data, preprocess, batch).sum())
 
 
 def accuracy(correct: int, of: int) -> Accuracy:

@@ -38,6 +38,13 @@ def cards(root: Path | None = None) -> tuple[Card, ...]:
     return tuple(Card.read(path) for place in (base, base / SEEDS) for path in sorted(place.glob("*.json")))
 
 
+def changed(root: Path | None = None) -> float:
+    """Return when a card of a folder was last added, replaced or removed, in seconds; 0 for an empty folder."""
+    base = root or folder()
+    places = [place for place in (base, base / SEEDS) if place.is_dir()]
+    return max((path.stat().st_mtime for place in places for path in (place, *place.glob("*.json"))), default=0.0)
+
+
 def stored(root: Path | None = None) -> tuple[tuple[Card, Path], ...]:
     """Return the cards that have weights, each with the folder to pass to ``network``."""
     base = root or folder()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from se_viz.demo.build import name_of
 from se_viz.demo.pretrained import SEEDS
-from se_viz.demo.seresnet import SEResNetConfig
+from se_viz.demo.seresnet import Integration, SEResNetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,11 @@ class Variant:
 
 
 _NO_SE = SEResNetConfig(r=None)
+_SEEDS = (1, 2)
+_PLACES: tuple[Integration, ...] = ("pre", "post", "identity")
 
-# In the order of their importance for the page: ratios, the network without SE, then the paper's Tables 11 to 14.
+# In the order of their importance for the page: ratios, the network without SE, then the paper's Tables 11 to 14; then
+# more seeds, first of the networks whose differences are claimed.
 VARIANTS = (
     Variant(SEResNetConfig()),
     Variant(SEResNetConfig(r=2)),
@@ -42,8 +45,13 @@ VARIANTS = (
     Variant(SEResNetConfig(gate="relu")),
     Variant(SEResNetConfig(gate="tanh")),
     Variant(SEResNetConfig(gated_stages=(2, 3, 4))),
-    *(Variant(config, seed) for seed in (1, 2) for config in (SEResNetConfig(), _NO_SE)),
+    *(Variant(config, seed) for seed in _SEEDS for config in (SEResNetConfig(), _NO_SE)),
     Variant(SEResNetConfig(integration="pre")),
     Variant(SEResNetConfig(integration="post")),
     Variant(SEResNetConfig(integration="identity")),
+    *(Variant(SEResNetConfig(r=r), seed) for seed in _SEEDS for r in (2, 32)),
+    *(Variant(SEResNetConfig(integration=place), seed) for seed in _SEEDS for place in _PLACES),
+    *(Variant(SEResNetConfig(r=r), seed) for seed in _SEEDS for r in (4, 8)),
+    *(Variant(SEResNetConfig(squeeze="max"), seed) for seed in _SEEDS),
+    *(Variant(SEResNetConfig(gate="tanh"), seed) for seed in _SEEDS),
 )

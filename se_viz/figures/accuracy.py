@@ -1,54 +1,109 @@
-"""Accuracy by cost, or by design choice."""
+"""Accuracy by r, by cost, or by design choice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log2
+from typing import Any
 
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame
-from se_viz.figures.palette import ACCENT, MUTED
+from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One network.
+    """One training of a network.
 
     Attributes:
-        label: its name on the chart; without a cost also its position on the axis.
-        cost: cost in the unit of the axis; either all points have one or no point has.
+        label: its name on the chart.
+        x: its position on the axis, in the unit of the axis.
         top1: top-1 accuracy, per cent.
         low, high: its 95 % interval, per cent; None if the source gives no interval.
+        detail: what else the pointer shows, for instance "seed 1".
     """
 
     label: str
-    cost: float | None
+    x: float
     top1: float
     low: float | None = None
     high: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The horizontal axis.
+
+    Attributes:
+        title: its title, with the unit.
+        ticks: position → text of the marks; empty for an axis with marks at round numbers, whose points have labels.
+        log: True for a logarithmic axis to the base of 2.
+    """
+
+    title: str
+    ticks: Mapping[float, str]
+    log: bool = False
+
+    def beside(self, x: float, steps: float) -> float:
+        """Return a position a little to the right, so that points of one network do not cover each other."""
+        if self.log:
+            return float(x * 2 ** (0.1 + 0.14 * steps))
+        return x + 0.08 * steps if self.ticks else x
 
 
 def accuracy_against(
-    name: str, title: str, across: str, points: Sequence[Point], others: Sequence[Point] = (), *, ours: bool = True
+    name: str,
+    title: str,
+    axis: Axis,
+    points: Sequence[Point],
+    seeds: Sequence[Point] = (),
+    yours: Sequence[Point] = (),
+    *,
+    ours: bool = True,
 ) -> Chart:
-    """Draw a point with its interval for each network.
+    """Draw a point with its interval for each network, and a dot for each of its other seeds.
 
     Args:
         name: name of the chart, for files.
         title: title of the chart.
-        across: title of the horizontal axis: the cost with its unit, or the design choice.
+        axis: the horizontal axis.
         points: networks, in the order of the axis.
-        others: other seeds of some networks, drawn small.
+        seeds: other seeds of some of them.
+        yours: networks of the user.
         ours: True for numbers measured here; numbers of the paper are drawn in grey.
     """
+    layout = frame(title, axis.title, "top-1 accuracy, %", 340)
+    layout["xaxis"] |= _range(axis, [point.x for point in (*points, *yours)])
+    layout["margin"]["t"] = 68 if seeds or yours else 44  # on a phone the title fills the width, the legend is below it
     colour = ACCENT if ours else MUTED
-    costs = [point.cost for point in (*points, *others) if point.cost is not None]
-    layout = frame(title, across, "top-1 accuracy, %", 340)
-    if costs:
+    traces = [_networks("trained from seed 0", points, axis, colour, "circle", legend=bool(seeds or yours))]
+    if yours:
+        traces.append(_networks("your networks", yours, axis, NETWORKS[0], "diamond", legend=True))
+    if seeds:
+        traces.append(_dots(seeds, axis))
+    listed = "; ".join(
+        f"{point.label}: {'' if axis.ticks else f'{point.x:.2f}, '}{point.top1:.1f} %" for point in (*points, *yours)
+    )
+    alt = f"{title}. {axis.title} and top-1 accuracy of {listed}."
+    if seeds:
+        alt += f" Other seeds: {'; '.join(f'{point.label}: {point.top1:.1f} %' for point in seeds)}."
+    return Chart(name, go.Figure(traces, layout), alt, _how_to_read(axis, points, bool(seeds)))
+
+
+def _range(axis: Axis, x: Sequence[float]) -> dict[str, Any]:
+    if not axis.ticks:
+        spread = (max(x) - min(x)) or max(x)
         # Leave room at the right for the label of the last point.
-        spread = (max(costs) - min(costs)) or max(costs)
-        layout["xaxis"]["range"] = [min(costs) - 0.06 * spread, max(costs) + 0.22 * spread]
-    else:
-        layout["xaxis"] |= {"type": "category", "range": [-0.5, len(points) - 0.5]}
+        return {"range": [min(x) - 0.06 * spread, max(x) + 0.22 * spread]}
+    marks = {"tickvals": list(axis.ticks), "ticktext": list(axis.ticks.values())}
+    if not axis.log:
+        return {**marks, "range": [min(axis.ticks) - 0.5, max(axis.ticks) + 0.5]}
+    ends = log2(min(axis.ticks)) - 0.5, log2(max(axis.ticks)) + 0.7
+    return {**marks, "type": "log", "range": [end / log2(10) for end in ends]}
+
+
+def _networks(name: str, points: Sequence[Point], axis: Axis, colour: str, symbol: str, *, legend: bool) -> go.Scatter:
     bars = None
     if all(point.low is not None for point in points):
         bars = {
@@ -60,56 +115,51 @@ def accuracy_against(
             "thickness": 1.5,
             "width": 4,
         }
-    ranks = [sum((other.cost or 0) < (point.cost or 0) for other in points) for point in points]
-    traces = [
-        go.Scatter(
-            x=[_x(point) for point in points],
-            y=[point.top1 for point in points],
-            text=[point.label for point in points],
-            mode="markers+text" if costs else "markers",
-            # Labels of neighbours on the axis are on different sides, so that they do not overlap on a phone.
-            textposition=["bottom right" if rank % 2 else "top right" for rank in ranks],
-            cliponaxis=False,
-            marker={"color": colour, "size": 9},
-            error_y=bars,
-            name="the shipped networks",
-            showlegend=bool(others),
-            hovertemplate=f"%{{text}}<br>{f'%{{x:.3f}} {across}<br>' if costs else ''}%{{y:.2f}} %<extra></extra>",
-        )
-    ]
-    if others:
-        layout["margin"]["t"] = 68  # on a phone the title fills the width, and the legend is below it
-        traces.append(
-            go.Scatter(
-                x=[_x(point) for point in others],
-                y=[point.top1 for point in others],
-                text=[point.label for point in others],
-                mode="markers",
-                marker={"color": MUTED, "size": 7, "symbol": "circle-open", "line": {"width": 1.5}},
-                name="other seeds",
-                hovertemplate="%{text}, another seed<br>%{y:.2f} %<extra></extra>",
-            )
-        )
-    listed = "; ".join(
-        f"{point.label}: {'' if point.cost is None else f'{point.cost:.2f}, '}{point.top1:.1f} %" for point in points
-    )
-    return Chart(
+    ranks = [sum(other.x < point.x for other in points) for point in points]
+    return go.Scatter(
+        x=[point.x for point in points],
+        y=[point.top1 for point in points],
+        text=[point.label for point in points],
+        mode="markers" if axis.ticks else "markers+text",
+        # Labels of neighbours on the axis are on different sides, so that they do not overlap on a phone.
+        textposition=["bottom right" if rank % 2 else "top right" for rank in ranks],
+        cliponaxis=False,
+        marker={"color": colour, "size": 9, "symbol": symbol},
+        error_y=bars,
         name=name,
-        figure=go.Figure(traces, layout),
-        alt=f"{title}. {across} and top-1 accuracy of {listed}.",
-        how_to_read=(
-            "Each point is a network: higher is more accurate"
-            + (", further right is more expensive. " if costs else ". ")
-            + (
-                "The bars are 95 % intervals, given by the number of validation images. If they overlap widely, do not "
-                "trust the order of the points. "
-                if bars
-                else "The source gives no intervals. "
-            )
-            + ("Rings are the same networks trained from another seed." if others else "")
-        ),
+        showlegend=legend,
+        hovertemplate=f"%{{text}}<br>{'' if axis.ticks else f'%{{x:.3f}} {axis.title}<br>'}%{{y:.2f}} %<extra></extra>",
     )
 
 
-def _x(point: Point) -> float | str:
-    return point.label if point.cost is None else point.cost
+def _dots(seeds: Sequence[Point], axis: Axis) -> go.Scatter:
+    """Return a dot for each further seed, beside the point of its network."""
+    placed: dict[str, int] = {}
+    x = []
+    for point in seeds:
+        placed[point.label] = placed.get(point.label, 0) + 1
+        x.append(axis.beside(point.x, placed[point.label]))
+    return go.Scatter(
+        x=x,
+        y=[point.top1 for point in seeds],
+        text=[f"{point.label}, {point.detail}" for point in seeds],
+        mode="markers",
+        marker={"color": MUTED, "size": 7},
+        name="other seeds",
+        hovertemplate="%{text}<br>%{y:.2f} %<extra></extra>",
+    )
+
+
+def _how_to_read(axis: Axis, points: Sequence[Point], seeds: bool) -> str:
+    said = "Each point is a network: higher is more accurate"
+    said += ". " if axis.ticks else ", further right is more expensive. "
+    if all(point.low is not None for point in points):
+        said += (
+            "The bars are 95 % intervals of single accuracies, given by the number of validation images. Two networks "
+            "are compared on the same images, which is more exact than these bars: see the table of comparisons. "
+        )
+    else:
+        said += "The source gives no intervals. "
+    if seeds:
+        said += "Dots are the same networks trained from other seeds: two trainings differ by as much."
+    return said.strip()

@@ -8,6 +8,7 @@ from se_viz.figures.chart import Chart, frame, room_for_legend
 from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
 
 _SYMBOLS = ("square", "diamond", "triangle-up", "x", "star")
+_BAND = "rgba(126,135,146,0.3)"
 
 
 def by_gate(
@@ -19,7 +20,7 @@ def by_gate(
     how_to_read: str,
     *,
     standard: str = "",
-    context: Sequence[str] = (),
+    band: tuple[str, Mapping[str, tuple[float, float]]] | None = None,
     top: float | None = None,
 ) -> Chart:
     """Draw a line for each network.
@@ -32,34 +33,57 @@ def by_gate(
         lines: network → gate → number; a missing gate is a gap in the line.
         how_to_read: explanation of the chart for a beginner.
         standard: the standard network, drawn in the accent colour.
-        context: networks shown only for comparison, drawn in grey.
+        band: name of a grey band, and gate → its lower and upper end: the numbers of several trainings of one network.
         top: upper end of the vertical axis, if it is fixed; the lower end is 0.
     """
     layout = frame(title, "gate, in the order of execution", y, 300)
     layout["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(gates)}
     layout["yaxis"] |= {"rangemode": "tozero"} if top is None else {"range": [0, top]}
-    room_for_legend(layout, len(lines))
-    coloured = [line for line in lines if line not in (standard, *context)]
-    traces = []
+    room_for_legend(layout, len(lines) + bool(band))
+    coloured = [line for line in lines if line != standard]
+    traces = _band(gates, *band) if band else []
     for line, values in lines.items():
         place = coloured.index(line) if line in coloured else -1
-        colour = ACCENT if line == standard else MUTED if line in context else NETWORKS[place % len(NETWORKS)]
         traces.append(
             go.Scatter(
                 x=list(gates),
                 y=[values.get(gate) for gate in gates],
                 name=line,
                 mode="lines+markers",
-                line={"color": colour, "width": 2, "dash": "dot" if line in context else "solid"},
+                line={"color": ACCENT if place < 0 else NETWORKS[place % len(NETWORKS)], "width": 2},
                 marker={"size": 7, "symbol": "circle" if place < 0 else _SYMBOLS[place % len(_SYMBOLS)]},
                 hovertemplate=f"{line}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
             )
         )
-    spans = "; ".join(
+    spans = [
         f"{line} from {min(values.values()):.3g} to {max(values.values()):.3g}"
         for line, values in lines.items()
         if values
-    )
+    ]
+    if band:
+        ends = [end for pair in band[1].values() for end in pair]
+        spans += [f"{band[0]} from {min(ends):.3g} to {max(ends):.3g}"]
     return Chart(
-        name=name, figure=go.Figure(traces, layout), alt=f"{title}, by gate. {spans}.", how_to_read=how_to_read
+        name=name,
+        figure=go.Figure(traces, layout),
+        alt=f"{title}, by gate. {'; '.join(spans)}.",
+        how_to_read=how_to_read,
     )
+
+
+def _band(gates: Sequence[str], name: str, ends: Mapping[str, tuple[float, float]]) -> list[go.Scatter]:
+    """Return the two edges of a band, with the area between them in grey."""
+    covered = [gate for gate in gates if gate in ends]
+    edge = {"mode": "lines", "line": {"color": MUTED, "width": 1, "dash": "dot"}, "name": name, "legendgroup": name}
+    return [
+        go.Scatter(
+            x=covered,
+            y=[ends[gate][side] for gate in covered],
+            **edge,
+            fill="tonexty" if side else None,
+            fillcolor=_BAND if side else None,
+            showlegend=bool(side),
+            hovertemplate=f"{name}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+        for side in (0, 1)
+    ]

@@ -12,9 +12,9 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from se_viz.demo.card import Accuracy
+from se_viz.demo.paired import Change
 from se_viz.disk.atomic import write_bytes
 from se_viz.interventions.ablation_tables import classes_table, edits_table
-from se_viz.interventions.paired import Change
 from se_viz.interventions.planned_edits import EditInfo, Scope
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError, ProfilesMismatch

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from se_viz.demo.paired import Change
 from se_viz.interventions.ablation import Ablation, AblationRow
-from se_viz.interventions.paired import Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,27 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
+from typing import TypeAlias
 
 from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
+from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 
 _STANDARD = "r16"
 _MOVES = 1e-3  # minimum SD of s between images; below it, directions come from rounding
+_SEEDS = "The grey band spans {}, which differ only in their seed: two trainings of the same network differ by as much."
+_ALIKE = (
+    "The grey band begins at the similarity of {}, which differ only in their seed: inside it, two networks are as "
+    "similar as two trainings of the same network."
+)
+
+_Numbers: TypeAlias = Callable[[str], dict[str, float]]
+_Draw: TypeAlias = Callable[[str], Chart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,112 +37,115 @@ class Patterns:
 def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) -> Patterns | None:
     """Return spread, saturation, effective rank and similarity by depth; None if the networks were not measured.
 
+    A band shows how much trainings of the standard network differ from each other, if more than one was measured.
+
     Args:
         choice: the design choice in which the networks differ.
         cards: the cards of the demo models.
         responses: the measurements; networks with other weights are left out.
     """
-    networks = {
-        choice_label(choice, card.network): card.name
-        for card in variants_of(choice, cards)
+    measured = {
+        card.name: responses.networks[card.name].gates
+        for card in cards
         if card.name in responses.networks and responses.networks[card.name].sha256 == card.sha256
     }
+    variants = [card for card in variants_of(choice, cards) if card.name in measured]
+    networks = {choice_label(choice, card.network): card.name for card in variants}
     if not networks:
         return None
     standard = next((label for label, name in networks.items() if name == _STANDARD), "")
-    gates = list(dict.fromkeys(gate for name in networks.values() for gate in responses.networks[name].gates))
+    gates = list(dict.fromkeys(gate for name in networks.values() for gate in measured[name]))
+    trainings = [card.name for card in cards if card.network == SEResNetConfig() and card.name in measured]
+    trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
+    number = f"{len(trainings)} trainings of r = 16"
 
-    def numbers(field: str) -> dict[str, dict[str, float]]:
-        return {
-            label: {gate: getattr(response, field) for gate, response in responses.networks[name].gates.items()}
-            for label, name in networks.items()
+    def drawn(title: str, y: str, numbers: _Numbers, how_to_read: str, top: float | None = None) -> _Draw:
+        of_seeds = [numbers(name) for name in trainings]
+        ends = {
+            gate: (min(of[gate] for of in of_seeds), max(of[gate] for of in of_seeds))
+            for gate in gates
+            if of_seeds and all(gate in of for of in of_seeds)
         }
+        lines = {label: numbers(name) for label, name in networks.items()}
+        how = f"{how_to_read} {_SEEDS.format(number)}" if ends else how_to_read
+        return lambda name: by_gate(
+            name, title, y, gates, lines, how, standard=standard, band=(number, ends) if ends else None, top=top
+        )
 
-    moving = numbers("variation")
-    ranks = {
-        label: {gate: rank for gate, rank in by.items() if moving[label][gate] >= _MOVES}
-        for label, by in numbers("rank").items()
-    }
-    spreads = numbers("spread")
-    near_0, near_1 = numbers("near_0"), numbers("near_1")
-    saturated = {
-        label: {gate: 100 * (near_0[label][gate] + near_1[label][gate]) for gate in near_0[label]} for label in near_0
-    }
-    alike: dict[str, Mapping[str, float]] = {
-        label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD
-    }
-    seeds = [name for name in responses.networks if name.startswith(f"{_STANDARD}-seed")]
-    context = [f"r = 16, seed {name.removeprefix(f'{_STANDARD}-seed')}" for name in seeds]
-    alike |= {label: responses.cka(_STANDARD, name) for label, name in zip(context, seeds, strict=True)}
-    charts = {
-        "spread_by_gate": partial(
-            by_gate,
-            "spread_by_gate",
+    def field(name: str) -> _Numbers:
+        return lambda network: {gate: getattr(response, name) for gate, response in measured[network].items()}
+
+    def ranks(network: str) -> dict[str, float]:
+        return {gate: one.rank for gate, one in measured[network].items() if one.variation >= _MOVES}
+
+    def saturated(network: str) -> dict[str, float]:
+        return {gate: 100 * (one.near_0 + one.near_1) for gate, one in measured[network].items()}
+
+    alike = {label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD}
+    seeds = [responses.cka(*pair) for pair in combinations(trainings, 2)]
+    same = {gate: (min(of[gate] for of in seeds), 1.0) for gate in gates if seeds and all(gate in of for of in seeds)}
+    how = (
+        "Linear CKA of the gates of two networks, whatever the order of their channels: 1 if their weights are similar "
+        "for the same images."
+    )
+    makers: dict[str, _Draw] = {
+        "spread_by_gate": drawn(
             "Spread of s over the channels",
             "standard deviation of s",
-            gates,
-            spreads,
+            field("spread"),
             "The standard deviation of s over the channels of one image, averaged over the images. Near 0: all "
             "channels get the same weight. 0.5 is the maximum of a sigmoid.",
-            standard=standard,
         ),
-        "saturation_by_gate": partial(
-            by_gate,
-            "saturation_by_gate",
+        "saturation_by_gate": drawn(
             "Saturation of s",
             f"s within {CLOSE} of 0 or 1, %",
-            gates,
             saturated,
             "The share of weights near 0, which suppress their channel, or near 1, which pass it unchanged. A gate "
             "with nearly all weights at these ends switches channels on and off, and hardly learns any more. A gate "
             "with all weights near 1 could be removed.",
-            standard=standard,
-            top=100,
+            100,
         ),
-        "rank_by_gate": partial(
-            by_gate,
-            "rank_by_gate",
+        "rank_by_gate": drawn(
             "Effective rank of s",
             "independent directions",
-            gates,
             ranks,
             "The number of independent directions in which the weights of a gate vary between images: 1 if all "
             "channels rise and fall together, at most the number of channels. Gates whose s varies by less than 0.001 "
             "between images are left out, because their directions are not meaningful.",
-            standard=standard,
         ),
-        "cka_by_gate": partial(
-            by_gate,
-            "cka_by_gate",
+        "cka_by_gate": lambda name: by_gate(
+            name,
             "Similarity to the gates of r = 16 (CKA)",
             "linear CKA, 0 to 1",
             gates,
             alike,
-            "Linear CKA of the gates of two networks, whatever the order of their channels: 1 if their weights are "
-            "similar for the same images. Another seed of the same network shows how similar two trainings are anyway.",
-            context=context,
+            f"{how} {_ALIKE.format(number)}" if same else how,
+            band=(number, same) if same else None,
             top=1,
         ),
     }
-    return Patterns(_words(spreads, ranks, alike, context), charts)
+    charts = {name: partial(make, name) for name, make in makers.items()}
+    spread = field("spread")
+    return Patterns(_words(networks, spread, ranks, alike, (number, same)), charts)
 
 
 def _words(
-    spreads: Mapping[str, Mapping[str, float]],
-    ranks: Mapping[str, Mapping[str, float]],
+    networks: Mapping[str, str],
+    spread: _Numbers,
+    ranks: _Numbers,
     alike: Mapping[str, Mapping[str, float]],
-    context: list[str],
+    seeds: tuple[str, Mapping[str, tuple[float, float]]],
 ) -> str:
     """Summarise the charts in a few sentences: means over the gates."""
-    labels = list(spreads)
-    said = "Means over the gates, on the validation set: spread of s " + _listed(labels, spreads, ".2f")
-    said += "; effective rank " + _listed(labels, ranks, ".0f") + "."
-    others = [label for label in alike if label not in context and alike[label]]
-    if others:
-        said += " Similarity (CKA) to r = 16: " + _listed(others, alike, ".2f")
-        said += f"; to other seeds of r = 16, {_listed(context, alike, '.2f')}." if context else "."
+    spreads = {label: spread(name) for label, name in networks.items()}
+    said = "Means over the gates, on the validation set: spread of s " + _listed(spreads, ".2f")
+    said += "; effective rank " + _listed({label: ranks(name) for label, name in networks.items()}, ".0f") + "."
+    if any(alike.values()):
+        said += " Similarity (CKA) to r = 16: " + _listed(alike, ".2f")
+        lowest = [low for low, _ in seeds[1].values()]
+        said += f"; of {seeds[0]}: {sum(lowest) / len(lowest):.2f}." if lowest else "."
     return said
 
 
-def _listed(labels: list[str], values: Mapping[str, Mapping[str, float]], form: str) -> str:
-    return ", ".join(f"{sum(values[one].values()) / len(values[one]):{form}} ({one})" for one in labels if values[one])
+def _listed(values: Mapping[str, Mapping[str, float]], form: str) -> str:
+    return ", ".join(f"{sum(of.values()) / len(of):{form}} ({label})" for label, of in values.items() if of)

@@ -13,12 +13,12 @@ from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
 from se_viz.demo.evaluate import accuracy
+from se_viz.demo.paired import mcnemar
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.trace import placement
 from se_viz.interventions.constant_gates import MULTIPLIES
 from se_viz.interventions.frozen_network import FrozenNetwork
-from se_viz.interventions.paired import mcnemar
 from se_viz.model.model import Model
 
 _LISTED = 5

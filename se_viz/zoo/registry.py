@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from pickle import UnpicklingError
 
 from safetensors import SafetensorError
@@ -10,6 +11,8 @@ from torch import nn
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained as demo
+from se_viz.demo import user_networks
+from se_viz.demo.card import Card
 from se_viz.weights.download import OnProgress, ShouldCancel
 from se_viz.weights.errors import UnknownModel, WeightsRefused
 from se_viz.weights.head import Head
@@ -75,7 +78,7 @@ def register(name: str, build: Callable[[], Network]) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of models with gates: those of ``pretrained/``, registered ones, then those of the libraries.
+    """Return the names of models with gates: of ``pretrained/`` and of the user, registered ones, then of libraries.
 
     The latter are read from ``gate_index``, so listing them imports no library. A name without a tag stands for the
     default weights of the library.
@@ -111,9 +114,10 @@ def build(name: str, report: OnProgress | None = None, cancelled: ShouldCancel |
     if name in _registered:
         return _registered[name]()
     library, _, rest = name.partition("/")
-    if library == "demo" and rest in demo.names():
-        card = demo.card(rest)
-        return Network(demo.network(card), card.preprocess, card.classes, card.summary(), Head(card.head))
+    found = _demo(rest) if library == "demo" else None
+    if found is not None:
+        card, folder = found
+        return Network(demo.network(card, folder), card.preprocess, card.classes, card.summary(), Head(card.head))
     source, architecture, tag = _find(name)
     facts = source.facts(architecture, tag)
     path = source.weights(architecture, tag).path(report, cancelled)
@@ -146,8 +150,9 @@ def params(name: str) -> int | None:
     if name in _registered:
         return None
     library, _, rest = name.partition("/")
-    if library == "demo" and rest in demo.names():
-        return demo.card(rest).params
+    found = _demo(rest) if library == "demo" else None
+    if found is not None:
+        return found[0].params
     _, architecture, _ = _find(name)
     return table.shipped()[f"{library}/{architecture}"].params
 
@@ -183,8 +188,18 @@ def listing(name: str) -> Listing:
 
 
 def _local() -> tuple[str, ...]:
-    gated = (name for name in demo.names() if demo.card(name).network.gated)
+    gated = [name for name in demo.names() if demo.card(name).network.gated]
+    yours = user_networks.user_networks()
+    gated += [card.name for card in yours.cards if card.network.gated and not card.seed and card.name in yours.weights]
     return (*(f"demo/{name}" for name in gated), *_registered)
+
+
+def _demo(name: str) -> tuple[Card, Path] | None:
+    """Return the card of a shipped demo model, or of one that the user trained, and the folder of its weights."""
+    if name in demo.names():
+        return demo.card(name), demo.folder()
+    card = user_networks.find(name)
+    return None if card is None else (card, user_networks.folder())
 
 
 def _pretrained() -> list[str]:

@@ -28,7 +28,7 @@ from se_viz.gates.macs import RULE
 from se_viz.profiles import shard_writer as engine
 from se_viz.profiles.bundled import bundled_profiles
 from se_viz.profiles.engine import engine_of
-from se_viz.reports.design_choices import conclusion
+from se_viz.reports.design_choices import conclusions
 
 RUN = CliRunner()
 
@@ -190,7 +190,8 @@ def test_the_family_is_tabulated_with_what_may_be_concluded():
     assert [line.split()[0] for line in said.splitlines()[1:3]] == ["r2", "r4"]
     assert "2,176,874" in said
     assert "90.60%" in said
-    assert conclusion(RATIO, demo.cards()).replace("**", "") in said
+    for sentence in conclusions(RATIO, demo.cards()):
+        assert sentence.replace("**", "") in said.splitlines()
 
 
 def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
@@ -198,7 +199,10 @@ def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     names = ("family", "table_12", "spread_by_gate", "saturation_by_gate", "rank_by_gate", "cka_by_gate")
-    assert {path.name for path in tmp_path.glob("gate/*")} == {"demo_models.csv", *(f"{name}.html" for name in names)}
+    tables = {
+        f"{name}.csv" for name in ("demo_models", "beside_paper", "comparisons_over_images", "comparisons_over_seeds")
+    }
+    assert {path.name for path in tmp_path.glob("gate/*")} == tables | {f"{name}.html" for name in names}
     refused = RUN.invoke(app, ["family", "--out", str(tmp_path / "none")])
     assert refused.exit_code != 0
     assert "name it with --what" in " ".join(refused.output.replace("│", " ").split())

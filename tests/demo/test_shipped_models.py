@@ -9,11 +9,14 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load
 
+from se_viz.data import imagenette
 from se_viz.demo import evaluate as measure
 from se_viz.demo import pretrained as demo
-from se_viz.demo.build import name_of, remeasure
+from se_viz.demo.build import name_of
 from se_viz.demo.card import Card
+from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNetConfig
+from se_viz.demo.verify import verify
 from se_viz.device.devices import resolve
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.meta_model import count_params
@@ -46,9 +49,11 @@ def test_the_standard_model_is_shipped_and_good():
 
 @pytest.mark.skipif(not DATA, reason="Imagenette is not here; SE_VIZ_DATA names it")
 def test_a_sample_of_the_shipped_files_measures_as_its_cards_say():
+    images = imagenette.load(DATA, "val", PREPROCESS.pixels)
     for name in ("r16", "no-se"):
-        card = demo.card(name)
-        assert abs(remeasure(card, DATA, demo.folder(), resolve("cpu")) - card.accuracy.correct) <= 4
+        verified = verify(demo.card(name), images, demo.folder(), resolve("cpu"))
+        assert verified.changed is not None
+        assert verified.agrees
 
 
 def test_other_seeds_follow_the_models(copy):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from support.ablations import CLASSES, SETTINGS, make_images, tiny
 
+from se_viz.demo.paired import Change
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle
-from se_viz.interventions.paired import Change
 from se_viz.interventions.suggest import suggest
 
 

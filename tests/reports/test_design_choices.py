@@ -1,63 +1,140 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from support.synthetic_family import counted, with_answers
 
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
-from se_viz.demo.evaluate import accuracy
 from se_viz.demo.seresnet import SEResNetConfig
-from se_viz.reports.design_choices import conclusion, difference
+from se_viz.reports.beside_paper import beside_paper
+from se_viz.reports.design_choices import conclusions, design_report
+from se_viz.reports.design_verdicts import family_comparisons, images_table, seeds_table
 
-SQUEEZE = DESIGN_CHOICES[1]
-
-
-def card(correct, seed=0, **config):
-    network = SEResNetConfig(**config)
-    return replace(demo.card("r16"), name=str(config), network=network, seed=seed, accuracy=accuracy(correct, 3925))
+SQUEEZE, GATE = DESIGN_CHOICES[1], DESIGN_CHOICES[2]
+IMAGES = 3925
 
 
-def test_newcombes_interval_is_the_published_one():
-    # Newcombe 1998, Table II, method 10, example (a): 56/70 − 48/80.
-    found = difference(accuracy(56, 70), accuracy(48, 80))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
-    assert found.clear
+def card(seed=0, lost=(), gained=(), correct=None, **config):
+    """A card that is right on the first 3,500 images but ``lost``, and on ``gained`` of the others.
+
+    With ``correct`` its accuracy is that of so many images, and it does not say which.
+    """
+    name = "-".join([*map(str, config.values()), f"seed{seed}"])
+    blank = replace(demo.card("r16"), name=name, network=SEResNetConfig(**config), seed=seed, right=None)
+    if correct is not None:
+        return replace(blank, accuracy=counted(correct, IMAGES))
+    right = np.arange(IMAGES) < 3500
+    right[list(lost)] = False
+    right[[3500 + place for place in gained]] = True
+    return with_answers(blank, right)
 
 
-def test_a_difference_within_chance_is_said_to_be_chance():
-    said = conclusion(RATIO, [card(3550, r=2), card(3556, r=16), card(3300, r=None)])
-    assert said.startswith("**No measurable effect here.**")
-    assert "Among r = 2, 16 the largest difference in accuracy is +0.2 points (r = 16 over r = 2" in said
-    assert "not statistically significant" in said
-    assert "compared with no SE: +6.5 points (95 % interval +5.1 to +8.0), significantly better." in said
-    assert "Table 10 (ImageNet) r = 4 leads r = 32 by 0.5 points" in said
+def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
+    said = conclusions(RATIO, [card(), card(r=2, lost=range(50), gained=range(60)), card(r=32, lost=[1])])
+    assert said[0] == (
+        "**Reduction ratio r: no measurable effect here.** +0.25 points (95 % interval −0.28 to +0.79), r = 2 compared "
+        "with r = 16, as trained, on the same 3,925 images: exact McNemar p = 0.39, 0.78 after Holm's correction for 2 "
+        "tests. Of 2 differences, this is the clearest. Over seeds nothing is known: these networks do not have "
+        "several seeds each."
+    )
+    assert said[-1].startswith("On these images, a difference below about ")
+    assert said[-1].endswith("In the paper's Table 10 (ImageNet) r = 4 leads r = 32 by 0.5 points.")
 
 
-def test_what_chance_does_not_allow_is_said_to_matter():
-    said = conclusion(RATIO, [card(3300, r=2), card(3556, r=16), card(3700, r=None)])
-    assert said.startswith("**Yes, there is a measurable effect here.**")
-    assert "significantly worse" in said
+def test_a_difference_of_the_networks_as_trained_is_said_to_be_one():
+    said = conclusions(SQUEEZE, [card(), card(squeeze="max", lost=range(60), gained=range(20)), card(r=None)])
+    assert said[0].startswith(
+        "**Squeeze operator: yes, between the networks as trained.** −1.02 points (95 % interval −1."
+    )
+    assert "max compared with avg, as trained" in said[0]
+    assert "p < 0.0001" in said[0]
+    assert len(said) == 2
+    assert "SE at all" not in " ".join(said)
 
 
-def test_other_choices_are_judged_alike():
-    said = conclusion(SQUEEZE, [card(3556), card(3540, squeeze="max"), card(100, r=4), card(3000, r=None)])
-    assert "Among max, avg the largest difference in accuracy is +0.4 points (avg over max;" in said
-    assert "no SE" not in said
-    assert "Table 11 (ImageNet) avg leads max by 0.3 points" in said
+def test_one_significant_test_among_several_is_neither_yes_nor_no_effect():
+    others = [card(gate="relu", lost=[1]), card(gate="tanh", lost=[2]), card(r=4, lost=[3])]
+    lost = card(squeeze="max", lost=range(40), gained=range(20))
+    said = conclusions(SQUEEZE, [card(), lost, *others])[0]
+    assert said.startswith(
+        "**Squeeze operator: not clear (significant alone, but not with the correction for all tests).** −0.51"
+    )
+    assert "exact McNemar p = 0.013, 0.054 after Holm's correction for 4 tests" in said
 
 
-def test_seeds_say_what_is_noise():
-    cards = [card(3556), card(3540, seed=1), card(3570, seed=2), card(3550, r=2)]
-    assert "3 seeds of r = 16 are between 90.2% and 91.0%." in conclusion(RATIO, cards)
+def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
+    gated = [card(), card(seed=1, lost=[1]), card(seed=2, gained=[1])]
+    without = [card(r=None, lost=range(30)), card(seed=1, r=None, lost=range(28)), card(seed=2, r=None, lost=range(29))]
+    said = conclusions(RATIO, [*gated, *without, card(r=2)])
+    assert said[0].startswith("**Reduction ratio r: no measurable effect here.** +0.00 points")
+    assert said[1].startswith("**SE at all: yes, both between the networks as trained and over seeds.** −0.76 points")
+    assert "no SE compared with r = 16, means of 3 seeds each: t-test p < 0.0001" in said[1]
+    assert "exact permutation p = 0.1, two-sided, the smallest that so few seeds allow." in said[1]
+    assert "with three seeds each, one below about 0.1 points cannot be seen" in said[2]
 
 
-def test_seeds_that_are_all_above_others_are_told_with_the_odds():
-    gated = [card(3556), card(3550, seed=1), card(3552, seed=2)]
-    apart = [*gated, card(3549, r=None), card(3530, r=None, seed=1), card(3540, r=None, seed=2)]
-    said = "all seeds of r = 16 are above all seeds of no SE (1 in 20 by chance)."
-    assert said in conclusion(RATIO, [*apart, card(3550, r=2)])
-    overlapping = [*gated, card(3551, r=None), card(3530, r=None, seed=1)]
-    assert "by chance" not in conclusion(RATIO, [*overlapping, card(3550, r=2)])
+def test_cards_without_answers_are_compared_over_seeds_only():
+    older = [card(correct=3556), card(seed=1, correct=3557), card(r=2, correct=3400), card(seed=1, r=2, correct=3401)]
+    said = conclusions(RATIO, [*older, card(r=4, correct=3400)])[0]
+    assert said.startswith(
+        "**Reduction ratio r: yes, over seeds.** Not compared by image, as a card has no answers to the same "
+    )
+    assert "r = 2, r = 4" in said
+    assert "means of 2 seeds each" in said
+    alone = conclusions(SQUEEZE, [card(correct=3556), card(squeeze="max", correct=3556)])[0]
+    assert alone.startswith("**Squeeze operator: not tested.**")
 
 
 def test_one_network_allows_no_conclusion():
-    assert "Two networks" in conclusion(RATIO, [card(3556), card(100, r=16, squeeze="max")])
+    (said,) = conclusions(RATIO, [card(), card(r=4, squeeze="max")])
+    assert "Two networks" in said
+
+
+def test_the_table_has_the_numbers_of_the_sentences():
+    cards = [card(), card(seed=1, lost=[1]), card(r=2, lost=range(50), gained=range(60)), card(r=4, correct=3556)]
+    table = images_table(family_comparisons(cards)).set_index("network")
+    assert (table.loc["r = 2", "lost"], table.loc["r = 2", "gained"]) == (50, 60)
+    assert table.loc["r = 2", "points"] == pytest.approx(100 * 10 / IMAGES)
+    assert table.loc["r = 2", "95 % interval"] == "−0.28 to +0.79"
+    assert list(table.index) == ["r = 2"]  # the card of r = 4 does not say which images
+    cards += [card(seed=1, r=2, lost=range(49), gained=range(60))]
+    (row,) = seeds_table(family_comparisons(cards)).to_dict("records")
+    assert (row["network"], row["seeds"], row["smallest possible"]) == ("r = 2", "2 and 2", pytest.approx(2 / 6))
+
+
+def test_the_paper_is_beside_what_was_measured_here():
+    integration = DESIGN_CHOICES[4]
+    cards = [card(), card(seed=1, lost=[1, 2]), card(integration="pre", lost=[1])]
+    table = beside_paper(integration, cards).set_index("place in the block")
+    assert list(table.index) == ["standard", "pre", "post", "identity"]
+    assert table.loc["standard", "seeds"] == 2
+    assert table.loc["standard", "mean of seeds, %"] == pytest.approx(100 * 3499 / IMAGES)
+    assert table.loc["pre", "top-1 here, %"] == pytest.approx(100 * 3499 / IMAGES)
+    assert list(table["top-1 in the paper, %"]) == pytest.approx([77.72, 77.77, 77.22, 77.80])
+    assert table.loc["identity", "top-1 here, %":"highest, %"].drop("seeds").isna().all()
+    stages = beside_paper(DESIGN_CHOICES[3], [card(), card(gated_stages=(2, 3, 4))])
+    assert list(stages["gated stages"])[-1] == "stages 2–4"  # the paper has no such network
+    assert np.isnan(stages["top-1 in the paper, %"].iloc[-1])
+
+
+def test_no_shipped_verdict_calls_a_significant_test_no_effect():
+    cards = demo.cards()
+    for one in family_comparisons(cards):
+        said = conclusions(one.choice, cards)
+        told = said[1] if one.without_se else said[0]
+        if one.images.p <= 0.05:
+            assert ": no measurable effect" not in told
+
+
+def test_ratios_are_on_a_numeric_axis_with_a_dot_for_each_seed():
+    cards = [card(), card(seed=1, lost=[1]), card(seed=2, lost=[2, 3]), card(r=2), card(r=24), card(r=None)]
+    figure = design_report(RATIO, cards).charts["family"].figure
+    networks, seeds = figure.data
+    assert dict(zip(networks.text, networks.x, strict=True)) == {
+        "r = 2": 2, "r = 16": 16, "r = 24": 24, "no SE": 96}  # fmt: skip
+    assert figure.layout.xaxis.type == "log"
+    assert list(seeds.text) == ["r = 16, seed 1", "r = 16, seed 2"]
+    assert [round(y, 3) for y in seeds.y] == [round(100 * right / IMAGES, 3) for right in (3499, 3498)]
+    by_cost = design_report(RATIO, cards, cost="parameters").charts["family"].figure
+    assert by_cost.data[0].x[0] == pytest.approx(demo.card("r16").params / 1e6)

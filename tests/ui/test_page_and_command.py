@@ -188,6 +188,13 @@ def test_design_choices(choice, tmp_path):
     same_sentences(report, page, run("family", "--what", choice.title, "--out", tmp_path))
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(report.charts))
-    same_table(report, "demo_models", tmp_path)
-    (table,) = (one.value for one in page.dataframe if "trained in, min" in one.value.columns)
-    pd.testing.assert_frame_equal(table, report.tables["demo_models"])
+    columns = {
+        "demo_models": "trained in, min",
+        "beside_paper": "top-5 in the paper, %",
+        "comparisons_over_images": "McNemar p",
+        "comparisons_over_seeds": "t-test p",
+    }
+    for name, column in columns.items():
+        same_table(report, name, tmp_path)
+        (table,) = (one.value for one in page.dataframe if column in one.value.columns)
+        pd.testing.assert_frame_equal(table, report.tables[name], check_dtype=False)

@@ -12,7 +12,7 @@ from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
 from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
-from se_viz.reports.design_choices import conclusion
+from se_viz.reports.design_choices import conclusions
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import reduction
 from se_viz.ui.state import captures as readings
@@ -30,7 +30,9 @@ def table(page, column):
 def test_the_answer_is_computed_from_the_cards():
     page = open_page()
     assert page.title[0].value == reduction.QUESTION
-    assert any(emphasised(conclusion(RATIO, demo.cards())) in text.value for text in page.markdown)
+    shown = [text.value for text in (*page.markdown, *page.caption)]
+    for sentence in conclusions(RATIO, demo.cards()):
+        assert any(emphasised(sentence) in text for text in shown)
     listed = list(table(page, "trained in, min")["model"])
     assert listed[:5] == ["demo/r2", "demo/r4", "demo/r8", "demo/r16", "demo/r32"]
     assert set(listed) == {card.name if card.seed else f"demo/{card.name}" for card in demo.cards()}
@@ -55,7 +57,7 @@ def test_every_choice_shows_its_own_networks_and_table():
     for ablation in answered:
         page.segmented_control(key="differ").set_value(ablation.title).run()
         assert not page.exception
-        assert any(emphasised(conclusion(ablation, demo.cards())) in text.value for text in page.markdown)
+        assert any(emphasised(conclusions(ablation, demo.cards())[0]) in text.value for text in page.markdown)
         assert any(f"table_{ablation.table}" in chart.proto.id for chart in page.get("plotly_chart"))
 
 

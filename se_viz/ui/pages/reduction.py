@@ -1,16 +1,20 @@
 """The Reduction page: the effect of the reduction ratio, and of other design choices, on accuracy, size and s."""
 
+from collections.abc import Sequence
 from typing import get_args
 
 import streamlit as st
 
-from se_viz.analysis.demo_responses import shipped
+from se_viz.analysis.demo_responses import of_user, shipped
+from se_viz.demo import pretrained, user_networks
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
+from se_viz.demo.user_networks import UserNetworks
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
+from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised
-from se_viz.ui.widgets import chart, cost_calculator, model_comparison
+from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -21,23 +25,53 @@ _COLUMNS = {
     "top-1, %": st.column_config.NumberColumn(format="%.2f"),
     "trained in, min": st.column_config.NumberColumn(format="%.0f"),
 }
+_COMPARED = {
+    "network": st.column_config.Column(pinned=True),
+    "points": st.column_config.NumberColumn(format="%+.2f"),
+    **{
+        name: st.column_config.NumberColumn(format="%.2g")
+        for name in ("McNemar p", "p (Holm)", "t-test p", "permutation p", "smallest possible")
+    },
+}
+_PAPER = {
+    name: st.column_config.NumberColumn(format="%.2f")
+    for name in (
+        *("top-1 here, %", "mean of seeds, %", "lowest, %", "highest, %"),
+        *("top-1 in the paper, %", "top-5 in the paper, %"),
+    )
+}
+_TESTS = {
+    "comparisons_over_images": "The networks of seed 0 on the same images. Points are the difference of top-1, with "
+    "Newcombe's interval for pairs. Lost images are right only with r = 16, gained ones only with the other network; "
+    "McNemar's exact test compares the two numbers. p (Holm) is corrected for all tests of the demo models, over "
+    "images and over seeds; the tests of your networks are corrected among themselves.",
+    "comparisons_over_seeds": "Means of all seeds. Student's t-test and interval use the SD between seeds, pooled over "
+    "the networks that have several. The exact permutation test is two-sided; its p cannot be smaller than the last "
+    "column.",
+}
 
 
-@st.cache_resource(show_spinner=False)
-def _cards() -> tuple[Card, ...]:
-    return family_cards()
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _networks(changed: tuple[float, ...]) -> tuple[tuple[Card, ...], UserNetworks]:
+    """Return the cards of the demo models and the networks of the user; read again after a card is added."""
+    del changed  # part of the key
+    return family_cards(), user_networks.user_networks()
 
 
 @st.cache_resource(max_entries=3 * len(DESIGN_CHOICES), show_spinner=False)
-def _report(title: str, cost: CostOf, changed: float, _cards: tuple[Card, ...]) -> Report:
-    """Return the report on a design choice with its drawn charts; made again after the responses are measured."""
+def _report(
+    title: str, cost: CostOf, changed: tuple[float, ...], _cards: tuple[Card, ...], _yours: UserNetworks
+) -> Report:
+    """Return the report on a design choice with its drawn charts; made again after a card or the responses change."""
     del changed  # part of the key
-    return design_report(next(one for one in DESIGN_CHOICES if one.title == title), _cards, cost=cost)
+    return design_report(next(one for one in DESIGN_CHOICES if one.title == title), _cards, cost=cost, yours=_yours)
 
 
 def page(header: PageHeader) -> None:
     """Draw the page."""
-    cards = _cards()
+    measured = (path.stat().st_mtime if path.is_file() else 0.0 for path in (shipped(), of_user()))
+    changed = (pretrained.changed(), user_networks.changed(), *measured)
+    cards, yours = _networks(changed)
     choices = {
         one.title: one for one in DESIGN_CHOICES if sum(card.network.gated for card in variants_of(one, cards)) > 1
     }
@@ -51,43 +85,69 @@ def page(header: PageHeader) -> None:
             required=True,
         )
         ablation = choices[title]
-        cost: CostOf = "parameters"
+        cost: CostOf = "r"
         if ablation is RATIO:
             cost = st.segmented_control(
-                "Cost", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
+                "Horizontal axis", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
             )
-    path = shipped()
-    report = _report(title, cost, path.stat().st_mtime if path.is_file() else 0.0, cards)
-    header.answer.markdown(" ".join(map(emphasised, report.sentences[:2])))
+    report = _report(title, cost, changed, cards, yours)
+    verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
+    limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
+    of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
+    header.answer.markdown("\n\n".join(emphasised(sentence) for sentence in verdicts if sentence not in of_yours))
     chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
-    model_comparison.images(header, ablation, cards)
-    _patterns(report)
-    model_comparison.predictions(header, cards)
+    for sentence in of_yours:
+        st.markdown(emphasised(sentence))
+    st.caption(f"{emphasised(limits)} {emphasised(what_it_is)}")
+    notes.warn(report.notes[1:], "networks")
+    loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
+    model_comparison.images(header, ablation, cards, loadable)
+    _patterns(report, responses)
+    model_comparison.predictions(header, (*cards, *loadable))
+    _comparisons(report)
+    _beside_paper(report, ablation.table)
     _family(report)
     cost_calculator.show()
     _take_away(title)
 
 
-def _patterns(report: Report) -> None:
-    """Draw SD, saturation, effective rank and similarity by depth, over the validation set."""
+def _patterns(report: Report, words: Sequence[str]) -> None:
+    """Draw SD, saturation, effective rank and similarity by depth, over the validation set, with a summary."""
     st.header("How the patterns change", anchor=False)
-    (note,) = report.notes
+    note = report.notes[0]
     shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
     if not shown:
         st.info(note)
         return
-    st.markdown(emphasised(report.sentences[2]))
+    st.markdown(" ".join(map(emphasised, words)))
     chart.row(shown)
     st.caption(note)
+
+
+def _beside_paper(report: Report, table: int) -> None:
+    st.header(f"Beside the paper's Table {table}", anchor=False)
+    st.dataframe(report.tables["beside_paper"], hide_index=True, column_config=_PAPER)
+    st.caption(
+        "Here: SE-ResNet-26 on Imagenette, seed 0 and all seeds. In the paper (Hu et al., arXiv 1709.01507): "
+        "SE-ResNet-50 on ImageNet, one centre crop."
+    )
+
+
+def _comparisons(report: Report) -> None:
+    st.header("Each network compared with r = 16", anchor=False)
+    for name, explained in _TESTS.items():
+        if len(report.tables[name]):
+            st.dataframe(report.tables[name], hide_index=True, column_config=_COMPARED)
+            st.caption(explained)
 
 
 def _family(report: Report) -> None:
     st.header("The demo models", anchor=False)
     st.dataframe(report.tables["demo_models"], hide_index=True, column_config=_COLUMNS)
     st.caption(
-        "All have the same recipe, and the same seed unless the name has another. Each differs from the others in what "
-        "its name says. Top-1 on the 3,925 validation images of Imagenette, one centre crop of 128 pixels, with "
-        "Wilson's 95 % interval."
+        "The demo models have the same recipe, and the same seed unless the name has another. Each differs from the "
+        "others in what its name says. Networks that you train with se-viz train are listed, too. Top-1 on the 3,925 "
+        "validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
     )
 
 

@@ -20,12 +20,20 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 
 @st.fragment
-def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...]) -> None:
-    """Draw s of the same gate of every network for the chosen images."""
+def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...], yours: tuple[Card, ...] = ()) -> None:
+    """Draw s of the same gate of every network for the chosen images.
+
+    Args:
+        header: the input of the page.
+        ablation: the choice in which the networks differ.
+        cards: cards of the demo models.
+        yours: cards of the user's networks, which are drawn whatever they differ in.
+    """
     st.header("Your images across models", anchor=False)
     shown = header.chosen.images
     names = [image.name for image in shown]
     found = {choice_label(ablation, card.network): card for card in variants_of(ablation, cards) if card.network.gated}
+    found |= {card.name: card for card in yours if card.network.gated}
     models = {label: member(f"demo/{card.name}", str(header.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,4 +89,6 @@ def predictions(header: PageHeader, cards: tuple[Card, ...]) -> None:
         rows.append([f"{best[0].label} {best[0].amount}" if best else "not finite" for best in said])
     table = pd.DataFrame(rows, columns=[f"{n + 1} {image.name}" for n, image in enumerate(shown)])
     table.insert(0, "network", [card.name for card in cards if not card.seed])
-    st.dataframe(table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True)})
+    st.dataframe(
+        table, hide_index=True, column_config={"network": st.column_config.Column(pinned=True, width="medium")}
+    )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_rel
 
 from se_viz.demo.evaluate import accuracy
-from se_viz.interventions.paired import accuracy_change, mcnemar, mean_change
+from se_viz.demo.paired import accuracy_change, mcnemar, mean_change
 
 
 def counts(of):

@@ -1,0 +1,213 @@
+"""The verdict on a design choice in words: over images for networks as trained, and over seeds."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from statistics import median
+
+import pandas as pd
+
+from se_viz.analysis.family_tests import (
+    ALPHA,
+    Comparison,
+    ImageTest,
+    SeedSpread,
+    SeedTest,
+    count_tests,
+    family_comparisons,
+    seed_spread,
+)
+from se_viz.analysis.power import visible_over_images, visible_over_seeds
+from se_viz.demo.card import Card
+from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, comparable
+from se_viz.demo.paired import Change
+
+NO_EFFECT = "no measurable effect here"
+UNCLEAR = "not clear (significant alone, but not with the correction for all tests)"
+
+
+def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
+    """Return whether top-1 depends on a choice, here and in the paper: paragraphs with the verdict in bold.
+
+    Each network is compared with the standard one. The first paragraph names the comparison with the clearest
+    difference, first over images for the networks as trained, then over seeds, each with its size, interval and p. For
+    the reduction ratio, the second one says the same of SE at all. The last one has the smallest differences that such
+    tests would see, and the paper's difference.
+
+    Args:
+        choice: the design choice.
+        cards: the cards of the demo models, with all seeds.
+    """
+    comparisons = family_comparisons(cards)
+    compared = [one for one in comparisons if one.choice is choice and not one.without_se]
+    if not compared:
+        return (f"Two networks are needed to say whether accuracy depends on the {choice.title}.",)
+    tests = count_tests(comparisons)
+    plain = [one for one in comparisons if one.without_se] if choice is RATIO else []
+    title = choice.title[0].upper() + choice.title[1:]
+    said = [" ".join([f"**{title}: {verdict(compared)}.**", *evidence(compared, tests)])]
+    if plain:
+        said.append(" ".join([f"**SE at all: {verdict(plain)}.**", *evidence(plain, tests)]))
+    visible = _visible([*compared, *plain], tests, seed_spread(comparable(cards)))
+    return (*said, " ".join(filter(None, [visible, _paper(choice)])))
+
+
+def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Return a row for each network that is compared with the standard one image by image.
+
+    Columns: network, compared with, points (the change of top-1), 95 % interval, lost and gained images, McNemar p, p
+    (Holm).
+    """
+    columns = ("network", "compared with", "points", "95 % interval", "lost", "gained", "McNemar p", "p (Holm)")
+    tested = [(one, one.images) for one in comparisons if one.images is not None]
+    rows = [
+        (
+            *(one.label, one.standard, test.change.value * 100, _range(test.change)),
+            *(test.lost, test.gained, test.p, test.adjusted),
+        )
+        for one, test in tested
+    ]
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def seeds_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Return a row for each network that is compared with the standard one over several seeds.
+
+    Columns: network, compared with, seeds (their numbers), points (the change of the mean top-1), 95 % interval, t-test
+    p, p (Holm), permutation p (exact), smallest possible.
+    """
+    columns = (
+        *("network", "compared with", "seeds", "points", "95 % interval"),
+        *("t-test p", "p (Holm)", "permutation p", "smallest possible"),
+    )
+    tested = [(one, one.seeds) for one in comparisons if one.seeds is not None]
+    rows = [
+        (
+            *(one.label, one.standard, f"{test.seeds[1]} and {test.seeds[0]}", test.change.value * 100),
+            *(_range(test.change), test.p, test.adjusted, test.exact, test.lowest),
+        )
+        for one, test in tested
+    ]
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def verdict(compared: Sequence[Comparison]) -> str:
+    """Return the verdict on a choice, which says whether it speaks of networks as trained, of seeds, or of both."""
+    images, seeds = any(one.over_images for one in compared), any(one.over_seeds for one in compared)
+    tests = [test for one in compared for test in (one.images, one.seeds) if test is not None]
+    if images and seeds:
+        return "yes, both between the networks as trained and over seeds"
+    if images:
+        return "yes, between the networks as trained"
+    if seeds:
+        return "yes, over seeds"
+    if not tests:
+        return "not tested"
+    # The significance of one test chosen among many is overstated, but it is not "no effect" either.
+    return UNCLEAR if min(test.p for test in tests) <= ALPHA else NO_EFFECT
+
+
+def evidence(compared: Sequence[Comparison], tests: int) -> list[str]:
+    """Return a sentence on the images and one on the seeds, each for the comparison with the smallest p.
+
+    Args:
+        compared: comparisons of one choice.
+        tests: number of tests that were corrected together.
+    """
+    shown = _clearest(compared, lambda one: one.images)
+    sentences = []
+    if shown is not None and shown.images is not None:
+        over = shown.images
+        sentences.append(
+            f"{_sized(over.change)}, {shown.label} compared with {shown.standard}, as trained, on the same "
+            f"{over.images:,} images: exact McNemar p {_p(over.p)}{_corrected(over.adjusted, tests)}."
+            f"{_clearest_of(compared)}"
+        )
+    missing = [one.label for one in compared if one.images is None]
+    if missing:
+        sentences.append(f"Not compared by image, as a card has no answers to the same images: {', '.join(missing)}.")
+    trained = _clearest(compared, lambda one: one.seeds)
+    if trained is None or trained.seeds is None:
+        sentences.append("Over seeds nothing is known: these networks do not have several seeds each.")
+        return sentences
+    test = trained.seeds
+    first, second = test.seeds[1], test.seeds[0]
+    numbers = f"{first} seeds each" if first == second else f"{first} and {second} seeds"
+    limit = ", the smallest that so few seeds allow" if test.exact <= test.lowest else ""
+    sentences.append(
+        f"{_sized(test.change)}, {trained.label} compared with {trained.standard}, means of {numbers}: t-test "
+        f"p {_p(test.p)}{_corrected(test.adjusted, tests)}; exact permutation p {_p(test.exact)}, "
+        f"two-sided{limit}."
+    )
+    return sentences
+
+
+def _corrected(adjusted: float, tests: int) -> str:
+    return f", {_p(adjusted).removeprefix('= ')} after Holm's correction for {tests} tests" if tests > 1 else ""
+
+
+def _clearest_of(compared: Sequence[Comparison]) -> str:
+    number = sum(one.images is not None for one in compared)
+    return f" Of {number} differences, this is the clearest." if number > 1 else ""
+
+
+def _clearest(
+    compared: Sequence[Comparison], test: Callable[[Comparison], ImageTest | SeedTest | None]
+) -> Comparison | None:
+    """Return the comparison with the smallest p of a test, or None if it was possible for none."""
+    tested = [(found.p, -abs(found.change.value), place) for place, one in enumerate(compared) if (found := test(one))]
+    return compared[min(tested)[2]] if tested else None
+
+
+def _visible(compared: Sequence[Comparison], tests: int, spread: SeedSpread | None) -> str:
+    """Return a sentence on the smallest differences that the tests would see."""
+    over = [one.images for one in compared if one.images is not None and one.images.lost + one.images.gained]
+    seeds = [one.seeds.seeds for one in compared if one.seeds is not None] or [(3, 3)]
+    parts = []
+    if over:
+        discordant = median((test.lost + test.gained) / test.images for test in over)
+        visible = images_limit(round(discordant, 3), over[0].images, ALPHA / tests)
+        parts.append(f"on these images, a difference below about {visible * 100:.1f} points cannot be seen")
+    if spread is not None and spread.deviation:
+        visible = visible_over_seeds(spread, seeds[0], ALPHA / tests)
+        parts.append(
+            f"with {_number(max(seeds[0]))} seeds each, one below about {visible * 100:.1f} points cannot be seen"
+        )
+    if not parts:
+        return ""
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]} (power 80 %, corrected for {tests} tests)."
+
+
+@lru_cache(maxsize=64)
+def images_limit(discordant: float, images: int, level: float) -> float:
+    """Return ``visible_over_images``, which takes a tenth of a second; it is kept."""
+    return visible_over_images(discordant, images, level)
+
+
+def _paper(choice: DesignChoice) -> str:
+    rows = [row for row in choice.rows if row.name != NO_SE]
+    best, worst = min(rows, key=lambda row: row.top1), max(rows, key=lambda row: row.top1)
+    return (
+        f"In the paper's Table {choice.table} (ImageNet) {best.name} leads {worst.name} by "
+        f"{worst.top1 - best.top1:.1f} points."
+    )
+
+
+def _sized(change: Change) -> str:
+    return f"{_points(change.value)} points (95 % interval {_range(change)})"
+
+
+def _range(change: Change) -> str:
+    return f"{_points(change.low)} to {_points(change.high)}"
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:+.2f}".replace("-", "−")
+
+
+def _p(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"= {p:.2g}"
+
+
+def _number(count: int) -> str:
+    return {2: "two", 3: "three", 4: "four", 5: "five"}.get(count, str(count))
