@@ -237,9 +237,9 @@ def trace_values(model: Model, image: Images, reading: Reading) -> BlockValues:
         GatesChanged: the gate no longer runs.
         DeviceFull: the device has not enough memory for the image.
     """
-    z, s, u = reading.z, reading.s, _with_maps(reading.u)
+    z = None if reading.z is None else reading.z[0]
     with raise_if_full(model.device, "one image"):
-        return block_values(model.network, reading.gate, model.inputs(image), None if z is None else z[0], s[0], u[0])
+        return block_values(model.network, reading.gate, model.inputs(image), z, reading.s[0])
 
 
 def follow_channel(model: Model, values: BlockValues, reading: Reading, channel: int | None = None) -> Walk:

@@ -70,18 +70,20 @@ def path_of_block(gate: Gate) -> str:
     return gate.called_at.rpartition(".")[0] if path is None else path
 
 
-def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
+def block_of(network: nn.Module, gate: Gate, size: Size, path: str | None = None) -> Block:
     """Return the block around a gate, as one watched forward pass shows it.
 
     Args:
         network: the network of the gate, on any device.
         gate: a gate that ``find_gates`` returned.
         size: size of the images, (height, width) or the side of a square, in pixels.
+        path: path of the block, if its name does not tell it: by default, the nearest module with a number around the
+            gate.
 
     Raises:
         GatesChanged: the gate no longer runs.
     """
-    path = path_of_block(gate)
+    path = path_of_block(gate) if path is None else path
     runs, block_run, gate_run = watch_block(network, path, gate, size)
     tracer = BlockTracer(runs, block_run, gate_run)
     return block_of_runs(gate, path, block_run, gate_run, tracer.back(gate_run), tracer.forward(gate_run))

@@ -73,16 +73,14 @@ class BlockValues:
     output: Float32s = field(repr=False)
 
 
-def block_values(
-    network: nn.Module, gate: Gate, image: Tensor, z: Float32s | None, s: Float32s, u: Float32s
-) -> BlockValues:
+def block_values(network: nn.Module, gate: Gate, image: Tensor, z: Float32s | None, s: Float32s) -> BlockValues:
     """Run an image through a network once, and return the values on the path through the block of a gate.
 
     Args:
         network: the network, on any device.
         gate: a gate that ``find_gates`` returned.
         image: the image, preprocessed (1, 3, H, W).
-        z, s, u: squeeze descriptor (C,), excitation weights (C,) and U (C, H, W) of the gate for this image.
+        z, s: squeeze descriptor and excitation weights (C,) of the gate for this image, as they were captured.
 
     Raises:
         GatesChanged: the gate no longer runs.
@@ -108,16 +106,14 @@ def block_values(
         after, mixed = _follow(
             gate_run.output, behind, [(at - 1, branch) for at, branch in later], block_run, whole=ends
         )
-    given = [torch.from_numpy(value) if value is not None else None for value in (z, s)]
-    taken = given[1]
-    assert taken is not None  # noqa: S101 - s is an argument
+    squeezed = None if z is None else torch.from_numpy(z)
     return BlockValues(
         block=block,
         input=_maps(block_run.input),
         convolution=source.convolution,
         missing=source.missing,
         before=source.operations,
-        layers=excitation_layers(layers.calls, given[0], taken, gate.gate_function, dtype),
+        layers=excitation_layers(layers.calls, squeezed, torch.from_numpy(s), gate.gate_function, dtype),
         after=after,
         mixed_by=mixed,
         output=_maps(block_run.output),

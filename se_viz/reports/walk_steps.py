@@ -106,8 +106,8 @@ def _filter(walk: Walk, pixel: tuple[int, int]) -> Step:
     return Step(
         "filter",
         f"X → (V ∗ X)_{c}",
-        f"Channel {c} has a filter v_{c} of {made.weights.size:,} weights. At each pixel it multiplies {look} in {whose} "
-        "by its weights, and adds the products.",
+        f"Channel {c} has a filter v_{c} of {made.weights.size:,} weights. At each pixel it multiplies {look} in "
+        f"{whose} by its weights, and adds the products.",
         tuple(lines),
     )
 
@@ -181,8 +181,8 @@ def _squeeze(walk: Walk) -> Step:
         return Step(
             "squeeze",
             title,
-            f"The whole map becomes one number: its largest value. This gate squeezes with the maximum, where the paper "
-            f"takes the mean. All {gate.channels:,} channels together give the vector z.",
+            "The whole map becomes one number: its largest value. This gate squeezes with the maximum, where the "
+            f"paper takes the mean. All {gate.channels:,} channels together give the vector z.",
             (f"z_{c} = largest of {u.size:,} values, at row {row}, column {column} = {number(z)}",),
         )
     if gate.squeeze == "avg":
@@ -198,8 +198,8 @@ def _squeeze(walk: Walk) -> Step:
         return Step(
             "squeeze",
             title,
-            "This gate squeezes twice, with the mean and with the maximum, and sends both through the same layers. z is "
-            "the mean.",
+            "This gate squeezes twice, with the mean and with the maximum, and sends both through the same layers. z "
+            "is the mean.",
             lines,
         )
     meant = _SQUEEZES.get(gate.squeeze, f"the squeeze operator of this gate ({gate.squeeze})")
@@ -222,7 +222,8 @@ def _excitation(walk: Walk) -> list[Step]:
             _excite(
                 f"Excitation: z → s_{c}",
                 f"This gate has no FC layers and no bottleneck (ECA). A 1-D convolution with {size} weights, the same "
-                f"for all channels, looks at z of the {size} channels around channel {c}; {name} turns the sum into s_{c}.",
+                f"for all channels, looks at z of the {size} channels around channel {c}; {name} turns the sum into "
+                f"s_{c}.",
                 ends,
             )
         ]
@@ -285,7 +286,7 @@ def _bottleneck(walk: Walk) -> Step:
     return Step(
         "bottleneck",
         "Bottleneck: z → h",
-        f"The first FC layer reads all {gate.channels:,} numbers of z and writes {len(h):,}: {gate.channels:,} / r with "
+        f"The first FC layer reads all {gate.channels:,} numbers of z and writes {len(h):,}, which is C/r with "
         f"{gate.ratio}. {said}",
         tuple(lines),
     )
