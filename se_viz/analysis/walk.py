@@ -83,12 +83,14 @@ class Walk:
     @property
     def u(self) -> Float32s:
         """U_c, the map of this channel before the gate (H, W)."""
-        return _with_maps(self.reading.u)[0, self.channel]
+        u: Float32s = _with_maps(self.reading.u)[0, self.channel]
+        return u
 
     @property
     def x_tilde(self) -> Float32s:
         """X̃_c = s_c · U_c (H, W)."""
-        return _with_maps(self.reading.x)[0, self.channel]
+        x: Float32s = _with_maps(self.reading.x)[0, self.channel]
+        return x
 
     @property
     def z(self) -> float | None:

@@ -1,5 +1,6 @@
 """The steps of the walk-through: a title, a sentence and the arithmetic of each, with the numbers of one image."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -333,6 +334,8 @@ def _scale(walk: Walk, pixel: tuple[int, int]) -> Step:
 
 def strength(s: float) -> str:
     """Return in words what a weight does to a map: "43 % weaker", "unchanged", "negated and 8 % weaker"."""
+    if not math.isfinite(s):
+        return "not finite"
     size = abs(s)
     negated = "negated and " if s < 0 else ""
     if s == 0:

@@ -26,7 +26,7 @@ def test_components_charts_code_formulas_and_downloads_work(page):
     assert Path(download.value.path()).read_bytes() == b"content"
 
 
-@pytest.mark.parametrize("query", ["", "classes", "reduction", "network"])
+@pytest.mark.parametrize("query", ["", "how-it-works", "classes", "reduction", "network"])
 def test_nothing_of_a_page_is_blocked(open_page, query):
     page = open_page(f"{query}?samples=cat", wait=False)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()

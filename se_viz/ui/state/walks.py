@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -18,7 +18,11 @@ from se_viz.ui.state.models import with_cpu_fallback
 
 T = TypeVar("T")
 
-_KEY = {Model: attrgetter("key"), InputImage: attrgetter("sha256"), Reading: lambda reading: reading.gate.name}
+_KEY: dict[str | type[Any], Callable[[Any], Any]] = {
+    Model: attrgetter("key"),
+    InputImage: attrgetter("sha256"),
+    Reading: attrgetter("gate.name"),
+}
 
 
 @st.cache_resource(max_entries=24, show_spinner="Tracing the block …", hash_funcs=_KEY)

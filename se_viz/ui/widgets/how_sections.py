@@ -1,5 +1,6 @@
 """Below the walk-through: where SE sits, SE in other networks, cost and results, each with a link to its page."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -28,7 +29,12 @@ def show(model: Model, walk: Walk) -> None:
     """Draw the sections as tabs, of which only the open one is made."""
     check("Section", _TABS, "about", _TABS[0])
     tabs = st.tabs(_TABS, key="about", bind="query-params")
-    sections = (partial(_where, model, walk), _elsewhere, partial(_cost, model), _results)
+    sections: tuple[Callable[[], None], ...] = (
+        partial(_where, model, walk),
+        _elsewhere,
+        partial(_cost, model),
+        _results,
+    )
     for tab, section in zip(tabs, sections, strict=True):
         if tab.open:
             with tab:

@@ -13,10 +13,12 @@ from se_viz.ui.widgets.walk_payload import walk_payload
 _FILES = Path(__file__).parents[1] / "walk"
 _KEY = "walk"
 
-_player = st.components.v2.component(
-    "se_viz_walk",
-    **{part: (_FILES / f"player.{part}").read_text(encoding="utf-8") for part in ("html", "css", "js")},
-)
+
+def _part(name: str) -> str:
+    return (_FILES / f"player.{name}").read_text(encoding="utf-8")
+
+
+_player = st.components.v2.component("se_viz_walk", html=_part("html"), css=_part("css"), js=_part("js"))
 
 
 def show(model: Model, image: InputImage, walk: Walk) -> tuple[int, int]:
