@@ -67,11 +67,10 @@ _RULE = "z, s, U and X̃ are the numbers that capture returns"
 def walk_answer(walk: Walk, image: str) -> str:
     """Return the answer in one sentence, with ``**`` for emphasis."""
     gate, c = walk.gate, walk.channel
-    squeezed = "" if walk.z is None else f"squeezes its map to z = {number(walk.z)} and "
-    return (
-        f"For {image}, **{gate.name}** {squeezed}gives channel {c} the weight **s = {number(walk.s)}**: the gate makes "
-        f"it {strength(walk.s)}."
-    )
+    squeezed = f"gives channel {c} the weight"
+    if walk.z is not None:
+        squeezed = f"squeezes the map of channel {c} to z = {number(walk.z)} and gives it the weight"
+    return f"For {image}, **{gate.name}** {squeezed} **s = {number(walk.s)}**: the gate makes it {strength(walk.s)}."
 
 
 def _sentences(walk: Walk, image: str, pixel: tuple[int, int]) -> tuple[str, ...]:

@@ -194,14 +194,15 @@ def _squeeze(walk: Walk) -> Step:
             "together give the vector z.",
             (mean,),
         )
-    if gate.squeeze == "avg, max":
-        lines = (f"mean of {u.size:,} values = {number(z)}", f"largest value = {number(float(u.max()))}")
+    if gate.squeeze in ("avg, max", "max, avg"):
+        first = "mean" if gate.squeeze.startswith("avg") else "maximum"
+        average, peak = number(float(u.mean(dtype=np.float64))), number(float(u.max()))
         return Step(
             "squeeze",
             title,
             "This gate squeezes twice, with the mean and with the maximum, and sends both through the same layers. z "
-            "is the mean.",
-            lines,
+            f"is the first, the {first}.",
+            (f"mean of {u.size:,} values = {average}", f"largest value = {peak}", f"z_{c} = {number(z)}"),
         )
     meant = _SQUEEZES.get(gate.squeeze, f"the squeeze operator of this gate ({gate.squeeze})")
     known = f"{gate.squeeze} of {u.size:,} values = {number(z)}"

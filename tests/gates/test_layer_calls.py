@@ -12,7 +12,7 @@ LAYERS = {
     "padded": (nn.Conv2d(3, 4, 3, padding=1, bias=False), (1, 3, 5, 7)),
     "stride": (nn.Conv2d(3, 4, (3, 5), stride=(2, 3), padding=(1, 2)), (1, 3, 9, 11)),
     "dilated": (nn.Conv2d(3, 4, 3, padding=2, dilation=2), (1, 3, 8, 8)),
-    "same": (nn.Conv2d(3, 4, 4, padding="same", dilation=1), (1, 3, 6, 6)),
+    "same": (nn.Conv2d(3, 4, (3, 5), padding="same", dilation=2), (1, 3, 6, 6)),
     "groups": (nn.Conv2d(6, 4, 3, padding=1, groups=2), (1, 6, 5, 5)),
     "depthwise": (nn.Conv2d(4, 4, 5, padding=2, groups=4), (1, 4, 6, 6)),
     "neighbours": (nn.Conv1d(1, 1, 3, padding=1, bias=False), (1, 1, 9)),

@@ -157,7 +157,7 @@ class Player {
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `${map.label}, values from ${map.range}`);
       if (map.pixel) this.mark(canvas, map);
-      if (name === "x" && this.data.window.length) this.marks(canvas, map);
+      if (name === "x" && this.data.window.length && this.data.steps[this.at].key === "filter") this.marks(canvas, map);
       figure.append(canvas, element("figcaption", map.label), scaleKey(map, this.data.colours[map.scale]));
     } else if (vector) {
       const canvas = drawVector(vector, getComputedStyle(this.root));
