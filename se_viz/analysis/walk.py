@@ -62,7 +62,7 @@ class Walk:
 
     @property
     def convolution(self) -> LayerCall | None:
-        """The last convolution before the gate; None if there is none that can be followed."""
+        """The last convolution before the gate; None if no convolution can be followed."""
         return self.values.convolution
 
     @property

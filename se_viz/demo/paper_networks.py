@@ -1,4 +1,4 @@
-"""The paper's Table 2 (Hu et al., arXiv 1709.01507): SE in other networks, and what Section 4 says of its cost.
+"""The paper's Table 2 (Hu et al., arXiv 1709.01507): SE in other networks, and its cost according to Section 4.
 
 The numbers were compared with two copies of the full text.
 """
@@ -40,7 +40,7 @@ TABLE_2 = (
 
 @dataclass(frozen=True, slots=True)
 class PaperCost:
-    """What Section 4 says of SE-ResNet-50 with r = 16.
+    """Cost of SE in ResNet-50 with r = 16, as Section 4 states it.
 
     Attributes:
         parameters: share of additional parameters.

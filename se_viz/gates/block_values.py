@@ -31,7 +31,7 @@ class Operation:
         text: a description, for instance "batch norm" or "ReLU".
         output: maps after it (C, H, W).
         scale, shift: of a batch norm, with which it computes scale · x + shift, (C,) each.
-        function: name of the activation that a batch norm module or an addition applies in addition; "" for no one.
+        function: name of the activation that a batch norm module or an addition applies in addition; "" without one.
         added: the maps that an addition adds (C, H, W).
         identity: whether these are the block's input itself.
     """
@@ -53,8 +53,8 @@ class BlockValues:
     Attributes:
         block: the block.
         input: the block's input (C, H, W).
-        convolution: the last convolution before the gate, whose input is X; None if there is none that can be followed.
-        missing: a clause on why there is none; empty if there is one.
+        convolution: the last convolution before the gate, whose input is X; None if no convolution can be followed.
+        missing: a clause on why there is no convolution; empty if there is one.
         before: the operations from the output of the convolution to U.
         layers: the layers that computed s from z.
         after: the operations from X̃ on, up to the block's output or to the part that mixes channels.
@@ -122,7 +122,7 @@ def block_values(network: nn.Module, gate: Gate, image: Tensor, z: Float32s | No
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The convolution before U, why there is none, and the operations from its output to U."""
+    """The convolution before U, the reason if there is no convolution, and the operations from its output to U."""
 
     convolution: LayerCall | None
     missing: str
