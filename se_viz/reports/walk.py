@@ -12,7 +12,8 @@ from se_viz.figures.block_diagram import block_drawing
 from se_viz.figures.maps import recalibrated_maps
 from se_viz.reports.report import Later, Report
 from se_viz.reports.walk_numbers import number
-from se_viz.reports.walk_steps import strength, walk_steps
+from se_viz.reports.walk_step import strength
+from se_viz.reports.walk_steps import walk_steps
 
 QUESTION = "What does a gate do to this image?"
 

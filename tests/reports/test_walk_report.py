@@ -17,7 +17,8 @@ from se_viz.model.model import Model
 from se_viz.reports.how import cost_sentence, cost_table, family_table, paper_table
 from se_viz.reports.walk import walk_report
 from se_viz.reports.walk_numbers import added, number
-from se_viz.reports.walk_steps import strength, walk_steps
+from se_viz.reports.walk_step import strength
+from se_viz.reports.walk_steps import walk_steps
 from se_viz.ui.widgets.walk_payload import walk_payload
 
 

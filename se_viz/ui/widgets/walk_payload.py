@@ -12,7 +12,8 @@ from se_viz.analysis.walk import Walk
 from se_viz.figures.palette import DIVERGING, SEQUENTIAL
 from se_viz.reports.walk import numbers_table
 from se_viz.reports.walk_numbers import number, times
-from se_viz.reports.walk_steps import Step, walk_steps
+from se_viz.reports.walk_step import Step
+from se_viz.reports.walk_steps import walk_steps
 from se_viz.types import Array, Floats
 
 Payload: TypeAlias = dict[str, Any]

@@ -14,11 +14,17 @@ _FILES = Path(__file__).parents[1] / "walk"
 _KEY = "walk"
 
 
-def _part(name: str) -> str:
-    return (_FILES / f"player.{name}").read_text(encoding="utf-8")
+def _joined(*files: str) -> str:
+    """Return the text of files, one after the other: the browser gets the JavaScript as one module."""
+    return "\n".join((_FILES / name).read_text(encoding="utf-8") for name in files)
 
 
-_player = st.components.v2.component("se_viz_walk", html=_part("html"), css=_part("css"), js=_part("js"))
+_player = st.components.v2.component(
+    "se_viz_walk",
+    html=_joined("player.html"),
+    css=_joined("player.css"),
+    js=_joined("parts.js", "drawing.js", "player.js"),
+)
 
 
 def show(model: Model, image: InputImage, walk: Walk) -> tuple[int, int]:
