@@ -100,7 +100,7 @@ def _flow(walk: Walk) -> Payload:
 def _maps(walk: Walk) -> Payload:
     c, values = walk.channel, walk.values
     signed = ("u", "x_tilde")
-    reach = float(max(np.abs(walk.u).max(), np.abs(walk.x_tilde).max()))
+    reach = float(np.abs(np.nan_to_num([walk.u, walk.x_tilde], posinf=0, neginf=0)).max())
     maps: Payload = {
         "u": _map(walk.u, f"U_{c}", reach),
         "x_tilde": _map(walk.x_tilde, f"X̃_{c} = {number(walk.s)} · U_{c}", reach),
@@ -144,9 +144,9 @@ def _encoded(
     values: Array, label: str, reach: float | None, low: float | None = None, high: float | None = None
 ) -> Payload:
     """Return maps (n, H, W) as one byte for each number, on a scale that is symmetric if there are negative ones."""
-    finite = np.nan_to_num(values.astype(np.float64))
-    least = float(finite.min()) if low is None else low
-    most = float(finite.max()) if high is None else high
+    finite = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    least = float(finite.min()) if low is None or not np.isfinite(low) else low
+    most = float(finite.max()) if high is None or not np.isfinite(high) else high
     negative = least < 0 or reach is not None
     end = reach or max(abs(least), abs(most)) or 1.0
     share = (finite / end + 1) / 2 if negative else finite / end
@@ -200,7 +200,7 @@ def _vectors(walk: Walk) -> Payload:
 
 
 def _vector(values: Array, label: str, marked: int, says: str, low: float | None = None) -> Payload:
-    floats: Floats = np.nan_to_num(values.astype(np.float64))
+    floats: Floats = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
     return {
         "label": label,
         # Four digits are enough for bars; the numbers that are printed are in the steps.
