@@ -134,13 +134,13 @@ def output_step(walk: Walk, pixel: tuple[int, int]) -> Step:
             lines.append(f"{where}: {operation.text}({number(value)}) = {number(after)}")
         value = after
     if values.mixed_by is not None:
-        text = f"{values.mixed_by.text} mixes X̃_{c} with the other {walk.gate.channels - 1:,} channels"
         sentence = (
-            f"{_sentence(said)}Then a {text}, so that no map after it belongs to channel {c} alone. "
-            f"The block passes on {times(values.output.shape)} numbers."
+            f"{_sentence(said)}The next part, {values.mixed_by.text}, mixes X̃_{c} with the other "
+            f"{walk.gate.channels - 1:,} channels, so that no map after it belongs to channel {c} alone. The block "
+            f"passes on {times(values.output.shape)} numbers."
         )
         lines.append(f"X̃: {times(u_shape(walk))} → {values.mixed_by.text} → {times(values.mixed_by.shape)}")
-        return Step("add", "What the block passes on", sentence.strip(), tuple(lines))
+        return Step("add", "What the block passes on", sentence, tuple(lines))
     if not values.after and values.block.ends:
         return Step(
             "add",
@@ -151,7 +151,7 @@ def output_step(walk: Walk, pixel: tuple[int, int]) -> Step:
     if not values.block.ends:
         sentence = f"{_sentence(said)}What the block does after this could not be followed."
         lines.append(f"X̃_{c} {where} = {number(float(walk.x_tilde[pixel]))}")
-        return Step("add", "What the block passes on", sentence.strip(), tuple(lines))
+        return Step("add", "What the block passes on", sentence, tuple(lines))
     added_to = any(operation.added is not None for operation in values.after)
     identity = any(operation.identity for operation in values.after)
     title = "X̃ + identity" if identity else "X̃ + shortcut" if added_to else "What the block passes on"

@@ -10,7 +10,7 @@ function drawing(flow, narrow) {
   }
   names.push(["u", "norm squeeze scale", `U${below}`, true], ["·", "scale", "×", false], ["x_tilde", "scale add", `X̃${below}`, true]);
   if (flow.joined) names.push(["+", "add", "+", false]);
-  names.push([flow.joined || !flow.mixed ? "out" : "mix", "add", flow.mixed ? "mixed" : "Out", !flow.mixed]);
+  names.push([flow.joined || !flow.mixed ? "out" : "mix", "add", flow.mixed ? "next" : "Out", !flow.mixed]);
   const narrowed = narrow ? names.filter(([name]) => name !== "x_tilde") : names;
   // The gate needs room above the way from U to the product.
   const gateWide = flow.bottleneck ? 300 : 200;
