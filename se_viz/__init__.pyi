@@ -2,6 +2,8 @@
 
 from .analysis.cost import cost as cost
 from .analysis.predictions import predict as predict
+from .analysis.walk import Walk as Walk
+from .analysis.walk import walk as walk
 from .data.image_files import read_paths as read_paths
 from .data.sample_images import sample as sample
 from .gates.block import block_of as block_of

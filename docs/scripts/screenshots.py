@@ -24,6 +24,7 @@ FOLDER = ROOT / "docs" / "images"
 LIMIT = 200_000  # bytes of a file
 PAGES = {  # file: address
     "inspect": "",
+    "how": "how-it-works?samples=cat&gate=SE_3_1&step=excite",
     "intervene": "intervene",
     "classes": "classes",
     "reduction": "reduction",
@@ -80,7 +81,7 @@ def main() -> None:
 def _settle(page: Page) -> None:
     """Wait until the script has finished and a chart is drawn."""
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.locator(".js-plotly-plot .main-svg, .walk .panel").first.wait_for()
     page.wait_for_load_state("networkidle")
 
 

@@ -14,11 +14,13 @@ from se_viz.cli.intervene import intervene
 from se_viz.cli.option_groups import with_groups
 from se_viz.cli.profile import profile
 from se_viz.cli.serve import app as serve
+from se_viz.cli.walk import walk
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
 for command in (
     inspect,
+    walk,
     intervene,
     attribute,
     profile,

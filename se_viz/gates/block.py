@@ -13,7 +13,7 @@ from torch import nn
 
 from se_viz.gates.block_part import BlockPart, part
 from se_viz.gates.block_runs import PartRun, watch_block
-from se_viz.gates.block_tracer import BlockTracer
+from se_viz.gates.block_tracer import BlockTracer, Path
 from se_viz.gates.gate import Gate
 from se_viz.gates.naming import block_path
 from se_viz.gates.trace import Size
@@ -64,24 +64,35 @@ class Block:
         return next(index for index, part in enumerate(self.parts) if part.kind == "gate")
 
 
-def block_of(network: nn.Module, gate: Gate, size: Size) -> Block:
+def path_of_block(gate: Gate) -> str:
+    """Return the path of the block of a gate; that of the module around the gate, if no module there has a number."""
+    path = block_path(gate.called_at)
+    return gate.called_at.rpartition(".")[0] if path is None else path
+
+
+def block_of(network: nn.Module, gate: Gate, size: Size, path: str | None = None) -> Block:
     """Return the block around a gate, as one watched forward pass shows it.
 
     Args:
         network: the network of the gate, on any device.
         gate: a gate that ``find_gates`` returned.
         size: size of the images, (height, width) or the side of a square, in pixels.
+        path: path of the block, if its name does not tell it: by default, the nearest module with a number around the
+            gate.
 
     Raises:
         GatesChanged: the gate no longer runs.
     """
-    path = block_path(gate.called_at)
-    if path is None:
-        path = gate.called_at.rpartition(".")[0]
+    path = path_of_block(gate) if path is None else path
     runs, block_run, gate_run = watch_block(network, path, gate, size)
     tracer = BlockTracer(runs, block_run, gate_run)
-    before, earlier, begins = tracer.back(gate_run)
-    after, later, ends = tracer.forward(gate_run)
+    return block_of_runs(gate, path, block_run, gate_run, tracer.back(gate_run), tracer.forward(gate_run))
+
+
+def block_of_runs(gate: Gate, path: str, block_run: PartRun, gate_run: PartRun, back: Path, forward: Path) -> Block:
+    """Return the block around a gate from the runs of a pass and the paths that ``BlockTracer`` found in them."""
+    before, earlier, begins = back
+    after, later, ends = forward
     parts = [*before, gate_run, *after]
 
     def describe_branch(branch: Sequence[PartRun]) -> tuple[BlockPart, ...]:

@@ -1,4 +1,4 @@
-"""The runs of a block's parts in one forward pass of noise."""
+"""The runs of a block's parts in one forward pass, of noise or of an image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,8 +24,16 @@ class PartRun:
     output: Tensor
 
 
-def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[list[PartRun], PartRun, PartRun]:
+def watch_block(
+    network: nn.Module, path: str, gate: Gate, size: Size, image: Tensor | None = None
+) -> tuple[list[PartRun], PartRun, PartRun]:
     """Return the runs of a block's parts in the order in which they began, the run of the block, and that of the gate.
+
+    Args:
+        network, gate: the network and one of its gates.
+        path: path of the block.
+        size: size of the image of noise, if no image is given.
+        image: a preprocessed image (1, 3, H, W).
 
     Raises:
         GatesChanged: the gate no longer runs.
@@ -51,10 +59,10 @@ def watch_block(network: nn.Module, path: str, gate: Gate, size: Size) -> tuple[
                 finished[number] = value.clone()
 
     device, dtype = placement(network)
-    height, width = (size, size) if isinstance(size, int) else size
-    image = torch.rand((1, image_channels(network), height, width), generator=torch.Generator().manual_seed(0)).to(
-        device, dtype
-    )
+    if image is None:
+        height, width = (size, size) if isinstance(size, int) else size
+        image = torch.rand((1, image_channels(network), height, width), generator=torch.Generator().manual_seed(0))
+    image = image.to(device, dtype).clone()
     kept = _ProductBuffer(begun)
     with hold_eval_mode(network), watched([block, *watching], before, after), torch.no_grad():
         if gate.product is None:

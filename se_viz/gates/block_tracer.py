@@ -14,6 +14,9 @@ _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, tor
 # The runs of a branch (empty for an identity), and whether they begin at the block's input.
 Branch: TypeAlias = tuple[list[PartRun], bool]
 
+# A path: its parts, its additions with the number of parts before each, and whether it reached the end of the block.
+Path: TypeAlias = tuple[list[PartRun], list[tuple[int, Branch]], bool]
+
 
 class BlockTracer:
     """Search for the run from which each run took its input."""
@@ -24,7 +27,7 @@ class BlockTracer:
         # Runs that change nothing (an identity, a dropout) are left out, but not a gate whose weights are all near 1.
         self._runs = [run for run in runs if run is gate_run or not torch.equal(run.input, run.output)]
 
-    def back(self, run: PartRun) -> tuple[list[PartRun], list[tuple[int, Branch]], bool]:
+    def back(self, run: PartRun) -> Path:
         """Return the path from the block's input to the input of ``run``.
 
         It consists of its parts, its additions, and whether it could be followed to the block's input.
@@ -47,7 +50,7 @@ class BlockTracer:
         parts.reverse()
         return parts, [(len(parts) - count, branch) for count, branch in reversed(joins)], begins
 
-    def forward(self, run: PartRun) -> tuple[list[PartRun], list[tuple[int, Branch]], bool]:
+    def forward(self, run: PartRun) -> Path:
         """Return the path from the output of ``run`` to the block's output, in the same form.
 
         The positions of additions count ``run`` as one part.

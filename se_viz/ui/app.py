@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.ui.pages import classes, inspect, intervene, network, reduction
+from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
+from se_viz.ui.widgets import page_links
 from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
@@ -38,6 +39,7 @@ def run() -> None:
     inspect_too = st.Page(
         lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", visibility="hidden"
     )
+    walking = st.Page(lambda: how.page(header), title="How it works", icon=":material/school:", url_path="how-it-works")
     intervening = st.Page(
         lambda: intervene.page(header), title="Intervene", icon=":material/tune:", url_path="intervene"
     )
@@ -50,6 +52,7 @@ def run() -> None:
     )
     questions = {
         inspecting: inspect.QUESTION,
+        walking: how.QUESTION,
         intervening: intervene.QUESTION,
         comparing: classes.QUESTION,
         reducing: reduction.QUESTION,
@@ -57,6 +60,7 @@ def run() -> None:
         inspect_too: inspect.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
+    page_links.remember(questions)
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
     header = draw(questions[page], about_images=page is not locating)

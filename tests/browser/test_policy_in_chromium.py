@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from support.chromium import settle
 
-from se_viz.ui.pages import classes, inspect, intervene, network, reduction
+from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -31,10 +30,18 @@ def test_components_charts_code_formulas_and_downloads_work(page):
 
 def test_nothing_of_a_page_is_blocked(open_page):
     page = open_page("?samples=cat")
-    for shown in (classes, reduction, network, intervene, inspect):
-        page.get_by_role("link", name=shown.__name__.rpartition(".")[2].title(), exact=True).click()
-        expect(page.get_by_role("heading", name=shown.QUESTION)).to_be_visible()
-        settle(page)
+    shown = {
+        "Classes": classes,
+        "Reduction": reduction,
+        "Network": network,
+        "Intervene": intervene,
+        "How it works": how,
+        "Inspect": inspect,
+    }
+    for title, module in shown.items():
+        page.get_by_role("link", name=title, exact=True).click()
+        expect(page.get_by_role("heading", name=module.QUESTION)).to_be_visible()
+        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
         page.mouse.wheel(0, 20_000)
         page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()

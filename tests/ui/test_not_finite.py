@@ -62,7 +62,7 @@ def said(page):
     return texts
 
 
-@pytest.mark.parametrize("module", ["inspect", "classes", "network", "reduction"])
+@pytest.mark.parametrize("module", ["inspect", "how", "classes", "network", "reduction"])
 @pytest.mark.parametrize("kind", sampled(NETWORKS))
 def test_no_page_writes_nan(kind, module, monkeypatch, flat):
     model = Model(f"test/{kind}", NETWORKS[kind](), PREPROCESS, tuple(f"kind {i}" for i in range(10)))

@@ -27,6 +27,7 @@ from se_viz.ui.widgets import chart, choice, export, image_focus, prediction_car
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
+from se_viz.ui.widgets.page_links import link
 
 __all__ = ["QUESTION", "page"]
 
@@ -78,6 +79,7 @@ def page(header: PageHeader) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
         focus = image_focus.choose(chosen.images)
+        link("how-it-works", "How it works, step by step", focus=str(focus + 1))
     state = InspectState(model, chosen, captured, predictions, gate_healths(captured), focus)
     answer, verdicts = state.report().sentences
     header.answer.markdown(emphasised(answer))

@@ -1,0 +1,90 @@
+"""The command that follows one channel of an image through the block of a gate."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.intervention_options import Focus, ImagesArgument, Sample, images_of, names_of
+from se_viz.cli.options import (
+    Arch,
+    Arg,
+    Checkpoint,
+    Classes,
+    Mean,
+    ModelName,
+    Precision,
+    Size,
+    Std,
+    Trusted,
+    load_network,
+)
+
+
+def walk(
+    images: ImagesArgument = None,
+    sample: Sample = None,
+    model: ModelName = "demo/r16",
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    checkpoint: Checkpoint = None,
+    arch: Arch = "",
+    arg: Arg = None,
+    classes: Classes = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    trusted: Trusted = False,
+    gate: Annotated[str, typer.Option(help="Name of the gate (default: the first one, with the largest maps).")] = "",
+    channel: Annotated[
+        int | None,
+        typer.Option(help="Number of the channel, from 0 (default: the one that the gate changes most).", min=0),
+    ] = None,
+    pixel: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            help="Row and column of the pixel of U whose convolution is opened (default: where |U| is largest)."
+        ),
+    ] = None,
+    focus: Focus = 1,
+    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables, the figures and the arrays.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Follow one channel of an image through the block of a gate, and print the arithmetic of each step."""
+    from se_viz.analysis.walk import walk as follow
+    from se_viz.cli.table import show_table
+    from se_viz.figures.export import CannotDraw
+    from se_viz.reports.walk import walk_report
+
+    shown = images_of(images, sample, trusted=trusted, verbose=verbose)
+    try:
+        loaded = load_network(
+            model,
+            device,
+            precision,
+            checkpoint,
+            arch=arch,
+            arg=arg,
+            classes=classes,
+            mean=mean,
+            std=std,
+            size=size,
+            trusted=trusted,
+        )
+        name = names_of(shown, focus)[focus - 1]
+        with unwarned():
+            walked = follow(loaded, shown[focus - 1], gate or None, channel)
+        report = walk_report(walked, name, *(pixel or ()))
+        if out is not None:
+            report.write(out, figures, progress=True)
+    except (ValueError, KeyError, CannotDraw, OSError) as error:
+        raise fail(error) from error
+    for sentence in (*report.text, *report.notes, *loaded.notes):
+        typer.echo(sentence)
+    numbers = report.tables["numbers"]
+    rows = [tuple(map(str, row)) for row in numbers[["number", "meaning", "value"]].to_numpy()]
+    show_table(("number", "meaning", "value"), rows, left=("number", "meaning"))
+    if out is not None:
+        typer.echo(f"The tables, the figures and walk.npz are in {out}/")

@@ -1,0 +1,20 @@
+"""Links from one page to another that stay in the session, with the selection of the page."""
+
+from collections.abc import Iterable
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+_KEY = "pages_of_the_app"
+
+
+def remember(pages: Iterable[Page]) -> None:
+    """Remember the pages of the app for ``link``."""
+    st.session_state[_KEY] = {page.url_path: page for page in pages}
+
+
+def link(path: str, label: str, **query: str) -> None:
+    """Draw a link to the page with a path, if the app has it; a page that runs alone in a test has no others."""
+    page = st.session_state.get(_KEY, {}).get(path)
+    if page is not None:
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
