@@ -1,41 +1,22 @@
 """The command that follows one channel of an image through the block of a gate."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
-from se_viz.cli.intervention_options import Focus, ImagesArgument, Sample, images_of, names_of
-from se_viz.cli.options import (
-    Arch,
-    Arg,
-    Checkpoint,
-    Classes,
-    Mean,
-    ModelName,
-    Precision,
-    Size,
-    Std,
-    Trusted,
-    load_network,
-)
+from se_viz.cli.image_options import Figures, Focus, ImageOptions, names_of
+from se_viz.cli.options import ModelName, NetworkOptions, Precision
 
 
 def walk(
-    images: ImagesArgument = None,
-    sample: Sample = None,
+    *,
+    images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
     precision: Precision = "fp32",
-    checkpoint: Checkpoint = None,
-    arch: Arch = "",
-    arg: Arg = None,
-    classes: Classes = None,
-    mean: Mean = None,
-    std: Std = None,
-    size: Size = None,
-    trusted: Trusted = False,
+    network: NetworkOptions,
     gate: Annotated[str, typer.Option(help="Name of the gate (default: the first one, with the largest maps).")] = "",
     channel: Annotated[
         int | None,
@@ -48,7 +29,7 @@ def walk(
         ),
     ] = None,
     focus: Focus = 1,
-    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    figures: Figures = "html",
     out: Annotated[Path | None, typer.Option(help="Folder for the tables, the figures and the arrays.")] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -58,21 +39,9 @@ def walk(
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.walk import walk_report
 
-    shown = images_of(images, sample, trusted=trusted, verbose=verbose)
+    shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
-        loaded = load_network(
-            model,
-            device,
-            precision,
-            checkpoint,
-            arch=arch,
-            arg=arg,
-            classes=classes,
-            mean=mean,
-            std=std,
-            size=size,
-            trusted=trusted,
-        )
+        loaded = network.load(model, device, precision)
         name = names_of(shown, focus)[focus - 1]
         with unwarned():
             walked = follow(loaded, shown[focus - 1], gate or None, channel)
