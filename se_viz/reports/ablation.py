@@ -12,7 +12,7 @@ QUESTION = "What do the gates do over a dataset?"
 
 _EDITS: dict[float | str, str] = {
     1.0: "s := 1 in one gate",
-    "shuffled": "Shuffling s of one gate between the images, the baseline,",
+    "shuffled": "Shuffling s of one gate between the images, the control,",
     "mean": "The mean of s in one gate",
 }
 

@@ -127,7 +127,22 @@ def edit_sentence(outcome: Outcome, before: Floats, after: Floats, words: str, a
     said = f"**{words}** {moved(outcome, before, after)}"
     if outcome.has_probabilities:
         said += f"; the network says {end}, {'as before' if start == end else f'and before it said {start}'}"
-    said += f". The effect on {outcome.name} is {effect:+.3g}"
+    said += f". The effect on {outcome.name} is {effect:+.3g} ({outcome.unit})"
     if attributed is not None:
         said += f", and the attributions of these channels predict {-attributed:+.3g}"
-    return f"{said} ({outcome.unit})."
+    return f"{said}.{_against_the_logit(outcome, before, after)}"
+
+
+def _against_the_logit(outcome: Outcome, before: Floats, after: Floats) -> str:
+    """Return a sentence where the probability moves against the logit, because other logits move further."""
+    if not outcome.has_probabilities:
+        return ""
+    start, end = outcome.target_probability(np.stack([before, after]))
+    effect = after[outcome.target] - before[outcome.target]
+    if effect * (end - start) >= 0 or percent(start) == percent(end):
+        return ""
+    falls, further = ("falls", "fall further") if effect < 0 else ("rises", "rise further")
+    return (
+        f" The logit of {outcome.name} {falls}, but its probability {'rises' if effect < 0 else 'falls'}: other logits "
+        f"{further}."
+    )

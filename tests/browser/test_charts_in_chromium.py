@@ -35,6 +35,7 @@ _SCROLLED = """(main, before) => new Promise(done => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_text_of_charts_is_read_with_weak_eyes(open_page, scheme):
     page = open_page(scheme=scheme)
+    page.locator(".xtick text").first.wait_for(state="attached")
     expect(page.locator('[data-testid="stPlotlyChart"]:not(:has(.xtitle, .ytitle))')).to_have_count(0)
     contrasts = page.locator(_TEXTS).evaluate_all(_CONTRASTS)
     texts = page.locator(_TEXTS).all_text_contents()

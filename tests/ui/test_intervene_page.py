@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from support.images import encoded
 from support.pages import open_page
 from support.profiling import make_images
 from test_inspect_any_network import Efficient, Unit, unit
@@ -24,6 +25,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.suggest import suggest
+from se_viz.ui.widgets import image_focus, with_image
 from se_viz.weights.head import Head
 from se_viz.zoo import registry as catalogue
 
@@ -437,3 +439,28 @@ def test_a_gate_that_is_no_module_cannot_be_frozen_and_the_page_says_why(opened)
     page.multiselect(key="frozen").set_value([gates[1]]).run()
     assert not page.exception
     assert "1 gate became a constant" in said(page) or "cannot be frozen" in said(page)
+
+
+def test_an_upload_moves_the_numbers_of_images_and_keeps_the_other_image():
+    page = open_page("intervene", samples="cat,coffee")
+    assert page.selectbox(key="other").options == ["2 A cup of coffee"]
+    page.file_uploader(key="upload").set_value([("grey.png", encoded(Image.new("RGB", (64, 64), "grey")), "")]).run()
+    assert page.selectbox(key="other").options == ["2 Chelsea the cat", "3 A cup of coffee"]
+    assert page.selectbox(key="other").index == 1
+    page.selectbox(key="other").select("2 Chelsea the cat").run()
+    page.selectbox(key="target").select("church").run()
+    assert not page.exception
+    assert page.query_params["other"] == "2"
+
+
+@pytest.mark.parametrize(("widget", "key"), [(with_image, "other"), (image_focus, "focus")])
+def test_a_label_of_before_an_upload_is_no_choice(widget, key, monkeypatch):
+    # Chromium sends the label that it showed, with the number of before; Streamlit gives it to the callback as it is.
+    session, address = {key: "2 A cup of coffee"}, {}
+    monkeypatch.setattr(widget.st, "session_state", session)
+    monkeypatch.setattr(widget.st, "query_params", address)
+    widget._to_address(["a1", "b2"])
+    assert session == address == {}
+    session[key] = "b2"
+    widget._to_address(["a1", "b2"])
+    assert address == {key: "2"}

@@ -37,7 +37,7 @@ def show(model: Model, profiles: ClassProfiles | None) -> None:
     )
     value = choose("Constant", [*["mean"] * known, "1", "0"], "constant", segmented=True)
     if not gates:
-        st.caption("Choose gates to see what they cost, and to download the network without them.")
+        st.caption("Choose gates to see what becoming constants saves, and to download the network without them.")
         return
     constant = value if value == "mean" else float(value)
     try:

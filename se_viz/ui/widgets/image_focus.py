@@ -32,10 +32,22 @@ def choose(images: Sequence[InputImage]) -> int:
             format_func=lambda sha256: f"In focus: {hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
             key=_KEY,
             label_visibility="collapsed",
-            on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
+            on_change=_to_address,
+            args=(hashes,),
             width=300,
         )
     return hashes.index(st.session_state[_KEY])
+
+
+def _to_address(hashes: Sequence[str]) -> None:
+    """Write the number of the image into the URL.
+
+    After an upload the browser may still send the label of before, whose number is another one: it is no choice.
+    """
+    if st.session_state[_KEY] in hashes:
+        st.query_params[_KEY] = str(hashes.index(st.session_state[_KEY]) + 1)
+    else:
+        del st.session_state[_KEY]
 
 
 def _from_address(count: int) -> int:

@@ -7,7 +7,7 @@ import streamlit as st
 from se_viz.data.images import InputImage
 from se_viz.ui.widgets.choice import check
 
-_KEY = "other"
+_KEY, _BEFORE = "other", "other_before"
 
 
 def choose(images: Sequence[InputImage], focus: int) -> int | None:
@@ -24,19 +24,32 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
     numbers = [str(hashes.index(sha256) + 1) for sha256 in others]
     check("Other image", numbers, _KEY, "another image")
     if st.session_state.get(_KEY) not in others:
-        st.session_state[_KEY] = _from_address(hashes, others) or next(
-            (sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0]
-        )
+        before = st.session_state.get(_BEFORE)
+        following = next((sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0])
+        st.session_state[_KEY] = before if before in others else _from_address(hashes, others) or following
     st.selectbox(
         "Other image",
         others,
         format_func=lambda sha256: f"{hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
         key=_KEY,
-        on_change=lambda: st.query_params.update({_KEY: str(hashes.index(st.session_state[_KEY]) + 1)}),
+        on_change=_to_address,
+        args=(hashes,),
         help="An image of the page; its s is used in the place of s of the image in focus.",
         width=220,
     )
+    st.session_state[_BEFORE] = st.session_state[_KEY]
     return hashes.index(st.session_state[_KEY])
+
+
+def _to_address(hashes: Sequence[str]) -> None:
+    """Write the number of the image into the URL.
+
+    After an upload the browser may still send the label of before, whose number is another one: it is no choice.
+    """
+    if st.session_state[_KEY] in hashes:
+        st.query_params[_KEY] = str(hashes.index(st.session_state[_KEY]) + 1)
+    else:
+        del st.session_state[_KEY]
 
 
 def _from_address(hashes: Sequence[str], others: Sequence[str]) -> str | None:
