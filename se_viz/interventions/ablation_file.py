@@ -1,11 +1,11 @@
 """Ablations in files, which may come from anybody."""
 
 import base64
+import json
 from math import isfinite
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from se_viz.interventions.ablation import FILE, JSON, VERSION, Ablation, AblationRefused
 from se_viz.model.model import Model
@@ -53,7 +53,7 @@ def read_ablation(content: bytes, name: str, model: Model | None = None) -> Abla
         ProfilesMismatch: it is of another network.
     """
     try:
-        found = from_json(content, allow_inf_nan=False)
+        found = json.loads(content)
         _check_finite(found)
         newer = found.get("version") if isinstance(found, dict) else None
         if isinstance(newer, int) and newer > VERSION:
