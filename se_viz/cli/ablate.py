@@ -125,7 +125,7 @@ def ablate(
             listed,
             out,
             edits=edits,
-            profiles=open_profiles(profiles) if profiles else None,
+            profiles=open_profiles(profiles, loaded) if profiles else None,
             labels=labels,
             batch=batch,
             shard=shard,

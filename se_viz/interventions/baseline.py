@@ -36,11 +36,11 @@ def mean_weights(
     Raises:
         NoMean: there are no class profiles of this network, or they have no such gate, no images, or other channels.
         KeyError: they have no such class.
+        ProfilesMismatch: they are of another network than the ``Model``.
     """
     if isinstance(model, Model):
         profiles = profiles or _bundled(model.name)
-        # Weights that were rounded to half precision are not those that were profiled, and their means nearly are.
-        if profiles is not None and model.precision == profiles.header.model.precision:
+        if profiles is not None:
             profiles.check(model)
     if profiles is None:
         raise NoMean(
