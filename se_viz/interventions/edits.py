@@ -5,9 +5,10 @@
 An edit of a gate has priority over an edit of its stage, and that over "all".
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate
 from se_viz.types import AnyFloats
+
+_DIGITS = 8  # of a sha256 that tells arrays apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,6 +228,18 @@ def word(edit: object) -> str:
         return f"{edit.factor:g} s"
     if isinstance(edit, MeanOf):
         return f"mean of {edit.name}"
-    if isinstance(edit, int | float):
-        return f"{edit:g}"
-    return edit if isinstance(edit, str) else f"{np.size(edit)} numbers"  # type: ignore[arg-type]
+    if isinstance(edit, str):
+        return edit
+    try:
+        numbers = np.asarray(on_host(edit), np.float64)
+    except (TypeError, ValueError):
+        return type(edit).__name__  # which is no edit, as ``resolve`` says
+    if numbers.ndim == 0:
+        return f"{float(numbers):g}"
+    digest = hashlib.sha256(numbers.astype("<f8").tobytes()).hexdigest()  # other numbers get another name
+    return f"{numbers.size} numbers ({digest[:_DIGITS]})"
+
+
+def on_host(edit: object) -> Any:  # noqa: ANN401 - whatever NumPy takes
+    """Return the numbers of a tensor as an array in double precision, and anything else as it is."""
+    return edit.detach().cpu().double().numpy() if isinstance(edit, Tensor) else edit
