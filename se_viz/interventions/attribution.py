@@ -97,10 +97,8 @@ def attribute(
         NoMean: no class profiles say what the mean is.
         InstrumentError: see ``suffix``.
     """
-    if method not in METHODS:
-        raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
-    if min(steps, samples) < 1:
-        raise ValueError(f"steps and samples must be 1 or more, not {steps} and {samples}.")
+    require_method(method)
+    _require_counts(steps, samples)
     if method == "layer-conductance":
         return _conductance(network, images, gate, target, baseline, steps)
     function = suffix(network, images, gate, batch=_ROWS)
@@ -124,8 +122,10 @@ def attribute_suffix(
     """Attribute as ``attribute`` does, with a suffix that exists already.
 
     Raises:
-        ValueError: the method is "layer-conductance", which needs images.
+        ValueError: the method is "layer-conductance", which needs images; and as ``attribute``.
     """
+    require_method(method)
+    _require_counts(steps, samples)
     if method == "layer-conductance":
         raise ValueError("layer-conductance starts at an image and not at s: call attribute(…) with the images.")
     targets = targets_of(function, network, target)
@@ -150,6 +150,21 @@ def attribute_suffix(
         baseline=_floats(base),
         change=_floats(change),
     )
+
+
+def require_method(method: str) -> None:
+    """Raise if there is no such method.
+
+    Raises:
+        ValueError: there is none; the message names those there are.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
+
+
+def _require_counts(steps: int, samples: int) -> None:
+    if not all(isinstance(count, int | np.integer) and count >= 1 for count in (steps, samples)):
+        raise ValueError(f"steps and samples must be whole numbers, 1 or more, not {steps!r} and {samples!r}.")
 
 
 def _conductance(

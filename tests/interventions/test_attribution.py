@@ -15,7 +15,7 @@ import se_viz
 from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import SEGate
-from se_viz.interventions.attribution import METHODS, attribute
+from se_viz.interventions.attribution import METHODS, attribute, attribute_suffix
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.capture import capture
 from se_viz.interventions.faithfulness import ORDERS, faithfulness
@@ -110,6 +110,7 @@ def test_without_target_it_is_what_the_network_says(demo, images):
         ({"target": [None]}, TypeError, "not None"),
         ({"steps": 0}, ValueError, "1 or more, not 0 and 25"),
         ({"samples": 0, "method": "shapley sampling"}, ValueError, "1 or more, not 50 and 0"),
+        ({"steps": 1.5}, ValueError, "whole numbers, 1 or more, not 1.5 and 25"),
     ],
 )
 def test_what_cannot_be_is_refused(demo, images, arguments, error, said):
@@ -134,7 +135,7 @@ def test_images_that_are_nan_or_none_get_a_sentence(demo, call):
             call(demo, nothing, "SE_5_2")
 
 
-@pytest.mark.parametrize("few", [{"points": 1}, {"repeats": 0}])
+@pytest.mark.parametrize("few", [{"points": 1}, {"repeats": 0}, {"points": 2.5}])
 def test_curves_of_too_few_points_are_refused(demo, images, few):
     with pytest.raises(ValueError, match="points must be 2 or more and repeats 1 or more"):
         faithfulness(demo, images, "SE_5_2", **few)
@@ -189,6 +190,22 @@ def test_a_point_of_a_curve_is_an_edit(demo, images):
     first = np.argsort(-s, kind="stable")[:384]
     edited = capture(demo, images[:1], edits={"SE_5_2": {int(channel): 1.0 for channel in first}})
     np.testing.assert_allclose(found.curves["s"].deletion[0, 1], edited.logits[0, found.targets[0]], atol=1e-4)
+
+
+@pytest.mark.parametrize("orders", [["attribution"], ["s"]])
+def test_an_unknown_method_is_refused_by_all(demo, images, orders):
+    function = suffix(demo, images[:1], "SE_5_2")
+    for call in (
+        partial(faithfulness, demo, images[:1], "SE_5_2", orders),
+        partial(attribute_suffix, function, demo, 3),
+    ):
+        with pytest.raises(ValueError, match=r"method is one of integrated gradients, .*not 'integrated-gradients'"):
+            call(method="integrated-gradients")
+
+
+def test_an_order_that_is_no_list_is_refused(demo, images):
+    with pytest.raises(TypeError, match=r"orders are a list, .* not the text 'random'"):
+        faithfulness(demo, images[:1], "SE_5_2", "random")
 
 
 def test_an_unknown_order_is_refused(demo, images):
