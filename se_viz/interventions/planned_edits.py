@@ -114,8 +114,9 @@ def _asked(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Asked]:
                 "edits are values for each gate, as [1.0, 'mean'], or a mapping, as {'SE_5_2': 1.0}, not "
                 f"{type(asked).__name__}."
             )
+        values = list(asked)  # once, as a generator gives its values once
         for where in _places(gates):
-            for value in asked:
+            for value in values:
                 yield _at(where, value)
         return
     for key, given in asked.items():

@@ -456,3 +456,7 @@ def test_numbers_of_all_kinds_have_names_that_stay(model, photos, tmp_path):
     assert two[0] != two[1]
     made = [ablate(model, photos, tmp_path, edits={"SE_1_1": torch.full((8,), 0.5)}, **SETTINGS) for _ in range(2)]
     assert made[0].content() == made[1].content()
+
+
+def test_values_of_a_generator_edit_each_gate(model):
+    assert names(model, (value for value in (1.0, 0.0))) == names(model, [1.0, 0.0])
