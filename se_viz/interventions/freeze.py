@@ -95,12 +95,13 @@ def _constants(
                 f"{'single channels' if isinstance(value, Mapping) else f'{type(value).__name__.lower()}(…)'}."
             )
 
+    by_name = {gate.name: gate for gate in gates}
+
     def mean(gate: str, name: str | None) -> Floats:
-        return mean_weights(network, gate, profiles, name)
+        return mean_weights(network, gate, profiles, name, channels=by_name[gate].channels)
 
     edits: Edits = dict(values)
     replacements = resolve(edits, gates, Sources(1, _not_asked, _not_asked, mean))
-    by_name = {gate.name: gate for gate in gates}
     return {
         name: replace(torch.zeros(1, by_name[name].channels, dtype=torch.float64), 0)[0].clone()
         for name, replace in replacements.items()

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.ablations import CLASSES, SETTINGS, make_images
+from support.ablations import CLASSES, SETTINGS, make_images, tiny
 from typer.testing import CliRunner
 
 import se_viz
 from se_viz.cli.app import app
+from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.profiles.bundled import bundled_profiles
 from se_viz.profiles.class_profiles import open_profiles
@@ -34,6 +35,20 @@ def demo(request):
 def test_means_of_another_network_are_refused(demo, call):
     with pytest.raises(ProfilesMismatch, match=r"of demo/r2, not of the loaded demo/r16 .weights differ"):
         call(demo, bundled_profiles("demo/r2"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda network, p: se_viz.capture(network, torch.zeros(1, 3, 64, 64), edits={"SE_1_1": "mean"}, profiles=p),
+        lambda network, p: se_viz.attribute(network, torch.zeros(1, 3, 64, 64), "SE_1_1", 0, profiles=p),
+        lambda network, p: se_viz.freeze(network, {"SE_1_1": "mean"}, profiles=p, size=64),
+    ],
+)
+def test_class_profiles_with_other_channels_are_not_those_of_a_bare_network(call, make_profiles):
+    profiles = make_profiles({"SE_1_1": np.full((2, 5), 0.5)}, [0, 1], ("a", "b"))
+    with pytest.raises(NoMean, match=r"of another network: SE_1_1 has 5 channels there and 8 here\. Make"):
+        call(tiny().network, profiles)
 
 
 def test_an_ablation_with_means_of_another_network_is_refused(demo, tmp_path):
