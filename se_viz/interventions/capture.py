@@ -1,7 +1,7 @@
 """Reading of the gates of a model or of any network, with edits of s."""
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 
 import numpy as np
@@ -58,10 +58,10 @@ def capture(
             found, or makes other calls for these images.
         DeviceFull: the device has no room for a single image.
     """
-    if edits:
-        read = _edited(network, images, maps, batch, edits, profiles)
-    else:
+    if edits is None or (isinstance(edits, Mapping) and not edits):
         read = captured(network, images, maps, batch=batch)
+    else:
+        read = _edited(network, images, maps, batch, edits, profiles)
     if said := read.not_finite:
         warnings.warn(said, NotFiniteValues, stacklevel=2)
     return read

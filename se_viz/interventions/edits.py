@@ -30,9 +30,17 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """An edit that gives each image s of another image of the same call, computed without edits."""
+    """An edit that gives each image s of another image of the same call, computed without edits.
+
+    Raises:
+        ValueError: the seed is no whole number, or less than 0.
+    """
 
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"shuffle takes a whole number, 0 or more, as its seed, not {self.seed!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,11 @@ def swap(image: object) -> Swap:
 
 
 def shuffle(seed: int = 0) -> Shuffle:
-    """Return an edit that gives each image s of another image of the same call, in a random order."""
+    """Return an edit that gives each image s of another image of the same call, in a random order.
+
+    Raises:
+        ValueError: the seed is no whole number, or less than 0.
+    """
     return Shuffle(seed)
 
 

@@ -86,6 +86,10 @@ def _constants(
     values: Mapping[str, Constant], gates: Sequence[Gate], network: object, profiles: ClassProfiles | None
 ) -> dict[str, Tensor]:
     """Return s of each gate that is to be a constant (C,), in double precision."""
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f'Say which gates to freeze and to what, as in {{"{gates[0].name}": "mean"}}, not {type(values).__name__}.'
+        )
     if not values:
         raise ValueError('Say which gates to freeze and to what, as in {"SE_5_2": "mean"}.')
     for key, value in values.items():
