@@ -25,13 +25,13 @@ PassPrecision: TypeAlias = Literal["fp32", "bf16"]
 _PRECISIONS: dict[str, PassPrecision] = {"fp32": "fp32", "bf16": "bf16", "float32": "fp32", "bfloat16": "bf16"}
 
 
-def pass_precision(name: str) -> PassPrecision:
+def pass_precision(name: object) -> PassPrecision:
     """Return the precision of a pass from its name or its former name, "float32" or "bfloat16".
 
     Raises:
         ValueError: the name is another one.
     """
-    if name not in _PRECISIONS:
+    if not isinstance(name, str) or name not in _PRECISIONS:
         raise ValueError(f"The precision of a pass is fp32 or bf16, not {name!r}.")
     return _PRECISIONS[name]
 
