@@ -94,11 +94,13 @@ class Suffix:
             if repeats == 1:
                 logits = self._rows(by_image[:, 0].to(self.s), torch.arange(images))[:, None]
             else:
-                several = (
-                    self._rows(rows.to(self.s), torch.full((repeats,), image)) for image, rows in enumerate(by_image)
-                )
-                logits = torch.stack(list(several))
+                logits = torch.stack([self.of_image(image, rows) for image, rows in enumerate(by_image)])
         return logits if s.ndim == 3 else logits.transpose(0, 1).reshape(len(s), -1)
+
+    def of_image(self, image: int, s: Tensor) -> Tensor:
+        """Return the logits of one image (R, K) for rows of s (R, C)."""
+        with torch.inference_mode(False):
+            return self._rows(s.to(self.s), torch.full((len(s),), image))
 
     def _rows(self, s: Tensor, rows: Tensor) -> Tensor:
         """Return the logits of rows of s (B, C), computed in batches."""

@@ -10,6 +10,8 @@ from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, La
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import se_viz
 from se_viz.gates.errors import NotAnImageModel, NotReadable
@@ -51,6 +53,41 @@ def test_methods_are_captums(demo, images, baseline):
         found = attribute(demo, images, "SE_5_2", [3, 7], method, baseline=baseline)
         np.testing.assert_allclose(found.values, expected.detach(), atol=2e-5)
         np.testing.assert_array_equal(found.targets, [3, 7])
+
+
+class Largest(TorchDispatchMode):
+    """The number of elements of the largest tensor that is made."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        self.elements = max(
+            [self.elements, *(one.numel() for one in tree_leaves(made) if isinstance(one, torch.Tensor))]
+        )
+        return made
+
+
+@pytest.mark.parametrize("method", ["exact", "shapley sampling"])
+def test_many_images_take_the_memory_of_one_and_get_the_same_values(demo, method):
+    shown = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
+    function = suffix(demo, shown, "SE_4_1")
+    count, channels = function.s.shape
+    with Largest() as largest:
+        found = attribute_suffix(function, demo, 3, method, baseline=1.0, samples=1)
+    assert largest.elements < 3 * channels * channels
+    s, lines = function.s, torch.ones(count, channels)
+    with torch.no_grad():
+        if method == "exact":
+            rows = torch.where(torch.eye(channels, dtype=torch.bool), lines[:, None], s[:, None])
+            expected = (function(s)[:, None] - function(rows))[..., 3]
+        else:
+            order = torch.randperm(channels, generator=torch.Generator().manual_seed(0))
+            known = order.argsort()[None, :] < torch.arange(channels + 1)[:, None]
+            along = function(torch.where(known, s[:, None], lines[:, None]))[..., 3].double()
+            expected = torch.empty(count, channels, dtype=torch.float64)
+            expected[:, order] = along.diff(dim=1)
+    np.testing.assert_allclose(found.values, expected, atol=1e-6)
 
 
 @pytest.mark.slow
