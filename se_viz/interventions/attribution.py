@@ -156,7 +156,7 @@ def require_method(method: str) -> None:
     """Raise if there is no such method.
 
     Raises:
-        ValueError: there is none; the message names those there are.
+        ValueError: no method has this name; the message lists the names.
     """
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")

@@ -53,7 +53,7 @@ def test_an_edit_that_cannot_be_is_refused(change, said):
 
 
 @pytest.mark.parametrize("precision", [{}, [], None, 1, "fp8"])
-def test_a_precision_that_is_none_is_refused(precision):
+def test_a_precision_that_is_no_text_is_refused(precision):
     model = _WHOLE["model"] | {"precision": precision}
     with pytest.raises(AblationRefused, match=r"damaged \(at model\.precision"):
         read_ablation(json.dumps(_WHOLE | {"model": model}).encode(), "theirs.json")
