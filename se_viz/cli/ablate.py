@@ -125,7 +125,7 @@ def ablate(
             listed,
             out,
             edits=edits,
-            profiles=open_profiles(profiles) if profiles else None,
+            profiles=open_profiles(profiles, loaded) if profiles else None,
             labels=labels,
             batch=batch,
             shard=shard,
@@ -202,12 +202,14 @@ def _show(ablation: "Ablation") -> None:
 
 
 def _row(row: "AblationRow") -> tuple[str, ...]:
+    from se_viz.demo.paired import points
+
     change = row.change
     return (
         row.name,
         f"{row.accuracy.top1:.1%}",
-        _points(change.value),
-        f"{_points(change.low)} to {_points(change.high)}",
+        points(change.value),
+        f"{points(change.low)} to {points(change.high)}",
         f"{row.p:.2g}" if row.p >= _SMALLEST_P else f"< {_SMALLEST_P:g}",
         f"{row.lost:,}",
         f"{row.gained:,}",
@@ -218,10 +220,6 @@ def _row(row: "AblationRow") -> tuple[str, ...]:
 
 def _signed(change: "Change | None") -> str:
     return "–" if change is None else f"{change.value:+.2f}".replace("-", "−")
-
-
-def _points(share: float) -> str:
-    return f"{share * 100:+.1f}".replace("-", "−")
 
 
 def _suggest(ablation: "Ablation", loss: float) -> None:

@@ -60,7 +60,7 @@ def freeze(
         listed = dataset(data, split) if data else None
         warn(listed.notes if listed else (), verbose=verbose)
         loaded = network.load(name, device, precision, fast=False)
-        frozen = frozen_of(loaded, values, profiles=open_profiles(profiles) if profiles else None)
+        frozen = frozen_of(loaded, values, profiles=open_profiles(profiles, loaded) if profiles else None)
         found = compare(loaded, frozen, listed, batch) if listed else None
         measured = times(loaded, frozen) if time else None
         frozen.save(out)

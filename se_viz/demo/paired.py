@@ -10,6 +10,12 @@ from se_viz.demo.evaluate import accuracy
 _NORMAL = 1.959963984540054  # of a standard normal variable, between ± so much in 95 %
 
 
+def points(share: float, digits: int = 1) -> str:
+    """Return a change of a share in points with its sign, "+1.2" or "−0.3"; without one where it rounds to 0."""
+    said = f"{100 * share:+.{digits}f}".replace("-", "−")
+    return said if said.strip("+−0.") else said[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A difference and its 95 % interval."""

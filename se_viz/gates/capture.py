@@ -76,7 +76,7 @@ class Capture:
     def not_finite(self) -> str:
         """A sentence on the values that are NaN or infinite, first gate first; empty if all values are finite."""
         read = {one.gate.name: {"z": one.z, "s": one.s, "U": one.u, "X̃": one.x} for one in self}
-        return not_finite(read, self.output, self.images)
+        return not_finite(read, self.output, self.images, [one.gate.name for one in self if one.edited is not None])
 
     def __getitem__(self, name: str) -> Reading:
         """Return the reading of a gate, for instance ``capture["SE_4_2"]``.

@@ -101,7 +101,12 @@ def what_is_in(values: Iterable[object]) -> str:
     return worst
 
 
-def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]], output: object, images: int) -> str:
+def not_finite(
+    gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]],
+    output: object,
+    images: int,
+    edited: Sequence[str] = (),
+) -> str:
     """Return sentences on the values of a capture that are not finite, first gate first; "" if all are finite.
 
     Args:
@@ -109,6 +114,7 @@ def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]]
             first axis.
         output: the output of the network.
         images: N.
+        edited: names of the gates whose s was replaced in this pass, which may be the cause of what comes after them.
     """
     output = output.numpy() if isinstance(output, Tensor) and output.dtype == torch.float32 else output
     read = [value for values in gates.values() for value in values.values() if value is not None]
@@ -125,7 +131,8 @@ def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]]
             return ""
         rows = _broken({"": output if isinstance(output, np.ndarray) else None}).get("")
         where = "" if rows is None or len(rows) != images else f" for {_images(rows, images)}"
-        return f"The network returned {_called(returned)}{where}; the values of its gates are finite. {ADVICE}"
+        advised = _of_edits(edited) or ADVICE
+        return f"The network returned {_called(returned)}{where}; the values of its gates are finite. {advised}"
     first, bad = next(iter(broken.items()))
     rows = np.logical_or.reduce(list(bad.values()))
     what = what_is_in(gates[first][label] for label in bad)
@@ -134,7 +141,19 @@ def not_finite(gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]]
     said = f"{of} numbers are not finite, first in {first}: its " if of else f"Of {first}, "
     said += f"{_listed(list(bad))} {'is' if len(bad) == 1 else 'are'} {what} for {_images(rows, images)}."
     said += f" The network returned {_called(returned)}, too." if returned else ""
-    return f"{said} {ADVICE if rows.all() else _SOME}"
+    names = list(gates)
+    before = names[: names.index(first) + (set(bad) == {"X̃"})]  # U and s of a gate do not depend on its own edit
+    return f"{said} {_of_edits([name for name in edited if name in before]) or (ADVICE if rows.all() else _SOME)}"
+
+
+def _of_edits(edited: Sequence[str]) -> str:
+    """Return what to do where edits before these values may be their cause; "" without such edits."""
+    if not edited:
+        return ""
+    return (
+        f"s of {some(edited, 3)} was replaced in this pass: read the images without edits, and give smaller weights if "
+        "the values are finite then."
+    )
 
 
 def _broken(values: Mapping[str, npt.NDArray[np.float32] | None]) -> dict[str, npt.NDArray[np.bool_]]:

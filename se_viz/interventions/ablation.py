@@ -169,11 +169,9 @@ class Ablation:
         Raises:
             ProfilesMismatch: its weights or its preprocessing differ.
         """
-        here = ModelInfo.of(model, self.model.precision)
-        if (here.sha256, here.preprocess) != (self.model.sha256, self.model.preprocess):
-            what = "weights" if here.sha256 != self.model.sha256 else "preprocessing"
+        if what := self.model.difference(model):
             raise ProfilesMismatch(
-                f"This ablation is of {self.model.name}, not of the {here.name} that is loaded ({what} differ): make "
+                f"This ablation is of {self.model.name}, not of the {model.name} that is loaded ({what} differ): make "
                 "one of it with `se-viz ablate`."
             )
 

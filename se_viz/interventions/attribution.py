@@ -97,10 +97,8 @@ def attribute(
         NoMean: no class profiles say what the mean is.
         InstrumentError: see ``suffix``.
     """
-    if method not in METHODS:
-        raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
-    if min(steps, samples) < 1:
-        raise ValueError(f"steps and samples must be 1 or more, not {steps} and {samples}.")
+    require_method(method)
+    _require_counts(steps, samples)
     if method == "layer-conductance":
         return _conductance(network, images, gate, target, baseline, steps)
     function = suffix(network, images, gate, batch=_ROWS)
@@ -124,8 +122,10 @@ def attribute_suffix(
     """Attribute as ``attribute`` does, with a suffix that exists already.
 
     Raises:
-        ValueError: the method is "layer-conductance", which needs images.
+        ValueError: the method is "layer-conductance", which needs images; and as ``attribute``.
     """
+    require_method(method)
+    _require_counts(steps, samples)
     if method == "layer-conductance":
         raise ValueError("layer-conductance starts at an image and not at s: call attribute(…) with the images.")
     targets = targets_of(function, network, target)
@@ -150,6 +150,21 @@ def attribute_suffix(
         baseline=_floats(base),
         change=_floats(change),
     )
+
+
+def require_method(method: str) -> None:
+    """Raise if there is no such method.
+
+    Raises:
+        ValueError: no method has this name; the message lists the names.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
+
+
+def _require_counts(steps: int, samples: int) -> None:
+    if not all(isinstance(count, int | np.integer) and count >= 1 for count in (steps, samples)):
+        raise ValueError(f"steps and samples must be whole numbers, 1 or more, not {steps!r} and {samples!r}.")
 
 
 def _conductance(
@@ -243,8 +258,13 @@ def _exact(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
     s = function.s
     alone = torch.eye(s.shape[1], dtype=torch.bool, device=s.device)
     with torch.no_grad():
-        ablated = function(torch.where(alone, lines[:, None], s[:, None]))
-        return (function(s)[:, None] - ablated).float().gather(2, _at(targets, ablated))[..., 0]
+        full = function(s)
+        of_images = []
+        # One image at a time, so that memory does not grow by C · C for each.
+        for image, target in enumerate(targets.tolist()):
+            ablated = function.of_image(image, torch.where(alone, lines[image], s[image]))
+            of_images.append((full[image] - ablated).float()[:, target])
+        return torch.stack(of_images)
 
 
 def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, seed: int) -> Tensor:
@@ -260,15 +280,12 @@ def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, see
         for _ in range(samples):
             order = torch.randperm(channels, generator=generator)
             known = order.argsort()[None, :] < torch.arange(channels + 1)[:, None]  # (C + 1, C)
-            logits = function(torch.where(known.to(s.device), s[:, None], lines[:, None])).float()
-            along = logits.gather(2, _at(targets, logits))[..., 0].double().cpu()
-            total[:, order] += along.diff(dim=1)
+            known = known.to(s.device)
+            # One image at a time, so that memory does not grow by C · C for each.
+            for image, target in enumerate(targets.tolist()):
+                logits = function.of_image(image, torch.where(known, s[image], lines[image])).float()
+                total[image, order] += logits[:, target].double().cpu().diff()
     return total / samples
-
-
-def _at(targets: Tensor, logits: Tensor) -> Tensor:
-    """Return the indices of the targets' logits among (N, R, K)."""
-    return targets.to(logits.device)[:, None, None].expand(-1, logits.shape[1], 1)
 
 
 def _wide(function: Suffix) -> Callable[[Tensor], Tensor]:

@@ -23,7 +23,12 @@ class NoMean(ValueError):
 
 
 def mean_weights(
-    model: object, gate: str, profiles: ClassProfiles | None = None, of: str | None = None
+    model: object,
+    gate: str,
+    profiles: ClassProfiles | None = None,
+    of: str | None = None,
+    *,
+    channels: int | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the mean of s over the images of class profiles (C,).
 
@@ -32,15 +37,16 @@ def mean_weights(
         gate: its name.
         profiles: class profiles of this network.
         of: a class, of whose images the mean is taken; otherwise of all images.
+        channels: C of the gate, by which class profiles of other networks are noticed where ``model`` is bare.
 
     Raises:
         NoMean: there are no class profiles of this network, or they have no such gate, no images, or other channels.
         KeyError: they have no such class.
+        ProfilesMismatch: they are of another network than the ``Model``.
     """
     if isinstance(model, Model):
         profiles = profiles or _bundled(model.name)
-        # Weights that were rounded to half precision are not those that were profiled, and their means nearly are.
-        if profiles is not None and model.precision == profiles.header.model.precision:
+        if profiles is not None:
             profiles.check(model)
     if profiles is None:
         raise NoMean(
@@ -51,6 +57,12 @@ def mean_weights(
         moments = profiles[gate].s()
     except KeyError as error:
         raise NoMean(f"The class profiles {profiles.path} have no mean of this gate: {error.args[0]}") from None
+    profiled = moments.mean.shape[1]
+    if channels is not None and profiled != channels:
+        raise NoMean(
+            f"The class profiles {profiles.path} are of another network: {gate} has {profiled} channels there and "
+            f"{channels} here. Make class profiles of this network with `se-viz profile`."
+        )
     if of is not None:
         index = profiles.class_index(of)
         if not profiles.counts[index]:
@@ -83,7 +95,7 @@ def baseline_of(weights: Weights, gate: Gate, s: Tensor, model: object, profiles
     if isinstance(weights, str):
         if weights != "mean":
             raise ValueError(f'A baseline is "mean", a number or {gate.channels} numbers, not {weights!r}.')
-        weights = mean_weights(model, gate.name, profiles)
+        weights = mean_weights(model, gate.name, profiles, channels=gate.channels)
     try:
         given = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
     except (TypeError, ValueError, RuntimeError):

@@ -1,7 +1,7 @@
 """Reading of the gates of a model or of any network, with edits of s."""
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 
 import numpy as np
@@ -13,7 +13,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.edits import Edits, Sources, resolve
-from se_viz.interventions.suffix import instrument_and_inputs
+from se_viz.interventions.suffix import gate_of, instrument_and_inputs
 from se_viz.model.capture import captured
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -58,10 +58,10 @@ def capture(
             found, or makes other calls for these images.
         DeviceFull: the device has no room for a single image.
     """
-    if edits:
-        read = _edited(network, images, maps, batch, edits, profiles)
-    else:
+    if edits is None or (isinstance(edits, Mapping) and not edits):
         read = captured(network, images, maps, batch=batch)
+    else:
+        read = _edited(network, images, maps, batch, edits, profiles)
     if said := read.not_finite:
         warnings.warn(said, NotFiniteValues, stacklevel=2)
     return read
@@ -85,7 +85,8 @@ def _edited(
         return other[gate].s
 
     def mean(gate: str, name: str | None) -> AnyFloats:
-        return np.asarray(mean_weights(network, gate, profiles, name))
+        channels = gate_of(instrument, gate).channels
+        return np.asarray(mean_weights(network, gate, profiles, name, channels=channels))
 
     sources = Sources(len(inputs), lambda gate: computed()[gate].s, computed_of, mean)
     return read_gates(instrument, inputs, maps, batch=batch, edits=resolve(edits, instrument.gates, sources))

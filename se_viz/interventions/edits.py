@@ -5,9 +5,10 @@
 An edit of a gate has priority over an edit of its stage, and that over "all".
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate
 from se_viz.types import AnyFloats
+
+_DIGITS = 8  # of a sha256 that tells arrays apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,9 +30,17 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """An edit that gives each image s of another image of the same call, computed without edits."""
+    """An edit that gives each image s of another image of the same call, computed without edits.
+
+    Raises:
+        ValueError: the seed is no whole number, or less than 0.
+    """
 
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"shuffle takes a whole number, 0 or more, as its seed, not {self.seed!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,11 @@ def swap(image: object) -> Swap:
 
 
 def shuffle(seed: int = 0) -> Shuffle:
-    """Return an edit that gives each image s of another image of the same call, in a random order."""
+    """Return an edit that gives each image s of another image of the same call, in a random order.
+
+    Raises:
+        ValueError: the seed is no whole number, or less than 0.
+    """
     return Shuffle(seed)
 
 
@@ -225,6 +240,18 @@ def word(edit: object) -> str:
         return f"{edit.factor:g} s"
     if isinstance(edit, MeanOf):
         return f"mean of {edit.name}"
-    if isinstance(edit, int | float):
-        return f"{edit:g}"
-    return edit if isinstance(edit, str) else f"{np.size(edit)} numbers"  # type: ignore[arg-type]
+    if isinstance(edit, str):
+        return edit
+    try:
+        numbers = np.asarray(on_host(edit), np.float64)
+    except (TypeError, ValueError):
+        return type(edit).__name__  # which is no edit, as ``resolve`` says
+    if numbers.ndim == 0:
+        return f"{float(numbers):g}"
+    digest = hashlib.sha256(numbers.astype("<f8").tobytes()).hexdigest()  # other numbers get another name
+    return f"{numbers.size} numbers ({digest[:_DIGITS]})"
+
+
+def on_host(edit: object) -> Any:  # noqa: ANN401 - whatever NumPy takes
+    """Return the numbers of a tensor as an array in double precision, and anything else as it is."""
+    return edit.detach().cpu().double().numpy() if isinstance(edit, Tensor) else edit

@@ -9,7 +9,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from se_viz.interventions.attribution import Method, Target, attribute, attribute_suffix, targets_of
+from se_viz.interventions.attribution import (
+    Method,
+    Target,
+    attribute,
+    attribute_suffix,
+    require_method,
+    targets_of,
+)
 from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
@@ -90,11 +97,17 @@ def faithfulness(
 
     Raises:
         ValueError: an order is not known, or there are too few points or repeats; and as ``attribute``.
+        TypeError: orders are no list.
     """
+    require_method(method)
+    if isinstance(orders, str):
+        raise TypeError(f"orders are a list, such as [{ORDERS[0]!r}, {ORDERS[-1]!r}], not the text {orders!r}.")
     if wrong := [order for order in orders if order not in ORDERS]:
         raise ValueError(f"orders are {', '.join(ORDERS)}, not {wrong[0]!r}.")
-    if points < 2 or repeats < 1:
-        raise ValueError(f"points must be 2 or more and repeats 1 or more, not {points} and {repeats}.")
+    if not all(isinstance(count, int | np.integer) for count in (points, repeats)) or points < 2 or repeats < 1:
+        raise ValueError(
+            f"points must be 2 or more and repeats 1 or more, whole numbers, not {points!r} and {repeats!r}."
+        )
     function = suffix(network, images, gate)
     targets = targets_of(function, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)

@@ -86,6 +86,10 @@ def _constants(
     values: Mapping[str, Constant], gates: Sequence[Gate], network: object, profiles: ClassProfiles | None
 ) -> dict[str, Tensor]:
     """Return s of each gate that is to be a constant (C,), in double precision."""
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f'Say which gates to freeze and to what, as in {{"{gates[0].name}": "mean"}}, not {type(values).__name__}.'
+        )
     if not values:
         raise ValueError('Say which gates to freeze and to what, as in {"SE_5_2": "mean"}.')
     for key, value in values.items():
@@ -95,12 +99,13 @@ def _constants(
                 f"{'single channels' if isinstance(value, Mapping) else f'{type(value).__name__.lower()}(…)'}."
             )
 
+    by_name = {gate.name: gate for gate in gates}
+
     def mean(gate: str, name: str | None) -> Floats:
-        return mean_weights(network, gate, profiles, name)
+        return mean_weights(network, gate, profiles, name, channels=by_name[gate].channels)
 
     edits: Edits = dict(values)
     replacements = resolve(edits, gates, Sources(1, _not_asked, _not_asked, mean))
-    by_name = {gate.name: gate for gate in gates}
     return {
         name: replace(torch.zeros(1, by_name[name].channels, dtype=torch.float64), 0)[0].clone()
         for name, replace in replacements.items()

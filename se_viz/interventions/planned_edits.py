@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 from torch import Tensor
@@ -21,6 +21,7 @@ from se_viz.interventions.edits import (
     Swap,
     Whole,
     described,
+    on_host,
     resolve,
 )
 from se_viz.interventions.edits import word as word_of
@@ -113,8 +114,9 @@ def _asked(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Asked]:
                 "edits are values for each gate, as [1.0, 'mean'], or a mapping, as {'SE_5_2': 1.0}, not "
                 f"{type(asked).__name__}."
             )
+        values = list(asked)  # once, as a generator gives its values once
         for where in _places(gates):
-            for value in asked:
+            for value in values:
                 yield _at(where, value)
         return
     for key, given in asked.items():
@@ -140,8 +142,12 @@ def _at(where: str, value: Edit) -> _Asked:
     if isinstance(value, Mapping):
         said: float | str = ", ".join(f"channel {channel} := {word_of(part)}" for channel, part in value.items())
         return f"{where}: {said}", where, scope, said, {where: value}
-    said = float(value) if isinstance(value, int | float | np.number) else _word(value)
+    said = float(on_host(value)) if _is_number(value) else _word(value)
     return f"{where} := {word_of(value) if isinstance(said, float) else said}", where, scope, said, {where: value}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray | Tensor) and value.ndim == 0)
 
 
 def _word(value: object) -> str:
@@ -154,7 +160,7 @@ def _fixed(edits: Edits, gates: Sequence[Gate], sources: Sources) -> Edits:
     """Return the edit of each gate, with means and s of other images as numbers."""
     for edit in edits.values():
         for part in edit.values() if isinstance(edit, Mapping) else (edit,):
-            if isinstance(part, list | tuple | np.ndarray | Tensor) and np.asarray(_host(part)).ndim > 1:
+            if isinstance(part, list | tuple | np.ndarray | Tensor) and np.asarray(on_host(part)).ndim > 1:
                 raise ValueError("Over a dataset a gate is set to a number or C numbers, the same for every image.")
     found: dict[str, Edit] = {}
     # That finds out what fits, and which gates are meant: the closest key of several.
@@ -179,11 +185,7 @@ def _numbers(edit: Whole, gate: Gate, sources: Sources) -> Whole:
         return np.asarray(sources.mean(gate.name, None), np.float64)
     if isinstance(edit, MeanOf):
         return np.asarray(sources.mean(gate.name, edit.name), np.float64)
-    return np.broadcast_to(np.asarray(_host(edit), np.float64), gate.channels).copy()
-
-
-def _host(edit: object) -> Any:  # noqa: ANN401 - whatever NumPy takes
-    return edit.detach().cpu().double().numpy() if isinstance(edit, Tensor) else edit
+    return np.broadcast_to(np.asarray(on_host(edit), np.float64), gate.channels).copy()
 
 
 def _sha256(edits: Edits) -> str:

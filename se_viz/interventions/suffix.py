@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from se_viz.gates.trace import placement
 from se_viz.interventions.recorder import Recorder
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
+from se_viz.types import AnyFloats
 
 # How far the last part of the network may be from the whole of it, as a share of the largest logit.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 5e-3}
@@ -63,32 +65,42 @@ class Suffix:
             self._check(self._replay.learn(self.s))
             self.norms = self._replay.norms.float()
 
-    def __call__(self, s: Tensor) -> Tensor:
+    def __call__(self, s: Tensor | AnyFloats) -> Tensor:
         """Return the logits for other excitation weights, with gradients where s asks for them.
 
         Args:
             s: (N, C) → (N, K), a row for each image; (N, R, C) → (N, R, K), R rows for each image; or (M · N, C) →
-                (M · N, K), where row i belongs to image i mod N, as captum lays out what it asks at once.
+                (M · N, K), where row i belongs to image i mod N, as captum lays out what it asks at once. A tensor, or
+                an array of NumPy.
 
         Raises:
+            TypeError: s is neither.
             ValueError: s has another shape.
         """
+        if isinstance(s, np.ndarray):
+            s = torch.tensor(s, dtype=torch.float64)
+        if not isinstance(s, Tensor):
+            raise TypeError(f"s of {self.gate.name} must be a tensor or an array, not {type(s).__name__}.")
         images, channels = self.s.shape
         if s.shape[-1:] != (channels,) or s.ndim not in (2, 3) or len(s) == 0 or len(s) % images:
             raise ValueError(f"s of {self.gate.name} must be ({images}, {channels}), not {tuple(s.shape)}.")
-        if s.ndim == 3 and len(s) != images:
-            raise ValueError(f"s of {self.gate.name} must be ({images}, R, {channels}), not {tuple(s.shape)}.")
+        if s.ndim == 3 and (len(s) != images or not s.shape[1]):
+            raise ValueError(
+                f"s of {self.gate.name} must be ({images}, R, {channels}) with R ≥ 1, not {tuple(s.shape)}."
+            )
         repeats = s.shape[1] if s.ndim == 3 else len(s) // images
         by_image = s if s.ndim == 3 else s.reshape(repeats, images, channels).transpose(0, 1)
         with torch.inference_mode(False):
             if repeats == 1:
                 logits = self._rows(by_image[:, 0].to(self.s), torch.arange(images))[:, None]
             else:
-                several = (
-                    self._rows(rows.to(self.s), torch.full((repeats,), image)) for image, rows in enumerate(by_image)
-                )
-                logits = torch.stack(list(several))
+                logits = torch.stack([self.of_image(image, rows) for image, rows in enumerate(by_image)])
         return logits if s.ndim == 3 else logits.transpose(0, 1).reshape(len(s), -1)
+
+    def of_image(self, image: int, s: Tensor) -> Tensor:
+        """Return the logits of one image (R, K) for rows of s (R, C)."""
+        with torch.inference_mode(False):
+            return self._rows(s.to(self.s), torch.full((len(s),), image))
 
     def _rows(self, s: Tensor, rows: Tensor) -> Tensor:
         """Return the logits of rows of s (B, C), computed in batches."""
@@ -131,9 +143,12 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
 
     Raises:
         KeyError: no gate has this name.
+        ValueError: batch is no whole number, or less than 1.
         InputRefused: these are no images.
         InstrumentError: the network cannot be read, returns no logits, or cannot start at this gate.
     """
+    if not isinstance(batch, int) or batch < 1:
+        raise ValueError(f"batch must be a whole number of rows, 1 or more, not {batch!r}.")
     instrument, inputs = instrument_and_inputs(network, images)
     found = gate_of(instrument, gate)
     inputs = inputs.to(*placement(instrument.network))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from se_viz.demo.paired import Change
+from se_viz.demo.paired import Change, points
 from se_viz.interventions.ablation import Ablation, AblationRow
 
 
@@ -28,7 +28,7 @@ class Suggestion:
         return {self.gate: self.value}
 
     def __str__(self) -> str:
-        low, value, high = (_points(share) for share in (self.change.low, self.change.value, self.change.high))
+        low, value, high = (points(share, digits=2) for share in (self.change.low, self.change.value, self.change.high))
         return f"{self.gate} := {_constant(self.value)}: {value} points (95 % interval {low} to {high})"
 
 
@@ -63,7 +63,3 @@ def suggest(ablation: Ablation, loss: float = 0.01) -> tuple[Suggestion, ...]:
 
 def _constant(value: float | str) -> str:
     return f"{value:g}" if isinstance(value, float) else value
-
-
-def _points(share: float) -> str:
-    return f"{share * 100:+.2f}".replace("-", "−")

@@ -19,6 +19,7 @@ from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST
 from se_viz.weights.state_dict import CheckpointFile
+from se_viz.weights.weights_sha256 import Rounding, weights_sha256
 from se_viz.zoo import registry as catalogue
 from se_viz.zoo.checkpoint import read_network
 from se_viz.zoo.device_room import check_memory
@@ -81,6 +82,8 @@ def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype
         finding = survey(module, network.preprocess.crop)
         gates, notes = finding.gates, finding.notes
         twin = make_fast_copy(module, gates, network.preprocess.crop)
+    # Before the copy is converted, as it shares tensors with the network.
+    published = None if dtype == torch.float32 else weights_sha256(module)
     with raise_if_full(place, name):
         if twin is not None:
             twin.to(place, dtype)
@@ -95,6 +98,7 @@ def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype
             notes=notes,
             twin=twin,
             head=network.head,
+            rounding=Rounding(published, weights_sha256(module)) if published else None,
         )
 
 

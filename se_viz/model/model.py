@@ -17,6 +17,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement
 from se_viz.weights.head import Head, HeadKind
+from se_viz.weights.weights_sha256 import Rounding, weights_sha256
 
 Images: TypeAlias = Image | Iterable[Image]
 
@@ -28,6 +29,7 @@ class Model:
     Args:
         gates, notes: its gates and notes, if they are known; by default, the gates are found.
         twin: a copy from ``make_fast_copy`` that is read in place of the network.
+        rounding: the conversion of the network to half precision, if there was one.
 
     Attributes:
         name: the name given to ``load``, for instance "demo/r16".
@@ -52,6 +54,7 @@ class Model:
         notes: tuple[str, ...] = (),
         twin: nn.Module | None = None,
         head: Head | HeadKind | None = None,
+        rounding: Rounding | None = None,
     ) -> None:
         self.name = name
         self.network = network
@@ -59,6 +62,7 @@ class Model:
         self.classes = classes
         self.about = about
         self.head = Head.of(head)
+        self._rounding = rounding
         if gates is None:
             finding = survey(network, preprocess.crop)
             gates, notes = finding.gates, finding.notes
@@ -98,6 +102,13 @@ class Model:
         """The precision in which the network computes."""
         return precision_of(placement(self.network)[1])
 
+    def weights_sha256s(self) -> frozenset[str]:
+        """Return the sha256 of the weights, and that of those which ``load`` rounded to half precision."""
+        here = weights_sha256(self.network)
+        if self._rounding is None or self._rounding.after != here:  # loaded as published, or changed since
+            return frozenset((here,))
+        return frozenset((here, self._rounding.before))
+
     @contextmanager
     def reference(self) -> Iterator["Model"]:
         """Give a model that reads the network as published, for numbers that are stored.
@@ -116,6 +127,7 @@ class Model:
             gates=self.gates,
             notes=self.notes,
             head=self.head,
+            rounding=self._rounding,
         )
         try:
             yield plain

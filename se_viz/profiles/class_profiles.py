@@ -1,7 +1,6 @@
 """Class profiles of one network: a file with the statistics of all gates, opened and checked."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from se_viz import former_names
@@ -11,7 +10,7 @@ from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_profile import Form, GateProfile, form_of
 from se_viz.profiles.gate_summary import Example, Histogram, Moments
-from se_viz.profiles.metadata import GateEntry, Header, ModelInfo
+from se_viz.profiles.metadata import GateEntry, Header
 from se_viz.profiles.profile_index import ProfileIndex
 from se_viz.profiles.safetensors_io import Tensors, open_tensors, verify
 
@@ -78,11 +77,11 @@ class ClassProfiles(ProfileIndex):
         Raises:
             ProfilesMismatch: its weights or its preprocessing differ.
         """
-        loaded, stored = ModelInfo.of(model, self.header.model.precision), self.header.model
-        if replace(loaded, name=stored.name) != stored:
-            what = "weights differ" if loaded.sha256 != stored.sha256 else "preprocessing differs"
+        if what := self.header.model.difference(model):
+            differs = "weights differ" if what == "weights" else "preprocessing differs"
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {stored.name}, not of the loaded {loaded.name} ({what}). "
+                f"{self.path} holds class profiles of {self.header.model.name}, not of the loaded {model.name} "
+                f"({differs}). "
                 "Make class profiles of the loaded model with `python -m se_viz profile`."
             )
 

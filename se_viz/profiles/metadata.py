@@ -1,14 +1,11 @@
 """Metadata of class profiles, as JSON in the head of their file."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, TypeAlias
 
-import torch
 from pydantic import BeforeValidator, TypeAdapter
-from torch import nn
 
 from se_viz import former_names
 from se_viz.data.datasets import Dataset
@@ -17,6 +14,7 @@ from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesRefused
 from se_viz.weights.head import Head
+from se_viz.weights.weights_sha256 import weights_sha256
 
 # 1: s in 16-bit codes of a fixed range, 64 bins of equal width, compact files with quantiles (see ``format1``).
 VERSION = 2
@@ -27,13 +25,13 @@ PassPrecision: TypeAlias = Literal["fp32", "bf16"]
 _PRECISIONS: dict[str, PassPrecision] = {"fp32": "fp32", "bf16": "bf16", "float32": "fp32", "bfloat16": "bf16"}
 
 
-def pass_precision(name: str) -> PassPrecision:
+def pass_precision(name: object) -> PassPrecision:
     """Return the precision of a pass from its name or its former name, "float32" or "bfloat16".
 
     Raises:
         ValueError: the name is another one.
     """
-    if name not in _PRECISIONS:
+    if not isinstance(name, str) or name not in _PRECISIONS:
         raise ValueError(f"The precision of a pass is fp32 or bf16, not {name!r}.")
     return _PRECISIONS[name]
 
@@ -78,6 +76,15 @@ class ModelInfo:
     def of(cls, model: Model, precision: str = "fp32") -> "ModelInfo":
         """Return the information on a loaded model."""
         return cls(model.name, weights_sha256(model.network), model.preprocess, pass_precision(precision))
+
+    def difference(self, model: Model) -> str:
+        """Return what differs in a loaded model, "weights" or "preprocessing"; "" if this is the same network.
+
+        A model that ``load`` rounded to half precision is the network whose weights it rounded, too.
+        """
+        if self.sha256 not in model.weights_sha256s():
+            return "weights"
+        return "" if model.preprocess == self.preprocess else "preprocessing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +180,3 @@ class Header:
 
 
 _JSON = TypeAdapter(Header)
-
-
-def weights_sha256(network: nn.Module) -> str:
-    """Return the sha256 of all parameters and buffers with their names, types and shapes.
-
-    It does not depend on the file that they were loaded from.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        host = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {host.dtype} {tuple(host.shape)}\n".encode())
-        digest.update(host.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from se_viz.demo.paired import points
 from se_viz.figures.ablation_changes import accuracy_changes
 from se_viz.interventions.ablation import Ablation, AblationRow
 from se_viz.interventions.suggest import suggest
@@ -72,7 +73,7 @@ def _sentences(ablation: Ablation, loss: float) -> tuple[str, ...]:
         sentences.append(
             f"**{row.name}** changes most how sure the network is: the mean entropy of its answers goes from "
             f"{ablation.as_it_is.entropy:.2f} to {row.entropy:.2f} nats, and accuracy by "
-            f"{_points(row.change.value)} points."
+            f"{points(row.change.value)} points."
         )
     return (*sentences, _may_go(ablation, loss)) if gates else tuple(sentences)
 
@@ -99,12 +100,7 @@ def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
 
 def _with_interval(row: AblationRow) -> str:
     change = row.change
-    return f"{_points(change.value)} ({_points(change.low)} to {_points(change.high)})"
-
-
-def _points(share: float) -> str:
-    said = f"{100 * share:+.1f}".replace("-", "−")
-    return "0.0" if said in ("+0.0", "−0.0") else said
+    return f"{points(change.value)} ({points(change.low)} to {points(change.high)})"
 
 
 def _in_words(names: Sequence[str]) -> str:
@@ -113,8 +109,8 @@ def _in_words(names: Sequence[str]) -> str:
 
 def _cost(row: AblationRow) -> str:
     change = row.change
-    interval = f"95 % interval {_points(change.low)} to {_points(change.high)}"
-    return f"costs most in **{row.where}**: {_points(change.value)} points ({interval})"
+    interval = f"95 % interval {points(change.low)} to {points(change.high)}"
+    return f"costs most in **{row.where}**: {points(change.value)} points ({interval})"
 
 
 def _may_go(ablation: Ablation, loss: float) -> str:

@@ -19,7 +19,7 @@ from se_viz.analysis.family_tests import (
 from se_viz.analysis.power import visible_over_images, visible_over_seeds
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, comparable
-from se_viz.demo.paired import Change
+from se_viz.demo.paired import Change, points
 
 NO_EFFECT = "no measurable effect here"
 UNCLEAR = "not clear (significant alone, but not with the correction for all tests)"
@@ -194,15 +194,11 @@ def _paper(choice: DesignChoice) -> str:
 
 
 def _sized(change: Change) -> str:
-    return f"{_points(change.value)} points (95 % interval {_range(change)})"
+    return f"{points(change.value, digits=2)} points (95 % interval {_range(change)})"
 
 
 def _range(change: Change) -> str:
-    return f"{_points(change.low)} to {_points(change.high)}"
-
-
-def _points(share: float) -> str:
-    return f"{share * 100:+.2f}".replace("-", "−")
+    return f"{points(change.low, digits=2)} to {points(change.high, digits=2)}"
 
 
 def _p(p: float) -> str:

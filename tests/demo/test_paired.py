@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_rel
 
 from se_viz.demo.evaluate import accuracy
-from se_viz.demo.paired import accuracy_change, mcnemar, mean_change
+from se_viz.demo.paired import accuracy_change, mcnemar, mean_change, points
 
 
 def counts(of):
@@ -89,3 +89,11 @@ def test_means_are_those_of_a_paired_t_test():
     assert (change.low, change.high) == pytest.approx((expected.low, expected.high), abs=1e-4)
     assert change.clear
     assert mean_change(0.5, 0.25, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.012, "+1.20"), (-0.003, "−0.30"), (-0.0, "0.00"), (-0.00001, "0.00"), (0.0, "0.00")]
+)
+def test_a_change_in_points_has_a_sign_unless_it_rounds_to_0(share, said):
+    assert points(share, digits=2) == said
+    assert points(share) == {"+1.20": "+1.2", "−0.30": "−0.3"}.get(said, "0.0")

@@ -32,7 +32,8 @@ from se_viz.interventions.ablation import AblationRefused
 from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.capture import capture
-from se_viz.interventions.edits import mean_of, scale, shuffle, swap
+from se_viz.interventions.edits import Sources, mean_of, scale, shuffle, swap
+from se_viz.interventions.planned_edits import plan_edits, trial_sources
 from se_viz.model.model import Model
 from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesMismatch
 from se_viz.profiles.profile import profile
@@ -435,3 +436,27 @@ def test_outputs_that_are_no_logits_are_told(photos, tmp_path):
 def test_the_public_names_are_these():
     assert se_viz.ablate is ablate
     assert se_viz.open_ablation is open_ablation
+
+
+def names(model, edits):
+    """Names of the edits of an ablation that is planned, and not made."""
+    none = Sources(0, None, None, None)
+    return [plan.info.name for plan in plan_edits(edits, model.gates, trial_sources(model.gates, none))[0]]
+
+
+def test_numbers_of_all_kinds_have_names_that_stay(model, photos, tmp_path):
+    halves = [0.5, np.float32(0.5), np.float64(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor(0.5).bfloat16()]
+    for half in halves:
+        assert names(model, {"SE_1_1": [half]}) == ["SE_1_1 := 0.5"]
+        assert names(model, {"SE_1_1": {0: half}}) == ["SE_1_1: channel 0 := 0.5"]
+    first, other = np.full(8, 0.5), np.full(8, 0.25)
+    two = names(model, {"SE_1_1": [first, torch.tensor(other)]})
+    assert two == names(model, {"SE_1_1": [torch.full((8,), 0.5), other]})
+    assert all(name.startswith("SE_1_1 := 8 numbers (") for name in two)
+    assert two[0] != two[1]
+    made = [ablate(model, photos, tmp_path, edits={"SE_1_1": torch.full((8,), 0.5)}, **SETTINGS) for _ in range(2)]
+    assert made[0].content() == made[1].content()
+
+
+def test_values_of_a_generator_edit_each_gate(model):
+    assert names(model, (value for value in (1.0, 0.0))) == names(model, [1.0, 0.0])

@@ -52,6 +52,13 @@ def test_an_edit_that_cannot_be_is_refused(change, said):
         read_ablation(json.dumps(_WHOLE | {"rows": rows}).encode(), "theirs.json")
 
 
+@pytest.mark.parametrize("precision", [{}, [], None, 1, "fp8"])
+def test_a_precision_that_is_no_text_is_refused(precision):
+    model = _WHOLE["model"] | {"precision": precision}
+    with pytest.raises(AblationRefused, match=r"damaged \(at model\.precision"):
+        read_ablation(json.dumps(_WHOLE | {"model": model}).encode(), "theirs.json")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite_are_refused(number):
     text = json.dumps(_WHOLE).replace(f'"entropy": {_WHOLE["as_it_is"]["entropy"]}', f'"entropy": {number}', 1)

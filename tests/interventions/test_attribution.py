@@ -10,12 +10,14 @@ from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, La
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import se_viz
 from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import SEGate
-from se_viz.interventions.attribution import METHODS, attribute
+from se_viz.interventions.attribution import METHODS, attribute, attribute_suffix
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.capture import capture
 from se_viz.interventions.faithfulness import ORDERS, faithfulness
@@ -51,6 +53,41 @@ def test_methods_are_captums(demo, images, baseline):
         found = attribute(demo, images, "SE_5_2", [3, 7], method, baseline=baseline)
         np.testing.assert_allclose(found.values, expected.detach(), atol=2e-5)
         np.testing.assert_array_equal(found.targets, [3, 7])
+
+
+class Largest(TorchDispatchMode):
+    """The number of elements of the largest tensor that is made."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        self.elements = max(
+            [self.elements, *(one.numel() for one in tree_leaves(made) if isinstance(one, torch.Tensor))]
+        )
+        return made
+
+
+@pytest.mark.parametrize("method", ["exact", "shapley sampling"])
+def test_many_images_take_the_memory_of_one_and_get_the_same_values(demo, method):
+    shown = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
+    function = suffix(demo, shown, "SE_4_1")
+    count, channels = function.s.shape
+    with Largest() as largest:
+        found = attribute_suffix(function, demo, 3, method, baseline=1.0, samples=1)
+    assert largest.elements < 3 * channels * channels
+    s, lines = function.s, torch.ones(count, channels)
+    with torch.no_grad():
+        if method == "exact":
+            rows = torch.where(torch.eye(channels, dtype=torch.bool), lines[:, None], s[:, None])
+            expected = (function(s)[:, None] - function(rows))[..., 3]
+        else:
+            order = torch.randperm(channels, generator=torch.Generator().manual_seed(0))
+            known = order.argsort()[None, :] < torch.arange(channels + 1)[:, None]
+            along = function(torch.where(known, s[:, None], lines[:, None]))[..., 3].double()
+            expected = torch.empty(count, channels, dtype=torch.float64)
+            expected[:, order] = along.diff(dim=1)
+    np.testing.assert_allclose(found.values, expected, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -110,6 +147,7 @@ def test_without_target_it_is_what_the_network_says(demo, images):
         ({"target": [None]}, TypeError, "not None"),
         ({"steps": 0}, ValueError, "1 or more, not 0 and 25"),
         ({"samples": 0, "method": "shapley sampling"}, ValueError, "1 or more, not 50 and 0"),
+        ({"steps": 1.5}, ValueError, "whole numbers, 1 or more, not 1.5 and 25"),
     ],
 )
 def test_what_cannot_be_is_refused(demo, images, arguments, error, said):
@@ -134,7 +172,7 @@ def test_images_that_are_nan_or_none_get_a_sentence(demo, call):
             call(demo, nothing, "SE_5_2")
 
 
-@pytest.mark.parametrize("few", [{"points": 1}, {"repeats": 0}])
+@pytest.mark.parametrize("few", [{"points": 1}, {"repeats": 0}, {"points": 2.5}])
 def test_curves_of_too_few_points_are_refused(demo, images, few):
     with pytest.raises(ValueError, match="points must be 2 or more and repeats 1 or more"):
         faithfulness(demo, images, "SE_5_2", **few)
@@ -189,6 +227,22 @@ def test_a_point_of_a_curve_is_an_edit(demo, images):
     first = np.argsort(-s, kind="stable")[:384]
     edited = capture(demo, images[:1], edits={"SE_5_2": {int(channel): 1.0 for channel in first}})
     np.testing.assert_allclose(found.curves["s"].deletion[0, 1], edited.logits[0, found.targets[0]], atol=1e-4)
+
+
+@pytest.mark.parametrize("orders", [["attribution"], ["s"]])
+def test_an_unknown_method_is_refused_by_all(demo, images, orders):
+    function = suffix(demo, images[:1], "SE_5_2")
+    for call in (
+        partial(faithfulness, demo, images[:1], "SE_5_2", orders),
+        partial(attribute_suffix, function, demo, 3),
+    ):
+        with pytest.raises(ValueError, match=r"method is one of integrated gradients, .*not 'integrated-gradients'"):
+            call(method="integrated-gradients")
+
+
+def test_an_order_that_is_no_list_is_refused(demo, images):
+    with pytest.raises(TypeError, match=r"orders are a list, .* not the text 'random'"):
+        faithfulness(demo, images[:1], "SE_5_2", "random")
 
 
 def test_an_unknown_order_is_refused(demo, images):

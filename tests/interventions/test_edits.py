@@ -18,7 +18,7 @@ from support.quick import every, sampled
 import se_viz
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.gates.errors import InstrumentError
+from se_viz.gates.errors import InstrumentError, NotFiniteValues
 from se_viz.gates.find import find_gates
 from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.capture import capture
@@ -236,11 +236,29 @@ def test_a_gate_goes_before_its_stage_and_a_stage_before_all(demo):
         ({"SE_5_2": object()}, TypeError, "not to object"),
         ({"SE_5_2": mean_of("dog")}, KeyError, "No class 'dog'"),
         ({"stage 5": np.ones((1, 1))}, ValueError, "channels"),
+        ([], TypeError, 'Edits are a mapping such as {"SE_2_1": 1.0}, not list'),
+        (np.ones(2), TypeError, "not ndarray"),
     ],
 )
 def test_an_edit_that_cannot_be_is_refused_with_what_there_is(demo, edits, error, said):
     with pytest.raises(error, match=said):
         capture(demo, noise(1, 128), edits=edits)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0"])
+def test_a_seed_of_a_shuffle_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match=f"shuffle takes a whole number, 0 or more, as its seed, not {seed!r}"):
+        shuffle(seed)
+
+
+def test_values_that_an_edit_makes_infinite_are_not_said_to_be_of_the_weights(demo):
+    images = noise(1, 128)
+    with pytest.warns(NotFiniteValues, match=r"s of SE_4_1 was replaced in this pass: read the images without edits"):
+        edited = capture(demo, images, edits={"SE_4_1": scale(3e38)})
+    assert "weights of the network" not in edited.not_finite
+    images[0, 0, 0, 0] = float("nan")  # which comes before the edit
+    with pytest.warns(NotFiniteValues, match=r"first in SE_2_1.*Check the weights of the network"):
+        capture(demo, images, edits={"SE_4_1": 1.0})
 
 
 def test_32_threads_with_their_own_edits_do_not_mix(demo):

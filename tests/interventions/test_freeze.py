@@ -337,6 +337,8 @@ def test_says_what_cannot_be_a_constant(demo):
         freeze(demo, {"SE_5_2": torch.ones(2, 768)})
     with pytest.raises(ValueError, match="NaN"):
         freeze(demo, {"SE_5_2": float("nan")})
+    with pytest.raises(TypeError, match=r'as in \{"SE_2_1": "mean"\}, not list'):
+        freeze(demo, ["SE_5_2"])
     with pytest.raises(ValueError, match="Say which gates to freeze"):
         freeze(demo, {})
     with pytest.raises(NoMean):

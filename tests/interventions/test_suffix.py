@@ -102,11 +102,24 @@ def test_rows_are_laid_out_as_captum_asks(demo):
     np.testing.assert_allclose(function(s[:, 0]), expected[:, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(768,), (2, 767), (3, 768), (1, 4, 768), (0, 768)])
+@pytest.mark.parametrize("shape", [(768,), (2, 767), (3, 768), (1, 4, 768), (0, 768), (2, 0, 768)])
 def test_another_shape_is_refused(demo, shape):
     function = suffix(demo, noise(2, 128), "SE_5_2")
     with pytest.raises(ValueError, match=r"s of SE_5_2 must be \(2, "):
         function(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1.5])
+def test_a_batch_of_no_rows_is_refused(demo, batch):
+    with pytest.raises(ValueError, match=f"batch must be a whole number of rows, 1 or more, not {batch}"):
+        suffix(demo, noise(1, 128), "SE_5_2", batch=batch)
+
+
+def test_weights_of_numpy_are_taken_and_a_list_is_refused(demo):
+    function = suffix(demo, noise(1, 128), "SE_5_2")
+    assert torch.equal(function(function.s.numpy().astype(np.float64)), function(function.s))
+    with pytest.raises(TypeError, match="s of SE_5_2 must be a tensor or an array, not list"):
+        function([[0.5] * 768])
 
 
 def test_an_unknown_gate_is_named_with_those_there_are(demo):

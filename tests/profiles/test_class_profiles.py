@@ -13,8 +13,9 @@ from se_viz.data.datasets import dataset
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import NotInProfiles, ProfilesError, ProfilesMismatch, ProfilesRefused
 from se_viz.profiles.export import export
-from se_viz.profiles.metadata import FORMAT, VERSION, Header, weights_sha256
+from se_viz.profiles.metadata import FORMAT, VERSION, Header
 from se_viz.profiles.profile import profile
+from se_viz.weights.weights_sha256 import weights_sha256
 
 
 def test_the_file_is_an_ordinary_safetensors_file_and_can_be_mapped(whole):

@@ -67,7 +67,7 @@ def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
     gated = [card(), card(seed=1, lost=[1]), card(seed=2, gained=[1])]
     without = [card(r=None, lost=range(30)), card(seed=1, r=None, lost=range(28)), card(seed=2, r=None, lost=range(29))]
     said = conclusions(RATIO, [*gated, *without, card(r=2)])
-    assert said[0].startswith("**Reduction ratio r: no measurable effect here.** +0.00 points")
+    assert said[0].startswith("**Reduction ratio r: no measurable effect here.** 0.00 points")
     assert said[1].startswith("**SE at all: yes, both between the networks as trained and over seeds.** −0.76 points")
     assert "no SE compared with r = 16, means of 3 seeds each: t-test p < 0.0001" in said[1]
     assert "exact permutation p = 0.1, two-sided, the smallest that so few seeds allow." in said[1]
