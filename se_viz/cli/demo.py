@@ -68,7 +68,7 @@ def train(
         for member in VARIANTS if family else (Variant(config, seed),):
             folder = base / member.folder
             path = folder / f"{member.name}.json"
-            if path.exists() if family else is_finished(path, recipe):
+            if (family and path.exists()) or is_finished(path, recipe):
                 typer.echo(f"{member.name} is finished already{'' if family else f': {path}'}")
                 continue
             card = make(

@@ -52,6 +52,7 @@ def finished(folder, name="r24", **fields):
         (("--r", 0), "no-se is a shipped network"),
         (("--seed", 1), "r16-seed1 is a shipped network"),
         (("--out", "networks"), "r16 is a shipped network"),
+        (("--family", "--out", "networks"), "r16 is a shipped network"),
         (("--r", 24, "--stages", ""), "--r 0 alone makes a network without SE"),
         (("--r", 0, "--squeeze", "max", "--seed", 3), "--r 0 alone makes a network without SE"),
         (("--r", 24, "--epochs", 0), "should be greater than or equal to 1"),
