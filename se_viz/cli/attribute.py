@@ -34,7 +34,14 @@ def attribute(
     ] = "",
     target: Target = "",
     method: Annotated[
-        Literal["integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"],
+        Literal[
+            "integrated gradients",
+            "gradient × change",
+            "gradient x change",
+            "exact",
+            "shapley sampling",
+            "layer-conductance",
+        ],
         typer.Option(
             help="Method of the attribution; exact sets one channel at a time to the baseline, and layer-conductance "
             "moves the image, not s, from the mean colour."
@@ -77,6 +84,8 @@ def attribute(
         outputs = outputs_of(before)
         targets = [outcome_of(predictions.fitted, row, target or None).target for row in outputs]
         base = "mean" if baseline == "mean" else number_of(baseline, "--baseline")
+        if method == "gradient x change":  # as it is typed on most keyboards
+            method = "gradient × change"
         moves_image = method == "layer-conductance"
         if moves_image and base != "mean" and not curves:
             raise ValueError(
@@ -112,7 +121,7 @@ def attribute(
         if out is not None:
             report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, ImportError, OSError) as error:
-        raise fail(error) from error
+        raise fail(error, in_place_of_mean="give --baseline 1") from error
     _show_channels(report, chosen, names[focus - 1], top)
     say(report, names, focus, loaded, out)
 

@@ -36,8 +36,22 @@ def unwarned() -> Iterator[None]:
         yield
 
 
-def fail(error: Exception) -> typer.Exit:
-    """Print an error, and return the exit to raise."""
+def fail(error: Exception, in_place_of_mean: str = "") -> typer.Exit:
+    """Print an error, and return the exit to raise.
+
+    Args:
+        error: the error.
+        in_place_of_mean: advice for a network whose mean of s is unknown, such as "give --baseline 1".
+    """
+    if in_place_of_mean:
+        from se_viz.interventions.baseline import NoMean
+
+        # Its message for a network without class profiles speaks of arguments in Python.
+        if isinstance(error, NoMean) and "profiles=" in str(error):
+            error = ValueError(
+                "The mean of s is unknown, because this network has no class profiles. Make them with `se-viz profile` "
+                f"and add --profiles FILE, or {in_place_of_mean}."
+            )
     # A bare KeyError shows its message in quotes.
     typer.secho(str(error.args[0] if type(error) is KeyError else error), err=True, fg="red")
     return typer.Exit(1)

@@ -29,7 +29,7 @@ def train(
         ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Folder for the state of an unfinished training.")] = Path(".training"),
-    epochs: Annotated[int | None, typer.Option(help="Number of epochs (default: that of the recipe).")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs (default: that of the recipe).", min=1)] = None,
     family: Annotated[
         bool, typer.Option("--family", help="Train all shipped networks in turn, skipping finished ones.")
     ] = False,
@@ -42,6 +42,7 @@ def train(
     from dataclasses import replace
 
     from se_viz.demo.build import make
+    from se_viz.demo.planned_training import is_finished
     from se_viz.demo.recipe import Recipe
     from se_viz.demo.seresnet import SEResNetConfig
     from se_viz.demo.user_networks import folder as users_folder
@@ -57,12 +58,18 @@ def train(
             gated_stages=tuple(int(stage) if stage.isdigit() else -1 for stage in stages),
             bias=bias,
         )
-        recipe = replace(Recipe(), epochs=epochs) if epochs else Recipe()
+        if not config.gated and config != SEResNetConfig(r=None):
+            raise ValueError(
+                "Without gates, --r and the choices of the gate would be ignored: --r 0 alone makes a network without "
+                "SE."
+            )
+        recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
         base = out or (Path("pretrained") if family else users_folder())
         for member in VARIANTS if family else (Variant(config, seed),):
             folder = base / member.folder
-            if family and (folder / f"{member.name}.json").exists():
-                typer.echo(f"{member.name} is finished already")
+            path = folder / f"{member.name}.json"
+            if (family and path.exists()) or is_finished(path, recipe):
+                typer.echo(f"{member.name} is finished already{'' if family else f': {path}'}")
                 continue
             card = make(
                 member.config, data, out=folder, work=work, seed=member.seed, recipe=recipe, device=resolve(device)
@@ -161,6 +168,10 @@ def responses(
         if data:
             with sole_writer(path):
                 _measure(data, path, device, yours=yours)
+        elif yours and not out and not path.is_file():
+            raise ValueError(
+                "Your networks have not been measured: add --data with the path of Imagenette to measure them."
+            )
         measured = Responses.read(path)
     except (ValueError, OSError) as error:
         raise fail(error) from error

@@ -53,6 +53,8 @@ def freeze(
     try:
         pairs = [_value(text) for text in constants or []]
         values = dict(pairs)
+        if not pairs:
+            raise ValueError("Say which gates to freeze and to what, as in --set SE_5_2=mean.")
         if len(values) < len(pairs):
             raise ValueError("--set names a gate twice.")
         if out.suffix != ".safetensors":
@@ -67,7 +69,7 @@ def freeze(
         if onnx:
             _export(frozen, onnx)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise fail(error) from error
+        raise fail(error, in_place_of_mean="give a number, as in --set GATE=1") from error
     show_table(
         ("gate", "mean of s", "folded"),
         [(gate.name, f"{gate.s.mean():.4g}", gate.how) for gate in frozen.gates],

@@ -73,11 +73,23 @@ def number_of(text: str, option: str) -> float:
         raise ValueError(f"{option} takes {listed}, not {text!r}.") from None
 
 
-def say(report: "Report", names: list[str], focus: int, model: "Model", out: Path | None) -> None:
-    """Print the sentences of a report, and where its files are."""
+def say(
+    report: "Report", names: list[str], focus: int, model: "Model", out: Path | None, *, last_first: bool = False
+) -> None:
+    """Print the sentences of a report, and where its files are.
+
+    Args:
+        report: the report.
+        names: names of the images.
+        focus: number of the image that the report is about.
+        model: the network, whose notes are printed.
+        out: folder of the files that were written.
+        last_first: print the last sentence of the report, which answers what was asked, before the others.
+    """
     if len(names) > 1:
         typer.echo(f"Image {focus}, {names[focus - 1]}:")
-    for sentence in (*report.text, *report.notes, *model.notes):
+    said = (report.text[-1], *report.text[:-1]) if last_first else report.text
+    for sentence in (*said, *report.notes, *model.notes):
         typer.echo(sentence)
     if out is not None:
         typer.echo(f"The tables, the figures and intervention.json are in {out}/")

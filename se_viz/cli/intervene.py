@@ -45,12 +45,13 @@ def intervene(
         typer.Option(help="Channel whose s is replaced; may be repeated (default: all channels of the gate).", min=0),
     ] = None,
     to: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--set",
             help="What replaces s: a number, mean (of the class profiles), or other (s of the image of --other).",
+            show_default="1",
         ),
-    ] = "1",
+    ] = None,
     target: Target = "",
     focus: Focus = 1,
     other: Annotated[
@@ -72,6 +73,10 @@ def intervene(
     shown = images.read(trusted=network.trusted, verbose=verbose)
     if channel and not gate:
         raise typer.BadParameter("--channel needs the --gate that it belongs to.")
+    if to is not None and not gate:
+        raise typer.BadParameter("--set needs the --gate whose s it replaces.")
+    to = "1" if to is None else to
+    gates, channels = list(dict.fromkeys(gate or ())), list(dict.fromkeys(channel or ()))
     try:
         loaded = network.load(model, device, precision)
         given = open_profiles(profiles, loaded) if profiles else None
@@ -85,13 +90,13 @@ def intervene(
         outputs = outputs_of(before)
         outcome = outcome_of(predictions.fitted, outputs[focus - 1], target or None)
         edited, after = None, None
-        if gate:
+        if gates:
             value = _value(to, None if swapped is None else shown[swapped])
-            edit: Edit = dict.fromkeys(channel, value) if channel else value
-            edits = dict.fromkeys(gate, edit)
+            edit: Edit = dict.fromkeys(channels, value) if channels else value
+            edits = dict.fromkeys(gates, edit)
             with unwarned():
                 after = outputs_of(capture(loaded, shown, edits=edits, profiles=given))
-            said = f"s := {_said(to, names, swapped)} in {_where(gate, channel)}"
+            said = f"s := {_said(to, names, swapped)} in {_where(gates, channels)}"
             edited = Edited(said, after[focus - 1])
         with unwarned():
             effects = gate_effects(
@@ -102,19 +107,19 @@ def intervene(
             effects,
             names[focus - 1],
             other="" if swapped is None else names[swapped],
-            gate=next((name for name in gate or () if name in effects.gates), None),
+            gate=next((name for name in gates if name in effects.gates), None),
             edited=edited,
             notes=() if "mean" in effects.edits else (_NO_MEAN,),
         )
         if out is not None:
             report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
-        raise fail(error) from error
+        raise fail(error, in_place_of_mean="give a number, as in --set 1") from error
     if after is None:
         _show_gates(report)
     else:
         _show_images(predictions.fitted, target, names, outputs, after)
-    say(report, names, focus, loaded, out)
+    say(report, names, focus, loaded, out, last_first=edited is not None)
 
 
 _NO_MEAN = "There is no mean of s, because this network has no class profiles: make them with `se-viz profile`."
@@ -124,6 +129,8 @@ def _other(count: int, focus: int, asked: int | None) -> int | None:
     """Return the index of the image whose s is used; None if there is only one image."""
     if asked is not None and asked > count:
         raise ValueError(f"There is no image {asked} for --other: the number of images is {count}.")
+    if asked is not None and asked - 1 == focus:
+        raise ValueError(f"--other {asked} is the image in focus: name another image, or another one with --focus.")
     if asked is not None:
         return asked - 1
     return (focus + 1) % count if count > 1 else None
@@ -145,7 +152,7 @@ def _said(to: str, names: list[str], other: int | None) -> str:
     return f"that of {names[other]}" if to == "other" and other is not None else to
 
 
-def _where(gates: list[str], channels: list[int] | None) -> str:
+def _where(gates: list[str], channels: list[int]) -> str:
     listed = " and ".join(gates)
     if not channels:
         return f"all channels of {'all gates' if listed == 'all' else listed}"

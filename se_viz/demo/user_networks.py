@@ -41,11 +41,15 @@ def changed() -> float:
     return pretrained.changed(folder())
 
 
+def shipped() -> frozenset[str]:
+    """Return the names of the shipped networks with any seed, which the user's networks cannot have."""
+    places = (pretrained.folder(), pretrained.folder() / pretrained.SEEDS)
+    return frozenset(path.stem for place in places for path in place.glob("*.json"))
+
+
 def user_networks() -> UserNetworks:
     """Return the networks in the user's folder; damaged and unsuitable cards are left out, with a note on each."""
-    base, cards, notes = folder(), {}, []
-    shipped = {path.stem for place in (pretrained.folder(), pretrained.folder() / pretrained.SEEDS)
-               for path in place.glob("*.json")}  # fmt: skip
+    base, cards, notes, names = folder(), {}, [], shipped()
     for path in [*sorted(base.glob("*.json")), *sorted((base / pretrained.SEEDS).glob("*.json"))]:
         try:
             card = Card.read(path)
@@ -57,7 +61,7 @@ def user_networks() -> UserNetworks:
             notes.append(
                 f"{path} is left out: the name of its card is {card.name}, and that of its configuration {name}."
             )
-        elif name in shipped:
+        elif name in names:
             notes.append(f"{path} is left out, because {name} is a shipped network: train it with another --seed.")
         else:
             cards[name] = card

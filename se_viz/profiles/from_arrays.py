@@ -1,15 +1,20 @@
 """Class profiles made from arrays of s, which were read elsewhere or computed."""
 
 import hashlib
+import math
+import operator
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.disk.sole_writer import sole_writer
+from se_viz.gates.gate_functions import GATE_FUNCTIONS, range_of
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import ProfilesError
@@ -20,6 +25,7 @@ from se_viz.types import Float32s
 
 _NAME = re.compile(r"SE_(\d+)_(\d+)[a-z]*")
 _UNKNOWN = "00" * 32  # in place of the sha256 of an image's file
+_ROUNDING = 1e-5  # by which s may be outside the range of its gate function
 
 
 def profiles_from_arrays(
@@ -51,34 +57,39 @@ def profiles_from_arrays(
         names: names of the images (N,). Default: their numbers, from 0.
         model: the network that gave the weights; its gates must be those of ``s``. Without it no network can be
             compared with the class profiles, and the gates are assumed to be ``functions``.
-        functions: gate functions by gate, such as {"SE_2_1": "tanh"}. Default: sigmoid.
+        functions: gate functions by gate, such as {"SE_2_1": "tanh"}, if there is no ``model``: sigmoid (default),
+            hard-sigmoid, tanh, relu, relu6 or other.
         name: name of the network, if there is no ``model``, and of the dataset.
         examples: number of images to name with the highest, and with the lowest, s of each channel, 1 or more.
         images: store s of every single image, 4 bytes per channel.
 
     Raises:
-        ProfilesError: the arrays do not fit each other, the labels or the model, or are not finite; the message names
-            the first that does not.
+        ProfilesError: the arrays do not fit each other, the labels or the model, are not finite, or outside the range
+            of the gate function; or an argument is not one of these. The message names the first that is wrong.
         InUse: another process is writing ``path``.
         WriteFailed: ``path`` cannot be written.
     """
+    try:
+        examples = operator.index(examples)
+    except TypeError:
+        raise ProfilesError(f"examples must be a whole number, not {examples!r}.") from None
     if not s or examples < 1:
         raise ProfilesError("s must have an array (N, C) for at least one gate, and examples must be 1 or more.")
-    count = len(labels)
+    count = _count(labels)
     weights = {gate: _checked(f"s of {gate}", array, count) for gate, array in s.items()}
     squeezed = {gate: _checked(f"z of {gate}", array, count) for gate, array in (z or {}).items()}
     gates = _entries(weights, squeezed, model, functions or {})
+    for entry in gates:
+        _check_range(entry, weights[entry.name], "" if model else f'functions={{"{entry.name}": "other"}}')
     classes, indices = _indices(labels, classes)
-    listed = list(names) if names is not None else [str(number) for number in range(count)]
+    listed = list(map(str, names)) if names is not None else [str(number) for number in range(count)]
     if len(listed) != count:
         raise ProfilesError(f"There are {count} labels, but {len(listed)} names of images.")
     digest = hashlib.sha256(repr((listed, indices.tolist(), classes)).encode())
     for array in weights.values():
         digest.update(array.tobytes())
     header = Header(
-        model=ModelInfo.of(model)
-        if model
-        else ModelInfo(name, hashlib.sha256(name.encode()).hexdigest(), Preprocess()),
+        model=_info(model) if model else ModelInfo(name, hashlib.sha256(name.encode()).hexdigest(), Preprocess()),
         gates=gates,
         sources=(DatasetInfo(name, "arrays", count, digest.hexdigest()),),
         labels="given",
@@ -93,13 +104,62 @@ def profiles_from_arrays(
     return open_profiles(path)
 
 
+def _count(labels: object) -> int:
+    """Return the number of labels.
+
+    Raises:
+        ProfilesError: they are not a row of names or whole numbers.
+    """
+    try:
+        given = np.asarray(labels)
+    except (TypeError, ValueError, RuntimeError):
+        given = np.empty((0, 0))
+    if given.ndim != 1 or (given.size and given.dtype.kind in "fc"):
+        raise ProfilesError("labels must be a list (N,) of names or of whole numbers, one for each image.")
+    return len(given)
+
+
+def _info(model: Model) -> ModelInfo:
+    """Return the information on the network.
+
+    Raises:
+        ProfilesError: class profiles cannot name its precision.
+    """
+    if model.precision == "fp16":
+        raise ProfilesError(
+            f"{model.name} computes in fp16, and class profiles are of fp32 or bf16: load it in one of them."
+        )
+    return ModelInfo.of(model, model.precision)
+
+
+def _check_range(gate: GateEntry, s: Float32s, argument: str) -> None:
+    """Raise if the gate function cannot have given s; ``argument`` names another function, where that is possible.
+
+    Raises:
+        ProfilesError: s is outside its range.
+    """
+    low, high = range_of(gate.function) or (0.0 if gate.function == "relu" else -math.inf, math.inf)
+    found = float(s.min()), float(s.max())
+    if found[0] < low - _ROUNDING or found[1] > high + _ROUNDING:
+        other = f", or name another function, as in {argument}" if argument else ""
+        raise ProfilesError(
+            f"s of {gate.name} is {found[0]:.4g} … {found[1]:.4g}, and {gate.function} gives {low:g} … {high:g}: "
+            f"pass s as the gate function returns it{other}."
+        )
+
+
 def _checked(what: str, array: npt.ArrayLike, count: int) -> Float32s:
     """Return an array of all images as float32.
 
     Raises:
-        ProfilesError: it is not (N, C), or not finite.
+        ProfilesError: it is not (N, C), or not finite numbers.
     """
-    numbers = np.asarray(array, np.float32)
+    if isinstance(array, Tensor):
+        array = array.detach().float().cpu().numpy()  # NumPy takes neither gradients nor bf16
+    try:
+        numbers = np.asarray(array, np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ProfilesError(f"{what} must be an array of numbers ({count}, C): {error}.") from None
     if numbers.ndim != 2 or len(numbers) != count or not numbers.size:
         raise ProfilesError(f"{what} must have the shape ({count}, C), a row for each label, not {numbers.shape}.")
     broken = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
@@ -116,8 +176,17 @@ def _entries(
     """Return the gates of the arrays.
 
     Raises:
-        ProfilesError: they are not those of the model, a name says no stage and block, or z does not fit s.
+        ProfilesError: they are not those of the model, a name says no stage and block, z does not fit s, or a gate
+            function is not known or of no gate.
     """
+    if model is not None and functions:
+        raise ProfilesError(f"Leave out functions: the gate functions are those of {model.name}.")
+    for gate, function in functions.items():
+        if gate not in s:
+            raise ProfilesError(f"functions names {gate!r}, and s has the gates {', '.join(map(str, s))}.")
+        if function not in (*GATE_FUNCTIONS, "other"):
+            known = ", ".join((*GATE_FUNCTIONS, "other"))
+            raise ProfilesError(f"The gate function of {gate} must be one of {known}, not {function!r}.")
     for gate, squeezed in z.items():
         if gate not in s or squeezed.shape != s[gate].shape:
             raise ProfilesError(f"z of {gate} must have the shape of s of the same gate, not {squeezed.shape}.")
@@ -132,7 +201,7 @@ def _entries(
     else:
         named, order, places = dict(functions), list(s), {}
         for gate in order:
-            found = _NAME.fullmatch(gate)
+            found = _NAME.fullmatch(gate) if isinstance(gate, str) else None
             if not found:
                 raise ProfilesError(f"Name the gates SE_STAGE_BLOCK, such as SE_2_1, not {gate!r}; or pass model.")
             places[gate] = int(found[1]), int(found[2])
@@ -147,8 +216,15 @@ def _indices(
     """Return the names of the classes, and the class of each image.
 
     Raises:
-        ProfilesError: a label is not one of the classes, or is a number without ``classes``.
+        ProfilesError: a label is not one of the classes, or is a number without ``classes``, or the classes are not
+            different names.
     """
+    if classes is not None:
+        if not all(isinstance(one, str) for one in classes):
+            raise ProfilesError("classes must be a list of names.")
+        twice = [one for one, times in Counter(classes).items() if times > 1]
+        if twice:
+            raise ProfilesError(f"classes must be different names: {twice[0]!r} is there twice.")
     given = np.asarray(labels)
     if np.issubdtype(given.dtype, np.integer):
         if classes is None:

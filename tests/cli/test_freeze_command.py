@@ -83,7 +83,7 @@ def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Say which gates to freeze"),
+        ((), "Say which gates to freeze and to what, as in --set SE_5_2=mean."),
         (("--set", "SE_5_2=mea"), "--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS"),
         (("--set", "SE_5_2"), "--set is GATE=NUMBER"),
         (("--set", "SE_9_9=1"), "No gate 'SE_9_9'; there are SE_2_1"),
@@ -100,3 +100,11 @@ def test_says_what_is_wrong(arguments, said, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert said in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_without_a_mean_is_told_of_options(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("se_viz.interventions.baseline._bundled", {}.get)
+    result = run("--set", "SE_5_2=mean")
+    assert result.exit_code == 1
+    assert result.output.strip().endswith("add --profiles FILE, or give a number, as in --set GATE=1.")

@@ -90,6 +90,39 @@ def test_without_a_gate_each_is_edited_in_turn(demo, images):
     assert "Image 2, A temple in China:\nOne gate of 8 can change this prediction alone: SE_2_2 := 1 lowers" in output
 
 
+def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
+    twice = ["--gate", "SE_5_2", "--gate", "SE_5_2", "--channel", "450", "--channel", "450", "--set", "0"]
+    lines = run("intervene", *GIVEN, *twice).splitlines()
+    (place,) = (place for place, line in enumerate(lines) if line.startswith("Image 1, "))
+    assert lines[place + 1].startswith("s := 0 in channel 450 of SE_5_2 ")
+    assert "can change this prediction alone" in lines[place + 2]
+
+
+def test_the_method_with_a_cross_is_typed_with_a_letter_too():
+    first, second = (
+        run("attribute", *GIVEN, "--method", f"gradient {cross} change", "--top", "3") for cross in ("×", "x")
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["attribute", "--sample", "cat"], "add --profiles FILE, or give --baseline 1."),
+        (
+            ["intervene", "--sample", "cat", "--gate", "all", "--set", "mean"],
+            "FILE, or give a number, as in --set 1.",
+        ),
+    ],
+)
+def test_a_network_without_a_mean_is_told_of_options(arguments, sentence, monkeypatch):
+    monkeypatch.setattr("se_viz.interventions.baseline._bundled", {}.get)
+    result = RUN.invoke(app, [*arguments, "--device", "cpu"])
+    assert result.exit_code == 1
+    assert result.output.strip().endswith(sentence)
+    assert "profiles=" not in result.output
+
+
 def test_attributions_are_those_of_python(demo, images, tmp_path):
     options = ["--gate", "SE_5_2", "--target", "tench", "--method", "exact", "--top", "3"]
     output = run("attribute", *GIVEN, *options, "--faithfulness", "--out", tmp_path)
@@ -129,6 +162,8 @@ def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
         (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "other"], "name two images or more"),
         (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--channel", "768"], "there are 0 to 767"),
         (["intervene", "--sample", "cat", "--channel", "3"], "--channel needs the --gate"),
+        (["intervene", "--sample", "cat", "--set", "mean"], "--set needs the --gate"),
+        (["intervene", *GIVEN, "--other", "1"], "--other 1 is the image in focus"),
         (["intervene", "--sample", "cat", "--target", "dog"], "No output 'dog'; there are tench"),
         (["intervene", "--sample", "cat", "--focus", "2"], "There is no image 2 for --focus"),
         (["intervene", "--sample", "cat", "--other", "2"], "There is no image 2 for --other"),

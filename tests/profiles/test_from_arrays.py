@@ -1,5 +1,8 @@
+from copy import copy, deepcopy
+
 import numpy as np
 import pytest
+import torch
 
 from se_viz import merge, open_profiles, profiles_from_arrays
 from se_viz.profiles.errors import ProfilesError
@@ -62,12 +65,43 @@ def test_classes_without_images_keep_their_place(tmp_path):
         ({"SE_2_1": [[0.5]]}, ["c"], {"classes": ["a", "b"]}, "'c' is not one of the 2 classes"),
         ({"SE_2_1": [[0.5]]}, ["a"], {"names": []}, "1 labels, but 0 names"),
         ({"SE_2_1": [[0.5]]}, ["a"], {"examples": 0}, "examples must be 1 or more"),
+        ({"SE_2_1": [[0.5]]}, ["a"], {"examples": 1.5}, "examples must be a whole number, not 1.5"),
+        ({"SE_2_1": [[0.5]]}, ["a"], {"classes": ["a", "a"]}, "different names: 'a' is there twice"),
+        ({"SE_2_1": [[0.5]]}, [0], {"classes": [7]}, "classes must be a list of names"),
+        ({"SE_2_1": [[0.5]]}, [[0]], {"classes": ["a"]}, r"labels must be a list \(N,\)"),
+        ({"SE_2_1": [[0.5]]}, "a", {}, r"labels must be a list \(N,\)"),
+        ({"SE_2_1": [[0.5]]}, [0.5], {"classes": ["a"]}, "of names or of whole numbers"),
+        ({2: [[0.5]]}, ["a"], {}, "Name the gates SE_STAGE_BLOCK, such as SE_2_1, not 2"),
+        ({"SE_2_1": [["x"]]}, ["a"], {}, r"s of SE_2_1 must be an array of numbers \(1, C\)"),
+        ({"SE_2_1": [[0.5]]}, ["a"], {"functions": {"SE_2_1": "swish"}}, "must be one of sigmoid, .*, not 'swish'"),
+        ({"SE_2_1": [[0.5]]}, ["a"], {"functions": {"SE_9_9": "tanh"}}, "names 'SE_9_9', and s has the gates SE_2_1"),
+        ({"SE_2_1": [[0.5, 1.5]]}, ["a"], {}, "s of SE_2_1 is 0.5 … 1.5, and sigmoid gives 0 … 1"),
+        ({"SE_2_1": [[-0.5]]}, ["a"], {"functions": {"SE_2_1": "relu"}}, "relu gives 0 … inf"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(s, labels, options, says, tmp_path):
     with pytest.raises(ProfilesError, match=says):
         profiles_from_arrays(s, labels, tmp_path / "made.safetensors", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_tensors_with_gradients_and_in_half_precision_are_read(tmp_path):
+    s = torch.tensor([[0.25], [0.75]], requires_grad=True)
+    for number, array in enumerate((s, s.to(torch.bfloat16))):
+        made = profiles_from_arrays({"SE_2_1": array}, ["a", "b"], tmp_path / f"{number}.safetensors")
+        assert made["SE_2_1"].s("b").mean.tolist() == [0.75]
+
+
+def test_the_precision_of_the_network_is_written(tiny_model, tmp_path):
+    model, half = copy(tiny_model), copy(tiny_model)
+    model.network, half.network = deepcopy(tiny_model.network).bfloat16(), deepcopy(tiny_model.network).half()
+    s = {gate.name: np.full((1, gate.channels), 0.5) for gate in model.gates}
+    made = profiles_from_arrays(s, ["a"], tmp_path / "made.safetensors", model=model)
+    assert made.header.model.precision == "bf16"
+    with pytest.raises(ProfilesError, match="Leave out functions: the gate functions are those of test/tiny"):
+        profiles_from_arrays(s, ["a"], made.path, model=model, functions={next(iter(s)): "tanh"})
+    with pytest.raises(ProfilesError, match="test/tiny computes in fp16"):
+        profiles_from_arrays(s, ["a"], made.path, model=half)
 
 
 def test_gates_of_another_network_are_refused(tiny_model, tmp_path):
