@@ -25,7 +25,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.suggest import suggest
-from se_viz.ui.widgets import image_focus, with_image
+from se_viz.ui.widgets import image_number
 from se_viz.weights.head import Head
 from se_viz.zoo import registry as catalogue
 
@@ -453,14 +453,13 @@ def test_an_upload_moves_the_numbers_of_images_and_keeps_the_other_image():
     assert page.query_params["other"] == "2"
 
 
-@pytest.mark.parametrize(("widget", "key"), [(with_image, "other"), (image_focus, "focus")])
-def test_a_label_of_before_an_upload_is_no_choice(widget, key, monkeypatch):
+def test_a_label_of_before_an_upload_is_no_choice(monkeypatch):
     # Chromium sends the label that it showed, with the number of before; Streamlit gives it to the callback as it is.
-    session, address = {key: "2 A cup of coffee"}, {}
-    monkeypatch.setattr(widget.st, "session_state", session)
-    monkeypatch.setattr(widget.st, "query_params", address)
-    widget._to_address(["a1", "b2"])
+    session, address = {"other": "2 A cup of coffee"}, {}
+    monkeypatch.setattr(image_number.st, "session_state", session)
+    monkeypatch.setattr(image_number.st, "query_params", address)
+    image_number.write("other", ["a1", "b2"])
     assert session == address == {}
-    session[key] = "b2"
-    widget._to_address(["a1", "b2"])
-    assert address == {key: "2"}
+    session["other"] = "b2"
+    image_number.write("other", ["a1", "b2"])
+    assert address == {"other": "2"}

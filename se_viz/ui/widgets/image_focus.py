@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
-from se_viz.ui.widgets import link
+from se_viz.ui.widgets import image_number, link
 
 _KEY = "focus"
 
@@ -32,28 +32,18 @@ def choose(images: Sequence[InputImage]) -> int:
             format_func=lambda sha256: f"In focus: {hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
             key=_KEY,
             label_visibility="collapsed",
-            on_change=_to_address,
-            args=(hashes,),
+            on_change=image_number.write,
+            args=(_KEY, hashes),
             width=300,
         )
     return hashes.index(st.session_state[_KEY])
 
 
-def _to_address(hashes: Sequence[str]) -> None:
-    """Write the number of the image into the URL.
-
-    After an upload the browser may still send the label of before, whose number is another one: it is no choice.
-    """
-    if st.session_state[_KEY] in hashes:
-        st.query_params[_KEY] = str(hashes.index(st.session_state[_KEY]) + 1)
-    else:
-        del st.session_state[_KEY]
-
-
 def _from_address(count: int) -> int:
     number = next(iter(link.asked(_KEY)), "1")
-    if number.isascii() and number.isdigit() and 1 <= int(number) <= count:
-        return int(number) - 1
+    index = image_number.index_of(number, count)
+    if index is not None:
+        return index
     there = "there is one image" if count == 1 else f"there are images 1 to {count}"
     link.warn(_KEY, f"image {number}", there, "image 1")
     return 0

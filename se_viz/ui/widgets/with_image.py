@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
+from se_viz.ui.widgets import image_number
 from se_viz.ui.widgets.choice import check
 
 _KEY, _BEFORE = "other", "other_before"
@@ -32,8 +33,8 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
         others,
         format_func=lambda sha256: f"{hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
         key=_KEY,
-        on_change=_to_address,
-        args=(hashes,),
+        on_change=image_number.write,
+        args=(_KEY, hashes),
         help="An image of the page; its s is used in the place of s of the image in focus.",
         width=220,
     )
@@ -41,18 +42,6 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
     return hashes.index(st.session_state[_KEY])
 
 
-def _to_address(hashes: Sequence[str]) -> None:
-    """Write the number of the image into the URL.
-
-    After an upload the browser may still send the label of before, whose number is another one: it is no choice.
-    """
-    if st.session_state[_KEY] in hashes:
-        st.query_params[_KEY] = str(hashes.index(st.session_state[_KEY]) + 1)
-    else:
-        del st.session_state[_KEY]
-
-
 def _from_address(hashes: Sequence[str], others: Sequence[str]) -> str | None:
-    number = st.query_params.get(_KEY, "")
-    known = number.isascii() and number.isdigit() and 1 <= int(number) <= len(hashes)
-    return hashes[int(number) - 1] if known and hashes[int(number) - 1] in others else None
+    index = image_number.index_of(st.query_params.get(_KEY, ""), len(hashes))
+    return hashes[index] if index is not None and hashes[index] in others else None
