@@ -1,6 +1,6 @@
 """Attribution of a logit to the excitation weights of a gate's channels, by the methods of captum."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal, TypeAlias, get_args
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from se_viz.extras import missing
 from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.conductance import conductance
+from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import Suffix, gate_of, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -21,7 +22,6 @@ from se_viz.types import Floats
 Method: TypeAlias = Literal[
     "integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"
 ]
-Target: TypeAlias = int | str | Sequence[int | str] | None
 
 METHODS: tuple[Method, ...] = get_args(Method)
 _ROWS = 64  # of s that a method asks for at once
@@ -128,7 +128,7 @@ def attribute_suffix(
     _require_counts(steps, samples)
     if method == "layer-conductance":
         raise ValueError("layer-conductance starts at an image and not at s: call attribute(…) with the images.")
-    targets = targets_of(function, network, target)
+    targets = targets_among(function.logits, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
     lines = base.expand_as(function.s)
     if method == "integrated gradients":
@@ -186,45 +186,6 @@ def _conductance(
         baseline=_floats(found.baseline),
         change=_floats(found.change),
     )
-
-
-def targets_of(function: Suffix, network: Model | nn.Module, target: Target) -> Tensor:
-    """Return the number of the logit that is asked about, for each image (N,).
-
-    Raises:
-        KeyError: there is no such class; the message names what there is.
-        TypeError: a target is neither a name nor a number.
-        ValueError: there is neither one nor one for each image.
-    """
-    return targets_among(function.logits, network, target)
-
-
-def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
-    """``targets_of`` for logits (N, K) that are there already."""
-    images, outputs = logits.shape
-    if target is None:
-        return logits.float().argmax(1)
-    if isinstance(target, Tensor | np.ndarray | np.generic):
-        target = target.tolist()
-    asked = list(target) if isinstance(target, Sequence) and not isinstance(target, str) else [target]
-    if len(asked) not in (1, images):
-        raise ValueError(f"There are {len(asked)} targets for {images} images: give one, or one for each.")
-    names = network.classes if isinstance(network, Model) else ()
-    found = [_number(one, outputs, names) for one in asked]
-    return torch.tensor(found * (images // len(found)))
-
-
-def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
-    if isinstance(target, str):
-        if target in names:
-            return names.index(target)
-        near = ", ".join(names[:12]) if names else f"numbers 0 to {outputs - 1}, as the classes have no names"
-        raise KeyError(f"No class {target!r}; there are {near}{' …' if len(names) > 12 else ''}")
-    if not isinstance(target, int) or isinstance(target, bool):
-        raise TypeError(f"A target is the name or the number of a class, not {target!r}.")
-    if not 0 <= target < outputs:
-        raise KeyError(f"No logit {target}; there are 0 to {outputs - 1}")
-    return target
 
 
 def _captum() -> ModuleType:

@@ -24,7 +24,7 @@ from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import first_tensor, placement
-from se_viz.interventions.attribution import Target, targets_among
+from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
 from se_viz.types import Float32s

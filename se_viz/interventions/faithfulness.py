@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from se_viz.interventions.attribution import (
     Method,
-    Target,
     attribute,
     attribute_suffix,
     require_method,
-    targets_of,
 )
 from se_viz.interventions.baseline import Weights, baseline_of
+from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -109,7 +108,7 @@ def faithfulness(
             f"points must be 2 or more and repeats 1 or more, whole numbers, not {points!r} and {repeats!r}."
         )
     function = suffix(network, images, gate)
-    targets = targets_of(function, network, target)
+    targets = targets_among(function.logits, network, target)
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
     count = function.gate.channels
     channels = np.unique(np.linspace(0, count, min(points, count + 1)).round().astype(np.int64))
