@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +32,14 @@ settings.load_profile("repeatable")
 
 # One thread a process: tests run side by side, and sums then come out the same each time.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _main_module():
+    """Put the main module back: a test of a page leaves the page's script there, and a spawned process would run it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
