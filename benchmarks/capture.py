@@ -232,7 +232,7 @@ def measure(peer: str, case: tuple[str, int, int], threads: int | None, seconds:
     def ours() -> se_viz.Capture:
         return se_viz.capture(model, images)
 
-    mine = [torch.from_numpy(value) for reading in ours() for value in (reading.z, reading.s)]
+    mine = [torch.from_numpy(value) for gate_capture in ours() for value in (gate_capture.z, gate_capture.s)]
     found = [value.reshape(batch, -1) for value in theirs()]
     same = len(mine) == len(found) and all(
         a.shape == b.shape and torch.allclose(a, b, atol=1e-5) for a, b in zip(mine, found, strict=True)

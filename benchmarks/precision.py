@@ -99,7 +99,7 @@ def exported(name: str, images: Tensor, folder: Path) -> Path:
 def ours(precision: str, name: str, _images: Tensor, _folder: Path) -> Read:
     """A capture."""
     model = se_viz.load(name, "cpu", precision)
-    return lambda images: [reading.s for reading in se_viz.capture(model, images)]
+    return lambda images: [gate_capture.s for gate_capture in se_viz.capture(model, images)]
 
 
 def openvino(precision: str, name: str, images: Tensor, folder: Path) -> Read:
@@ -181,9 +181,9 @@ def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) 
         # Graphs are made for one number of images, so the last ones are read again to fill the batch.
         padded = torch.cat([photos, photos[-1:].expand(-len(photos) % batch, -1, -1, -1)]).split(batch)
         off = [
-            np.abs(found.reshape(batch, -1) - reading.s)
+            np.abs(found.reshape(batch, -1) - gate_capture.s)
             for part in padded
-            for found, reading in zip(read(part), se_viz.capture(plain, part), strict=True)
+            for found, gate_capture in zip(read(part), se_viz.capture(plain, part), strict=True)
         ]
         network = plain.network
         plain.close()

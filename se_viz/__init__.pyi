@@ -8,7 +8,7 @@ from .data.image_files import read_paths as read_paths
 from .data.sample_images import sample as sample
 from .gates.block import block_of as block_of
 from .gates.capture import Capture as Capture
-from .gates.capture import Reading as Reading
+from .gates.capture import GateCapture as GateCapture
 from .gates.errors import NotFiniteValues as NotFiniteValues
 from .gates.errors import PartlyFound as PartlyFound
 from .gates.find import find_gates as find_gates

@@ -9,11 +9,12 @@ FOLDER = "atlases"  # folder in the cache directory
 VARIABLE = "SE_VIZ_ATLASES"  # environment variable: folder of the class profiles that the page makes
 PARAMETER = "atlas"  # URL parameter of the Classes page
 OVERLAID = "over the picture"  # value of the URL parameter ``shown`` of the Inspect page
-_API = {"Atlas": "ClassProfiles", "open_atlas": "open_profiles"}
+_API = {"Atlas": "ClassProfiles", "open_atlas": "open_profiles", "Reading": "GateCapture"}
 _FIELDS = {
     "InputImage": {"image": "rgb"},
     "Intake": {"pictures": "images"},
     "GateProfile": {"outside": "clipped"},
+    "Capture": {"readings": "gates"},
     "Gate": {"function": "gate_function", "proof": "found_by"},
     "Model": {"as_published": "reference"},
 }

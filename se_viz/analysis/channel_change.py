@@ -4,22 +4,22 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s
 
 Choice: TypeAlias = Literal["highest s", "lowest s", "largest change", "chosen"]
 
 
-def change(reading: Reading) -> Float32s:
+def change(gate_capture: GateCapture) -> Float32s:
     """Return ‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
 
     Raises:
         ValueError: the maps of the gate were not captured.
     """
-    if reading.u is None or reading.x is None:
-        raise ValueError(f"The maps of {reading.gate.name} were not captured: name it in maps.")
+    if gate_capture.u is None or gate_capture.x is None:
+        raise ValueError(f"The maps of {gate_capture.gate.name} were not captured: name it in maps.")
     with np.errstate(invalid="ignore", over="ignore"):  # a channel that is not finite is sorted last
-        norm: Float32s = np.sqrt(np.square(reading.u - reading.x).sum(axis=(2, 3)))
+        norm: Float32s = np.sqrt(np.square(gate_capture.u - gate_capture.x).sum(axis=(2, 3)))
     return norm
 
 

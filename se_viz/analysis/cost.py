@@ -126,7 +126,7 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
         with watched(units, before, after):
             if watched_gates:
                 maps = frozenset(shares)
-                with Instrument(network, watched_gates).reading(maps) as sink, ParameterMacs(owners, count):
+                with Instrument(network, watched_gates).capturing(maps) as sink, ParameterMacs(owners, count):
                     sink.network(image)
                 for name, share in shares.items():
                     u = sink.kept.get((name, "u"))

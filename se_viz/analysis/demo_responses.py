@@ -169,8 +169,8 @@ def excitations(model: Model, data: Labelled, batch: int = 128) -> dict[str, Flo
     """Return s (N, C) of every gate, by name, for N images that are already cropped to the input size."""
     parts: dict[str, list[Float32s]] = {gate.name: [] for gate in model.gates}
     for images in _batches(model, data, batch):
-        for reading in captured(model, images, batch=batch):
-            parts[reading.gate.name].append(reading.s)
+        for gate_capture in captured(model, images, batch=batch):
+            parts[gate_capture.gate.name].append(gate_capture.s)
     return {name: np.concatenate(listed) for name, listed in parts.items()}
 
 

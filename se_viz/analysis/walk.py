@@ -8,7 +8,7 @@ from torch import Tensor
 from se_viz.analysis.channel_change import change, choose_channels
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.block_values import BlockValues, Operation, block_values
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.gates.gate import Gate
 from se_viz.gates.layer_calls import LayerCall, Products
 from se_viz.model.capture import captured
@@ -44,13 +44,13 @@ class Walk:
     pass of the network as published, which agrees with them to 1e-5.
 
     Attributes:
-        reading: the reading of the gate for the image, with maps.
+        gate_capture: the values of the gate for the image, with maps.
         values: the values on the path through the block.
         channel: c, counted from 0.
         size: height and width of the network's input in pixels.
     """
 
-    reading: Reading
+    gate_capture: GateCapture
     values: BlockValues
     channel: int
     size: tuple[int, int]
@@ -58,7 +58,7 @@ class Walk:
     @property
     def gate(self) -> Gate:
         """The gate."""
-        return self.reading.gate
+        return self.gate_capture.gate
 
     @property
     def convolution(self) -> LayerCall | None:
@@ -83,24 +83,24 @@ class Walk:
     @property
     def u(self) -> Float32s:
         """U_c, the map of this channel before the gate (H, W)."""
-        u: Float32s = _with_maps(self.reading.u)[0, self.channel]
+        u: Float32s = _with_maps(self.gate_capture.u)[0, self.channel]
         return u
 
     @property
     def x_tilde(self) -> Float32s:
         """X̃_c = s_c · U_c (H, W)."""
-        x: Float32s = _with_maps(self.reading.x)[0, self.channel]
+        x: Float32s = _with_maps(self.gate_capture.x)[0, self.channel]
         return x
 
     @property
     def z(self) -> float | None:
         """z_c, the squeeze descriptor of this channel; None if z could not be read."""
-        return None if self.reading.z is None else float(self.reading.z[0, self.channel])
+        return None if self.gate_capture.z is None else float(self.gate_capture.z[0, self.channel])
 
     @property
     def s(self) -> float:
         """s_c, the excitation weight of this channel."""
-        return float(self.reading.s[0, self.channel])
+        return float(self.gate_capture.s[0, self.channel])
 
     @property
     def h(self) -> Float32s | None:
@@ -202,7 +202,7 @@ def walk(
     gate: str | None = None,
     channel: int | None = None,
     *,
-    reading: Reading | None = None,
+    gate_capture: GateCapture | None = None,
 ) -> Walk:
     """Follow one channel of one image through the block of a gate.
 
@@ -211,7 +211,7 @@ def walk(
         image: one image, in any form that ``capture`` takes.
         gate: name of the gate; by default the first one, whose maps have most pixels.
         channel: the channel, counted from 0; by default the one that the gate changes most.
-        reading: the reading of this gate for this image with maps, if it is captured already.
+        gate_capture: the values of this gate for this image with maps, if it is captured already.
 
     Raises:
         KeyError: there is no such gate.
@@ -222,45 +222,45 @@ def walk(
     if len(inputs) != 1:
         raise ValueError(f"One image is followed at a time, not {len(inputs)}.")
     chosen = model.gates[0] if gate is None else model.gate(gate)
-    if reading is None:
-        reading = captured(model, inputs, [chosen.name])[chosen.name]
-    return follow_channel(model, trace_values(model, inputs, reading), reading, channel)
+    if gate_capture is None:
+        gate_capture = captured(model, inputs, [chosen.name])[chosen.name]
+    return follow_channel(model, trace_values(model, inputs, gate_capture), gate_capture, channel)
 
 
-def trace_values(model: Model, image: Images, reading: Reading) -> BlockValues:
+def trace_values(model: Model, image: Images, gate_capture: GateCapture) -> BlockValues:
     """Return the values of one image on the path through the block of a gate, for all channels.
 
     Args:
         model: the model.
         image: one image.
-        reading: the reading of the gate for this image, with maps.
+        gate_capture: the values of the gate for this image, with maps.
 
     Raises:
         GatesChanged: the gate no longer runs.
         DeviceFull: the device has not enough memory for the image.
     """
-    z = None if reading.z is None else reading.z[0]
+    z = None if gate_capture.z is None else gate_capture.z[0]
     with raise_if_full(model.device, "one image"):
-        return block_values(model.network, reading.gate, model.inputs(image), z, reading.s[0])
+        return block_values(model.network, gate_capture.gate, model.inputs(image), z, gate_capture.s[0])
 
 
-def follow_channel(model: Model, values: BlockValues, reading: Reading, channel: int | None = None) -> Walk:
+def follow_channel(model: Model, values: BlockValues, gate_capture: GateCapture, channel: int | None = None) -> Walk:
     """Return the way of one channel through values that are traced already; no pass is made.
 
     Raises:
         ValueError: there is no such channel.
     """
-    count = reading.gate.channels
+    count = gate_capture.gate.channels
     if channel is None:
-        channel = most_changed(reading)
+        channel = most_changed(gate_capture)
     if not 0 <= channel < count:
-        raise ValueError(f"{reading.gate.name} has no channel {channel}: its channels are 0 to {count - 1}.")
-    return Walk(reading, values, channel, model.preprocess.crop)
+        raise ValueError(f"{gate_capture.gate.name} has no channel {channel}: its channels are 0 to {count - 1}.")
+    return Walk(gate_capture, values, channel, model.preprocess.crop)
 
 
-def most_changed(reading: Reading) -> int:
+def most_changed(gate_capture: GateCapture) -> int:
     """Return the channel of the image that the gate changes most."""
-    return choose_channels(reading.s[0], change(reading)[0], "largest change", 1)[0]
+    return choose_channels(gate_capture.s[0], change(gate_capture)[0], "largest change", 1)[0]
 
 
 def _with_maps(maps: Float32s | None) -> Float32s:

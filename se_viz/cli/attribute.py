@@ -96,7 +96,7 @@ def attribute(
         found = attributed(loaded, shown, chosen, targets, method, baseline=starts, profiles=given)
         image = [shown[focus - 1]]
         with unwarned():
-            reading = capture(loaded, image, maps=[chosen])[chosen]
+            gate_capture = capture(loaded, image, maps=[chosen])[chosen]
             effects = gate_effects(loaded, image, profiles=given)
         means = gate_means(loaded, given)
         about = partial(
@@ -111,7 +111,7 @@ def attribute(
             found,
             tuple(names),
             focus - 1,
-            reading,
+            gate_capture,
             means[chosen] if means else None,
             "the mean of s" if base == "mean" else f"{base:g}",
             about if curves else None,

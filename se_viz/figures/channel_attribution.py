@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, number
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, NEGATIVE, POSITIVE, scale
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s, Floats
 
 _SIDE = 16  # pixels of a thumbnail at most; a screen shows it at about 50
@@ -16,20 +16,22 @@ _BARS, _WEIGHTS, _MAPS = (0.58, 1.0), (0.33, 0.53), (0.0, 0.27)  # of the height
 
 
 def channel_attribution(
-    reading: Reading, values: Floats, mean: Floats | None, channels: Sequence[int], target: str, method: str
+    gate_capture: GateCapture, values: Floats, mean: Floats | None, channels: Sequence[int], target: str, method: str
 ) -> Chart:
     """Draw a column for each channel: its signed attribution, its s and the mean of s, and its maps U and X̃.
 
     Args:
-        reading: the reading of the gate for one image, with maps if they are to be drawn.
+        gate_capture: the values of the gate for one image, with maps if they are to be drawn.
         values: attributions (C,), in logits.
         mean: mean of s (C,), if it is known.
         channels: the channels to draw, in order.
         target: name of the output.
         method: name of the method.
     """
-    chosen, s = list(channels), reading.s[0]
-    layout = frame(f"{reading.gate.name}: channels with the largest attribution to {label(target, 24)}", "", "", 560)
+    chosen, s = list(channels), gate_capture.s[0]
+    layout = frame(
+        f"{gate_capture.gate.name}: channels with the largest attribution to {label(target, 24)}", "", "", 560
+    )
     layout["margin"]["t"] = 76
     places = list(range(len(chosen)))
     layout["xaxis"] |= {
@@ -61,8 +63,8 @@ def channel_attribution(
                 {"color": MUTED, "size": 12, "symbol": "line-ew", "line": {"color": MUTED, "width": 2}},
             )
         )
-    if reading.u is not None and reading.x is not None:
-        traces.append(_maps(reading.u[0, chosen], reading.x[0, chosen]))
+    if gate_capture.u is not None and gate_capture.x is not None:
+        traces.append(_maps(gate_capture.u[0, chosen], gate_capture.x[0, chosen]))
         layout["yaxis3"] = {
             **{"domain": _MAPS, "tickvals": [0, 1], "ticktext": ["U", "X̃"], "range": [1.55, -0.55]},
             **{"showgrid": False, "zeroline": False, "automargin": True, "scaleanchor": "x", "constrain": "domain"},
@@ -72,9 +74,9 @@ def channel_attribution(
         layout["xaxis"]["anchor"] = "y2"
     listed = ", ".join(f"{channel} {number(values[channel], '+.2f')} (s {number(s[channel])})" for channel in chosen)
     return Chart(
-        name=f"attribution_{reading.gate.name}",
+        name=f"attribution_{gate_capture.gate.name}",
         figure=go.Figure(traces, layout),
-        alt=f"Attribution of {target} to {len(chosen)} channels of {reading.gate.name}, by {method}: {listed}.",
+        alt=f"Attribution of {target} to {len(chosen)} channels of {gate_capture.gate.name}, by {method}: {listed}.",
         how_to_read=(
             f"A column is a channel. Top: its attribution, what {_what(method)} adds to {target} "
             "(brown) or takes from it (blue), in units of the output. Middle: its weight s, and the mean of s. Bottom: "

@@ -11,22 +11,22 @@ from se_viz.figures.chart import Chart, frame
 from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, MUTED
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s
 
 _BINS = 40
 _SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}
 
 
-def excitation(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+def excitation(gate_capture: GateCapture, images: Sequence[str], focus: int) -> Chart:
     """Draw a point for each channel of one image: s by z, or by the channel's number if the gate has no z."""
-    return (s_by_channel if reading.z is None else z_against_s)(reading, images, focus)
+    return (s_by_channel if gate_capture.z is None else z_against_s)(gate_capture, images, focus)
 
 
-def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+def s_by_channel(gate_capture: GateCapture, images: Sequence[str], focus: int) -> Chart:
     """Draw a point for each channel of one image: the channel's number across, the excitation weight s up."""
-    gate, s = reading.gate, reading.s[focus]
-    figure = _points(reading, np.arange(len(s), dtype=np.float32), focus, "excitation by channel", "channel", "")
+    gate, s = gate_capture.gate, gate_capture.s[focus]
+    figure = _points(gate_capture, np.arange(len(s), dtype=np.float32), focus, "excitation by channel", "channel", "")
     return Chart(
         name=f"s_by_channel_{gate.name}",
         figure=figure,
@@ -41,18 +41,18 @@ def s_by_channel(reading: Reading, images: Sequence[str], focus: int) -> Chart:
     )
 
 
-def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+def z_against_s(gate_capture: GateCapture, images: Sequence[str], focus: int) -> Chart:
     """Draw a point for each channel of one image: the squeeze descriptor z across, the excitation weight s up.
 
     Raises:
         ValueError: the gate has no z; see ``s_by_channel``.
     """
-    gate, s = reading.gate, reading.s[focus]
-    if reading.z is None:
+    gate, s = gate_capture.gate, gate_capture.s[focus]
+    if gate_capture.z is None:
         raise ValueError(f"{gate.name} has no z: no squeeze of U was seen to feed s.")
-    z = reading.z[focus]
+    z = gate_capture.z[focus]
     squeeze = f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels"
-    figure = _points(reading, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x:.3f}")
+    figure = _points(gate_capture, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x:.3f}")
     correlation = _correlation(z, s)
     return Chart(
         name=f"z_against_s_{gate.name}",
@@ -69,12 +69,12 @@ def z_against_s(reading: Reading, images: Sequence[str], focus: int) -> Chart:
 
 
 def _points(
-    reading: Reading, across: npt.NDArray[np.floating], focus: int, title: str, x: str, hovered: str
+    gate_capture: GateCapture, across: npt.NDArray[np.floating], focus: int, title: str, x: str, hovered: str
 ) -> go.Figure:
     """Draw points of s (C,) of one image over numbers (C,)."""
-    s = reading.s[focus]
-    low, high = s_range(reading)
-    layout = frame(f"{reading.gate.name}: {title}", x, "s, weight of the channel", 340)
+    s = gate_capture.s[focus]
+    low, high = s_range(gate_capture)
+    layout = frame(f"{gate_capture.gate.name}: {title}", x, "s, weight of the channel", 340)
     pad = (high - low) * 0.03
     layout["yaxis"]["range"] = [low - pad, high + pad]
     say_lost(layout, np.where(np.isfinite(across), s, np.float32("nan")), "points")
@@ -91,10 +91,10 @@ def _points(
     )
 
 
-def distribution(reading: Reading, images: Sequence[str], focus: int) -> Chart:
+def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -> Chart:
     """Draw the distribution of s over the channels: the image in focus as bars, all images as a line."""
-    gate, s = reading.gate, reading.s
-    low, high = s_range(reading)
+    gate, s = gate_capture.gate, gate_capture.s
+    low, high = s_range(gate_capture)
     edges = np.linspace(low, high, _BINS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
     share, mean = _shares(s[focus], edges), drawable(s[focus]).mean(dtype=np.float64)

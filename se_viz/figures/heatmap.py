@@ -9,7 +9,7 @@ from se_viz.analysis.channel_order import Order, order_channels
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, lost, say_lost
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.gates.gate_functions import range_of
 
 # Suppressed channels are as dark as the dark theme, so the heatmap has an outline.
@@ -23,33 +23,33 @@ _ORDER_WORDS = {
 }
 
 
-def s_range(reading: Reading) -> tuple[float, float]:
+def s_range(gate_capture: GateCapture) -> tuple[float, float]:
     """Return the range of s on every axis and colour bar: the gate function's range, 0–1 for a sigmoid.
 
     A function without bounds (ReLU) gets 0–1 too, widened to whole numbers if weights are outside it.
     """
-    if known := range_of(reading.gate.gate_function):
+    if known := range_of(gate_capture.gate.gate_function):
         return known
-    finite = reading.s[np.isfinite(reading.s)]
+    finite = gate_capture.s[np.isfinite(gate_capture.s)]
     return min(0.0, float(np.floor(finite.min(initial=0)))), max(1.0, float(np.ceil(finite.max(initial=1))))
 
 
 def attention_heatmap(
-    reading: Reading, images: Sequence[str], order: Order = "index", focus: int = 0, model: str = ""
+    gate_capture: GateCapture, images: Sequence[str], order: Order = "index", focus: int = 0, model: str = ""
 ) -> Chart:
     """Draw s of one gate for N images, (N, C), on a fixed colour scale.
 
     Args:
-        reading: the reading of the gate.
+        gate_capture: the values of the gate.
         images: names of the N images.
         order: order of the channels.
         focus: index of the image that the description is about.
         model: name of the model for the title, if several are shown.
     """
-    gate, s = reading.gate, reading.s
+    gate, s = gate_capture.gate, gate_capture.s
     n, c = s.shape
     channels = order_channels(s, order)
-    low, high = s_range(reading)
+    low, high = s_range(gate_capture)
     # In another order than by index, each column is labelled with its channel's number.
     x = None if order == "index" else [str(channel) for channel in channels]
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
@@ -60,14 +60,14 @@ def attention_heatmap(
         "image",
         104 + rows_height,
     )
-    squeezed = "no z was seen" if reading.z is None else "z = %{customdata:.3f}"
+    squeezed = "no z was seen" if gate_capture.z is None else "z = %{customdata:.3f}"
     layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
     layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
     say_lost(layout, s)
     figure = go.Figure(
         go.Heatmap(
             z=drawable(s[:, channels]),
-            customdata=None if reading.z is None else reading.z[:, channels],
+            customdata=None if gate_capture.z is None else gate_capture.z[:, channels],
             x=x,
             y=rows,
             zmin=low,

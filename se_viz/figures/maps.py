@@ -14,7 +14,7 @@ from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, number, say_lost
 from se_viz.figures.mosaic import mosaic
 from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s
 
 # The bar has a fixed length and is anchored at the top, so that it stays beside the tiles when they shrink.
@@ -25,21 +25,21 @@ _SIGNED = ("U", "X̃ = s·U", "X̃ − U")
 _STRENGTHS = ("|U|", "|X̃|", "|X̃ − U|")
 
 
-def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], image: str) -> Chart:
+def recalibrated_maps(gate_capture: GateCapture, focus: int, channels: Sequence[int], image: str) -> Chart:
     """Draw U, X̃ and X̃ − U of chosen channels of one image, as one mosaic on one colour scale.
 
     Args:
-        reading: the reading of one gate, with maps.
-        focus: the image's index in the reading's maps.
+        gate_capture: the values of one gate, with maps.
+        focus: the image's index in these maps.
         channels: indices of the channels.
         image: name of the image.
 
     Raises:
         ValueError: the maps were not captured, or no channel is chosen.
     """
-    maps, s = _chosen(reading, focus, channels)
+    maps, s = _chosen(gate_capture, focus, channels)
     tiled, pitch = mosaic(maps)
-    layout = _layout(reading, image, channels, s, pitch, _SIGNED)
+    layout = _layout(gate_capture, image, channels, s, pitch, _SIGNED)
     say_lost(layout, maps, "values")
     reach = _reach(maps)
     figure = go.Figure(
@@ -55,9 +55,9 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
         layout,
     )
     return Chart(
-        name=f"maps_{reading.gate.name}",
+        name=f"maps_{gate_capture.gate.name}",
         figure=figure,
-        alt=_alt(reading, channels, s, image, "Maps"),
+        alt=_alt(gate_capture, channels, s, image, "Maps"),
         how_to_read=(
             "A column is a channel; above it are its number and its weight s. Top: the map U before the gate. Middle: "
             "X̃, the same map times s. Bottom: the difference, which is the whole effect of the gate. All tiles have "
@@ -66,14 +66,14 @@ def recalibrated_maps(reading: Reading, focus: int, channels: Sequence[int], ima
     )
 
 
-def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: str, cut: Image.Image) -> Chart:
+def overlay_maps(gate_capture: GateCapture, focus: int, channels: Sequence[int], image: str, cut: Image.Image) -> Chart:
     """Draw the strength of U, X̃ and X̃ − U of chosen channels over the image as the model sees it.
 
     Args:
-        reading, focus, channels, image: as for ``recalibrated_maps``.
+        gate_capture, focus, channels, image: as for ``recalibrated_maps``.
         cut: the image, cropped to the model's input.
     """
-    maps, s = _chosen(reading, focus, channels)
+    maps, s = _chosen(gate_capture, focus, channels)
     cut = cut.copy()
     cut.thumbnail((_OVERLAY_SIDE, _OVERLAY_SIDE))
     strengths = np.abs(maps)
@@ -102,13 +102,13 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
             "showscale": True,
         },
     )
-    layout = _layout(reading, image, channels, s, pitch, _STRENGTHS)
+    layout = _layout(gate_capture, image, channels, s, pitch, _STRENGTHS)
     say_lost(layout, strengths, "values")
     figure = go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout)
     return Chart(
-        name=f"overlay_{reading.gate.name}",
+        name=f"overlay_{gate_capture.gate.name}",
         figure=figure,
-        alt=_alt(reading, channels, s, image, "Overlays on the image"),
+        alt=_alt(gate_capture, channels, s, image, "Overlays on the image"),
         how_to_read=(
             "Where on the image a channel is active before the gate (top) and after it (middle), and where the gate "
             "changed it (bottom). Stronger is lighter and more opaque; all tiles have the same scale. Maps of deep "
@@ -117,16 +117,16 @@ def overlay_maps(reading: Reading, focus: int, channels: Sequence[int], image: s
     )
 
 
-def _chosen(reading: Reading, focus: int, channels: Sequence[int]) -> tuple[Float32s, Float32s]:
+def _chosen(gate_capture: GateCapture, focus: int, channels: Sequence[int]) -> tuple[Float32s, Float32s]:
     """Return U, X̃ and X̃ − U of channels (3, channels, H, W), NaN where not finite, and s (channels,)."""
-    if reading.u is None or reading.x is None:
-        raise ValueError(f"The maps of {reading.gate.name} were not captured.")
+    if gate_capture.u is None or gate_capture.x is None:
+        raise ValueError(f"The maps of {gate_capture.gate.name} were not captured.")
     if not channels:
         raise ValueError("Choose at least one channel.")
     index = list(channels)
-    u, x = drawable(reading.u[focus, index]), drawable(reading.x[focus, index])
+    u, x = drawable(gate_capture.u[focus, index]), drawable(gate_capture.x[focus, index])
     with np.errstate(over="ignore"):
-        return drawable(np.stack([u, x, x - u])), reading.s[focus, index]
+        return drawable(np.stack([u, x, x - u])), gate_capture.s[focus, index]
 
 
 def _reach(maps: Float32s) -> float:
@@ -135,13 +135,13 @@ def _reach(maps: Float32s) -> float:
 
 
 def _layout(
-    reading: Reading, image: str, channels: Sequence[int], s: Float32s, pitch: int, rows: Sequence[str]
+    gate_capture: GateCapture, image: str, channels: Sequence[int], s: Float32s, pitch: int, rows: Sequence[str]
 ) -> dict[str, Any]:
     """Return a layout with square tiles, the channel and s above each column, and the row names at the left."""
     title = (
-        f"{reading.gate.name}, channel {channels[0]}: {label(image, 22)}"
+        f"{gate_capture.gate.name}, channel {channels[0]}: {label(image, 22)}"
         if len(channels) == 1
-        else f"{reading.gate.name}: effect on {len(channels)} channels of {label(image, 28)}"
+        else f"{gate_capture.gate.name}: effect on {len(channels)} channels of {label(image, 28)}"
     )
     layout = frame(title, "channel number, and its s", "map", 420)
     middle = pitch / 2
@@ -166,9 +166,9 @@ def _layout(
     return layout
 
 
-def _alt(reading: Reading, channels: Sequence[int], s: Float32s, image: str, what: str) -> str:
+def _alt(gate_capture: GateCapture, channels: Sequence[int], s: Float32s, image: str, what: str) -> str:
     pairs = ", ".join(f"{channel} (s {number(weight)})" for channel, weight in zip(channels, s, strict=True))
-    return f"{what} of {reading.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
+    return f"{what} of {gate_capture.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
 
 
 def colour_over(image: Image.Image, strength: Float32s) -> Image.Image:

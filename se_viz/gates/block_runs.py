@@ -68,7 +68,7 @@ def watch_block(
         if gate.product is None:
             network(image)
         else:
-            with Instrument(network, (gate,)).reading(frozenset([gate.name])) as sink:
+            with Instrument(network, (gate,)).capturing(frozenset([gate.name])) as sink:
                 sink.kept = kept
                 sink.network(image)
     timed_runs = [

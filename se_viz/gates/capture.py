@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from se_viz.device.memory import device_full_error, is_out_of_memory, release
+from se_viz.former_names import with_former_fields
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, NotAnImageModel
@@ -23,7 +24,7 @@ from se_viz.types import Float32s
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class GateCapture:
     """The values of one gate for N images, float32.
 
     Attributes:
@@ -48,17 +49,18 @@ class Reading:
         return self.s if self.edited is None else self.edited
 
 
+@with_former_fields
 @dataclass(frozen=True, slots=True)
 class Capture:
     """The values of all gates for N images.
 
     Attributes:
-        readings: a ``Reading`` for each gate by name, in execution order.
+        gates: a ``GateCapture`` for each gate by name, in execution order.
         images: N.
         output: the output of the network, on the CPU and without gradients.
     """
 
-    readings: Mapping[str, Reading]
+    gates: Mapping[str, GateCapture]
     images: int
     output: object
 
@@ -78,24 +80,24 @@ class Capture:
         read = {one.gate.name: {"z": one.z, "s": one.s, "U": one.u, "X̃": one.x} for one in self}
         return not_finite(read, self.output, self.images, [one.gate.name for one in self if one.edited is not None])
 
-    def __getitem__(self, name: str) -> Reading:
-        """Return the reading of a gate, for instance ``capture["SE_4_2"]``.
+    def __getitem__(self, name: str) -> GateCapture:
+        """Return the values of a gate, for instance ``capture["SE_4_2"]``.
 
         Raises:
             KeyError: no gate has this name; the message lists the names.
         """
         try:
-            return self.readings[name]
+            return self.gates[name]
         except KeyError:
-            raise KeyError(f"No gate {name!r}; there are {', '.join(self.readings)}") from None
+            raise KeyError(f"No gate {name!r}; there are {', '.join(self.gates)}") from None
 
-    def __iter__(self) -> Iterator[Reading]:
-        """Iterate over the readings in execution order."""
-        return iter(self.readings.values())
+    def __iter__(self) -> Iterator[GateCapture]:
+        """Iterate over the gates' values in execution order."""
+        return iter(self.gates.values())
 
     def __len__(self) -> int:
         """Return the number of gates; the number of images is ``capture.images``."""
-        return len(self.readings)
+        return len(self.gates)
 
 
 def read_gates(
@@ -153,11 +155,12 @@ def _captured(
     with torch.inference_mode(False):
         parts = _in_batches(instrument, images, maps, batch, weights, edits)
     z, s, u, x, edited = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x", "applied"))
-    readings = {
-        g.name: Reading(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name), edited.get(g.name)) for g in gates
+    captures = {
+        g.name: GateCapture(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name), edited.get(g.name))
+        for g in gates
     }
     output = joined([part.output for part in parts], [part.images for part in parts])
-    return Capture(readings, len(images), output)
+    return Capture(captures, len(images), output)
 
 
 def _of_all(parts: Sequence[Mapping[str, Float32s]]) -> Mapping[str, Float32s]:

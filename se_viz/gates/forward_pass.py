@@ -63,7 +63,7 @@ def read(
     count = len(images)
     # Grad mode belongs to a thread, so it is set here and not once for the network. Inference mode is not used: tensors
     # that a module keeps from its first pass (a grid, a lazy parameter) could not be trained afterwards.
-    with torch.no_grad(), instrument.reading(maps, edits, start) as sink:
+    with torch.no_grad(), instrument.capturing(maps, edits, start) as sink:
         try:
             output = sink.network(images)
         except REJECTIONS as error:

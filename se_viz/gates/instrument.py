@@ -87,7 +87,7 @@ class Instrument:
         return all(part.is_as_found() for part in self._parts)
 
     @contextmanager
-    def reading(
+    def capturing(
         self, maps: frozenset[str], edits: Mapping[str, Replacement] | None = None, start: int = 0
     ) -> Iterator[CaptureBuffer]:
         """Give a sink that a pass of ``sink.network`` inside the block fills with z and s, and U and X̃ of ``maps``.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.capture import Capture, GateCapture
 from se_viz.gates.output import joined
 from se_viz.types import Float32s
 
@@ -16,16 +16,16 @@ def stack(captures: Sequence[Capture]) -> Capture:
         captures: one or more captures of the same network.
     """
     first = captures[0]
-    readings = {
-        name: Reading(
-            gate=reading.gate,
+    gates = {
+        name: GateCapture(
+            gate=gate_capture.gate,
             z=_joined([capture[name].z for capture in captures]),
             s=np.concatenate([capture[name].s for capture in captures]),
         )
-        for name, reading in first.readings.items()
+        for name, gate_capture in first.gates.items()
     }
     sizes = [capture.images for capture in captures]
-    return Capture(readings, sum(sizes), joined([capture.output for capture in captures], sizes))
+    return Capture(gates, sum(sizes), joined([capture.output for capture in captures], sizes))
 
 
 def _joined(tables: Sequence[Float32s | None]) -> Float32s | None:

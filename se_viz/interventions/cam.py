@@ -167,7 +167,7 @@ def _watching(network: nn.Module, taken: _Taken) -> Iterator[None]:
         # The inner mode comes second, when s has been read of the same call.
         mode = _Product(taken, gate.product)
         instrument = Instrument(network, (gate,))
-        with mode, instrument.reading(frozenset((gate.name,))) as mode.sink:
+        with mode, instrument.capturing(frozenset((gate.name,))) as mode.sink:
             yield
         return
     runs = 0

@@ -45,7 +45,8 @@ def capture(
             batches of half as many, down to single images.
         edits: what multiplies U in the place of s, by a gate's name, "stage 4" or "all": a number, C numbers, (N, C),
             "mean", ``mean_of(class)``, ``swap(image)``, ``shuffle(seed)``, ``scale(factor)``, or {channel: any of
-            these}. ``Reading.s`` is s as computed, in a pass with all edits; ``Reading.s_applied`` what was multiplied.
+            these}. ``GateCapture.s`` is s as computed, in a pass with all edits; ``GateCapture.s_applied`` is what
+            multiplied U.
         profiles: where "mean" is taken from; the bundled class profiles of a demo model if not given.
 
     Raises:

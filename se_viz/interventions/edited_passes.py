@@ -173,7 +173,7 @@ class EditedPasses:
             instrument = Instrument(copy, (gate,))
             with (
                 suppress(Reached),
-                instrument.reading(_NOTHING) as sink,
+                instrument.capturing(_NOTHING) as sink,
                 recorder,
                 recorder.recording(sink),
             ):
@@ -217,8 +217,8 @@ class EditedPasses:
 
         def run() -> Float32s | None:
             # Made here, as an instrument knows the functions that a module has, and the replay has put others there.
-            reading = Instrument(copy, others).reading(_NOTHING, edits) if others else nullcontext()
-            with reading as sink:
+            capturing = Instrument(copy, others).capturing(_NOTHING, edits) if others else nullcontext()
+            with capturing as sink:
                 output = replay(applied, torch.arange(len(s)))
             if sink is not None and any(other.name not in sink.applied for other in others):
                 return None

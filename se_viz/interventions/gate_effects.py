@@ -62,16 +62,16 @@ def gate_effects(
         InputRefused, InstrumentError, DeviceFull: see ``capture``.
     """
     inputs = model.inputs(image)
-    readings = capture(model, inputs)
-    if readings.images != 1:
-        raise ValueError(f"The effects of gates are measured for one image, not for {readings.images}.")
+    captured = capture(model, inputs)
+    if captured.images != 1:
+        raise ValueError(f"The effects of gates are measured for one image, not for {captured.images}.")
     means = gate_means(model, profiles)
     others = None if other is None else capture(model, other)
     after = {}
     for gate in model.gates:
         rows = gate_weights(gate, means, others)
         after[gate.name] = edited_outputs(model, inputs, gate.name, np.stack(list(rows.values())))
-    return GateEffects(tuple(rows), outputs_of(readings)[0], after)
+    return GateEffects(tuple(rows), outputs_of(captured)[0], after)
 
 
 def gate_means(model: Model, profiles: ClassProfiles | None = None) -> dict[str, Floats] | None:
@@ -88,7 +88,7 @@ def gate_weights(gate: Gate, means: Mapping[str, Floats] | None, other: Capture 
     Args:
         gate: the gate.
         means: mean of s of each gate, if it is known.
-        other: the readings of another image, the first one of them, if there is one.
+        other: the capture of another image, of which the first one is taken, if there is one.
     """
     rows: dict[GateEdit, Floats] = {"1": np.ones(gate.channels)}
     if means is not None:
@@ -114,13 +114,13 @@ def edited_outputs(model: Model, inputs: Tensor, gate: str, weights: Floats) -> 
     return outputs_of(capture(model, inputs.expand(rows, -1, -1, -1), edits={gate: weights}, batch=rows))
 
 
-def outputs_of(readings: Capture) -> Floats:
+def outputs_of(captured: Capture) -> Floats:
     """Return the outputs of a capture (N, K).
 
     Raises:
         NotReadable: they are no table.
     """
-    found = table(readings.output, readings.images)
+    found = table(captured.output, captured.images)
     if found is None:
         raise NotReadable("The network returns no table of outputs (N, K), so the effect on an output is not defined.")
     return found.astype(np.float64)

@@ -48,7 +48,7 @@ class Suffix:
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
             instrument = Instrument(copy, (gate,))
-            with recorder, instrument.reading(frozenset()) as sink, recorder.recording(sink):
+            with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink):
                 output = copy(images.clone())
             kept = recorder.kept()
             if kept is None:

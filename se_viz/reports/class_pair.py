@@ -6,7 +6,7 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distributions
 from se_viz.figures.finite import number
 from se_viz.figures.maps import recalibrated_maps
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.profiles.class_profiles import GateProfile
 from se_viz.reports.class_numbers import ClassNumbers
 
@@ -47,7 +47,7 @@ def distributions_chart(gate: GateProfile, pair: tuple[str, str], channel: int) 
 
 
 def on_image(
-    numbers: ClassNumbers, pair: tuple[str, str], channel: int, reading: Reading, image: str
+    numbers: ClassNumbers, pair: tuple[str, str], channel: int, gate_capture: GateCapture, image: str
 ) -> tuple[str, Chart]:
     """Return a sentence on s of one image in a channel that separates two classes, and the maps of the channel.
 
@@ -55,13 +55,13 @@ def on_image(
         numbers: the numbers of the class profiles.
         pair: the two classes.
         channel: number of the channel.
-        reading: the reading of a gate for the image, with maps.
+        gate_capture: the values of a gate for the image, with maps.
         image: name of the image.
     """
-    gate = numbers.profiles[reading.gate.name]
+    gate = numbers.profiles[gate_capture.gate.name]
     means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {name}" for name in pair)
     sentence = (
-        f"In this image {gate.name} gives channel {channel} the weight **s = {number(reading.s[0, channel])}**; "
+        f"In this image {gate.name} gives channel {channel} the weight **s = {number(gate_capture.s[0, channel])}**; "
         f"its mean in the class profiles is {means}."
     )
-    return sentence, recalibrated_maps(reading, 0, [channel], image)
+    return sentence, recalibrated_maps(gate_capture, 0, [channel], image)

@@ -19,7 +19,7 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.gate_scatter import distribution, excitation
 from se_viz.figures.heatmap import attention_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
-from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.capture import Capture, GateCapture
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes, predictions_table, readings_table, table_bytes, without_z
 from se_viz.types import Float32s
@@ -69,21 +69,22 @@ def inspection_report(
     """
     judged = gate_healths(capture) if healths is None else healths
     charts: Charts = {
-        f"heatmap_{reading.gate.name}": partial(attention_heatmap, reading, names, order, focus) for reading in capture
+        f"heatmap_{gate_capture.gate.name}": partial(attention_heatmap, gate_capture, names, order, focus)
+        for gate_capture in capture
     }
     files: dict[str, Callable[[], bytes]] = {
         "readings.parquet": lambda: table_bytes(tables["readings"], "parquet"),
         "health.json": partial(_health_json, judged),
     }
     for gate in gates:
-        reading = capture[gate]
+        gate_capture = capture[gate]
         for index, name in enumerate(names):
-            kind = "s_by_channel" if reading.z is None else "z_against_s"
-            charts[f"{kind}_{gate}_{index + 1}"] = partial(excitation, reading, names, index)
-            charts[f"distribution_{gate}_{index + 1}"] = partial(distribution, reading, names, index)
-            if reading.u is not None:
-                charts |= maps_charts(reading, index, name, channels, cut=partial(cut, index) if cut else None)
-        if reading.u is not None:
+            kind = "s_by_channel" if gate_capture.z is None else "z_against_s"
+            charts[f"{kind}_{gate}_{index + 1}"] = partial(excitation, gate_capture, names, index)
+            charts[f"distribution_{gate}_{index + 1}"] = partial(distribution, gate_capture, names, index)
+            if gate_capture.u is not None:
+                charts |= maps_charts(gate_capture, index, name, channels, cut=partial(cut, index) if cut else None)
+        if gate_capture.u is not None:
             files[f"maps_{gate}.npz"] = partial(maps_bytes, capture, gate, names)
     tables: Later[pd.DataFrame] = Later(
         {
@@ -104,11 +105,16 @@ def inspection_report(
 
 def gate_healths(capture: Capture) -> Later[Health]:
     """Return the health of each gate by name, in execution order; each is computed at its first use."""
-    return Later({reading.gate.name: partial(health, reading.s, reading.gate.gate_function) for reading in capture})
+    return Later(
+        {
+            gate_capture.gate.name: partial(health, gate_capture.s, gate_capture.gate.gate_function)
+            for gate_capture in capture
+        }
+    )
 
 
 def maps_charts(
-    reading: Reading,
+    gate_capture: GateCapture,
     index: int,
     name: str,
     by: Choice,
@@ -118,20 +124,20 @@ def maps_charts(
     """Return charts of U, X̃ and X̃ − U of some channels of one image: ``maps_GATE_1``, and ``overlay_GATE_1``.
 
     Args:
-        reading: the reading of one gate, with maps.
-        index: index of the image in the reading, from 0; the names of the charts end with its number from 1.
+        gate_capture: the values of one gate, with maps.
+        index: index of the image in them, from 0; the names of the charts end with its number from 1.
         name: name of the image.
         by: criterion for the channels.
         picked: numbers of the channels, for "chosen"; nothing is drawn for an empty list.
         cut: returns the image as the network sees it; without it no overlay is drawn.
     """
-    channels = choose_channels(reading.s[index], change(reading)[index], by, MOST, picked)
+    channels = choose_channels(gate_capture.s[index], change(gate_capture)[index], by, MOST, picked)
     if not channels:
         return {}
-    suffix = f"{reading.gate.name}_{index + 1}"
-    charts: Charts = {f"maps_{suffix}": partial(recalibrated_maps, reading, index, channels, name)}
+    suffix = f"{gate_capture.gate.name}_{index + 1}"
+    charts: Charts = {f"maps_{suffix}": partial(recalibrated_maps, gate_capture, index, channels, name)}
     if cut:
-        charts[f"overlay_{suffix}"] = lambda: overlay_maps(reading, index, channels, name, cut())
+        charts[f"overlay_{suffix}"] = lambda: overlay_maps(gate_capture, index, channels, name, cut())
     return charts
 
 
@@ -157,7 +163,7 @@ def summary(capture: Capture, focus: int, said: str) -> str:
         focus: index of the image that the sentences are about.
         said: a sentence on the network's prediction for it, or on why it has no prediction.
     """
-    weights = {name: reading.s for name, reading in capture.readings.items()}
+    weights = {name: gate_capture.s for name, gate_capture in capture.gates.items()}
     sentences = [said, capture.not_finite] if capture.not_finite else [said]
     finite = {name: s for name, s in weights.items() if np.isfinite(s[focus]).all()}
     return " ".join([*sentences, *_means(finite, focus), *_changes(_whole(weights))])

@@ -13,7 +13,7 @@ from se_viz.figures.channel_attribution import channel_attribution
 from se_viz.figures.chart import Chart
 from se_viz.figures.faithfulness_curves import faithfulness_curves
 from se_viz.figures.gate_effects import gate_changes, gate_probabilities
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.faithfulness import Faithfulness
 from se_viz.interventions.gate_effects import GateEffects
@@ -43,7 +43,7 @@ class Channels:
         attribution: of N images.
         names: names of the images.
         focus: index of the image that the sentence and the chart are about.
-        reading: the reading of the gate for this image alone; with its maps, they are drawn.
+        gate_capture: the values of the gate for this image alone; with its maps, they are drawn.
         mean: mean of s (C,), if it is known.
         baseline: the baseline of s in words; with layer-conductance only the curves have it.
         faithfulness: returns the curves, if they are to be drawn.
@@ -52,7 +52,7 @@ class Channels:
     attribution: Attribution
     names: tuple[str, ...]
     focus: int
-    reading: Reading
+    gate_capture: GateCapture
     mean: Floats | None
     baseline: str
     faithfulness: Callable[[], Faithfulness] | None = None
@@ -126,7 +126,7 @@ def intervention_report(
         found, name = channels.attribution, channels.attribution.gate
         charts[f"attribution_{name}"] = partial(
             channel_attribution,
-            channels.reading,
+            channels.gate_capture,
             found.values[channels.focus],
             channels.mean,
             [int(channel) for channel in found.strongest(MOST_CHANNELS, channels.focus)],

@@ -26,18 +26,18 @@ def readings_table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
         images: names of the N images.
     """
     parts = []
-    for reading in capture:
-        n, c = reading.s.shape
+    for gate_capture in capture:
+        n, c = gate_capture.s.shape
         parts.append(
             pd.DataFrame(
                 {
                     "image": np.repeat(np.asarray(images, dtype=object), c),
-                    "gate": reading.gate.name,
-                    "stage": np.int8(reading.gate.stage),
-                    "block": np.int16(reading.gate.block),
+                    "gate": gate_capture.gate.name,
+                    "stage": np.int8(gate_capture.gate.stage),
+                    "block": np.int16(gate_capture.gate.block),
                     "channel": np.tile(np.arange(c, dtype=np.int32), n),
-                    "z": np.float32("nan") if reading.z is None else reading.z.ravel(),
-                    "s": reading.s.ravel(),
+                    "z": np.float32("nan") if gate_capture.z is None else gate_capture.z.ravel(),
+                    "s": gate_capture.s.ravel(),
                 }
             )
         )
@@ -46,7 +46,7 @@ def readings_table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
 
 def without_z(capture: Capture) -> str:
     """Return a sentence that names the gates without z, or "" if all gates have z."""
-    names = [reading.gate.name for reading in capture if reading.z is None]
+    names = [gate_capture.gate.name for gate_capture in capture if gate_capture.z is None]
     if not names:
         return ""
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
@@ -124,9 +124,11 @@ def _harmless(cell: object) -> object:
 
 def maps_bytes(capture: Capture, gate: str, images: Sequence[str]) -> bytes:
     """Return U, X̃ and s of one gate as a compressed NPZ: U and X (N, C, H, W), s (N, C), images (N,)."""
-    reading = capture[gate]
-    if reading.u is None or reading.x is None:
+    gate_capture = capture[gate]
+    if gate_capture.u is None or gate_capture.x is None:
         raise ValueError(f"The maps of {gate} were not captured: pass maps=[{gate!r}] to capture.")
     out = io.BytesIO()
-    np.savez_compressed(out, U=reading.u, X=reading.x, s=reading.s, images=np.asarray(images, dtype=np.str_))
+    np.savez_compressed(
+        out, U=gate_capture.u, X=gate_capture.x, s=gate_capture.s, images=np.asarray(images, dtype=np.str_)
+    )
     return out.getvalue()

@@ -53,7 +53,7 @@ def walk_report(walk: Walk, image: str, row: int | None = None, column: int | No
         Later(
             {
                 "block": partial(block_drawing, gate, block, describe_placement(block)),
-                "maps": partial(recalibrated_maps, walk.reading, 0, [walk.channel], image),
+                "maps": partial(recalibrated_maps, walk.gate_capture, 0, [walk.channel], image),
             }
         ),
         Later(tables),
@@ -163,9 +163,9 @@ def walk_bytes(walk: Walk) -> bytes:
         "V": walk.filter,
         "V_X": walk.convolved,
         "U": walk.u,
-        "z": walk.reading.z,
+        "z": walk.gate_capture.z,
         "h": walk.h,
-        "s": walk.reading.s,
+        "s": walk.gate_capture.s,
         "X_tilde": walk.x_tilde,
         "output": values.after[-1].output[walk.channel] if values.after else None,
     }

@@ -49,10 +49,10 @@ def test_inspect_writes_what_the_cpu_reads(device, tmp_path):
     run("inspect", "--sample", "cat", "--device", device, "--out", tmp_path, "--maps", "SE_5_2")
     frame = pd.read_csv(tmp_path / "readings.csv")
     expected = se_viz.capture(load("demo/r16", "cpu", fast=False), se_viz.sample("cat"), ["SE_5_2"])
-    for reading in expected:
-        rows = frame[frame["gate"] == reading.gate.name]
-        np.testing.assert_allclose(rows["s"], reading.s[0], rtol=1e-6)
-        np.testing.assert_allclose(rows["z"], reading.z[0], rtol=1e-6)
+    for gate_capture in expected:
+        rows = frame[frame["gate"] == gate_capture.gate.name]
+        np.testing.assert_allclose(rows["s"], gate_capture.s[0], rtol=1e-6)
+        np.testing.assert_allclose(rows["z"], gate_capture.z[0], rtol=1e-6)
     with np.load(tmp_path / "maps_SE_5_2.npz") as maps:
         np.testing.assert_array_equal(maps["U"], expected["SE_5_2"].u)
     assert accel.fetched
@@ -63,8 +63,8 @@ def test_inspect_in_other_precisions(precision, tmp_path):
     run("inspect", "--sample", "cat", "--device", "accel", "--precision", precision, "--out", tmp_path)
     frame = pd.read_csv(tmp_path / "readings.csv")
     expected = se_viz.capture(load("demo/r16", "cpu", precision, fast=False), se_viz.sample("cat"))
-    for reading in expected:
-        np.testing.assert_allclose(frame[frame["gate"] == reading.gate.name]["s"], reading.s[0], rtol=1e-6)
+    for gate_capture in expected:
+        np.testing.assert_allclose(frame[frame["gate"] == gate_capture.gate.name]["s"], gate_capture.s[0], rtol=1e-6)
 
 
 def test_a_class_is_compared_with_images_read_there(photos, tmp_path):

@@ -151,8 +151,8 @@ def test_the_oldest_model_makes_room_for_others(memory, settled):
     assert three - one + r8 <= memory.live < three - one + r8 + 100_000
     assert str(first.device) == "cpu"
     found = capture(first, sample("cat"))
-    for reading, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(reading.s, other.s)
+    for gate_capture, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(gate_capture.s, other.s)
 
 
 def test_a_model_is_not_moved_in_the_middle_of_a_reading(memory, settled):
@@ -161,7 +161,7 @@ def test_a_model_is_not_moved_in_the_middle_of_a_reading(memory, settled):
     readings = [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(3)]
     models._load.clear()
     readings += [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(2)]
-    first, *others = (reading.result(timeout=60) for reading in readings)
+    first, *others = (gate_capture.result(timeout=60) for gate_capture in readings)
     for other in others:
         np.testing.assert_array_equal(other.logits, first.logits)
     settled()

@@ -114,7 +114,7 @@ def test_networks_of_the_libraries_too(make, side):
 
 def replaced(captured):
     """Without maps, of which the other has none."""
-    return replace(captured, readings={r.gate.name: replace(r, u=None, x=None) for r in captured})
+    return replace(captured, gates={r.gate.name: replace(r, u=None, x=None) for r in captured})
 
 
 def test_images_may_lie_anywhere():

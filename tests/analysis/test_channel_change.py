@@ -5,12 +5,12 @@ from se_viz.analysis.channel_change import change, choose_channels
 
 
 def test_change_is_the_norm_of_the_difference(captured):
-    reading = captured["SE_5_2"]
-    expected = np.linalg.norm((reading.u - reading.x).reshape(*reading.s.shape, -1), axis=2)
-    np.testing.assert_allclose(change(reading), expected, rtol=1e-5)
+    gate_capture = captured["SE_5_2"]
+    expected = np.linalg.norm((gate_capture.u - gate_capture.x).reshape(*gate_capture.s.shape, -1), axis=2)
+    np.testing.assert_allclose(change(gate_capture), expected, rtol=1e-5)
     # X̃ = s·U, so the change is also |1 − s|·‖U‖.
-    norm = np.linalg.norm(reading.u.reshape(*reading.s.shape, -1), axis=2)
-    np.testing.assert_allclose(change(reading), np.abs(1 - reading.s) * norm, rtol=1e-4)
+    norm = np.linalg.norm(gate_capture.u.reshape(*gate_capture.s.shape, -1), axis=2)
+    np.testing.assert_allclose(change(gate_capture), np.abs(1 - gate_capture.s) * norm, rtol=1e-4)
 
 
 def test_change_needs_maps(captured):

@@ -77,9 +77,10 @@ def test_gates_go_into_any_cnn_and_work(name, size, gates):
     assert {gate.r for gate in found} == {8.0}
     assert network.state_dict().keys() == before.keys()
     images = torch.rand(2, 3, size, size)
-    reading = capture(gated, images, maps=[found[-1].name])[found[-1].name]
+    gate_capture = capture(gated, images, maps=[found[-1].name])[found[-1].name]
     torch.testing.assert_close(
-        torch.from_numpy(reading.x), torch.from_numpy(reading.s)[:, :, None, None] * torch.from_numpy(reading.u)
+        torch.from_numpy(gate_capture.x),
+        torch.from_numpy(gate_capture.s)[:, :, None, None] * torch.from_numpy(gate_capture.u),
     )
     with torch.inference_mode():
         torch.testing.assert_close(without_gates(gated, found)(images), network(images))

@@ -28,12 +28,12 @@ def randomly(name):
 def check(model, gate, channel):
     image = se_viz.sample("cat")
     made = walk(model, image, gate, channel)
-    reading = se_viz.capture(model, image, maps=[made.gate.name])[made.gate.name]
+    gate_capture = se_viz.capture(model, image, maps=[made.gate.name])[made.gate.name]
     c = made.channel
-    assert made.z == reading.z[0, c]
-    assert made.s == reading.s[0, c]
-    np.testing.assert_array_equal(made.u, reading.u[0, c])
-    np.testing.assert_array_equal(made.x_tilde, reading.x[0, c])
+    assert made.z == gate_capture.z[0, c]
+    assert made.s == gate_capture.s[0, c]
+    np.testing.assert_array_equal(made.u, gate_capture.u[0, c])
+    np.testing.assert_array_equal(made.x_tilde, gate_capture.x[0, c])
     assert made.s * made.u == pytest.approx(made.x_tilde, abs=1e-5)
     logit = torch.tensor(made.excitation_bias + sum(term.product for term in made.excitation_terms()))
     assert float(logit) == pytest.approx(made.logit, abs=1e-4)
@@ -93,8 +93,8 @@ def test_networks_of_timm_are_followed(name, kind):
 def test_the_default_channel_is_the_one_that_changes_most(demo):
     made = walk(demo, se_viz.sample("cat"))
     assert made.gate.name == "SE_2_1"
-    change = np.linalg.norm((made.reading.u - made.reading.x)[0].reshape(made.gate.channels, -1), axis=1)
-    assert made.channel == most_changed(made.reading) == change.argmax()
+    change = np.linalg.norm((made.gate_capture.u - made.gate_capture.x)[0].reshape(made.gate.channels, -1), axis=1)
+    assert made.channel == most_changed(made.gate_capture) == change.argmax()
 
 
 def test_products_with_padding_are_left_out(demo):

@@ -33,15 +33,15 @@ def words(page):
 
 def test_the_keyboard_alone_walks_through_the_numbers_of_capture(open_how):
     page = open_how()
-    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_1"]
+    gate_capture = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_1"]
     seen = {}
     for _ in range(8):
         seen[page.locator(".walk").get_attribute("data-step")] = words(page)
         page.keyboard.press("ArrowRight")
     assert list(seen) == ["image", "filter", "norm", "squeeze", "bottleneck", "excite", "scale", "add"]
-    assert f"256 = {number(reading.z[0, 5])}" in seen["squeeze"]
-    assert f"= {number(reading.s[0, 5])}, with" in seen["excite"]
-    assert f"{number(reading.s[0, 5])} · U" in seen["scale"]
+    assert f"256 = {number(gate_capture.z[0, 5])}" in seen["squeeze"]
+    assert f"= {number(gate_capture.s[0, 5])}, with" in seen["excite"]
+    assert f"{number(gate_capture.s[0, 5])} · U" in seen["scale"]
     page.wait_for_url(re.compile("step=add"))
     # Arrow keys in a field belong to the field; Tab reaches every control.
     page.locator(".walk .scrubber").focus()

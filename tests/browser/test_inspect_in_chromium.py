@@ -186,8 +186,8 @@ def test_saved_numbers_are_those_of_python(cat):
     with cat.expect_download() as download:
         cat.get_by_role("button", name="z and s as CSV").click()
     frame = pd.read_csv(download.value.path())
-    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_5_1"]
-    np.testing.assert_allclose(frame[frame["gate"] == "SE_5_1"]["s"], reading.s[0], atol=1e-6)
+    gate_capture = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_5_1"]
+    np.testing.assert_allclose(frame[frame["gate"] == "SE_5_1"]["s"], gate_capture.s[0], atol=1e-6)
 
 
 def test_a_figure_is_saved(cat):

@@ -55,9 +55,9 @@ def test_inspect_writes_what_python_reads(tmp_path):
     assert result.exit_code == 0, result.output
     assert "broken.jpg" in result.output
     frame = pd.read_parquet(out / "readings.parquet")
-    reading = capture(load("demo/r16", "cpu"), sample("cat"))["SE_3_2"]
+    gate_capture = capture(load("demo/r16", "cpu"), sample("cat"))["SE_3_2"]
     cat = frame[(frame["image"] == "Chelsea the cat") & (frame["gate"] == "SE_3_2")]
-    np.testing.assert_allclose(cat["s"], reading.s[0], atol=1e-6)
+    np.testing.assert_allclose(cat["s"], gate_capture.s[0], atol=1e-6)
     assert len(pd.read_csv(out / "readings.csv")) == len(frame) == 2 * 2880
     assert len(list(out.glob("heatmap_SE_*.html"))) == 8
     assert {path.stem for path in out.glob("*_SE_4_1_*.html")} == {

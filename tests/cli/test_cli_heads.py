@@ -135,7 +135,7 @@ def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):
 
 def test_inspect_copes_without_z(tmp_path, monkeypatch):
     def without_z(captured):
-        gates = {name: replace(one, z=None) if name == "SE_5_2" else one for name, one in captured.readings.items()}
+        gates = {name: replace(one, z=None) if name == "SE_5_2" else one for name, one in captured.gates.items()}
         return Capture(gates, captured.images, captured.output)
 
     read_as(monkeypatch, without_z)

@@ -14,10 +14,10 @@ GIVEN = ["walk", "--sample", "cat", "--device", "cpu"]
 def test_the_steps_are_printed_and_the_files_written(tmp_path):
     ended = RUN.invoke(app, [*GIVEN, "--gate", "SE_3_1", "--channel", "5", "--out", str(tmp_path)])
     assert ended.exit_code == 0, ended.output
-    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_1"]
+    gate_capture = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_1"]
     assert "2. X → (V ∗ X)_5. Channel 5 has a filter v_5 of 48 weights." in ended.stdout
-    assert f"256 = {number(reading.z[0, 5])}" in ended.stdout
-    assert f"= {number(reading.s[0, 5])}, with σ(a)" in ended.stdout
+    assert f"256 = {number(gate_capture.z[0, 5])}" in ended.stdout
+    assert f"= {number(gate_capture.s[0, 5])}, with σ(a)" in ended.stdout
     assert (tmp_path / "walk.npz").exists()
     assert (tmp_path / "steps.csv").exists()
 

@@ -108,7 +108,7 @@ def test_a_model_reads_an_image_of_any_mode_as_its_file(model, mode):
     (image.convert("RGB") if mode == "HSV" else image).save(content, file_format)
     decoded = decode("file", content.getvalue())
     ours, file = capture(model, image), capture(model, decoded)
-    assert all(np.array_equal(ours[gate].s, file[gate].s) for gate in ours.readings)
+    assert all(np.array_equal(ours[gate].s, file[gate].s) for gate in ours.gates)
 
 
 def test_a_model_takes_a_tensor_of_floats_as_preprocessed_and_no_other(model):

@@ -15,21 +15,21 @@ from se_viz.figures.export import CannotDraw, figure_bytes
 from se_viz.figures.gate_scatter import distribution, excitation, z_against_s
 from se_viz.figures.heatmap import attention_heatmap, s_range
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 
 NAMES = [f"image {index}.jpg" for index in range(5)]
 CUT = Image.new("RGB", (128, 128), (90, 120, 60))
 
 
 def charts(captured) -> list[Chart]:
-    reading = captured["SE_5_2"]
+    gate_capture = captured["SE_5_2"]
     return [
-        attention_heatmap(reading, NAMES),
-        attention_heatmap(reading, NAMES, "similarity", 3),
-        z_against_s(reading, NAMES, 1),
-        distribution(reading, NAMES, 1),
-        recalibrated_maps(reading, 0, [3, 5, 700], "a.jpg"),
-        overlay_maps(reading, 0, [3, 5], "a.jpg", CUT),
+        attention_heatmap(gate_capture, NAMES),
+        attention_heatmap(gate_capture, NAMES, "similarity", 3),
+        z_against_s(gate_capture, NAMES, 1),
+        distribution(gate_capture, NAMES, 1),
+        recalibrated_maps(gate_capture, 0, [3, 5, 700], "a.jpg"),
+        overlay_maps(gate_capture, 0, [3, 5], "a.jpg", CUT),
     ]
 
 
@@ -44,18 +44,18 @@ def test_every_chart_says_what_it_shows(captured):
 
 
 def test_heatmap_shows_s_and_z_of_the_channel_its_column_names(captured):
-    reading = captured["SE_5_2"]
-    trace = attention_heatmap(reading, NAMES, "variance").figure.data[0]
+    gate_capture = captured["SE_5_2"]
+    trace = attention_heatmap(gate_capture, NAMES, "variance").figure.data[0]
     channels = [int(label) for label in trace.x]
     assert channels != sorted(channels)
-    np.testing.assert_array_equal(trace.z, reading.s[:, channels])
-    np.testing.assert_array_equal(trace.customdata, reading.z[:, channels])
+    np.testing.assert_array_equal(trace.z, gate_capture.s[:, channels])
+    np.testing.assert_array_equal(trace.customdata, gate_capture.z[:, channels])
     assert len(trace.y) == 5
 
 
 def test_s_is_always_drawn_on_the_same_scale(captured):
-    for reading in captured:
-        trace = attention_heatmap(reading, NAMES).figure.data[0]
+    for gate_capture in captured:
+        trace = attention_heatmap(gate_capture, NAMES).figure.data[0]
         assert (trace.zmin, trace.zmax) == (0, 1)
 
 
@@ -72,13 +72,13 @@ def test_s_is_always_drawn_on_the_same_scale(captured):
 def test_other_gate_functions_have_their_own_range(captured, function, largest, expected):
     gate = replace(captured["SE_2_1"].gate, gate_function=function)
     s = np.full((1, 96), largest, dtype=np.float32)
-    assert s_range(Reading(gate, s, s)) == expected
+    assert s_range(GateCapture(gate, s, s)) == expected
 
 
 @pytest.mark.parametrize("n", [1, 2, 16, 64])
 def test_heatmap_has_room_for_one_to_64_images(captured, n):
-    reading = captured["SE_2_1"]
-    many = Reading(reading.gate, np.resize(reading.z, (n, 96)), np.resize(reading.s, (n, 96)))
+    gate_capture = captured["SE_2_1"]
+    many = GateCapture(gate_capture.gate, np.resize(gate_capture.z, (n, 96)), np.resize(gate_capture.s, (n, 96)))
     names = [f"{index}.jpg" for index in range(n)]
     figure = attention_heatmap(many, names).figure
     assert len(set(figure.data[0].y)) == n
@@ -86,21 +86,21 @@ def test_heatmap_has_room_for_one_to_64_images(captured, n):
 
 
 def test_points_and_bars_are_the_image_in_focus(captured):
-    reading = captured["SE_5_2"]
-    points = z_against_s(reading, NAMES, 2).figure.data[0]
-    np.testing.assert_array_equal(points.x, reading.z[2])
-    np.testing.assert_array_equal(points.y, reading.s[2])
-    bars = distribution(reading, NAMES, 2).figure.data[0]
+    gate_capture = captured["SE_5_2"]
+    points = z_against_s(gate_capture, NAMES, 2).figure.data[0]
+    np.testing.assert_array_equal(points.x, gate_capture.z[2])
+    np.testing.assert_array_equal(points.y, gate_capture.s[2])
+    bars = distribution(gate_capture, NAMES, 2).figure.data[0]
     assert np.sum(bars.y) == pytest.approx(100)
 
 
 def test_maps_share_one_symmetric_scale_and_print_s(captured):
-    reading = captured["SE_5_2"]
-    figure = recalibrated_maps(reading, 0, [3, 700], "a.jpg").figure
+    gate_capture = captured["SE_5_2"]
+    figure = recalibrated_maps(gate_capture, 0, [3, 700], "a.jpg").figure
     trace = figure.data[0]
     assert trace.zmin == -trace.zmax
-    assert trace.zmax == pytest.approx(np.abs(reading.u[0, [3, 700]]).max())  # s ≤ 1: nothing is larger than U
-    assert figure.layout.xaxis.ticktext == tuple(f"{c}<br><b>{reading.s[0, c]:.2f}</b>" for c in (3, 700))
+    assert trace.zmax == pytest.approx(np.abs(gate_capture.u[0, [3, 700]]).max())  # s ≤ 1: nothing is larger than U
+    assert figure.layout.xaxis.ticktext == tuple(f"{c}<br><b>{gate_capture.s[0, c]:.2f}</b>" for c in (3, 700))
 
 
 def test_maps_need_a_channel_and_captured_maps(captured):
@@ -152,19 +152,19 @@ def test_png_and_svg_are_drawn(captured, chromium):
 
 
 def test_a_files_name_is_no_markup(captured):
-    reading = captured["SE_5_2"]
+    gate_capture = captured["SE_5_2"]
     names = ['<a href="http://evil">x</a>', *NAMES[1:]]
-    assert "<a" not in attention_heatmap(reading, names).figure.to_json()
-    assert "<a" not in recalibrated_maps(reading, 0, [1], names[0]).figure.to_json()
+    assert "<a" not in attention_heatmap(gate_capture, names).figure.to_json()
+    assert "<a" not in recalibrated_maps(gate_capture, 0, [1], names[0]).figure.to_json()
 
 
 def test_weights_that_are_not_finite_are_told_and_drawn_nowhere(captured):
-    reading = captured["SE_5_2"]
-    s = reading.s.copy()
+    gate_capture = captured["SE_5_2"]
+    s = gate_capture.s.copy()
     s[1, :5] = np.nan
     s[1, 5] = np.inf
     for function in ("sigmoid", "relu"):
-        broken = replace(reading, s=s, gate=replace(reading.gate, gate_function=function))
+        broken = replace(gate_capture, s=s, gate=replace(gate_capture.gate, gate_function=function))
         assert s_range(broken) == (0, 1)
         chart = distribution(broken, NAMES, 1)
         assert chart.figure.data[0].y.sum() == pytest.approx(100 * (1 - 6 / s.shape[1]))
@@ -172,7 +172,7 @@ def test_weights_that_are_not_finite_are_told_and_drawn_nowhere(captured):
         assert "weights are NaN" in chart.alt
         scatter = z_against_s(broken, NAMES, 1)
         assert "z or s is NaN or infinite in some channels" in scatter.how_to_read
-    assert "infinite" not in distribution(reading, NAMES, 1).how_to_read
+    assert "infinite" not in distribution(gate_capture, NAMES, 1).how_to_read
 
 
 def test_a_distribution_claims_no_work(captured):
@@ -180,15 +180,15 @@ def test_a_distribution_claims_no_work(captured):
 
 
 def test_without_z_the_channels_stand_across_and_it_is_said(captured):
-    reading = replace(captured["SE_5_2"], z=None)
-    shown = excitation(reading, NAMES, 1)
-    np.testing.assert_array_equal(shown.figure.data[0].y, reading.s[1])
+    gate_capture = replace(captured["SE_5_2"], z=None)
+    shown = excitation(gate_capture, NAMES, 1)
+    np.testing.assert_array_equal(shown.figure.data[0].y, gate_capture.s[1])
     np.testing.assert_array_equal(shown.figure.data[0].x, np.arange(768))
     assert shown.name == "s_by_channel_SE_5_2"
     for text in (shown.alt, shown.how_to_read):
         assert "no squeeze of U was seen to feed s" in text
     with pytest.raises(ValueError, match="SE_5_2 has no z"):
-        z_against_s(reading, NAMES, 1)
+        z_against_s(gate_capture, NAMES, 1)
     assert excitation(captured["SE_5_2"], NAMES, 1) == z_against_s(captured["SE_5_2"], NAMES, 1)
 
 

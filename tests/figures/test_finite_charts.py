@@ -15,21 +15,21 @@ NAMES = [f"{index}.jpg" for index in range(5)]
 
 
 def spoilt(captured, value, rows):
-    reading = captured["SE_5_2"]
-    z, s, u, x = (array.copy() for array in (reading.z, reading.s, reading.u, reading.x))
+    gate_capture = captured["SE_5_2"]
+    z, s, u, x = (array.copy() for array in (gate_capture.z, gate_capture.s, gate_capture.u, gate_capture.x))
     for array in (z, s, u, x):
         array[rows] = value
-    return replace(reading, z=z, s=s, u=u, x=x)
+    return replace(gate_capture, z=z, s=s, u=u, x=x)
 
 
-def drawn(reading, focus):
+def drawn(gate_capture, focus):
     cut = Image.new("RGB", (128, 128))
     return [
-        attention_heatmap(reading, NAMES, focus=focus),
-        excitation(reading, NAMES, focus),
-        distribution(reading, NAMES, focus),
-        recalibrated_maps(reading, focus, range(8), NAMES[focus]),
-        overlay_maps(reading, focus, range(8), NAMES[focus], cut),
+        attention_heatmap(gate_capture, NAMES, focus=focus),
+        excitation(gate_capture, NAMES, focus),
+        distribution(gate_capture, NAMES, focus),
+        recalibrated_maps(gate_capture, focus, range(8), NAMES[focus]),
+        overlay_maps(gate_capture, focus, range(8), NAMES[focus], cut),
     ]
 
 
@@ -38,8 +38,8 @@ def drawn(reading, focus):
 @pytest.mark.parametrize("focus", [0, 1])
 @pytest.mark.parametrize("order", ["index", "mean", "variance", "similarity"])
 def test_every_chart_can_be_drawn_and_writes_no_nan(captured, value, rows, focus, order):
-    reading = spoilt(captured, value, rows)
-    for chart in [*drawn(reading, focus), attention_heatmap(reading, NAMES, order, focus)]:
+    gate_capture = spoilt(captured, value, rows)
+    for chart in [*drawn(gate_capture, focus), attention_heatmap(gate_capture, NAMES, order, focus)]:
         words = f"{chart.alt} {chart.how_to_read} {chart.figure.layout.to_plotly_json()}"
         assert not re.search(r"\b(nan|inf)\b", words)
         assert chart.figure.to_json()

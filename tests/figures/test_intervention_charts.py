@@ -12,7 +12,7 @@ from se_viz.figures.channel_attribution import channel_attribution
 from se_viz.figures.chart import Chart
 from se_viz.figures.faithfulness_curves import faithfulness_curves
 from se_viz.figures.gate_effects import gate_changes, gate_probabilities
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.interventions.faithfulness import ORDERS, Curves, Faithfulness
 
 GATES = ("SE_2_1", "SE_2_2", "SE_3_1")
@@ -21,7 +21,7 @@ CHANGES = {edit: np.array([0.1, -2.0, 0.3]) * place for place, edit in enumerate
 
 
 @pytest.fixture
-def reading(captured) -> Reading:
+def gate_capture(captured) -> GateCapture:
     return captured["SE_5_2"]
 
 
@@ -36,21 +36,21 @@ def curves() -> Faithfulness:
     )
 
 
-def all_charts(reading: Reading) -> list[Chart]:
-    values = np.linspace(-1, 1, reading.s.shape[1])
+def all_charts(gate_capture: GateCapture) -> list[Chart]:
+    values = np.linspace(-1, 1, gate_capture.s.shape[1])
     return [
         gate_changes(GATES, CHANGES, WORDS, "tench", "logit", "SE_2_2"),
         gate_probabilities(
             GATES, {edit: abs(one) / 7 for edit, one in CHANGES.items()}, 0.55, WORDS, "tench", "SE_2_2"
         ),
-        channel_attribution(reading, values, values * 0 + 0.3, [767, 0, 3], "tench", "exact"),
+        channel_attribution(gate_capture, values, values * 0 + 0.3, [767, 0, 3], "tench", "exact"),
         faithfulness_curves(curves(), "tench", "logit", "the mean of s"),
         before_and_after(["tench", "church"], np.array([0.55, 0.1]), np.array([0.2, 0.4]), "probability, %"),
     ]
 
 
-def test_every_chart_has_a_title_axes_words_and_a_name_for_files(reading):
-    for chart in all_charts(reading):
+def test_every_chart_has_a_title_axes_words_and_a_name_for_files(gate_capture):
+    for chart in all_charts(gate_capture):
         assert chart.figure.layout.title.text
         assert chart.figure.layout.xaxis.title.text
         assert "tench" in chart.alt
@@ -79,14 +79,14 @@ def test_numbers_that_are_not_finite_are_not_drawn():
     assert "s := 1 NaN or infinite" in nothing.alt
 
 
-def test_attribution_is_signed_by_colour_and_its_maps_are_u_above_x(reading):
+def test_attribution_is_signed_by_colour_and_its_maps_are_u_above_x(gate_capture):
     values = np.linspace(-1, 1, 768)
-    chart = channel_attribution(reading, values, None, [767, 0], "tench", "exact")
+    chart = channel_attribution(gate_capture, values, None, [767, 0], "tench", "exact")
     bars, weights, maps = chart.figure.data
     np.testing.assert_allclose(bars.y, [1, -1])
     assert tuple(bars.marker.color) == (palette.POSITIVE, palette.NEGATIVE)
-    np.testing.assert_array_equal(weights.y, reading.s[0, [767, 0]])
-    u, x = reading.u[0, 767], reading.x[0, 767]
+    np.testing.assert_array_equal(weights.y, gate_capture.s[0, [767, 0]])
+    u, x = gate_capture.u[0, 767], gate_capture.x[0, 767]
     reach = max(abs(u).max(), abs(x).max())
     factor = 16 // u.shape[0]
     side = factor * u.shape[0]
@@ -95,8 +95,8 @@ def test_attribution_is_signed_by_colour_and_its_maps_are_u_above_x(reading):
     np.testing.assert_allclose(maps.z[below : below + side : factor, :side:factor], x / reach, atol=0.006)
 
 
-def test_without_maps_there_are_bars_and_weights_only(reading):
-    bare = Reading(reading.gate, reading.z, reading.s)
+def test_without_maps_there_are_bars_and_weights_only(gate_capture):
+    bare = GateCapture(gate_capture.gate, gate_capture.z, gate_capture.s)
     chart = channel_attribution(bare, np.ones(768), None, [1], "tench", "exact")
     assert [trace.type for trace in chart.figure.data] == ["bar", "scatter"]
     assert chart.figure.layout.xaxis.anchor == "y2"

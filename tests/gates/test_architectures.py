@@ -194,20 +194,20 @@ def test_gates_of(name):
 
     capture_ = capture(Instrument(network, gates), images, [gate.name for gate in gates])
     np.testing.assert_array_equal(capture_.logits, logits)
-    assert list(capture_.readings) == [gate.name for gate in gates]
-    for gate, reading in zip(gates, capture_, strict=True):
+    assert list(capture_.gates) == [gate.name for gate in gates]
+    for gate, gate_capture in zip(gates, capture_, strict=True):
         u, x = expected[gate.path]
         if gate.layout == "nhwc":
             u, x = np.moveaxis(u, -1, 1), np.moveaxis(x, -1, 1)
         assert np.abs(u).max() > 0
-        np.testing.assert_array_equal(reading.u, u)
-        np.testing.assert_array_equal(reading.x, x)
-        assert reading.z.shape == reading.s.shape == (2, gate.channels) == u.shape[:2]
-        np.testing.assert_allclose(reading.s[:, :, None, None] * u, x, rtol=1e-6, atol=1e-6 * np.abs(x).max())
-        assert np.ptp(reading.s, axis=0).max() > 0
+        np.testing.assert_array_equal(gate_capture.u, u)
+        np.testing.assert_array_equal(gate_capture.x, x)
+        assert gate_capture.z.shape == gate_capture.s.shape == (2, gate.channels) == u.shape[:2]
+        np.testing.assert_allclose(gate_capture.s[:, :, None, None] * u, x, rtol=1e-6, atol=1e-6 * np.abs(x).max())
+        assert np.ptp(gate_capture.s, axis=0).max() > 0
         if gate.squeeze != "other":
             np.testing.assert_allclose(
-                reading.z, squeezed(u, gate.squeeze), rtol=1e-5, atol=1e-5 * np.abs(reading.z).max()
+                gate_capture.z, squeezed(u, gate.squeeze), rtol=1e-5, atol=1e-5 * np.abs(gate_capture.z).max()
             )
 
 
@@ -261,10 +261,13 @@ def test_gates_of_a_network_that_starts_at_zero_are_proved_on_maps_that_are_not_
     assert [gate.path for gate in gates] == list(expected)
     assert len(gates) == 16
 
-    for reading in capture(Instrument(awakened(network, images), gates), images, [gate.name for gate in gates]):
-        assert np.abs(reading.u).max() > 0
+    for gate_capture in capture(Instrument(awakened(network, images), gates), images, [gate.name for gate in gates]):
+        assert np.abs(gate_capture.u).max() > 0
         np.testing.assert_allclose(
-            reading.s[:, :, None, None] * reading.u, reading.x, rtol=1e-6, atol=1e-6 * np.abs(reading.x).max()
+            gate_capture.s[:, :, None, None] * gate_capture.u,
+            gate_capture.x,
+            rtol=1e-6,
+            atol=1e-6 * np.abs(gate_capture.x).max(),
         )
 
 
@@ -281,11 +284,14 @@ def test_gates_in_other_number_types(name, dtype):
     network = ARCHITECTURES[name]()
     single = find_gates(network, 64)
     assert find_gates(network.to(dtype), 64) == single
-    reading = next(iter(capture(Instrument(network, single), make_images(2, 64), [single[0].name])))
-    assert reading.z.dtype == reading.s.dtype == reading.u.dtype == reading.x.dtype == np.float32
+    gate_capture = next(iter(capture(Instrument(network, single), make_images(2, 64), [single[0].name])))
+    assert gate_capture.z.dtype == gate_capture.s.dtype == gate_capture.u.dtype == gate_capture.x.dtype == np.float32
     step = {torch.float16: 2**-10, torch.bfloat16: 2**-7, torch.float64: 2**-22}[dtype]
     np.testing.assert_allclose(
-        reading.s[:, :, None, None] * reading.u, reading.x, rtol=step, atol=step * np.abs(reading.x).max()
+        gate_capture.s[:, :, None, None] * gate_capture.u,
+        gate_capture.x,
+        rtol=step,
+        atol=step * np.abs(gate_capture.x).max(),
     )
 
 

@@ -28,8 +28,12 @@ def values_of(network):
     network = network.eval()
     (gate,) = find_gates(network, 32)
     images = make_images(1)
-    reading = read_gates(network, images, [gate.name])[gate.name]
-    return gate, reading, block_values(network, gate, images, None if reading.z is None else reading.z[0], reading.s[0])
+    gate_capture = read_gates(network, images, [gate.name])[gate.name]
+    return (
+        gate,
+        gate_capture,
+        block_values(network, gate, images, None if gate_capture.z is None else gate_capture.z[0], gate_capture.s[0]),
+    )
 
 
 def recomputed(gate, layers):
@@ -49,24 +53,24 @@ def test_the_layers_of_a_gate_are_seen_and_give_s(kind):
     for module in host.gate.modules():
         if isinstance(module, nn.BatchNorm2d):  # a fresh one is nearly the identity
             module.running_mean.uniform_(-1, 1)
-    gate, reading, values = values_of(host)
+    gate, gate_capture, values = values_of(host)
     layers = values.layers
     assert (layers.kind, layers.activation) == KINDS[kind]
     if layers.last is not None:
-        assert recomputed(gate, layers) == pytest.approx(reading.s[0], abs=1e-5)
+        assert recomputed(gate, layers) == pytest.approx(gate_capture.s[0], abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", [written.SELayer, written.Eca])
 def test_u_comes_from_the_last_convolution_by_batch_norm(kind):
     torch.manual_seed(1)
-    _, reading, values = values_of(Host(kind()))
+    _, gate_capture, values = values_of(Host(kind()))
     (norm,) = values.before
     assert values.missing == ""
     assert (norm.kind, norm.text) == ("norm", "batch norm")
     for channel, row, column in ((0, 0, 0), (3, 7, 2), (7, 15, 15)):
         sum_ = values.convolution.products(channel, (row, column)).sum
         u = norm.scale[channel] * sum_ + norm.shift[channel]
-        assert u == pytest.approx(float(reading.u[0, channel, row, column]), abs=1e-5)
+        assert u == pytest.approx(float(gate_capture.u[0, channel, row, column]), abs=1e-5)
 
 
 def test_a_gate_that_is_no_module_is_followed():
@@ -74,11 +78,11 @@ def test_a_gate_that_is_no_module_is_followed():
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Sequential(Inline(8, 16)), nn.AdaptiveAvgPool2d(1)
     )
-    gate, reading, values = values_of(network)
+    gate, gate_capture, values = values_of(network)
     assert gate.product is not None
     assert values.layers.kind == "bottleneck"
     assert values.layers.activation == "SiLU"
-    assert recomputed(gate, values.layers) == pytest.approx(reading.s[0], abs=1e-5)
+    assert recomputed(gate, values.layers) == pytest.approx(gate_capture.s[0], abs=1e-5)
     # The activation before U is a module that runs several times in the block.
     assert values.convolution.groups == 16
     assert [operation.text for operation in values.before] == ["SiLU"]
@@ -101,12 +105,12 @@ def test_functions_before_and_after_the_gate_are_named():
     network = nn.Sequential(
         nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Sequential(Functional()), nn.AdaptiveAvgPool2d(1)
     )
-    _, reading, values = values_of(network)
+    _, gate_capture, values = values_of(network)
     assert [(operation.kind, operation.text) for operation in values.before] == [
         ("norm", "batch norm"),
         ("activation", "SiLU"),
     ]
-    assert values.before[-1].output == pytest.approx(reading.u[0], abs=1e-5)
+    assert values.before[-1].output == pytest.approx(gate_capture.u[0], abs=1e-5)
     (sum_,) = values.after
     assert (sum_.identity, sum_.function) == (True, "ReLU")
     assert sum_.output == pytest.approx(values.output, abs=1e-6)

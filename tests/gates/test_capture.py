@@ -36,10 +36,10 @@ def test_every_kind_of_demo_network(integration, function, squeeze):
     assert kinds == {(squeeze, function, "SEGate")}
 
     images = make_images(3, 64)
-    reading = capture(instrument, images, names)
+    gate_capture = capture(instrument, images, names)
     with torch.inference_mode():
-        np.testing.assert_array_equal(reading.logits, network(images).numpy())
-    for gate, read in zip(instrument.gates, reading, strict=True):
+        np.testing.assert_array_equal(gate_capture.logits, network(images).numpy())
+    for gate, read in zip(instrument.gates, gate_capture, strict=True):
         assert read.z.shape == read.s.shape == (3, gate.channels)
         assert read.u.shape == read.x.shape == (3, gate.channels, *read.u.shape[2:])
         assert gate.r == 2
@@ -60,13 +60,13 @@ def test_captum_reads_the_same(build, z_layer, s_layer):
     network = build().eval()
     images = make_images(2, 64)
     instrument = Instrument(network, find_gates(network, 64))
-    reading = capture(instrument, images, [gate.name for gate in instrument.gates])
+    gate_capture = capture(instrument, images, [gate.name for gate in instrument.gates])
 
     def activation(path, *, of_input=False):
         layer = LayerActivation(network, network.get_submodule(path))
         return layer.attribute(images, attribute_to_layer_input=of_input).detach().numpy()
 
-    for gate, read in zip(instrument.gates, reading, strict=True):
+    for gate, read in zip(instrument.gates, gate_capture, strict=True):
         z = activation(f"{gate.path}.{z_layer}", of_input=True).reshape(2, -1)
         s = activation(f"{gate.path}.{s_layer}").reshape(2, -1)
         np.testing.assert_allclose(read.z, z, rtol=1e-6, atol=1e-6)
@@ -91,9 +91,9 @@ def test_the_batch_changes_nothing(held, n, batch):
 
 
 def test_maps_of_no_other_gate_are_kept(held):
-    reading = capture(held, make_images(2, 64), ["SE_3_1", "SE_5_2"])
-    assert [read.gate.name for read in reading if read.u is not None] == ["SE_3_1", "SE_5_2"]
-    assert [read.gate.name for read in reading if read.x is not None] == ["SE_3_1", "SE_5_2"]
+    gate_capture = capture(held, make_images(2, 64), ["SE_3_1", "SE_5_2"])
+    assert [read.gate.name for read in gate_capture if read.u is not None] == ["SE_3_1", "SE_5_2"]
+    assert [read.gate.name for read in gate_capture if read.x is not None] == ["SE_3_1", "SE_5_2"]
     assert capture(held, make_images(2, 64))["SE_3_1"].u is None
 
 
@@ -102,9 +102,9 @@ def test_one_name_will_do_for_maps(held):
 
 
 def test_arrays_are_float32_contiguous_and_share_no_memory(held):
-    reading = capture(held, make_images(2, 64), ["SE_3_1"])
-    arrays = [reading.logits, *(read.z for read in reading), *(read.s for read in reading)]
-    arrays += [reading["SE_3_1"].u, reading["SE_3_1"].x]
+    gate_capture = capture(held, make_images(2, 64), ["SE_3_1"])
+    arrays = [gate_capture.logits, *(read.z for read in gate_capture), *(read.s for read in gate_capture)]
+    arrays += [gate_capture["SE_3_1"].u, gate_capture["SE_3_1"].x]
     for array in arrays:
         assert array.dtype == np.float32
         assert array.flags.c_contiguous
@@ -151,10 +151,10 @@ def test_a_capture_never_changes_afterwards():
 
 
 def test_a_capture_can_be_pickled(held):
-    reading = capture(held, make_images(2, 64), ["SE_3_1"])
-    again = pickle.loads(pickle.dumps(reading))  # noqa: S301
+    gate_capture = capture(held, make_images(2, 64), ["SE_3_1"])
+    again = pickle.loads(pickle.dumps(gate_capture))  # noqa: S301
     assert [read.gate for read in again] == list(held.gates)
-    np.testing.assert_array_equal(again["SE_3_1"].x, reading["SE_3_1"].x)
+    np.testing.assert_array_equal(again["SE_3_1"].x, gate_capture["SE_3_1"].x)
 
 
 def test_asking_for_a_gate_that_is_not_there(held):

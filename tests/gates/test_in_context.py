@@ -43,9 +43,9 @@ class Calls(nn.Module):
 
 
 def read(network, n=3):
-    (reading,) = capture(network, make_images(n), ["SE_1_1"])
-    np.testing.assert_allclose(reading.s[:, :, None, None] * reading.u, reading.x, rtol=1e-5, atol=1e-6)
-    return reading
+    (gate_capture,) = capture(network, make_images(n), ["SE_1_1"])
+    np.testing.assert_allclose(gate_capture.s[:, :, None, None] * gate_capture.u, gate_capture.x, rtol=1e-5, atol=1e-6)
+    return gate_capture
 
 
 @pytest.mark.parametrize("gate", [Calls(Scaled(), 0.5), BySize()], ids=["an argument", "the size of the maps"])
@@ -54,9 +54,9 @@ def test_s_is_what_is_multiplied_in_the_network(gate):
 
 
 def test_z_is_not_the_squeeze_of_what_the_gate_takes_alone():
-    reading = read(Host(Calls(Guided(), "x")).eval())
-    assert reading.z is None
-    assert reading.gate.squeeze == "not seen"
+    gate_capture = read(Host(Calls(Guided(), "x")).eval())
+    assert gate_capture.z is None
+    assert gate_capture.gate.squeeze == "not seen"
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -107,8 +107,8 @@ class Sorted(SELayer):
 
 def test_z_is_the_squeeze_itself_or_none():
     assert read(Host(Late()).eval()).z is None
-    reading = read(Host(Sorted()).eval())
-    np.testing.assert_allclose(reading.z, reading.u.mean((2, 3)), rtol=1e-5, atol=1e-6)
+    gate_capture = read(Host(Sorted()).eval())
+    np.testing.assert_allclose(gate_capture.z, gate_capture.u.mean((2, 3)), rtol=1e-5, atol=1e-6)
 
 
 class Normalised(nn.Module):

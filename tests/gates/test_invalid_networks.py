@@ -44,8 +44,8 @@ def test_maps_are_of_gates_or_of_their_names(held):
     gate = held.gates[1]
     images = torch.rand(1, 3, 64, 64)
     for maps in (gate, gate.name, [gate], [gate.name]):
-        reading = capture(held, images, maps=maps)
-        assert [one.gate for one in reading if one.u is not None] == [gate]
+        gate_capture = capture(held, images, maps=maps)
+        assert [one.gate for one in gate_capture if one.u is not None] == [gate]
 
 
 def test_a_network_without_numbers():

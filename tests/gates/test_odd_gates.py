@@ -43,24 +43,26 @@ def squeezes(event):
     return [None if z is None else z.float().numpy() for z in event.z]
 
 
-def assert_same(reading, event, tolerance):
+def assert_same(gate_capture, event, tolerance):
     """Compare one gate with one event."""
     u, s, x = (value.float().numpy() for value in (event.u, event.s, event.x))
-    assert reading.s.shape == s.shape
-    np.testing.assert_allclose(reading.s, s, rtol=1e-6 if event.rounded else 0)
-    np.testing.assert_array_equal(reading.u, u)
+    assert gate_capture.s.shape == s.shape
+    np.testing.assert_allclose(gate_capture.s, s, rtol=1e-6 if event.rounded else 0)
+    np.testing.assert_array_equal(gate_capture.u, u)
     # Where the product is a term of a sum, it may have been rounded otherwise.
-    np.testing.assert_allclose(reading.x, x, rtol=0, atol=1e-6 * np.abs(x).max())
-    off = np.abs(reading.s[:, :, None, None] * reading.u - reading.x).max()
-    assert off <= tolerance * np.abs(reading.x).max()
-    assert reading.gate.channels == s.shape[1]
+    np.testing.assert_allclose(gate_capture.x, x, rtol=0, atol=1e-6 * np.abs(x).max())
+    off = np.abs(gate_capture.s[:, :, None, None] * gate_capture.u - gate_capture.x).max()
+    assert off <= tolerance * np.abs(gate_capture.x).max()
+    assert gate_capture.gate.channels == s.shape[1]
     right = squeezes(event)
-    if reading.z is None:
+    if gate_capture.z is None:
         assert None in [None if z is None else 0 for z in right], "z was seen to feed s"
         return
-    z = reading.z.reshape(len(s), -1)
+    z = gate_capture.z.reshape(len(s), -1)
     named = [one for one in right if one is not None]
-    both = [one[:, : s.shape[1]] for one in named if one.shape[1] == 2 * s.shape[1] and "," in reading.gate.squeeze]
+    both = [
+        one[:, : s.shape[1]] for one in named if one.shape[1] == 2 * s.shape[1] and "," in gate_capture.gate.squeeze
+    ]
     close = [one.shape == z.shape and np.allclose(one, z, rtol=max(1e-5, tolerance), atol=1e-6) for one in named + both]
     assert any(close), "z is no squeeze of U that feeds s"
 
@@ -111,9 +113,9 @@ def test_every_gate_is_read_as_the_network_tells(odd):
         torch.manual_seed(n)
         taken = capture(network, images, maps=names(gates))
         np.testing.assert_array_equal(taken.logits, output.float().numpy())
-        assert list(taken.readings) == names(gates)
-        for reading, event in zip(taken, events, strict=True):
-            assert_same(reading, event, case.tolerance)
+        assert list(taken.gates) == names(gates)
+        for gate_capture, event in zip(taken, events, strict=True):
+            assert_same(gate_capture, event, case.tolerance)
 
 
 @pytest.mark.slow
@@ -135,8 +137,8 @@ def test_eight_threads_at_once(odd):
     for runs, (events, output) in zip(taken, truths, strict=True):
         for run in runs:
             np.testing.assert_array_equal(run.logits, output.float().numpy())
-            for reading, event in zip(run, events, strict=True):
-                assert_same(reading, event, case.tolerance)
+            for gate_capture, event in zip(run, events, strict=True):
+                assert_same(gate_capture, event, case.tolerance)
     assert hooks(network) == hooks_before
 
 
@@ -188,7 +190,7 @@ def test_a_network_that_keeps_something_of_its_first_pass_can_be_trained(name, s
     network, images = odd_states.FIRST[name](), make_images(2)
     if search:
         assert len(find_gates(network, SIDE)) == 2
-    assert len(capture(network, images).readings) == 2
+    assert len(capture(network, images).gates) == 2
     kept = gradients(network, images)
     assert kept
     assert all(grad is not None and torch.isfinite(grad).all() for grad in kept)
@@ -213,8 +215,8 @@ def test_no_gate_beside_gates(name):
         taken = capture(network, images, maps=names(gates))
     events, _ = truth(network, images)
     assert len(gates) == len(events) == 2
-    for reading, event in zip(taken, events, strict=True):
-        assert_same(reading, event, 1e-5)
+    for gate_capture, event in zip(taken, events, strict=True):
+        assert_same(gate_capture, event, 1e-5)
 
 
 @pytest.mark.parametrize("name", odd_shared.CUT)
@@ -226,11 +228,14 @@ def test_a_batch_that_the_network_cuts(name):
         return
     images = make_images(4)
     events, _ = truth(network, images)
-    (reading,) = capture(network, images, maps=names(gates))
+    (gate_capture,) = capture(network, images, maps=names(gates))
     # Threads tell in any order.
     for event in events:
-        assert any(np.array_equal(event.s.numpy(), reading.s[i : i + len(event.s)]) for i in range(len(images)))
-    assert np.abs(reading.s[:, :, None, None] * reading.u - reading.x).max() <= 1e-5 * np.abs(reading.x).max()
+        assert any(np.array_equal(event.s.numpy(), gate_capture.s[i : i + len(event.s)]) for i in range(len(images)))
+    assert (
+        np.abs(gate_capture.s[:, :, None, None] * gate_capture.u - gate_capture.x).max()
+        <= 1e-5 * np.abs(gate_capture.x).max()
+    )
 
 
 @pytest.mark.slow
@@ -245,8 +250,8 @@ def test_networks_without_logits(name):
         taken = capture(network, images, maps=names(gates))
         assert taken.logits is None
         assert type(taken.output) is type(output)
-        for reading, event in zip(taken, events, strict=True):
-            assert_same(reading, event, 1e-5)
+        for gate_capture, event in zip(taken, events, strict=True):
+            assert_same(gate_capture, event, 1e-5)
 
 
 def test_int8():
@@ -264,8 +269,8 @@ def test_int8():
         return
     taken = capture(network, images, maps=names(gates))
     np.testing.assert_array_equal(taken.logits, output.numpy())
-    for reading, event in zip(taken, events, strict=True):
-        assert_same(reading, event, 1e-5)
+    for gate_capture, event in zip(taken, events, strict=True):
+        assert_same(gate_capture, event, 1e-5)
 
 
 def test_gates_whose_maps_have_one_pixel_are_told():
@@ -317,10 +322,10 @@ def test_a_gate_function_that_is_replaced(first, then, held):
     network.body[0].function = then
     events, _ = truth(network, images)
     try:
-        (reading,) = capture(read, images, maps=[gate.name])
+        (gate_capture,) = capture(read, images, maps=[gate.name])
     except InstrumentError:
         return
-    assert_same(reading, events[0], 1e-5)
+    assert_same(gate_capture, events[0], 1e-5)
 
 
 @pytest.mark.slow
@@ -337,9 +342,9 @@ def test_a_network_whose_way_depends_on_the_images_is_read_right_or_refused(name
             except InstrumentError:
                 continue
             np.testing.assert_array_equal(taken.logits, output.numpy())
-            assert len(events) == len(taken.readings)
-            for reading, event in zip(taken, events, strict=True):
-                assert_same(reading, event, 1e-5)
+            assert len(events) == len(taken.gates)
+            for gate_capture, event in zip(taken, events, strict=True):
+                assert_same(gate_capture, event, 1e-5)
 
 
 @pytest.mark.slow
@@ -369,6 +374,6 @@ def test_a_capture_inside_a_context_of_its_caller(context, make):
         )
         np.testing.assert_array_equal(taken.logits, output.detach().float().numpy())
     assert len(gates) == len(events) == 2
-    for reading, event in zip(taken, events, strict=True):
-        assert_same(reading, event, 2e-2)
+    for gate_capture, event in zip(taken, events, strict=True):
+        assert_same(gate_capture, event, 2e-2)
     assert all(grad is not None for grad in gradients(network, images))

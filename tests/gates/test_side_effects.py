@@ -52,12 +52,12 @@ class Stumbles(nn.Module):
 def test_a_capture_leaves_the_network_as_it_was():
     network = mixed()
     before = everything(network)
-    reading = capture(network, make_images(2, 64), ["SE_3_1"])
+    gate_capture = capture(network, make_images(2, 64), ["SE_3_1"])
     assert_untouched(before, everything(network))
     assert hooks(network) == 0
     assert torch.is_grad_enabled()
     network.eval()
-    np.testing.assert_array_equal(capture(network, make_images(2, 64)).logits, reading.logits)
+    np.testing.assert_array_equal(capture(network, make_images(2, 64)).logits, gate_capture.logits)
 
 
 def test_a_failing_capture_leaves_the_network_as_it_was():
@@ -119,9 +119,9 @@ def test_a_gate_that_is_replaced_between_captures_is_found_again():
 
 def test_a_gate_that_is_taken_away_is_missed():
     host = Host(nn.Sequential(SELayer(), nn.ReLU(), SELayer())).eval()
-    assert len(capture(host, make_images(2)).readings) == 2
+    assert len(capture(host, make_images(2)).gates) == 2
     host.gate[2] = nn.Identity()
-    assert list(capture(host, make_images(2)).readings) == ["SE_1_1"]
+    assert list(capture(host, make_images(2)).gates) == ["SE_1_1"]
     host.gate[0] = nn.Identity()
     with pytest.raises(NoGateFound):
         capture(host, make_images(2))
@@ -161,5 +161,5 @@ def test_running_a_held_network_inside_a_capture_of_another_is_not_read(held):
     host = Host(SELayer()).eval()
     logits = []
     host.stem.register_forward_hook(lambda *_: logits.append(held.network(make_images(3, 64))))
-    assert list(capture(host, make_images(2)).readings) == ["SE_1_1"]
+    assert list(capture(host, make_images(2)).gates) == ["SE_1_1"]
     assert logits[-1].shape == (3, 10)

@@ -36,9 +36,9 @@ def test_found(name, n):
     assert (gate.kind, gate.found_by, gate.channels) == (type(host.gate).__name__, how, 8)
 
     # The pool of fixed size needs images of the current size, which capture tries last.
-    reading = capture(host, images, ["SE_1_1"])
-    np.testing.assert_array_equal(reading.logits, logits.numpy())
-    read = reading["SE_1_1"]
+    gate_capture = capture(host, images, ["SE_1_1"])
+    np.testing.assert_array_equal(gate_capture.logits, logits.numpy())
+    read = gate_capture["SE_1_1"]
     np.testing.assert_array_equal(read.u, u.numpy())
     np.testing.assert_array_equal(read.x, x.numpy())
     np.testing.assert_allclose(read.s[:, :, None, None] * read.u, read.x, rtol=1e-6, atol=1e-6)
@@ -82,8 +82,8 @@ def test_z_is_not_taken_for_an_attention_map_of_the_same_length():
         u = host.gate[0](host.stem(images))
         weights = host.gate[1].attention(u).flatten(2).softmax(-1)
         z = (u.flatten(2) * weights).sum(-1)
-    (reading,) = capture(host, images)
-    np.testing.assert_allclose(reading.z, z.numpy(), rtol=1e-5, atol=1e-6)
+    (gate_capture,) = capture(host, images)
+    np.testing.assert_allclose(gate_capture.z, z.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def dead(gate, last):

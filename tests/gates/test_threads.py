@@ -26,9 +26,9 @@ def maps(thread):
     return ["SE_3_1"] if thread % 3 == 0 else []
 
 
-def values(reading):
-    arrays = [reading.logits]
-    for read in reading:
+def values(gate_capture):
+    arrays = [gate_capture.logits]
+    for read in gate_capture:
         arrays += [array for array in (read.z, read.s, read.u, read.x) if array is not None]
     return arrays
 

@@ -79,11 +79,11 @@ def test_an_edit_equals_a_hook_put_on_by_hand(name):
         s = torch.rand(3, gate.channels)
         edited = capture(network, images, maps=[gate.name], edits={gate.name: s}, batch=2)
         np.testing.assert_allclose(edited.logits, by_hand(network, gate, s, images), rtol=1e-5, atol=1e-6)
-        reading = edited[gate.name]
-        np.testing.assert_allclose(reading.s_applied, s, atol=1e-7)
-        np.testing.assert_array_equal(reading.s, capture(network, images, batch=2)[gate.name].s)
+        gate_capture = edited[gate.name]
+        np.testing.assert_allclose(gate_capture.s_applied, s, atol=1e-7)
+        np.testing.assert_array_equal(gate_capture.s, capture(network, images, batch=2)[gate.name].s)
         wide = s[:, :, None, None].numpy()
-        np.testing.assert_allclose(reading.x, wide * reading.u, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(gate_capture.x, wide * gate_capture.u, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
@@ -116,16 +116,17 @@ def test_an_edit_of_an_odd_gate_is_what_the_network_multiplies_by(name):
             s = torch.rand(3, gate.channels)
             with told() as events:
                 edited = capture(network, images, maps=[gate.name], edits={gate.name: s})
-            reading = edited[gate.name]
+            gate_capture = edited[gate.name]
             half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name
-            np.testing.assert_allclose(reading.s_applied, s, atol=1e-2 if half else 1e-6)
-            expected = reading.s_applied[:, :, None, None] * reading.u
-            np.testing.assert_allclose(reading.x, expected, atol=(2e-2 if half else 1e-5) * np.abs(expected).max())
+            np.testing.assert_allclose(gate_capture.s_applied, s, atol=1e-2 if half else 1e-6)
+            expected = gate_capture.s_applied[:, :, None, None] * gate_capture.u
+            np.testing.assert_allclose(gate_capture.x, expected, atol=(2e-2 if half else 1e-5) * np.abs(expected).max())
             if gate.s_tap is None and name != "way: a spatial factor behind":  # which tells s · U of the s it computed
                 # The network itself saw these maps where it multiplied.
-                seen = (event.x.float().numpy() for event in events if event.x.shape == reading.x.shape)
+                seen = (event.x.float().numpy() for event in events if event.x.shape == gate_capture.x.shape)
                 assert (
-                    min(np.abs(x - reading.x).max() for x in seen) <= (2e-2 if half else 1e-5) * np.abs(expected).max()
+                    min(np.abs(x - gate_capture.x).max() for x in seen)
+                    <= (2e-2 if half else 1e-5) * np.abs(expected).max()
                 )
             elif gate.s_tap is not None and not (
                 gate.scoped or gate.threaded or half or "keyword" in name or name == "state: noise"
@@ -215,7 +216,7 @@ def test_where_no_class_profiles_are_the_mean_is_refused_with_the_way_to_make_th
 
 def test_a_gate_goes_before_its_stage_and_a_stage_before_all(demo):
     edited = capture(demo, noise(1, 128), edits={"SE_4_1": 0.1, "all": 0.3, "stage 4": 0.2})
-    applied = {reading.gate.name: float(reading.s_applied[0, 0]) for reading in edited}
+    applied = {gate_capture.gate.name: float(gate_capture.s_applied[0, 0]) for gate_capture in edited}
     assert applied["SE_4_1"] == pytest.approx(0.1)
     assert applied["SE_4_2"] == pytest.approx(0.2)
     assert applied["SE_2_1"] == pytest.approx(0.3)

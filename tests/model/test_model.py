@@ -39,7 +39,7 @@ def test_a_model_holds_its_network_ready_until_it_is_closed():
     assert hooks(host) == 0
     assert modes(host) == before
     # It can still be read, as any network.
-    assert len(capture(held, make_images(2)).readings) == 1
+    assert len(capture(held, make_images(2)).gates) == 1
     assert hooks(host) == 0
     assert modes(host) == before
 

@@ -34,10 +34,10 @@ def test_it_counts_what_the_instrument_reads(whole, raw):
     assert whole.counts.tolist() == [5, 4, 5]
     labels = whole.table.labels
     for gate in whole:
-        reading = raw[gate.name]
-        np.testing.assert_allclose(gate.images(), reading.s, rtol=1e-5, atol=1e-6)
+        gate_capture = raw[gate.name]
+        np.testing.assert_allclose(gate.images(), gate_capture.s, rtol=1e-5, atol=1e-6)
         for label in range(3):
-            own, z = gate.images()[labels == label], reading.z[labels == label]
+            own, z = gate.images()[labels == label], gate_capture.z[labels == label]
             np.testing.assert_allclose(gate.s(label).mean, own.mean(0), rtol=0, atol=2.0**-25)
             np.testing.assert_allclose(gate.s(label).std, own.std(0), atol=1e-7)
             np.testing.assert_allclose(gate.z(label).mean, z.mean(0), atol=1e-5)

@@ -2,12 +2,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.capture import Capture, GateCapture
 from se_viz.reports.inspection import summary
 
 
 def build(captured, **weights):
-    readings = {name: Reading(captured[name].gate, s, s) for name, s in weights.items()}
+    readings = {name: GateCapture(captured[name].gate, s, s) for name, s in weights.items()}
     n = len(next(iter(weights.values())))
     return Capture(MappingProxyType(readings), n, np.zeros((n, 2), dtype=np.float32))
 

@@ -19,12 +19,12 @@ NAMES = ["a.jpg", "b, with comma.jpg", "c", "d", "ü"]
 def test_files_hold_every_value_of_every_gate(captured, kind, read):
     frame = read(io.BytesIO(table_bytes(readings_table(captured, NAMES), kind)))
     assert list(frame.columns) == ["image", "gate", "stage", "block", "channel", "z", "s"]
-    assert len(frame) == sum(reading.s.size for reading in captured)
-    for reading in captured:
-        rows = frame[frame["gate"] == reading.gate.name]
+    assert len(frame) == sum(gate_capture.s.size for gate_capture in captured)
+    for gate_capture in captured:
+        rows = frame[frame["gate"] == gate_capture.gate.name]
         for key in ("z", "s"):
             wide = rows.pivot(index="image", columns="channel", values=key).loc[NAMES].to_numpy()
-            np.testing.assert_allclose(wide, getattr(reading, key), rtol=1e-6, atol=1e-7)
+            np.testing.assert_allclose(wide, getattr(gate_capture, key), rtol=1e-6, atol=1e-7)
 
 
 def test_maps_file_holds_the_identity(captured):
@@ -60,10 +60,8 @@ def test_gates_without_a_bottleneck_make_a_table():
 
 
 def test_gates_without_z_leave_the_column_empty_and_are_named(captured):
-    readings = {
-        name: replace(one, z=None) if name.startswith("SE_2") else one for name, one in captured.readings.items()
-    }
-    other = replace(captured, readings=readings)
+    readings = {name: replace(one, z=None) if name.startswith("SE_2") else one for name, one in captured.gates.items()}
+    other = replace(captured, gates=readings)
     frame = pd.read_csv(io.BytesIO(table_bytes(readings_table(other, NAMES), "csv")))
     assert set(frame[frame["z"].isna()]["gate"]) == {"SE_2_1", "SE_2_2"}
     assert frame["s"].notna().all()
@@ -72,7 +70,7 @@ def test_gates_without_z_leave_the_column_empty_and_are_named(captured):
     many = {
         f"SE_9_{i}": replace(one, z=None, gate=replace(one.gate, name=f"SE_9_{i}")) for i, one in enumerate(captured)
     }
-    assert "SE_9_4 and 3 more" in without_z(replace(captured, readings=many))
+    assert "SE_9_4 and 3 more" in without_z(replace(captured, gates=many))
 
 
 def test_parameters_of_a_gate_that_is_no_module_are_those_that_make_s(model):

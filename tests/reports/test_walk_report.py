@@ -63,18 +63,18 @@ def test_a_weight_is_said_in_words(s, text):
 
 def test_every_step_prints_the_numbers_of_capture(demo):
     made = walk(demo, se_viz.sample("cat"), "SE_3_1", 5)
-    reading = se_viz.capture(demo, se_viz.sample("cat"), maps=["SE_3_1"])["SE_3_1"]
+    gate_capture = se_viz.capture(demo, se_viz.sample("cat"), maps=["SE_3_1"])["SE_3_1"]
     steps = {step.key: "\n".join(step.arithmetic) for step in walk_steps(made, 3, 4)}
     assert list(steps) == ["image", "filter", "norm", "squeeze", "bottleneck", "excite", "scale", "add"]
     assert "48 × 1 × 1 = 48 weights" in steps["filter"]
-    assert f"U_5 at row 3, column 4 = {number(reading.u[0, 5, 3, 4])}" in steps["norm"]
+    assert f"U_5 at row 3, column 4 = {number(gate_capture.u[0, 5, 3, 4])}" in steps["norm"]
     assert (
-        f"z_5 = mean of 256 values = {number(reading.u[0, 5].sum(dtype=np.float64))} / 256 = {number(reading.z[0, 5])}"
-        in steps["squeeze"]
+        f"z_5 = mean of 256 values = {number(gate_capture.u[0, 5].sum(dtype=np.float64))} / 256"
+        f" = {number(gate_capture.z[0, 5])}" in steps["squeeze"]
     )
-    assert f"s_5 = σ({number(made.logit)}) = {number(reading.s[0, 5])}" in steps["excite"]
-    assert f"X̃_5 = {number(reading.s[0, 5])} · U_5: {strength(float(reading.s[0, 5]))}" in steps["scale"]
-    assert f" = {number(reading.x[0, 5, 3, 4])}" in steps["scale"]
+    assert f"s_5 = σ({number(made.logit)}) = {number(gate_capture.s[0, 5])}" in steps["excite"]
+    assert f"X̃_5 = {number(gate_capture.s[0, 5])} · U_5: {strength(float(gate_capture.s[0, 5]))}" in steps["scale"]
+    assert f" = {number(gate_capture.x[0, 5, 3, 4])}" in steps["scale"]
     assert "h = ReLU(W₁z) = (" in steps["bottleneck"]
 
 

@@ -29,7 +29,7 @@ def test_weights_that_two_networks_share_count_once():
 
 
 def test_arrays_and_output_of_a_reading_are_counted(captured):
-    arrays = sum(reading.s.nbytes + reading.z.nbytes for reading in captured)
+    arrays = sum(gate_capture.s.nbytes + gate_capture.z.nbytes for gate_capture in captured)
     maps = captured["SE_5_2"].u.nbytes + captured["SE_5_2"].x.nbytes
     assert isinstance(captured.output, torch.Tensor)
     assert capture_bytes(captured) == arrays + maps + captured.output.nbytes

@@ -20,24 +20,24 @@ def payload(page):
 
 
 @pytest.fixture(scope="module")
-def reading():
+def gate_capture():
     model = se_viz.load("demo/r16", "cpu")
     yield se_viz.capture(model, se_viz.sample("cat"), maps=["SE_3_1"])["SE_3_1"]
     model.close()
 
 
-def test_the_page_shows_the_numbers_of_capture(reading):
+def test_the_page_shows_the_numbers_of_capture(gate_capture):
     page = open_page(gate="SE_3_1", channel="5", pixel="3,4", step="squeeze")
     answer = page.markdown[0].value.replace("\\", "")
-    assert f"z = {number(reading.z[0, 5])}" in answer
-    assert f"s = {number(reading.s[0, 5])}" in answer
+    assert f"z = {number(gate_capture.z[0, 5])}" in answer
+    assert f"s = {number(gate_capture.s[0, 5])}" in answer
     data = payload(page)
     assert data["step"] == "squeeze"
     assert data["pixel"] == [3, 4]
     steps = {step["key"]: "\n".join(step["arithmetic"]) for step in data["steps"]}
-    assert f"U_5 at row 3, column 4 = {number(reading.u[0, 5, 3, 4])}" in steps["norm"]
-    assert f"= {number(reading.z[0, 5])}" in steps["squeeze"]
-    assert f" = {number(reading.s[0, 5])}, with" in steps["excite"]
+    assert f"U_5 at row 3, column 4 = {number(gate_capture.u[0, 5, 3, 4])}" in steps["norm"]
+    assert f"= {number(gate_capture.z[0, 5])}" in steps["squeeze"]
+    assert f" = {number(gate_capture.s[0, 5])}, with" in steps["excite"]
     assert any("se_viz.walk(" in code.value for code in page.code)
     assert any("--gate SE_3_1 --channel 5 --pixel 3 4" in code.value for code in page.code)
 

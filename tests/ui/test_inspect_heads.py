@@ -72,7 +72,7 @@ def without_z(captured):
     return Capture(
         {
             name: replace(one, z=None, gate=replace(one.gate, squeeze="not seen"))
-            for name, one in captured.readings.items()
+            for name, one in captured.gates.items()
         },
         captured.images,
         captured.output,

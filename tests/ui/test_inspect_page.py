@@ -57,8 +57,8 @@ def test_numbers_on_the_page_are_those_of_python():
     page = open_app(samples="cat")
     spec = specs(page)[1]
     z = np.frombuffer(base64.b64decode(spec["data"][0]["z"]["bdata"]), dtype=np.float32)
-    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_2"]
-    np.testing.assert_allclose(z, reading.s[0], atol=1e-6)
+    gate_capture = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_2"]
+    np.testing.assert_allclose(z, gate_capture.s[0], atol=1e-6)
 
 
 @pytest.mark.slow
@@ -145,11 +145,11 @@ def test_blocks_orders_and_gates_change_what_is_drawn():
 @pytest.mark.parametrize("by", ["highest s", "lowest s", "largest change"])
 def test_maps_are_of_the_channels_asked_for(by):
     page = open_app(samples="cat", gate="SE_4_2", by=by)
-    reading = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"), maps=["SE_4_2"])["SE_4_2"]
+    gate_capture = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"), maps=["SE_4_2"])["SE_4_2"]
     key = {
-        "highest s": -reading.s[0],
-        "lowest s": reading.s[0],
-        "largest change": -np.linalg.norm((reading.u - reading.x)[0].reshape(384, -1), axis=1),
+        "highest s": -gate_capture.s[0],
+        "lowest s": gate_capture.s[0],
+        "largest change": -np.linalg.norm((gate_capture.u - gate_capture.x)[0].reshape(384, -1), axis=1),
     }[by]
     labels = specs(page)[-1]["layout"]["xaxis"]["ticktext"]
     assert [int(label.split("<")[0]) for label in labels] == np.argsort(key, kind="stable")[:8].tolist()
@@ -216,7 +216,7 @@ def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
     assert next(one for one in alone.metric if one.label == "SD over images").value == "–"
     several = open_app(samples="cat,coffee,rocket", gate="SE_5_2")
     model = se_viz.load("demo/r16", "cpu")
-    reading = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]
+    gate_capture = se_viz.capture(model, [se_viz.sample(name) for name in ("cat", "coffee", "rocket")])["SE_5_2"]
     said = next(text.value for text in several.markdown if text.value.startswith("Over 3 images this gate is"))
-    assert f"**{health(reading.s, reading.gate.gate_function).verdict}**" in said
+    assert f"**{health(gate_capture.s, gate_capture.gate.gate_function).verdict}**" in said
     assert any(definitions() == text.value for text in several.markdown)

@@ -141,8 +141,8 @@ def test_intervention(tmp_path):
         same_table(report, table, tmp_path)
 
     found = attribute(model, [image, other], "SE_2_2", baseline=0.0)
-    reading = capture(model, [image], maps=["SE_2_2"])["SE_2_2"]
-    channels = Channels(found, (image.name, other.name), 0, reading, mean_weights(model, "SE_2_2"), "0")
+    gate_capture = capture(model, [image], maps=["SE_2_2"])["SE_2_2"]
+    channels = Channels(found, (image.name, other.name), 0, gate_capture, mean_weights(model, "SE_2_2"), "0")
     report = intervention_report(outcome, gate_effects(model, [image]), image.name, gate="SE_2_2", channels=channels)
     output = run("attribute", *options, "--gate", "SE_2_2", "--baseline", "0", "--out", tmp_path / "channels")
     assert report.text[-1] in output.splitlines()

@@ -128,12 +128,12 @@ def test_the_calculator_waits_for_its_turn():
         go_on.wait(60)
 
     calculator._counted.clear()
-    reading = turns.line("cpu").submit(busy)
+    gate_capture = turns.line("cpu").submit(busy)
     begun.wait()
     counting = calculator._counted("demo/r16")
     assert turns.line("cpu").ahead(counting) == 1
     go_on.set()
-    reading.result()
+    gate_capture.result()
     assert counting.result()[0].params == demo.card("r16").params
 
 

@@ -100,9 +100,9 @@ def test_another_precision_reads_about_the_same(weights):
         capture(load_checkpoint(content, TIMM, classes=CLASSES, size=64, device="cpu", precision=precision), images)
         for precision in ("fp32", "bf16")
     )
-    for reading in single:
+    for gate_capture in single:
         torch.testing.assert_close(
-            torch.from_numpy(half[reading.gate.name].s), torch.from_numpy(reading.s), rtol=0, atol=0.02
+            torch.from_numpy(half[gate_capture.gate.name].s), torch.from_numpy(gate_capture.s), rtol=0, atol=0.02
         )
     with pytest.raises(ValueError, match="precision must be one of fp32, bf16, fp16, not 'int8'"):
         load_checkpoint(content, TIMM, classes=CLASSES, precision="int8")

@@ -172,8 +172,8 @@ def _compare_classes(state: ClassesState, header: PageHeader) -> None:
             format_func=lambda i: f"{i + 1} {images[i].name}",
             key="faceoff_image",
         )
-        reading = captures.maps(header.model, images[index], gate)[gate]
-        sentence, maps = on_image(state.numbers, pair, channel, reading, images[index].name)
+        gate_capture = captures.maps(header.model, images[index], gate)[gate]
+        sentence, maps = on_image(state.numbers, pair, channel, gate_capture, images[index].name)
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)

@@ -24,11 +24,11 @@ def page(header: PageHeader) -> None:
         with st.container(width=140):
             # The first gate has the largest maps.
             gate = choose("Gate", [gate.name for gate in model.gates], "gate")
-        reading = captures.maps(model, image, gate)[gate]
+        gate_capture = captures.maps(model, image, gate)[gate]
         channel_place = st.container(width=140)
     with channel_place:
-        channel = _channel(most_changed(reading), reading.gate.channels)
-    walk = follow_channel(model, walks.values(model, image, reading), reading, channel)
+        channel = _channel(most_changed(gate_capture), gate_capture.gate.channels)
+    walk = follow_channel(model, walks.values(model, image, gate_capture), gate_capture, channel)
     header.answer.markdown(emphasised(walk_answer(walk, image.name)))
     _player(model, image, walk, chosen)
     how_sections.show(model, walk)

@@ -132,8 +132,8 @@ def _depth(state: InspectState, verdicts: str) -> None:
     st.caption(emphasised(verdicts))
     names = [gate.name for gate in state.model.gates]
     gate = choice.choose("Gate", names, "gate", at_first=len(names) - 1)
-    reading = state.capture[gate]
-    about = reading.gate
+    gate_capture = state.capture[gate]
+    about = gate_capture.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
         escape_markdown(
@@ -145,8 +145,8 @@ def _depth(state: InspectState, verdicts: str) -> None:
     charts, number = state.report(gates=[gate]).charts, state.focus + 1
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(charts[f"{'s_by_channel' if reading.z is None else 'z_against_s'}_{gate}_{number}"])
-        if reading.z is None:
+        chart.show(charts[f"{'s_by_channel' if gate_capture.z is None else 'z_against_s'}_{gate}_{number}"])
+        if gate_capture.z is None:
             st.caption("z is not available: no squeeze of U was seen to feed s.")
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
@@ -198,19 +198,19 @@ def _maps(state: InspectState, gate: str) -> None:
         )
     image = state.chosen.images[state.focus]
     capture = captures.maps(state.model, image, gate)
-    reading = capture[gate]
+    gate_capture = capture[gate]
     picked = None
     if by == "chosen":
         picked = st.multiselect(
             "Channel numbers",
-            range(reading.gate.channels),
+            range(gate_capture.gate.channels),
             default=[0],
             max_selections=MOST,
             key="channels",
             bind="query-params",
         )
     cut = partial(state.model.preprocess.center_crop, image.rgb)
-    charts = Later(maps_charts(reading, 0, image.name, by, picked, cut))
+    charts = Later(maps_charts(gate_capture, 0, image.name, by, picked, cut))
     if not charts:
         st.info("Choose at least one channel.")
         return

@@ -175,13 +175,13 @@ def _channels(state: InterveneState) -> None:
     # Conductance starts at an image; only its curves have a baseline of s.
     starts: Weights = "mean" if method == "layer-conductance" else baseline
     about = (state.gate, state.outcome.target, method)
-    reading = captures.maps(state.model, state.image, state.gate)[state.gate]
+    gate_capture = captures.maps(state.model, state.image, state.gate)[state.gate]
     in_words = "the mean of s" if base == "mean" else base
     channels = None
     try:
         found = interventions.attribution(state.model, state.image, state.profiles, (*about, starts))
         work = partial(interventions.curves, state.model, state.image, state.profiles, (*about, baseline))
-        channels = Channels(found, (state.image.name,), 0, reading, mean, in_words, work)
+        channels = Channels(found, (state.image.name,), 0, gate_capture, mean, in_words, work)
     except (InstrumentError, NoMean, ImportError) as error:
         st.info(escape_markdown(f"{error} Edits work all the same."))
     if channels is not None:
@@ -198,26 +198,26 @@ _CHOICES = ("5 strongest", "20 strongest", "all", "chosen")
 def _edit(state: InterveneState, channels: Channels | None, mean: Floats | None) -> None:
     """Draw the edit of some channels with the predictions before and after, the curves, and the export."""
     st.header("Edit channels", anchor=False)
-    reading = state.capture[state.gate]
+    gate_capture = state.capture[state.gate]
     left, right = st.columns([4, 5], gap="large")
     with left:
         picked = _picked(state, channels)
         sources = ["a number", "0", "1", *["mean"] * (mean is not None), *["other image"] * bool(state.swapped)]
         source = choose("Set s of these channels to", sources, "set", segmented=True)
-        low, high = s_range(reading)
+        low, high = s_range(gate_capture)
         weight = number("Weight s", low, high, max(low, 0.0), "weight", disabled=source != "a number")
     if not picked:
         st.info("Choose at least one channel.")
         return
     value = weight if source == "a number" else source if source in ("mean", "other image") else float(source)
     edit = swap(state.swapped) if value == "other image" else value
-    count = reading.gate.channels
+    count = gate_capture.gate.channels
     edits = {state.gate: edit if len(picked) == count else dict.fromkeys(picked, edit)}
     after = interventions.edited(state.model, state.image, edits, state.profiles)
     report = state.report(channels, Edited(_words(state, picked, value), after, _attributed(channels, picked, value)))
     with left:
         st.markdown(emphasised(report.sentences[-1]))
-        weights = reading.s[state.focus, picked]
+        weights = gate_capture.s[state.focus, picked]
         st.caption(f"s as computed: mean {weights.mean():.2f} over {len(picked)} of {count} channels.")
     with right:
         chart.show(report.charts["before_and_after"])

@@ -11,7 +11,7 @@ from se_viz.analysis.walk import trace_values
 from se_viz.data.images import InputImage
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.block_values import BlockValues
-from se_viz.gates.capture import Reading
+from se_viz.gates.capture import GateCapture
 from se_viz.model.model import Model
 from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
@@ -21,14 +21,14 @@ T = TypeVar("T")
 _KEY: dict[str | type[Any], Callable[[Any], Any]] = {
     Model: attrgetter("key"),
     InputImage: attrgetter("sha256"),
-    Reading: attrgetter("gate.name"),
+    GateCapture: attrgetter("gate.name"),
 }
 
 
 @st.cache_resource(max_entries=24, show_spinner="Tracing the block …", hash_funcs=_KEY)
-def values(model: Model, image: InputImage, reading: Reading) -> BlockValues:
+def values(model: Model, image: InputImage, gate_capture: GateCapture) -> BlockValues:
     """Return the values of an image on the path through the block of a gate; the channel does not matter."""
-    return in_turn(model, lambda: trace_values(model, image, reading))
+    return in_turn(model, lambda: trace_values(model, image, gate_capture))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Counting the network …", hash_funcs=_KEY)

@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from se_viz.analysis.predictions import Predictions
-from se_viz.gates.capture import Capture, Reading
+from se_viz.gates.capture import Capture, GateCapture
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
@@ -45,9 +45,9 @@ def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"
     return table_bytes(readings_table(capture, names), kind)
 
 
-def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:
+def python_lines(model: Model, chosen: Chosen, gate_capture: GateCapture) -> str:
     """Return a script that captures the same images with the same model; uploads are expected in its folder."""
-    gate, size = reading.gate, f"({len(chosen.images)}, {reading.gate.channels})"
+    gate, size = gate_capture.gate, f"({len(chosen.images)}, {gate_capture.gate.channels})"
     files = [f"./{name}" for name in chosen.uploads]
     parts = [f"*se_viz.read_paths({files!r}).images"] * bool(files)
     parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
@@ -58,9 +58,11 @@ def python_lines(model: Model, chosen: Chosen, reading: Reading) -> str:
             load_line(model),
             f"images = [{', '.join(parts)}]",
             f"capture = se_viz.capture(model, images, maps=[{gate.name!r}])",
-            f"reading = capture[{gate.name!r}]",
-            f"reading.z, reading.s  # {size} each" if reading.z is not None else f"reading.s  # {size}; z is None here",
-            "reading.u, reading.x  # feature maps before and after the gate",
+            f"gate_capture = capture[{gate.name!r}]",
+            f"gate_capture.z, gate_capture.s  # {size} each"
+            if gate_capture.z is not None
+            else f"gate_capture.s  # {size}; z is None here",
+            "gate_capture.u, gate_capture.x  # feature maps before and after the gate",
             "predictions = se_viz.predict(model, capture)",
         ]
     )

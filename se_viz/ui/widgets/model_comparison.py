@@ -64,15 +64,15 @@ def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...], 
 
 
 def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:
-    if gate not in capture.readings:
+    if gate not in capture.gates:
         st.info(f"{label}: this network has no gate {gate}; its block adds U unchanged.")
         return
-    reading = capture[gate]
-    chart.show(attention_heatmap(reading, names, order, model=label))
-    judged = health(reading.s, reading.gate.gate_function)
+    gate_capture = capture[gate]
+    chart.show(attention_heatmap(gate_capture, names, order, model=label))
+    judged = health(gate_capture.s, gate_capture.gate.gate_function)
     spread = "" if judged.spread is None else f"; SD over channels {judged.spread:.3f}"
     spread += "" if judged.variation is None else f", over images {judged.variation:.3f}"
-    st.caption(f"{label}, bottleneck {reading.gate.bottleneck}: {judged.verdict}{spread}")
+    st.caption(f"{label}, bottleneck {gate_capture.gate.bottleneck}: {judged.verdict}{spread}")
 
 
 @st.fragment

@@ -173,12 +173,12 @@ def _shrunk(values: Array, side: int) -> Array:
 
 
 def _vectors(walk: Walk) -> Payload:
-    c, reading = walk.channel, walk.reading
+    c, gate_capture = walk.channel, walk.gate_capture
     vectors: Payload = {
-        "s": _vector(reading.s[0], f"s: {walk.gate.channels:,} weights", c, f"s_{c} = {number(walk.s)}", low=0.0),
+        "s": _vector(gate_capture.s[0], f"s: {walk.gate.channels:,} weights", c, f"s_{c} = {number(walk.s)}", low=0.0),
     }
-    if reading.z is not None and walk.z is not None:
-        vectors["z"] = _vector(reading.z[0], f"z: {walk.gate.channels:,} numbers", c, f"z_{c} = {number(walk.z)}")
+    if gate_capture.z is not None and walk.z is not None:
+        vectors["z"] = _vector(gate_capture.z[0], f"z: {walk.gate.channels:,} numbers", c, f"z_{c} = {number(walk.z)}")
     if walk.h is not None:
         most = int(np.abs(walk.h).argmax())
         vectors["h"] = _vector(walk.h, f"h: {len(walk.h):,} numbers", most, f"h_{most} = {number(float(walk.h[most]))}")
