@@ -56,6 +56,7 @@ def test_every_choice_shows_its_own_networks_and_table():
     assert page.segmented_control(key="differ").options == [ablation.title for ablation in answered]
     for ablation in answered:
         page.segmented_control(key="differ").set_value(ablation.title).run()
+        assert ablation.title.removesuffix(" r") in page.title[0].value
         assert not page.exception
         assert any(emphasised(conclusions(ablation, demo.cards())[0]) in text.value for text in page.markdown)
         assert any(f"table_{ablation.table}" in chart.proto.id for chart in page.get("plotly_chart"))

@@ -91,6 +91,7 @@ def page(header: PageHeader) -> None:
                 "Horizontal axis", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
             )
     report = _report(title, cost, changed, cards, yours)
+    header.question.title(report.question, anchor=False)
     verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
     of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]

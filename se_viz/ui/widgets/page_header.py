@@ -12,10 +12,14 @@ from se_viz.ui.widgets.image_picker import Chosen
 
 @dataclass(frozen=True)
 class PageHeader:
-    """The input of a page: the model, the images, and the place below the question for the answer."""
+    """The input of a page: the model, the images, and the places of the question and of the answer below it.
+
+    A page whose choices change what is asked draws its question again.
+    """
 
     model: Model
     chosen: Chosen
+    question: DeltaGenerator
     answer: DeltaGenerator
 
 
@@ -29,7 +33,8 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
         about_images: whether the page needs at least one image.
     """
     left, right = st.columns([5, 3], gap="large")
-    left.title(question, anchor=False)
+    asked = left.empty()
+    asked.title(question, anchor=False)
     # In the page, because the sidebar is long, and closed on a phone.
     problem = st.container()
     with st.sidebar:
@@ -46,4 +51,4 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     if about_images and not chosen.images:
         st.info("Drop images into the box above, or choose sample photographs in the sidebar.")
         st.stop()
-    return PageHeader(model, chosen, left.empty())
+    return PageHeader(model, chosen, asked, left.empty())
