@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# Folders whose tests share a server, or what the page keeps in a process.
-_GROUPS = {"browser", "ui", "ui/server"}
+# Folders whose tests share a server.
+_GROUPS = {"browser", "ui/server"}
 
 
 def pytest_addoption(parser):
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(config, items):
     """Leave out what only `make test-exhaustive` runs, give each test its group, and let slow tests begin first.
 
     Processes that share the work (`--dist loadgroup`) give the tests of a group to one of them, so that a server, a
-    Chromium, a Ray cluster or the models of the page are there once. No process is left alone with a long test.
+    Chromium, a Ray cluster or the models of a page are there once. No process is left alone with a long test.
     """
     if not config.getoption("exhaustive"):
         left_out = [item for item in items if item.get_closest_marker("exhaustive")]
@@ -43,13 +43,21 @@ def pytest_collection_modifyitems(config, items):
         definitions = item._fixtureinfo.name2fixturedefs.values()
         if folder in _GROUPS:
             item.add_marker(pytest.mark.xdist_group(folder))
-        elif any(found[-1].scope == "module" for found in definitions):
+        elif folder == "ui" or any(found[-1].scope == "module" for found in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     groups = {}
     for item in items:
         groups[_group(item)] = min(_turn(item), groups.get(_group(item), _turn(item)))
     # A group keeps its order, in which pytest has put tests with the same parameter of a fixture side by side.
     items.sort(key=lambda item: groups[_group(item)] if _group(item) else _turn(item))
+
+
+def pytest_collection_finish(session):
+    """Refuse to go on in a process that was told of no groups: it would start servers that another one has."""
+    if getattr(session.config.option, "loadgroup", False):
+        lost = [item.nodeid for item in session.items if _group(item) and "@" not in item.nodeid.rpartition("]")[2]]
+        if lost:
+            raise pytest.UsageError(f"This pytest-xdist makes no groups with this pytest: {lost[0]}.")
 
 
 def _group(item) -> str:

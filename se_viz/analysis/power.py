@@ -47,7 +47,13 @@ def t_power(difference: float, spread: SeedSpread, seeds: tuple[int, int], level
 
 
 def visible_over_images(discordant: float, images: int, level: float) -> float:
-    """Return the smallest difference of two accuracies that McNemar's test sees with a probability of 80 %."""
+    """Return the smallest difference of two accuracies that McNemar's test sees with a probability of 80 %.
+
+    If it would not see a difference even if all images that one of both gets right were the same network's, the largest
+    difference that there can be is returned: ``discordant``.
+    """
+    if mcnemar_power(discordant, discordant, images, level) < POWER:
+        return discordant
     return _smallest(lambda difference: mcnemar_power(difference, discordant, images, level), discordant)
 
 

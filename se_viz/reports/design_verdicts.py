@@ -166,7 +166,7 @@ def _visible(compared: Sequence[Comparison], tests: int, spread: SeedSpread | No
     parts = []
     if over:
         discordant = median((test.lost + test.gained) / test.images for test in over)
-        visible = images_limit(round(discordant, 3), over[0].images, ALPHA / tests)
+        visible = images_limit(max(round(discordant, 3), 0.001), over[0].images, ALPHA / tests)
         parts.append(f"on these images, a difference below about {visible * 100:.1f} points may be missed")
     if spread is not None and spread.deviation:
         visible = visible_over_seeds(spread, seeds[0], ALPHA / tests)

@@ -31,6 +31,12 @@ _SCROLLED = """(main, before) => new Promise(done => {
   look(600);
 })"""
 
+# Whether the page can be scrolled further down by 300 px.
+_ROOM = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  return main.scrollHeight - main.clientHeight - main.scrollTop >= 300;
+}"""
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_text_of_charts_is_read_with_weak_eyes(open_page, scheme):
@@ -48,6 +54,7 @@ def test_a_swipe_that_begins_on_a_chart_scrolls_the_page(open_page):
     assert not page.locator(".modebar-btn").count()  # each would be a stop of the Tab key
     chart = page.locator('[data-testid="stPlotlyChart"]').first
     chart.scroll_into_view_if_needed()
+    page.wait_for_function(_ROOM)  # on a busy machine, what follows the chart comes late
     main, box = page.locator('[data-testid="stMain"]'), chart.bounding_box()
     before = main.evaluate("main => main.scrollTop")
     x, y, touch = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, page.context.new_cdp_session(page)

@@ -12,8 +12,13 @@ from se_viz.demo.design_choices import DESIGN_CHOICES
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.reports.design_verdicts import verdict
 
-COUNT = 2000
 POINTS = 0.015
+
+
+@pytest.fixture(scope="module")
+def count(request):
+    """How many families: 2,000 take half a minute."""
+    return 2000 if request.config.getoption("exhaustive") else 500
 
 
 def answered(comparisons):
@@ -24,17 +29,17 @@ def answered(comparisons):
 
 
 @pytest.mark.slow
-def test_if_no_choice_matters_some_verdict_says_yes_in_at_most_one_family_of_twenty():
+def test_if_no_choice_matters_some_verdict_says_yes_in_at_most_one_family_of_twenty(count):
     yes = [any(said.startswith("yes") for said in answered(family_comparisons(cards)).values())
-           for cards in families(COUNT)]  # fmt: skip
-    assert len(yes) == COUNT
+           for cards in families(count)]  # fmt: skip
+    assert len(yes) == count
     assert 0.01 < np.mean(yes) <= 0.05
 
 
 @pytest.mark.slow
-def test_a_difference_of_one_and_a_half_points_is_seen_as_often_as_the_power_says():
+def test_a_difference_of_one_and_a_half_points_is_seen_as_often_as_the_power_says(count):
     found, discordant, tests = [], [], 0
-    for cards in families(COUNT, worse=[SEResNetConfig(squeeze="max")], by=POINTS, seed=1):
+    for cards in families(count, worse=[SEResNetConfig(squeeze="max")], by=POINTS, seed=1):
         comparisons = family_comparisons(cards)
         tests = count_tests(comparisons)
         found.append(answered(comparisons)["squeeze operator"] == "yes, between the networks as trained")
@@ -43,14 +48,14 @@ def test_a_difference_of_one_and_a_half_points_is_seen_as_often_as_the_power_say
     stated = mcnemar_power(POINTS, float(np.mean(discordant)), IMAGES, ALPHA / tests)
     assert 0.4 < stated < 0.95
     # Four standard errors of the share; Holm's level is a little above the one of its first step.
-    assert np.mean(found) == pytest.approx(stated, abs=4 * sqrt(stated * (1 - stated) / COUNT) + 0.005)
+    assert np.mean(found) == pytest.approx(stated, abs=4 * sqrt(stated * (1 - stated) / count) + 0.005)
 
 
 @pytest.mark.slow
-def test_a_difference_of_one_and_a_half_points_over_seeds_is_seen_as_often_as_the_power_says():
+def test_a_difference_of_one_and_a_half_points_over_seeds_is_seen_as_often_as_the_power_says(count):
     standard, without = SEResNetConfig(), SEResNetConfig(r=None)
     found, squares, tests = [], [], 0
-    for cards in families(COUNT, worse=[without], by=POINTS, seed=2):
+    for cards in families(count, worse=[without], by=POINTS, seed=2):
         comparisons = family_comparisons(cards)
         tests = count_tests(comparisons)
         (one,) = (one for one in comparisons if one.without_se)
