@@ -35,7 +35,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     found: dict = {}
     exec(page.code[0].value, found)  # noqa: S102
     assert found["model"].classes == ("smooth", "palmate", "great crested")
-    assert found["reading"].s.shape[0] == 1
+    assert found["gate_capture"].s.shape[0] == 1
     assert "--checkpoint ./newts.safetensors --arch timm/test_efficientnet --classes ./newts.txt" in page.code[1].value
 
 

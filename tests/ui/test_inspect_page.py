@@ -68,8 +68,8 @@ def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(page.code[0].value, names)  # noqa: S102
-    assert names["reading"].s.shape == (2, 768)
-    assert names["reading"].u.shape == (2, 768, 4, 4)
+    assert names["gate_capture"].s.shape == (2, 768)
+    assert names["gate_capture"].u.shape == (2, 768, 4, 4)
     command = shlex.split(page.code[1].value)
     assert command[:3] == ["python", "-m", "se_viz"]
     result = CliRunner().invoke(cli, command[3:])

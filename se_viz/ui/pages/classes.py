@@ -23,6 +23,7 @@ from se_viz.ui.widgets import (
     group_comparison,
     notes,
     profiles_export,
+    profiles_picker,
     stage_charts,
 )
 from se_viz.ui.widgets.page_header import PageHeader
@@ -57,7 +58,7 @@ class ClassesState:
 
 def page(header: PageHeader) -> None:
     """Draw the page."""
-    profiles = profiles_state.of(header.model)
+    profiles = profiles_picker.choose(header.model)
     if profiles is None:
         name = checkpoint_picker.called(header.model)
         header.answer.markdown(

@@ -25,7 +25,6 @@ from se_viz.reports.report import Report
 from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions
-from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import (
     chart,
     dataset_ablation,
@@ -33,6 +32,7 @@ from se_viz.ui.widgets import (
     image_focus,
     intervention_export,
     prediction_cards,
+    profiles_picker,
     with_image,
 )
 from se_viz.ui.widgets.choice import channels as numbers
@@ -103,7 +103,7 @@ def page(header: PageHeader) -> None:
         target_place = st.container(width=210)
         other = with_image.choose(chosen.images, focus)
         gate_place = st.container(width=140)
-        profiles = profiles_state.of(model)
+        profiles = profiles_picker.choose(model)
     with strip_place:
         prediction_cards.show(chosen.images, predictions, focus)
     if predictions.fitted is None or not np.isfinite(predictions.outputs[focus]).all():

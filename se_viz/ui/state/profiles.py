@@ -15,27 +15,13 @@ from se_viz.profiles.bundled import path as shipped_path
 from se_viz.profiles.class_profiles import ClassProfiles, file_in, open_profiles
 from se_viz.profiles.errors import ProfilesError
 from se_viz.ui.state import models
-from se_viz.ui.widgets import notes
 
 KEPT = "SE_VIZ_PROFILES"
 _LONGEST = 80  # characters of a folder name
 
 
-def of(model: Model) -> ClassProfiles | None:
-    """Return the class profiles to show, with a choice if there are several; None if this model has none."""
-    choices = _choices(model)
-    if not choices:
-        return None
-    name = next(iter(choices))
-    if len(choices) > 1:
-        former = st.query_params.pop(former_names.PARAMETER, None)
-        if former in choices:
-            st.session_state.setdefault("profiles", former)
-        name = st.selectbox("Class profiles", list(choices), key="profiles", bind="query-params")
-    return choices[name]
-
-
-def _choices(model: Model) -> dict[str, ClassProfiles]:
+def profiles_of(model: Model) -> tuple[dict[str, ClassProfiles], list[str]]:
+    """Return the class profiles of a model by name, and a sentence for each file that cannot be read."""
     paths = [path for path in [shipped_path(model.name)] if path.is_file()]
     made = folder(model)
     paths += sorted(path for path in map(file_in, made.iterdir()) if path.is_file()) if made.is_dir() else []
@@ -52,8 +38,7 @@ def _choices(model: Model) -> dict[str, ClassProfiles]:
         name = _named(profiles)
         # The same images may have been counted twice, so names may be equal; folders differ.
         all_profiles[name if name not in all_profiles else f"{name} ({path.parent.name})"] = profiles
-    notes.warn(unread, "profiles")
-    return all_profiles
+    return all_profiles, unread
 
 
 def _named(profiles: ClassProfiles) -> str:
