@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, warn
+from se_viz.cli.edit_values import EditOption, joined, parse_edits
 from se_viz.cli.options import CheckpointOptions, Precision
 from se_viz.cli.table import show_table
 
 if TYPE_CHECKING:
-    from se_viz.interventions.freeze import Constant
     from se_viz.interventions.frozen_network import FrozenNetwork
+
+
+_SET = EditOption(
+    ("number", "mean", "mean of CLASS"),
+    "Shuffled, '0.5 s', other and single channels are not taken, because a frozen gate no longer computes s: all its "
+    "channels are multiplied by constants.",
+    places="gates",
+)
 
 
 def freeze(
@@ -21,8 +29,7 @@ def freeze(
         list[str] | None,
         typer.Option(
             "--set",
-            help='GATE=VALUE, where the gate may be "stage 4" or "all", and the value is a number, mean, or mean:CLASS '
-            "(the mean of s over the images of a class); may be repeated.",
+            help=f"Gate and its constant; the option may be repeated. {_SET.help}",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="File for the weights; a .json beside it says what it is.")] = Path(
@@ -51,12 +58,9 @@ def freeze(
     from se_viz.reports.frozen_network import compare, sentences, times
 
     try:
-        pairs = [_value(text) for text in constants or []]
-        values = dict(pairs)
-        if not pairs:
+        values = joined(parse_edits(constants or (), _SET, ()), _SET)
+        if not values:
             raise ValueError("Say which gates to freeze and to what, as in --set SE_5_2=mean.")
-        if len(values) < len(pairs):
-            raise ValueError("--set names a gate twice.")
         if out.suffix != ".safetensors":
             raise ValueError(f"--out is a safetensors file, such as {out.stem}.safetensors, not {out}.")
         listed = dataset(data, split) if data else None
@@ -90,27 +94,6 @@ def freeze(
     typer.echo(f"The frozen network is in {out}, and {out.with_suffix('.json')} says what it is.")
     if onnx:
         typer.echo(f"It is exported to {onnx}.")
-
-
-def _value(text: str) -> "tuple[str, Constant]":
-    """Return the gate and the value of GATE=VALUE.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    from se_viz import mean_of
-
-    gate, equals, value = text.partition("=")
-    if equals and value == "mean":
-        return gate, "mean"
-    if equals and value.startswith("mean:"):
-        return gate, mean_of(value.removeprefix("mean:"))
-    try:
-        return gate, float(value)
-    except ValueError:
-        raise ValueError(
-            f"--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS, as in SE_5_2=mean, not {text!r}."
-        ) from None
 
 
 def _export(frozen: "FrozenNetwork", path: Path) -> None:

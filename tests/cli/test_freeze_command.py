@@ -60,7 +60,7 @@ def test_compares_both_networks_image_by_image(photos):
 def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     out = tmp_path / "small.safetensors"
     result = run(
-        "--set", "SE_5_2=mean", "--set", "SE_2_1=mean:tench", "--set", "stage 3=1", "--out", out, "--data", photos
+        "--set", "SE_5_2=mean", "--set", "SE_2_1=mean of tench", "--set", "stage 3=1", "--out", out, "--data", photos
     )
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
@@ -84,12 +84,14 @@ def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     ("arguments", "said"),
     [
         ((), "Say which gates to freeze and to what, as in --set SE_5_2=mean."),
-        (("--set", "SE_5_2=mea"), "--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS"),
-        (("--set", "SE_5_2"), "--set is GATE=NUMBER"),
+        (("--set", "SE_5_2=mea"), "VALUE is a number, mean or 'mean of CLASS'; not 'SE_5_2=mea'"),
+        (("--set", "SE_5_2"), "--set takes GATE=VALUE, as in SE_5_2=mean;"),
+        (("--set", "SE_5_2=0.5 s"), "a frozen gate no longer computes s"),
+        (("--set", "SE_5_2[3]=0"), "single channels are not taken"),
         (("--set", "SE_9_9=1"), "No gate 'SE_9_9'; there are SE_2_1"),
         (("--set", "SE_5_2=mean:dog"), "No class 'dog'"),
         (("--set", "SE_5_2=nan"), "cannot be set to NaN"),
-        (("--set", "SE_5_2=1", "--set", "SE_5_2=0"), "names a gate twice"),
+        (("--set", "SE_5_2=1", "--set", "SE_5_2=0"), "--set names SE_5_2 twice."),
         (("--set", "SE_5_2=1", "--out", "x.pt"), "--out is a safetensors file, such as x.safetensors, not x.pt"),
         (("--set", "SE_5_2=1", "--data", "/nowhere"), "There is no /nowhere"),
     ],
