@@ -143,7 +143,7 @@ def ablate(
         if loss is not None:
             _suggest(ablation, loss)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise fail(error) from error
+        raise fail(error, in_place_of_mean="give a number, as in --set 1") from error
     except KeyboardInterrupt:
         done = (
             "Finished ablations are kept; the same command makes the others."
@@ -159,9 +159,7 @@ def ablate(
 
 
 def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits | None":
-    """Return the edits of --gate and --set; None if neither is given."""
-    from se_viz.interventions.planned_edits import DEFAULT
-
+    """Return the edits of --gate and --set; None where the values are the default ones."""
     parsed = parse_edits(values or (), _SET, gates or ())
     if any(one.gate for one in parsed):
         placed: dict[str, list[Edit]] = {}
@@ -170,7 +168,7 @@ def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits 
         return placed
     chosen = [one.value for one in parsed]
     if gates:
-        return {name: list(chosen or DEFAULT) for name in gates}
+        return dict.fromkeys(gates, chosen or None)
     return chosen or None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
 from se_viz.cli.image_options import (
     Figures,
@@ -70,7 +70,7 @@ def intervene(
     """Replace s of a gate or of some channels, run the network again, and print the predictions before and after."""
     from se_viz import capture, open_profiles, predict
     from se_viz.figures.export import CannotDraw
-    from se_viz.interventions.gate_effects import gate_effects, outputs_of
+    from se_viz.interventions.gate_effects import gate_effects, outputs_of, why_no_mean
     from se_viz.reports.intervention import Edited, intervention_report
     from se_viz.reports.outcomes import outcome_of
 
@@ -100,6 +100,7 @@ def intervene(
             effects = gate_effects(
                 loaded, [shown[focus - 1]], None if swapped is None else [shown[swapped]], profiles=given
             )
+        unknown = None if "mean" in effects.edits else why_no_mean(loaded, given)
         report = intervention_report(
             outcome,
             effects,
@@ -107,7 +108,7 @@ def intervene(
             other="" if swapped is None else names[swapped],
             gate=next((one.gate for one in placed if one.gate in effects.gates), None),
             edited=edited,
-            notes=() if "mean" in effects.edits else (_NO_MEAN,),
+            notes=() if unknown is None else (no_mean(unknown),),
         )
         if out is not None:
             report.write(out, figures, progress=True)
@@ -118,9 +119,6 @@ def intervene(
     else:
         _show_images(predictions.fitted, target, names, outputs, after)
     say(report, names, focus, loaded, out, last_first=edited is not None)
-
-
-_NO_MEAN = "There is no mean of s, because this network has no class profiles: make them with `se-viz profile`."
 
 
 def _other(count: int, focus: int, asked: int | None) -> int | None:

@@ -310,7 +310,8 @@ def test_a_network_without_class_profiles_has_no_mean_and_says_so(opened):
     page = opened(3)
     (changes,) = (data for name, data in drawn(page).items() if name.startswith("gate_changes"))
     assert [bar["name"] for bar in changes] == ["s := 1", "s of A cup of coffee"]
-    assert "There is no mean of s, because this network has no class profiles" in said(page)
+    assert "because this network has no class profiles. Open the page Classes and build them there." in said(page)
+    assert "profiles=" not in said(page)
     assert page.segmented_control(key="baseline").options == ["1", "0"]
     (attributed,) = (data for name, data in drawn(page).items() if name.startswith("attribution"))
     assert [trace.get("name") for trace in attributed if trace["type"] == "scatter"] == ["s of this image"]

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from se_viz.gates.errors import InstrumentError
+from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.constant_gates import CannotFreeze
 from se_viz.interventions.freeze import freeze
 from se_viz.interventions.frozen_network import FrozenNetwork
@@ -17,6 +18,7 @@ from se_viz.reports.frozen_network import sentences
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue, interventions
 from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.widgets import no_mean
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
@@ -43,7 +45,7 @@ def show(model: Model, profiles: ClassProfiles | None) -> None:
     try:
         frozen = _frozen(model, tuple(gates), constant, profiles)
     except (CannotFreeze, InstrumentError, ValueError) as error:
-        st.info(escape_markdown(str(error)))
+        st.info(escape_markdown(no_mean.sentence(error) if isinstance(error, NoMean) else str(error)))
         return
     for sentence in sentences(frozen):
         st.markdown(emphasised(sentence))
