@@ -42,6 +42,14 @@ def freeze(
         Path | None,
         typer.Option(help="Dataset on which accuracy is counted before and after, as `profile` takes it."),
     ] = None,
+    ablation: Annotated[
+        Path | None,
+        typer.Option(
+            help="The ablation of the network that says what the frozen gates cost, as `ablate` writes it; not needed "
+            "with --data.",
+            show_default="the one that comes with a demo model",
+        ),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Part of the dataset.", show_default="val, test or train")] = None,
     batch: Annotated[int, typer.Option(help="Images in a forward pass.", min=1)] = 32,
     time: Annotated[bool, typer.Option("--time", help="Measure the time of one image before and after.")] = False,
@@ -55,7 +63,9 @@ def freeze(
     from se_viz import freeze as frozen_of
     from se_viz import open_profiles
     from se_viz.data.datasets import dataset
-    from se_viz.reports.frozen_network import compare, sentences, times
+    from se_viz.interventions.ablation_file import open_ablation
+    from se_viz.interventions.bundled_ablations import ablation_of
+    from se_viz.reports.frozen_network import compare, known_cost, sentences, times
 
     try:
         values = joined(parse_edits(constants or (), _SET, ()), _SET)
@@ -67,6 +77,7 @@ def freeze(
         warn(listed.notes if listed else (), verbose=verbose)
         loaded = network.load(name, device, precision, fast=False)
         frozen = frozen_of(loaded, values, profiles=open_profiles(profiles, loaded) if profiles else None)
+        known = open_ablation(ablation, loaded) if ablation else None if listed else ablation_of(loaded)
         found = compare(loaded, frozen, listed, batch) if listed else None
         measured = times(loaded, frozen) if time else None
         frozen.save(out)
@@ -91,6 +102,8 @@ def freeze(
     show_table(("", "before", "after"), rows, left=("",))
     for sentence in sentences(frozen, found):
         typer.echo(sentence)
+    if found is None or known is not None:
+        typer.echo(known_cost(frozen, known, "Add --data DIR to measure it before and after."))
     typer.echo(f"The frozen network is in {out}, and {out.with_suffix('.json')} says what it is.")
     if onnx:
         typer.echo(f"It is exported to {onnx}.")

@@ -98,7 +98,7 @@ def plan_edits(
                 notes.append(f"No gate was set to its mean. {error.why} {_PROFILES}")
             continue
         edited = tuple(gate.name for gate in gates if gate.name in fixed)
-        planned.append(PlannedEdit(EditInfo(name, where, scope, value, edited, _sha256(fixed)), fixed))
+        planned.append(PlannedEdit(EditInfo(name, where, scope, value, edited, edits_sha256(fixed)), fixed))
     if not planned:
         raise ValueError('There is no edit: give some, for instance edits=[1.0, "mean"], or {"SE_5_2": 1.0}.')
     twice = [name for name, count in Counter(plan.info.name for plan in planned).items() if count > 1]
@@ -191,7 +191,8 @@ def _numbers(edit: Whole, gate: Gate, sources: Sources) -> Whole:
     return np.broadcast_to(np.asarray(on_host(edit), np.float64), gate.channels).copy()
 
 
-def _sha256(edits: Edits) -> str:
+def edits_sha256(edits: Edits) -> str:
+    """Return the sha256 of edits by gate, in execution order, whose numbers are arrays (C,) in double precision."""
     digest = hashlib.sha256()
     for gate, edit in edits.items():
         for channel, part in edit.items() if isinstance(edit, Mapping) else (("", edit),):

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 import se_viz
 from se_viz.cli.app import app as cli
 from se_viz.data.preprocess import Preprocess
+from se_viz.demo.paired import points
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.suggest import suggest
@@ -432,6 +433,27 @@ def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(dem
     inputs = demo.inputs(se_viz.sample("cat"))
     with torch.no_grad():
         np.testing.assert_allclose(frozen.network(inputs).numpy(), np.asarray(before), atol=1e-4)
+
+
+def test_freezing_says_what_it_costs_where_the_open_ablation_knows_it(opened, tmp_path):
+    page = show(samples="cat", view="Over a dataset", frozen="SE_5_2")
+    row = bundled_ablation("demo/r16")["SE_5_2 := mean"]
+    known = f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to "
+    assert known in said(page)
+    page.segmented_control(key="constant").set_value("0").run()
+    assert known not in said(page)
+    assert "not known: no edit of the ablation sets exactly these gates to these weights." in said(page)
+    assert "add --data DIR to the command below" in said(page)
+    page = opened(3, ("a", "b", "c"), view="Over a dataset", constant="0")
+    page.multiselect(key="frozen").set_value([page.multiselect(key="frozen").options[0]]).run()
+    assert "not known: there is no ablation of this network." in said(page)
+    model = se_viz.load("test/intervene-3-None", "cpu")
+    data = make_images(tmp_path / "photos", ("a", "b", "c"), count=4)
+    found = se_viz.ablate(model, data, tmp_path / "out", edits={model.gates[0].name: 0.0})
+    hand_in(page, found.content())
+    assert f"The ablation measured it with {found.rows[0].name} on photos" in said(page)
+    page.button(key="time_frozen").click().run()
+    assert re.search(r"One image takes \S+ ms before and \S+ ms after \(\S+%; medians", said(page))
 
 
 def test_a_gate_that_is_no_module_cannot_be_frozen_and_the_page_says_why(opened):

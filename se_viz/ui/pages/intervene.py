@@ -132,8 +132,13 @@ def page(header: PageHeader) -> None:
             _channels(state)
     if dataset.open:
         with dataset:
-            dataset_ablation.show(model)
-            freeze_gates.show(model, profiles)
+            _dataset(model, profiles)
+
+
+@st.fragment
+def _dataset(model: Model, profiles: ClassProfiles | None) -> None:
+    """Draw the ablation, and freezing, which takes what it costs from the ablation that is open."""
+    freeze_gates.show(model, profiles, dataset_ablation.show(model))
 
 
 def _nothing(header: PageHeader, predictions: Predictions, focus: int) -> None:
