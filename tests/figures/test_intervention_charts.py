@@ -1,18 +1,22 @@
 """Charts of interventions: their numbers, their words, and numbers that cannot be drawn."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from plotly.colors import hex_to_rgb
 
+from se_viz.demo.paired import Change, points
 from se_viz.figures import palette
+from se_viz.figures.ablation_changes import accuracy_changes
 from se_viz.figures.before_and_after import before_and_after
 from se_viz.figures.channel_attribution import channel_attribution
 from se_viz.figures.chart import Chart
 from se_viz.figures.faithfulness_curves import faithfulness_curves
 from se_viz.figures.gate_effects import gate_changes, gate_probabilities
 from se_viz.gates.capture import GateCapture
+from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.faithfulness import ORDERS, Curves, Faithfulness
 
 GATES = ("SE_2_1", "SE_2_2", "SE_3_1")
@@ -133,3 +137,16 @@ def test_colours_of_edits_differ_for_readers_who_do_not_see_red_or_green():
     for place, one in enumerate(colours):
         for other in colours[place + 1 :]:
             assert np.linalg.norm(one - other) >= 15
+
+
+def test_changes_of_accuracy_are_written_as_in_sentences():
+    rows = bundled_ablation("demo/r16").by("stage")
+    row = replace(rows[0], where="stage <b>2</b>", change=Change(-0.00001, -0.0123, 0.0004))
+    chart = accuracy_changes("accuracy_by_stage", "Change", "gates", (row, *rows[1:]))
+    assert f"{row.name} 0.0 (−1.2 to 0.0); {rows[1].name} " in chart.alt
+    first = chart.figure.data[0].customdata[0]
+    assert first.startswith("stage &lt;b&gt;2&lt;/b&gt;: ")
+    assert first.endswith(": 0.00 points")
+    assert chart.figure.layout.xaxis.ticktext[0] == "stage &lt;b&gt;2&lt;/b&gt;"
+    for trace in chart.figure.data:
+        assert all(points(value / 100, digits=2) in text for value, text in zip(trace.y, trace.customdata, strict=True))
