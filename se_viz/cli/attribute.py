@@ -78,6 +78,7 @@ def attribute(
     from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
     from se_viz.reports.intervention import Channels, intervention_report
     from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.uniform_weights import uniform_weights
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
@@ -126,7 +127,8 @@ def attribute(
             about if curves else None,
         )
         outcome = outcome_of(predictions.fitted, outputs[focus - 1], targets[focus - 1])
-        report = intervention_report(outcome, effects, names[focus - 1], gate=chosen, channels=channels)
+        notes = uniform_weights(before, focus - 1)
+        report = intervention_report(outcome, effects, names[focus - 1], gate=chosen, channels=channels, notes=notes)
         if out is not None:
             report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, ImportError, OSError) as error:

@@ -73,6 +73,7 @@ def intervene(
     from se_viz.interventions.gate_effects import gate_effects, outputs_of, why_no_mean
     from se_viz.reports.intervention import Edited, intervention_report
     from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.uniform_weights import uniform_weights
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     if channel and not gate:
@@ -108,7 +109,7 @@ def intervene(
             other="" if swapped is None else names[swapped],
             gate=next((one.gate for one in placed if one.gate in effects.gates), None),
             edited=edited,
-            notes=() if unknown is None else (no_mean(unknown),),
+            notes=(*uniform_weights(before, focus - 1), *(() if unknown is None else (no_mean(unknown),))),
         )
         if out is not None:
             report.write(out, figures, progress=True)

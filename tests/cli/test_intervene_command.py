@@ -1,6 +1,7 @@
 """The commands intervene and attribute: tables, files, and sentences for mistakes."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -105,12 +106,19 @@ def test_without_a_gate_each_is_edited_in_turn(demo, images):
     output = run("intervene", *GIVEN, "--focus", "2")
     before = logits(demo, images[1:])[0]
     target = int(before.argmax())
-    rows = [line for line in output.splitlines() if line.startswith("SE_")]
+    rows = [line for line in output.splitlines() if line.startswith("SE_") and "  s " in line]
     assert len(rows) == 3 * 8
     after = logits(demo, images[1:], {"SE_4_1": "mean"})[0]
     (row,) = (one for one in rows if one.startswith("SE_4_1  s := mean"))
     assert f"{after[target] - before[target]:+.3f}" in row
-    assert "Image 2, A temple in China:\nOne gate of 8 can change this prediction alone: SE_2_2 := 1 lowers" in output
+    changes = {tuple(row.split("  ")[:2]): float(re.search(r"[-+]\d+\.\d{3}", row)[0]) for row in rows}
+    gate, edit = max(changes, key=lambda one: abs(changes[one]))
+    answer = output.splitlines()[output.splitlines().index("Image 2, A temple in China:") + 1]
+    assert answer.startswith(f"{gate} := {edit.removeprefix('s := ')} has the largest effect: it ")
+    becomes = demo.classes[int(logits(demo, images[1:], {"SE_2_2": 1.0})[0].argmax())]
+    assert becomes != demo.classes[target]
+    assert answer.endswith(f"One gate can change this prediction alone: with SE_2_2 := 1 the network says {becomes}.")
+    assert "For this image, s is nearly the same number in all channels of SE_4_2 (0.50)." in output
 
 
 def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
@@ -118,7 +126,7 @@ def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
     lines = run("intervene", *GIVEN, *twice).splitlines()
     (place,) = (place for place, line in enumerate(lines) if line.startswith("Image 1, "))
     assert lines[place + 1].startswith("s := 0 in channel 450 of SE_5_2 ")
-    assert "can change this prediction alone" in lines[place + 2]
+    assert "has the largest effect: it " in lines[place + 2]
 
 
 def test_the_method_with_a_cross_is_typed_with_a_letter_too():

@@ -83,7 +83,7 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
     bars = drawn(page)["gate_changes_SE_5_2"]
     gates = [gate.name for gate in demo.gates]
     assert [bar["x"] for bar in bars] == [gates] * 3
-    flips, likely = set(), {}
+    flips, likely, effects = set(), {}, {}
     for bar, (edit, word) in zip(
         bars, ((1.0, "1"), ("mean", "mean"), (se_viz.swap(other), f"s of {other.name}")), strict=True
     ):
@@ -91,6 +91,7 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
             after = logits(demo, image, {gate: edit})
             assert change == pytest.approx(after[target] - before[target], abs=1e-4)
             likely[f"**{gate} := {word}**"] = probability(after, target)
+            effects[f"**{gate} := {word}**"] = after[target] - before[target]
             if after.argmax() != target:
                 flips.add(gate)
     answer, name, first = (
@@ -101,17 +102,19 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
     if focus == 1:
         after = logits(demo, image, {"SE_2_2": 1.0})
         assert flips == {"SE_2_2", "SE_3_2"}
-        assert answer == (
-            f"2 of the 8 gates can change this prediction alone: **SE_2_2 := 1** lowers {name} from {first:.0%} to "
-            f"{probability(after, target):.0%}, and the network says {demo.classes[int(after.argmax())]}."
+        rest = (
+            "2 of the 8 gates can change this prediction alone: with **SE_2_2 := 1** the network says "
+            f"{demo.classes[int(after.argmax())]}."
         )
     else:
         assert not flips
-        edit = max(likely, key=lambda edit: abs(likely[edit] - first))
-        verb = "raises" if likely[edit] > first else "lowers"
-        assert answer == (
-            f"No single gate changes this prediction; {edit} {verb} {name} from {first:.0%} to {likely[edit]:.0%}."
-        )
+        rest = "No single gate changes this prediction."
+    edit = max(effects, key=lambda edit: abs(effects[edit]))
+    verb = "raises" if likely[edit] > first else "lowers"
+    assert answer == (
+        f"{edit} has the largest effect: it {verb} {name} from {first:.0%} to {likely[edit]:.0%} (logit "
+        f"{effects[edit]:+.2g}). {rest}"
+    )
 
 
 def test_probabilities_and_another_target(demo):
@@ -193,7 +196,7 @@ def test_an_uploaded_photograph_is_in_focus_and_gets_an_answer(demo):
     before = logits(demo, Image.open(io.BytesIO(photo())))
     name = demo.classes[int(before.argmax())]
     text = said(page)
-    assert re.search(rf"this prediction( alone: |; )\*\*SE_\d_\d := .*\*\* \w+ {name} ", text)
+    assert re.search(rf"\*\*SE_\d_\d := .*\*\* has the largest effect: it \w+ {name} ", text)
     assert f"has the largest attribution to {name}" in text
     assert "s of A temple in China" in [bar["name"] for bar in drawn(page)["gate_changes_SE_5_2"]]
 
@@ -325,9 +328,10 @@ def test_heads_of_all_kinds_are_asked_about_what_they_give(opened, kind):
     assert any(name.startswith("gate_probabilities") for name in drawn(page)) == (kind != "number")
     answer = re.sub(r"\\(.)", r"\1", page.markdown[0].value)
     if kind == "number":
-        assert answer.startswith("The largest effect of a single gate: **")
+        assert "prediction" not in answer
     else:
-        assert re.match(r"(No single gate changes|One gate of|\d of the) ", answer)
+        assert re.search(r"(No single gate changes|the only one|Each of|One gate|\d of the) ", answer)
+    assert re.match(r"\*\*SE_\S+ := .*\*\* has the largest effect: it ", answer)
     assert "before_and_after" in drawn(page)
     assert not page.exception
 

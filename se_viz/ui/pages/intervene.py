@@ -22,6 +22,7 @@ from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.intervention import QUESTION, Channels, Edited, intervention_report
 from se_viz.reports.outcomes import Outcome, outcome_of
 from se_viz.reports.report import Report
+from se_viz.reports.uniform_weights import uniform_weights
 from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions
@@ -74,10 +75,11 @@ class InterveneState:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on the edits that are missing."""
+        """Sentences on weights that do not differ between channels, and on the edits that are missing."""
         unknown = why_no_mean(self.model, self.profiles) if "mean" not in self.effects.edits else None
         mean = () if unknown is None else (no_mean.sentence(unknown),)
-        return (*mean, *[_ALONE] * ("other image" not in self.effects.edits))
+        alone = (_ALONE,) if "other image" not in self.effects.edits else ()
+        return (*uniform_weights(self.capture, self.focus), *mean, *alone)
 
     def report(self, channels: Channels | None = None, edited: Edited | None = None) -> Report:
         """Return the report; its charts are drawn only when they are shown."""
