@@ -1,5 +1,6 @@
 """The command that measures over a dataset what gates do to the answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -162,9 +163,9 @@ def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits 
     """Return the edits of --gate and --set; None where the values are the default ones."""
     parsed = parse_edits(values or (), _SET, gates or ())
     if any(one.gate for one in parsed):
-        placed: dict[str, list[Edit]] = {}
+        placed: dict[str, Sequence[Edit]] = {}
         for one in parsed:
-            placed.setdefault(one.gate, []).append(one.edit)
+            placed[one.gate] = [*placed.get(one.gate, ()), one.edit]
         return placed
     chosen = [one.value for one in parsed]
     if gates:

@@ -1,7 +1,7 @@
 """The command that makes gates of a network constants."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from se_viz.cli.options import CheckpointOptions, Precision
 from se_viz.cli.table import show_table
 
 if TYPE_CHECKING:
+    from se_viz.interventions.freeze import Constant
     from se_viz.interventions.frozen_network import FrozenNetwork
 
 
@@ -68,7 +69,7 @@ def freeze(
     from se_viz.reports.frozen_network import compare, known_cost, sentences, times
 
     try:
-        values = joined(parse_edits(constants or (), _SET, ()), _SET)
+        values = cast("dict[str, Constant]", joined(parse_edits(constants or (), _SET, ()), _SET))  # of its forms
         if not values:
             raise ValueError("Say which gates to freeze and to what, as in --set SE_5_2=mean.")
         if out.suffix != ".safetensors":
