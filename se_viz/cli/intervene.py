@@ -178,9 +178,9 @@ def _said(value: object, other: str) -> str:
 
 
 def _where(gates: Sequence[str], channels: Sequence[int]) -> str:
-    listed = " and ".join(gates)
+    listed = " and ".join("all gates" if gate == "all" else gate for gate in gates)
     if not channels:
-        return f"all channels of {'all gates' if listed == 'all' else listed}"
+        return f"all channels of {listed}"
     return f"{'channel' if len(channels) == 1 else 'channels'} {', '.join(map(str, channels))} of {listed}"
 
 

@@ -127,4 +127,7 @@ def baseline_of(weights: Weights, gate: Gate, s: Tensor, model: object, profiles
         raise ValueError(f"A baseline of {gate.name} has {gate.channels} numbers or one, not {tuple(given.shape)}.")
     if not bool(given.isfinite().all()):
         raise ValueError("A baseline must not be NaN or infinite.")
-    return given.expand(gate.channels).to(s)
+    made = given.expand(gate.channels).to(s)
+    if not bool(made.isfinite().all()):
+        raise ValueError(f"A baseline cannot be {float(given.abs().max()):.0e}, which {s.dtype} does not have.")
+    return made

@@ -29,7 +29,7 @@ from se_viz.types import AnyFloats
 
 Scope: TypeAlias = Literal["gate", "stage", "all", "other"]
 Values: TypeAlias = Sequence[Whole]
-AblationEdits: TypeAlias = Mapping[str, Edits | Edit | Values | None] | Values
+AblationEdits: TypeAlias = Mapping[str, Edits | Edit | Sequence[Edit] | None] | Values
 
 DEFAULT: Values = (1.0, "mean", Shuffle())
 _IMAGES = 2  # what edits are tried with before a pass

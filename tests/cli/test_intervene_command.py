@@ -90,6 +90,7 @@ def test_edits_with_places_are_said_by_place():
     places = ["--set", "SE_5_2[450,3]=other", "--set", "SE_4_1=mean", "--set", "SE_4_2=mean"]
     said = "s := that of A temple in China in channels 450, 3 of SE_5_2; s := mean in all channels of SE_4_1 and SE_4_2"
     assert said in run("intervene", *GIVEN, *places)
+    assert "s := 0 in channel 4 of all gates " in run("intervene", *GIVEN, "--set", "all[4]=0")
 
 
 def test_a_baseline_may_be_the_mean_of_a_class(demo, images, tmp_path):
@@ -210,6 +211,7 @@ def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
             ["attribute", "--sample", "cat", "--baseline", "x"],
             "--baseline takes a number, mean or 'mean of CLASS'; not",
         ),
+        (["attribute", "--sample", "cat", "--baseline", "1e39"], "A baseline cannot be 1e+39, which torch.float32"),
         (["attribute", "--sample", "cat", "--baseline", "shuffled"], "a baseline is the same for all images"),
         (
             ["attribute", "--sample", "cat", "--method", "layer-conductance", "--baseline", "1"],
