@@ -1,21 +1,28 @@
 """The command that measures over a dataset what gates do to the answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from se_viz.cli.common import Device, Verbose, counted, fail, warn
+from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import ModelName, NetworkOptions
 
 if TYPE_CHECKING:
     from se_viz.demo.paired import Change
     from se_viz.interventions.ablation import Ablation, AblationRow
-    from se_viz.interventions.edits import Whole
+    from se_viz.interventions.edits import Edit
     from se_viz.interventions.planned_edits import AblationEdits
 
 
+_SET = EditOption(
+    ("number", "mean", "mean of CLASS", "shuffled", "scale"),
+    "The value other is not taken, because over a dataset no single image is the other one; shuffled gives each image "
+    "the s of another.",
+)
 _SMALLEST_P = 1e-99
 
 
@@ -48,8 +55,7 @@ def ablate(
         list[str] | None,
         typer.Option(
             "--set",
-            help="Set s to this value: a number, mean (of the class profiles), 'mean of CLASS', shuffled (s of another "
-            "image) or '0.5 s' (s times a number); the option may be repeated.",
+            help=f"Value of s; may be repeated, and each value is an edit that is measured alone. {_SET.help}",
             show_default="1, mean, shuffled",
         ),
     ] = None,
@@ -138,7 +144,7 @@ def ablate(
         if loss is not None:
             _suggest(ablation, loss)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise fail(error) from error
+        raise fail(error, in_place_of_mean="give a number, as in --set 1") from error
     except KeyboardInterrupt:
         done = (
             "Finished ablations are kept; the same command makes the others."
@@ -154,31 +160,17 @@ def ablate(
 
 
 def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits | None":
-    """Return the edits of --gate and --set; None if neither is given."""
-    from se_viz.interventions.planned_edits import DEFAULT
-
-    chosen = [_value(text) for text in values] if values else None
+    """Return the edits of --gate and --set; None where the values are the default ones."""
+    parsed = parse_edits(values or (), _SET, gates or ())
+    if any(one.gate for one in parsed):
+        placed: dict[str, Sequence[Edit]] = {}
+        for one in parsed:
+            placed[one.gate] = [*placed.get(one.gate, ()), one.edit]
+        return placed
+    chosen = [one.value for one in parsed]
     if gates:
-        return {name: list(chosen or DEFAULT) for name in gates}
-    return chosen
-
-
-def _value(text: str) -> "Whole":
-    from se_viz import mean_of, scale, shuffle
-
-    said = text.strip()
-    if said == "mean":
-        return said
-    if said == "shuffled":
-        return shuffle()
-    if said.startswith("mean of "):
-        return mean_of(said.removeprefix("mean of "))
-    try:
-        return scale(float(said.removesuffix("s"))) if said.endswith("s") else float(said)
-    except ValueError:
-        raise ValueError(
-            f"--set takes a number, mean, 'mean of CLASS', shuffled or '0.5 s', not {text[:100]!r}."
-        ) from None
+        return dict.fromkeys(gates, chosen or None)
+    return chosen or None
 
 
 def _show(ablation: "Ablation") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.edit_values import EditOption, parse_value
 from se_viz.cli.image_options import (
     Figures,
     Focus,
@@ -13,13 +14,23 @@ from se_viz.cli.image_options import (
     Profiles,
     Target,
     names_of,
-    number_of,
     say,
 )
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
 
 if TYPE_CHECKING:
+    from se_viz.interventions.baseline import Weights
+    from se_viz.model.model import Model
+    from se_viz.profiles.class_profiles import ClassProfiles
     from se_viz.reports.report import Report
+
+_BASELINE = EditOption(
+    ("number", "mean", "mean of CLASS"),
+    "Shuffled, '0.5 s', other and places are not taken, because a baseline is the same for all images and is that of "
+    "--gate.",
+    places="none",
+    name="--baseline",
+)
 
 
 def attribute(
@@ -47,9 +58,7 @@ def attribute(
             "moves the image, not s, from the mean colour."
         ),
     ] = "integrated gradients",
-    baseline: Annotated[
-        str, typer.Option(help="Weights that s is compared with: mean (of the class profiles) or a number.")
-    ] = "mean",
+    baseline: Annotated[str, typer.Option(help=f"Weights that s is compared with. {_BASELINE.help}")] = "mean",
     curves: Annotated[
         bool, typer.Option("--faithfulness", help="Also change the channels in several orders, with random ones.")
     ] = False,
@@ -69,6 +78,7 @@ def attribute(
     from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
     from se_viz.reports.intervention import Channels, intervention_report
     from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.uniform_weights import uniform_weights
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
@@ -83,11 +93,11 @@ def attribute(
             raise ValueError(predictions.missing)
         outputs = outputs_of(before)
         targets = [outcome_of(predictions.fitted, row, target or None).target for row in outputs]
-        base = "mean" if baseline == "mean" else number_of(baseline, "--baseline")
+        base, in_words = _baseline(loaded, chosen, baseline, given)
         if method == "gradient x change":  # as it is typed on most keyboards
             method = "gradient × change"
         moves_image = method == "layer-conductance"
-        if moves_image and base != "mean" and not curves:
+        if moves_image and not isinstance(base, str) and not curves:
             raise ValueError(
                 "layer-conductance starts at an image of the mean colour: --baseline is only for its curves, with "
                 "--faithfulness."
@@ -113,17 +123,32 @@ def attribute(
             focus - 1,
             gate_capture,
             means[chosen] if means else None,
-            "the mean of s" if base == "mean" else f"{base:g}",
+            in_words,
             about if curves else None,
         )
         outcome = outcome_of(predictions.fitted, outputs[focus - 1], targets[focus - 1])
-        report = intervention_report(outcome, effects, names[focus - 1], gate=chosen, channels=channels)
+        notes = uniform_weights(before, focus - 1)
+        report = intervention_report(outcome, effects, names[focus - 1], gate=chosen, channels=channels, notes=notes)
         if out is not None:
             report.write(out, figures, progress=True)
     except (ValueError, KeyError, CannotDraw, ImportError, OSError) as error:
         raise fail(error, in_place_of_mean="give --baseline 1") from error
     _show_channels(report, chosen, names[focus - 1], top)
     say(report, names, focus, loaded, out)
+
+
+def _baseline(model: "Model", gate: str, text: str, profiles: "ClassProfiles | None") -> "tuple[Weights, str]":
+    """Return the baseline of a gate, and the same in words."""
+    from se_viz.interventions.baseline import mean_weights
+    from se_viz.interventions.edits import MeanOf
+
+    value = parse_value(text, _BASELINE)
+    if isinstance(value, MeanOf):
+        return mean_weights(model, gate, profiles, value.name), f"the mean of s over {value.name}"
+    if value == "mean":
+        return "mean", "the mean of s"
+    number = float(value)  # type: ignore[arg-type]  # as the option takes nothing else
+    return number, f"{number:g}"
 
 
 def _show_channels(report: "Report", gate: str, image: str, top: int) -> None:

@@ -4,12 +4,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from se_viz.data.summing_up import FEW, summing_up
 from se_viz.gates.errors import NotFiniteValues
+
+if TYPE_CHECKING:
+    from se_viz.interventions.baseline import NoMean
 
 Data = Annotated[Path, typer.Option(help="Imagenette: its tar file, or its folder with train/ and val/.", exists=True)]
 Device = Annotated[str, typer.Option(help="Device: auto, cpu, gpu, or a name such as cuda, cuda:1, xpu, mps.")]
@@ -43,18 +46,22 @@ def fail(error: Exception, in_place_of_mean: str = "") -> typer.Exit:
         error: the error.
         in_place_of_mean: advice for a network whose mean of s is unknown, such as "give --baseline 1".
     """
+    said = str(error.args[0] if type(error) is KeyError else error)  # a bare KeyError shows its message in quotes
     if in_place_of_mean:
         from se_viz.interventions.baseline import NoMean
 
-        # Its message for a network without class profiles speaks of arguments in Python.
-        if isinstance(error, NoMean) and "profiles=" in str(error):
-            error = ValueError(
-                "The mean of s is unknown, because this network has no class profiles. Make them with `se-viz profile` "
-                f"and add --profiles FILE, or {in_place_of_mean}."
-            )
-    # A bare KeyError shows its message in quotes.
-    typer.secho(str(error.args[0] if type(error) is KeyError else error), err=True, fg="red")
+        if isinstance(error, NoMean):
+            said = no_mean(error, f", or {in_place_of_mean}")
+    typer.secho(said, err=True, fg="red")
     return typer.Exit(1)
+
+
+def no_mean(error: "NoMean", otherwise: str = "") -> str:
+    """Return why the mean of s is unknown, and what to do about it in the shell."""
+    if not error.remedy:
+        return error.why
+    made = "them" if error.remedy == "make" else "class profiles of this network"
+    return f"{error.why} Make {made} with `se-viz profile` and add --profiles FILE{otherwise}."
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -1,17 +1,26 @@
 """The command that makes gates of a network constants."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, warn
+from se_viz.cli.edit_values import EditOption, joined, parse_edits
 from se_viz.cli.options import CheckpointOptions, Precision
 from se_viz.cli.table import show_table
 
 if TYPE_CHECKING:
     from se_viz.interventions.freeze import Constant
     from se_viz.interventions.frozen_network import FrozenNetwork
+
+
+_SET = EditOption(
+    ("number", "mean", "mean of CLASS"),
+    "Shuffled, '0.5 s', other and single channels are not taken, because a frozen gate no longer computes s: all its "
+    "channels are multiplied by constants.",
+    places="gates",
+)
 
 
 def freeze(
@@ -21,8 +30,7 @@ def freeze(
         list[str] | None,
         typer.Option(
             "--set",
-            help='GATE=VALUE, where the gate may be "stage 4" or "all", and the value is a number, mean, or mean:CLASS '
-            "(the mean of s over the images of a class); may be repeated.",
+            help=f"Gate and its constant; the option may be repeated. {_SET.help}",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="File for the weights; a .json beside it says what it is.")] = Path(
@@ -34,6 +42,14 @@ def freeze(
     data: Annotated[
         Path | None,
         typer.Option(help="Dataset on which accuracy is counted before and after, as `profile` takes it."),
+    ] = None,
+    ablation: Annotated[
+        Path | None,
+        typer.Option(
+            help="The ablation of the network that says what the frozen gates cost, as `ablate` writes it; not needed "
+            "with --data.",
+            show_default="the one that comes with a demo model",
+        ),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Part of the dataset.", show_default="val, test or train")] = None,
     batch: Annotated[int, typer.Option(help="Images in a forward pass.", min=1)] = 32,
@@ -48,21 +64,21 @@ def freeze(
     from se_viz import freeze as frozen_of
     from se_viz import open_profiles
     from se_viz.data.datasets import dataset
-    from se_viz.reports.frozen_network import compare, sentences, times
+    from se_viz.interventions.ablation_file import open_ablation
+    from se_viz.interventions.bundled_ablations import ablation_of
+    from se_viz.reports.frozen_network import compare, known_cost, sentences, times
 
     try:
-        pairs = [_value(text) for text in constants or []]
-        values = dict(pairs)
-        if not pairs:
+        values = cast("dict[str, Constant]", joined(parse_edits(constants or (), _SET, ()), _SET))  # of its forms
+        if not values:
             raise ValueError("Say which gates to freeze and to what, as in --set SE_5_2=mean.")
-        if len(values) < len(pairs):
-            raise ValueError("--set names a gate twice.")
         if out.suffix != ".safetensors":
             raise ValueError(f"--out is a safetensors file, such as {out.stem}.safetensors, not {out}.")
         listed = dataset(data, split) if data else None
         warn(listed.notes if listed else (), verbose=verbose)
         loaded = network.load(name, device, precision, fast=False)
         frozen = frozen_of(loaded, values, profiles=open_profiles(profiles, loaded) if profiles else None)
+        known = open_ablation(ablation, loaded) if ablation else None if listed else ablation_of(loaded)
         found = compare(loaded, frozen, listed, batch) if listed else None
         measured = times(loaded, frozen) if time else None
         frozen.save(out)
@@ -87,30 +103,11 @@ def freeze(
     show_table(("", "before", "after"), rows, left=("",))
     for sentence in sentences(frozen, found):
         typer.echo(sentence)
+    if found is None or known is not None:
+        typer.echo(known_cost(frozen, known, "Add --data DIR to measure it before and after."))
     typer.echo(f"The frozen network is in {out}, and {out.with_suffix('.json')} says what it is.")
     if onnx:
         typer.echo(f"It is exported to {onnx}.")
-
-
-def _value(text: str) -> "tuple[str, Constant]":
-    """Return the gate and the value of GATE=VALUE.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    from se_viz import mean_of
-
-    gate, equals, value = text.partition("=")
-    if equals and value == "mean":
-        return gate, "mean"
-    if equals and value.startswith("mean:"):
-        return gate, mean_of(value.removeprefix("mean:"))
-    try:
-        return gate, float(value)
-    except ValueError:
-        raise ValueError(
-            f"--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS, as in SE_5_2=mean, not {text!r}."
-        ) from None
 
 
 def _export(frozen: "FrozenNetwork", path: Path) -> None:

@@ -64,15 +64,6 @@ def names_of(images: "Sequence[InputImage]", focus: int) -> list[str]:
     return apart(image.name for image in images)
 
 
-def number_of(text: str, option: str) -> float:
-    """Return the number of an option; raise a ``ValueError`` that says what the option takes."""
-    try:
-        return float(text)
-    except ValueError:
-        listed = "a number, mean or other" if option == "--set" else "mean or a number"
-        raise ValueError(f"{option} takes {listed}, not {text!r}.") from None
-
-
 def say(
     report: "Report", names: list[str], focus: int, model: "Model", out: Path | None, *, last_first: bool = False
 ) -> None:

@@ -1,10 +1,13 @@
 """The command that replaces s of gates or channels."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
+from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
 from se_viz.cli.image_options import (
     Figures,
     Focus,
@@ -13,17 +16,18 @@ from se_viz.cli.image_options import (
     Profiles,
     Target,
     names_of,
-    number_of,
     say,
 )
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage
-    from se_viz.interventions.edits import Edit, Whole
+    from se_viz.interventions.edits import Edits
     from se_viz.reports.report import Report
     from se_viz.types import Floats
     from se_viz.weights.head import Fitted
+
+_SET = EditOption(("number", "mean", "mean of CLASS", "shuffled", "scale", "other"))
 
 
 def intervene(
@@ -44,11 +48,11 @@ def intervene(
         list[int] | None,
         typer.Option(help="Channel whose s is replaced; may be repeated (default: all channels of the gate).", min=0),
     ] = None,
-    to: Annotated[
-        str | None,
+    values: Annotated[
+        list[str] | None,
         typer.Option(
             "--set",
-            help="What replaces s: a number, mean (of the class profiles), or other (s of the image of --other).",
+            help=f"What replaces s; with places it may be repeated, and the edits are made together. {_SET.help}",
             show_default="1",
         ),
     ] = None,
@@ -66,18 +70,16 @@ def intervene(
     """Replace s of a gate or of some channels, run the network again, and print the predictions before and after."""
     from se_viz import capture, open_profiles, predict
     from se_viz.figures.export import CannotDraw
-    from se_viz.interventions.gate_effects import gate_effects, outputs_of
+    from se_viz.interventions.gate_effects import gate_effects, outputs_of, why_no_mean
     from se_viz.reports.intervention import Edited, intervention_report
     from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.uniform_weights import uniform_weights
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     if channel and not gate:
         raise typer.BadParameter("--channel needs the --gate that it belongs to.")
-    if to is not None and not gate:
-        raise typer.BadParameter("--set needs the --gate whose s it replaces.")
-    to = "1" if to is None else to
-    gates, channels = list(dict.fromkeys(gate or ())), list(dict.fromkeys(channel or ()))
     try:
+        placed = _placed(list(dict.fromkeys(gate or ())), tuple(dict.fromkeys(channel or ())), values or [])
         loaded = network.load(model, device, precision)
         given = open_profiles(profiles, loaded) if profiles else None
         names = names_of(shown, focus)
@@ -90,26 +92,24 @@ def intervene(
         outputs = outputs_of(before)
         outcome = outcome_of(predictions.fitted, outputs[focus - 1], target or None)
         edited, after = None, None
-        if gates:
-            value = _value(to, None if swapped is None else shown[swapped])
-            edit: Edit = dict.fromkeys(channels, value) if channels else value
-            edits = dict.fromkeys(gates, edit)
+        if placed:
+            edits = _edits(placed, None if swapped is None else shown[swapped])
             with unwarned():
                 after = outputs_of(capture(loaded, shown, edits=edits, profiles=given))
-            said = f"s := {_said(to, names, swapped)} in {_where(gates, channels)}"
-            edited = Edited(said, after[focus - 1])
+            edited = Edited(_words(placed, "" if swapped is None else names[swapped]), after[focus - 1])
         with unwarned():
             effects = gate_effects(
                 loaded, [shown[focus - 1]], None if swapped is None else [shown[swapped]], profiles=given
             )
+        unknown = None if "mean" in effects.edits else why_no_mean(loaded, given)
         report = intervention_report(
             outcome,
             effects,
             names[focus - 1],
             other="" if swapped is None else names[swapped],
-            gate=next((name for name in gates if name in effects.gates), None),
+            gate=next((one.gate for one in placed if one.gate in effects.gates), None),
             edited=edited,
-            notes=() if "mean" in effects.edits else (_NO_MEAN,),
+            notes=(*uniform_weights(before, focus - 1), *(() if unknown is None else (no_mean(unknown),))),
         )
         if out is not None:
             report.write(out, figures, progress=True)
@@ -120,9 +120,6 @@ def intervene(
     else:
         _show_images(predictions.fitted, target, names, outputs, after)
     say(report, names, focus, loaded, out, last_first=edited is not None)
-
-
-_NO_MEAN = "There is no mean of s, because this network has no class profiles: make them with `se-viz profile`."
 
 
 def _other(count: int, focus: int, asked: int | None) -> int | None:
@@ -136,26 +133,54 @@ def _other(count: int, focus: int, asked: int | None) -> int | None:
     return (focus + 1) % count if count > 1 else None
 
 
-def _value(to: str, other: "InputImage | None") -> "Whole":
+def _placed(gates: Sequence[str], channels: tuple[int, ...], values: list[str]) -> list[PlacedValue]:
+    """Return the edits of --gate, --channel and --set, each with its place."""
+    parsed = parse_edits(values or ["1"] * bool(gates), _SET, gates)
+    if all(one.gate for one in parsed):
+        return parsed
+    if not gates:
+        raise typer.BadParameter(
+            "--set needs the gate whose s it replaces: add --gate, or name it as in --set SE_5_2=mean."
+        )
+    if len(parsed) > 1:
+        raise ValueError("--gate takes one --set. For several values write --set GATE=VALUE for each, without --gate.")
+    return [replace(parsed[0], gate=gate, channels=channels) for gate in gates]
+
+
+def _edits(placed: Sequence[PlacedValue], other: "InputImage | None") -> "Edits":
+    """Return the edits as ``capture`` takes them."""
     from se_viz import swap
 
-    if to == "mean":
-        return "mean"
-    if to == "other":
-        if other is None:
-            raise ValueError("--set other takes s of another image: name two images or more.")
-        return swap(other)
-    return number_of(to, "--set")
+    if other is None and any(one.value == OTHER for one in placed):
+        raise ValueError("--set other takes s of another image: name two images or more.")
+    return joined([replace(one, value=swap(other)) if one.value == OTHER else one for one in placed], _SET)
 
 
-def _said(to: str, names: list[str], other: int | None) -> str:
-    return f"that of {names[other]}" if to == "other" and other is not None else to
+def _words(placed: Sequence[PlacedValue], other: str) -> str:
+    """Return the edits in words, "s := 0 in channels 450, 12 of SE_5_2"; gates with the same edit are named together.
+
+    Args:
+        placed: the edits.
+        other: name of the other image.
+    """
+    gates: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for one in placed:
+        gates.setdefault((_said(one.value, other), one.channels), []).append(one.gate)
+    return "; ".join(f"s := {said} in {_where(named, channels)}" for (said, channels), named in gates.items())
 
 
-def _where(gates: list[str], channels: list[int]) -> str:
-    listed = " and ".join(gates)
+def _said(value: object, other: str) -> str:
+    from se_viz.interventions.edits import Shuffle, word
+
+    if value == OTHER:
+        return f"that of {other}"
+    return f"that of another image (shuffled, seed {value.seed})" if isinstance(value, Shuffle) else word(value)
+
+
+def _where(gates: Sequence[str], channels: Sequence[int]) -> str:
+    listed = " and ".join("all gates" if gate == "all" else gate for gate in gates)
     if not channels:
-        return f"all channels of {'all gates' if listed == 'all' else listed}"
+        return f"all channels of {listed}"
     return f"{'channel' if len(channels) == 1 else 'channels'} {', '.join(map(str, channels))} of {listed}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from se_viz.demo.paired import points
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import EDITS, MUTED, NETWORKS
 from se_viz.interventions.ablation import AblationRow
@@ -31,7 +32,12 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     layout = frame(title, x, "Δ accuracy, points", 340)
     layout["margin"]["t"] = 92
     layout["xaxis"] |= {
-        **{"tickvals": list(range(len(places))), "ticktext": places, "ticklabeloverflow": "allow", "showgrid": False},
+        **{
+            "tickvals": list(range(len(places))),
+            "ticktext": [label(place, 24) for place in places],
+            "ticklabeloverflow": "allow",
+            "showgrid": False,
+        },
         "range": [-0.6, len(places) - 0.4],
     }
     layout["yaxis"] |= {"zeroline": True, "zerolinecolor": MUTED}
@@ -57,16 +63,19 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
                     "thickness": 2,
                     "width": 4,
                 },
-                customdata=[f"{row.where}: {row.lost} lost, {row.gained} gained" for row in some],
+                customdata=[
+                    f"{label(row.where, 24)}: {row.lost} lost, {row.gained} gained<br>{said}: "
+                    f"{points(row.change.value, digits=2)} points"
+                    for row in some
+                ],
                 mode="markers",
                 name=said,
                 marker={"color": colour, "symbol": symbol, "size": 9},
-                hovertemplate=f"%{{customdata}}<br>{said}: %{{y:+.2f}} points<extra></extra>",
+                hovertemplate="%{customdata}<extra></extra>",
             )
         )
     listed = "; ".join(
-        f"{row.name} {100 * row.change.value:+.1f} ({100 * row.change.low:+.1f} to {100 * row.change.high:+.1f})"
-        for row in rows
+        f"{row.name} {points(row.change.value)} ({points(row.change.low)} to {points(row.change.high)})" for row in rows
     )
     return Chart(
         name=name,

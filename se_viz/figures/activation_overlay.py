@@ -87,6 +87,8 @@ def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Imag
 
 def _peak(values: Float32s) -> str:
     """Return where a map is largest, in words."""
+    if not np.isfinite(values).any():
+        return "is NaN or infinite everywhere"
     if not bool((values > 0).any()):
         return "speaks for it nowhere"
     row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)

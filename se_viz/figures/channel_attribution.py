@@ -36,12 +36,13 @@ def channel_attribution(
     places = list(range(len(chosen)))
     layout["xaxis"] |= {
         **{"tickvals": places, "ticktext": [str(channel) for channel in chosen], "anchor": "y3", "showgrid": False},
-        **{"range": [-0.6, len(chosen) - 0.4], "title": {"text": "channel"}},
+        **{"range": [-0.6, len(chosen) - 0.4], "title": {"text": ""}},
     }
     layout["yaxis"] |= {"domain": _BARS, "title": {"text": "attribution"}, "zeroline": True, "zerolinecolor": MUTED}
     axis = {key: layout["yaxis"][key] for key in ("automargin", "gridcolor", "linecolor")}
     layout["yaxis2"] = {**axis, "domain": _WEIGHTS, "title": {"text": "s"}, "zeroline": False, "nticks": 4}
-    layout["legend"] |= {"y": 1.0}
+    # At the left, as the chart is wider than a phone, which shows its left part first.
+    layout["legend"] |= {"y": 1.0, "x": 0, "xanchor": "left"}
     bars = drawable(values[chosen])
     traces: list[go.Bar | go.Scatter | go.Heatmap] = [
         go.Bar(
@@ -72,6 +73,13 @@ def channel_attribution(
         }
     else:
         layout["xaxis"]["anchor"] = "y2"
+    layout["annotations"] = [
+        {
+            **{"text": "channel", "showarrow": False},
+            **{"x": 0, "xref": "paper", "xanchor": "right", "xshift": -6},
+            **{"y": 0, "yref": f"{layout['xaxis']['anchor']} domain", "yanchor": "top", "yshift": -8},
+        }
+    ]
     listed = ", ".join(f"{channel} {number(values[channel], '+.2f')} (s {number(s[channel])})" for channel in chosen)
     return Chart(
         name=f"attribution_{gate_capture.gate.name}",
@@ -106,8 +114,8 @@ def _dots(places: Sequence[int], values: Floats | Float32s, name: str, marker: d
 
 def _maps(u: Float32s, x: Float32s) -> go.Heatmap:
     """Return U above X̃, (channels, H, W) each, as one mosaic with a column at each whole number."""
-    pair = drawable(np.stack([_small(u), _small(x)]))
-    reach = np.nanmax(np.abs(pair), axis=(0, 2, 3), keepdims=True, initial=1e-12)
+    pair = np.stack([_small(drawable(u)), _small(drawable(x))])
+    reach = np.maximum(np.nan_to_num(np.abs(pair)).max(axis=(0, 2, 3), keepdims=True), 1e-12)
     tiles = pair / reach
     rows, columns, height, width = tiles.shape
     side = max(height, width) * max(1, _SIDE // max(height, width))

@@ -25,6 +25,8 @@ def faithfulness_curves(found: Faithfulness, target: str, unit: str, baseline: s
     """
     layout = frame(f"{found.gate}: {unit} of {label(target, 24)} as channels change", "", unit, 340)
     layout["margin"]["t"] = 92
+    # At the left, as the chart is wider than a phone, which shows its left part first.
+    layout["legend"] |= {"x": 0, "xanchor": "left"}
     axis = layout["xaxis"]
     layout["xaxis"] = {**axis, "domain": [0, 0.47], "title": {"text": f"channels set to {baseline}"}}
     layout["xaxis2"] = {**axis, "domain": [0.53, 1], "title": {"text": f"channels set from {baseline} to s"}}

@@ -33,7 +33,9 @@ def say_lost(layout: dict[str, Any], values: AnyFloats, what: str = "weights") -
         for axis in ("xaxis", "yaxis"):
             layout[axis] |= {"showgrid": False}
         return
-    layout["xaxis"]["title"]["text"] += "; not drawn: NaN, infinite"  # short, because long axis titles are cut off
+    title = layout["xaxis"]["title"]
+    # Short, because long axis titles are cut off.
+    title["text"] = f"{title['text']}; not drawn: NaN, infinite" if title["text"] else f"{said}: not drawn"
 
 
 def number(value: float, form: str = ".2f") -> str:

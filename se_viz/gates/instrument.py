@@ -74,7 +74,8 @@ class Instrument:
         self._last: dict[nn.Module, int] = {}
         self._tapped = SharedContext()
         self._mapped = SharedContext()
-        self._edited = SharedContext()
+        # One for each gate, as most edits are of one gate and a hook that does nothing takes time.
+        self._edited = {gate.name: (gate, SharedContext()) for gate in gates}
         # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
         self._threaded = any(gate.threaded for gate in gates)
 
@@ -108,7 +109,7 @@ class Instrument:
             sink = CaptureBuffer(self, clone, maps, edits or {}, start)
             with (
                 self._hooked(clone, ("z", "s", "u", "x"), lambda: sink),
-                self._editing(clone, lambda: sink) if edits else nullcontext(),
+                self._editing(clone, self.gates, lambda: sink) if edits else nullcontext(),
                 self._watching(sink),
             ):
                 yield sink
@@ -117,8 +118,9 @@ class Instrument:
         mapped = (
             self._mapped.hold(partial(self._hooked, self.network, ("u", "x"), _sink.get)) if maps else nullcontext()
         )
-        edited = self._edited.hold(partial(self._editing, self.network, _sink.get)) if edits else nullcontext()
-        with self.attached(), mapped, edited:
+        with self.attached(), mapped, ExitStack() as edited:
+            for gate, hooks in (self._edited[name] for name in sink.edits if name in self._edited):
+                edited.enter_context(hooks.hold(partial(self._editing, self.network, (gate,), _sink.get)))
             if self.network.training:
                 raise NotReadable("This network was put in train mode while it was being read: call eval() on it.")
             self._come_last()
@@ -130,10 +132,12 @@ class Instrument:
                 _sink.reset(token)
 
     @contextmanager
-    def _editing(self, network: nn.Module, sink_of: Callable[[], CaptureBuffer | None]) -> Iterator[None]:
+    def _editing(
+        self, network: nn.Module, gates: tuple[Gate, ...], sink_of: Callable[[], CaptureBuffer | None]
+    ) -> Iterator[None]:
         """Keep hooks on gates that are modules, which replace s; gates that are watched are edited by the watch."""
         with ExitStack() as stack:
-            put_edit_hooks(network, self.gates, stack, sink_of, self)
+            put_edit_hooks(network, gates, stack, sink_of, self)
             yield
 
     def _come_last(self) -> None:

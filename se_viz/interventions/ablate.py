@@ -75,9 +75,10 @@ def ablate(
         data, split: as for ``profile``.
         out: folder for ``ablation.json``, and for the shards while they are made.
         edits: values for each gate, each stage and all of them, ``[1.0, 0.5, "mean", shuffle()]``; or a mapping: from a
-            gate, "stage 4" or "all" to a value or a list of values, and from a name to edits as ``capture`` takes them,
-            ``{"both": {"SE_5_1": "mean", "SE_5_2": "mean"}}``. C numbers are an array. 1, the mean and shuffled if not
-            given; the mean is then left out, and ``notes`` says so, where no class profiles say what it is.
+            gate, "stage 4" or "all" to a value, a list of values, or None for the default ones, and from a name to
+            edits as ``capture`` takes them, ``{"both": {"SE_5_1": "mean", "SE_5_2": "mean"}}``. C numbers are an array.
+            The default values are 1, the mean and shuffled; the mean is then left out, and ``notes`` says so, where no
+            class profiles say what it is.
         profiles: where means are taken from; the bundled class profiles of a demo model if not given.
         labels: "given" counts an answer as right that is the image's label; "predictions" one that is the network's own
             without edits, for which no labels are needed.

@@ -15,10 +15,11 @@ from se_viz.demo.card import Accuracy
 from se_viz.demo.paired import Change
 from se_viz.disk.atomic import write_bytes
 from se_viz.interventions.ablation_tables import classes_table, edits_table
-from se_viz.interventions.planned_edits import EditInfo, Scope
+from se_viz.interventions.planned_edits import EditInfo, Scope, edits_sha256
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError, ProfilesMismatch
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, LabelSource, ModelInfo, RunSettings
+from se_viz.types import Floats
 from se_viz.weights.head import Head
 
 FILE = "ablation.json"
@@ -152,6 +153,12 @@ class Ablation:
     def by(self, scope: Scope) -> tuple[AblationRow, ...]:
         """Return the rows about single gates, stages, all gates, or other edits."""
         return tuple(row for row in self.rows if row.scope == scope)
+
+    def row_of(self, weights: Mapping[str, Floats]) -> AblationRow | None:
+        """Return the row of the edit that sets exactly these gates to exactly these weights (C,), if there is one."""
+        in_order = {gate.name: weights[gate.name] for gate in self.gates if gate.name in weights}
+        sha256 = edits_sha256(in_order)
+        return next((row for row in self.rows if row.sha256 == sha256 and len(in_order) == len(weights)), None)
 
     def right(self, name: str | None = None) -> npt.NDArray[np.bool_]:
         """Return which images are right (N,) with an edit, or without, in the dataset's order but for refused ones.

@@ -1,7 +1,7 @@
 """Excitation weights to compare s with: its mean over a dataset, 1, or 0."""
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,29 @@ Weights: TypeAlias = float | str | npt.NDArray[np.floating] | Tensor
 
 
 class NoMean(ValueError):
-    """The mean of s is unknown, because there are no class profiles; the message says what to do."""
+    """The mean of s is unknown; the message says why, and what to do in Python.
+
+    Attributes:
+        why: the reason.
+        remedy: what class profiles would help: "make" if there are no class profiles, "remake" if these do not fit,
+            "" if these have no images to average.
+    """
+
+    def __init__(self, why: str, remedy: Literal["make", "remake", ""] = "") -> None:
+        super().__init__(why, remedy)
+        self.why = why
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.why} {_IN_PYTHON[self.remedy]}".strip()
+
+
+_IN_PYTHON = {
+    "make": "Make them with `se-viz profile` and pass profiles=open_profiles(…), or give 1, 0 or C numbers in place of "
+    "the mean.",
+    "remake": "Make class profiles of this network with `se-viz profile`.",
+    "": "",
+}
 
 
 def mean_weights(
@@ -49,19 +71,18 @@ def mean_weights(
         if profiles is not None:
             profiles.check(model)
     if profiles is None:
-        raise NoMean(
-            "The mean of s is unknown, because this network has no class profiles. Make them with `se-viz profile` and "
-            "pass profiles=open_profiles(…), or give 1, 0 or C numbers in place of the mean."
-        )
+        raise NoMean("The mean of s is unknown, because this network has no class profiles.", "make")
     try:
         moments = profiles[gate].s()
     except KeyError as error:
-        raise NoMean(f"The class profiles {profiles.path} have no mean of this gate: {error.args[0]}") from None
+        why = f"The class profiles {profiles.path} have no mean of this gate: {error.args[0]}."
+        raise NoMean(why, "remake") from None
     profiled = moments.mean.shape[1]
     if channels is not None and profiled != channels:
         raise NoMean(
             f"The class profiles {profiles.path} are of another network: {gate} has {profiled} channels there and "
-            f"{channels} here. Make class profiles of this network with `se-viz profile`."
+            f"{channels} here.",
+            "remake",
         )
     if of is not None:
         index = profiles.class_index(of)
@@ -106,4 +127,7 @@ def baseline_of(weights: Weights, gate: Gate, s: Tensor, model: object, profiles
         raise ValueError(f"A baseline of {gate.name} has {gate.channels} numbers or one, not {tuple(given.shape)}.")
     if not bool(given.isfinite().all()):
         raise ValueError("A baseline must not be NaN or infinite.")
-    return given.expand(gate.channels).to(s)
+    made = given.expand(gate.channels).to(s)
+    if not bool(made.isfinite().all()):
+        raise ValueError(f"A baseline cannot be {float(given.abs().max()):.0e}, which {s.dtype} does not have.")
+    return made

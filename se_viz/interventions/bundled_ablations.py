@@ -37,6 +37,15 @@ def bundled_ablation(name: str) -> Ablation:
     return open_ablation(path(name))
 
 
+def ablation_of(model: Model) -> Ablation | None:
+    """Return the ablation that comes with a demo model; None for another network, or for other weights."""
+    file = path(model.name)
+    try:
+        return open_ablation(file, model) if model.name.startswith("demo/") and file.is_file() else None
+    except ProfilesError:
+        return None
+
+
 def rebuild_ablations(
     data: str | Path,
     root: Path | None = None,

@@ -5,6 +5,7 @@ takes and X̃ = s · U what it gives: their maps beside each other show what the
 goes through s as well.
 """
 
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from se_viz.device.memory import raise_if_full
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import is_multiplication
 from se_viz.gates.edited_product import maps_of, wide
-from se_viz.gates.errors import NotReadable
+from se_viz.gates.errors import NotFiniteValues, NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import first_tensor, placement
@@ -47,6 +48,19 @@ class ClassActivation:
     targets: npt.NDArray[np.int64]
     u: Float32s
     x: Float32s
+
+    @property
+    def not_finite(self) -> str:
+        """A sentence on maps that have NaN or infinite values; empty if all are finite."""
+        lost = {name: ~np.isfinite(maps).all((1, 2)) for name, maps in (("U", self.u), ("X̃", self.x))}
+        named = [f"{name} of {int(images.sum())}" for name, images in lost.items() if images.any()]
+        if not named:
+            return ""
+        return (
+            f"The class-activation maps of {self.gate} have NaN or infinite values ({' and '.join(named)} of "
+            f"{len(self.u)} images): the maps, the logit or its gradient overflow in the network. "
+            "`capture(…).not_finite` says where values stop being finite."
+        )
 
 
 @dataclass(slots=True)
@@ -102,7 +116,8 @@ def cam(
     """Return class-activation maps of a gate's U and X̃: ``cam(model, images, "SE_5_2", "tench")``.
 
     They are what captum's ``LayerGradCam`` gives for the gate's module (X̃) and for its input (U), without ReLU, and
-    are there for gates that are no module as well.
+    are there for gates that are no module as well. Where maps are NaN or infinite, a ``NotFiniteValues`` warning says
+    so (``ClassActivation.not_finite``).
 
     Args:
         network, images, gate: as for ``suffix``.
@@ -145,7 +160,10 @@ def cam(
             logits.gather(1, chosen[:, None]).sum().backward()
             parts.append((chosen, taken.u.activation(found.layout), taken.x.activation(found.layout)))
     targeted, u, x = (torch.cat(values).cpu().numpy() for values in zip(*parts, strict=True))
-    return ClassActivation(gate, targeted, u, x)
+    made = ClassActivation(gate, targeted, u, x)
+    if said := made.not_finite:
+        warnings.warn(said, NotFiniteValues, stacklevel=2)
+    return made
 
 
 def _logits(output: object, images: int, network: str) -> Tensor:

@@ -139,14 +139,22 @@ def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
 def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
     if not isinstance(edit, Mapping):
         return _whole(edit, gate, sources)
+    numbers: dict[int, float] = {}
     parts: dict[int, Replacement] = {}
     for channel, part in edit.items():
         if not isinstance(channel, int | np.integer) or isinstance(channel, bool) or not 0 <= channel < gate.channels:
             raise KeyError(f"No channel {channel!r} in {gate.name}; there are 0 to {gate.channels - 1}")
-        parts[int(channel)] = _whole(part, gate, sources)
+        if isinstance(part, int | float):
+            numbers[int(channel)] = float(_finite(part, gate))
+        else:
+            parts[int(channel)] = _whole(part, gate, sources)
+    places = torch.tensor(list(numbers), dtype=torch.long)
+    values = torch.tensor(list(numbers.values()), dtype=torch.float64)
 
     def channels_only(s: Tensor, start: int) -> Tensor:
         edited = s.clone()
+        if numbers:  # at once, as there may be hundreds
+            edited[:, places.to(s.device)] = values.to(s)
         for channel, replace in parts.items():
             edited[:, channel] = replace(s, start)[:, channel]
         return edited

@@ -75,11 +75,21 @@ def gate_effects(
 
 
 def gate_means(model: Model, profiles: ClassProfiles | None = None) -> dict[str, Floats] | None:
-    """Return the mean of s of each gate (C,), or None where no class profiles say what it is."""
+    """Return the mean of s of each gate (C,), or None where no class profiles say what it is; see ``why_no_mean``."""
     try:
         return {gate.name: mean_weights(model, gate.name, profiles) for gate in model.gates}
     except NoMean:
         return None
+
+
+def why_no_mean(model: Model, profiles: ClassProfiles | None = None) -> NoMean | None:
+    """Return why the mean of s of some gate is unknown, or None if it is known for each."""
+    try:
+        for gate in model.gates:
+            mean_weights(model, gate.name, profiles)
+    except NoMean as error:
+        return error
+    return None
 
 
 def gate_weights(gate: Gate, means: Mapping[str, Floats] | None, other: Capture | None) -> dict[GateEdit, Floats]:

@@ -29,10 +29,11 @@ from se_viz.types import AnyFloats
 
 Scope: TypeAlias = Literal["gate", "stage", "all", "other"]
 Values: TypeAlias = Sequence[Whole]
-AblationEdits: TypeAlias = Mapping[str, Edits | Edit | Values] | Values
+AblationEdits: TypeAlias = Mapping[str, Edits | Edit | Sequence[Edit] | None] | Values
 
 DEFAULT: Values = (1.0, "mean", Shuffle())
 _IMAGES = 2  # what edits are tried with before a pass
+_PROFILES = "The command `profile` and the page Classes make class profiles."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def plan_edits(
 
     Args:
         asked: values for each gate, each stage and all; or by name: what ``capture`` takes as its edits, or by a gate,
-            "stage 4" or "all": a value, or a list of values. ``DEFAULT`` for each if not given.
+            "stage 4" or "all": a value, a list of values, or None for ``DEFAULT``. ``DEFAULT`` for each if not given.
         gates: of the network, in execution order.
         sources: gives means, and s of another image.
 
@@ -86,16 +87,18 @@ def plan_edits(
     planned: list[PlannedEdit] = []
     notes: list[str] = []
     for name, where, scope, value, edits in _asked(DEFAULT if asked is None else asked, gates):
+        may_lack = asked is None or (isinstance(asked, Mapping) and asked.get(where, edits) is None)
         try:
             fixed = _fixed(edits, gates, sources)
         except NoMean as error:
-            if asked is not None:
+            if not may_lack:
                 raise
             if not notes:
-                notes.append(f"No gate was set to its mean. {error}")
+                # For Python, the shell and the page, which show the note of a file.
+                notes.append(f"No gate was set to its mean. {error.why} {_PROFILES}")
             continue
         edited = tuple(gate.name for gate in gates if gate.name in fixed)
-        planned.append(PlannedEdit(EditInfo(name, where, scope, value, edited, _sha256(fixed)), fixed))
+        planned.append(PlannedEdit(EditInfo(name, where, scope, value, edited, edits_sha256(fixed)), fixed))
     if not planned:
         raise ValueError('There is no edit: give some, for instance edits=[1.0, "mean"], or {"SE_5_2": 1.0}.')
     twice = [name for name, count in Counter(plan.info.name for plan in planned).items() if count > 1]
@@ -126,7 +129,7 @@ def _asked(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Asked]:
             edits = cast("Edits", given)
             yield key, key, "other", "; ".join(described(edits)), edits
         else:
-            yield from (_at(key, one) for one in _several(given))
+            yield from (_at(key, one) for one in (DEFAULT if given is None else _several(given)))
 
 
 def _several(given: object) -> "Sequence[Edit]":
@@ -188,7 +191,8 @@ def _numbers(edit: Whole, gate: Gate, sources: Sources) -> Whole:
     return np.broadcast_to(np.asarray(on_host(edit), np.float64), gate.channels).copy()
 
 
-def _sha256(edits: Edits) -> str:
+def edits_sha256(edits: Edits) -> str:
+    """Return the sha256 of edits by gate, in execution order, whose numbers are arrays (C,) in double precision."""
     digest = hashlib.sha256()
     for gate, edit in edits.items():
         for channel, part in edit.items() if isinstance(edit, Mapping) else (("", edit),):

@@ -13,10 +13,11 @@ from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
 from se_viz.demo.evaluate import accuracy
-from se_viz.demo.paired import mcnemar
+from se_viz.demo.paired import Change, accuracy_change, mcnemar, points
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.trace import placement
+from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.constant_gates import MULTIPLIES
 from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
@@ -45,6 +46,11 @@ class Comparison:
     gained: int
     same: int
     left_out: tuple[str, ...] = ()
+
+    @property
+    def change(self) -> Change:
+        """Change of top-1 as a share, with Newcombe's 95 % interval for pairs."""
+        return accuracy_change(self.before.correct, self.lost, self.gained, self.before.of)
 
     @property
     def p(self) -> float:
@@ -154,12 +160,42 @@ def sentences(frozen: FrozenNetwork, found: Comparison | None = None) -> tuple[s
             "alone; the others cost nothing."
         )
     if found is not None:
-        change = found.after.top1 - found.before.top1
-        lines.append(
-            f"Top-1 over {found.before.of:,} images: {found.before.top1:.1%} before (95 % interval "
-            f"{found.before.low:.1%} to {found.before.high:.1%}), {found.after.top1:.1%} after "
-            f"({found.after.low:.1%} to {found.after.high:.1%}), a change of {100 * change:+.1f} points: {found.lost} "
-            f"images are lost and {found.gained} gained (McNemar's exact p = {found.p:.2g}). Both networks say the "
-            f"same of {found.same:,} images."
-        )
+        cost = _cost("Top-1", found.before, found.after, found.change, found.lost, found.gained, found.p)
+        lines.append(f"{cost} Both networks say the same of {found.same:,} images.")
     return tuple(lines)
+
+
+def known_cost(frozen: FrozenNetwork, ablation: Ablation | None, otherwise: str) -> str:
+    """Return what freezing costs in accuracy by an ablation with an edit of exactly these gates to these weights.
+
+    Args:
+        frozen: the frozen network.
+        ablation: of the network that it was made of, if there is one.
+        otherwise: a sentence on what to do where the ablation does not say it.
+    """
+    row = None if ablation is None else ablation.row_of({gate.name: gate.s for gate in frozen.gates})
+    if ablation is None or row is None:
+        missing = (
+            "there is no ablation of this network"
+            if ablation is None
+            else ("no edit of the ablation sets exactly these gates to these weights")
+        )
+        return f"The accuracy that this costs is not known: {missing}. {otherwise}"
+    right = "Top-1" if ablation.labels == "given" else "Agreement with the network's own answers"
+    cost = _cost(right, ablation.as_it_is.accuracy, row.accuracy, row.change, row.lost, row.gained, row.p)
+    return f"{cost} The ablation measured it with {row.name} on {ablation.source.name}."
+
+
+def _cost(what: str, before: Accuracy, after: Accuracy, change: Change, lost: int, gained: int, p: float) -> str:
+    return (
+        f"{what} over {before.of:,} images: {before.top1:.1%} before (95 % interval {before.low:.1%} to "
+        f"{before.high:.1%}), {after.top1:.1%} after ({after.low:.1%} to {after.high:.1%}), a change of "
+        f"{points(change.value)} points (95 % interval {points(change.low)} to {points(change.high)}): {lost:,} images "
+        f"are lost and {gained:,} gained (McNemar's exact p = {p:.2g})."
+    )
+
+
+def times_sentence(before: float, after: float) -> str:
+    """Return the time of one image before and after freezing, in milliseconds, as a sentence."""
+    faster = f"{(after - before) / before:+.1%}".replace("-", "−")
+    return f"One image takes {before:.2f} ms before and {after:.2f} ms after ({faster}; medians on this machine)."

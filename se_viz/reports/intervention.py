@@ -86,11 +86,11 @@ def intervention_report(
 ) -> Report:
     """Compose the report on interventions for one image.
 
-    Sentences: what replacing s of one gate does to the prediction; what "weight", "attribution" and "effect" mean; with
-    ``channels``, which channels have the largest attribution; with ``edited``, what the edits do. Charts:
-    ``gate_changes``, ``gate_probabilities`` (if outputs have probabilities); with ``channels`` ``attribution_GATE`` and
-    ``faithfulness_GATE``; with ``edited`` ``before_and_after``. Tables: ``gate_effects``, ``channels_GATE``,
-    ``faithfulness_GATE``, ``outputs``. File: ``intervention.json`` with the numbers of all of them.
+    Sentences: the gate with the largest effect and those that change the prediction; what "weight", "attribution" and
+    "effect" mean; with ``channels``, which channels have the largest attribution; with ``edited``, what the edits do.
+    Charts: ``gate_changes``, ``gate_probabilities`` (if outputs have probabilities); with ``channels``
+    ``attribution_GATE`` and ``faithfulness_GATE``; with ``edited`` ``before_and_after``. Tables: ``gate_effects``,
+    ``channels_GATE``, ``faithfulness_GATE``, ``outputs``. File: ``intervention.json`` with the numbers of all of them.
 
     Args:
         outcome: meaning of the outputs, and the output that is asked about.

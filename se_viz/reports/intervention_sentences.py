@@ -1,6 +1,7 @@
 """Sentences on interventions, computed from their numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -21,65 +22,110 @@ UNIFORM_IMAGE = "an image of the mean colour"  # where layer-conductance starts
 
 
 def gates_sentence(outcome: Outcome, effects: GateEffects, words: Mapping[str, str]) -> str:
-    """Return a sentence on whether replacing s of one gate changes the prediction, and on the largest effect."""
+    """Return sentences on the gate with the largest effect, and on the gates that change the prediction.
+
+    The effect is the change of the output that is asked about, as in the chart; the prediction is what the network
+    says. Edits whose outputs are NaN or infinite are named and not compared.
+    """
     if not (np.isfinite(effects.before).all()):
         return "The network returned NaN or infinite numbers for this image, so no effect can be measured."
-    ranked = [found for found in strongest(effects, outcome.target) if np.isfinite(found[2])]
-    if not ranked:
+    compared = [
+        (gate, edit, change)
+        for gate, edit, change in strongest(effects, outcome.target)
+        if np.isfinite(_after(effects, gate, edit)).all()
+    ]
+    if not compared:
         return "Every edit makes the network return NaN or infinite numbers, so no effect can be measured."
+    gate, edit, change = compared[0]
+    flips = _flips(outcome, effects, compared)
+    if change == 0 and not flips:
+        said = f"No single gate has an effect on {outcome.name}: no edit changes its {outcome.unit}."
+    else:
+        becomes = next((says for one, by, says in flips if (one, by) == (gate, edit)), "")
+        said = (
+            f"**{_edited(gate, edit, words)}** has the largest effect: it "
+            f"{moved(outcome, effects.before, _after(effects, gate, edit), with_logit=True)}"
+            f"{f', and the network says {becomes}' if becomes else ''}."
+        )
+        if outcome.has_probabilities:
+            said += f" {_prediction(outcome, effects, flips, (gate, edit), words)}"
+    return said + _not_finite(effects, compared, words)
+
+
+_Flip: TypeAlias = tuple[str, GateEdit, str]
+
+
+def _flips(
+    outcome: Outcome, effects: GateEffects, compared: Sequence[tuple[str, GateEdit, float]]
+) -> tuple[_Flip, ...]:
+    """Return gate, edit and what the network says, of the edits with which it says something else than before."""
     if not outcome.has_probabilities:
-        gate, strong, _ = ranked[0]
-        return f"The largest effect of a single gate: {_moves(outcome, effects, gate, strong, words)}."
-    said = outcome.says(effects.before[None])[0]
-    flips = [
-        (gate, edit, becomes)
-        for gate, edit, _ in strongest(effects, outcome.target)
-        if (becomes := outcome.says(effects.after[gate][effects.edits.index(edit)][None])[0]) != said
+        return ()
+    before = outcome.says(effects.before[None])[0]
+    said = [(gate, edit, outcome.says(_after(effects, gate, edit)[None])[0]) for gate, edit, _ in compared]
+    return tuple(one for one in said if one[2] != before)
+
+
+def _prediction(
+    outcome: Outcome,
+    effects: GateEffects,
+    flips: Sequence[_Flip],
+    largest: tuple[str, GateEdit],
+    words: Mapping[str, str],
+) -> str:
+    """Return a sentence on how many gates change the prediction, with one that is not named yet."""
+    said, count = outcome.says(effects.before[None])[0], len(effects.gates)
+    about = "this prediction" if said == outcome.name else f"this prediction ({said})"
+    gates = {gate for gate, _, _ in flips}
+    if not gates:
+        return f"{'The one gate does not change' if count == 1 else 'No single gate changes'} {about}."
+    named = any((gate, edit) == largest for gate, edit, _ in flips)
+    if named and len(gates) == 1:
+        return "" if count == 1 else f"It is the only one of the {count} gates that can change {about} alone."
+    other, edit, becomes = next(one for one in flips if not named or one[0] != largest[0])
+    if len(gates) == count:
+        many = "The one gate" if count == 1 else f"Each of the {count} gates"
+    else:
+        many = "One gate" if len(gates) == 1 else f"{len(gates)} of the {count} gates"
+    return f"{many} can change {about} alone: with **{_edited(other, edit, words)}** the network says {becomes}."
+
+
+def _not_finite(effects: GateEffects, compared: Sequence[tuple[str, GateEdit, float]], words: Mapping[str, str]) -> str:
+    """Return a sentence on the edits that are not compared."""
+    left_out = [
+        _edited(gate, edit, words)
+        for gate in effects.gates
+        for edit in effects.edits
+        if not any((gate, edit) == (one, by) for one, by, _ in compared)
     ]
-    about = "" if said == outcome.name else f" ({said})"
-    if not flips:
-        gate, edit, _ = _most_visible(outcome, effects)
-        only = "The one gate does not change" if len(effects.gates) == 1 else "No single gate changes"
-        return f"{only} this prediction{about}; {_moves(outcome, effects, gate, edit, words)}."
-    gates = list(dict.fromkeys(gate for gate, _, _ in flips))
-    gate, edit, becomes = flips[0]
-    count = (
-        f"One gate of {len(effects.gates)} can change"
-        if len(gates) == 1
-        else f"{len(gates)} of the {len(effects.gates)} gates can change"
-    )
-    moves = _moves(outcome, effects, gate, edit, words)
-    return f"{count} this prediction{about} alone: {moves}, and the network says {becomes}."
+    if not left_out:
+        return ""
+    rest = len(left_out) - 1
+    more = f" and {rest} other edit{'s' * (rest > 1)}" if rest else ""
+    return f" With {left_out[0]}{more} the network returns NaN or infinite numbers, which are not compared."
 
 
-def _most_visible(outcome: Outcome, effects: GateEffects) -> tuple[str, GateEdit, float]:
-    """Return gate, edit and change of the probability, where it changes most; if it rounds to 0, of the logit."""
-    before = float(outcome.target_probability(effects.before[None])[0])
-    moved = [
-        (gate, edit, float(after) - before)
-        for gate, rows in effects.after.items()
-        for edit, after in zip(effects.edits, outcome.target_probability(rows), strict=True)
-        if np.isfinite(after)
-    ]
-    largest = max(moved, key=lambda found: abs(found[2]))
-    return largest if abs(largest[2]) >= 0.005 else next(strongest(effects, outcome.target))
+def _after(effects: GateEffects, gate: str, edit: GateEdit) -> Floats:
+    """Return the outputs with an edit (K,)."""
+    row: Floats = effects.after[gate][effects.edits.index(edit)]
+    return row
 
 
-def _moves(outcome: Outcome, effects: GateEffects, gate: str, edit: GateEdit, words: Mapping[str, str]) -> str:
-    """Return what an edit does to the output, "**SE_2_2 := 1** lowers tench from 55% to 12%"."""
-    after = effects.after[gate][effects.edits.index(edit)]
-    edited = f"{gate} := {words[edit].removeprefix('s := ')}"
-    return f"**{edited}** {moved(outcome, effects.before, after)}"
+def _edited(gate: str, edit: GateEdit, words: Mapping[str, str]) -> str:
+    """Return an edit of a gate in words, "SE_2_2 := 1"."""
+    return f"{gate} := {words[edit].removeprefix('s := ')}"
 
 
-def moved(outcome: Outcome, before: Floats, after: Floats) -> str:
-    """Return how the output that is asked about changes, "lowers tench from 55% to 12%"."""
+def moved(outcome: Outcome, before: Floats, after: Floats, *, with_logit: bool = False) -> str:
+    """Return how the output that is asked about changes, "lowers tench from 55% to 12%", with its logit if asked."""
     one, other = float(before[outcome.target]), float(after[outcome.target])
     if outcome.has_probabilities:
         start, end = outcome.target_probability(np.stack([before, after]))
-        if percent(start) != percent(end):
-            return f"{'lowers' if end < start else 'raises'} {outcome.name} from {percent(start)} to {percent(end)}"
-        return f"leaves {outcome.name} at {percent(start)} (logit {other - one:+.2g})"
+        logit = f" (logit {other - one:+.2g})"
+        if percent(start) == percent(end):
+            return f"leaves {outcome.name} at {percent(start)}{logit}"
+        verb = "lowers" if end < start else "raises"
+        return f"{verb} {outcome.name} from {percent(start)} to {percent(end)}{logit * with_logit}"
     return f"{'lowers' if other < one else 'raises'} {outcome.name} from {one:.4g} to {other:.4g}"
 
 

@@ -33,7 +33,7 @@ def sentence(page):
 @pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
 def test_the_first_screen_answers_and_fits_and_its_numbers_are_saved(open_page, width, height, scheme):
     page = open_page(CAT, width=width, height=height, scheme=scheme)
-    answer = page.get_by_text(re.compile("can change this prediction alone")).first.bounding_box()
+    answer = page.get_by_text(re.compile("has the largest effect")).first.bounding_box()
     assert answer["y"] + answer["height"] < height
     bars = chart(page, "Change of the logit of tench").first
     assert width < 600 or bars.bounding_box()["y"] + 200 < height

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.profiling import make_images, tiny
 from typer.testing import CliRunner
 
 import se_viz
 from se_viz.cli.app import app
 from se_viz.data.datasets import dataset
+from se_viz.demo.paired import points
+from se_viz.interventions.bundled_ablations import bundled_ablation
+from se_viz.interventions.bundled_ablations import path as bundled
 from se_viz.reports.frozen_network import NotComparable, compare, sentences
 
 CLASSES = ("tench", "church")
@@ -60,7 +64,7 @@ def test_compares_both_networks_image_by_image(photos):
 def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     out = tmp_path / "small.safetensors"
     result = run(
-        "--set", "SE_5_2=mean", "--set", "SE_2_1=mean:tench", "--set", "stage 3=1", "--out", out, "--data", photos
+        "--set", "SE_5_2=mean", "--set", "SE_2_1=mean of tench", "--set", "stage 3=1", "--out", out, "--data", photos
     )
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
@@ -84,12 +88,14 @@ def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     ("arguments", "said"),
     [
         ((), "Say which gates to freeze and to what, as in --set SE_5_2=mean."),
-        (("--set", "SE_5_2=mea"), "--set is GATE=NUMBER, GATE=mean or GATE=mean:CLASS"),
-        (("--set", "SE_5_2"), "--set is GATE=NUMBER"),
+        (("--set", "SE_5_2=mea"), "VALUE is a number, mean or 'mean of CLASS'; not 'SE_5_2=mea'"),
+        (("--set", "SE_5_2"), "--set takes GATE=VALUE, as in SE_5_2=mean;"),
+        (("--set", "SE_5_2=0.5 s"), "a frozen gate no longer computes s"),
+        (("--set", "SE_5_2[3]=0"), "single channels are not taken"),
         (("--set", "SE_9_9=1"), "No gate 'SE_9_9'; there are SE_2_1"),
         (("--set", "SE_5_2=mean:dog"), "No class 'dog'"),
         (("--set", "SE_5_2=nan"), "cannot be set to NaN"),
-        (("--set", "SE_5_2=1", "--set", "SE_5_2=0"), "names a gate twice"),
+        (("--set", "SE_5_2=1", "--set", "SE_5_2=0"), "--set names SE_5_2 twice."),
         (("--set", "SE_5_2=1", "--out", "x.pt"), "--out is a safetensors file, such as x.safetensors, not x.pt"),
         (("--set", "SE_5_2=1", "--data", "/nowhere"), "There is no /nowhere"),
     ],
@@ -100,6 +106,53 @@ def test_says_what_is_wrong(arguments, said, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert said in result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("constant", ["SE_5_2=mean", "stage 4=1"])
+def test_says_what_it_costs_by_the_ablation_that_measured_it(constant, tmp_path):
+    place, _, value = constant.partition("=")
+    row = bundled_ablation("demo/r16")[f"{place} := {value}"]
+    result = run("--set", constant, "--out", tmp_path / "x.safetensors")
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.output.split())
+    assert f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to " in text
+    assert f"{row.lost:,} images are lost and {row.gained:,} gained" in text
+    assert f"The ablation measured it with {place} := {value} on imagenette2-" in text
+
+
+def test_says_plainly_when_the_cost_is_not_known(tmp_path):
+    out = ("--out", tmp_path / "x.safetensors")
+    text = " ".join(run("--set", "SE_5_2=0.3", *out).output.split())
+    assert "The accuracy that this costs is not known: no edit of the ablation sets exactly these gates" in text
+    assert text.index("Add --data DIR to measure it before and after.") > text.index("not known")
+    without = CliRunner().invoke(app, ["freeze", "demo/r2", "--set", "SE_5_2=mean", "--device", "cpu", *map(str, out)])
+    assert "not known: there is no ablation of this network." in " ".join(without.output.split())
+    other = CliRunner().invoke(
+        app, ["freeze", "demo/r2", "--set", "SE_5_2=1", "--ablation", str(bundled("demo/r16")), *map(str, out)]
+    )
+    assert other.exit_code == 1
+    assert "This ablation is of demo/r16, not of the demo/r2 that is loaded" in other.output
+
+
+def test_an_ablation_knows_exactly_the_edits_that_it_measured(tmp_path):
+    model = tiny(classes=("red", "green", "blue"))
+    photos = make_images(tmp_path / "photos", ("red", "green", "blue"), count=2)
+    edits = {"both": {"SE_2_1": 1.0, "SE_1_1": 0.5}, "SE_1_1": [0.5, {0: 0.5}], "all": 1.0}
+    found = se_viz.ablate(model, photos, tmp_path / "out", edits=edits, batch=2, shard=2)
+    half, ones = np.full(model.gates[0].channels, 0.5), {gate.name: np.ones(gate.channels) for gate in model.gates}
+    for weights, name in (
+        ({"SE_2_1": ones["SE_2_1"], "SE_1_1": half}, "both"),
+        ({"SE_1_1": half}, "SE_1_1 := 0.5"),
+        (ones, "all := 1"),
+        ({"SE_1_1": half + 1e-12}, None),
+        ({"SE_2_1": ones["SE_2_1"]}, None),
+        ({"SE_1_1": half, "SE_9_9": half}, None),
+        ({}, None),
+    ):
+        row = found.row_of(weights)
+        assert (row and row.name) == name
+    frozen = se_viz.freeze(model, {"SE_1_1": 0.5})
+    assert found["SE_1_1 := 0.5"] == found.row_of({gate.name: gate.s for gate in frozen.gates})
 
 
 def test_a_network_without_a_mean_is_told_of_options(tmp_path, monkeypatch):

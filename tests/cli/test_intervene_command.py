@@ -1,6 +1,7 @@
 """The commands intervene and attribute: tables, files, and sentences for mistakes."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 import se_viz
 from se_viz.cli.app import app
+from se_viz.profiles.bundled import bundled_profiles
 
 RUN = CliRunner()
 GIVEN = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
@@ -69,6 +71,12 @@ def test_a_gate_is_set_for_each_image(demo, images, tmp_path):
         (["--gate", "stage 4", "--set", "mean"], {"stage 4": "mean"}),
         (["--gate", "all", "--set", "0.5"], {"all": 0.5}),
         (["--gate", "SE_2_2", "--set", "other", "--other", "2"], {"SE_2_2": se_viz.swap(se_viz.sample("temple"))}),
+        (["--gate", "SE_2_2", "--set", "mean of church"], {"SE_2_2": se_viz.mean_of("church")}),
+        (["--gate", "SE_2_2", "--set", "shuffled 3"], {"SE_2_2": se_viz.shuffle(3)}),
+        (
+            ["--set", "SE_5_2[450, 3]=0.5 s", "--set", "SE_5_2[7]=1", "--set", "stage 4=mean"],
+            {"SE_5_2": {450: se_viz.scale(0.5), 3: se_viz.scale(0.5), 7: 1.0}, "stage 4": "mean"},
+        ),
     ],
 )
 def test_edits_are_those_of_python(demo, images, tmp_path, options, edits):
@@ -78,16 +86,40 @@ def test_edits_are_those_of_python(demo, images, tmp_path, options, edits):
     )
 
 
+def test_edits_with_places_are_said_by_place():
+    places = ["--set", "SE_5_2[450,3]=other", "--set", "SE_4_1=mean", "--set", "SE_4_2=mean"]
+    said = "s := that of A temple in China in channels 450, 3 of SE_5_2; s := mean in all channels of SE_4_1 and SE_4_2"
+    assert said in run("intervene", *GIVEN, *places)
+    assert "s := 0 in channel 4 of all gates " in run("intervene", *GIVEN, "--set", "all[4]=0")
+
+
+def test_a_baseline_may_be_the_mean_of_a_class(demo, images, tmp_path):
+    run("attribute", *GIVEN, "--baseline", "mean of church", "--method", "exact", "--out", tmp_path)
+    base = se_viz.open_profiles(bundled_profiles("demo/r16").path)["SE_5_2"].s().mean[demo.classes.index("church")]
+    found = se_viz.attribute(demo, images, "SE_5_2", method="exact", baseline=base)
+    frame = pd.read_csv(tmp_path / "channels_SE_5_2.csv")
+    frame = frame[frame["image"] == images[0].name].sort_values("channel")
+    np.testing.assert_allclose(frame["attribution"], found.values[0], atol=1e-5)
+    assert json.loads((tmp_path / "intervention.json").read_text())["baseline"] == "the mean of s over church"
+
+
 def test_without_a_gate_each_is_edited_in_turn(demo, images):
     output = run("intervene", *GIVEN, "--focus", "2")
     before = logits(demo, images[1:])[0]
     target = int(before.argmax())
-    rows = [line for line in output.splitlines() if line.startswith("SE_")]
+    rows = [line for line in output.splitlines() if line.startswith("SE_") and "  s " in line]
     assert len(rows) == 3 * 8
     after = logits(demo, images[1:], {"SE_4_1": "mean"})[0]
     (row,) = (one for one in rows if one.startswith("SE_4_1  s := mean"))
     assert f"{after[target] - before[target]:+.3f}" in row
-    assert "Image 2, A temple in China:\nOne gate of 8 can change this prediction alone: SE_2_2 := 1 lowers" in output
+    changes = {tuple(row.split("  ")[:2]): float(re.search(r"[-+]\d+\.\d{3}", row)[0]) for row in rows}
+    gate, edit = max(changes, key=lambda one: abs(changes[one]))
+    answer = output.splitlines()[output.splitlines().index("Image 2, A temple in China:") + 1]
+    assert answer.startswith(f"{gate} := {edit.removeprefix('s := ')} has the largest effect: it ")
+    becomes = demo.classes[int(logits(demo, images[1:], {"SE_2_2": 1.0})[0].argmax())]
+    assert becomes != demo.classes[target]
+    assert answer.endswith(f"One gate can change this prediction alone: with SE_2_2 := 1 the network says {becomes}.")
+    assert "For this image, s is nearly the same number in all channels of SE_4_2 (0.50)." in output
 
 
 def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
@@ -95,7 +127,7 @@ def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
     lines = run("intervene", *GIVEN, *twice).splitlines()
     (place,) = (place for place, line in enumerate(lines) if line.startswith("Image 1, "))
     assert lines[place + 1].startswith("s := 0 in channel 450 of SE_5_2 ")
-    assert "can change this prediction alone" in lines[place + 2]
+    assert "has the largest effect: it " in lines[place + 2]
 
 
 def test_the_method_with_a_cross_is_typed_with_a_letter_too():
@@ -157,19 +189,30 @@ def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
     ("arguments", "sentence"),
     [
         (["intervene", "--sample", "cat", "--gate", "SE_9_9"], "No gate 'SE_9_9'; there are SE_2_1"),
-        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "blue"], "--set takes a number, mean or other"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "blue"], "or other; the value stands"),
         (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "nan"], "cannot be set to NaN"),
         (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "other"], "name two images or more"),
         (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--channel", "768"], "there are 0 to 767"),
         (["intervene", "--sample", "cat", "--channel", "3"], "--channel needs the --gate"),
-        (["intervene", "--sample", "cat", "--set", "mean"], "--set needs the --gate"),
+        (["intervene", "--sample", "cat", "--set", "mean"], "--set needs the gate whose s it replaces"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "1", "--set", "0"], "--gate takes one --set"),
+        (["intervene", "--sample", "cat", "--gate", "SE_5_2", "--set", "SE_5_2=0"], "both name a gate"),
+        (["intervene", "--sample", "cat", "--channel", "3", "--set", "SE_5_2=0"], "--channel needs the --gate"),
+        (["intervene", "--sample", "cat", "--set", "SE_5_2=0", "--set", "SE_5_2[3]=1"], "--set names SE_5_2 twice"),
+        (["intervene", "--sample", "cat", "--set", "SE_5_2[3]=0", "--set", "SE_5_2[3]=1"], "channel 3 of SE_5_2 twice"),
+        (["intervene", "--sample", "cat", "--set", "SE_5_2=shuffled"], "it takes two images or more"),
         (["intervene", *GIVEN, "--other", "1"], "--other 1 is the image in focus"),
         (["intervene", "--sample", "cat", "--target", "dog"], "No output 'dog'; there are tench"),
         (["intervene", "--sample", "cat", "--focus", "2"], "There is no image 2 for --focus"),
         (["intervene", "--sample", "cat", "--other", "2"], "There is no image 2 for --other"),
         (["intervene", "--sample", "cat", "--head", "features"], "there are no predictions"),
         (["attribute", "--sample", "cat", "--gate", "SE_9_9"], "No gate 'SE_9_9'"),
-        (["attribute", "--sample", "cat", "--baseline", "x"], "--baseline takes mean or a number"),
+        (
+            ["attribute", "--sample", "cat", "--baseline", "x"],
+            "--baseline takes a number, mean or 'mean of CLASS'; not",
+        ),
+        (["attribute", "--sample", "cat", "--baseline", "1e39"], "A baseline cannot be 1e+39, which torch.float32"),
+        (["attribute", "--sample", "cat", "--baseline", "shuffled"], "a baseline is the same for all images"),
         (
             ["attribute", "--sample", "cat", "--method", "layer-conductance", "--baseline", "1"],
             "--baseline is only for its curves",

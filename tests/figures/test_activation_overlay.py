@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from se_viz.figures.activation_overlay import activation_overlay
@@ -35,6 +36,20 @@ def test_both_maps_share_one_scale_and_lie_where_they_speak():
     assert x[:10, :10].mean() > u[-10:, -10:].mean()  # 4 is lighter than 2
     assert "2×2 numbers each: U most at row 2, column 2 (2); X̃ most at row 1, column 1 (4)." in chart.alt
     assert list(chart.figure.layout.xaxis.ticktext) == ["image", "U", "X̃ = s·U"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_maps_that_are_not_finite_are_said_in_words():
+    grey = Image.new("RGB", (96, 96), (90, 90, 90))
+    nowhere = [[np.nan, np.inf], [-np.inf, np.nan]]
+    chart = activation_overlay(maps([[1, 0], [np.nan, 2]], nowhere), 0, "cat", grey, "tench")
+    assert chart.figure.layout.xaxis.title.text == "5 of 8 values are NaN or infinite: not drawn"
+    assert "U most at row 2, column 2 (2); X̃ is NaN or infinite everywhere." in chart.alt
+    assert chart.figure.data[1].marker.cmax == 2
+    chart = activation_overlay(maps(nowhere, nowhere), 0, "cat", grey, "tench")
+    assert chart.figure.layout.annotations[0].text == "8 of 8 values are NaN or infinite:<br>nothing to draw"
+    huge = [[3e38, -3e38], [1e-45, 0]]
+    assert activation_overlay(maps(huge, huge), 0, "cat", grey, "tench").figure.data[1].marker.cmax > 2e38
 
 
 def test_maps_that_speak_nowhere_or_are_not_finite_are_drawn():

@@ -1,18 +1,22 @@
 """Charts of interventions: their numbers, their words, and numbers that cannot be drawn."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from plotly.colors import hex_to_rgb
 
+from se_viz.demo.paired import Change, points
 from se_viz.figures import palette
+from se_viz.figures.ablation_changes import accuracy_changes
 from se_viz.figures.before_and_after import before_and_after
 from se_viz.figures.channel_attribution import channel_attribution
 from se_viz.figures.chart import Chart
 from se_viz.figures.faithfulness_curves import faithfulness_curves
 from se_viz.figures.gate_effects import gate_changes, gate_probabilities
 from se_viz.gates.capture import GateCapture
+from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.faithfulness import ORDERS, Curves, Faithfulness
 
 GATES = ("SE_2_1", "SE_2_2", "SE_3_1")
@@ -52,7 +56,8 @@ def all_charts(gate_capture: GateCapture) -> list[Chart]:
 def test_every_chart_has_a_title_axes_words_and_a_name_for_files(gate_capture):
     for chart in all_charts(gate_capture):
         assert chart.figure.layout.title.text
-        assert chart.figure.layout.xaxis.title.text
+        marked = chart.figure.layout.xaxis.title.text or chart.figure.layout.annotations[0].text
+        assert marked
         assert "tench" in chart.alt
         assert len(chart.how_to_read) > 60
         assert chart.name.replace("_", "").isalnum()
@@ -102,6 +107,17 @@ def test_without_maps_there_are_bars_and_weights_only(gate_capture):
     assert chart.figure.layout.xaxis.anchor == "y2"
 
 
+@pytest.mark.filterwarnings("error")
+def test_maps_that_are_not_finite_are_left_empty(gate_capture):
+    u = gate_capture.u[:1].copy().repeat(16, axis=2).repeat(16, axis=3)
+    u[0, 0], u[0, 1, 0, :2] = np.nan, (np.inf, -np.inf)
+    one = replace(gate_capture, s=gate_capture.s[:1], u=u, x=u)
+    chart = channel_attribution(one, np.ones(768), None, [0, 1, 2], "tench", "exact")
+    tiles = np.split(chart.figure.data[-1].z, 3, axis=1)
+    assert np.isnan(tiles[0]).all()
+    assert [np.nanmax(np.abs(tile)) for tile in tiles[1:]] == [1, 1]
+
+
 def test_the_curve_of_random_orders_is_the_grey_one():
     chart = faithfulness_curves(curves(), "tench", "logit", "1")
     lines = {trace.name: trace for trace in chart.figure.data}
@@ -133,3 +149,16 @@ def test_colours_of_edits_differ_for_readers_who_do_not_see_red_or_green():
     for place, one in enumerate(colours):
         for other in colours[place + 1 :]:
             assert np.linalg.norm(one - other) >= 15
+
+
+def test_changes_of_accuracy_are_written_as_in_sentences():
+    rows = bundled_ablation("demo/r16").by("stage")
+    row = replace(rows[0], where="stage <b>2</b>", change=Change(-0.00001, -0.0123, 0.0004))
+    chart = accuracy_changes("accuracy_by_stage", "Change", "gates", (row, *rows[1:]))
+    assert f"{row.name} 0.0 (−1.2 to 0.0); {rows[1].name} " in chart.alt
+    first = chart.figure.data[0].customdata[0]
+    assert first.startswith("stage &lt;b&gt;2&lt;/b&gt;: ")
+    assert first.endswith(": 0.00 points")
+    assert chart.figure.layout.xaxis.ticktext[0] == "stage &lt;b&gt;2&lt;/b&gt;"
+    for trace in chart.figure.data:
+        assert all(points(value / 100, digits=2) in text for value, text in zip(trace.y, trace.customdata, strict=True))

@@ -53,7 +53,11 @@ def test_it_prints_a_row_for_each_edit_and_writes_the_numbers(photos, tmp_path):
     ("options", "said"),
     [
         (("--gate", "SE_9_9"), "No gate 'SE_9_9'; there are SE_2_1"),
-        (("--set", "median"), "--set takes a number, mean, 'mean of CLASS', shuffled or '0.5 s', not 'median'."),
+        (("--set", "median"), "not 'median'."),
+        (("--set", "other"), "shuffled gives each image the s of another"),
+        (("--set", "SE_5_2[900]=1"), "there are 0 to 767"),
+        (("--gate", "SE_5_2", "--set", "SE_5_2=1"), "both name a gate: leave --gate out"),
+        (("--set", "SE_5_2=1", "--set", "0"), "--set names a gate in some values only"),
         (("--set", "nan"), "NaN or an infinite"),
         (("--set", "mean of cat"), "No class 'cat' in these class profiles"),
         (("--batch", "1"), "batch must be 2 or more"),

@@ -10,13 +10,15 @@ import timm
 import torch
 import torchvision
 from captum.attr import LayerGradCam
+from PIL import Image
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
 from support.quick import every
 from torch import nn
 
 import se_viz
-from se_viz.gates.errors import InstrumentError, NotReadable
+from se_viz.figures.activation_overlay import activation_overlay
+from se_viz.gates.errors import InstrumentError, NotFiniteValues, NotReadable
 from se_viz.gates.find import find_gates
 from se_viz.interventions.cam import cam
 
@@ -174,6 +176,24 @@ def test_leaves_the_network_alone_and_threads_apart(demo):
         np.testing.assert_array_equal(found.x, alone[found.gate].x)
     assert all(parameter.grad is None for parameter in demo.network.parameters())
     np.testing.assert_array_equal(se_viz.capture(demo, images).logits, before)
+
+
+@pytest.mark.filterwarnings("error")
+def test_maps_that_are_not_finite_are_said(demo):
+    images = noise(3, 128)
+    images[1] *= torch.inf
+    with pytest.warns(
+        NotFiniteValues, match=r"of SE_5_2 have NaN .* values \(U of 1 and X̃ of 1 of 3 images\)"
+    ) as caught:
+        found = cam(demo, images, "SE_5_2", 0)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert found.not_finite == str(caught[0].message)
+    alone = cam(demo, images[[0, 2]], "SE_5_2", 0)
+    assert alone.not_finite == ""
+    np.testing.assert_allclose(found.x[[0, 2]], alone.x, atol=1e-5)
+    chart = activation_overlay(found, 1, "cat", Image.new("RGB", (96, 96)), "tench")
+    assert "NaN or infinite" in chart.alt
 
 
 def test_says_what_is_wrong(demo):

@@ -109,3 +109,10 @@ def test_a_fault_is_named(pair):
         resolve({name: edit}, GATES, Sources)
     # Of the network's gates, or of the class profiles' classes.
     assert "SE_" in str(caught.value) or "No class 'dog'" in str(caught.value)
+
+
+def test_numbers_of_channels_are_set_at_once_in_the_precision_of_s():
+    replace = resolve({"SE_2_1": {0: 0.1, 3: 1, 2: "mean"}}, GATES, Sources)["SE_2_1"]
+    s = torch.from_numpy(S["SE_2_1"])
+    np.testing.assert_array_equal(replace(s, 0)[:, [0, 2, 3]], [[0.1, MEAN[2], 1]] * IMAGES)
+    np.testing.assert_array_equal(replace(s, 0)[:, 1], s[:, 1])

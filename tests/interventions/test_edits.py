@@ -306,3 +306,22 @@ _GATES = []
 
 def _none(*_):
     raise AssertionError("nothing needs to be read for a number")
+
+
+def test_only_gates_that_are_edited_have_hooks_that_edit(demo):
+    gates = demo.gates
+    units = [demo.instrument.network.get_submodule(gate.path) for gate in gates]
+
+    def hooked():
+        return [len(unit._forward_pre_hooks) for unit in units]
+
+    with demo.instrument.attached():
+        idle = hooked()
+        edits = {gates[1].name: lambda s, _start: s, gates[-1].name: lambda s, _start: s}
+        with demo.instrument.capturing(frozenset(), edits):
+            both = hooked()
+            with demo.instrument.capturing(frozenset(), {gates[-1].name: edits[gates[-1].name]}):
+                assert hooked() == both
+            assert hooked() == both
+        assert [more - less for more, less in zip(both, idle, strict=True)] == [0, 1, *[0] * (len(gates) - 3), 1]
+        assert hooked() == idle

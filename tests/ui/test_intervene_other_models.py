@@ -32,7 +32,7 @@ def answers(page, model, gate):
     assert numbers(bars[0]["y"])[-1] == pytest.approx(after[target] - before[target], abs=1e-3)
     text = said(page)
     assert "this prediction" in text
-    assert "There is no mean of s, because this network has no class profiles; the Classes page makes them." in text
+    assert "because this network has no class profiles. Open the page Classes and build them there." in text
     found = se_viz.attribute(model, image, gate, target, baseline=1.0)
     assert f"Channel {found.strongest(1)[0]} of {gate} has the largest attribution" in text
     page.segmented_control(key="edit").set_value("all").run()

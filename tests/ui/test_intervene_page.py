@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 import se_viz
 from se_viz.cli.app import app as cli
 from se_viz.data.preprocess import Preprocess
+from se_viz.demo.paired import points
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.suggest import suggest
@@ -82,7 +83,7 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
     bars = drawn(page)["gate_changes_SE_5_2"]
     gates = [gate.name for gate in demo.gates]
     assert [bar["x"] for bar in bars] == [gates] * 3
-    flips, likely = set(), {}
+    flips, likely, effects = set(), {}, {}
     for bar, (edit, word) in zip(
         bars, ((1.0, "1"), ("mean", "mean"), (se_viz.swap(other), f"s of {other.name}")), strict=True
     ):
@@ -90,6 +91,7 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
             after = logits(demo, image, {gate: edit})
             assert change == pytest.approx(after[target] - before[target], abs=1e-4)
             likely[f"**{gate} := {word}**"] = probability(after, target)
+            effects[f"**{gate} := {word}**"] = after[target] - before[target]
             if after.argmax() != target:
                 flips.add(gate)
     answer, name, first = (
@@ -100,17 +102,19 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
     if focus == 1:
         after = logits(demo, image, {"SE_2_2": 1.0})
         assert flips == {"SE_2_2", "SE_3_2"}
-        assert answer == (
-            f"2 of the 8 gates can change this prediction alone: **SE_2_2 := 1** lowers {name} from {first:.0%} to "
-            f"{probability(after, target):.0%}, and the network says {demo.classes[int(after.argmax())]}."
+        rest = (
+            "2 of the 8 gates can change this prediction alone: with **SE_2_2 := 1** the network says "
+            f"{demo.classes[int(after.argmax())]}."
         )
     else:
         assert not flips
-        edit = max(likely, key=lambda edit: abs(likely[edit] - first))
-        verb = "raises" if likely[edit] > first else "lowers"
-        assert answer == (
-            f"No single gate changes this prediction; {edit} {verb} {name} from {first:.0%} to {likely[edit]:.0%}."
-        )
+        rest = "No single gate changes this prediction."
+    edit = max(effects, key=lambda edit: abs(effects[edit]))
+    verb = "raises" if likely[edit] > first else "lowers"
+    assert answer == (
+        f"{edit} has the largest effect: it {verb} {name} from {first:.0%} to {likely[edit]:.0%} (logit "
+        f"{effects[edit]:+.2g}). {rest}"
+    )
 
 
 def test_probabilities_and_another_target(demo):
@@ -192,7 +196,7 @@ def test_an_uploaded_photograph_is_in_focus_and_gets_an_answer(demo):
     before = logits(demo, Image.open(io.BytesIO(photo())))
     name = demo.classes[int(before.argmax())]
     text = said(page)
-    assert re.search(rf"this prediction( alone: |; )\*\*SE_\d_\d := .*\*\* \w+ {name} ", text)
+    assert re.search(rf"\*\*SE_\d_\d := .*\*\* has the largest effect: it \w+ {name} ", text)
     assert f"has the largest attribution to {name}" in text
     assert "s of A temple in China" in [bar["name"] for bar in drawn(page)["gate_changes_SE_5_2"]]
 
@@ -310,7 +314,8 @@ def test_a_network_without_class_profiles_has_no_mean_and_says_so(opened):
     page = opened(3)
     (changes,) = (data for name, data in drawn(page).items() if name.startswith("gate_changes"))
     assert [bar["name"] for bar in changes] == ["s := 1", "s of A cup of coffee"]
-    assert "There is no mean of s, because this network has no class profiles" in said(page)
+    assert "because this network has no class profiles. Open the page Classes and build them there." in said(page)
+    assert "profiles=" not in said(page)
     assert page.segmented_control(key="baseline").options == ["1", "0"]
     (attributed,) = (data for name, data in drawn(page).items() if name.startswith("attribution"))
     assert [trace.get("name") for trace in attributed if trace["type"] == "scatter"] == ["s of this image"]
@@ -323,9 +328,10 @@ def test_heads_of_all_kinds_are_asked_about_what_they_give(opened, kind):
     assert any(name.startswith("gate_probabilities") for name in drawn(page)) == (kind != "number")
     answer = re.sub(r"\\(.)", r"\1", page.markdown[0].value)
     if kind == "number":
-        assert answer.startswith("The largest effect of a single gate: **")
+        assert "prediction" not in answer
     else:
-        assert re.match(r"(No single gate changes|One gate of|\d of the) ", answer)
+        assert re.search(r"(No single gate changes|the only one|Each of|One gate|\d of the) ", answer)
+    assert re.match(r"\*\*SE_\S+ := .*\*\* has the largest effect: it ", answer)
     assert "before_and_after" in drawn(page)
     assert not page.exception
 
@@ -431,6 +437,27 @@ def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(dem
     inputs = demo.inputs(se_viz.sample("cat"))
     with torch.no_grad():
         np.testing.assert_allclose(frozen.network(inputs).numpy(), np.asarray(before), atol=1e-4)
+
+
+def test_freezing_says_what_it_costs_where_the_open_ablation_knows_it(opened, tmp_path):
+    page = show(samples="cat", view="Over a dataset", frozen="SE_5_2")
+    row = bundled_ablation("demo/r16")["SE_5_2 := mean"]
+    known = f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to "
+    assert known in said(page)
+    page.segmented_control(key="constant").set_value("0").run()
+    assert known not in said(page)
+    assert "not known: no edit of the ablation sets exactly these gates to these weights." in said(page)
+    assert "add --data DIR to the command below" in said(page)
+    page = opened(3, ("a", "b", "c"), view="Over a dataset", constant="0")
+    page.multiselect(key="frozen").set_value([page.multiselect(key="frozen").options[0]]).run()
+    assert "not known: there is no ablation of this network." in said(page)
+    model = se_viz.load("test/intervene-3-None", "cpu")
+    data = make_images(tmp_path / "photos", ("a", "b", "c"), count=4)
+    found = se_viz.ablate(model, data, tmp_path / "out", edits={model.gates[0].name: 0.0})
+    hand_in(page, found.content())
+    assert f"The ablation measured it with {found.rows[0].name} on photos" in said(page)
+    page.button(key="time_frozen").click().run()
+    assert re.search(r"One image takes \S+ ms before and \S+ ms after \(\S+%; medians", said(page))
 
 
 def test_a_gate_that_is_no_module_cannot_be_frozen_and_the_page_says_why(opened):

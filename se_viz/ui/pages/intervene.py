@@ -16,12 +16,13 @@ from se_viz.gates.errors import InstrumentError
 from se_viz.interventions.attribution import METHODS, Attribution, Method
 from se_viz.interventions.baseline import NoMean, Weights
 from se_viz.interventions.edits import swap
-from se_viz.interventions.gate_effects import GateEffects
+from se_viz.interventions.gate_effects import GateEffects, why_no_mean
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.intervention import QUESTION, Channels, Edited, intervention_report
 from se_viz.reports.outcomes import Outcome, outcome_of
 from se_viz.reports.report import Report
+from se_viz.reports.uniform_weights import uniform_weights
 from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions
@@ -31,6 +32,7 @@ from se_viz.ui.widgets import (
     freeze_gates,
     image_focus,
     intervention_export,
+    no_mean,
     prediction_cards,
     profiles_picker,
     with_image,
@@ -45,7 +47,6 @@ __all__ = ["QUESTION", "page"]
 _TABS = ("Channels", "Over a dataset")
 _PREDICTED = "the predicted one"
 _ALONE = "Add a second image to see s of another image in the place of s of this one."
-_NO_MEAN = "There is no mean of s, because this network has no class profiles; the Classes page makes them."
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,11 @@ class InterveneState:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on the edits that are missing."""
-        missing = {"mean": _NO_MEAN, "other image": _ALONE}
-        return tuple(note for edit, note in missing.items() if edit not in self.effects.edits)
+        """Sentences on weights that do not differ between channels, and on the edits that are missing."""
+        unknown = why_no_mean(self.model, self.profiles) if "mean" not in self.effects.edits else None
+        mean = () if unknown is None else (no_mean.sentence(unknown),)
+        alone = (_ALONE,) if "other image" not in self.effects.edits else ()
+        return (*uniform_weights(self.capture, self.focus), *mean, *alone)
 
     def report(self, channels: Channels | None = None, edited: Edited | None = None) -> Report:
         """Return the report; its charts are drawn only when they are shown."""
@@ -131,8 +134,13 @@ def page(header: PageHeader) -> None:
             _channels(state)
     if dataset.open:
         with dataset:
-            dataset_ablation.show(model)
-            freeze_gates.show(model, profiles)
+            _dataset(model, profiles)
+
+
+@st.fragment
+def _dataset(model: Model, profiles: ClassProfiles | None) -> None:
+    """Draw the ablation, and freezing, which takes what it costs from the ablation that is open."""
+    freeze_gates.show(model, profiles, dataset_ablation.show(model))
 
 
 def _nothing(header: PageHeader, predictions: Predictions, focus: int) -> None:
@@ -183,7 +191,8 @@ def _channels(state: InterveneState) -> None:
         work = partial(interventions.curves, state.model, state.image, state.profiles, (*about, baseline))
         channels = Channels(found, (state.image.name,), 0, gate_capture, mean, in_words, work)
     except (InstrumentError, NoMean, ImportError) as error:
-        st.info(escape_markdown(f"{error} Edits work all the same."))
+        said = no_mean.sentence(error) if isinstance(error, NoMean) else str(error)
+        st.info(escape_markdown(f"{said} Edits work all the same."))
     if channels is not None:
         report = state.report(channels)
         st.markdown(emphasised(report.sentences[2]))

@@ -23,9 +23,8 @@ from se_viz.ui.widgets.code_lines import head_options, shell_options
 _LARGEST = 64  # MB of an ablation that is opened here
 
 
-@st.fragment
-def show(model: Model) -> None:
-    """Draw the change of accuracy by gate and by stage, and the gates that may go."""
+def show(model: Model) -> Ablation | None:
+    """Draw the change of accuracy by gate and by stage and the gates that may go, and return the ablation, if any."""
     place = st.container()
     file = upload(
         "Ablation of your dataset",
@@ -45,12 +44,14 @@ def show(model: Model) -> None:
                 "below."
             )
             _command(model)
-            return
+            return None
         _draw(ablation)
         st.markdown("The same numbers from a shell:")
         _command(model)
+    return ablation
 
 
+@st.fragment
 def _draw(ablation: Ablation) -> None:
     """Draw sentences, charts, the gates that may go, and the downloads of an ablation."""
     if ablation.by("gate"):

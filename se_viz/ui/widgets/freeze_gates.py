@@ -7,24 +7,38 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from se_viz.gates.errors import InstrumentError
+from se_viz.interventions.ablation import Ablation
+from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.constant_gates import CannotFreeze
 from se_viz.interventions.freeze import freeze
 from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as bundled_path
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.reports.frozen_network import sentences
+from se_viz.reports.frozen_network import known_cost, sentences, times, times_sentence
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue, interventions
 from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.widgets import no_mean
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
 
+_MEASURE = (
+    "To measure it, add --data DIR to the command below, which counts the accuracy before and after, or open an "
+    "ablation of these gates above."
+)
+
 
 @st.fragment
-def show(model: Model, profiles: ClassProfiles | None) -> None:
-    """Draw the choice of gates and constants, what is saved, and the download."""
+def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None) -> None:
+    """Draw the choice of gates and constants, what is saved and what it costs, and the download.
+
+    Args:
+        model: the model.
+        profiles: class profiles that were chosen, if there are any.
+        ablation: of the model, if there is one.
+    """
     st.header("Freeze gates", anchor=False)
     known = interventions.means(model, profiles) is not None
     gates = st.multiselect(
@@ -43,10 +57,14 @@ def show(model: Model, profiles: ClassProfiles | None) -> None:
     try:
         frozen = _frozen(model, tuple(gates), constant, profiles)
     except (CannotFreeze, InstrumentError, ValueError) as error:
-        st.info(escape_markdown(str(error)))
+        st.info(escape_markdown(no_mean.sentence(error) if isinstance(error, NoMean) else str(error)))
         return
-    for sentence in sentences(frozen):
+    for sentence in (*sentences(frozen), known_cost(frozen, ablation, _MEASURE)):
         st.markdown(emphasised(sentence))
+    if st.button("Measure the time of one image", key="time_frozen", icon=":material/timer:"):
+        with st.spinner("Measuring the time before and after …"), with_cpu_fallback(str(model.device)):
+            measured = device_queue.take(partial(times, model, frozen), str(model.device))
+        st.markdown(times_sentence(*measured))
     st.caption(escape_markdown("; ".join(f"{gate.name} {gate.how}" for gate in frozen.gates)))
     download("Frozen network as safetensors", partial(_file, frozen), "frozen.safetensors", "save_frozen")
     own = profiles is not None and value == "mean" and profiles.path != bundled_path(model.name)
