@@ -8,6 +8,7 @@ FILE = "atlas.safetensors"  # file in a folder that ``profile`` wrote
 FOLDER = "atlases"  # folder in the cache directory
 VARIABLE = "SE_VIZ_ATLASES"  # environment variable: folder of the class profiles that the page makes
 PARAMETER = "atlas"  # URL parameter of the Classes page
+SELECTION = {"class_a": "one", "class_b": "other", "gate": "faceoff_gate"}  # URL parameters of the Classes page
 OVERLAID = "over the picture"  # value of the URL parameter ``shown`` of the Inspect page
 _API = {"Atlas": "ClassProfiles", "open_atlas": "open_profiles", "Reading": "GateCapture"}
 _FIELDS = {

@@ -10,6 +10,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_named
+from se_viz.cli.report_file import ReportFile, say_report
 
 if TYPE_CHECKING:
     from se_viz.analysis.by_depth import Depth
@@ -46,12 +47,14 @@ def classes(
     ] = False,
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
+    report: ReportFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Report where the gates become class-specific, and draw Figures 6 and 7, two classes, and similar classes."""
     from se_viz import open_profiles
     from se_viz.figures.export import CannotDraw
     from se_viz.profiles.bundled import bundled_profiles
+    from se_viz.reports.about import about_profiles
     from se_viz.reports.class_numbers import ClassNumbers
     from se_viz.reports.class_profiles import class_report
 
@@ -61,17 +64,20 @@ def classes(
         compose = partial(
             class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers
         )
-        report = compose()  # before images are read, so that mistakes are reported at once
+        composed = compose()  # before images are read, so that mistakes are reported at once
         if group:
-            report = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
-        report.write(out, figures, progress=True)
+            composed = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
+        composed.write(out, figures, progress=True)
+        if report is not None:
+            about_profiles(composed, opened).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     _show_gates(numbers.depths())
-    for sentence in report.text:
+    for sentence in composed.text:
         typer.echo(sentence)
-    warn(report.notes, verbose=verbose)
-    typer.echo(f"{len(report.charts)} figures, and η² of every channel with its values by chance, are in {out}/")
+    warn(composed.notes, verbose=verbose)
+    typer.echo(f"{len(composed.charts)} figures, and η² of every channel with its values by chance, are in {out}/")
+    say_report(report)
 
 
 def _show_gates(depths: "Sequence[Depth]") -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from se_viz.cli.common import Data, Device, fail, warn
+from se_viz.cli.report_file import ReportFile, say_report
 
 
 def train(
@@ -95,6 +96,7 @@ def family(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the tables and the figures on the choice of --what.")
     ] = None,
+    report: ReportFile = None,
 ) -> None:
     """List the demo models and yours: parameters, multiply-accumulates, accuracy with its interval, training time."""
     from se_viz.cli.table import show_table
@@ -105,6 +107,8 @@ def family(
 
     if out and not what:
         raise typer.BadParameter("--out writes the figures of one choice: name it with --what.")
+    if report and not what:
+        raise typer.BadParameter("--report is about one choice: name it with --what.")
     cards, yours = family_cards(), user_networks()
     both = in_order([*cards, *yours.cards])
     choice = next((choice for choice in DESIGN_CHOICES if choice.title == what), None)
@@ -127,19 +131,22 @@ def family(
         warn(yours.notes, verbose=True)
         return
     try:
-        report = design_report(choice, cards, cost=cost, yours=yours)
+        composed = design_report(choice, cards, cost=cost, yours=yours)
         if out:
-            report.write(out, figures, progress=True)
+            composed.write(out, figures, progress=True)
+        if report is not None:
+            composed.write_html(report)
     except (ValueError, CannotDraw, OSError) as error:
         raise fail(error) from error
     typer.echo(f"\nBeside the paper's Table {choice.table} (ImageNet):")
-    rows = [tuple(map(_cell, row)) for row in report.tables["beside_paper"].itertuples(index=False)]
-    show_table(tuple(report.tables["beside_paper"].columns), rows, left=(choice.title,))
+    rows = [tuple(map(_cell, row)) for row in composed.tables["beside_paper"].itertuples(index=False)]
+    show_table(tuple(composed.tables["beside_paper"].columns), rows, left=(choice.title,))
     typer.echo()
-    for sentence in (*report.text, *report.notes):
+    for sentence in (*composed.text, *composed.notes):
         typer.echo(sentence)
     if out:
-        typer.echo(f"The tables and {len(report.charts)} figures are in {out}/")
+        typer.echo(f"The tables and {len(composed.charts)} figures are in {out}/")
+    say_report(report)
 
 
 def _cell(value: object) -> str:

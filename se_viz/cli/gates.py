@@ -7,6 +7,7 @@ import typer
 
 from se_viz.cli.common import counted, fail, warn
 from se_viz.cli.options import CheckpointOptions
+from se_viz.cli.report_file import ReportFile, say_report
 
 if TYPE_CHECKING:
     from se_viz.zoo.gate_index import Row
@@ -64,17 +65,21 @@ def gates(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the table, the tree of gates, and the block of each --gate.")
     ] = None,
+    report: ReportFile = None,
 ) -> None:
     """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
+    from se_viz.reports.about import about_model
     from se_viz.reports.network import network_report
 
     try:
         loaded = network.load(model, "cpu", fast=False)
-        report = network_report(loaded, gate or ())
+        composed = network_report(loaded, gate or ())
         if out is not None:
-            report.write(out, figures)
+            composed.write(out, figures)
+        if report is not None:
+            about_model(composed, loaded).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     show_table(
@@ -95,12 +100,13 @@ def gates(
     )
     for note in loaded.notes:
         typer.secho(note, err=True, fg="yellow")
-    rule, *left_out = report.notes
-    for sentence in (*report.text, rule):
+    rule, *left_out = composed.notes
+    for sentence in (*composed.text, rule):
         typer.echo(sentence)
     warn(left_out, verbose=True)
     if out is not None:
-        typer.echo(f"The table and {counted(len(report.charts), 'drawing')} are in {out}/")
+        typer.echo(f"The table and {counted(len(composed.charts), 'drawing')} are in {out}/")
+    say_report(report)
 
 
 def discover(

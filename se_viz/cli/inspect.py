@@ -8,6 +8,7 @@ import typer
 from se_viz.cli.common import Device, Verbose, counted, fail, unwarned
 from se_viz.cli.image_options import ImageOptions, names_of
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.report_file import ReportFile, say_report
 
 if TYPE_CHECKING:
     from se_viz.analysis.predictions import ImagePredictions, Predictions
@@ -35,12 +36,14 @@ def inspect(
     ] = "largest change",
     figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
+    report: ReportFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Read z and s of every gate for some images, and write tables, the health and heatmap of each gate, and maps."""
     from se_viz import capture
     from se_viz.analysis.predictions import predict
     from se_viz.figures.export import CannotDraw
+    from se_viz.reports.about import about_model
     from se_viz.reports.inspection import inspection_report
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
@@ -50,7 +53,7 @@ def inspect(
         with unwarned():
             captured = capture(loaded, shown, maps)
         predictions = predict(loaded, captured, 3)
-        report = inspection_report(
+        composed = inspection_report(
             captured,
             predictions,
             names,
@@ -61,15 +64,18 @@ def inspect(
             cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
             choice="--head",
         )
-        report.write(out, figures, progress=True)
+        composed.write(out, figures, progress=True)
+        if report is not None:
+            about_model(composed, loaded, names).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     _show_predictions(predictions, names)
     if len(names) > 1:
         typer.echo(f"Image {focus}, {names[focus - 1]}:")
-    for sentence in (*report.text, *report.notes, *loaded.notes):
+    for sentence in (*composed.text, *composed.notes, *loaded.notes):
         typer.echo(sentence)
     typer.echo(f"z and s of {counted(len(loaded.gates), 'gate')}, their health and figures are in {out}/")
+    say_report(report)
 
 
 def _show_predictions(predictions: "Predictions", names: list[str]) -> None:

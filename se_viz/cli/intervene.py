@@ -19,6 +19,7 @@ from se_viz.cli.image_options import (
     say,
 )
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.report_file import ReportFile, say_report
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage
@@ -65,12 +66,14 @@ def intervene(
     profiles: Profiles = None,
     figures: Figures = "html",
     out: Out = None,
+    report: ReportFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Replace s of a gate or of some channels, run the network again, and print the predictions before and after."""
     from se_viz import capture, open_profiles, predict
     from se_viz.figures.export import CannotDraw
     from se_viz.interventions.gate_effects import gate_effects, outputs_of, why_no_mean
+    from se_viz.reports.about import about_model
     from se_viz.reports.intervention import Edited, intervention_report
     from se_viz.reports.outcomes import outcome_of
     from se_viz.reports.uniform_weights import uniform_weights
@@ -102,7 +105,7 @@ def intervene(
                 loaded, [shown[focus - 1]], None if swapped is None else [shown[swapped]], profiles=given
             )
         unknown = None if "mean" in effects.edits else why_no_mean(loaded, given)
-        report = intervention_report(
+        composed = intervention_report(
             outcome,
             effects,
             names[focus - 1],
@@ -112,14 +115,17 @@ def intervene(
             notes=(*uniform_weights(before, focus - 1), *(() if unknown is None else (no_mean(unknown),))),
         )
         if out is not None:
-            report.write(out, figures, progress=True)
+            composed.write(out, figures, progress=True)
+        if report is not None:
+            about_model(composed, loaded, names).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error, in_place_of_mean="give a number, as in --set 1") from error
     if after is None:
-        _show_gates(report)
+        _show_gates(composed)
     else:
         _show_images(predictions.fitted, target, names, outputs, after)
-    say(report, names, focus, loaded, out, last_first=edited is not None)
+    say(composed, names, focus, loaded, out, last_first=edited is not None)
+    say_report(report)
 
 
 def _other(count: int, focus: int, asked: int | None) -> int | None:

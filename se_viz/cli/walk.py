@@ -8,6 +8,7 @@ import typer
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.image_options import Figures, Focus, ImageOptions, names_of
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.report_file import ReportFile, say_report
 
 
 def walk(
@@ -31,12 +32,14 @@ def walk(
     focus: Focus = 1,
     figures: Figures = "html",
     out: Annotated[Path | None, typer.Option(help="Folder for the tables, the figures and the arrays.")] = None,
+    report: ReportFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Follow one channel of an image through the block of a gate, and print the arithmetic of each step."""
     from se_viz.analysis.walk import walk as follow
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
+    from se_viz.reports.about import about_model
     from se_viz.reports.walk import walk_report
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
@@ -45,15 +48,18 @@ def walk(
         name = names_of(shown, focus)[focus - 1]
         with unwarned():
             walked = follow(loaded, shown[focus - 1], gate or None, channel)
-        report = walk_report(walked, name, *(pixel or ()))
+        composed = walk_report(walked, name, *(pixel or ()))
         if out is not None:
-            report.write(out, figures, progress=True)
+            composed.write(out, figures, progress=True)
+        if report is not None:
+            about_model(composed, loaded, [name]).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    for sentence in (*report.text, *report.notes, *loaded.notes):
+    for sentence in (*composed.text, *composed.notes, *loaded.notes):
         typer.echo(sentence)
-    numbers = report.tables["numbers"]
+    numbers = composed.tables["numbers"]
     rows = [tuple(map(str, row)) for row in numbers[["number", "meaning", "value"]].to_numpy()]
     show_table(("number", "meaning", "value"), rows, left=("number", "meaning"))
     if out is not None:
         typer.echo(f"The tables, the figures and walk.npz are in {out}/")
+    say_report(report)

@@ -57,12 +57,16 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
         ) from error
 
 
-def figure_fragment(figure: go.Figure, *, script: bool) -> str:
+def figure_fragment(figure: go.Figure, *, script: bool, identity: str | None = None, clear: bool = False) -> str:
     """Return a figure as a part of an HTML page that sends no requests.
 
     Args:
         figure: the figure.
-        script: whether to include plotly's script (4.5 MB), which a page needs once, in its first figure.
+        script: whether to include plotly's script (4.6 MB), which a page needs once, in its first figure.
+        identity: id of the element (default: a random one).
+        clear: whether the background of the page shows through; otherwise it is white.
     """
-    figure = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom")
-    return str(figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False}))
+    see_through = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"} if clear else {}
+    figure = go.Figure(figure).update_layout(template="none", **see_through)
+    config = {"displayModeBar": False, "responsive": True}
+    return str(figure.to_html(full_html=False, include_plotlyjs=script, config=config, div_id=identity))

@@ -8,6 +8,7 @@ from se_viz.demo.design_choices import DESIGN_CHOICES
 from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.about import about_model, about_profiles
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.design_choices import design_report
 from se_viz.reports.inspection import inspection_report
@@ -38,12 +39,12 @@ def report(
     if isinstance(subject, Model):
         chosen = [subject.gates[-1].name] if gates is None else list(gates)
         if images is None:
-            return network_report(subject, chosen)
+            return about_model(network_report(subject, chosen), subject)
         return _of_images(subject, [images] if isinstance(images, InputImage) else list(images), chosen)
     if images is not None:
         raise ValueError("Images need a model: pass the model first, as in report(model, images).")
     if isinstance(subject, ClassProfiles):
-        return class_report(subject, gates=gates)
+        return about_profiles(class_report(subject, gates=gates), subject)
     if gates is not None:
         raise ValueError("The report on a design choice has no gates to choose: leave them out.")
     for choice in DESIGN_CHOICES:
@@ -56,10 +57,12 @@ def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str])
     if not images:
         raise ValueError("There is no image: pass one or more.")
     captured = capture(model, images, maps=gates)
-    return inspection_report(
+    names = [image.name for image in images]
+    composed = inspection_report(
         captured,
         predict(model, captured),
-        [image.name for image in images],
+        names,
         gates=gates,
         cut=lambda index: model.preprocess.center_crop(images[index].rgb),
     )
+    return about_model(composed, model, names)

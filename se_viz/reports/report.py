@@ -3,9 +3,9 @@
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -15,12 +15,11 @@ from tqdm import tqdm
 
 from se_viz.disk.output_folder import output_folder
 from se_viz.figures.chart import Chart
-from se_viz.figures.export import Format, figure_bytes, figure_fragment
+from se_viz.figures.export import Format, figure_bytes
+from se_viz.reports.html_page import charts_html, html_page, sentences_html, tables_html
 from se_viz.reports.tables import table_bytes
 
 T = TypeVar("T")
-
-_ROWS = 50  # rows of a table that a notebook shows
 
 
 class Later(Mapping[str, T], Generic[T]):
@@ -59,6 +58,7 @@ class Report:
         tables: tables by name, likewise.
         notes: sentences on what was left out, or on the limits of the numbers.
         files: contents of further files by name, with the numbers themselves.
+        about: facts on the subject by name, for instance the model and the names of the images.
     """
 
     question: str
@@ -67,6 +67,7 @@ class Report:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=Later[pd.DataFrame])
     notes: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=Later[bytes])
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
@@ -103,6 +104,35 @@ class Report:
             for name in tqdm(self.charts, desc="figures", disable=None if progress else True):
                 write(f"{name}.{figures}", figure_bytes(self.charts[name].figure, figures))
 
+    def to_html(self) -> str:
+        """Return the report as one HTML file that sends no requests: sentences, charts, and 50 rows of each table."""
+        return html_page(self)
+
+    def write_html(self, path: str | Path) -> None:
+        """Write the report as one HTML file, for an e-mail, a wiki or a printer; see ``to_html``.
+
+        The folder is created if necessary.
+
+        Raises:
+            InUse: another process is writing this file.
+            WriteFailed: the file cannot be written.
+        """
+        file = Path(path)
+        content = self.to_html().encode()
+        with output_folder(file.parent, file.name) as write:
+            write(file.name, content)
+
+    def described(self, **about: str) -> "Report":
+        """Return the report with facts on its subject, as "Model", "Weights" or "Images"; empty ones are left out."""
+        facts = {name: value for name, value in about.items() if value}
+        return replace(self, about={**self.about, **facts})
+
+    def with_charts(self, names: Iterable[str]) -> "Report":
+        """Return the report with some of its charts, in the given order; names that it does not have are ignored."""
+        return replace(
+            self, charts=Later({name: partial(self.charts.__getitem__, name) for name in names if name in self.charts})
+        )
+
     def show(self) -> None:
         """Show the report below the cell of a notebook; outside a notebook, in the browser."""
         ipython = sys.modules.get("IPython")
@@ -110,29 +140,13 @@ class Report:
         if ipython and hasattr(shell, "kernel"):
             ipython.display.display(self)
             return
-        page = f'<!doctype html><meta charset="utf-8"><title>{escape(self.question)}</title>{self._repr_html_()}'
         path = Path(tempfile.mkdtemp(prefix="se-viz-")) / "report.html"
-        path.write_text(page, encoding="utf-8")
+        path.write_text(self.to_html(), encoding="utf-8")
         webbrowser.open(path.as_uri())
 
     def _repr_html_(self) -> str:
         """Return the report as HTML that sends no requests; it contains plotly's script once."""
-        parts = [f"<h2>{escape(self.question)}</h2>"]
-        parts += [f"<p>{_emphasised(sentence)}</p>" for sentence in self.sentences]
-        parts += [f"<p><small>{escape(note)}</small></p>" for note in self.notes]
-        for place, chart in enumerate(self.charts.values()):
-            parts.append(
-                f'<figure aria-label="{escape(chart.alt)}" style="margin: 1em 0">'
-                f"{figure_fragment(chart.figure, script=not place)}"
-                f"<details><summary>How to read this</summary>{escape(chart.how_to_read)}</details></figure>"
-            )
-        for name, frame in self.tables.items():
-            more = f"<p>{len(frame) - _ROWS:,} more rows.</p>" if len(frame) > _ROWS else ""
-            parts.append(f"<h3>{escape(name)}</h3>{frame.head(_ROWS).to_html(index=False, na_rep='')}{more}")
-        return f'<section class="se-viz-report">{"".join(parts)}</section>'
-
-
-def _emphasised(sentence: str) -> str:
-    """Return a sentence as HTML, with the text between ``**`` in bold."""
-    pieces = [escape(piece) for piece in sentence.split("**")]
-    return "".join(f"<b>{piece}</b>" if place % 2 else piece for place, piece in enumerate(pieces))
+        return (
+            f'<section class="se-viz-report"><h2>{escape(self.question)}</h2>{sentences_html(self)}'
+            f"{charts_html(self.charts)}{tables_html(self.tables)}</section>"
+        )

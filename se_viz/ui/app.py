@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
-from se_viz.ui.widgets import page_links
+from se_viz.ui.widgets import page_links, selection_bar, view_link
 from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
@@ -24,7 +24,8 @@ _STYLE = """<style>
 /* Streamlit's colours of these two have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
 [data-testid="stButtonGroup"] [data-selected="true"] p {color: color-mix(in srgb, currentColor 60%, CanvasText)}
 [data-testid="stMultiSelect"] span[title] {color: Canvas}
-.stCode code {white-space: pre-wrap !important; overflow-wrap: anywhere} /* a region that scrolls sideways is hard to reach by keyboard */
+/* A region that scrolls sideways is hard to reach by keyboard. */
+.stCode code {white-space: pre-wrap !important; overflow-wrap: anywhere}
 @media (max-width: 640px) {
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}
@@ -36,6 +37,7 @@ def run() -> None:
     """Draw the page that the URL names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    st.html(selection_bar.STYLE)
     wait_for_room()
     header: PageHeader
     inspecting = st.Page(lambda: inspect.page(header), title="Inspect", icon=":material/search:", default=True)
@@ -70,3 +72,4 @@ def run() -> None:
     header = draw(questions[page], about_images=page is not locating)
     st.set_page_config(page_title=f"{page.title} · {header.model.name} · SE Viz")
     current.run()
+    view_link.show(header)

@@ -1,6 +1,7 @@
 import io
 import re
 import sys
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 from se_viz.disk.errors import WriteFailed
 from se_viz.figures.chart import Chart
+from se_viz.reports.html_page import html_page
 from se_viz.reports.report import Later, Report
 
 
@@ -93,3 +95,27 @@ def test_in_a_notebook_it_is_shown_below_the_cell(monkeypatch):
     one = report()
     one.show()
     assert shown == [one]
+
+
+def test_a_report_is_one_file_that_names_its_subject_and_is_the_same_twice(tmp_path):
+    table = pd.DataFrame({"image": ["<b>", "c"]})
+    shown = report(charts=Later({"a": chart, "b": chart}), tables=Later({"images": lambda: table}))
+    shown = shown.described(Model="demo/<r16>", Images="cat, coffee", Weights="")
+    shown.write_html(tmp_path / "new" / "report.html")
+    html = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    assert html.count("plotly.js v") == 1
+    assert html.count("Plotly.newPlot(") == 2
+    assert "<title>Is &lt;it&gt; so? · demo/&lt;r16&gt; · SE Viz</title>" in html
+    assert "<dt>Images</dt><dd>cat, coffee</dd>" in html
+    assert "<dt>Weights</dt>" not in html
+    assert "default-src 'none'" in html
+    assert "with SE Viz" in html
+    when = datetime(2026, 11, 26, tzinfo=UTC)
+    assert html_page(shown, when) == html_page(shown, when)
+    assert "2026-11-26 00:00 UTC" in html_page(shown, when)
+
+
+def test_a_report_with_some_of_its_charts_draws_only_those():
+    charts = Later({"a": chart, "b": lambda: pytest.fail("drawn")})
+    assert list(report(charts=charts).with_charts(["a", "no such chart"]).charts) == ["a"]
+    assert report(charts=charts).with_charts(["a"]).to_html().count("Plotly.newPlot(") == 1

@@ -74,14 +74,14 @@ def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     assert sum(sizes(many)) < 1_000_000
     chosen.set_value([chosen.options[at] for at in (7, 321, 500, 998)]).run()
     many.segmented_control(key="drawn").set_value("all").run()
-    many.selectbox(key="one_colours").set_value("colour number 017").run()
+    many.selectbox(key="class_a").set_value("colour number 017").run()
     assert not many.exception
     assert sum(sizes(many)) < 1_000_000
 
 
 @pytest.mark.slow
 def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out_again(many, monkeypatch):
-    one, other = (many.selectbox(key=f"{which}_colours").value for which in ("one", "other"))
+    one, other = (many.selectbox(key=key).value for key in ("class_a", "class_b"))
     assert one != other
 
     def again(*_):

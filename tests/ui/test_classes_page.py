@@ -62,12 +62,12 @@ def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
 def test_two_classes_are_told_apart_by_their_most_different_channels():
     page = open_page(samples="cat", one="church", other="golf ball")
     d = np.abs(cohens_d(bundled_profiles("demo/r16")["SE_5_2"], "church", "golf ball"))
-    channel = page.selectbox(key="faceoff_channel_SE_5_2_church_golf ball")
+    channel = page.number_input(key="channel")
     assert channel.value == np.nanargmax(d)
     assert any(f"channel {channel.value} the weight **s = " in text.value for text in page.markdown)
     channel.set_value(int(np.argsort(-d)[2])).run()
     assert not page.exception
-    page.selectbox(key="other").set_value("church").run()
+    page.selectbox(key="class_b").set_value("church").run()
     assert any("two different classes" in info.value for info in page.info)
 
 

@@ -15,7 +15,7 @@ def warned(page):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"model": "demo/r17"}, "The link asks for model demo/r17"),
+        ({"model": "demo/r17"}, "The link asks for Model demo/r17"),
         ({"device": "abacus"}, "The link asks for device abacus"),
         ({"precision": "fp4"}, "The link asks for precision fp4, and there are fp32, bf16, fp16: fp32 is shown"),
         ({"gate": "SE_9_9"}, "The link asks for Gate SE_9_9"),

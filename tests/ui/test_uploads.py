@@ -34,7 +34,7 @@ def test_a_folder_keeps_its_folders_and_what_macos_adds_is_ignored():
         ("__MACOSX/pets/cats/._1.jpg", b"x"),
         key="upload_folder",
     )
-    assert names(page) == ["In focus: 1 cats/1.jpg", "In focus: 2 dogs/1.jpg"]
+    assert names(page) == ["1 cats/1.jpg", "2 dogs/1.jpg"]
     assert not page.warning
     lines = " ".join(code.value for code in page.code)
     assert "read_paths(['./pets'])" in lines
@@ -53,7 +53,7 @@ def test_a_folder_may_hold_anything_and_what_is_no_image_is_said():
         ("pets/notes.txt", b"words"),
         key="upload_folder",
     )
-    assert names(page) == ["In focus: 1 cats/1.jpg", "In focus: 2 dogs/1.jpg"]
+    assert names(page) == ["1 cats/1.jpg", "2 dogs/1.jpg"]
     assert [warning.value.replace("\\", "").partition(":")[0] for warning in page.warning] == [
         "pets/notes.txt was left out"
     ]
@@ -73,10 +73,10 @@ def test_the_folders_of_an_upload_are_groups():
 def test_three_uploads_of_one_name_are_three_everywhere():
     page = upload(open_page("inspect", samples="cat"), *(("image.jpg", photo(shade)) for shade in (30, 90, 200)))
     wanted = ["image.jpg", "image (2).jpg", "image (3).jpg", "Chelsea the cat"]
-    assert names(page) == [f"In focus: {index + 1} {name}" for index, name in enumerate(wanted)]
+    assert names(page) == [f"{index + 1} {name}" for index, name in enumerate(wanted)]
     # A name that a sample has, too.
     page = upload(open_page("inspect", samples="cat"), ("Chelsea the cat", photo(30)))
-    assert names(page)[1] == "In focus: 2 Chelsea the cat (2)"
+    assert names(page)[1] == "2 Chelsea the cat (2)"
 
 
 def test_formats_that_are_not_read_are_explained():

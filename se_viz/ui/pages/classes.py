@@ -81,18 +81,23 @@ def page(header: PageHeader) -> None:
             "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
         )
     state = ClassesState(profiles, numbers, tuple(classes), channels == "all")
+    gate = header.gate()
     report = state.report()
     header.answer.markdown(emphasised(report.sentences[0]))
     if classes:
         _stages(state, report)
         _by_depth(report)
-        _gate(state)
+        _gate(state, gate)
     else:
         st.info("Choose at least one class.")
-    _compare_classes(state, header)
-    group_comparison.show(header, numbers)
+    pair = _compare_classes(state, header, gate)
+    group_comparison.show(header, numbers, gate)
     build_profiles.build(header.model)
-    profiles_export.show(header.model, profiles)
+    profiles_export.show(
+        header.model,
+        profiles,
+        lambda: class_report(profiles, classes, [gate], pair, everything=state.everything, numbers=numbers),
+    )
 
 
 @st.fragment
@@ -115,13 +120,10 @@ def _by_depth(report: Report) -> None:
 
 
 @st.fragment
-def _gate(state: ClassesState) -> None:
+def _gate(state: ClassesState, name: str) -> None:
     """Draw Figure 7 and the similarity of classes for one gate."""
-    st.header("Class profiles at one gate", anchor=False)
-    names = state.gates
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
-        kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
+    st.header(f"Class profiles at {name}", anchor=False)
+    kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
     report = state.report(kind)
     bands = [report.charts[f"band_{name}_{place}"] for place in range(len(state.classes))]
     chart.row(bands)
@@ -132,49 +134,41 @@ def _gate(state: ClassesState) -> None:
     chart.row([report.charts[f"class_heatmap_{name}"], report.charts[f"tree_{name}"]])
 
 
-@st.fragment
-def _compare_classes(state: ClassesState, header: PageHeader) -> None:
-    """Draw the channels of one gate that differ most between two classes, and one of them on an image."""
-    profiles, names, tag = state.profiles, state.gates, profiles_state.tag(state.profiles)
+def _compare_classes(state: ClassesState, header: PageHeader, gate: str) -> tuple[str, str] | tuple[()]:
+    """Draw the channels of one gate that differ most between two classes, and one of them on the image in focus.
+
+    Returns:
+        The two classes; none if there are no two different classes.
+    """
+    profiles = state.profiles
     listed = with_images(profiles, 2)
-    pair = first_pair(profiles, state.numbers.overview(names[-1])) if len(listed) > 1 else None
-    if pair is None:
-        return
+    first = first_pair(profiles, state.numbers.overview(state.gates[-1])) if len(listed) > 1 else None
+    if first is None:
+        return ()
     st.header("Compare two classes", anchor=False)
-    first, second, third = st.columns(3, gap="medium")
-    start = [listed.index(name) for name in pair]
-    one = first.selectbox("Class A", listed, index=start[0], key=f"one{tag}", bind="query-params")
-    other = second.selectbox("Class B", listed, index=start[1], key=f"other{tag}", bind="query-params")
-    gate = third.selectbox("Gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")
+    one, other = pair = header.bar.choose_classes(listed, first)
     if one == other:
         st.info("Choose two different classes.")
-        return
-    pair = one, other
+        return ()
     report = class_report(profiles, (), [gate], pair, numbers=state.numbers)
     labels = channel_labels(report.tables[f"separation_{gate}"])
     left, right = st.columns(2, gap="medium")
     with left:
         chart.show(report.charts[f"effect_{gate}"])
+    first_channel = next(iter(labels))
+    channel = header.channel(gate, first_channel)
+    channel = first_channel if channel is None else channel  # an emptied field
     with right:
-        channel = st.selectbox(
-            "Channel",
-            list(labels),
-            format_func=labels.__getitem__,
-            key=f"faceoff_channel_{gate}_{one}_{other}",
-        )
+        if channel in labels:
+            st.caption(escape_markdown(labels[channel].capitalize()))
         report = class_report(profiles, (), [gate], pair, channel=channel, numbers=state.numbers)
         chart.show(report.charts[f"two_{gate}_{channel}"])
-    images = header.chosen.images
+    image = header.chosen.images[header.image()]
     left, right = st.columns(2, gap="medium")
     with left:
-        index = st.selectbox(
-            "Image",
-            range(len(images)),
-            format_func=lambda i: f"{i + 1} {images[i].name}",
-            key="faceoff_image",
-        )
-        gate_capture = captures.maps(header.model, images[index], gate)[gate]
-        sentence, maps = on_image(state.numbers, pair, channel, gate_capture, images[index].name)
+        gate_capture = captures.maps(header.model, image, gate)[gate]
+        sentence, maps = on_image(state.numbers, pair, channel, gate_capture, image.name)
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
+    return pair

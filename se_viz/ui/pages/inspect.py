@@ -1,7 +1,7 @@
 """The Inspect page: how the SE gates reweighted the images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
@@ -23,7 +23,8 @@ from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
-from se_viz.ui.widgets import chart, choice, export, image_focus, prediction_cards, stage_charts
+from se_viz.ui.state.selection import Selection
+from se_viz.ui.widgets import channel_line, chart, choice, export, prediction_cards, stage_charts
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
@@ -49,14 +50,19 @@ only the identity remains. $\sigma$ is the gate function: a sigmoid in the paper
 
 @dataclass(frozen=True)
 class InspectState:
-    """The state of the page: model, images, capture, predictions, health of the gates, image in focus."""
+    """The state of the page: model, images, capture, predictions, health of the gates, and what is in focus."""
 
     model: Model
     chosen: Chosen
     capture: Capture
     predictions: Predictions
     healths: Later[Health]
-    focus: int
+    selection: Selection
+
+    @property
+    def focus(self) -> int:
+        """Index of the image in focus."""
+        return self.selection.image
 
     @property
     def names(self) -> list[str]:
@@ -78,9 +84,11 @@ def page(header: PageHeader) -> None:
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
-        focus = image_focus.choose(chosen.images)
-        link("how-it-works", "How it works, step by step", focus=str(focus + 1))
-    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), focus)
+        link("how-it-works", "How it works, step by step")
+    gate = header.gate()
+    selection = Selection(header.image(), gate, header.channel(gate))
+    focus = selection.image
+    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), selection)
     answer, verdicts = state.report().sentences
     header.answer.markdown(emphasised(answer))
     with strip_place:
@@ -130,8 +138,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
         with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
             st.markdown(_WHAT_IS_A_GATE)
     st.caption(emphasised(verdicts))
-    names = [gate.name for gate in state.model.gates]
-    gate = choice.choose("Gate", names, "gate", at_first=len(names) - 1)
+    gate = state.selection.gate
     gate_capture = state.capture[gate]
     about = gate_capture.gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
@@ -141,6 +148,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
             f"gate function {about.gate_function}"
         )
     )
+    channel_line.show(gate_capture, state.selection, state.names[state.focus])
     _health(state.healths[gate])
     charts, number = state.report(gates=[gate]).charts, state.focus + 1
     left, right = st.columns(2, gap="medium")
@@ -151,7 +159,16 @@ def _depth(state: InspectState, verdicts: str) -> None:
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
     _maps(state, gate)
-    export.show(state.model, state.chosen, state.capture, state.predictions, about)
+    export.show(state.model, state.chosen, state.capture, state.predictions, about, partial(_whole, state, gate))
+
+
+def _whole(state: InspectState, gate: str) -> Report:
+    """Return the report of the page: the heatmaps of all gates, and one gate for the image in focus, with its maps."""
+    image, number = state.chosen.images[state.focus], state.focus + 1
+    maps = maps_charts(captures.maps(state.model, image, gate)[gate], 0, image.name, "largest change")
+    report = state.report(gates=[gate])
+    drawn = [name for name in report.charts if name.startswith("heatmap_") or name.endswith(f"_{gate}_{number}")]
+    return replace(report, charts=Later({name: partial(report.charts.__getitem__, name) for name in drawn} | maps))
 
 
 def _health(health: Health) -> None:

@@ -30,7 +30,6 @@ from se_viz.ui.widgets import (
     chart,
     dataset_ablation,
     freeze_gates,
-    image_focus,
     intervention_export,
     no_mean,
     prediction_cards,
@@ -102,10 +101,9 @@ def page(header: PageHeader) -> None:
     predictions = predict(model, captured)
     strip_place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        focus = image_focus.choose(chosen.images)
+        focus = header.image()
         target_place = st.container(width=210)
         other = with_image.choose(chosen.images, focus)
-        gate_place = st.container(width=140)
         profiles = profiles_picker.choose(model)
     with strip_place:
         prediction_cards.show(chosen.images, predictions, focus)
@@ -117,9 +115,7 @@ def page(header: PageHeader) -> None:
     with target_place:
         picked = choose("Target class" if len(names) > 1 else "Target", [_PREDICTED, *names], "target")
     outcome = outcome_of(predictions.fitted, before, None if picked == _PREDICTED else names.index(picked))
-    with gate_place:
-        gates = [gate.name for gate in model.gates]
-        gate = choose("Gate", gates, "gate", at_first=len(gates) - 1)
+    gate = header.gate()
     effects = interventions.effects(
         model, chosen.images[focus], before, None if other is None else chosen.images[other], profiles
     )

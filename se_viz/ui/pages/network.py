@@ -17,9 +17,8 @@ from se_viz.reports.tables import table_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
-from se_viz.ui.widgets import chart
+from se_viz.ui.widgets import chart, report_download
 from se_viz.ui.widgets.checkpoint_picker import called
-from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.page_header import PageHeader
@@ -43,9 +42,7 @@ _COLUMNS = {
 def page(header: PageHeader) -> None:
     """Draw the page."""
     model = header.model
-    names = [gate.name for gate in model.gates]
-    with st.container(width=280):
-        name = choose("Gate", names, "gate", at_first=len(names) - 1)
+    name = header.gate()
     block = _block(model, name)
     report = network_report(model, [name], called=called(model), counted=_cost(model), blocks={name: block})
     header.answer.markdown(" ".join(map(emphasised, report.sentences)))
@@ -93,6 +90,7 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
 def _take_away(model: Model, name: str, report: Report) -> None:
     st.header("Export and reproduce", anchor=False)
     download("Gates as CSV", lambda: table_bytes(report.tables["gates"], "csv"), "gates.csv", "save_gates")
+    report_download.show(lambda: report, f"network_{name}", model)
     st.markdown("The same numbers from Python, and from a shell:")
     st.code(
         f"import se_viz\n\n{load_line(model)}\n"

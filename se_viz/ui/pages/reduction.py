@@ -14,7 +14,7 @@ from se_viz.reports.design_choices import QUESTION, CostOf, design_report, famil
 from se_viz.reports.report import Report
 from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised
-from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes
+from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes, report_download
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -109,7 +109,7 @@ def page(header: PageHeader) -> None:
     _beside_paper(report, ablation.table)
     _family(report)
     cost_calculator.show()
-    _take_away(title)
+    _take_away(title, report)
 
 
 def _patterns(report: Report, words: Sequence[str]) -> None:
@@ -152,8 +152,9 @@ def _family(report: Report) -> None:
     )
 
 
-def _take_away(title: str) -> None:
+def _take_away(title: str, report: Report) -> None:
     st.header("Export and reproduce", anchor=False)
+    report_download.show(lambda: report, "reduction")
     st.markdown(
         "Each table can be saved as CSV at its corner, each chart with its Save button. The same numbers from Python, "
         "and from a shell:"

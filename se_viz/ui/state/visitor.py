@@ -22,3 +22,9 @@ def leaving() -> Callable[[], bool]:
         return lambda: False
     server, session = runtime.get_instance(), context.session_id
     return lambda: not server.is_active_session(session)
+
+
+def moved_in_history() -> bool:
+    """Return whether this run follows Back or Forward of the browser, so that the URL decides what is shown."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation

@@ -9,6 +9,7 @@ import streamlit as st
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
 from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.state import selection
 from se_viz.ui.widgets.grid import grid
 
 # No tool bar: it covers titles on a phone, and each of its buttons is a stop of the Tab key.
@@ -37,19 +38,19 @@ def draw(chart: Chart) -> None:
 
 
 def clickable(chart: Chart, key: str, chosen: str) -> None:
-    """Draw a chart with its tools; a click on a point sets the widget ``key`` to its x.
+    """Draw a chart with its tools; a click on a point chooses its x.
 
     Args:
         chart: the chart, with names on its x axis.
-        key: key of the widget, which offers the same choice without a mouse.
-        chosen: its value now; the chart is another element for each, so that no old selection stays.
+        key: name of the choice in the selection; the bar offers the same choice without a mouse.
+        chosen: the choice now; the chart is another element for each, so that no old selection stays.
     """
     name = f"chart_{chart.name}_{chosen}"
 
     def clicked() -> None:
         points = st.session_state[name].selection.points
         if points:
-            st.session_state[key] = points[0]["x"]
+            selection.choose(**{key: points[0]["x"]})
 
     st.plotly_chart(
         chart.figure,

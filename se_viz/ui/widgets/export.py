@@ -1,7 +1,7 @@
 """Export and reproduce: the numbers as files, and Python and shell code that gives the same numbers."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -11,8 +11,10 @@ from se_viz.analysis.predictions import Predictions
 from se_viz.gates.capture import Capture, GateCapture
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
+from se_viz.reports.report import Report
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
 from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
@@ -20,8 +22,15 @@ from se_viz.ui.widgets.image_picker import Chosen
 _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parquet": "z and s as Parquet"}
 
 
-def show(model: Model, chosen: Chosen, capture: Capture, predictions: Predictions, gate: Gate) -> None:
-    """Draw the downloads of z, s and the predictions of all images, and the code, with the maps of one gate."""
+def show(
+    model: Model,
+    chosen: Chosen,
+    capture: Capture,
+    predictions: Predictions,
+    gate: Gate,
+    report: Callable[[], Report],
+) -> None:
+    """Draw the downloads of z, s and the predictions of all images and of the report, and the code for one gate."""
     st.header("Export and reproduce", anchor=False)
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
@@ -34,6 +43,7 @@ def show(model: Model, chosen: Chosen, capture: Capture, predictions: Prediction
                 "predictions.csv",
                 "save_predictions",
             )
+        report_download.show(report, f"inspect_{gate.name}", model, names)
     if without_z(capture):
         st.caption(escape_markdown(f"{without_z(capture)} Its column is empty."))
     st.markdown("The same numbers from Python, and from a shell:")

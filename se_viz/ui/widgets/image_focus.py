@@ -1,49 +1,56 @@
-"""The choice of the image in focus, which sentences, points and maps show."""
+"""The image in focus: the newest image, until the user chooses another."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from se_viz.data.images import InputImage
+from se_viz.ui.state import selection
+from se_viz.ui.state.selection import IMAGE
 from se_viz.ui.widgets import image_number, link
 
-_KEY = "focus"
+_SEEN, _FOCUS = "images_seen", "image_in_focus"
 
 
-def choose(images: Sequence[InputImage]) -> int:
-    """Return the index of the image in focus: the newest image, until the user chooses another.
+def index(hashes: Sequence[str]) -> int:
+    """Return the index of the image in focus.
 
-    With one image there is nothing to choose. The choice follows its image when others are added or removed. The URL
-    has only its number, not its name.
+    The choice follows its image when others are added or removed, and its number in the URL is corrected then. The URL
+    has only the number, not the name.
+
+    Args:
+        hashes: hashes of the images, in order.
     """
-    link.repeat(_KEY)
-    hashes = [image.sha256 for image in images]
-    before: set[str] | None = st.session_state.get("images_seen")
-    new = [sha256 for sha256 in hashes if before is not None and sha256 not in before]
-    st.session_state["images_seen"] = set(hashes)
+    seen: set[str] | None = st.session_state.get(_SEEN)
+    st.session_state[_SEEN] = set(hashes)
+    number, kept = st.session_state.get(_FOCUS, ("", ""))  # the choice of the run before, and the image that it meant
+    chosen = selection.chosen(IMAGE)
+    new = [sha256 for sha256 in hashes if seen is not None and sha256 not in seen]
     if new:
-        st.session_state[_KEY] = new[0]
-    elif st.session_state.get(_KEY) not in hashes:
-        st.session_state[_KEY] = hashes[_from_address(len(hashes))]
-    if len(images) > 1:
-        st.selectbox(
-            "Image in focus",
-            hashes,
-            format_func=lambda sha256: f"In focus: {hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
-            key=_KEY,
-            label_visibility="collapsed",
-            on_change=image_number.write,
-            args=(_KEY, hashes),
-            width=300,
-        )
-    return hashes.index(st.session_state[_KEY])
+        found = hashes.index(new[0])
+    elif chosen == number and kept in hashes:
+        found = hashes.index(kept)
+    else:
+        found = _of_number(chosen or "1", len(hashes))
+    if chosen != str(found + 1) and (chosen or found):
+        selection.choose(**{IMAGE: found + 1})
+    st.session_state[_FOCUS] = selection.chosen(IMAGE), hashes[found]
+    return found
 
 
-def _from_address(count: int) -> int:
-    number = next(iter(link.asked(_KEY)), "1")
-    index = image_number.index_of(number, count)
-    if index is not None:
-        return index
-    there = "there is one image" if count == 1 else f"there are images 1 to {count}"
-    link.warn(_KEY, f"image {number}", there, "image 1")
-    return 0
+def choose(hashes: Sequence[str]) -> None:
+    """Choose the image of the widget; for its callback.
+
+    After an upload the browser may still send the label of before, whose number is another one: it is no choice.
+    """
+    if st.session_state[IMAGE] in hashes:
+        selection.choose(**{IMAGE: hashes.index(st.session_state[IMAGE]) + 1})
+    else:
+        del st.session_state[IMAGE]
+
+
+def _of_number(number: str, count: int) -> int:
+    asked, found = link.asked(IMAGE), image_number.index_of(number, count)
+    if found is None and asked:
+        there = "there is one image" if count == 1 else f"there are images 1 to {count}"
+        link.warn(IMAGE, f"image {asked[0]}", there, "image 1")
+    return found or 0

@@ -12,7 +12,9 @@ from se_viz.data.images import InputImage
 from se_viz.data.names import apart, label_of
 from se_viz.data.pixels import Gone
 from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.state import selection
 from se_viz.ui.state.image_budget import within_budget
+from se_viz.ui.state.selection import SAMPLES
 from se_viz.ui.state.visitor import leaving
 from se_viz.ui.widgets import link, notes
 
@@ -62,12 +64,14 @@ def sample_keys(problem: DeltaGenerator) -> list[str]:
     Args:
         problem: where to say that a link asks for samples that do not exist.
     """
-    link.repeat("samples", problem)
-    if "samples" not in st.session_state:
-        st.session_state["samples"] = _from_address(problem)
+    link.repeat(SAMPLES, problem)
+    asked = _asked(problem)
+    if st.session_state.get(SAMPLES) != asked:
+        st.session_state[SAMPLES] = asked
     keys: list[str] = st.multiselect(
-        "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key="samples", on_change=_to_address
+        "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
     )
+    selection.note(SAMPLES, ",".join(keys))
     if keys:
         licences = "; ".join(
             f"{sample.title}: {sample.licence}" for sample in sample_images.SAMPLES if sample.key in keys
@@ -76,20 +80,20 @@ def sample_keys(problem: DeltaGenerator) -> list[str]:
     return keys
 
 
-def _from_address(problem: DeltaGenerator) -> list[str]:
-    """Return the samples of the URL: an empty list is a choice; without a valid list, the first samples."""
-    named = next(iter(link.asked("samples")), None)
+def _asked(problem: DeltaGenerator) -> list[str]:
+    """Return the samples that were chosen: an empty list is a choice; without a valid list, the first samples."""
+    named = selection.chosen(SAMPLES, None)
     known = [key for key in (named or "").split(",") if key in _TITLES]
     found = known if known or named == "" else list(_AT_FIRST)
-    unknown = ", ".join(key for key in (named or "").split(",") if key and key not in _TITLES)
+    unknown = ", ".join(key for asked in link.asked(SAMPLES) for key in asked.split(",") if key and key not in _TITLES)
     shown = ", ".join(_TITLES[key] for key in found)
     if unknown:
-        link.warn("samples", f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
+        link.warn(SAMPLES, f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
     return found
 
 
-def _to_address() -> None:
-    st.query_params["samples"] = ",".join(st.session_state["samples"])
+def _choose() -> None:
+    selection.choose(**{SAMPLES: ",".join(st.session_state[SAMPLES])})
 
 
 def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:

@@ -13,6 +13,7 @@ from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
+from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -64,6 +65,8 @@ def show(
             on_click="ignore",
             icon=":material/download:",
         )
+        name = chosen.images[images[0]].name
+        report_download.show(lambda: report, f"intervene_{gate}", model, [name])
     st.markdown("The same numbers from Python, and from a shell:")
     own = profiles is not None and profiles.path != shipped_path(model.name)
     st.code(python_lines(model, chosen, gate, images, edits, channels, own=own), language="python")

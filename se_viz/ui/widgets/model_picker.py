@@ -1,4 +1,4 @@
-"""The sidebar's choice of a model: by name or from a file, its head, device and precision."""
+"""The choice of a model, by name in the selection bar or from a file in the sidebar; its head, device and precision."""
 
 from typing import get_args
 
@@ -12,6 +12,7 @@ from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.models import FULL, fall_back, named
 from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link
+from se_viz.ui.widgets.selection_bar import SelectionBar
 from se_viz.weights.head import Head
 from se_viz.zoo import registry
 from se_viz.zoo.registry import UnknownModel
@@ -19,11 +20,12 @@ from se_viz.zoo.registry import UnknownModel
 _ORIGINS = ("by name", "your weights")
 
 
-def choose(problem: DeltaGenerator) -> Model | None:
-    """Return the model that the sidebar names, loaded on the chosen device in the chosen precision.
+def choose(problem: DeltaGenerator, bar: SelectionBar) -> Model | None:
+    """Return the chosen model, loaded on the chosen device in the chosen precision.
 
     Args:
         problem: a container of the page for an error in loading the model, and what to do about it.
+        bar: the selection bar, with the list of names, or the name of the user's weights.
 
     Returns:
         The model; None if the container shows an error, or the sidebar shows what is still to be chosen.
@@ -68,7 +70,7 @@ def choose(problem: DeltaGenerator) -> Model | None:
             problem.error(escape_markdown(str(error)))
             return None
         try:
-            model = _chosen(names, origin, place, precision, head, problem)
+            model = _chosen(names, origin, place, precision, head, problem, bar)
         except DeviceFull as error:
             fall_back(place, error)
             return None
@@ -81,7 +83,13 @@ def choose(problem: DeltaGenerator) -> Model | None:
 
 
 def _chosen(
-    names: list[str], origin: str, device: str, precision: Precision, head: Head | None, problem: DeltaGenerator
+    names: list[str],
+    origin: str,
+    device: str,
+    precision: Precision,
+    head: Head | None,
+    problem: DeltaGenerator,
+    bar: SelectionBar,
 ) -> Model | None:
     from_link = st.session_state.setdefault("weights_of_link", _ORIGINS[1] in link.asked("origin"))
     if origin == _ORIGINS[1]:
@@ -90,17 +98,13 @@ def _chosen(
             problem.info(
                 "This link was made with weights that are not part of it: choose the same file in the sidebar."
             )
+        bar.model.caption(escape_markdown(checkpoint_picker.called(model) if model else _ORIGINS[1]))
         return model
-    at_first = names.index("demo/r16") if "demo/r16" in names else 0
-    choice.check("model", names, "model", names[at_first], problem)
-    name = st.selectbox(
-        "Model",
-        names,
-        index=at_first,
-        key="model",
-        bind="query-params",
-        help="Type to search the demo models, and the models of timm and torchvision that have channel gates.",
+    st.caption(
+        "The bar below the title has the list of models: type to search the demo models, and the models of timm and "
+        "torchvision that have channel gates."
     )
+    name = bar.choose_model(names, "demo/r16" if "demo/r16" in names else names[0], problem)
     if registry.pretrained(name):
         with problem:
             if not download_weights.ensure_weights(name):

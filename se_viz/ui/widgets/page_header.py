@@ -1,4 +1,4 @@
-"""The header of every page: its question, and the model and the images, which all pages share."""
+"""The header of every page: its question, and the model, the images and the selection, which all pages share."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 from se_viz.model.model import Model
 from se_viz.ui.widgets import image_picker, model_picker, notes
 from se_viz.ui.widgets.image_picker import Chosen
+from se_viz.ui.widgets.selection_bar import SelectionBar
 
 
 @dataclass(frozen=True)
 class PageHeader:
-    """The input of a page: the model, the images, and the places of the question and of the answer below it.
+    """The input of a page: the model, the images, the places of the question and of the answer, and the selection bar.
 
     A page whose choices change what is asked draws its question again.
     """
@@ -21,6 +22,20 @@ class PageHeader:
     chosen: Chosen
     question: DeltaGenerator
     answer: DeltaGenerator
+    bar: SelectionBar
+
+    def image(self) -> int:
+        """Draw the choice of the image in focus in the bar, and return its index."""
+        return self.bar.choose_image(self.chosen.images)
+
+    def gate(self, first: int = -1) -> str:
+        """Draw the choice of the gate in the bar, and return its name; ``first`` is the index of the gate at first."""
+        names = [gate.name for gate in self.model.gates]
+        return self.bar.choose_gate(names, names[first])
+
+    def channel(self, gate: str, first: int | None = None) -> int | None:
+        """Draw the choice of a channel of a gate in the bar, and return its number; ``first`` until one is chosen."""
+        return self.bar.choose_channel(self.model.gate(gate).channels, first)
 
 
 def draw(question: str, *, about_images: bool = True) -> PageHeader:
@@ -37,8 +52,9 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     asked.title(question, anchor=False)
     # In the page, because the sidebar is long, and closed on a phone.
     problem = st.container()
+    bar = SelectionBar.draw()
     with st.sidebar:
-        model = model_picker.choose(problem)
+        model = model_picker.choose(problem, bar)
         keys = image_picker.sample_keys(problem)
         uploaded = image_picker.folder()
     with right:
@@ -51,4 +67,4 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     if about_images and not chosen.images:
         st.info("Drop images into the box above, or choose sample photographs in the sidebar.")
         st.stop()
-    return PageHeader(model, chosen, asked, left.empty())
+    return PageHeader(model, chosen, asked, left.empty(), bar)

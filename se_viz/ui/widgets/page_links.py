@@ -1,9 +1,11 @@
-"""Links from one page to another that stay in the session, with the selection of the page."""
+"""Links from one page to another that stay in the session, with the selection."""
 
 from collections.abc import Iterable
 
 import streamlit as st
 from streamlit.navigation.page import Page
+
+from se_viz.ui.state import selection
 
 _KEY = "pages_of_the_app"
 
@@ -17,4 +19,4 @@ def link(path: str, label: str, **query: str) -> None:
     """Draw a link to the page with a path, if the app has it; a page that runs alone in a test has no others."""
     page = st.session_state.get(_KEY, {}).get(path)
     if page is not None:
-        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=selection.shown() | query)

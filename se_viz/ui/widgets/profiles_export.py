@@ -1,5 +1,6 @@
 """Downloads of class profiles, and the code that gives the same numbers."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,15 +11,18 @@ from se_viz.analysis.significance import significance_table
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.export import export
+from se_viz.reports.about import about_profiles
+from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
+from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 
 _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
 
 
-def show(model: Model, profiles: ClassProfiles) -> None:
-    """Draw the downloads of the class profiles, and the code that gives the same numbers."""
+def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) -> None:
+    """Draw the downloads of the class profiles and of the report, and the code that gives the same numbers."""
     st.header("Export and reproduce", anchor=False)
     rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
     with st.container(horizontal=True):
@@ -36,6 +40,7 @@ def show(model: Model, profiles: ClassProfiles) -> None:
             "eta2.csv",
             "save_eta2",
         )
+        report_download.show(lambda: about_profiles(report(), profiles), "classes")
     st.markdown("The same numbers from Python, and from a shell:")
     gate, name = next(iter(profiles)).name, profiles.classes[0]
     st.code(

@@ -9,6 +9,7 @@ from se_viz.analysis.walk import Walk
 from se_viz.model.model import Model
 from se_viz.reports.tables import table_bytes
 from se_viz.reports.walk import walk_bytes, walk_report
+from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -37,6 +38,7 @@ def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int,
                 on_click="ignore",
                 icon=":material/download:",
             )
+            report_download.show(lambda: report, f"walk_{name}", model, [image])
         st.markdown("The same numbers from Python, and from a shell:")
         st.code(_python(model, chosen, walk), language="python")
         st.code(_shell(model, chosen, walk, pixel), language="bash")

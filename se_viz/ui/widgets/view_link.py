@@ -1,0 +1,55 @@
+"""The button Copy link, and the script in the page that keeps the browser's history and sends clicks on charts."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from se_viz.ui.state import selection
+from se_viz.ui.widgets.chart_clicks import chosen_by
+from se_viz.ui.widgets.page_header import PageHeader
+
+_FILES = Path(__file__).parents[1] / "view"
+_KEY = "view"
+
+
+def _read(*files: str) -> str:
+    return "\n".join((_FILES / name).read_text(encoding="utf-8") for name in files)
+
+
+_component = st.components.v2.component(
+    "se_viz_view",
+    html=_read("view.html"),
+    css=_read("view.css"),
+    js=_read("copy.js", "history.js", "clicks.js", "view.js"),
+)
+
+
+# Options of the sidebar, which Streamlit takes out of the URL when the page changes, and what they are at first.
+_AT_FIRST = {"origin": "by name", "head": "automatic", "precision": "fp32"}
+
+
+def show(header: PageHeader) -> None:
+    """Draw the button in the bar, at the end of a run, when all that the page shows is known."""
+    with header.bar.link:
+        _component(
+            key=_KEY,
+            data={"shown": selection.shown() | _options()},
+            width="content",
+            on_clicked_change=_clicked,
+        )
+
+
+def _options() -> dict[str, str]:
+    return {
+        name: str(st.session_state[name])
+        for name, first in _AT_FIRST.items()
+        if st.session_state.get(name, first) != first
+    }
+
+
+def _clicked() -> None:
+    state: dict[str, Any] = st.session_state.get(_KEY) or {}
+    what = state.get("clicked")
+    if what and (values := chosen_by(what)):
+        selection.choose(**values)

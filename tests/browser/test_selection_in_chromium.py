@@ -1,0 +1,116 @@
+"""One selection in Chromium: clicks on charts make it, each change is a step of the history, and a link carries it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from support.chromium import settle
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+
+def shown(page, key):
+    return page.locator(f".st-key-{key} input")
+
+
+def pick(page, name, option):
+    page.get_by_role("combobox", name=name).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def copy_link(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="The link to this view was copied.")).to_have_count(1)
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_page):
+    page = open_page("?samples=cat,coffee")
+    steps = page.evaluate("history.length")
+    pick(page, "Gate", "SE_4_1")
+    page.wait_for_url(re.compile("gate=SE_4_1"))
+    settle(page)
+    page.get_by_role("radio", name="variance").click()
+    expect(page.locator(".st-key-chart_heatmap_SE_5_2")).to_contain_text("most varying between images first")
+    settle(page)
+    # A cell of a heatmap: its image, gate and channel.
+    cells = page.locator(".st-key-chart_heatmap_SE_5_2 .nsewdrag")
+    cells.hover()
+    place = {"x": 101, "y": cells.bounding_box()["height"] * 0.75}
+    cells.hover(position=place)
+    cells.click(position=place)
+    page.wait_for_url(re.compile("channel="))
+    settle(page)
+    expect(shown(page, "gate")).to_have_value("SE_5_2")
+    expect(shown(page, "focus")).to_have_value("2 A cup of coffee")
+    channel = shown(page, "channel").input_value()
+    expect(page.get_by_text(f"Channel {channel} of SE_5_2 for A cup of coffee")).to_be_visible()
+    page.get_by_role("link", name="Network").click()
+    expect(page).to_have_title(re.compile("Network"))
+    settle(page)
+    expect(shown(page, "gate")).to_have_value("SE_5_2")
+    assert page.evaluate("history.length") == steps + 4
+
+    page.go_back()
+    expect(page).to_have_title(re.compile("Inspect"))
+    expect(shown(page, "channel")).to_have_value(channel)
+    settle(page)
+    page.go_back()
+    expect(shown(page, "gate")).to_have_value("SE_4_1")
+    expect(shown(page, "focus")).to_have_value("1 Chelsea the cat")
+    expect(page.get_by_role("radio", name="variance")).to_be_checked()
+    settle(page)
+    page.go_back()
+    expect(page.get_by_role("radio", name="index")).to_be_checked()
+    expect(shown(page, "gate")).to_have_value("SE_4_1")
+    settle(page)
+    page.go_back()
+    expect(shown(page, "gate")).to_have_value("SE_5_2")
+    settle(page)
+    page.go_forward()
+    expect(shown(page, "gate")).to_have_value("SE_4_1")
+    settle(page)
+
+    copied = copy_link(page)
+    assert "model=demo%2Fr16" in copied  # which the page shows at first
+    fresh = open_page(copied.partition("//")[2].partition("/")[2])
+    expect(shown(fresh, "gate")).to_have_value("SE_4_1")
+    expect(shown(fresh, "focus")).to_have_value("1 Chelsea the cat")
+
+
+def test_the_bar_stays_in_view_and_is_low(open_page):
+    for width, height, most in ((1440, 900, 60), (390, 844, 110)):
+        page = open_page("classes?samples=cat", width=width, height=height)
+        page.get_by_role("heading", name="Export and reproduce").scroll_into_view_if_needed()
+        bar = page.locator(".st-key-selection_bar")
+        expect(bar).to_be_in_viewport()
+        assert bar.bounding_box()["height"] < most
+        # It is not wider than the page.
+        assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+
+
+def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_page(open_page, browser, tmp_path):
+    page = open_page("?samples=cat")
+    answer = page.get_by_text("The network says").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report as HTML").click()
+    download.value.save_as(tmp_path / "report.html")
+    context = browser.new_context(offline=True, color_scheme="dark")
+    requests, failures = [], []
+    report = context.new_page()
+    report.on("request", lambda request: requests.append(request.url))
+    report.on("pageerror", lambda error: failures.append(str(error)))
+    report.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
+    report.goto((tmp_path / "report.html").as_uri())
+    expect(report.get_by_text(answer)).to_be_visible()
+    names = [figure.get_attribute("aria-label") for figure in report.locator("figure").all()]
+    on_page = [figure.get_attribute("aria-label") for figure in page.get_by_role("figure").all()]
+    assert {name for name in on_page if name and name.startswith(("Heatmap", "Scatter"))} <= set(names)
+    expect(report.locator(".js-plotly-plot > .plot-container")).to_have_count(len(names))
+    expect(report.get_by_text("Chelsea the cat", exact=True).first).to_be_visible()
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert not failures
+    context.close()

@@ -1,0 +1,87 @@
+"""One selection for the whole app: it stays when the page changes, and a click on a chart makes it."""
+
+import pytest
+from support.pages import open_page
+
+from se_viz.ui.state import selection
+from se_viz.ui.widgets.chart_clicks import chosen_by
+
+
+def test_the_bar_of_a_page_writes_the_url_that_another_page_reads():
+    page = open_page("inspect", samples="cat,coffee")
+    page.selectbox(key="gate").set_value("SE_4_1").run()
+    page.selectbox(key="focus").select("2 A cup of coffee").run()
+    page.number_input(key="channel").set_value(7).run()
+    address = {name: page.query_params[name] for name in page.query_params}
+    assert {key: value if isinstance(value, str) else value[0] for key, value in address.items()} == {
+        **{"samples": "cat,coffee", "gate": "SE_4_1", "focus": "2", "channel": "7"}
+    }
+    assert any("**Channel 7** of SE_4_1 for A cup of coffee" in text.value for text in page.markdown)
+    for other in ("how", "intervene", "network", "classes"):
+        opened = open_page(other, **address)
+        assert opened.selectbox(key="gate").value == "SE_4_1"
+        if other in ("how", "classes"):
+            assert opened.number_input(key="channel").value == 7
+        if other != "network":
+            assert opened.selectbox(key="focus").index == 1
+
+
+def test_a_first_choice_is_no_choice_and_a_page_keeps_its_own():
+    assert open_page("how").selectbox(key="gate").value == "SE_2_1"
+    inspect = open_page("inspect")
+    assert inspect.selectbox(key="gate").value == "SE_5_2"
+    assert "gate" not in inspect.query_params
+
+
+def test_an_emptied_channel_is_taken_back():
+    page = open_page("inspect", channel="7")
+    page.number_input(key="channel").set_value(None).run()
+    assert "channel" not in page.query_params
+    assert not any("**Channel 7**" in text.value for text in page.markdown)
+
+
+def test_links_of_an_older_version_choose_the_same_classes_and_gate():
+    page = open_page("classes", one="church", other="golf ball", faceoff_gate="SE_4_2")
+    assert [page.selectbox(key=key).value for key in ("class_a", "class_b", "gate")] == [
+        "church",
+        "golf ball",
+        "SE_4_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("click", "choices"),
+    [
+        (
+            {"chart": "heatmap_SE_4_2", "row": 1, "x": 17, "y": "2 coffee"},
+            {"gate": "SE_4_2", "channel": 17, "focus": 2},
+        ),
+        ({"chart": "heatmap_SE_4_2", "row": 0, "x": "17"}, {"gate": "SE_4_2", "channel": 17, "focus": 1}),
+        ({"chart": "z_against_s_SE_2_1b", "x": 0.5, "custom": 3}, {"gate": "SE_2_1b", "channel": 3}),
+        ({"chart": "effect_SE_5_2", "x": -1.5, "y": "450"}, {"gate": "SE_5_2", "channel": 450}),
+        ({"chart": "eta_by_gate", "x": "SE_3_1"}, {"gate": "SE_3_1"}),
+        ({"chart": "gates", "id": "SE_3_1"}, {"gate": "SE_3_1"}),
+        ({"chart": "gates", "id": "stage 3"}, {}),
+        ({"chart": "cards", "row": 2}, {"focus": 3}),
+        ({"chart": "heatmap_r2_SE_4_2", "row": 0, "x": 3}, {}),  # of another model
+        ({"chart": "heatmap_SE_4_2", "x": "<img>"}, {}),
+        ({}, {}),
+    ],
+)
+def test_a_click_on_a_chart_chooses(click, choices):
+    assert chosen_by(click) == choices
+
+
+def test_a_choice_that_the_url_of_the_browser_lacks_is_put_back(monkeypatch):
+    session, address = {}, {"gate": "SE_2_1"}
+    monkeypatch.setattr(selection.st, "session_state", session)
+    monkeypatch.setattr(selection.st, "query_params", address)
+    selection.start()
+    selection.choose(gate="SE_4_1")
+    address["gate"] = "SE_2_1"  # of a click that the browser sent before it had the new URL
+    selection.start()
+    assert address["gate"] == selection.chosen("gate") == "SE_4_1"
+    address.update(gate="SE_3_1")
+    monkeypatch.setattr(selection, "moved_in_history", lambda: True)
+    selection.start()
+    assert selection.chosen("gate") == "SE_3_1"
