@@ -54,7 +54,8 @@ def class_report(
 
     Args:
         profiles: the class profiles.
-        classes: the classes to draw, six at most (default: the first four with images).
+        classes: the classes to draw, six at most (default: four that differ most in the last gate, the two farthest
+            apart first).
         gates: the gates to draw (default: the last of each stage).
         pair: two classes to compare (default: the two that differ most in the last gate); no comparison if empty.
         channel: the channel whose distribution is drawn for the pair (default: the channel that differs most).
@@ -68,7 +69,10 @@ def class_report(
         KeyError: the profiles have no such class or gate.
     """
     numbers = numbers or ClassNumbers(profiles)
-    chosen = first_classes(profiles) if classes is None else classes
+    if classes is None:
+        chosen: Sequence[str] = first_classes(profiles, numbers.overview(list(profiles)[-1].name))
+    else:
+        chosen = classes
     check_classes(profiles, chosen)
     if pair:
         check_pair(profiles, *pair)

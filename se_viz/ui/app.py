@@ -22,6 +22,8 @@ _STYLE = """<style>
   fill: currentColor !important; /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1 */
 }
 @media (max-width: 640px) {
+  .stMainBlockContainer {padding-bottom: 2rem}
+  .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}
 }

@@ -1,6 +1,8 @@
 """The Classes page: where the gates become class-specific, and which channels separate the classes."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 import streamlit as st
@@ -24,7 +26,9 @@ from se_viz.ui.widgets import (
     notes,
     profiles_export,
     stage_charts,
+    tabs,
 )
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -32,26 +36,32 @@ __all__ = ["QUESTION", "page"]
 _FEW_BLOCKS = 6
 _CHANNELS = ("50 sampled", "all")  # the paper samples fifty
 _BANDS: tuple[Band, ...] = get_args(Band)
+# Choices that name a tab in a link that was made before there were tabs.
+_FORMER = {
+    **dict.fromkeys(("one", "other", "faceoff_gate"), "A against B"),
+    "yours_gate": "Your images",
+    **dict.fromkeys(("band", "class_gate"), "Figure 7"),
+    **dict.fromkeys(("classes", "drawn", *(f"class_stage{stage}" for stage in range(1, 10))), "Figure 6"),
+}
 
 
 @dataclass(frozen=True)
 class ClassesState:
-    """The state of the page: class profiles, their numbers, the chosen classes, and whether all channels are drawn."""
+    """The state of the page: input, class profiles and their numbers."""
 
+    header: PageHeader
     profiles: ClassProfiles
     numbers: ClassNumbers
-    classes: tuple[str, ...]
-    everything: bool
 
     @property
     def gates(self) -> list[str]:
         """Names of all gates, in execution order."""
         return [gate.name for gate in self.profiles.header.gates]
 
-    def report(self, spread: Band = _BANDS[0]) -> Report:
+    def report(self, classes: Sequence[str] = (), spread: Band = _BANDS[0], *, everything: bool = False) -> Report:
         """Return the report on all gates; its charts are drawn only when they are shown."""
         return class_report(
-            self.profiles, self.classes, self.gates, (), spread=spread, everything=self.everything, numbers=self.numbers
+            self.profiles, classes, self.gates, (), spread=spread, everything=everything, numbers=self.numbers
         )
 
 
@@ -67,63 +77,83 @@ def page(header: PageHeader) -> None:
         return
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
-        classes = st.multiselect(
-            "Classes",
-            with_images(profiles),
-            default=first_classes(profiles),
-            max_selections=MOST_CLASSES,
-            key=f"classes{profiles_state.tag(profiles)}",
-            bind="query-params",
-        )
-        channels = st.segmented_control(
-            "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
-        )
-    state = ClassesState(profiles, numbers, tuple(classes), channels == "all")
+    state = ClassesState(header, profiles, numbers)
     report = state.report()
     header.answer.markdown(emphasised(report.sentences[0]))
-    if classes:
-        _stages(state, report)
-        _by_depth(report)
-        _gate(state)
-    else:
-        st.info("Choose at least one class.")
-    _compare_classes(state, header)
-    group_comparison.show(header, numbers)
-    build_profiles.build(header.model)
-    profiles_export.show(header.model, profiles)
-
-
-@st.fragment
-def _stages(state: ClassesState, report: Report) -> None:
-    """Draw Figure 6 for a block of each stage."""
-    stage_charts.show(report, "classes", stages(state.profiles), "class_stage", _FEW_BLOCKS)
+    contents: dict[str, Callable[[], None]] = {
+        "By depth": partial(_by_depth, report),
+        "Figure 6": partial(_figure_6, state),
+        "Figure 7": partial(_figure_7, state),
+        "A against B": partial(_compare_classes, state),
+        "Your images": partial(_your_images, state),
+        "Export": partial(profiles_export.show, header.model, profiles),
+    }
+    building = st.container()
+    tabs.show(contents, _FORMER, dict.fromkeys(("class_gate", "faceoff_gate", "yours_gate"), "gate"))
+    with building:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
+        build_profiles.go_on(header.model)
 
 
 def _by_depth(report: Report) -> None:
-    st.header("By depth", anchor=False)
+    """Draw class specificity, saturation and similarity of all gates, and the paper's observations."""
     chart.row([report.charts["eta_by_gate"], report.charts["class_saturation"]])
     said = "\n".join(f"- {emphasised(sentence)}" for sentence in report.sentences[1:])
     if "gate_heatmap" not in report.charts:
         st.markdown(said)
         return
     left, right = st.columns(2, gap="medium")
+    right.markdown(said)
     with left:
         chart.show(report.charts["gate_heatmap"])
-    right.markdown(said)
+
+
+def _classes(state: ClassesState) -> list[str]:
+    """Draw the choice of classes, and return them; the farthest come first."""
+    last = state.numbers.overview(state.gates[-1])
+    classes: list[str] = st.multiselect(
+        "Classes",
+        with_images(state.profiles),
+        default=first_classes(state.profiles, last),
+        max_selections=MOST_CLASSES,
+        key=f"classes{profiles_state.tag(state.profiles)}",
+        bind="query-params",
+    )
+    return classes
+
+
+def _gate(state: ClassesState) -> str:
+    """Draw the choice of the gate, and return its name."""
+    with st.container(width=160):
+        return choose("Gate", state.gates, "gate", at_first=len(state.gates) - 1)
 
 
 @st.fragment
-def _gate(state: ClassesState) -> None:
-    """Draw Figure 7 and the similarity of classes for one gate."""
-    st.header("Class profiles at one gate", anchor=False)
-    names = state.gates
+def _figure_6(state: ClassesState) -> None:
+    """Draw the mean excitation of each class for a block of each stage."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
+        classes = _classes(state)
+        channels = st.segmented_control(
+            "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
+        )
+    if not classes:
+        st.info("Choose at least one class.")
+        return
+    report = state.report(classes, everything=channels == "all")
+    stage_charts.show(report, "classes", stages(state.profiles), "class_stage", _FEW_BLOCKS)
+
+
+@st.fragment
+def _figure_7(state: ClassesState) -> None:
+    """Draw the spread of s over the images of each class, and the similarity of the classes, for one gate."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        name = st.selectbox("Gate", names, index=len(names) - 1, key="class_gate", bind="query-params", width=160)
+        name = _gate(state)
         kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
-    report = state.report(kind)
-    bands = [report.charts[f"band_{name}_{place}"] for place in range(len(state.classes))]
-    chart.row(bands)
+        classes = _classes(state)
+    if not classes:
+        st.info("Choose at least one class.")
+        return
+    report = state.report(classes, kind)
+    chart.row([report.charts[f"band_{name}_{place}"] for place in range(len(classes))])
     if f"tree_{name}" not in report.charts:
         return
     if some := rows_shown(state.profiles):
@@ -132,19 +162,20 @@ def _gate(state: ClassesState) -> None:
 
 
 @st.fragment
-def _compare_classes(state: ClassesState, header: PageHeader) -> None:
+def _compare_classes(state: ClassesState) -> None:
     """Draw the channels of one gate that differ most between two classes, and one of them on an image."""
-    profiles, names, tag = state.profiles, state.gates, profiles_state.tag(state.profiles)
+    profiles, tag, header = state.profiles, profiles_state.tag(state.profiles), state.header
     listed = with_images(profiles, 2)
-    pair = first_pair(profiles, state.numbers.overview(names[-1])) if len(listed) > 1 else None
+    pair = first_pair(profiles, state.numbers.overview(state.gates[-1])) if len(listed) > 1 else None
     if pair is None:
+        st.info("A comparison needs two classes with two images each.")
         return
-    st.header("Compare two classes", anchor=False)
     first, second, third = st.columns(3, gap="medium")
-    start = [listed.index(name) for name in pair]
-    one = first.selectbox("Class A", listed, index=start[0], key=f"one{tag}", bind="query-params")
-    other = second.selectbox("Class B", listed, index=start[1], key=f"other{tag}", bind="query-params")
-    gate = third.selectbox("Gate", names, index=len(names) - 1, key="faceoff_gate", bind="query-params")
+    one = first.selectbox("Class A", listed, index=listed.index(pair[0]), key=f"one{tag}", bind="query-params")
+    start = listed.index(pair[1] if pair[1] != one else pair[0])  # a link may name A alone
+    other = second.selectbox("Class B", listed, index=start, key=f"other{tag}", bind="query-params")
+    with third:
+        gate = _gate(state)
     if one == other:
         st.info("Choose two different classes.")
         return
@@ -177,3 +208,9 @@ def _compare_classes(state: ClassesState, header: PageHeader) -> None:
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
+
+
+def _your_images(state: ClassesState) -> None:
+    """Draw the chosen images against the class profiles, and the section that makes class profiles of images."""
+    group_comparison.show(state.header, state.numbers, _gate(state))
+    build_profiles.build(state.header.model)

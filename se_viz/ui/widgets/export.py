@@ -22,7 +22,6 @@ _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parqu
 
 def show(model: Model, chosen: Chosen, capture: Capture, predictions: Predictions, gate: Gate) -> None:
     """Draw the downloads of z, s and the predictions of all images, and the code, with the maps of one gate."""
-    st.header("Export and reproduce", anchor=False)
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
         for kind, label in _LABELS.items():

@@ -18,9 +18,8 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 
 @st.fragment
-def show(header: PageHeader, numbers: ClassNumbers) -> None:
-    """Draw the section."""
-    st.header("Your images against the class profiles", anchor=False)
+def show(header: PageHeader, numbers: ClassNumbers, gate: str) -> None:
+    """Draw the section for a gate."""
     images = header.chosen.images
     names = [image.name for image in images]
     captured = captures.values(header.model, images)
@@ -31,8 +30,6 @@ def show(header: PageHeader, numbers: ClassNumbers) -> None:
     if len(grouped) > MOST_CLASSES:
         st.caption(f"There are {len(grouped)} groups; the first {MOST_CLASSES} are compared.")
         grouped = dict(list(grouped.items())[:MOST_CLASSES])
-    gates = [gate.name for gate in numbers.profiles.header.gates]
-    gate = st.selectbox("Gate", gates, index=len(gates) - 1, key="yours_gate", bind="query-params", width=160)
     compared = {name: Group.of(captured, rows) for name, rows in grouped.items()}
     report = class_report(numbers.profiles, (), [gate], (), groups=compared, numbers=numbers)
     chart.show(report.charts[f"groups_{gate}"])

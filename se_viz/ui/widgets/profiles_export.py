@@ -19,7 +19,6 @@ _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memor
 
 def show(model: Model, profiles: ClassProfiles) -> None:
     """Draw the downloads of the class profiles, and the code that gives the same numbers."""
-    st.header("Export and reproduce", anchor=False)
     rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
     with st.container(horizontal=True):
         if rows > _MOST_ROWS:
