@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
+from se_viz.cli.common import Device, FigureFormat, FigurePreset, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_named
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def classes(
     everything: Annotated[
         bool, typer.Option("--all", help="Draw all channels, instead of 50 as in the paper.")
     ] = False,
-    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    figures: FigureFormat = "html",
+    preset: FigurePreset = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
     verbose: Verbose = False,
 ) -> None:
@@ -53,7 +54,7 @@ def classes(
     from se_viz.figures.export import CannotDraw
     from se_viz.profiles.bundled import bundled_profiles
     from se_viz.reports.class_numbers import ClassNumbers
-    from se_viz.reports.class_profiles import class_report
+    from se_viz.reports.class_profiles import class_report, provenance_of
 
     try:
         opened = open_profiles(profiles) if profiles else bundled_profiles(model)
@@ -64,7 +65,7 @@ def classes(
         report = compose()  # before images are read, so that mistakes are reported at once
         if group:
             report = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
-        report.write(out, figures, progress=True)
+        report.write(out, figures, preset=preset, provenance=provenance_of(opened), progress=True)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     _show_gates(numbers.depths())

@@ -15,6 +15,7 @@ from se_viz.analysis.health import CLOSE, Health
 from se_viz.analysis.predictions import Predictions, predict
 from se_viz.analysis.verdicts import definitions
 from se_viz.figures.maps import MOST
+from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture
 from se_viz.gates.gate import by_stage
 from se_viz.model.model import Model
@@ -74,6 +75,7 @@ class InspectState:
 def page(header: PageHeader) -> None:
     """Draw the page."""
     model, chosen = header.model, header.chosen
+    chart.say_provenance(Provenance(model.name, ", ".join(image.name for image in chosen.images)))
     captured = captures.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()

@@ -13,6 +13,7 @@ from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
 from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
@@ -22,6 +23,7 @@ _LABELS: dict[Literal["csv", "parquet"], str] = {"csv": "z and s as CSV", "parqu
 
 def show(model: Model, chosen: Chosen, capture: Capture, predictions: Predictions, gate: Gate) -> None:
     """Draw the downloads of z, s and the predictions of all images, and the code, with the maps of one gate."""
+    choose_size()
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
         for kind, label in _LABELS.items():

@@ -11,6 +11,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.export import export
 from se_viz.reports.tables import table_bytes
+from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 
@@ -19,6 +20,7 @@ _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memor
 
 def show(model: Model, profiles: ClassProfiles) -> None:
     """Draw the downloads of the class profiles, and the code that gives the same numbers."""
+    choose_size()
     rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
     with st.container(horizontal=True):
         if rows > _MOST_ROWS:
