@@ -44,6 +44,9 @@ def classes(
     everything: Annotated[
         bool, typer.Option("--all", help="Draw all channels, instead of 50 as in the paper.")
     ] = False,
+    paper_figures: Annotated[
+        bool, typer.Option("--paper-figures", help="Also draw Figures 6 and 7 as one figure each, with six gates.")
+    ] = False,
     figures: FigureFormat = "html",
     preset: FigurePreset = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
@@ -60,7 +63,15 @@ def classes(
         opened = open_profiles(profiles) if profiles else bundled_profiles(model)
         numbers = ClassNumbers(opened)
         compose = partial(
-            class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers
+            class_report,
+            opened,
+            only,
+            gate,
+            against,
+            spread=band,
+            everything=everything,
+            paper_figures=paper_figures,
+            numbers=numbers,
         )
         report = compose()  # before images are read, so that mistakes are reported at once
         if group:

@@ -27,6 +27,7 @@ from se_viz.reports.class_selection import (
     with_images,
 )
 from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
+from se_viz.reports.paper_figures import paper_charts
 from se_viz.reports.report import Later, Report
 
 QUESTION = "Where do the gates become class-specific?"
@@ -44,6 +45,7 @@ def class_report(
     spread: Band = "mean ± SD",
     everything: bool = False,
     groups: Mapping[str, Group] | None = None,
+    paper_figures: bool = False,
     numbers: ClassNumbers | None = None,
 ) -> Report:
     """Compose the report on class profiles.
@@ -63,6 +65,8 @@ def class_report(
         spread: the line and band to draw for each class.
         everything: whether to draw all channels, instead of 50 as in the paper.
         groups: images to compare with the classes, by the name of their group.
+        paper_figures: whether to draw Figures 6 and 7 as one figure each, of six gates: ``paper_figure_6`` and
+            ``paper_figure_7``.
         numbers: the numbers of these profiles, if they are computed already.
 
     Raises:
@@ -91,6 +95,8 @@ def class_report(
             tables[f"separation_{gate.name}"] = partial(separation_table, numbers, gate.name, pair)
         if groups:
             charts[f"groups_{gate.name}"] = partial(group_chart, numbers, gate, groups, channels)
+    if paper_figures and chosen:
+        charts |= paper_charts(numbers, chosen)
     if groups:
         tables["groups"] = partial(resemblances, numbers, groups)
     notes = [*numbers.limits(), *filter(None, [rows_shown(profiles)])]

@@ -87,7 +87,7 @@ def page(header: PageHeader) -> None:
         "Figure 7": partial(_figure_7, state),
         "A against B": partial(_compare_classes, state),
         "Your images": partial(_your_images, state),
-        "Export": partial(profiles_export.show, header.model, profiles),
+        "Export": partial(_export, state),
     }
     building = st.container()
     tabs.show(contents, _FORMER, dict.fromkeys(("class_gate", "faceoff_gate", "yours_gate"), "gate"))
@@ -209,6 +209,16 @@ def _compare_classes(state: ClassesState) -> None:
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
+
+
+def _export(state: ClassesState) -> None:
+    """Draw the paper's two figures of the chosen classes, and the downloads."""
+    key = f"classes{profiles_state.tag(state.profiles)}"
+    classes = st.session_state.get(key) or first_classes(state.profiles, state.numbers.overview(state.gates[-1]))
+    profiles_export.show(state.header.model, state.profiles)
+    st.header("Figures 6 and 7 of the paper", anchor=False)
+    report = class_report(state.profiles, classes, [], (), paper_figures=True, numbers=state.numbers)
+    chart.row([report.charts["paper_figure_6"], report.charts["paper_figure_7"]])
 
 
 def _your_images(state: ClassesState) -> None:
