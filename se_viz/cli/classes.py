@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
+from se_viz.cli.common import Device, FigureFormat, FigurePreset, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_named
 from se_viz.cli.report_file import ReportFile, say_report
 
@@ -45,7 +45,11 @@ def classes(
     everything: Annotated[
         bool, typer.Option("--all", help="Draw all channels, instead of 50 as in the paper.")
     ] = False,
-    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    paper_figures: Annotated[
+        bool, typer.Option("--paper-figures", help="Also draw Figures 6 and 7 as one figure each, with six gates.")
+    ] = False,
+    figures: FigureFormat = "html",
+    preset: FigurePreset = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -56,18 +60,26 @@ def classes(
     from se_viz.profiles.bundled import bundled_profiles
     from se_viz.reports.about import about_profiles
     from se_viz.reports.class_numbers import ClassNumbers
-    from se_viz.reports.class_profiles import class_report
+    from se_viz.reports.class_profiles import class_report, provenance_of
 
     try:
         opened = open_profiles(profiles) if profiles else bundled_profiles(model)
         numbers = ClassNumbers(opened)
         compose = partial(
-            class_report, opened, only, gate, against, spread=band, everything=everything, numbers=numbers
+            class_report,
+            opened,
+            only,
+            gate,
+            against,
+            spread=band,
+            everything=everything,
+            paper_figures=paper_figures,
+            numbers=numbers,
         )
         composed = compose()  # before images are read, so that mistakes are reported at once
         if group:
             composed = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
-        composed.write(out, figures, progress=True)
+        composed.write(out, figures, preset=preset, provenance=provenance_of(opened), progress=True)
         if report is not None:
             about_profiles(composed, opened).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, counted, fail, unwarned
+from se_viz.cli.common import Device, FigureFormat, FigurePreset, Verbose, counted, fail, unwarned
 from se_viz.cli.image_options import ImageOptions, names_of
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
 from se_viz.cli.report_file import ReportFile, say_report
@@ -34,7 +34,8 @@ def inspect(
         Literal["highest s", "lowest s", "largest change"],
         typer.Option(help="Criterion for the channels whose maps are drawn."),
     ] = "largest change",
-    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
+    figures: FigureFormat = "html",
+    preset: FigurePreset = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
     report: ReportFile = None,
     verbose: Verbose = False,
@@ -43,6 +44,7 @@ def inspect(
     from se_viz import capture
     from se_viz.analysis.predictions import predict
     from se_viz.figures.export import CannotDraw
+    from se_viz.figures.provenance import Provenance
     from se_viz.reports.about import about_model
     from se_viz.reports.inspection import inspection_report
 
@@ -64,7 +66,8 @@ def inspect(
             cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
             choice="--head",
         )
-        composed.write(out, figures, progress=True)
+        provenance = Provenance(loaded.name, ", ".join(names))
+        composed.write(out, figures, preset=preset, provenance=provenance, progress=True)
         if report is not None:
             about_model(composed, loaded, names).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:

@@ -42,7 +42,7 @@ def mean_excitation(
     layout = frame(f"{gate}: mean excitation by {of}", _axis(channels, len(overall)), "mean of s", 320)
     lines = [*means.items(), (ALL, overall)]
     room_for_legend(layout, len(lines))
-    layout["yaxis"]["range"] = _padded(span)
+    layout["yaxis"]["range"] = padded(span)
     chosen = np.asarray(channels, np.int32)  # plotly draws a list of 2,048 numbers ten times more slowly
     traces = [
         go.Scatter(
@@ -100,13 +100,13 @@ def class_band(
     low, high = (np.clip(end, *span)[chosen].astype(np.float32) for end in ends)
     colour = CLASSES[place % len(CLASSES)]
     layout = frame(f"{gate}: {label(name)}, {what}", _axis(channels, len(centre)), "s", 280)
-    layout["yaxis"]["range"] = _padded(span)
+    layout["yaxis"]["range"] = padded(span)
     band = go.Scatter(
         x=np.concatenate([chosen, chosen[::-1]]),
         y=np.concatenate([high, low[::-1]]),
         mode="lines",
         fill="toself",
-        fillcolor=_faint(colour),
+        fillcolor=faint(colour),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,
@@ -158,7 +158,7 @@ def eta_by_gate(
             y=np.concatenate([quantiles[2, moving], quantiles[0, moving[::-1]]]),
             mode="lines",
             fill="toself",
-            fillcolor=_faint(ACCENT),
+            fillcolor=faint(ACCENT),
             line={"width": 0},
             hoverinfo="skip",
             name="interquartile range",
@@ -191,7 +191,7 @@ def eta_by_gate(
                 y=limit,
                 mode="lines",
                 fill="tozeroy",
-                fillcolor=_faint(MUTED),
+                fillcolor=faint(MUTED),
                 line={"width": 0},
                 showlegend=False,
                 hovertemplate="by chance, 95th percentile: %{y:.4f}<extra></extra>",
@@ -216,11 +216,13 @@ def _axis(channels: Sequence[int], of: int) -> str:
     return "channel" if len(channels) == of else f"channel, {len(channels)} of {of} evenly spaced"
 
 
-def _padded(span: tuple[float, float]) -> list[float]:
+def padded(span: tuple[float, float]) -> list[float]:
+    """Return the range of an axis for values in a span, a little wider than the span."""
     pad = 0.03 * (span[1] - span[0])
     return [span[0] - pad, span[1] + pad]
 
 
-def _faint(colour: str) -> str:
+def faint(colour: str) -> str:
+    """Return a colour #rrggbb at an opacity of 0.22, for the band around a line of that colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.22)"

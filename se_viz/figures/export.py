@@ -8,11 +8,14 @@ from typing import Literal, TypeAlias
 import plotly.graph_objects as go
 
 from se_viz.extras import missing
+from se_viz.figures.presets import PIXELS, PRESETS, PresetName, fitted
+from se_viz.figures.provenance import Provenance, with_metadata
 
-Format: TypeAlias = Literal["png", "svg", "html"]
+Format: TypeAlias = Literal["png", "svg", "pdf", "html"]
 
 WIDTH = 1100  # width of a saved image, in pixels
-_NO_BROWSER = "PNG and SVG files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
+_DPI = 300  # of a PNG for print
+_NO_BROWSER = "PNG, SVG and PDF files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
 
 # Each drawing starts a browser. Only one runs at a time, as the machine also computes.
 _one_browser = Lock()
@@ -29,15 +32,32 @@ def why_not_drawn() -> str:
         import_module("kaleido")
         from choreographer.browsers.chromium import Chromium
     except ImportError as error:
-        return f"{missing('Drawing PNG and SVG files', error, 'export')} Or save as HTML."
+        return f"{missing('Drawing PNG, SVG and PDF files', error, 'export')} Or save as HTML."
     return "" if Chromium.find_browser(skip_local=False) else _NO_BROWSER
 
 
-def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
-    """Return a figure as PNG (twice the resolution of the screen), SVG, or one HTML file that works offline.
+def figure_bytes(
+    figure: go.Figure,
+    kind: Format,
+    preset: PresetName | None = None,
+    *,
+    name: str = "",
+    provenance: Provenance | None = None,
+) -> bytes:
+    """Return a figure as PNG, SVG, PDF, or one HTML file that works offline.
+
+    A PDF contains its fonts. An SVG names them, as SE Viz has no font file to put into it.
+
+    Args:
+        figure: the figure.
+        kind: the format.
+        preset: size for print or a slide, without the title; PNG then has 300 dpi, otherwise twice the screen's
+            resolution. HTML files adapt to their window, and have no preset.
+        name: name of the chart, for the metadata.
+        provenance: what the metadata of PNG, SVG and PDF say of model and images.
 
     Raises:
-        CannotDraw: PNG and SVG need the extra ``export``, and Chrome or Chromium on this machine.
+        CannotDraw: PNG, SVG and PDF need the extra ``export``, and Chrome or Chromium on this machine.
     """
     figure = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom")
     if kind == "html":
@@ -46,15 +66,23 @@ def figure_bytes(figure: go.Figure, kind: Format) -> bytes:
         raise CannotDraw(why_not_drawn())
     import kaleido
 
-    options = {"format": kind, "width": WIDTH, "height": figure.layout.height, "scale": 2 if kind == "png" else 1}
+    if preset:
+        figure = fitted(figure, PRESETS[preset])
+    scale = 1.0 if kind != "png" else _DPI / PIXELS if preset else 2.0
+    width, height = figure.layout.width if preset else WIDTH, figure.layout.height
+    options = {"format": kind, "width": width, "height": height, "scale": scale}
     try:
         with _one_browser:
             # MathJax is off: kaleido's page would download it from another host.
-            return bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts={"mathjax": False}))
+            drawn = bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts={"mathjax": False}))
     except Exception as error:  # kaleido raises the exceptions of its browser
         raise CannotDraw(
             f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."
         ) from error
+    if kind == "svg" and preset:  # inches, so that programs place it at its size
+        drawn = drawn.replace(b'width="%d"' % width, b'width="%gin"' % (width / PIXELS), 1)
+        drawn = drawn.replace(b'height="%d"' % height, b'height="%gin"' % (height / PIXELS), 1)
+    return with_metadata(drawn, kind, (provenance or Provenance()).fields(name), scale * PIXELS)
 
 
 def figure_fragment(figure: go.Figure, *, script: bool, identity: str | None = None, clear: bool = False) -> str:

@@ -101,7 +101,10 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
     broken = f" {lost(s[focus])} and not drawn." if lost(s[focus]) else ""
     layout = frame(f"{gate.name}: distribution of s", "s, weight of the channel", "channels, %", 340)
     layout["bargap"] = 0.05
-    layout["margin"]["t"] = 68  # on a phone the title fills the width, and the legend is below it
+    if len(s) > 1:
+        layout["margin"]["t"] = 68  # on a phone the title fills the width, and the legend is below it
+    else:
+        layout["height"] -= 24  # one image has no legend
     layout["xaxis"]["range"] = [low, high]
     say_lost(layout, s)
     guide = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": MUTED, "dash": "dot", "width": 1}}

@@ -11,6 +11,7 @@ from se_viz.analysis.significance import significance_table
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
+from se_viz.figures.provenance import Provenance
 from se_viz.figures.separation_by_gate import saturation_by_gate, specificity_by_gate
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.reports.class_groups import Group, group_chart, resemblances
@@ -26,6 +27,7 @@ from se_viz.reports.class_selection import (
     with_images,
 )
 from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
+from se_viz.reports.paper_figures import paper_charts
 from se_viz.reports.report import Later, Report
 
 QUESTION = "Where do the gates become class-specific?"
@@ -43,6 +45,7 @@ def class_report(
     spread: Band = "mean ± SD",
     everything: bool = False,
     groups: Mapping[str, Group] | None = None,
+    paper_figures: bool = False,
     numbers: ClassNumbers | None = None,
 ) -> Report:
     """Compose the report on class profiles.
@@ -54,13 +57,16 @@ def class_report(
 
     Args:
         profiles: the class profiles.
-        classes: the classes to draw, six at most (default: the first four with images).
+        classes: the classes to draw, six at most (default: four that differ most in the last gate, the two farthest
+            apart first).
         gates: the gates to draw (default: the last of each stage).
         pair: two classes to compare (default: the two that differ most in the last gate); no comparison if empty.
         channel: the channel whose distribution is drawn for the pair (default: the channel that differs most).
         spread: the line and band to draw for each class.
         everything: whether to draw all channels, instead of 50 as in the paper.
         groups: images to compare with the classes, by the name of their group.
+        paper_figures: whether to draw Figures 6 and 7 as one figure each, of six gates: ``paper_figure_6`` and
+            ``paper_figure_7``.
         numbers: the numbers of these profiles, if they are computed already.
 
     Raises:
@@ -68,7 +74,10 @@ def class_report(
         KeyError: the profiles have no such class or gate.
     """
     numbers = numbers or ClassNumbers(profiles)
-    chosen = first_classes(profiles) if classes is None else classes
+    if classes is None:
+        chosen: Sequence[str] = first_classes(profiles, numbers.overview(list(profiles)[-1].name))
+    else:
+        chosen = classes
     check_classes(profiles, chosen)
     if pair:
         check_pair(profiles, *pair)
@@ -86,10 +95,18 @@ def class_report(
             tables[f"separation_{gate.name}"] = partial(separation_table, numbers, gate.name, pair)
         if groups:
             charts[f"groups_{gate.name}"] = partial(group_chart, numbers, gate, groups, channels)
+    if paper_figures and chosen:
+        charts |= paper_charts(numbers, chosen)
     if groups:
         tables["groups"] = partial(resemblances, numbers, groups)
     notes = [*numbers.limits(), *filter(None, [rows_shown(profiles)])]
     return Report(QUESTION, partial(_sentences, numbers), Later(charts), Later(tables), tuple(notes))
+
+
+def provenance_of(profiles: ClassProfiles) -> Provenance:
+    """Return the network and the datasets of class profiles, for the metadata of files."""
+    sources = " and ".join(source.name for source in profiles.header.sources)
+    return Provenance(profiles.header.model.name, f"{sources}, {int(profiles.counts.sum()):,} images")
 
 
 def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:

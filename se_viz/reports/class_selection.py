@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from se_viz.analysis.class_overview import MOST_ROWS, Overview
 from se_viz.gates.gate import by_stage
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -15,9 +17,25 @@ def with_images(profiles: ClassProfiles, least: int = 1) -> list[str]:
     return [name for name, count in zip(profiles.classes, profiles.counts, strict=True) if count >= least]
 
 
-def first_classes(profiles: ClassProfiles) -> list[str]:
-    """Return the classes to draw by default."""
-    return with_images(profiles)[:_AT_FIRST]
+def first_classes(profiles: ClassProfiles, last: Overview) -> list[str]:
+    """Return the four classes to draw by default: the two that differ most in the last gate come first.
+
+    Each further class is the one whose most similar class among those before it is the least similar. If the gate
+    separates no classes, they are the first four with images.
+
+    Args:
+        profiles: the class profiles.
+        last: the overview of their last gate.
+    """
+    if last.most_dissimilar is None:
+        return with_images(profiles)[:_AT_FIRST]
+    rows = list(last.most_dissimilar)
+    while len(rows) < min(_AT_FIRST, len(last.nonempty)):
+        # A class whose s equals the mean of all has no similarity; it comes last.
+        closest = np.nan_to_num(last.similarity[rows], nan=np.inf).max(axis=0)
+        left = [row for row in last.nonempty.tolist() if row not in rows]
+        rows.append(min(left, key=lambda row: closest[row]))
+    return [profiles.classes[row] for row in rows]
 
 
 def stages(profiles: ClassProfiles) -> list[tuple[int, list[str]]]:

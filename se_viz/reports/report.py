@@ -16,6 +16,8 @@ from tqdm import tqdm
 from se_viz.disk.output_folder import output_folder
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes
+from se_viz.figures.presets import PresetName
+from se_viz.figures.provenance import Provenance
 from se_viz.reports.html_page import charts_html, html_page, sentences_html, tables_html
 from se_viz.reports.tables import table_bytes
 
@@ -82,19 +84,34 @@ class Report:
         """The sentences without emphasis, for a shell."""
         return tuple(sentence.replace("**", "") for sentence in self.sentences)
 
-    def write(self, folder: Path, figures: Format = "html", *, progress: bool = False) -> None:
+    def write(
+        self,
+        folder: Path,
+        figures: Format = "html",
+        *,
+        preset: PresetName | None = None,
+        provenance: Provenance | None = None,
+        progress: bool = False,
+    ) -> None:
         """Write each table as CSV, each chart, and the further files into a folder, which is created if necessary.
 
         Args:
             folder: the folder.
-            figures: format of the charts; PNG and SVG need Chrome or Chromium.
+            figures: format of the charts; PNG, SVG and PDF need Chrome or Chromium.
+            preset: size of PNG, SVG and PDF: "column" (3.5 in), "double" (7 in) or "slide" (16:9), without titles. The
+                names of the files then say model, images and version, too.
+            provenance: model and images, for the metadata of PNG, SVG and PDF.
             progress: whether to show a progress bar while charts are drawn.
 
         Raises:
             InUse: another process is writing these files.
             WriteFailed: a file cannot be written; the message says how many were written.
-            CannotDraw: no browser is available to draw PNG or SVG.
+            CannotDraw: no browser is available to draw PNG, SVG or PDF.
+            ValueError: a preset is given for HTML.
         """
+        if preset and figures == "html":
+            raise ValueError("A preset is a size of PDF, SVG and PNG files: choose one of these as the format.")
+        source = provenance or Provenance()
         main = next((f"{name}.csv" for name in self.tables), "report")
         with output_folder(folder, main) as write:
             for name, frame in self.tables.items():
@@ -102,7 +119,8 @@ class Report:
             for name, content in self.files.items():
                 write(name, content)
             for name in tqdm(self.charts, desc="figures", disable=None if progress else True):
-                write(f"{name}.{figures}", figure_bytes(self.charts[name].figure, figures))
+                content = figure_bytes(self.charts[name].figure, figures, preset, name=name, provenance=source)
+                write(source.file_name(name, preset, figures) if preset else f"{name}.{figures}", content)
 
     def to_html(self) -> str:
         """Return the report as one HTML file that sends no requests: sentences, charts, and 50 rows of each table."""

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from se_viz.figures.provenance import Provenance
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
-from se_viz.ui.widgets import page_links, selection_bar, view_link
+from se_viz.ui.widgets import chart, page_links, selection_bar, view_link
 from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
@@ -27,6 +28,8 @@ _STYLE = """<style>
 /* A region that scrolls sideways is hard to reach by keyboard. */
 .stCode code {white-space: pre-wrap !important; overflow-wrap: anywhere}
 @media (max-width: 640px) {
+  .stMainBlockContainer {padding-bottom: 2rem}
+  .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}
 }
@@ -71,5 +74,7 @@ def run() -> None:
     page = next(page for page in questions if page.url_path == current.url_path)
     header = draw(questions[page], about_images=page is not locating)
     st.set_page_config(page_title=f"{page.title} · {header.model.name} · SE Viz")
+    # A page that knows better says so: class profiles are of a dataset, not of the chosen images.
+    chart.say_provenance(Provenance(header.model.name))
     current.run()
     view_link.show(header)

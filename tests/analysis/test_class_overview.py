@@ -27,12 +27,28 @@ def few(make_profiles):
 
 def test_what_is_shown_first(few):
     assert with_images(few) == [f"kind {number}" for number in range(1, 7)]
-    assert first_classes(few) == ["kind 1", "kind 2", "kind 3", "kind 4"]
     assert stages(few) == [(2, ["SE_2_1", "SE_2_2"]), (3, ["SE_3_1"])]
     one, other = first_pair(few, Overview.of(few["SE_3_1"]))
     similarity = class_similarity(few["SE_3_1"])
     found = similarity[few.class_index(one), few.class_index(other)]
     assert found == pytest.approx(np.nanmin(similarity[2:, 2:]), abs=1e-6)
+
+
+def test_the_classes_drawn_at_first_are_the_farthest(few):
+    overview = Overview.of(few["SE_3_1"])
+    shown = first_classes(few, overview)
+    assert tuple(shown[:2]) == first_pair(few, overview)
+    rows = [few.class_index(name) for name in shown]
+    similarity = class_similarity(few["SE_3_1"])
+    for place in (2, 3):
+        closest = {row: similarity[row, rows[:place]].max() for row in range(1, 7) if row not in rows[:place]}
+        assert rows[place] == min(closest, key=closest.__getitem__)
+    assert len(set(shown)) == 4
+
+
+def test_without_classes_that_differ_the_first_are_drawn(make_profiles):
+    still = make_profiles({"SE_2_1": np.full((4, 8), 0.5)}, np.array([0, 0, 1, 1]), ["one", "other"])
+    assert first_classes(still, Overview.of(still["SE_2_1"])) == ["one", "other"]
 
 
 def test_without_two_classes_of_two_images_there_is_no_pair(make_profiles):

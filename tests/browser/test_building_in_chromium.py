@@ -50,7 +50,7 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, p
     shards = (tmp_path / "profiles").rglob
     unfinished = r"unfinished: \d+ images are counted and kept\. Building continues after them"
     with Served(tmp_path, variables) as server:
-        page = open_page("classes?samples=cat", server=server.address)
+        page = open_page("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         page.get_by_role("button", name="Build", exact=True).click()
         begun(page)
@@ -71,7 +71,7 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, p
     assert kept <= still < COUNT
 
     with Served(tmp_path, variables) as server:
-        page = open_page("classes?samples=cat", server=server.address)
+        page = open_page("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         expect(page.get_by_text(f"unfinished: {still} images are counted and kept")).to_be_visible()
         page.get_by_role("button", name="Continue", exact=True).click()
@@ -82,6 +82,7 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, p
         profiles.scroll_into_view_if_needed()  # an open list closes when the page scrolls, which a click may cause
         profiles.click()
         page.get_by_role("option", name=f"photos, {COUNT} images").click()
+        page.get_by_role("tab", name="Figure 6").click()
         expect(
             page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
         ).to_have_count(1)
@@ -94,15 +95,15 @@ def test_build_and_at_once_another_control_builds_all_the_same(open_page, servin
     """The second click ends the first one's run before it comes to the end of the page."""
     variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
     with serving("app.py", tmp_path, variables) as address:
-        page = open_page("classes?samples=cat", server=address)
+        page = open_page("classes?samples=cat&view=Your+images", server=address)
         build = page.get_by_role("button", name="Build", exact=True).element_handle()
-        other = page.get_by_role("radio", name="all", exact=True).element_handle()
+        other = page.get_by_role("tab", name="Figure 6").element_handle()
         page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])
-        page.wait_for_url(re.compile("drawn=all"))
+        page.wait_for_url(re.compile(r"view=Figure\+6"))
         expect(counted(page)).to_be_visible()
         # What is clicked while it runs is done, too, and the build goes on.
-        page.get_by_role("radio", name="50 sampled").click()
-        page.wait_for_url(re.compile("^((?!drawn=all).)*$"))
+        page.get_by_role("tab", name="Your images").click()
+        page.wait_for_url(re.compile(r"view=Your\+images"))
         expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible(timeout=180_000)
         settle(page)
     (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")

@@ -40,7 +40,7 @@ def chart(page, words):
 @pytest.mark.parametrize(("width", "height", "scheme"), SCREENS)
 def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, scheme):
     page = open_page(width=width, height=height, scheme=scheme)
-    expect(page.locator(".js-plotly-plot")).to_have_count(7)
+    expect(page.locator(".js-plotly-plot")).to_have_count(6)
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         expect(chart(page, f"Heatmap of the excitation weights s of {gate}")).to_have_count(1)
     first = page.locator(".js-plotly-plot .heatmaplayer image").first
@@ -62,6 +62,7 @@ def test_a_hostile_file_is_named_and_a_photograph_after_it_shows_its_heatmaps_an
     expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
     expect(page.locator(".se-card")).to_have_count(5)
     expect(chart(page, r"SE_5_2: 5 images by 768 channels.*For holiday\.jpg")).to_have_count(1)
+    page.get_by_role("tab", name="Maps").click()
     expect(chart(page, r"Maps of SE_5_2 for holiday\.jpg")).to_have_count(1)
 
 
@@ -71,6 +72,7 @@ def test_images_stay_chosen_from_page_to_page(open_page):
     expect(page.locator(".se-card")).to_have_count(2)
     page.get_by_role("link", name="Reduction").click()
     expect(page.get_by_role("heading", name="Does the reduction ratio matter?")).to_be_visible()
+    page.get_by_role("tab", name="Your images").click()
     ratios = len([card for card in variants_of(RATIO, demo.cards()) if card.network.gated])
     expect(chart(page, r"SE_5_2: 2 images by 768 channels.*For holiday\.jpg")).to_have_count(ratios)
     settle(page)
@@ -81,13 +83,15 @@ def test_images_stay_chosen_from_page_to_page(open_page):
 
 def test_two_classes_and_two_uploaded_groups_are_compared(open_page):
     page = open_page("classes?samples=cat&one=church&other=golf+ball")
+    expect(chart(page, "Cohen's d between church and golf ball in SE_5_2")).to_have_count(1)
+    page.get_by_role("tab", name="Your images").click()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name in ("left/1.jpg", "left/2.jpg", "right/1.jpg"):
             archive.writestr(name, photo(len(archive.namelist())))
     drop(page, "groups.zip", packed.getvalue(), "application/zip")
     expect(chart(page, r"Mean of s by group for 50 of 768 channels.*left \(2\).*right \(1\)")).to_have_count(1)
-    expect(chart(page, "Cohen's d between church and golf ball in SE_5_2")).to_have_count(1)
+    page.get_by_role("tab", name="Figure 6").click()
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
         expect(chart(page, f"Mean of s by class for .* channels of {gate}")).to_have_count(1)
     settle(page)
@@ -156,7 +160,7 @@ def close_popover(page):
 def cat(opening, server):
     """A page that the tests below leave as it was."""
     with opening(server) as open_page:
-        yield open_page(CAT)
+        yield open_page(f"{CAT}&view=Export")
 
 
 def test_what_opens_does_not_move_its_controls(cat):

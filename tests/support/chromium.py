@@ -23,6 +23,7 @@ def chromium_page(browser):
 
 
 def settle(page):
-    """Wait until the script has run to its end and its last heading is there."""
-    page.get_by_role("heading", name="Export and reproduce").wait_for()
+    """Wait until the script has run to its end: what it draws last is the export, or the tabs that it is one of."""
+    ends = page.get_by_role("heading", name="Export and reproduce").or_(page.get_by_role("tab", name="Export"))
+    ends.first.wait_for()
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()

@@ -33,6 +33,14 @@ def open_app(**query: str) -> AppTest:
     return opened
 
 
+def open_tab(page: AppTest, name: str) -> AppTest:
+    """The page with another tab than the first, as a changed address opens it."""
+    page.query_params["view"] = name
+    page.run()
+    assert not page.exception
+    return page
+
+
 def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = None) -> AppTest:
     """The page with a visitor's own weights of the architecture ``SMALL``."""
     page.segmented_control(key="origin").set_value("your weights").run()

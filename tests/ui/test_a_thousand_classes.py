@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.pages import open_page
+from support.pages import open_page, open_tab
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
@@ -66,6 +66,7 @@ def sizes(page):
 
 
 def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
+    open_tab(many, "Figure 7")
     chosen = many.multiselect(key="classes_colours")
     assert len(chosen.options) == CLASSES - 1
     rows_shown = f"Of {CLASSES} classes, a gate's tree and heatmap show the 60 most similar to the chosen ones."
@@ -73,7 +74,10 @@ def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     assert max(sizes(many)) < 200_000
     assert sum(sizes(many)) < 1_000_000
     chosen.set_value([chosen.options[at] for at in (7, 321, 500, 998)]).run()
+    open_tab(many, "Figure 6")
     many.segmented_control(key="drawn").set_value("all").run()
+    assert max(sizes(many)) < 200_000
+    open_tab(many, "A against B")
     many.selectbox(key="class_a").set_value("colour number 017").run()
     assert not many.exception
     assert sum(sizes(many)) < 1_000_000
@@ -81,6 +85,8 @@ def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
 
 @pytest.mark.slow
 def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out_again(many, monkeypatch):
+    open_tab(many, "Figure 6")
+    open_tab(many, "A against B")
     one, other = (many.selectbox(key=key).value for key in ("class_a", "class_b"))
     assert one != other
 
@@ -93,12 +99,14 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
     monkeypatch.setattr(class_numbers, "gate_similarity", again)
     monkeypatch.setattr(class_numbers, "limits", again)
     monkeypatch.setattr(class_numbers, "difference", again)
+    open_tab(many, "Figure 6")
     many.multiselect(key="classes_colours").set_value(["colour number 500", "colour number 600"]).run()
     assert not many.exception
 
 
 @pytest.mark.slow
 def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
+    open_tab(many, "Export")
     assert not any("too many to download" in text.value for text in many.markdown)
     monkeypatch.setattr(profiles_export, "_MOST_ROWS", 10_000)
     many.run()

@@ -25,7 +25,7 @@ from se_viz.zoo import timm_source as from_timm
 @pytest.mark.slow
 def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
     content, names = save(small_weights(3)), b"smooth\npalmate\ngreat crested\n"
-    page = hand_in(open_page("inspect"), "newts.safetensors", content, names)
+    page = hand_in(open_page("inspect", view="Export"), "newts.safetensors", content, names)
     assert not page.error
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
     assert any(escape_markdown("softmax over 3 classes (assumed)") in text.value for text in page.caption)
@@ -58,7 +58,7 @@ def test_one_file_for_two_architectures_gives_two_readings():
 @pytest.mark.slow
 def test_images_are_prepared_as_asked_and_the_lines_say_so(tmp_path, monkeypatch):
     content = save(small_weights(3))
-    page = hand_in(open_page("inspect"), "newts.safetensors", content)
+    page = hand_in(open_page("inspect", view="Export"), "newts.safetensors", content)
     page.number_input(key="own_size").set_value(96)
     page.selectbox(key="own_scale").set_value("mean 0.5 and SD 0.5: −1 … 1").run()
     assert not page.exception
@@ -190,7 +190,7 @@ def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
 def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_path, monkeypatch):
     torch.manual_seed(0)
     content = save(from_timm.create("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
-    page = hand_in(open_page("inspect"), "newts.safetensors", content)
+    page = hand_in(open_page("inspect", view="Export"), "newts.safetensors", content)
     assert page.error
     page.text_input(key="own_arguments").set_value("se_layer=ese, act_layer=silu").run()
     assert not page.exception
@@ -232,7 +232,9 @@ def test_what_was_left_out_of_a_file_stands_on_the_page():
 def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch, tiny_imagenette):
     monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "profiles"))
     content = save(small_weights(3))
-    page = hand_in(open_page("classes"), "my newts.safetensors", content, b"smooth\npalmate\ngreat crested\n")
+    page = hand_in(
+        open_page("classes", view="Export"), "my newts.safetensors", content, b"smooth\npalmate\ngreat crested\n"
+    )
     (line,) = (code.value for code in page.code if code.value.startswith("python -m se_viz profile"))
     (tmp_path / "my newts.safetensors").write_bytes(content)
     (tmp_path / "newts.txt").write_text("smooth\npalmate\ngreat crested\n")
@@ -288,7 +290,7 @@ def test_a_pickle_that_would_run_code_runs_none(tmp_path):
 
 
 def test_precision_is_chosen_stated_and_in_the_lines():
-    page = open_page("inspect", precision="bf16")
+    page = open_page("inspect", precision="bf16", view="Export")
     assert any(escape_markdown("bf16 on cpu") in text.value for text in page.caption)
     assert "precision='bf16'" in page.code[0].value
     assert "--precision bf16" in page.code[1].value

@@ -14,10 +14,12 @@ from support.images import encoded
 
 from se_viz import load, profile
 from se_viz.analysis.by_depth import by_depth
+from se_viz.analysis.class_overview import Overview
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
 from se_viz.profiles.bundled import bundled_profiles
+from se_viz.reports.class_selection import first_pair
 from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import classes
@@ -32,13 +34,15 @@ def charts(page):
     return [chart.proto.id for chart in page.get("plotly_chart")]
 
 
-def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
+def test_it_opens_on_the_answer_by_depth_and_computes_no_other_tab():
     page = open_page(samples="cat")
     profiles = bundled_profiles("demo/r16")
     assert page.title[0].value == classes.QUESTION
-    assert page.multiselect(key="classes").value == list(profiles.classes[:4])
-    for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
-        assert any(f"chart_classes_{gate}" in name for name in charts(page))
+    assert [name.rpartition("-chart_")[2] for name in charts(page)] == [
+        "eta_by_gate",
+        "class_saturation",
+        "gate_heatmap",
+    ]
     depths = by_depth(profiles)
     assert any(emphasised(most_specific_gate(depths)) in text.value for text in page.markdown)
     for one in observations(depths):
@@ -47,11 +51,52 @@ def test_it_opens_on_four_classes_with_the_last_block_of_each_stage():
         )
 
 
+def test_figure_6_opens_on_the_farthest_classes_with_the_last_block_of_each_stage():
+    page = open_page(samples="cat", view="Figure 6")
+    profiles = bundled_profiles("demo/r16")
+    pair = first_pair(profiles, Overview.of(profiles["SE_5_2"]))
+    assert page.multiselect(key="classes").value[:2] == list(pair)
+    assert len(page.multiselect(key="classes").value) == 4
+    for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
+        assert any(f"chart_classes_{gate}" in name for name in charts(page))
+
+
+@pytest.mark.parametrize(
+    ("query", "view", "drawn"),
+    [
+        ({"classes": "church"}, "Figure 6", "classes_SE_5_2"),
+        ({"class_stage3": "SE_3_1"}, "Figure 6", "classes_SE_3_1"),
+        ({"class_gate": "SE_4_1"}, "Figure 7", "band_SE_4_1_0"),
+        ({"one": "church"}, "A against B", "effect_SE_5_2"),
+        ({"faceoff_gate": "SE_3_1"}, "A against B", "effect_SE_3_1"),
+        ({"yours_gate": "SE_4_2"}, "Your images", "groups_SE_4_2"),
+        ({"class_gate": "SE_4_1", "view": "Export"}, "Export", ""),
+    ],
+)
+def test_a_link_made_before_there_were_tabs_opens_the_tab_of_what_it_names(query, view, drawn):
+    page = open_page(samples="cat", **query)
+    assert page.session_state["view"] == view
+    assert not drawn or any(name.endswith(f"chart_{drawn}") for name in charts(page))
+    page.run()
+    assert page.session_state["view"] == view
+    assert not page.warning
+
+
+def test_choices_of_a_closed_tab_are_kept():
+    page = open_page(samples="cat", view="Figure 6")
+    page.multiselect(key="classes").set_value(["church", "golf ball"]).run()
+    pages.open_tab(page, "Export")
+    assert "classes" not in [one.key for one in page.multiselect]
+    pages.open_tab(page, "Figure 7")
+    assert page.multiselect(key="classes").value == ["church", "golf ball"]
+
+
 def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
-    page = open_page(samples="cat")
+    page = open_page(samples="cat", view="Figure 6")
     page.segmented_control(key="class_stage3").set_value("SE_3_1").run()
     assert any("chart_classes_SE_3_1" in name for name in charts(page))
     page.multiselect(key="classes").set_value(["church", "golf ball"]).run()
+    pages.open_tab(page, "Figure 7")
     page.segmented_control(key="band").set_value("median and quartiles").run()
     assert not page.exception
     assert sum("chart_band_SE_5_2" in name for name in charts(page)) == 2
@@ -77,7 +122,7 @@ def image(colour):
 
 
 def test_folders_of_a_zip_are_groups_with_their_nearest_class():
-    page = open_page(samples="")
+    page = open_page(samples="", view="Your images")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, colour in (("red/1.png", (180, 20, 10)), ("red/2.png", (160, 40, 20)), ("blue/1.png", (10, 20, 190))):
@@ -91,7 +136,7 @@ def test_folders_of_a_zip_are_groups_with_their_nearest_class():
 
 
 def test_a_groups_name_is_shown_as_it_is():
-    page = open_page(samples="")
+    page = open_page(samples="", view="Your images")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("my_cats-big/1.png", image((180, 20, 10)))
@@ -122,15 +167,16 @@ def photos(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeypatch):
-    assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat").markdown)
+    assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat", view="Your images").markdown)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
-    page = open_page(samples="cat")
+    page = open_page(samples="cat", view="Your images")
     page.button(key="build").click().run()
     assert not page.exception
     choice = page.selectbox(key="profiles")
     assert choice.options[1].endswith("6 images")
     choice.set_value(choice.options[1]).run()
-    assert page.multiselect(key="classes_photos").value == ["ants", "bees"]
+    pages.open_tab(page, "Figure 6")
+    assert sorted(page.multiselect(key="classes_photos").value) == ["ants", "bees"]
     settings = {"batch": building.BATCH, "shard": building.SHARD}
     again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "profiles").rglob("profiles.safetensors")
@@ -146,7 +192,7 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
     shutil.rmtree(photos / "ants")
     shutil.rmtree(photos / "bees")
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
-    page = open_page(samples="cat")
+    page = open_page(samples="cat", view="Your images")
     page.button(key="build").click().run()
     assert not page.exception
     said = [text.value.replace("\\", "") for text in page.markdown]
@@ -166,7 +212,7 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
 @pytest.mark.slow
 def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monkeypatch):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
-    page = open_page()
+    page = open_page(view="Your images")
     page.button(key="build").click().run()
     (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
     page.button(key="build").click().run()
@@ -183,7 +229,7 @@ def test_two_folders_of_one_name_have_class_profiles_each(photos, monkeypatch, t
     other = tmp_path / "other" / "photos"
     shutil.copytree(photos, other)
     monkeypatch.setenv("SE_VIZ_DATA", f"{photos}{os.pathsep}{other}")
-    page = open_page()
+    page = open_page(view="Your images")
     for place in (photos, other):
         page.selectbox(key="build_folder").set_value(str(place))
         page.button(key="build").click().run()
@@ -197,7 +243,7 @@ def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(p
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "file"))
-    page = open_page(samples="cat")
+    page = open_page(samples="cat", view="Your images")
     page.button(key="build").click().run()
     assert not page.exception
     assert "file is not a folder" in page.error[0].value
@@ -207,7 +253,7 @@ def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(p
 def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(photos, monkeypatch, tmp_path):
     monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
-    page = open_page()
+    page = open_page(view="Your images")
     page.button(key="build").click().run()
     (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
     before = built.read_bytes()
@@ -225,7 +271,7 @@ def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(
 def test_a_folder_without_images_gets_a_sentence(photos, monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SE_VIZ_DATA", str(tmp_path / "empty"))
-    page = open_page(samples="cat")
+    page = open_page(samples="cat", view="Your images")
     page.button(key="build").click().run()
     assert not page.exception
     assert len(page.error) == 1

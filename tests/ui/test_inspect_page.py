@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.images import encoded
-from support.pages import open_app
+from support.pages import open_app, open_tab
 from typer.testing import CliRunner
 
 import se_viz
@@ -49,7 +49,7 @@ def test_first_screen_answers_without_a_click():
     assert re.search(r"The network says .+ \\\(\d+%\\\)\\\. Mean weight is lowest in SE\\_", page.markdown[0].value)
     shown = titles(page)
     assert [title.split(":")[0] for title in shown[:4]] == ["SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"]
-    assert len(shown) == 7
+    assert len(shown) == 6
     assert all(chart.proto.alt for chart in page.get("plotly_chart"))
 
 
@@ -63,7 +63,7 @@ def test_numbers_on_the_page_are_those_of_python():
 
 @pytest.mark.slow
 def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
-    page = upload(open_app(samples="cat"), ("a photo.jpg", photo()))
+    page = upload(open_app(samples="cat", view="Export"), ("a photo.jpg", photo()))
     (tmp_path / "a photo.jpg").write_bytes(photo())
     monkeypatch.chdir(tmp_path)
     names: dict = {}
@@ -82,7 +82,7 @@ def test_an_uploaded_photograph_comes_first_and_in_focus():
     heatmap = specs(page)[0]
     assert heatmap["data"][0]["y"][0] == "1 mine.jpg"
     assert len(heatmap["data"][0]["y"]) == 5
-    assert "mine.jpg" in titles(page)[-1]
+    assert "mine.jpg" in titles(open_tab(page, "Maps"))[-1]
 
 
 def test_bad_files_are_named_and_the_others_go_on():
@@ -115,6 +115,7 @@ def test_a_link_reopens_the_view():
     shown = titles(page)
     assert shown[3].startswith("SE_5_1")
     assert shown[4].startswith("SE_3_1")
+    assert len(shown) == 5  # the link names a choice of the maps, and so opens their tab
     assert "Falcon" in titles(page)[-1]
     assert specs(page)[-1]["data"][0]["type"] == "image"
     assert "channel, highest mean s first" in specs(page)[0]["layout"]["xaxis"]["title"]["text"]
@@ -124,7 +125,7 @@ def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
     page = open_app(
         model="demo/none", device="tpu", samples="dog", focus="99", gate="SE_9_9", order="upside down", by="?"
     )
-    assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 4
+    assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 2
     assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, by index"
     assert len(specs(page)[0]["data"][0]["y"]) == 4
 
@@ -137,7 +138,7 @@ def test_blocks_orders_and_gates_change_what_is_drawn():
     columns = [int(label) for label in specs(page)[0]["data"][0]["x"]]
     assert sorted(columns) == list(range(96))
     page.selectbox(key="gate").set_value("SE_4_1").run()
-    assert [title.split(":")[0] for title in titles(page)[4:]] == ["SE_4_1"] * 3
+    assert [title.split(":")[0] for title in titles(page)[4:]] == ["SE_4_1"] * 2
     assert not page.exception
 
 
@@ -156,7 +157,7 @@ def test_maps_are_of_the_channels_asked_for(by):
 
 
 def test_chosen_channels_and_the_overlay():
-    page = open_app(samples="cat")
+    page = open_app(samples="cat", view="Maps")
     page.segmented_control(key="by").set_value("chosen").run()
     page.multiselect(key="channels").set_value([5, 700]).run()
     assert [label.split("<")[0] for label in specs(page)[-1]["layout"]["xaxis"]["ticktext"]] == ["5", "700"]
@@ -195,7 +196,7 @@ def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
     assert any("Stopped" in info.value for info in page.info)
     assert not page.get("plotly_chart")
     next(button for button in page.button if button.label == "Continue").click().run()
-    assert len(page.get("plotly_chart")) == 7
+    assert len(page.get("plotly_chart")) == 6
 
 
 @pytest.mark.parametrize("gate", ["tanh", "relu"])
@@ -207,7 +208,7 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
     heatmap = specs(page)[0]["data"][0]
     assert titles(page)[0].startswith("SE_5_2")
     assert heatmap["zmin"] == (-1 if gate == "tanh" else 0)
-    assert len(titles(page)) == 4
+    assert len(titles(page)) == 3
 
 
 def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():

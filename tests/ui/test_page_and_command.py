@@ -74,8 +74,9 @@ def alike(one: object, other: object) -> bool:
     return one == other
 
 
-def same_sentences(report: Report, page: AppTest, output: str) -> None:
-    shown = "\n".join(text.value for text in (*page.markdown, *page.caption))
+def same_sentences(report: Report, page: AppTest | set[str], output: str) -> None:
+    texts = page if isinstance(page, set) else {text.value for text in (*page.markdown, *page.caption)}
+    shown = "\n".join(texts)
     lines = output.splitlines()
     assert report.sentences
     for sentence, text in zip(report.sentences, report.text, strict=True):
@@ -110,10 +111,13 @@ def test_inspection(tmp_path):
     same_sentences(report, page, output)
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(shown))
-    assert len(shown) == 4 + 2 + 1  # stages, the gate, its maps
+    assert len(shown) == 4 + 2  # stages, the gate
+    pages.open_tab(page, "Maps")
+    maps = drawn_on(page)
+    same_charts(report, maps, tmp_path, maps.keys() - shown.keys())
     page.segmented_control(key="shown").set_value("over the image").run()
     over = drawn_on(page)
-    same_charts(report, over, tmp_path, over.keys() - shown.keys())
+    same_charts(report, over, tmp_path, over.keys() - maps.keys())
     for table in report.tables:
         same_table(report, table, tmp_path)
     assert report.files["health.json"] == (tmp_path / "health.json").read_bytes()
@@ -159,7 +163,9 @@ def test_classes(tmp_path):
     page = pages.open_page("classes")
     same_sentences(report, page, run("classes", "--out", tmp_path))
     shown = drawn_on(page)
-    of_images = {name for name in shown if name.startswith(("groups_", "maps_"))}
+    for tab in ("Figure 6", "Figure 7", "A against B"):
+        shown |= drawn_on(pages.open_tab(page, tab))
+    of_images = {name for name in shown if name.startswith("maps_")}
     same_charts(report, shown, tmp_path, shown.keys() - of_images)
     assert len(shown.keys() - of_images) == 4 + 4 + 3 + 2 + 2  # stages, classes, gates, likeness, the pair
     for table in ("eta2", "separation_SE_5_2"):
@@ -186,8 +192,15 @@ def test_network(tmp_path):
 def test_design_choices(choice, tmp_path):
     report = design_report(choice)
     page = pages.open_page("reduction", differ=choice.title)
-    same_sentences(report, page, run("family", "--what", choice.title, "--out", tmp_path))
-    shown = drawn_on(page)
+    output = run("family", "--what", choice.title, "--out", tmp_path)
+    sentences = {text.value for text in (*page.markdown, *page.caption)}
+    shown, tables = drawn_on(page), [one.value for one in page.dataframe]
+    for tab in ("Patterns", "Comparisons", "Models"):
+        pages.open_tab(page, tab)
+        sentences |= {text.value for text in (*page.markdown, *page.caption)}
+        shown |= drawn_on(page)
+        tables += [one.value for one in page.dataframe]
+    same_sentences(report, sentences, output)
     same_charts(report, shown, tmp_path, set(report.charts))
     columns = {
         "demo_models": "trained in, min",
@@ -197,5 +210,5 @@ def test_design_choices(choice, tmp_path):
     }
     for name, column in columns.items():
         same_table(report, name, tmp_path)
-        (table,) = (one.value for one in page.dataframe if column in one.value.columns)
+        (table,) = (one for one in tables if column in one.columns)
         pd.testing.assert_frame_equal(table, report.tables[name], check_dtype=False)

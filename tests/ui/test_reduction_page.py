@@ -33,6 +33,7 @@ def test_the_answer_is_computed_from_the_cards():
     shown = [text.value for text in (*page.markdown, *page.caption)]
     for sentence in conclusions(RATIO, demo.cards()):
         assert any(emphasised(sentence) in text for text in shown)
+    pages.open_tab(page, "Models")
     listed = list(table(page, "trained in, min")["model"])
     assert listed[:5] == ["demo/r2", "demo/r4", "demo/r8", "demo/r16", "demo/r32"]
     assert set(listed) == {card.name if card.seed else f"demo/{card.name}" for card in demo.cards()}
@@ -40,7 +41,7 @@ def test_the_answer_is_computed_from_the_cards():
 
 @pytest.mark.slow
 def test_every_ratio_shows_the_same_gate_of_its_own_network():
-    page = open_page(samples="cat")
+    page = open_page(samples="cat", view="Your images")
     gated = [card for card in variants_of(RATIO, demo.cards()) if card.network.gated]
     assert len(gated) >= 4
     for card in gated:
@@ -63,7 +64,7 @@ def test_every_choice_shows_its_own_networks_and_table():
 
 
 def test_every_network_says_what_it_sees():
-    said = table(open_page(samples="cat"), "network")
+    said = table(open_page(samples="cat", view="Predictions"), "network")
     assert set(said["network"]) == set(demo.names())
     for name in ("r4", "no-se"):
         words = said.loc[said["network"] == name].iloc[0, 1]
@@ -71,7 +72,7 @@ def test_every_network_says_what_it_sees():
 
 
 def test_the_calculator_gives_the_papers_numbers():
-    page = open_page()
+    page = open_page(view="Cost")
     added = next(metric for metric in page.metric if metric.label == "SE adds")
     assert added.value == "2,514,944"
     page.toggle(key="last").set_value(False).run()
@@ -159,8 +160,8 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
 
 def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
     said = "these networks run in fp32"
-    assert sum(said in text.value for text in open_page(precision="bf16").caption) == 1
-    assert not any(said in text.value for text in open_page().caption)
+    assert sum(said in text.value for text in open_page(precision="bf16", view="Your images").caption) == 1
+    assert not any(said in text.value for text in open_page(view="Your images").caption)
 
 
 def test_without_images_it_says_what_to_do():

@@ -27,7 +27,7 @@ def names(page):
 
 def test_a_folder_keeps_its_folders_and_what_macos_adds_is_ignored():
     page = upload(
-        open_page("inspect", samples=""),
+        open_page("inspect", samples="", view="Export"),
         ("pets/dogs/1.jpg", photo(30)),
         ("pets/cats/1.jpg", photo(90)),
         ("pets/cats/._1.jpg", b"resource fork"),
@@ -61,7 +61,7 @@ def test_a_folder_may_hold_anything_and_what_is_no_image_is_said():
 
 def test_the_folders_of_an_upload_are_groups():
     page = upload(
-        open_page("classes", samples=""),
+        open_page("classes", samples="", view="Your images"),
         ("pets/cats/1.jpg", photo(30)),
         ("pets/dogs/1.jpg", photo(90)),
         key="upload_folder",

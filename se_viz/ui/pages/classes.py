@@ -1,6 +1,8 @@
 """The Classes page: where the gates become class-specific, and which channels separate the classes."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 import streamlit as st
@@ -9,7 +11,7 @@ from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
-from se_viz.reports.class_profiles import QUESTION, class_report
+from se_viz.reports.class_profiles import QUESTION, class_report, provenance_of
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
@@ -25,6 +27,7 @@ from se_viz.ui.widgets import (
     profiles_export,
     profiles_picker,
     stage_charts,
+    tabs,
 )
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -33,26 +36,34 @@ __all__ = ["QUESTION", "page"]
 _FEW_BLOCKS = 6
 _CHANNELS = ("50 sampled", "all")  # the paper samples fifty
 _BANDS: tuple[Band, ...] = get_args(Band)
+# Choices that name a tab in a link that was made before there were tabs.
+_FORMER = {
+    **dict.fromkeys(("one", "other", "faceoff_gate"), "A against B"),
+    "yours_gate": "Your images",
+    **dict.fromkeys(("band", "class_gate"), "Figure 7"),
+    **dict.fromkeys(("classes", "drawn", *(f"class_stage{stage}" for stage in range(1, 10))), "Figure 6"),
+}
 
 
 @dataclass(frozen=True)
 class ClassesState:
-    """The state of the page: class profiles, their numbers, the chosen classes, and whether all channels are drawn."""
+    """The state of the page: input, class profiles and their numbers."""
 
+    header: PageHeader
     profiles: ClassProfiles
     numbers: ClassNumbers
-    classes: tuple[str, ...]
-    everything: bool
+    gate: str
+    pair: tuple[str, str] | tuple[()]
 
     @property
     def gates(self) -> list[str]:
         """Names of all gates, in execution order."""
         return [gate.name for gate in self.profiles.header.gates]
 
-    def report(self, spread: Band = _BANDS[0]) -> Report:
+    def report(self, classes: Sequence[str] = (), spread: Band = _BANDS[0], *, everything: bool = False) -> Report:
         """Return the report on all gates; its charts are drawn only when they are shown."""
         return class_report(
-            self.profiles, self.classes, self.gates, (), spread=spread, everything=self.everything, numbers=self.numbers
+            self.profiles, classes, self.gates, (), spread=spread, everything=everything, numbers=self.numbers
         )
 
 
@@ -66,67 +77,87 @@ def page(header: PageHeader) -> None:
         )
         build_profiles.build(header.model, first=True)
         return
+    chart.say_provenance(provenance_of(profiles))
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
-        classes = st.multiselect(
-            "Classes",
-            with_images(profiles),
-            default=first_classes(profiles),
-            max_selections=MOST_CLASSES,
-            key=f"classes{profiles_state.tag(profiles)}",
-            bind="query-params",
-        )
-        channels = st.segmented_control(
-            "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
-        )
-    state = ClassesState(profiles, numbers, tuple(classes), channels == "all")
-    gate = header.gate()
+    state = ClassesState(header, profiles, numbers, header.gate(), _pair(header, profiles, numbers))
     report = state.report()
     header.answer.markdown(emphasised(report.sentences[0]))
-    if classes:
-        _stages(state, report)
-        _by_depth(report)
-        _gate(state, gate)
-    else:
-        st.info("Choose at least one class.")
-    pair = _compare_classes(state, header, gate)
-    group_comparison.show(header, numbers, gate)
-    build_profiles.build(header.model)
-    profiles_export.show(
-        header.model,
-        profiles,
-        lambda: class_report(profiles, classes, [gate], pair, everything=state.everything, numbers=numbers),
-    )
+    contents: dict[str, Callable[[], None]] = {
+        "By depth": partial(_by_depth, report),
+        "Figure 6": partial(_figure_6, state),
+        "Figure 7": partial(_figure_7, state),
+        "A against B": partial(_compare_classes, state),
+        "Your images": partial(_your_images, state),
+        "Export": partial(_export, state),
+    }
+    building = st.container()
+    tabs.show(contents, _FORMER, dict.fromkeys(("class_gate", "faceoff_gate", "yours_gate"), "gate"))
+    with building:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
+        build_profiles.go_on(header.model)
 
 
-@st.fragment
-def _stages(state: ClassesState, report: Report) -> None:
-    """Draw Figure 6 for a block of each stage."""
-    stage_charts.show(report, "classes", stages(state.profiles), "class_stage", _FEW_BLOCKS)
+def _pair(header: PageHeader, profiles: ClassProfiles, numbers: ClassNumbers) -> tuple[str, str] | tuple[()]:
+    """Draw the choice of the two classes to compare, and return them; none if there are no two with enough images."""
+    listed = with_images(profiles, 2)
+    last = profiles.header.gates[-1].name
+    first = first_pair(profiles, numbers.overview(last)) if len(listed) > 1 else None
+    return header.bar.choose_classes(listed, first) if first else ()
 
 
 def _by_depth(report: Report) -> None:
-    st.header("By depth", anchor=False)
+    """Draw class specificity, saturation and similarity of all gates, and the paper's observations."""
     chart.row([report.charts["eta_by_gate"], report.charts["class_saturation"]])
     said = "\n".join(f"- {emphasised(sentence)}" for sentence in report.sentences[1:])
     if "gate_heatmap" not in report.charts:
         st.markdown(said)
         return
     left, right = st.columns(2, gap="medium")
+    right.markdown(said)
     with left:
         chart.show(report.charts["gate_heatmap"])
-    right.markdown(said)
+
+
+def _classes(state: ClassesState) -> list[str]:
+    """Draw the choice of classes, and return them; the farthest come first."""
+    last = state.numbers.overview(state.gates[-1])
+    classes: list[str] = st.multiselect(
+        "Classes",
+        with_images(state.profiles),
+        default=first_classes(state.profiles, last),
+        max_selections=MOST_CLASSES,
+        key=f"classes{profiles_state.tag(state.profiles)}",
+        bind="query-params",
+    )
+    return classes
 
 
 @st.fragment
-def _gate(state: ClassesState, name: str) -> None:
-    """Draw Figure 7 and the similarity of classes for one gate."""
-    st.header(f"Class profiles at {name}", anchor=False)
-    kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
-    report = state.report(kind)
-    bands = [report.charts[f"band_{name}_{place}"] for place in range(len(state.classes))]
-    chart.row(bands)
+def _figure_6(state: ClassesState) -> None:
+    """Draw the mean excitation of each class for a block of each stage."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
+        classes = _classes(state)
+        channels = st.segmented_control(
+            "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
+        )
+    if not classes:
+        st.info("Choose at least one class.")
+        return
+    report = state.report(classes, everything=channels == "all")
+    stage_charts.show(report, "classes", stages(state.profiles), "class_stage", _FEW_BLOCKS)
+
+
+@st.fragment
+def _figure_7(state: ClassesState) -> None:
+    """Draw the spread of s over the images of each class, and the similarity of the classes, for one gate."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
+        classes = _classes(state)
+    if not classes:
+        st.info("Choose at least one class.")
+        return
+    name, report = state.gate, state.report(classes, kind)
+    chart.row([report.charts[f"band_{name}_{place}"] for place in range(len(classes))])
     if f"tree_{name}" not in report.charts:
         return
     if some := rows_shown(state.profiles):
@@ -134,22 +165,17 @@ def _gate(state: ClassesState, name: str) -> None:
     chart.row([report.charts[f"class_heatmap_{name}"], report.charts[f"tree_{name}"]])
 
 
-def _compare_classes(state: ClassesState, header: PageHeader, gate: str) -> tuple[str, str] | tuple[()]:
-    """Draw the channels of one gate that differ most between two classes, and one of them on the image in focus.
-
-    Returns:
-        The two classes; none if there are no two different classes.
-    """
-    profiles = state.profiles
-    listed = with_images(profiles, 2)
-    first = first_pair(profiles, state.numbers.overview(state.gates[-1])) if len(listed) > 1 else None
-    if first is None:
-        return ()
-    st.header("Compare two classes", anchor=False)
-    one, other = pair = header.bar.choose_classes(listed, first)
+@st.fragment
+def _compare_classes(state: ClassesState) -> None:
+    """Draw the channels of one gate that differ most between two classes, and one of them on the image in focus."""
+    profiles, header, gate = state.profiles, state.header, state.gate
+    if not state.pair:
+        st.info("A comparison needs two classes with two images each.")
+        return
+    one, other = pair = state.pair
     if one == other:
         st.info("Choose two different classes.")
-        return ()
+        return
     report = class_report(profiles, (), [gate], pair, numbers=state.numbers)
     labels = channel_labels(report.tables[f"separation_{gate}"])
     left, right = st.columns(2, gap="medium")
@@ -171,4 +197,23 @@ def _compare_classes(state: ClassesState, header: PageHeader, gate: str) -> tupl
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
-    return pair
+
+
+def _export(state: ClassesState) -> None:
+    """Draw the paper's two figures of the chosen classes, and the downloads."""
+    key = f"classes{profiles_state.tag(state.profiles)}"
+    classes = st.session_state.get(key) or first_classes(state.profiles, state.numbers.overview(state.gates[-1]))
+    profiles_export.show(
+        state.header.model,
+        state.profiles,
+        lambda: class_report(state.profiles, classes, [state.gate], state.pair, numbers=state.numbers),
+    )
+    st.header("Figures 6 and 7 of the paper", anchor=False)
+    report = class_report(state.profiles, classes, [], (), paper_figures=True, numbers=state.numbers)
+    chart.row([report.charts["paper_figure_6"], report.charts["paper_figure_7"]])
+
+
+def _your_images(state: ClassesState) -> None:
+    """Draw the chosen images against the class profiles, and the section that makes class profiles of images."""
+    group_comparison.show(state.header, state.numbers, state.gate)
+    build_profiles.build(state.header.model)

@@ -1,6 +1,6 @@
 """The Inspect page: how the SE gates reweighted the images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
@@ -15,6 +15,7 @@ from se_viz.analysis.health import CLOSE, Health
 from se_viz.analysis.predictions import Predictions, predict
 from se_viz.analysis.verdicts import definitions
 from se_viz.figures.maps import MOST
+from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture
 from se_viz.gates.gate import by_stage
 from se_viz.model.model import Model
@@ -24,7 +25,7 @@ from se_viz.reports.tables import maps_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
 from se_viz.ui.state.selection import Selection
-from se_viz.ui.widgets import channel_line, chart, choice, export, prediction_cards, stage_charts
+from se_viz.ui.widgets import channel_line, chart, choice, export, prediction_cards, stage_charts, tabs
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
@@ -33,6 +34,7 @@ from se_viz.ui.widgets.page_links import link
 __all__ = ["QUESTION", "page"]
 
 _FEW_BLOCKS = 4  # names that fit in one line with the tools
+_FORMER = dict.fromkeys(("by", "shown", "channels"), "Maps")  # choices that name a tab in a link without one
 
 _WHAT_IS_A_GATE = r"""
 A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
@@ -79,6 +81,7 @@ class InspectState:
 def page(header: PageHeader) -> None:
     """Draw the page."""
     model, chosen = header.model, header.chosen
+    chart.say_provenance(Provenance(model.name, ", ".join(image.name for image in chosen.images)))
     captured = captures.values(model, chosen.images)
     predictions = predict(model, captured)
     strip_place = st.container()
@@ -139,8 +142,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
             st.markdown(_WHAT_IS_A_GATE)
     st.caption(emphasised(verdicts))
     gate = state.selection.gate
-    gate_capture = state.capture[gate]
-    about = gate_capture.gate
+    about = state.capture[gate].gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
     st.caption(
         escape_markdown(
@@ -148,18 +150,28 @@ def _depth(state: InspectState, verdicts: str) -> None:
             f"gate function {about.gate_function}"
         )
     )
-    channel_line.show(gate_capture, state.selection, state.names[state.focus])
+    channel_line.show(state.capture[gate], state.selection, state.names[state.focus])
+    whole = partial(_whole, state, gate)
+    contents: dict[str, Callable[[], None]] = {
+        "Weights": partial(_weights, state, gate),
+        "Maps": partial(_maps, state, gate),
+        "Export": partial(export.show, state.model, state.chosen, state.capture, state.predictions, about, whole),
+    }
+    tabs.show(contents, _FORMER)
+
+
+def _weights(state: InspectState, gate: str) -> None:
+    """Draw the health of a gate, z and s of the image in focus, and the distribution of s."""
     _health(state.healths[gate])
     charts, number = state.report(gates=[gate]).charts, state.focus + 1
+    without_z = state.capture[gate].z is None
     left, right = st.columns(2, gap="medium")
     with left:
-        chart.show(charts[f"{'s_by_channel' if gate_capture.z is None else 'z_against_s'}_{gate}_{number}"])
-        if gate_capture.z is None:
+        chart.show(charts[f"{'s_by_channel' if without_z else 'z_against_s'}_{gate}_{number}"])
+        if without_z:
             st.caption("z is not available: no squeeze of U was seen to feed s.")
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
-    _maps(state, gate)
-    export.show(state.model, state.chosen, state.capture, state.predictions, about, partial(_whole, state, gate))
 
 
 def _whole(state: InspectState, gate: str) -> Report:
@@ -202,7 +214,6 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _maps(state: InspectState, gate: str) -> None:
-    st.header("Recalibrated maps", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choice.check("Channels", get_args(Choice), "by", "largest change")
         by = st.segmented_control(

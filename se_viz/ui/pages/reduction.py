@@ -1,6 +1,7 @@
 """The Reduction page: the effect of the reduction ratio, and of other design choices, on accuracy, size and s."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import get_args
 
 import streamlit as st
@@ -14,11 +15,16 @@ from se_viz.reports.design_choices import QUESTION, CostOf, design_report, famil
 from se_viz.reports.report import Report
 from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised
-from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes, report_download
+from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes, report_download, tabs
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
+# Choices that name a tab in a link that was made before there were tabs.
+_FORMER = {
+    **dict.fromkeys(("gate_by_ratio", "order_by_ratio"), "Your images"),
+    **dict.fromkeys(("network", "ratio", "last"), "Cost"),
+}
 _COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
     "MACs, millions": st.column_config.NumberColumn(format="%.1f"),
@@ -96,25 +102,31 @@ def page(header: PageHeader) -> None:
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
     of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
     header.answer.markdown("\n\n".join(emphasised(sentence) for sentence in verdicts if sentence not in of_yours))
-    chart.row([report.charts["family"], report.charts[f"table_{ablation.table}"]])
     for sentence in of_yours:
         st.markdown(emphasised(sentence))
-    st.caption(f"{emphasised(limits)} {emphasised(what_it_is)}")
     notes.warn(report.notes[1:], "networks")
     loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
-    model_comparison.images(header, ablation, cards, loadable)
-    _patterns(report, responses)
-    model_comparison.predictions(header, (*cards, *loadable))
-    _comparisons(report)
-    _beside_paper(report, ablation.table)
-    _family(report)
-    cost_calculator.show()
-    _take_away(title, report)
+    contents: dict[str, Callable[[], None]] = {
+        "Accuracy": partial(_accuracy, report, ablation.table, f"{emphasised(limits)} {emphasised(what_it_is)}"),
+        "Patterns": partial(_patterns, report, responses),
+        "Your images": partial(model_comparison.images, header, ablation, cards, loadable),
+        "Predictions": partial(model_comparison.predictions, header, (*cards, *loadable)),
+        "Comparisons": partial(_comparisons, report, ablation.table),
+        "Models": partial(_family, report),
+        "Cost": cost_calculator.show,
+        "Export": partial(_take_away, title, report),
+    }
+    tabs.show(contents, _FORMER)
+
+
+def _accuracy(report: Report, table: int, limits: str) -> None:
+    """Draw the accuracy of the demo models, and the paper's."""
+    chart.row([report.charts["family"], report.charts[f"table_{table}"]])
+    st.caption(limits)
 
 
 def _patterns(report: Report, words: Sequence[str]) -> None:
     """Draw SD, saturation, effective rank and similarity by depth, over the validation set, with a summary."""
-    st.header("How the patterns change", anchor=False)
     note = report.notes[0]
     shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
     if not shown:
@@ -125,7 +137,13 @@ def _patterns(report: Report, words: Sequence[str]) -> None:
     st.caption(note)
 
 
-def _beside_paper(report: Report, table: int) -> None:
+def _comparisons(report: Report, table: int) -> None:
+    """Draw the tests of each network against r = 16, and the accuracies beside the paper's."""
+    st.header("Each network compared with r = 16", anchor=False)
+    for name, explained in _TESTS.items():
+        if len(report.tables[name]):
+            st.dataframe(report.tables[name], hide_index=True, column_config=_COMPARED)
+            st.caption(explained)
     st.header(f"Beside the paper's Table {table}", anchor=False)
     st.dataframe(report.tables["beside_paper"], hide_index=True, column_config=_PAPER)
     st.caption(
@@ -134,16 +152,7 @@ def _beside_paper(report: Report, table: int) -> None:
     )
 
 
-def _comparisons(report: Report) -> None:
-    st.header("Each network compared with r = 16", anchor=False)
-    for name, explained in _TESTS.items():
-        if len(report.tables[name]):
-            st.dataframe(report.tables[name], hide_index=True, column_config=_COMPARED)
-            st.caption(explained)
-
-
 def _family(report: Report) -> None:
-    st.header("The demo models", anchor=False)
     st.dataframe(report.tables["demo_models"], hide_index=True, column_config=_COLUMNS)
     st.caption(
         "The demo models have the same recipe, and the same seed unless the name has another. Each differs from the "
@@ -153,7 +162,6 @@ def _family(report: Report) -> None:
 
 
 def _take_away(title: str, report: Report) -> None:
-    st.header("Export and reproduce", anchor=False)
     report_download.show(lambda: report, "reduction")
     st.markdown(
         "Each table can be saved as CSV at its corner, each chart with its Save button. The same numbers from Python, "

@@ -63,21 +63,36 @@ def build(model: Model, *, first: bool = False) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         place = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
-    asked: _Asked | None = st.session_state.get(_ASKED)
-    if asked is not None and asked.model == _named(model) and asked.place in allowed:
-        st.caption(escape_markdown(f"From {asked.place}; classes are {asked.by}."))
+    if first:
+        go_on(model)
+    if not _asked_for(model):
+        _offer(model, _out(model, allowed, place, by))
+
+
+def go_on(model: Model) -> None:
+    """Draw the pass that was requested, and run it to its end; a page calls it last, whatever part of it is open."""
+    asked, allowed = _asked_for(model), _allowed()
+    if asked is not None and asked.place in allowed:
+        st.caption(escape_markdown(f"Class profiles from {asked.place}; classes are {asked.by}."))
         _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
-    elif asked is not None:
+    elif other := st.session_state.get(_ASKED):
         st.info(
-            escape_markdown(f"The class profiles of {asked.place} are of another network. Choose it again to continue.")
+            escape_markdown(f"The class profiles of {other.place} are of another network. Choose it again to continue.")
         )
-    _offer(model, _out(model, allowed, place, by))
+
+
+def _asked_for(model: Model) -> _Asked | None:
+    """Return the requested pass, if it is of this model."""
+    asked: _Asked | None = st.session_state.get(_ASKED)
+    return asked if asked is not None and asked.model == _named(model) else None
 
 
 def _offer(model: Model, out: Path) -> None:
     """Draw the button that starts a pass, and the state of the last one."""
     last, done = st.session_state.get(_LAST), images_done(out)
-    if last == (out, "other"):
+    if last and last[0] == out and last[1].startswith("failed: "):
+        st.error(escape_markdown(last[1].removeprefix("failed: ")))
+    elif last == (out, "other"):
         st.warning(
             "The images, the network or the settings differ from those of the unfinished class profiles in this folder."
         )
@@ -134,7 +149,7 @@ def _elsewhere(model: Model) -> None:
 
 
 def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
-    """Make the requested class profiles, and run the page again; return only if that fails."""
+    """Make the requested class profiles, and run the page again, unless another session makes them."""
     with _lock:
         free = out not in _building
         _building.add(out)
@@ -152,10 +167,7 @@ def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
     except OtherPass:
         st.session_state[_LAST] = (out, "other")
     except (ValueError, OSError) as error:
-        del st.session_state[_LAST]
-        _stop()
-        st.error(escape_markdown(str(error)))
-        return
+        st.session_state[_LAST] = (out, f"failed: {error}")
     finally:
         with _lock:
             _building.discard(out)

@@ -8,13 +8,43 @@ import streamlit as st
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
+from se_viz.figures.presets import PRESETS, PresetName
+from se_viz.figures.provenance import Provenance
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import selection
 from se_viz.ui.widgets.grid import grid
 
 # No tool bar: it covers titles on a phone, and each of its buttons is a stop of the Tab key.
 _CONFIG = {"displayModeBar": False, "responsive": True}
-_MIME: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
+_MIME: dict[Format, str] = {
+    "pdf": "application/pdf",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "html": "text/html",
+}
+_SCREEN = "screen"
+_PROVENANCE = "provenance_of_charts"  # in the session: model and images, for the files of the page's charts
+SIZE = "size"  # in the URL
+
+
+def say_provenance(provenance: Provenance) -> None:
+    """Set the model and the images that the files of the charts below name."""
+    st.session_state[_PROVENANCE] = provenance
+
+
+def choose_size() -> None:
+    """Draw the choice of the size at which every chart of the page is saved."""
+    st.segmented_control(
+        "Size of saved figures",
+        [_SCREEN, *PRESETS],
+        default=_SCREEN,
+        key=SIZE,
+        bind="query-params",
+        required=True,
+        format_func=lambda name: PRESETS[name].label if name in PRESETS else "as on the screen",
+        help="Save below each chart uses this size for PDF, SVG and PNG. The sizes for print and slides have no title, "
+        "and no text below 7 points.",
+    )
 
 
 def show(chart: Chart, *, wide: bool = False) -> None:
@@ -68,13 +98,16 @@ def tools(chart: Chart) -> None:
     """Draw the explanation of a chart, and its downloads, whose files are made when they are requested."""
     with st.popover("How to read this", icon=":material/help:", type="tertiary"):
         st.markdown(escape_markdown(chart.how_to_read))
+    size = st.session_state.get(SIZE, _SCREEN)
+    preset: PresetName | None = size if size in PRESETS else None
+    source = st.session_state.get(_PROVENANCE, Provenance())
     with st.popover("Save", icon=":material/download:", type="tertiary"):
         for kind, mime in _MIME.items():
             impossible = "" if kind == "html" else why_not_drawn()
             st.download_button(
                 "Interactive HTML" if kind == "html" else kind.upper(),
-                partial(figure_bytes, chart.figure, kind),
-                file_name=f"{chart.name}.{kind}",
+                partial(figure_bytes, chart.figure, kind, preset, name=chart.name, provenance=source),
+                file_name=source.file_name(chart.name, size if kind != "html" else "", kind),
                 mime=mime,
                 key=f"save_{chart.name}_{kind}",
                 on_click="ignore",

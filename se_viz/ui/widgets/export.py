@@ -15,6 +15,7 @@ from se_viz.reports.report import Report
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download
+from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
@@ -31,7 +32,7 @@ def show(
     report: Callable[[], Report],
 ) -> None:
     """Draw the downloads of z, s and the predictions of all images and of the report, and the code for one gate."""
-    st.header("Export and reproduce", anchor=False)
+    choose_size()
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
         for kind, label in _LABELS.items():

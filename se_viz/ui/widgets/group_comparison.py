@@ -19,8 +19,7 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 @st.fragment
 def show(header: PageHeader, numbers: ClassNumbers, gate: str) -> None:
-    """Draw the section, with the mean s of the groups at one gate."""
-    st.header("Your images against the class profiles", anchor=False)
+    """Draw the section for a gate."""
     images = header.chosen.images
     names = [image.name for image in images]
     captured = captures.values(header.model, images)

@@ -29,7 +29,6 @@ def images(header: PageHeader, ablation: DesignChoice, cards: tuple[Card, ...], 
         cards: cards of the demo models.
         yours: cards of the user's networks, which are drawn whatever they differ in.
     """
-    st.header("Your images across models", anchor=False)
     shown = header.chosen.images
     names = [image.name for image in shown]
     found = {choice_label(ablation, card.network): card for card in variants_of(ablation, cards) if card.network.gated}
@@ -78,7 +77,6 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
 @st.fragment
 def predictions(header: PageHeader, cards: tuple[Card, ...]) -> None:
     """Draw the prediction of every demo model for every chosen image."""
-    st.header("Predictions", anchor=False)
     shown = header.chosen.images
     rows = []
     for card in cards:

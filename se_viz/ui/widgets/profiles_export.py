@@ -15,6 +15,7 @@ from se_viz.reports.about import about_profiles
 from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes
 from se_viz.ui.widgets import report_download
+from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 
@@ -23,7 +24,7 @@ _MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memor
 
 def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) -> None:
     """Draw the downloads of the class profiles and of the report, and the code that gives the same numbers."""
-    st.header("Export and reproduce", anchor=False)
+    choose_size()
     rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
     with st.container(horizontal=True):
         if rows > _MOST_ROWS:

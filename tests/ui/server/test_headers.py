@@ -190,6 +190,6 @@ def test_a_setting_lets_one_origin_show_it(tmp_path, stranger, browser):
         assert "X-Frame-Options" not in headers
         with chromium_page(browser) as page:
             page.goto(f"{stranger}/?{server.address}/")
-            page.frame_locator("iframe").get_by_role("heading", name="Export and reproduce").wait_for()
+            page.frame_locator("iframe").get_by_role("tab", name="Export").wait_for()
             with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
                 page.goto(f"{stranger.replace('localhost', '127.0.0.1')}/?{server.address}/")

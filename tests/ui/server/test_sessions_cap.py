@@ -98,7 +98,7 @@ def test_a_waiting_page_opens_by_itself(small, browser):
         with _inside(small), _inside(small):
             page.goto(small.address)
             expect(page.get_by_text(_FULL)).to_be_visible(timeout=60_000)
-        expect(page.get_by_role("heading", name="Export and reproduce")).to_be_visible(timeout=90_000)
+        expect(page.get_by_role("tab", name="Export")).to_be_visible(timeout=90_000)
         assert not page.get_by_text(re.compile("SE Viz is full")).count()
 
 
