@@ -59,7 +59,7 @@ class EditOption:
 
     @property
     def taken(self) -> str:
-        """What the option takes, in words."""
+        """The values that the option takes, in words."""
         listed = self._listed(_LISTED)
         if self.places == "gates":
             return f"GATE=VALUE, as in SE_5_2=mean; VALUE is {listed}"
@@ -69,7 +69,7 @@ class EditOption:
 
     @property
     def help(self) -> str:
-        """What the option takes and does not take, in sentences for the help of a command."""
+        """Sentences on what the option takes and does not take, for the help of a command."""
         listed = self._listed(_MEANING)
         if self.places == "gates":
             listed = f"GATE=VALUE, where the gate may be 'stage 4' or all, and the value is {listed}"
