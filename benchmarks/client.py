@@ -280,6 +280,8 @@ class Session:
             if kind == "new_session":
                 self._session = message.new_session.initialize.session_id
                 self._page = message.new_session.page_script_hash
+            elif kind == "page_info_changed":
+                self._query = message.page_info_changed.query_string
             elif kind == "delta":
                 self._element(message.delta)
 

@@ -90,8 +90,8 @@ def classify(record: Record, address: str, *, first: bool) -> None:
         record.add(CLASSES, "open the page (class profiles load)" if first else "open the page", session.load)
         for key, what in (
             ("class_stage5", "change a block"),
-            ("class_gate", "change the gate"),
-            ("other", "compare with another class"),
+            ("gate", "change the gate"),
+            ("class_b", "compare with another class"),
             ("drawn", "draw all channels"),
         ):
             for value in record.others(session, key)[-4:]:

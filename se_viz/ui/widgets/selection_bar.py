@@ -18,6 +18,8 @@ from se_viz.ui.widgets.choice import check
 
 _KEY = "selection_bar"
 _FIELDS = ':is([data-testid="stSelectbox"], [data-testid="stNumberInput"])'
+_CHARTS = ("heatmap_SE", "z_against_s", "s_by_channel", "attribution", "effect", "eta_by_gate", "class_saturation")
+_CLICKABLE = f":is({', '.join(f'[class*=st-key-chart_{name}]' for name in _CHARTS)})"
 
 STYLE = f"""<style>
 [data-testid="stLayoutWrapper"]:has(> .st-key-{_KEY}) {{position: sticky; top: 3.75rem; z-index: 90}}
@@ -30,6 +32,7 @@ STYLE = f"""<style>
 .st-key-{_KEY} {_FIELDS} > div {{flex: 1; min-width: 0}}
 .st-key-{_KEY} [data-testid^="stNumberInputStep"] {{display: none}} /* arrow keys remain */
 @media (min-width: 1200px) {{.st-key-{_KEY} {{flex-wrap: nowrap; gap: .6rem}}}}
+.se-card, {_CLICKABLE} .nsewdrag {{cursor: pointer}}
 @media (max-width: 640px) {{
   .st-key-{_KEY} {{gap: .3rem}}
   .st-key-{_KEY} > div {{flex: 1 1 30%}}

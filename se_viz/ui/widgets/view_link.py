@@ -10,7 +10,7 @@ from se_viz.ui.widgets.chart_clicks import chosen_by
 from se_viz.ui.widgets.page_header import PageHeader
 
 _FILES = Path(__file__).parents[1] / "view"
-_KEY = "view"
+_KEY = "view_link"  # Intervene has a choice with the name "view"
 
 
 def _read(*files: str) -> str:
