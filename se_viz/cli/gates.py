@@ -68,13 +68,14 @@ def gates(
     """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
+    from se_viz.figures.provenance import Provenance
     from se_viz.reports.network import network_report
 
     try:
         loaded = network.load(model, "cpu", fast=False)
         report = network_report(loaded, gate or ())
         if out is not None:
-            report.write(out, figures)
+            report.write(out, figures, provenance=Provenance(loaded.name))
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     show_table(
