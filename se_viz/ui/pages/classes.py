@@ -9,6 +9,7 @@ import streamlit as st
 
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.channel_card import channel_chart, channel_images, channel_role, most_specific_channel
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report, provenance_of
@@ -86,6 +87,7 @@ def page(header: PageHeader) -> None:
         "Figure 6": partial(_figure_6, state),
         "Figure 7": partial(_figure_7, state),
         "A against B": partial(_compare_classes, state),
+        "Channel": partial(_channel, state),
         "Your images": partial(_your_images, state),
         "Export": partial(_export, state),
     }
@@ -209,6 +211,31 @@ def _compare_classes(state: ClassesState) -> None:
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
+
+
+@st.fragment
+def _channel(state: ClassesState) -> None:
+    """Draw the card of one channel: its role, its class means, and the images with its highest weights."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        gate = _gate(state)
+        profile = state.profiles[gate]
+        last = profile.entry.channels - 1
+        if st.session_state.get("channel", 0) > last:  # chosen in a gate with more channels
+            del st.session_state["channel"]
+        channel = st.number_input(
+            "Channel", 0, last, most_specific_channel(profile), key="channel", bind="query-params", width=140
+        )
+    st.markdown(emphasised(channel_role(state.profiles, gate, channel)))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(channel_chart(state.profiles, gate, channel))
+    with right:
+        images = channel_images(state.profiles, gate, channel)
+        if isinstance(images, str):
+            st.caption(images)
+        else:
+            st.markdown("Images with the highest weight")
+            st.dataframe(images, hide_index=True, column_config={"s": st.column_config.NumberColumn(format="%.3f")})
 
 
 def _export(state: ClassesState) -> None:
