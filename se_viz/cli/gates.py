@@ -70,6 +70,7 @@ def gates(
     """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
+    from se_viz.figures.provenance import Provenance
     from se_viz.reports.about import about_model
     from se_viz.reports.network import network_report
 
@@ -77,7 +78,7 @@ def gates(
         loaded = network.load(model, "cpu", fast=False)
         composed = network_report(loaded, gate or ())
         if out is not None:
-            composed.write(out, figures)
+            composed.write(out, figures, provenance=Provenance(loaded.name))
         if report is not None:
             about_model(composed, loaded).write_html(report)
     except (ValueError, KeyError, CannotDraw, OSError) as error:

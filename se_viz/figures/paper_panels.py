@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -116,7 +117,7 @@ def _add(figure: go.Figure, place: int, trace: go.Scatter) -> None:
     figure.add_trace(trace, row=place // _ACROSS + 1, col=place % _ACROSS + 1)
 
 
-def _line(x: AnyFloats, y: AnyFloats, name: str, line: dict[str, object], *, first: bool) -> go.Scatter:
+def _line(x: npt.NDArray[np.int32], y: AnyFloats, name: str, line: Mapping[str, object], *, first: bool) -> go.Scatter:
     return go.Scatter(
         x=x,
         y=y.astype(np.float32),

@@ -15,9 +15,9 @@ from se_viz.profiles.errors import ProfilesError
 def export(profiles: ClassProfiles, path: str | Path) -> None:
     """Write one row for each gate, class and channel; gates are in execution order.
 
-    Columns: gate, stage, block, class, channel, images, s_mean, s_std (over images, divisor N) and, except for compact
-    class profiles, z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known. Only one gate at a
-    time is in memory.
+    Columns: gate, stage, block, class, channel, images, s_mean, s_std (over images, divisor N); except for compact
+    class profiles z_mean, z_std, z_min, z_max, which are empty for a gate whose z is not known; model and data, the
+    names of the network and of the datasets. Only one gate at a time is in memory.
 
     Args:
         profiles: class profiles to export.
@@ -60,4 +60,8 @@ def table(profiles: ClassProfiles, gate: GateProfile) -> pd.DataFrame:
         columns |= {"z_mean": z.mean.ravel(), "z_std": z.std.ravel(), "z_min": low.ravel(), "z_max": high.ravel()}
     elif profiles.header.form == "exact":
         columns |= {f"z_{what}": np.full(classes * entry.channels, np.nan) for what in ("mean", "std", "min", "max")}
+    columns |= {
+        "model": profiles.header.model.name,
+        "data": " and ".join(source.name for source in profiles.header.sources),
+    }
     return pd.DataFrame(columns)

@@ -6,6 +6,7 @@ from se_viz.analysis.by_depth import Depth, by_depth
 from se_viz.analysis.class_overview import Overview
 from se_viz.analysis.class_separation import ClassSeparation, difference
 from se_viz.analysis.class_similarity import GateSimilarity, gate_similarity
+from se_viz.analysis.detectable import few_images
 from se_viz.analysis.profile_limits import limits
 from se_viz.profiles.class_profiles import ClassProfiles
 
@@ -23,6 +24,7 @@ class ClassNumbers:
         self._depths = cache(lambda: by_depth(profiles))
         self._similarity = cache(lambda: gate_similarity(profiles))
         self._limits = cache(lambda: limits(profiles))
+        self._few = cache(lambda: few_images(profiles))
         self._overview = lru_cache(_KEPT)(lambda gate: Overview.of(profiles[gate]))
         self._separation = lru_cache(_KEPT)(lambda gate, pair: difference(profiles[gate], *pair))
 
@@ -37,6 +39,10 @@ class ClassNumbers:
     def limits(self) -> tuple[str, ...]:
         """Return the sentences on the limits of the profiles."""
         return self._limits()
+
+    def few_images(self) -> str:
+        """Return the sentence on what few images per class cannot show, or ""."""
+        return self._few()
 
     def overview(self, gate: str) -> Overview:
         """Return the overview of all classes of a gate."""

@@ -113,7 +113,9 @@ def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:
     depths = numbers.depths()
     judged = observations(depths)
     verdicts = ", ".join(f"“{one.claim.rstrip('.')}” {one.verdict}" for one in judged)
-    sentences = [f"{most_specific_gate(depths)} Of the paper's three observations, {verdicts}."]
+    answer = f"{most_specific_gate(depths)} Of the paper's three observations, {verdicts}."
+    few = numbers.few_images()
+    sentences = [f"{answer} {few}" if few else answer]
     sentences += [f"{one.claim} Here it **{one.verdict}**. {one.said}" for one in judged]
     sentences.append(eta2_by_chance(depths))
     if len(depths) > 1:

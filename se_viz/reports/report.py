@@ -19,7 +19,7 @@ from se_viz.figures.export import Format, figure_bytes
 from se_viz.figures.presets import PresetName
 from se_viz.figures.provenance import Provenance
 from se_viz.reports.html_page import charts_html, html_page, sentences_html, tables_html
-from se_viz.reports.tables import table_bytes
+from se_viz.reports.tables import table_bytes, with_source
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Report:
             figures: format of the charts; PNG, SVG and PDF need Chrome or Chromium.
             preset: size of PNG, SVG and PDF: "column" (3.5 in), "double" (7 in) or "slide" (16:9), without titles. The
                 names of the files then say model, images and version, too.
-            provenance: model and images, for the metadata of PNG, SVG and PDF.
+            provenance: model and images, for the metadata of PNG, SVG and PDF, and the last columns of the tables.
             progress: whether to show a progress bar while charts are drawn.
 
         Raises:
@@ -115,7 +115,7 @@ class Report:
         main = next((f"{name}.csv" for name in self.tables), "report")
         with output_folder(folder, main) as write:
             for name, frame in self.tables.items():
-                write(f"{name}.csv", table_bytes(frame, "csv"))
+                write(f"{name}.csv", table_bytes(with_source(frame, source), "csv"))
             for name, content in self.files.items():
                 write(name, content)
             for name in tqdm(self.charts, desc="figures", disable=None if progress else True):

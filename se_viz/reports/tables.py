@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from se_viz.analysis.predictions import Predictions
+from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture
 from se_viz.gates.gate_parameters import parameters_of
 from se_viz.model.model import Model
@@ -103,6 +104,20 @@ def gates_table(model: Model) -> pd.DataFrame:
             "found by": [gate.found_by for gate in model.gates],
         }
     )
+
+
+def with_source(frame: pd.DataFrame, source: Provenance) -> pd.DataFrame:
+    """Return a table with the columns ``model`` and ``data`` at its end, so that a file of it says what it is of.
+
+    They are columns, not a comment, because every program that reads CSV reads them. A column that exists already
+    is not added; a table of single images names them in its column ``image``.
+    """
+    columns = {}
+    if source.model and "model" not in frame:
+        columns["model"] = source.model
+    if source.images and not {"image", "data"} & set(frame):
+        columns["data"] = source.images
+    return frame.assign(**columns)
 
 
 def table_bytes(frame: pd.DataFrame, kind: Literal["csv", "parquet"]) -> bytes:

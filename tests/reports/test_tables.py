@@ -9,8 +9,9 @@ from timm.layers import EcaModule
 from torch import nn
 
 from se_viz.data.preprocess import Preprocess
+from se_viz.figures.provenance import Provenance
 from se_viz.model.model import Model
-from se_viz.reports.tables import gates_table, maps_bytes, readings_table, table_bytes, without_z
+from se_viz.reports.tables import gates_table, maps_bytes, readings_table, table_bytes, with_source, without_z
 
 NAMES = ["a.jpg", "b, with comma.jpg", "c", "d", "ü"]
 
@@ -88,3 +89,14 @@ def test_parameters_of_a_gate_that_is_no_module_are_those_that_make_s(model):
 
     inline = Model("inline", Inline(), Preprocess((32, 32), 32))
     assert gates_table(inline)["parameters"].tolist() == [8 * 2 + 2 * 8 + 8]
+
+
+def test_a_table_names_its_model_and_data_in_columns_that_come_last():
+    source = Provenance("demo/r16", "imagenette, 3,925 images")
+    frame = with_source(pd.DataFrame({"gate": ["SE_5_2"], "eta2": [0.5]}), source)
+    assert list(frame) == ["gate", "eta2", "model", "data"]
+    read = pd.read_csv(io.BytesIO(table_bytes(frame, "csv"))).iloc[0]
+    assert (read["model"], read["data"]) == (source.model, source.images)
+    assert list(with_source(pd.DataFrame({"image": ["cat"], "s": [0.5]}), source)) == ["image", "s", "model"]
+    assert list(with_source(pd.DataFrame({"model": ["other"]}), Provenance("demo/r16"))["model"]) == ["other"]
+    assert list(with_source(frame, Provenance())) == list(frame)

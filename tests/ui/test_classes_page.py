@@ -292,3 +292,12 @@ def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     monkeypatch.setattr(class_numbers.SharedNumbers, "limits", lambda *_: (clipped,))
     page = open_page(samples="cat")
     assert [warning.value for warning in page.warning] == [escape_markdown(clipped)]
+
+
+def test_a_link_opens_the_card_of_a_channel():
+    page = open_page(samples="cat", view="Channel", gate="SE_5_2", channel="450")
+    assert any("Channel 450 of SE" in text.value for text in page.markdown)
+    assert any(name.endswith("chart_class_means_SE_5_2_450") for name in charts(page))
+    page.selectbox(key="gate").set_value("SE_2_1").run()
+    assert not page.exception
+    assert any(name.rpartition("chart_")[2].startswith("class_means_SE_2_1_") for name in charts(page))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.channel_card import channel_chart, channel_images, channel_role, most_specific_channel
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report, provenance_of
@@ -88,11 +89,12 @@ def page(header: PageHeader) -> None:
         "Figure 6": partial(_figure_6, state),
         "Figure 7": partial(_figure_7, state),
         "A against B": partial(_compare_classes, state),
+        "Channel": partial(_channel, state),
         "Your images": partial(_your_images, state),
         "Export": partial(_export, state),
     }
     building = st.container()
-    tabs.show(contents, _FORMER, dict.fromkeys(("class_gate", "faceoff_gate", "yours_gate"), "gate"))
+    tabs.show(contents, _FORMER)
     with building:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
         build_profiles.go_on(header.model)
 
@@ -165,7 +167,6 @@ def _figure_7(state: ClassesState) -> None:
     chart.row([report.charts[f"class_heatmap_{name}"], report.charts[f"tree_{name}"]])
 
 
-@st.fragment
 def _compare_classes(state: ClassesState) -> None:
     """Draw the channels of one gate that differ most between two classes, and one of them on the image in focus."""
     profiles, header, gate = state.profiles, state.header, state.gate
@@ -197,6 +198,25 @@ def _compare_classes(state: ClassesState) -> None:
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
+
+
+def _channel(state: ClassesState) -> None:
+    """Draw the card of one channel: its role, its class means, and the images with its highest weights."""
+    gate = state.gate
+    first = most_specific_channel(state.profiles[gate])
+    channel = state.header.channel(gate, first)
+    channel = first if channel is None else channel  # an emptied field
+    st.markdown(emphasised(channel_role(state.profiles, gate, channel)))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart.show(channel_chart(state.profiles, gate, channel))
+    with right:
+        images = channel_images(state.profiles, gate, channel)
+        if isinstance(images, str):
+            st.caption(images)
+        else:
+            st.markdown("Images with the highest weight")
+            st.dataframe(images, hide_index=True, column_config={"s": st.column_config.NumberColumn(format="%.3f")})
 
 
 def _export(state: ClassesState) -> None:

@@ -95,7 +95,10 @@ def _chosen() -> dict[str, str]:
 def _of_address() -> dict[str, str]:
     """Return the choices of the URL, also those of links that an older SE Viz made."""
     found = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
-    for name, former in former_names.SELECTION.items():
-        if former in st.query_params and former_names.SELECTION[CLASS_A] in st.query_params:
+    for name, former in former_names.CLASSES.items():
+        if former in st.query_params and former_names.CLASSES[CLASS_A] in st.query_params:
             found.setdefault(name, st.query_params[former])
+    for former in former_names.GATES:
+        if former in st.query_params:
+            found.setdefault(GATE, st.query_params[former])
     return found

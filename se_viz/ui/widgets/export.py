@@ -8,11 +8,12 @@ from typing import Literal
 import streamlit as st
 
 from se_viz.analysis.predictions import Predictions
+from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture, GateCapture
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
 from se_viz.reports.report import Report
-from se_viz.reports.tables import predictions_table, readings_table, table_bytes, without_z
+from se_viz.reports.tables import predictions_table, readings_table, table_bytes, with_source, without_z
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
@@ -35,12 +36,13 @@ def show(
     choose_size()
     names = [image.name for image in chosen.images]
     with st.container(horizontal=True):
+        source = Provenance(model.name)
         for kind, label in _LABELS.items():
-            download(label, partial(_file, capture, names, kind), f"readings.{kind}", f"save_{kind}")
+            download(label, partial(_file, capture, names, kind, source), f"readings.{kind}", f"save_{kind}")
         if predictions.fitted is not None:
             download(
                 "Predictions as CSV",
-                lambda: table_bytes(predictions_table(predictions, names), "csv"),
+                lambda: table_bytes(with_source(predictions_table(predictions, names), source), "csv"),
                 "predictions.csv",
                 "save_predictions",
             )
@@ -52,8 +54,8 @@ def show(
     st.code(shell_line(model, chosen, gate), language="bash")
 
 
-def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"]) -> bytes:
-    return table_bytes(readings_table(capture, names), kind)
+def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"], source: Provenance) -> bytes:
+    return table_bytes(with_source(readings_table(capture, names), source), kind)
 
 
 def python_lines(model: Model, chosen: Chosen, gate_capture: GateCapture) -> str:

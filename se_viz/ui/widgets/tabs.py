@@ -13,7 +13,6 @@ _OPENED_BY = "tab_opened_by_link"  # in the session, for each set of tabs
 def show(
     contents: Mapping[str, Callable[[], None]],
     former: Mapping[str, str] | None = None,
-    renamed: Mapping[str, str] | None = None,
 ) -> None:
     """Draw the tabs, and the content of the open one.
 
@@ -21,7 +20,6 @@ def show(
         contents: the function that draws each tab, by the name of the tab; the first tab is open at first.
         former: name of a choice in a tab → name of the tab. A link without a tab, as pages without tabs made them,
             opens the tab of the choice that it names.
-        renamed: former name of a choice in the URL → its present name.
     """
     names = tuple(contents)
     if st.session_state.get(KEY) not in names:
@@ -32,9 +30,6 @@ def show(
         named = [tab for option, tab in (former or {}).items() if option in st.query_params and tab in names]
         if named and KEY not in st.query_params:
             st.session_state.setdefault(KEY, named[0])
-    for before, now in (renamed or {}).items():
-        if value := st.query_params.pop(before, None):
-            st.session_state.setdefault(now, value)
     choice.check("View", names, KEY, names[0])
     for tab, draw in zip(st.tabs(names, key=KEY, bind="query-params"), contents.values(), strict=True):
         if tab.open:
