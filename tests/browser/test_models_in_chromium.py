@@ -62,6 +62,7 @@ def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):
     put(page, "mine.pth", pickled(from_timm.create("test_efficientnet", num_classes=5).state_dict()))
     expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
     expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
+    page.get_by_role("tab", name="Export").click()
     expect(page.get_by_text("se_viz.load_checkpoint")).to_be_visible()
     settle(page)
 

@@ -70,8 +70,8 @@ def test_nothing_of_a_page_is_blocked_and_axe_finds_nothing(open_page):
         assert not violations(page), title
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size({"width": 390, "height": 844})
-        page.wait_for_function(_DARK)
+        page.wait_for_function(f"() => {_DARK}")
         assert not violations(page), f"{title}, dark, on a phone"
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1440, "height": 900})
-        page.wait_for_function(f"!{_DARK}")
+        page.wait_for_function(f"() => !{_DARK}")

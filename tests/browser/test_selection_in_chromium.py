@@ -84,7 +84,9 @@ def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_p
 def test_the_bar_stays_in_view_and_is_low(open_page):
     for width, height, most in ((1440, 900, 60), (390, 844, 110)):
         page = open_page("classes?samples=cat", width=width, height=height)
-        page.get_by_role("heading", name="Export and reproduce").scroll_into_view_if_needed()
+        page.mouse.move(width / 2, height / 2)
+        page.mouse.wheel(0, 20_000)
+        expect(page.get_by_role("heading", level=1)).not_to_be_in_viewport()
         bar = page.locator(".st-key-selection_bar")
         expect(bar).to_be_in_viewport()
         assert bar.bounding_box()["height"] < most
@@ -95,6 +97,8 @@ def test_the_bar_stays_in_view_and_is_low(open_page):
 def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_page(open_page, browser, tmp_path):
     page = open_page("?samples=cat")
     answer = page.get_by_text("The network says").inner_text()
+    on_page = [figure.get_attribute("aria-label") for figure in page.get_by_role("figure").all()]
+    page.get_by_role("tab", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report as HTML").click()
     download.value.save_as(tmp_path / "report.html")
@@ -107,7 +111,6 @@ def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_p
     report.goto((tmp_path / "report.html").as_uri())
     expect(report.get_by_text(answer)).to_be_visible()
     names = [figure.get_attribute("aria-label") for figure in report.locator("figure").all()]
-    on_page = [figure.get_attribute("aria-label") for figure in page.get_by_role("figure").all()]
     assert {name for name in on_page if name and name.startswith(("Heatmap", "Scatter"))} <= set(names)
     expect(report.locator(".js-plotly-plot > .plot-container")).to_have_count(len(names))
     expect(report.get_by_text("Chelsea the cat", exact=True).first).to_be_visible()
