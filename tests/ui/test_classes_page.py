@@ -67,7 +67,7 @@ def test_figure_6_opens_on_the_farthest_classes_with_the_last_block_of_each_stag
         ({"classes": "church"}, "Figure 6", "classes_SE_5_2"),
         ({"class_stage3": "SE_3_1"}, "Figure 6", "classes_SE_3_1"),
         ({"class_gate": "SE_4_1"}, "Figure 7", "band_SE_4_1_0"),
-        ({"one": "church"}, "A against B", "effect_SE_5_2"),
+        ({"one": "church"}, "A against B", "effect_SE_5_2"),  # which is B until another class is chosen
         ({"faceoff_gate": "SE_3_1"}, "A against B", "effect_SE_3_1"),
         ({"yours_gate": "SE_4_2"}, "Your images", "groups_SE_4_2"),
         ({"class_gate": "SE_4_1", "view": "Export"}, "Export", ""),
@@ -114,6 +114,23 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
     assert not page.exception
     page.selectbox(key="class_b").set_value("church").run()
     assert any("two different classes" in info.value for info in page.info)
+
+
+def test_a_class_that_is_chosen_alone_is_compared_with_another():
+    profiles = bundled_profiles("demo/r16")
+    one, other = first_pair(profiles, Overview.of(profiles["SE_5_2"]))
+    for query, pair in (
+        ({}, [one, other]),
+        ({"class_a": other}, [other, one]),
+        ({"class_b": one}, [other, one]),
+        ({"class_a": "golf ball"}, ["golf ball", other]),
+    ):
+        page = open_page(samples="cat", view="A against B", **query)
+        assert [page.selectbox(key=key).value for key in ("class_a", "class_b")] == pair
+        assert not page.warning
+    page.selectbox(key="class_a").set_value(other).run()
+    assert [page.selectbox(key=key).value for key in ("class_a", "class_b")] == [other, one]
+    assert any(name.endswith("chart_effect_SE_5_2") for name in charts(page))
 
 
 def image(colour):

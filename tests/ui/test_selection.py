@@ -1,7 +1,7 @@
 """One selection for the whole app: it stays when the page changes, and a click on a chart makes it."""
 
 import pytest
-from support.pages import open_page
+from support.pages import open_page, open_tab
 
 from se_viz.ui.state import selection
 from se_viz.ui.widgets.chart_clicks import chosen_by
@@ -17,13 +17,19 @@ def test_the_bar_of_a_page_writes_the_url_that_another_page_reads():
         **{"samples": "cat,coffee", "gate": "SE_4_1", "focus": "2", "channel": "7"}
     }
     assert any("**Channel 7** of SE_4_1 for A cup of coffee" in text.value for text in page.markdown)
-    for other in ("how", "intervene", "network", "classes"):
+    for other in ("how", "intervene", "network"):
         opened = open_page(other, **address)
         assert opened.selectbox(key="gate").value == "SE_4_1"
-        if other in ("how", "classes"):
+        if other == "how":
             assert opened.number_input(key="channel").value == 7
         if other != "network":
             assert opened.selectbox(key="focus").index == 1
+    classes = open_page("classes", **address)
+    assert classes.selectbox(key="gate").value == "SE_4_1"
+    for tab in ("A against B", "Channel"):  # the bar has no channel in the first tab, but keeps it
+        assert open_tab(classes, tab).number_input(key="channel").value == 7
+        if tab == "A against B":
+            assert classes.selectbox(key="focus").index == 1
 
 
 def test_a_first_choice_is_no_choice_and_a_page_keeps_its_own():

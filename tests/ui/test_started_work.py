@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 from safetensors.torch import save
-from support.pages import open_page
+from support.pages import open_page, open_tab
 
 import se_viz
 from se_viz.device.devices import resolve
@@ -53,7 +53,7 @@ def press(page, key, interrupt):
 
 
 def test_build(photos, interrupt):
-    page = open_page("classes")
+    page = open_page("classes", view="Your images")
     press(page, "build", interrupt)
     assert page.success
     assert len(list((photos.parent / "profiles").rglob("profiles.safetensors"))) == 1
@@ -69,10 +69,27 @@ def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
         run(*args)
 
     monkeypatch.setattr(building, "_run", ends_once)
-    page = open_page("classes")
+    page = open_page("classes", view="Your images")
     page.button(key="build").click().run()
     assert ended
     assert page.success
+
+
+def test_a_build_goes_on_while_another_tab_is_open(photos, monkeypatch):
+    begun = []
+
+    def begins(*args):
+        begun.append(args)
+        st.stop()
+
+    page = open_page("classes", view="Your images")
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "_run", begins)
+        page.button(key="build").click().run()
+    assert begun
+    open_tab(page, "Figure 6")
+    assert len(list((photos.parent / "profiles").rglob("profiles.safetensors"))) == 1
+    assert open_tab(page, "Your images").success
 
 
 def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monkeypatch):
@@ -81,6 +98,8 @@ def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monk
     page.run()
     assert any("are of another network" in info.value for info in page.info)
     monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
+    open_tab(page, "Your images")
+    assert any("are of another network" in info.value for info in page.info)
     page.button(key="build").click().run()
     assert not page.success
     assert any("Stopped" in info.value for info in page.info)

@@ -16,7 +16,7 @@ from se_viz.reports.class_profiles import QUESTION, class_report, provenance_of
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import captures
+from se_viz.ui.state import captures, selection
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
 from se_viz.ui.widgets import (
@@ -104,7 +104,12 @@ def _pair(header: PageHeader, profiles: ClassProfiles, numbers: ClassNumbers) ->
     listed = with_images(profiles, 2)
     last = profiles.header.gates[-1].name
     first = first_pair(profiles, numbers.overview(last)) if len(listed) > 1 else None
-    return header.bar.choose_classes(listed, first) if first else ()
+    if first is None:
+        return ()
+    chosen = selection.chosen(selection.CLASS_A), selection.chosen(selection.CLASS_B)
+    if chosen[0] == first[1] or chosen[1] == first[0]:
+        first = first[::-1]  # a link may name one class alone: the other is not the same
+    return header.bar.choose_classes(listed, first)
 
 
 def _by_depth(report: Report) -> None:

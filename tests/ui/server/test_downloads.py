@@ -6,7 +6,7 @@ import pytest
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorageError
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
-from support.visitors import Visitor
+from support.visitors import Session, Visitor
 
 from se_viz.ui.server.downloads import Downloads
 
@@ -95,7 +95,9 @@ def test_large_files_that_differ_in_few_bytes_are_not_taken_for_one(store):
 
 @pytest.mark.slow
 def test_others_who_use_the_page_do_not_break_a_download(server):
-    with Visitor(server) as visitor, Visitor(server) as other:
+    at_export = Session(server.address.removeprefix("http://"), "view=Export")
+    with at_export as visitor, Visitor(server) as other:
+        visitor.load()
         address = visitor.press_download("save_csv")
         for _ in range(3):
             other.load()
