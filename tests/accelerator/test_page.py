@@ -38,6 +38,7 @@ def test_it_runs_on_the_accelerator_and_says_so(memory):
     assert "fp32 on accel:0 (Test accelerator, 8.6 of 8.6 GB free)" in said(page)
     assert not page.warning
     assert memory.live > R16
+    pages.open_tab(page, "Export")
     assert "device='accel:0'" in page.code[0].value
     assert "--device accel:0" in page.code[1].value
 
@@ -55,7 +56,10 @@ def test_the_device_can_be_chosen(memory):
 def test_other_precisions(precision):
     page = inspect(precision=precision)
     assert f"{precision} on accel:0" in said(page)
-    assert charts(page)
+    assert len(charts(page)) == 4 + 2  # stages, the gate
+    pages.open_tab(page, "Maps")
+    assert f"{precision} on accel:0" in said(page)
+    assert len(charts(page)) == 4 + 1
 
 
 @pytest.fixture
@@ -65,9 +69,15 @@ def few_cards(monkeypatch):
     monkeypatch.setattr(reduction, "family_cards", lambda: few)
 
 
-@pytest.mark.parametrize("name", ["classes", "network", "reduction"])
-def test_every_page_runs_there(name, memory, few_cards):
-    page = pages.open_page(name)
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [
+        *[("classes", {}), ("classes", {"view": "A against B"}), ("classes", {"view": "Your images"})],
+        *[("network", {}), ("reduction", {}), ("reduction", {"view": "Your images"})],
+    ],
+)
+def test_every_page_runs_there(name, view, memory, few_cards):
+    page = pages.open_page(name, **view)
     assert "fp32 on accel:0" in said(page)
     assert not page.warning
     assert not page.error
@@ -81,7 +91,7 @@ def test_without_room_for_a_model_it_goes_on_with_the_cpu(memory, settled):
         assert "It runs on the CPU instead." in said(page)
         assert "fp32 on cpu" in said(page)
         assert any("The network says" in text.value for text in page.markdown)
-        assert "device='cpu'" in page.code[0].value
+        assert "device='cpu'" in pages.open_tab(page, "Export").code[0].value
         settled()
         assert not memory.live
 
@@ -121,7 +131,7 @@ def test_where_neither_fits_it_is_said(memory, monkeypatch):
 def test_a_model_beside_the_chosen_one_falls_back_too(memory, few_cards):
     models._load("demo/r16", "accel:0", "fp32")
     with memory.limited(free=R16 // 2):
-        page = pages.open_page("reduction")
+        page = pages.open_page("reduction", view="Your images")
         assert "It runs on the CPU instead." in said(page)
         assert "fp32 on cpu" in said(page)
         assert charts(page)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from support.pages import open_page
+from support.pages import open_page, open_tab
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
@@ -93,8 +93,16 @@ def specs(page):
 
 
 def titles(page):
-    """Of the charts: the gate that each is of."""
+    """Of the charts that are drawn: the gate that each is of."""
     return [spec["layout"]["title"]["text"].split(":")[0] for spec in specs(page)]
+
+
+def titles_of_tabs(page):
+    """Of the charts by stage, of the weights and of the maps of a page with its first tab: the gate that each is of."""
+    weights = titles(page)
+    assert page.session_state["view"] == "Weights"
+    stages = len(weights) - 2
+    return weights + titles(open_tab(page, "Maps"))[stages:]
 
 
 def answer(page):
@@ -111,7 +119,7 @@ def test_many_gates_are_chosen_from_a_list(opened):
     assert keys(page.segmented_control) == {"stage1": names[0]}
     assert keys(page.selectbox) == {"stage2": names[1]}
     assert page.selectbox(key="gate").options == [*names[0], *names[1]]
-    assert titles(page) == ["SE_1_3", "SE_2_40", *["SE_2_40"] * 3]
+    assert titles_of_tabs(page) == ["SE_1_3", "SE_2_40", *["SE_2_40"] * 3]
     assert "Mean weight is lowest in SE_" in answer(page)
     page.selectbox(key="stage2").set_value("SE_2_17").run()
     assert titles(page)[:2] == ["SE_1_3", "SE_2_17"]
@@ -120,14 +128,14 @@ def test_many_gates_are_chosen_from_a_list(opened):
 
 def test_a_link_reaches_any_of_many_gates(opened):
     page = opened(many, stage2="SE_2_23", gate="SE_2_31")
-    assert titles(page) == ["SE_1_3", "SE_2_23", *["SE_2_31"] * 3]
+    assert titles_of_tabs(page) == ["SE_1_3", "SE_2_23", *["SE_2_31"] * 3]
 
 
 @pytest.mark.parametrize("samples", ["cat", "cat,coffee"])
 def test_one_gate_is_not_compared_with_others(opened, samples):
     page = opened(one, samples=samples)
     assert keys(page.segmented_control) == {"stage1": ["SE_1_1"]}
-    assert titles(page) == ["SE_1_1"] * 4
+    assert titles_of_tabs(page) == ["SE_1_1"] * 4
     said = answer(page)
     assert "The mean weight in SE_1_1 is" in said
     assert "lowest" not in said
@@ -147,7 +155,7 @@ def test_one_gate_is_not_compared_with_others(opened, samples):
 def test_gates_of_mixed_kinds_are_each_described(opened, gate, about):
     page = opened(mixed, gate=gate)
     assert keys(page.segmented_control) == {"stage1": ["SE_1_1", "SE_1_2"], "stage2": ["SE_2_1", "SE_2_2", "SE_2_3"]}
-    assert titles(page) == ["SE_1_2", "SE_2_3", *[gate] * 3]
+    assert titles_of_tabs(page) == ["SE_1_2", "SE_2_3", *[gate] * 3]
     assert any(about in text.value.replace("\\", "") for text in page.caption)
     # Both functions lie between 0 and 1, and are drawn so.
     assert all((spec["data"][0]["zmin"], spec["data"][0]["zmax"]) == (0, 1) for spec in specs(page)[:2])
@@ -156,5 +164,5 @@ def test_gates_of_mixed_kinds_are_each_described(opened, gate, about):
 def test_a_network_without_stages_has_one_place_for_all_gates(opened):
     page = opened(flat, samples="cat,coffee")
     assert keys(page.segmented_control) == {"stage0": ["SE_0_1", "SE_0_2"]}
-    assert titles(page) == ["SE_0_2"] * 4
+    assert titles_of_tabs(page) == ["SE_0_2"] * 4
     assert "most differently is SE_0_" in answer(page)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from support.checkpoints import small_weights
-from support.pages import hand_in, open_page
+from support.pages import hand_in, open_page, open_tab
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
@@ -96,6 +96,18 @@ def specs(page):
     return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
+def code(page):
+    """The Python and the shell code of the Export tab."""
+    return [one.value for one in open_tab(page, "Export").code]
+
+
+def titles(page, tab):
+    """Of the charts by stage, and of those of a tab."""
+    drawn = [spec["layout"]["title"]["text"] for spec in specs(open_tab(page, tab))]
+    assert page.session_state["view"] == tab
+    return drawn
+
+
 def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_means(registered):
     page = open_page("inspect", model=registered("one", 1, bias=[0.4]))
     assert "The network returns output 0.4." in answer(page)
@@ -108,8 +120,9 @@ def test_one_output_is_shown_as_the_number_it_is_until_somebody_says_what_it_mea
     assert "<span>negative</span><span>40%</span>" in strip(page)
     page.number_input(key="threshold").set_value(0.7).run()
     assert "The network says negative (40%; positive at 70% or more)." in answer(page)
-    assert "--head binary --threshold 0.7" in page.code[1].value
-    assert "head=se_viz.Head('binary', 0.7)" in page.code[0].value
+    python, shell = code(page)
+    assert "--head binary --threshold 0.7" in shell
+    assert "head=se_viz.Head('binary', 0.7)" in python
 
 
 def test_a_link_reproduces_the_head_and_its_threshold(registered):
@@ -122,7 +135,7 @@ def test_what_a_network_is_registered_with_needs_no_choice(registered):
     page = open_page("inspect", model=registered("known", 1, ("off", "on"), Head("binary"), bias=[-2.0]))
     assert page.selectbox(key="head").value == "automatic"
     assert "The network says off (88%)." in answer(page)
-    assert "--head" not in page.code[1].value
+    assert "--head" not in code(page)[1]
 
 
 def test_the_choice_of_one_session_is_not_that_of_another(registered):
@@ -159,8 +172,9 @@ def test_two_outputs_and_more_are_classes_by_assumption_and_the_page_says_so(reg
 def test_a_head_that_does_not_fit_is_said_and_all_else_is_shown(registered):
     page = open_page("inspect", model=registered("unfit", 3, ("red", "green", "blue")), head="binary")
     assert "A binary head has one output, and this network has 3" in answer(page)
-    assert len(specs(page)) == 5
     assert "no predictions" in strip(page)
+    assert len(titles(page, "Weights")) == 2 + 2  # stages, the gate
+    assert len(titles(page, "Maps")) == 2 + 1
 
 
 def test_nan_is_said_of_the_image(registered):
@@ -184,9 +198,12 @@ def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
         "Segments returns a dict with out, aux, not a single table of logits, so there are no predictions."
     )
     assert "Mean weight is lowest" in answer(page)
-    assert len(specs(page)) == 5
     assert strip(page).count("no predictions") == 2
-    assert [button.key for button in page.get("download_button") if button.key == "save_predictions"] == []
+    assert len(titles(page, "Weights")) == 2 + 2  # stages, the gate
+    assert len(titles(page, "Maps")) == 2 + 1
+    saved = [button.key for button in open_tab(page, "Export").get("download_button")]
+    assert "save_csv" in saved
+    assert "save_predictions" not in saved
 
 
 def test_features_predict_nothing(registered):
@@ -198,15 +215,19 @@ def test_features_predict_nothing(registered):
 def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     read_as(without_z)
     name = registered("no-z", 2)
-    page = open_page("inspect", model=name, samples="cat,coffee", shown=over)
-    titles = [spec["layout"]["title"]["text"] for spec in specs(page)]
-    assert "SE_2_1: excitation by channel" in titles
-    assert not any("squeeze" in title for title in titles)
+    page = open_page("inspect", model=name, samples="cat,coffee", view="Maps", shown=over)
     assert "no z was seen" in specs(page)[0]["data"][0]["hovertemplate"]
+    maps = titles(page, "Maps")
+    assert page.segmented_control(key="shown").value == over
+    assert len(maps) == 2 + 1  # stages, the gate
+    page = open_page("inspect", model=name, samples="cat,coffee")
+    weights = titles(page, "Weights")
+    assert "SE_2_1: excitation by channel" in weights
+    assert not any("squeeze" in title for title in (*maps, *weights))
     assert "z is not available: no squeeze of U was seen to feed s." in captions(page)
-    assert "There is no z for SE_1_1, SE_2_1" in captions(page)
     assert "squeeze not seen" in captions(page)
-    assert "z is None here" in page.code[0].value
+    assert "z is None here" in code(page)[0]
+    assert "There is no z for SE_1_1, SE_2_1" in captions(page)
 
 
 @pytest.mark.slow
@@ -221,14 +242,15 @@ def test_own_weights_of_a_binary_head_take_two_names_or_one(tmp_path, monkeypatc
     (tmp_path / "tails.safetensors").write_bytes(content)
     (tmp_path / "newts.txt").write_text("tail\nno tail\n")
     monkeypatch.chdir(tmp_path)
+    python, shell = code(page)
     found: dict = {}
-    exec(page.code[0].value, found)  # noqa: S102
+    exec(python, found)  # noqa: S102
     assert found["predictions"].images[0].sentence in answer(page)
-    assert "--head" in shlex.split(page.code[1].value)
+    assert "--head" in shlex.split(shell)
 
 
 def groups_on_the_classes_page(**query):
-    page = open_page("classes", samples="cat,coffee", **query)
+    page = open_tab(open_page("classes", samples="cat,coffee", **query), "Your images")
     return next(one.value["group"].tolist() for one in page.dataframe if "images" in one.value), captions(page)
 
 
