@@ -70,7 +70,7 @@ def visit(record: Record, address: str, model: str, *, first: bool) -> None:
 
 def compare(record: Record, address: str, *, first: bool) -> None:
     """One session on the Reduction page; in the first of a server, the whole family is loaded and read."""
-    with Session(address, page="reduction") as session:
+    with Session(address, "view=Your+images", page="reduction") as session:
         record.add(FAMILY, "open the page (family loads)" if first else "open the page", session.load)
         for key, what in (
             ("gate_by_ratio", "change the gate"),
@@ -86,16 +86,18 @@ def classify(record: Record, address: str, *, first: bool) -> None:
     """One session on the Classes page; in the first of a server, the class profiles are opened and its numbers
     computed.
     """
+    changes = {
+        "Figure+6": {"class_stage5": "change a block", "drawn": "draw all channels"},
+        "A+against+B": {"gate": "change the gate", "class_b": "compare with another class"},
+    }
     with Session(address, page="classes") as session:
         record.add(CLASSES, "open the page (class profiles load)" if first else "open the page", session.load)
-        for key, what in (
-            ("class_stage5", "change a block"),
-            ("gate", "change the gate"),
-            ("class_b", "compare with another class"),
-            ("drawn", "draw all channels"),
-        ):
-            for value in record.others(session, key)[-4:]:
-                record.add(CLASSES, what, lambda key=key, value=value: session.choose(key, value))
+    for view, keys in changes.items():
+        with Session(address, f"view={view}", page="classes") as session:
+            session.load()
+            for key, what in keys.items():
+                for value in record.others(session, key)[-4:]:
+                    record.add(CLASSES, what, lambda key=key, value=value: session.choose(key, value))
 
 
 def intervene(record: Record, address: str, *, first: bool) -> None:

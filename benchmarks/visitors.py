@@ -85,7 +85,7 @@ class Visitor(Session):
     refused = 0
 
     def __init__(self, address: str) -> None:
-        super().__init__(address)
+        super().__init__(address, "view=Export")
         # As a browser does whose connection was closed while it was idle.
         self._http.mount("http://", HTTPAdapter(max_retries=Retry(3, allowed_methods=None)))
 
