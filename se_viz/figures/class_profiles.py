@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
@@ -101,16 +102,7 @@ def class_band(
     colour = CLASSES[place % len(CLASSES)]
     layout = frame(f"{gate}: {label(name)}, {what}", _axis(channels, len(centre)), "s", 280)
     layout["yaxis"]["range"] = padded(span)
-    band = go.Scatter(
-        x=np.concatenate([chosen, chosen[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        mode="lines",
-        fill="toself",
-        fillcolor=faint(colour),
-        line={"width": 0},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    band = filled(chosen, low, high, colour)
     line = go.Scatter(
         x=chosen,
         y=centre[chosen].astype(np.float32),
@@ -220,6 +212,20 @@ def padded(span: tuple[float, float]) -> list[float]:
     """Return the range of an axis for values in a span, a little wider than the span."""
     pad = 0.03 * (span[1] - span[0])
     return [span[0] - pad, span[1] + pad]
+
+
+def filled(channels: npt.NDArray[np.int32], low: AnyFloats, high: AnyFloats, colour: str) -> go.Scatter:
+    """Return the area between two values ``low`` and ``high`` (C,) of each of the ``channels`` (C,)."""
+    return go.Scatter(
+        x=np.concatenate([channels, channels[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=faint(colour),
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def faint(colour: str) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.class_profiles import ALL, faint, padded, sampled
+from se_viz.figures.class_profiles import ALL, filled, padded, sampled
 from se_viz.figures.palette import CLASSES, DASHES, MUTED
 from se_viz.types import AnyFloats
 
@@ -66,17 +66,7 @@ def figure_7(bands: Mapping[str, Mapping[str, tuple[AnyFloats, AnyFloats]]], spa
             channels = np.asarray(sampled(len(mean)), np.int32)
             colour = CLASSES[index % len(CLASSES)]
             low, high = (np.clip(mean + way * sd, *span)[channels] for way in (-1, 1))
-            band = go.Scatter(
-                x=np.concatenate([channels, channels[::-1]]),
-                y=np.concatenate([high, low[::-1]]),
-                mode="lines",
-                fill="toself",
-                fillcolor=faint(colour),
-                line={"width": 0},
-                hoverinfo="skip",
-                showlegend=False,
-            )
-            _add(figure, place, band)
+            _add(figure, place, filled(channels, low, high, colour))
             line = {"color": colour, "width": 1, "dash": DASHES[index % len(DASHES)]}
             _add(figure, place, _line(channels, mean[channels], name, line, first=not place))
     widths = ", ".join(

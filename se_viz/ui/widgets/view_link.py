@@ -1,27 +1,22 @@
 """The button Copy link, and the script in the page that keeps the browser's history and sends clicks on charts."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from se_viz.ui.component_files import joined
 from se_viz.ui.state import selection
 from se_viz.ui.widgets.chart_clicks import chosen_by
 from se_viz.ui.widgets.page_header import PageHeader
 
-_FILES = Path(__file__).parents[1] / "view"
 _KEY = "view_link"  # Intervene has a choice with the name "view"
-
-
-def _read(*files: str) -> str:
-    return "\n".join((_FILES / name).read_text(encoding="utf-8") for name in files)
 
 
 _component = st.components.v2.component(
     "se_viz_view",
-    html=_read("view.html"),
-    css=_read("view.css"),
-    js=_read("copy.js", "history.js", "clicks.js", "view.js"),
+    html=joined("view", "view.html"),
+    css=joined("view", "view.css"),
+    js=joined("view", "copy.js", "history.js", "clicks.js", "view.js"),
 )
 
 

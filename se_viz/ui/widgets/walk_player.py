@@ -1,6 +1,5 @@
 """The walk-through in the page: a component with HTML, CSS and JavaScript from this package."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -8,22 +7,17 @@ import streamlit as st
 from se_viz.analysis.walk import Walk
 from se_viz.data.images import InputImage
 from se_viz.model.model import Model
+from se_viz.ui.component_files import joined
 from se_viz.ui.widgets.walk_payload import walk_payload
 
-_FILES = Path(__file__).parents[1] / "walk"
 _KEY = "walk"
-
-
-def _joined(*files: str) -> str:
-    """Return the text of files, one after the other: the browser gets the JavaScript as one module."""
-    return "\n".join((_FILES / name).read_text(encoding="utf-8") for name in files)
 
 
 _player = st.components.v2.component(
     "se_viz_walk",
-    html=_joined("player.html"),
-    css=_joined("player.css"),
-    js=_joined("parts.js", "drawing.js", "player.js"),
+    html=joined("walk", "player.html"),
+    css=joined("walk", "player.css"),
+    js=joined("walk", "parts.js", "drawing.js", "player.js"),
 )
 
 
