@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from se_viz.extras import missing
 from se_viz.figures.presets import PIXELS, PRESETS, PresetName, fitted
 from se_viz.figures.provenance import Provenance, with_metadata
+from se_viz.figures.svg_font import drawing_page, families, font_file, with_font
 
 Format: TypeAlias = Literal["png", "svg", "pdf", "html"]
 
@@ -46,7 +47,8 @@ def figure_bytes(
 ) -> bytes:
     """Return a figure as PNG, SVG, PDF, or one HTML file that works offline.
 
-    A PDF contains its fonts. An SVG names them, as SE Viz has no font file to put into it.
+    A PDF contains its fonts, and an SVG those characters of DejaVu Sans that it draws, if matplotlib is installed (with
+    the extra ``attribution``); without it an SVG names common fonts.
 
     Args:
         figure: the figure.
@@ -71,10 +73,15 @@ def figure_bytes(
     scale = 1.0 if kind != "png" else _DPI / PIXELS if preset else 2.0
     width, height = figure.layout.width if preset else WIDTH, figure.layout.height
     options = {"format": kind, "width": width, "height": height, "scale": scale}
+    browser: dict[str, object] = {"mathjax": False}  # kaleido's page would download it from another host
+    font = font_file() if kind == "svg" else None
+    if kind == "svg":
+        figure.update_layout(font_family=families())
+    if font:
+        browser = {"page_generator": drawing_page(font)}
     try:
         with _one_browser:
-            # MathJax is off: kaleido's page would download it from another host.
-            drawn = bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts={"mathjax": False}))
+            drawn = bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts=browser))
     except Exception as error:  # kaleido raises the exceptions of its browser
         raise CannotDraw(
             f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."
@@ -82,6 +89,7 @@ def figure_bytes(
     if kind == "svg" and preset:  # inches, so that programs place it at its size
         drawn = drawn.replace(b'width="%d"' % width, b'width="%gin"' % (width / PIXELS), 1)
         drawn = drawn.replace(b'height="%d"' % height, b'height="%gin"' % (height / PIXELS), 1)
+    drawn = with_font(drawn, font) if font else drawn
     return with_metadata(drawn, kind, (provenance or Provenance()).fields(name), scale * PIXELS)
 
 
