@@ -1,8 +1,8 @@
 """The font of SVG files: DejaVu Sans, of which each file contains the characters that it draws.
 
-The font file and fontTools come with matplotlib, which the extra ``attribution`` installs. The licence of the font, that
-of Bitstream Vera, allows parts of it in documents; its notices stay in the embedded font. Without matplotlib an SVG
-names common fonts, and the program that opens it draws with those that its machine has.
+The font file and fontTools come with matplotlib, which the extra ``attribution`` installs. The licence of the font,
+that of Bitstream Vera, allows parts of it in documents; its notices stay in the embedded font. Without matplotlib an
+SVG names common fonts, and the program that opens it draws with those that its machine has.
 """
 
 import io
