@@ -34,7 +34,7 @@ class Shuffle:
     """An edit that gives each image s of another image of the same call, computed without edits.
 
     Raises:
-        ValueError: the seed is no whole number, or less than 0.
+        ValueError: the seed is not a whole number, or less than 0.
     """
 
     seed: int = 0
@@ -67,7 +67,7 @@ def shuffle(seed: int = 0) -> Shuffle:
     """Return an edit that gives each image s of another image of the same call, in a random order.
 
     Raises:
-        ValueError: the seed is no whole number, or less than 0.
+        ValueError: the seed is not a whole number, or less than 0.
     """
     return Shuffle(seed)
 
