@@ -56,7 +56,7 @@ def detectable(profiles: ClassProfiles) -> Detectable:
 def few_images(profiles: ClassProfiles) -> str:
     """Return a sentence on what few images per class cannot show; "" with 30 images or more of each class."""
     found = detectable(profiles)
-    if not 0 < found.images < FEW:
+    if not 0 < found.images < FEW or not found.s:  # where s is constant, no difference can be missed
         return ""
     count = f"{found.images} image{'' if found.images == 1 else 's'}"
     if np.isnan(found.s):

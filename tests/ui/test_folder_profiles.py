@@ -174,7 +174,8 @@ def test_a_request_whose_images_are_gone_says_so():
 def test_a_zip_with_more_images_than_the_page_takes_has_both_folders_and_the_command():
     page = upload(open_page(samples=""), packed(ants=50, bees=50), "my photos.zip")
     assert page.button(key="make_profiles").label == f"Make class profiles from these 2 folders ({LIMIT} images)"
-    assert any("36 more files were not read" in caption.value for caption in page.caption)
+    assert any("36 more files were left out" in warning.value for warning in page.warning)
+    assert any("here the first of each folder" in caption.value for caption in page.caption)
     assert any("--data './my photos.zip'" in code.value for code in page.code)
 
 

@@ -33,10 +33,11 @@ def build(model: Model, *, first: bool = False) -> None:
         with st.popover("Build class profiles of your images", icon=":material/library_add:"):
             _elsewhere(model)
         return
-    st.header("Build class profiles from images on this server", anchor=False)
     if not allowed:
+        st.header("Or from a shell", anchor=False)
         _elsewhere(model)
         return
+    st.header("Build class profiles from images on this server", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         place = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
@@ -80,12 +81,13 @@ def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
 
 
 def _elsewhere(model: Model) -> None:
-    st.markdown(
-        f"This page can read the folders on the server that the environment variable `{DATA}` names, separated by "
-        f"`{os.pathsep}`. It is not set. From a shell, any folder can be read:"
-    )
+    st.markdown("A command makes class profiles of any number of images in a folder, a ZIP archive or a list:")
     st.code(
         f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language="bash"
+    )
+    st.markdown(
+        f"This page can also read folders on the server, if the environment variable `{DATA}` names them (separated by "
+        f"`{os.pathsep}`). It is not set."
     )
 
 

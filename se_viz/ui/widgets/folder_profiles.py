@@ -1,6 +1,7 @@
 """The offer to make class profiles of the uploaded folders: each folder is a class."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import streamlit as st
 
 from se_viz.data.datasets import Dataset
 from se_viz.data.image_files import LIMIT
+from se_viz.data.images import InputImage
 from se_viz.data.of_images import from_images, in_folders
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles, file_in
@@ -36,6 +38,7 @@ def invitation(name: str, chosen: Chosen) -> str:
 
 def offer(model: Model, chosen: Chosen) -> None:
     """Draw the button that makes class profiles of the chosen images, if they are in two folders or more."""
+    place = st.empty()  # removes the button at once, and not at the end of the pass that it starts
     folders = in_folders(chosen.images)
     if len(folders) < 2:
         return
@@ -43,16 +46,19 @@ def offer(model: Model, chosen: Chosen) -> None:
     asked = profile_pass.requested(model)
     if file_in(out).is_file() or (asked is not None and asked.source == _choice(out)):
         return
+    with place.container():
+        _offer(model, chosen, out, folders)
+
+
+def _offer(model: Model, chosen: Chosen, out: Path, folders: Mapping[str, Sequence[InputImage]]) -> None:
     count = sum(map(len, folders.values()))
     images = "1 image" if count == 1 else f"{count} images"
     first = f"Make class profiles from these {len(folders)} folders ({images})"
     ask = partial(_ask, profile_pass.named(model), out, _dataset(chosen).name)
     profile_pass.offer(out, session_profiles.SHARD, first, "make_profiles", ask)
     if chosen.unread:
-        files = "1 more file was" if chosen.unread == 1 else f"{chosen.unread:,} more files were"
         st.caption(
-            f"{files} not read, because the page takes at most {LIMIT} images, the first of each folder. A command "
-            "counts all images:"
+            f"The page takes at most {LIMIT} images, here the first of each folder. A command counts all images:"
         )
         data = shlex.quote(f"./{chosen.uploads[0]}") if len(chosen.uploads) == 1 else "DIR"
         options = f"{shell_options(model)}{head_options()}"
