@@ -9,7 +9,7 @@ from se_viz.figures.chart import Chart, frame, room_for_legend
 from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
 
 _SYMBOLS = ("square", "diamond", "triangle-up", "x", "star")
-_RELATIVE = "relative depth of the gate, from the first (0) to the last (1)"
+_RELATIVE = "relative depth (0 first gate, 1 last)"
 _OTHER_GATES = (
     "These networks have different gates, which are placed by relative depth: 0 is the first gate of a network, 1 its "
     "last."

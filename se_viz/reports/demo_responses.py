@@ -17,6 +17,7 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.chart import label as chart_label
 
 _STANDARD = "r16"
+_NAME = 28  # characters of a name in a legend
 MOVES = 1e-3
 """Minimum SD of s between images; below it, directions come from rounding."""
 _SEEDS = "The grey band spans {}, which differ only in their seed: two trainings of the same network differ by as much."
@@ -64,7 +65,7 @@ def patterns(
     gates = list(dict.fromkeys(gate for name in networks.values() for gate in measured[name]))
     other = {}
     if beside is not None and beside.measured is not None:
-        other[chart_label(beside.name)] = beside.name
+        other[chart_label(beside.name, _NAME)] = beside.name
         measured[beside.name] = beside.measured.gates
     trainings = [card.name for card in cards if card.network == SEResNetConfig() and card.name in measured]
     trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
@@ -89,7 +90,7 @@ def patterns(
             standard=standard,
             band=(number, ends) if ends else None,
             top=top,
-            own_gates=dict.fromkeys(other, beside.gates) if beside else {},
+            own_gates=dict.fromkeys(other, beside.gates) if beside and list(beside.gates) != gates else {},
         )
 
     def field(name: str) -> _Numbers:

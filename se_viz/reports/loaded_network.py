@@ -9,6 +9,7 @@ from se_viz.analysis.demo_responses import Responses, known
 from se_viz.analysis.loaded_network import LoadedNetwork
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice, choice_label, comparable, variants_of
+from se_viz.demo.seresnet import BLOCKS_PER_STAGE
 from se_viz.reports.demo_responses import MOVES, patterns
 from se_viz.reports.report import Later, Report
 
@@ -80,6 +81,7 @@ def _cost_table(choice: DesignChoice, cards: Sequence[Card], network: LoadedNetw
             "network": network.name,
             "parameters": network.cost.params,
             "MACs, millions": network.cost.macs / 1e6,
+            "gates": len(network.gates),
             "input": f"{network.side} × {network.side}",
             "top-1": "not measured here",
         }
@@ -91,6 +93,7 @@ def _cost_table(choice: DesignChoice, cards: Sequence[Card], network: LoadedNetw
                 "network": choice_label(choice, card.network),
                 "parameters": card.params,
                 "MACs, millions": card.macs / 1e6,
+                "gates": BLOCKS_PER_STAGE * len(card.network.gated_stages) if card.network.gated else 0,
                 "input": f"{height} × {width}",
                 "top-1": f"{card.accuracy.top1:.1%}",
             }

@@ -19,7 +19,7 @@ from se_viz.ui.widgets.code_lines import head_options, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
 _COLUMNS = {
-    "network": st.column_config.Column(pinned=True),
+    "network": st.column_config.Column(pinned=True, width="medium"),
     "parameters": st.column_config.NumberColumn(format="localized"),
     "MACs, millions": st.column_config.NumberColumn(format="%.1f"),
 }

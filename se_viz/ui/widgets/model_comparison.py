@@ -10,7 +10,6 @@ from se_viz.analysis.channel_order import Order
 from se_viz.analysis.health import health
 from se_viz.analysis.predictions import predict, top
 from se_viz.analysis.relative_depth import nearest_gate, relative_depths
-from se_viz.data.images import InputImage
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
 from se_viz.figures.heatmap import attention_heatmap
@@ -68,31 +67,32 @@ def images(
             "Here and in the predictions below, these networks run in fp32, the precision in which they were measured; "
             f"{header.model.precision} applies only to the model in the sidebar."
         )
+    drawn = [(label, captures.values(model, shown), gate) for label, model in models.items()]
     if loaded is not None:
-        _loaded(loaded, shown, gates, gate, order)
-    by_network = {label: captures.values(model, shown) for label, model in models.items()}
-    for column, label in grid(list(by_network)):
+        nearest = _nearest(loaded, gates, gate)
+        drawn.insert(0, (loaded.name, captures.values(loaded.model, shown, "loaded"), nearest))
+    for column, (label, capture, of_gate) in grid(drawn):
         with column:
-            _heatmap(by_network[label], gate, names, order, label)
+            _heatmap(capture, of_gate, names, order, label)
 
 
-def _loaded(loaded: Beside, shown: Sequence[InputImage], gates: Sequence[str], gate: str, order: Order) -> None:
-    """Draw the heatmap of the network in the sidebar, at the gate whose relative depth is nearest to the chosen one."""
+def _nearest(loaded: Beside, gates: Sequence[str], gate: str) -> str:
+    """Return the gate of the network in the sidebar whose relative depth is nearest to that of a gate, and say so."""
     own = [one.name for one in loaded.model.gates]
+    if own == list(gates):
+        return gate
     nearest = nearest_gate(gate, gates, own)
     depths = relative_depths(gates)[gate], relative_depths(own)[nearest]
-    if own != list(gates):
-        st.caption(
-            escape_markdown(
-                f"{loaded.name} has other gates than the demo models: its gate nearest in relative depth to {gate} "
-                f"({depths[0]:.2f}) is {nearest} ({depths[1]:.2f})."
-            )
+    st.caption(
+        escape_markdown(
+            f"{loaded.name} has other gates than the demo models: its gate nearest in relative depth to {gate} "
+            f"({depths[0]:.2f}) is {nearest} ({depths[1]:.2f})."
         )
-    capture = captures.values(loaded.model, shown, "loaded")
-    _heatmap(capture, nearest, [image.name for image in shown], order, loaded.name, escape_markdown(loaded.name))
+    )
+    return nearest
 
 
-def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str, called: str = "") -> None:
+def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label: str) -> None:
     if gate not in capture.gates:
         st.info(f"{label}: this network has no gate {gate}; its block adds U unchanged.")
         return
@@ -102,7 +102,7 @@ def _heatmap(capture: Capture, gate: str, names: list[str], order: Order, label:
     spread = "" if judged.spread is None else f"; SD over channels {judged.spread:.3f}"
     spread += "" if judged.variation is None else f", over images {judged.variation:.3f}"
     bottleneck = f", bottleneck {gate_capture.gate.bottleneck}" if gate_capture.gate.bottleneck else ""
-    st.caption(f"{called or label}{bottleneck}: {judged.verdict}{spread}")
+    st.caption(f"{escape_markdown(label)}{bottleneck}: {judged.verdict}{spread}")
 
 
 @st.fragment
