@@ -1,12 +1,15 @@
 """How tests are chosen, ordered and shared out; their fixtures are in support/fixtures.py."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-# Folders whose tests share a server.
-_GROUPS = {"browser", "ui/server"}
+# Folders whose tests share a server; browser tests that start servers of their own are a second group.
+_GROUPS = {"browser", "browser/own", "ui/server"}
+_OWN_SERVERS = {"test_building_in_chromium", "test_models_in_chromium"}
 
 
 def pytest_addoption(parser):
@@ -15,7 +18,12 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Load the fixtures, and torch with them, except in a process that hands out tests and runs none."""
+    """Load the fixtures, and torch with them, except in a process that hands out tests and runs none.
+
+    Figures are drawn by the headless shell where there is one, as the fixture ``chromium`` is.
+    """
+    if path := shutil.which("chromium-headless-shell"):
+        os.environ.setdefault("BROWSER_PATH", path)
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         config.pluginmanager.import_plugin("support.fixtures")
 
@@ -41,7 +49,9 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group("ray"))
             continue
         definitions = item._fixtureinfo.name2fixturedefs.values()
-        if folder in _GROUPS:
+        if item.path.stem in _OWN_SERVERS:
+            item.add_marker(pytest.mark.xdist_group("browser/own"))
+        elif folder in _GROUPS:
             item.add_marker(pytest.mark.xdist_group(folder))
         elif folder == "ui" or any(found[-1].scope == "module" for found in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
