@@ -14,7 +14,7 @@ _turn = Lock()
 class Browser:
     """A browser that draws figures; it starts with the first one.
 
-    Its event loop runs in a thread of its own, as a notebook has a running one already.
+    Its event loop runs in a separate thread, as a notebook has a running one already.
     """
 
     def __init__(self) -> None:
