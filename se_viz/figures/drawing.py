@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, contextmanager
 from threading import Lock
 from typing import Any
 
+from se_viz.figures.svg_font import drawing_page
+
 # Each browser takes memory and a processor, and the machine also computes: one at a time.
 _turn = Lock()
 
@@ -36,8 +38,8 @@ class Browser:
         from kaleido import Kaleido
 
         if self._browser is None:
-            # MathJax is off: kaleido's page would download it from another host.
-            self._browser = self._runner.run(self._stack.enter_async_context(Kaleido(n=1, mathjax=False)))
+            opened = Kaleido(n=1, page_generator=drawing_page())
+            self._browser = self._runner.run(self._stack.enter_async_context(opened))
         return bytes(self._runner.run(self._browser.calc_fig(figure, opts=options)))
 
     def _close(self) -> None:

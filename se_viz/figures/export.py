@@ -11,6 +11,7 @@ from se_viz.extras import missing
 from se_viz.figures.drawing import Browser, one_browser
 from se_viz.figures.presets import PIXELS, PRESETS, PresetName, fitted
 from se_viz.figures.provenance import Provenance, with_metadata
+from se_viz.figures.svg_font import families, font_file, with_font
 
 Format: TypeAlias = Literal["png", "svg", "pdf", "html"]
 
@@ -45,7 +46,8 @@ def figure_bytes(
 ) -> bytes:
     """Return a figure as PNG, SVG, PDF, or one HTML file that works offline.
 
-    A PDF contains its fonts. An SVG names them, as SE Viz has no font file to put into it.
+    A PDF contains its fonts, and an SVG those characters of DejaVu Sans that it draws, if matplotlib is installed (with
+    the extra ``attribution``); without it an SVG names common fonts.
 
     Args:
         figure: the figure.
@@ -69,6 +71,9 @@ def figure_bytes(
     scale = 1.0 if kind != "png" else _DPI / PIXELS if preset else 2.0
     width, height = figure.layout.width if preset else WIDTH, figure.layout.height
     options = {"format": kind, "width": width, "height": height, "scale": scale}
+    font = font_file() if kind == "svg" else None
+    if kind == "svg":
+        figure.update_layout(font_family=families())
     try:
         with nullcontext(browser) if browser else one_browser() as drawing:
             drawn = drawing.draw(figure.to_dict(), options)
@@ -79,6 +84,7 @@ def figure_bytes(
     if kind == "svg" and preset:  # inches, so that programs place it at its size
         drawn = drawn.replace(b'width="%d"' % width, b'width="%gin"' % (width / PIXELS), 1)
         drawn = drawn.replace(b'height="%d"' % height, b'height="%gin"' % (height / PIXELS), 1)
+    drawn = with_font(drawn, font) if font else drawn
     return with_metadata(drawn, kind, (provenance or Provenance()).fields(name), scale * PIXELS)
 
 
