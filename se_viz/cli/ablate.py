@@ -50,7 +50,8 @@ def ablate(
     data: Annotated[
         Path,
         typer.Option(
-            help="The images: a folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), or tar files."
+            help="The images: a folder of class folders, a ZIP archive of them, a list of path,label (CSV, TSV, TXT, "
+            "Parquet), or tar files."
         ),
     ],
     model: ModelName = "demo/r16",

@@ -24,6 +24,7 @@ from se_viz.ui.widgets import (
     build_profiles,
     chart,
     checkpoint_picker,
+    folder_profiles,
     group_comparison,
     notes,
     profiles_export,
@@ -74,11 +75,14 @@ def page(header: PageHeader) -> None:
     profiles = profiles_picker.choose(header.model)
     if profiles is None:
         name = checkpoint_picker.called(header.model)
-        header.answer.markdown(
-            escape_markdown(f"No class profiles for {name} yet, so there is nothing to compare with.")
-        )
+        header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
+        folder_profiles.offer(header.model, header.chosen)
+        building = st.container()
         build_profiles.build(header.model, first=True)
+        with building:
+            build_profiles.go_on(header.model, header.chosen)
         return
+    folder_profiles.say_counted(profiles)
     chart.say_provenance(profiles_source(profiles))
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
@@ -94,10 +98,11 @@ def page(header: PageHeader) -> None:
         "Your images": partial(_your_images, state),
         "Export": partial(_export, state),
     }
+    folder_profiles.offer(header.model, header.chosen)
     building = st.container()
     tabs.show(contents, _FORMER)
     with building:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
-        build_profiles.go_on(header.model)
+        build_profiles.go_on(header.model, header.chosen)
 
 
 def _pair(header: PageHeader, profiles: ClassProfiles, numbers: ClassNumbers) -> tuple[str, str] | tuple[()]:
