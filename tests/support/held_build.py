@@ -5,11 +5,11 @@ from pathlib import Path
 from threading import Event
 
 from se_viz.cli.app import app
-from se_viz.ui.widgets import build_profiles
+from se_viz.ui.widgets import profile_pass
 
 _FROM = int(os.environ["SE_VIZ_TEST_HELD_FROM"])
 _GO_ON = Path(os.environ["SE_VIZ_TEST_GO_ON"])
-_profile = build_profiles.profile
+_profile = profile_pass.profile
 
 
 def _held(*args, report, **options):
@@ -22,5 +22,5 @@ def _held(*args, report, **options):
     return _profile(*args, report=reported, **options)
 
 
-build_profiles.profile = _held
+profile_pass.profile = _held
 app()
