@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 import plotly.graph_objects as go
 
+from se_viz.figures.svg_font import COMMON
+
 PresetName: TypeAlias = Literal["column", "double", "slide"]
 
 PIXELS = 96  # to the inch, as SVG and PDF count them
@@ -51,7 +53,7 @@ def fitted(figure: go.Figure, preset: Preset) -> go.Figure:
     layout["font"] = {
         **layout.get("font", {}),
         "size": smallest,
-        "family": "Arial, Helvetica, sans-serif",
+        "family": COMMON,
         "color": "#111",
     }
     margin = layout.setdefault("margin", {})

@@ -6,6 +6,8 @@ from functools import partial
 from itertools import combinations
 from typing import TypeAlias
 
+import pandas as pd
+
 from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.loaded_network import LoadedNetwork
@@ -28,6 +30,18 @@ _ALIKE = (
 
 _Numbers: TypeAlias = Callable[[str], dict[str, float]]
 _Draw: TypeAlias = Callable[[str], Chart]
+
+
+def responses_table(responses: Responses) -> pd.DataFrame:
+    """Return a row for each network and gate: model, gate, C, mean, spread, near_0 and near_1 (shares), rank."""
+    return pd.DataFrame(
+        [
+            (name, gate, one.channels, one.mean, one.spread, one.near_0, one.near_1, one.rank)
+            for name, network in responses.networks.items()
+            for gate, one in network.gates.items()
+        ],
+        columns=["model", "gate", "C", "mean", "spread", "near_0", "near_1", "rank"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ import streamlit as st
 
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.about import profiles_source
 from se_viz.reports.channel_card import channel_chart, channel_images, channel_role, most_specific_channel
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
-from se_viz.reports.class_profiles import QUESTION, class_report, provenance_of
+from se_viz.reports.class_profiles import QUESTION, class_report
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
@@ -82,7 +83,7 @@ def page(header: PageHeader) -> None:
             build_profiles.go_on(header.model, header.chosen)
         return
     folder_profiles.say_counted(profiles)
-    chart.say_provenance(provenance_of(profiles))
+    chart.say_provenance(profiles_source(profiles))
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
     state = ClassesState(header, profiles, numbers, header.gate(), _pair(header, profiles, numbers))

@@ -11,6 +11,7 @@ from se_viz.analysis.head_sentences import meaning
 from se_viz.analysis.predictions import Predictions, predict
 from se_viz.data.images import InputImage
 from se_viz.figures.heatmap import s_range
+from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture
 from se_viz.gates.errors import InstrumentError
 from se_viz.interventions.attribution import METHODS, Attribution, Method
@@ -105,6 +106,7 @@ def page(header: PageHeader) -> None:
         target_place = st.container(width=210)
         other = with_image.choose(chosen.images, focus)
         profiles = profiles_picker.choose(model)
+    chart.say_provenance(Provenance(model.name, chosen.images[focus].name))
     with strip_place:
         prediction_cards.show(chosen.images, predictions, focus)
     if predictions.fitted is None or not np.isfinite(predictions.outputs[focus]).all():

@@ -99,6 +99,7 @@ def page(header: PageHeader) -> None:
             )
     report = _report(title, cost, changed, cards, yours)
     header.question.title(report.question, anchor=False)
+    chart.say_provenance(report.source)
     verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
     of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
