@@ -224,6 +224,16 @@ def test_a_link_to_class_profiles_of_another_session_says_so():
     assert "asks for class profiles of ants and bees, 7 images, and there are" in page.warning[0].value
 
 
+@pytest.mark.slow
+def test_a_server_without_a_folder_for_temporary_files_says_so(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    page = make(upload(open_page(samples=""), packed(ants=2, bees=2)))
+    assert "file is not a folder" in page.error[0].value
+    assert page.button(key="make_profiles").label.startswith("Make class profiles")
+
+
+@pytest.mark.slow
 def test_a_visitor_cannot_fill_the_disk(monkeypatch):
     few = replace(limits(), session_profiles=1000)
     monkeypatch.setattr(session_profiles, "limits", lambda: few)
@@ -249,6 +259,9 @@ def test_the_folder_goes_with_its_session():
 def test_a_server_that_ends_removes_all_folders():
     folders = SessionFolders()
     one, other = folders.create("a"), folders.create("b")
+    one.make()
+    other.make()
+    assert one.path.stat().st_mode & 0o777 == 0o700
     (one.path / "file").write_bytes(b"12345")
     assert folders.bytes() == one.bytes() == 5
     folders.forget("a")
@@ -260,6 +273,7 @@ def test_a_server_that_ends_removes_all_folders():
 
 def test_the_server_removes_the_folder_of_a_session_whose_connection_is_gone(monkeypatch):
     folder = FOLDERS.create("gone")
+    folder.make()
     closed = asyncio.Event()
     runtime = SimpleNamespace(is_active_session=lambda _: False, close_session=lambda _: closed.set())
     monkeypatch.setattr(options, "Runtime", SimpleNamespace(instance=lambda: runtime))
