@@ -55,6 +55,7 @@ def test_the_files_are_the_ones_the_shipped_numbers_were_computed_from() -> None
         "china.jpg": "8378025ad2519d64",
         "coffee.png": "cc02f8ca188b167c",
         "flower.jpg": "a77f6ec41e353afd",
+        "golf_ball.jpg": "8b1d8983e0c96d2e",
         "hubble_deep_field.jpg": "3a19c5dd8a927a93",
         "retina.jpg": "38a07f36f27f095e",
         "rocket.jpg": "c2dd0de7c538df8d",

@@ -9,7 +9,6 @@ from threading import Lock
 import streamlit as st
 
 from se_viz.data.datasets import dataset
-from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.meanings import meaning
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
@@ -20,12 +19,11 @@ from se_viz.profiles.profile import profile
 from se_viz.profiles.unfinished import discard, images_done
 from se_viz.reports.pass_account import account
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import device_queue
+from se_viz.ui.state import data_folders, device_queue
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.state.profiles import folder, slug
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 
-DATA = "SE_VIZ_DATA"
 BATCH = 16  # images of a batch: captures of other sessions wait for at most this many
 SHARD = 128  # images of a shard: Stop loses at most this many
 _LABELS: dict[str, LabelSource] = {"folders": "given", "predictions": "predictions"}
@@ -51,7 +49,7 @@ def build(model: Model, *, first: bool = False) -> None:
 
     It is not an expander, because the animation of an expander moves the buttons away from the pointer.
     """
-    allowed = _allowed()
+    allowed = data_folders.allowed()
     if not allowed and not first:
         with st.popover("Build class profiles of your images", icon=":material/library_add:"):
             _elsewhere(model)
@@ -71,7 +69,7 @@ def build(model: Model, *, first: bool = False) -> None:
 
 def go_on(model: Model) -> None:
     """Draw the pass that was requested, and run it to its end; a page calls it last, whatever part of it is open."""
-    asked, allowed = _asked_for(model), _allowed()
+    asked, allowed = _asked_for(model), data_folders.allowed()
     if asked is not None and asked.place in allowed:
         st.caption(escape_markdown(f"Class profiles from {asked.place}; classes are {asked.by}."))
         _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
@@ -140,8 +138,8 @@ def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
 
 def _elsewhere(model: Model) -> None:
     st.markdown(
-        f"This page can read the folders on the server that the environment variable `{DATA}` names, separated by "
-        f"`{os.pathsep}`. It is not set. From a shell, any folder can be read:"
+        f"This page can read the folders on the server that the environment variable `{data_folders.DATA}` names, "
+        f"separated by `{os.pathsep}`. It is not set. From a shell, any folder can be read:"
     )
     st.code(
         f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language="bash"
@@ -199,12 +197,3 @@ def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
         engine = LocalEngine(turn)
         made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, engine=engine, report=report)
     st.session_state[_ACCOUNT] = account(made, listed.notes)
-
-
-def _allowed() -> dict[str, Path]:
-    """Return the folders that may be read, and their splits; for a folder with splits, only one would be read."""
-    listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
-    existing = [path for path in listed if path.exists()]
-    named = [path / name for path in existing if path.is_dir() for name in subfolders(path) if meaning(name)]
-    split = [path for path in named if holds_image(path, below=True)]
-    return {str(path): path for path in (*existing, *split)}
