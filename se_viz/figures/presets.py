@@ -14,6 +14,7 @@ PresetName: TypeAlias = Literal["column", "double", "slide"]
 PIXELS = 96  # to the inch, as SVG and PDF count them
 _SCREEN_TEXT = 12  # px of a figure on the page; the heights of figures are made for it
 _WALL_TEXT = 20  # px of a figure in a presentation
+_WALL_MARGIN = 24  # px more above it, for its title
 _TITLE = 36  # px above a figure on the page that its title takes
 
 
@@ -90,7 +91,7 @@ def presented(chart: Chart) -> Chart:
     grown = _WALL_TEXT / _SCREEN_TEXT
     layout["height"] = round((layout.get("height") or 450) * grown)
     margin = layout.setdefault("margin", {})
-    margin["t"] = round(margin.get("t", 44) * grown)
+    margin["t"] = margin.get("t", 44) + _WALL_MARGIN
     return replace(chart, figure=go.Figure(spec))
 
 

@@ -96,7 +96,7 @@ def test_the_bar_stays_in_view_and_is_low(open_page):
 
 def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_page(open_page, browser, tmp_path):
     page = open_page("?samples=cat")
-    answer = page.get_by_text("The network says").inner_text()
+    answer = page.get_by_text("the closest is").inner_text()
     on_page = [figure.get_attribute("aria-label") for figure in page.get_by_role("figure").all()]
     page.get_by_role("tab", name="Export").click()
     with page.expect_download() as download:

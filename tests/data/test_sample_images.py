@@ -69,3 +69,15 @@ def test_torch_is_not_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["r16", "r2", "r4", "r32", "r16-max", "r16-tanh"])
+def test_a_demo_model_knows_the_first_sample(name) -> None:
+    from se_viz import capture, load, predict
+
+    image = sample_image(SAMPLES[0].key)
+    model = load(f"demo/{name}", "cpu")
+    said = predict(model, capture(model, image), images=[image]).images[0]
+    model.close()
+    assert said.shown[0].label in SAMPLES[0].shows
+    assert not said.closest
