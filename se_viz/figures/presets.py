@@ -71,7 +71,7 @@ def fitted(figure: go.Figure, preset: Preset) -> go.Figure:
 def presented(chart: Chart) -> Chart:
     """Return a chart for a wall: no text below 20 px, and as much higher as its text is larger.
 
-    The page's theme gives each kind of text a size of its own, so each gets one here.
+    The page's theme has a size for each kind of text, so each kind is named here.
     """
     spec = json.loads(chart.figure.to_json())
     layout = spec["layout"]

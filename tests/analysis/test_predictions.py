@@ -194,7 +194,7 @@ def shows(*classes) -> InputImage:
     return InputImage("name", "hash", Image.new("RGB", (8, 8)), (8, 8), shows=None if classes == (None,) else classes)
 
 
-def test_what_a_network_of_few_classes_cannot_know_is_said_and_what_nobody_knows_is_not_claimed(model):
+def test_what_a_network_of_few_classes_cannot_know_is_said_and_for_an_upload_not_claimed(model):
     """In order: none of the ten classes, one of them, and an upload."""
     given = [shows(), shows("golf ball"), shows(None)]
     logits = np.eye(10, dtype=np.float32)[[0, 8, 4]] * 9

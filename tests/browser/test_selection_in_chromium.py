@@ -116,4 +116,10 @@ def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_p
     expect(report.get_by_text("Chelsea the cat", exact=True).first).to_be_visible()
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert not failures
+    # On paper it is light, and as wide as a page, 180 mm.
+    report.emulate_media(media="print")
+    report.evaluate("dispatchEvent(new Event('beforeprint'))")
+    parts = report.locator(".main-svg, table")
+    assert max(part.bounding_box()["width"] for part in parts.all()) <= 680
+    assert report.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     context.close()

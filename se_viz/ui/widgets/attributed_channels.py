@@ -34,7 +34,7 @@ def faithfulness(state: InterveneState) -> None:
 
 
 def attributed(state: InterveneState, *, drawn: bool) -> Channels | None:
-    """Return the attribution to the channels of the chosen gate, or say why there is none.
+    """Return the attribution to the channels of the chosen gate, or say why it is not defined.
 
     Args:
         state: the state of the page.

@@ -29,7 +29,7 @@ def offer(model: Model) -> None:
         # Release files are in one folder: timm, whose import takes a second, is asked only where there are some.
         here = any((cache.folder() / "releases").glob("*")) and registry.is_cached(NAME)
         params, size = registry.params(NAME), registry.estimated_size(NAME)
-    except UnknownModel:  # an index of gates that was made anew without it
+    except UnknownModel:  # the index of gates may be built without it
         return
     if not here and (_offline() or download_weights.unreachable()):
         return

@@ -1,4 +1,4 @@
-"""What the tabs of the Intervene page have in common: the input of the page, and what is asked about."""
+"""The state of the Intervene page, which its tabs share: the input of the page, and the output that is asked about."""
 
 from dataclasses import dataclass
 
