@@ -65,10 +65,10 @@ def channel_effect(outcome: Outcome, before: Floats, after: Floats, image: str, 
         return f"With the mean of this channel in the place of its s, the network returns NaN or infinity for {image}."
     change = after - before
     most = int(np.argmax(np.abs(change)))
-    said = (
-        f"For {image} its s is **{s:.3f}**. With its mean ({mean:.3f}) in its place, the {outcome.unit} of "
-        f"{outcome.name} changes by **{change[outcome.target]:+.2g}**"
-    )
+    edit = f"For {image} its s is **{s:.3f}**. With its mean ({mean:.3f}) in its place,"
+    if not change.any():
+        return f"{edit} **no output changes**."
+    said = f"{edit} the {outcome.unit} of {outcome.name} changes by **{change[outcome.target]:+.2g}**"
     if most == outcome.target:
         return f"{said}{', more than any other' if len(change) > 1 else ''}."
     return f"{said}, and that of {outcome.names[most]} most, by {change[most]:+.2g}."

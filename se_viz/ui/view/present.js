@@ -3,7 +3,7 @@ let filled = false;
 
 function offerPresentation(button, on, present) {
   button.setAttribute("aria-pressed", String(on));
-  button.querySelector(".words").textContent = on ? "End presentation" : "Present";
+  button.title = button.querySelector(".words").textContent = on ? "End presentation" : "Present";
   button.onclick = () => {
     if (!on) document.documentElement.requestFullscreen?.().then(() => { filled = true; }).catch(() => {});
     present(!on);

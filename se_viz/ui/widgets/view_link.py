@@ -6,6 +6,7 @@ import streamlit as st
 
 from se_viz.ui.component_files import joined
 from se_viz.ui.state import presentation, selection
+from se_viz.ui.state.selection import CLASS_A
 from se_viz.ui.widgets.chart_clicks import chosen_by
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -26,10 +27,12 @@ _AT_FIRST = {"origin": "by name", "head": "automatic", "precision": "fp32"}
 
 def show(header: PageHeader) -> None:
     """Draw the buttons in the bar, at the end of a run, when all that the page shows is known."""
+    shown = selection.shown()
     with header.bar.link:
         _component(
             key=_KEY,
-            data={"shown": selection.shown() | _options(), "present": presentation.is_on()},
+            # With all parts, the bar has no room for words beside the icons.
+            data={"shown": shown | _options(), "present": presentation.is_on(), "full": CLASS_A in shown},
             width="content",
             on_clicked_change=_clicked,
             on_presented_change=_presented,
