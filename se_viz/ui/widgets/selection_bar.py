@@ -35,13 +35,15 @@ STYLE = f"""<style>
   min-width: min(20rem, 80vw)}} /* a list of long names below a short field */
 .st-key-{_KEY} [data-testid^="stNumberInputStep"] {{display: none}} /* arrow keys remain */
 .st-key-{_KEY} > div:has(.st-key-gate) {{min-width: 6.6rem}}
-.st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 9.2rem}}
+.st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 8.2rem}}
 @media (min-width: 1200px) {{.st-key-{_KEY} {{flex-wrap: nowrap; gap: .6rem}}}}
 .se-card, {_CLICKABLE} .nsewdrag {{cursor: pointer}}
 @media (max-width: 640px) {{
   .st-key-{_KEY} {{gap: .3rem}}
-  .st-key-{_KEY} > div {{flex: 1 1 25%; min-width: 0 !important}}
-  .st-key-{_KEY} > div:has(.st-key-model, .st-key-focus, .st-key-class_a, .st-key-class_b) {{flex-basis: 45%}}
+  .st-key-{_KEY} > div {{flex: 1 1 22%}}
+  .st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 0}}
+  .st-key-{_KEY} > div:has(.st-key-class_a, .st-key-class_b) {{flex-basis: 36%}}
+  .st-key-{_KEY} > div:has(.st-key-model, .st-key-focus) {{flex-basis: 45%}}
   .st-key-{_KEY} > div:has(.st-key-view_link) {{flex: none}}
   .st-key-{_KEY} {_FIELDS} > label {{display: none}}
 }}
