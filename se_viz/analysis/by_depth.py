@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from se_viz.analysis.class_noise import ClassNoise, class_noise
 from se_viz.analysis.class_similarity import class_similarity
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.histogram import share_below
@@ -43,6 +44,7 @@ class Depth:
             s: the distance between the curves of the paper's Figure 6.
         class_cosine: mean cosine between the patterns of two classes, uncentred; 1 if they differ only in scale.
         saturation: the shares of s near 0 and near 1.
+        noise: what the number of images leaves open.
     """
 
     gate: str
@@ -57,6 +59,7 @@ class Depth:
     between: float
     class_cosine: float
     saturation: Saturation
+    noise: ClassNoise
 
 
 def saturation(gate: GateProfile, classes_at_once: int = 32) -> Saturation:
@@ -108,4 +111,5 @@ def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
         float(np.sqrt(moments.mean[nonempty].var(axis=0).mean())),
         float(pairs.mean()) if len(pairs) else float("nan"),
         saturation(gate),
+        class_noise(moments),
     )

@@ -28,12 +28,13 @@ class Detectable:
     s: float
 
 
-def smallest_d(images: int) -> float:
+def smallest_d(images: float) -> float:
     """Return Cohen's d that a t-test of two classes with so many images each finds 80 % of the time at the 5 % level.
 
-    The approximation d = (t₁₋α⁄₂ + t₀.₈) √(2/n) with 2n − 2 degrees of freedom; NaN for a single image.
+    The approximation d = (t₁₋α⁄₂ + t₀.₈) √(2/n) with 2n − 2 degrees of freedom; NaN for a single image. ``images`` may
+    be a mean size of classes.
     """
-    if images < 2:
+    if images <= 1:
         return float("nan")
     free = 2 * images - 2
     return float((t.ppf(1 - LEVEL / 2, free) + t.ppf(POWER, free)) * np.sqrt(2 / images))
@@ -56,12 +57,15 @@ def detectable(profiles: ClassProfiles) -> Detectable:
 def few_images(profiles: ClassProfiles) -> str:
     """Return a sentence on what few images per class cannot show; "" with 30 images or more of each class."""
     found = detectable(profiles)
-    if not 0 < found.images < FEW:
+    if not 0 < found.images < FEW or not found.s:  # where s is constant, no difference can be missed
         return ""
-    count = f"{found.images} image{'' if found.images == 1 else 's'}"
-    if np.isnan(found.s):
-        return f"**With {count} of a class, nothing can be concluded**: add images of that class."
+    if found.images == 1:
+        alone, classes = int((profiles.counts == 1).sum()), int((profiles.counts > 0).sum())
+        if alone == classes:
+            return "**With 1 image of each class, nothing can be concluded about classes**: add images."
+        these, them = ("1 class has", "it") if alone == 1 else (f"{alone:,} of {classes:,} classes have", "them")
+        return f"**{these} a single image, from which nothing can be concluded**: add images of {them}."
     return (
-        f"**With {count} of a class, a difference of two classes' mean s below {found.s:.2g} (Cohen's d "
+        f"**With {found.images} images of a class, a difference of two classes' mean s below {found.s:.2g} (Cohen's d "
         f"{found.d:.1f}) in a channel of {found.gate} cannot be seen**: a t-test would miss it in over 20% of cases."
     )

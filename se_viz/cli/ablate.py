@@ -1,8 +1,9 @@
 """The command that measures over a dataset what gates do to the answers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
@@ -10,10 +11,12 @@ from se_viz.cli.common import Device, Verbose, counted, fail, warn
 from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import ModelName, NetworkOptions
+from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 
 if TYPE_CHECKING:
     from se_viz.demo.paired import Change
-    from se_viz.interventions.ablation import Ablation, AblationRow
+    from se_viz.interventions.ablation import Ablation
+    from se_viz.interventions.ablation_effects import AblationRow
     from se_viz.interventions.edits import Edit
     from se_viz.interventions.planned_edits import AblationEdits
 
@@ -26,24 +29,34 @@ _SET = EditOption(
 _SMALLEST_P = 1e-99
 
 
+@dataclass(frozen=True)
+class AblationFiles(OutputOptions):
+    """The options of the files of ``ablate``."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for ablation.json, the tables (CSV) and the figures. Started again with the same options, the "
+            "command continues where it stopped.",
+            show_default="ablation",
+        ),
+    ] = None
+
+    has_folder: ClassVar[bool] = True
+
+
 def ablate(
     *,
     data: Annotated[
         Path,
         typer.Option(
-            help="The images: a folder of class folders, a list of path,label (CSV, TSV, TXT, Parquet), or tar files."
+            help="The images: a folder of class folders, a ZIP archive of them, a list of path,label (CSV, TSV, TXT, "
+            "Parquet), or tar files."
         ),
     ],
     model: ModelName = "demo/r16",
     network: NetworkOptions,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The folder for ablation.json. Started again with the same options, the command continues where it "
-            "stopped.",
-            show_default="ablation",
-        ),
-    ] = None,
+    output: AblationFiles,
     gate: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,9 +106,7 @@ def ablate(
     shard: Annotated[int, typer.Option(help="The largest number of images that an interruption costs.", min=1)] = 512,
     device: Device = "auto",
     cluster: EngineOptions,
-    table: Annotated[
-        Path | None, typer.Option(help="Also write a row for each edit to this file, .csv or .parquet.")
-    ] = None,
+    table: TableFile = None,
     family: Annotated[
         bool,
         typer.Option(
@@ -108,21 +119,20 @@ def ablate(
     """Measure over a dataset what the network answers when the weights s of its gates are set to something else."""
     from se_viz import open_profiles
     from se_viz.data.datasets import dataset
-    from se_viz.disk.atomic import write_bytes
+    from se_viz.figures.export import CannotDraw
     from se_viz.interventions.ablate import ablate as measure
     from se_viz.interventions.ablation_shards import images_done
     from se_viz.interventions.bundled_ablations import rebuild_ablations
-    from se_viz.reports.tables import table_bytes
+    from se_viz.reports.ablation import ablation_report
+    from se_viz.reports.about import about_ablation
 
+    out = output.out or Path("ablation")
     try:
-        if table and table.suffix not in (".csv", ".parquet"):
-            raise ValueError(f"--table ends in .csv or .parquet, not {table.name!r}.")
         if family:
-            for file, ablation in rebuild_ablations(data, out, device, progress=True):
+            for file, ablation in rebuild_ablations(data, output.out, device, progress=True):
                 kilobytes = file.stat().st_size / 1000
                 typer.echo(f"{file}: {ablation.model.name}, {ablation.images} images, {kilobytes:.0f} kB")
             return
-        out = out or Path("ablation")
         edits = _edits(gate, values)
         loaded = network.load(model, device, fast=False)
         listed = dataset(data, split)
@@ -138,17 +148,18 @@ def ablate(
             engine=cluster.chosen(),
             progress=True,
         )
-        if table:
-            write_bytes(table, table_bytes(ablation.table(), "csv" if table.suffix == ".csv" else "parquet"))
         _show(ablation)
         if loss is not None:
             _suggest(ablation, loss)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        report = about_ablation(ablation_report(ablation, *(() if loss is None else (loss / 100,))), ablation)
+        write_table(table, report.tables["ablation"], report.source)
+        output.write(report, out)
+    except (ValueError, KeyError, TypeError, CannotDraw, OSError) as error:
         raise fail(error, in_place_of_mean="give a number, as in --set 1") from error
     except KeyboardInterrupt:
         done = (
             "Finished ablations are kept; the same command makes the others."
-            if family or out is None
+            if family
             else f"{counted(images_done(out), 'image')} measured and kept; the same command continues after them."
         )
         typer.secho(f"Stopped. {done}", err=True, fg="yellow")
@@ -156,7 +167,8 @@ def ablate(
     warn(ablation.notes, verbose=verbose)
     if ablation.refused:
         warn(list(ablation.refused.values()), verbose=verbose)
-    typer.echo(f"The numbers, also by class and by image, are in {out / 'ablation.json'}")
+    output.say(report, out)
+    typer.echo("ablation.json also has the numbers by class and by image.")
 
 
 def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits | None":

@@ -6,17 +6,9 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.edit_values import EditOption, parse_value
-from se_viz.cli.image_options import (
-    Figures,
-    Focus,
-    ImageOptions,
-    Out,
-    Profiles,
-    Target,
-    names_of,
-    say,
-)
+from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
     from se_viz.interventions.baseline import Weights
@@ -65,8 +57,7 @@ def attribute(
     top: Annotated[int, typer.Option(help="Number of channels in the printed table.", min=1)] = 20,
     focus: Focus = 1,
     profiles: Profiles = None,
-    figures: Figures = "html",
-    out: Out = None,
+    output: OutputOptions,
     verbose: Verbose = False,
 ) -> None:
     """Attribute an output of the network to the channels of a gate, and print those with the largest attribution."""
@@ -76,6 +67,7 @@ def attribute(
     from se_viz import capture, faithfulness, open_profiles, predict
     from se_viz.figures.export import CannotDraw
     from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
+    from se_viz.reports.about import about_model
     from se_viz.reports.intervention import Channels, intervention_report
     from se_viz.reports.outcomes import outcome_of
     from se_viz.reports.uniform_weights import uniform_weights
@@ -129,12 +121,13 @@ def attribute(
         outcome = outcome_of(predictions.fitted, outputs[focus - 1], targets[focus - 1])
         notes = uniform_weights(before, focus - 1)
         report = intervention_report(outcome, effects, names[focus - 1], gate=chosen, channels=channels, notes=notes)
-        if out is not None:
-            report.write(out, figures, progress=True)
+        report = about_model(report, loaded, names)
+        output.write(report)
     except (ValueError, KeyError, CannotDraw, ImportError, OSError) as error:
         raise fail(error, in_place_of_mean="give --baseline 1") from error
     _show_channels(report, chosen, names[focus - 1], top)
-    say(report, names, focus, loaded, out)
+    say(report, names, focus, loaded)
+    output.say(report)
 
 
 def _baseline(model: "Model", gate: str, text: str, profiles: "ClassProfiles | None") -> "tuple[Weights, str]":

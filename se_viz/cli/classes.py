@@ -1,6 +1,7 @@
 """The command that reports on class profiles: the content of the Classes page as files."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import isnan
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, FigureFormat, FigurePreset, Verbose, fail, unwarned, warn
+from se_viz.cli.common import Device, Verbose, fail, unwarned, warn
 from se_viz.cli.options import Trusted, load_named
-from se_viz.cli.report_file import ReportFile, say_report
+from se_viz.cli.output_options import Folder, OutputOptions
 
 if TYPE_CHECKING:
     from se_viz.analysis.by_depth import Depth
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from se_viz.reports.class_groups import Group
 
 
+@dataclass(frozen=True)
+class Classes(OutputOptions):
+    """The options of the files of ``classes``."""
+
+    out: Folder = Path("classes")
+
+
 def classes(
+    *,
     profiles: Annotated[
         Path | None, typer.Argument(help="Class profiles made by `profile` (default: those of a demo model).")
     ] = None,
@@ -48,10 +57,7 @@ def classes(
     paper_figures: Annotated[
         bool, typer.Option("--paper-figures", help="Also draw Figures 6 and 7 as one figure each, with six gates.")
     ] = False,
-    figures: FigureFormat = "html",
-    preset: FigurePreset = None,
-    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("classes"),
-    report: ReportFile = None,
+    output: Classes,
     verbose: Verbose = False,
 ) -> None:
     """Report where the gates become class-specific, and draw Figures 6 and 7, two classes, and similar classes."""
@@ -60,7 +66,7 @@ def classes(
     from se_viz.profiles.bundled import bundled_profiles
     from se_viz.reports.about import about_profiles
     from se_viz.reports.class_numbers import ClassNumbers
-    from se_viz.reports.class_profiles import class_report, provenance_of
+    from se_viz.reports.class_profiles import class_report
 
     try:
         opened = open_profiles(profiles) if profiles else bundled_profiles(model)
@@ -79,17 +85,15 @@ def classes(
         composed = compose()  # before images are read, so that mistakes are reported at once
         if group:
             composed = compose(groups=_groups(opened, group, device, verbose=verbose, trusted=trusted))
-        composed.write(out, figures, preset=preset, provenance=provenance_of(opened), progress=True)
-        if report is not None:
-            about_profiles(composed, opened).write_html(report)
+        composed = about_profiles(composed, opened)
+        output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     _show_gates(numbers.depths())
     for sentence in composed.text:
         typer.echo(sentence)
     warn(composed.notes, verbose=verbose)
-    typer.echo(f"{len(composed.charts)} figures, and η² of every channel with its values by chance, are in {out}/")
-    say_report(report)
+    output.say(composed)
 
 
 def _show_gates(depths: "Sequence[Depth]") -> None:

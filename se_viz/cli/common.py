@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,16 +19,6 @@ Device = Annotated[str, typer.Option(help="Device: auto, cpu, gpu, or a name suc
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", help="Name every file that is left out; by default many files are summed up by reason."),
-]
-FigureFormat = Annotated[
-    Literal["html", "png", "svg", "pdf"],
-    typer.Option(help="Format of the figures; PNG, SVG and PDF need Chrome or Chromium."),
-]
-FigurePreset = Annotated[
-    Literal["column", "double", "slide"] | None,
-    typer.Option(
-        help="Size of PNG, SVG and PDF figures, without titles: column is 3.5 in, double is 7 in, slide is 16:9."
-    ),
 ]
 
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from se_viz.cli.common import counted, fail
+from se_viz.cli.common import fail
+from se_viz.cli.output_options import TableFile, write_table
 
 
 def cost(
@@ -19,14 +20,17 @@ def cost(
     stages: Annotated[str, typer.Option(help="Stages that get gates, as digits (default: all).")] = "",
     size: Annotated[int, typer.Option(help="Side of the images in pixels.", min=16, max=1024)] = 224,
     time: Annotated[bool, typer.Option("--time", help="Also measure the time of one image on this processor.")] = False,
+    table: TableFile = None,
 ) -> None:
     """Print the cost of SE in a network: parameters and multiply-accumulates with SE, without SE and by stage."""
     from se_viz.analysis import cost as costs
     from se_viz.cli.table import show_table
+    from se_viz.figures.provenance import Provenance
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
     from se_viz.gates.insert_gates import insert_gates
     from se_viz.gates.macs import RULE, not_counted
+    from se_viz.reports.tables import cost_table
     from se_viz.zoo import libraries as sources
     from se_viz.zoo import registry as catalogue
 
@@ -49,17 +53,16 @@ def cost(
             if r is not None or stages:
                 raise ValueError(f"{network} has gates already, so none can be inserted: leave out --r and --stages.")
         total = costs.cost(module, size, gates)
-    except (ValueError, KeyError) as error:
+        rows = cost_table(total)
+        write_table(table, rows, Provenance(network, f"one image of {size} × {size} pixels"))
+    except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
-    plain_params, plain_macs = total.kept()
-    rows = [("without SE", plain_params, "", plain_macs)]
-    for stage in total.stages:
-        name = f"stage {stage.stage}, {counted(stage.gates, 'gate')}"
-        rows.append((name, stage.params, f"+{stage.params / plain_params:.2%}", stage.macs))
-    rows.append(("with SE", total.params, f"+{total.params / plain_params - 1:.2%}", total.macs))
     show_table(
         ("part", "parameters", "share", "GMACs"),
-        [(name, f"{params:,}", share, f"{macs / 1e9:.4f}") for name, params, share, macs in rows],
+        [
+            (row.part, f"{row.parameters:,}", f"{row.share:+.2%}" if row.share else "", f"{row.MACs / 1e9:.4f}")
+            for row in rows.itertuples()
+        ],
         left=("part",),
     )
     typer.echo(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from se_viz.cli.common import Data, Device, fail, warn
-from se_viz.cli.report_file import ReportFile, say_report
+from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 
 
 def train(
@@ -84,6 +84,7 @@ def train(
 
 
 def family(
+    *,
     what: Annotated[
         Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
         typer.Option(help="Only list the networks that differ in this choice, with a conclusion."),
@@ -92,11 +93,7 @@ def family(
         Literal["r", "parameters", "MACs"],
         typer.Option(help="Horizontal axis of the accuracy of different reduction ratios."),
     ] = "r",
-    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")] = "html",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the tables and the figures on the choice of --what.")
-    ] = None,
-    report: ReportFile = None,
+    output: OutputOptions,
 ) -> None:
     """List the demo models and yours: parameters, multiply-accumulates, accuracy with its interval, training time."""
     from se_viz.cli.table import show_table
@@ -105,10 +102,8 @@ def family(
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.design_choices import design_report, family_cards, in_order
 
-    if out and not what:
-        raise typer.BadParameter("--out writes the figures of one choice: name it with --what.")
-    if report and not what:
-        raise typer.BadParameter("--report is about one choice: name it with --what.")
+    if (output.out or output.report) and not what:
+        raise typer.BadParameter("--out and --report are about one choice: name it with --what.")
     cards, yours = family_cards(), user_networks()
     both = in_order([*cards, *yours.cards])
     choice = next((choice for choice in DESIGN_CHOICES if choice.title == what), None)
@@ -132,10 +127,7 @@ def family(
         return
     try:
         composed = design_report(choice, cards, cost=cost, yours=yours)
-        if out:
-            composed.write(out, figures, progress=True)
-        if report is not None:
-            composed.write_html(report)
+        output.write(composed)
     except (ValueError, CannotDraw, OSError) as error:
         raise fail(error) from error
     typer.echo(f"\nBeside the paper's Table {choice.table} (ImageNet):")
@@ -144,9 +136,7 @@ def family(
     typer.echo()
     for sentence in (*composed.text, *composed.notes):
         typer.echo(sentence)
-    if out:
-        typer.echo(f"The tables and {len(composed.charts)} figures are in {out}/")
-    say_report(report)
+    output.say(composed)
 
 
 def _cell(value: object) -> str:
@@ -164,11 +154,14 @@ def responses(
     yours: Annotated[
         bool, typer.Option("--yours", help="Measure or print your networks, and r = 16 to compare them with.")
     ] = False,
+    table: TableFile = None,
 ) -> None:
     """Print the responses of every gate of the demo models to the validation set: spread, saturation, rank of s."""
     from se_viz.analysis.demo_responses import Responses, of_user, shipped
     from se_viz.cli.table import show_table
     from se_viz.disk.sole_writer import sole_writer
+    from se_viz.figures.provenance import Provenance
+    from se_viz.reports.demo_responses import responses_table
 
     path = out or (of_user() if yours else shipped())
     try:
@@ -180,6 +173,8 @@ def responses(
                 "Your networks have not been measured: add --data with the path of Imagenette to measure them."
             )
         measured = Responses.read(path)
+        numbers = responses_table(measured)
+        write_table(table, numbers, Provenance(images=f"Imagenette, val, {measured.images:,} images"))
     except (ValueError, OSError) as error:
         raise fail(error) from error
     typer.echo(f"{measured.images} images")
@@ -187,17 +182,16 @@ def responses(
         ("model", "gate", "C", "mean s", "spread", "near 0", "near 1", "rank"),
         [
             (
-                name,
-                gate,
-                str(r.channels),
-                f"{r.mean:.3f}",
-                f"{r.spread:.3f}",
-                f"{r.near_0:.1%}",
-                f"{r.near_1:.1%}",
-                f"{r.rank:.1f}",
+                row.model,
+                row.gate,
+                str(row.C),
+                f"{row.mean:.3f}",
+                f"{row.spread:.3f}",
+                f"{row.near_0:.1%}",
+                f"{row.near_1:.1%}",
+                f"{row.rank:.1f}",
             )
-            for name, network in measured.networks.items()
-            for gate, r in network.gates.items()
+            for row in numbers.itertuples()
         ],
         left=("model", "gate"),
     )

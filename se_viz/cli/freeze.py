@@ -8,6 +8,7 @@ import typer
 from se_viz.cli.common import Device, Verbose, fail, warn
 from se_viz.cli.edit_values import EditOption, joined, parse_edits
 from se_viz.cli.options import CheckpointOptions, Precision
+from se_viz.cli.output_options import ReportFile, TableFile, say_report, write_report, write_table
 from se_viz.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _SET = EditOption(
     "channels are multiplied by constants.",
     places="gates",
 )
+_NUMBERS = {"milliseconds for one image": "{:.2f}", "top-1": "{:.1%}"}  # others are counts
 
 
 def freeze(
@@ -55,6 +57,8 @@ def freeze(
     batch: Annotated[int, typer.Option(help="Images in a forward pass.", min=1)] = 32,
     time: Annotated[bool, typer.Option("--time", help="Measure the time of one image before and after.")] = False,
     onnx: Annotated[Path | None, typer.Option(help="Also export the frozen network to this ONNX file.")] = None,
+    table: TableFile = None,
+    report: ReportFile = None,
     device: Device = "auto",
     precision: Precision = "fp32",
     network: CheckpointOptions,
@@ -66,7 +70,8 @@ def freeze(
     from se_viz.data.datasets import dataset
     from se_viz.interventions.ablation_file import open_ablation
     from se_viz.interventions.bundled_ablations import ablation_of
-    from se_viz.reports.frozen_network import compare, known_cost, sentences, times
+    from se_viz.reports.frozen_network import compare, known_cost, times
+    from se_viz.reports.frozen_report import frozen_report
 
     try:
         values = cast("dict[str, Constant]", joined(parse_edits(constants or (), _SET, ()), _SET))  # of its forms
@@ -81,9 +86,14 @@ def freeze(
         known = open_ablation(ablation, loaded) if ablation else None if listed else ablation_of(loaded)
         found = compare(loaded, frozen, listed, batch) if listed else None
         measured = times(loaded, frozen) if time else None
+        advice = "Add --data DIR to measure it before and after."
+        said = known_cost(frozen, known, advice) if found is None or known is not None else ""
+        composed = frozen_report(frozen, found, measured, said, listed.name if listed else "")
         frozen.save(out)
         if onnx:
             _export(frozen, onnx)
+        write_table(table, composed.tables["before_and_after"], composed.source)
+        write_report(composed, report)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise fail(error, in_place_of_mean="give a number, as in --set GATE=1") from error
     show_table(
@@ -91,23 +101,19 @@ def freeze(
         [(gate.name, f"{gate.s.mean():.4g}", gate.how) for gate in frozen.gates],
         left=("gate", "folded"),
     )
-    rows: list[tuple[str, ...]] = [
-        ("parameters", f"{frozen.parameters_before:,}", f"{frozen.parameters_after:,}"),
-        ("MACs of one image", f"{frozen.macs_before:,}", f"{frozen.macs_after:,}"),
-    ]
-    if measured:
-        rows.append(("milliseconds for one image", *(f"{value:.2f}" for value in measured)))
     if found:
-        rows.append(("top-1", *(f"{one.top1:.1%}" for one in (found.before, found.after))))
         warn(found.left_out, verbose=verbose)
+    rows = [
+        (row.quantity, *(_NUMBERS.get(row.quantity, "{:,.0f}").format(value) for value in (row.before, row.after)))
+        for row in composed.tables["before_and_after"].itertuples()
+    ]
     show_table(("", "before", "after"), rows, left=("",))
-    for sentence in sentences(frozen, found):
+    for sentence in composed.text:
         typer.echo(sentence)
-    if found is None or known is not None:
-        typer.echo(known_cost(frozen, known, "Add --data DIR to measure it before and after."))
     typer.echo(f"The frozen network is in {out}, and {out.with_suffix('.json')} says what it is.")
     if onnx:
         typer.echo(f"It is exported to {onnx}.")
+    say_report(report)
 
 
 def _export(frozen: "FrozenNetwork", path: Path) -> None:

@@ -1,13 +1,13 @@
 """The commands that list models, their gates, and the gates of all architectures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.cli.common import counted, fail, warn
+from se_viz.cli.common import fail, warn
 from se_viz.cli.options import CheckpointOptions
-from se_viz.cli.report_file import ReportFile, say_report
+from se_viz.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
     from se_viz.zoo.gate_index import Row
@@ -61,26 +61,18 @@ def gates(
         list[str] | None,
         typer.Option(help="Also describe and draw the position of this gate in its block; may be repeated."),
     ] = None,
-    figures: Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the drawings.")] = "html",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the table, the tree of gates, and the block of each --gate.")
-    ] = None,
-    report: ReportFile = None,
+    output: OutputOptions,
 ) -> None:
     """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
-    from se_viz.figures.provenance import Provenance
     from se_viz.reports.about import about_model
     from se_viz.reports.network import network_report
 
     try:
         loaded = network.load(model, "cpu", fast=False)
-        composed = network_report(loaded, gate or ())
-        if out is not None:
-            composed.write(out, figures, provenance=Provenance(loaded.name))
-        if report is not None:
-            about_model(composed, loaded).write_html(report)
+        composed = about_model(network_report(loaded, gate or ()), loaded)
+        output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     show_table(
@@ -105,9 +97,7 @@ def gates(
     for sentence in (*composed.text, rule):
         typer.echo(sentence)
     warn(left_out, verbose=True)
-    if out is not None:
-        typer.echo(f"The table and {counted(len(composed.charts), 'drawing')} are in {out}/")
-    say_report(report)
+    output.say(composed)
 
 
 def discover(

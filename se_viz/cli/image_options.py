@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,8 +29,6 @@ Profiles = Annotated[
         "no mean without them).",
     ),
 ]
-Figures = Annotated[Literal["html", "png", "svg"], typer.Option(help="Format of the figures.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for the tables, figures and all numbers as JSON.")]
 
 
 @dataclass(frozen=True)
@@ -64,17 +62,14 @@ def names_of(images: "Sequence[InputImage]", focus: int) -> list[str]:
     return apart(image.name for image in images)
 
 
-def say(
-    report: "Report", names: list[str], focus: int, model: "Model", out: Path | None, *, last_first: bool = False
-) -> None:
-    """Print the sentences of a report, and where its files are.
+def say(report: "Report", names: list[str], focus: int, model: "Model", *, last_first: bool = False) -> None:
+    """Print the sentences of a report on one of the images.
 
     Args:
         report: the report.
         names: names of the images.
         focus: number of the image that the report is about.
         model: the network, whose notes are printed.
-        out: folder of the files that were written.
         last_first: print the last sentence of the report, which answers what was asked, before the others.
     """
     if len(names) > 1:
@@ -82,5 +77,3 @@ def say(
     said = (report.text[-1], *report.text[:-1]) if last_first else report.text
     for sentence in (*said, *report.notes, *model.notes):
         typer.echo(sentence)
-    if out is not None:
-        typer.echo(f"The tables, the figures and intervention.json are in {out}/")

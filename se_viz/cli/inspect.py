@@ -1,18 +1,26 @@
 """The command that reads z and s for images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, FigureFormat, FigurePreset, Verbose, counted, fail, unwarned
-from se_viz.cli.image_options import ImageOptions, names_of
+from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.image_options import Focus, ImageOptions, names_of, say
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
-from se_viz.cli.report_file import ReportFile, say_report
+from se_viz.cli.output_options import Folder, OutputOptions
 
 if TYPE_CHECKING:
     from se_viz.analysis.predictions import ImagePredictions, Predictions
     from se_viz.weights.head import Head
+
+
+@dataclass(frozen=True)
+class Readings(OutputOptions):
+    """The options of the files of ``inspect``."""
+
+    out: Folder = Path("readings")
 
 
 def inspect(
@@ -25,7 +33,7 @@ def inspect(
     maps: Annotated[
         list[str] | None, typer.Option(help="Gate whose U, X̃ and figures are also written; may be repeated.")
     ] = None,
-    focus: Annotated[int, typer.Option(help="Number of the image that the sentences describe.", min=1)] = 1,
+    focus: Focus = 1,
     order: Annotated[
         Literal["index", "mean", "variance", "similarity"],
         typer.Option(help="Order of the channels in the heatmaps."),
@@ -34,17 +42,13 @@ def inspect(
         Literal["highest s", "lowest s", "largest change"],
         typer.Option(help="Criterion for the channels whose maps are drawn."),
     ] = "largest change",
-    figures: FigureFormat = "html",
-    preset: FigurePreset = None,
-    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("readings"),
-    report: ReportFile = None,
+    output: Readings,
     verbose: Verbose = False,
 ) -> None:
     """Read z and s of every gate for some images, and write tables, the health and heatmap of each gate, and maps."""
     from se_viz import capture
     from se_viz.analysis.predictions import predict
     from se_viz.figures.export import CannotDraw
-    from se_viz.figures.provenance import Provenance
     from se_viz.reports.about import about_model
     from se_viz.reports.inspection import inspection_report
 
@@ -66,19 +70,13 @@ def inspect(
             cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
             choice="--head",
         )
-        provenance = Provenance(loaded.name, ", ".join(names))
-        composed.write(out, figures, preset=preset, provenance=provenance, progress=True)
-        if report is not None:
-            about_model(composed, loaded, names).write_html(report)
+        composed = about_model(composed, loaded, names)
+        output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     _show_predictions(predictions, names)
-    if len(names) > 1:
-        typer.echo(f"Image {focus}, {names[focus - 1]}:")
-    for sentence in (*composed.text, *composed.notes, *loaded.notes):
-        typer.echo(sentence)
-    typer.echo(f"z and s of {counted(len(loaded.gates), 'gate')}, their health and figures are in {out}/")
-    say_report(report)
+    say(composed, names, focus, loaded)
+    output.say(composed)
 
 
 def _show_predictions(predictions: "Predictions", names: list[str]) -> None:

@@ -8,18 +8,9 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
-from se_viz.cli.image_options import (
-    Figures,
-    Focus,
-    ImageOptions,
-    Out,
-    Profiles,
-    Target,
-    names_of,
-    say,
-)
+from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
-from se_viz.cli.report_file import ReportFile, say_report
+from se_viz.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage
@@ -64,9 +55,7 @@ def intervene(
         typer.Option(help="Number of the image whose s is used (default: the one after the image in focus).", min=1),
     ] = None,
     profiles: Profiles = None,
-    figures: Figures = "html",
-    out: Out = None,
-    report: ReportFile = None,
+    output: OutputOptions,
     verbose: Verbose = False,
 ) -> None:
     """Replace s of a gate or of some channels, run the network again, and print the predictions before and after."""
@@ -114,18 +103,16 @@ def intervene(
             edited=edited,
             notes=(*uniform_weights(before, focus - 1), *(() if unknown is None else (no_mean(unknown),))),
         )
-        if out is not None:
-            composed.write(out, figures, progress=True)
-        if report is not None:
-            about_model(composed, loaded, names).write_html(report)
+        composed = about_model(composed, loaded, names)
+        output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error, in_place_of_mean="give a number, as in --set 1") from error
     if after is None:
         _show_gates(composed)
     else:
         _show_images(predictions.fitted, target, names, outputs, after)
-    say(composed, names, focus, loaded, out, last_first=edited is not None)
-    say_report(report)
+    say(composed, names, focus, loaded, last_first=edited is not None)
+    output.say(composed)
 
 
 def _other(count: int, focus: int, asked: int | None) -> int | None:

@@ -8,13 +8,17 @@ import typer
 from se_viz.cli.common import Device, Verbose, counted, fail, warn
 from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import ModelName, NetworkOptions
+from se_viz.cli.output_options import Eta2File, ReportFile, TableFile, say_report, write_report, write_table
 
 
 def profile(
     *,
     data: Annotated[
         Path,
-        typer.Option(help="Folder of class folders, list of path,label (CSV, TSV, TXT, Parquet), or tar files."),
+        typer.Option(
+            help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar "
+            "files."
+        ),
     ],
     model: ModelName = "demo/r16",
     network: NetworkOptions,
@@ -45,12 +49,9 @@ def profile(
     ] = 512,
     device: Device = "auto",
     cluster: EngineOptions,
-    table: Annotated[
-        Path | None, typer.Option(help="File for the class profiles as a table, .csv or .parquet.")
-    ] = None,
-    eta2: Annotated[
-        Path | None, typer.Option(help="File for η² of every channel with its values by chance, .csv.")
-    ] = None,
+    table: TableFile = None,
+    eta2: Eta2File = None,
+    report: ReportFile = None,
     family: Annotated[
         bool,
         typer.Option(
@@ -64,15 +65,15 @@ def profile(
     from se_viz.analysis.profile_limits import limits
     from se_viz.analysis.significance import significance_table
     from se_viz.data.datasets import dataset
-    from se_viz.disk.atomic import write_bytes
     from se_viz.disk.errors import WriteFailed
     from se_viz.profiles.bundled import rebuild
     from se_viz.profiles.export import export
     from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make
     from se_viz.profiles.unfinished import images_done
+    from se_viz.reports.about import about_profiles, profiles_source
+    from se_viz.reports.class_profiles import class_report
     from se_viz.reports.pass_account import account
-    from se_viz.reports.tables import table_bytes
 
     try:
         if family:
@@ -104,10 +105,12 @@ def profile(
             if table:
                 export(profiles, table)
             if eta2:
-                write_bytes(eta2, table_bytes(significance_table(profiles), "csv"))
+                write_table(eta2, significance_table(profiles), profiles_source(profiles))
+            if report:
+                write_report(about_profiles(class_report(profiles), profiles), report)
         except WriteFailed as error:
             done = (
-                f"The class profiles are finished and kept in {profiles.path}: the same command writes only the table."
+                f"The class profiles are finished and kept in {profiles.path}: the same command writes only the rest."
             )
             raise WriteFailed(f"{error} {done}") from error
     except (ValueError, KeyError, OSError) as error:
@@ -128,3 +131,4 @@ def profile(
         left_out = counted(len(profiles.header.refused), "image")
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
     warn(limits(profiles), verbose=verbose)
+    say_report(report)

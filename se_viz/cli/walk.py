@@ -1,14 +1,13 @@
 """The command that follows one channel of an image through the block of a gate."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
-from se_viz.cli.image_options import Figures, Focus, ImageOptions, names_of
+from se_viz.cli.image_options import Focus, ImageOptions, names_of
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
-from se_viz.cli.report_file import ReportFile, say_report
+from se_viz.cli.output_options import OutputOptions
 
 
 def walk(
@@ -30,9 +29,7 @@ def walk(
         ),
     ] = None,
     focus: Focus = 1,
-    figures: Figures = "html",
-    out: Annotated[Path | None, typer.Option(help="Folder for the tables, the figures and the arrays.")] = None,
-    report: ReportFile = None,
+    output: OutputOptions,
     verbose: Verbose = False,
 ) -> None:
     """Follow one channel of an image through the block of a gate, and print the arithmetic of each step."""
@@ -48,11 +45,8 @@ def walk(
         name = names_of(shown, focus)[focus - 1]
         with unwarned():
             walked = follow(loaded, shown[focus - 1], gate or None, channel)
-        composed = walk_report(walked, name, *(pixel or ()))
-        if out is not None:
-            composed.write(out, figures, progress=True)
-        if report is not None:
-            about_model(composed, loaded, [name]).write_html(report)
+        composed = about_model(walk_report(walked, name, *(pixel or ())), loaded, [name])
+        output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
     for sentence in (*composed.text, *composed.notes, *loaded.notes):
@@ -60,6 +54,4 @@ def walk(
     numbers = composed.tables["numbers"]
     rows = [tuple(map(str, row)) for row in numbers[["number", "meaning", "value"]].to_numpy()]
     show_table(("number", "meaning", "value"), rows, left=("number", "meaning"))
-    if out is not None:
-        typer.echo(f"The tables, the figures and walk.npz are in {out}/")
-    say_report(report)
+    output.say(composed)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from se_viz.demo.paired import points
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import EDITS, MUTED, NETWORKS
-from se_viz.interventions.ablation import AblationRow
+from se_viz.interventions.ablation_effects import AblationRow
 
 # Shuffled weights are those of other images, and have their colour.
 _LINES: dict[float | str, tuple[str, str, str]] = {

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart
+from se_viz.figures.svg_font import COMMON
 
 PresetName: TypeAlias = Literal["column", "double", "slide"]
 
@@ -55,7 +56,7 @@ def fitted(figure: go.Figure, preset: Preset) -> go.Figure:
     layout["font"] = {
         **layout.get("font", {}),
         "size": smallest,
-        "family": "Arial, Helvetica, sans-serif",
+        "family": COMMON,
         "color": "#111",
     }
     margin = layout.setdefault("margin", {})

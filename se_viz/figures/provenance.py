@@ -27,26 +27,32 @@ class Provenance:
     Attributes:
         model: name of the network.
         images: the images or the dataset, in words.
+        gate: the gate, for charts whose name has none.
     """
 
     model: str = ""
     images: str = ""
+    gate: str = ""
 
     def fields(self, chart: str) -> dict[str, str]:
         """Return what is known about a chart, given its name, of Title, Model, Images, Gate and Software."""
-        gate = _GATE.search(chart)
+        named = _GATE.search(chart)
         fields = {
             "Title": chart,
             "Model": self.model,
             "Images": self.images,
-            "Gate": gate[0] if gate else "",
+            "Gate": named[0] if named else self.gate,
             "Software": f"SE Viz {_version()}",
         }
         return {name: value for name, value in fields.items() if value}
 
     def file_name(self, chart: str, size: str, kind: str) -> str:
-        """Return the name of a chart's file: chart, model, images, version and size, in characters for any disk."""
-        parts = (chart, self.model, self.images, f"se-viz-{_version()}", size)
+        """Return the name of a chart's file, in characters for any disk.
+
+        It has the chart, the gate, the model, the images, the version and the size; what is not known is left out.
+        """
+        gate = "" if _GATE.search(chart) else self.gate
+        parts = (chart, gate, self.model, self.images, f"se-viz-{_version()}", size)
         safe = [re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-")[:_LONGEST] for part in parts]
         return f"{'__'.join(part for part in safe if part)}.{kind}"
 

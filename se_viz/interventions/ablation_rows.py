@@ -9,7 +9,7 @@ import numpy as np
 from se_viz.demo.evaluate import accuracy
 from se_viz.demo.paired import accuracy_change, mcnemar, mean_change
 from se_viz.demo.right_answers import packed
-from se_viz.interventions.ablation import AblationRow, AsItIs, ClassEffect
+from se_viz.interventions.ablation_effects import AblationRow, AsItIs, ClassEffect
 from se_viz.interventions.ablation_shards import Shard
 from se_viz.interventions.answers import FIELDS, Targets
 from se_viz.interventions.planned_edits import EditInfo

@@ -1,16 +1,14 @@
 """Tables of an ablation: a row for each edit, or for each edit and class."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from se_viz.interventions.ablation import Ablation, AblationRow
+from se_viz.interventions.ablation_effects import AblationRow, AsItIs
 
 
-def edits_table(ablation: "Ablation") -> pd.DataFrame:
+def edits_table(plain: AsItIs, edited: Sequence[AblationRow]) -> pd.DataFrame:
     """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
-    plain = ablation.as_it_is
     first = {
         "edit": "as it is",
         "accuracy": plain.accuracy.top1,
@@ -18,11 +16,20 @@ def edits_table(ablation: "Ablation") -> pd.DataFrame:
         "accuracy high": plain.accuracy.high,
         "entropy": plain.entropy,
     }
-    return pd.DataFrame([first, *map(_cells, ablation.rows)])
+    return pd.DataFrame([first, *map(_cells, edited)])
 
 
-def classes_table(ablation: "Ablation") -> pd.DataFrame:
-    """Return a row for each edit and class: images, those that are right before and after, change of the logit."""
+def classes_table(
+    edited: Sequence[AblationRow], classes: Sequence[str], counts: Sequence[int], right: Sequence[int]
+) -> pd.DataFrame:
+    """Return a row for each edit and class: images, those that are right before and after, change of the logit.
+
+    Args:
+        edited: the edits.
+        classes: names of the K classes.
+        counts: number of images of each class (K,).
+        right: number of them that are right without edits (K,).
+    """
     return pd.DataFrame(
         [
             {
@@ -35,15 +42,13 @@ def classes_table(ablation: "Ablation") -> pd.DataFrame:
                 "gained": effect.gained,
                 "logit": effect.logit,
             }
-            for row in ablation.rows
-            for name, images, before, effect in zip(
-                ablation.classes, ablation.counts, ablation.as_it_is.correct, row.by_class, strict=True
-            )
+            for row in edited
+            for name, images, before, effect in zip(classes, counts, right, row.by_class, strict=True)
         ]
     )
 
 
-def _cells(row: "AblationRow") -> dict[str, object]:
+def _cells(row: AblationRow) -> dict[str, object]:
     cells: dict[str, object] = {
         "edit": row.name,
         "where": row.where,

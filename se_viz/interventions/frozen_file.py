@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -14,9 +13,6 @@ from torch import Tensor, nn
 from se_viz.disk.atomic import replacing, write_bytes
 from se_viz.weights.errors import UnknownModel
 from se_viz.zoo import libraries, registry
-
-if TYPE_CHECKING:
-    from se_viz.interventions.frozen_network import FrozenNetwork
 
 About: TypeAlias = dict[str, Any]
 
@@ -28,26 +24,13 @@ class FrozenRefused(ValueError):
     """A file is not that of a frozen network, or does not fit the network; the message says why and what to do."""
 
 
-def described(frozen: "FrozenNetwork") -> About:
-    """Return what a frozen network is, in what JSON can say."""
-    return {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "model": frozen.name,
-        "input": list(frozen.input),
-        "parameters": [frozen.parameters_before, frozen.parameters_after],
-        "macs": [frozen.macs_before, frozen.macs_after],
-        "gates": [
-            {"name": one.name, "path": one.path, "how": one.how, "layout": one.layout, "s": one.s.tolist()}
-            for one in frozen.gates
-        ],
-        "classes": list(frozen.classes),
-        "preprocess": asdict(frozen.preprocess) if frozen.preprocess else None,
-    }
-
-
 def write(path: Path, network: nn.Module, about: About) -> None:
     """Write both files, each at once or not at all.
+
+    Args:
+        path: the safetensors file.
+        network: the frozen network.
+        about: what it is, in what JSON can say; the format and its version are added.
 
     Raises:
         ValueError: the name of the file does not end in .safetensors.
@@ -55,6 +38,7 @@ def write(path: Path, network: nn.Module, about: About) -> None:
     """
     if path.suffix != ".safetensors":
         raise ValueError(f"A frozen network is written as safetensors: name the file {path.stem}.safetensors.")
+    about = {"format": _FORMAT, "version": _VERSION, **about}
     # Copies, as the format refuses tensors that share memory; each is then read into its own place.
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     with replacing(path) as unfinished:

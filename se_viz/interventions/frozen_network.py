@@ -1,6 +1,6 @@
 """A network some of whose gates are constants, and its file."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,19 @@ class FrozenNetwork:
             ValueError: the name of the file does not end in .safetensors.
             WriteFailed: the system refused it; the sentence says why.
         """
-        frozen_file.write(Path(path), self.network, frozen_file.described(self))
+        about = {
+            "model": self.name,
+            "input": list(self.input),
+            "parameters": [self.parameters_before, self.parameters_after],
+            "macs": [self.macs_before, self.macs_after],
+            "gates": [
+                {"name": one.name, "path": one.path, "how": one.how, "layout": one.layout, "s": one.s.tolist()}
+                for one in self.gates
+            ],
+            "classes": list(self.classes),
+            "preprocess": asdict(self.preprocess) if self.preprocess else None,
+        }
+        frozen_file.write(Path(path), self.network, about)
 
     @classmethod
     def load(cls, path: str | Path, network: Model | nn.Module | None = None) -> "FrozenNetwork":

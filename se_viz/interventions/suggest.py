@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from se_viz.demo.paired import Change, points
-from se_viz.interventions.ablation import Ablation, AblationRow
+from se_viz.interventions.ablation import Ablation
+from se_viz.interventions.ablation_effects import AblationRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from functools import partial
 
 from se_viz.demo.paired import points
 from se_viz.figures.ablation_changes import accuracy_changes
-from se_viz.interventions.ablation import Ablation, AblationRow
+from se_viz.interventions.ablation import Ablation
+from se_viz.interventions.ablation_effects import AblationRow
 from se_viz.interventions.suggest import suggest
 from se_viz.reports.report import Later, Report
 

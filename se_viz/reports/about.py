@@ -1,7 +1,9 @@
-"""The facts on the subject of a report, for the head of its HTML file."""
+"""The facts on the subject of a report, for the head of its HTML file, its tables and the metadata of its figures."""
 
 from collections.abc import Sequence
 
+from se_viz.figures.provenance import Provenance
+from se_viz.interventions.ablation import Ablation
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.report import Report
@@ -23,6 +25,16 @@ def about_model(report: Report, model: Model, images: Sequence[str] = ()) -> Rep
 
 def about_profiles(report: Report, profiles: ClassProfiles) -> Report:
     """Return a report with the name of the model and the images that class profiles were made of."""
-    counted = f"{int(profiles.counts.sum()):,} images of {len(profiles.classes)} classes"
-    sources = " + ".join(source.name for source in profiles.header.sources)
-    return report.described(Model=profiles.header.model.name, Images=f"{sources}: {counted}")
+    source = profiles_source(profiles)
+    return report.described(Model=source.model, Images=f"{source.images} of {len(profiles.classes)} classes")
+
+
+def profiles_source(profiles: ClassProfiles) -> Provenance:
+    """Return the network and the datasets of class profiles, for the metadata and the tables of files."""
+    sources = " and ".join(source.name for source in profiles.header.sources)
+    return Provenance(profiles.header.model.name, f"{sources}, {int(profiles.counts.sum()):,} images")
+
+
+def about_ablation(report: Report, ablation: Ablation) -> Report:
+    """Return a report with the name of the model and the dataset that an ablation was measured with."""
+    return report.described(Model=ablation.model.name, Images=f"{ablation.source.name}, {ablation.images:,} images")

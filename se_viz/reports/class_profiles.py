@@ -11,7 +11,6 @@ from se_viz.analysis.significance import significance_table
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
-from se_viz.figures.provenance import Provenance
 from se_viz.figures.separation_by_gate import saturation_by_gate, specificity_by_gate
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.reports.class_groups import Group, group_chart, resemblances
@@ -101,12 +100,6 @@ def class_report(
         tables["groups"] = partial(resemblances, numbers, groups)
     notes = [*numbers.limits(), *filter(None, [rows_shown(profiles)])]
     return Report(QUESTION, partial(_sentences, numbers), Later(charts), Later(tables), tuple(notes))
-
-
-def provenance_of(profiles: ClassProfiles) -> Provenance:
-    """Return the network and the datasets of class profiles, for the metadata of files."""
-    sources = " and ".join(source.name for source in profiles.header.sources)
-    return Provenance(profiles.header.model.name, f"{sources}, {int(profiles.counts.sum()):,} images")
 
 
 def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:

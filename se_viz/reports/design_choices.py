@@ -108,7 +108,14 @@ def design_report(
         "comparisons_over_images": partial(images_table, comparisons),
         "comparisons_over_seeds": partial(seeds_table, comparisons),
     }
-    return Report(_question(choice), lambda: tuple(sentences), Later(charts), Later(tables), tuple(notes))
+    about = {"Model": f"demo models by {choice.title}", "Images": _images(both)}
+    return Report(_question(choice), lambda: tuple(sentences), Later(charts), Later(tables), tuple(notes), about=about)
+
+
+def _images(cards: Sequence[Card]) -> str:
+    """Return the images on which the accuracy of the cards was measured."""
+    counts = sorted({card.accuracy.of for card in cards})
+    return f"Imagenette, val, {' or '.join(f'{count:,}' for count in counts)} images"
 
 
 def _question(choice: DesignChoice) -> str:

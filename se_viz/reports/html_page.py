@@ -1,18 +1,14 @@
 """A report as one HTML file that sends no request, reads well in light and dark, and prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import figure_fragment
-
-if TYPE_CHECKING:
-    from se_viz.reports.report import Report
 
 _ROWS = 50  # rows of a table; the CSV file of the table has all
 
@@ -71,34 +67,32 @@ addEventListener("afterprint", () => {
 """
 
 
-def html_page(report: "Report", date: datetime | None = None) -> str:
-    """Return a report as the text of an HTML file.
-
-    It contains plotly's script once, 4.6 MB, as plotly has no smaller one for Python.
+def html_page(question: str, about: Mapping[str, str], contents: str, date: datetime | None = None) -> str:
+    """Return the contents of a report as the text of an HTML file.
 
     Args:
-        report: the report.
+        question: the question of the report.
+        about: facts on its subject by name.
+        contents: its sentences, charts and tables as HTML.
         date: when it was made (default: now).
     """
     made = (date or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
-    about = {**report.about, "Made": f"{made}, with {_program()}"}
-    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in about.items())
-    title = " · ".join([report.question, *filter(None, [report.about.get("Model", "")]), "SE Viz"])
+    facts = {**about, "Made": f"{made}, with {_program()}"}
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    title = " · ".join([question, *filter(None, [about.get("Model", "")]), "SE Viz"])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{escape(report.question)}</h1><dl>{listed}</dl>{sentences_html(report)}"
-        f"{charts_html(report.charts, clear=True)}{tables_html(report.tables)}</main>"
-        f"<script>{_PRINTED}</script></body></html>"
+        f"<h1>{escape(question)}</h1><dl>{listed}</dl>{contents}</main><script>{_PRINTED}</script></body></html>"
     )
 
 
-def sentences_html(report: "Report") -> str:
+def sentences_html(sentences: Sequence[str], notes: Sequence[str]) -> str:
     """Return the sentences and notes of a report as paragraphs."""
-    said = "".join(f"<p>{_emphasised(sentence)}</p>" for sentence in report.sentences)
-    return said + "".join(f'<p class="note"><small>{escape(note)}</small></p>' for note in report.notes)
+    said = "".join(f"<p>{_emphasised(sentence)}</p>" for sentence in sentences)
+    return said + "".join(f'<p class="note"><small>{escape(note)}</small></p>' for note in notes)
 
 
 def charts_html(charts: Mapping[str, Chart], *, clear: bool = False) -> str:

@@ -14,7 +14,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.macs import RULE, not_counted
 from se_viz.model.model import Model
 from se_viz.reports.report import Later, Report
-from se_viz.reports.tables import gates_table
+from se_viz.reports.tables import cost_table, gates_table
 
 QUESTION = "Where are the SE blocks?"
 
@@ -31,7 +31,7 @@ def network_report(
 
     Sentences: the number of gates, their properties and their cost; the position of each of ``gates`` in its block.
     Notes: how multiply-accumulates are counted; the operators that are not counted, if there are any. Charts:
-    ``gates``, a tree; ``block_GATE``. Table: ``gates``.
+    ``gates``, a tree; ``block_GATE``. Tables: ``gates``, ``cost``.
 
     Args:
         model: the model.
@@ -56,7 +56,7 @@ def network_report(
         QUESTION,
         lambda: (summary(model, count), *(f"**{name}** is {clause}." for name, clause in where.items())),
         Later(charts),
-        Later({"gates": partial(gates_table, model)}),
+        Later({"gates": partial(gates_table, model), "cost": partial(cost_table, count)}),
         (RULE, *([not_counted(count.left_out)] if count.left_out else [])),
     )
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from se_viz.analysis.by_depth import Depth
+from se_viz.analysis.class_noise import depth_correlation
 from se_viz.analysis.class_similarity import GateSimilarity
 from se_viz.analysis.significance import TIMES
 
@@ -34,6 +34,10 @@ def observations(gates: Sequence[Depth]) -> tuple[Observation, Observation, Obse
     Limits: class means within 0.05 of each other (root mean square) barely differ; η² grows with depth if the rank
     correlation is 0.5 or more; a gate is saturated if 90 % of s is within 0.1 of 1, and has one pattern if the mean
     cosine between its classes is 0.99 or more.
+
+    A verdict cannot be determined where so few images would not show what decides it: a difference of two classes of
+    the size of the first limit; on which side of 0.5 the rank correlation is; whether patterns differ by more than the
+    choice of the images.
     """
     return _early(gates), _growing(gates), _last(gates)
 
@@ -44,6 +48,11 @@ def most_specific_gate(gates: Sequence[Depth]) -> str:
     if np.isnan(shares).all():
         return "At no gate: s is constant over these images."
     first, most = gates[0], gates[int(np.nanargmax(shares))]
+    if most.share <= most.limit:
+        return (
+            f"**At no gate that can be told from chance**: the class explains at most {most.share:.0%} of the variance "
+            f"of s (in {most.gate}); with random labels, 1 channel in 20 reaches {most.limit:.0%}."
+        )
     said = f"**Most in {most.gate}**: the class explains {most.share:.0%} of the variance of s there"
     return f"{said}." if most is first else f"{said}, compared with {first.share:.0%} in {first.gate}."
 
@@ -96,7 +105,18 @@ def _early(gates: Sequence[Depth]) -> Observation:
         f"{gates[-1].between:.3f}), and the class explains {_shares(first)} of the variance (by chance it would be "
         f"{gates[0].expected_eta2:.1%})."
     )
+    # Two classes differ by √2 times the SD of the means.
+    seen, limit = float(np.max([gate.noise.difference for gate in first])), np.sqrt(2) * _APART
+    if not (seen <= limit or np.sqrt(2) * apart > seen):
+        why = _unseen(seen, f"in stage {first[0].stage}")
+        return Observation(claim, "cannot be determined", f"{said} {why} Add images.")
     return Observation(claim, _verdict(apart < _APART), said)
+
+
+def _unseen(difference: float, where: str) -> str:
+    if np.isnan(difference):
+        return "With 1 image of each class, differences between classes cannot be told from those between images."
+    return f"So few images cannot show a difference of two classes' mean s below {difference:.2g} {where}."
 
 
 def _growing(gates: Sequence[Depth]) -> Observation:
@@ -109,13 +129,18 @@ def _growing(gates: Sequence[Depth]) -> Observation:
         return Observation(
             claim, "cannot be determined", f"The class explains {np.nanmax(shares):.0%} of the variance in every gate."
         )
-    rank = float(spearmanr(np.flatnonzero(varying), np.asarray(shares)[varying]).statistic)
+    some = [gate for gate in gates if not np.isnan(gate.share)]
+    rank, low, high = depth_correlation([gate.share for gate in some], [gate.noise for gate in some])
     most = gates[int(np.nanargmax(shares))]
     first = _stage(gates, gates[0])
     said = (
-        f"The rank correlation between depth and the share of variance that the class explains is {rank:.2f}; "
+        f"The rank correlation between depth and the share of variance that the class explains is {rank:.2f} (95 % "
+        f"interval over images {low:.2f} to {high:.2f}); "
         f"it is {_shares(first)} in stage {first[0].stage} and highest in {most.gate}, {most.share:.0%}."
     )
+    if low < _GROWS <= high:
+        why = f"More images are needed to tell whether the correlation is {_GROWS} or more."
+        return Observation(claim, "cannot be determined", f"{said} {why}")
     return Observation(claim, _verdict(rank >= _GROWS), said)
 
 
@@ -138,8 +163,12 @@ def _last(gates: Sequence[Depth]) -> Observation:
         why = f"There are no patterns of two classes to compare in {', '.join(unknown)}."
         return Observation(claim, "cannot be determined", f"{said} {why}")
     # The paper's last stage has both: SE_5_2 at 1, SE_5_3 with one pattern for all classes.
-    idle = {gate.gate for gate in (*saturated, *single)} == {gate.gate for gate in last}
-    return Observation(claim, _verdict(idle), said)
+    active = [gate for gate in last if gate not in saturated and gate not in single]
+    # The choice of a few images makes patterns differ; without it their cosine would be so much higher.
+    if active and not any(gate.class_cosine / (1 - gate.noise.pattern) < _ALIKE for gate in active):
+        why = f"So few images make the patterns of classes differ as much in {', '.join(gate.gate for gate in active)}."
+        return Observation(claim, "cannot be determined", f"{said} {why} Add images.")
+    return Observation(claim, _verdict(not active), said)
 
 
 def _cosine(gate: Depth) -> str:

@@ -4,7 +4,9 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
@@ -15,6 +17,7 @@ from tqdm import tqdm
 
 from se_viz.disk.output_folder import output_folder
 from se_viz.figures.chart import Chart
+from se_viz.figures.drawing import one_browser
 from se_viz.figures.export import Format, figure_bytes
 from se_viz.figures.presets import PresetName
 from se_viz.figures.provenance import Provenance
@@ -60,7 +63,7 @@ class Report:
         tables: tables by name, likewise.
         notes: sentences on what was left out, or on the limits of the numbers.
         files: contents of further files by name, with the numbers themselves.
-        about: facts on the subject by name, for instance the model and the names of the images.
+        about: facts on the subject by name; ``source`` is made of those called Model, Images and Gate.
     """
 
     question: str
@@ -84,23 +87,32 @@ class Report:
         """The sentences without emphasis, for a shell."""
         return tuple(sentence.replace("**", "") for sentence in self.sentences)
 
+    @property
+    def source(self) -> Provenance:
+        """The model, the images and the gate of the report, which its files name."""
+        return Provenance(*(self.about.get(fact, "") for fact in ("Model", "Images", "Gate")))
+
+    def csv(self, name: str) -> bytes:
+        """Return a table as CSV, with the model and the data as its last columns; see ``with_source``."""
+        return table_bytes(with_source(self.tables[name], self.source), "csv")
+
     def write(
         self,
         folder: Path,
         figures: Format = "html",
         *,
         preset: PresetName | None = None,
-        provenance: Provenance | None = None,
         progress: bool = False,
     ) -> None:
         """Write each table as CSV, each chart, and the further files into a folder, which is created if necessary.
+
+        The metadata of PNG, SVG and PDF, and the last columns of the tables, say what ``source`` says.
 
         Args:
             folder: the folder.
             figures: format of the charts; PNG, SVG and PDF need Chrome or Chromium.
             preset: size of PNG, SVG and PDF: "column" (3.5 in), "double" (7 in) or "slide" (16:9), without titles. The
                 names of the files then say model, images and version, too.
-            provenance: model and images, for the metadata of PNG, SVG and PDF, and the last columns of the tables.
             progress: whether to show a progress bar while charts are drawn.
 
         Raises:
@@ -111,20 +123,32 @@ class Report:
         """
         if preset and figures == "html":
             raise ValueError("A preset is a size of PDF, SVG and PNG files: choose one of these as the format.")
-        source = provenance or Provenance()
+        source = self.source
         main = next((f"{name}.csv" for name in self.tables), "report")
-        with output_folder(folder, main) as write:
-            for name, frame in self.tables.items():
-                write(f"{name}.csv", table_bytes(with_source(frame, source), "csv"))
+        drawing = nullcontext() if figures == "html" else one_browser()
+        with output_folder(folder, main) as write, drawing as browser:
+            for name in self.tables:
+                write(f"{name}.csv", self.csv(name))
             for name, content in self.files.items():
                 write(name, content)
             for name in tqdm(self.charts, desc="figures", disable=None if progress else True):
-                content = figure_bytes(self.charts[name].figure, figures, preset, name=name, provenance=source)
+                figure = self.charts[name].figure
+                content = figure_bytes(figure, figures, preset, name=name, provenance=source, browser=browser)
                 write(source.file_name(name, preset, figures) if preset else f"{name}.{figures}", content)
 
-    def to_html(self) -> str:
-        """Return the report as one HTML file that sends no requests: sentences, charts, and 50 rows of each table."""
-        return html_page(self)
+    def to_html(self, date: datetime | None = None) -> str:
+        """Return the report as one HTML file that sends no requests: sentences, charts, and 50 rows of each table.
+
+        It contains plotly's script once, 4.6 MB, as plotly has no smaller one for Python.
+
+        Args:
+            date: when it was made (default: now).
+        """
+        return html_page(self.question, self.about, self._contents(clear=True), date)
+
+    def _contents(self, *, clear: bool = False) -> str:
+        said = sentences_html(self.sentences, self.notes)
+        return f"{said}{charts_html(self.charts, clear=clear)}{tables_html(self.tables)}"
 
     def write_html(self, path: str | Path) -> None:
         """Write the report as one HTML file, for an e-mail, a wiki or a printer; see ``to_html``.
@@ -164,7 +188,4 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Return the report as HTML that sends no requests; it contains plotly's script once."""
-        return (
-            f'<section class="se-viz-report"><h2>{escape(self.question)}</h2>{sentences_html(self)}'
-            f"{charts_html(self.charts)}{tables_html(self.tables)}</section>"
-        )
+        return f'<section class="se-viz-report"><h2>{escape(self.question)}</h2>{self._contents()}</section>'

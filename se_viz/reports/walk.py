@@ -59,6 +59,7 @@ def walk_report(walk: Walk, image: str, row: int | None = None, column: int | No
         Later(tables),
         (f"X, V ∗ X, h and the output come from a pass of the network as published; {_RULE}.",),
         Later({"walk.npz": partial(walk_bytes, walk)}),
+        {"Gate": f"{gate.name}, channel {walk.channel}"},
     )
 
 

@@ -379,12 +379,17 @@ def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatc
 def test_profile_writes_class_profiles_go_on_and_says_what_was_left_out(tiny_imagenette, tmp_path):
     out, table = tmp_path / "profiles", tmp_path / "table.parquet"
     arguments = ["profile", "--data", str(tiny_imagenette), "--device", "cpu", "--out", str(out)]
-    result = RUN.invoke(app, [*arguments, "--table", str(table), "--eta2", str(tmp_path / "eta2.csv")])
+    eta2, report = tmp_path / "eta2.csv", tmp_path / "report.html"
+    files = ["--table", str(table), "--eta2", str(eta2), "--report", str(report)]
+    result = RUN.invoke(app, [*arguments, *files])
     assert result.exit_code == 0, result.output
     assert "10 images of 10 classes" in result.output
+    assert f"The report is in {report}" in result.output
+    assert "With 1 image of each class, nothing can be concluded about classes" in report.read_text()
     profiles = open_profiles(out, load("demo/r16", "cpu"))
     assert len(pd.read_parquet(table)) == 10 * 2880
-    assert len(pd.read_csv(tmp_path / "eta2.csv")) == 2880
+    assert len(pd.read_csv(eta2)) == 2880
+    assert list(pd.read_csv(eta2))[-2:] == list(pd.read_parquet(table))[-2:] == ["model", "data"]
     assert profiles.header.sources[0].name == "imagenette2-224.tar"
     assert RUN.invoke(app, arguments).exit_code == 0
     other = RUN.invoke(app, [*arguments, "--split", "train"])
@@ -485,7 +490,9 @@ def test_where_a_gate_sits_is_said_and_drawn(tmp_path):
     result = RUN.invoke(app, ["gates", "demo/r16", "--gate", "SE_4_2", "--out", str(tmp_path / "gates")])
     assert result.exit_code == 0, result.output
     assert "SE_4_2 is at the end of the residual branch, before the identity is added" in result.output
-    assert {path.name for path in tmp_path.glob("gates/*")} == {"gates.csv", "gates.html", "block_SE_4_2.html"}
+    assert {path.name for path in tmp_path.glob("gates/*")} == {
+        *("gates.csv", "cost.csv", "gates.html", "block_SE_4_2.html")
+    }
     rows = pd.read_csv(tmp_path / "gates" / "gates.csv")
     assert list(rows["gate"])[:2] == ["SE_2_1", "SE_2_2"]
     assert rows["parameters"].sum() == 195_840

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -63,10 +64,15 @@ def test_compares_both_networks_image_by_image(photos):
 @pytest.mark.slow
 def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     out = tmp_path / "small.safetensors"
-    result = run(
-        "--set", "SE_5_2=mean", "--set", "SE_2_1=mean of tench", "--set", "stage 3=1", "--out", out, "--data", photos
-    )
+    constants = ("--set", "SE_5_2=mean", "--set", "SE_2_1=mean of tench", "--set", "stage 3=1")
+    table, report = tmp_path / "table.csv", tmp_path / "report.html"
+    result = run(*constants, "--out", out, "--data", photos, "--table", table, "--report", report)
     assert result.exit_code == 0, result.output
+    frame = pd.read_csv(table)
+    assert list(frame) == ["quantity", "before", "after", "model", "data"]
+    assert list(frame["before"][:1]) == [2176874]
+    assert set(frame["data"]) == {f"{photos.name}, 6 images"}
+    assert "<h1>What does the network lose when gates become constants?</h1>" in report.read_text()
     lines = result.output.splitlines()
     assert any(line.split() == ["SE_5_2", "0.3978", "into", "BatchNorm", "layer4.1.bn3"] for line in lines)
     assert any(line.split() == ["parameters", "2,176,874", "2,092,778"] for line in lines)

@@ -68,6 +68,8 @@ def test_drawn_files_have_metadata_their_size_and_text_of_7_points(drawn, chromi
     assert sizes
     assert min(sizes) * 72 / 96 >= 7 - 1e-3  # a unit of the drawing is a pixel, as it is 336 wide
     assert 'viewBox="0 0 336 ' in svg
+    assert "@font-face{font-family:'DejaVu Sans';src:url(data:font/woff;base64," in svg
+    assert "font-family: 'DejaVu Sans', Arial, Helvetica, sans-serif" in svg.replace("&quot;", "'")
     assert '<meta name="Images">val of &lt;Imagenette&gt; &amp; é, 3,925 images</meta>' in svg
     with Image.open(io.BytesIO(figure_bytes(drawn.figure, "png", "column", **asked))) as image:
         assert image.width == 1050

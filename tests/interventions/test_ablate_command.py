@@ -42,6 +42,8 @@ def test_it_prints_a_row_for_each_edit_and_writes_the_numbers(photos, tmp_path):
         "SE_5_2 := shuffled",
     ]
     assert "broken.png was left out" in result.output
+    assert f"1 table, 2 figures and ablation.json are in {out}/" in result.output
+    assert {path.name for path in out.iterdir()} >= {"ablation.csv", "accuracy_by_gate.html", "accuracy_by_stage.html"}
     assert "Each of these gates, alone, can be set to a constant at a loss of at most 100 points" in result.output
     found = open_ablation(out)
     assert found.images == 9
@@ -61,7 +63,6 @@ def test_it_prints_a_row_for_each_edit_and_writes_the_numbers(photos, tmp_path):
         (("--set", "nan"), "NaN or an infinite"),
         (("--set", "mean of cat"), "No class 'cat' in these class profiles"),
         (("--batch", "1"), "batch must be 2 or more"),
-        (("--table", "x.xlsx"), "--table ends in .csv or .parquet"),
         (("--profiles", "nowhere"), "no class profiles at nowhere"),
         (("--model", "demo/no-se"), "No channel gate found in SEResNet"),
     ],

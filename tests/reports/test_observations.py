@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from se_viz.analysis.by_depth import Depth, Saturation
+from se_viz.analysis.class_noise import ClassNoise
 from se_viz.analysis.class_similarity import GateSimilarity
 from se_viz.reports.observations import eta2_by_chance, observations, similar_gates
+
+MANY = ClassNoise((9, 4000), 0.01, 1e-4)
 
 
 def gate(name, share, between=0.03, class_cosine=0.9, opened=0.01, significant_share=1.0):
@@ -24,6 +27,7 @@ def gate(name, share, between=0.03, class_cosine=0.9, opened=0.01, significant_s
         between,
         class_cosine,
         saturation,
+        MANY,
     )
 
 

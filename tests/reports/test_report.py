@@ -10,7 +10,6 @@ import pytest
 
 from se_viz.disk.errors import WriteFailed
 from se_viz.figures.chart import Chart
-from se_viz.reports.html_page import html_page
 from se_viz.reports.report import Later, Report
 
 
@@ -111,8 +110,8 @@ def test_a_report_is_one_file_that_names_its_subject_and_is_the_same_twice(tmp_p
     assert "default-src 'none'" in html
     assert "with SE Viz" in html
     when = datetime(2026, 11, 26, tzinfo=UTC)
-    assert html_page(shown, when) == html_page(shown, when)
-    assert "2026-11-26 00:00 UTC" in html_page(shown, when)
+    assert shown.to_html(when) == shown.to_html(when)
+    assert "2026-11-26 00:00 UTC" in shown.to_html(when)
 
 
 def test_a_report_with_some_of_its_charts_draws_only_those():

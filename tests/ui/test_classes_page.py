@@ -27,6 +27,7 @@ from se_viz.ui.pages import classes
 from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import build_profiles as building
+from se_viz.ui.widgets import profile_pass
 
 open_page = partial(pages.open_page, "classes")
 
@@ -198,7 +199,7 @@ def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeyp
     pages.open_tab(page, "Channel")
     (strongest,) = (one.proto.body for one in page.get("html") if "Images with the highest weight" in one.proto.body)
     assert strongest.count("<img") == 6
-    settings = {"batch": building.BATCH, "shard": building.SHARD}
+    settings = {"batch": profile_pass.BATCH, "shard": building.SHARD}
     again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "profiles").rglob("profiles.safetensors")
     assert built.read_bytes() == again.path.read_bytes()

@@ -9,9 +9,10 @@ import streamlit as st
 
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.about import profiles_source
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
-from se_viz.reports.class_profiles import QUESTION, class_report, provenance_of
+from se_viz.reports.class_profiles import QUESTION, class_report
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
@@ -23,6 +24,7 @@ from se_viz.ui.widgets import (
     channel_card,
     chart,
     checkpoint_picker,
+    folder_profiles,
     group_comparison,
     notes,
     profiles_export,
@@ -73,12 +75,15 @@ def page(header: PageHeader) -> None:
     profiles = profiles_picker.choose(header.model)
     if profiles is None:
         name = checkpoint_picker.called(header.model)
-        header.answer.markdown(
-            escape_markdown(f"No class profiles for {name} yet, so there is nothing to compare with.")
-        )
+        header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
+        folder_profiles.offer(header.model, header.chosen)
+        building = st.container()
         build_profiles.build(header.model, first=True)
+        with building:
+            build_profiles.go_on(header.model, header.chosen)
         return
-    chart.say_provenance(provenance_of(profiles))
+    folder_profiles.say_counted(profiles)
+    chart.say_provenance(profiles_source(profiles))
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
     state = ClassesState(header, profiles, numbers, header.gate(), _pair(header, profiles, numbers))
@@ -93,10 +98,11 @@ def page(header: PageHeader) -> None:
         "Your images": partial(_your_images, state),
         "Export": partial(_export, state),
     }
+    folder_profiles.offer(header.model, header.chosen)
     building = st.container()
     tabs.show(contents, _FORMER)
     with building:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
-        build_profiles.go_on(header.model)
+        build_profiles.go_on(header.model, header.chosen)
 
 
 def _pair(header: PageHeader, profiles: ClassProfiles, numbers: ClassNumbers) -> tuple[str, str] | tuple[()]:

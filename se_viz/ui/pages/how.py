@@ -4,11 +4,12 @@ import streamlit as st
 
 from se_viz.analysis.walk import Walk, follow_channel, most_changed
 from se_viz.data.images import InputImage
+from se_viz.figures.provenance import Provenance
 from se_viz.model.model import Model
 from se_viz.reports.walk import QUESTION, walk_answer
 from se_viz.ui.markdown import emphasised
 from se_viz.ui.state import captures, presentation, walks
-from se_viz.ui.widgets import how_sections, walk_export, walk_player
+from se_viz.ui.widgets import chart, how_sections, walk_export, walk_player
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -19,6 +20,7 @@ def page(header: PageHeader) -> None:
     """Draw the page."""
     model, chosen = header.model, header.chosen
     image = chosen.images[header.image()]
+    chart.say_provenance(Provenance(model.name, image.name))
     gate = header.gate(first=0)  # it has the largest maps
     gate_capture = captures.maps(model, image, gate)[gate]
     first = most_changed(gate_capture)

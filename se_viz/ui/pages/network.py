@@ -11,9 +11,9 @@ from se_viz.device.memory import raise_if_full
 from se_viz.gates.block import Block, block_of
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
+from se_viz.reports.about import about_model
 from se_viz.reports.network import QUESTION, network_report
 from se_viz.reports.report import Report
-from se_viz.reports.tables import table_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue, presentation
 from se_viz.ui.state.models import with_cpu_fallback
@@ -90,8 +90,9 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
 
 def _take_away(model: Model, name: str, report: Report) -> None:
     st.header("Export and reproduce", anchor=False)
-    download("Gates as CSV", lambda: table_bytes(report.tables["gates"], "csv"), "gates.csv", "save_gates")
-    report_download.show(lambda: report, f"network_{name}", model)
+    report = about_model(report, model)
+    download("Gates as CSV", lambda: report.csv("gates"), "gates.csv", "save_gates")
+    report_download.show(lambda: report, f"network_{name}")
     st.markdown("The same numbers from Python, and from a shell:")
     st.code(
         f"import se_viz\n\n{load_line(model)}\n"

@@ -12,7 +12,7 @@ from se_viz.interventions.bundled_ablations import path as bundled_path
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.reports.ablation import ablation_report
-from se_viz.reports.tables import table_bytes
+from se_viz.reports.about import about_ablation
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state.models import exact
 from se_viz.ui.state.uploads import upload
@@ -67,6 +67,8 @@ def _draw(ablation: Ablation) -> None:
     else:
         report = ablation_report(ablation)
         results, effects = st.container(), list(report.sentences)
+    report = about_ablation(report, ablation)
+    chart.say_provenance(report.source)
     with results:
         for sentence in effects:
             st.markdown(emphasised(sentence))
@@ -79,7 +81,7 @@ def _draw(ablation: Ablation) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Ablation as CSV",
-            partial(_csv, ablation),
+            partial(report.csv, "ablation"),
             file_name="ablation.csv",
             mime="text/csv",
             key="save_ablation_csv",
@@ -101,10 +103,6 @@ def _command(model: Model) -> None:
     st.code(
         f"python -m se_viz ablate {shell_options(model)}{head_options()} --data DIR --out ablation", language="bash"
     )
-
-
-def _csv(ablation: Ablation) -> bytes:
-    return table_bytes(ablation.table(), "csv")
 
 
 def _uploaded(file: UploadedFile, model: Model) -> Ablation | None:

@@ -12,6 +12,7 @@ from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture, GateCapture
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
+from se_viz.reports.about import about_model
 from se_viz.reports.report import Report
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, with_source, without_z
 from se_viz.ui.markdown import escape_markdown
@@ -46,7 +47,7 @@ def show(
                 "predictions.csv",
                 "save_predictions",
             )
-        report_download.show(report, f"inspect_{gate.name}", model, names)
+        report_download.show(lambda: about_model(report(), model, names), f"inspect_{gate.name}")
     if without_z(capture):
         st.caption(escape_markdown(f"{without_z(capture)} Its column is empty."))
     st.markdown("The same numbers from Python, and from a shell:")

@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from se_viz.data import sample_images
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
-from se_viz.data.names import apart, label_of
+from se_viz.data.names import apart, in_turn, label_of
 from se_viz.data.pixels import Gone
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import selection
@@ -25,11 +25,21 @@ _AT_FIRST = ("golfball", "cat", "coffee", "temple")  # a demo model knows the fi
 
 @dataclass(frozen=True)
 class Chosen:
-    """The images that are shown, and their origin: names of uploaded files and folders, keys of samples."""
+    """The images that are shown, and their origin.
+
+    Attributes:
+        images: uploads first, then samples.
+        uploads: names of uploaded files and folders.
+        samples: keys of samples.
+        left_out: a sentence for each uploaded file that was left out.
+        unread: number of uploaded files that were not read, because there are more than the page shows.
+    """
 
     images: tuple[InputImage, ...]
     uploads: tuple[str, ...]
     samples: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    unread: int = 0
 
 
 def drop() -> list[UploadedFile]:
@@ -55,7 +65,10 @@ def folder() -> list[UploadedFile]:
         key="upload_folder",
         max_upload_size=50,
     )
-    return sorted(uploaded, key=lambda file: file.name)  # as read_paths sorts a folder
+    files = sorted(
+        (file for file in uploaded if label_of(file.name)), key=lambda file: file.name
+    )  # as read_paths sorts
+    return [files[index] for index in in_turn([label_of(file.name) for file in files], LIMIT)]
 
 
 def sample_keys(problem: DeltaGenerator) -> list[str]:
@@ -113,7 +126,7 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
     _tell_uploads(len(intake.images))
     # An uploaded folder is listed by its name, as in Python.
     uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
-    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys))
+    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys), intake.refusals, intake.unread)
 
 
 def _tell_uploads(count: int) -> None:

@@ -10,9 +10,9 @@ from se_viz.interventions.edits import Edit, Edits, Swap
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as shipped_path
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.about import about_model
 from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
-from se_viz.reports.tables import table_bytes
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
@@ -43,6 +43,7 @@ def show(
         profiles: class profiles that were chosen, if there are any.
     """
     choose_size()
+    report = about_model(report, model, [chosen.images[images[0]].name])
     with st.container(horizontal=True):
         for name in report.tables:
             if name.startswith("faithfulness"):
@@ -50,7 +51,7 @@ def show(
             label = _LABELS.get(name) or _LABELS[name.partition("_")[0]]
             st.download_button(
                 f"{label} as CSV",
-                partial(_csv, report, name),
+                partial(report.csv, name),
                 file_name=f"{name}.csv",
                 mime="text/csv",
                 key=f"save_{name}",
@@ -66,16 +67,11 @@ def show(
             on_click="ignore",
             icon=":material/download:",
         )
-        name = chosen.images[images[0]].name
-        report_download.show(lambda: report, f"intervene_{gate}", model, [name])
+        report_download.show(lambda: report, f"intervene_{gate}")
     st.markdown("The same numbers from Python, and from a shell:")
     own = profiles is not None and profiles.path != shipped_path(model.name)
     st.code(python_lines(model, chosen, gate, images, edits, channels, own=own), language="python")
     st.code(shell_lines(model, chosen, gate, images, edits, channels, own=own), language="bash")
-
-
-def _csv(report: Report, name: str) -> bytes:
-    return table_bytes(report.tables[name], "csv")
 
 
 def python_lines(

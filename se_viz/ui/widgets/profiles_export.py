@@ -11,8 +11,7 @@ from se_viz.analysis.significance import significance_table
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.export import export
-from se_viz.reports.about import about_profiles
-from se_viz.reports.class_profiles import provenance_of
+from se_viz.reports.about import about_profiles, profiles_source
 from se_viz.reports.report import Report
 from se_viz.reports.tables import table_bytes, with_source
 from se_viz.ui.widgets import report_download
@@ -38,7 +37,7 @@ def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) ->
             download(f"Means and SDs by class as {name}", made, f"profiles.{kind}", f"save_profiles_{kind}")
         download(
             "η² by channel, observed and expected by chance, as CSV",
-            lambda: table_bytes(with_source(significance_table(profiles), provenance_of(profiles)), "csv"),
+            lambda: table_bytes(with_source(significance_table(profiles), profiles_source(profiles)), "csv"),
             "eta2.csv",
             "save_eta2",
         )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from se_viz.analysis.walk import Walk
 from se_viz.model.model import Model
-from se_viz.reports.tables import table_bytes
+from se_viz.reports.about import about_model
 from se_viz.reports.walk import walk_bytes, walk_report
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import load_line, shell_options
@@ -16,14 +16,14 @@ from se_viz.ui.widgets.image_picker import Chosen
 
 def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int, int]) -> None:
     """Draw the downloads and the code, which is closed at first, below the walk-through."""
-    report = walk_report(walk, image, *pixel)
+    report = about_model(walk_report(walk, image, *pixel), model, [image])
     name = f"{walk.gate.name}_{walk.channel}"
     with st.expander("Export and reproduce", icon=":material/download:"):
         with st.container(horizontal=True):
             for table in report.tables:
                 st.download_button(
                     f"{table.capitalize()} as CSV",
-                    partial(_csv, report.tables, table),
+                    partial(report.csv, table),
                     file_name=f"{table}_{name}.csv",
                     mime="text/csv",
                     key=f"save_walk_{table}",
@@ -38,14 +38,10 @@ def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int,
                 on_click="ignore",
                 icon=":material/download:",
             )
-            report_download.show(lambda: report, f"walk_{name}", model, [image])
+            report_download.show(lambda: report, f"walk_{name}")
         st.markdown("The same numbers from Python, and from a shell:")
         st.code(_python(model, chosen, walk), language="python")
         st.code(_shell(model, chosen, walk, pixel), language="bash")
-
-
-def _csv(tables: object, name: str) -> bytes:
-    return table_bytes(tables[name], "csv")  # type: ignore[index]
 
 
 def _python(model: Model, chosen: Chosen, walk: Walk) -> str:
