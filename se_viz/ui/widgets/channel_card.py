@@ -1,10 +1,13 @@
 """The card of one channel on the Classes page: its role, its strongest images, and its effect on the outputs."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from se_viz.analysis.predictions import predict
+from se_viz.data.images import InputImage
 from se_viz.figures.finite import number
 from se_viz.gates.errors import InstrumentError
 from se_viz.interventions.baseline import NoMean
@@ -37,7 +40,7 @@ def show(header: PageHeader, profiles: ClassProfiles, gate: str) -> None:
     with left:
         chart.show(channel_chart(profiles, gate, channel))
     with right:
-        _strongest(channel_images(profiles, gate, channel))
+        _strongest(channel_images(profiles, gate, channel), {one.sha256: one for one in header.chosen.images})
         _yours(header, gate, channel)
 
 
@@ -60,19 +63,19 @@ def _effect(header: PageHeader, profiles: ClassProfiles, gate: str, channel: int
     link("intervene", f"Edit channel {channel} on the page Intervene", gate=gate, channel=str(channel), **edit)
 
 
-def _strongest(images: pd.DataFrame | str) -> None:
-    """Draw the images of the class profiles with the highest weight, small where the server has them."""
+def _strongest(images: pd.DataFrame | str, uploaded: Mapping[str, InputImage]) -> None:
+    """Draw the images of the class profiles with the highest weight, small where they are on the page or the server."""
     if isinstance(images, str):
         st.caption(images)
         return
     st.markdown("Images with the highest weight")
     rows = list(images.itertuples(index=False))
-    found = [(row, dataset_images.find(row.image, row.sha256)) for row in rows[:_FEW]]
-    shown = [
-        (thumbnails.data_url(rgb), str(row.image).rpartition("/")[2], f"{row.s:.3f}, {row[1]}")
-        for row, rgb in found
-        if rgb is not None
-    ]
+    shown = []
+    for row in rows[:_FEW]:
+        image = uploaded.get(row.sha256)
+        rgb = image.rgb if image else dataset_images.find(row.image, row.sha256)
+        if rgb is not None:
+            shown.append((thumbnails.data_url(rgb), str(row.image).rpartition("/")[2], f"{row.s:.3f}, {row[1]}"))
     if shown:
         thumbnails.strip("Images with the highest weight of this channel", shown)
     if len(shown) < len(rows):
