@@ -69,16 +69,15 @@ def _strongest(images: pd.DataFrame | str, uploaded: Mapping[str, InputImage]) -
         st.caption(images)
         return
     st.markdown("Images with the highest weight")
-    rows = list(images.itertuples(index=False))
     shown = []
-    for row in rows[:_FEW]:
-        image = uploaded.get(row.sha256)
-        rgb = image.rgb if image else dataset_images.find(row.image, row.sha256)
-        if rgb is not None:
-            shown.append((thumbnails.data_url(rgb), str(row.image).rpartition("/")[2], f"{row.s:.3f}, {row[1]}"))
+    for name, label, s, sha256 in zip(*(images[column] for column in ("image", "class", "s", "sha256")), strict=True):
+        image = uploaded.get(str(sha256))
+        rgb = image.rgb if image else dataset_images.find(str(name), str(sha256))
+        if rgb is not None and len(shown) < _FEW:
+            shown.append((thumbnails.data_url(rgb), str(name).rpartition("/")[2], f"{s:.3f}, {label}"))
     if shown:
         thumbnails.strip("Images with the highest weight of this channel", shown)
-    if len(shown) < len(rows):
+    if len(shown) < len(images):
         st.dataframe(images, hide_index=True, column_config={"s": st.column_config.NumberColumn(format="%.3f")})
 
 
