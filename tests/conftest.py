@@ -1,21 +1,30 @@
 """How tests are chosen, ordered and shared out; their fixtures are in support/fixtures.py."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-# Folders whose tests share a server.
-_GROUPS = {"browser", "ui/server"}
+# Folders whose tests share a server; browser tests that start servers of their own are a second group.
+_GROUPS = {"browser", "browser/own", "ui/server"}
+_OWN_SERVERS = {"test_building_in_chromium", "test_models_in_chromium"}
 
 
 def pytest_addoption(parser):
-    """Add the option of `make test-exhaustive`."""
+    """Add the options of `make test-exhaustive` and of .ci/run."""
     parser.addoption("--exhaustive", action="store_true", help="run every case of the long lists")
+    parser.addoption("--browser-tries", type=int, default=1, help="runs of a browser test until one passes")
 
 
 def pytest_configure(config):
-    """Load the fixtures, and torch with them, except in a process that hands out tests and runs none."""
+    """Load the fixtures, and torch with them, except in a process that hands out tests and runs none.
+
+    Figures are drawn by the headless shell where there is one, as the fixture ``chromium`` is.
+    """
+    if path := shutil.which("chromium-headless-shell"):
+        os.environ.setdefault("BROWSER_PATH", path)
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         config.pluginmanager.import_plugin("support.fixtures")
 
@@ -35,13 +44,17 @@ def pytest_collection_modifyitems(config, items):
         folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
         if folder == "browser":
             item.add_marker(pytest.mark.slow)
+            # A machine of CI may be so busy that Chromium stands still; the summary counts what ran twice.
+            item.add_marker(pytest.mark.flaky(reruns=config.getoption("browser_tries") - 1))
         if _group(item):
             continue
         if "cluster" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("ray"))
             continue
         definitions = item._fixtureinfo.name2fixturedefs.values()
-        if folder in _GROUPS:
+        if item.path.stem in _OWN_SERVERS:
+            item.add_marker(pytest.mark.xdist_group("browser/own"))
+        elif folder in _GROUPS:
             item.add_marker(pytest.mark.xdist_group(folder))
         elif folder == "ui" or any(found[-1].scope == "module" for found in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -57,7 +57,7 @@ def detectable(profiles: ClassProfiles) -> Detectable:
 def few_images(profiles: ClassProfiles) -> str:
     """Return a sentence on what few images per class cannot show; "" with 30 images or more of each class."""
     found = detectable(profiles)
-    if not 0 < found.images < FEW:
+    if not 0 < found.images < FEW or not found.s:  # where s is constant, no difference can be missed
         return ""
     if found.images == 1:
         alone, classes = int((profiles.counts == 1).sum()), int((profiles.counts > 0).sum())

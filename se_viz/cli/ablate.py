@@ -49,7 +49,10 @@ def ablate(
     *,
     data: Annotated[
         Path,
-        typer.Option(help="Folder of class folders, list of path,label (CSV, TSV, TXT, Parquet), or tar files."),
+        typer.Option(
+            help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar "
+            "files."
+        ),
     ],
     model: ModelName = "demo/r16",
     network: NetworkOptions,

@@ -1,6 +1,6 @@
-"""A folder, a list of files, tar files or a dataset object → images in a fixed order, with their classes."""
+"""A folder, a list of files, tar and ZIP files or a dataset object → images in a fixed order, with their classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from se_viz.data import layout, lists, splits
@@ -10,7 +10,7 @@ from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat,
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
-from se_viz.data.rejected import shown
+from se_viz.data.rejected import Refused, shown
 
 __all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "disambiguate"]
 
@@ -25,9 +25,10 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
     Args:
         source: one of these: a folder with one subfolder of images per class (as torchvision's ImageFolder takes it),
             or with folders for training and validation above these; a folder of images, without labels; a list of
-            paths (relative to the list) and labels in a CSV, TSV, TXT or Parquet file; a plain tar file or a folder of
-            them, as WebDataset writes them; an object with a length that gives (PIL image, label) by index, as
-            torchvision's datasets do without a transform, or {"image": …, "label": …}, as Hugging Face's do.
+            paths (relative to the list) and labels in a CSV, TSV, TXT or Parquet file; a ZIP archive of such folders; a
+            plain tar file or a folder of them, as WebDataset writes them; an object with a length that gives (PIL
+            image, label) by index, as torchvision's datasets do without a transform, or {"image": …, "label": …}, as
+            Hugging Face's do.
         split: the split to take where there are several (train, val, valid, validation, test, dev, … in any case). By
             default the validation set is taken, else the test set, else the training set. ``Dataset.notes`` tells
             which.
@@ -46,6 +47,8 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
         raise DatasetRefused(f"There is no {path}: name a folder of images, a CSV file or a tar file.")
     if lists.is_list(path):
         return _from_list(path, split)
+    if path.suffix.lower() == ".zip":
+        return _from_zip(path, split)
     if is_image(path.name) or (format_of(path.name) and path.suffix.lower() != ".tar"):
         called = format_of(path.name) or "image"
         advice = "unpack it, and name its folder" if called == "archive" else "name the folder that contains it"
@@ -103,6 +106,38 @@ def _from_tars(
         samples, others = tars.samples(files)
     except tars.TarRefused as refused:
         raise DatasetRefused(str(refused)) from refused
+    return _of_samples(path, name or path.name, "tar", samples, others, split, said)
+
+
+def _from_zip(path: Path, split: str | None) -> Dataset:
+    try:
+        samples, others = tars.samples_of_zip(path)
+    except Refused as refused:
+        raise DatasetRefused(f"{path} cannot be read: {refused.reason}.") from refused
+    except OSError as error:
+        raise DatasetRefused(f"{path} cannot be read: {error.strerror}.") from error
+    return _of_samples(path, path.name, "zip", samples, others, split, [])
+
+
+def _of_samples(
+    path: Path,
+    name: str,
+    kind: DatasetFormat,
+    samples: Sequence[tars.Sample],
+    others: Mapping[str, int],
+    split: str | None,
+    said: list[str],
+) -> Dataset:
+    """Return the dataset of the images in archives.
+
+    Args:
+        path: the source, for errors.
+        name, kind: see ``Dataset``.
+        samples: the images.
+        others: suffix → number of files that are not images.
+        split: see ``dataset``.
+        said: sentences on what was chosen before.
+    """
     samples = tars.by_class(samples)
     # A folder of images with the name of a split may be a class; it is a split if the user asks for that split.
     parts = ["" if sample.flat and split is None else sample.split for sample in samples]
@@ -116,4 +151,4 @@ def _from_tars(
             " ".join([f"No images in {path}: looked for members that end in .jpg, .png and the like.", *said])
         )
     names, texts = [sample.name for sample in samples], [sample.label for sample in samples]
-    return labelled(name or path.name, "tar", names, texts, samples.__getitem__, said, IN_FOLDERS)
+    return labelled(name, kind, names, texts, list(samples).__getitem__, said, IN_FOLDERS)

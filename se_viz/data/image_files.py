@@ -27,10 +27,14 @@ _Source: TypeAlias = tuple[str, Callable[[], BinaryIO]]
 @former_names.with_former_fields
 @dataclass(frozen=True)
 class Intake:
-    """Images in the order of their files, without duplicates, and a sentence for each file that was left out."""
+    """Images in the order of their files, without duplicates, and a sentence for each file that was left out.
+
+    ``unread`` is the number of files that were left out because the most images were read already.
+    """
 
     images: tuple[InputImage, ...]
     refusals: tuple[str, ...]
+    unread: int = 0
 
 
 def read(
@@ -45,7 +49,8 @@ def read(
     An image from a folder, of an archive or of the upload, is named ``folder/base``. Of several images with one name,
     all but the first get a number. Hidden files and those that systems create are skipped. A bad file never stops the
     others. After ``limit`` images nothing more is decoded, and a sentence says how many files were left out; an
-    archive that was not opened counts as one file.
+    archive that was not opened counts as one file. Of an archive with more files than that, the first of each folder
+    are read.
 
     Args:
         items: names and contents.
@@ -125,7 +130,7 @@ def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: Shou
         try:
             for label, source in sources:
                 _raise_if(is_cancelled)
-                _add(label, source, batches, trusted, is_cancelled)
+                _add(label, source, batches, trusted, is_cancelled, limit)
             batches.finish()
         except BaseException:
             ended.set()
@@ -135,7 +140,7 @@ def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: Shou
     if left_out := batches.left_out:
         files = "1 more file was" if left_out == 1 else f"{left_out} more files were"
         batches.refusals.append(f"{files} left out: at most {limit} {'image is' if limit == 1 else 'images are'} read.")
-    return Intake(tuple(images), tuple(batches.refusals))
+    return Intake(tuple(images), tuple(batches.refusals), batches.left_out)
 
 
 def _raise_if(cancelled: ShouldCancel) -> None:
@@ -143,7 +148,14 @@ def _raise_if(cancelled: ShouldCancel) -> None:
         raise Gone
 
 
-def _add(label: str, source: Callable[[], BinaryIO], batches: Batches, trusted: bool, cancelled: ShouldCancel) -> None:
+def _add(
+    label: str,
+    source: Callable[[], BinaryIO],
+    batches: Batches,
+    trusted: bool,
+    cancelled: ShouldCancel,
+    limit: int,
+) -> None:
     """Add an image, or every member of an archive; only count it where the limit is reached."""
     if batches.is_full():
         batches.left_out += 1
@@ -155,7 +167,8 @@ def _add(label: str, source: Callable[[], BinaryIO], batches: Batches, trusted: 
             if not is_archive(first):
                 batches.add(label, file.read(MAX_BYTES + 1))
                 return
-            for member, content in members(label, file) if trusted else unpack(label, file, cancelled):
+            of_archive = members(label, file, wanted=limit) if trusted else unpack(label, file, cancelled, limit)
+            for member, content in of_archive:
                 if batches.is_full():
                     batches.left_out += 1
                 else:

@@ -19,8 +19,9 @@ from se_viz.data import imagenette
 from se_viz.data import webdataset as tars
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage, decode
 from se_viz.data.rejected import legible, shown
+from se_viz.data.zip_archive import ArchiveRefused
 
-DatasetFormat: TypeAlias = Literal["folder", "csv", "parquet", "tar", "python"]
+DatasetFormat: TypeAlias = Literal["folder", "csv", "parquet", "tar", "zip", "python", "images"]
 Labels: TypeAlias = npt.NDArray[np.int32]
 
 UNLABELLED = -1
@@ -105,17 +106,27 @@ def labelled(
         label = shown(names[order[index]])
         try:
             content = file.read() if isinstance(file, tars.Sample) else _content(label, file)
+        except ArchiveRefused as refused:
+            raise ImageRefused(label, refused.reason) from refused
         except OSError as error:
             raise ImageRefused(label, f"{error.strerror or error}; check the path") from error
         return decode(label, content), int(labels[index])
 
-    # Imagenette's folders are WordNet ids; they are replaced by the class names of the models' logits. ImageNet has a
-    # hundred times as many classes, which keep their ids.
-    classes = [imagenette.CLASSES[text] if written <= imagenette.CLASSES.keys() else legible(text) for text in known]
-    if len(set(classes)) < len(classes):
-        classes = list(disambiguate(classes))
     ordered = [names[index] for index in order]
-    return Dataset(legible(name), kind, tuple(classes), ordered, labels, read, tuple(map(legible, notes)), unlabelled)
+    return Dataset(
+        legible(name), kind, class_names(known), ordered, labels, read, tuple(map(legible, notes)), unlabelled
+    )
+
+
+def class_names(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of classes from their labels as written, all different.
+
+    Imagenette's folders are WordNet ids; they are replaced by the class names of the models' logits. ImageNet has a
+    hundred times as many classes, which keep their ids.
+    """
+    of_imagenette = set(texts) <= imagenette.CLASSES.keys()
+    names = [imagenette.CLASSES[text] if of_imagenette else legible(text) for text in texts]
+    return disambiguate(names) if len(set(names)) < len(names) else tuple(names)
 
 
 def _content(label: str, path: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from se_viz.data.rejected import shown
@@ -64,6 +64,28 @@ def apart(names: Iterable[str]) -> list[str]:
         taken.add(new)
         distinct.append(new)
     return distinct
+
+
+def in_turn(labels: Sequence[str], most: int) -> list[int]:
+    """Return the indices of files in the order in which they are read: ``most`` of all folders in turn, then the rest.
+
+    Of more files than can be read, the first of each folder are read, so that no folder is missing. Those that are read
+    keep their order; without more files than ``most``, all do.
+
+    Args:
+        labels: ``folder/base``, or ``base`` for a file without a folder.
+        most: the number of files that are read.
+    """
+    if len(labels) <= most:
+        return list(range(len(labels)))
+    times: Counter[str] = Counter()
+    turns = []
+    for index, label in enumerate(labels):
+        folder = label.rpartition("/")[0]
+        turns.append((times[folder], index))
+        times[folder] += 1
+    order = [index for _, index in sorted(turns)]
+    return sorted(order[:most]) + order[most:]
 
 
 def is_image(name: str) -> bool:

@@ -186,13 +186,16 @@ def _why(ended: Ended, advice: str) -> str:
     return f"reading it {ended.why}; {advice}"
 
 
-def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> Iterator[tuple[str, bytes]]:
+def unpack(
+    name: str, file: BinaryIO, cancelled: ShouldCancel | None = None, wanted: int | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in child processes, some of its members at a time; see ``zip_archive.members``.
 
     Args:
         name: the name of the archive.
         file: an open file, in memory or on disk.
         cancelled: called often, in this thread; when it returns True, the child ends.
+        wanted: number of members that are read, see ``zip_archive.members``.
 
     Raises:
         ArchiveRefused: see ``zip_archive.members``; or a limit was reached.
@@ -207,7 +210,7 @@ def unpack(name: str, file: BinaryIO, cancelled: ShouldCancel | None = None) -> 
     start: int | None = 0
     while start is not None:
         try:
-            answer = _run(cancelled, limits, (ArchiveRefused,), archives.part, name, source, start, _PART)
+            answer = _run(cancelled, limits, (ArchiveRefused,), archives.part, name, source, start, _PART, wanted)
         except Ended as ended:
             raise ArchiveRefused(name, _why(ended, "pack it again as an ordinary ZIP archive")) from ended
         before, start = start, answer["next"]

@@ -1,4 +1,4 @@
-"""Tar files of images, as WebDataset writes them, with random access.
+"""Tar files of images, as WebDataset writes them, and ZIP archives of class folders, with random access.
 
 A sample consists of the members that share a name up to the first dot: ``0001.jpg`` and ``0001.cls``. Its label is the
 text of ``.cls``, or "label" or "cls" in ``.json``; without either, the name of the folder that contains the image.
@@ -8,12 +8,14 @@ import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from zipfile import ZipInfo
 
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.meanings import meaning
 from se_viz.data.names import SUFFIXES, is_clutter
+from se_viz.data.zip_archive import directory, read_member
 
 _MAX_LABEL_BYTES = 1_000_000
 
@@ -24,7 +26,7 @@ class TarRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of a tar file: its name, its label as written, and the position of its bytes.
+    """One image of an archive: its name, its label as written, and the position of its bytes.
 
     ``split`` is the outermost folder above it that is named as a split, such as ``train``; "" without a split.
     ``below`` is its label within that split: the folder below the split, unless a file gives a label.
@@ -54,6 +56,54 @@ class Sample:
         with self.tar.open("rb") as file:
             file.seek(self.offset)
             return file.read(min(self.size, MAX_BYTES + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ZipSample(Sample):
+    """One image of a ZIP archive, which ``tar`` names."""
+
+    member: ZipInfo = field(default_factory=ZipInfo)
+
+    def read(self) -> bytes:
+        """Return the image's bytes, at most one more than allowed.
+
+        Raises:
+            ArchiveRefused: the member is damaged.
+            OSError: the archive cannot be read.
+        """
+        with self.tar.open("rb") as file:
+            return read_member(file, self.member, MAX_BYTES + 1)
+
+
+def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
+    """List the images of a ZIP archive, sorted by name, and count other files; an image's label is its folder.
+
+    Returns:
+        The images; and suffix → number of files that are not images.
+
+    Raises:
+        ArchiveRefused: it is no ZIP archive, or cannot be read.
+        OSError: the file cannot be read.
+    """
+    others: Counter[str] = Counter()
+    found: list[Sample] = []
+    for member in directory(path):
+        inner_path = PurePosixPath(member.filename.replace("\\", "/"))
+        if any(map(is_clutter, inner_path.parts)):
+            continue
+        if inner_path.suffix.lower() not in SUFFIXES:
+            others[inner_path.suffix.lower()] += 1
+            continue
+        folders = inner_path.parent.parts
+        outer, split, inner = _split(folders)
+        found.append(
+            ZipSample(
+                *(str(inner_path), folders[-1] if folders else None, path, member.header_offset, member.file_size),
+                *(split, inner, outer),
+                member=member,
+            )
+        )
+    return found, others
 
 
 def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:

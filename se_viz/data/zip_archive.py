@@ -6,7 +6,10 @@ member is read than the directory declares.
 """
 
 import io
+import struct
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.names import label_of
+from se_viz.data.names import in_turn, label_of
 from se_viz.data.rejected import Refused, shown
 
 _CENTRAL_HEADER = b"PK\x01\x02"
@@ -43,6 +46,9 @@ class ArchiveLimits:
 
 
 LIMITS = ArchiveLimits()
+_OF_DATASETS = ArchiveLimits(entries=2_000_000, total=sys.maxsize)
+_MOST_PACKED = 2  # bytes in the archive that a byte of a member can take; deflate adds at most five for each 16 kB
+_DAMAGED = "it is damaged in the archive; pack the archive again"
 
 
 class ArchiveRefused(Refused):
@@ -54,7 +60,9 @@ def is_archive(content: bytes) -> bool:
     return content.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def members(name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS) -> Iterator[tuple[str, bytes]]:
+def members(
+    name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS, wanted: int | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in memory, member by member, in the archive's order.
 
     Folders, hidden files and those that systems create (``__MACOSX``, ``Thumbs.db``) are skipped. An archive inside the
@@ -64,6 +72,8 @@ def members(name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS
         name: the name of the archive.
         content: its bytes, or a seekable file.
         limits: an archive beyond them is refused before anything is unpacked.
+        wanted: number of members that are read; of more members, those of all folders in turn come first, see
+            ``names.in_turn``.
 
     Yields:
         A label and the member's bytes. The label is ``base`` or ``folder/base``, with the last folder only.
@@ -75,7 +85,7 @@ def members(name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS
     name = shown(name)
     damaged = []
     file = io.BytesIO(content) if isinstance(content, bytes) else content
-    for label, unpacked in _each(name, file, 0, limits):
+    for label, unpacked in _each(name, file, 0, limits, wanted):
         if unpacked is None:
             damaged.append(label)
         else:
@@ -83,7 +93,7 @@ def members(name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS
     raise_damaged(name, damaged)
 
 
-def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str, object]:
+def part(name: str, source: bytearray | str, start: int, most: int, wanted: int | None = None) -> dict[str, object]:
     """Unpack some members of an archive, in a child process.
 
     Args:
@@ -91,6 +101,7 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
         source: its bytes, or the path of its file.
         start: the number of members that were unpacked before.
         most: after so many bytes no further member is unpacked.
+        wanted: see ``members``.
 
     Returns:
         "members": labels and bytes, None for a damaged member; "next": the value of ``start`` for the next call, None
@@ -98,7 +109,7 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
     """
     listed: list[tuple[str, bytes | None]] = []
     with Path(source).open("rb") if isinstance(source, str) else io.BytesIO(source) as file:
-        for label, unpacked in _each(name, file, start, LIMITS):
+        for label, unpacked in _each(name, file, start, LIMITS, wanted):
             if most < 0:
                 return {"members": listed, "next": start + len(listed)}
             listed.append((label, unpacked))
@@ -106,10 +117,14 @@ def part(name: str, source: bytearray | str, start: int, most: int) -> dict[str,
     return {"members": listed, "next": None}
 
 
-def _each(name: str, file: BinaryIO, start: int, limits: ArchiveLimits) -> Iterator[tuple[str, bytes | None]]:
+def _each(
+    name: str, file: BinaryIO, start: int, limits: ArchiveLimits, wanted: int | None
+) -> Iterator[tuple[str, bytes | None]]:
     """Yield labels and bytes of the members from number ``start`` on; None for the bytes of a damaged member."""
     with _opened(name, file, limits) as archive:
-        for label, info in _checked(name, archive, limits)[start:]:
+        listed = _checked(name, archive, limits)
+        order = in_turn([label for label, _ in listed], len(listed) if wanted is None else wanted)
+        for label, info in (listed[index] for index in order[start:]):
             unpacked = None
             # Damage raises zlib.error, BadZipFile, EOFError, struct.error, …
             with suppress(Exception), archive.open(info) as member:
@@ -122,6 +137,61 @@ def raise_damaged(name: str, damaged: Sequence[str]) -> None:
     if damaged:
         others = f", like {len(damaged) - 1} more of its files" if len(damaged) > 1 else ""
         raise ArchiveRefused(f"{damaged[0]} in {name}", f"it is damaged{others}; pack the archive again")
+
+
+def directory(path: Path) -> list[zipfile.ZipInfo]:
+    """Return the files in the directory of a ZIP archive that the user of this process chose as a dataset.
+
+    Its size is not limited, because its members are read one by one, each up to the size of an image.
+
+    Raises:
+        ArchiveRefused: it is no ZIP archive, has too many entries or entries that overlap, or cannot be unpacked.
+        OSError: the file cannot be read.
+    """
+    name = shown(path.name)
+    with path.open("rb") as file, _opened(name, file, _OF_DATASETS) as archive:
+        _refuse_overlap(name, archive)
+        files = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
+        for info in files:
+            _refuse_unreadable(name, info)
+        return files
+
+
+def read_member(file: BinaryIO, info: zipfile.ZipInfo, most: int) -> bytes:
+    """Return the bytes of a member, at most ``most``, from its archive.
+
+    Raises:
+        ArchiveRefused: the member is damaged.
+        OSError: the file cannot be read.
+    """
+    try:
+        file.seek(info.header_offset)
+        header = file.read(_LOCAL_HEADER_BYTES)
+        file.seek(sum(struct.unpack("<HH", header[26:30])), io.SEEK_CUR)  # its name and extra field
+        packed = file.read(min(info.compress_size, _MOST_PACKED * most))
+        stored = info.compress_type == zipfile.ZIP_STORED
+        content = packed[:most] if stored else zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, most)
+    except (struct.error, zlib.error) as error:
+        raise ArchiveRefused(shown(info.filename), _DAMAGED) from error
+    if len(content) < most and (len(content) != info.file_size or zlib.crc32(content) != info.CRC):
+        raise ArchiveRefused(shown(info.filename), _DAMAGED)
+    return content
+
+
+def _refuse_overlap(name: str, archive: zipfile.ZipFile) -> None:
+    end = archive.start_dir
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
+        if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:
+            raise ArchiveRefused(name, "its files overlap, as in a ZIP bomb; pack it again with another program")
+        end = info.header_offset
+
+
+def _refuse_unreadable(name: str, info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & _LOCKED:
+        raise ArchiveRefused(name, "it is locked with a password; pack it again without one")
+    # The standard library's other decompressors have no limit on what one call returns.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ArchiveRefused(name, "it is packed with an unusual method; pack it again as an ordinary ZIP archive")
 
 
 def _opened(name: str, file: BinaryIO, limits: ArchiveLimits) -> zipfile.ZipFile:
@@ -149,12 +219,7 @@ def _count(file: BinaryIO, signature: bytes) -> int:
 
 def _checked(name: str, archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[tuple[str, zipfile.ZipInfo]]:
     """Check the whole directory, and return labels and entries of the files to unpack."""
-    end = archive.start_dir
-    for info in sorted(archive.infolist(), key=lambda info: info.header_offset, reverse=True):
-        if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > end:
-            raise ArchiveRefused(name, "its files overlap, as in a ZIP bomb; pack it again with another program")
-        end = info.header_offset
-
+    _refuse_overlap(name, archive)
     listed = (info for info in archive.infolist() if not info.filename.endswith(("/", "\\")))
     files = [(label, info) for info in listed if (label := label_of(info.filename))]
     if not files:
@@ -162,11 +227,7 @@ def _checked(name: str, archive: zipfile.ZipFile, limits: ArchiveLimits) -> list
     if len(files) > limits.files:
         raise ArchiveRefused(name, f"it holds more than {limits.files:,} files; split it")
     for label, info in files:
-        if info.flag_bits & _LOCKED:
-            raise ArchiveRefused(name, "it is locked with a password; pack it again without one")
-        # The standard library's other decompressors have no limit on what one call returns.
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ArchiveRefused(name, "it is packed with an unusual method; pack it again as an ordinary ZIP archive")
+        _refuse_unreadable(name, info)
         if info.file_size > limits.member:
             raise ArchiveRefused(name, f"{label} in it is larger than {limits.member // 10**6} MB; take that file out")
         if info.file_size > limits.ratio * info.compress_size:

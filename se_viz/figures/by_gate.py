@@ -4,10 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from se_viz.analysis.relative_depth import relative_depths
 from se_viz.figures.chart import Chart, frame, room_for_legend
 from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
 
 _SYMBOLS = ("square", "diamond", "triangle-up", "x", "star")
+_RELATIVE = "relative depth (0 first gate, 1 last)"
+_OTHER_GATES = (
+    "These networks have different gates, which are placed by relative depth: 0 is the first gate of a network, 1 its "
+    "last."
+)
 _BAND = "rgba(126,135,146,0.3)"
 
 
@@ -22,6 +28,7 @@ def by_gate(
     standard: str = "",
     band: tuple[str, Mapping[str, tuple[float, float]]] | None = None,
     top: float | None = None,
+    own_gates: Mapping[str, Sequence[str]] | None = None,
 ) -> Chart:
     """Draw a line for each network.
 
@@ -35,24 +42,35 @@ def by_gate(
         standard: the standard network, drawn in the accent colour.
         band: name of a grey band, and gate → its lower and upper end: the numbers of several trainings of one network.
         top: upper end of the vertical axis, if it is fixed; the lower end is 0.
+        own_gates: network → its gates, in the order of execution, for networks with other gates than ``gates``. The
+            axis is then the relative depth of a gate in its network.
     """
     layout = frame(title, "gate, in the order of execution", y, 300)
-    layout["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(gates)}
+    places: Mapping[str, object] = {gate: gate for gate in gates}
+    if own_gates:
+        places = relative_depths(gates)
+        layout["xaxis"] |= {"title": {"text": _RELATIVE, "standoff": 6}, "range": [-0.03, 1.03]}
+        how_to_read = f"{how_to_read} {_OTHER_GATES}"
+    else:
+        layout["xaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": list(gates)}
     layout["yaxis"] |= {"rangemode": "tozero"} if top is None else {"range": [0, top]}
     room_for_legend(layout, len(lines) + bool(band))
     coloured = [line for line in lines if line != standard]
-    traces = _band(gates, *band) if band else []
+    traces = _band(places, *band) if band else []
     for line, values in lines.items():
+        own = (own_gates or {}).get(line)
+        at = places if own is None else relative_depths(own)
         place = coloured.index(line) if line in coloured else -1
         traces.append(
             go.Scatter(
-                x=list(gates),
-                y=[values.get(gate) for gate in gates],
+                x=list(at.values()),
+                y=[values.get(gate) for gate in at],
+                customdata=list(at),
                 name=line,
                 mode="lines+markers",
                 line={"color": ACCENT if place < 0 else NETWORKS[place % len(NETWORKS)], "width": 2},
                 marker={"size": 7, "symbol": "circle" if place < 0 else _SYMBOLS[place % len(_SYMBOLS)]},
-                hovertemplate=f"{line}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+                hovertemplate=f"{line}<br>%{{customdata}}: %{{y:.3f}}<extra></extra>",
             )
         )
     spans = [
@@ -71,19 +89,20 @@ def by_gate(
     )
 
 
-def _band(gates: Sequence[str], name: str, ends: Mapping[str, tuple[float, float]]) -> list[go.Scatter]:
-    """Return the two edges of a band, with the area between them in grey."""
-    covered = [gate for gate in gates if gate in ends]
+def _band(places: Mapping[str, object], name: str, ends: Mapping[str, tuple[float, float]]) -> list[go.Scatter]:
+    """Return the two edges of a band, with the area between them in grey; ``places`` are the gates on the axis."""
+    covered = [gate for gate in places if gate in ends]
     edge = {"mode": "lines", "line": {"color": MUTED, "width": 1, "dash": "dot"}, "name": name, "legendgroup": name}
     return [
         go.Scatter(
-            x=covered,
+            x=[places[gate] for gate in covered],
+            customdata=covered,
             y=[ends[gate][side] for gate in covered],
             **edge,
             fill="tonexty" if side else None,
             fillcolor=_BAND if side else None,
             showlegend=bool(side),
-            hovertemplate=f"{name}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"{name}<br>%{{customdata}}: %{{y:.3f}}<extra></extra>",
         )
         for side in (0, 1)
     ]

@@ -1,25 +1,23 @@
 """Export of figures to files."""
 
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
-from threading import Lock
 from typing import Literal, TypeAlias
 
 import plotly.graph_objects as go
 
 from se_viz.extras import missing
+from se_viz.figures.drawing import Browser, one_browser
 from se_viz.figures.presets import PIXELS, PRESETS, PresetName, fitted
 from se_viz.figures.provenance import Provenance, with_metadata
-from se_viz.figures.svg_font import drawing_page, families, font_file, with_font
+from se_viz.figures.svg_font import families, font_file, with_font
 
 Format: TypeAlias = Literal["png", "svg", "pdf", "html"]
 
 WIDTH = 1100  # width of a saved image, in pixels
 _DPI = 300  # of a PNG for print
 _NO_BROWSER = "PNG, SVG and PDF files are drawn by Chrome or Chromium, and this machine has none. Save as HTML instead."
-
-# Each drawing starts a browser. Only one runs at a time, as the machine also computes.
-_one_browser = Lock()
 
 
 class CannotDraw(RuntimeError):
@@ -44,6 +42,7 @@ def figure_bytes(
     *,
     name: str = "",
     provenance: Provenance | None = None,
+    browser: Browser | None = None,
 ) -> bytes:
     """Return a figure as PNG, SVG, PDF, or one HTML file that works offline.
 
@@ -57,6 +56,7 @@ def figure_bytes(
             resolution. HTML files adapt to their window, and have no preset.
         name: name of the chart, for the metadata.
         provenance: what the metadata of PNG, SVG and PDF say of model and images.
+        browser: draws PNG, SVG and PDF (default: one that is started for this figure).
 
     Raises:
         CannotDraw: PNG, SVG and PDF need the extra ``export``, and Chrome or Chromium on this machine.
@@ -66,22 +66,17 @@ def figure_bytes(
         return str(figure.to_html(include_plotlyjs=True, config={"displaylogo": False})).encode()
     if why_not_drawn():
         raise CannotDraw(why_not_drawn())
-    import kaleido
-
     if preset:
         figure = fitted(figure, PRESETS[preset])
     scale = 1.0 if kind != "png" else _DPI / PIXELS if preset else 2.0
     width, height = figure.layout.width if preset else WIDTH, figure.layout.height
     options = {"format": kind, "width": width, "height": height, "scale": scale}
-    browser: dict[str, object] = {"mathjax": False}  # kaleido's page would download it from another host
     font = font_file() if kind == "svg" else None
     if kind == "svg":
         figure.update_layout(font_family=families())
-    if font:
-        browser = {"page_generator": drawing_page(font)}
     try:
-        with _one_browser:
-            drawn = bytes(kaleido.calc_fig_sync(figure.to_dict(), opts=options, kopts=browser))
+        with nullcontext(browser) if browser else one_browser() as drawing:
+            drawn = drawing.draw(figure.to_dict(), options)
     except Exception as error:  # kaleido raises the exceptions of its browser
         raise CannotDraw(
             f"The browser that draws {kind.upper()} files failed ({error}). Save as HTML instead."

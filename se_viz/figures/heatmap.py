@@ -1,5 +1,6 @@
 """The channel-attention heatmap: a row for each image, a column for each channel, s as colour."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,7 +56,7 @@ def attention_heatmap(
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
     rows_height = max(56, n * max(9, min(26, 320 // n)))
     layout = frame(
-        f"{model and f'{model}, '}{gate.name}: s of {c} channels",
+        f"{model and f'{label(model, 40)}, '}{gate.name}: s of {c} channels",
         f"channel, {_ORDER_WORDS[order]}",
         "image",
         104 + rows_height,
@@ -85,7 +86,7 @@ def attention_heatmap(
         f"{high_share:.0%} above 0.9"
     )
     return Chart(
-        name="_".join(["heatmap", *([model.replace(" = ", "")] if model else []), gate.name]),
+        name="_".join(["heatmap", *([re.sub(r"[^A-Za-z0-9]+", "", model)] if model else []), gate.name]),
         figure=figure,
         alt=(
             f"Heatmap of the excitation weights s of {gate.name}: {n} image{'s' if n > 1 else ''} by {c} channels, "

@@ -35,11 +35,16 @@ def families() -> str:
     return f"{FAMILY}, {COMMON}" if font_file() else COMMON
 
 
-def drawing_page(font: Path) -> Any:  # noqa: ANN401 - kaleido has no types
-    """Return the page in which kaleido draws, with the font, so that texts are measured as they will be shown."""
+def drawing_page() -> Any:  # noqa: ANN401 - kaleido has no types
+    """Return the page in which kaleido draws, with the font, so that texts are measured as they will be shown.
+
+    MathJax is off: the page would download it from another host.
+    """
     from kaleido import PageGenerator
 
-    page = PageGenerator(mathjax=False)
+    page, font = PageGenerator(mathjax=False), font_file()
+    if font is None:
+        return page
     # Text in the font makes the browser load it before the page counts as loaded.
     page.header = page.header.replace("<head>", f"<head><style>{_face(font.read_bytes(), 'ttf')}</style>")
     page.footer = page.footer.replace("</body>", f'<p style="font-family:{FAMILY};visibility:hidden">s</p></body>')

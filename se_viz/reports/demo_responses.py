@@ -10,14 +10,18 @@ import pandas as pd
 
 from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
+from se_viz.analysis.loaded_network import LoadedNetwork
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
+from se_viz.figures.chart import label as chart_label
 
 _STANDARD = "r16"
-_MOVES = 1e-3  # minimum SD of s between images; below it, directions come from rounding
+_NAME = 28  # characters of a name in a legend
+MOVES = 1e-3
+"""Minimum SD of s between images; below it, directions come from rounding."""
 _SEEDS = "The grey band spans {}, which differ only in their seed: two trainings of the same network differ by as much."
 _ALIKE = (
     "The grey band begins at the similarity of {}, which differ only in their seed: inside it, two networks are as "
@@ -48,7 +52,9 @@ class Patterns:
     charts: Mapping[str, Callable[[], Chart]]
 
 
-def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) -> Patterns | None:
+def patterns(
+    choice: DesignChoice, cards: Sequence[Card], responses: Responses, beside: LoadedNetwork | None = None
+) -> Patterns | None:
     """Return spread, saturation, effective rank and similarity by depth; None if the networks were not measured.
 
     A band shows how much trainings of the standard network differ from each other, if more than one was measured.
@@ -57,6 +63,8 @@ def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) 
         choice: the design choice in which the networks differ.
         cards: the cards of the demo models.
         responses: the measurements; networks with other weights are left out.
+        beside: a network with other gates, which has a line in all charts but that of similarity; the axis is then the
+            relative depth.
     """
     measured = {
         card.name: responses.networks[card.name].gates
@@ -69,6 +77,10 @@ def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) 
         return None
     standard = next((label for label, name in networks.items() if name == _STANDARD), "")
     gates = list(dict.fromkeys(gate for name in networks.values() for gate in measured[name]))
+    other = {}
+    if beside is not None and beside.measured is not None:
+        other[chart_label(beside.name, _NAME)] = beside.name
+        measured[beside.name] = beside.measured.gates
     trainings = [card.name for card in cards if card.network == SEResNetConfig() and card.name in measured]
     trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
     number = f"{len(trainings)} trainings of r = 16"
@@ -80,17 +92,26 @@ def patterns(choice: DesignChoice, cards: Sequence[Card], responses: Responses) 
             for gate in gates
             if of_seeds and all(gate in of for of in of_seeds)
         }
-        lines = {label: numbers(name) for label, name in networks.items()}
+        lines = {label: numbers(name) for label, name in (networks | other).items()}
         how = f"{how_to_read} {_SEEDS.format(number)}" if ends else how_to_read
         return lambda name: by_gate(
-            name, title, y, gates, lines, how, standard=standard, band=(number, ends) if ends else None, top=top
+            name,
+            title,
+            y,
+            gates,
+            lines,
+            how,
+            standard=standard,
+            band=(number, ends) if ends else None,
+            top=top,
+            own_gates=dict.fromkeys(other, beside.gates) if beside and list(beside.gates) != gates else {},
         )
 
     def field(name: str) -> _Numbers:
         return lambda network: {gate: getattr(response, name) for gate, response in measured[network].items()}
 
     def ranks(network: str) -> dict[str, float]:
-        return {gate: one.rank for gate, one in measured[network].items() if one.variation >= _MOVES}
+        return {gate: one.rank for gate, one in measured[network].items() if one.variation >= MOVES}
 
     def saturated(network: str) -> dict[str, float]:
         return {gate: 100 * (one.near_0 + one.near_1) for gate, one in measured[network].items()}

@@ -4,6 +4,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from se_viz.disk.output_folder import output_folder
 from se_viz.figures.chart import Chart
+from se_viz.figures.drawing import one_browser
 from se_viz.figures.export import Format, figure_bytes
 from se_viz.figures.presets import PresetName
 from se_viz.figures.provenance import Provenance
@@ -123,13 +125,15 @@ class Report:
             raise ValueError("A preset is a size of PDF, SVG and PNG files: choose one of these as the format.")
         source = self.source
         main = next((f"{name}.csv" for name in self.tables), "report")
-        with output_folder(folder, main) as write:
+        drawing = nullcontext() if figures == "html" else one_browser()
+        with output_folder(folder, main) as write, drawing as browser:
             for name in self.tables:
                 write(f"{name}.csv", self.csv(name))
             for name, content in self.files.items():
                 write(name, content)
             for name in tqdm(self.charts, desc="figures", disable=None if progress else True):
-                content = figure_bytes(self.charts[name].figure, figures, preset, name=name, provenance=source)
+                figure = self.charts[name].figure
+                content = figure_bytes(figure, figures, preset, name=name, provenance=source, browser=browser)
                 write(source.file_name(name, preset, figures) if preset else f"{name}.{figures}", content)
 
     def to_html(self, date: datetime | None = None) -> str:

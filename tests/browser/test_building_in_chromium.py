@@ -4,6 +4,7 @@ import io
 import re
 import signal
 import sys
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -18,7 +19,8 @@ from se_viz.ui.widgets.build_profiles import SHARD
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
-COUNT = 500  # more than are read while a person, or a test, clicks
+COUNT = 2 * SHARD + 40
+HELD_FROM = SHARD + 20  # the pass waits here until the test lets it go on
 
 
 @pytest.fixture
@@ -34,46 +36,45 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def counted(page):
-    """What the page says while it builds."""
-    return page.get_by_text(re.compile(rf"\d+ of {COUNT} images"))
+def held(page):
+    """What the page says while its pass is held."""
+    return page.get_by_text(re.compile(rf"1[5-9]\d of {COUNT} images"))
 
 
-def begun(page):
-    """Wait until more than a shard is counted, and less than all."""
-    expect(page.get_by_text(re.compile(rf"(1[3-9]\d|[2-4]\d\d) of {COUNT} images"))).to_be_visible()
+@pytest.fixture
+def variables(photos, tmp_path):
+    """The environment of a server whose pass is held."""
+    folders = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
+    return folders | {"SE_VIZ_TEST_HELD_FROM": str(HELD_FROM), "SE_VIZ_TEST_GO_ON": str(tmp_path / "go on")}
+
+
+HELD = "tests.support.held_build"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
-def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, photos, tmp_path):
-    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
+def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, variables, tmp_path):
     shards = (tmp_path / "profiles").rglob
-    unfinished = r"unfinished: \d+ images are counted and kept\. Building continues after them"
-    with Served(tmp_path, variables) as server:
+    unfinished = rf"unfinished: {SHARD} images are counted and kept\. Building continues after them"
+    with Served(tmp_path, variables, module=HELD) as server:
         page = open_page("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         page.get_by_role("button", name="Build", exact=True).click()
-        begun(page)
+        expect(held(page)).to_be_visible()
         page.get_by_role("button", name="Stop", exact=True).click()
-        said = page.get_by_text(re.compile(unfinished))
-        expect(said).to_be_visible()
-        kept = int(re.search(r"\d+", said.inner_text())[0])
-        assert 0 < kept < COUNT
-        assert kept % SHARD == 0
+        expect(page.get_by_text(re.compile(unfinished))).to_be_visible()
         settle(page)
-        assert len(list(shards("shards/*.safetensors"))) == kept // SHARD
+        assert len(list(shards("shards/*.safetensors"))) == 1
 
         page.get_by_role("button", name="Continue", exact=True).click()
-        expect(counted(page)).to_be_visible()
+        expect(held(page)).to_be_visible()
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(10)
-    still = len(list(shards("shards/*.safetensors"))) * SHARD
-    assert kept <= still < COUNT
+        server.process.wait(20)
+    assert len(list(shards("shards/*.safetensors"))) == 1
 
     with Served(tmp_path, variables) as server:
         page = open_page("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
-        expect(page.get_by_text(f"unfinished: {still} images are counted and kept")).to_be_visible()
+        expect(page.get_by_text(re.compile(unfinished))).to_be_visible()
         page.get_by_role("button", name="Continue", exact=True).click()
         expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible(timeout=300_000)
         expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible()
@@ -91,20 +92,47 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, p
     assert not list(built.parent.glob("shards"))
 
 
-def test_build_and_at_once_another_control_builds_all_the_same(open_page, serving, photos, tmp_path):
+def test_build_and_at_once_another_control_builds_all_the_same(open_page, variables, tmp_path):
     """The second click ends the first one's run before it comes to the end of the page."""
-    variables = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
-    with serving("app.py", tmp_path, variables) as address:
-        page = open_page("classes?samples=cat&view=Your+images", server=address)
+    with Served(tmp_path, variables, module=HELD) as server:
+        page = open_page("classes?samples=cat&view=Your+images", server=server.address)
         build = page.get_by_role("button", name="Build", exact=True).element_handle()
         other = page.get_by_role("tab", name="Figure 6").element_handle()
         page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])
         page.wait_for_url(re.compile(r"view=Figure\+6"))
-        expect(counted(page)).to_be_visible()
+        expect(held(page)).to_be_visible()
         # What is clicked while it runs is done, too, and the build goes on.
         page.get_by_role("tab", name="Your images").click()
         page.wait_for_url(re.compile(r"view=Your\+images"))
+        expect(held(page)).to_be_visible()
+        (tmp_path / "go on").touch()
         expect(page.get_by_text("Finished. The page shows these class profiles")).to_be_visible(timeout=180_000)
         settle(page)
     (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
     assert open_profiles(built).counts.sum() == COUNT
+
+
+def test_two_folders_of_a_zip_become_class_profiles_for_this_visitor_alone(open_page, photos):
+    kept, count = (SAMPLES[0].key, SAMPLES[1].key), 40
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for place, key in enumerate(kept):
+            first = (photos / key / f"{place:03}.jpg").read_bytes()
+            for number in range(count // 2):  # files that differ in a comment: of equal ones, one is read
+                archive.writestr(
+                    f"photos/{key}/{number}.jpg", first[:2] + b"\xff\xfe\0\x03" + bytes([number]) + first[2:]
+                )
+    page = open_page("classes?samples=&view=Figure+6", wait=False)
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        {"name": "photos.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
+    )
+    page.get_by_role("button", name=f"Make class profiles from these 2 folders ({count} images)").click()
+    expect(page.get_by_text(re.compile(rf"\d+ of {count} images"))).to_be_visible()
+    expect(page.get_by_text(f"{count} images of 2 classes: {kept[0]} 20, {kept[1]} 20.")).to_be_visible(timeout=180_000)
+    settle(page)
+    figure = page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
+    expect(figure).to_have_count(1)
+    expect(figure).to_have_accessible_name(re.compile(f"{kept[0]}.*{kept[1]}|{kept[1]}.*{kept[0]}"))
+    expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible()
+    other = open_page("classes?samples=cat")
+    expect(other.get_by_role("combobox", name="Class profiles")).to_have_count(0)

@@ -164,7 +164,10 @@ def cat(opening, server):
 
 
 def test_what_opens_does_not_move_its_controls(cat):
-    """From the first frame in which a popover is there, the buttons in it stay where they are."""
+    """From the first frame in which a popover is there, the buttons in it stay where they are.
+
+    Their place is that in the popover's body and the body's height: the page behind may still move, with the popover.
+    """
     opens = cat.get_by_role("button", name="Save").first
     opens.scroll_into_view_if_needed()
     cat.evaluate(
@@ -174,7 +177,10 @@ def test_what_opens_does_not_move_its_controls(cat):
                 const look = () => {
                     const body = document.querySelector('[data-testid="stPopoverBody"]');
                     const inside = body && body.querySelector("button");
-                    if (inside) { const box = inside.getBoundingClientRect(); found.push(`${box.x} ${box.y}`); }
+                    if (inside) {
+                        const [outer, box] = [body.getBoundingClientRect(), inside.getBoundingClientRect()];
+                        found.push(`${box.x - outer.x} ${box.y - outer.y} ${outer.height}`);
+                    }
                     if (found.length < 60) requestAnimationFrame(look); else done(found);
                 };
                 look();

@@ -157,7 +157,7 @@ def test_the_page_shows_it_beside_the_shipped_networks(folder):
     shown = [text.value for text in page.markdown]
     assert any(text.startswith(f"**Your network {card.name}".replace("-", r"\-")) for text in shown)
     pages.open_tab(page, "Your images")
-    assert any(f"{card.name}, bottleneck" in text.value for text in page.caption)
+    assert any(f"{card.name}, bottleneck".replace("-", r"\-") in text.value for text in page.caption)
     pages.open_tab(page, "Predictions")
     predictions = next(one.value for one in page.dataframe if next(iter(one.value.columns)) == "network")
     assert card.name in set(predictions["network"])

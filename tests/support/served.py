@@ -17,10 +17,11 @@ ROOT = Path(__file__).parents[2]
 class Served:
     """The page by ``se-viz app``, or a script by ``streamlit run``, from its start to the end of the block.
 
-    A ``command`` is an ordinary child process; without one the program is a fork, see ``support.forked``.
+    A ``command`` is an ordinary child process; without one the program is a fork, see ``support.forked``. A ``module``
+    is run in place of ``se_viz``.
     """
 
-    def __init__(self, folder, variables=None, script=None, arguments=(), command=None, cwd=ROOT):
+    def __init__(self, folder, variables=None, script=None, arguments=(), command=None, cwd=ROOT, module="se_viz"):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -33,7 +34,7 @@ class Served:
             return
         run = ["app", "--port", str(self.port), *arguments]
         if not command:
-            self.process = forked.start("se_viz", run, variables, cwd, self.log)
+            self.process = forked.start(module, run, variables, cwd, self.log)
             return
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

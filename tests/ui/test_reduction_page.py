@@ -1,10 +1,13 @@
+import json
 from functools import partial
 from threading import Event
 
 import numpy as np
 import pytest
+from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 from support import pages
+from support.checkpoints import small_weights
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
@@ -172,3 +175,33 @@ def test_networks_that_take_long_each_have_their_own_stop(monkeypatch):
     monkeypatch.setattr(readings, "_PATIENCE", -1)
     page = open_page(samples="cat,coffee")
     assert not page.exception
+
+
+@pytest.mark.slow
+def test_a_network_that_is_no_demo_model_is_drawn_beside_them():
+    assert not any("drawn beside the demo models" in caption.value for caption in open_page().caption)
+    page = pages.hand_in(open_page(samples="cat,coffee", view="Patterns"), "newts.safetensors", save(small_weights(3)))
+    name = escape_markdown("newts.safetensors")
+    assert any(f"{name}, the network in the sidebar, is drawn beside" in caption.value for caption in page.caption)
+    assert any(f"**{name}** are from the 2 chosen images" in text.value for text in page.markdown)
+    lines = [line["name"] for line in json.loads(page.get("plotly_chart")[0].proto.spec)["data"]]
+    assert {"newts.safetensors", "r = 2", "r = 16"} <= set(lines)
+    pages.open_tab(page, "Your images")
+    assert any(
+        escape_markdown("nearest in relative depth to SE_5_2 (1.00) is SE_5_1") in one.value for one in page.caption
+    )
+    assert page.get("plotly_chart")[0].proto.id.endswith("heatmap_newtssafetensors_SE_5_1")
+    pages.open_tab(page, "Predictions")
+    assert list(table(page, "network")["network"])[:2] == ["newts.safetensors", "r2"]
+    assert table(page, "network").iloc[0, 1].startswith("class ")
+    pages.open_tab(page, "Cost")
+    costs = table(page, "top-1")
+    assert list(costs.iloc[0])[::5] == ["newts.safetensors", "not measured here"]
+    assert costs.iloc[0]["parameters"] == sum(w.numel() for n, w in small_weights(3).items() if _is_parameter(n))
+    assert any(
+        "ablate --checkpoint ./newts.safetensors --arch timm/test_efficientnet" in one.value for one in page.code
+    )
+
+
+def _is_parameter(name):
+    return not name.endswith(("running_mean", "running_var", "num_batches_tracked"))

@@ -9,13 +9,14 @@ import streamlit as st
 from se_viz.analysis.demo_responses import of_user, shipped
 from se_viz.demo import pretrained, user_networks
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
+from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, DesignChoice, variants_of
 from se_viz.demo.user_networks import UserNetworks
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
 from se_viz.reports.user_networks import YOURS
-from se_viz.ui.markdown import emphasised
-from se_viz.ui.widgets import chart, cost_calculator, model_comparison, notes, report_download, tabs
+from se_viz.ui.markdown import emphasised, escape_markdown
+from se_viz.ui.widgets import beside_family, chart, cost_calculator, model_comparison, notes, report_download, tabs
+from se_viz.ui.widgets.beside_family import Beside
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -102,22 +103,39 @@ def page(header: PageHeader) -> None:
     verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
     of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
-    header.answer.markdown("\n\n".join(emphasised(sentence) for sentence in verdicts if sentence not in of_yours))
-    for sentence in of_yours:
-        st.markdown(emphasised(sentence))
+    first, *others = (sentence for sentence in verdicts if sentence not in of_yours)
+    header.answer.markdown("\n\n".join(map(emphasised, [first, *map(_verdict, others)])))
+    rest = [*others, *of_yours]
+    if rest:
+        with st.popover("Evidence for the other verdicts", icon=":material/list:", type="tertiary"):
+            for sentence in rest:
+                st.markdown(emphasised(sentence))
     notes.warn(report.notes[1:], "networks")
+    own = beside_family.beside(header.model)
+    if own is not None:
+        st.caption(
+            escape_markdown(
+                f"{own.name}, the network in the sidebar, is drawn beside the demo models in Patterns, Your images, "
+                "Predictions and Cost. Its accuracy is not measured here; Cost has the command that measures it."
+            )
+        )
     loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
     contents: dict[str, Callable[[], None]] = {
         "Accuracy": partial(_accuracy, report, ablation.table, f"{emphasised(limits)} {emphasised(what_it_is)}"),
-        "Patterns": partial(_patterns, report, responses),
-        "Your images": partial(model_comparison.images, header, ablation, cards, loadable),
-        "Predictions": partial(model_comparison.predictions, header, (*cards, *loadable)),
+        "Patterns": partial(_patterns, header, ablation, (*cards, *yours.cards), own, report, responses),
+        "Your images": partial(model_comparison.images, header, ablation, cards, loadable, own),
+        "Predictions": partial(model_comparison.predictions, header, (*cards, *loadable), own),
         "Comparisons": partial(_comparisons, report, ablation.table),
         "Models": partial(_family, report),
-        "Cost": cost_calculator.show,
+        "Cost": partial(_cost, ablation, cards, own),
         "Export": partial(_take_away, title, report),
     }
     tabs.show(contents, _FORMER)
+
+
+def _verdict(sentence: str) -> str:
+    """Return the verdict at the start of a sentence, without its evidence."""
+    return f"**{sentence.removeprefix('**').partition('**')[0]}**"
 
 
 def _accuracy(report: Report, table: int, limits: str) -> None:
@@ -126,9 +144,19 @@ def _accuracy(report: Report, table: int, limits: str) -> None:
     st.caption(limits)
 
 
-def _patterns(report: Report, words: Sequence[str]) -> None:
+def _patterns(
+    header: PageHeader,
+    choice: DesignChoice,
+    cards: tuple[Card, ...],
+    own: Beside | None,
+    report: Report,
+    words: Sequence[str],
+) -> None:
     """Draw SD, saturation, effective rank and similarity by depth, over the validation set, with a summary."""
     note = report.notes[0]
+    if own is not None and (of_own := own.report(choice, cards, header.chosen)):
+        st.markdown(" ".join(map(emphasised, of_own.sentences[1:])))
+        report = of_own
     shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
     if not shown:
         st.info(note)
@@ -160,6 +188,13 @@ def _family(report: Report) -> None:
         "others in what its name says. Networks that you train with se-viz train are listed, too. Top-1 on the 3,925 "
         "validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
     )
+
+
+def _cost(choice: DesignChoice, cards: tuple[Card, ...], own: Beside | None) -> None:
+    """Draw the cost of the network in the sidebar beside that of the demo models, and the calculator."""
+    if own is not None:
+        own.show_cost(choice, cards)
+    cost_calculator.show()
 
 
 def _take_away(title: str, report: Report) -> None:

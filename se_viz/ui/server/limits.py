@@ -24,6 +24,8 @@ class Limits:
         session_uploads: uploaded files of one session.
         images: decoded images of all sessions; sessions with the same file share one image.
         session_images: decoded images of one session.
+        profiles: class profiles of all sessions, made of their uploads.
+        session_profiles: class profiles of one session.
         models: weights of the models that sessions share.
         readings: captures and maps that sessions share.
         metrics: whether ``/_stcore/metrics`` answers.
@@ -36,6 +38,8 @@ class Limits:
     session_uploads: int
     images: int
     session_images: int
+    profiles: int
+    session_profiles: int
     models: int
     readings: int
     metrics: bool
@@ -56,6 +60,8 @@ def limits() -> Limits:
         session_uploads=_bytes("SE_VIZ_SESSION_UPLOADS_LIMIT", 400e6),
         images=_bytes("SE_VIZ_IMAGES_LIMIT", 1.5e9),
         session_images=_bytes("SE_VIZ_SESSION_IMAGES_LIMIT", 400e6),
+        profiles=_bytes("SE_VIZ_PROFILES_LIMIT", 4e9),
+        session_profiles=_bytes("SE_VIZ_SESSION_PROFILES_LIMIT", 500e6),
         models=_bytes("SE_VIZ_MODELS_LIMIT", 2e9),
         readings=_bytes("SE_VIZ_READINGS_LIMIT", 500e6),
         metrics=_switch("SE_VIZ_METRICS"),

@@ -26,6 +26,7 @@ from se_viz.ui.server.ending import ends_in_time
 from se_viz.ui.server.headers import SecurityHeaders, failed
 from se_viz.ui.server.heap import give_back, share_arenas
 from se_viz.ui.server.limits import limits
+from se_viz.ui.server.session_folders import FOLDERS
 from se_viz.ui.server.sessions import SESSIONS
 from se_viz.ui.server.uploads import HELD, UploadBudget
 
@@ -70,6 +71,7 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
             closing.cancel()
             with suppress(asyncio.CancelledError):
                 await closing
+            FOLDERS.clear()
 
 
 async def _tidy() -> None:
@@ -95,6 +97,7 @@ async def _tidy() -> None:
             next_time = now + _FREEING / 2
         for session in gone:
             HELD.forget(session)
+            FOLDERS.forget(session)
             try:
                 runtime.close_session(session)
             except Exception:  # noqa: BLE001 - any object of the session may raise; the other sessions must be closed all the same

@@ -63,7 +63,7 @@ def within_budget(intake: Intake) -> Intake:
     """Return the images of a session's uploads that fit, with a sentence about those that are left out."""
     most = limits()
     kept, left_out = _KEPT.keep(intake.images, most.session_images, most.images)
-    return Intake(tuple(kept), (*intake.refusals, *([left_out] if left_out else ())))
+    return Intake(tuple(kept), (*intake.refusals, *([left_out] if left_out else ())), intake.unread)
 
 
 def _bytes(image: Image.Image) -> int:

@@ -1,4 +1,4 @@
-"""Class profiles of the loaded model: bundled ones, and ones made on this page."""
+"""Class profiles of the loaded model: bundled ones, ones made on this server, and those of this session."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from se_viz.profiles.bundled import folder as shipped_folder
 from se_viz.profiles.bundled import path as shipped_path
 from se_viz.profiles.class_profiles import ClassProfiles, file_in, open_profiles
 from se_viz.profiles.errors import ProfilesError
-from se_viz.ui.state import models
+from se_viz.ui.state import models, session_profiles
 
 KEPT = "SE_VIZ_PROFILES"
 _LONGEST = 80  # characters of a folder name
@@ -25,13 +25,15 @@ def profiles_of(model: Model) -> tuple[dict[str, ClassProfiles], list[str]]:
     paths = [path for path in [shipped_path(model.name)] if path.is_file()]
     made = folder(model)
     paths += sorted(path for path in map(file_in, made.iterdir()) if path.is_file()) if made.is_dir() else []
+    paths += session_profiles.files(model)
     all_profiles: dict[str, ClassProfiles] = {}
     unread: list[str] = []
     for path in paths:
         # Bundled profiles were made in fp32, profiles of this page in the precision of the model.
         reference = models.exact(model) if path.parent == shipped_folder() else model
         try:
-            profiles = _open(str(path), path.stat().st_mtime, reference)
+            opened = _open_own if session_profiles.is_own(path) else _open
+            profiles = opened(str(path), path.stat().st_mtime, reference)
         except ProfilesError as error:
             unread.append(str(error))
             continue
@@ -50,6 +52,13 @@ def _named(profiles: ClassProfiles) -> str:
 @st.cache_resource(max_entries=16, show_spinner="Opening the class profiles …", hash_funcs={Model: attrgetter("key")})
 def _open(path: str, changed: float, model: Model) -> ClassProfiles:
     del changed  # part of the key: a file that was written again is opened again
+    return open_profiles(path, model)
+
+
+# Of the session, so that the file is closed when the session ends and its folder is removed.
+@st.cache_resource(scope="session", max_entries=8, show_spinner=False, hash_funcs={Model: attrgetter("key")})
+def _open_own(path: str, changed: float, model: Model) -> ClassProfiles:
+    del changed
     return open_profiles(path, model)
 
 

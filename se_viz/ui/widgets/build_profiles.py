@@ -1,49 +1,25 @@
 """The section that makes class profiles of folders on the server, with progress, Stop and Continue."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from threading import Lock
 
 import streamlit as st
 
 from se_viz.data.datasets import dataset
-from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.meanings import meaning
-from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
-from se_viz.profiles.engine import LocalEngine
-from se_viz.profiles.errors import OtherPass
 from se_viz.profiles.metadata import LabelSource
-from se_viz.profiles.profile import profile
-from se_viz.profiles.unfinished import discard, images_done
-from se_viz.reports.pass_account import account
-from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import device_queue
-from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state import data_folders
 from se_viz.ui.state.profiles import folder, slug
+from se_viz.ui.widgets import folder_profiles, profile_pass
 from se_viz.ui.widgets.code_lines import head_options, shell_options
+from se_viz.ui.widgets.image_picker import Chosen
+from se_viz.ui.widgets.profile_pass import Request, Source
 
-DATA = "SE_VIZ_DATA"
-BATCH = 16  # images of a batch: captures of other sessions wait for at most this many
 SHARD = 128  # images of a shard: Stop loses at most this many
+_KIND = "server"  # of the images, in a request
 _LABELS: dict[str, LabelSource] = {"folders": "given", "predictions": "predictions"}
-_LAST = "last_build"  # in the session: the folder of the last pass, and how it ended
-_ACCOUNT = "last_account"  # in the session: what the last pass counted and left out
-_ASKED = "asked_build"  # in the session: the pass that was requested and has not ended
-_building: set[Path] = set()
-_lock = Lock()
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A requested pass; it is kept until it is finished or stopped, whatever else is clicked meanwhile."""
-
-    model: str
-    place: str
-    by: str
-    restart: bool
 
 
 def build(model: Model, *, first: bool = False) -> None:
@@ -51,83 +27,48 @@ def build(model: Model, *, first: bool = False) -> None:
 
     It is not an expander, because the animation of an expander moves the buttons away from the pointer.
     """
-    allowed = _allowed()
+    allowed = data_folders.allowed()
     if not allowed and not first:
         with st.popover("Build class profiles of your images", icon=":material/library_add:"):
             _elsewhere(model)
         return
-    st.header("Build class profiles from images on this server", anchor=False)
     if not allowed:
+        st.header("Or from a shell", anchor=False)
         _elsewhere(model)
         return
+    st.header("Build class profiles from images on this server", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         place = st.selectbox("Folder", list(allowed), key="build_folder")
         by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
-    if first:
-        go_on(model)
-    if not _asked_for(model):
-        _offer(model, _out(model, allowed, place, by))
+    if profile_pass.requested(model) is None:
+        ask = partial(_ask, profile_pass.named(model))
+        profile_pass.offer(_out(model, allowed, place, by), SHARD, "Build", "build", ask)
 
 
-def go_on(model: Model) -> None:
-    """Draw the pass that was requested, and run it to its end; a page calls it last, whatever part of it is open."""
-    asked, allowed = _asked_for(model), _allowed()
-    if asked is not None and asked.place in allowed:
-        st.caption(escape_markdown(f"Class profiles from {asked.place}; classes are {asked.by}."))
-        _build(model, allowed[asked.place], _out(model, allowed, asked.place, asked.by), asked)
-    elif other := st.session_state.get(_ASKED):
-        st.info(
-            escape_markdown(f"The class profiles of {other.place} are of another network. Choose it again to continue.")
-        )
-
-
-def _asked_for(model: Model) -> _Asked | None:
-    """Return the requested pass, if it is of this model."""
-    asked: _Asked | None = st.session_state.get(_ASKED)
-    return asked if asked is not None and asked.model == _named(model) else None
-
-
-def _offer(model: Model, out: Path) -> None:
-    """Draw the button that starts a pass, and the state of the last one."""
-    last, done = st.session_state.get(_LAST), images_done(out)
-    if last and last[0] == out and last[1].startswith("failed: "):
-        st.error(escape_markdown(last[1].removeprefix("failed: ")))
-    elif last == (out, "other"):
-        st.warning(
-            "The images, the network or the settings differ from those of the unfinished class profiles in this folder."
-        )
-    elif done:
-        st.info(
-            f"These class profiles are unfinished: {done:,} images are counted and kept. Building continues after them."
-        )
-    elif last == (out, "stopped"):
-        st.info(f"Stopped. No images are kept yet: they are kept {SHARD} at a time.")
-    elif last == (out, "finished"):
-        st.success("Finished. The page shows these class profiles, or offers them at the top.")
-        st.markdown("\n".join(f"- {escape_markdown(line)}" for line in st.session_state.get(_ACCOUNT, ())))
-    other = last == (out, "other")
-    st.button(
-        "Start over" if other else "Continue" if done else "Build",
-        key="build",
-        type="primary",
-        on_click=_ask,
-        args=(_named(model), other),
-    )
-
-
-def _named(model: Model) -> str:
-    """Return a name for the model of class profiles; the device does not matter."""
-    return f"{model.name} {model.precision}"
+def go_on(model: Model, chosen: Chosen) -> None:
+    """Draw the pass that was requested, of uploaded folders or of one on the server, and run it to its end."""
+    profile_pass.go_on(model, lambda choice: folder_profiles.source(model, chosen, choice) or _source(model, choice))
 
 
 def _ask(model: str, restart: bool) -> None:
-    """Record what to build. Callbacks run before the page does, so no other click can come in between."""
-    state = st.session_state
-    state[_ASKED] = _Asked(model, state["build_folder"], state["build_labels"], restart)
+    """Record what to make; the choices are those of the moment of the click."""
+    place, by = st.session_state["build_folder"], st.session_state["build_labels"]
+    profile_pass.request(Request(model, (_KIND, place, by), place, restart))
 
 
-def _stop() -> None:
-    st.session_state.pop(_ASKED, None)
+def _source(model: Model, choice: tuple[str, ...]) -> Source | None:
+    kind, place, *of_labels = choice
+    allowed = data_folders.allowed()
+    if kind != _KIND or place not in allowed:
+        return None
+    (by,) = of_labels
+    return Source(
+        about=f"Class profiles from {place}; classes are {by}.",
+        out=_out(model, allowed, place, by),
+        listed=partial(dataset, allowed[place]),
+        labels=_LABELS[by],
+        shard=SHARD,
+    )
 
 
 def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
@@ -139,72 +80,11 @@ def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
 
 
 def _elsewhere(model: Model) -> None:
-    st.markdown(
-        f"This page can read the folders on the server that the environment variable `{DATA}` names, separated by "
-        f"`{os.pathsep}`. It is not set. From a shell, any folder can be read:"
-    )
+    st.markdown("A command makes class profiles of any number of images in a folder, a ZIP archive or a list:")
     st.code(
         f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language="bash"
     )
-
-
-def _build(model: Model, data: Path, out: Path, asked: _Asked) -> None:
-    """Make the requested class profiles, and run the page again, unless another session makes them."""
-    with _lock:
-        free = out not in _building
-        _building.add(out)
-    if not free:
-        _stop()
-        st.info("Another session is building these class profiles. Open the page again when they are finished.")
-        return
-    try:
-        if asked.restart:
-            discard(out)
-            st.session_state[_ASKED] = replace(asked, restart=False)  # only once, not at every rerun
-        st.session_state[_LAST] = (out, "stopped")  # until another outcome is recorded
-        _run(model, data, out, _LABELS[asked.by])
-        st.session_state[_LAST] = (out, "finished")
-    except OtherPass:
-        st.session_state[_LAST] = (out, "other")
-    except (ValueError, OSError) as error:
-        st.session_state[_LAST] = (out, f"failed: {error}")
-    finally:
-        with _lock:
-            _building.discard(out)
-    _stop()
-    st.rerun(scope="app")
-
-
-def _run(model: Model, data: Path, out: Path, labels: LabelSource) -> None:
-    """Make the class profiles with a progress bar.
-
-    A click on anything ends this run at the next update of the bar, and the next run continues.
-    """
-    with st.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0)
-        st.button("Stop", key="build_stop", on_click=_stop)
-    share, said = 0.0, "Listing the images …"
-    bar.progress(share, said)
-
-    def report(done: int, total: int) -> None:
-        nonlocal share, said
-        share, said = done / total, f"{done:,} of {total:,} images"
-        bar.progress(share, said)
-
-    def turn(work: Callable[[], Capture]) -> Capture:
-        return device_queue.take(work, str(model.device), lambda _: bar.progress(share, said))
-
-    with with_cpu_fallback(str(model.device)):
-        listed = dataset(data)
-        engine = LocalEngine(turn)
-        made = profile(model, listed, out, labels=labels, batch=BATCH, shard=SHARD, engine=engine, report=report)
-    st.session_state[_ACCOUNT] = account(made, listed.notes)
-
-
-def _allowed() -> dict[str, Path]:
-    """Return the folders that may be read, and their splits; for a folder with splits, only one would be read."""
-    listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
-    existing = [path for path in listed if path.exists()]
-    named = [path / name for path in existing if path.is_dir() for name in subfolders(path) if meaning(name)]
-    split = [path for path in named if holds_image(path, below=True)]
-    return {str(path): path for path in (*existing, *split)}
+    st.markdown(
+        f"This page can also read folders on the server, if the environment variable `{data_folders.DATA}` names them "
+        f"(separated by `{os.pathsep}`). It is not set."
+    )

@@ -1,4 +1,4 @@
-"""The images of a session: uploads, and sample photographs so that the page is not empty at first."""
+"""The images of a session: uploads, and sample images so that the page is not empty at first."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from se_viz.data import sample_images
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
-from se_viz.data.names import apart, label_of
+from se_viz.data.names import apart, in_turn, label_of
 from se_viz.data.pixels import Gone
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import selection
@@ -20,16 +20,26 @@ from se_viz.ui.widgets import link, notes
 
 _TITLES = {sample.key: sample.title for sample in sample_images.SAMPLES}
 _UPLOADS = "uploads"  # in the URL: the number of uploaded images
-_AT_FIRST = ("cat", "coffee", "temple", "flower")
+_AT_FIRST = ("golfball", "cat", "coffee", "temple")  # a demo model knows the first one
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The images that are shown, and their origin: names of uploaded files and folders, keys of samples."""
+    """The images that are shown, and their origin.
+
+    Attributes:
+        images: uploads first, then samples.
+        uploads: names of uploaded files and folders.
+        samples: keys of samples.
+        left_out: a sentence for each uploaded file that was left out.
+        unread: number of uploaded files that were not read, because there are more than the page shows.
+    """
 
     images: tuple[InputImage, ...]
     uploads: tuple[str, ...]
     samples: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    unread: int = 0
 
 
 def drop() -> list[UploadedFile]:
@@ -55,11 +65,14 @@ def folder() -> list[UploadedFile]:
         key="upload_folder",
         max_upload_size=50,
     )
-    return sorted(uploaded, key=lambda file: file.name)  # as read_paths sorts a folder
+    files = sorted(
+        (file for file in uploaded if label_of(file.name)), key=lambda file: file.name
+    )  # as read_paths sorts
+    return [files[index] for index in in_turn([label_of(file.name) for file in files], LIMIT)]
 
 
 def sample_keys(problem: DeltaGenerator) -> list[str]:
-    """Draw the choice of sample photographs, and return their keys, which are part of the URL.
+    """Draw the choice of sample images, and return their keys, which are part of the URL.
 
     Args:
         problem: where to say that a link asks for samples that do not exist.
@@ -69,7 +82,7 @@ def sample_keys(problem: DeltaGenerator) -> list[str]:
     if st.session_state.get(SAMPLES) != asked:
         st.session_state[SAMPLES] = asked
     keys: list[str] = st.multiselect(
-        "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
+        "Samples", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
     )
     selection.note(SAMPLES, ",".join(keys))
     if keys:
@@ -108,12 +121,12 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
         for image, name in zip(candidates, names, strict=True)
     )
     if len(images) > LIMIT:
-        st.warning(f"{len(images) - LIMIT} sample photographs are left out: at most {LIMIT} images are shown.")
+        st.warning(f"{len(images) - LIMIT} sample images are left out: at most {LIMIT} images are shown.")
         keys = keys[: LIMIT - len(intake.images)]
     _tell_uploads(len(intake.images))
     # An uploaded folder is listed by its name, as in Python.
     uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
-    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys))
+    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys), intake.refusals, intake.unread)
 
 
 def _tell_uploads(count: int) -> None:
