@@ -104,7 +104,7 @@ def slider(options: argparse.Namespace) -> dict[str, object]:
         for edit in ("5 strongest", "all"):
             taken, processor = [], []
             for turn in range(1 if options.quick else 6):
-                with Session(server.address, page="intervene") as session:
+                with Session(server.address, "view=Edit+channels", page="intervene") as session:
                     session.load()
                     session.choose("edit", edit)
                     before = server.cpu_ms()

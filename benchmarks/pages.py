@@ -104,13 +104,15 @@ def intervene(record: Record, address: str, *, first: bool) -> None:
     """One session on the Intervene page; in the first of a server, s of every gate is replaced, and channels get
     their attributions.
     """
-    with Session(address, page="intervene") as session:
-        record.add(INTERVENE, "open the page (new forward passes)" if first else "open the page", session.load)
+    with Session(address, "view=Edit+channels", page="intervene") as session:
+        session.load()
         for weight in (0.3, 0.6, 0.9, 0.1):
             record.add(INTERVENE, "move the slider", lambda weight=weight: session.slide("weight", weight))
         for key, what in (("edit", "edit other channels"), ("set", "set s to other weights")):
             for value in record.others(session, key)[:-1]:
                 record.add(INTERVENE, what, lambda key=key, value=value: session.choose(key, value))
+    with Session(address, page="intervene") as session:
+        record.add(INTERVENE, "open the page (new forward passes)" if first else "open the page", session.load)
         for target in record.others(session, "target")[:3]:
             what = "change the target (new forward passes)" if first else "change the target"
             record.add(INTERVENE, what, lambda target=target: session.choose("target", target))

@@ -6,7 +6,7 @@ with z and s of every gate as outputs beside the logits, so that they do the sam
 own in turns with the bare eager pass of the plain network in float32; ratios are medians over turns, to that pass.
 
 |Δs| is the distance from s of the plain network in float32, mean and worst over images, gates and channels: of the
-sample photographs, or of the first images of a folder. SE-ResNet-50 has random weights here, and its s hardly moves
+sample images, or of the first images of a folder. SE-ResNet-50 has random weights here, and its s hardly moves
 from 0.5, so that the trained demo model says more.
 
 Bars: ours in float32 at most 1.00 for a single image of SE-ResNet-50, with |Δs| ≤ 1e-5; in bfloat16 at most 0.40
@@ -159,7 +159,7 @@ class Result:
 
 
 def photographs(preprocess: Preprocess, data: Path | None) -> Tensor:
-    """The sample photographs, or up to ``MOST_IMAGES`` of a folder, evenly taken, as input (N, 3, H, W)."""
+    """The sample images, or up to ``MOST_IMAGES`` of a folder, evenly taken, as input (N, 3, H, W)."""
     if data is None:
         return preprocess(samples.sample(sample.key).rgb for sample in samples.SAMPLES)
     listed = datasets.dataset(data)

@@ -1,12 +1,15 @@
 """Predictions of a network: what its outputs say about an image."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from se_viz.analysis.head_sentences import FEW
+from se_viz.data.imagenette import CLASSES
+from se_viz.data.images import InputImage
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
 from se_viz.types import Floats
@@ -48,12 +51,16 @@ class ImagePredictions:
         said: the prediction in words; empty if the outputs cannot be read.
         sentence: the prediction as a sentence, or what is wrong.
         group: the group to which the prediction assigns the image; None if it is unknown, or the head has no groups.
+        closest: "closest of 10 classes", where the image may show something that a network of few classes cannot say.
+        outside: whether the image is known to show none of the network's classes.
     """
 
     shown: tuple[Prediction, ...]
     said: str
     sentence: str
     group: str | None
+    closest: str = ""
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,15 @@ class Predictions:
         return [one.group for one in self.images]
 
 
-def predict(model: Model, capture: Capture, k: int = 5) -> Predictions:
+def predict(model: Model, capture: Capture, k: int = 5, *, images: Sequence[InputImage] | None = None) -> Predictions:
     """Read the predictions for the images of a capture, according to the model's head.
 
     Args:
         model: the model whose ``head`` and ``classes`` are used.
         capture: a capture of the same model.
         k: maximum number of classes, labels or numbers to show for each image.
+        images: the images of the capture. With them, predictions of a network of few classes say that they are the
+            closest of these, unless an image is known to show one of them.
     """
     outputs = table(capture.output, capture.images)
     returned = capture.output if outputs is None else outputs
@@ -94,7 +103,10 @@ def predict(model: Model, capture: Capture, k: int = 5) -> Predictions:
         nothing = ImagePredictions((), "", str(error), None)
         return Predictions((nothing,) * capture.images, None, str(error), np.zeros((capture.images, 0), np.float32))
     read = np.zeros((capture.images, 0), np.float32) if outputs is None else outputs
-    return Predictions(_each(fitted, read, k), fitted, "", read)
+    said = _each(fitted, read, k)
+    if images is not None and fitted.head.kind == "classes" and len(fitted.names) <= FEW:
+        said = tuple(_closest(one, image, fitted.names) for one, image in zip(said, images, strict=True))
+    return Predictions(said, fitted, "", read)
 
 
 def top(logits: Logits, classes: tuple[str, ...], k: int = 5) -> list[list[Prediction]]:
@@ -128,6 +140,19 @@ def _each(fitted: Fitted, outputs: Logits, k: int) -> tuple[ImagePredictions, ..
 
 def _told(shown: list[Prediction], said: str, group: str | None) -> ImagePredictions:
     return ImagePredictions(tuple(shown), said, f"The network says {said}.", group)
+
+
+def _closest(said: ImagePredictions, image: InputImage, names: tuple[str, ...]) -> ImagePredictions:
+    """Return the prediction of a network of few classes for an image, which may show none of them."""
+    if not said.shown or (image.shows is not None and set(image.shows) & set(names)):
+        return said
+    count = len(names)
+    # What other networks of few classes mean by their names is not known.
+    if image.shows is not None and set(names) <= set(CLASSES.values()):
+        sentence = f"The image shows none of the {count} classes of this network; the closest is {said.said}."
+        return replace(said, sentence=sentence, closest=f"closest of {count} classes", outside=True)
+    sentence = f"The network says {said.said}, the closest of its {count} classes."
+    return replace(said, sentence=sentence, closest=f"closest of {count} classes")
 
 
 def _unread(row: Logits) -> ImagePredictions:

@@ -36,7 +36,7 @@ class ImageOptions:
     """The options that name images."""
 
     images: Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")] = None
-    sample: Annotated[list[str] | None, typer.Option(help="Name of a sample photograph; may be repeated.")] = None
+    sample: Annotated[list[str] | None, typer.Option(help="Name of a sample image; may be repeated.")] = None
 
     def read(self, *, trusted: bool, verbose: bool) -> "list[InputImage]":
         """Return the images, files first; print what is left out."""

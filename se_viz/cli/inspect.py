@@ -58,7 +58,7 @@ def inspect(
         names = names_of(shown, focus)
         with unwarned():
             captured = capture(loaded, shown, maps)
-        predictions = predict(loaded, captured, 3)
+        predictions = predict(loaded, captured, 3, images=shown)
         composed = inspection_report(
             captured,
             predictions,
@@ -96,4 +96,7 @@ def _in_words(prediction: "ImagePredictions", head: "Head") -> str:
         return prediction.sentence
     if head.kind in ("binary", "labels"):
         return prediction.said
-    return ", ".join(f"{one.label} {one.amount}" for one in prediction.shown)
+    listed = ", ".join(f"{one.label} {one.amount}" for one in prediction.shown)
+    if prediction.outside:
+        return f"{listed} ({prediction.closest}, none of which the image shows)"
+    return f"{listed} ({prediction.closest})" if prediction.closest else listed

@@ -75,6 +75,7 @@ class InputImage:
         rgb: its pixels, upright; the shorter side is at most 2 · WORKING_SIDE - 1 pixels.
         original_size: width and height in pixels before any reduction, upright.
         licence: author and licence where they are known, else empty.
+        shows: the classes of Imagenette that it shows, which may be none; None where this is not known.
     """
 
     name: str = field(compare=False)
@@ -82,6 +83,7 @@ class InputImage:
     rgb: Image.Image = field(compare=False)
     original_size: tuple[int, int] = field(compare=False)
     licence: str = field(default="", compare=False)
+    shows: tuple[str, ...] | None = field(default=None, compare=False)
 
 
 class ImageRefused(Refused):

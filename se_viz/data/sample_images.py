@@ -1,4 +1,4 @@
-"""Free sample photographs, available offline; samples/LICENCES.md gives the source of each."""
+"""Free sample images, available offline; samples/LICENCES.md gives the source of each."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,19 +11,21 @@ _FOLDER = Path(__file__).with_name("samples")
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample photograph.
+    """A sample image.
 
     Attributes:
         key: the argument of ``sample``.
-        title: a description of the photograph.
+        title: a description of the image.
         file: its name in the folder ``samples``.
         licence: licence and author.
+        shows: the classes of Imagenette, those of the demo models, that it shows.
     """
 
     key: str
     title: str
     file: str
     licence: str
+    shows: tuple[str, ...] = ()
 
 
 class UnknownSample(KeyError):
@@ -34,6 +36,7 @@ class UnknownSample(KeyError):
 
 
 SAMPLES = (
+    Sample("golfball", "A golf ball (drawn)", "golf_ball.jpg", "CC0, SE Viz", shows=("golf ball",)),
     Sample("cat", "Chelsea the cat", "chelsea.png", "CC0, Stefan van der Walt"),
     Sample("coffee", "A cup of coffee", "coffee.png", "CC0, Rachel Michetti"),
     Sample("temple", "A temple in China", "china.jpg", "CC BY 2.0, danielbuechele"),
@@ -55,5 +58,5 @@ def sample(key: str) -> InputImage:
     for known in SAMPLES:
         if known.key == key:
             image = decode(known.file, (_FOLDER / known.file).read_bytes())
-            return replace(image, name=known.title, licence=known.licence)
+            return replace(image, name=known.title, licence=known.licence, shows=known.shows)
     raise UnknownSample(key)

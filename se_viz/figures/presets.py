@@ -2,17 +2,20 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import plotly.graph_objects as go
 
+from se_viz.figures.chart import Chart
 from se_viz.figures.svg_font import COMMON
 
 PresetName: TypeAlias = Literal["column", "double", "slide"]
 
 PIXELS = 96  # to the inch, as SVG and PDF count them
 _SCREEN_TEXT = 12  # px of a figure on the page; the heights of figures are made for it
+_WALL_TEXT = 20  # px of a figure in a presentation
+_WALL_MARGIN = 24  # px more above it, for its title
 _TITLE = 36  # px above a figure on the page that its title takes
 
 
@@ -64,6 +67,33 @@ def fitted(figure: go.Figure, preset: Preset) -> go.Figure:
     layout["width"] = round(preset.width * PIXELS)
     layout["height"] = round(preset.height * PIXELS if preset.height else max(height * grown, 1.4 * PIXELS))
     return go.Figure(spec)
+
+
+def presented(chart: Chart) -> Chart:
+    """Return a chart for a wall: no text below 20 px, and as much higher as its text is larger.
+
+    The page's theme has a size for each kind of text, so each kind is named here.
+    """
+    spec = json.loads(chart.figure.to_json())
+    layout = spec["layout"]
+    _raise_fonts(spec, _WALL_TEXT)
+    large = {"size": _WALL_TEXT}
+    axes = [part for name, part in layout.items() if re.match(r"[xy]axis", name)]
+    bars = [
+        part["colorbar"] for part in (*spec["data"], *layout.values()) if isinstance(part, dict) and "colorbar" in part
+    ]
+    for part in (*axes, *bars):
+        part["tickfont"] = part.get("tickfont", {}) | large
+        title = part.get("title", {})
+        part["title"] = title | {"font": title.get("font", {}) | large}
+    layout["font"] = layout.get("font", {}) | large
+    for name in ("legend", "hoverlabel"):
+        layout[name] = layout.get(name, {}) | {"font": layout.get(name, {}).get("font", {}) | large}
+    grown = _WALL_TEXT / _SCREEN_TEXT
+    layout["height"] = round((layout.get("height") or 450) * grown)
+    margin = layout.setdefault("margin", {})
+    margin["t"] = margin.get("t", 44) + _WALL_MARGIN
+    return replace(chart, figure=go.Figure(spec))
 
 
 def _raise_fonts(part: Any, smallest: float) -> None:  # noqa: ANN401 - a part of a figure's JSON

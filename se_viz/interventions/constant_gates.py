@@ -1,4 +1,4 @@
-"""Putting constants in the place of gates in a copy of a network, and folding them into their neighbours."""
+"""Replacement of gates by constants in a copy of a network, and folding of these into neighbouring layers."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -31,13 +31,13 @@ def put_constants(
     """Make gates of a private network constants, folded where that is exact, and return how, by path.
 
     Args:
-        copy: in eval mode.
-        gates: that are modules.
+        copy: the private network, in eval mode.
+        gates: the gates, which must be modules.
         constants: s of each by name (C,), in double precision.
-        images: (N, 3, H, W), on which it is tried.
+        images: images (N, 3, H, W) to try the result on.
 
     Raises:
-        CannotFreeze: the network does not run so, or a module is more than these gates.
+        CannotFreeze: the network does not run with them, or a module does more than these gates.
     """
     placed: dict[str, tuple[ConstantGate, Tensor]] = {}
     for gate in gates:
@@ -78,7 +78,7 @@ def put_constants(
 
 
 def _fold(copy: nn.Module, folds: Mapping[ConstantGate, Fold], images: Tensor, expected: object) -> set[ConstantGate]:
-    """Fold gates, and return those with which the network would say something else, which multiply as before."""
+    """Fold gates, and return those whose folding would change the output; these keep multiplying."""
     identities = {gate: nn.Identity() for gate in folds}
 
     def put(chosen: Sequence[ConstantGate]) -> bool:
@@ -148,7 +148,7 @@ def in_eval_mode(network: nn.Module) -> nn.Module:
 
 
 def replace_module(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put a module of a private network in the place of another wherever that stands: a part may have several names."""
+    """Replace a module of a private network under all of its names."""
     for parent in list(network.modules()):
         for name, child in list(parent._modules.items()):
             if child is old:

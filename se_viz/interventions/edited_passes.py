@@ -43,7 +43,7 @@ class EditedPasses:
 
     Args:
         instrument: the network.
-        edits: by gate, of numbers, arrays, ``shuffle`` and ``scale``.
+        edits: numbers, arrays, ``shuffle`` or ``scale`` by gate.
         turn: runs each forward pass.
     """
 

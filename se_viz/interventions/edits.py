@@ -18,6 +18,7 @@ from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate
 from se_viz.types import AnyFloats
 
+_LARGEST = float(np.finfo(np.float32).max)
 _DIGITS = 8  # of a sha256 that tells arrays apart
 
 
@@ -33,7 +34,7 @@ class Shuffle:
     """An edit that gives each image s of another image of the same call, computed without edits.
 
     Raises:
-        ValueError: the seed is no whole number, or less than 0.
+        ValueError: the seed is not a whole number, or less than 0.
     """
 
     seed: int = 0
@@ -66,7 +67,7 @@ def shuffle(seed: int = 0) -> Shuffle:
     """Return an edit that gives each image s of another image of the same call, in a random order.
 
     Raises:
-        ValueError: the seed is no whole number, or less than 0.
+        ValueError: the seed is not a whole number, or less than 0.
     """
     return Shuffle(seed)
 
@@ -210,11 +211,12 @@ def _finite(edit: object, gate: Gate) -> AnyFloats:
             f'{gate.name} can be set to a number, {gate.channels} numbers, "mean", mean_of(…), swap(…), shuffle(…), '
             f"scale(…) or {{channel: …}}, not to {type(edit).__name__}."
         ) from None
-    if not np.isfinite(weights).all():
+    largest = np.abs(weights).max(initial=0)  # NaN if there is one
+    if largest <= _LARGEST:
+        return weights
+    if not np.isfinite(largest):
         raise ValueError(f"{gate.name} cannot be set to NaN or an infinite number.")
-    if weights.size and np.abs(weights).max() > np.finfo(np.float32).max:
-        raise ValueError(f"{gate.name} cannot be set to {np.abs(weights).max():.0e}, which float32 does not have.")
-    return weights
+    raise ValueError(f"{gate.name} cannot be set to {largest:.0e}, which float32 does not have.")
 
 
 def _same(weights: AnyFloats) -> Replacement:

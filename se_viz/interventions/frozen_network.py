@@ -1,4 +1,4 @@
-"""A network some of whose gates are constants, and its file."""
+"""A network in which some gates are constants, and its file."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,8 +22,8 @@ class FrozenGate:
     """A gate that multiplies by the same s for each image.
 
     Attributes:
-        name: of the gate.
-        path: of the module that it was.
+        name: name of the gate.
+        path: path of the module that it was.
         s: (C,).
         how: "into BatchNorm layer4.1.bn3", "into convolution conv_pwl", "as a multiplication".
         layout: order of the axes of U.
@@ -38,17 +38,17 @@ class FrozenGate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenNetwork:
-    """A network some of whose gates are constants.
+    """A network in which some gates are constants.
 
     Attributes:
         network: a copy that shares no weights with the original, in eval mode.
-        gates: those that are constants.
+        gates: the gates that are constants.
         parameters_before, parameters_after: weights and biases of the network.
         macs_before, macs_after: multiply-accumulates of one image, by ``macs.RULE``.
-        input: channels, height and width of the image that they were counted on.
-        name: of the model; empty for a network that has no name.
+        input: channels, height and width of the image for which they were counted.
+        name: name of the model; empty if it has none.
         classes: names of the logits; empty where they are not known.
-        preprocess: image → input; None where it is not known.
+        preprocess: the preprocessing of images; None where it is not known.
     """
 
     network: nn.Module
@@ -64,13 +64,13 @@ class FrozenNetwork:
 
     @property
     def constants(self) -> int:
-        """Numbers s that are kept beside the parameters, for the multiplications that remain."""
+        """Number of weights s that are stored beside the parameters, for the multiplications that remain."""
         return sum(len(gate.s) for gate in self.gates if gate.how == MULTIPLIES)
 
     def save(self, path: str | Path) -> None:
-        """Write the weights as safetensors, and beside them, as .json, what the network is.
+        """Write the weights as safetensors, and a description of the network as .json beside them.
 
-        The same text stands in the head of the safetensors file, from which ``load`` reads it.
+        The header of the safetensors file has the same description, which ``load`` reads.
 
         Raises:
             ValueError: the name of the file does not end in .safetensors.
@@ -96,8 +96,8 @@ class FrozenNetwork:
 
         Args:
             path: the safetensors file.
-            network: one of the same architecture, which is left as it is; not needed for a demo model or one of
-                timm's or torchvision's.
+            network: a network of the same architecture, which is not changed; not needed for a demo model or one of
+                timm or torchvision.
 
         Raises:
             FrozenRefused: the file cannot be read, or does not fit the network.

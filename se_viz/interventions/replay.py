@@ -25,8 +25,8 @@ class Replay:
 
     Args:
         network: the private copy that was recorded; its modules are changed until ``undo``.
-        gate: where it begins.
-        kept: what the ``Recorder`` noted.
+        gate: the gate at which passes start.
+        kept: the outputs that the ``Recorder`` kept.
         images: the images (N, 3, H, W) of that pass.
         fragile: the result of ``learn`` for other images of the same network, if it was called.
     """
@@ -88,7 +88,7 @@ class Replay:
         return all(tensor._version == version for tensor, version in self._versions)
 
     def undo(self) -> None:
-        """Give the modules of the network their own code again."""
+        """Restore the code of the network's modules."""
         for module, forward in self._own.items():
             if forward is None:
                 module.__dict__.pop("forward", None)

@@ -74,7 +74,7 @@ class Suffix:
                 an array of NumPy.
 
         Raises:
-            TypeError: s is neither.
+            TypeError: s is neither a tensor nor an array.
             ValueError: s has another shape.
         """
         if isinstance(s, np.ndarray):
@@ -143,8 +143,8 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
 
     Raises:
         KeyError: no gate has this name.
-        ValueError: batch is no whole number, or less than 1.
-        InputRefused: these are no images.
+        ValueError: batch is not a whole number, or less than 1.
+        InputRefused: the images cannot be read as images.
         InstrumentError: the network cannot be read, returns no logits, or cannot start at this gate.
     """
     if not isinstance(batch, int) or batch < 1:
@@ -157,7 +157,7 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
 
 
 def require_finite(logits: Tensor) -> None:
-    """Make sure that logits can be compared.
+    """Check that logits can be compared.
 
     Raises:
         NotReadable: some are NaN or infinite.
@@ -173,7 +173,7 @@ def gate_of(instrument: Instrument, name: str) -> Gate:
     """Return a gate by its name.
 
     Raises:
-        KeyError: no gate has this name; the message names those there are.
+        KeyError: no gate has this name; the message names the gates.
     """
     for gate in instrument.gates:
         if gate.name == name:

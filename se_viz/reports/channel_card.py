@@ -8,6 +8,8 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.class_means import class_means
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.profiles.errors import NotInProfiles
+from se_viz.reports.outcomes import Outcome
+from se_viz.types import Floats
 
 _ENDS = 10  # classes at each end, if there are too many for one chart
 
@@ -46,6 +48,30 @@ def channel_chart(profiles: ClassProfiles, gate: str, channel: int) -> Chart:
     names = [profiles.classes[row] for row in order]
     overall = float(moments.mean[some].mean())
     return class_means(gate, channel, names, moments.mean[order], moments.std[order], overall, profiles[gate].span)
+
+
+def channel_effect(outcome: Outcome, before: Floats, after: Floats, image: str, s: float, mean: float) -> str:
+    """Return a sentence on what one channel does to the outputs for an image: their change with its mean in its place.
+
+    Args:
+        outcome: meaning of the outputs, and the one that the network says.
+        before: outputs for the image (K,).
+        after: the same with s of this channel set to its mean.
+        image: name of the image.
+        s: the weight of the channel for the image.
+        mean: its mean over the class profiles.
+    """
+    if not np.isfinite(after).all():
+        return f"With the mean of this channel in the place of its s, the network returns NaN or infinity for {image}."
+    change = after - before
+    most = int(np.argmax(np.abs(change)))
+    edit = f"For {image} its s is **{s:.3f}**. With its mean ({mean:.3f}) in its place,"
+    if not change.any():
+        return f"{edit} **no output changes**."
+    said = f"{edit} the {outcome.unit} of {outcome.name} changes by **{change[outcome.target]:+.2g}**"
+    if most == outcome.target:
+        return f"{said}{', more than any other' if len(change) > 1 else ''}."
+    return f"{said}, and that of {outcome.names[most]} most, by {change[most]:+.2g}."
 
 
 def channel_images(profiles: ClassProfiles, gate: str, channel: int) -> pd.DataFrame | str:

@@ -60,7 +60,7 @@ def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str])
     names = [image.name for image in images]
     composed = inspection_report(
         captured,
-        predict(model, captured),
+        predict(model, captured, images=images),
         names,
         gates=gates,
         cut=lambda index: model.preprocess.center_crop(images[index].rgb),

@@ -32,13 +32,38 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 th, td { border: 0; border-bottom: 1px solid rgba(126,135,146,.35); padding: .2rem .6rem; text-align: left }
 /* Text to which a chart gives no colour of its own has plotly's default; here it has the colour of the page. */
 .js-plotly-plot text[style*="rgb(68, 68, 68)"] { fill: currentColor !important }
+@page { margin: 15mm }
 @media print {
   :root { color-scheme: light }
-  body { max-width: none; margin: 0; padding: 0; font-size: 11pt; color: #000; background: none }
-  figure > div { zoom: .7 }
-  h2, h3 { break-after: avoid }
+  body { max-width: none; margin: 0; padding: 0; font-size: 10pt; color: #000; background: none }
+  figure { margin: .6rem 0 }
+  h1, h2, h3 { break-after: avoid }
+  tr { break-inside: avoid }
   details { display: none }
+  .table { overflow: visible } /* nothing scrolls on paper */
+  table { font-size: 7.5pt }
+  th, td { padding: .1rem .4rem }
 }
+"""
+
+# Charts and tables may be wider than a page, whose width is 180 mm on A4 and 186 mm on US letter: 680 pixels. The text
+# of tables is three quarters as large on paper.
+_PRINTED = """
+const size = (layout) => document.querySelectorAll(".js-plotly-plot").forEach((one) => Plotly.relayout(one, layout));
+const fit = (table) => {
+  table.style.width = "min-content";
+  const zoom = Math.min(1, 680 / (0.75 * table.offsetWidth));
+  table.style.width = "";
+  table.style.zoom = zoom;
+};
+addEventListener("beforeprint", () => {
+  size({ width: 680 });
+  document.querySelectorAll("table").forEach(fit);
+});
+addEventListener("afterprint", () => {
+  size({ width: null, autosize: true });
+  document.querySelectorAll("table").forEach((table) => { table.style.zoom = ""; });
+});
 """
 
 
@@ -60,7 +85,7 @@ def html_page(question: str, about: Mapping[str, str], contents: str, date: date
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{escape(question)}</h1><dl>{listed}</dl>{contents}</main></body></html>"
+        f"<h1>{escape(question)}</h1><dl>{listed}</dl>{contents}</main><script>{_PRINTED}</script></body></html>"
     )
 
 
@@ -94,6 +119,8 @@ def tables_html(tables: Mapping[str, pd.DataFrame]) -> str:
 def _table(name: str, frame: pd.DataFrame) -> str:
     more = f'<p class="more">{len(frame) - _ROWS:,} more rows.</p>' if len(frame) > _ROWS else ""
     rows = frame.head(_ROWS).to_html(index=False, na_rep="", border=0)
+    head, end, body = rows.partition("</thead>")
+    rows = head.replace("_", "_<wbr>") + end + body  # a long name of a column wraps
     return f'<h3>{escape(name.replace("_", " "))}</h3><div class="table">{rows}</div>{more}'
 
 

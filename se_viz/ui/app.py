@@ -6,7 +6,7 @@ import streamlit as st
 
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
-from se_viz.ui.widgets import chart, page_links, selection_bar, view_link
+from se_viz.ui.widgets import chart, page_links, presentation_style, selection_bar, view_link
 from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
@@ -18,6 +18,7 @@ _STYLE = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 4rem}
 [data-testid="stSidebarUserContent"] {padding-top: 0}
 [data-testid="stMetricValue"] {font-size: 1.5rem}
+.st-key-first_run {padding: .4rem .8rem}
 [data-testid="stCaptionContainer"] {color: inherit; opacity: 0.82}
 [data-testid="stPlotlyChart"] :is(.xtick, .ytick, .cbaxis, .legend, .g-xtitle, .g-ytitle, .cbtitle, .g-gtitle) text {
   fill: currentColor !important; /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1 */
@@ -30,6 +31,13 @@ _STYLE = """<style>
 @media (max-width: 640px) {
   .stMainBlockContainer {padding-bottom: 2rem}
   .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
+  .stMainBlockContainer .stHorizontalBlock {row-gap: .7rem}
+  .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */
+  .st-key-upload [data-testid="stFileUploaderDropzone"] {flex-direction: row; align-items: center}
+  /* Tools beside a choice fit in its line; their words remain for a screen reader. */
+  [class*="st-key-tool_"] button p {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)
+  }
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}
 }
@@ -73,6 +81,7 @@ def run() -> None:
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
     header = draw(questions[page], about_images=page is not locating)
+    presentation_style.show()
     st.set_page_config(page_title=f"{page.title} · {header.model.name} · SE Viz")
     # A page that knows better says so: class profiles are of a dataset, not of the chosen images.
     chart.say_provenance(Provenance(header.model.name))

@@ -163,6 +163,25 @@ def fetch(name: str, report: OnProgress | None = None, cancelled: ShouldCancel |
     source.weights(architecture, tag).path(report, cancelled)
 
 
+def is_cached(name: str) -> bool:
+    """Return whether the weights of a pretrained network are on this machine; nothing is downloaded.
+
+    Raises:
+        UnknownModel: no model has that name, or it has no gate.
+    """
+    source, architecture, tag = _find(name)
+    return source.weights(architecture, tag).cached() is not None
+
+
+def estimated_size(name: str) -> int:
+    """Return the bytes of the weights of a pretrained network, estimated from its parameters in fp32.
+
+    Raises:
+        UnknownModel: no model has that name, or it has no gate.
+    """
+    return 4 * (params(name) or 0)
+
+
 def listing(name: str) -> Listing:
     """Return the facts on a pretrained network of timm or torchvision; nothing is downloaded.
 
@@ -181,7 +200,7 @@ def listing(name: str) -> Listing:
         channels=row.channels,
         licence=facts.licence,
         top1=facts.top1,
-        size=facts.size or 4 * row.params,
+        size=facts.size or estimated_size(name),
         crop=source.preprocess(architecture, tag).crop,
         cached=source.weights(architecture, tag).cached() is not None,
     )

@@ -4,23 +4,26 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from se_viz.analysis.head_sentences import meaning
 from se_viz.analysis.predictions import predict, top
 from se_viz.analysis.resemblance import groups
+from se_viz.data.imagenette import CLASSES
+from se_viz.data.images import InputImage
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
 from se_viz.reports.tables import predictions_table, table_bytes
 from se_viz.weights.head import Head, HeadMismatch
 
 
-def said(model: Model, outputs, head=None, names=()):
-    """What a model says whose outputs are these."""
+def said(model: Model, outputs, head=None, names=(), given=None):
+    """What a model says whose outputs are these, for images that it is told if they are given."""
     other = model.with_head(head)
     other.classes = tuple(names)
     outputs = np.asarray(outputs, np.float32) if isinstance(outputs, list) else outputs
     images = len(outputs) if isinstance(outputs, np.ndarray) else 2
-    return predict(other, Capture({}, images, outputs))
+    return predict(other, Capture({}, images, outputs), images=given)
 
 
 def test_probabilities_are_torch_softmax_in_falling_order():
@@ -182,3 +185,36 @@ def test_images_without_predictions_are_one_group():
     assert groups(["a", "b"], [None, None]) == {"all images": [0, 1]}
     assert groups(["a", "b"], ["cat", None]) == {"cat": [0], "no prediction": [1]}
     assert groups(["x/a", "b"], [None, None]) == {"x": [0], "without a folder": [1]}
+
+
+TEN = list(CLASSES.values())
+
+
+def shows(*classes) -> InputImage:
+    return InputImage("name", "hash", Image.new("RGB", (8, 8)), (8, 8), shows=None if classes == (None,) else classes)
+
+
+def test_what_a_network_of_few_classes_cannot_know_is_said_and_for_an_upload_not_claimed(model):
+    """In order: none of the ten classes, one of them, and an upload."""
+    given = [shows(), shows("golf ball"), shows(None)]
+    logits = np.eye(10, dtype=np.float32)[[0, 8, 4]] * 9
+    none, ball, upload = said(model, logits, "classes", TEN, given).images
+    assert none.sentence == "The image shows none of the 10 classes of this network; the closest is tench (100%)."
+    assert ball.sentence == "The network says golf ball (100%)."
+    assert upload.sentence == "The network says church (100%), the closest of its 10 classes."
+    assert [one.closest for one in (none, ball, upload)] == ["closest of 10 classes", "", "closest of 10 classes"]
+    assert [one.outside for one in (none, ball, upload)] == [True, False, False]
+    without = said(model, logits, "classes", TEN).images
+    assert [one.shown for one in without] == [one.shown for one in (none, ball, upload)]
+    assert not any(one.closest for one in without)
+
+
+def test_the_classes_of_other_networks_may_be_what_the_image_shows(model):
+    other = said(model, [[3.0, 1.0]], "classes", ["cat", "dog"], [shows()]).images[0]
+    assert (other.closest, other.outside) == ("closest of 2 classes", False)
+
+
+@pytest.mark.parametrize(("head", "count"), [("classes", 1000), ("labels", 3), ("number", 2)])
+def test_many_classes_and_other_heads_are_not_the_closest_of_few(model, head, count):
+    outputs = np.random.default_rng(0).normal(size=(1, count)).astype(np.float32)
+    assert not said(model, outputs, head, [str(one) for one in range(count)], [shows()]).images[0].closest

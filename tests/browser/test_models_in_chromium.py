@@ -86,5 +86,5 @@ def test_a_session_that_waits_for_another_is_told_its_place(open_page, serving, 
         pipe.write_bytes(b"go on")
         for page in (first, second):
             settle(page)
-            expect(page.get_by_text("The network says")).to_be_visible()
+            expect(page.get_by_text("the closest is")).to_be_visible()
             expect(page.get_by_text("Waiting for cpu")).to_have_count(0)

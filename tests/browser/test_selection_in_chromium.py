@@ -96,7 +96,7 @@ def test_the_bar_stays_in_view_and_is_low(open_page):
 
 def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_page(open_page, browser, tmp_path):
     page = open_page("?samples=cat")
-    answer = page.get_by_text("The network says").inner_text()
+    answer = page.get_by_text("the closest is").inner_text()
     on_page = [figure.get_attribute("aria-label") for figure in page.get_by_role("figure").all()]
     page.get_by_role("tab", name="Export").click()
     with page.expect_download() as download:
@@ -116,4 +116,10 @@ def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_p
     expect(report.get_by_text("Chelsea the cat", exact=True).first).to_be_visible()
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert not failures
+    # On paper it is light, and as wide as a page, 180 mm.
+    report.emulate_media(media="print")
+    report.evaluate("dispatchEvent(new Event('beforeprint'))")
+    parts = report.locator(".main-svg, table")
+    assert max(part.bounding_box()["width"] for part in parts.all()) <= 680
+    assert report.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     context.close()

@@ -55,6 +55,7 @@ def test_the_files_are_the_ones_the_shipped_numbers_were_computed_from() -> None
         "china.jpg": "8378025ad2519d64",
         "coffee.png": "cc02f8ca188b167c",
         "flower.jpg": "a77f6ec41e353afd",
+        "golf_ball.jpg": "8b1d8983e0c96d2e",
         "hubble_deep_field.jpg": "3a19c5dd8a927a93",
         "retina.jpg": "38a07f36f27f095e",
         "rocket.jpg": "c2dd0de7c538df8d",
@@ -68,3 +69,15 @@ def test_torch_is_not_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["r16", "r2", "r4", "r32", "r16-max", "r16-tanh"])
+def test_a_demo_model_knows_the_first_sample(name) -> None:
+    from se_viz import capture, load, predict
+
+    image = sample_image(SAMPLES[0].key)
+    model = load(f"demo/{name}", "cpu")
+    said = predict(model, capture(model, image), images=[image]).images[0]
+    model.close()
+    assert said.shown[0].label in SAMPLES[0].shows
+    assert not said.closest

@@ -1,6 +1,7 @@
 """Figures at the sizes of print and slides: the text that is drawn, and what the files say of themselves."""
 
 import io
+import json
 import re
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image, PdfParser
 
 from se_viz.figures.class_profiles import mean_excitation
 from se_viz.figures.export import figure_bytes
-from se_viz.figures.presets import PRESETS, fitted
+from se_viz.figures.heatmap import attention_heatmap
+from se_viz.figures.presets import PRESETS, fitted, presented
 from se_viz.figures.provenance import Provenance
 
 SOURCE = Provenance("demo/r16", "val of <Imagenette> & é, 3,925 images")
@@ -82,3 +84,16 @@ def test_drawn_files_have_metadata_their_size_and_text_of_7_points(drawn, chromi
     assert read.info.Images == SOURCE.images
     assert read.info.Title == "classes_SE_5_2"
     assert read.info.Software.startswith("SE Viz ")
+
+
+def test_a_presented_chart_has_the_same_data_with_large_text(captured):
+    chart = attention_heatmap(captured["SE_2_1"], [str(index) for index in range(captured.images)])
+    shown = presented(chart)
+    layout = shown.figure.layout
+    bar = shown.figure.data[0].colorbar
+    fonts = (layout.font, layout.title.font, layout.xaxis.tickfont, layout.yaxis.title.font, bar.tickfont)
+    assert min(font.size for font in fonts) >= 20
+    assert layout.height > chart.figure.layout.height
+    before, after = (json.loads(one.figure.to_json())["data"][0]["z"] for one in (chart, shown))
+    assert before == after
+    assert chart.figure.layout.font.size is None  # as it was

@@ -5,7 +5,15 @@ import pytest
 
 from se_viz.analysis.selectivity import eta_squared
 from se_viz.profiles.bundled import bundled_profiles
-from se_viz.reports.channel_card import channel_chart, channel_images, channel_role, most_specific_channel
+from se_viz.reports.channel_card import (
+    channel_chart,
+    channel_effect,
+    channel_images,
+    channel_role,
+    most_specific_channel,
+)
+from se_viz.reports.outcomes import outcome_of
+from se_viz.weights.head import Fitted, Head
 
 
 @pytest.fixture
@@ -37,3 +45,17 @@ def test_the_card_names_the_classes_at_both_ends_and_the_images(profiles):
 
 def test_compact_class_profiles_say_that_they_name_no_images():
     assert "name no images" in channel_images(bundled_profiles("demo/r16"), "SE_5_2", 450)
+
+
+def test_the_effect_of_a_channel_names_the_predicted_output_and_the_one_that_changes_most():
+    outcome = outcome_of(Fitted(Head("classes"), ("ants", "bees", "wasps")), np.array([2.0, 1.0, 0.0]))
+    said = channel_effect(outcome, np.array([2.0, 1.0, 0.0]), np.array([1.9, 1.5, 0.0]), "a.jpg", 0.75, 0.5)
+    assert said == (
+        "For a.jpg its s is **0.750**. With its mean (0.500) in its place, the logit of ants changes by **-0.1**, and "
+        "that of bees most, by +0.5."
+    )
+    said = channel_effect(outcome, np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.5, 0.0]), "a.jpg", 0.75, 0.5)
+    assert said.endswith("the logit of ants changes by **-1**, more than any other.")
+    assert channel_effect(outcome, np.ones(3), np.ones(3), "a.jpg", 0.7, 0.5).endswith("**no output changes**.")
+    said = channel_effect(outcome, np.zeros(3), np.array([np.nan, 0, 0]), "a.jpg", 0.75, 0.5)
+    assert "NaN" in said

@@ -16,7 +16,7 @@ from se_viz.ui.widgets import page_header as head
 
 
 def open_page(page: str, timeout: int = 120, **query: str) -> AppTest:
-    """A page as a link opens it, on one sample photograph unless the link says otherwise; no script may fail."""
+    """A page as a link opens it, on one sample image unless the link says otherwise; no script may fail."""
     opened = AppTest.from_string(_DRAW.format(page=page, about_images=page != "network"), default_timeout=timeout)
     opened.query_params.update({"samples": "cat"} | query)
     opened.run()

@@ -12,12 +12,13 @@ from PIL import Image
 from support import pages
 from support.images import encoded
 
-from se_viz import load, profile
+from se_viz import capture, load, profile, sample
 from se_viz.analysis.by_depth import by_depth
 from se_viz.analysis.class_overview import Overview
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
+from se_viz.interventions.gate_effects import outputs_of
 from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports.class_selection import first_pair
 from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
@@ -195,6 +196,9 @@ def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeyp
     choice.set_value(choice.options[1]).run()
     pages.open_tab(page, "Figure 6")
     assert sorted(page.multiselect(key="classes_photos").value) == ["ants", "bees"]
+    pages.open_tab(page, "Channel")
+    (strongest,) = (one.proto.body for one in page.get("html") if "Images with the highest weight" in one.proto.body)
+    assert strongest.count("<img") == 6
     settings = {"batch": profile_pass.BATCH, "shard": building.SHARD}
     again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "profiles").rglob("profiles.safetensors")
@@ -316,6 +320,11 @@ def test_a_link_opens_the_card_of_a_channel():
     page = open_page(samples="cat", view="Channel", gate="SE_5_2", channel="450")
     assert any("Channel 450 of SE" in text.value for text in page.markdown)
     assert any(name.endswith("chart_class_means_SE_5_2_450") for name in charts(page))
+    model, image = load("demo/r16", "cpu"), sample("cat")
+    before, after = (outputs_of(capture(model, [image], edits=edits))[0] for edits in (None, {"SE_5_2": {450: "mean"}}))
+    said = next(text.value.replace("\\", "") for text in page.markdown if "With its mean" in text.value)
+    assert f"the logit of tench changes by **{(after - before)[0]:+.2g}**" in said
+    assert any("se-thumbs" in one.proto.body and "Chelsea the cat" in one.proto.body for one in page.get("html"))
     page.selectbox(key="gate").set_value("SE_2_1").run()
     assert not page.exception
     assert any(name.rpartition("chart_")[2].startswith("class_means_SE_2_1_") for name in charts(page))

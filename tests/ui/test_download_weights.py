@@ -10,6 +10,9 @@ from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import download_weights as fetching
+from se_viz.ui.widgets import first_run
+from se_viz.weights import cache, hub_cache
+from se_viz.zoo import registry
 from se_viz.zoo import timm_source as from_timm
 
 NAME = "test_efficientnet.r160_in1k"
@@ -73,3 +76,55 @@ def test_what_there_is_no_memory_for_is_not_offered(weight_server, monkeypatch):
     assert "Not enough memory for timm/test" in page.error[0].value
     assert all(button.key != "fetch" for button in page.button)
     assert weight_server.asked == []
+
+
+PAPERS = first_run.NAME
+
+
+def offered(page):
+    """Labels of the card's buttons."""
+    return [button.label for button in page.button if button.key in ("use_paper", "dismiss_paper")]
+
+
+def test_a_visitor_of_a_demo_model_is_offered_the_papers_network_without_a_request(weight_server):
+    page = pages.open_page("inspect")
+    facts = registry.listing(PAPERS)
+    words = f"{facts.params / 1e6:.0f} M parameters, {facts.size / 1e6:.0f} MB download"
+    assert any(escape_markdown(words) in text.value for text in page.markdown)
+    assert offered(page) == ["Download and use it", "Not now"]
+    assert weight_server.asked == []
+    page.button(key="dismiss_paper").click().run()
+    assert not offered(page)
+    assert not offered(pages.open_page("inspect", present="1"))
+    assert not offered(pages.open_page("inspect", model=f"timm/{NAME}"))
+
+
+def test_the_card_chooses_the_papers_network_and_starts_its_download(weight_server, monkeypatch):
+    weight_server.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
+    monkeypatch.setattr(first_run, "NAME", f"timm/{NAME}")
+    page = pages.open_page("inspect")
+    page.button(key="use_paper").click().run()
+    assert not page.exception
+    assert page.selectbox(key="model").value == f"timm/{NAME}"
+    assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]
+
+
+def test_the_card_says_when_nothing_has_to_be_downloaded_and_is_not_shown_offline(weight_server, monkeypatch):
+    monkeypatch.setattr(hub_cache, "is_offline", lambda: True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert not offered(pages.open_page("inspect"))
+    file = cache.folder() / from_timm.weights("legacy_seresnet50", "in1k")._cache_path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    page = pages.open_page("inspect")
+    assert offered(page) == ["Use it", "Not now"]
+    assert any("already on this machine" in text.value for text in page.markdown)
+
+
+def test_the_card_is_not_shown_after_a_download_that_failed(weight_server):
+    weight_server.faults.append(404)
+    page = open_page()
+    page.button(key="fetch").click().run()
+    assert page.error
+    assert not offered(pages.open_page("inspect"))
+    fetching._note(failed=False)

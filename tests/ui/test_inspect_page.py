@@ -171,7 +171,7 @@ def test_chosen_channels_and_the_overlay():
 def test_without_images_the_page_says_what_to_do():
     page = open_app()
     page.multiselect(key="samples").set_value([]).run()
-    assert "choose sample photographs" in page.info[0].value
+    assert "choose sample images" in page.info[0].value
     assert not page.get("plotly_chart")
 
 

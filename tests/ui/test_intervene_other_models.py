@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from support.checkpoints import pickled, small_weights
-from support.pages import hand_in, open_page
+from support.pages import hand_in, open_page, open_tab
 from test_intervene_page import drawn, logits, numbers, said
 from timm.models import _registry as timm_registry
 
@@ -34,7 +34,9 @@ def answers(page, model, gate):
     assert "this prediction" in text
     assert "because this network has no class profiles. Open the page Classes and build them there." in text
     found = se_viz.attribute(model, image, gate, target, baseline=1.0)
+    text = said(open_tab(page, "Channels"))
     assert f"Channel {found.strongest(1)[0]} of {gate} has the largest attribution" in text
+    open_tab(page, "Edit channels")
     page.segmented_control(key="edit").set_value("all").run()
     page.slider(key="weight").set_value(0.75).run()
     effect = logits(model, image, {gate: 0.75})[target] - before[target]

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.images import encoded
-from support.pages import open_page
+from support.pages import open_page, open_tab
 from support.profiling import make_images
 from test_inspect_any_network import Efficient, Unit, unit
 from test_inspect_page import photo
@@ -26,6 +26,7 @@ from se_viz.demo.paired import points
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.suggest import suggest
+from se_viz.ui.state import interventions
 from se_viz.ui.widgets import image_number
 from se_viz.weights.head import Head
 from se_viz.zoo import registry as catalogue
@@ -40,6 +41,13 @@ def demo():
 
 def show(**query) -> AppTest:
     return open_page("intervene", **{"device": "cpu", **query})
+
+
+def first_tab(page: AppTest) -> AppTest:
+    """The page with its first tab again, whose name is not in an address."""
+    page.query_params.pop("view", None)
+    page.session_state["view"] = "Gates"
+    return page.run()
 
 
 def drawn(page: AppTest) -> dict[str, list]:
@@ -125,6 +133,7 @@ def test_probabilities_and_another_target(demo):
     np.testing.assert_allclose(numbers(points["y"]), np.multiply(100, expected), atol=1e-3)
     found = se_viz.attribute(demo, se_viz.sample("cat"), "SE_2_2", "church")
     best = int(found.strongest(1)[0])
+    open_tab(page, "Channels")
     assert f"Channel {best} of SE_2_2 has the largest attribution to church: {found.values[0, best]:+.2g}" in said(page)
     page.selectbox(key="target").set_value("golf ball").run()
     assert "has the largest attribution to golf ball" in said(page)
@@ -149,11 +158,14 @@ def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(dem
 @pytest.mark.parametrize("method", ["gradient × change", "shapley sampling", "layer-conductance"])
 def test_every_method_that_is_offered_gets_a_chart_and_curves(demo, method):
     page = show(samples="cat", method=method)
-    assert {"attribution_SE_5_2", "faithfulness_SE_5_2"} <= drawn(page).keys()
+    assert drawn(page).keys() == {"attribution_SE_5_2"}
     best = int(se_viz.attribute(demo, se_viz.sample("cat"), "SE_5_2", method=method).strongest(1)[0])
     assert f"Channel {best} of SE_5_2" in said(page)
     options = page.selectbox(key="method").options
     assert options == ["integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"]
+    open_tab(page, "Faithfulness")
+    assert drawn(page).keys() == {"faithfulness_SE_5_2"}
+    assert page.selectbox(key="method").value == method
 
 
 def test_an_edit_of_channels_is_the_edit_of_python(demo):
@@ -197,8 +209,8 @@ def test_an_uploaded_photograph_is_in_focus_and_gets_an_answer(demo):
     name = demo.classes[int(before.argmax())]
     text = said(page)
     assert re.search(rf"\*\*SE_\d_\d := .*\*\* has the largest effect: it \w+ {name} ", text)
-    assert f"has the largest attribution to {name}" in text
     assert "s of A temple in China" in [bar["name"] for bar in drawn(page)["gate_changes_SE_5_2"]]
+    assert f"has the largest attribution to {name}" in said(open_tab(page, "Channels"))
 
 
 def test_another_image_that_does_not_exist_is_said():
@@ -217,18 +229,19 @@ def test_what_a_link_asks_for_and_does_not_exist_is_said():
         edited_SE_5_2="9999",
         view="sideways",
     )
-    warned = [re.sub(r"\\(.)", r"\1", one.value) for one in page.warning]
-    for asked in (
-        "Gate SE_9_9",
-        "Target class zebra",
-        "Attribution by magic",
-        "Weight s 7",
-        "channel 9999",
-        "View sideways",
-    ):
-        assert any(f"The link asks for {asked}, and " in one for one in warned), asked
+    tabs = {
+        "Gates": ("Gate SE_9_9", "Target class zebra", "View sideways"),
+        "Channels": ("Attribution by magic",),
+        "Edit channels": ("Weight s 7", "channel 9999"),
+    }
+    for tab, wrong in tabs.items():
+        warned = [
+            re.sub(r"\\(.)", r"\1", one.value) for one in (page if tab == "Gates" else open_tab(page, tab)).warning
+        ]
+        for asked in wrong:
+            assert any(f"The link asks for {asked}, and " in one for one in warned), asked
     assert page.selectbox(key="gate").value == "SE_5_2"
-    assert "has the largest attribution to tench" in said(page)
+    assert "has the largest attribution to tench" in said(open_tab(page, "Channels"))
 
 
 def test_a_link_reopens_the_view():
@@ -237,15 +250,41 @@ def test_a_link_reopens_the_view():
         **{"method": "gradient × change", "baseline": "1", "edit": "20 strongest", "weight": "0.35"},
     }
     page = show(**link)
-    text = said(page)
-    assert "has the largest attribution to golf ball" in text
-    assert "s := 0.35 in channels" in text
+    assert page.session_state["view"] == "Edit channels"  # in links without a tab, a choice names it
+    assert "s := 0.35 in channels" in said(page)
+    assert "Strongest by gradient × change from s := 1" in said(page)
+    assert "has the largest attribution to golf ball" in said(open_tab(page, "Channels"))
+    first_tab(page)
     assert "s of Chelsea the cat" in [bar["name"] for bar in drawn(page)["gate_changes_SE_3_1"]]
     assert not page.warning
 
 
+@pytest.mark.parametrize(
+    ("former", "tab"),
+    [
+        ({"view": "Channels"}, "Channels"),
+        ({"view": "Over a dataset"}, "Over a dataset"),
+        ({"method": "exact"}, "Channels"),
+        ({"frozen": "SE_5_2"}, "Over a dataset"),
+        ({}, "Gates"),
+    ],
+)
+def test_a_link_of_before_the_tabs_opens_the_tab_of_what_it_names(former, tab):
+    assert show(samples="cat", **former).session_state["view"] == tab
+
+
+def test_nothing_is_computed_for_a_closed_tab(monkeypatch):
+    def fails(*_):
+        raise AssertionError
+
+    for name in ("attribution", "curves", "edited"):
+        monkeypatch.setattr(interventions, name, fails)
+    page = show(samples="cat")
+    assert drawn(page).keys() == {"gate_changes_SE_5_2", "gate_probabilities_SE_5_2"}
+
+
 def test_edits_of_one_session_are_invisible_to_another(demo):
-    one, other = show(samples="cat"), show(samples="cat")
+    one, other = (show(samples="cat", view="Edit channels") for _ in range(2))
     first = drawn(other)
     one.segmented_control(key="edit").set_value("all").run()
     one.slider(key="weight").set_value(1.0).run()
@@ -253,24 +292,26 @@ def test_edits_of_one_session_are_invisible_to_another(demo):
     again = drawn(other)
     assert again == first
     assert drawn(one)["before_and_after"][1] != again["before_and_after"][1]
-    assert drawn(one)["gate_changes_SE_5_2"] == again["gate_changes_SE_5_2"]
+    effects = [drawn(first_tab(page))["gate_changes_SE_5_2"] for page in (one, other)]
+    assert effects[0] == effects[1]
     inspected = open_page("inspect", samples="cat", device="cpu")
-    assert f"The network says tench ({probability(logits(demo, se_viz.sample('cat')), 0):.0%})" in said(inspected)
+    assert f"the closest is tench ({probability(logits(demo, se_viz.sample('cat')), 0):.0%})" in said(inspected)
 
 
 def test_one_image_has_no_other_and_says_so():
     page = show(samples="cat")
     assert len(drawn(page)["gate_changes_SE_5_2"]) == 2
     assert "Add a second image" in said(page)
-    assert "other image" not in page.segmented_control(key="set").options
+    assert "other image" not in open_tab(page, "Edit channels").segmented_control(key="set").options
 
 
 def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
     page = show(samples="cat,temple", gate="SE_5_2", set="other image", focus="2")
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    exec(page.code[0].value, names)  # noqa: S102
     after = drawn(page)["before_and_after"][1]
+    open_tab(page, "Export")
+    exec(page.code[0].value, names)  # noqa: S102
     best = torch.softmax(torch.as_tensor(names["capture"].logits[0]), 0)
     assert numbers(after["x"])[0] == pytest.approx(100 * float(best.max()), abs=1e-3)
     for line in page.code[1].value.splitlines():
@@ -316,6 +357,7 @@ def test_a_network_without_class_profiles_has_no_mean_and_says_so(opened):
     assert [bar["name"] for bar in changes] == ["s := 1", "s of A cup of coffee"]
     assert "because this network has no class profiles. Open the page Classes and build them there." in said(page)
     assert "profiles=" not in said(page)
+    open_tab(page, "Channels")
     assert page.segmented_control(key="baseline").options == ["1", "0"]
     (attributed,) = (data for name, data in drawn(page).items() if name.startswith("attribution"))
     assert [trace.get("name") for trace in attributed if trace["type"] == "scatter"] == ["s of this image"]
@@ -332,8 +374,7 @@ def test_heads_of_all_kinds_are_asked_about_what_they_give(opened, kind):
     else:
         assert re.search(r"(No single gate changes|the only one|Each of|One gate|\d of the) ", answer)
     assert re.match(r"\*\*SE_\S+ := .*\*\* has the largest effect: it ", answer)
-    assert "before_and_after" in drawn(page)
-    assert not page.exception
+    assert "before_and_after" in drawn(open_tab(page, "Edit channels"))
 
 
 def test_a_head_of_features_gets_a_sentence(opened):

@@ -106,7 +106,9 @@ def test_inspection(tmp_path):
     model, images = load("demo/r16", "cpu"), [sample("cat"), sample("coffee")]
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
     cut = [model.preprocess.center_crop(image.rgb) for image in images]
-    report = inspection_report(captured, predict(model, captured), names, gates=["SE_5_2"], cut=cut.__getitem__)
+    report = inspection_report(
+        captured, predict(model, captured, images=images), names, gates=["SE_5_2"], cut=cut.__getitem__
+    )
     page = pages.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
     output = run(
         "inspect", "--sample", "cat", "--sample", "coffee", "--maps", "SE_5_2", "--device", "cpu", "--out", tmp_path
@@ -134,15 +136,18 @@ def test_intervention(tmp_path):
     after = outputs_of(capture(model, [image, other], edits={"SE_2_2": 1.0}))[0]
     edited = Edited("s := 1 in all channels of SE_2_2", after)
     report = intervention_report(outcome, effects, image.name, other=other.name, gate="SE_2_2", edited=edited)
-    page = pages.open_page(
-        "intervene", samples="cat,temple", gate="SE_2_2", edit="all", set="1", baseline="0", device="cpu"
-    )
+    asked = {"samples": "cat,temple", "gate": "SE_2_2", "edit": "all", "set": "1", "baseline": "0", "device": "cpu"}
+    page = pages.open_page("intervene", view="Gates", **asked)
+    sentences, charts = set(), {}
+    for tab in ("Gates", "Channels", "Edit channels", "Faithfulness"):
+        if tab != "Gates":
+            pages.open_tab(page, tab)
+        sentences |= {text.value for text in (*page.markdown, *page.caption)}
+        charts |= drawn_on(page)
     options = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
-    same_sentences(report, page, run("intervene", *options, "--gate", "SE_2_2", "--set", "1", "--out", tmp_path))
+    same_sentences(report, sentences, run("intervene", *options, "--gate", "SE_2_2", "--set", "1", "--out", tmp_path))
     # A chart that takes clicks has the chosen gate in its key.
-    shown = {
-        name.removesuffix("_SE_2_2") if name.startswith("gate_") else name: one for name, one in drawn_on(page).items()
-    }
+    shown = {name.removesuffix("_SE_2_2") if name.startswith("gate_") else name: one for name, one in charts.items()}
     same_charts(report, shown, tmp_path, set(report.charts))
     for table in report.tables:
         same_table(report, table, tmp_path)
@@ -154,7 +159,7 @@ def test_intervention(tmp_path):
     output = run("attribute", *options, "--gate", "SE_2_2", "--baseline", "0", "--out", tmp_path / "channels")
     assert report.text[-1] in output.splitlines()
     before_error, _, after_error = emphasised(report.sentences[-1]).partition(r"\(completeness error")
-    said = next(text.value for text in page.markdown if text.value.startswith(before_error))
+    said = next(text for text in sentences if text.startswith(before_error))
     assert said.endswith(after_error.partition(r"\)")[2])
     same_charts(report, shown, tmp_path / "channels", {"attribution_SE_2_2"})
     same_table(report, "channels_SE_2_2", tmp_path / "channels")

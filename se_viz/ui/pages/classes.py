@@ -10,7 +10,6 @@ import streamlit as st
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.about import profiles_source
-from se_viz.reports.channel_card import channel_chart, channel_images, channel_role, most_specific_channel
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report
@@ -22,6 +21,7 @@ from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
 from se_viz.ui.widgets import (
     build_profiles,
+    channel_card,
     chart,
     checkpoint_picker,
     folder_profiles,
@@ -94,7 +94,7 @@ def page(header: PageHeader) -> None:
         "Figure 6": partial(_figure_6, state),
         "Figure 7": partial(_figure_7, state),
         "A against B": partial(_compare_classes, state),
-        "Channel": partial(_channel, state),
+        "Channel": partial(channel_card.show, header, profiles, state.gate),
         "Your images": partial(_your_images, state),
         "Export": partial(_export, state),
     }
@@ -209,25 +209,6 @@ def _compare_classes(state: ClassesState) -> None:
         st.markdown(emphasised(sentence))
     with right:
         chart.show(maps)
-
-
-def _channel(state: ClassesState) -> None:
-    """Draw the card of one channel: its role, its class means, and the images with its highest weights."""
-    gate = state.gate
-    first = most_specific_channel(state.profiles[gate])
-    channel = state.header.channel(gate, first)
-    channel = first if channel is None else channel  # an emptied field
-    st.markdown(emphasised(channel_role(state.profiles, gate, channel)))
-    left, right = st.columns(2, gap="medium")
-    with left:
-        chart.show(channel_chart(state.profiles, gate, channel))
-    with right:
-        images = channel_images(state.profiles, gate, channel)
-        if isinstance(images, str):
-            st.caption(images)
-        else:
-            st.markdown("Images with the highest weight")
-            st.dataframe(images, hide_index=True, column_config={"s": st.column_config.NumberColumn(format="%.3f")})
 
 
 def _export(state: ClassesState) -> None:

@@ -8,7 +8,7 @@ from se_viz.figures.provenance import Provenance
 from se_viz.model.model import Model
 from se_viz.reports.walk import QUESTION, walk_answer
 from se_viz.ui.markdown import emphasised
-from se_viz.ui.state import captures, walks
+from se_viz.ui.state import captures, presentation, walks
 from se_viz.ui.widgets import chart, how_sections, walk_export, walk_player
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
@@ -36,4 +36,5 @@ def page(header: PageHeader) -> None:
 def _player(model: Model, image: InputImage, walk: Walk, chosen: Chosen) -> None:
     """Draw the walk-through; another pixel runs this part only."""
     pixel = walk_player.show(model, image, walk)
-    walk_export.show(model, chosen, walk, image.name, pixel)
+    if not presentation.is_on():
+        walk_export.show(model, chosen, walk, image.name, pixel)

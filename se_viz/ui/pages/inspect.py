@@ -25,7 +25,7 @@ from se_viz.reports.tables import maps_bytes
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures
 from se_viz.ui.state.selection import Selection
-from se_viz.ui.widgets import channel_line, chart, choice, export, prediction_cards, stage_charts, tabs
+from se_viz.ui.widgets import channel_line, chart, choice, export, first_run, prediction_cards, stage_charts, tabs
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
@@ -83,8 +83,9 @@ def page(header: PageHeader) -> None:
     model, chosen = header.model, header.chosen
     chart.say_provenance(Provenance(model.name, ", ".join(image.name for image in chosen.images)))
     captured = captures.values(model, chosen.images)
-    predictions = predict(model, captured)
+    predictions = predict(model, captured, images=chosen.images)
     strip_place = st.container()
+    first_run.offer(model)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
         link("how-it-works", "How it works, step by step")
@@ -117,7 +118,9 @@ def _stages(state: InspectState) -> None:
     """Draw a heatmap for each stage, two in a row."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header("Excitation weights by stage", anchor=False, width="content")
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", width="content", key="order_of_channels"
+        ):
             st.caption("Order of channels", width="content")
             choice.check("Order of channels", get_args(Order), "order", "index")
             order = st.segmented_control(

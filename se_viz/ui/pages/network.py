@@ -15,7 +15,7 @@ from se_viz.reports.about import about_model
 from se_viz.reports.network import QUESTION, network_report
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import device_queue
+from se_viz.ui.state import device_queue, presentation
 from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.widgets import chart, report_download
 from se_viz.ui.widgets.checkpoint_picker import called
@@ -58,7 +58,8 @@ def page(header: PageHeader) -> None:
     st.caption(escape_markdown(rule))
     st.header("All gates", anchor=False)
     st.dataframe(report.tables["gates"], hide_index=True, column_config=_COLUMNS)
-    _take_away(model, name, report)
+    if not presentation.is_on():
+        _take_away(model, name, report)
 
 
 def _place(gate: Gate) -> str:

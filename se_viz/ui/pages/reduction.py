@@ -103,9 +103,13 @@ def page(header: PageHeader) -> None:
     verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
     of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
-    header.answer.markdown("\n\n".join(emphasised(sentence) for sentence in verdicts if sentence not in of_yours))
-    for sentence in of_yours:
-        st.markdown(emphasised(sentence))
+    first, *others = (sentence for sentence in verdicts if sentence not in of_yours)
+    header.answer.markdown("\n\n".join(map(emphasised, [first, *map(_verdict, others)])))
+    rest = [*others, *of_yours]
+    if rest:
+        with st.popover("Evidence for the other verdicts", icon=":material/list:", type="tertiary"):
+            for sentence in rest:
+                st.markdown(emphasised(sentence))
     notes.warn(report.notes[1:], "networks")
     own = beside_family.beside(header.model)
     if own is not None:
@@ -127,6 +131,11 @@ def page(header: PageHeader) -> None:
         "Export": partial(_take_away, title, report),
     }
     tabs.show(contents, _FORMER)
+
+
+def _verdict(sentence: str) -> str:
+    """Return the verdict at the start of a sentence, without its evidence."""
+    return f"**{sentence.removeprefix('**').partition('**')[0]}**"
 
 
 def _accuracy(report: Report, table: int, limits: str) -> None:

@@ -13,10 +13,10 @@ from se_viz import former_names
 from se_viz.ui.state.visitor import moved_in_history
 
 MODEL, IMAGE, GATE, CHANNEL = "model", "focus", "gate", "channel"
-CLASS_A, CLASS_B, SAMPLES = "class_a", "class_b", "samples"
+CLASS_A, CLASS_B, SAMPLES, PRESENT = "class_a", "class_b", "samples", "present"
 """Names in the URL, which are also the keys of the widgets."""
 
-_NAMES = (MODEL, IMAGE, GATE, CHANNEL, CLASS_A, CLASS_B, SAMPLES)
+_NAMES = (MODEL, IMAGE, GATE, CHANNEL, CLASS_A, CLASS_B, SAMPLES, PRESENT)
 _CHOSEN, _SHOWN = "selection", "selection_shown"
 
 

@@ -1,16 +1,21 @@
 // One of each for the whole window, however often the component is made.
-const view = (window.seVizView ??= { send: () => {}, started: false });
+const view = (window.seVizView ??= { send: () => {}, present: () => {}, started: false });
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!view.started) {
     view.started = true;
     followHistory();
     followClicks((what) => view.send(what));
+    followFullscreen((on) => view.present(on));
   }
   view.send = (what) => setTriggerValue("clicked", what);
+  view.present = (on) => setTriggerValue("presented", on ? "on" : "off");
+  offerPresentation(parentElement.querySelector(".present"), data.present, view.present);
+  nameFields();
+  for (const button of parentElement.querySelectorAll(".copy")) button.classList.toggle("short", data.full);
   const said = parentElement.querySelector(".said");
-  const words = parentElement.querySelector(".words");
-  parentElement.querySelector(".copy").onclick = async () => {
+  const words = parentElement.querySelector(".link .words");
+  parentElement.querySelector(".link").onclick = async () => {
     const done = await copy(addressOf(data.shown));
     said.textContent = done ? "The link to this view was copied." : "The browser did not allow it: copy the address.";
     words.textContent = done ? "Copied" : "Not allowed";

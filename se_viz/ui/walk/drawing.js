@@ -65,7 +65,7 @@ function thumb(name, x, y, side, lights, label, size) {
 
 function subscript(label) {
   const [name, below] = label.split("_");
-  return below === undefined ? name : `${name}<tspan dy="0.25em" font-size="70%">${below}</tspan>`;
+  return below === undefined ? name : `${name}<tspan dy="0.25em" font-size="72%">${below}</tspan>`;
 }
 
 function arrow(points, lights) {

@@ -15,13 +15,12 @@ class Player {
     on(".back", "click", () => this.go(this.at - 1, true));
     on(".next", "click", () => this.go(this.at + 1, true));
     on(".play", "click", () => this.play(!this.playing));
-    on(".present", "click", () => this.present(!this.root.classList.contains("presenting")));
+    on(".present", "click", () => window.seVizView?.present(false));
     on(".scrubber", "input", (event) => this.go(Number(event.target.value) - 1, true));
     for (const name of [".row", ".column"]) on(name, "change", () => this.ask(Number(this.get(".row").value), Number(this.get(".column").value)));
     on(".stage", "pointerenter", (event) => this.hover(event.pointerType === "mouse"));
     on(".stage", "pointerleave", () => this.hover(false));
     this.keys = (event) => this.key(event);
-    this.left = () => { if (!document.fullscreenElement) this.present(false); };
   }
 
   get(name) { return this.root.querySelector(name); }
@@ -32,10 +31,12 @@ class Player {
     const drawn = this.data && this.data.identity === data.identity && String(this.data.pixel) === String(data.pixel);
     this.data = data;
     this.send = send;
+    // The button of the page that began the presentation is behind the walk-through.
+    this.root.classList.toggle("presenting", data.present);
+    this.get(".present").hidden = !data.present;
     const found = data.steps.findIndex((step) => step.key === key);
     this.at = found < 0 ? Math.min(this.at, data.steps.length - 1) : found;
     document.addEventListener("keydown", this.keys);
-    document.addEventListener("fullscreenchange", this.left);
     if (drawn) return;
     this.luts = Object.fromEntries(Object.entries(data.colours).map(([name, colours]) => [name, lut(colours)]));
     this.get(".scrubber").max = data.steps.length;
@@ -47,7 +48,6 @@ class Player {
 
   stop() {
     document.removeEventListener("keydown", this.keys);
-    document.removeEventListener("fullscreenchange", this.left);
     clearTimeout(this.timer);
   }
 
@@ -84,7 +84,7 @@ class Player {
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented || !this.root.isConnected) return;
-    if (event.key === "Escape" && this.root.classList.contains("presenting")) { this.present(false); return; }
+    if (event.key === "Escape" && this.data.present) { window.seVizView?.present(false); return; }
     const from = event.composedPath()[0];
     // Arrow keys belong to whatever takes them itself: fields, lists, sliders, tabs and tables.
     if (from instanceof Element && from.closest("input, textarea, select, [contenteditable], [role=slider], [role=tab], [role=radio], [role=radiogroup], [role=combobox], [role=listbox], [role=menu], [role=grid], .scroll")) return;
@@ -92,17 +92,6 @@ class Player {
     else if (event.key === "ArrowLeft") this.go(this.at - 1, true);
     else return;
     event.preventDefault();
-  }
-
-  present(on) {
-    if (on === this.root.classList.contains("presenting")) return;
-    this.root.classList.toggle("presenting", on);
-    const button = this.get(".present");
-    button.setAttribute("aria-pressed", String(on));
-    button.textContent = on ? "Leave" : "Present";
-    if (on && this.root.requestFullscreen) this.root.requestFullscreen().catch(() => {});
-    else if (!on && document.fullscreenElement) document.exitFullscreen().catch(() => {});
-    button.focus();
   }
 
   ask(row, column) {

@@ -7,17 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from se_viz.data.datasets import dataset
-from se_viz.data.folders import holds_image, subfolders
 from se_viz.data.meanings import meaning
 from se_viz.model.model import Model
 from se_viz.profiles.metadata import LabelSource
+from se_viz.ui.state import data_folders
 from se_viz.ui.state.profiles import folder, slug
 from se_viz.ui.widgets import folder_profiles, profile_pass
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.profile_pass import Request, Source
 
-DATA = "SE_VIZ_DATA"
 SHARD = 128  # images of a shard: Stop loses at most this many
 _KIND = "server"  # of the images, in a request
 _LABELS: dict[str, LabelSource] = {"folders": "given", "predictions": "predictions"}
@@ -28,7 +27,7 @@ def build(model: Model, *, first: bool = False) -> None:
 
     It is not an expander, because the animation of an expander moves the buttons away from the pointer.
     """
-    allowed = _allowed()
+    allowed = data_folders.allowed()
     if not allowed and not first:
         with st.popover("Build class profiles of your images", icon=":material/library_add:"):
             _elsewhere(model)
@@ -59,7 +58,7 @@ def _ask(model: str, restart: bool) -> None:
 
 def _source(model: Model, choice: tuple[str, ...]) -> Source | None:
     kind, place, *of_labels = choice
-    allowed = _allowed()
+    allowed = data_folders.allowed()
     if kind != _KIND or place not in allowed:
         return None
     (by,) = of_labels
@@ -84,15 +83,6 @@ def _elsewhere(model: Model) -> None:
     st.markdown("A command makes class profiles of any number of images in a folder, a ZIP archive or a list:")
     st.code(f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language=None)
     st.markdown(
-        f"This page can also read folders on the server, if the environment variable `{DATA}` names them (separated by "
-        f"`{os.pathsep}`). It is not set."
+        f"This page can also read folders on the server, if the environment variable `{data_folders.DATA}` names them "
+        f"(separated by `{os.pathsep}`). It is not set."
     )
-
-
-def _allowed() -> dict[str, Path]:
-    """Return the folders that may be read, and their splits; for a folder with splits, only one would be read."""
-    listed = [Path(part) for part in os.environ.get(DATA, "").split(os.pathsep) if part]
-    existing = [path for path in listed if path.exists()]
-    named = [path / name for path in existing if path.is_dir() for name in subfolders(path) if meaning(name)]
-    split = [path for path in named if holds_image(path, below=True)]
-    return {str(path): path for path in (*existing, *split)}

@@ -8,10 +8,10 @@ import streamlit as st
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
-from se_viz.figures.presets import PRESETS, PresetName
+from se_viz.figures.presets import PRESETS, PresetName, presented
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import selection
+from se_viz.ui.state import presentation, selection
 from se_viz.ui.widgets.grid import grid
 
 # No tool bar: it covers titles on a phone, and each of its buttons is a stop of the Tab key.
@@ -64,7 +64,12 @@ def row(charts: Sequence[Chart]) -> None:
 
 def draw(chart: Chart) -> None:
     """Draw the chart without tools."""
-    st.plotly_chart(chart.figure, key=f"chart_{chart.name}", alt=chart.alt, config=_CONFIG)
+    st.plotly_chart(_shown(chart).figure, key=f"chart_{chart.name}", alt=chart.alt, config=_CONFIG)
+
+
+def _shown(chart: Chart) -> Chart:
+    """Return the chart as the page shows it: with large text in a presentation."""
+    return presented(chart) if presentation.is_on() else chart
 
 
 def clickable(chart: Chart, key: str, chosen: str) -> None:
@@ -83,7 +88,7 @@ def clickable(chart: Chart, key: str, chosen: str) -> None:
             selection.choose(**{key: points[0]["x"]})
 
     st.plotly_chart(
-        chart.figure,
+        _shown(chart).figure,
         key=name,
         alt=chart.alt,
         config=_CONFIG,
@@ -96,12 +101,14 @@ def clickable(chart: Chart, key: str, chosen: str) -> None:
 
 def tools(chart: Chart) -> None:
     """Draw the explanation of a chart, and its downloads, whose files are made when they are requested."""
-    with st.popover("How to read this", icon=":material/help:", type="tertiary"):
+    with st.popover("How to read this", icon=":material/help:", type="tertiary", key=f"tool_read_{chart.name}"):
         st.markdown(escape_markdown(chart.how_to_read))
+    if presentation.is_on():
+        return
     size = st.session_state.get(SIZE, _SCREEN)
     preset: PresetName | None = size if size in PRESETS else None
     source = st.session_state.get(_PROVENANCE, Provenance())
-    with st.popover("Save", icon=":material/download:", type="tertiary"):
+    with st.popover("Save", icon=":material/download:", type="tertiary", key=f"tool_save_{chart.name}"):
         for kind, mime in _MIME.items():
             impossible = "" if kind == "html" else why_not_drawn()
             st.download_button(

@@ -6,6 +6,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from se_viz.ui.state import selection
 from se_viz.ui.widgets import link
 
 T = TypeVar("T", bound=str)
@@ -38,6 +39,34 @@ def check(label: str, options: Sequence[str], key: str, shown: str, place: Delta
     if unknown := [asked for asked in link.asked(key) if asked not in options]:
         listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
         link.warn(key, f"{label} {', '.join(unknown)}", f"there are {listed}", shown, place, shown)
+
+
+def choose_or_keep(label: str, options: Sequence[T], key: str, *, drawn: bool, segmented: bool = False) -> T:
+    """Return ``choose`` where the choice is drawn; where another tab draws it, the last choice, or that of the link."""
+    if drawn:
+        return choose(label, options, key, segmented=segmented)
+    value = st.session_state.get(key, st.query_params.get(key))
+    found = value if value in options else options[0]
+    if found != options[0]:
+        selection.note(key, found)  # for Copy link, as Streamlit takes it out of the URL
+    return found
+
+
+def kept_number(low: float, high: float, first: float, key: str) -> float:
+    """Return the number of a slider that another tab draws: the last one, or that of the link."""
+    value = st.session_state.get(key, st.query_params.get(key, ""))
+    found = float(value) if _within(str(value), low, high) else first
+    if found != first:
+        selection.note(key, f"{found:g}")
+    return found
+
+
+def kept_channels(count: int, first: int, key: str) -> list[int]:
+    """Return the channels of a choice that another tab draws: the last ones, or those of the link."""
+    if key in st.session_state:
+        return [int(one) for one in st.session_state[key]]
+    asked = st.query_params.get_all(key)
+    return [int(one) for one in asked if one.isascii() and one.isdigit() and int(one) < count] or [first]
 
 
 def number(label: str, low: float, high: float, first: float, key: str, *, disabled: bool) -> float:

@@ -17,6 +17,7 @@ from se_viz.zoo.registry import Listing
 
 _ASKED = "asked_fetch"  # in the session: the model whose weights are to be downloaded
 _GLANCE = 0.2  # seconds between two updates of the progress
+_failed = False  # whether the last download of this server failed
 
 
 def ensure_weights(name: str) -> bool:
@@ -38,7 +39,7 @@ def ensure_weights(name: str) -> bool:
             type="primary",
             icon=":material/download:",
             key="fetch",
-            on_click=_ask,
+            on_click=ask,
             args=(name,),
         )
         return False
@@ -50,18 +51,30 @@ def ensure_weights(name: str) -> bool:
     try:
         _fetch(name, lambda progress: bar.progress(*_shown(progress, about)))
     except (DownloadFailed, WeightsRefused) as error:
+        _note(failed=True)
         _forget()
         st.error(escape_markdown(str(error)))
-        place.button("Try again", type="primary", key="fetch", on_click=_ask, args=(name,))
+        place.button("Try again", type="primary", key="fetch", on_click=ask, args=(name,))
         return False
+    _note(failed=False)
     _forget()
     st.rerun()  # never returns
     return False
 
 
-def _ask(name: str) -> None:
-    """Record what to download. Callbacks run before the page does, so no other click can come in between."""
+def ask(name: str) -> None:
+    """Record what to download. For callbacks: they run before the page does, so no other click can come in between."""
     st.session_state[_ASKED] = name
+
+
+def unreachable() -> bool:
+    """Return whether the last download of this server failed, so that another one is not offered unasked."""
+    return _failed
+
+
+def _note(*, failed: bool) -> None:
+    global _failed  # noqa: PLW0603 - of the server, not of a session
+    _failed = failed
 
 
 def _forget() -> None:

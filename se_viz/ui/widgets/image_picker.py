@@ -1,4 +1,4 @@
-"""The images of a session: uploads, and sample photographs so that the page is not empty at first."""
+"""The images of a session: uploads, and sample images so that the page is not empty at first."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ from se_viz.ui.widgets import link, notes
 
 _TITLES = {sample.key: sample.title for sample in sample_images.SAMPLES}
 _UPLOADS = "uploads"  # in the URL: the number of uploaded images
-_AT_FIRST = ("cat", "coffee", "temple", "flower")
+_AT_FIRST = ("golfball", "cat", "coffee", "temple")  # a demo model knows the first one
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def folder() -> list[UploadedFile]:
 
 
 def sample_keys(problem: DeltaGenerator) -> list[str]:
-    """Draw the choice of sample photographs, and return their keys, which are part of the URL.
+    """Draw the choice of sample images, and return their keys, which are part of the URL.
 
     Args:
         problem: where to say that a link asks for samples that do not exist.
@@ -82,7 +82,7 @@ def sample_keys(problem: DeltaGenerator) -> list[str]:
     if st.session_state.get(SAMPLES) != asked:
         st.session_state[SAMPLES] = asked
     keys: list[str] = st.multiselect(
-        "Sample photographs", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
+        "Samples", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
     )
     selection.note(SAMPLES, ",".join(keys))
     if keys:
@@ -121,7 +121,7 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
         for image, name in zip(candidates, names, strict=True)
     )
     if len(images) > LIMIT:
-        st.warning(f"{len(images) - LIMIT} sample photographs are left out: at most {LIMIT} images are shown.")
+        st.warning(f"{len(images) - LIMIT} sample images are left out: at most {LIMIT} images are shown.")
         keys = keys[: LIMIT - len(intake.images)]
     _tell_uploads(len(intake.images))
     # An uploaded folder is listed by its name, as in Python.

@@ -14,6 +14,7 @@ from se_viz.reports.about import about_model
 from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
 from se_viz.ui.widgets import report_download
+from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -41,7 +42,7 @@ def show(
         channels: the attribution, if there is one.
         profiles: class profiles that were chosen, if there are any.
     """
-    st.header("Export and reproduce", anchor=False)
+    choose_size()
     report = about_model(report, model, [chosen.images[images[0]].name])
     with st.container(horizontal=True):
         for name in report.tables:

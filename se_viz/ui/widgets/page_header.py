@@ -65,6 +65,6 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
         st.stop()
     notes.warn(model.notes, "gates")
     if about_images and not chosen.images:
-        st.info("Drop images into the box above, or choose sample photographs in the sidebar.")
+        st.info("Drop images into the box above, or choose sample images in the sidebar.")
         st.stop()
     return PageHeader(model, chosen, asked, left.empty(), bar)

@@ -1,18 +1,14 @@
 """The strip of images, each with the predictions of the network."""
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
-from operator import attrgetter
 
 import streamlit as st
 
 from se_viz.analysis.predictions import ImagePredictions, Prediction, Predictions
 from se_viz.data.images import InputImage
-from se_viz.figures.palette import ACCENT
-
-_SIDE = 192  # pixels of a thumbnail, twice its size on the page
+from se_viz.figures.palette import ACCENT, MUTED
+from se_viz.ui.widgets.thumbnails import thumbnail
 
 _STYLE = f"""<style>
 .se-strip {{display:flex;gap:.75rem;overflow-x:auto;padding:.15rem .15rem .6rem}}
@@ -27,6 +23,10 @@ _STYLE = f"""<style>
 .se-said {{font-weight:600}}
 .se-bar span {{position:relative;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}}
 .se-bar span:last-child {{flex:none}}
+.se-closest {{font-style:italic;margin-bottom:.1rem}}
+.se-outside .se-bar {{opacity:.72}}
+.se-outside .se-bar i {{background:{MUTED}}}
+.se-outside .se-said {{font-weight:400}}
 </style>"""
 
 
@@ -47,10 +47,11 @@ def _card(index: int, image: InputImage, said: ImagePredictions, *, missing: boo
     """Return the HTML of an image with its predictions; the page says once why there are no predictions."""
     bars = "".join(map(_bar, said.shown)) or ("no predictions" if missing else escape(said.sentence))
     name = escape(image.name)
+    closest = f'<div class="se-closest">{escape(said.closest)}</div>' if said.closest else ""
     return (
-        '<figure class="se-card" role="listitem">'
-        f'<img src="{_thumbnail(image)}" alt="{name}">'
-        f'<figcaption><div class="se-name" title="{name}">{index + 1} {name}</div>{bars}</figcaption></figure>'
+        f'<figure class="se-card{" se-outside" * said.outside}" role="listitem">'
+        f'<img src="{thumbnail(image)}" alt="{name}">'
+        f'<figcaption><div class="se-name" title="{name}">{index + 1} {name}</div>{closest}{bars}</figcaption></figure>'
     )
 
 
@@ -61,13 +62,3 @@ def _bar(prediction: Prediction) -> str:
         f'<div class="se-bar">{share}<span{strong}>{escape(prediction.label)}</span>'
         f"<span{strong}>{prediction.amount}</span></div>"
     )
-
-
-@st.cache_data(max_entries=128, show_spinner=False, scope="session", hash_funcs={InputImage: attrgetter("sha256")})
-def _thumbnail(image: InputImage) -> str:
-    """Return a JPEG of the image as a data URL."""
-    small = image.rgb.copy()
-    small.thumbnail((_SIDE, _SIDE))
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"

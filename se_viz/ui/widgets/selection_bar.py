@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.data.images import InputImage
-from se_viz.ui.state import selection
+from se_viz.ui.state import presentation, selection
 from se_viz.ui.state.selection import CHANNEL, CLASS_A, CLASS_B, GATE, IMAGE, MODEL
 from se_viz.ui.widgets import image_focus, link
 from se_viz.ui.widgets.choice import check
@@ -30,12 +30,21 @@ STYLE = f"""<style>
 .st-key-{_KEY} {_FIELDS} {{display: flex; align-items: center; gap: .4rem}}
 .st-key-{_KEY} {_FIELDS} > label {{min-height: 0; margin: 0; width: auto; flex: none}}
 .st-key-{_KEY} {_FIELDS} > div {{flex: 1; min-width: 0}}
+.st-key-{_KEY} input {{text-overflow: ellipsis}}
+[data-testid="stSelectboxVirtualDropdown"], [data-testid="stSelectboxVirtualDropdown"] > div {{
+  min-width: min(20rem, 80vw)}} /* a list of long names below a short field */
 .st-key-{_KEY} [data-testid^="stNumberInputStep"] {{display: none}} /* arrow keys remain */
+.st-key-{_KEY} > div:has(.st-key-gate) {{min-width: 6.6rem}}
+.st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 8.2rem}}
 @media (min-width: 1200px) {{.st-key-{_KEY} {{flex-wrap: nowrap; gap: .6rem}}}}
 .se-card, {_CLICKABLE} .nsewdrag {{cursor: pointer}}
 @media (max-width: 640px) {{
   .st-key-{_KEY} {{gap: .3rem}}
-  .st-key-{_KEY} > div {{flex: 1 1 30%}}
+  .st-key-{_KEY} > div {{flex: 1 1 22%}}
+  .st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 0}}
+  .st-key-{_KEY} > div:has(.st-key-class_a, .st-key-class_b) {{flex-basis: 36%}}
+  .st-key-{_KEY} > div:has(.st-key-model, .st-key-focus) {{flex-basis: 45%}}
+  .st-key-{_KEY} > div:has(.st-key-view_link) {{flex: none}}
   .st-key-{_KEY} {_FIELDS} > label {{display: none}}
 }}
 </style>"""
@@ -60,7 +69,8 @@ class SelectionBar:
         """Draw the bar, empty; it stays below the menu while the page scrolls."""
         selection.start()
         with st.container(key=_KEY, horizontal=True, vertical_alignment="center", gap="small"):
-            return cls(*(st.container(width=_WIDTHS.get(part.name, "content")) for part in fields(cls)))
+            parts = (_WIDTHS.get(part.name) for part in fields(cls))
+            return cls(*(st.container(width=presentation.wide(width) if width else "content") for width in parts))
 
     def choose_model(self, names: Sequence[str], first: str, problem: DeltaGenerator) -> str:
         """Return the name of the model; ``problem`` is where to say that a link asks for another one."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.reports.report import Report
+from se_viz.ui.state import presentation
 from se_viz.ui.widgets import chart, choice
 from se_viz.ui.widgets.grid import grid
 
@@ -41,7 +42,13 @@ def _stage(report: Report, kind: str, gates: Sequence[str], label: str, key: str
             )
         else:
             gate = st.selectbox(
-                label, gates, index=last, key=key, bind="query-params", label_visibility="collapsed", width=140
+                label,
+                gates,
+                index=last,
+                key=key,
+                bind="query-params",
+                label_visibility="collapsed",
+                width=presentation.wide(140),
             )
         shown = report.charts[f"{kind}_{gate}"]
         chart.tools(shown)

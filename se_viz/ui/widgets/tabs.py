@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from se_viz.ui.state import presentation
 from se_viz.ui.widgets import choice
 
 KEY = "view"  # in the URL
+EXPORT = "Export"  # the tab that a presentation lacks
 _OPENED_BY = "tab_opened_by_link"  # in the session, for each set of tabs
 
 
@@ -21,6 +23,8 @@ def show(
         former: name of a choice in a tab → name of the tab. A link without a tab, as pages without tabs made them,
             opens the tab of the choice that it names.
     """
+    if presentation.is_on():
+        contents = {name: draw for name, draw in contents.items() if name != EXPORT}
     names = tuple(contents)
     if st.session_state.get(KEY) not in names:
         st.session_state.pop(KEY, None)  # the tab of another page

@@ -1,11 +1,12 @@
-"""The button Copy link, and the script in the page that keeps the browser's history and sends clicks on charts."""
+"""The buttons Copy link and Present, and the script in the page that keeps the history and sends clicks on charts."""
 
 from typing import Any
 
 import streamlit as st
 
 from se_viz.ui.component_files import joined
-from se_viz.ui.state import selection
+from se_viz.ui.state import presentation, selection
+from se_viz.ui.state.selection import CLASS_A
 from se_viz.ui.widgets.chart_clicks import chosen_by
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -16,7 +17,7 @@ _component = st.components.v2.component(
     "se_viz_view",
     html=joined("view", "view.html"),
     css=joined("view", "view.css"),
-    js=joined("view", "copy.js", "history.js", "clicks.js", "view.js"),
+    js=joined("view", "copy.js", "history.js", "clicks.js", "present.js", "titles.js", "view.js"),
 )
 
 
@@ -25,13 +26,16 @@ _AT_FIRST = {"origin": "by name", "head": "automatic", "precision": "fp32"}
 
 
 def show(header: PageHeader) -> None:
-    """Draw the button in the bar, at the end of a run, when all that the page shows is known."""
+    """Draw the buttons in the bar, at the end of a run, when all that the page shows is known."""
+    shown = selection.shown()
     with header.bar.link:
         _component(
             key=_KEY,
-            data={"shown": selection.shown() | _options()},
+            # With all parts, the bar has no room for words beside the icons.
+            data={"shown": shown | _options(), "present": presentation.is_on(), "full": CLASS_A in shown},
             width="content",
             on_clicked_change=_clicked,
+            on_presented_change=_presented,
         )
 
 
@@ -41,6 +45,11 @@ def _options() -> dict[str, str]:
         for name, first in _AT_FIRST.items()
         if st.session_state.get(name, first) != first
     }
+
+
+def _presented() -> None:
+    state: dict[str, Any] = st.session_state.get(_KEY) or {}
+    presentation.switch(on=state.get("presented") == "on")
 
 
 def _clicked() -> None:

@@ -8,6 +8,7 @@ from se_viz.analysis.walk import Walk
 from se_viz.data.images import InputImage
 from se_viz.model.model import Model
 from se_viz.ui.component_files import joined
+from se_viz.ui.state import presentation
 from se_viz.ui.widgets.walk_payload import walk_payload
 
 _KEY = "walk"
@@ -33,7 +34,7 @@ def show(model: Model, image: InputImage, walk: Walk) -> tuple[int, int]:
     row, column = payload["pixel"]
     _player(
         key=_KEY,
-        data=payload | {"identity": identity, "step": st.query_params.get("step", "")},
+        data=payload | {"identity": identity, "step": st.query_params.get("step", ""), "present": presentation.is_on()},
         on_pixel_change=_nothing,
     )
     return row, column

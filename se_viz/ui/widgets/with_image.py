@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
+from se_viz.ui.state import presentation
 from se_viz.ui.widgets import image_number
 from se_viz.ui.widgets.choice import check
 
@@ -36,7 +37,7 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
         on_change=image_number.write,
         args=(_KEY, hashes),
         help="An image of the page; its s is used in the place of s of the image in focus.",
-        width=220,
+        width=presentation.wide(220),
     )
     st.session_state[_BEFORE] = st.session_state[_KEY]
     return hashes.index(st.session_state[_KEY])
