@@ -61,6 +61,6 @@ def _notes(loose: int, classes: dict[str, str], left_out: Sequence[str]) -> list
     times = Counter(folder for said in left_out for folder in classes if said.startswith(f"{folder}/"))
     if times:
         by_class = ", ".join(f"{classes[folder]} {count:,}" for folder, count in times.items())
-        verb = "file that cannot be used was" if times.total() == 1 else "files that cannot be used were"
-        notes.append(f"{times.total():,} {verb} left out ({by_class}).")
+        files = "1 file was" if times.total() == 1 else f"{times.total():,} files were"
+        notes.append(f"{files} left out when the images were read ({by_class}).")
     return notes

@@ -4,6 +4,7 @@ import io
 import re
 import signal
 import sys
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -109,3 +110,29 @@ def test_build_and_at_once_another_control_builds_all_the_same(open_page, variab
         settle(page)
     (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
     assert open_profiles(built).counts.sum() == COUNT
+
+
+def test_two_folders_of_a_zip_become_class_profiles_for_this_visitor_alone(open_page, photos):
+    kept, count = (SAMPLES[0].key, SAMPLES[1].key), 40
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for place, key in enumerate(kept):
+            first = (photos / key / f"{place:03}.jpg").read_bytes()
+            for number in range(count // 2):  # files that differ in a comment: of equal ones, one is read
+                archive.writestr(
+                    f"photos/{key}/{number}.jpg", first[:2] + b"\xff\xfe\0\x03" + bytes([number]) + first[2:]
+                )
+    page = open_page("classes?samples=&view=Figure+6", wait=False)
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        {"name": "photos.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
+    )
+    page.get_by_role("button", name=f"Make class profiles from these 2 folders ({count} images)").click()
+    expect(page.get_by_text(re.compile(rf"\d+ of {count} images"))).to_be_visible()
+    expect(page.get_by_text(f"{count} images of 2 classes: {kept[0]} 20, {kept[1]} 20.")).to_be_visible(timeout=180_000)
+    settle(page)
+    figure = page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
+    expect(figure).to_have_count(1)
+    expect(figure).to_have_accessible_name(re.compile(f"{kept[0]}.*{kept[1]}|{kept[1]}.*{kept[0]}"))
+    expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible()
+    other = open_page("classes?samples=cat")
+    expect(other.get_by_role("combobox", name="Class profiles")).to_have_count(0)

@@ -42,7 +42,7 @@ def test_each_image_counts_for_its_folder_and_the_others_are_noted():
     assert found.read(2)[1] == 1
     assert found.notes == (
         "1 image that is in no folder was left out.",
-        "1 file that cannot be used was left out (dogs 1).",
+        "1 file was left out when the images were read (dogs 1).",
     )
 
 

@@ -10,15 +10,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import streamlit as st
+import torch
 from PIL import Image
 from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 from support import pages
 from support.checkpoints import small_weights
 from support.images import encoded
+from torch import nn
+from torchvision.ops import SqueezeExcitation
 
 from se_viz import load, profile
 from se_viz.data.image_files import LIMIT
+from se_viz.data.preprocess import Preprocess
 from se_viz.profiles.class_profiles import open_profiles
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.server import options
@@ -26,6 +31,7 @@ from se_viz.ui.server.limits import limits
 from se_viz.ui.server.session_folders import FOLDERS, SessionFolders
 from se_viz.ui.state import session_profiles
 from se_viz.ui.widgets import profile_pass
+from se_viz.zoo import registry
 
 open_page = partial(pages.open_page, "classes")
 
@@ -86,8 +92,6 @@ def test_two_folders_of_a_zip_become_class_profiles_that_the_page_opens():
     assert sorted(chosen) == ["ants", "bees"]
     assert any("chart_classes_SE_5_2" in chart.proto.id for chart in page.get("plotly_chart"))
     assert any("**With 3 images of a class" in text.value for text in page.markdown)
-    for view in ("By depth", "Figure 7", "A against B", "Channel", "Your images", "Export"):
-        pages.open_tab(page, view)
     assert not [button for button in page.button if button.key == "make_profiles"]
     # No image is on the disk, and the numbers are those of the same files in folders.
     files = [path.name for path in folder(page).rglob("*") if path.is_file()]
@@ -134,19 +138,20 @@ def test_stop_keeps_the_shards_and_continue_counts_the_rest(monkeypatch):
     page = upload(open_page(samples=""), packed(ants=20, bees=20))
     take, batches = profile_pass.device_queue.take, []
 
-    def stopped(work, device, show=None):
+    def stopped(work, device, show):
         batches.append(device)
-        if len(batches) == 2:
-            raise ValueError("stopped here")  # as a click on Stop ends the run, in the second shard
-        return take(work, device)
+        if len(batches) == 2:  # a click on Stop, in the second shard: its callback, and the next run
+            profile_pass._stop()
+            st.rerun()
+        return take(work, device, show)
 
     monkeypatch.setattr(profile_pass.device_queue, "take", stopped)
     make(page)
-    assert "stopped here" in page.error[0].value
+    assert "unfinished: 16 images are counted and kept" in page.info[0].value
     assert page.button(key="make_profiles").label == "Continue"
     assert len(list(folder(page).rglob("shards/*.safetensors"))) == 1
     make(page)
-    assert len(batches) == 4  # one, the one that failed, and the two that were left
+    assert len(batches) == 4  # one, the one that was stopped, and the two that were left
     assert page.selectbox(key="profiles").value == "ants and bees, 40 images"
 
 
@@ -190,8 +195,42 @@ def test_what_was_left_out_is_counted_by_class():
     said = " ".join(caption.value for caption in page.caption).replace("\\", "")
     assert (
         "7 images of 3 classes: ants 3, bees 3, photos 1. 1 image that is in no folder was left out. "
-        "1 file that cannot be used was left out (bees 1)." in said
+        "1 file was left out when the images were read (bees 1)." in said
     )
+
+
+@pytest.mark.slow
+def test_a_network_that_predicts_nothing_has_them_too(monkeypatch):
+    """Classes are folders, so no logits are needed."""
+
+    def network():
+        torch.manual_seed(0)
+        stages = (
+            nn.Sequential(nn.Conv2d(*c, 3, 2, 1), nn.ReLU(), SqueezeExcitation(c[1], 4)) for c in ((3, 16), (16, 8))
+        )
+        return registry.Network(nn.Sequential(*stages).eval(), Preprocess(crop=(32, 32), resize=32), (), "maps", None)
+
+    monkeypatch.setitem(registry._registered, "test/maps", network)
+    page = upload(open_page(samples="cat", model="test/maps"), packed(ants=2, bees=2))
+    make(page)
+    assert any("ants 2, bees 2" in caption.value for caption in page.caption)
+    for view in ("By depth", "Figure 6", "Figure 7", "A against B", "Channel", "Your images", "Export"):
+        pages.open_tab(page, view)
+        assert page.get("plotly_chart")
+
+
+def test_a_link_to_class_profiles_of_another_session_says_so():
+    page = open_page(samples="cat", profiles="ants and bees, 7 images")
+    assert "asks for class profiles of ants and bees, 7 images, and there are" in page.warning[0].value
+
+
+@pytest.mark.slow
+def test_a_server_without_a_folder_for_temporary_files_says_so(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    page = make(upload(open_page(samples=""), packed(ants=2, bees=2)))
+    assert "file is not a folder" in page.error[0].value
+    assert page.button(key="make_profiles").label.startswith("Make class profiles")
 
 
 @pytest.mark.slow
@@ -220,6 +259,9 @@ def test_the_folder_goes_with_its_session():
 def test_a_server_that_ends_removes_all_folders():
     folders = SessionFolders()
     one, other = folders.create("a"), folders.create("b")
+    one.make()
+    other.make()
+    assert one.path.stat().st_mode & 0o777 == 0o700
     (one.path / "file").write_bytes(b"12345")
     assert folders.bytes() == one.bytes() == 5
     folders.forget("a")
@@ -231,6 +273,7 @@ def test_a_server_that_ends_removes_all_folders():
 
 def test_the_server_removes_the_folder_of_a_session_whose_connection_is_gone(monkeypatch):
     folder = FOLDERS.create("gone")
+    folder.make()
     closed = asyncio.Event()
     runtime = SimpleNamespace(is_active_session=lambda _: False, close_session=lambda _: closed.set())
     monkeypatch.setattr(options, "Runtime", SimpleNamespace(instance=lambda: runtime))

@@ -1,19 +1,36 @@
 """Folders for the files of a session, which are removed when the session ends."""
 
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
 from threading import Lock
 from weakref import WeakSet, finalize
 
+from se_viz.disk.errors import friendly_errors
+
 
 class SessionFolder:
-    """A folder that only one session knows; it is removed with this object, with ``remove``, or with the process."""
+    """A folder that only one session knows; it is removed with this object, with ``remove``, or with the process.
+
+    Attributes:
+        session: id of the session.
+        path: the folder, which ``make`` makes.
+    """
 
     def __init__(self, session: str) -> None:
         self.session = session
-        self.path = Path(tempfile.mkdtemp(prefix="se-viz-session-"))  # readable only for the user of the server
+        self.path = Path(tempfile.gettempdir()) / f"se-viz-session-{secrets.token_hex(16)}"
         self._finalize = finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def make(self) -> None:
+        """Make the folder if it does not exist, readable only for the user of the server.
+
+        Raises:
+            WriteFailed: it cannot be made; the message says why.
+        """
+        with friendly_errors(self.path):
+            self.path.mkdir(mode=0o700, exist_ok=True)
 
     def remove(self) -> None:
         """Remove the folder with all its files."""
@@ -32,7 +49,7 @@ class SessionFolders:
         self._folders: WeakSet[SessionFolder] = WeakSet()
 
     def create(self, session: str) -> SessionFolder:
-        """Return a new folder for a session."""
+        """Return a folder for a session, which is not made yet."""
         folder = SessionFolder(session)
         with self._lock:
             self._folders.add(folder)

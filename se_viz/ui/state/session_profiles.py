@@ -10,6 +10,7 @@ from se_viz.data.datasets import Dataset
 from se_viz.data.images import InputImage
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import file_in
+from se_viz.profiles.errors import ProfilesError
 from se_viz.ui.server.limits import limits
 from se_viz.ui.server.session_folders import FOLDERS, SessionFolder, bytes_below
 from se_viz.ui.state.visitor import session_id
@@ -42,13 +43,17 @@ def is_own(path: Path) -> bool:
     return own is not None and path.is_relative_to(own.path)
 
 
-def why_too_large(model: Model, dataset: Dataset, out: Path) -> str:
-    """Return why there is no space for the class profiles of a dataset, as a sentence; "" if there is.
+def make_room(model: Model, dataset: Dataset, out: Path) -> None:
+    """Make the folder of this session if there is space for the class profiles of a dataset.
 
     Args:
         model: the model.
         dataset: the images.
         out: the folder for its class profiles, where an unfinished pass may have left files.
+
+    Raises:
+        ProfilesError: this session, or all sessions, would have too many bytes of class profiles.
+        WriteFailed: the folder cannot be made.
     """
     channels = sum(gate.channels for gate in model.gates)
     shards = -(-len(dataset) // SHARD)
@@ -57,17 +62,17 @@ def why_too_large(model: Model, dataset: Dataset, out: Path) -> str:
     most = limits()
     there = bytes_below(out)
     if _session_folder().bytes() - there + needed > most.session_profiles:
-        return (
+        raise ProfilesError(
             f"This server keeps at most {most.session_profiles / 1e6:,.0f} MB of class profiles for each visitor, and "
             f"these need about {needed / 1e6:,.0f} MB. Choose fewer folders, open the page again to remove the class "
             "profiles made before, or make them from a shell."
         )
     if FOLDERS.bytes() - there + needed > most.profiles:
-        return (
+        raise ProfilesError(
             f"This server keeps at most {most.profiles / 1e6:,.0f} MB of class profiles for all its visitors, and this "
             "limit is reached. Try again later, or make them from a shell."
         )
-    return ""
+    _session_folder().make()
 
 
 def _of_model(model: Model) -> Path:

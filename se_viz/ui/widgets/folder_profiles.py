@@ -13,7 +13,6 @@ from se_viz.data.images import InputImage
 from se_viz.data.of_images import from_images, in_folders
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles, file_in
-from se_viz.profiles.errors import ProfilesError
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import session_profiles
 from se_viz.ui.widgets import profile_pass, profiles_picker
@@ -75,8 +74,7 @@ def source(model: Model, chosen: Chosen, choice: tuple[str, ...]) -> Source | No
     dataset = _dataset(chosen)
 
     def listed() -> Dataset:
-        if too_large := session_profiles.why_too_large(model, dataset, out):
-            raise ProfilesError(too_large)
+        session_profiles.make_room(model, dataset, out)
         return dataset
 
     return Source(

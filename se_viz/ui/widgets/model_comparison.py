@@ -67,13 +67,14 @@ def images(
             "Here and in the predictions below, these networks run in fp32, the precision in which they were measured; "
             f"{header.model.precision} applies only to the model in the sidebar."
         )
-    drawn = [(label, captures.values(model, shown), gate) for label, model in models.items()]
+    listed = [(label, model, gate) for label, model in models.items()]
     if loaded is not None:
-        nearest = _nearest(loaded, gates, gate)
-        drawn.insert(0, (loaded.name, captures.values(loaded.model, shown, "loaded"), nearest))
-    for column, (label, capture, of_gate) in grid(drawn):
+        listed.insert(0, (loaded.name, loaded.model, _nearest(loaded, gates, gate)))
+    with st.container(gap=None):  # each capture has a place for its progress
+        drawn = [(label, captures.values(model, shown), of_model) for label, model, of_model in listed]
+    for column, (label, capture, of_model) in grid(drawn):
         with column:
-            _heatmap(capture, of_gate, names, order, label)
+            _heatmap(capture, of_model, names, order, label)
 
 
 def _nearest(loaded: Beside, gates: Sequence[str], gate: str) -> str:
