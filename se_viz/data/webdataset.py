@@ -76,7 +76,10 @@ class ZipSample(Sample):
 
 
 def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
-    """List the images of a ZIP archive, sorted by name, and count other files; an image's label is its folder.
+    """List the images of a ZIP archive, sorted by name, and count other files.
+
+    The label of an image is its outermost folder, as in the folder that was packed, below a folder that contains all
+    images: ``cats`` for ``cats/a/1.jpg``, and for ``pets/cats/1.jpg`` if all are in ``pets``.
 
     Returns:
         The images; and suffix → number of files that are not images.
@@ -86,24 +89,45 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
         OSError: the file cannot be read.
     """
     others: Counter[str] = Counter()
-    found: list[Sample] = []
+    images: list[tuple[PurePosixPath, ZipInfo]] = []
     for member in directory(path):
-        inner_path = PurePosixPath(member.filename.replace("\\", "/"))
+        inner_path = _within(member.filename)
         if any(map(is_clutter, inner_path.parts)):
             continue
-        if inner_path.suffix.lower() not in SUFFIXES:
+        if inner_path.suffix.lower() in SUFFIXES:
+            images.append((inner_path, member))
+        else:
             others[inner_path.suffix.lower()] += 1
-            continue
+    around = _common([inner_path.parent.parts for inner_path, _ in images])
+    found: list[Sample] = []
+    for inner_path, member in images:
         folders = inner_path.parent.parts
         outer, split, inner = _split(folders)
+        label = folders[around] if len(folders) > around else None
         found.append(
             ZipSample(
-                *(str(inner_path), folders[-1] if folders else None, path, member.header_offset, member.file_size),
+                *(str(inner_path), label, path, member.header_offset, member.file_size),
                 *(split, inner, outer),
                 member=member,
             )
         )
     return found, others
+
+
+def _within(name: str) -> PurePosixPath:
+    """Return the path of a member as if it were unpacked into one folder: without steps out of it."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return PurePosixPath(*(part for part in parts if part not in ("/", "..")))
+
+
+def _common(folders: Sequence[Sequence[str]]) -> int:
+    """Return how many outer folders contain all images, without the innermost one, which is their class."""
+    around = 0
+    while folders and len({path[around : around + 1] for path in map(tuple, folders)}) == 1:
+        if not any(len(path) > around + 1 for path in folders):
+            break
+        around += 1
+    return around
 
 
 def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
@@ -134,7 +158,7 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
             for member in archive:
                 # The archive would keep every header that it has read.
                 archive.members = []  # type: ignore[attr-defined]
-                inner_path = PurePosixPath(member.name)
+                inner_path = _within(member.name)
                 stem, _, ending = inner_path.name.partition(".")
                 if not member.isfile() or any(map(is_clutter, inner_path.parts)):
                     continue

@@ -211,8 +211,8 @@ def _finite(edit: object, gate: Gate) -> AnyFloats:
     """Return the numbers of an edit."""
     if isinstance(edit, Tensor):
         edit = edit.detach().cpu()
-        edit = edit if edit.is_complex() else edit.double()
-    if np.iscomplexobj(edit) or np.ma.is_masked(edit):
+        edit = edit.numpy() if edit.is_complex() else edit.double()
+    if isinstance(edit, complex | np.ndarray) and (np.iscomplexobj(edit) or np.ma.is_masked(edit)):
         raise TypeError(f"{gate.name} can be set to real numbers, each of them given, not to complex or masked ones.")
     try:
         weights = np.asarray(edit if edit is not None else object(), np.float64)  # NumPy makes NaN of None

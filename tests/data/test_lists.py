@@ -160,7 +160,7 @@ def test_parquet(images):
     [
         ("list.json", "a JSON file: write the list as CSV"),
         ("list.xlsx", "a spreadsheet: write the list as CSV"),
-        ("photos.zip", "an archive file: unpack it"),
+        ("photos.zip", "it is damaged or not a ZIP archive"),
         ("photos.tar.gz", "an archive file: unpack it"),
         ("1.png", "an image file: name the folder"),
         ("1.heic", "a HEIC file: name the folder"),

@@ -125,3 +125,20 @@ def test_a_hostile_zip_file_is_refused_or_loses_one_image(tmp_path):
     with pytest.raises(ImageRefused, match="larger than 50 MB"):
         found.read(0)
     assert found.read(1)[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (["cats/a/1.png", "cats/b/2.png", "dogs/a/1.png"], {"cats": 2, "dogs": 1}),
+        (["pets/cats/1.png", "pets/cats/2.png", "pets/dogs/1.png"], {"cats": 2, "dogs": 1}),
+        (["../dogs/1.png", "/cats/1.png", r"cats\2.png"], {"cats": 2, "dogs": 1}),
+        (["cats/1.png", "cats/2.png"], {"cats": 2}),
+        (["pets/1.png", "pets/cats/2.png"], {"cats": 1, None: 1}),
+    ],
+)
+def test_an_image_of_a_zip_file_counts_for_its_outermost_folder(tmp_path, names, classes):
+    (tmp_path / "photos.zip").write_bytes(packed(names))
+    found = dataset(tmp_path / "photos.zip")
+    labels = [None if label < 0 else found.classes[label] for label in found.labels]
+    assert {name: labels.count(name) for name in set(labels)} == classes
