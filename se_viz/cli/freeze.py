@@ -110,8 +110,8 @@ def freeze(
     if found:
         warn(found.left_out, verbose=verbose)
     rows = [
-        (row.quantity, *(_NUMBERS.get(row.quantity, "{:,.0f}").format(value) for value in (row.before, row.after)))
-        for row in composed.tables["before_and_after"].itertuples()
+        (name, *(_NUMBERS.get(name, "{:,.0f}").format(value) for value in values))
+        for name, *values in composed.tables["before_and_after"].to_numpy().tolist()
     ]
     show_table(("", "before", "after"), rows, left=("",))
     for sentence in composed.text:

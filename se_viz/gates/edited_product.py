@@ -98,11 +98,14 @@ def _put(
             applied = sink.replace(gate.name, s)
             factor = wide(applied, gate.layout).to(taken.maps.dtype)
             if taken.copy is not None:
+                overwritten = not same_bits(taken.copy, taken.maps)
                 if gate.name not in intact and not taken.maps.is_inference():
-                    intact[gate.name] = torch.equal(taken.copy, taken.maps)
+                    intact[gate.name] = not overwritten
                 edited = taken.copy.mul_(factor)
+                if overwritten and isinstance(output, Tensor) and same_bits(output, taken.maps):
+                    taken.maps.copy_(edited)  # X̃ is in the place of U, with which the block may go on
             elif taken.maps._version == taken.version:
-                edited = torch.mul(taken.maps, factor, out=output if _is_free(output, taken.maps) else None)
+                edited = torch.mul(taken.maps, factor, out=_room(output, taken.maps))
             else:
                 intact[gate.name] = False
                 raise InputOverwritten(f"{gate.name} at {gate.path} overwrote its input, which it had not done before.")
@@ -115,14 +118,20 @@ def _put(
     stack.callback(unit.register_forward_hook(after, prepend=True).remove)
 
 
-def _is_free(output: object, maps: Tensor) -> bool:
-    """Return whether s' · U can be written into what a gate returned: a tensor like U with memory of its own."""
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors have the same numbers; NaN is the same as NaN."""
+    return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def _room(output: object, maps: Tensor) -> Tensor | None:
+    """Return what a gate returned if s' · U can be written into it: a tensor like U that shares no memory."""
     if not isinstance(output, Tensor) or output.is_inference() or output.requires_grad:
-        return False
+        return None
     storage = output.untyped_storage()
-    return (
+    fits = (
         (output.shape, output.stride(), output.dtype) == (maps.shape, maps.stride(), maps.dtype)
         and output.device == maps.device
         and storage.data_ptr() != maps.untyped_storage().data_ptr()
         and storage.nbytes() == output.numel() * output.itemsize
     )
+    return output if fits else None

@@ -94,6 +94,11 @@ def test_nothing_of_a_page_is_blocked_and_axe_finds_nothing(open_page):
 @pytest.mark.exhaustive
 def test_axe_finds_nothing_in_any_tab_in_both_themes_and_at_both_sizes(open_page):
     page, found = open_page("?samples=cat,coffee"), {}
+
+    def settled_violations():
+        # Colours change gradually after a change of the theme; what is wrong stays wrong.
+        return violations(page) and violations(page)
+
     for title in PAGES:
         go_to(page, title)
         for tab in range(max(1, page.get_by_role("tab").count())):
@@ -105,6 +110,6 @@ def test_axe_finds_nothing_in_any_tab_in_both_themes_and_at_both_sizes(open_page
                 name = f"{title}, {page.get_by_role('tab').nth(tab).inner_text()}"
             for scheme, size in ((scheme, size) for scheme in ("light", "dark") for size in (DESK, PHONE)):
                 look(page, scheme, size)
-                found[name, scheme, size] = violations(page)
+                found[name, scheme, size] = settled_violations()
     assert len(found) > 4 * len(PAGES)
     assert not {where: what for where, what in found.items() if what}

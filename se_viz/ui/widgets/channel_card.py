@@ -69,7 +69,7 @@ def _strongest(images: pd.DataFrame | str, uploaded: Mapping[str, InputImage]) -
         st.caption(images)
         return
     st.markdown("Images with the highest weight")
-    shown = []
+    shown: list[tuple[str, str, str]] = []
     for name, label, s, sha256 in zip(*(images[column] for column in ("image", "class", "s", "sha256")), strict=True):
         image = uploaded.get(str(sha256))
         rgb = image.rgb if image else dataset_images.find(str(name), str(sha256))
