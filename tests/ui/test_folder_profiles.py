@@ -3,9 +3,11 @@
 import asyncio
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
@@ -274,7 +276,7 @@ def test_a_server_that_ends_removes_all_folders():
 def test_the_server_removes_the_folder_of_a_session_whose_connection_is_gone(monkeypatch):
     folder = FOLDERS.create("gone")
     folder.make()
-    closed = asyncio.Event()
+    closed = Event()
     runtime = SimpleNamespace(is_active_session=lambda _: False, close_session=lambda _: closed.set())
     monkeypatch.setattr(options, "Runtime", SimpleNamespace(instance=lambda: runtime))
     monkeypatch.setattr(options, "keep_downloads", lambda _: None)
@@ -283,8 +285,10 @@ def test_the_server_removes_the_folder_of_a_session_whose_connection_is_gone(mon
 
     async def serve():
         task = asyncio.create_task(options._tidy())
-        await asyncio.wait_for(closed.wait(), 60)
+        assert await asyncio.to_thread(closed.wait, 60)
         task.cancel()
 
-    asyncio.run(serve())
+    # In a thread: Playwright's loop runs in the main one, if a browser was started in this process.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, serve()).result()
     assert not folder.path.exists()
