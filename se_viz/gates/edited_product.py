@@ -98,9 +98,12 @@ def _put(
             applied = sink.replace(gate.name, s)
             factor = wide(applied, gate.layout).to(taken.maps.dtype)
             if taken.copy is not None:
+                overwritten = not same_bits(taken.copy, taken.maps)
                 if gate.name not in intact and not taken.maps.is_inference():
-                    intact[gate.name] = torch.equal(taken.copy, taken.maps)
+                    intact[gate.name] = not overwritten
                 edited = taken.copy.mul_(factor)
+                if overwritten and isinstance(output, Tensor) and same_bits(output, taken.maps):
+                    taken.maps.copy_(edited)  # X̃ is in the place of U, with which the block may go on
             elif taken.maps._version == taken.version:
                 edited = torch.mul(taken.maps, factor, out=_room(output, taken.maps))
             else:
@@ -113,6 +116,11 @@ def _put(
 
     stack.callback(unit.register_forward_pre_hook(before, with_kwargs=True).remove)
     stack.callback(unit.register_forward_hook(after, prepend=True).remove)
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors have the same numbers; NaN is the same as NaN."""
+    return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
 
 
 def _room(output: object, maps: Tensor) -> Tensor | None:

@@ -171,12 +171,8 @@ class EditedPasses:
         def record() -> Kept | None:
             recorder = Recorder(copy, gate, stop=gate.name in self._plain)
             instrument = Instrument(copy, (gate,))
-            with (
-                suppress(Reached),
-                instrument.capturing(_NOTHING) as sink,
-                recorder,
-                recorder.recording(sink),
-            ):
+            # The recorder before the instrument, which then sees a call first: the gate's own is not counted.
+            with suppress(Reached), recorder, instrument.capturing(_NOTHING) as sink, recorder.recording(sink):
                 copy(images.clone())
             return recorder.kept()
 

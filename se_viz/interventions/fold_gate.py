@@ -6,7 +6,7 @@ convolution and nowhere else, s goes into the weights of its input channels. Nam
 this; one forward pass does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -25,19 +25,35 @@ class ConstantGate(nn.Module):
 
     Attributes:
         s: buffer, in the shape in which it multiplies maps: (1, C, 1, 1) or (1, 1, 1, C).
+        overwrites: whether X̃ takes the place of U, as in the gate that it replaces: the block may go on with U.
     """
 
     s: Tensor
 
-    def __init__(self, s: Tensor, layout: Layout) -> None:
+    def __init__(self, s: Tensor, layout: Layout, *, overwrites: bool = False) -> None:
         super().__init__()
         self.layout: Layout = layout
+        self.overwrites = overwrites
         self.register_buffer("s", wide(s[None], layout).clone())
 
     def forward(self, *args: Tensor, **named: Tensor) -> Tensor:
         """Maps U, the first argument, → X̃, of the same shape, (N, C, H, W) or (N, H, W, C)."""
-        maps = args[0] if args else next(iter(named.values()))
-        return maps * self.s.to(maps.dtype)
+        maps = first(args, named)
+        factor = self.s.to(maps.dtype)
+        return maps.mul_(factor) if self.overwrites else maps * factor
+
+
+class Passing(nn.Identity):
+    """A gate with s = 1: U, the first argument, whatever else the block gives its gate."""
+
+    def forward(self, *args: Tensor, **named: Tensor) -> Tensor:
+        """Return U."""
+        return first(args, named)
+
+
+def first(args: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> Tensor:
+    """Return the first argument of a call."""
+    return args[0] if args else next(iter(named.values()))
 
 
 @dataclass(slots=True, eq=False)
@@ -157,7 +173,7 @@ class Fold:
 
 def find_fold(gate: ConstantGate, s: Tensor, seen: Neighbours) -> Fold | None:
     """Return the neighbour that can multiply by s (C,), in double precision, exactly; otherwise None."""
-    if gate.layout != "nchw":
+    if gate.layout != "nchw" or gate.overwrites:
         return None
     producer, consumer = seen.producer(gate, through_relu=bool((s >= 0).all())), seen.consumer(gate)
     if isinstance(producer, nn.BatchNorm2d | nn.Conv2d) and _is_linear(producer, s):

@@ -71,7 +71,14 @@ def freeze(
                 folded = said.rpartition(" ")[2]
                 copy.get_submodule(folded)._parameters.update(tried.get_submodule(folded)._parameters)
     frozen = tuple(
-        FrozenGate(gate.name, gate.path, constants[gate.name].numpy(), how[gate.path], gate.layout)
+        FrozenGate(
+            gate.name,
+            gate.path,
+            constants[gate.name].numpy(),
+            how[gate.path],
+            gate.layout,
+            getattr(copy.get_submodule(gate.path), "overwrites", False),
+        )
         for gate in gates
         if gate.name in constants
     )

@@ -12,7 +12,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Layout
 from se_viz.interventions import frozen_file
 from se_viz.interventions.constant_gates import MULTIPLIES, in_eval_mode, own_copy, replace_module
-from se_viz.interventions.fold_gate import ConstantGate
+from se_viz.interventions.fold_gate import ConstantGate, Passing
 from se_viz.model.model import Model
 from se_viz.types import Floats
 
@@ -27,6 +27,7 @@ class FrozenGate:
         s: (C,).
         how: "into BatchNorm layer4.1.bn3", "into convolution conv_pwl", "as a multiplication".
         layout: order of the axes of U.
+        overwrites: whether X̃ takes the place of U, as in the module that it was.
     """
 
     name: str
@@ -34,6 +35,7 @@ class FrozenGate:
     s: Floats
     how: str
     layout: Layout = "nchw"
+    overwrites: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,10 @@ class FrozenNetwork:
             "parameters": [self.parameters_before, self.parameters_after],
             "macs": [self.macs_before, self.macs_after],
             "gates": [
-                {"name": one.name, "path": one.path, "how": one.how, "layout": one.layout, "s": one.s.tolist()}
+                {
+                    **{"name": one.name, "path": one.path, "how": one.how, "layout": one.layout},
+                    **{"s": one.s.tolist(), "overwrites": one.overwrites},
+                }
                 for one in self.gates
             ],
             "classes": list(self.classes),
@@ -109,14 +114,22 @@ class FrozenNetwork:
         like = next((tensor for tensor in tensors.values() if tensor.is_floating_point()), torch.empty(0))
         blank = blank.to(like.device, like.dtype)
         gates = tuple(
-            FrozenGate(one["name"], one["path"], np.asarray(one["s"], np.float64), one["how"], one["layout"])
+            FrozenGate(
+                one["name"],
+                one["path"],
+                np.asarray(one["s"], np.float64),
+                one["how"],
+                one["layout"],
+                one.get("overwrites", False),  # older files do not say
+            )
             for one in about["gates"]
         )
         with frozen_file.refusing(path, about):
             for gate in {gate.path: gate for gate in gates}.values():
-                constant = ConstantGate(torch.from_numpy(gate.s).to(like.dtype), gate.layout)
+                weights = torch.from_numpy(gate.s).to(like.dtype)
+                constant = ConstantGate(weights, gate.layout, overwrites=gate.overwrites)
                 old = blank.get_submodule(gate.path)
-                replace_module(blank, old, constant if gate.how == MULTIPLIES else nn.Identity())
+                replace_module(blank, old, constant if gate.how == MULTIPLIES else Passing())
             blank.load_state_dict(tensors)
         (before, after), (macs, macs_after) = about["parameters"], about["macs"]
         prepared: dict[str, Any] | None = about["preprocess"] and {

@@ -14,8 +14,8 @@ from se_viz.gates.forward_pass import descriptor
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
-from se_viz.gates.trace import placement
-from se_viz.interventions.recorder import Recorder
+from se_viz.gates.trace import REJECTIONS, placement
+from se_viz.interventions.recorder import Kept, Part, Recorder, shared_parts
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
 from se_viz.types import AnyFloats
@@ -53,7 +53,8 @@ class Suffix:
             kept = recorder.kept()
             if kept is None:
                 raise NotReadable(f"{gate.name} did not run for these images.")
-            if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != len(images):
+            output = _table(output)
+            if output is None or len(output) != len(images):
                 raise NotReadable(
                     f"{type(network).__name__} returns no logits (N, K). Wrap it in a module that returns the numbers "
                     "of interest as one table."
@@ -61,8 +62,8 @@ class Suffix:
             require_finite(output)
             self.s = descriptor(sink, gate, "s", len(images)).clone()
             self.logits = output.clone()
-            self._replay = Replay(copy, gate, kept, images)
-            self._check(self._replay.learn(self.s))
+            self._replay = Replay(copy, gate, kept, images, shared=self._shared(copy, kept, images))
+            self._check(_table(self._replay.learn(self.s)))
             self.norms = self._replay.norms.float()
 
     def __call__(self, s: Tensor | AnyFloats) -> Tensor:
@@ -113,10 +114,37 @@ class Suffix:
         return torch.cat(parts)
 
     def _pass(self, s: Tensor, rows: Tensor) -> Tensor:
-        output = self._replay(s, rows)
-        if not isinstance(output, Tensor):
+        output = _table(self._replay(s, rows))
+        if output is None:
             raise NotReadable(f"The network returned no tensor for other weights of {self.gate.name}.")
         return output
+
+    def _shared(self, copy: nn.Module, kept: Kept, images: Tensor) -> frozenset[Part]:
+        """Return the kept tensors that do not belong to images, by recording another number of images.
+
+        Raises:
+            NotReadable: the network makes other calls for another number of images.
+        """
+        others = images[:1] if len(images) > 1 else images.repeat(2, 1, 1, 1)
+        recorder = Recorder(copy, self.gate)
+        instrument = Instrument(copy, (self.gate,))
+        try:
+            with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink):
+                copy(others.clone())
+        except REJECTIONS as error:
+            if is_out_of_memory(error):
+                raise
+            raise NotReadable(
+                f"The network takes {len(images)} images but not {len(others)} ({error}), so the logits of one image "
+                "cannot be computed alone."
+            ) from error
+        found = shared_parts(kept, recorder.kept(), len(images), len(others))
+        if found is None:
+            raise NotReadable(
+                f"A pass of {len(others)} images makes other calls before {self.gate.name} than one of {len(images)}, "
+                "so the logits cannot be computed from s alone."
+            )
+        return found
 
     def _check(self, again: object) -> None:
         expected = self.logits
@@ -130,6 +158,13 @@ class Suffix:
                 f"A pass that starts at {self.gate.name} gives other logits than a whole pass, so the logits cannot be "
                 "computed from s alone."
             )
+
+
+def _table(output: object) -> Tensor | None:
+    """Return logits (N, K), also of a network that returns one number for each image (N,); None for anything else."""
+    if not isinstance(output, Tensor) or not output.is_floating_point() or output.layout != torch.strided:
+        return None
+    return output[:, None] if output.ndim == 1 else output if output.ndim == 2 else None
 
 
 def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int = 64) -> Suffix:

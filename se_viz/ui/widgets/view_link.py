@@ -6,7 +6,7 @@ import streamlit as st
 
 from se_viz.ui.component_files import joined
 from se_viz.ui.state import presentation, selection
-from se_viz.ui.state.selection import CLASS_A
+from se_viz.ui.state.selection import CHANNEL, CLASS_A
 from se_viz.ui.widgets.chart_clicks import chosen_by
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -32,7 +32,11 @@ def show(header: PageHeader) -> None:
         _component(
             key=_KEY,
             # With all parts, the bar has no room for words beside the icons.
-            data={"shown": shown | _options(), "present": presentation.is_on(), "full": CLASS_A in shown},
+            data={
+                "shown": shown | _options(),
+                "present": presentation.is_on(),
+                "full": {CLASS_A, CHANNEL} <= shown.keys(),
+            },
             width="content",
             on_clicked_change=_clicked,
             on_presented_change=_presented,
