@@ -44,7 +44,7 @@ class Depth:
             s: the distance between the curves of the paper's Figure 6.
         class_cosine: mean cosine between the patterns of two classes, uncentred; 1 if they differ only in scale.
         saturation: the shares of s near 0 and near 1.
-        noise: what the number of images leaves open.
+        noise: limits set by the number of images.
     """
 
     gate: str

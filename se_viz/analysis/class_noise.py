@@ -1,4 +1,4 @@
-"""How much the number of images leaves open about the classes of a gate."""
+"""Limits that the number of images sets to statements on the classes of a gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SAME = 1e-9  # differences of ranks below this are rounding
 
 @dataclass(frozen=True, slots=True)
 class ClassNoise:
-    """What the images of K classes, N in all, leave open in one gate.
+    """Limits set by the images of K classes, N in all, in one gate.
 
     Attributes:
         freedom: K − 1 and N − K.
@@ -34,7 +34,7 @@ class ClassNoise:
 
 
 def class_noise(moments: Moments) -> ClassNoise:
-    """Return what the images of a gate leave open, from its moments (K, C); classes without images do not count."""
+    """Return the limits of a gate from its moments (K, C); classes without images do not count."""
     some = moments.count > 0
     count, mean, std = moments.count[some], moments.mean[some], moments.std[some]
     classes, free = len(count), int((count - 1).sum())
@@ -51,7 +51,7 @@ def class_noise(moments: Moments) -> ClassNoise:
 
 
 def depth_correlation(shares: Sequence[float], noises: Sequence[ClassNoise]) -> tuple[float, float, float]:
-    """Return the rank correlation of depth with η² over G gates, and the 95 % interval that their images leave open.
+    """Return the rank correlation of depth with η² over G gates, and its 95 % interval over images.
 
     For each gate η² is drawn as if other images of the same classes had been taken: F of one-way ANOVA follows a
     noncentral F distribution, whose noncentrality is estimated from η² without bias. A gate counts as one channel, so
@@ -59,7 +59,7 @@ def depth_correlation(shares: Sequence[float], noises: Sequence[ClassNoise]) -> 
 
     Args:
         shares: η² of the gates in execution order, without NaN, not all equal.
-        noises: what their images leave open.
+        noises: the limits of these gates.
     """
     depth = np.arange(len(shares), dtype=np.float64)
     value = _correlation(depth, np.asarray(shares)[None])[0]

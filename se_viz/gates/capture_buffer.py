@@ -21,7 +21,7 @@ Replacement: TypeAlias = Callable[[Tensor, int], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an edited gate took while it runs.
+    """The input of an edited gate that is running.
 
     Attributes:
         maps: U.
@@ -45,7 +45,7 @@ class CaptureBuffer:
         edits: functions that replace s, by gate name.
         start: position of the first image of the pass among all images of the call.
         applied: weights that have replaced s (N, C), by gate name.
-        inputs: what edited gates that are running took.
+        inputs: inputs of the edited gates that are running.
         kept: the values read so far, by gate name and kind of value.
         runs: how many times each module whose runs are counted has begun to run.
         counts: how many times each run of these modules has called each watched function.
