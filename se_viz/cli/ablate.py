@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _SET = EditOption(
     ("number", "mean", "mean of CLASS", "shuffled", "scale"),
-    "The value other is not taken, because over a dataset no single image is the other one; shuffled gives each image "
-    "the s of another.",
+    "The value other is not possible, because a dataset has no single other image; shuffled gives each image the s of "
+    "another.",
 )
 _SMALLEST_P = 1e-99
 
@@ -50,8 +50,8 @@ def ablate(
     data: Annotated[
         Path,
         typer.Option(
-            help="The images: a folder of class folders, a ZIP archive of them, a list of path,label (CSV, TSV, TXT, "
-            "Parquet), or tar files."
+            help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar "
+            "files."
         ),
     ],
     model: ModelName = "demo/r16",
@@ -60,36 +60,37 @@ def ablate(
     gate: Annotated[
         list[str] | None,
         typer.Option(
-            help="Edit this gate only: its name, 'stage 4' or all; the option may be repeated. Without it each gate, "
-            "each stage and all gates together are edited."
+            help="Gate to edit: its name, 'stage 4' or all; may be repeated. Without it each gate, each stage and all "
+            "gates together are edited."
         ),
     ] = None,
     values: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help=f"Value of s; may be repeated, and each value is an edit that is measured alone. {_SET.help}",
+            help=f"Value of s; may be repeated, and each value is measured as a separate edit. {_SET.help}",
             show_default="1, mean, shuffled",
         ),
     ] = None,
     profiles: Annotated[
         Path | None,
         typer.Option(
-            help="The class profiles to take means from, as `profile` writes them.",
+            help="Class profiles made by `profile`, from which means of s are taken.",
             show_default="those that come with a demo model",
         ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            help="The part of data that has train/ and val/ or the like.", show_default="val, else test, else train"
+            help="Split to read if there are several, such as train/ and val/.",
+            show_default="val, else test, else train",
         ),
     ] = None,
     labels: Annotated[
         Literal["given", "predictions"],
         typer.Option(
-            help="An answer counts as right if it is the given label, or if it is what the network predicts without "
-            "edits, for which the images need no labels."
+            help="Right answer: the label of the image (given), or the network's prediction without edits, which needs "
+            "no labels (predictions)."
         ),
     ] = "given",
     loss: Annotated[
@@ -101,9 +102,11 @@ def ablate(
         ),
     ] = None,
     batch: Annotated[
-        int, typer.Option(help="Images per forward pass; s is shuffled between the images of one.", min=1)
+        int, typer.Option(help="Number of images in a forward pass, between which s is shuffled.", min=1)
     ] = 32,
-    shard: Annotated[int, typer.Option(help="The largest number of images that an interruption costs.", min=1)] = 512,
+    shard: Annotated[
+        int, typer.Option(help="Number of images in a shard, the most that an interruption costs.", min=1)
+    ] = 512,
     device: Device = "auto",
     cluster: EngineOptions,
     table: TableFile = None,
@@ -186,7 +189,7 @@ def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits 
 
 
 def _show(ablation: "Ablation") -> None:
-    """Print a row for each edit, and what its columns are."""
+    """Print a row for each edit, and the meaning of its columns."""
     from se_viz.cli.table import show_table
 
     plain, right = ablation.as_it_is, "agreement" if ablation.labels == "predictions" else "top-1"
@@ -200,8 +203,8 @@ def _show(ablation: "Ablation") -> None:
     typer.echo(
         f"{ablation.images:,} images; {right} as it is has the 95 % interval {whole} (Wilson). Changes are in points, "
         "over the same images, with Newcombe's interval for pairs and McNemar's exact p; lost were right and are "
-        "wrong, gained the reverse. The logit is that of the target, its mean change; the entropy of the answer is in "
-        "nats."
+        "wrong, gained the reverse. The column logit is the mean change of the target's logit; the entropy of the "
+        "answer is in nats."
     )
 
 
@@ -227,7 +230,7 @@ def _signed(change: "Change | None") -> str:
 
 
 def _suggest(ablation: "Ablation", loss: float) -> None:
-    """Print the gates that may go."""
+    """Print the gates that can be constants."""
     from se_viz.interventions.suggest import suggest
 
     found = suggest(ablation, loss / 100)

@@ -52,7 +52,11 @@ def attribute(
     ] = "integrated gradients",
     baseline: Annotated[str, typer.Option(help=f"Weights that s is compared with. {_BASELINE.help}")] = "mean",
     curves: Annotated[
-        bool, typer.Option("--faithfulness", help="Also change the channels in several orders, with random ones.")
+        bool,
+        typer.Option(
+            "--faithfulness",
+            help="Also change the channels one after another in several orders, with random orders as the control.",
+        ),
     ] = False,
     top: Annotated[int, typer.Option(help="Number of channels in the printed table.", min=1)] = 20,
     focus: Focus = 1,

@@ -60,8 +60,13 @@ def cost(
     show_table(
         ("part", "parameters", "share", "GMACs"),
         [
-            (row.part, f"{row.parameters:,}", f"{row.share:+.2%}" if row.share else "", f"{row.MACs / 1e9:.4f}")
-            for row in rows.itertuples()
+            (
+                row["part"],
+                f"{row['parameters']:,}",
+                f"{row['share']:+.2%}" if row["share"] else "",
+                f"{row['MACs'] / 1e9:.4f}",
+            )
+            for row in rows.to_dict("records")
         ],
         left=("part",),
     )

@@ -182,16 +182,16 @@ def responses(
         ("model", "gate", "C", "mean s", "spread", "near 0", "near 1", "rank"),
         [
             (
-                row.model,
-                row.gate,
-                str(row.C),
-                f"{row.mean:.3f}",
-                f"{row.spread:.3f}",
-                f"{row.near_0:.1%}",
-                f"{row.near_1:.1%}",
-                f"{row.rank:.1f}",
+                row["model"],
+                row["gate"],
+                str(row["C"]),
+                f"{row['mean']:.3f}",
+                f"{row['spread']:.3f}",
+                f"{row['near_0']:.1%}",
+                f"{row['near_1']:.1%}",
+                f"{row['rank']:.1f}",
             )
-            for row in numbers.itertuples()
+            for row in numbers.to_dict("records")
         ],
         left=("model", "gate"),
     )

@@ -43,18 +43,24 @@ def freeze(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Dataset on which accuracy is counted before and after, as `profile` takes it."),
+        typer.Option(help="Dataset, as for `profile`, on which accuracy is measured before and after."),
     ] = None,
     ablation: Annotated[
         Path | None,
         typer.Option(
-            help="The ablation of the network that says what the frozen gates cost, as `ablate` writes it; not needed "
-            "with --data.",
+            help="Ablation of the network made by `ablate`, which says what the frozen gates cost; not needed with "
+            "--data.",
             show_default="the one that comes with a demo model",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Part of the dataset.", show_default="val, test or train")] = None,
-    batch: Annotated[int, typer.Option(help="Images in a forward pass.", min=1)] = 32,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Split to read if there are several, such as train/ and val/.",
+            show_default="val, else test, else train",
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Number of images in a forward pass.", min=1)] = 32,
     time: Annotated[bool, typer.Option("--time", help="Measure the time of one image before and after.")] = False,
     onnx: Annotated[Path | None, typer.Option(help="Also export the frozen network to this ONNX file.")] = None,
     table: TableFile = None,
@@ -104,8 +110,8 @@ def freeze(
     if found:
         warn(found.left_out, verbose=verbose)
     rows = [
-        (row.quantity, *(_NUMBERS.get(row.quantity, "{:,.0f}").format(value) for value in (row.before, row.after)))
-        for row in composed.tables["before_and_after"].itertuples()
+        (name, *(_NUMBERS.get(name, "{:,.0f}").format(value) for value in values))
+        for name, *values in composed.tables["before_and_after"].to_numpy().tolist()
     ]
     show_table(("", "before", "after"), rows, left=("",))
     for sentence in composed.text:

@@ -44,7 +44,8 @@ def intervene(
         list[str] | None,
         typer.Option(
             "--set",
-            help=f"What replaces s; with places it may be repeated, and the edits are made together. {_SET.help}",
+            help="Value that replaces s. With a place it may be repeated, and all edits are made in one pass. "
+            f"{_SET.help}",
             show_default="1",
         ),
     ] = None,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
-from se_viz.figures.palette import ACCENT, CLASSES, DASHES, MUTED
+from se_viz.figures.palette import CLASSES, DASHES, MUTED
 from se_viz.types import AnyFloats
 
 SAMPLED = 50  # channels, as in the paper's figures
@@ -122,84 +122,6 @@ def class_band(
         how_to_read=(
             f"The line and the band are {what} over the images of the class. Narrow band: the gate treats these images "
             "alike. Wide band: s depends on more than the class. This is the paper's Figure 7."
-        ),
-    )
-
-
-def eta_by_gate(
-    gates: Sequence[str], quantiles: AnyFloats, noise: AnyFloats | None = None, limit: AnyFloats | None = None
-) -> Chart:
-    """Draw class specificity by depth: the share of the variance of s that is between classes, by gate.
-
-    Args:
-        gates: names of G gates in execution order.
-        quantiles: lower quartile, median and upper quartile over the channels (3, G), 0–1.
-        noise: mean η² for random labels (G,), if it is known.
-        limit: 95th percentile of a channel's η² for random labels (G,), if it is known.
-    """
-    layout = frame("Class specificity by depth", "gate, in the order of execution", "η², share of variance", 300)
-    layout["xaxis"] |= {"type": "category"}
-    layout["yaxis"]["range"] = [0, 1]
-    layout["margin"]["t"] = 84  # the legend has several rows on a phone
-    names = list(gates)
-    moving = np.flatnonzero(np.isfinite(quantiles).all(axis=0))  # a gate whose s is constant has no η²
-    banded = [*moving, *reversed(moving)]
-    traces = [
-        go.Scatter(
-            x=[names[index] for index in banded],
-            y=np.concatenate([quantiles[2, moving], quantiles[0, moving[::-1]]]),
-            mode="lines",
-            fill="toself",
-            fillcolor=faint(ACCENT),
-            line={"width": 0},
-            hoverinfo="skip",
-            name="interquartile range",
-        ),
-        go.Scatter(
-            x=names,
-            y=quantiles[1],
-            customdata=quantiles[[0, 2]].T,
-            mode="lines+markers",
-            line={"color": ACCENT},
-            name="median channel",
-            hovertemplate="%{x}: %{y:.2f}<br>quartiles %{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
-        ),
-    ]
-    if noise is not None:
-        traces.append(
-            go.Scatter(
-                x=names,
-                y=noise,
-                mode="lines",
-                line={"color": MUTED, "dash": "dot"},
-                name="by chance",
-                hovertemplate="by chance, mean: %{y:.4f}<extra></extra>",
-            )
-        )
-    if limit is not None:
-        traces.append(
-            go.Scatter(
-                x=names,
-                y=limit,
-                mode="lines",
-                fill="tozeroy",
-                fillcolor=faint(MUTED),
-                line={"width": 0},
-                showlegend=False,
-                hovertemplate="by chance, 95th percentile: %{y:.4f}<extra></extra>",
-            )
-        )
-    listed = ", ".join(f"{gate} {value:.2f}" for gate, value in zip(names, quantiles[1], strict=True))
-    return Chart(
-        name="eta_by_gate",
-        figure=go.Figure(traces, layout),
-        alt=f"Share of the variance of s between classes, median channel by gate: {listed}.",
-        how_to_read=(
-            "η² is the share of a channel's variance that the class explains: 0 if all classes get the same weights, 1 "
-            "if all images of a class get the same weight. The line is the median channel of the gate, the band is the "
-            "interquartile range over its channels. Random labels explain some variance, too: the dotted line is their "
-            "mean, the top of the grey area their 95th percentile. Values above the grey area are statistically "
-            "significant."
         ),
     )
 

@@ -3,21 +3,77 @@
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 
 from se_viz.analysis.by_depth import Depth
 from se_viz.analysis.health import CLOSE
 from se_viz.figures.by_gate import by_gate
-from se_viz.figures.chart import Chart
-from se_viz.figures.class_profiles import eta_by_gate
+from se_viz.figures.chart import Chart, frame
+from se_viz.figures.class_profiles import faint
+from se_viz.figures.palette import ACCENT, MUTED
 
 
 def specificity_by_gate(depths: Sequence[Depth]) -> Chart:
-    """Draw η² of every gate of ``by_depth``, and η² by chance."""
-    return eta_by_gate(
-        [depth.gate for depth in depths],
-        np.array([depth.quartiles for depth in depths]).T,
-        np.array([depth.expected_eta2 for depth in depths]),
-        np.array([depth.limit for depth in depths]),
+    """Draw η² of every gate of ``by_depth``: the quartiles over its channels, and η² by chance."""
+    layout = frame("Class specificity by depth", "gate, in the order of execution", "η², share of variance", 300)
+    layout["xaxis"] |= {"type": "category"}
+    layout["yaxis"]["range"] = [0, 1]
+    layout["margin"]["t"] = 84  # the legend has several rows on a phone
+    names = [depth.gate for depth in depths]
+    quantiles = np.array([depth.quartiles for depth in depths]).T
+    moving = np.flatnonzero(np.isfinite(quantiles).all(axis=0))  # a gate whose s is constant has no η²
+    banded = [*moving, *reversed(moving)]
+    traces = [
+        go.Scatter(
+            x=[names[index] for index in banded],
+            y=np.concatenate([quantiles[2, moving], quantiles[0, moving[::-1]]]),
+            mode="lines",
+            fill="toself",
+            fillcolor=faint(ACCENT),
+            line={"width": 0},
+            hoverinfo="skip",
+            name="interquartile range",
+        ),
+        go.Scatter(
+            x=names,
+            y=quantiles[1],
+            customdata=quantiles[[0, 2]].T,
+            mode="lines+markers",
+            line={"color": ACCENT},
+            name="median channel",
+            hovertemplate="%{x}: %{y:.2f}<br>quartiles %{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
+        ),
+        go.Scatter(
+            x=names,
+            y=[depth.expected_eta2 for depth in depths],
+            mode="lines",
+            line={"color": MUTED, "dash": "dot"},
+            name="by chance",
+            hovertemplate="by chance, mean: %{y:.4f}<extra></extra>",
+        ),
+        go.Scatter(
+            x=names,
+            y=[depth.limit for depth in depths],
+            mode="lines",
+            fill="tozeroy",
+            fillcolor=faint(MUTED),
+            line={"width": 0},
+            showlegend=False,
+            hovertemplate="by chance, 95th percentile: %{y:.4f}<extra></extra>",
+        ),
+    ]
+    listed = ", ".join(f"{gate} {value:.2f}" for gate, value in zip(names, quantiles[1], strict=True))
+    return Chart(
+        name="eta_by_gate",
+        figure=go.Figure(traces, layout),
+        alt=f"Share of the variance of s between classes, median channel by gate: {listed}.",
+        how_to_read=(
+            "η² is the share of a channel's variance that the class explains: 0 if all classes get the same weights, 1 "
+            "if all images of a class get the same weight. The line is the median channel of the gate, the band is the "
+            "interquartile range over its channels. Random labels explain some variance, too: the dotted line is their "
+            "mean, the top of the grey area their 95th percentile. Values above the grey area are statistically "
+            "significant."
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from se_viz.device.memory import device_full_error, is_out_of_memory, release
 from se_viz.former_names import with_former_fields
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
-from se_viz.gates.errors import GatesChanged, NotAnImageModel
+from se_viz.gates.errors import GatesChanged, InputOverwritten, NotAnImageModel
 from se_viz.gates.finite import not_finite
 from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
@@ -209,11 +209,18 @@ def _attempt(
     start: int,
 ) -> Pass | None:
     """Return the values of one forward pass, or None if the device has not enough memory for it."""
-    try:
+
+    def run() -> Pass:
         moved = images.to(*weights)
         # A network may modify its input in place.
         moved = moved.clone() if moved is images or same_storage(moved, images) else moved
         return read(instrument, moved, maps, edits, start)
+
+    try:
+        try:
+            return run()
+        except InputOverwritten:
+            return run()
     except RuntimeError as error:
         if is_out_of_memory(error):
             return None

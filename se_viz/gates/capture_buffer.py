@@ -19,6 +19,21 @@ Key: TypeAlias = tuple[str, What]
 Replacement: TypeAlias = Callable[[Tensor, int], Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an edited gate took while it runs.
+
+    Attributes:
+        maps: U.
+        version: number of the operations in place on U before the gate ran; used without a copy.
+        copy: a copy of U, if the gate may overwrite it.
+    """
+
+    maps: Tensor
+    version: int
+    copy: Tensor | None
+
+
 @dataclass(slots=True)
 class CaptureBuffer:
     """The values that one forward pass of one thread reads, as the gates computed them.
@@ -30,7 +45,7 @@ class CaptureBuffer:
         edits: functions that replace s, by gate name.
         start: position of the first image of the pass among all images of the call.
         applied: weights that have replaced s (N, C), by gate name.
-        inputs: copies of U of edited gates that are running.
+        inputs: what edited gates that are running took.
         kept: the values read so far, by gate name and kind of value.
         runs: how many times each module whose runs are counted has begun to run.
         counts: how many times each run of these modules has called each watched function.
@@ -42,7 +57,7 @@ class CaptureBuffer:
     edits: Mapping[str, Replacement] = field(default_factory=dict)
     start: int = 0
     applied: dict[str, Tensor] = field(default_factory=dict)
-    inputs: dict[str, Tensor] = field(default_factory=dict)
+    inputs: dict[str, Taken] = field(default_factory=dict)
     kept: dict[Key, Tensor] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     counts: dict[tuple[Frame, Callable[..., Any]], int] = field(default_factory=dict)

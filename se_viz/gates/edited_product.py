@@ -1,6 +1,6 @@
 """X̃' = s' · U: a gate that multiplies by other excitation weights than it computes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from se_viz.gates.capture_buffer import CaptureBuffer
+from se_viz.gates.capture_buffer import CaptureBuffer, Taken
+from se_viz.gates.errors import InputOverwritten
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.trace import first_tensor
 
@@ -43,15 +44,33 @@ def put_edit_hooks(
     stack: ExitStack,
     sink_of: Callable[[], CaptureBuffer | None],
     owner: object,
+    intact: MutableMapping[str, bool],
 ) -> None:
-    """Put hooks on gates that are modules, which return s' · U where the reader of the pass edits the gate."""
+    """Put hooks on gates that are modules, which return s' · U where the reader of the pass edits the gate.
+
+    A gate may overwrite U, so its first edited pass works on a copy of U, and finds out. Later passes need no copy of a
+    gate that leaves U as it is, and write s' · U into the tensor that the gate returned: a copy and a new tensor for
+    each gate would make the memory of a pass grow, which costs several times what the multiplication costs.
+
+    Args:
+        network, gates: the network, and its gates to edit.
+        stack: what removes the hooks.
+        sink_of: returns the buffer of the running pass.
+        owner: the instrument whose passes are edited.
+        intact: whether a gate leaves U as it is, by name, as far as it is known; the hooks add to it.
+    """
     for gate in gates:
         if gate.s_tap is not None:
-            _put(network.get_submodule(gate.path), gate, stack, sink_of, owner)
+            _put(network.get_submodule(gate.path), gate, stack, sink_of, owner, intact)
 
 
 def _put(
-    unit: nn.Module, gate: Gate, stack: ExitStack, sink_of: Callable[[], CaptureBuffer | None], owner: object
+    unit: nn.Module,
+    gate: Gate,
+    stack: ExitStack,
+    sink_of: Callable[[], CaptureBuffer | None],
+    owner: object,
+    intact: MutableMapping[str, bool],
 ) -> None:
     def sink_in_this_run() -> CaptureBuffer | None:
         sink = sink_of()
@@ -63,18 +82,33 @@ def _put(
     def before(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         sink, maps = sink_in_this_run(), first_tensor(args, kwargs)
         if sink is not None and isinstance(maps, Tensor):
-            sink.inputs[gate.name] = maps.clone()  # the gate may work in place
+            copied = maps.is_inference() or not intact.get(gate.name)
+            sink.inputs[gate.name] = Taken(maps, 0 if copied else maps._version, maps.clone() if copied else None)
 
-    def after(_module: nn.Module, _args: object, _output: object) -> Tensor | None:
+    def after(_module: nn.Module, _args: object, output: object) -> Tensor | None:
         sink = sink_in_this_run()
         if sink is None or gate.s_tap is None:
             return None
-        s, maps = sink.kept.get((gate.name, "s")), sink.inputs.pop(gate.name, None)
-        if s is None or maps is None or s.numel() % len(maps):
+        s, taken = sink.kept.get((gate.name, "s")), sink.inputs.pop(gate.name, None)
+        if s is None or taken is None or s.numel() % len(taken.maps):
             return None  # the gate took another way, which is said when the pass is over
         with torch._C.DisableTorchFunction():  # calls of the network alone are counted
-            applied = sink.replace(gate.name, gate.s_tap.finish(s, len(maps), gate.channels))
-            edited = maps.mul_(wide(applied, gate.layout).to(maps.dtype))  # in place: the copy is of this pass alone
+            if gate.s_tap.padded or s.shape != (len(taken.maps), gate.channels):
+                s = gate.s_tap.finish(s, len(taken.maps), gate.channels)
+            applied = sink.replace(gate.name, s)
+            factor = wide(applied, gate.layout).to(taken.maps.dtype)
+            if taken.copy is not None:
+                overwritten = not same_bits(taken.copy, taken.maps)
+                if gate.name not in intact and not taken.maps.is_inference():
+                    intact[gate.name] = not overwritten
+                edited = taken.copy.mul_(factor)
+                if overwritten and isinstance(output, Tensor) and same_bits(output, taken.maps):
+                    taken.maps.copy_(edited)  # X̃ is in the place of U, with which the block may go on
+            elif taken.maps._version == taken.version:
+                edited = torch.mul(taken.maps, factor, out=_room(output, taken.maps))
+            else:
+                intact[gate.name] = False
+                raise InputOverwritten(f"{gate.name} at {gate.path} overwrote its input, which it had not done before.")
         if gate.name in sink.maps:
             # Here and not by the hook that reads X̃, which may come before this one.
             sink.kept[gate.name, "x"] = edited.clone()
@@ -82,3 +116,22 @@ def _put(
 
     stack.callback(unit.register_forward_pre_hook(before, with_kwargs=True).remove)
     stack.callback(unit.register_forward_hook(after, prepend=True).remove)
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors have the same numbers; NaN is the same as NaN."""
+    return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def _room(output: object, maps: Tensor) -> Tensor | None:
+    """Return what a gate returned if s' · U can be written into it: a tensor like U that shares no memory."""
+    if not isinstance(output, Tensor) or output.is_inference() or output.requires_grad:
+        return None
+    storage = output.untyped_storage()
+    fits = (
+        (output.shape, output.stride(), output.dtype) == (maps.shape, maps.stride(), maps.dtype)
+        and output.device == maps.device
+        and storage.data_ptr() != maps.untyped_storage().data_ptr()
+        and storage.nbytes() == output.numel() * output.itemsize
+    )
+    return output if fits else None

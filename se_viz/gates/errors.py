@@ -31,3 +31,7 @@ class NotFiniteValues(UserWarning):
 
 class GatesChanged(InstrumentError):
     """A network that has changed since its gates were found."""
+
+
+class InputOverwritten(GatesChanged):
+    """A pass in which a gate overwrote the maps U that it had left as they were in earlier passes."""

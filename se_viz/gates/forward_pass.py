@@ -9,7 +9,7 @@ from torch import Tensor
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.capture_buffer import CaptureBuffer, Replacement, What
-from se_viz.gates.errors import GatesChanged, NotAnImageModel
+from se_viz.gates.errors import GatesChanged, InputOverwritten, NotAnImageModel
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
@@ -58,6 +58,7 @@ def read(
     Raises:
         NotAnImageModel: the network rejects the images.
         GatesChanged: a gate did not run as it did when it was found.
+        InputOverwritten: an edited gate overwrote U for the first time; another pass copies U before.
         RuntimeError: the device is out of memory, see ``device.memory.is_out_of_memory``.
     """
     count = len(images)
@@ -66,6 +67,8 @@ def read(
     with torch.no_grad(), instrument.capturing(maps, edits, start) as sink:
         try:
             output = sink.network(images)
+        except InputOverwritten:
+            raise
         except REJECTIONS as error:
             if is_out_of_memory(error):
                 raise
@@ -117,8 +120,11 @@ def _applied(sink: CaptureBuffer, gate: Gate) -> Float32s:
     """Return the weights (N, C) that replaced s of a gate."""
     if gate.name not in sink.applied:
         raise _changed(gate)
-    applied: Float32s = sink.applied[gate.name].float().cpu().contiguous().numpy()
-    return applied
+    applied = sink.applied[gate.name]
+    if not applied.is_cpu or applied.dtype is not torch.float32:
+        applied = applied.float().cpu()
+    array: Float32s = applied.contiguous().numpy()
+    return array
 
 
 def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:

@@ -74,6 +74,7 @@ class Instrument:
         self._last: dict[nn.Module, int] = {}
         self._tapped = SharedContext()
         self._mapped = SharedContext()
+        self._intact: dict[str, bool] = {}  # see ``put_edit_hooks``
         # One for each gate, as most edits are of one gate and a hook that does nothing takes time.
         self._edited = {gate.name: (gate, SharedContext()) for gate in gates}
         # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
@@ -137,7 +138,7 @@ class Instrument:
     ) -> Iterator[None]:
         """Keep hooks on gates that are modules, which replace s; gates that are watched are edited by the watch."""
         with ExitStack() as stack:
-            put_edit_hooks(network, gates, stack, sink_of, self)
+            put_edit_hooks(network, gates, stack, sink_of, self, self._intact)
             yield
 
     def _come_last(self) -> None:

@@ -88,9 +88,9 @@ def ablate(
 
     Raises:
         KeyError, ValueError, TypeError: an edit names no gate, does not fit it, or is there twice; or ``labels`` is
-            neither.
+            unknown.
         NoMean: a mean is asked for, and no class profiles say what it is.
-        DatasetRefused: these are no data.
+        DatasetRefused: the data cannot be read as a dataset.
         ProfilesError: the labels are no classes of the network, it has no classes, or fewer than two images can be
             counted; ``out`` holds another ablation; for "ray" as in ``profile``.
         NotReadable: the network returns no table of outputs.
@@ -171,11 +171,11 @@ class _Pass:
     notes: tuple[str, ...]
 
     def finished(self, out: Path) -> Ablation | None:
-        """Return the ablation that an earlier call has left, if this one would give the same.
+        """Return the ablation of an earlier call with the same settings, if there is one.
 
         Raises:
             AblationRefused: it is damaged.
-            OtherPass: it is another one.
+            OtherPass: the folder has an ablation with other settings.
         """
         if not (out / FILE).exists():
             return None

@@ -26,7 +26,7 @@ VERSION = 1
 
 
 class AblationRefused(ProfilesError):
-    """A file does not hold an ablation that this version reads."""
+    """A file that contains no ablation, or one that this version cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,17 @@ class Ablation:
     """Edits of s over a dataset.
 
     Attributes:
-        model, gates: of what network; gates in execution order.
+        model, gates: the network and its gates, in execution order.
         source: the dataset.
-        labels: "given", or "predictions": what the network says without edits stands for right.
-        head: what the outputs mean.
-        classes, counts: names of the K classes, and how many images of each were counted.
-        refused: name of each image that was left out → why.
-        run: images a batch, among which s is shuffled, and a shard.
-        as_it_is: the network without edits.
-        rows: of the edits, by gate, then by stage, then all.
-        notes: sentences on what was taken for what, and on edits that could not be made.
-        version: of the file's format.
+        labels: "given", or "predictions": an answer is right if it is the network's own without edits.
+        head: the meaning of the outputs.
+        classes, counts: names of the K classes, and the number of counted images of each.
+        refused: the reason for each image that was left out, by its name.
+        run: number of images in a batch, among which s is shuffled, and in a shard.
+        as_it_is: the answers without edits.
+        rows: the effects of the edits: of each gate, then of each stage, then of all gates.
+        notes: sentences on how labels were matched to outputs, and on edits that could not be made.
+        version: version of the file format.
     """
 
     model: ModelInfo
@@ -85,7 +85,7 @@ class Ablation:
         return next((row for row in self.rows if row.sha256 == sha256 and len(in_order) == len(weights)), None)
 
     def right(self, name: str | None = None) -> npt.NDArray[np.bool_]:
-        """Return which images are right (N,) with an edit, or without, in the dataset's order but for refused ones.
+        """Return which images are right (N,) with an edit, or without one, in the dataset's order without refused ones.
 
         Raises:
             KeyError: there is no such edit.
@@ -123,7 +123,7 @@ class Ablation:
         write_bytes(Path(path), self.content())
 
     def content(self) -> bytes:
-        """Return the JSON that is written: the same ablation gives the same bytes."""
+        """Return the JSON that ``write`` writes; the same ablation gives the same bytes."""
         return JSON.dump_json(self, indent=1) + b"\n"
 
 

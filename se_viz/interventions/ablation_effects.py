@@ -12,8 +12,8 @@ class ClassEffect:
     """Effect of an edit on the images of one class.
 
     Attributes:
-        correct: of them after.
-        lost, gained: right before and wrong after; wrong before and right after.
+        correct: number of its images that are right with the edit.
+        lost, gained: number of images that only the network without the edit, or only that with it, gets right.
         logit: mean change of the target's logit; None without images whose outputs are finite.
     """
 
@@ -28,10 +28,10 @@ class AsItIs:
     """Answers of the network without edits.
 
     Attributes:
-        accuracy: with Wilson's interval; of predictions it is 1.
+        accuracy: with Wilson's interval; 1 if the labels are the network's predictions.
         logit, log_likelihood, entropy: means of the target's logit, of the natural logarithm of its probability, and
             of the entropy of the answer in nats.
-        correct: of each class.
+        correct: number of right answers in each class.
         right: a bit for each image, see ``Ablation.right``.
     """
 
@@ -49,16 +49,17 @@ class AblationRow(EditInfo):
 
     Attributes:
         accuracy: with Wilson's interval.
-        change: of accuracy, with Newcombe's interval for pairs.
-        lost, gained: images that were right and are wrong; that were wrong and are right.
+        change: change of accuracy, with Newcombe's interval for pairs.
+        lost, gained: number of images that were right and are wrong, and of those that were wrong and are right.
         p: McNemar's exact p of these two numbers.
-        answers_changed: images of which the network says another class.
+        answers_changed: number of images for which the network answers another class.
         logit, log_likelihood, entropy_change: mean changes over images with normal intervals: of the target's logit, of
             the natural logarithm of its probability, and of the entropy of the answer in nats; None where fewer than
             two images have finite outputs.
-        entropy: mean of the entropy after, in nats; None without finite outputs.
-        not_finite: images whose outputs are NaN or infinite with the edit; they count as wrong, and not for the means.
-        by_class: of each class.
+        entropy: mean of the entropy with the edit, in nats; None without finite outputs.
+        not_finite: number of images whose outputs are NaN or infinite with the edit; they count as wrong and are not in
+            the means.
+        by_class: the effect in each class.
         right: a bit for each image, see ``Ablation.right``.
     """
 

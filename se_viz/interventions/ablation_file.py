@@ -1,4 +1,4 @@
-"""Ablations in files, which may come from anybody."""
+"""Reading of ablations from files that are not trusted."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ def open_ablation(path: str | Path, model: Model | None = None) -> Ablation:
 
     Args:
         path: the folder, or the file.
-        model: a network it must be of.
+        model: the network that it must belong to; any if not given.
 
     Raises:
         AblationRefused: there is no such file, or it is damaged, of another kind, or of a newer version.
@@ -44,9 +44,9 @@ def read_ablation(content: bytes, name: str, model: Model | None = None) -> Abla
     """Return the ablation in the content of a file.
 
     Args:
-        content: JSON, from anybody.
-        name: of the file, for messages.
-        model: a network it must be of.
+        content: JSON, not trusted.
+        name: name of the file, for messages.
+        model: the network that it must belong to; any if not given.
 
     Raises:
         AblationRefused: it is damaged, of another kind, or of a newer version.
@@ -77,10 +77,10 @@ def read_ablation(content: bytes, name: str, model: Model | None = None) -> Abla
 
 
 def _check_finite(value: object) -> None:
-    """Make sure that all numbers of JSON are finite: 1e999 is JSON.
+    """Check that all numbers are finite: JSON allows 1e999, which is infinite.
 
     Raises:
-        ValueError: one is not.
+        ValueError: a number is not finite.
     """
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
@@ -90,10 +90,10 @@ def _check_finite(value: object) -> None:
 
 
 def _check_lengths(ablation: Ablation) -> None:
-    """Make sure that what belongs together has one length.
+    """Check that lists that belong together have the same length.
 
     Raises:
-        ValueError: it has not.
+        ValueError: two lengths differ.
     """
     kinds = len(ablation.classes)
     lengths = [len(ablation.counts), len(ablation.as_it_is.correct), *(len(row.by_class) for row in ablation.rows)]
@@ -107,10 +107,10 @@ def _check_lengths(ablation: Ablation) -> None:
 
 
 def _check_rows(ablation: Ablation) -> None:
-    """Make sure that edits are of gates that there are, and that shares are shares.
+    """Check that edits name gates of the ablation, and that shares are between 0 and 1.
 
     Raises:
-        ValueError: they are not.
+        ValueError: a gate is unknown, or a share is outside 0–1.
     """
     gates = {gate.name for gate in ablation.gates}
     for row in ablation.rows:

@@ -20,9 +20,9 @@ class AblationSums:
     """Counts and sums of E edits over K classes; row 0 is the network as it is.
 
     Args:
-        edits: E.
-        targets: which outputs the classes are.
-        images: how many images the dataset has, read or not.
+        edits: the number of edits, E.
+        targets: the outputs that belong to the classes.
+        images: the number of images in the dataset, with those that cannot be read.
     """
 
     def __init__(self, edits: Sequence[EditInfo], targets: Targets, images: int) -> None:
@@ -45,8 +45,8 @@ class AblationSums:
         """Add a shard.
 
         Args:
-            shard: one that has not been added.
-            places: where each image of the pass is in the dataset (N,).
+            shard: a shard that has not been added.
+            places: position in the dataset of each image of the pass (N,).
         """
         tensors = shard.tensors
         where = places[tensors["index"][:,]]
@@ -76,7 +76,7 @@ class AblationSums:
             np.bitwise_or.at(self._right[row], byte[right], bit[right])
 
     def as_it_is(self) -> AsItIs:
-        """Return the network without edits."""
+        """Return the answers of the network without edits."""
         images = int(self.counts.sum())
         means = {field: float(f"{sums[0, 0] / images:.6g}") for field, sums in self._sums.items()}
         correct = self._correct[0]
@@ -88,7 +88,7 @@ class AblationSums:
         )
 
     def rows(self) -> tuple[AblationRow, ...]:
-        """Return the edits."""
+        """Return the effects of the edits."""
         return tuple(self._row(info, row) for row, info in enumerate(self._edits, start=1))
 
     def _row(self, info: EditInfo, row: int) -> AblationRow:

@@ -32,9 +32,9 @@ class ShardHeader:
     """Description of a shard.
 
     Attributes:
-        header: of the pass, with the shard's number; counts and refused images are the shard's own.
-        targets: which outputs the classes are.
-        edits: in the order of the rows; row 0 is the network as it is.
+        header: the header of the pass with the number of the shard; counts and refused images are those of the shard.
+        targets: the outputs that belong to the classes.
+        edits: the edits in the order of the rows; row 0 is the network without edits.
     """
 
     header: Header
@@ -55,8 +55,8 @@ class Shard:
 
     Attributes:
         path: the file.
-        header: with the images that were left out.
-        tensors: "index" (n,), where the image is among those of the pass; "target" (n,), its class; and of 1 + E rows
+        header: the header, with the images that were left out.
+        tensors: "index" (n,), the position of the image in the pass; "target" (n,), its class; and of 1 + E rows
             (1 + E, n) "answer", "logit", "log_likelihood", "entropy".
     """
 
@@ -73,14 +73,14 @@ class AblationWork:
     targets: Targets
 
     def header_of(self, header: Header) -> ShardHeader:
-        """Return the header of a shard that is to be made."""
+        """Return the header of a shard before it is made."""
         return ShardHeader(header, self.targets, tuple(edit.info for edit in self.edits))
 
     def read(self, path: Path, header: Header) -> Shard | None:
         """Return a finished shard; None if it is missing or damaged; damage is logged as a warning.
 
         Raises:
-            OtherPass: it is of another ablation.
+            OtherPass: it belongs to another ablation.
         """
         if not path.exists():
             return None
@@ -112,7 +112,7 @@ class AblationWork:
         """Read the next ``size`` images and write a shard; arguments as for ``write_shard``.
 
         Raises:
-            ProfilesError: no image of the shard has finite outputs, of a dozen and more.
+            ProfilesError: the shard has a dozen images or more, and none has finite outputs.
         """
         rows = _Rows(self, model, header, turn)
         run = header.run
@@ -177,7 +177,7 @@ class _Rows:
         """Write the shard.
 
         Raises:
-            ProfilesError: a dozen images or more have outputs that are not finite, and none has others.
+            ProfilesError: the shard has a dozen images or more, and none has finite outputs.
         """
         count = len(self._indices)
         if not count and self._broken >= _MANY:
@@ -218,7 +218,7 @@ def _header(tensors: Tensors, path: Path) -> ShardHeader:
 
 
 def images_done(out: str | Path) -> int:
-    """Return how many images the shards of an unfinished ablation hold; the same call continues after them."""
+    """Return the number of images in the shards of an unfinished ablation; the same call continues after them."""
     shards = sorted((Path(out) / SHARDS).glob("*.safetensors"))
     if not shards:
         return 0

@@ -24,10 +24,10 @@ class Answers:
     """Answers to N images.
 
     Attributes:
-        answer: number of the class that the network says (N,).
-        logit: of the target (N,); of a binary head that of yes, or its negative where the target is no.
+        answer: number of the class that the network answers (N,).
+        logit: logit of the target (N,); for a binary head that of yes, or its negative where the target is no.
         log_likelihood: natural logarithm of the target's probability (N,).
-        entropy: of the probabilities, in nats (N,).
+        entropy: entropy of the probabilities, in nats (N,).
     """
 
     answer: npt.NDArray[np.int64]
@@ -40,7 +40,7 @@ def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | N
     """Return the answers in outputs (N, K).
 
     Args:
-        outputs: of the network; where they are NaN or infinite, so are the numbers of that image.
+        outputs: outputs of the network; where they are NaN or infinite, so are the numbers of that image.
         targets: the class of each image (N,); the answer itself if not given.
         head: "classes" or "binary".
     """
@@ -67,8 +67,8 @@ class Targets:
 
     Attributes:
         head: "classes" or "binary".
-        classes: names of the classes that images count for.
-        outputs: the network's number of each of them; of predictions they are the same.
+        classes: names of the classes of the images.
+        outputs: number of the output of each class; the same numbers if the labels are predictions.
     """
 
     head: Head
@@ -80,7 +80,7 @@ def targets_of(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[Tar
     """Return the outputs of a network for the classes of a dataset, and notes on how they were matched.
 
     Raises:
-        ProfilesError: the data have no labels, they are no classes of the network, or it has no classes.
+        ProfilesError: the data have no labels, the labels are not classes of the network, or it has no classes.
     """
     tried = captured(model, torch.zeros(1, 3, *model.preprocess.crop))
     try:

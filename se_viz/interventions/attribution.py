@@ -32,13 +32,13 @@ class Attribution:
     """Contributions of the C channels of one gate to one logit of N images.
 
     Attributes:
-        gate: its name.
+        gate: name of the gate.
         method: the method.
         targets: the logit of each image (N,).
         values: contributions (N, C), in logits: what s of the channel, in place of its baseline, adds to the logit.
             With "exact", one channel at a time is set to its baseline, so the contributions need not add up.
         s: excitation weights (N, C).
-        baseline: (C,).
+        baseline: the weights that s is compared with (C,).
         change: f(s) − f(baseline), in logits (N,).
     """
 
@@ -52,7 +52,7 @@ class Attribution:
 
     @property
     def completeness_error(self) -> Floats:
-        """Sum of the contributions less the change that they should add up to, in logits (N,)."""
+        """Sum of the contributions minus the change that they should add up to, in logits (N,)."""
         error: Floats = self.values.sum(axis=1) - self.change
         return error
 
@@ -85,11 +85,11 @@ def attribute(
             each channel to its baseline; "shapley sampling"; "layer-conductance", in which the image moves from the
             mean colour to itself, and with it s. Its contributions are the part of that change that goes through s,
             and need not add up to all of it; the result has s of that image as the baseline.
-        baseline: "mean" of the class profiles, a number, or C numbers; of no use to "layer-conductance".
+        baseline: "mean" of the class profiles, a number, or C numbers; not used by "layer-conductance".
         profiles: where the mean is taken from; the bundled ones of a demo model if not given.
-        steps: of the integral.
-        samples: of the permutations of "shapley sampling".
-        seed: of the same.
+        steps: number of steps of the integral.
+        samples: number of permutations of "shapley sampling".
+        seed: seed of these permutations.
 
     Raises:
         KeyError: there is no such gate, or no such class.
@@ -119,7 +119,7 @@ def attribute_suffix(
     samples: int = 25,
     seed: int = 0,
 ) -> Attribution:
-    """Attribute as ``attribute`` does, with a suffix that exists already.
+    """Attribute as ``attribute`` does, with a given suffix.
 
     Raises:
         ValueError: the method is "layer-conductance", which needs images; and as ``attribute``.
@@ -153,7 +153,7 @@ def attribute_suffix(
 
 
 def require_method(method: str) -> None:
-    """Raise if there is no such method.
+    """Check the name of a method.
 
     Raises:
         ValueError: no method has this name; the message lists the names.
@@ -215,7 +215,7 @@ def _gradient(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
 
 
 def _exact(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
-    """Return what captum's ``FeatureAblation`` returns, from as many passes and without its work between them."""
+    """Return what captum's ``FeatureAblation`` returns, with as many passes and less work between them."""
     s = function.s
     alone = torch.eye(s.shape[1], dtype=torch.bool, device=s.device)
     with torch.no_grad():

@@ -56,15 +56,15 @@ def mean_weights(
 
     Args:
         model: a ``Model``, whose bundled class profiles are taken where none are given.
-        gate: its name.
+        gate: name of the gate.
         profiles: class profiles of this network.
-        of: a class, of whose images the mean is taken; otherwise of all images.
-        channels: C of the gate, by which class profiles of other networks are noticed where ``model`` is bare.
+        of: the class whose images are averaged (default: all images).
+        channels: C of the gate, from which profiles of another network are recognised if ``model`` is a bare module.
 
     Raises:
         NoMean: there are no class profiles of this network, or they have no such gate, no images, or other channels.
-        KeyError: they have no such class.
-        ProfilesMismatch: they are of another network than the ``Model``.
+        KeyError: the class profiles have no such class.
+        ProfilesMismatch: the class profiles are of another network than the ``Model``.
     """
     if isinstance(model, Model):
         profiles = profiles or _bundled(model.name)

@@ -19,12 +19,12 @@ from se_viz.zoo import registry as catalogue
 
 
 def folder() -> Path:
-    """Return the folder they are in."""
+    """Return the folder of these ablations."""
     return demo.folder() / "ablations"
 
 
 def path(name: str, root: Path | None = None) -> Path:
-    """Return the file of a model, for instance of "demo/r16"; it need not be there."""
+    """Return the path of the file of a model, for instance of "demo/r16"; the file may be missing."""
     return (root or folder()) / f"{name.removeprefix('demo/')}.json"
 
 
@@ -32,7 +32,7 @@ def bundled_ablation(name: str) -> Ablation:
     """Return the ablation that comes with a demo model, for instance "demo/r16".
 
     Raises:
-        AblationRefused: none comes with that model.
+        AblationRefused: there is no ablation of that model.
     """
     return open_ablation(path(name))
 
@@ -53,14 +53,14 @@ def rebuild_ablations(
     progress: bool = False,
     only: str | None = None,
 ) -> Iterator[tuple[Path, Ablation]]:
-    """Make the ablation of each demo model with gates, but for those that are made, and yield each with its file.
+    """Make the missing ablations of the demo models with gates, and yield each with its file.
 
     Args:
         data: Imagenette, of which the validation set is taken.
         root: where the ablations go; the folder of those that come with SE Viz if not given.
         device: to compute on.
         progress: as in ``ablate``.
-        only: the name of a model, to make no other.
+        only: name of the only model to make an ablation of.
     """
     root = root or folder()
     with friendly_errors(path("", root)):

@@ -1,8 +1,7 @@
-"""Grad-CAM of what a gate takes and gives, U and X̃: the places in an image on which a logit rests.
+"""Grad-CAM of U and X̃ of a gate: the places in an image on which a logit depends.
 
-Grad-CAM (Selvaraju et al. 2017) of maps A (C, H, W) is Σ_c mean_hw(∂f/∂A_c) · A_c, an (H, W) map. U is what the gate
-takes and X̃ = s · U what it gives: their maps beside each other show what the gate changes in it. The derivative by U
-goes through s as well.
+Grad-CAM (Selvaraju et al. 2017) of maps A (C, H, W) is Σ_c mean_hw(∂f/∂A_c) · A_c, an (H, W) map. The maps of
+U and of X̃ = s · U beside each other show what the gate changes. The derivative with respect to U also goes through s.
 """
 
 import warnings
@@ -38,10 +37,10 @@ class ClassActivation:
     """Class-activation maps of U and X̃ of one gate, for one logit of N images.
 
     Attributes:
-        gate: its name.
+        gate: name of the gate.
         targets: the logit of each image (N,).
-        u: of U (N, H, W), signed: what is positive speaks for the class, as far as the gradient tells.
-        x: of X̃ (N, H, W).
+        u: map of U (N, H, W), signed: positive places support the class, as far as the gradient shows.
+        x: map of X̃ (N, H, W).
     """
 
     gate: str
@@ -65,14 +64,14 @@ class ClassActivation:
 
 @dataclass(slots=True)
 class _Maps:
-    """Maps of one pass (N, C, H, W), and the gradient by them as soon as that is there."""
+    """Maps of one pass (N, C, H, W), and the gradient with respect to them once it is computed."""
 
     value: Tensor
     gradient: Tensor | None = None
 
     @classmethod
     def of(cls, tensor: Tensor, gate: Gate) -> "_Maps":
-        """Note a tensor of the pass as it is now, before anything is written over it."""
+        """Copy a tensor of the pass before it can be overwritten."""
         if not tensor.requires_grad:
             raise NotReadable(f"No gradient reaches {gate.name}: the network computes its maps without gradients.")
         maps = cls(tensor.detach().clone())
@@ -81,7 +80,7 @@ class _Maps:
         return maps
 
     def add(self, gradient: Tensor) -> None:
-        """Take in the gradient."""
+        """Record the gradient."""
         self.gradient = gradient.detach().clone()
 
     def activation(self, layout: Layout) -> Tensor:
@@ -100,12 +99,12 @@ class _Taken:
         self.x: _Maps | None = None
 
     def take(self, maps: object) -> None:
-        """Note U, at the gate's first run."""
+        """Record U, at the gate's first run."""
         if self.u is None and isinstance(maps, Tensor):
             self.u = _Maps.of(maps, self.gate)
 
     def give(self, maps: object) -> None:
-        """Note X̃ likewise."""
+        """Record X̃, at the gate's first run."""
         if self.u is not None and self.x is None and isinstance(maps, Tensor):
             self.x = _Maps.of(maps, self.gate)
 
@@ -115,18 +114,18 @@ def cam(
 ) -> ClassActivation:
     """Return class-activation maps of a gate's U and X̃: ``cam(model, images, "SE_5_2", "tench")``.
 
-    They are what captum's ``LayerGradCam`` gives for the gate's module (X̃) and for its input (U), without ReLU, and
-    are there for gates that are no module as well. Where maps are NaN or infinite, a ``NotFiniteValues`` warning says
-    so (``ClassActivation.not_finite``).
+    They equal those of captum's ``LayerGradCam`` for the gate's module (X̃) and for its input (U), without ReLU. They
+    exist for gates that are not modules, too. Where maps are NaN or infinite, a ``NotFiniteValues`` warning says so
+    (``ClassActivation.not_finite``).
 
     Args:
         network, images, gate: as for ``suffix``.
-        target: class by name or number, for all images or one for each; what the network says if not given.
-        batch: images whose pass is kept at once.
+        target: class by name or number, for all images or one for each (default: the predicted class).
+        batch: number of images whose pass is kept at once.
 
     Raises:
         KeyError: there is no such gate, or no such class.
-        InputRefused: these are no images.
+        InputRefused: the images cannot be read as images.
         InstrumentError: the network cannot be read or copied, returns no logits, or lets no gradient through.
         DeviceFull: the device has no room for a batch.
     """
@@ -179,7 +178,7 @@ def _logits(output: object, images: int, network: str) -> Tensor:
 
 @contextmanager
 def _watching(network: nn.Module, taken: _Taken) -> Iterator[None]:
-    """Note U and X̃ in the pass of a private network that is made inside the block."""
+    """Record U and X̃ in the pass of a private network inside the block."""
     gate = taken.gate
     if gate.product is not None:
         # The inner mode comes second, when s has been read of the same call.
@@ -208,7 +207,7 @@ def _watching(network: nn.Module, taken: _Taken) -> Iterator[None]:
 
 
 class _Product(TorchFunctionMode):
-    """Notes what the call that multiplies U by s takes and returns."""
+    """A mode that records the maps that the call multiplying U by s takes and returns."""
 
     sink: CaptureBuffer
 
@@ -223,7 +222,7 @@ class _Product(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Run a function, and note U and X̃ at the gate's own."""
+        """Run a function, and record U and X̃ if it is the call of the gate."""
         kwargs, taken = kwargs or {}, self._taken
         s = self.sink.kept.get((taken.gate.name, "s")) if func is self._product.call.function else None
         if s is None or taken.u is not None:

@@ -50,10 +50,10 @@ def capture(
         profiles: where "mean" is taken from; the bundled class profiles of a demo model if not given.
 
     Raises:
-        KeyError: a name in maps or edits is no gate's, or there is no such channel.
+        KeyError: a name in maps or edits is not that of a gate, or there is no such channel.
         ValueError, TypeError: an edit is not one of these, or does not fit the gate.
         NoMean: no class profiles say what the mean is.
-        InputRefused: these are no images, or of an unknown layout or range.
+        InputRefused: the images cannot be read as images, or their layout or range is unknown.
         NotAnImageModel: the network rejects the images.
         InstrumentError: the network cannot be read, see ``find_gates``; or it has been changed since its gates were
             found, or makes other calls for these images.

@@ -52,15 +52,15 @@ def conductance(
     """Return the conductance of each channel's s; the baseline image is 0 after preprocessing, the mean colour.
 
     Args:
-        captum: its module ``attr``.
-        instrument: of the network, of which a private copy runs.
-        gate: one whose s a module takes or returns.
+        captum: the module ``captum.attr``.
+        instrument: the instrument of the network, of which a private copy runs.
+        gate: a gate whose s is input or output of a module.
         images: preprocessed (N, 3, H, W).
         targets_of: takes logits (N, K) and returns the number of the logit for each image (N,).
-        steps: from the baseline image to the image.
+        steps: number of steps from the baseline image to the image.
 
     Raises:
-        NotReadable: no module returns s, or one that serves other code as well.
+        NotReadable: no module returns s, or that module is also used by other code.
         DeviceFull: the device has no room for a batch.
     """
     tap = gate.s_tap

@@ -1,7 +1,10 @@
-"""Putting constants in the place of gates in a copy of a network, and folding them into their neighbours."""
+"""Replacement of gates by constants in a copy of a network, and folding of these into neighbouring layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +12,11 @@ from torch.utils._pytree import tree_leaves
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.edited_product import same_bits
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate
 from se_viz.gates.trace import REJECTIONS
-from se_viz.interventions.fold_gate import ConstantGate, Fold, find_fold, trace_neighbours
+from se_viz.interventions.fold_gate import ConstantGate, Fold, Passing, find_fold, first, trace_neighbours
 
 MULTIPLIES = "as a multiplication"
 PASSES = "as nothing, since s = 1"
@@ -31,19 +35,20 @@ def put_constants(
     """Make gates of a private network constants, folded where that is exact, and return how, by path.
 
     Args:
-        copy: in eval mode.
-        gates: that are modules.
+        copy: the private network, in eval mode.
+        gates: the gates, which must be modules.
         constants: s of each by name (C,), in double precision.
-        images: (N, 3, H, W), on which it is tried.
+        images: images (N, 3, H, W) to try the result on.
 
     Raises:
-        CannotFreeze: the network does not run so, or a module is more than these gates.
+        CannotFreeze: the network does not run with them, or a module does more than these gates.
     """
     placed: dict[str, tuple[ConstantGate, Tensor]] = {}
+    overwriting = _overwriting(copy, {gate.path for gate in gates}, images)
     for gate in gates:
         if gate.path not in placed:
             s = constants[gate.name]
-            constant = ConstantGate(s.to(images), gate.layout)
+            constant = ConstantGate(s.to(images), gate.layout, overwrites=gate.path in overwriting)
             replace_module(copy, copy.get_submodule(gate.path), constant)
             placed[gate.path] = constant, s
     try:
@@ -70,16 +75,38 @@ def put_constants(
         fold = folds[path]
         if bool((s == 1).all()):
             how[path], folds[path] = PASSES, None
-            replace_module(copy, constant, nn.Identity())
+            replace_module(copy, constant, Passing())
         else:
             how[path] = f"into {fold.into} {paths[fold.module]}" if fold else MULTIPLIES
     wrong = _fold(copy, {placed[path][0]: fold for path, fold in folds.items() if fold}, images, seen.output)
     return {path: MULTIPLIES if placed[path][0] in wrong else said for path, said in how.items()}
 
 
+def _overwriting(copy: nn.Module, paths: Collection[str], images: Tensor) -> set[str]:
+    """Return the paths of the modules that overwrite their first argument in a pass."""
+    found: set[str] = set()
+    taken: dict[str, Tensor] = {}
+
+    def before(path: str, _module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        taken[path] = first(args, named).clone()
+
+    def after(path: str, _module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], _output: object) -> None:
+        if not same_bits(taken.pop(path), first(args, named)):
+            found.add(path)
+
+    with ExitStack() as stack:
+        for path in paths:
+            module = copy.get_submodule(path)
+            stack.callback(module.register_forward_pre_hook(partial(before, path), with_kwargs=True).remove)
+            stack.callback(module.register_forward_hook(partial(after, path), with_kwargs=True).remove)
+        with torch.no_grad():
+            copy(images.clone())
+    return found
+
+
 def _fold(copy: nn.Module, folds: Mapping[ConstantGate, Fold], images: Tensor, expected: object) -> set[ConstantGate]:
-    """Fold gates, and return those with which the network would say something else, which multiply as before."""
-    identities = {gate: nn.Identity() for gate in folds}
+    """Fold gates, and return those whose folding would change the output; these keep multiplying."""
+    identities = {gate: Passing() for gate in folds}
 
     def put(chosen: Sequence[ConstantGate]) -> bool:
         for gate in chosen:
@@ -115,6 +142,8 @@ def _says(network: nn.Module, images: Tensor, expected: object) -> bool:
 def _close(found: Tensor, expected: Tensor) -> bool:
     if found.shape != expected.shape or not expected.numel():
         return found.shape == expected.shape
+    if not (expected.is_floating_point() or expected.is_complex()):
+        return torch.equal(found, expected)
     allowed = _TOLERANCE.get(expected.dtype, 1e-5) * expected.abs().max()
     return bool(((found - expected).abs() <= allowed).all())
 
@@ -148,7 +177,7 @@ def in_eval_mode(network: nn.Module) -> nn.Module:
 
 
 def replace_module(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put a module of a private network in the place of another wherever that stands: a part may have several names."""
+    """Replace a module of a private network under all of its names."""
     for parent in list(network.modules()):
         for name, child in list(parent._modules.items()):
             if child is old:

@@ -43,7 +43,7 @@ class EditedPasses:
 
     Args:
         instrument: the network.
-        edits: by gate, of numbers, arrays, ``shuffle`` and ``scale``.
+        edits: numbers, arrays, ``shuffle`` or ``scale`` by gate.
         turn: runs each forward pass.
     """
 
@@ -171,12 +171,8 @@ class EditedPasses:
         def record() -> Kept | None:
             recorder = Recorder(copy, gate, stop=gate.name in self._plain)
             instrument = Instrument(copy, (gate,))
-            with (
-                suppress(Reached),
-                instrument.capturing(_NOTHING) as sink,
-                recorder,
-                recorder.recording(sink),
-            ):
+            # The recorder before the instrument, which then sees a call first: the gate's own is not counted.
+            with suppress(Reached), recorder, instrument.capturing(_NOTHING) as sink, recorder.recording(sink):
                 copy(images.clone())
             return recorder.kept()
 

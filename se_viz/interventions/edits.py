@@ -2,12 +2,14 @@
 
     {"SE_5_2": 1.0, "stage 4": "mean", "SE_3_1": array, "all": scale(0.5), "SE_2_1": {40: 0.0}}
 
-An edit of a gate has priority over an edit of its stage, and that over "all".
+An edit of a gate has priority over an edit of its stage, and that over "all". An edit of single channels is laid over
+the wider edit: {"stage 5": 0.0, "SE_5_2": {3: 1.0}} sets every channel of stage 5 to 0 but one.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +20,7 @@ from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate
 from se_viz.types import AnyFloats
 
+_LARGEST = float(np.finfo(np.float32).max)
 _DIGITS = 8  # of a sha256 that tells arrays apart
 
 
@@ -33,7 +36,7 @@ class Shuffle:
     """An edit that gives each image s of another image of the same call, computed without edits.
 
     Raises:
-        ValueError: the seed is no whole number, or less than 0.
+        ValueError: the seed is not a whole number, or less than 0.
     """
 
     seed: int = 0
@@ -66,7 +69,7 @@ def shuffle(seed: int = 0) -> Shuffle:
     """Return an edit that gives each image s of another image of the same call, in a random order.
 
     Raises:
-        ValueError: the seed is no whole number, or less than 0.
+        ValueError: the seed is not a whole number, or less than 0.
     """
     return Shuffle(seed)
 
@@ -113,13 +116,15 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
     """
     if not isinstance(edits, Mapping):
         raise TypeError(f'Edits are a mapping such as {{"{gates[0].name}": 1.0}}, not {type(edits).__name__}.')
-    chosen: dict[str, tuple[int, Gate, Edit]] = {}
-    for key, edit in edits.items():
-        rank, found = _named(key, gates)
-        for gate in found:
-            if gate.name not in chosen or chosen[gate.name][0] < rank:
-                chosen[gate.name] = rank, gate, edit
-    return {name: _replacement(edit, gate, sources) for name, (_, gate, edit) in chosen.items()}
+    named = sorted(((*_named(key, gates), edit) for key, edit in edits.items()), key=itemgetter(0))
+    made: dict[str, Replacement] = {}
+    for gate in gates:
+        for edit in (edit for _, found, edit in named if gate in found):
+            if isinstance(edit, Mapping):
+                made[gate.name] = _channels(edit, gate, sources, made.get(gate.name, _as_computed))
+            else:
+                made[gate.name] = _whole(edit, gate, sources)
+    return made
 
 
 def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
@@ -136,9 +141,12 @@ def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
     raise KeyError(f'No gate {key!r}; there are {", ".join(gate.name for gate in gates)}, {stages} and "all"')
 
 
-def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
-    if not isinstance(edit, Mapping):
-        return _whole(edit, gate, sources)
+def _as_computed(s: Tensor, _start: int) -> Tensor:
+    return s
+
+
+def _channels(edit: Mapping[int, Whole], gate: Gate, sources: Sources, wider: Replacement) -> Replacement:
+    """Return the replacement of single channels; the others are replaced by ``wider``."""
     numbers: dict[int, float] = {}
     parts: dict[int, Replacement] = {}
     for channel, part in edit.items():
@@ -152,7 +160,7 @@ def _replacement(edit: Edit, gate: Gate, sources: Sources) -> Replacement:
     values = torch.tensor(list(numbers.values()), dtype=torch.float64)
 
     def channels_only(s: Tensor, start: int) -> Tensor:
-        edited = s.clone()
+        edited = wider(s, start).clone()
         if numbers:  # at once, as there may be hundreds
             edited[:, places.to(s.device)] = values.to(s)
         for channel, replace in parts.items():
@@ -202,7 +210,10 @@ def _whole(edit: object, gate: Gate, sources: Sources) -> Replacement:
 def _finite(edit: object, gate: Gate) -> AnyFloats:
     """Return the numbers of an edit."""
     if isinstance(edit, Tensor):
-        edit = edit.detach().cpu().float()
+        edit = edit.detach().cpu()
+        edit = edit if edit.is_complex() else edit.double()
+    if np.iscomplexobj(edit) or np.ma.is_masked(edit):
+        raise TypeError(f"{gate.name} can be set to real numbers, each of them given, not to complex or masked ones.")
     try:
         weights = np.asarray(edit if edit is not None else object(), np.float64)  # NumPy makes NaN of None
     except (TypeError, ValueError):
@@ -210,11 +221,12 @@ def _finite(edit: object, gate: Gate) -> AnyFloats:
             f'{gate.name} can be set to a number, {gate.channels} numbers, "mean", mean_of(…), swap(…), shuffle(…), '
             f"scale(…) or {{channel: …}}, not to {type(edit).__name__}."
         ) from None
-    if not np.isfinite(weights).all():
+    largest = np.abs(weights).max(initial=0)  # NaN if there is one
+    if largest <= _LARGEST:
+        return weights
+    if not np.isfinite(largest):
         raise ValueError(f"{gate.name} cannot be set to NaN or an infinite number.")
-    if weights.size and np.abs(weights).max() > np.finfo(np.float32).max:
-        raise ValueError(f"{gate.name} cannot be set to {np.abs(weights).max():.0e}, which float32 does not have.")
-    return weights
+    raise ValueError(f"{gate.name} cannot be set to {largest:.0e}, which float32 does not have.")
 
 
 def _same(weights: AnyFloats) -> Replacement:

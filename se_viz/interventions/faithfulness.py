@@ -45,9 +45,9 @@ class Faithfulness:
     """Curves of several orders of one gate's channels, of N images.
 
     Attributes:
-        gate: its name.
+        gate: name of the gate.
         targets: the logit of each image (N,).
-        channels: how many channels are changed at each of the T points, from 0 to C.
+        channels: number of channels that are changed at each of the T points, from 0 to C.
         curves: by order; those of "random" are means of several orders.
         spread: standard deviation over the random orders of their areas (N,), insertion and deletion.
     """
@@ -63,7 +63,7 @@ class Faithfulness:
         return _area(self.channels, self.curves[order].insertion)
 
     def deletion_area(self, order: Order) -> Floats:
-        """Return the mean logit along the deletion curve (N,), in logits: smaller if it is."""
+        """Return the mean logit along the deletion curve (N,), in logits: smaller if the order is one of importance."""
         return _area(self.channels, self.curves[order].deletion)
 
 
@@ -90,13 +90,13 @@ def faithfulness(
         target, method, profiles: as for ``attribute``.
         baseline: the weights of channels that are deleted or not yet inserted, as for ``attribute``; of
             "layer-conductance" only the order of the channels comes from an image.
-        points: of each curve.
-        repeats: random orders.
-        seed: of the same.
+        points: number of points of each curve.
+        repeats: number of random orders.
+        seed: seed of these orders.
 
     Raises:
         ValueError: an order is not known, or there are too few points or repeats; and as ``attribute``.
-        TypeError: orders are no list.
+        TypeError: orders are not a list.
     """
     require_method(method)
     if isinstance(orders, str):

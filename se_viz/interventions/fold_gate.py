@@ -1,12 +1,12 @@
-"""A constant gate, and which neighbour may multiply in its place.
+"""A constant gate, and the neighbouring layer that can multiply in its place.
 
-X̃ = s · U with a constant s is linear in each channel. Where U is all that a BatchNorm or a convolution puts out, and
-nothing else takes it, s goes into the weights of that module, also through a ReLU where s ≥ 0; where X̃ goes into one
-convolution and nowhere else, into the weights of its input channels. Names and order of modules do not tell that; one
-forward pass does.
+X̃ = s · U with a constant s is linear in each channel. If U is the output of a BatchNorm or a convolution and
+nothing else takes it, s goes into the weights of that module, also through a ReLU if s ≥ 0. If X̃ goes into one
+convolution and nowhere else, s goes into the weights of its input channels. Names and order of modules do not show
+this; one forward pass does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -25,19 +25,35 @@ class ConstantGate(nn.Module):
 
     Attributes:
         s: buffer, in the shape in which it multiplies maps: (1, C, 1, 1) or (1, 1, 1, C).
+        overwrites: whether X̃ takes the place of U, as in the gate that it replaces: the block may go on with U.
     """
 
     s: Tensor
 
-    def __init__(self, s: Tensor, layout: Layout) -> None:
+    def __init__(self, s: Tensor, layout: Layout, *, overwrites: bool = False) -> None:
         super().__init__()
         self.layout: Layout = layout
+        self.overwrites = overwrites
         self.register_buffer("s", wide(s[None], layout).clone())
 
     def forward(self, *args: Tensor, **named: Tensor) -> Tensor:
         """Maps U, the first argument, → X̃, of the same shape, (N, C, H, W) or (N, H, W, C)."""
-        maps = args[0] if args else next(iter(named.values()))
-        return maps * self.s.to(maps.dtype)
+        maps = first(args, named)
+        factor = self.s.to(maps.dtype)
+        return maps.mul_(factor) if self.overwrites else maps * factor
+
+
+class Passing(nn.Identity):
+    """A gate with s = 1: U, the first argument, whatever else the block gives its gate."""
+
+    def forward(self, *args: Tensor, **named: Tensor) -> Tensor:
+        """Return U."""
+        return first(args, named)
+
+
+def first(args: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> Tensor:
+    """Return the first argument of a call."""
+    return args[0] if args else next(iter(named.values()))
 
 
 @dataclass(slots=True, eq=False)
@@ -45,10 +61,10 @@ class _Made:
     """A tensor that a module returned, and its uses.
 
     Attributes:
-        module: which returned it.
-        origin: of the tensor that the module took, where that is known.
-        uses: how many operations took it.
-        taker: which module was the first to take it.
+        module: the module that returned it.
+        origin: the origin of the tensor that the module took, where it is known.
+        uses: number of operations that took it.
+        taker: the first module that took it.
     """
 
     module: nn.Module
@@ -62,9 +78,9 @@ class Neighbours:
     """Modules before and behind each constant gate in a pass.
 
     Attributes:
-        output: what the network returned.
+        output: the output of the network.
         runs: the constant gates, convolutions, BatchNorms and ReLUs, in the order in which they ran.
-        behind: what became of the output of each, in its last run.
+        behind: the use of the output of each, in its last run.
     """
 
     output: object = None
@@ -72,7 +88,7 @@ class Neighbours:
     behind: dict[nn.Module, _Made] = field(default_factory=dict)
 
     def producer(self, gate: nn.Module, *, through_relu: bool) -> nn.Module | None:
-        """Return the module whose output goes into the gate and nowhere else, with a ReLU between if that may be."""
+        """Return the module whose output goes into the gate and nowhere else, through a ReLU if that is allowed."""
         after = self.behind.get(gate)
         made = after.origin if after is not None else None
         if through_relu and made is not None and made.uses == 1 and type(made.module) is nn.ReLU:
@@ -90,11 +106,11 @@ class Neighbours:
 
 
 def trace_neighbours(network: nn.Module, images: Tensor) -> Neighbours:
-    """Run a network once, without gradients, and note what stands beside its constant gates.
+    """Run a network once, without gradients, and find the neighbours of its constant gates.
 
     Args:
-        network: in eval mode, with a ``ConstantGate`` in the place of each gate in question.
-        images: (N, 3, H, W), of which it gets a copy.
+        network: the network in eval mode, with a ``ConstantGate`` in the place of each of the gates.
+        images: images (N, 3, H, W); the network gets a copy.
     """
     seen = Neighbours()
     # Weak, so that no feature map lives longer than without being watched.
@@ -151,13 +167,13 @@ class Fold:
                 self.module._parameters[name] = nn.Parameter(made, requires_grad=old.requires_grad)
 
     def undo(self) -> None:
-        """Put the weights back."""
+        """Restore the weights."""
         self.module._parameters.update(self._kept)
 
 
 def find_fold(gate: ConstantGate, s: Tensor, seen: Neighbours) -> Fold | None:
-    """Return which neighbour may multiply by s (C,), in double precision, where that is exact; else None."""
-    if gate.layout != "nchw":
+    """Return the neighbour that can multiply by s (C,), in double precision, exactly; otherwise None."""
+    if gate.layout != "nchw" or gate.overwrites:
         return None
     producer, consumer = seen.producer(gate, through_relu=bool((s >= 0).all())), seen.consumer(gate)
     if isinstance(producer, nn.BatchNorm2d | nn.Conv2d) and _is_linear(producer, s):

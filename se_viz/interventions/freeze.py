@@ -33,19 +33,19 @@ def freeze(
 ) -> FrozenNetwork:
     """Return a copy of a network in which gates multiply by constants: ``freeze(model, {"SE_5_2": "mean"})``.
 
-    The modules of these gates are gone. s is folded into the BatchNorm or convolution beside the gate where a pass
-    shows that to be exact; elsewhere it multiplies U. The copy says what ``capture(…, edits=values)`` says, in float32
-    to about 1e-6 of the largest logit, and shares no weights with the network, which is left as it is.
+    The modules of these gates are removed. s is folded into the BatchNorm or convolution beside the gate where a pass
+    shows that to be exact; elsewhere it multiplies U. The outputs equal those of ``capture(…, edits=values)``, in
+    float32 to about 1e-6 of the largest logit. The copy shares no weights with the network, which is not changed.
 
     Args:
-        network: a ``Model``, of which the network as it was published is taken, or any whose gates can be found.
+        network: a ``Model``, whose published network is taken, or any network whose gates can be found.
         values: what replaces s, by a gate's name, "stage 4" or "all": a number, C numbers, "mean", ``mean_of(class)``.
         profiles: where "mean" is taken from; the bundled class profiles of a demo model if not given.
-        size: of the images of a bare network, (height, width) or the side of a square; if not given, a size that it
-            takes.
+        size: size of the images of a bare network, (height, width) or the side of a square (default: a size that it
+            takes).
 
     Raises:
-        KeyError: a name is no gate's.
+        KeyError: a name is not that of a gate.
         ValueError, TypeError: a value is not a constant, or does not fit the gate.
         NoMean: no class profiles say what the mean is.
         CannotFreeze: a gate cannot be made a constant.
@@ -71,7 +71,14 @@ def freeze(
                 folded = said.rpartition(" ")[2]
                 copy.get_submodule(folded)._parameters.update(tried.get_submodule(folded)._parameters)
     frozen = tuple(
-        FrozenGate(gate.name, gate.path, constants[gate.name].numpy(), how[gate.path], gate.layout)
+        FrozenGate(
+            gate.name,
+            gate.path,
+            constants[gate.name].numpy(),
+            how[gate.path],
+            gate.layout,
+            getattr(copy.get_submodule(gate.path), "overwrites", False),
+        )
         for gate in gates
         if gate.name in constants
     )

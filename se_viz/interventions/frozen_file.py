@@ -21,7 +21,7 @@ _VERSION = 1
 
 
 class FrozenRefused(ValueError):
-    """A file is not that of a frozen network, or does not fit the network; the message says why and what to do."""
+    """A file that is not that of a frozen network, or does not fit the network; the message says why and what to do."""
 
 
 def write(path: Path, network: nn.Module, about: About) -> None:
@@ -30,7 +30,7 @@ def write(path: Path, network: nn.Module, about: About) -> None:
     Args:
         path: the safetensors file.
         network: the frozen network.
-        about: what it is, in what JSON can say; the format and its version are added.
+        about: its description, in types that JSON has; the format and its version are added.
 
     Raises:
         ValueError: the name of the file does not end in .safetensors.
@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[About, dict[str, Tensor]]:
     """Return what ``write`` wrote.
 
     Raises:
-        FrozenRefused: there is no such file, or it is another.
+        FrozenRefused: there is no such file, or it is not that of a frozen network.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -68,10 +68,10 @@ def read(path: Path) -> tuple[About, dict[str, Tensor]]:
 
 
 def blank(about: Mapping[str, Any], path: Path) -> nn.Module:
-    """Return the architecture of a frozen network by its model's name, in which all gates are still there.
+    """Return the architecture of a frozen network by the name of its model, with all gates.
 
     Raises:
-        FrozenRefused: the name tells no architecture.
+        FrozenRefused: no architecture is known by this name.
     """
     name = about["model"]
     try:
@@ -89,7 +89,7 @@ def blank(about: Mapping[str, Any], path: Path) -> nn.Module:
 
 @contextmanager
 def refusing(path: Path, about: Mapping[str, Any]) -> Iterator[None]:
-    """Inside the block, say of what does not fit a network that it does not."""
+    """Raise ``FrozenRefused`` for errors inside the block, which mean that the file does not fit the network."""
     try:
         yield
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A network some of whose gates are constants, and its file."""
+"""A network in which some gates are constants, and its file."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Layout
 from se_viz.interventions import frozen_file
 from se_viz.interventions.constant_gates import MULTIPLIES, in_eval_mode, own_copy, replace_module
-from se_viz.interventions.fold_gate import ConstantGate
+from se_viz.interventions.fold_gate import ConstantGate, Passing
 from se_viz.model.model import Model
 from se_viz.types import Floats
 
@@ -22,11 +22,12 @@ class FrozenGate:
     """A gate that multiplies by the same s for each image.
 
     Attributes:
-        name: of the gate.
-        path: of the module that it was.
+        name: name of the gate.
+        path: path of the module that it was.
         s: (C,).
         how: "into BatchNorm layer4.1.bn3", "into convolution conv_pwl", "as a multiplication".
         layout: order of the axes of U.
+        overwrites: whether X̃ takes the place of U, as in the module that it was.
     """
 
     name: str
@@ -34,21 +35,22 @@ class FrozenGate:
     s: Floats
     how: str
     layout: Layout = "nchw"
+    overwrites: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenNetwork:
-    """A network some of whose gates are constants.
+    """A network in which some gates are constants.
 
     Attributes:
         network: a copy that shares no weights with the original, in eval mode.
-        gates: those that are constants.
+        gates: the gates that are constants.
         parameters_before, parameters_after: weights and biases of the network.
         macs_before, macs_after: multiply-accumulates of one image, by ``macs.RULE``.
-        input: channels, height and width of the image that they were counted on.
-        name: of the model; empty for a network that has no name.
+        input: channels, height and width of the image for which they were counted.
+        name: name of the model; empty if it has none.
         classes: names of the logits; empty where they are not known.
-        preprocess: image → input; None where it is not known.
+        preprocess: the preprocessing of images; None where it is not known.
     """
 
     network: nn.Module
@@ -64,13 +66,13 @@ class FrozenNetwork:
 
     @property
     def constants(self) -> int:
-        """Numbers s that are kept beside the parameters, for the multiplications that remain."""
+        """Number of weights s that are stored beside the parameters, for the multiplications that remain."""
         return sum(len(gate.s) for gate in self.gates if gate.how == MULTIPLIES)
 
     def save(self, path: str | Path) -> None:
-        """Write the weights as safetensors, and beside them, as .json, what the network is.
+        """Write the weights as safetensors, and a description of the network as .json beside them.
 
-        The same text stands in the head of the safetensors file, from which ``load`` reads it.
+        The header of the safetensors file has the same description, which ``load`` reads.
 
         Raises:
             ValueError: the name of the file does not end in .safetensors.
@@ -82,7 +84,10 @@ class FrozenNetwork:
             "parameters": [self.parameters_before, self.parameters_after],
             "macs": [self.macs_before, self.macs_after],
             "gates": [
-                {"name": one.name, "path": one.path, "how": one.how, "layout": one.layout, "s": one.s.tolist()}
+                {
+                    **{"name": one.name, "path": one.path, "how": one.how, "layout": one.layout},
+                    **{"s": one.s.tolist(), "overwrites": one.overwrites},
+                }
                 for one in self.gates
             ],
             "classes": list(self.classes),
@@ -96,8 +101,8 @@ class FrozenNetwork:
 
         Args:
             path: the safetensors file.
-            network: one of the same architecture, which is left as it is; not needed for a demo model or one of
-                timm's or torchvision's.
+            network: a network of the same architecture, which is not changed; not needed for a demo model or one of
+                timm or torchvision.
 
         Raises:
             FrozenRefused: the file cannot be read, or does not fit the network.
@@ -109,14 +114,22 @@ class FrozenNetwork:
         like = next((tensor for tensor in tensors.values() if tensor.is_floating_point()), torch.empty(0))
         blank = blank.to(like.device, like.dtype)
         gates = tuple(
-            FrozenGate(one["name"], one["path"], np.asarray(one["s"], np.float64), one["how"], one["layout"])
+            FrozenGate(
+                one["name"],
+                one["path"],
+                np.asarray(one["s"], np.float64),
+                one["how"],
+                one["layout"],
+                one.get("overwrites", False),  # older files do not say
+            )
             for one in about["gates"]
         )
         with frozen_file.refusing(path, about):
             for gate in {gate.path: gate for gate in gates}.values():
-                constant = ConstantGate(torch.from_numpy(gate.s).to(like.dtype), gate.layout)
+                weights = torch.from_numpy(gate.s).to(like.dtype)
+                constant = ConstantGate(weights, gate.layout, overwrites=gate.overwrites)
                 old = blank.get_submodule(gate.path)
-                replace_module(blank, old, constant if gate.how == MULTIPLIES else nn.Identity())
+                replace_module(blank, old, constant if gate.how == MULTIPLIES else Passing())
             blank.load_state_dict(tensors)
         (before, after), (macs, macs_after) = about["parameters"], about["macs"]
         prepared: dict[str, Any] | None = about["preprocess"] and {

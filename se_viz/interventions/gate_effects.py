@@ -1,4 +1,4 @@
-"""Effects of whole gates: the outputs of a network for one image, where s of one gate at a time is replaced."""
+"""Effects of whole gates: the outputs of a network for one image if s of one gate at a time is replaced."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ GateEdit: TypeAlias = Literal["1", "mean", "other image"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GateEffects:
-    """Outputs of a network for one image, as it is and with s of one gate at a time replaced.
+    """Outputs of a network for one image, without edits and with s of one gate at a time replaced.
 
     Attributes:
         edits: what s is replaced by: 1, its mean over class profiles, s of another image.
@@ -128,7 +128,7 @@ def outputs_of(captured: Capture) -> Floats:
     """Return the outputs of a capture (N, K).
 
     Raises:
-        NotReadable: they are no table.
+        NotReadable: the outputs are not a table (N, K).
     """
     found = table(captured.output, captured.images)
     if found is None:

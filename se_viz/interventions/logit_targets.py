@@ -18,7 +18,8 @@ def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
     Args:
         logits: of the images (N, K).
         network: its classes have names if it is a ``Model``.
-        target: class by name or number, one for all images or one for each; None for the class that is predicted.
+        target: class by name or number, one for all images or one for each; None for the class that is predicted. A
+            binary head has one logit, that of its second name.
 
     Raises:
         KeyError: there is no such class; the message names what there is.
@@ -31,6 +32,7 @@ def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
     if isinstance(target, Tensor | np.ndarray | np.generic):
         target = target.tolist()
     asked = list(target) if isinstance(target, Sequence) and not isinstance(target, str) else [target]
+    asked = [one.item() if isinstance(one, Tensor | np.generic) else one for one in asked]
     if len(asked) not in (1, images):
         raise ValueError(f"There are {len(asked)} targets for {images} images: give one, or one for each.")
     names = network.classes if isinstance(network, Model) else ()
@@ -40,7 +42,14 @@ def targets_among(logits: Tensor, network: object, target: Target) -> Tensor:
 
 def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
     if isinstance(target, str):
-        if target in names:
+        if target in names and outputs == 1 and len(names) == 2:
+            if target == names[1]:
+                return 0
+            raise KeyError(
+                f"The one logit is that of {names[1]}, so ask about {names[1]}: what raises it by an amount lowers "
+                f"{names[0]} by the same."
+            )
+        if target in names[:outputs]:
             return names.index(target)
         near = ", ".join(names[:12]) if names else f"numbers 0 to {outputs - 1}, as the classes have no names"
         raise KeyError(f"No class {target!r}; there are {near}{' …' if len(names) > 12 else ''}")

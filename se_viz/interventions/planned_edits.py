@@ -42,11 +42,11 @@ class EditInfo:
 
     Attributes:
         name: "SE_5_2 := 1".
-        where: a gate, "stage 5" or "all"; the name again for edits that the caller has named.
-        scope: which of these.
+        where: a gate, "stage 5" or "all"; for edits that the caller has named, that name.
+        scope: which of these it is.
         value: what s was set to: a number, "mean", "shuffled", or words.
         gates: names of the edited gates, in execution order.
-        sha256: of what they are set to, with means and other images as numbers.
+        sha256: sha256 of the numbers that they are set to, with means and s of other images as numbers.
     """
 
     name: str
@@ -202,7 +202,7 @@ def edits_sha256(edits: Edits) -> str:
 
 
 def trial_sources(gates: Sequence[Gate], sources: Sources) -> Sources:
-    """Return sources to try edits with before any image is read: s of two images is 0."""
+    """Return sources for trying edits before any image is read, in which s of two images is 0."""
     channels = {gate.name: gate.channels for gate in gates}
 
     def zeros(gate: str) -> AnyFloats:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from threading import RLock
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from se_viz.gates.edited_product import maps_of, wide, with_factor
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
-from se_viz.interventions.recorder import Kept, Output, copied
+from se_viz.interventions.recorder import Kept, Output, Part, copied
 
 
 class Replay:
@@ -25,14 +26,21 @@ class Replay:
 
     Args:
         network: the private copy that was recorded; its modules are changed until ``undo``.
-        gate: where it begins.
-        kept: what the ``Recorder`` noted.
+        gate: the gate at which passes start.
+        kept: the outputs that the ``Recorder`` kept.
         images: the images (N, 3, H, W) of that pass.
         fragile: the result of ``learn`` for other images of the same network, if it was called.
+        shared: the kept tensors that are the same for all images; needed for passes of other rows than the images.
     """
 
     def __init__(
-        self, network: nn.Module, gate: Gate, kept: Kept, images: Tensor, fragile: Collection[Output] = ()
+        self,
+        network: nn.Module,
+        gate: Gate,
+        kept: Kept,
+        images: Tensor,
+        fragile: Collection[Output] = (),
+        shared: Collection[Part] = (),
     ) -> None:
         self._network = network
         self._gate = gate
@@ -43,6 +51,7 @@ class Replay:
         self._position: dict[nn.Module, int] = {}
         # Outputs that later code overwrites, so that a copy must be returned: by module and number.
         self._fragile: set[Output] = set(fragile)
+        self._shared = frozenset(shared)
         self._lock = RLock()
         self._applied = False
         self.norms = torch.empty(0)
@@ -71,7 +80,7 @@ class Replay:
                 stack.enter_context(_Multiplied(product, self._gate.layout, calls, s, self._note))
             # As it was recorded, unless gradients are asked for: a network may go another way with them.
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled() and s.requires_grad))
-            output = self._network(self._of_rows(self._images))
+            output = self._network(self._of_row(self._images))
             if not self._applied:
                 raise NotReadable(
                     f"{self._gate.name} did not run in this pass: the network made other calls than before."
@@ -88,7 +97,7 @@ class Replay:
         return all(tensor._version == version for tensor, version in self._versions)
 
     def undo(self) -> None:
-        """Give the modules of the network their own code again."""
+        """Restore the code of the network's modules."""
         for module, forward in self._own.items():
             if forward is None:
                 module.__dict__.pop("forward", None)
@@ -119,22 +128,27 @@ class Replay:
 
     _shown: dict[Output, list[tuple[Tensor, int]]]
 
-    def _of_rows(self, value: Any) -> Any:  # noqa: ANN401 - of any type
-        """Return the part of a kept output that belongs to the images of the rows."""
-        images, rows = len(self._images), self._rows
-        first = int(rows[0])
+    def _of_rows(self, value: Any, module: nn.Module, at: int) -> Any:  # noqa: ANN401 - of any type
+        """Return the part of an output, kept of a run of a module, that belongs to the images of the rows."""
+        places = count()
 
-        def of(tensor: object) -> object:
-            if not isinstance(tensor, Tensor) or tensor.ndim == 0 or len(tensor) % images:
-                return tensor
-            if len(rows) == images and bool((rows == torch.arange(images)).all()):
-                return tensor
-            parts = tensor.reshape(images, len(tensor) // images, *tensor.shape[1:])
-            if bool((rows == first).all()):  # without a copy, as most of what is kept is never computed with
-                return parts[first : first + 1].expand(len(rows), *parts.shape[1:]).flatten(0, 1)
-            return parts[rows.to(tensor.device)].flatten(0, 1)
+        def of(leaf: object) -> object:
+            if not isinstance(leaf, Tensor) or (module, at, next(places)) in self._shared or leaf.ndim == 0:
+                return leaf
+            return self._of_row(leaf)
 
         return tree_map(of, value)
+
+    def _of_row(self, tensor: Tensor) -> Tensor:
+        """Return the part of a tensor, with a part for each image, that belongs to the images of the rows."""
+        images, rows = len(self._images), self._rows
+        first = int(rows[0])
+        if len(rows) == images and bool((rows == torch.arange(images)).all()):
+            return tensor
+        parts = tensor.reshape(images, len(tensor) // images, *tensor.shape[1:])
+        if bool((rows == first).all()):  # without a copy, as most of what is kept is never computed with
+            return parts[first : first + 1].expand(len(rows), *parts.shape[1:]).flatten(0, 1)
+        return parts[rows.to(tensor.device)].flatten(0, 1)
 
     def _replayed(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         at = self._position.get(module, 0)
@@ -142,7 +156,7 @@ class Replay:
         outputs = self._kept.outputs[module]
         if at >= len(outputs):
             return forward(*args, **kwargs)
-        given = self._of_rows(outputs[at])
+        given = self._of_rows(outputs[at], module, at)
         if (module, at) in self._fragile:
             given = tree_map(copied, given)
             if "_shown" in self.__dict__:

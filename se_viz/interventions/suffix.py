@@ -14,8 +14,8 @@ from se_viz.gates.forward_pass import descriptor
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
-from se_viz.gates.trace import placement
-from se_viz.interventions.recorder import Recorder
+from se_viz.gates.trace import REJECTIONS, placement
+from se_viz.interventions.recorder import Kept, Part, Recorder, shared_parts
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
 from se_viz.types import AnyFloats
@@ -53,7 +53,8 @@ class Suffix:
             kept = recorder.kept()
             if kept is None:
                 raise NotReadable(f"{gate.name} did not run for these images.")
-            if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != len(images):
+            output = _table(output)
+            if output is None or len(output) != len(images):
                 raise NotReadable(
                     f"{type(network).__name__} returns no logits (N, K). Wrap it in a module that returns the numbers "
                     "of interest as one table."
@@ -61,8 +62,8 @@ class Suffix:
             require_finite(output)
             self.s = descriptor(sink, gate, "s", len(images)).clone()
             self.logits = output.clone()
-            self._replay = Replay(copy, gate, kept, images)
-            self._check(self._replay.learn(self.s))
+            self._replay = Replay(copy, gate, kept, images, shared=self._shared(copy, kept, images))
+            self._check(_table(self._replay.learn(self.s)))
             self.norms = self._replay.norms.float()
 
     def __call__(self, s: Tensor | AnyFloats) -> Tensor:
@@ -74,7 +75,7 @@ class Suffix:
                 an array of NumPy.
 
         Raises:
-            TypeError: s is neither.
+            TypeError: s is neither a tensor nor an array.
             ValueError: s has another shape.
         """
         if isinstance(s, np.ndarray):
@@ -113,10 +114,37 @@ class Suffix:
         return torch.cat(parts)
 
     def _pass(self, s: Tensor, rows: Tensor) -> Tensor:
-        output = self._replay(s, rows)
-        if not isinstance(output, Tensor):
+        output = _table(self._replay(s, rows))
+        if output is None:
             raise NotReadable(f"The network returned no tensor for other weights of {self.gate.name}.")
         return output
+
+    def _shared(self, copy: nn.Module, kept: Kept, images: Tensor) -> frozenset[Part]:
+        """Return the kept tensors that do not belong to images, by recording another number of images.
+
+        Raises:
+            NotReadable: the network makes other calls for another number of images.
+        """
+        others = images[:1] if len(images) > 1 else images.repeat(2, 1, 1, 1)
+        recorder = Recorder(copy, self.gate)
+        instrument = Instrument(copy, (self.gate,))
+        try:
+            with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink):
+                copy(others.clone())
+        except REJECTIONS as error:
+            if is_out_of_memory(error):
+                raise
+            raise NotReadable(
+                f"The network takes {len(images)} images but not {len(others)} ({error}), so the logits of one image "
+                "cannot be computed alone."
+            ) from error
+        found = shared_parts(kept, recorder.kept(), len(images), len(others))
+        if found is None:
+            raise NotReadable(
+                f"A pass of {len(others)} images makes other calls before {self.gate.name} than one of {len(images)}, "
+                "so the logits cannot be computed from s alone."
+            )
+        return found
 
     def _check(self, again: object) -> None:
         expected = self.logits
@@ -132,6 +160,13 @@ class Suffix:
             )
 
 
+def _table(output: object) -> Tensor | None:
+    """Return logits (N, K), also of a network that returns one number for each image (N,); None for anything else."""
+    if not isinstance(output, Tensor) or not output.is_floating_point() or output.layout != torch.strided:
+        return None
+    return output[:, None] if output.ndim == 1 else output if output.ndim == 2 else None
+
+
 def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int = 64) -> Suffix:
     """Return the network as a function of one gate's excitation weights: ``suffix(model, images, "SE_5_2")(s)``.
 
@@ -143,8 +178,8 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
 
     Raises:
         KeyError: no gate has this name.
-        ValueError: batch is no whole number, or less than 1.
-        InputRefused: these are no images.
+        ValueError: batch is not a whole number, or less than 1.
+        InputRefused: the images cannot be read as images.
         InstrumentError: the network cannot be read, returns no logits, or cannot start at this gate.
     """
     if not isinstance(batch, int) or batch < 1:
@@ -157,7 +192,7 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
 
 
 def require_finite(logits: Tensor) -> None:
-    """Make sure that logits can be compared.
+    """Check that logits can be compared.
 
     Raises:
         NotReadable: some are NaN or infinite.
@@ -173,7 +208,7 @@ def gate_of(instrument: Instrument, name: str) -> Gate:
     """Return a gate by its name.
 
     Raises:
-        KeyError: no gate has this name; the message names those there are.
+        KeyError: no gate has this name; the message names the gates.
     """
     for gate in instrument.gates:
         if gate.name == name:

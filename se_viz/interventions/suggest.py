@@ -12,9 +12,9 @@ class Suggestion:
     """A gate whose s can be a constant.
 
     Attributes:
-        gate: its name.
+        gate: name of the gate.
         value: the constant: a number, or "mean".
-        change: of accuracy, as a share, with its 95 % interval; the interval ends above −loss.
+        change: change of accuracy, as a share, with its 95 % interval, which lies above −loss.
         p: McNemar's exact p of the change.
     """
 
@@ -34,19 +34,19 @@ class Suggestion:
 
 
 def suggest(ablation: Ablation, loss: float = 0.01) -> tuple[Suggestion, ...]:
-    """Return the gates that may go, those that cost least first: each with the constant that costs least.
+    """Return the gates that can be removed, each with the constant that costs least; those that cost least come first.
 
-    A gate is listed when the whole 95 % interval of its change of accuracy lies above −loss: so much of the loss is
-    known, not only its estimate. Gates were set one at a time; what several of them cost together is another number,
-    which ``ablate`` measures with ``edits={"together": {gate: value, …}}``. The best of several constants is chosen by
-    the same images, so its change is a little better than it would be over others.
+    A gate is listed when the whole 95 % interval of its change of accuracy lies above −loss: so the loss is known to be
+    acceptable, and not only estimated to be. Gates were set one at a time; what several of them cost together is
+    another number, which ``ablate`` measures with ``edits={"together": {gate: value, …}}``. The best of several
+    constants is chosen by the same images, so its change is a little better than it would be over others.
 
     Args:
-        ablation: with rows of single gates set to numbers or the mean.
+        ablation: an ablation with edits of single gates, set to numbers or the mean.
         loss: the accuracy that may be lost, as a share: 0.01 is one point.
 
     Raises:
-        ValueError: loss is no share from 0 to 1, or no gate was set to a constant.
+        ValueError: loss is not between 0 and 1, or no gate was set to a constant.
     """
     if not 0 <= loss <= 1:
         raise ValueError(f"loss is a share of the images, from 0 to 1, as 0.01 for one point, not {loss}.")

@@ -25,8 +25,8 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
     """Compose the report on an ablation.
 
     Sentences: the edit of one gate that costs most, beside s shuffled and its mean; what each edit costs in each whole
-    stage, and what that says of the weights; the edit that changes the entropy most; the gates that may go, as the
-    last. Charts: ``accuracy_by_gate``, ``accuracy_by_stage``. Table: ``ablation``. File:
+    stage, and what that says of the weights; the edit that changes the entropy most; last, the gates that can be
+    constants. Charts: ``accuracy_by_gate``, ``accuracy_by_stage``. Table: ``ablation``. File:
     ``ablation.json``.
 
     Args:

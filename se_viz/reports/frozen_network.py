@@ -34,9 +34,9 @@ class Comparison:
     """Top-1 of two networks over the same images.
 
     Attributes:
-        before, after: of the network as it is and of the frozen one, each with Wilson's 95 % interval.
+        before, after: accuracy of the network as it is and of the frozen one, each with Wilson's 95 % interval.
         lost, gained: images that the frozen network alone gets wrong, and those that it alone gets right.
-        same: images of which both say the same.
+        same: number of images for which both give the same answer.
         left_out: a sentence for each image that was not read.
     """
 
@@ -144,7 +144,7 @@ def times(model: Model, frozen: FrozenNetwork) -> tuple[float, float]:
 
 
 def sentences(frozen: FrozenNetwork, found: Comparison | None = None) -> tuple[str, ...]:
-    """Say what freezing has changed."""
+    """Return sentences on what freezing has changed."""
     less = frozen.parameters_before - frozen.parameters_after
     fewer = frozen.macs_before - frozen.macs_after
     gates = f"{len(frozen.gates)} gate{'s' * (len(frozen.gates) > 1)}"
@@ -156,12 +156,12 @@ def sentences(frozen: FrozenNetwork, found: Comparison | None = None) -> tuple[s
     kept = sum(gate.how == MULTIPLIES for gate in frozen.gates)
     if kept:
         lines.append(
-            f"{kept} of them multiply by {frozen.constants:,} numbers that stay, because no neighbour takes their maps "
-            "alone; the others cost nothing."
+            f"{kept} of them still multiply by {frozen.constants:,} stored numbers, because no neighbouring layer "
+            "takes their maps alone; the others cost nothing."
         )
     if found is not None:
         cost = _cost("Top-1", found.before, found.after, found.change, found.lost, found.gained, found.p)
-        lines.append(f"{cost} Both networks say the same of {found.same:,} images.")
+        lines.append(f"{cost} Both networks give the same answer for {found.same:,} images.")
     return tuple(lines)
 
 
@@ -170,7 +170,7 @@ def known_cost(frozen: FrozenNetwork, ablation: Ablation | None, otherwise: str)
 
     Args:
         frozen: the frozen network.
-        ablation: of the network that it was made of, if there is one.
+        ablation: the ablation of the network that it was made of, if there is one.
         otherwise: a sentence on what to do where the ablation does not say it.
     """
     row = None if ablation is None else ablation.row_of({gate.name: gate.s for gate in frozen.gates})

@@ -40,7 +40,7 @@ class Channels:
     """Attribution to the channels of one gate.
 
     Attributes:
-        attribution: of N images.
+        attribution: the attribution for N images.
         names: names of the images.
         focus: index of the image that the sentence and the chart are about.
         gate_capture: the values of the gate for this image alone; with its maps, they are drawn.

@@ -23,9 +23,11 @@ _STYLE = """<style>
 [data-testid="stPlotlyChart"] :is(.xtick, .ytick, .cbaxis, .legend, .g-xtitle, .g-ytitle, .cbtitle, .g-gtitle) text {
   fill: currentColor !important; /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1 */
 }
-/* Streamlit's colours of these three have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
+/* Streamlit's colours of these four have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
 [data-testid="stButtonGroup"] [data-selected="true"] p {color: color-mix(in srgb, currentColor 60%, CanvasText)}
-[data-testid="stMultiSelect"] span[title], [data-testid="stBaseButton-primary"] {color: Canvas}
+[data-testid="stMultiSelect"] span[title] {color: Canvas}
+[data-testid="stBaseButton-primary"] :is(p, span) {color: Canvas}
+.stCode .token.keyword {color: color-mix(in srgb, #1c83e1 75%, CanvasText)}
 /* A region that scrolls sideways is hard to reach by keyboard. */
 .stCode code {white-space: pre-wrap !important; overflow-wrap: anywhere}
 @media (max-width: 640px) {

@@ -50,28 +50,66 @@ def violations(page):
     ]
 
 
+PAGES = {
+    "Classes": classes,
+    "Reduction": reduction,
+    "Network": network,
+    "Intervene": intervene,
+    "How it works": how,
+    "Inspect": inspect,
+}
+DESK, PHONE = (1440, 900), (390, 844)
+
+
+def settled(page):
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+
+
+def look(page, scheme, size):
+    """Show the page in a theme and at a size."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_function(f"() => {'' if scheme == 'dark' else '!'}{_DARK}")
+
+
+def go_to(page, title):
+    look(page, "light", DESK)
+    page.get_by_role("link", name=title, exact=True).click()
+    expect(page.get_by_role("heading", name=PAGES[title].QUESTION)).to_be_visible()
+    settled(page)
+    page.mouse.wheel(0, 20_000)
+    settled(page)
+
+
 def test_nothing_of_a_page_is_blocked_and_axe_finds_nothing(open_page):
     page = open_page("?samples=cat")
-    shown = {
-        "Classes": classes,
-        "Reduction": reduction,
-        "Network": network,
-        "Intervene": intervene,
-        "How it works": how,
-        "Inspect": inspect,
-    }
-    for title, module in shown.items():
-        page.get_by_role("link", name=title, exact=True).click()
-        expect(page.get_by_role("heading", name=module.QUESTION)).to_be_visible()
-        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-        expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-        page.mouse.wheel(0, 20_000)
-        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    for title in PAGES:
+        go_to(page, title)
         assert not violations(page), title
-        page.emulate_media(color_scheme="dark")
-        page.set_viewport_size({"width": 390, "height": 844})
-        page.wait_for_function(f"() => {_DARK}")
+        look(page, "dark", PHONE)
         assert not violations(page), f"{title}, dark, on a phone"
-        page.emulate_media(color_scheme="light")
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.wait_for_function(f"() => !{_DARK}")
+
+
+@pytest.mark.exhaustive
+def test_axe_finds_nothing_in_any_tab_in_both_themes_and_at_both_sizes(open_page):
+    page, found = open_page("?samples=cat,coffee"), {}
+
+    def settled_violations():
+        # Colours change gradually after a change of the theme; what is wrong stays wrong.
+        return violations(page) and violations(page)
+
+    for title in PAGES:
+        go_to(page, title)
+        for tab in range(max(1, page.get_by_role("tab").count())):
+            name = title
+            if page.get_by_role("tab").count():
+                look(page, "light", DESK)
+                page.get_by_role("tab").nth(tab).click()
+                settled(page)
+                name = f"{title}, {page.get_by_role('tab').nth(tab).inner_text()}"
+            for scheme, size in ((scheme, size) for scheme in ("light", "dark") for size in (DESK, PHONE)):
+                look(page, scheme, size)
+                found[name, scheme, size] = settled_violations()
+    assert len(found) > 4 * len(PAGES)
+    assert not {where: what for where, what in found.items() if what}

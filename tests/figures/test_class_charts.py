@@ -1,10 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import linkage
 
 from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distributions
-from se_viz.figures.class_profiles import class_band, eta_by_gate, mean_excitation, sampled
+from se_viz.figures.class_profiles import class_band, mean_excitation, sampled
 from se_viz.figures.class_similarity import class_heatmap, class_tree, gate_heatmap
+from se_viz.figures.separation_by_gate import specificity_by_gate
 
 RNG = np.random.default_rng(0)
 MEANS = RNG.uniform(size=(6, 200))
@@ -57,16 +60,21 @@ def test_the_band_stays_where_s_can_be():
     np.testing.assert_allclose(figure.data[0].y, [0.15, 0.6, 0.4, 0.0])
 
 
+def depth(name, quartiles):
+    """The numbers of a gate that the chart of class specificity takes."""
+    return SimpleNamespace(gate=name, quartiles=tuple(quartiles), expected_eta2=0.01, limit=0.03)
+
+
 def test_shares_of_variance_stay_between_0_and_1():
-    quantiles = np.sort(RNG.uniform(size=(3, 4)), axis=0)
-    chart = eta_by_gate([f"SE_{i}_1" for i in range(2, 6)], quantiles, np.full(4, 0.01))
+    quartiles = np.sort(RNG.uniform(size=(4, 3)), axis=1)
+    chart = specificity_by_gate([depth(f"SE_{index}_1", of) for index, of in enumerate(quartiles, start=2)])
     assert tuple(chart.figure.layout.yaxis.range) == (0, 1)
-    np.testing.assert_allclose(chart.figure.data[1].y, quantiles[1])
+    np.testing.assert_allclose(chart.figure.data[1].y, quartiles[:, 1])
     assert "SE_5_1" in chart.alt
 
 
 def test_chance_is_a_line_and_a_band():
-    figure = eta_by_gate(["SE_2_1", "SE_3_1"], np.full((3, 2), 0.4), np.full(2, 0.01), np.full(2, 0.03)).figure
+    figure = specificity_by_gate([depth(name, np.full(3, 0.4)) for name in ("SE_2_1", "SE_3_1")]).figure
     line, band = figure.data[-2:]
     np.testing.assert_allclose(line.y, 0.01)
     np.testing.assert_allclose(band.y, 0.03)

@@ -17,7 +17,7 @@ def test_images_of_a_model(r16):
     assert report.question == inspection.QUESTION
     assert {f"{kind}_SE_4_1_2" for kind in ("z_against_s", "distribution", "maps", "overlay")} < set(report.charts)
     own = se_viz.capture(r16, images)
-    said = inspection.summary(own, 0, se_viz.predict(r16, own).images[0].sentence)
+    said = inspection.summary(own, 0, se_viz.predict(r16, own, images=images).images[0].sentence)
     assert report.sentences[0] == said
     assert set(report.tables["predictions"]["image"]) == {image.name for image in images}
     alone = se_viz.report(r16, se_viz.sample("cat"))

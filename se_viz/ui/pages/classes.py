@@ -76,7 +76,7 @@ def page(header: PageHeader) -> None:
     if profiles is None:
         name = checkpoint_picker.called(header.model)
         header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
-        folder_profiles.offer(header.model, header.chosen)
+        folder_profiles.offer(header.model, header.chosen, first=True)
         building = st.container()
         build_profiles.build(header.model, first=True)
         with building:

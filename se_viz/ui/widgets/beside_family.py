@@ -68,7 +68,7 @@ class Beside:
         last = self.model.gates[-1].name
         st.code(
             f"python -m se_viz ablate {shell_options(self.model)}{head_options()} --data DIR --gate {last} --set 1",
-            language="bash",
+            language=None,
         )
         st.caption(f"Its first row, “as it is”, has the accuracy; the second has that with s := 1 in {last}.")
 

@@ -81,9 +81,7 @@ def _out(model: Model, allowed: dict[str, Path], place: str, by: str) -> Path:
 
 def _elsewhere(model: Model) -> None:
     st.markdown("A command makes class profiles of any number of images in a folder, a ZIP archive or a list:")
-    st.code(
-        f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language="bash"
-    )
+    st.code(f"python -m se_viz profile {shell_options(model)}{head_options()} --data DIR --out PROFILES", language=None)
     st.markdown(
         f"This page can also read folders on the server, if the environment variable `{data_folders.DATA}` names them "
         f"(separated by `{os.pathsep}`). It is not set."

@@ -35,8 +35,14 @@ def invitation(name: str, chosen: Chosen) -> str:
     )
 
 
-def offer(model: Model, chosen: Chosen) -> None:
-    """Draw the button that makes class profiles of the chosen images, if they are in two folders or more."""
+def offer(model: Model, chosen: Chosen, *, first: bool = False) -> None:
+    """Draw the button that makes class profiles of the chosen images, if they are in two folders or more.
+
+    Args:
+        model: the model of the page.
+        chosen: the images of the page.
+        first: whether the model has no class profiles; the page then shows the command below in any case.
+    """
     place = st.empty()  # removes the button at once, and not at the end of the pass that it starts
     folders = in_folders(chosen.images)
     if len(folders) < 2:
@@ -47,21 +53,28 @@ def offer(model: Model, chosen: Chosen) -> None:
         return
     with place.container():
         _offer(model, chosen, out, folders)
+        if chosen.unread:
+            _say_limit(model, chosen, first=first)
 
 
 def _offer(model: Model, chosen: Chosen, out: Path, folders: Mapping[str, Sequence[InputImage]]) -> None:
     count = sum(map(len, folders.values()))
     images = "1 image" if count == 1 else f"{count} images"
-    first = f"Make class profiles from these {len(folders)} folders ({images})"
+    label = f"Make class profiles from these {len(folders)} folders ({images})"
     ask = partial(_ask, profile_pass.named(model), out, _dataset(chosen).name)
-    profile_pass.offer(out, session_profiles.SHARD, first, "make_profiles", ask)
-    if chosen.unread:
-        st.caption(
-            f"The page takes at most {LIMIT} images, here the first of each folder. A command counts all images:"
-        )
+    profile_pass.offer(out, session_profiles.SHARD, label, "make_profiles", ask)
+
+
+def _say_limit(model: Model, chosen: Chosen, *, first: bool) -> None:
+    """Say that some images of the upload are not counted, and which command counts all."""
+    st.caption(
+        f"The page takes at most {LIMIT} images, here the first of each folder. "
+        f"{'The command below' if first else 'A command'} counts all images{'.' if first else ':'}"
+    )
+    if not first:
         data = shlex.quote(f"./{chosen.uploads[0]}") if len(chosen.uploads) == 1 else "DIR"
         options = f"{shell_options(model)}{head_options()}"
-        st.code(f"python -m se_viz profile {options} --data {data} --out PROFILES", language="bash")
+        st.code(f"python -m se_viz profile {options} --data {data} --out PROFILES", language=None)
 
 
 def source(model: Model, chosen: Chosen, choice: tuple[str, ...]) -> Source | None:
