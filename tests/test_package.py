@@ -22,6 +22,7 @@ OF_EXTRAS = {
     "captum": "attribution",
     "streamlit": "app",
     "starlette": "app",
+    "fontTools": "export",
     "kaleido": "export",
     "choreographer": "export",
     "ray": "ray",

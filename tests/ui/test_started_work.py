@@ -11,8 +11,8 @@ from support.pages import open_page, open_tab
 import se_viz
 from se_viz.device.devices import resolve
 from se_viz.ui.state import models
-from se_viz.ui.widgets import build_profiles as building
 from se_viz.ui.widgets import head_picker as heads
+from se_viz.ui.widgets import profile_pass as building
 from se_viz.zoo import timm_source as from_timm
 
 
@@ -94,7 +94,7 @@ def test_a_build_goes_on_while_another_tab_is_open(photos, monkeypatch):
 
 def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monkeypatch):
     page = open_page("classes")
-    page.session_state["asked_build"] = building._Asked("another", str(photos), "folders", restart=False)
+    page.session_state["asked_build"] = building.Request("another", ("folder", str(photos)), str(photos))
     page.run()
     assert any("are of another network" in info.value for info in page.info)
     monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
