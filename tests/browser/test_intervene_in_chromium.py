@@ -43,7 +43,7 @@ def test_the_first_screen_answers_and_fits_and_its_numbers_are_saved(open_page, 
     with page.expect_download() as download:
         page.get_by_role("button", name="Channels as CSV").click()
     with open(download.value.path()) as file:  # noqa: PTH123
-        assert file.readline().strip() == "image,output,channel,attribution,s,mean,baseline"
+        assert file.readline().strip() == "image,output,channel,attribution,s,mean,baseline,model"
 
 
 def test_a_target_a_gate_and_a_slider_change_what_is_shown_and_a_link_reopens_it(open_page):
