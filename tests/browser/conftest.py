@@ -1,17 +1,31 @@
 """A running page and a Chromium to look at it with."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
-from support.chromium import settle
+from playwright.sync_api import TimeoutError as TookTooLong
+from support.chromium import chromium_page, settle
 from support.served import Served
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """The address of the page, served as ``make run`` serves it."""
+def server(browser, tmp_path_factory):
+    """The address of the page, served as ``make run`` serves it, which has drawn its first page.
+
+    That page comes with the imports of torch and Streamlit, and may take a minute on a busy machine.
+    """
     with _serving(None, tmp_path_factory.mktemp("server"), {}) as address:
+        _draw_once(browser, address)
         yield address
+
+
+def _draw_once(browser, address):
+    with chromium_page(browser) as page:
+        for _ in range(3):
+            page.goto(address)
+            with suppress(TookTooLong):
+                page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+                return
 
 
 @pytest.fixture

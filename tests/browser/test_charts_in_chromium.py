@@ -41,11 +41,11 @@ _ROOM = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_text_of_charts_is_read_with_weak_eyes(open_page, scheme):
     page = open_page(scheme=scheme)
-    page.locator(".xtick text").first.wait_for(state="attached")
+    page.wait_for_function("texts => document.querySelectorAll(texts).length > 40", arg=_TEXTS)
     expect(page.locator('[data-testid="stPlotlyChart"]:not(:has(.xtitle, .ytitle))')).to_have_count(0)
     contrasts = page.locator(_TEXTS).evaluate_all(_CONTRASTS)
     texts = page.locator(_TEXTS).all_text_contents()
-    assert len(contrasts) > 40
+    assert len(contrasts) > 40  # of all charts
     assert not [(text, ratio) for text, ratio in zip(texts, contrasts, strict=True) if ratio < 4.5]
 
 
