@@ -119,7 +119,9 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
     named = sorted(((*_named(key, gates), edit) for key, edit in edits.items()), key=itemgetter(0))
     made: dict[str, Replacement] = {}
     for gate in gates:
-        for edit in (edit for _, found, edit in named if gate in found):
+        own = [edit for _, found, edit in named if gate in found]
+        wholes = [at for at, edit in enumerate(own) if not isinstance(edit, Mapping)]
+        for edit in own[wholes[-1] if wholes else 0 :]:  # what a narrower edit replaces whole is not asked for
             if isinstance(edit, Mapping):
                 made[gate.name] = _channels(edit, gate, sources, made.get(gate.name, _as_computed))
             else:

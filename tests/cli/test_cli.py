@@ -214,7 +214,8 @@ def test_the_sentences_are_about_the_image_in_focus(tmp_path):
     result = RUN.invoke(app, [*arguments, "--focus", "2"])
     assert result.exit_code == 0, result.output
     model = load("demo/r16", "cpu")
-    said = predict(model, capture(model, [sample("cat"), sample("coffee")])).images[1].sentence
+    images = [sample("cat"), sample("coffee")]
+    said = predict(model, capture(model, images), images=images).images[1].sentence
     assert f"Image 2, {sample('coffee').name}:\n{said}" in result.output
     refused = RUN.invoke(app, [*arguments, "--focus", "3"])
     assert refused.exit_code == 1

@@ -1,4 +1,5 @@
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import kaleido
 import plotly.graph_objects as go
@@ -73,4 +74,5 @@ def test_figures_are_drawn_where_an_event_loop_runs_as_in_a_notebook(events):
         with one_browser() as browser:
             return browser.draw({}, {"format": "svg"})
 
-    assert asyncio.run(cell()) == b"%PDF"
+    with ThreadPoolExecutor(1) as thread:  # as Playwright's loop may run in the thread of the tests
+        assert thread.submit(asyncio.run, cell()).result() == b"%PDF"

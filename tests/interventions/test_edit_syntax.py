@@ -54,10 +54,13 @@ edit = good | st.dictionaries(st.integers(0, CHANNELS - 1), good, max_size=3)
 key = st.sampled_from(["all", "stage 2", "stage 3", *S])
 
 
-def read_plainly(edit, s):
-    """s (N, C) as edited, without the edits of a shuffle, which only has to be another image's."""
+def read_plainly(edit, s, wider=None):
+    """s (N, C) as edited, without the edits of a shuffle, which only has to be another image's.
+
+    Single channels are laid over ``wider``, which is s without a wider edit.
+    """
     if isinstance(edit, dict):
-        new = s.copy()
+        new = (s if wider is None else wider).copy()
         for channel, part in edit.items():
             new[:, channel] = read_plainly(part, s)[:, channel]
         return new
@@ -82,7 +85,9 @@ def test_edits_are_read_plainly(edits):
         # In batches of one, as an image alone must get what it gets among others.
         rows = [found[gate.name](torch.from_numpy(s[at : at + 1]), at).numpy() for at in range(IMAGES)]
         np.testing.assert_array_equal(whole, np.concatenate(rows))
-        expected = read_plainly(named[0], s)
+        expected = None
+        for one in reversed(named):
+            expected = read_plainly(one, s, expected)
         dealt = np.isnan(expected)
         np.testing.assert_allclose(whole[~dealt], expected[~dealt], rtol=1e-6)
         for image, channel in np.argwhere(dealt):
