@@ -113,11 +113,11 @@ def test_build_and_at_once_another_control_builds_all_the_same(open_page, variab
 
 
 def test_two_folders_of_a_zip_become_class_profiles_for_this_visitor_alone(open_page, photos):
-    kept, count = (SAMPLES[0].key, SAMPLES[1].key), 40
+    kept, count = sorted((SAMPLES[0].key, SAMPLES[1].key)), 40
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for place, key in enumerate(kept):
-            first = (photos / key / f"{place:03}.jpg").read_bytes()
+        for key in kept:
+            first = min((photos / key).iterdir()).read_bytes()
             for number in range(count // 2):  # files that differ in a comment: of equal ones, one is read
                 archive.writestr(
                     f"photos/{key}/{number}.jpg", first[:2] + b"\xff\xfe\0\x03" + bytes([number]) + first[2:]
@@ -127,7 +127,6 @@ def test_two_folders_of_a_zip_become_class_profiles_for_this_visitor_alone(open_
         {"name": "photos.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
     )
     page.get_by_role("button", name=f"Make class profiles from these 2 folders ({count} images)").click()
-    expect(page.get_by_text(re.compile(rf"\d+ of {count} images"))).to_be_visible()
     expect(page.get_by_text(f"{count} images of 2 classes: {kept[0]} 20, {kept[1]} 20.")).to_be_visible(timeout=180_000)
     settle(page)
     figure = page.get_by_role("figure", name=re.compile("Mean of s by class for .* channels of SE_5_2"))
