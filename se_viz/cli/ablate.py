@@ -10,7 +10,7 @@ import typer
 from se_viz.cli.common import Device, Verbose, counted, fail, warn
 from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
-from se_viz.cli.options import ModelName, NetworkOptions
+from se_viz.cli.options import ModelName, NetworkOptions, Split
 from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 
 if TYPE_CHECKING:
@@ -79,13 +79,7 @@ def ablate(
             show_default="those that come with a demo model",
         ),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Split to read if there are several, such as train/ and val/.",
-            show_default="val, else test, else train",
-        ),
-    ] = None,
+    split: Split = None,
     labels: Annotated[
         Literal["given", "predictions"],
         typer.Option(

@@ -7,7 +7,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, warn
 from se_viz.cli.edit_values import EditOption, joined, parse_edits
-from se_viz.cli.options import CheckpointOptions, Precision
+from se_viz.cli.options import CheckpointOptions, Precision, Split
 from se_viz.cli.output_options import ReportFile, TableFile, say_report, write_report, write_table
 from se_viz.cli.table import show_table
 
@@ -53,13 +53,7 @@ def freeze(
             show_default="the one that comes with a demo model",
         ),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Split to read if there are several, such as train/ and val/.",
-            show_default="val, else test, else train",
-        ),
-    ] = None,
+    split: Split = None,
     batch: Annotated[int, typer.Option(help="Number of images in a forward pass.", min=1)] = 32,
     time: Annotated[bool, typer.Option("--time", help="Measure the time of one image before and after.")] = False,
     onnx: Annotated[Path | None, typer.Option(help="Also export the frozen network to this ONNX file.")] = None,

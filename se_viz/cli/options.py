@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 ModelName = Annotated[str, typer.Option(help="Name of the model; `models` lists them.")]
 Precision = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="Precision of the computation.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Split to read if there are several, such as train/ and val/.",
+        show_default="val, else test, else train",
+    ),
+]
 Trusted = Annotated[
     bool,
     typer.Option(

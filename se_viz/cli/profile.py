@@ -7,7 +7,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, counted, fail, warn
 from se_viz.cli.engine_options import EngineOptions
-from se_viz.cli.options import ModelName, NetworkOptions
+from se_viz.cli.options import ModelName, NetworkOptions, Split
 from se_viz.cli.output_options import Eta2File, ReportFile, TableFile, say_report, write_report, write_table
 
 
@@ -26,13 +26,7 @@ def profile(
         Path | None,
         typer.Option(help="Folder for the class profiles. The command continues an interrupted pass in this folder."),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Split to read if there are several, such as train/ and val/.",
-            show_default="val, else test, else train",
-        ),
-    ] = None,
+    split: Split = None,
     labels: Annotated[
         Literal["given", "predictions"],
         typer.Option(help="Class of an image: its label (given), or the network's prediction (see --head)."),
