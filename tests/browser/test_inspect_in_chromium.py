@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from support.chromium import SCREENS, settle
+from support.chromium import POPOVER, SCREENS, close_popover, open_popover, settle
 from support.images import encoded
 
 import se_viz
@@ -114,7 +114,7 @@ def test_many_refusals_take_one_box_and_a_list_that_moves_nothing(open_page):
     before = page.locator(".se-card").bounding_box()
     assert before["y"] < 900
     page.get_by_role("button", name="List all 900").click()
-    expect(page.locator('[data-testid="stPopoverBody"] [data-testid="stDataFrame"]')).to_be_visible()
+    expect(page.locator(f'{POPOVER} [data-testid="stDataFrame"]')).to_be_visible()
     assert page.locator(".se-card").bounding_box() == before
 
 
@@ -149,11 +149,6 @@ def test_a_folder_of_two_folders_is_uploaded_with_its_names(open_page, tmp_path)
     expect(page.get_by_text("was left out")).to_have_count(0)
     drop(page, "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic")
     expect(page.get_by_text("it is a HEIC photo; save it as JPEG")).to_be_visible()
-
-
-def close_popover(page):
-    page.keyboard.press("Escape")
-    expect(page.locator('[data-testid="stPopoverBody"]')).to_have_count(0)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +197,7 @@ def test_saved_numbers_are_those_of_python(cat):
 
 def test_a_figure_is_saved(cat):
     for label, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Interactive HTML", b"<!doc")):
-        cat.get_by_role("button", name="Save").first.click()
+        open_popover(cat, cat.get_by_role("button", name="Save").first)
         with cat.expect_download() as download:
             cat.get_by_role("button", name=label, exact=True).click()
         with open(download.value.path(), "rb") as file:  # noqa: PTH123
