@@ -24,6 +24,7 @@ from se_viz.gates.errors import NotFiniteValues, NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import first_tensor, placement
+from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
@@ -143,7 +144,7 @@ def cam(
             taken = _Taken(found)
             # In place, a network could not write over a leaf that asks for gradients.
             leaf = inputs[start : start + batch].to(device, dtype, copy=True).requires_grad_()
-            with _watching(private, taken):
+            with _watching(private, taken), without_checkpointing():
                 output = private(leaf.clone())
             logits = _logits(output, len(leaf), type(instrument.network).__name__)
             if taken.u is None or taken.x is None:
@@ -156,7 +157,8 @@ def cam(
             chosen = (
                 targets_among(logits, network, None) if targets is None else targets[start : start + batch].to(device)
             )
-            logits.gather(1, chosen[:, None]).sum().backward()
+            with asking_for_gradients(gate, 'Attribution with the method "exact" needs no gradients.'):
+                logits.gather(1, chosen[:, None]).sum().backward()
             parts.append((chosen, taken.u.activation(found.layout), taken.x.activation(found.layout)))
     targeted, u, x = (torch.cat(values).cpu().numpy() for values in zip(*parts, strict=True))
     made = ClassActivation(gate, targeted, u, x)

@@ -18,6 +18,7 @@ from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, TapPoint
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement, watched
+from se_viz.interventions.gradients import asking_for_gradients
 from se_viz.interventions.suffix import private_network, require_finite
 
 _IMAGES = 8  # of a call, of which two steps at least run at once
@@ -83,14 +84,15 @@ def conductance(
         parts = []
         for start in range(0, len(images), _IMAGES):
             some = images[start : start + _IMAGES]
-            found = method.attribute(
-                some,
-                0,
-                target=targets[start : start + _IMAGES],
-                n_steps=steps,
-                internal_batch_size=2 * _IMAGES,
-                attribute_to_layer_input=tap.side == "input",
-            )
+            with asking_for_gradients(gate.name, 'The method "exact" needs no gradients.'):
+                found = method.attribute(
+                    some,
+                    0,
+                    target=targets[start : start + _IMAGES],
+                    n_steps=steps,
+                    internal_batch_size=2 * _IMAGES,
+                    attribute_to_layer_input=tap.side == "input",
+                )
             parts.append(tap.finish(found.detach(), len(some), gate.channels))
     at = targets.to(device)[:, None]
     change = logits.float().gather(1, at) - base_logits.float().expand_as(logits).gather(1, at)

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from se_viz.gates.edited_product import maps_of, wide, with_factor
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
+from se_viz.interventions.gradients import without_checkpointing
 from se_viz.interventions.recorder import Kept, Output, Part, copied
 
 
@@ -73,7 +74,7 @@ class Replay:
         Raises:
             NotReadable: the gate did not run.
         """
-        with self._lock, ExitStack() as stack:
+        with self._lock, without_checkpointing(), ExitStack() as stack:
             self._s, self._rows, self._position, self._applied = s, rows, {}, False
             if self._gate.product is not None:
                 product, calls = self._gate.product, self._kept.calls
