@@ -16,7 +16,7 @@ from se_viz.gates.edited_product import maps_of, wide, with_factor
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.interventions.gradients import without_checkpointing
-from se_viz.interventions.recorder import Kept, Output, Part, copied
+from se_viz.interventions.recorder import RUN_AGAIN, Kept, Output, Part, copied
 
 
 class Replay:
@@ -155,7 +155,7 @@ class Replay:
         at = self._position.get(module, 0)
         self._position[module] = at + 1
         outputs = self._kept.outputs[module]
-        if at >= len(outputs):
+        if at >= len(outputs) or outputs[at] is RUN_AGAIN:
             return forward(*args, **kwargs)
         given = self._of_rows(outputs[at], module, at)
         if (module, at) in self._fragile:
