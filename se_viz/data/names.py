@@ -25,6 +25,7 @@ _LEFT_BY_SYSTEMS = frozenset(
         "icon\r",
     }
 )
+_DRIVE = re.compile(r"^[A-Za-z]:(?=[/\\])")
 _RAW = ".3fr .arw .cr2 .cr3 .dng .erf .kdc .mrw .nef .nrw .orf .pef .raf .raw .rw2 .sr2 .srw .x3f"
 _FORMATS = (
     dict.fromkeys((".heic", ".heif", ".hif"), "HEIC")
@@ -44,9 +45,9 @@ def is_clutter(name: str) -> bool:
 
 
 def label_of(path: str) -> str:
-    """Return ``base`` or ``folder/base`` of a path, safe to show; empty if it is hidden or was created by a system."""
-    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
-    return "" if any(map(is_clutter, parts)) else "/".join(map(shown, parts[-2:]))
+    """Return a path safe to show, with ``/`` between its parts; empty if it is hidden or was created by a system."""
+    parts = [part for part in re.split(r"[/\\]", _DRIVE.sub("", path)) if part not in ("", ".", "..")]
+    return "" if any(map(is_clutter, parts)) else "/".join(map(shown, parts))
 
 
 def apart(names: Iterable[str]) -> list[str]:
@@ -73,7 +74,7 @@ def in_turn(labels: Sequence[str], most: int) -> list[int]:
     keep their order; without more files than ``most``, all do.
 
     Args:
-        labels: ``folder/base``, or ``base`` for a file without a folder.
+        labels: paths from the class folder on, or ``base`` for a file without a folder.
         most: the number of files that are read.
     """
     if len(labels) <= most:
@@ -81,7 +82,7 @@ def in_turn(labels: Sequence[str], most: int) -> list[int]:
     times: Counter[str] = Counter()
     turns = []
     for index, label in enumerate(labels):
-        folder = label.rpartition("/")[0]
+        folder = label.partition("/")[0] if "/" in label else ""
         turns.append((times[folder], index))
         times[folder] += 1
     order = [index for _, index in sorted(turns)]
