@@ -32,11 +32,16 @@ _FORMATS = (
     | dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".jpm"), "JPEG 2000")
     | dict.fromkeys(_RAW.split(), "camera raw")
     | dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"), "video")
-    | dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "archive")
+    | {".zip": "ZIP"}
+    | dict.fromkeys((".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "archive")
     | {".jxl": "JPEG XL", ".psd": "Photoshop", ".svg": "SVG", ".ico": "ICO", ".tga": "TGA", ".pcx": "PCX"}
     | {".exr": "OpenEXR", ".hdr": "HDR", ".dcm": "DICOM", ".nii": "NIfTI", ".pdf": "PDF", ".npy": "NumPy"}
 )
-_ADVICE = {"archive": "unpack them", "video": "save frames of them as JPEG or PNG"}
+_ADVICE = {
+    "archive": "unpack {it}",
+    "ZIP": "unpack {it}, or give a ZIP archive by itself, which is read",
+    "video": "save frames of {it} as JPEG or PNG",
+}
 
 
 def is_clutter(name: str) -> bool:
@@ -107,7 +112,7 @@ def left_out(others: Mapping[str, int]) -> list[str]:
         called = _FORMATS.get(suffix, "")
         (formats if called else rest)[called or suffix or "without a suffix"] += count
     sentences = [
-        f"{_files(count, f'{called} ')} left out: {_ADVICE.get(called, 'convert them to JPEG or PNG')}."
+        f"{_files(count, f'{called} ')} left out: {advice_on(called, count)}."
         for called, count in sorted(formats.items())
     ]
     if rest:
@@ -116,6 +121,11 @@ def left_out(others: Mapping[str, int]) -> list[str]:
         why = "as it is not an image" if rest.total() == 1 else "as they are not images"
         sentences.append(f"{_files(rest.total(), 'other ')} left out, {why} ({listed}{more}).")
     return sentences
+
+
+def advice_on(called: str, count: int) -> str:
+    """Return what to do with files of an unsupported format, as ``format_of`` calls it."""
+    return _ADVICE.get(called, "convert {it} to JPEG or PNG").format(it="it" if count == 1 else "them")
 
 
 def _files(count: int, kind: str) -> str:

@@ -144,7 +144,8 @@ class Model:
             images: one image or several: results of ``read_paths`` and ``sample``; PIL images of any mode, treated like
                 files (RGB over white, upright); NumPy arrays of one image, (H, W) or (H, W, channels), or of N images,
                 uint8, uint16 or floats in 0–1; uint8 tensors (channels, H, W) or (N, channels, H, W). One channel is
-                grey, 3 are RGB, 4 RGBA. Alternatively a tensor of floats (N, 3, H, W) that is already preprocessed.
+                grey, 2 are grey and alpha, 3 RGB, 4 RGBA. Alternatively a tensor of floats (N, 3, H, W) that is already
+                preprocessed.
 
         Raises:
             InputRefused: ``images`` are something else, or an array whose layout or range is ambiguous.

@@ -50,7 +50,7 @@ def table_of(value: object) -> Tensor | None:
 
 
 def array_of(value: object) -> npt.NDArray[Any] | None:
-    """Return the numbers of a tensor of floats in memory, float32 if it has fewer bits; None where there are none."""
+    """Return the numbers of a tensor of floats in memory, float32 if it has fewer bits; None for other tensors."""
     table = table_of(value)
     if table is None or not table.is_floating_point():
         return None

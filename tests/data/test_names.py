@@ -83,10 +83,11 @@ def test_uploads_keep_their_folders_and_those_of_systems_are_ignored():
 
 
 def test_what_was_left_out_is_counted_by_format():
-    assert left_out({".heic": 311, ".heif": 1, ".nef": 1, ".xml": 2, "": 1, ".zip": 1}) == [
+    assert left_out({".heic": 311, ".heif": 1, ".nef": 1, ".xml": 2, "": 1, ".zip": 1, ".gz": 1, ".rar": 1}) == [
         "312 HEIC files were left out: convert them to JPEG or PNG.",
-        "1 archive file was left out: unpack them.",
-        "1 camera raw file was left out: convert them to JPEG or PNG.",
+        "1 ZIP file was left out: unpack it, or give a ZIP archive by itself, which is read.",
+        "2 archive files were left out: unpack them.",
+        "1 camera raw file was left out: convert it to JPEG or PNG.",
         "3 other files were left out, as they are not images (2 .xml, 1 without a suffix).",
     ]
     assert left_out({}) == []
