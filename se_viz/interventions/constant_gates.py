@@ -14,8 +14,8 @@ from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.edited_product import same_bits
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate
-from se_viz.gates.trace import REJECTIONS
-from se_viz.interventions.fold_gate import ConstantGate, Fold, Passing, find_fold, first, trace_neighbours
+from se_viz.gates.trace import REJECTIONS, first_tensor
+from se_viz.interventions.fold_gate import ConstantGate, Fold, Passing, find_fold, trace_neighbours
 from se_viz.weights.tensor_kinds import numbers_of
 
 MULTIPLIES = "as a multiplication"
@@ -88,10 +88,10 @@ def _overwriting(copy: nn.Module, paths: Collection[str], images: Tensor) -> set
     taken: dict[str, Tensor] = {}
 
     def before(path: str, _module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        taken[path] = first(args, named).clone()
+        taken[path] = first_tensor(args, named).clone()
 
     def after(path: str, _module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], _output: object) -> None:
-        if not same_bits(taken.pop(path), first(args, named)):
+        if not same_bits(taken.pop(path), first_tensor(args, named)):
             found.add(path)
 
     with ExitStack() as stack:

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from se_viz.gates.edited_product import maps_of, wide, with_factor
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
+from se_viz.gates.trace import first_tensor
 from se_viz.interventions.gradients import without_checkpointing
 from se_viz.interventions.recorder import RUN_AGAIN, Kept, Output, Part, copied
 
@@ -173,7 +174,7 @@ class Replay:
         self._position[unit] = at + 1
         if at > before:
             return forward(*args, **kwargs)
-        maps = args[0] if args else next(iter(kwargs.values()))
+        maps = first_tensor(args, kwargs)
         self._note(maps)
         return maps * wide(self._s.to(maps.dtype), self._gate.layout)
 
