@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from se_viz.data.class_folders import folder_of
 from se_viz.types import AnyFloats
 
 _TINY = 1e-14
@@ -78,8 +79,8 @@ def groups(names: Sequence[str], predicted: Sequence[str | None]) -> dict[str, l
     found: dict[str, list[int]] = {}
     foldered, predicts = any("/" in name for name in names), any(label is not None for label in predicted)
     for index, (name, label) in enumerate(zip(names, predicted, strict=True)):
-        folder, slash, _ = name.rpartition("/")
+        folder = folder_of(name)
         said = label if label is not None else "no prediction" if predicts else "all images"
-        group = (folder if slash else "without a folder") if foldered else said
+        group = (folder or "without a folder") if foldered else said
         found.setdefault(group, []).append(index)
     return found

@@ -11,6 +11,7 @@ from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
 from se_viz.data.rejected import Refused, shown
+from se_viz.data.zip_archive import is_archive
 
 __all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "disambiguate"]
 
@@ -47,13 +48,24 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
         raise DatasetRefused(f"There is no {path}: name a folder of images, a CSV file or a tar file.")
     if lists.is_list(path):
         return _from_list(path, split)
-    if path.suffix.lower() == ".zip":
+    if path.suffix.lower() == ".zip" or _is_unnamed_zip(path):
         return _from_zip(path, split)
     if is_image(path.name) or (format_of(path.name) and path.suffix.lower() != ".tar"):
         called = format_of(path.name) or "image"
         advice = "unpack it, and name its folder" if called == "archive" else "name the folder that contains it"
         raise DatasetRefused(f"{path} is {'an' if called[0] in 'aeiouA' else 'a'} {called} file: {advice}.")
     return _from_tars(path, [path], split)
+
+
+def _is_unnamed_zip(path: Path) -> bool:
+    """Return whether a file whose name does not say what it is begins as a ZIP archive."""
+    if is_image(path.name) or (format_of(path.name) and path.suffix.lower() != ".tar"):
+        return False
+    try:
+        with path.open("rb") as file:
+            return is_archive(file.read(4))
+    except OSError:
+        return False  # reading it will report the error
 
 
 def _from_folder(path: Path, split: str | None) -> Dataset:

@@ -15,8 +15,8 @@ from se_viz.types import Array
 
 Image: TypeAlias = InputImage | PIL.Image.Image | Array | Tensor
 
-_CHANNELS = (1, 3, 4)
-_CHANNELS_LAST = (1, 2, 3, 4)  # as Image.fromarray takes them
+_CHANNELS = (1, 2, 3, 4)  # as Image.fromarray takes them
+_MEANINGS = "1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA)"
 _IMAGE_AXES = 3
 _TOP = 255
 _SIXTEEN_BITS = 2  # bytes
@@ -94,12 +94,12 @@ def _converted(image: PIL.Image.Image, called: str) -> PIL.Image.Image:
 def _of_array(array: Array, called: str) -> Iterator[Array]:
     """Yield the images (H, W) or (H, W, channels) of an array, in types that PIL supports."""
     subject = f"{called}, an array of {array.dtype} {array.shape},"
-    single = array.ndim == 2 or (array.ndim == _IMAGE_AXES and array.shape[-1] in _CHANNELS_LAST)
-    several = array.ndim == _IMAGE_AXES + 1 and array.shape[-1] in _CHANNELS_LAST
+    single = array.ndim == 2 or (array.ndim == _IMAGE_AXES and array.shape[-1] in _CHANNELS)
+    several = array.ndim == _IMAGE_AXES + 1 and array.shape[-1] in _CHANNELS
     first = array.shape[-3] if array.ndim >= _IMAGE_AXES else 0
     if not single and not several:
         raise InputRefused(
-            f"{subject} is not (H, W), (H, W, channels) or (N, H, W, channels) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            f"{subject} is not (H, W), (H, W, channels) or (N, H, W, channels) with {_MEANINGS} "
             "channels: move its axes (np.moveaxis(array, -3, -1) for channels first), or give a preprocessed image as "
             "a tensor of floats (N, 3, H, W)."
         )
@@ -143,7 +143,7 @@ def _of_tensor(tensor: Tensor, called: str) -> Iterator[Array]:
     channels = tensor.shape[-3] if axes >= _IMAGE_AXES else 1
     if axes not in (2, 3, 4) or channels not in _CHANNELS:
         raise InputRefused(
-            f"{subject} is not (H, W), (channels, H, W) or (N, channels, H, W) with 1 (grey), 3 (RGB) or 4 (RGBA) "
+            f"{subject} is not (H, W), (channels, H, W) or (N, channels, H, W) with {_MEANINGS} "
             "channels: move its axes (tensor.movedim(-1, -3) for channels last)."
         )
     if axes > 2 and tensor.shape[-1] in _CHANNELS:

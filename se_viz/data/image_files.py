@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeAlias
 
 from se_viz import former_names
 from se_viz.data.batches import MOST_FILES, Batches, Outcome, decode_here, named
+from se_viz.data.class_folders import labels_of
 from se_viz.data.folders import Contents, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
 from se_viz.data.names import apart, format_of, label_of, left_out
@@ -46,14 +47,14 @@ def read(
 ) -> Intake:
     """Decode uploads: names and bytes of images and of ZIP archives of images.
 
-    An image from a folder, of an archive or of the upload, is named ``folder/base``. Of several images with one name,
-    all but the first get a number. Hidden files and those that systems create are skipped. A bad file never stops the
-    others. After ``limit`` images nothing more is decoded, and a sentence says how many files were left out; an
-    archive that was not opened counts as one file. Of an archive with more files than that, the first of each folder
+    An image in a folder of an archive is named from its class folder on, see ``class_folders``. Of several images with
+    one name, all but the first get a number. Hidden files and those that systems create are skipped. A bad file never
+    stops the others. After ``limit`` images nothing more is decoded, and a sentence says how many files were left out;
+    an archive that was not opened counts as one file. Of an archive with more files than that, the first of each folder
     are read.
 
     Args:
-        items: names and contents.
+        items: names, for files of a folder from ``class_folders.labels_of_uploads``, and contents; one at a time.
         limit: the most images that are read.
         trusted: whether to read the files in this process, without the time and memory limits of a child process; only
             for files that you trust.
@@ -76,7 +77,7 @@ def read_paths(
 ) -> Intake:
     """Decode files on this machine, and the images in folders, at any depth, sorted by path; see ``read``.
 
-    An image from a folder is named ``folder/base``. Other files in a folder, and hidden ones, are skipped silently;
+    An image from a folder is named from its class folder on. Other files, and hidden ones, are skipped silently;
     images of unsupported formats are counted in a sentence. A path that cannot be read gives a sentence. No file is
     read much beyond its limit.
     """
@@ -94,9 +95,11 @@ def _sources(path: Path, notes: list[str]) -> Iterator[_Source]:
     notes += left_out({suffix: count for suffix, count in contents.others.items() if format_of(suffix)})
     if not contents.images:
         yield shown(path.name), partial(_open, path)
-    for name in contents.images:
+    root = shown(path.resolve().name)
+    labels = labels_of([f"{root}/{name}" for name in contents.images]) if contents.images else []
+    for name, label in zip(contents.images, labels, strict=True):
         file = path / name
-        yield f"{shown(file.parent.name)}/{shown(file.name)}", partial(_open, file)
+        yield label, partial(_open, file)
 
 
 def _is_folder(path: Path) -> bool:

@@ -226,7 +226,9 @@ def _what_it_is(content: bytes) -> str:
     """Return the reason for refusing bytes that no allowed decoder recognises."""
     for start, signature, called in _UNSUPPORTED:
         if content.startswith(signature, start):
-            return f"it is {called}; {_SAVE_AS}"
+            # Only one in an archive comes here: any other is opened.
+            archive = signature.startswith(b"PK")
+            return f"it is {called}; {f'give an archive of images by itself, or {_SAVE_AS}' if archive else _SAVE_AS}"
     if b"<svg" in content[:1000].lower():
         return f"it is an SVG drawing; {_SAVE_AS}"
     return f"it is not an image, or its first bytes are damaged; {_SAVE_AS}"

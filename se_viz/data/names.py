@@ -25,17 +25,23 @@ _LEFT_BY_SYSTEMS = frozenset(
         "icon\r",
     }
 )
+_DRIVE = re.compile(r"^[A-Za-z]:(?=[/\\])")
 _RAW = ".3fr .arw .cr2 .cr3 .dng .erf .kdc .mrw .nef .nrw .orf .pef .raf .raw .rw2 .sr2 .srw .x3f"
 _FORMATS = (
     dict.fromkeys((".heic", ".heif", ".hif"), "HEIC")
     | dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".jpm"), "JPEG 2000")
     | dict.fromkeys(_RAW.split(), "camera raw")
     | dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"), "video")
-    | dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "archive")
+    | {".zip": "ZIP"}
+    | dict.fromkeys((".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "archive")
     | {".jxl": "JPEG XL", ".psd": "Photoshop", ".svg": "SVG", ".ico": "ICO", ".tga": "TGA", ".pcx": "PCX"}
     | {".exr": "OpenEXR", ".hdr": "HDR", ".dcm": "DICOM", ".nii": "NIfTI", ".pdf": "PDF", ".npy": "NumPy"}
 )
-_ADVICE = {"archive": "unpack them", "video": "save frames of them as JPEG or PNG"}
+_ADVICE = {
+    "archive": "unpack {it}",
+    "ZIP": "unpack {it}, or give a ZIP archive by itself, which is read",
+    "video": "save frames of {it} as JPEG or PNG",
+}
 
 
 def is_clutter(name: str) -> bool:
@@ -44,9 +50,9 @@ def is_clutter(name: str) -> bool:
 
 
 def label_of(path: str) -> str:
-    """Return ``base`` or ``folder/base`` of a path, safe to show; empty if it is hidden or was created by a system."""
-    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
-    return "" if any(map(is_clutter, parts)) else "/".join(map(shown, parts[-2:]))
+    """Return a path safe to show, with ``/`` between its parts; empty if it is hidden or was created by a system."""
+    parts = [part for part in re.split(r"[/\\]", _DRIVE.sub("", path)) if part not in ("", ".", "..")]
+    return "" if any(map(is_clutter, parts)) else "/".join(map(shown, parts))
 
 
 def apart(names: Iterable[str]) -> list[str]:
@@ -73,7 +79,7 @@ def in_turn(labels: Sequence[str], most: int) -> list[int]:
     keep their order; without more files than ``most``, all do.
 
     Args:
-        labels: ``folder/base``, or ``base`` for a file without a folder.
+        labels: paths from the class folder on, or ``base`` for a file without a folder.
         most: the number of files that are read.
     """
     if len(labels) <= most:
@@ -81,7 +87,7 @@ def in_turn(labels: Sequence[str], most: int) -> list[int]:
     times: Counter[str] = Counter()
     turns = []
     for index, label in enumerate(labels):
-        folder = label.rpartition("/")[0]
+        folder = label.partition("/")[0] if "/" in label else ""
         turns.append((times[folder], index))
         times[folder] += 1
     order = [index for _, index in sorted(turns)]
@@ -106,7 +112,7 @@ def left_out(others: Mapping[str, int]) -> list[str]:
         called = _FORMATS.get(suffix, "")
         (formats if called else rest)[called or suffix or "without a suffix"] += count
     sentences = [
-        f"{_files(count, f'{called} ')} left out: {_ADVICE.get(called, 'convert them to JPEG or PNG')}."
+        f"{_files(count, f'{called} ')} left out: {advice_on(called, count)}."
         for called, count in sorted(formats.items())
     ]
     if rest:
@@ -115,6 +121,11 @@ def left_out(others: Mapping[str, int]) -> list[str]:
         why = "as it is not an image" if rest.total() == 1 else "as they are not images"
         sentences.append(f"{_files(rest.total(), 'other ')} left out, {why} ({listed}{more}).")
     return sentences
+
+
+def advice_on(called: str, count: int) -> str:
+    """Return what to do with files of an unsupported format, as ``format_of`` calls it."""
+    return _ADVICE.get(called, "convert {it} to JPEG or PNG").format(it="it" if count == 1 else "them")
 
 
 def _files(count: int, kind: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from se_viz.data.class_folders import folder_of
 from se_viz.data.images import InputImage
 from se_viz.data.labelled import Dataset, class_names
 
@@ -15,8 +16,8 @@ def in_folders(images: Sequence[InputImage]) -> dict[str, list[InputImage]]:
     """Return the images by the folder in their name, sorted; images without a folder are left out."""
     folders: dict[str, list[InputImage]] = {}
     for image in images:
-        folder, slash, _ = image.name.rpartition("/")
-        if slash:
+        folder = folder_of(image.name)
+        if folder:
             folders.setdefault(folder, []).append(image)
     return dict(sorted(folders.items()))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
+from se_viz.data.class_folders import common_folders
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.meanings import meaning
 from se_viz.data.names import SUFFIXES, is_clutter
@@ -98,7 +99,7 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
             images.append((inner_path, member))
         else:
             others[inner_path.suffix.lower()] += 1
-    around = _common([inner_path.parent.parts for inner_path, _ in images])
+    around = common_folders([inner_path.parent.parts for inner_path, _ in images])
     found: list[Sample] = []
     for inner_path, member in images:
         folders = inner_path.parent.parts
@@ -118,16 +119,6 @@ def _within(name: str) -> PurePosixPath:
     """Return the path of a member as if it were unpacked into one folder: without steps out of it."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return PurePosixPath(*(part for part in parts if part not in ("/", "..")))
-
-
-def _common(folders: Sequence[Sequence[str]]) -> int:
-    """Return how many outer folders contain all images, without the innermost one, which is their class."""
-    around = 0
-    while folders and len({path[around : around + 1] for path in map(tuple, folders)}) == 1:
-        if not any(len(path) > around + 1 for path in folders):
-            break
-        around += 1
-    return around
 
 
 def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:

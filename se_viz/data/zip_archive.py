@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from se_viz.data.class_folders import labels_of
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.names import in_turn, label_of
+from se_viz.data.names import in_turn
 from se_viz.data.rejected import Refused, shown
 
 _CENTRAL_HEADER = b"PK\x01\x02"
@@ -76,7 +77,7 @@ def members(
             ``names.in_turn``.
 
     Yields:
-        A label and the member's bytes. The label is ``base`` or ``folder/base``, with the last folder only.
+        A label and the member's bytes. The label is the path from the class folder on, see ``class_folders``.
 
     Raises:
         ArchiveRefused: before the first member if the archive as a whole is refused; after the last one if members
@@ -220,8 +221,9 @@ def _count(file: BinaryIO, signature: bytes) -> int:
 def _checked(name: str, archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[tuple[str, zipfile.ZipInfo]]:
     """Check the whole directory, and return labels and entries of the files to unpack."""
     _refuse_overlap(name, archive)
-    listed = (info for info in archive.infolist() if not info.filename.endswith(("/", "\\")))
-    files = [(label, info) for info in listed if (label := label_of(info.filename))]
+    listed = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
+    labels = labels_of([info.filename for info in listed])
+    files = [(label, info) for label, info in zip(labels, listed, strict=True) if label]
     if not files:
         raise ArchiveRefused(name, "there are no files in it; put images in it")
     if len(files) > limits.files:

@@ -27,6 +27,7 @@ from se_viz.gates.channel_products import (
 )
 from se_viz.gates.excitation import Excitation, follow
 from se_viz.gates.values import Call, Clock, Frame, Function, Value
+from se_viz.weights.tensor_kinds import with_axes
 
 # Functions that return the same numbers in other memory, or in another type.
 _COPYING = frozenset({"contiguous", "clone", "to", "float", "half", "bfloat16", "double", "detach", "type", "dropout"})
@@ -82,7 +83,7 @@ class CallGraph(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - the result of any function
         """Run a function and record its inputs and outputs."""
         kwargs = kwargs or {}
-        taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+        taken = with_axes((args, kwargs))
         known = [value for tensor in taken if (value := self._known(tensor)) is not None]
         names = tuple(name for tensor in taken for name in self._names(tensor))
         constants = [t.numel() for t in taken if self._values.get(t) is None and not self._names(t)]
@@ -108,7 +109,7 @@ class CallGraph(TorchFunctionMode):
                     self._derived[tensor] = names
             return result
         returned = args[0] if func is Tensor.__setitem__ else result
-        made = [value for value in tree_iter(returned) if isinstance(value, Tensor)]
+        made = with_axes(returned)
         multiplies = may_multiply(func)
         if len(made) == 1 and len(taken) > 1 and multiplies:
             product = find_product(func, before, made[0], self._count)
@@ -163,6 +164,8 @@ class CallGraph(TorchFunctionMode):
     def check(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
         """Record a module whose calls are not seen if its output equals its input times a factor per channel."""
         if not (isinstance(made, Tensor) and isinstance(given, Tensor) and self._values.get(made) is None):
+            return
+        if made.is_nested or given.is_nested:
             return
         if is_scaled(made, given):
             self.unread.append((frames, ""))

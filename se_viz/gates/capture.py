@@ -11,7 +11,7 @@ from se_viz.device.memory import device_full_error, is_out_of_memory, release
 from se_viz.former_names import with_former_fields
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
-from se_viz.gates.errors import GatesChanged, InputOverwritten, NotAnImageModel
+from se_viz.gates.errors import GatesChanged, InputOverwritten
 from se_viz.gates.finite import not_finite
 from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
@@ -19,8 +19,9 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import forget, instrument_of
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
-from se_viz.gates.trace import Placement, check_readable, placement
+from se_viz.gates.trace import Placement, check_readable, placement, require_images
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import array_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ class Capture:
     def logits(self) -> Float32s | None:
         """The network's output if it is one table (N, K), float32; otherwise None."""
         output = self.output
-        if isinstance(output, Tensor) and output.is_floating_point():
-            output = output.float().numpy()
+        if isinstance(output, Tensor):
+            array = array_of(output)  # sparse and quantised tables are tables, too
+            output = None if array is None else array.astype(np.float32, copy=False)
         if isinstance(output, np.ndarray) and output.ndim == 2 and len(output) == self.images:
             return output
         return None
@@ -109,14 +111,7 @@ def read_gates(
     edits: Mapping[str, Replacement] | None = None,
 ) -> Capture:
     """Run preprocessed images (N, 3, H, W) through a network and read its gates, see ``se_viz.capture``."""
-    if not isinstance(images, Tensor):
-        raise NotAnImageModel(
-            "A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model, which preprocesses images."
-        )
-    if not images.is_floating_point():
-        raise NotAnImageModel(f"A bare network takes preprocessed images: floats, not {images.dtype}.")
-    if images.ndim != 4 or not len(images):
-        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
+    require_images(images)
     if not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch must be a whole number of images, 1 or more, not {batch!r}.")
     height, width = images.shape[2:]

@@ -22,7 +22,7 @@ def partly_found(
             f"{len(gates)} of {of} gates were found: {count} {'see' if count > 1 else 'sees'} maps of 1 × 1 at this "
             f"size ({where}). Use images of {2 * traced.width} pixels or more."
         )
-    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
+    parts = list(dict.fromkeys(item.path or "the network itself" for item in passed if item.reason == PARTS))
     if parts:
         notes.append(
             f"Left out: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image or of the "
@@ -46,25 +46,37 @@ def partly_found(
 def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> str:
     """Say why no gate was found: what was searched for, what was seen but is not a gate, and what was not analysed."""
     name = type(network).__name__
-    parts = list(dict.fromkeys(item.path for item in passed if item.reason == PARTS))
-    if parts:
-        return (
-            f"No gate of {name} can be read: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an "
-            f"image or of the batch, so that no single s belongs to an image."
-        )
-    seen = (
-        f"No channel gate found in {name}: two images of noise, {traced.width} pixels wide, went through its "
-        f"{len(traced.steps)} modules, and none was seen to multiply maps of more than one pixel by one weight per "
-        f"channel that depends on the image. Code in scripts and in threads that the network starts is not analysed"
+    searched = (
+        f"two images of noise, {traced.width} pixels wide, went through its {len(traced.steps)} "
+        f"{'module' if len(traced.steps) == 1 else 'modules'}"
     )
+    parts = list(dict.fromkeys(item.path or "its own code" for item in passed if item.reason == PARTS))
+    others = [item for item in passed if item.reason != PARTS]
+    listed = "; ".join(dict.fromkeys(f"{item.path or name}: {item.reason}" for item in others))
+    if parts:
+        said = [
+            f"No gate of {name} can be read: {some(parts)} {'run' if len(parts) > 1 else 'runs'} on parts of an image "
+            "or of the batch, so that no single s belongs to an image."
+        ]
+        said += [f"Not counted as gates: {listed}."] if others else []
+    elif others:
+        # Each was seen to multiply maps, so the sentence says why that is no gate, and not that nothing multiplies.
+        said = [
+            f"No channel gate found in {name}: {searched}, and what was seen to multiply maps by one factor per "
+            f"channel is not counted as a gate: {listed}."
+        ]
+    else:
+        said = [
+            f"No channel gate found in {name}: {searched}, and none was seen to multiply maps of more than one pixel "
+            "by one weight per channel that depends on the image."
+        ]
+    if not parts:
+        said.append("Code in scripts and in threads that the network starts is not analysed.")
     if traced.quantized:
-        return f"{seen}. Its maps are quantised, and their multiplications are not analysed: use the float model."
+        said.append("Its maps are quantised, and their multiplications are not analysed: use the float model.")
     if traced.copies:
-        return (
-            f"{seen}. Copies of modules were not analysed ({some(traced.copies)}): data parallelism makes such "
-            f"replicas for its threads. Search the network without it."
+        said.append(
+            f"Copies of modules were not analysed ({some(traced.copies)}): data parallelism makes such replicas for "
+            "its threads. Search the network without it."
         )
-    if passed:
-        reasons = "; ".join(dict.fromkeys(f"{item.path or name}: {item.reason}" for item in passed))
-        return f"{seen}. Not counted as gates: {reasons}."
-    return f"{seen}."
+    return " ".join(said)

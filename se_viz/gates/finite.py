@@ -13,6 +13,7 @@ from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.trace import REJECTIONS, watched
 from se_viz.weights.finite_outputs import suspicious
 from se_viz.weights.matching import some
+from se_viz.weights.tensor_kinds import array_of, numbers_of
 
 ADVICE = "Check the weights of the network, and read it in fp32 if it ran in fp16 or bf16."
 _SOME = (
@@ -86,15 +87,14 @@ def origin(network: nn.Module, images: Tensor) -> Origin | None:
 def what_is_in(values: Iterable[object]) -> str:
     """Return "NaN", "infinite", or "" (all finite) for the tensors and arrays in containers of any depth."""
     worst = ""
-    for leaf in tree_leaves(list(values)):
-        if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.layout == torch.strided and not leaf.is_meta:
-            wide = leaf.float() if leaf.itemsize == 1 else leaf
-            if bool(wide.isfinite().all()):
-                continue
-            if bool(wide.isnan().any()):
+    leaves = tree_leaves(list(values))
+    for table in numbers_of(leaves):
+        if table.is_floating_point() and not bool(table.isfinite().all()):
+            if bool(table.isnan().any()):
                 return "NaN"
             worst = "infinite"
-        elif isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
+    for leaf in leaves:
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
             if np.isnan(leaf).any():
                 return "NaN"
             worst = "infinite"
@@ -116,7 +116,9 @@ def not_finite(
         images: N.
         edited: names of the gates whose s was replaced in this pass, which may be the cause of what comes after them.
     """
-    output = output.numpy() if isinstance(output, Tensor) and output.dtype == torch.float32 else output
+    if isinstance(output, Tensor) and output.dtype == torch.float32 and output.layout == torch.strided:
+        array = array_of(output)
+        output = output if array is None else array
     read = [value for values in gates.values() for value in values.values() if value is not None]
     # This runs at every capture, so the many small tables are checked as one array.
     if isinstance(output, np.ndarray):

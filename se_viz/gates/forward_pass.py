@@ -1,20 +1,22 @@
 """One forward pass of a network whose gates are read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.capture_buffer import CaptureBuffer, Replacement, What
-from se_viz.gates.errors import GatesChanged, InputOverwritten, NotAnImageModel
+from se_viz.gates.errors import GatesChanged, InstrumentError, NotAnImageModel
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.trace import REJECTIONS
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import is_dense
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +66,20 @@ def read(
     count = len(images)
     # Grad mode belongs to a thread, so it is set here and not once for the network. Inference mode is not used: tensors
     # that a module keeps from its first pass (a grid, a lazy parameter) could not be trained afterwards.
-    with torch.no_grad(), instrument.capturing(maps, edits, start) as sink:
-        try:
-            output = sink.network(images)
-        except InputOverwritten:
-            raise
-        except REJECTIONS as error:
-            if is_out_of_memory(error):
-                raise
-            name = type(instrument.network).__name__
-            raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {error}") from error
+    told = refusals_told(instrument.network, images)
+    with torch.no_grad(), instrument.capturing(maps, edits, start) as sink, told:
+        output = sink.network(images)
     with torch.no_grad():
         squeezed = [gate for gate in instrument.gates if gate.has_z]
         tables = [descriptor(sink, gate, "z", count) for gate in squeezed]
         tables += [descriptor(sink, gate, "s", count) for gate in instrument.gates]
-        is_table = isinstance(output, Tensor) and output.dtype is torch.float32 and output.device == tables[0].device
+        is_table = (
+            type(output) in (Tensor, nn.Parameter)
+            and isinstance(output, Tensor)
+            and is_dense(output)
+            and output.dtype is torch.float32
+            and output.device == tables[0].device
+        )
         # A copy, because the network may keep its output and write into it.
         arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
         return Pass(
@@ -90,6 +91,20 @@ def read(
             applied={gate.name: _applied(sink, gate) for gate in instrument.gates if gate.name in sink.edits},
             output=torch.from_numpy(arrays[-1]) if is_table else to_host(output),
         )
+
+
+@contextmanager
+def refusals_told(network: nn.Module, images: Tensor) -> Iterator[None]:
+    """Raise NotAnImageModel with the shape of the images for an error that a network raises inside the block."""
+    try:
+        yield
+    except InstrumentError:
+        raise
+    except REJECTIONS as error:
+        if is_out_of_memory(error):
+            raise
+        name, said = type(network).__name__, str(error).strip().partition("\n")[0] or type(error).__name__
+        raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {said}") from error
 
 
 def _to_host(tables: list[Tensor]) -> list[Float32s]:

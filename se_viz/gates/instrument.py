@@ -222,7 +222,7 @@ class Instrument:
         if side == "input":
 
             def before(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-                keep(args[0] if args else first_tensor(args, kwargs))
+                keep(first_tensor(args, kwargs))
 
             stack.callback(part.register_forward_pre_hook(before, with_kwargs=True).remove)
         else:

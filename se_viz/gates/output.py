@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from se_viz.weights.tensor_kinds import table_of
+
 _DEEPEST = 20
 
 
@@ -15,14 +17,14 @@ def to_host(output: object) -> object:
 
     Dictionaries, lists, tuples, named tuples and dataclasses are copied at any depth; other objects are kept.
     """
-    return _map(output, lambda tensor: tensor.detach().cpu().clone())
+    return _map(output, lambda tensor: tensor.detach() if tensor.is_meta else tensor.detach().cpu().clone())
 
 
 def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
     """Return the outputs of several batches as one: tensors whose first axis is the batch are concatenated.
 
     If the outputs have different structures, or a tensor has no axis for the images, the result has a list of the
-    values of all batches in that place.
+    values of all batches in that place. Sparse and quantised tensors that cannot be concatenated become dense.
 
     Args:
         outputs: outputs of one structure, from ``to_host``.
@@ -50,6 +52,19 @@ def joined(outputs: Sequence[object], sizes: Sequence[int]) -> object:
 
 
 def _joined_tensors(tensors: list[Tensor], sizes: Sequence[int]) -> object:
+    if any(tensor.is_nested for tensor in tensors):
+        parts = [part for tensor in tensors for part in tensor.unbind()]
+        return torch.nested.nested_tensor(parts, layout=tensors[0].layout) if len(parts) == sum(sizes) else tensors
+    if not any(tensor.is_quantized for tensor in tensors):  # they may differ in their steps
+        try:
+            return _concatenated(tensors, sizes)
+        except (NotImplementedError, RuntimeError, TypeError):
+            pass  # sparse and other layouts that cannot be concatenated
+    tables = [table for tensor in tensors if (table := table_of(tensor)) is not None]
+    return _concatenated(tables, sizes) if len(tables) == len(tensors) else tensors
+
+
+def _concatenated(tensors: list[Tensor], sizes: Sequence[int]) -> object:
     whole = max(zip(tensors, sizes, strict=True), key=lambda pair: pair[1])[0]
     # An output that ends in ``squeeze()`` loses the axis of a single image.
     full = [

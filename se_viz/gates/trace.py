@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from threading import get_ident
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,6 +14,7 @@ from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.call_graph import CallGraph, Event
 from se_viz.gates.errors import NotAnImageModel, NotReadable
 from se_viz.gates.values import Call, Clock, Frame, Value
+from se_viz.weights.tensor_kinds import kind_of
 
 # Exceptions that networks raise on an input they do not take.
 REJECTIONS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -129,8 +130,31 @@ def image_channels(network: nn.Module) -> int:
     return convolution.in_channels if convolution and convolution.in_channels % 3 else 3
 
 
-def first_tensor(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+def require_images(images: object) -> Tensor:
+    """Return preprocessed images (N, 3, H, W), N ≥ 1, of floats.
+
+    Raises:
+        NotAnImageModel: these are not; the message says what to give.
+    """
+    if not isinstance(images, Tensor):
+        raise NotAnImageModel(
+            "A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model, which preprocesses images."
+        )
+    if kind := kind_of(images):
+        advice = {"nested": "make all images equal in size and stack them", "quantised": "images.dequantize()"}
+        what_to_do = "give their numbers" if images.is_meta else advice.get(kind, "images.to_dense()")
+        raise NotAnImageModel(f"Images must be a dense tensor (N, 3, H, W), and this one is {kind}: {what_to_do}.")
+    if not images.is_floating_point():
+        raise NotAnImageModel(f"A bare network takes preprocessed images: floats, not {images.dtype}.")
+    if images.ndim != 4 or not len(images):
+        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
+    return images
+
+
+def first_tensor(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:  # noqa: ANN401 - of any type
     """Return the first tensor among the arguments of a call; the first argument if there is no tensor."""
+    if args and isinstance(args[0], Tensor):  # the case of nearly all calls, kept fast because every gate passes here
+        return args[0]
     given = (*args, *kwargs.values())
     return next((value for value in given if isinstance(value, Tensor)), given[0] if given else None)
 
@@ -287,4 +311,4 @@ def _stated_side(network: nn.Module) -> list[int]:
 
 
 def _shape(value: object) -> torch.Size | None:
-    return value.shape if isinstance(value, Tensor) else None
+    return value.shape if isinstance(value, Tensor) and not value.is_nested else None

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from se_viz.extras import missing
 from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.conductance import conductance
+from se_viz.interventions.gradients import asking_for_gradients
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import Suffix, gate_of, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
@@ -25,6 +26,8 @@ Method: TypeAlias = Literal[
 
 METHODS: tuple[Method, ...] = get_args(Method)
 _ROWS = 64  # of s that a method asks for at once
+
+_INSTEAD = 'The method "exact" needs no gradients.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +203,10 @@ def _captum() -> ModuleType:
 def _integrated(function: Suffix, lines: Tensor, targets: Tensor, steps: int) -> Tensor:
     method = _captum().IntegratedGradients(_wide(function))
     batch = max(_ROWS, len(lines))
-    values: Tensor = method.attribute(
-        function.s.float(), lines.float(), target=targets, n_steps=steps, internal_batch_size=batch
-    )
+    with asking_for_gradients(function.gate.name, _INSTEAD):
+        values: Tensor = method.attribute(
+            function.s.float(), lines.float(), target=targets, n_steps=steps, internal_batch_size=batch
+        )
     return values
 
 
@@ -210,7 +214,8 @@ def _gradient(function: Suffix, lines: Tensor, targets: Tensor) -> Tensor:
     # Of the change, so that the input that is multiplied by is s − baseline.
     full, change = _wide(function), (function.s.float() - lines.float()).requires_grad_()
     method = _captum().InputXGradient(lambda part: full(lines.float() + part))
-    values: Tensor = method.attribute(change, target=targets)
+    with asking_for_gradients(function.gate.name, _INSTEAD):
+        values: Tensor = method.attribute(change, target=targets)
     return values
 
 

@@ -21,13 +21,16 @@ from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import is_multiplication
 from se_viz.gates.edited_product import maps_of, wide
 from se_viz.gates.errors import NotFiniteValues, NotReadable
+from se_viz.gates.forward_pass import refusals_told
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import first_tensor, placement
+from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import table_of
 
 _BATCH = 8  # images whose whole pass is kept for its gradients
 
@@ -143,7 +146,7 @@ def cam(
             taken = _Taken(found)
             # In place, a network could not write over a leaf that asks for gradients.
             leaf = inputs[start : start + batch].to(device, dtype, copy=True).requires_grad_()
-            with _watching(private, taken):
+            with _watching(private, taken), without_checkpointing(), refusals_told(instrument.network, leaf):
                 output = private(leaf.clone())
             logits = _logits(output, len(leaf), type(instrument.network).__name__)
             if taken.u is None or taken.x is None:
@@ -156,7 +159,8 @@ def cam(
             chosen = (
                 targets_among(logits, network, None) if targets is None else targets[start : start + batch].to(device)
             )
-            logits.gather(1, chosen[:, None]).sum().backward()
+            with asking_for_gradients(gate, 'Attribution with the method "exact" needs no gradients.'):
+                logits.gather(1, chosen[:, None]).sum().backward()
             parts.append((chosen, taken.u.activation(found.layout), taken.x.activation(found.layout)))
     targeted, u, x = (torch.cat(values).cpu().numpy() for values in zip(*parts, strict=True))
     made = ClassActivation(gate, targeted, u, x)
@@ -166,14 +170,15 @@ def cam(
 
 
 def _logits(output: object, images: int, network: str) -> Tensor:
-    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != images:
+    table = table_of(output)
+    if table is None or table.is_complex() or table.ndim != 2 or len(table) != images:
         raise NotReadable(
             f"{network} returns no logits (N, K), so there is no logit to explain. Wrap it in a module that returns "
             "the numbers of interest."
         )
-    if not output.requires_grad:
+    if not table.requires_grad:
         raise NotReadable(f"{network} computes its logits without gradients, so no map can be made of them.")
-    return output
+    return table
 
 
 @contextmanager

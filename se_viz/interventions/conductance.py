@@ -15,10 +15,13 @@ from torch import Tensor, nn
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.errors import NotReadable
+from se_viz.gates.forward_pass import refusals_told
 from se_viz.gates.gate import Gate, TapPoint
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import placement, watched
+from se_viz.interventions.gradients import asking_for_gradients
 from se_viz.interventions.suffix import private_network, require_finite
+from se_viz.weights.tensor_kinds import table_of
 
 _IMAGES = 8  # of a call, of which two steps at least run at once
 
@@ -79,22 +82,35 @@ def conductance(
         require_finite(logits)
         require_finite(base_logits)
         targets = targets_of(logits)
-        method = captum.LayerConductance(network, part)
+        method = captum.LayerConductance(_Table(network), part)
         parts = []
         for start in range(0, len(images), _IMAGES):
             some = images[start : start + _IMAGES]
-            found = method.attribute(
-                some,
-                0,
-                target=targets[start : start + _IMAGES],
-                n_steps=steps,
-                internal_batch_size=2 * _IMAGES,
-                attribute_to_layer_input=tap.side == "input",
-            )
+            with asking_for_gradients(gate.name, 'The method "exact" needs no gradients.'):
+                found = method.attribute(
+                    some,
+                    0,
+                    target=targets[start : start + _IMAGES],
+                    n_steps=steps,
+                    internal_batch_size=2 * _IMAGES,
+                    attribute_to_layer_input=tap.side == "input",
+                )
             parts.append(tap.finish(found.detach(), len(some), gate.channels))
     at = targets.to(device)[:, None]
     change = logits.float().gather(1, at) - base_logits.float().expand_as(logits).gather(1, at)
     return Conductance(torch.cat(parts), targets, s, base[0], change[:, 0])
+
+
+class _Table(nn.Module):
+    """The logits of a network as a dense table."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor | None:
+        """Images (N, 3, H, W) → logits (N, K)."""
+        return table_of(self.network(images))
 
 
 def _s_module(network: nn.Module, gate: Gate, tap: TapPoint, images: Tensor) -> tuple[nn.Module, Tensor, Tensor]:
@@ -114,13 +130,15 @@ def _s_module(network: nn.Module, gate: Gate, tap: TapPoint, images: Tensor) -> 
         def ignore(_module: nn.Module, _value: object) -> None:
             pass
 
-        with torch.no_grad(), watched([part], *((keep, ignore) if tap.side == "input" else (ignore, keep))):
-            logits = network(images.clone())
-        if len(seen) == 1 and isinstance(logits, Tensor) and logits.ndim == 2:
+        watching = watched([part], *((keep, ignore) if tap.side == "input" else (ignore, keep)))
+        with torch.no_grad(), watching, refusals_told(network, images):
+            logits = table_of(network(images.clone()))
+        told = logits is not None and logits.ndim == 2 and logits.is_floating_point()
+        if len(seen) == 1 and told:
             return part, tap.finish(seen[0], len(images), gate.channels), logits
         parent, _, name = tap.path.rpartition(".")
         setattr(unit.get_submodule(parent), name, clone_sharing_weights(part))
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
+    if not told:
         raise NotReadable(f"{type(network).__name__} returns no logits (N, K) that could be attributed to s.")
     raise NotReadable(
         f"The module of {gate.name} that returns s runs {len(seen)} times in a pass, and layer-conductance cannot tell "

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.edited_product import same_bits
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate
-from se_viz.gates.trace import REJECTIONS
-from se_viz.interventions.fold_gate import ConstantGate, Fold, Passing, find_fold, first, trace_neighbours
+from se_viz.gates.trace import REJECTIONS, first_tensor
+from se_viz.interventions.fold_gate import ConstantGate, Fold, Passing, find_fold, trace_neighbours
+from se_viz.weights.tensor_kinds import numbers_of
 
 MULTIPLIES = "as a multiplication"
 PASSES = "as nothing, since s = 1"
@@ -88,10 +88,10 @@ def _overwriting(copy: nn.Module, paths: Collection[str], images: Tensor) -> set
     taken: dict[str, Tensor] = {}
 
     def before(path: str, _module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        taken[path] = first(args, named).clone()
+        taken[path] = first_tensor(args, named).clone()
 
     def after(path: str, _module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], _output: object) -> None:
-        if not same_bits(taken.pop(path), first(args, named)):
+        if not same_bits(taken.pop(path), first_tensor(args, named)):
             found.add(path)
 
     with ExitStack() as stack:
@@ -132,11 +132,8 @@ def _says(network: nn.Module, images: Tensor, expected: object) -> bool:
         if is_out_of_memory(error):
             raise
         return False
-    pairs = [tree_leaves(one) for one in (found, expected)]
-    return len(pairs[0]) == len(pairs[1]) and all(
-        not isinstance(other, Tensor) or (isinstance(one, Tensor) and _close(one, other))
-        for one, other in zip(*pairs, strict=True)
-    )
+    pairs = [numbers_of([one]) for one in (found, expected)]
+    return len(pairs[0]) == len(pairs[1]) and all(_close(one, other) for one, other in zip(*pairs, strict=True))
 
 
 def _close(found: Tensor, expected: Tensor) -> bool:

@@ -6,7 +6,7 @@ convolution and nowhere else, s goes into the weights of its input channels. Nam
 this; one forward pass does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -16,7 +16,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from se_viz.gates.edited_product import wide
 from se_viz.gates.gate import Layout
-from se_viz.gates.trace import watched
+from se_viz.gates.trace import first_tensor, watched
 from se_viz.model.fold_batchnorm import CountUses, has_hooks, is_convolution, is_norm
 
 
@@ -38,7 +38,7 @@ class ConstantGate(nn.Module):
 
     def forward(self, *args: Tensor, **named: Tensor) -> Tensor:
         """Maps U, the first argument, → X̃, of the same shape, (N, C, H, W) or (N, H, W, C)."""
-        maps = first(args, named)
+        maps: Tensor = first_tensor(args, named)
         factor = self.s.to(maps.dtype)
         return maps.mul_(factor) if self.overwrites else maps * factor
 
@@ -48,12 +48,8 @@ class Passing(nn.Identity):
 
     def forward(self, *args: Tensor, **named: Tensor) -> Tensor:
         """Return U."""
-        return first(args, named)
-
-
-def first(args: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> Tensor:
-    """Return the first argument of a call."""
-    return args[0] if args else next(iter(named.values()))
+        maps: Tensor = first_tensor(args, named)
+        return maps
 
 
 @dataclass(slots=True, eq=False)

@@ -9,12 +9,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.gate import Gate
+from se_viz.weights.tensor_kinds import is_dense
 
 # Which run of which module an output is of, and which of its tensors is meant.
 Output: TypeAlias = tuple[nn.Module, int]
@@ -62,6 +64,10 @@ def shared_parts(kept: Kept, other: Kept | None, images: int, others: int) -> fr
                 elif len(one) * others != len(same) * images:
                     return None
     return frozenset(shared)
+
+
+RUN_AGAIN = object()
+"""Kept in place of an output that is sparse or nested: the module runs again, with the kept outputs of its parts."""
 
 
 class Reached(Exception):
@@ -127,6 +133,11 @@ class Recorder(TorchFunctionMode):
     def _leave(self, module: nn.Module, _args: object, output: object) -> None:
         if self._product_read() or not self._open or self._open[-1][0] is not module:
             return
+        if not all(is_dense(leaf) for leaf in tree_leaves(output) if isinstance(leaf, Tensor)):
+            # Such an output has no part for each image that could be taken, so the module runs again.
+            self._open.pop()
+            self._finished.append((module, RUN_AGAIN))
+            return
         _, outputs, self._calls = self._open.pop()
         del self._finished[outputs:]
         # A copy, because later code may overwrite the output.
@@ -152,5 +163,8 @@ class Recorder(TorchFunctionMode):
 
 
 def copied(value: object) -> object:
-    """Return a copy of a tensor; any other value as it is."""
-    return value.clone() if isinstance(value, Tensor) else value
+    """Return a copy of a tensor, which may take part in gradients; any other value as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    with torch.inference_mode(False):
+        return value.clone()

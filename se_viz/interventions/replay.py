@@ -15,7 +15,9 @@ from torch.utils._pytree import tree_leaves, tree_map
 from se_viz.gates.edited_product import maps_of, wide, with_factor
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
-from se_viz.interventions.recorder import Kept, Output, Part, copied
+from se_viz.gates.trace import first_tensor
+from se_viz.interventions.gradients import without_checkpointing
+from se_viz.interventions.recorder import RUN_AGAIN, Kept, Output, Part, copied
 
 
 class Replay:
@@ -73,7 +75,7 @@ class Replay:
         Raises:
             NotReadable: the gate did not run.
         """
-        with self._lock, ExitStack() as stack:
+        with self._lock, without_checkpointing(), ExitStack() as stack:
             self._s, self._rows, self._position, self._applied = s, rows, {}, False
             if self._gate.product is not None:
                 product, calls = self._gate.product, self._kept.calls
@@ -154,7 +156,7 @@ class Replay:
         at = self._position.get(module, 0)
         self._position[module] = at + 1
         outputs = self._kept.outputs[module]
-        if at >= len(outputs):
+        if at >= len(outputs) or outputs[at] is RUN_AGAIN:
             return forward(*args, **kwargs)
         given = self._of_rows(outputs[at], module, at)
         if (module, at) in self._fragile:
@@ -172,7 +174,7 @@ class Replay:
         self._position[unit] = at + 1
         if at > before:
             return forward(*args, **kwargs)
-        maps = args[0] if args else next(iter(kwargs.values()))
+        maps = first_tensor(args, kwargs)
         self._note(maps)
         return maps * wide(self._s.to(maps.dtype), self._gate.layout)
 

@@ -9,16 +9,17 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.errors import NotAnImageModel, NotReadable
-from se_viz.gates.forward_pass import descriptor
+from se_viz.gates.errors import NotReadable
+from se_viz.gates.forward_pass import descriptor, refusals_told
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
-from se_viz.gates.trace import REJECTIONS, placement
+from se_viz.gates.trace import REJECTIONS, placement, require_images
 from se_viz.interventions.recorder import Kept, Part, Recorder, shared_parts
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
 from se_viz.types import AnyFloats
+from se_viz.weights.tensor_kinds import table_of
 
 # How far the last part of the network may be from the whole of it, as a share of the largest logit.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 5e-3}
@@ -48,7 +49,8 @@ class Suffix:
         with torch.inference_mode(False), torch.no_grad():
             recorder = Recorder(copy, gate)
             instrument = Instrument(copy, (gate,))
-            with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink):
+            told = refusals_told(network, images)
+            with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink), told:
                 output = copy(images.clone())
             kept = recorder.kept()
             if kept is None:
@@ -162,9 +164,10 @@ class Suffix:
 
 def _table(output: object) -> Tensor | None:
     """Return logits (N, K), also of a network that returns one number for each image (N,); None for anything else."""
-    if not isinstance(output, Tensor) or not output.is_floating_point() or output.layout != torch.strided:
+    table = table_of(output)
+    if table is None or not table.is_floating_point():
         return None
-    return output[:, None] if output.ndim == 1 else output if output.ndim == 2 else None
+    return table[:, None] if table.ndim == 1 else table if table.ndim == 2 else None
 
 
 def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int = 64) -> Suffix:
@@ -220,14 +223,13 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
     """Return the instrument of a model or a network, and the images as the network takes them.
 
     Raises:
-        NotAnImageModel: there are no images.
+        NotAnImageModel: they are no batch of images.
         InputRefused, InstrumentError: see ``suffix``.
     """
-    inputs = network.inputs(images) if isinstance(network, Model) else images
-    if not isinstance(inputs, Tensor):
-        raise NotReadable("A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model.")
-    if len(inputs) == 0:
-        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(inputs.shape)}.")
+    inputs = require_images(network.inputs(images) if isinstance(network, Model) else images)
+    if inputs.is_inference():
+        with torch.inference_mode(False):
+            inputs = inputs.clone()  # an inference tensor takes part in no gradients
     if isinstance(network, Model):
         return network.instrument, inputs
     if isinstance(network, Instrument):

@@ -16,6 +16,7 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.trace import IMAGES, REJECTIONS
 from se_viz.model.fold_batchnorm import fold_batchnorm, trace_bn_pairs
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import numbers_of
 
 # Largest difference of z, s, logits and maps from those of the plain network: absolute if they are at most 1 (as every
 # s of a sigmoid is), otherwise relative to the largest of them.
@@ -71,12 +72,12 @@ def _reads_the_same(found: Pass, expected: Pass) -> bool:
 
 
 def _same_output(found: object, expected: object) -> bool:
-    one, other = (tree_leaves(output) for output in (found, expected))
-    return len(one) == len(other) and all(
-        _close(a.float().numpy(), b.float().numpy())
-        if isinstance(a, Tensor) and isinstance(b, Tensor)
-        else type(a) is type(b)
-        for a, b in zip(one, other, strict=True)
+    kinds = [[type(leaf) for leaf in tree_leaves(output)] for output in (found, expected)]
+    one, other = (numbers_of([output]) for output in (found, expected))
+    return (
+        kinds[0] == kinds[1]
+        and len(one) == len(other)
+        and all(_close(a.float().numpy(), b.float().numpy()) for a, b in zip(one, other, strict=True))
     )
 
 

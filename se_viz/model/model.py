@@ -15,8 +15,9 @@ from se_viz.device.devices import Precision, precision_of
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import placement
+from se_viz.gates.trace import placement, require_images
 from se_viz.weights.head import Head, HeadKind
+from se_viz.weights.tensor_kinds import kind_of
 from se_viz.weights.weights_sha256 import Rounding, weights_sha256
 
 Images: TypeAlias = Image | Iterable[Image]
@@ -143,18 +144,21 @@ class Model:
             images: one image or several: results of ``read_paths`` and ``sample``; PIL images of any mode, treated like
                 files (RGB over white, upright); NumPy arrays of one image, (H, W) or (H, W, channels), or of N images,
                 uint8, uint16 or floats in 0–1; uint8 tensors (channels, H, W) or (N, channels, H, W). One channel is
-                grey, 3 are RGB, 4 RGBA. Alternatively a tensor of floats (N, 3, H, W) that is already preprocessed.
+                grey, 2 are grey and alpha, 3 RGB, 4 RGBA. Alternatively a tensor of floats (N, 3, H, W) that is already
+                preprocessed.
 
         Raises:
             InputRefused: ``images`` are something else, or an array whose layout or range is ambiguous.
         """
-        if isinstance(images, Tensor) and images.is_floating_point():
+        if isinstance(images, Tensor) and images.is_floating_point() and not kind_of(images):
             if images.ndim == 4 and images.shape[1] != 3 and images.shape[-1] == 3:
                 raise InputRefused(
                     f"A tensor of shape {tuple(images.shape)} has its channels last: give (N, 3, H, W), "
                     "images.permute(0, 3, 1, 2)."
                 )
             return images
+        if isinstance(images, Tensor) and kind_of(images):
+            return require_images(images)  # which says what to give
         return self.preprocess(one_by_one(images))
 
     def with_head(self, head: Head | HeadKind | None) -> "Model":

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.matching import some
+from se_viz.weights.tensor_kinds import numbers_of
 
 # Larger numbers are rare in trained networks, and products of a few of them overflow.
 _LARGE = 1e4
@@ -33,8 +33,8 @@ def check_sound(network: nn.Module, size: tuple[int, int], label: str) -> None:
             output = network(noise)
     except Exception:  # noqa: BLE001 - an error of the network itself is reported when its gates are searched
         return
-    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+    tables = [table for table in numbers_of([output]) if table.is_floating_point()]
+    if not all(bool(table.isfinite().all()) for table in tables):
         raise WeightsRefused(
             f"With the weights of {label} the network returns NaN or infinity for an image of noise. "
             f"Suspicious: {some(doubtful)}. The file is damaged, or its weights are those of another network."

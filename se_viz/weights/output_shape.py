@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from se_viz.weights.tensor_kinds import table_of
+
 _MOST = 6  # maximum number of names in a sentence
 
 
@@ -33,7 +35,10 @@ def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
         output = np.array([np.asarray(part).item() for part in output], dtype=np.float32)
     found = columns(output, images)
     if isinstance(output, Tensor):
-        output = output.float().numpy()  # NumPy has no bfloat16
+        dense = table_of(output)
+        if dense is None:
+            return None
+        output = dense.float().numpy()  # NumPy has no bfloat16
     return None if found is None else np.asarray(output, dtype=np.float32).reshape(images, found)
 
 
@@ -63,6 +68,8 @@ def _described(output: object) -> str:
     if names:
         more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
         return f"{_article(kind)} {kind} with {', '.join(names[:_MOST])}{more}"
+    if isinstance(output, Tensor):
+        return "a nested tensor"
     if isinstance(output, list | tuple):
         shapes = [str(_shape(part) or type(part).__name__) for part in output[:_MOST]]
         of = f" ({', '.join(shapes)}{', …' if len(output) > _MOST else ''})" if shapes else ""
@@ -80,6 +87,8 @@ def _names(output: object) -> list[str]:
 
 
 def _shape(output: object) -> tuple[int, ...] | None:
+    if isinstance(output, Tensor) and output.is_nested:
+        return None
     shape = getattr(output, "shape", None)
     return None if shape is None else tuple(int(side) for side in shape)
 

@@ -421,7 +421,7 @@ def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_wh
         in result.stderr
     )
     assert "3 images of 2 classes: cat 2, dog 1.\ndog/3.png was left out: it is empty" in result.stdout
-    assert "1 HEIC file was left out: convert them to JPEG or PNG." in result.stdout
+    assert "1 HEIC file was left out: convert it to JPEG or PNG." in result.stdout
     result = RUN.invoke(app, [*arguments, str(tmp_path / "train"), "--split", "train"])
     assert "1 image of 1 class: cat 1." in result.stdout
     result = RUN.invoke(app, [*arguments, str(tmp_path / "test"), "--split", "test"])

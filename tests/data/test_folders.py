@@ -139,6 +139,6 @@ def test_folders_of_images_are_read_by_the_same_rules(tmp_path):
     assert [image.name for image in intake.images] == ["a/1.png"]
     assert intake.refusals == (
         "c/1.png was left out: it is the same file as a/1.png.",
-        "1 HEIC file was left out: convert them to JPEG or PNG.",
+        "1 HEIC file was left out: convert it to JPEG or PNG.",
     )
     assert png() == (tmp_path / "photos" / "a" / "1.png").read_bytes()

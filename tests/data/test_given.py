@@ -64,6 +64,18 @@ def test_several_images():
         assert np.array_equal([np.asarray(one) for one in one_by_one(images)], batch)
 
 
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_two_channels_are_grey_and_alpha(axis):
+    grey, alpha = ALPHA[..., 0], ALPHA[..., 3]
+    two = np.stack([grey, alpha], axis)
+    given = two if axis else torch.from_numpy(two)
+    assert np.array_equal(one_array(given), one_array(np.stack([grey, grey, grey, alpha], -1)))
+
+
+def one_array(image):
+    return np.asarray(next(one_by_one(image)))
+
+
 REFUSED = {
     "floats beyond 1": (COLOURS.astype(np.float32), "numbers from 0 to 255"),
     "floats below 0": (COLOURS / 255 - 0.5, "numbers from -0.5"),
@@ -75,7 +87,9 @@ REFUSED = {
     "first or last": (np.zeros((3, 30, 3), np.uint8), "first or last"),
     "a vector": (np.zeros(5, np.uint8), "is not"),
     "channels last in a tensor": (torch.from_numpy(COLOURS), "movedim"),
-    "two channels in a tensor": (torch.zeros(2, 20, 30, dtype=torch.uint8), "movedim"),
+    "five channels": (np.zeros((20, 30, 5), np.uint8), r"2 \(grey and alpha\)"),
+    "five channels in a tensor": (torch.zeros(5, 20, 30, dtype=torch.uint8), r"2 \(grey and alpha\).*movedim"),
+    "two channels, first": (np.zeros((2, 20, 30), np.uint8), "np.moveaxis"),
     "first or last in a tensor": (torch.zeros(3, 20, 3, dtype=torch.uint8), "first or last"),
     "wide integers in a tensor": (FIRST.long(), "unknown range"),
     "floats in a list": ([FIRST / 255], "Image 0 of the list.*torch.stack"),

@@ -160,7 +160,7 @@ def test_files_folders_and_archives(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(image(6))
     (tmp_path / "z.zip").write_bytes(packed(("f/7.png", image(7))))
     result = read_paths([tmp_path / "z.zip", tmp_path / "b", tmp_path / "one.png"])
-    assert names(result) == ["f/7.png", "b/2.PNG", "b/3.jpeg", "a/1.png", "one.png"]
+    assert names(result) == ["f/7.png", "2.PNG", "3.jpeg", "a/1.png", "one.png"]
     assert not result.refusals
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.datasets import png
 
+from se_viz.data.class_folders import labels_of_uploads
 from se_viz.data.image_files import read
 from se_viz.data.names import apart, is_clutter, label_of, left_out
 
@@ -13,7 +14,7 @@ from se_viz.data.names import apart, is_clutter, label_of, left_out
 @pytest.mark.parametrize(
     ("path", "label"),
     [
-        ("pets/cats/1.jpg", "cats/1.jpg"),
+        ("pets/cats/1.jpg", "pets/cats/1.jpg"),
         ("1.jpg", "1.jpg"),
         ("./1.jpg", "1.jpg"),
         ("C:\\photos\\1.jpg", "photos/1.jpg"),
@@ -56,20 +57,20 @@ def test_uploads_keep_their_folders_and_those_of_systems_are_ignored():
         packed.writestr("pets/cats/1.jpg", png(9))
         packed.writestr("__MACOSX/pets/cats/._1.jpg", b"x")
         packed.writestr("pets/Thumbs.db", b"x")
-    result = read(
-        [
-            ("pets/cats/1.jpg", png(1)),
-            ("pets/dogs/1.jpg", png(2)),
-            ("pets/._1.jpg", b"resource fork"),
-            ("pets/.DS_Store", b"x"),
-            ("pets/cats/Thumbs.db", b"x"),
-            ("desktop.ini", b"x"),
-            ("image.jpg", png(3)),
-            ("image.jpg", png(4)),
-            ("image.jpg", png(5)),
-            ("pets.zip", archive.getvalue()),
-        ]
-    )
+    uploads = [
+        ("pets/cats/1.jpg", png(1)),
+        ("pets/dogs/1.jpg", png(2)),
+        ("pets/._1.jpg", b"resource fork"),
+        ("pets/.DS_Store", b"x"),
+        ("pets/cats/Thumbs.db", b"x"),
+        ("desktop.ini", b"x"),
+        ("image.jpg", png(3)),
+        ("image.jpg", png(4)),
+        ("image.jpg", png(5)),
+        ("pets.zip", archive.getvalue()),
+    ]
+    labels = labels_of_uploads([name for name, _ in uploads])
+    result = read((label, content) for label, (_, content) in zip(labels, uploads, strict=True))
     assert [image.name for image in result.images] == [
         "cats/1.jpg",
         "dogs/1.jpg",
@@ -82,10 +83,11 @@ def test_uploads_keep_their_folders_and_those_of_systems_are_ignored():
 
 
 def test_what_was_left_out_is_counted_by_format():
-    assert left_out({".heic": 311, ".heif": 1, ".nef": 1, ".xml": 2, "": 1, ".zip": 1}) == [
+    assert left_out({".heic": 311, ".heif": 1, ".nef": 1, ".xml": 2, "": 1, ".zip": 1, ".gz": 1, ".rar": 1}) == [
         "312 HEIC files were left out: convert them to JPEG or PNG.",
-        "1 archive file was left out: unpack them.",
-        "1 camera raw file was left out: convert them to JPEG or PNG.",
+        "1 ZIP file was left out: unpack it, or give a ZIP archive by itself, which is read.",
+        "2 archive files were left out: unpack them.",
+        "1 camera raw file was left out: convert it to JPEG or PNG.",
         "3 other files were left out, as they are not images (2 .xml, 1 without a suffix).",
     ]
     assert left_out({}) == []

@@ -82,6 +82,15 @@ def test_a_zip_file_is_a_dataset_of_its_folders(tmp_path, method):
     assert found.notes == ("1 other file was left out, as it is not an image (1 .txt).",)
 
 
+@pytest.mark.parametrize("name", ["photos", "photos.tar", "photos.pack"])
+def test_a_zip_file_is_read_whatever_its_name(tmp_path, name):
+    (tmp_path / name).write_bytes(packed(["p/dogs/1.png", "p/cats/2.png"]))
+    assert dataset(tmp_path / name).classes == ("cats", "dogs")
+    (tmp_path / name).write_bytes(packed(["words.txt"]))
+    with pytest.raises(DatasetRefused, match="No images in"):
+        dataset(tmp_path / name)
+
+
 def test_a_split_of_a_zip_file_is_taken(tmp_path):
     names = [f"p/{split}/{name}/{n}.png" for split in ("train", "val") for name in ("a", "b") for n in range(2)]
     (tmp_path / "a.zip").write_bytes(packed(names))

@@ -114,8 +114,9 @@ def test_a_gate_that_overwrites_u_is_edited_and_frozen_where_the_block_goes_on_w
     [
         lambda n, x: n.fc(n.se(u=n.c(x)).mean((2, 3))),
         lambda n, x: n.fc(n.se(n.c(x), "more").mean((2, 3))),
+        lambda n, x: n.fc(n.se(_unused="more", u=n.c(x)).mean((2, 3))),
     ],
-    ids=["by keyword", "with a second argument"],
+    ids=["by keyword", "with a second argument", "by keyword, after another"],
 )
 @pytest.mark.parametrize("weight", [1.0, 0.5])
 def test_a_frozen_gate_takes_the_arguments_of_its_module(body, weight, images):
@@ -123,6 +124,9 @@ def test_a_frozen_gate_takes_the_arguments_of_its_module(body, weight, images):
     edited = se_viz.capture(network, images, edits={GATE: weight}).logits
     frozen = se_viz.freeze(network, {GATE: weight}).network
     np.testing.assert_allclose(frozen(images).detach(), edited, atol=1e-6)
+    np.testing.assert_allclose(
+        se_viz.suffix(network, images, GATE)(torch.full((2, 8), weight)).detach(), edited, atol=1e-6
+    )
 
 
 def multiplies_twice(n, x):

@@ -80,7 +80,7 @@ def test_the_report_says_what_was_chosen_and_left_out(tiny_model, tmp_path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["sources"][0]["name"] == "photos/Valid"
     assert "Valid was taken" in report["notes"][0]
-    assert report["notes"][1] == "1 HEIC file was left out: convert them to JPEG or PNG."
+    assert report["notes"][1] == "1 HEIC file was left out: convert it to JPEG or PNG."
 
 
 def test_without_labels_it_names_the_header_or_the_items(tiny_model, tmp_path):

@@ -54,9 +54,7 @@ def test_a_folder_may_hold_anything_and_what_is_no_image_is_said():
         key="upload_folder",
     )
     assert names(page) == ["1 cats/1.jpg", "2 dogs/1.jpg"]
-    assert [warning.value.replace("\\", "").partition(":")[0] for warning in page.warning] == [
-        "pets/notes.txt was left out"
-    ]
+    assert [warning.value.replace("\\", "").partition(":")[0] for warning in page.warning] == ["notes.txt was left out"]
 
 
 def test_the_folders_of_an_upload_are_groups():

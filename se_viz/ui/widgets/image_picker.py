@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data import sample_images
+from se_viz.data.class_folders import labels_of_uploads
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
 from se_viz.data.names import apart, in_turn, label_of
@@ -68,7 +69,7 @@ def folder() -> list[UploadedFile]:
     files = sorted(
         (file for file in uploaded if label_of(file.name)), key=lambda file: file.name
     )  # as read_paths sorts
-    return [files[index] for index in in_turn([label_of(file.name) for file in files], LIMIT)]
+    return [files[index] for index in in_turn(labels_of_uploads([file.name for file in files]), LIMIT)]
 
 
 def sample_keys(problem: DeltaGenerator) -> list[str]:
@@ -150,7 +151,9 @@ def _decoded(uploaded: list[UploadedFile]) -> Intake:
         kept = st.session_state["intake"] = None
         with st.spinner("Reading images …", show_time=True):
             try:
-                intake = read(((file.name, file.getvalue()) for file in uploaded), cancelled=leaving())
+                labels = labels_of_uploads([file.name for file in uploaded])
+                named = zip(labels, uploaded, strict=True)
+                intake = read(((label, file.getvalue()) for label, file in named), cancelled=leaving())
             except Gone:
                 st.stop()
             kept = (identity, within_budget(intake))

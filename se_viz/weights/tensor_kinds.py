@@ -1,0 +1,85 @@
+"""Tensors that are not plain tables of numbers: sparse, nested, quantised, on the meta device, in 8 bits."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.masked import MaskedTensor
+from torch.utils._pytree import tree_iter
+
+_COMPRESSED_ROWS = (torch.sparse_csr, torch.sparse_bsr)
+_COMPRESSED_COLUMNS = (torch.sparse_csc, torch.sparse_bsc)
+
+
+def with_axes(values: object) -> list[Tensor]:
+    """Return the tensors in containers of any depth, without nested ones, whose axes have no single length."""
+    return [value for value in tree_iter(values) if isinstance(value, Tensor) and not value.is_nested]
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Return whether a tensor is a table of numbers that can be indexed, reshaped and expanded."""
+    plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
+    return plain and not (tensor.is_quantized and tensor.qscheme() is not torch.per_tensor_affine)
+
+
+def kind_of(tensor: Tensor) -> str:
+    """Return the kind of a tensor that cannot be used as a table of numbers, as an adjective; "" for others."""
+    if tensor.is_nested or tensor.is_quantized:
+        return "nested" if tensor.is_nested else "quantised"
+    if tensor.is_meta:
+        return "empty (on the meta device)"
+    layout = str(tensor.layout).removeprefix("torch.").strip("_")
+    return "" if layout == "strided" else f"sparse ({layout[7:]})" if layout.startswith("sparse_") else layout
+
+
+def table_of(value: object) -> Tensor | None:
+    """Return a tensor with the same numbers that can be computed with; None for anything else.
+
+    Sparse tensors become dense, quantised ones floats; nested and masked ones have no numbers in some places. Gradients
+    pass where the kind of tensor has any.
+    """
+    if not isinstance(value, Tensor) or value.is_nested or value.is_meta or isinstance(value, MaskedTensor):
+        return None
+    if value.is_quantized:
+        return value.dequantize()
+    if value.layout is not torch.strided:
+        return value.to_dense()
+    return value.float() if value.is_floating_point() and value.itemsize == 1 else value
+
+
+def array_of(value: object) -> npt.NDArray[Any] | None:
+    """Return the numbers of a tensor of floats in memory, float32 if it has fewer bits; None for other tensors."""
+    table = table_of(value)
+    if table is None or not table.is_floating_point():
+        return None
+    try:
+        array: npt.NDArray[Any] = (table.float() if table.itemsize < 4 else table).numpy()
+    except (RuntimeError, TypeError):
+        return None  # a tensor of a subclass that has no array
+    return array
+
+
+def numbers_of(values: Iterable[object]) -> list[Tensor]:
+    """Return dense tensors that together have the numbers of all tensors in containers of any depth.
+
+    Of a sparse tensor these are its positions and its values, so that it needs no memory for its zeros; of a nested
+    tensor, its parts. A tensor on the meta device has none.
+    """
+    found: list[Tensor] = []
+    for leaf in tree_iter(values):
+        if not isinstance(leaf, Tensor) or leaf.is_meta:
+            continue
+        if leaf.is_nested:
+            found += numbers_of(leaf.unbind())
+        elif leaf.layout is torch.sparse_coo:
+            whole = leaf.detach().coalesce()
+            found += [whole.indices(), *numbers_of([whole.values()])]
+        elif leaf.layout in _COMPRESSED_ROWS:
+            found += [leaf.crow_indices(), leaf.col_indices(), *numbers_of([leaf.values()])]
+        elif leaf.layout in _COMPRESSED_COLUMNS:
+            found += [leaf.ccol_indices(), leaf.row_indices(), *numbers_of([leaf.values()])]
+        elif (table := table_of(leaf)) is not None:
+            found.append(table)
+    return found

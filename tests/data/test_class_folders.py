@@ -1,0 +1,86 @@
+"""The class folder of an image is the same in an upload, an archive, a folder and a dataset."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.images import encoded
+
+from se_viz.analysis.resemblance import groups
+from se_viz.data.class_folders import folder_of, labels_of, labels_of_uploads
+from se_viz.data.datasets import dataset
+from se_viz.data.image_files import read, read_paths
+from se_viz.data.of_images import from_images, in_folders
+
+LAYOUTS = {
+    "one folder of that name in each": (["a/cats/1.png", "b/cats/1.png"], ["a/cats/1.png", "b/cats/1.png"]),
+    "a folder around": (["p/cats/1.png", "p/dogs/1.png"], ["cats/1.png", "dogs/1.png"]),
+    "two folders around": (["p/q/cats/1.png", "p/q/dogs/1.png"], ["cats/1.png", "dogs/1.png"]),
+    "folders in a class": (
+        ["p/cats/x/1.png", "p/cats/y/1.png", "p/dogs/x/1.png"],
+        ["cats/x/1.png", "cats/y/1.png", "dogs/x/1.png"],
+    ),
+    "beside the classes": (["p/0.png", "p/cats/1.png", "p/dogs/1.png"], ["0.png", "cats/1.png", "dogs/1.png"]),
+    "beside a folder around": (["0.png", "p/cats/1.png", "p/dogs/1.png"], ["0.png", "cats/1.png", "dogs/1.png"]),
+    "a class that is called as a split": (["bus/1.png", "train/1.png"], ["bus/1.png", "train/1.png"]),
+    "other files": (
+        ["notes/a/b.txt", "p/cats/1.png", "p/dogs/1.png"],
+        ["notes/a/b.txt", "cats/1.png", "dogs/1.png"],
+    ),
+    "of systems": (["__MACOSX/p/cats/._1.png", "p/cats/1.png", "p/dogs/1.png"], ["", "cats/1.png", "dogs/1.png"]),
+}
+OF_SPLITS = {
+    "splits": (
+        ["d/train/cats/1.png", "d/val/cats/1.png", "d/val/dogs/1.png"],
+        ["cats/1.png", "cats/1.png", "dogs/1.png"],
+    ),
+    "splits in classes": (["cats/train/1.png", "dogs/train/1.png"], ["cats/1.png", "dogs/1.png"]),
+    "splits alone": (["train/1.png", "val/1.png"], ["train/1.png", "val/1.png"]),
+}
+
+
+def png(number):
+    return encoded(Image.fromarray(np.full((16, 16, 3), number, np.uint8)))
+
+
+def packed(paths):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number, path in enumerate(paths):
+            archive.writestr(path, png(number) if path.endswith(".png") else b"words")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("layout", {**LAYOUTS, **OF_SPLITS})
+def test_labels_begin_with_the_class(layout):
+    paths, labels = {**LAYOUTS, **OF_SPLITS}[layout]
+    assert labels_of(paths) == labels
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_classes_of_a_page_are_those_of_a_command(tmp_path, layout):
+    paths, labels = LAYOUTS[layout]
+    (tmp_path / "u.zip").write_bytes(packed(paths))
+    for number, path in enumerate(paths):
+        (tmp_path / "u" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "u" / path).write_bytes(png(number) if path.endswith(".png") else b"words")
+    command = dataset(tmp_path / "u.zip")
+    uploads = [(f"u/{path}", (tmp_path / "u" / path).read_bytes()) for path in paths]
+    shown = sorted(label for label in labels if label.endswith(".png"))
+    of_uploads = labels_of_uploads([name for name, _ in uploads])
+    of_folder = read((label, content) for label, (_, content) in zip(of_uploads, uploads, strict=True))
+    for intake in (read([("u.zip", packed(paths))]), of_folder, read_paths(tmp_path / "u")):
+        assert sorted(image.name for image in intake.images) == shown
+        page = from_images(intake.images)
+        assert page.classes == command.classes
+        assert np.bincount(page.labels).tolist() == np.bincount(command.labels[command.labels >= 0]).tolist()
+        drawn = groups([image.name for image in intake.images], [None] * len(intake.images))
+        assert sorted(set(drawn) - {"without a folder"}) == sorted(in_folders(intake.images)) == list(page.classes)
+
+
+def test_uploads_of_several_folders_are_told_apart_each_by_itself():
+    paths = ["1.png", "pets/cats/1.png", "pets/dogs/1.png", "cars/1.png"]
+    assert labels_of_uploads(paths) == ["1.png", "cats/1.png", "dogs/1.png", "cars/1.png"]
+    assert [folder_of(label) for label in labels_of_uploads(paths)] == ["", "cats", "dogs", "cars"]
