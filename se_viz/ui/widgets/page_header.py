@@ -55,11 +55,14 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     bar = SelectionBar.draw()
     with st.sidebar:
         model = model_picker.choose(problem, bar)
-        keys = image_picker.sample_keys(problem)
+        samples = st.container()
         uploaded = image_picker.folder()
     with right:
         uploaded = [*image_picker.drop(), *uploaded]
-    chosen = image_picker.gather(uploaded, keys)
+    intake = image_picker.decoded(uploaded)
+    with samples:
+        keys = image_picker.sample_keys(problem, has_uploads=bool(intake.images))
+    chosen = image_picker.gather(uploaded, intake, keys)
     if model is None:
         st.info("No model is loaded. Choose one in the sidebar, or follow the message above.")
         st.stop()
