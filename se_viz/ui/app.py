@@ -31,7 +31,7 @@ _STYLE = """<style>
 /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1; texts without a colour are grey. */
 [data-testid="stPlotlyChart"] :is([class$="tick"], .cbaxis, .legend, [class$="title"]) text,
 [data-testid="stPlotlyChart"] text[style*="rgb(128, 132, 149)"] {fill: currentColor !important}
-[data-testid="stCaptionContainer"] code {font-size: .75rem}
+[data-testid="stCaptionContainer"] code {font-size: .85rem}
 /* Streamlit's colours of these four have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
 [data-testid="stButtonGroup"] [data-selected="true"] p {color: color-mix(in srgb, currentColor 60%, CanvasText)}
 [data-testid="stMultiSelect"] span[title] {color: Canvas}

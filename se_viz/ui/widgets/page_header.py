@@ -64,7 +64,10 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
         keys = image_picker.sample_keys(problem, has_uploads=bool(intake.images))
     chosen = image_picker.gather(uploaded, intake, keys)
     if model is None:
-        st.info("No model is loaded. Choose one in the sidebar, or follow the message above.")
+        st.info(
+            "No model is loaded. Choose one by name in the sidebar, or the architecture and the file of your weights. "
+            "If there is a message above, it says what to do."
+        )
         st.stop()
     notes.warn(model.notes, "gates")
     if about_images and not chosen.images:
