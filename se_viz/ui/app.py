@@ -32,11 +32,16 @@ _STYLE = """<style>
 [data-testid="stPlotlyChart"] :is([class$="tick"], .cbaxis, .legend, [class$="title"]) text,
 [data-testid="stPlotlyChart"] text[style*="rgb(128, 132, 149)"] {fill: currentColor !important}
 [data-testid="stCaptionContainer"] code {font-size: .85rem}
-/* Streamlit's colours of these four have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
+/* Streamlit's colours of these have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
 [data-testid="stButtonGroup"] [data-selected="true"] p {color: color-mix(in srgb, currentColor 60%, CanvasText)}
 [data-testid="stMultiSelect"] span[title] {color: Canvas}
 [data-testid="stBaseButton-primary"] :is(p, span) {color: Canvas}
-.stCode .token.keyword {color: color-mix(in srgb, #1c83e1 75%, CanvasText)}
+.stCode .token:is(.keyword, .function, .number, .boolean, .class-name, .builtin) {
+  color: color-mix(in srgb, #1c83e1 75%, CanvasText)}
+.stCode .token.string {color: color-mix(in srgb, #09ab3b 55%, CanvasText)}
+.stCode .token:is(.comment, .punctuation) {color: color-mix(in srgb, #808495 55%, CanvasText)}
+.stCode .token.operator {color: color-mix(in srgb, #ed6f13 60%, CanvasText)}
+.stCode .token.variable {color: color-mix(in srgb, #00a4d4 60%, CanvasText)}
 /* A region that scrolls sideways is hard to reach by keyboard. */
 .stCode code {white-space: pre-wrap !important; overflow-wrap: anywhere}
 </style>"""

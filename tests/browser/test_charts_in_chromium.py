@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 expect.set_options(timeout=60_000)
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-_TEXTS = '.js-plotly-plot :is([class$="tick"], [class$="title"], .cbaxis, .legend, .annotation) text'
+_TEXTS = '.js-plotly-plot :is([class$="tick"], [class$="title"], .cbaxis, .legend, .annotation) text, .stCode .token'
 
 # The contrast by WCAG of the colour that each text is drawn in, on the background of the page.
 _CONTRASTS = """texts => {
@@ -43,11 +43,11 @@ _ROOM = """() => {
     [
         ("", "light"),
         ("", "dark"),
-        ("classes?view=Export", "light"),  # figures of several panels
+        ("classes?view=Export", "light"),  # figures of several panels, and code
         pytest.param("classes?view=Export", "dark", marks=pytest.mark.exhaustive),
     ],
 )
-def test_the_text_of_charts_is_read_with_weak_eyes(open_page, path, scheme):
+def test_the_text_of_charts_and_code_is_read_with_weak_eyes(open_page, path, scheme):
     page = open_page(path, scheme=scheme)
     page.wait_for_function("texts => document.querySelectorAll(texts).length > 40", arg=_TEXTS)
     expect(page.locator('[data-testid="stPlotlyChart"]:not(:has(.xtitle, .ytitle))')).to_have_count(0)
