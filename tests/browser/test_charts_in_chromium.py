@@ -10,13 +10,15 @@ _TEXTS = '.js-plotly-plot :is([class$="tick"], [class$="title"], .cbaxis, .legen
 
 # The contrast by WCAG of the colour that each text is drawn in, on the background of the page.
 _CONTRASTS = """texts => {
-  const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const channels = colour => colour.match(/[\\d.]+/g).map(Number)
+    .map((value, i) => colour.startsWith("color(srgb") && i < 3 ? 255 * value : value);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
     .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const back = channels(getComputedStyle(document.querySelector(".stApp")).backgroundColor);
   return texts.map(text => {
-    const style = getComputedStyle(text), [r, g, b, own = 1] = channels(style.fill);
+    const style = getComputedStyle(text);
+    const [r, g, b, own = 1] = channels(text.ownerSVGElement ? style.fill : style.color);
     const alpha = own * style.fillOpacity * style.opacity;
     const seen = [r, g, b].map((c, i) => c * alpha + back[i] * (1 - alpha));
     const [high, low] = [light(seen), light(back)].sort((one, other) => other - one);
