@@ -308,7 +308,8 @@ def _none(*_):
     raise AssertionError("nothing needs to be read for a number")
 
 
-def test_only_gates_that_are_edited_have_hooks_that_edit(demo):
+def test_only_gates_that_are_edited_have_hooks_that_edit(demo, monkeypatch):
+    monkeypatch.setattr(demo.instrument, "_direct", {})  # earlier passes may have found that none are needed
     gates = demo.gates
     units = [demo.instrument.network.get_submodule(gate.path) for gate in gates]
 
