@@ -2,7 +2,8 @@
 
 STYLE = """<style>
 @media (max-width: 640px) {
-  .stMainBlockContainer {padding-bottom: 2rem}
+  .stMainBlockContainer {padding-bottom: 1rem}
+  .stMainBlockContainer h1 {padding: .25rem 0 .5rem}
   .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
   .stMainBlockContainer .stHorizontalBlock {row-gap: .7rem}
   .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */
