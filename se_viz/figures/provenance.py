@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from xml.sax.saxutils import escape
 
@@ -13,6 +14,7 @@ _GATE = re.compile(r"SE_\d+_\d+")
 _LONGEST = 60  # characters of a part of a file's name
 
 
+@cache  # for each name of a file otherwise, of which a page has dozens
 def _version() -> str:
     try:
         return version("se-viz")
