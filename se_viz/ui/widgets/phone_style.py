@@ -2,10 +2,10 @@
 
 STYLE = """<style>
 @media (max-width: 640px) {
-  .stMainBlockContainer {padding-bottom: 1rem}
-  .stMainBlockContainer h1 {padding: .25rem 0 .5rem}
-  .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
-  .stMainBlockContainer .stHorizontalBlock {row-gap: .7rem}
+  .stMainBlockContainer {padding-bottom: .5rem}
+  .stMainBlockContainer h1 {padding: 0 0 .5rem; font-size: 1.6rem}
+  .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: .4rem}
+  .stMainBlockContainer .stHorizontalBlock {row-gap: .4rem}
   .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */
   .st-key-upload [data-testid="stFileUploaderDropzone"] {flex-direction: row; align-items: center}
   /* Tools beside a choice fit in its line; their words remain for a screen reader. */
