@@ -8,6 +8,7 @@ from se_viz.cli.attribute import attribute
 from se_viz.cli.cache import cache
 from se_viz.cli.classes import classes
 from se_viz.cli.cost import cost
+from se_viz.cli.family import family
 from se_viz.cli.freeze import freeze
 from se_viz.cli.inspect import inspect
 from se_viz.cli.intervene import intervene
@@ -34,7 +35,7 @@ for command in (
     classes,
     cache,
     demo.train,
-    demo.family,
+    family,
     demo.responses,
     demo.verify,
 ):

@@ -1,13 +1,12 @@
-"""The commands that train, list and measure the demo models."""
+"""The commands that train and measure the demo models."""
 
-from math import isnan
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Data, Device, fail, warn
-from se_viz.cli.output_options import OutputOptions, TableFile, write_table
+from se_viz.cli.common import Data, Device, fail
+from se_viz.cli.output_options import TableFile, write_table
 
 
 def train(
@@ -81,68 +80,6 @@ def train(
             )
     except (ValueError, OSError) as error:
         raise fail(error) from error
-
-
-def family(
-    *,
-    what: Annotated[
-        Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
-        typer.Option(help="Only list the networks that differ in this choice, with a conclusion."),
-    ] = None,
-    cost: Annotated[
-        Literal["r", "parameters", "MACs"],
-        typer.Option(help="Horizontal axis of the accuracy of different reduction ratios."),
-    ] = "r",
-    output: OutputOptions,
-) -> None:
-    """List the demo models and yours: parameters, multiply-accumulates, accuracy with its interval, training time."""
-    from se_viz.cli.table import show_table
-    from se_viz.demo.design_choices import DESIGN_CHOICES, variants_of
-    from se_viz.demo.user_networks import user_networks
-    from se_viz.figures.export import CannotDraw
-    from se_viz.reports.design_choices import design_report, family_cards, in_order
-
-    if (output.out or output.report) and not what:
-        raise typer.BadParameter("--out and --report are about one choice: name it with --what.")
-    cards, yours = family_cards(), user_networks()
-    both = in_order([*cards, *yours.cards])
-    choice = next((choice for choice in DESIGN_CHOICES if choice.title == what), None)
-    show_table(
-        ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
-        [
-            (
-                card.name,
-                f"{card.params:,}",
-                f"{card.macs / 1e6:.1f}",
-                f"{card.accuracy.top1:.2%}",
-                f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}",
-                f"{card.seconds:,.0f}",
-            )
-            for card in (variants_of(choice, both, seed=None) if choice else both)
-        ],
-        left=("model",),
-    )
-    if not choice:
-        warn(yours.notes, verbose=True)
-        return
-    try:
-        composed = design_report(choice, cards, cost=cost, yours=yours)
-        output.write(composed)
-    except (ValueError, CannotDraw, OSError) as error:
-        raise fail(error) from error
-    typer.echo(f"\nBeside the paper's Table {choice.table} (ImageNet):")
-    rows = [tuple(map(_cell, row)) for row in composed.tables["beside_paper"].itertuples(index=False)]
-    show_table(tuple(composed.tables["beside_paper"].columns), rows, left=(choice.title,))
-    typer.echo()
-    for sentence in (*composed.text, *composed.notes):
-        typer.echo(sentence)
-    output.say(composed)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if isnan(value) else f"{value:.2f}"
-    return str(value)
 
 
 def responses(

@@ -76,9 +76,14 @@ class CheckpointOptions:
         head = self._head()
         if self.checkpoint is not None:
             return self._load_checkpoint(self.checkpoint, device=device, precision=precision, head=head, fast=fast)
-        if any((self.arch, self.arg, self.classes, self.mean, self.std, self.size)):
-            raise typer.BadParameter("--arch and its options need a --checkpoint.")
+        self.check()
         return load_named(model, device, precision, head=head, fast=fast)
+
+    def check(self) -> None:
+        """Raise if there are options of a checkpoint, but no checkpoint."""
+        settings = (self.arch, self.arg, self.classes, self.mean, self.std, self.size)
+        if self.checkpoint is None and any(settings):
+            raise typer.BadParameter("--arch and its options need a --checkpoint.")
 
     def _head(self) -> "Head | None":
         return None

@@ -38,7 +38,7 @@ class _Sheet:
         self.text(x, y, "<br>".join(lines), color=INK)
 
     def text(self, x: float, y: float, text: str, angle: int = 0, **font: object) -> None:
-        font = {"size": 11.5, **font}
+        font = {"size": 12, **font}
         self.notes.append({"x": x, "y": y, "text": text, "textangle": angle, "showarrow": False, "font": font})
 
     def sign(self, y: float, sign: str, colour: str = TILE) -> None:

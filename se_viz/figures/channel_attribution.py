@@ -7,11 +7,13 @@ import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, number
+from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, NEGATIVE, POSITIVE, scale
 from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s, Floats
 
 _SIDE = 16  # pixels of a thumbnail at most; a screen shows it at about 50
+_ROOM = 0.05  # of the range of s at each end, for whole dots
 _BARS, _WEIGHTS, _MAPS = (0.58, 1.0), (0.33, 0.53), (0.0, 0.27)  # of the height
 
 
@@ -41,6 +43,8 @@ def channel_attribution(
     layout["yaxis"] |= {"domain": _BARS, "title": {"text": "attribution"}, "zeroline": True, "zerolinecolor": MUTED}
     axis = {key: layout["yaxis"][key] for key in ("automargin", "gridcolor", "linecolor")}
     layout["yaxis2"] = {**axis, "domain": _WEIGHTS, "title": {"text": "s"}, "zeroline": False, "nticks": 4}
+    low, high = s_range(gate_capture)
+    layout["yaxis2"]["range"] = [low - _ROOM * (high - low), high + _ROOM * (high - low)]
     # At the left, as the chart is wider than a phone, which shows its left part first.
     layout["legend"] |= {"y": 1.0, "x": 0, "xanchor": "left"}
     bars = drawable(values[chosen])

@@ -16,6 +16,8 @@ from se_viz.gates.gate_functions import range_of
 # Suppressed channels are as dark as the dark theme, so the heatmap has an outline.
 _OUTLINE = {"showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}
 
+_THREE_NUMBERS = 100  # height of a colour bar in pixels
+
 _ORDER_WORDS = {
     "index": "by index",
     "mean": "highest mean s first",
@@ -61,6 +63,8 @@ def attention_heatmap(
         "image",
         104 + rows_height,
     )
+    # The colour bar is as high as the rows: beside few rows there is no room for a number between the ends.
+    ticks = [low, high] if rows_height < _THREE_NUMBERS else [low, (low + high) / 2, high]
     squeezed = "no z was seen" if gate_capture.z is None else "z = %{customdata:.3f}"
     layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 8, **_OUTLINE}
     layout["yaxis"] |= {"autorange": "reversed", "nticks": min(n, 24), **_OUTLINE}
@@ -74,7 +78,7 @@ def attention_heatmap(
             zmin=low,
             zmax=high,
             colorscale=scale(SEQUENTIAL if low == 0 else DIVERGING),
-            colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": [low, (low + high) / 2, high]},
+            colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": ticks, "ypad": 0},
             hovertemplate=f"%{{y}}<br>channel %{{x}}<br>s = %{{z:.3f}}<br>{squeezed}<extra></extra>",
         ),
         layout,

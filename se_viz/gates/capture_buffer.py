@@ -45,6 +45,7 @@ class CaptureBuffer:
         edits: functions that replace s, by gate name.
         start: position of the first image of the pass among all images of the call.
         applied: weights that have replaced s (N, C), by gate name.
+        trial: whether a gate runs once more to find out how it treats s', see ``direct_edit``.
         inputs: inputs of the edited gates that are running.
         kept: the values read so far, by gate name and kind of value.
         runs: how many times each module whose runs are counted has begun to run.
@@ -57,6 +58,7 @@ class CaptureBuffer:
     edits: Mapping[str, Replacement] = field(default_factory=dict)
     start: int = 0
     applied: dict[str, Tensor] = field(default_factory=dict)
+    trial: bool = False
     inputs: dict[str, Taken] = field(default_factory=dict)
     kept: dict[Key, Tensor] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from se_viz.gates.capture_buffer import CaptureBuffer, Taken
+from se_viz.gates.direct_edit import may_be_direct, multiplies_directly
 from se_viz.gates.errors import InputOverwritten
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.trace import first_tensor
@@ -45,12 +46,14 @@ def put_edit_hooks(
     sink_of: Callable[[], CaptureBuffer | None],
     owner: object,
     intact: MutableMapping[str, bool],
+    direct: MutableMapping[str, bool],
 ) -> None:
     """Put hooks on gates that are modules, which return s' · U where the reader of the pass edits the gate.
 
     A gate may overwrite U, so its first edited pass works on a copy of U, and finds out. Later passes need no copy of a
     gate that leaves U as it is, and write s' · U into the tensor that the gate returned: a copy and a new tensor for
-    each gate would make the memory of a pass grow, which costs several times what the multiplication costs.
+    each gate would make the memory of a pass grow, which costs several times what the multiplication costs. The second
+    edited pass finds out whether s' can be put in the place of s, so that these hooks are not needed.
 
     Args:
         network, gates: the network, and its gates to edit.
@@ -58,10 +61,11 @@ def put_edit_hooks(
         sink_of: returns the buffer of the running pass.
         owner: the instrument whose passes are edited.
         intact: whether a gate leaves U as it is, by name, as far as it is known; the hooks add to it.
+        direct: whether a gate multiplies U by what the module that returns s returns; the hooks add to it.
     """
     for gate in gates:
         if gate.s_tap is not None:
-            _put(network.get_submodule(gate.path), gate, stack, sink_of, owner, intact)
+            _put(network.get_submodule(gate.path), gate, stack, sink_of, owner, intact, direct)
 
 
 def _put(
@@ -71,6 +75,7 @@ def _put(
     sink_of: Callable[[], CaptureBuffer | None],
     owner: object,
     intact: MutableMapping[str, bool],
+    direct: MutableMapping[str, bool],
 ) -> None:
     def sink_in_this_run() -> CaptureBuffer | None:
         sink = sink_of()
@@ -85,7 +90,7 @@ def _put(
             copied = maps.is_inference() or not intact.get(gate.name)
             sink.inputs[gate.name] = Taken(maps, 0 if copied else maps._version, maps.clone() if copied else None)
 
-    def after(_module: nn.Module, _args: object, output: object) -> Tensor | None:
+    def after(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object) -> Tensor | None:
         sink = sink_in_this_run()
         if sink is None or gate.s_tap is None:
             return None
@@ -93,6 +98,8 @@ def _put(
         if s is None or taken is None or s.numel() % len(taken.maps):
             return None  # the gate took another way, which is said when the pass is over
         with torch._C.DisableTorchFunction():  # calls of the network alone are counted
+            if gate.name in intact and gate.name not in direct:
+                direct[gate.name] = may_be_direct(gate) and multiplies_directly(sink, gate, unit, args, kwargs)
             if gate.s_tap.padded or s.shape != (len(taken.maps), gate.channels):
                 s = gate.s_tap.finish(s, len(taken.maps), gate.channels)
             applied = sink.replace(gate.name, s)
@@ -115,7 +122,7 @@ def _put(
         return edited
 
     stack.callback(unit.register_forward_pre_hook(before, with_kwargs=True).remove)
-    stack.callback(unit.register_forward_hook(after, prepend=True).remove)
+    stack.callback(unit.register_forward_hook(after, prepend=True, with_kwargs=True).remove)
 
 
 def same_bits(one: Tensor, other: Tensor) -> bool:

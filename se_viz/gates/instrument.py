@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from se_viz.gates.capture_buffer import CaptureBuffer, Key, Replacement, What
 from se_viz.gates.clone import clone_sharing_weights
+from se_viz.gates.direct_edit import may_be_direct, put_in_place
 from se_viz.gates.edited_product import put_edit_hooks
 from se_viz.gates.errors import GatesChanged, NotReadable
 from se_viz.gates.eval_mode import hold_eval_mode
@@ -74,7 +75,9 @@ class Instrument:
         self._last: dict[nn.Module, int] = {}
         self._tapped = SharedContext()
         self._mapped = SharedContext()
-        self._intact: dict[str, bool] = {}  # see ``put_edit_hooks``
+        # What passes with edits have found out about the gates, see ``put_edit_hooks``.
+        self._intact: dict[str, bool] = {}
+        self._direct: dict[str, bool] = {}
         # One for each gate, as most edits are of one gate and a hook that does nothing takes time.
         self._edited = {gate.name: (gate, SharedContext()) for gate in gates}
         # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
@@ -120,7 +123,8 @@ class Instrument:
             self._mapped.hold(partial(self._hooked, self.network, ("u", "x"), _sink.get)) if maps else nullcontext()
         )
         with self.attached(), mapped, ExitStack() as edited:
-            for gate, hooks in (self._edited[name] for name in sink.edits if name in self._edited):
+            indirect = [name for name in sink.edits if name in self._edited and not self._direct.get(name)]
+            for gate, hooks in map(self._edited.__getitem__, indirect):
                 edited.enter_context(hooks.hold(partial(self._editing, self.network, (gate,), _sink.get)))
             if self.network.training:
                 raise NotReadable("This network was put in train mode while it was being read: call eval() on it.")
@@ -138,7 +142,7 @@ class Instrument:
     ) -> Iterator[None]:
         """Keep hooks on gates that are modules, which replace s; gates that are watched are edited by the watch."""
         with ExitStack() as stack:
-            put_edit_hooks(network, gates, stack, sink_of, self, self._intact)
+            put_edit_hooks(network, gates, stack, sink_of, self, self._intact, self._direct)
             yield
 
     def _come_last(self) -> None:
@@ -223,9 +227,19 @@ class Instrument:
 
             stack.callback(part.register_forward_pre_hook(before, with_kwargs=True).remove)
         else:
+            gate, key = users[0]
+            direct = gate if len(users) == 1 and key[1] == "s" and may_be_direct(gate) else None
 
-            def after(_module: nn.Module, _args: object, output: object) -> None:
+            def after(_module: nn.Module, _args: object, output: object) -> Tensor | None:
                 keep(output)
+                if direct is None:
+                    return None
+                sink = sink_of()
+                if sink is None or direct.name not in sink.edits or sink.owner is not self:
+                    return None
+                if not (self._direct.get(direct.name) or sink.trial) or not isinstance(output, Tensor):
+                    return None
+                return put_in_place(sink, direct, output)
 
             # X̃ is read before the end of the gate's run is recorded, which happens in a hook of the same module. Other
             # values are read after the existing hooks, because one of these may replace the output of the module.

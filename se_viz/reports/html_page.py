@@ -118,10 +118,15 @@ def tables_html(tables: Mapping[str, pd.DataFrame]) -> str:
 
 def _table(name: str, frame: pd.DataFrame) -> str:
     more = f'<p class="more">{len(frame) - _ROWS:,} more rows.</p>' if len(frame) > _ROWS else ""
-    rows = frame.head(_ROWS).to_html(index=False, na_rep="", border=0)
+    rows = frame.head(_ROWS).to_html(index=False, na_rep="", border=0, float_format=_number)
     head, end, body = rows.partition("</thead>")
     rows = head.replace("_", "_<wbr>") + end + body  # a long name of a column wraps
     return f'<h3>{escape(name.replace("_", " "))}</h3><div class="table">{rows}</div>{more}'
+
+
+def _number(value: float) -> str:
+    """Return a number with five digits; the CSV file of the table has all."""
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"
 
 
 def _emphasised(sentence: str) -> str:

@@ -1,7 +1,9 @@
 """The report on a network that is no demo model, beside the demo models that differ in one design choice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import pandas as pd
 
@@ -10,8 +12,11 @@ from se_viz.analysis.loaded_network import LoadedNetwork
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice, choice_label, comparable, variants_of
 from se_viz.demo.seresnet import BLOCKS_PER_STAGE
+from se_viz.model.model import Model
 from se_viz.reports.demo_responses import MOVES, patterns
 from se_viz.reports.report import Later, Report
+
+T = TypeVar("T")
 
 QUESTION = "How does this network compare with the demo models?"
 
@@ -40,6 +45,33 @@ def loaded_report(
     )
 
 
+def with_loaded(design: Report, loaded: Report, name: str, model: Model) -> Report:
+    """Return the report on a design choice with a network beside the demo models.
+
+    Args:
+        design: the report on the design choice.
+        loaded: the report on the network, whose charts replace those of the same names; its sentences and its table
+            come last.
+        name: name of the network as the user named it.
+        model: the network.
+    """
+    height, width = model.preprocess.crop
+    return replace(
+        design,
+        answer=lambda: (*design.sentences, *loaded.sentences),
+        charts=_together(design.charts, loaded.charts),
+        tables=_together(design.tables, loaded.tables),
+    ).described(
+        Model=f"{design.about.get('Model', 'demo models')}, and {name}",
+        **{"Loaded network": f"{model.about}. Input {height} × {width}, {model.precision} on {model.device}"},
+    )
+
+
+def _together(first: Mapping[str, T], second: Mapping[str, T]) -> Later[T]:
+    """Return the values of both, those of the second where a name is in both; none is computed."""
+    return Later({name: partial((second if name in second else first).__getitem__, name) for name in [*first, *second]})
+
+
 def _known(network: LoadedNetwork) -> str:
     params, macs = network.cost.params, network.cost.macs
     of_gates = params - network.cost.kept()[0]
@@ -56,7 +88,7 @@ def _responses(network: LoadedNetwork, found: Responses | None) -> list[str]:
     if measured is None:
         return [
             f"The gates of **{network.name}** are drawn when two images or more are chosen, or when it has class "
-            "profiles that were made on the Classes page."
+            "profiles that keep s of single images, as those made on the Classes page do."
         ]
     gates = list(measured.gates.values())
     if not gates:

@@ -6,7 +6,15 @@ import streamlit as st
 
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
-from se_viz.ui.widgets import chart, page_links, presentation_style, selection_bar, view_link
+from se_viz.ui.widgets import (
+    chart,
+    name_and_pages,
+    page_links,
+    phone_style,
+    presentation_style,
+    selection_bar,
+    view_link,
+)
 from se_viz.ui.widgets.page_header import PageHeader, draw
 from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
 
@@ -20,29 +28,22 @@ _STYLE = """<style>
 [data-testid="stMetricValue"] {font-size: 1.5rem}
 .st-key-first_run {padding: .4rem .8rem}
 [data-testid="stCaptionContainer"] {color: inherit; opacity: 0.82}
-[data-testid="stPlotlyChart"] :is(.xtick, .ytick, .cbaxis, .legend, .g-xtitle, .g-ytitle, .cbtitle, .g-gtitle) text {
-  fill: currentColor !important; /* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1 */
-}
-/* Streamlit's colours of these four have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
+/* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1; texts without a colour are grey. */
+[data-testid="stPlotlyChart"] :is([class$="tick"], .cbaxis, .legend, [class$="title"]) text,
+[data-testid="stPlotlyChart"] text[style*="rgb(128, 132, 149)"] {fill: currentColor !important}
+[data-testid="stCaptionContainer"] code {font-size: .85rem}
+/* Streamlit's colours of these have a contrast below 4.5 : 1; CanvasText and Canvas follow the theme. */
 [data-testid="stButtonGroup"] [data-selected="true"] p {color: color-mix(in srgb, currentColor 60%, CanvasText)}
 [data-testid="stMultiSelect"] span[title] {color: Canvas}
 [data-testid="stBaseButton-primary"] :is(p, span) {color: Canvas}
-.stCode .token.keyword {color: color-mix(in srgb, #1c83e1 75%, CanvasText)}
+.stCode .token:is(.keyword, .function, .number, .boolean, .class-name, .builtin) {
+  color: color-mix(in srgb, #1c83e1 75%, CanvasText)}
+.stCode .token.string {color: color-mix(in srgb, #09ab3b 55%, CanvasText)}
+.stCode .token:is(.comment, .punctuation) {color: color-mix(in srgb, #808495 55%, CanvasText)}
+.stCode .token.operator {color: color-mix(in srgb, #ed6f13 60%, CanvasText)}
+.stCode .token.variable {color: color-mix(in srgb, #00a4d4 60%, CanvasText)}
 /* A region that scrolls sideways is hard to reach by keyboard. */
 .stCode code {white-space: pre-wrap !important; overflow-wrap: anywhere}
-@media (max-width: 640px) {
-  .stMainBlockContainer {padding-bottom: 2rem}
-  .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
-  .stMainBlockContainer .stHorizontalBlock {row-gap: .7rem}
-  .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */
-  .st-key-upload [data-testid="stFileUploaderDropzone"] {flex-direction: row; align-items: center}
-  /* Tools beside a choice fit in its line; their words remain for a screen reader. */
-  [class*="st-key-tool_"] button p {
-    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)
-  }
-  [class*="st-key-wide_"] {overflow-x: auto}
-  [class*="st-key-wide_"] > div {min-width: 40rem}
-}
 </style>"""
 
 
@@ -50,6 +51,7 @@ def run() -> None:
     """Draw the page that the URL names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    st.html(phone_style.STYLE)
     st.html(selection_bar.STYLE)
     wait_for_room()
     header: PageHeader
@@ -80,6 +82,7 @@ def run() -> None:
     }
     current = st.navigation(list(questions), position="top")
     page_links.remember(questions)
+    name_and_pages.draw()
     say_refused_upload()
     page = next(page for page in questions if page.url_path == current.url_path)
     header = draw(questions[page], about_images=page is not locating)

@@ -5,6 +5,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from support.quick import exhaustive
 from torch import nn
 
 from se_viz.analysis.cost import CannotRemove, cost, median_latency_ms, se_weights, without_gates
@@ -63,8 +64,7 @@ def test_the_papers_own_network_has_the_papers_flops():
         ("resnet18", 64, 8),
         ("resnext50_32x4d", 64, 16),
         ("vgg16_bn", 64, 13),
-        ("inception_v3", 299, 11),
-        ("googlenet", 96, 9),
+        *exhaustive(("inception_v3", 299, 11), ("googlenet", 96, 9)),
     ],
 )
 def test_gates_go_into_any_cnn_and_work(name, size, gates):

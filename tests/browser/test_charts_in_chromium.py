@@ -6,17 +6,19 @@ from playwright.sync_api import expect
 expect.set_options(timeout=60_000)
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-_TEXTS = ".xtick text, .ytick text, .g-xtitle text, .g-ytitle text, .cbaxis text, .cbtitle text, .legend text"
+_TEXTS = '.js-plotly-plot :is([class$="tick"], [class$="title"], .cbaxis, .legend, .annotation) text, .stCode .token'
 
 # The contrast by WCAG of the colour that each text is drawn in, on the background of the page.
 _CONTRASTS = """texts => {
-  const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const channels = colour => colour.match(/[\\d.]+/g).map(Number)
+    .map((value, i) => colour.startsWith("color(srgb") && i < 3 ? 255 * value : value);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
     .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const back = channels(getComputedStyle(document.querySelector(".stApp")).backgroundColor);
   return texts.map(text => {
-    const style = getComputedStyle(text), [r, g, b, own = 1] = channels(style.fill);
+    const style = getComputedStyle(text);
+    const [r, g, b, own = 1] = channels(text.ownerSVGElement ? style.fill : style.color);
     const alpha = own * style.fillOpacity * style.opacity;
     const seen = [r, g, b].map((c, i) => c * alpha + back[i] * (1 - alpha));
     const [high, low] = [light(seen), light(back)].sort((one, other) => other - one);
@@ -38,9 +40,17 @@ _ROOM = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_text_of_charts_is_read_with_weak_eyes(open_page, scheme):
-    page = open_page(scheme=scheme)
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [
+        ("", "light"),
+        ("", "dark"),
+        ("classes?view=Export", "light"),  # figures of several panels, and code
+        pytest.param("classes?view=Export", "dark", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_the_text_of_charts_and_code_is_read_with_weak_eyes(open_page, path, scheme):
+    page = open_page(path, scheme=scheme)
     page.wait_for_function("texts => document.querySelectorAll(texts).length > 40", arg=_TEXTS)
     expect(page.locator('[data-testid="stPlotlyChart"]:not(:has(.xtitle, .ytitle))')).to_have_count(0)
     contrasts = page.locator(_TEXTS).evaluate_all(_CONTRASTS)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_rel
+from support.quick import every
 
 from se_viz.demo.evaluate import accuracy
 from se_viz.demo.paired import accuracy_change, mcnemar, mean_change, points
@@ -20,7 +21,7 @@ def counts(of):
                 yield both, lost, gained, of - both - lost - gained
 
 
-@pytest.mark.parametrize("shares", [(0.8, 0.05, 0.05, 0.1), (0.5, 0.2, 0.05, 0.25), (0.3, 0.3, 0.3, 0.1)])
+@pytest.mark.parametrize("shares", every(3, [(0.8, 0.05, 0.05, 0.1), (0.5, 0.2, 0.05, 0.25), (0.3, 0.3, 0.3, 0.1)]))
 def test_the_interval_holds_the_true_change_in_19_of_20_draws(shares):
     """The sum over every outcome of 30 images of its probability, where the interval holds the truth."""
     of, truth, covered = 30, shares[2] - shares[1], 0.0

@@ -81,6 +81,7 @@ def test_heatmap_has_room_for_one_to_64_images(captured, n):
     many = GateCapture(gate_capture.gate, np.resize(gate_capture.z, (n, 96)), np.resize(gate_capture.s, (n, 96)))
     names = [f"{index}.jpg" for index in range(n)]
     figure = attention_heatmap(many, names).figure
+    assert list(figure.data[0].colorbar.tickvals) == ([0, 1] if n <= 2 else [0, 0.5, 1])
     assert len(set(figure.data[0].y)) == n
     assert 120 <= figure.layout.height <= 104 + 64 * 9
 

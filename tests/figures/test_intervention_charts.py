@@ -87,6 +87,8 @@ def test_numbers_that_are_not_finite_are_not_drawn():
 def test_attribution_is_signed_by_colour_and_its_maps_are_u_above_x(gate_capture):
     values = np.linspace(-1, 1, 768)
     chart = channel_attribution(gate_capture, values, None, [767, 0], "tench", "exact")
+    low, high = chart.figure.layout.yaxis2.range
+    assert (low, high) == (-0.05, 1.05)  # the range of a sigmoid, whatever the weights are
     bars, weights, maps = chart.figure.data
     np.testing.assert_allclose(bars.y, [1, -1])
     assert tuple(bars.marker.color) == (palette.POSITIVE, palette.NEGATIVE)

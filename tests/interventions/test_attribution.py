@@ -90,10 +90,10 @@ def test_many_images_take_the_memory_of_one_and_get_the_same_values(demo, method
     np.testing.assert_allclose(found.values, expected, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_shapley_values_are_near_captums_and_add_up(demo, images):
-    function = suffix(demo, images[:1], "SE_2_1")
-    found = attribute(demo, images[:1], "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=40)
+    image = demo.inputs(images[0])[:, :, 32:64, 32:64]  # small, as there are thousands of passes
+    function = suffix(demo, image, "SE_2_1")
+    found = attribute(demo, image, "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=20)
     torch.manual_seed(0)
     with torch.no_grad():
         theirs = ShapleyValueSampling(function).attribute(
@@ -101,7 +101,7 @@ def test_shapley_values_are_near_captums_and_add_up(demo, images):
         )
     assert np.corrcoef(found.values[0], theirs[0])[0, 1] > 0.9
     assert abs(found.completeness_error).max() < 1e-4
-    again = attribute(demo, images[:1], "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=40)
+    again = attribute(demo, image, "SE_2_1", 3, "shapley sampling", baseline=1.0, samples=20)
     np.testing.assert_array_equal(again.values, found.values)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE, told
-from support.quick import every, sampled
+from support.quick import every
 
 import se_viz
 from se_viz.demo.recipe import PREPROCESS
@@ -68,7 +68,7 @@ def by_hand(network, gate, s, images):
         handle.remove()
 
 
-@pytest.mark.parametrize("name", sampled(ARCHITECTURES))
+@pytest.mark.parametrize("name", every(3, ARCHITECTURES))
 def test_an_edit_equals_a_hook_put_on_by_hand(name):
     torch.manual_seed(0)
     network, images = timm.create_model(name, num_classes=7).eval(), noise(3)
@@ -308,7 +308,8 @@ def _none(*_):
     raise AssertionError("nothing needs to be read for a number")
 
 
-def test_only_gates_that_are_edited_have_hooks_that_edit(demo):
+def test_only_gates_that_are_edited_have_hooks_that_edit(demo, monkeypatch):
+    monkeypatch.setattr(demo.instrument, "_direct", {})  # earlier passes may have found that none are needed
     gates = demo.gates
     units = [demo.instrument.network.get_submodule(gate.path) for gate in gates]
 

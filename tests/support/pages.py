@@ -1,7 +1,9 @@
 """Pages that stand alone: AppTest cannot follow navigation by callables; Chromium goes through the menu."""
 
+from functools import cache
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from support.checkpoints import SMALL
@@ -13,6 +15,9 @@ from se_viz.ui.pages import {page}
 from se_viz.ui.widgets import page_header as head
 {page}.page(head.draw({page}.QUESTION, about_images={about_images}))
 """
+
+# Streamlit reads the metadata of every installed package once for a server, but AppTest for every page: half a second.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def open_page(page: str, timeout: int = 120, **query: str) -> AppTest:

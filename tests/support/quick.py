@@ -19,4 +19,6 @@ def every(step: int, cases: Iterable) -> list:
 
 def exhaustive(*cases) -> list:
     """Return cases as parameters that only `make test-exhaustive` runs."""
-    return [pytest.param(case, marks=pytest.mark.exhaustive) for case in cases]
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.exhaustive) for case in cases
+    ]

@@ -3,14 +3,17 @@
 import base64
 import io
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 from support import pages
+from support.checkpoints import small_weights
 from typer.testing import CliRunner
 
 from se_viz import attribute, capture, load, predict, sample
@@ -220,3 +223,31 @@ def test_design_choices(choice, tmp_path):
         same_table(report, name, tmp_path)
         (table,) = (one for one in tables if column in one.columns)
         pd.testing.assert_frame_equal(table, report.tables[name], check_dtype=False)
+
+
+@pytest.mark.slow
+def test_a_loaded_network_beside_the_demo_models(tmp_path, monkeypatch):
+    handed = {}
+    monkeypatch.setattr(
+        "se_viz.ui.widgets.report_download.show", lambda compose, name: handed.update({name: compose()})
+    )
+    monkeypatch.chdir(tmp_path)
+    weights = save(small_weights(3))
+    Path("newts.safetensors").write_bytes(weights)
+    page = pages.hand_in(
+        pages.open_page("reduction", samples="cat,coffee", view="Export"), "newts.safetensors", weights
+    )
+    (line,) = (one for one in page.code[-1].value.splitlines() if " family " in one)
+    output = run(*shlex.split(line.removeprefix("python -m se_viz ")), "--out", tmp_path, "--report", "report.html")
+    report = handed["reduction"]
+    assert report.sentences[-2].startswith("**newts.safetensors** has")
+    assert "from the 2 chosen images" in report.sentences[-1]
+    assert set(report.text) <= set(output.splitlines())
+    for name in report.charts:
+        assert alike(drawn_in(tmp_path / f"{name}.html"), of(report, name)), name
+    assert "newts.safetensors" in [line["name"] for line in of(report, "rank_by_gate")]
+    for name in ("cost", "demo_models"):
+        same_table(report, name, tmp_path)
+    html = Path("report.html").read_text(encoding="utf-8")
+    assert "<dt>Loaded network</dt>" in html
+    assert "<td>newts.safetensors</td>" in html

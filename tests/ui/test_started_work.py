@@ -75,6 +75,35 @@ def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
     assert page.success
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_session(photos, monkeypatch, own):
+    """As after a new connection of the browser, where the last run has not seen that it is to end."""
+    page = open_page("classes", view="Your images")
+    claimed, ended = {}, []
+    monkeypatch.setattr(building, "_building", claimed)
+
+    def end(_seconds):
+        ended.append(True)
+        claimed.clear()
+
+    monkeypatch.setattr(building._ended, "wait", end)
+    monkeypatch.setattr(building, "session_id", lambda: "this")
+    out = []
+    claim = building._claim
+
+    def still_held(folder):
+        if not out:
+            out.append(folder)
+            claimed[folder] = "this" if own else "another"
+        return claim(folder)
+
+    monkeypatch.setattr(building, "_claim", still_held)
+    page.button(key="build").click().run()
+    assert bool(ended) == own
+    assert bool(page.success) == own
+    assert own or any("Another session" in info.value for info in page.info)
+
+
 def test_a_build_goes_on_while_another_tab_is_open(photos, monkeypatch):
     begun = []
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.images import encoded
-from support.pages import open_page
+from support.pages import open_app, open_page
 
 
 def photo(shade):
@@ -66,6 +66,17 @@ def test_the_folders_of_an_upload_are_groups():
     )
     groups = next(frame.value for frame in page.dataframe if "group" in frame.value)
     assert list(groups["group"]) == ["cats", "dogs"]
+
+
+def test_the_first_samples_go_when_an_upload_comes_and_others_stay():
+    page = open_app()
+    assert len(names(page)) == len(page.multiselect(key="samples").value) == 4
+    upload(page, ("notes.txt", b"words"))
+    assert len(names(page)) == 4  # nothing to show in their place
+    upload(page, ("1.jpg", photo(30)), ("2.jpg", photo(90)))
+    assert names(page) == ["1 1.jpg", "2 2.jpg"]
+    page.multiselect(key="samples").set_value(["cat"]).run()
+    assert names(page) == ["1 1.jpg", "2 2.jpg", "3 Chelsea the cat"]
 
 
 def test_three_uploads_of_one_name_are_three_everywhere():

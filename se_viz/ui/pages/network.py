@@ -91,8 +91,9 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
 def _take_away(model: Model, name: str, report: Report) -> None:
     st.header("Export and reproduce", anchor=False)
     report = about_model(report, model)
-    download("Gates as CSV", lambda: report.csv("gates"), "gates.csv", "save_gates")
-    report_download.show(lambda: report, f"network_{name}")
+    with st.container(horizontal=True):
+        download("Gates as CSV", lambda: report.csv("gates"), "gates.csv", "save_gates")
+        report_download.show(lambda: report, f"network_{name}")
     st.markdown("The same numbers from Python, and from a shell:")
     st.code(
         f"import se_viz\n\n{load_line(model)}\n"

@@ -17,6 +17,7 @@ from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.widgets import beside_family, chart, cost_calculator, model_comparison, notes, report_download, tabs
 from se_viz.ui.widgets.beside_family import Beside
+from se_viz.ui.widgets.code_lines import shell_images, shell_options
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -128,7 +129,7 @@ def page(header: PageHeader) -> None:
         "Comparisons": partial(_comparisons, report, ablation.table),
         "Models": partial(_family, report),
         "Cost": partial(_cost, ablation, cards, own),
-        "Export": partial(_take_away, title, report),
+        "Export": partial(_take_away, header, ablation, (*cards, *yours.cards), own, report),
     }
     tabs.show(contents, _FORMER)
 
@@ -156,7 +157,8 @@ def _patterns(
     note = report.notes[0]
     if own is not None and (of_own := own.report(choice, cards, header.chosen)):
         st.markdown(" ".join(map(emphasised, of_own.sentences[1:])))
-        report = of_own
+        report = own.added_to(report, of_own)
+        chart.say_provenance(report.source)
     shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
     if not shown:
         st.info(note)
@@ -197,7 +199,14 @@ def _cost(choice: DesignChoice, cards: tuple[Card, ...], own: Beside | None) -> 
     cost_calculator.show()
 
 
-def _take_away(title: str, report: Report) -> None:
+def _take_away(
+    header: PageHeader, choice: DesignChoice, cards: tuple[Card, ...], own: Beside | None, report: Report
+) -> None:
+    """Draw the download of the report, with the network in the sidebar beside the demo models, and the code."""
+    command = f'python -m se_viz family --what "{choice.title}"'
+    if own is not None and (of_own := own.report(choice, cards, header.chosen)):
+        report = own.added_to(report, of_own)
+        command = " ".join(filter(None, [command, shell_images(header.chosen), shell_options(own.model)]))
     report_download.show(lambda: report, "reduction")
     st.markdown(
         "Each table can be saved as CSV at its corner, each chart with its Save button. The same numbers from Python, "
@@ -213,7 +222,7 @@ def _take_away(title: str, report: Report) -> None:
     )
     st.code(python, language="python")
     st.code(
-        f'python -m se_viz family --what "{title}"\npython -m se_viz responses\n'
+        f"{command}\npython -m se_viz responses\n"
         "python -m se_viz inspect --sample cat --model demo/r4\npython -m se_viz cost resnet50 --r 16 --time",
         language="bash",
     )

@@ -12,6 +12,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   view.present = (on) => setTriggerValue("presented", on ? "on" : "off");
   offerPresentation(parentElement.querySelector(".present"), data.present, view.present);
   nameFields();
+  requestAnimationFrame(showChosen);
   for (const button of parentElement.querySelectorAll(".copy")) button.classList.toggle("short", data.full);
   const said = parentElement.querySelector(".said");
   const words = parentElement.querySelector(".link .words");

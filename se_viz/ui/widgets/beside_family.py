@@ -10,7 +10,7 @@ from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DesignChoice
 from se_viz.gates.errors import InstrumentError
 from se_viz.model.model import Model
-from se_viz.reports.loaded_network import loaded_report
+from se_viz.reports.loaded_network import loaded_report, with_loaded
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import loaded_network
@@ -56,6 +56,10 @@ class Beside:
         measured = None if chosen is None else loaded_network.measured(model, chosen.images)
         network = LoadedNetwork(self.name, gates, model.preprocess.crop[0], counted, measured)
         return loaded_report(choice, cards, network)
+
+    def added_to(self, design: Report, loaded: Report) -> Report:
+        """Return the report on a design choice with the report on this network added."""
+        return with_loaded(design, loaded, self.name, self.model)
 
     def show_cost(self, choice: DesignChoice, cards: Sequence[Card]) -> None:
         """Draw the cost of the network beside that of the demo models, and the command that measures its accuracy."""

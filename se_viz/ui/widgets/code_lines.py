@@ -6,6 +6,7 @@ import shlex
 from se_viz.model.model import Model
 from se_viz.ui.widgets import head_picker
 from se_viz.ui.widgets.checkpoint_picker import loaded
+from se_viz.ui.widgets.image_picker import Chosen
 
 DEFAULT = 0.5  # default threshold of a ``Head``
 
@@ -36,6 +37,12 @@ def head_options() -> str:
     if head is None:
         return ""
     return f" --head {head.kind}" + (f" --threshold {head.threshold}" if head.threshold != DEFAULT else "")
+
+
+def shell_images(chosen: Chosen) -> str:
+    """Return the shell arguments that name the images; uploads are expected in the folder of the shell."""
+    words = [shlex.quote(f"./{name}") for name in chosen.uploads]
+    return " ".join([*words, *(f"--sample {key}" for key in chosen.samples)])
 
 
 def shell_options(model: Model, *, option: str = "--model ") -> str:

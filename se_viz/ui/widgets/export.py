@@ -1,6 +1,5 @@
 """Export and reproduce: the numbers as files, and Python and shell code that gives the same numbers."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
@@ -18,7 +17,7 @@ from se_viz.reports.tables import predictions_table, readings_table, table_bytes
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, shell_images, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -84,9 +83,8 @@ def python_lines(model: Model, chosen: Chosen, gate_capture: GateCapture) -> str
 
 def shell_line(model: Model, chosen: Chosen, gate: Gate) -> str:
     """Return the command that writes the same numbers into a folder."""
-    words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
     precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
     options = (
         f"{shell_options(model)}{head_options()} --device {model.device}{precision} --maps {gate.name} --out readings"
     )
-    return f"python -m se_viz inspect {' '.join(words)} {options}"
+    return f"python -m se_viz inspect {shell_images(chosen)} {options}"

@@ -72,20 +72,25 @@ def folder() -> list[UploadedFile]:
     return [files[index] for index in in_turn(labels_of_uploads([file.name for file in files]), LIMIT)]
 
 
-def sample_keys(problem: DeltaGenerator) -> list[str]:
+def sample_keys(problem: DeltaGenerator, *, has_uploads: bool = False) -> list[str]:
     """Draw the choice of sample images, and return their keys, which are part of the URL.
+
+    The first samples go when an upload comes. A link does not say so: it lacks the upload, and opens with samples.
 
     Args:
         problem: where to say that a link asks for samples that do not exist.
+        has_uploads: whether there are images of the user.
     """
     link.repeat(SAMPLES, problem)
-    asked = _asked(problem)
+    gone = has_uploads and selection.chosen(SAMPLES, None) is None
+    asked = [] if gone else _asked(problem)
     if st.session_state.get(SAMPLES) != asked:
         st.session_state[SAMPLES] = asked
     keys: list[str] = st.multiselect(
         "Samples", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
     )
-    selection.note(SAMPLES, ",".join(keys))
+    if not gone:
+        selection.note(SAMPLES, ",".join(keys))
     if keys:
         licences = "; ".join(
             f"{sample.title}: {sample.licence}" for sample in sample_images.SAMPLES if sample.key in keys
@@ -110,11 +115,15 @@ def _choose() -> None:
     selection.choose(**{SAMPLES: ",".join(st.session_state[SAMPLES])})
 
 
-def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
-    """Return uploads first, then samples; show a warning about files that were refused or left out."""
-    uploaded = [file for file in uploaded if label_of(file.name)]
-    intake = _decoded(uploaded)
+def decoded(uploaded: list[UploadedFile]) -> Intake:
+    """Return the decoded uploads; show a warning about files that were refused or left out."""
+    intake = _decoded([file for file in uploaded if label_of(file.name)])
     notes.warn(intake.refusals, "left_out")
+    return intake
+
+
+def gather(uploaded: list[UploadedFile], intake: Intake, keys: list[str]) -> Chosen:
+    """Return uploads first, then samples."""
     candidates = (*intake.images, *map(sample_images.sample, keys))
     names = apart(image.name for image in candidates)
     images = tuple(
@@ -126,7 +135,8 @@ def gather(uploaded: list[UploadedFile], keys: list[str]) -> Chosen:
         keys = keys[: LIMIT - len(intake.images)]
     _tell_uploads(len(intake.images))
     # An uploaded folder is listed by its name, as in Python.
-    uploads = dict.fromkeys(file.name.replace("\\", "/").partition("/")[0] for file in uploaded)
+    names_of_files = (file.name for file in uploaded if label_of(file.name))
+    uploads = dict.fromkeys(name.replace("\\", "/").partition("/")[0] for name in names_of_files)
     return Chosen(images[:LIMIT], tuple(uploads), tuple(keys), intake.refusals, intake.unread)
 
 

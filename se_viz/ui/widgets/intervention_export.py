@@ -15,7 +15,7 @@ from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, shell_images, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
 _LABELS = {"gate_effects": "Effects of gates", "channels": "Channels", "outputs": "Outputs before and after"}
@@ -140,9 +140,8 @@ def shell_lines(
 ) -> str:
     """Return the commands that write the same numbers into folders."""
     focus, other = images
-    words = [shlex.quote(f"./{name}") for name in chosen.uploads] + [f"--sample {key}" for key in chosen.samples]
     precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
-    common = f"{' '.join(words)} {shell_options(model)}{head_options()} --device {model.device}{precision}"
+    common = f"{shell_images(chosen)} {shell_options(model)}{head_options()} --device {model.device}{precision}"
     common += f" --focus {focus + 1} --gate {gate}" + (" --profiles PROFILES" if own else "")
     edit = edits[gate]
     value = next(iter(edit.values())) if isinstance(edit, Mapping) else edit

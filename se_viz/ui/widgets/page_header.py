@@ -55,13 +55,19 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     bar = SelectionBar.draw()
     with st.sidebar:
         model = model_picker.choose(problem, bar)
-        keys = image_picker.sample_keys(problem)
+        samples = st.container()
         uploaded = image_picker.folder()
     with right:
         uploaded = [*image_picker.drop(), *uploaded]
-    chosen = image_picker.gather(uploaded, keys)
+    intake = image_picker.decoded(uploaded)
+    with samples:
+        keys = image_picker.sample_keys(problem, has_uploads=bool(intake.images))
+    chosen = image_picker.gather(uploaded, intake, keys)
     if model is None:
-        st.info("No model is loaded. Choose one in the sidebar, or follow the message above.")
+        st.info(
+            "No model is loaded. Choose one by name in the sidebar, or the architecture and the file of your weights. "
+            "If there is a message above, it says what to do."
+        )
         st.stop()
     notes.warn(model.notes, "gates")
     if about_images and not chosen.images:

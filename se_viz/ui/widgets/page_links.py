@@ -20,3 +20,10 @@ def link(path: str, label: str, **query: str) -> None:
     page = st.session_state.get(_KEY, {}).get(path)
     if page is not None:
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=selection.shown() | query)
+
+
+def menu() -> None:
+    """Draw a link to each page that the menu has."""
+    for page in st.session_state.get(_KEY, {}).values():
+        if page.visibility != "hidden":
+            st.page_link(page, label=page.title)

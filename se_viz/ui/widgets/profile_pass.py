@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
+from threading import Condition
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,13 +20,15 @@ from se_viz.reports.pass_account import account
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import device_queue
 from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state.visitor import session_id
 
 BATCH = 16  # images of a batch: captures of other sessions wait for at most this many
 _LAST = "last_build"  # in the session: the folder of the last pass, and how it ended
 _ACCOUNTS = "accounts_of_builds"  # in the session, by folder: what a pass counted and left out
 _ASKED = "asked_build"  # in the session: the pass that was requested and has not ended
-_building: set[Path] = set()
-_lock = Lock()
+_building: dict[Path, str] = {}  # the session that makes the class profiles of a folder
+_ended = Condition()
+_SECONDS = 0.5  # between two looks at whether a click has ended a run that waits
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,7 @@ def _stop() -> None:
 def _build(model: Model, source: Source, asked: Request) -> None:
     """Make the requested class profiles, and run the page again, unless another session makes them."""
     out = source.out
-    with _lock:
-        free = out not in _building
-        _building.add(out)
-    if not free:
+    if not _claim(out):
         _stop()
         st.info("Another session is building these class profiles. Open the page again when they are finished.")
         return
@@ -170,10 +169,31 @@ def _build(model: Model, source: Source, asked: Request) -> None:
     except (ValueError, OSError) as error:
         st.session_state[_LAST] = (out, f"failed: {error}")
     finally:
-        with _lock:
-            _building.discard(out)
+        with _ended:
+            del _building[out]
+            _ended.notify_all()
     _stop()
     st.rerun(scope="app")
+
+
+def _claim(out: Path) -> bool:
+    """Record that this session makes the class profiles of a folder; return whether no other session does.
+
+    An earlier run of this session may still be in a batch: where the browser has connected again, Streamlit does not
+    wait for the end of that run. It ends after the batch.
+    """
+    session, waiting = session_id(), None
+    with _ended:
+        while (owner := _building.get(out)) is not None:
+            if owner != session:
+                return False
+            waiting = waiting or st.empty()
+            waiting.info("The run before this one ends after its batch of images; then the pass goes on.")
+            _ended.wait(_SECONDS)
+        _building[out] = session
+    if waiting:
+        waiting.empty()
+    return True
 
 
 def _run(model: Model, source: Source) -> None:

@@ -44,6 +44,8 @@ STYLE = f"""<style>
   .st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 0}}
   .st-key-{_KEY} > div:has(.st-key-class_a, .st-key-class_b) {{flex-basis: 36%}}
   .st-key-{_KEY} > div:has(.st-key-model, .st-key-focus) {{flex-basis: 45%}}
+  .st-key-{_KEY}:has(.st-key-channel):not(:has(.st-key-focus, .st-key-class_a)) > div:has(.st-key-model) {{
+    flex-basis: 30%}} /* all in one line */
   .st-key-{_KEY} > div:has(.st-key-view_link) {{flex: none}}
   .st-key-{_KEY} {_FIELDS} > label {{display: none}}
 }}

@@ -1,0 +1,26 @@
+"""The style of the page on a phone: less empty space, and nothing to tap that is smaller than 40 pixels."""
+
+STYLE = """<style>
+@media (max-width: 640px) {
+  .stMainBlockContainer {padding-bottom: 1rem}
+  .stMainBlockContainer h1 {padding: .25rem 0 .5rem}
+  .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: 0.7rem}
+  .stMainBlockContainer .stHorizontalBlock {row-gap: .7rem}
+  .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */
+  .st-key-upload [data-testid="stFileUploaderDropzone"] {flex-direction: row; align-items: center}
+  /* Tools beside a choice fit in its line; their words remain for a screen reader. */
+  [class*="st-key-tool_"] button p {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)
+  }
+  [class*="st-key-wide_"] {overflow-x: auto}
+  [class*="st-key-wide_"] > div {min-width: 40rem}
+  [role="radiogroup"] > button, .stCheckbox label, .stExpander summary, [data-testid="stPageLink-NavLink"] {
+    min-height: 2.5rem}
+  [data-testid="stPopoverButton"], [data-testid="stExpandSidebarButton"],
+  [data-testid="stBaseButton-elementToolbar"], [data-testid="stTab"] {min-width: 2.5rem; min-height: 2.5rem}
+  [data-testid="stTab"] {flex: none; justify-content: center}
+  [data-testid="stPageLink-NavLink"] p {white-space: normal}
+  button[aria-label^="Help"] {padding: .75rem; margin: -.75rem}
+  .stHorizontalBlock > :has(> [data-testid="stMultiSelect"]) {flex: 1 0 80%} /* else it shares its line */
+}
+</style>"""
