@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,7 @@ def labelled(
         return decode(label, content), int(labels[index])
 
     ordered = [names[index] for index in order]
+    notes = [*notes, *_alike(known)]
     return Dataset(
         legible(name), kind, class_names(known), ordered, labels, read, tuple(map(legible, notes)), unlabelled
     )
@@ -127,6 +129,22 @@ def class_names(texts: Sequence[str]) -> tuple[str, ...]:
     of_imagenette = set(texts) <= imagenette.CLASSES.keys()
     names = [imagenette.CLASSES[text] if of_imagenette else legible(text) for text in texts]
     return disambiguate(names) if len(set(names)) < len(names) else tuple(names)
+
+
+def _alike(texts: Sequence[str]) -> list[str]:
+    """Return a sentence on classes that a person would take for one: Cats and cats, and café in two codings."""
+    by_look: dict[str, list[str]] = {}
+    for text in texts:
+        by_look.setdefault(normalize("NFKC", " ".join(text.split())).casefold(), []).append(text)
+    alike = [listed for listed in by_look.values() if len(listed) > 1]
+    if not alike:
+        return []
+    first = " and ".join(map(shown, alike[0]))
+    more = f" (like {len(alike) - 1:,} more)" if len(alike) > 1 else ""
+    return [
+        f"{first}{more} are counted as different classes, though their names differ only in case, spaces or the coding "
+        "of their letters: give them one name if they are one class."
+    ]
 
 
 def _content(label: str, path: Path) -> bytes:

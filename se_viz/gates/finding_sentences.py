@@ -71,7 +71,7 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
             "by one weight per channel that depends on the image."
         ]
     if not parts:
-        said.append("Code in scripts and in threads that the network starts is not analysed.")
+        said.append("Code in scripts, under vmap, and in threads that the network starts is not analysed.")
     if traced.quantized:
         said.append("Its maps are quantised, and their multiplications are not analysed: use the float model.")
     if traced.copies:

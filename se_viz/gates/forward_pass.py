@@ -14,7 +14,7 @@ from se_viz.gates.errors import GatesChanged, InstrumentError, NotAnImageModel
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
-from se_viz.gates.trace import REJECTIONS
+from se_viz.gates.trace import REJECTIONS, refuse_compiled
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import is_dense
 
@@ -103,6 +103,7 @@ def refusals_told(network: nn.Module, images: Tensor) -> Iterator[None]:
     except REJECTIONS as error:
         if is_out_of_memory(error):
             raise
+        refuse_compiled(network, error)
         name, said = type(network).__name__, str(error).strip().partition("\n")[0] or type(error).__name__
         raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {said}") from error
 

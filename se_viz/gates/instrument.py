@@ -189,7 +189,8 @@ class Instrument:
                     sink.end(path)
 
             module = network.get_submodule(path)
-            stack.callback(module.register_forward_pre_hook(begin, prepend=True).remove)
+            # Not before the hooks of others, whose calls count for the caller, as in the search.
+            stack.callback(module.register_forward_pre_hook(begin).remove)
             stack.callback(module.register_forward_hook(end, always_call=True).remove)
 
     def _tap(

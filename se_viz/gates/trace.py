@@ -193,6 +193,7 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
 
     Raises:
         NotAnImageModel: the network fails on images of every size tried; the message quotes the first failure.
+        NotReadable: it fails in code that is compiled as it runs.
     """
     device, dtype = placement(network)
     convolution = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
@@ -208,10 +209,24 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
             if is_out_of_memory(error):
                 raise
             failure = failure or error
+    if failure is not None:
+        refuse_compiled(network, failure)
     raise NotAnImageModel(
         f"{type(network).__name__} takes no batch of images (N, 3, H, W) of size "
         f"{' or '.join(str(tried) for tried in sizes)}: {failure}"
     ) from failure
+
+
+def refuse_compiled(network: nn.Module, error: BaseException) -> None:
+    """Raise NotReadable if an error of a network was raised while torch compiled a function that it calls."""
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__") == "torch._dynamo.convert_frame":
+            raise NotReadable(
+                f"{type(network).__name__} calls compiled code (torch.compile), whose calls cannot be read: take the "
+                'code before it is compiled, or make this call inside `with torch.compiler.set_stance("force_eager"):`.'
+            ) from error
+        frame = frame.tb_next
 
 
 def noise(channels: int, height: int, width: int) -> Tensor:

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from se_viz.device.memory import raise_if_full
+from se_viz.device.memory import is_out_of_memory, raise_if_full
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import is_multiplication
 from se_viz.gates.edited_product import maps_of, wide
-from se_viz.gates.errors import NotFiniteValues, NotReadable
+from se_viz.gates.errors import InstrumentError, NotFiniteValues, NotReadable
 from se_viz.gates.forward_pass import refusals_told
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import first_tensor, placement
+from se_viz.gates.trace import REJECTIONS, first_tensor, placement
 from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
@@ -32,6 +32,7 @@ from se_viz.model.model import Images, Model
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import table_of
 
+_INSTEAD = 'Attribution with the method "exact" needs no gradients.'
 _BATCH = 8  # images whose whole pass is kept for its gradients
 
 
@@ -146,8 +147,8 @@ def cam(
             taken = _Taken(found)
             # In place, a network could not write over a leaf that asks for gradients.
             leaf = inputs[start : start + batch].to(device, dtype, copy=True).requires_grad_()
-            with _watching(private, taken), without_checkpointing(), refusals_told(instrument.network, leaf):
-                output = private(leaf.clone())
+            with _watching(private, taken), without_checkpointing():
+                output = _run(private, leaf, gate)
             logits = _logits(output, len(leaf), type(instrument.network).__name__)
             if taken.u is None or taken.x is None:
                 raise NotReadable(
@@ -159,7 +160,7 @@ def cam(
             chosen = (
                 targets_among(logits, network, None) if targets is None else targets[start : start + batch].to(device)
             )
-            with asking_for_gradients(gate, 'Attribution with the method "exact" needs no gradients.'):
+            with asking_for_gradients(gate, _INSTEAD):
                 logits.gather(1, chosen[:, None]).sum().backward()
             parts.append((chosen, taken.u.activation(found.layout), taken.x.activation(found.layout)))
     targeted, u, x = (torch.cat(values).cpu().numpy() for values in zip(*parts, strict=True))
@@ -167,6 +168,26 @@ def cam(
     if said := made.not_finite:
         warnings.warn(said, NotFiniteValues, stacklevel=2)
     return made
+
+
+def _run(network: nn.Module, images: Tensor, gate: str) -> object:
+    """Return the output of a private network, with gradients.
+
+    Raises:
+        NotAnImageModel: the network rejects the images, with or without gradients.
+        NotReadable: it runs without gradients only.
+    """
+    try:
+        return network(images.clone())
+    except InstrumentError:
+        raise
+    except REJECTIONS as error:
+        if is_out_of_memory(error):
+            raise
+        with torch.no_grad(), refusals_told(network, images):
+            network(images.detach().clone())
+        with asking_for_gradients(gate, _INSTEAD):
+            raise
 
 
 def _logits(output: object, images: int, network: str) -> Tensor:

@@ -133,13 +133,12 @@ def _s_module(network: nn.Module, gate: Gate, tap: TapPoint, images: Tensor) -> 
         watching = watched([part], *((keep, ignore) if tap.side == "input" else (ignore, keep)))
         with torch.no_grad(), watching, refusals_told(network, images):
             logits = table_of(network(images.clone()))
-        told = logits is not None and logits.ndim == 2 and logits.is_floating_point()
-        if len(seen) == 1 and told:
+        if logits is None or logits.ndim != 2 or not logits.is_floating_point():
+            raise NotReadable(f"{type(network).__name__} returns no logits (N, K) that could be attributed to s.")
+        if len(seen) == 1:
             return part, tap.finish(seen[0], len(images), gate.channels), logits
         parent, _, name = tap.path.rpartition(".")
         setattr(unit.get_submodule(parent), name, clone_sharing_weights(part))
-    if not told:
-        raise NotReadable(f"{type(network).__name__} returns no logits (N, K) that could be attributed to s.")
     raise NotReadable(
         f"The module of {gate.name} that returns s runs {len(seen)} times in a pass, and layer-conductance cannot tell "
         'its runs apart. Use another method, for instance "integrated gradients".'

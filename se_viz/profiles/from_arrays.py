@@ -160,6 +160,8 @@ def _checked(what: str, array: npt.ArrayLike, count: int) -> Float32s:
         numbers = np.asarray(array, np.float32)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ProfilesError(f"{what} must be an array of numbers ({count}, C): {error}.") from None
+    if not count:
+        raise ProfilesError("There are no images: pass s and the labels of one image or more.")
     if numbers.ndim != 2 or len(numbers) != count or not numbers.size:
         raise ProfilesError(f"{what} must have the shape ({count}, C), a row for each label, not {numbers.shape}.")
     broken = np.flatnonzero(~np.isfinite(numbers).all(axis=1))

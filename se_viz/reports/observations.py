@@ -45,6 +45,11 @@ def observations(gates: Sequence[Depth]) -> tuple[Observation, Observation, Obse
 def most_specific_gate(gates: Sequence[Depth]) -> str:
     """Return a sentence on the gate in which the class explains most of s, compared with the first gate."""
     shares = [gate.share for gate in gates]
+    if not 0 < gates[0].expected_eta2 < 1:  # one class, or as many classes as images, explains none or all of anything
+        return (
+            "**At which gate classes differ most cannot be told from these images**: two classes or more are needed, "
+            "and a class with two images or more."
+        )
     if np.isnan(shares).all():
         return "At no gate: s is constant over these images."
     first, most = gates[0], gates[int(np.nanargmax(shares))]

@@ -142,3 +142,20 @@ def test_folders_of_images_are_read_by_the_same_rules(tmp_path):
         "1 HEIC file was left out: convert it to JPEG or PNG.",
     )
     assert png() == (tmp_path / "photos" / "a" / "1.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (("Cats", "cats", "dogs"), "Cats and cats are counted as different classes"),
+        (("caf\u00e9", "cafe\u0301"), "cafe\u0301 and caf\u00e9 are counted as different classes"),
+        (("a b", "a  b", "B", "b"), "(like 1 more)"),
+        (("cats", "dogs", "dogs2"), ""),
+    ],
+)
+def test_classes_whose_names_look_alike_are_told(tmp_path, folders, said):
+    lay(tmp_path, *(f"{folder}/1.png" for folder in folders))
+    found = dataset(tmp_path)
+    assert len(found.classes) == len(folders)
+    assert said in " ".join(found.notes)
+    assert bool(found.notes) == bool(said)

@@ -187,7 +187,7 @@ def test_folders_in_a_tar_are_splits(tmp_path):
     )
     found = dataset(path)
     assert (found.classes, len(found)) == (("a", "b"), 2)
-    assert found.notes[1:] == ("1 HEIC file was left out: convert them to JPEG or PNG.",)
+    assert found.notes[1:] == ("1 HEIC file was left out: convert it to JPEG or PNG.",)
     assert len(dataset(path, "train")) == 1
 
 

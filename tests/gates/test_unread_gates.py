@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import se_viz
-from se_viz.gates.errors import NoGateFound
+from se_viz.gates.errors import NoGateFound, NotReadable
 
 Scale = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -85,3 +85,26 @@ def test_what_is_read_is_not_said_to_be_left_out(way: str) -> None:
         finding = se_viz.survey(network(READ[way]), 32)
     assert len(finding.gates) == 1
     assert finding.notes == ()
+
+
+def test_hooks_of_others_that_multiply_before_a_gate_do_not_hide_it() -> None:
+    blocks = network(READ["product"])
+    block = next(module for module in blocks.modules() if isinstance(module, Block))
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain = blocks(images)
+    block.register_forward_pre_hook(lambda _module, args: (args[0] * 3,))
+    read = se_viz.capture(blocks, images)
+    (gate,) = read.gates
+    u = torch.tanh(block.conv(blocks[0](images) * 3)).mean((2, 3)).detach()
+    torch.testing.assert_close(torch.from_numpy(read[gate].z), u)
+    assert not torch.allclose(torch.from_numpy(read.logits), plain)
+
+
+def test_compiled_code_in_a_network_is_told_and_read_without_it() -> None:
+    times = torch.compile(lambda u, s, _x: u * s, backend="eager")
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(NotReadable, match=r'calls compiled code .*set_stance\("force_eager"\)'):
+        se_viz.capture(network(times), images)
+    with torch.compiler.set_stance("force_eager"):
+        assert len(se_viz.capture(network(times), images).gates) == 1

@@ -162,3 +162,15 @@ def test_checkpointing_of_other_threads_goes_on_and_is_left_as_it_was():
     train(False)
     assert len(runs) == 10
     assert (torch_checkpoint.CheckpointFunction.apply, torch_checkpoint._checkpoint_hook) == before
+
+
+def into_memory(part, x):
+    u = part(x)
+    return torch.mul(u, torch.ones(()), out=torch.empty_like(u))
+
+
+def test_a_network_that_runs_without_gradients_only_is_not_said_to_refuse_the_images(images):
+    network = Net(into_memory).eval()
+    gate = next(iter(se_viz.capture(network, images).gates))
+    with pytest.raises(NotReadable, match=r"No gradients for .*out=.*exact"):
+        se_viz.cam(network, images, gate, 1)
