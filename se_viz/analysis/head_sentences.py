@@ -21,7 +21,7 @@ def meaning(fitted: Fitted, choice: str = "head=") -> str:
                 f"The outputs are read as softmax over {len(names)} classes (assumed), so the network always picks one "
                 f"of these. If its outputs are independent labels or numbers, say so with {choice}."
             )
-        return f"Trained on {len(names)} classes only: it always picks one of these." if len(names) <= FEW else ""
+        return f"Trained on {len(names)} classes: it always picks one of these." if len(names) <= FEW else ""
     if kind == "binary":
         return f"One output: its sigmoid is the probability of {names[1]}. The network says {names[1]} at {at} or more."
     if kind == "labels":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
-from se_viz.cli.image_options import Focus, ImageOptions, names_of, say
+from se_viz.cli.image_options import Focus, ImageOptions, Profiles, names_of, say
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
 from se_viz.cli.output_options import Folder, OutputOptions
 
@@ -42,13 +42,15 @@ def inspect(
         Literal["highest s", "lowest s", "largest change"],
         typer.Option(help="Criterion for the channels whose maps are drawn."),
     ] = "largest change",
+    profiles: Profiles = None,
     output: Readings,
     verbose: Verbose = False,
 ) -> None:
-    """Read z and s of every gate for some images, and write tables, the health and heatmap of each gate, and maps."""
-    from se_viz import capture
+    """Read z and s of every gate for some images, and write tables, the health and heatmaps of each gate, and maps."""
+    from se_viz import capture, open_profiles
     from se_viz.analysis.predictions import predict
     from se_viz.figures.export import CannotDraw
+    from se_viz.interventions.gate_effects import gate_means
     from se_viz.reports.about import about_model
     from se_viz.reports.inspection import inspection_report
 
@@ -69,6 +71,7 @@ def inspect(
             channels=channels,
             cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
             choice="--head",
+            means=gate_means(loaded, open_profiles(profiles, loaded) if profiles else None),
         )
         composed = about_model(composed, loaded, names)
         output.write(composed)

@@ -74,7 +74,7 @@ def _points(
     """Draw points of s (C,) of one image over numbers (C,)."""
     s = gate_capture.s[focus]
     low, high = s_range(gate_capture)
-    layout = frame(f"{gate_capture.gate.name}: {title}", x, "s, weight of the channel", 340)
+    layout = frame(f"{gate_capture.gate.name}: {title}", x, "s, weight of the channel", 328)
     pad = (high - low) * 0.03
     layout["yaxis"]["range"] = [low - pad, high + pad]
     say_lost(layout, np.where(np.isfinite(across), s, np.float32("nan")), "points")
@@ -99,7 +99,7 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
     middle = (edges[:-1] + edges[1:]) / 2
     share, mean = _shares(s[focus], edges), drawable(s[focus]).mean(dtype=np.float64)
     broken = f" {lost(s[focus])} and not drawn." if lost(s[focus]) else ""
-    layout = frame(f"{gate.name}: distribution of s", "s, weight of the channel", "channels, %", 340)
+    layout = frame(f"{gate.name}: distribution of s", "s, weight of the channel", "channels, %", 328)
     layout["bargap"] = 0.05
     if len(s) > 1:
         layout["margin"]["t"] = 68  # on a phone the title fills the width, and the legend is below it

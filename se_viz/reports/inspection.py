@@ -17,12 +17,12 @@ from se_viz.analysis.predictions import Predictions
 from se_viz.analysis.verdicts import verdict_counts
 from se_viz.figures.chart import Chart
 from se_viz.figures.gate_scatter import distribution, excitation
-from se_viz.figures.heatmap import attention_heatmap
+from se_viz.figures.heatmap import attention_heatmap, deviation_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture, GateCapture
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes, predictions_table, readings_table, table_bytes, without_z
-from se_viz.types import Float32s
+from se_viz.types import AnyFloats, Float32s
 
 QUESTION = "How did the SE gates reweight this image?"
 
@@ -46,14 +46,16 @@ def inspection_report(
     cut: Callable[[int], Image.Image] | None = None,
     choice: str = "head=",
     healths: Mapping[str, Health] | None = None,
+    means: Mapping[str, AnyFloats] | None = None,
 ) -> Report:
     """Compose the report on images.
 
     Sentences: the prediction for the image in focus, and the gates where s is lowest, highest and varies most; the
-    verdicts on the gates. Charts: ``heatmap_GATE`` for each gate; for each of ``gates`` and each image, by its number
-    from 1, ``z_against_s_GATE_1`` (``s_by_channel_GATE_1`` without z), ``distribution_GATE_1``, and if maps were
-    captured ``maps_GATE_1`` and ``overlay_GATE_1``. Tables: ``readings``, ``predictions``. Files: the readings as
-    Parquet, ``health.json``, ``maps_GATE.npz``.
+    verdicts on the gates. Charts: ``heatmap_GATE`` for each gate, and ``deviation_GATE`` if the mean of s over many
+    images is known; for each of ``gates`` and each image, by its number from 1, ``z_against_s_GATE_1``
+    (``s_by_channel_GATE_1`` without z), ``distribution_GATE_1``, and if maps were captured ``maps_GATE_1`` and
+    ``overlay_GATE_1``. Tables: ``readings``, ``predictions``. Files: the readings as Parquet, ``health.json``,
+    ``maps_GATE.npz``.
 
     Args:
         capture: a capture of N images.
@@ -66,12 +68,15 @@ def inspection_report(
         cut: returns the image with an index, as the network sees it; without it no overlay is drawn.
         choice: the argument, option or control of the page that sets the meaning of the outputs.
         healths: the healths of the gates, if they are computed already.
+        means: mean of s of each gate over the images of class profiles (C,).
     """
     judged = gate_healths(capture) if healths is None else healths
     charts: Charts = {
         f"heatmap_{gate_capture.gate.name}": partial(attention_heatmap, gate_capture, names, order, focus)
         for gate_capture in capture
     }
+    for name, mean in (means or {}).items():
+        charts[f"deviation_{name}"] = partial(deviation_heatmap, capture[name], mean, names, order, focus)
     files: dict[str, Callable[[], bytes]] = {
         "readings.parquet": lambda: table_bytes(tables["readings"], "parquet"),
         "health.json": partial(_health_json, judged),

@@ -34,10 +34,10 @@ def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_p
     page.wait_for_url(re.compile("gate=SE_4_1"))
     settle(page)
     page.get_by_role("radio", name="variance").click()
-    expect(page.locator(".st-key-chart_heatmap_SE_5_2")).to_contain_text("most varying between images first")
+    expect(page.locator(".st-key-chart_deviation_SE_5_2")).to_contain_text("most varying between images first")
     settle(page)
     # A cell of a heatmap: its image, gate and channel.
-    cells = page.locator(".st-key-chart_heatmap_SE_5_2 .nsewdrag")
+    cells = page.locator(".st-key-chart_deviation_SE_5_2 .nsewdrag")
     cells.hover()
     place = {"x": 101, "y": cells.bounding_box()["height"] * 0.75}
     cells.hover(position=place)

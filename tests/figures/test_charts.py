@@ -13,7 +13,7 @@ from se_viz.figures import export
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import CannotDraw, figure_bytes
 from se_viz.figures.gate_scatter import distribution, excitation, z_against_s
-from se_viz.figures.heatmap import attention_heatmap, s_range
+from se_viz.figures.heatmap import attention_heatmap, deviation_heatmap, s_range
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
 from se_viz.gates.capture import GateCapture
 
@@ -26,6 +26,7 @@ def charts(captured) -> list[Chart]:
     return [
         attention_heatmap(gate_capture, NAMES),
         attention_heatmap(gate_capture, NAMES, "similarity", 3),
+        deviation_heatmap(gate_capture, gate_capture.s.mean(axis=0), NAMES, "variance", 3),
         z_against_s(gate_capture, NAMES, 1),
         distribution(gate_capture, NAMES, 1),
         recalibrated_maps(gate_capture, 0, [3, 5, 700], "a.jpg"),
@@ -51,6 +52,33 @@ def test_heatmap_shows_s_and_z_of_the_channel_its_column_names(captured):
     np.testing.assert_array_equal(trace.z, gate_capture.s[:, channels])
     np.testing.assert_array_equal(trace.customdata, gate_capture.z[:, channels])
     assert len(trace.y) == 5
+
+
+@pytest.mark.parametrize("z", [True, False])
+def test_a_heatmap_of_differences_shows_s_minus_its_mean_with_s_and_z(captured, z):
+    whole = captured["SE_5_2"]
+    gate_capture, mean = whole if z else replace(whole, z=None), whole.s.mean(axis=0) + np.float32(0.03)
+    chart = deviation_heatmap(gate_capture, mean, NAMES, "variance", 1)
+    trace = chart.figure.data[0]
+    channels = [int(label) for label in trace.x]
+    away = gate_capture.s - mean
+    np.testing.assert_allclose(trace.z, away[:, channels], atol=1e-7)
+    np.testing.assert_array_equal(trace.customdata[..., 0], gate_capture.s[:, channels])
+    if z:
+        np.testing.assert_array_equal(trace.customdata[..., 1], gate_capture.z[:, channels])
+    assert trace.zmin == -trace.zmax
+    assert np.percentile(np.abs(away), 99.5) <= trace.zmax
+    most = int(np.abs(away[1]).argmax())
+    assert f"furthest in channel {most} ({away[1, most]:+.2f})" in chart.alt
+
+
+def test_the_ends_of_differences_are_near_what_there_is(captured):
+    gate_capture = captured["SE_2_1"]
+    for far, end in ((0.0, 0.05), (0.04, 0.05), (0.17, 0.2), (0.6, 1), (30, 10)):
+        s = np.full_like(gate_capture.s, 0.5)
+        s[0] += far
+        trace = deviation_heatmap(replace(gate_capture, s=s), np.full(96, 0.5), NAMES).figure.data[0]
+        assert (trace.zmin, trace.zmax) == (-end, end)
 
 
 def test_s_is_always_drawn_on_the_same_scale(captured):

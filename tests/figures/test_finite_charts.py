@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from se_viz.figures.gate_scatter import distribution, excitation
-from se_viz.figures.heatmap import attention_heatmap
+from se_viz.figures.heatmap import attention_heatmap, deviation_heatmap
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
 
 NAMES = [f"{index}.jpg" for index in range(5)]
@@ -26,6 +26,7 @@ def drawn(gate_capture, focus):
     cut = Image.new("RGB", (128, 128))
     return [
         attention_heatmap(gate_capture, NAMES, focus=focus),
+        deviation_heatmap(gate_capture, np.full(gate_capture.gate.channels, 0.5), NAMES, focus=focus),
         excitation(gate_capture, NAMES, focus),
         distribution(gate_capture, NAMES, focus),
         recalibrated_maps(gate_capture, focus, range(8), NAMES[focus]),
@@ -49,7 +50,7 @@ def test_what_is_missing_is_said_in_the_chart(captured):
     nothing = drawn(spoilt(captured, np.nan, slice(None)), 0)
     assert all("nothing to draw" in chart.figure.layout.annotations[0].text for chart in nothing)
     some = drawn(spoilt(captured, np.inf, [0]), 0)
-    for chart in (some[0], some[2]):
+    for chart in (some[0], some[1], some[3]):
         assert chart.figure.layout.xaxis.title.text.endswith("; not drawn: NaN, infinite")
         assert not chart.figure.layout.annotations
     heatmap = some[0].figure.data[0].z

@@ -19,6 +19,7 @@ from se_viz.data.sample_images import SAMPLES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.device.devices import resolve
+from se_viz.interventions.baseline import mean_weights
 from se_viz.zoo import registry as catalogue
 from se_viz.zoo.registry import Network
 
@@ -54,11 +55,19 @@ def test_first_screen_answers_without_a_click():
 
 
 def test_numbers_on_the_page_are_those_of_python():
-    page = open_app(samples="cat")
-    spec = specs(page)[1]
-    z = np.frombuffer(base64.b64decode(spec["data"][0]["z"]["bdata"]), dtype=np.float32)
-    gate_capture = se_viz.capture(se_viz.load("demo/r16", "cpu"), se_viz.sample("cat"))["SE_3_2"]
-    np.testing.assert_allclose(z, gate_capture.s[0], atol=1e-6)
+    model = se_viz.load("demo/r16", "cpu")
+    gate_capture = se_viz.capture(model, se_viz.sample("cat"))["SE_3_2"]
+    mean = mean_weights(model, "SE_3_2")
+    np.testing.assert_allclose(drawn(open_app(samples="cat")), gate_capture.s[0] - mean, atol=1e-6)
+    page = open_app(samples="cat", raw="true")
+    np.testing.assert_allclose(drawn(page), gate_capture.s[0], atol=1e-6)
+    page.toggle(key="raw").set_value(False).run()
+    np.testing.assert_allclose(drawn(page), gate_capture.s[0] - mean, atol=1e-6)
+
+
+def drawn(page):
+    """The colours of the heatmap of stage 3."""
+    return np.frombuffer(base64.b64decode(specs(page)[1]["data"][0]["z"]["bdata"]), dtype=np.float32)
 
 
 @pytest.mark.slow
@@ -81,7 +90,7 @@ def test_an_uploaded_photograph_comes_first_and_in_focus():
     page = upload(open_app(), ("mine.jpg", photo()))
     heatmap = specs(page)[0]
     assert heatmap["data"][0]["y"][0] == "1 mine.jpg"
-    assert len(heatmap["data"][0]["y"]) == 5
+    assert len(heatmap["data"][0]["y"]) == 1  # the first samples go
     assert "mine.jpg" in titles(open_tab(page, "Maps"))[-1]
 
 
@@ -96,7 +105,7 @@ def test_bad_files_are_named_and_the_others_go_on():
     warned = " ".join(warning.value for warning in page.warning)
     assert r"broken\.jpg" in warned
     assert r"empty\.jpg" in warned
-    assert len(specs(page)[0]["data"][0]["y"]) == 6
+    assert len(specs(page)[0]["data"][0]["y"]) == 2
     strip = next(element.proto.body for element in page.get("html") if "se-strip" in element.proto.body)
     assert "<img src=x" not in strip
     assert "&lt;img src=x" in strip

@@ -20,7 +20,7 @@ from se_viz import attribute, capture, load, predict, sample
 from se_viz.cli.app import app
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
 from se_viz.interventions.baseline import mean_weights
-from se_viz.interventions.gate_effects import gate_effects, outputs_of
+from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
 from se_viz.profiles.bundled import bundled_profiles
 from se_viz.reports.class_pair import channel_labels
 from se_viz.reports.class_profiles import class_report
@@ -110,7 +110,12 @@ def test_inspection(tmp_path):
     captured, names = capture(model, images, maps=["SE_5_2"]), [image.name for image in images]
     cut = [model.preprocess.center_crop(image.rgb) for image in images]
     report = inspection_report(
-        captured, predict(model, captured, images=images), names, gates=["SE_5_2"], cut=cut.__getitem__
+        captured,
+        predict(model, captured, images=images),
+        names,
+        gates=["SE_5_2"],
+        cut=cut.__getitem__,
+        means=gate_means(model),
     )
     page = pages.open_page("inspect", samples="cat,coffee", gate="SE_5_2", device="cpu")
     output = run(
@@ -120,6 +125,11 @@ def test_inspection(tmp_path):
     shown = drawn_on(page)
     same_charts(report, shown, tmp_path, set(shown))
     assert len(shown) == 4 + 2  # stages, the gate
+    page.toggle(key="raw").set_value(True).run()
+    raw = drawn_on(page)
+    same_charts(report, raw, tmp_path, raw.keys() - shown.keys())
+    assert len(raw.keys() - shown.keys()) == 4
+    page.toggle(key="raw").set_value(False).run()
     pages.open_tab(page, "Maps")
     maps = drawn_on(page)
     same_charts(report, maps, tmp_path, maps.keys() - shown.keys())

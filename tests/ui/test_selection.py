@@ -69,6 +69,7 @@ def test_links_of_an_older_version_choose_the_same_classes_and_gate():
         ({"chart": "gates", "id": "SE_3_1"}, {"gate": "SE_3_1"}),
         ({"chart": "gates", "id": "stage 3"}, {}),
         ({"chart": "cards", "row": 2}, {"focus": 3}),
+        ({"chart": "deviation_SE_4_2", "row": 0, "x": 17}, {"gate": "SE_4_2", "channel": 17, "focus": 1}),
         ({"chart": "heatmap_r2_SE_4_2", "row": 0, "x": 3}, {}),  # of another model
         ({"chart": "heatmap_SE_4_2", "x": "<img>"}, {}),
         ({}, {}),

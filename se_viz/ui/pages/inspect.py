@@ -1,6 +1,6 @@
 """The Inspect page: how the SE gates reweighted the images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
@@ -22,8 +22,9 @@ from se_viz.model.model import Model
 from se_viz.reports.inspection import QUESTION, gate_healths, inspection_report, maps_charts
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes
+from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import captures
+from se_viz.ui.state import captures, interventions, profiles
 from se_viz.ui.state.selection import Selection
 from se_viz.ui.widgets import channel_line, chart, choice, export, first_run, prediction_cards, stage_charts, tabs
 from se_viz.ui.widgets.download import download
@@ -34,6 +35,7 @@ from se_viz.ui.widgets.page_links import link
 __all__ = ["QUESTION", "page"]
 
 _FEW_BLOCKS = 4  # names that fit in one line with the tools
+_RAW = "raw"  # in a link and the session: whether s itself is drawn, and not its difference from the mean
 _FORMER = dict.fromkeys(("by", "shown", "channels"), "Maps")  # choices that name a tab in a link without one
 
 _WHAT_IS_A_GATE = r"""
@@ -52,7 +54,9 @@ only the identity remains. $\sigma$ is the gate function: a sigmoid in the paper
 
 @dataclass(frozen=True)
 class InspectState:
-    """The state of the page: model, images, capture, predictions, health of the gates, and what is in focus."""
+    """The state of the page: model, images, capture, predictions, health of the gates, what is in focus, and the mean
+    of s of each gate over class profiles, if there are any.
+    """
 
     model: Model
     chosen: Chosen
@@ -60,6 +64,7 @@ class InspectState:
     predictions: Predictions
     healths: Later[Health]
     selection: Selection
+    means: Mapping[str, Floats] | None
 
     @property
     def focus(self) -> int:
@@ -74,8 +79,17 @@ class InspectState:
     def report(self, order: Order = "index", gates: Sequence[str] = ()) -> Report:
         """Return the report; its charts are drawn only when they are shown."""
         return inspection_report(
-            self.capture, self.predictions, self.names, self.focus, order=order, gates=gates, healths=self.healths
+            *(self.capture, self.predictions, self.names, self.focus),
+            order=order,
+            gates=gates,
+            healths=self.healths,
+            means=self.means,
         )
+
+    @property
+    def heatmaps(self) -> str:
+        """First part of the names of the heatmaps that are shown."""
+        return "deviation" if self.means and not st.session_state.get(_RAW) else "heatmap"
 
 
 def page(header: PageHeader) -> None:
@@ -92,13 +106,18 @@ def page(header: PageHeader) -> None:
     gate = header.gate()
     selection = Selection(header.image(), gate, header.channel(gate))
     focus = selection.image
-    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), selection)
+    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), selection, _means(model))
     answer, verdicts = state.report().sentences
     header.answer.markdown(emphasised(answer))
     with strip_place:
         prediction_cards.show(chosen.images, predictions, focus)
     _stages(state)
     _depth(state, verdicts)
+
+
+def _means(model: Model) -> dict[str, Floats] | None:
+    found, _ = profiles.profiles_of(model)
+    return interventions.means(model, next(iter(found.values()), None))
 
 
 def _meaning(predictions: Predictions) -> None:
@@ -117,7 +136,10 @@ def _meaning(predictions: Predictions) -> None:
 def _stages(state: InspectState) -> None:
     """Draw a heatmap for each stage, two in a row."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.header("Excitation weights by stage", anchor=False, width="content")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            st.header("Excitation weights by stage", anchor=False, width="content")
+            if state.means:
+                st.toggle("Raw s", key=_RAW, bind="query-params", width="content")
         with st.container(
             horizontal=True, vertical_alignment="center", gap="small", width="content", key="order_of_channels"
         ):
@@ -134,7 +156,7 @@ def _stages(state: InspectState) -> None:
             )
     report = state.report(order)
     stages = [(stage, [gate.name for gate in gates]) for stage, gates in by_stage(state.model.gates).items()]
-    stage_charts.show(report, "heatmap", stages, "stage", _FEW_BLOCKS)
+    stage_charts.show(report, state.heatmaps, stages, "stage", _FEW_BLOCKS)
 
 
 @st.fragment
@@ -143,16 +165,13 @@ def _depth(state: InspectState, verdicts: str) -> None:
         st.header("One gate", anchor=False, width="content")
         with st.popover("What is a gate?", icon=":material/school:", type="tertiary"):
             st.markdown(_WHAT_IS_A_GATE)
-    st.caption(emphasised(verdicts))
     gate = state.selection.gate
     about = state.capture[gate].gate
     r = about.ratio + ("" if about.bottleneck is None else f" (bottleneck {about.bottleneck})")
-    st.caption(
-        escape_markdown(
-            f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, "
-            f"gate function {about.gate_function}"
-        )
+    described = escape_markdown(
+        f"{about.path}, {about.channels} channels, {r}, squeeze {about.squeeze}, gate function {about.gate_function}"
     )
+    st.caption(f"{emphasised(verdicts)}  \n{described}")
     channel_line.show(state.capture[gate], state.selection, state.names[state.focus])
     whole = partial(_whole, state, gate)
     contents: dict[str, Callable[[], None]] = {
@@ -182,7 +201,9 @@ def _whole(state: InspectState, gate: str) -> Report:
     image, number = state.chosen.images[state.focus], state.focus + 1
     maps = maps_charts(captures.maps(state.model, image, gate)[gate], 0, image.name, "largest change")
     report = state.report(gates=[gate])
-    drawn = [name for name in report.charts if name.startswith("heatmap_") or name.endswith(f"_{gate}_{number}")]
+    drawn = [
+        name for name in report.charts if name.startswith(f"{state.heatmaps}_") or name.endswith(f"_{gate}_{number}")
+    ]
     return replace(report, charts=Later({name: partial(report.charts.__getitem__, name) for name in drawn} | maps))
 
 

@@ -14,7 +14,7 @@ def show(gate_capture: GateCapture, selection: Selection, image: str) -> None:
     """Draw z and s of the chosen channel for the image in focus, and its place among the channels of the gate."""
     channel = selection.channel
     if channel is None:
-        st.caption("Click a cell of a heatmap or a point below to follow one channel, or give its number above.")
+        st.caption("Click a cell or a point to follow one channel, or give its number.")
         return
     s = gate_capture.s[selection.image]
     z = "" if gate_capture.z is None else f"z = {number(gate_capture.z[selection.image, channel], '.3f')}, "

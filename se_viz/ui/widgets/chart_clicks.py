@@ -14,12 +14,13 @@ _CHANNEL = re.compile(r"(?:channel )?(\d{1,6})")
 
 # Charts by name, and the part of a click with the channel.
 _CHANNELS = {
-    rf"heatmap_{_GATE}": "x",
+    rf"(?:heatmap|deviation)_{_GATE}": "x",
     rf"z_against_s_{_GATE}": "custom",
     rf"s_by_channel_{_GATE}": "custom",
     rf"attribution_{_GATE}": "y",
     rf"effect_{_GATE}": "y",
 }
+_ROWS = ("heatmap", "deviation")  # charts with a row for each image
 # Charts with a gate in each place on the horizontal axis, or as the name of a tile.
 _GATES = {"eta_by_gate": "x", "class_saturation": "x", "gate_heatmap": "x", "gates": "id"}
 
@@ -36,7 +37,7 @@ def chosen_by(click: Click) -> dict[str, str | int]:
         found = re.fullmatch(pattern, chart)
         channel = _CHANNEL.fullmatch(_text(click.get(part))) if found else None
         if found and channel:
-            image = {IMAGE: row + 1} if chart.startswith("heatmap") and isinstance(row, int) else {}
+            image = {IMAGE: row + 1} if chart.startswith(_ROWS) and isinstance(row, int) else {}
             return {GATE: found["gate"], CHANNEL: int(channel[1]), **image}
     return {}
 

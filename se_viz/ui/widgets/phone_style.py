@@ -4,6 +4,7 @@ STYLE = """<style>
 @media (max-width: 640px) {
   .stMainBlockContainer {padding-bottom: .5rem}
   .stMainBlockContainer h1 {padding: 0 0 .5rem; font-size: 1.6rem}
+  .stMainBlockContainer h2 {padding: .25rem 0}
   .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: .4rem}
   .stMainBlockContainer .stHorizontalBlock {row-gap: .4rem}
   .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */

@@ -18,7 +18,10 @@ from se_viz.ui.widgets.choice import check
 
 _KEY = "selection_bar"
 _FIELDS = ':is([data-testid="stSelectbox"], [data-testid="stNumberInput"])'
-_CHARTS = ("heatmap_SE", "z_against_s", "s_by_channel", "attribution", "effect", "eta_by_gate", "class_saturation")
+_CHARTS = (
+    *("heatmap_SE", "deviation_SE", "z_against_s", "s_by_channel", "attribution", "effect"),
+    *("eta_by_gate", "class_saturation"),
+)
 _CLICKABLE = f":is({', '.join(f'[class*=st-key-chart_{name}]' for name in _CHARTS)})"
 
 STYLE = f"""<style>
