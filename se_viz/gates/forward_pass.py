@@ -74,8 +74,9 @@ def read(
         tables = [descriptor(sink, gate, "z", count) for gate in squeezed]
         tables += [descriptor(sink, gate, "s", count) for gate in instrument.gates]
         is_table = (
-            type(output) in (Tensor, nn.Parameter)
-            and isinstance(output, Tensor)
+            isinstance(output, Tensor)
+            # A subclass may have no array; on another device it comes with the transfer of the others.
+            and (type(output) in (Tensor, nn.Parameter) or not output.is_cpu)
             and is_dense(output)
             and output.dtype is torch.float32
             and output.device == tables[0].device

@@ -55,7 +55,7 @@ def test_classes_without_images_keep_their_place(tmp_path):
     ("s", "labels", "options", "says"),
     [
         ({}, ["a"], {}, "at least one gate"),
-        ({"SE_2_1": [[0.5]]}, [], {}, r"s of SE_2_1 must have the shape \(0, C\)"),
+        ({"SE_2_1": [[0.5]]}, [], {}, "There are no images: pass s and the labels"),
         ({"SE_2_1": [0.5, 0.5]}, ["a", "b"], {}, r"must have the shape \(2, C\), a row for each label, not \(2,\)"),
         ({"SE_2_1": [[0.5], [np.nan]]}, ["a", "b"], {}, "not finite for 1 of 2 images, the first at 1"),
         ({"layer1": [[0.5]]}, ["a"], {}, "Name the gates SE_STAGE_BLOCK, such as SE_2_1, not 'layer1'"),
