@@ -14,11 +14,8 @@ from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
-# Rules that Streamlit's own elements break, and browsers that let the keyboard scroll whatever scrolls.
-_NOT_OURS = {
-    "presentation-role-conflict": ("stFileUploaderDropzone",),
-    "scrollable-region-focusable": ("st-key-wide_", "katex-display"),
-}
+# A rule that an element of Streamlit breaks.
+_NOT_OURS = {"presentation-role-conflict": ("stFileUploaderDropzone",)}
 _DARK = "(getComputedStyle(document.querySelector('.stApp')).backgroundColor === 'rgb(18, 21, 28)')"
 
 

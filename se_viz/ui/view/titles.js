@@ -15,3 +15,16 @@ function showChosen() {
     }
   }
 }
+
+// What scrolls sideways can be scrolled by the keyboard; Safari gives the focus to such parts only if they ask for it.
+function focusWhatScrolls() {
+  for (const [parts, name] of [['[class*="st-key-wide_"]', "Wide chart"], [".katex-display", "Formula"]]) {
+    for (const part of document.querySelectorAll(parts)) {
+      const said = { tabindex: "0", role: "region", "aria-label": name };
+      for (const [attribute, value] of Object.entries(said)) {
+        if (part.scrollWidth > part.clientWidth + 1) part.setAttribute(attribute, value);
+        else part.removeAttribute(attribute);
+      }
+    }
+  }
+}

@@ -7,12 +7,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     followHistory();
     followClicks((what) => view.send(what));
     followFullscreen((on) => view.present(on));
+    window.addEventListener("resize", () => requestAnimationFrame(focusWhatScrolls));
   }
   view.send = (what) => setTriggerValue("clicked", what);
   view.present = (on) => setTriggerValue("presented", on ? "on" : "off");
   offerPresentation(parentElement.querySelector(".present"), data.present, view.present);
   nameFields();
   requestAnimationFrame(showChosen);
+  requestAnimationFrame(focusWhatScrolls);
   for (const button of parentElement.querySelectorAll(".copy")) button.classList.toggle("short", data.full);
   const said = parentElement.querySelector(".said");
   const words = parentElement.querySelector(".link .words");
