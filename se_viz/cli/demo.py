@@ -179,8 +179,14 @@ def verify(
 
     wrong = 0
     try:
+        stored = demo.stored(root)
+        if not stored:
+            raise ValueError(
+                f"{root or demo.folder()} has no weights with a card, NAME.safetensors and NAME.json, so nothing was "
+                f"verified. Networks of other seeds than 0 are in its folder {demo.SEEDS}."
+            )
         validation = imagenette.load(data, "val", PREPROCESS.pixels)
-        for card, folder in demo.stored(root):
+        for card, folder in stored:
             verified = verify(card, validation, folder, resolve(device))
             wrong += not verified.agrees
             typer.echo(str(verified))

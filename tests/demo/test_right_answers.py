@@ -67,6 +67,12 @@ def verified(tiny_imagenette, folder, *options):
     )
 
 
+def test_a_folder_without_weights_is_not_verified_in_silence(tiny_imagenette, tmp_path):
+    ran = CliRunner().invoke(app, ["verify", "--data", str(tiny_imagenette), "--root", str(tmp_path)])
+    assert ran.exit_code == 1
+    assert "has no weights with a card" in " ".join(ran.output.split())
+
+
 def test_verify_compares_each_image_with_the_card(tiny_imagenette, trained):
     path = trained / "r16.json"
     card = Card.read(path)
