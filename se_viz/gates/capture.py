@@ -19,7 +19,8 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import forget, instrument_of
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
-from se_viz.gates.trace import Placement, check_readable, placement, require_images
+from se_viz.gates.refusals import check_readable, require_images
+from se_viz.gates.trace import Placement, placement
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import array_of
 

@@ -16,7 +16,8 @@ from se_viz.gates.known_gates import kind_of
 from se_viz.gates.naming import Site, locate_gates
 from se_viz.gates.private_copy import HALF, private_copy, undisturbed
 from se_viz.gates.probe import living_channels
-from se_viz.gates.trace import IMAGES, ModuleRun, Size, Trace, check_readable, noise, placement, trace
+from se_viz.gates.refusals import check_readable
+from se_viz.gates.trace import IMAGES, ModuleRun, Size, Trace, noise, placement, trace
 from se_viz.gates.values import Frame
 from se_viz.gates.verify import Proof, prove
 from se_viz.gates.watched_gates import PARTS, Passed, Watched, call_taps, overlooked, select

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from se_viz.device.memory import is_out_of_memory
-from se_viz.gates.trace import REJECTIONS, watched
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.trace import watched
 from se_viz.weights.finite_outputs import suspicious
 from se_viz.weights.matching import some
 from se_viz.weights.tensor_kinds import array_of, numbers_of

@@ -14,7 +14,7 @@ from se_viz.gates.errors import GatesChanged, InstrumentError, NotAnImageModel
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
-from se_viz.gates.trace import REJECTIONS, refuse_compiled
+from se_viz.gates.refusals import REJECTIONS, refuse_compiled
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import is_dense
 

@@ -11,7 +11,8 @@ from se_viz.gates.errors import NotAnImageModel
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import Size, check_readable
+from se_viz.gates.refusals import check_readable
+from se_viz.gates.trace import Size
 
 _Modules: TypeAlias = tuple[tuple[str, ref[nn.Module]], ...]
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.call_graph import CallGraph, Event
 from se_viz.gates.gate import Layout, TapPoint
-from se_viz.gates.trace import REJECTIONS, watched
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.trace import watched
 from se_viz.gates.values import Clock
 
 # Largest difference between X̃ and s · U, relative to the largest |X̃|, by the type the network computes in.

@@ -8,16 +8,13 @@ from threading import get_ident
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.call_graph import CallGraph, Event
-from se_viz.gates.errors import NotAnImageModel, NotReadable
+from se_viz.gates.errors import NotAnImageModel
+from se_viz.gates.refusals import REJECTIONS, refuse_compiled
 from se_viz.gates.values import Call, Clock, Frame, Value
-from se_viz.weights.tensor_kinds import kind_of
-
-# Exceptions that networks raise on an input they do not take.
-REJECTIONS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 # Number of images of noise in a search.
 IMAGES = 2
@@ -92,24 +89,6 @@ class Trace:
         return tuple(run for run in self.runs if run.number == 0)
 
 
-def check_readable(network: nn.Module) -> None:
-    """Raise NotReadable if hooks cannot reach the modules of a network, or if it has no weights or is not a module."""
-    if not isinstance(network, nn.Module):
-        raise NotReadable(f"A torch.nn.Module is needed, not {type(network).__name__}.")
-    for path, module in network.named_modules():
-        what = f"Its part {path}" if path else "This network"
-        # Lazy modules pass this check: they get their numbers in their first pass.
-        if any(tensor is not None and tensor.is_meta for tensor in module._parameters.values()):
-            raise NotReadable(f"{what} has no weights (it is on the meta device), so it cannot run: load its weights.")
-        if isinstance(module, torch.jit.ScriptModule):
-            raise NotReadable(f"{what} is scripted (TorchScript), so its gates cannot be read: load the Python model.")
-        if isinstance(module, fx.GraphModule):
-            raise NotReadable(f"{what} is a graph (torch.fx or export) without its original modules: load those.")
-        # OptimizedModule keeps the original module; Module.compile() replaces the call of the module itself.
-        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
-            raise NotReadable(f"{what} is compiled, so its gates cannot be read: pass the model before torch.compile.")
-
-
 def placement(network: nn.Module) -> Placement:
     """Return device and floating-point type of a network's first weights."""
     # Module by module, because ``parameters()`` uses three nested generators, too slow for every capture.
@@ -128,27 +107,6 @@ def image_channels(network: nn.Module) -> int:
     """
     convolution = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     return convolution.in_channels if convolution and convolution.in_channels % 3 else 3
-
-
-def require_images(images: object) -> Tensor:
-    """Return preprocessed images (N, 3, H, W), N ≥ 1, of floats.
-
-    Raises:
-        NotAnImageModel: these are not; the message says what to give.
-    """
-    if not isinstance(images, Tensor):
-        raise NotAnImageModel(
-            "A bare network takes preprocessed images (N, 3, H, W): wrap it in a Model, which preprocesses images."
-        )
-    if kind := kind_of(images):
-        advice = {"nested": "make all images equal in size and stack them", "quantised": "images.dequantize()"}
-        what_to_do = "give their numbers" if images.is_meta else advice.get(kind, "images.to_dense()")
-        raise NotAnImageModel(f"Images must be a dense tensor (N, 3, H, W), and this one is {kind}: {what_to_do}.")
-    if not images.is_floating_point():
-        raise NotAnImageModel(f"A bare network takes preprocessed images: floats, not {images.dtype}.")
-    if images.ndim != 4 or not len(images):
-        raise NotAnImageModel(f"Images must be (N, 3, H, W) with N ≥ 1, not {tuple(images.shape)}.")
-    return images
 
 
 def first_tensor(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:  # noqa: ANN401 - of any type
@@ -215,18 +173,6 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
         f"{type(network).__name__} takes no batch of images (N, 3, H, W) of size "
         f"{' or '.join(str(tried) for tried in sizes)}: {failure}"
     ) from failure
-
-
-def refuse_compiled(network: nn.Module, error: BaseException) -> None:
-    """Raise NotReadable if an error of a network was raised while torch compiled a function that it calls."""
-    frame = error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == "torch._dynamo.convert_frame":
-            raise NotReadable(
-                f"{type(network).__name__} calls compiled code (torch.compile), whose calls cannot be read: take the "
-                'code before it is compiled, or make this call inside `with torch.compiler.set_stance("force_eager"):`.'
-            ) from error
-        frame = frame.tb_next
 
 
 def noise(channels: int, height: int, width: int) -> Tensor:

@@ -11,7 +11,7 @@ from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.gate_functions import GATE_FUNCTIONS
 from se_viz.gates.known_gates import KnownGate
 from se_viz.gates.probe import Probe, probe_module
-from se_viz.gates.trace import REJECTIONS
+from se_viz.gates.refusals import REJECTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from se_viz.gates.errors import InstrumentError, NotFiniteValues, NotReadable
 from se_viz.gates.forward_pass import refusals_told
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import REJECTIONS, first_tensor, placement
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.trace import first_tensor, placement
 from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network

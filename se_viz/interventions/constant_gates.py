@@ -14,7 +14,8 @@ from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.edited_product import same_bits
 from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate
-from se_viz.gates.trace import REJECTIONS, first_tensor
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.trace import first_tensor
 from se_viz.interventions.fold_gate import ConstantGate, Fold, Passing, find_fold, trace_neighbours
 from se_viz.weights.tensor_kinds import numbers_of
 

@@ -22,7 +22,8 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.random_state import keeping_random_state
-from se_viz.gates.trace import REJECTIONS, placement
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.trace import placement
 from se_viz.interventions.edits import Edits, Sources, resolve
 from se_viz.interventions.recorder import Kept, Output, Reached, Recorder
 from se_viz.interventions.replay import Replay

@@ -15,8 +15,8 @@ from torch.utils import checkpoint as torch_checkpoint
 
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.errors import InstrumentError, NotReadable
+from se_viz.gates.refusals import REJECTIONS
 from se_viz.gates.shared_context import SharedContext
-from se_viz.gates.trace import REJECTIONS
 
 _direct: ContextVar[bool] = ContextVar("se_viz_without_checkpointing", default=False)
 _replaced = SharedContext()

@@ -14,7 +14,8 @@ from se_viz.gates.forward_pass import descriptor, refusals_told
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
-from se_viz.gates.trace import REJECTIONS, placement, require_images
+from se_viz.gates.refusals import REJECTIONS, require_images
+from se_viz.gates.trace import placement
 from se_viz.interventions.recorder import Kept, Part, Recorder, shared_parts
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model

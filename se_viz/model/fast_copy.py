@@ -13,7 +13,8 @@ from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import IMAGES, REJECTIONS
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.trace import IMAGES
 from se_viz.model.fold_batchnorm import fold_batchnorm, trace_bn_pairs
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import numbers_of

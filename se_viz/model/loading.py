@@ -11,7 +11,7 @@ from se_viz.device.devices import Precision, resolve, set_deterministic, to_dtyp
 from se_viz.device.memory import DeviceFull, raise_if_full
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
-from se_viz.gates.trace import REJECTIONS
+from se_viz.gates.refusals import REJECTIONS
 from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.model import Model
 from se_viz.weights.download import OnProgress, ShouldCancel

@@ -15,7 +15,8 @@ from se_viz.device.devices import Precision, precision_of
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.trace import placement, require_images
+from se_viz.gates.refusals import require_images
+from se_viz.gates.trace import placement
 from se_viz.weights.head import Head, HeadKind
 from se_viz.weights.tensor_kinds import kind_of
 from se_viz.weights.weights_sha256 import Rounding, weights_sha256

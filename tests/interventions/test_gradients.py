@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from support.networks import make_images
+from support.networks import SE, make_images
 from torch import nn
 from torch.utils import checkpoint as torch_checkpoint
 from torch.utils.checkpoint import checkpoint
@@ -15,15 +15,6 @@ from se_viz.gates.errors import NotReadable
 from se_viz.interventions.gradients import without_checkpointing
 
 METHODS = ("integrated gradients", "gradient × change", "exact", "layer-conductance")
-
-
-class SE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.sigmoid = nn.Linear(8, 2), nn.Linear(2, 8), nn.Sigmoid()
-
-    def forward(self, u):
-        return u * self.sigmoid(self.b(torch.relu(self.a(u.mean((2, 3))))))[:, :, None, None]
 
 
 class Inline(nn.Module):

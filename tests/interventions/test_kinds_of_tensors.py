@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from support.networks import make_images
+from support.networks import SE, make_images
 from torch import nn
 
 import se_viz
@@ -16,15 +16,6 @@ pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{begin}")
     for begin in ("The PyTorch API of nested tensors", "Sparse [A-Z]+ tensor support", "torch.quantize_per_tensor")
 ]
-
-
-class SE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.sigmoid = nn.Linear(8, 2), nn.Linear(2, 8), nn.Sigmoid()
-
-    def forward(self, u):
-        return u * self.sigmoid(self.b(torch.relu(self.a(u.mean((2, 3))))))[:, :, None, None]
 
 
 class Function(nn.Module):

@@ -61,3 +61,14 @@ class Host(nn.Module):
 
     def forward(self, x):
         return self.head(self.gate(self.stem(x)).mean((2, 3)))
+
+
+class SE(nn.Module):
+    """A gate of eight channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.sigmoid = nn.Linear(8, 2), nn.Linear(2, 8), nn.Sigmoid()
+
+    def forward(self, u):
+        return u * self.sigmoid(self.b(torch.relu(self.a(u.mean((2, 3))))))[:, :, None, None]
