@@ -12,11 +12,12 @@ from se_viz.analysis.demo_responses import Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.loaded_network import LoadedNetwork
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
+from se_viz.demo.design_choices import RATIO, DesignChoice, choice_label, variants_of
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 from se_viz.figures.chart import label as chart_label
+from se_viz.figures.palette import YOURS, ratio_colour
 
 _STANDARD = "r16"
 _NAME = 28  # characters of a name in a legend
@@ -81,6 +82,11 @@ def patterns(
     if beside is not None and beside.measured is not None:
         other[chart_label(beside.name, _NAME)] = beside.name
         measured[beside.name] = beside.measured.gates
+    colours = dict.fromkeys(other, YOURS)
+    if choice is RATIO:
+        colours |= {
+            choice_label(choice, card.network): ratio_colour(card.network.r) for card in variants if card.network.r
+        }
     trainings = [card.name for card in cards if card.network == SEResNetConfig() and card.name in measured]
     trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
     number = f"{len(trainings)} trainings of r = 16"
@@ -105,6 +111,7 @@ def patterns(
             band=(number, ends) if ends else None,
             top=top,
             own_gates=dict.fromkeys(other, beside.gates) if beside and list(beside.gates) != gates else {},
+            colours=colours,
         )
 
     def field(name: str) -> _Numbers:
@@ -157,6 +164,7 @@ def patterns(
             f"{how} {_ALIKE.format(number)}" if same else how,
             band=(number, same) if same else None,
             top=1,
+            colours=colours,
         ),
     }
     charts = {name: partial(make, name) for name, make in makers.items()}
