@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from se_viz.analysis.signs import signed
 from se_viz.demo.paired import points
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import EDITS, MUTED, NETWORKS
@@ -45,7 +46,7 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     lines = {value: line for value, line in _LINES.items() if value in values}
     for value in values:
         if value not in lines:
-            said = f"{value:g}" if isinstance(value, float) else label(value, 24)
+            said = signed(value, "g") if isinstance(value, float) else label(value, 24)
             lines[value] = f"s := {said}", *_OTHERS[(len(lines) - len(_LINES)) % len(_OTHERS)]
     step = min(0.22, 0.8 / max(1, len(lines)))
     traces = []

@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from se_viz.analysis.channel_order import Order, most_varying, order_channels
-from se_viz.analysis.signs import signed, signed_texts
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable, lost, say_lost
+from se_viz.figures.finite import drawable, lost, say_lost, texts
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.figures.row_thumbnails import beside_rows
 from se_viz.figures.sorted_weights import HEIGHT, weight_bars
@@ -75,7 +75,7 @@ def attention_heatmap(
     low_share, high_share = float((s[focus] < 0.5).mean()), float((s[focus] > 0.9).mean())
     about = (
         lost(s[focus])
-        or f"mean {s[focus].mean(dtype=np.float64):.2f}, {low_share:.0%} of channels below 0.5, "
+        or f"mean {signed(s[focus].mean(dtype=np.float64), '.2f')}, {low_share:.0%} of channels below 0.5, "
         f"{high_share:.0%} above 0.9"
     )
     return Chart(
@@ -215,13 +215,13 @@ def _drawn(
     # Numbers that may be negative are texts: the pointer's numbers have a hyphen in the place of the minus sign.
     shown, weights = f"{called} = %{{z}}<br>", None
     if values is not s:
-        weights = s[:, channels] if s_range(gate_capture)[0] >= 0 else signed_texts(s[:, channels])
+        weights = s[:, channels] if s_range(gate_capture)[0] >= 0 else texts(s[:, channels])
         shown += "s = %{customdata:.3f}<br>" if isinstance(weights, np.ndarray) else "s = %{customdata}<br>"
     squeezed = "no z was seen" if gate_capture.z is None else "z = %{text}"
     heatmap = go.Heatmap(
         z=drawable(values[:, channels]),
         customdata=weights,
-        text=None if gate_capture.z is None else signed_texts(gate_capture.z[:, channels]),
+        text=None if gate_capture.z is None else texts(gate_capture.z[:, channels]),
         x=x,
         y=rows,
         zmin=low,

@@ -5,8 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from se_viz.analysis.signs import signed_texts
-from se_viz.figures.finite import drawable
+from se_viz.figures.finite import drawable, texts
 from se_viz.figures.palette import ACCENT, NEGATIVE, POSITIVE
 from se_viz.types import AnyFloats
 
@@ -50,7 +49,7 @@ def weight_bars(
     pointed = go.Scatter(
         y=shown,
         line={"width": 0},
-        customdata=list(zip(*map(signed_texts, details), strict=True)) or None,
+        customdata=list(zip(*map(texts, details), strict=True)) or None,
         yhoverformat=".3f",
         hovertemplate=template,
         **bars,

@@ -14,6 +14,7 @@ from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import meaning
 from se_viz.analysis.health import Health, health
 from se_viz.analysis.predictions import Predictions
+from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import verdict_counts
 from se_viz.figures.chart import Chart
 from se_viz.figures.gate_scatter import distribution, excitation
@@ -197,8 +198,11 @@ def _means(weights: Mapping[str, Float32s], focus: int) -> list[str]:
         return []
     low, high = min(mean, key=lambda name: mean[name]), max(mean, key=lambda name: mean[name])
     if low == high:
-        return [f"The mean weight in {low} is {mean[low]:.2f}."]
-    return [f"Mean weight is lowest in {low} (mean of s {mean[low]:.2f}) and highest in {high} ({mean[high]:.2f})."]
+        return [f"The mean weight in {low} is {signed(mean[low], '.2f')}."]
+    return [
+        f"Mean weight is lowest in {low} (mean of s {signed(mean[low], '.2f')}) and highest in {high} "
+        f"({signed(mean[high], '.2f')})."
+    ]
 
 
 def _changes(weights: Mapping[str, Float32s]) -> list[str]:

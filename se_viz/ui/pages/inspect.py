@@ -13,6 +13,7 @@ from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import FEW, meaning
 from se_viz.analysis.health import CLOSE, Health
 from se_viz.analysis.predictions import Predictions, predict
+from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import definitions
 from se_viz.figures.maps import MOST
 from se_viz.figures.provenance import Provenance
@@ -247,7 +248,7 @@ def _health(health: Health) -> None:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else signed(value, f".{digits}f")
 
 
 def _maps(state: InspectState, gate: str) -> None:
