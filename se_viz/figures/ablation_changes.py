@@ -30,7 +30,7 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
         rows: rows of single gates, or of stages and all.
     """
     places = list(dict.fromkeys(row.where for row in rows))
-    layout = frame(title, x, "Δ accuracy, points", 340)
+    layout = frame(title, x, "Δ accuracy, points", 316)
     layout["margin"]["t"] = 92
     layout["xaxis"] |= {
         **{
