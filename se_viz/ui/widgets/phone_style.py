@@ -8,7 +8,7 @@ STYLE = """<style>
   .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: .4rem}
   .stMainBlockContainer .stHorizontalBlock {row-gap: .4rem}
   .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */
-  [data-testid="stFileUploaderDropzone"] {flex-direction: row; align-items: center}
+  .stMainBlockContainer [data-testid="stFileUploaderDropzone"] {flex-direction: row; align-items: center}
   /* Tools beside a choice fit in its line; their words remain for a screen reader. */
   [class*="st-key-tool_"] button p {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)
@@ -28,7 +28,8 @@ STYLE = """<style>
   /* These keep their size, as they stand in or beside a text: what is around them can be tapped as well. */
   [data-testid="stNumberInputClearButton"], .se-product a {position: relative}
   [data-testid="stNumberInputClearButton"]::after, .se-product a::after,
-  [data-testid="stSlider"] [role="group"] div:has(> div > input)::before {content: ""; position: absolute; inset: -.9rem}
+  [data-testid="stSlider"] [role="group"] div:has(> div > input)::before {
+    content: ""; position: absolute; inset: -.9rem}
   .se-product a::after {inset: -.75rem 0}
   body:not(:has([data-testid="stExpandSidebarButton"])) .se-product {display: none} /* it would lie upon it */
   [data-testid="stElementContainer"]:has(> [data-testid="stFullScreenFrame"] [data-testid="stDataFrame"]) {
