@@ -7,6 +7,7 @@ from se_viz.data import layout, lists, splits
 from se_viz.data import webdataset as tars
 from se_viz.data.folders import find_images
 from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, disambiguate, labelled
+from se_viz.data.list_rows import once
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
@@ -94,6 +95,8 @@ def _from_list(path: Path, split: str | None) -> Dataset:
     notes += said
     if taken is not None:
         rows = [rows[index] for index in taken]
+    rows, repeated = once(path, rows)
+    notes += repeated
     names, texts = [row.path for row in rows], [row.label for row in rows]
     kind: DatasetFormat = "parquet" if path.suffix.lower() == ".parquet" else "csv"
     return labelled(
