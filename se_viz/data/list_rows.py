@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from se_viz.data.columns import LABEL, PATH, SPLIT, columns, tidied
-from se_viz.data.labelled import DatasetRefused
-from se_viz.data.rejected import shown
+from se_viz.data.rejected import DatasetRefused, shown
 
 # The number of a line, from 1, and its cells.
 Line: TypeAlias = tuple[int, Sequence[object]]

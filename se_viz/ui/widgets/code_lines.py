@@ -42,7 +42,16 @@ def head_options() -> str:
 def shell_images(chosen: Chosen) -> str:
     """Return the shell arguments that name the images; uploads are expected in the folder of the shell."""
     words = [shlex.quote(f"./{name}") for name in chosen.uploads]
-    return " ".join([*words, *(f"--sample {key}" for key in chosen.samples)])
+    split = [f"--split {shlex.quote(chosen.split)}"] if chosen.split and chosen.uploads else []
+    return " ".join([*words, *split, *(f"--sample {key}" for key in chosen.samples)])
+
+
+def python_images(chosen: Chosen) -> str:
+    """Return the Python code of a list of the images; uploads are expected in the folder of the script."""
+    files = [f"./{name}" for name in chosen.uploads]
+    split = f", split={chosen.split!r}" if chosen.split else ""
+    parts = [f"*se_viz.read_paths({files!r}{split}).images"] * bool(files)
+    return f"[{', '.join([*parts, *(f'se_viz.sample({key!r})' for key in chosen.samples)])}]"
 
 
 def shell_options(model: Model, *, option: str = "--model ") -> str:
