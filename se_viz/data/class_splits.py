@@ -1,4 +1,4 @@
-"""Where the folder of a split is among the folders of an image's path, and the choice of a split among many paths."""
+"""The folder of a split among the folders of an image's path, and the choice of a split among many paths."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

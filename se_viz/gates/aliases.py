@@ -11,7 +11,7 @@ from se_viz.weights.tensor_kinds import has_memory, unwrapped
 
 
 class Aliases:
-    """What is known of the memory that the tensors of a pass use.
+    """Values of the tensors of a pass, by the memory that holds their numbers.
 
     Each entry refers weakly to its memory. While it does so, no other memory has the same identity, so no entry is
     taken for that of other numbers.

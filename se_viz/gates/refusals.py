@@ -49,7 +49,7 @@ def require_images(images: object) -> Tensor:
     return images
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def refuse_tracing() -> None:
     """Raise RuntimeError in a mode that torch would compile together with the code that runs under it.
 

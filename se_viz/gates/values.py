@@ -14,7 +14,7 @@ Function: TypeAlias = Callable[..., Any]
 def other_handler(types: Iterable[type]) -> Function | None:
     """Return the ``__torch_function__`` of an object that is no tensor but stands for one; None without such an object.
 
-    What such an object does with a call are calls of its own, which a mode does not see while it handles the call.
+    Such an object answers a call with other calls, which a mode does not see while it handles the first one.
     """
     return next((one.__torch_function__ for one in types if not issubclass(one, Tensor)), None)  # type: ignore[attr-defined]
 

@@ -63,7 +63,7 @@ def array_of(value: object) -> npt.NDArray[Any] | None:
 
 
 def unwrapped(tensor: Tensor) -> Tensor:
-    """Return the tensor that a wrapper without memory of its own holds, if it holds one of its shape; others unchanged.
+    """Return the tensor that a wrapper without memory holds, if it holds one of its shape; others unchanged.
 
     Such a wrapper is a subclass of Tensor that was made with ``_make_wrapper_subclass``, as DTensor is.
     """
@@ -75,7 +75,7 @@ def unwrapped(tensor: Tensor) -> Tensor:
 
 
 def has_memory(tensor: Tensor) -> bool:
-    """Return whether a tensor has memory of its own, which sparse tensors and wrappers lack."""
+    """Return whether a tensor has memory, which sparse tensors and wrappers lack."""
     try:
         return tensor.untyped_storage().data_ptr() != 0
     except (RuntimeError, NotImplementedError):

@@ -14,7 +14,7 @@ import se_viz
 
 
 class Subclass(Tensor):
-    """A subclass without code of its own."""
+    """A subclass without code."""
 
 
 class Wrapper(Tensor):

@@ -201,5 +201,5 @@ def test_a_kernel_for_each_image_is_listed_and_is_no_gate() -> None:
     (passed,) = finding.passed
     assert (passed.path, passed.reason) == (
         "2",
-        "its convolution has weights of its own for each image, which are no factor per channel",
+        "its convolution has a separate kernel for each image, which is no factor per channel",
     )
