@@ -32,7 +32,8 @@ class Overview:
     @classmethod
     def of(cls, gate: GateProfile) -> "Overview":
         """Compute the overview of a gate; 1,000 classes take a second."""
-        moments, similarity = gate.s(), class_similarity(gate).astype(np.float32)
+        moments = gate.s()
+        similarity = class_similarity(moments.mean).astype(np.float32)
         nonempty = np.flatnonzero(moments.count)
         apart = most_dissimilar(similarity, moments.count)
         return cls(nonempty, Patterns.of(moments.mean[nonempty]), similarity, apart)

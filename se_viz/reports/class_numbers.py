@@ -48,10 +48,6 @@ class ClassNumbers:
         """Return the overview of all classes of a gate."""
         return self._overview(gate)
 
-    def last_overview(self) -> Overview:
-        """Return the overview of the last gate, which chooses the classes to draw and to compare at first."""
-        return self.overview(self.profiles.header.gates[-1].name)
-
     def separation(self, gate: str, pair: tuple[str, str]) -> ClassSeparation:
         """Return the separation of two classes by each channel of a gate."""
         return self._separation(gate, pair)

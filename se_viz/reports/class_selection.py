@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from se_viz.analysis.class_overview import MOST_ROWS
+from se_viz.analysis.class_overview import MOST_ROWS, Overview
 from se_viz.gates.gate import by_stage
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_numbers import ClassNumbers
@@ -24,7 +24,7 @@ def first_classes(numbers: ClassNumbers) -> list[str]:
     Each further class is the one whose most similar class among those before it is the least similar. If the gate
     separates no classes, they are the first four with images.
     """
-    profiles, last = numbers.profiles, numbers.last_overview()
+    profiles, last = numbers.profiles, _last_overview(numbers)
     if last.most_dissimilar is None:
         return with_images(profiles)[:_AT_FIRST]
     rows = list(last.most_dissimilar)
@@ -50,8 +50,12 @@ def first_pair(numbers: ClassNumbers) -> tuple[str, str] | None:
     names = with_images(numbers.profiles, 2)
     if len(names) < 2:
         return None
-    rows = numbers.last_overview().most_dissimilar
+    rows = _last_overview(numbers).most_dissimilar
     return (numbers.profiles.classes[rows[0]], numbers.profiles.classes[rows[1]]) if rows else (names[0], names[1])
+
+
+def _last_overview(numbers: ClassNumbers) -> Overview:
+    return numbers.overview(numbers.profiles.header.gates[-1].name)
 
 
 def rows_shown(profiles: ClassProfiles) -> str:

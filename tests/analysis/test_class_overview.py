@@ -30,7 +30,7 @@ def test_what_is_shown_first(few):
     assert with_images(few) == [f"kind {number}" for number in range(1, 7)]
     assert stages(few) == [(2, ["SE_2_1", "SE_2_2"]), (3, ["SE_3_1"])]
     one, other = first_pair(ClassNumbers(few))
-    similarity = class_similarity(few["SE_3_1"])
+    similarity = class_similarity(few["SE_3_1"].s().mean)
     found = similarity[few.class_index(one), few.class_index(other)]
     assert found == pytest.approx(np.nanmin(similarity[2:, 2:]), abs=1e-6)
 
@@ -40,7 +40,7 @@ def test_the_classes_drawn_at_first_are_the_farthest(few):
     shown = first_classes(numbers)
     assert tuple(shown[:2]) == first_pair(numbers)
     rows = [few.class_index(name) for name in shown]
-    similarity = class_similarity(few["SE_3_1"])
+    similarity = class_similarity(few["SE_3_1"].s().mean)
     for place in (2, 3):
         closest = {row: similarity[row, rows[:place]].max() for row in range(1, 7) if row not in rows[:place]}
         assert rows[place] == min(closest, key=closest.__getitem__)
