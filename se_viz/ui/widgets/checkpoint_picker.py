@@ -116,42 +116,10 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
         ValueError: the file is refused, or the network has no gate that can be read; the message has the reason.
     """
     state_dict.warm()
-    architecture = st.selectbox(
-        "Architecture",
-        _architectures(),
-        index=None,
-        placeholder="Search timm and torchvision",
-        key="own_architecture",
-        persist_state="session",
-    )
-    weights = upload(
-        "Weights",
-        ["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
-        key="own_weights",
-        megabytes=LARGEST_FILE,
-        help="A safetensors file, or a state dict of torch.save. No code in it is run, and it is not stored on disk.",
-    )
-    names = upload(
-        "Class names (optional)",
-        ["txt", "json"],
-        key="own_classes",
-        megabytes=4,
-        help="One class name per line in the order of the logits, or JSON. For a binary head: the names of no and yes, "
-        "or only that of yes.",
-    )
-    text = st.text_input(
-        "Arguments of the architecture (optional)",
-        key="own_arguments",
-        placeholder="rd_ratio=0.25, act_layer=relu",
-        max_chars=500,
-        persist_state="session",
-        help="Needed only if the network was not made with the default arguments: key=value, key=value, or JSON. "
-        "Values are numbers, true, false, null, words and lists of these. The number of classes is read from the file.",
-    )
+    architecture, weights, names, arguments = _fields()
     prepared = _prepared()
-    arguments = from_stranger(text)
-    if arguments:
-        prepared["arguments"] = arguments
+    if written := from_stranger(arguments):
+        prepared["arguments"] = written
     if architecture is None or weights is None:
         st.caption("The architecture must be the one from which the weights were saved; its classifier may differ.")
         return None
@@ -175,6 +143,43 @@ def choose(device: str, precision: Precision, head: Head | None, problem: DeltaG
         model.name, weights.name, architecture, names.name if names else "", prepared
     )
     return model if head is None else model.with_head(head)
+
+
+def _fields() -> tuple[str | None, UploadedFile | None, UploadedFile | None, str]:
+    """Draw the fields, and return the architecture, the files of weights and of class names, and the arguments."""
+    architecture = st.selectbox(
+        "Architecture",
+        _architectures(),
+        index=None,
+        placeholder="Search timm and torchvision",
+        key="own_architecture",
+        persist_state="session",
+    )
+    weights = upload(
+        "Weights",
+        ["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
+        key="own_weights",
+        megabytes=LARGEST_FILE,
+        help="A safetensors file, or a state dict of torch.save. No code in it is run, and it is not stored on disk.",
+    )
+    names = upload(
+        "Class names (optional)",
+        ["txt", "json"],
+        key="own_classes",
+        megabytes=4,
+        help="One class name per line in the order of the logits, or JSON. For a binary head: the names of no and yes, "
+        "or only that of yes.",
+    )
+    arguments = st.text_input(
+        "Arguments of the architecture (optional)",
+        key="own_arguments",
+        placeholder="rd_ratio=0.25, act_layer=relu",
+        max_chars=500,
+        persist_state="session",
+        help="Needed only if the network was not made with the default arguments: key=value, key=value, or JSON. "
+        "Values are numbers, true, false, null, words and lists of these. The number of classes is read from the file.",
+    )
+    return architecture, weights, names, arguments
 
 
 def _load_once(
