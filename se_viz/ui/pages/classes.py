@@ -19,11 +19,11 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, selection
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import (
     build_profiles,
     channel_card,
     chart,
-    checkpoint_picker,
     folder_profiles,
     group_comparison,
     notes,
@@ -74,7 +74,7 @@ def page(header: PageHeader) -> None:
     """Draw the page."""
     profiles = profiles_picker.choose(header.model)
     if profiles is None:
-        name = checkpoint_picker.called(header.model)
+        name = called(header.model)
         header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
         folder_profiles.offer(header.model, header.chosen, first=True)
         building = st.container()
