@@ -39,7 +39,7 @@ class Overview:
         return cls(nonempty, Patterns.of(moments.mean[nonempty]), similarity, apart)
 
     def rows_to_draw(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
-        """Return the classes to draw, ascending: all with images, or the 60 that are most similar to a chosen one."""
+        """Return the classes to draw (R,), ascending: all with images, or the 60 most similar to a chosen one."""
         if len(self.nonempty) <= MOST_ROWS:
             return self.nonempty
         listed = list(chosen)
