@@ -122,8 +122,12 @@ def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tens
     """Return z or s (N, C) of a gate."""
     value = sink.kept.get((gate.name, what))
     tap = gate.z_tap if what == "z" else gate.s_tap
-    if value is not None and tap is not None and not tap.padded and value.shape == (images, gate.channels):
-        return value  # the case of nearly all gates, kept fast because every gate passes here
+    if value is not None and tap is not None and not tap.padded and value.shape[:2] == (images, gate.channels):
+        # The case of nearly all gates, kept fast because every gate passes here.
+        if value.ndim == 2:
+            return value
+        if value.numel() == images * gate.channels:
+            return value.view(images, gate.channels) if value.is_contiguous() else value.reshape(images, -1)
     call = gate.z_call if what == "z" else gate.product.call if gate.product else None
     if value is None or value.numel() % images or (call is not None and not sink.agrees(call)):
         raise _changed(gate)

@@ -210,7 +210,7 @@ class Instrument:
             else:
                 plain.append(key)
 
-        def keep(value: object) -> None:
+        def keep_all(value: object) -> None:
             sink = sink_of()
             if sink is None or sink.owner is not self:
                 return
@@ -220,10 +220,18 @@ class Instrument:
             for key in scoped[frame.path].get(frame.run, ()) if frame else ():
                 sink.keep(key, value)
 
+        def keep_one(value: object, key: Key = users[0][1]) -> None:
+            sink = sink_of()
+            if sink is not None and sink.owner is self and key not in sink.kept and isinstance(value, Tensor):
+                sink.kept[key] = value.clone()
+
+        # Nearly all hooks read z or s of one gate, and run once a pass, with cold caches, so that every call counts.
+        keep = keep_one if len(users) == 1 and not scoped and users[0][1][1] in "zs" else keep_all
+
         if side == "input":
 
             def before(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-                keep(first_tensor(args, kwargs))
+                keep(args[0] if args and isinstance(args[0], Tensor) else first_tensor(args, kwargs))
 
             stack.callback(part.register_forward_pre_hook(before, with_kwargs=True).remove)
         else:
