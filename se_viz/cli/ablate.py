@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
+from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, counted, fail, stopped, warn
 from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
@@ -213,7 +214,7 @@ def _row(row: "AblationRow") -> tuple[str, ...]:
 
 
 def _signed(change: "Change | None") -> str:
-    return "–" if change is None else f"{change.value:+.2f}".replace("-", "−")
+    return "–" if change is None else signed(change.value, "+.2f")
 
 
 def _suggest(ablation: "Ablation", loss: float) -> None:

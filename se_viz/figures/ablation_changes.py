@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import plotly.graph_objects as go
 
+from se_viz.analysis.signs import signed
 from se_viz.demo.paired import points
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import EDITS, MUTED, NETWORKS
@@ -33,7 +34,7 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
         rows: rows of single gates, or of stages and all.
     """
     places = list(dict.fromkeys(row.where for row in rows))
-    layout = frame(title, x, "Δ accuracy, points", 340)
+    layout = frame(title, x, "Δ accuracy, points", 316)
     layout["margin"]["t"] = 92
     layout["xaxis"] |= {
         **{
@@ -75,7 +76,7 @@ def _lines(rows: Sequence[AblationRow]) -> dict[float | str, _Line]:
     lines = {value: line for value, line in _LINES.items() if value in values}
     for value in values:
         if value not in lines:
-            said = f"{value:g}" if isinstance(value, float) else label(value, 24)
+            said = signed(value, "g") if isinstance(value, float) else label(value, 24)
             lines[value] = f"s := {said}", *_OTHERS[(len(lines) - len(_LINES)) % len(_OTHERS)]
     return lines
 

@@ -41,7 +41,8 @@ def channel_attribution(
             marker={"color": [POSITIVE if value >= 0 else NEGATIVE for value in bars]},
             customdata=chosen,
             showlegend=False,
-            hovertemplate="channel %{customdata}<br>attribution %{y:+.3f}<extra></extra>",
+            yhoverformat="+.3f",
+            hovertemplate="channel %{customdata}<br>attribution %{y}<extra></extra>",
         ),
         _dots(places, s[chosen], "s of this image", {"color": ACCENT, "size": 9}),
     ]
@@ -121,7 +122,8 @@ def _dots(places: Sequence[int], values: Floats | Float32s, name: str, marker: d
         name=name,
         mode="markers",
         marker=marker,
-        hovertemplate=f"{name} %{{y:.3f}}<extra></extra>",
+        yhoverformat=".3f",
+        hovertemplate=f"{name} %{{y}}<extra></extra>",
     )
 
 

@@ -12,11 +12,12 @@ from se_viz.analysis.demo_responses import Response, Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.loaded_network import LoadedNetwork
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
+from se_viz.demo.design_choices import RATIO, DesignChoice, choice_label, variants_of
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 from se_viz.figures.chart import label as chart_label
+from se_viz.figures.palette import YOURS, ratio_colour
 
 _STANDARD = "r16"
 _NAME = 28  # characters of a name in a legend
@@ -82,9 +83,14 @@ def patterns(
         other[label] = beside.name
         measured[beside.name] = beside.measured.gates
         own_gates = {label: beside.gates} if list(beside.gates) != gates else {}
+    colours = dict.fromkeys(other, YOURS)
+    if choice is RATIO:
+        colours |= {
+            choice_label(choice, card.network): ratio_colour(card.network.r) for card in variants if card.network.r
+        }
     trainings = [card.name for card in cards if card.network == SEResNetConfig() and card.name in measured]
     trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
-    lines = _Lines(measured, gates, networks, other, own_gates, trainings)
+    lines = _Lines(measured, gates, networks, other, own_gates, colours, trainings)
     similar = {label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD}
     seeds = [responses.cka(*pair) for pair in combinations(trainings, 2)]
     same = {gate: (min(of[gate] for of in seeds), 1.0) for gate in gates if seeds and all(gate in of for of in seeds)}
@@ -107,6 +113,7 @@ class _Lines:
         networks: name of each variant of the design choice, by its label.
         other: name of a network with other gates, by its label; empty without one.
         own_gates: the gates of that network by its label; empty if they are those of the axis.
+        colours: colours of networks by their label; the others take those of networks in turn.
         trainings: names of the trainings of the standard network that differ in their seed; empty if there is one only.
     """
 
@@ -115,6 +122,7 @@ class _Lines:
     networks: Mapping[str, str]
     other: Mapping[str, str]
     own_gates: Mapping[str, Sequence[str]]
+    colours: Mapping[str, str]
     trainings: Sequence[str]
 
     @property
@@ -155,6 +163,7 @@ class _Lines:
             band=(self.seeds, ends) if ends else None,
             top=top,
             own_gates=self.own_gates,
+            colours=self.colours,
         )
 
 
@@ -215,6 +224,7 @@ def _similarity_chart(lines: _Lines, similar: _ByLabel, same: Mapping[str, tuple
         f"{how_to_read} {_ALIKE.format(lines.seeds)}" if same else how_to_read,
         band=(lines.seeds, same) if same else None,
         top=1,
+        colours=lines.colours,
     )
 
 
