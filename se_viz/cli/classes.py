@@ -137,7 +137,8 @@ def _groups(
     groups = {}
     for name, folder in folders.items():
         intake = read_paths(folder, trusted=trusted)
-        warn(intake.refusals, verbose=verbose)
+        said = [line for choice in intake.splits for line in choice.sentences("name the folder of another to take it")]
+        warn([*said, *intake.refusals], verbose=verbose)
         if not intake.images:
             raise ValueError(f"There is no image in {folder}.")
         with unwarned():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from se_viz.cli.common import fail, warn
+from se_viz.cli.options import Split
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage
@@ -37,13 +38,17 @@ class ImageOptions:
 
     images: Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")] = None
     sample: Annotated[list[str] | None, typer.Option(help="Name of a sample image; may be repeated.")] = None
+    split: Split = None
 
     def read(self, *, trusted: bool, verbose: bool) -> "list[InputImage]":
         """Return the images, files first; print what is left out."""
         from se_viz import read_paths, sample
 
-        intake = read_paths(self.images or [], trusted=trusted)
-        warn(intake.refusals, verbose=verbose)
+        intake = read_paths(self.images or [], trusted=trusted, split=self.split)
+        said = [sentence for choice in intake.splits for sentence in choice.sentences()]
+        if self.split is not None and self.images and not said:
+            said = [f"--split {self.split} changes nothing: these images are not in folders like train/ and val/."]
+        warn([*said, *intake.refusals], verbose=verbose)
         try:
             shown = [*intake.images, *map(sample, self.sample or [])]
         except (ValueError, KeyError) as error:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from se_viz.data.class_splits import by_class, of_places, place_of
 from se_viz.data.meanings import meaning
 from se_viz.data.names import is_image, label_of
+from se_viz.data.rejected import DatasetRefused, lower
+from se_viz.data.splits import Choice, group
 
 
 def folder_of(label: str) -> str:
@@ -47,14 +50,59 @@ def labels_of(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def labels_of_uploads(paths: Sequence[str]) -> list[str]:
-    """Return labels of uploaded files, which are single files, or files of one or more folders; see ``labels_of``."""
+def of_one_split(
+    paths: Sequence[str], asked: str | None, called: str, *, of_folder: bool = False
+) -> tuple[list[str], Choice | None]:
+    """Return labels of the files of one archive or folder, see ``labels_of``, and the choice of a split if it has some.
+
+    Files of other splits, and images in no split, have an empty label.
+
+    Args:
+        paths: the paths of the files.
+        asked: the split that is asked for; None for validation, else test, else training.
+        called: the name of the archive or folder.
+        of_folder: see ``class_splits.of_places``.
+
+    Raises:
+        DatasetRefused: there are splits, but not the one asked for.
+    """
+    labels = [label_of(path) for path in paths]
+    places = [place_of(label.split("/")[:-1]) for label in labels]
+    images = [index for index, label in enumerate(labels) if is_image(label)]
+    of_images = [places[index] for index in images]
+    picked = of_places(of_images if of_folder else by_class(of_images), asked, called, called, of_folder=of_folder)
+    if picked is None:
+        return labels_of(paths), None
+    choice, indices = picked
+    taken = {images[index] for index in indices}
+    others = {group(place.split) for place in of_images} - {group(choice.chosen)}
+    for index, label in enumerate(labels):
+        if label and not is_image(label) and group(places[index].split) not in others:
+            taken.add(index)
+    inner = dict(zip(sorted(taken), labels_of([paths[index] for index in sorted(taken)]), strict=True))
+    return [inner.get(index, "") for index in range(len(paths))], choice
+
+
+def labels_of_uploads(paths: Sequence[str], asked: str | None = None) -> tuple[list[str], list[Choice], list[str]]:
+    """Return labels of uploaded files, which are single files, or files of one or more folders.
+
+    Returns:
+        The labels, see ``of_one_split``; the choices of splits; and sentences on folders that lack the split.
+    """
     by_folder: dict[str, list[int]] = {}
     for index, path in enumerate(paths):
         by_folder.setdefault(folder_of(label_of(path)), []).append(index)
     labels = [label_of(path) for path in paths]
+    choices, refusals = [], []
     for folder, indices in by_folder.items():
-        if folder:
-            for index, label in zip(indices, labels_of([paths[index] for index in indices]), strict=True):
-                labels[index] = label
-    return labels
+        if not folder:
+            continue
+        choice, of_folder = None, [""] * len(indices)
+        try:
+            of_folder, choice = of_one_split([paths[index] for index in indices], asked, folder, of_folder=True)
+        except DatasetRefused as refused:
+            refusals.append(f"{folder} was left out: {lower(str(refused))}")
+        choices += [choice] if choice is not None else []
+        for index, label in zip(indices, of_folder, strict=True):
+            labels[index] = label
+    return labels, choices, refusals

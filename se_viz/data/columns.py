@@ -29,10 +29,20 @@ SPLIT = ("split", "subset", "partition", "data_set", "dataset")
 
 def column(header: Sequence[str], names: Sequence[str]) -> int | None:
     """Return the index of the first of ``names`` in a header, in any case, with spaces or hyphens; None if absent."""
-    tidy = [re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower()) for name in header]
+    return next(iter(columns(header, names)), None)
+
+
+def columns(header: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return the indices of all columns that have one of ``names``, see ``column``, the preferred ones first."""
+    tidy = [tidied(name) for name in header]
     squeezed = [name.replace("_", "") for name in tidy]
+    found: list[int] = []
     for name in names:
         for listed, wanted in ((tidy, name), (squeezed, name.replace("_", ""))):
-            if wanted in listed:
-                return listed.index(wanted)
-    return None
+            found += [index for index, one in enumerate(listed) if one == wanted and index not in found]
+    return found
+
+
+def tidied(name: str) -> str:
+    """Return a column's name in lower case, with _ for spaces and hyphens, and without quotation marks."""
+    return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower())

@@ -1,16 +1,19 @@
 """A folder, a list of files, tar and ZIP files or a dataset object → images in a fixed order, with their classes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from se_viz.data import layout, lists, splits
 from se_viz.data import webdataset as tars
+from se_viz.data.class_splits import by_class, of_places
 from se_viz.data.folders import find_images
-from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, DatasetRefused, disambiguate, labelled
+from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, disambiguate, labelled
+from se_viz.data.list_rows import once
 from se_viz.data.meanings import meaning, meaning_of_part
 from se_viz.data.names import format_of, is_clutter, is_image, left_out
 from se_viz.data.objects import Indexed, from_object
-from se_viz.data.rejected import Refused, shown
+from se_viz.data.rejected import DatasetRefused, Refused, shown
 from se_viz.data.zip_archive import is_archive
 
 __all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "disambiguate"]
@@ -94,6 +97,8 @@ def _from_list(path: Path, split: str | None) -> Dataset:
     notes += said
     if taken is not None:
         rows = [rows[index] for index in taken]
+    rows, repeated = once(path, rows)
+    notes += repeated
     names, texts = [row.path for row in rows], [row.label for row in rows]
     kind: DatasetFormat = "parquet" if path.suffix.lower() == ".parquet" else "csv"
     return labelled(
@@ -150,10 +155,9 @@ def _of_samples(
         split: see ``dataset``.
         said: sentences on what was chosen before.
     """
-    samples = tars.by_class(samples)
-    # A folder of images with the name of a split may be a class; it is a split if the user asks for that split.
-    parts = ["" if sample.flat and split is None else sample.split for sample in samples]
-    taken, choice = splits.of_each(parts, split, str(path), shown(path.resolve().name), loose=True)
+    called, places = shown(path.resolve().name), by_class([sample.place for sample in samples])
+    samples = [replace(sample, place=place) for sample, place in zip(samples, places, strict=True)]
+    taken, choice = splits.taken(of_places(places, split, str(path), called), split, called)
     said += choice
     if taken is not None:
         samples = [samples[index].in_split() for index in taken]

@@ -11,12 +11,13 @@ from typing import BinaryIO, TypeAlias
 
 from se_viz import former_names
 from se_viz.data.batches import MOST_FILES, Batches, Outcome, decode_here, named
-from se_viz.data.class_folders import labels_of
+from se_viz.data.class_folders import labels_of_uploads
 from se_viz.data.folders import Contents, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
 from se_viz.data.names import apart, format_of, label_of, left_out
 from se_viz.data.pixels import Gone, ShouldCancel
 from se_viz.data.rejected import Refused, shown
+from se_viz.data.splits import Choice
 from se_viz.data.untrusted import decode_files, unpack
 from se_viz.data.zip_archive import is_archive, members
 
@@ -30,12 +31,14 @@ _Source: TypeAlias = tuple[str, Callable[[], BinaryIO]]
 class Intake:
     """Images in the order of their files, without duplicates, and a sentence for each file that was left out.
 
-    ``unread`` is the number of files that were left out because the most images were read already.
+    ``unread`` is the number of files that were left out because the most images were read already. ``splits`` has a
+    choice for each archive and folder that is split into train/, val/ and the like, of which one split is read.
     """
 
     images: tuple[InputImage, ...]
     refusals: tuple[str, ...]
     unread: int = 0
+    splits: tuple[Choice, ...] = ()
 
 
 def read(
@@ -44,6 +47,7 @@ def read(
     *,
     trusted: bool = False,
     cancelled: ShouldCancel | None = None,
+    split: str | None = None,
 ) -> Intake:
     """Decode uploads: names and bytes of images and of ZIP archives of images.
 
@@ -59,13 +63,14 @@ def read(
         trusted: whether to read the files in this process, without the time and memory limits of a child process; only
             for files that you trust.
         cancelled: called often, from several threads; when it returns True, the work and its child processes end.
+        split: the split of an archive that is read, if it has some; None for validation, else test, else training.
 
     Raises:
         Gone: ``cancelled`` returned True.
     """
     labelled = ((label_of(name), content) for name, content in items)
     sources = ((label, partial(BytesIO, content)) for label, content in labelled if label)
-    return _read(sources, limit, trusted, cancelled)
+    return _read(sources, limit, trusted, cancelled, split, [])
 
 
 def read_paths(
@@ -74,32 +79,37 @@ def read_paths(
     *,
     trusted: bool = False,
     cancelled: ShouldCancel | None = None,
+    split: str | None = None,
 ) -> Intake:
     """Decode files on this machine, and the images in folders, at any depth, sorted by path; see ``read``.
 
     An image from a folder is named from its class folder on. Other files, and hidden ones, are skipped silently;
     images of unsupported formats are counted in a sentence. A path that cannot be read gives a sentence. No file is
-    read much beyond its limit.
+    read much beyond its limit. Of a folder or archive that is split into train/, val/ and the like, one split is read
+    (``split``, see ``read``), which ``splits`` tells.
     """
     listed = [paths] if isinstance(paths, str | os.PathLike) else paths
     notes: list[str] = []
-    sources = (source for path in listed for source in _sources(Path(path), notes))
-    intake = _read(sources, limit, trusted, cancelled)
+    choices: list[Choice] = []
+    sources = (source for path in listed for source in _sources(Path(path), notes, split, choices))
+    intake = _read(sources, limit, trusted, cancelled, split, choices)
     return replace(intake, refusals=(*intake.refusals, *notes))
 
 
-def _sources(path: Path, notes: list[str]) -> Iterator[_Source]:
-    """Yield the file, or the images in the folder; add sentences on its other files to the notes."""
+def _sources(path: Path, notes: list[str], split: str | None, choices: list[Choice]) -> Iterator[_Source]:
+    """Yield the file, or the images in the folder, of one split; add sentences on its other files to the notes."""
     contents = find_images(path) if _is_folder(path) else Contents()
     notes += contents.problems
     notes += left_out({suffix: count for suffix, count in contents.others.items() if format_of(suffix)})
     if not contents.images:
         yield shown(path.name), partial(_open, path)
     root = shown(path.resolve().name)
-    labels = labels_of([f"{root}/{name}" for name in contents.images]) if contents.images else []
+    labels, chosen, refusals = labels_of_uploads([f"{root}/{name}" for name in contents.images], split)
+    choices += chosen
+    notes += refusals
     for name, label in zip(contents.images, labels, strict=True):
-        file = path / name
-        yield label, partial(_open, file)
+        if label:
+            yield label, partial(_open, path / name)
 
 
 def _is_folder(path: Path) -> bool:
@@ -118,7 +128,14 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: ShouldCancel | None) -> Intake:
+def _read(
+    sources: Iterable[_Source],
+    limit: int,
+    trusted: bool,
+    cancelled: ShouldCancel | None,
+    split: str | None,
+    choices: list[Choice],
+) -> Intake:
     ended = Event()
 
     def is_cancelled() -> bool:
@@ -129,11 +146,38 @@ def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: Shou
         outcomes = decode_here(files) if trusted else decode_files(files, is_cancelled)
         return [named(outcome, label) for outcome, (label, _) in zip(outcomes, files, strict=True)]
 
+    def add(label: str, source: Callable[[], BinaryIO]) -> None:
+        """Add an image, or every member of an archive; only count it where the limit is reached."""
+        if batches.is_full():
+            batches.left_out += 1
+            return
+        try:
+            with source() as file:
+                first = file.read(4)
+                file.seek(0)
+                if not is_archive(first):
+                    batches.add(label, file.read(MAX_BYTES + 1))
+                    return
+                of_archive = (
+                    members(label, file, wanted=limit, split=split, choices=choices)
+                    if trusted
+                    else unpack(label, file, is_cancelled, limit, split, choices)
+                )
+                for member, content in of_archive:
+                    if batches.is_full():
+                        batches.left_out += 1
+                    else:
+                        batches.add(member, content)
+        except Refused as refused:
+            batches.reject(str(refused))
+        except OSError as error:
+            batches.reject(str(ImageRefused(label, f"{error.strerror}; check the path")))
+
     with Batches(decode_all, limit, 1 if trusted else MOST_FILES) as batches:
         try:
             for label, source in sources:
                 _raise_if(is_cancelled)
-                _add(label, source, batches, trusted, is_cancelled, limit)
+                add(label, source)
             batches.finish()
         except BaseException:
             ended.set()
@@ -143,40 +187,9 @@ def _read(sources: Iterable[_Source], limit: int, trusted: bool, cancelled: Shou
     if left_out := batches.left_out:
         files = "1 more file was" if left_out == 1 else f"{left_out} more files were"
         batches.refusals.append(f"{files} left out: at most {limit} {'image is' if limit == 1 else 'images are'} read.")
-    return Intake(tuple(images), tuple(batches.refusals), batches.left_out)
+    return Intake(tuple(images), tuple(batches.refusals), batches.left_out, tuple(choices))
 
 
 def _raise_if(cancelled: ShouldCancel) -> None:
     if cancelled():
         raise Gone
-
-
-def _add(
-    label: str,
-    source: Callable[[], BinaryIO],
-    batches: Batches,
-    trusted: bool,
-    cancelled: ShouldCancel,
-    limit: int,
-) -> None:
-    """Add an image, or every member of an archive; only count it where the limit is reached."""
-    if batches.is_full():
-        batches.left_out += 1
-        return
-    try:
-        with source() as file:
-            first = file.read(4)
-            file.seek(0)
-            if not is_archive(first):
-                batches.add(label, file.read(MAX_BYTES + 1))
-                return
-            of_archive = members(label, file, wanted=limit) if trusted else unpack(label, file, cancelled, limit)
-            for member, content in of_archive:
-                if batches.is_full():
-                    batches.left_out += 1
-                else:
-                    batches.add(member, content)
-    except Refused as refused:
-        batches.reject(str(refused))
-    except OSError as error:
-        batches.reject(str(ImageRefused(label, f"{error.strerror}; check the path")))

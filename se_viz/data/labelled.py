@@ -29,10 +29,6 @@ UNLABELLED = -1
 IN_FOLDERS = "put the images into one folder for each class"
 
 
-class DatasetRefused(ValueError):
-    """A source cannot be used as a dataset; the message says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Dataset:
     """N images, sorted by class and name, and read one by one.

@@ -2,17 +2,16 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from se_viz.data.columns import LABEL, PATH, SPLIT, column
-from se_viz.data.labelled import DatasetRefused
+from se_viz.data.columns import LABEL, PATH, SPLIT, column, columns
+from se_viz.data.list_rows import Line, Row, rows_of
 from se_viz.data.names import is_image
+from se_viz.data.rejected import DatasetRefused
 
 _TEXT = frozenset({".csv", ".tsv", ".txt", ".tab", ".lst"})
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -32,17 +31,6 @@ _OTHERS = {
 _DELIMITERS = (",", "\t", ";", "|")
 _PAIR = 2
 
-Cells: TypeAlias = Sequence[object]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line: an image's path as written, its label (None without one), and its split (empty without one)."""
-
-    path: str
-    label: str | None
-    split: str
-
 
 def is_list(path: Path) -> bool:
     """Return whether a file has the suffix of a list; for some of these, ``read`` says which format to use instead."""
@@ -57,7 +45,7 @@ def read(path: Path) -> tuple[list[Row], list[str], str]:
         labels, what to do about it.
 
     Raises:
-        DatasetRefused: the file is not a list, or has no column of paths or no rows.
+        DatasetRefused: the file is not a list, has no column of paths or no rows, or can be read in several ways.
     """
     suffix = path.suffix.lower()
     if suffix in _OTHERS:
@@ -69,7 +57,7 @@ def read(path: Path) -> tuple[list[Row], list[str], str]:
             header, lines = _text(path)
         except (UnicodeError, csv.Error) as error:
             raise DatasetRefused(f"{path} cannot be read as CSV in UTF-8: {error}.") from error
-    return _rows(path, header, lines)
+    return rows_of(path, header, lines, "row" if suffix in _PARQUET else "line")
 
 
 def path_within(folder: Path, name: str) -> Path:
@@ -83,49 +71,7 @@ def path_within(folder: Path, name: str) -> Path:
         return plain  # reading it will report the error
 
 
-def _rows(path: Path, header: Sequence[str], lines: Iterable[Cells]) -> tuple[list[Row], list[str], str]:
-    paths, labels, splits = (column(header, names) for names in (PATH, LABEL, SPLIT))
-    shown_header = ", ".join(name.strip() for name in header) or "no columns"
-    if paths is None:
-        raise DatasetRefused(
-            f"{path} has no column 'path' (it has {shown_header}): its first line should be path,label."
-        )
-    rows, empty = [], 0
-    for cells in lines:
-        if not any(_said(cell) for cell in cells):
-            continue
-        named, label, split = (
-            _said(cells[i]) if i is not None and i < len(cells) else "" for i in (paths, labels, splits)
-        )
-        if named:
-            rows.append(Row(named, label or None, split))
-        else:
-            empty += 1
-    if not rows:
-        raise DatasetRefused(f"{path} lists no images: each line should be a path and a label.")
-    notes = []
-    taken = [(what, header[i].strip()) for what, i in (("path", paths), ("label", labels)) if i is not None]
-    if any(what != name for what, name in taken):
-        notes.append(f"Of its columns, {' and '.join(f'{name!r} is taken as {what}' for what, name in taken)}.")
-    if empty:
-        notes.append(f"{empty:,} {'line without a path was' if empty == 1 else 'lines without a path were'} left out.")
-    twice = len(rows) - len({row.path for row in rows})
-    if twice:
-        notes.append(f"{twice:,} {'line names' if twice == 1 else 'lines name'} a path that another line names too.")
-    unlabelled = f"its columns are {shown_header}, none of them called label: rename the column of classes to label"
-    return rows, notes, unlabelled
-
-
-def _said(cell: object) -> str:
-    """Return a cell as text; empty for a missing cell."""
-    if cell is None or cell != cell:  # noqa: PLR0124 - NaN
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip()
-
-
-def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
+def _text(path: Path) -> tuple[Sequence[str], Iterator[Line]]:
     """Return the header and the rows of a text file; a header is made for a file that begins with an image."""
     with path.open("rb") as file:
         encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -146,22 +92,23 @@ def _text(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
     if any(map(_is_image, header)):
         made = _without_header(path, header, delimiter)
         return made, _cut(path, made, lines, delimiter, length - len(lines))
-    words = lines[0].split()
+    words, numbered = lines[0].split(), enumerate(lines, length - len(lines) + 1)
     if column(words, PATH) is not None:
-        return words, (line.rsplit(maxsplit=len(words) - 1) for line in lines[1:])
+        next(numbered)
+        return words, ((number, line.rsplit(maxsplit=len(words) - 1)) for number, line in numbered)
     if _by_spaces(lines[0]):
-        return ["path", "label"], (_by_spaces(line) or [line] for line in lines)
+        return ["path", "label"], ((number, _by_spaces(line) or [line]) for number, line in numbered)
     return header, iter(())
 
 
-def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str, above: int) -> Iterator[Cells]:
+def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str, above: int) -> Iterator[Line]:
     """Yield the rows of a file's lines; ``above`` is the number of lines before these in the file.
 
     Raises:
         DatasetRefused: a row cannot be read, or an unclosed quotation mark joins several lines into one row.
     """
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    columns = [i for names in (PATH, LABEL, SPLIT) if (i := column(header, names)) is not None]
+    used = [index for names in (PATH, LABEL, SPLIT) for index in columns(header, names)]
     while True:
         begin = reader.line_num
         at = f"line {above + begin + 1:,} of {path}"
@@ -176,14 +123,14 @@ def _cut(path: Path, header: Sequence[str], lines: Sequence[str], delimiter: str
             ) from error
         within = lines[begin : reader.line_num]
         if len(within) > 1 and (
-            any(len(cells[i].strip().splitlines()) > 1 for i in columns if i < len(cells))
+            any(len(cells[i].strip().splitlines()) > 1 for i in used if i < len(cells))
             or sum(any(map(_is_image, line.split(delimiter))) for line in within) > 1
         ):
             raise DatasetRefused(
                 f'A quotation mark (") on {at} is not closed on that line, so {len(within):,} lines are read as one '
                 "row: close it, or remove it."
             )
-        yield cells
+        yield above + begin + 1, cells
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -216,20 +163,25 @@ def _by_spaces(line: str) -> list[str] | None:
     return parts if len(parts) == _PAIR and is_image(parts[0]) and not is_image(parts[1]) else None
 
 
-def _parquet(path: Path) -> tuple[Sequence[str], Iterator[Cells]]:
+def _parquet(path: Path) -> tuple[Sequence[str], Iterator[Line]]:
     try:
         with pq.ParquetFile(path) as file:
             header: list[str] = file.schema_arrow.names
-            wanted = [i for names in (PATH, LABEL, SPLIT) if (i := column(header, names)) is not None]
-            kinds = [file.schema_arrow.types[i] for i in wanted]
+            wanted = [index for names in (PATH, LABEL, SPLIT) for index in columns(header, names)]
+            kinds = [file.schema_arrow.types[index] for index in wanted]
             if any(pa.types.is_struct(kind) or pa.types.is_binary(kind) for kind in kinds):
                 raise DatasetRefused(
                     f"{path} holds the images themselves: open it with datasets.load_dataset and give that to profile."
                 )
-            columns = [file.read([header[i]]).column(0).to_pylist() for i in wanted]
+            table = file.read(list(dict.fromkeys(header[index] for index in wanted)))
+            positions = [header[:index].count(header[index]) for index in wanted]
+            held = [
+                table.column(table.schema.get_all_field_indices(header[index])[position]).to_pylist()
+                for index, position in zip(wanted, positions, strict=True)
+            ]
     except (pa.ArrowException, OSError) as error:
         raise DatasetRefused(f"{path} cannot be read as Parquet: {error}.") from error
+    rows = enumerate(zip(*held, strict=True), 1)
     return header, (
-        [dict(zip(wanted, cells, strict=True)).get(i) for i in range(len(header))]
-        for cells in zip(*columns, strict=True)
+        (number, [dict(zip(wanted, cells, strict=True)).get(i) for i in range(len(header))]) for number, cells in rows
     )

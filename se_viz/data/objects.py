@@ -15,8 +15,9 @@ from se_viz.data.colours import SWAPS_SIDES, TURNS, orientation_of
 from se_viz.data.columns import IMAGE, LABEL, column
 from se_viz.data.given import InputRefused, rgb_image
 from se_viz.data.images import ImageRefused, InputImage, decode
-from se_viz.data.labelled import UNLABELLED, Dataset, DatasetRefused, Labels
+from se_viz.data.labelled import UNLABELLED, Dataset, Labels
 from se_viz.data.meanings import meaning
+from se_viz.data.rejected import DatasetRefused
 from se_viz.data.targets import SEVERAL, Classes, Label, as_label, classes_of, targets_of
 
 _PAIR = 2

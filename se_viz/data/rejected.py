@@ -24,6 +24,15 @@ class Refused(ValueError):
         return f"{self.name} was left out: {self.reason}."
 
 
+class DatasetRefused(ValueError):
+    """A source cannot be used as a dataset; the message says why and what to do."""
+
+
+def lower(sentence: str) -> str:
+    """Return a sentence as it follows a colon: its first letter in lower case."""
+    return sentence[:1].lower() + sentence[1:]
+
+
 def legible(name: str) -> str:
     """Return a name that can be written as UTF-8; other bytes, which systems allow in names, become question marks."""
     return name.encode(errors="surrogateescape").decode(errors="replace")

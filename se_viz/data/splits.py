@@ -1,14 +1,15 @@
 """The choice of a dataset's split: train, val or test, by any of their names."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from se_viz.data.labelled import DatasetRefused
 from se_viz.data.meanings import meaning
-from se_viz.data.rejected import shown
+from se_viz.data.rejected import DatasetRefused, shown
 
 _LISTED = 5
 _MOST = 20  # names in a refusal
+HOW = "use --split, or split= in Python, for another"
 _FIRST = ("val", "test", "train")  # order of preference where the user asks for no split
 
 
@@ -38,12 +39,42 @@ def choose(names: Iterable[str], asked: str | None, where: str) -> str:
     raise DatasetRefused(f"There is no {asked!r} in {where}; it has {some}.")
 
 
-def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The split of a source that was taken.
+
+    Attributes:
+        called: the source.
+        splits: its splits by name, with their numbers of images.
+        chosen: the one that was taken; others with the same meaning were taken with it.
+        left: number of images in none of the splits.
+        beside: names of their splits as they are written, if these are not known as splits.
+    """
+
+    called: str
+    splits: Mapping[str, int]
+    chosen: str
+    left: int = 0
+    beside: tuple[str, ...] = ()
+
+    def sentences(self, how: str = HOW) -> list[str]:
+        """Return sentences on the choice; ``how`` says how to take another split."""
+        sentences = said(
+            [f"{name} ({count:,})" for name, count in self.splits.items()], self.chosen, self.called, how=how
+        )
+        if self.left:
+            listed = ", ".join(map(shown, self.beside[:_LISTED])) + (", …" if len(self.beside) > _LISTED else "")
+            sentences.append(
+                f"{self.left:,} {'image that is' if self.left == 1 else 'images that are'} in none of these splits"
+                f"{f' ({listed})' if listed else ''} {'was' if self.left == 1 else 'were'} left out."
+            )
+        return sentences
+
+
+def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = (), how: str = HOW) -> list[str]:
     """Return sentences on a choice: which splits there are, which one was taken, how to take another."""
     listed = ", ".join(map(shown, sorted(names)))
-    sentences = [
-        f"{where} is split into {listed}: {shown(chosen)} was taken (use --split, or split= in Python, for another)."
-    ]
+    sentences = [f"{where} is split into {listed}: {shown(chosen)} was taken ({how})."]
     if left:
         verb = "was" if len(left) == 1 else "were"
         sentences.append(f"Beside the splits, {', '.join(map(shown, left))} {verb} left out.")
@@ -53,7 +84,28 @@ def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = ()
 def of_each(
     written: Sequence[str], asked: str | None, where: str, called: str, *, loose: bool = False
 ) -> tuple[list[int] | None, list[str]]:
-    """Find the images of one split, where each image has the name of its split.
+    """Find the images of one split, where each image has the name of its split; see ``pick``.
+
+    Returns:
+        The indices of the images to take, None for all where there are no splits; and sentences on the choice.
+    """
+    return taken(pick(written, asked, where, called, loose=loose), asked, called)
+
+
+def taken(
+    picked: tuple[Choice, list[int]] | None, asked: str | None, called: str
+) -> tuple[list[int] | None, list[str]]:
+    """Return the result of ``pick`` as the indices of images and sentences, see ``of_each``."""
+    if picked is None:
+        return None, [f"{called} has no splits: all of it was taken."] if asked is not None else []
+    choice, indices = picked
+    return indices, choice.sentences()
+
+
+def pick(
+    written: Sequence[str], asked: str | None, where: str, called: str, *, loose: bool = False
+) -> tuple[Choice, list[int]] | None:
+    """Choose one split, where each image has the name of its split.
 
     Args:
         written: the split of each image as written; "" for an image without one.
@@ -63,7 +115,7 @@ def of_each(
             names is then taken only when the user asks for it.
 
     Returns:
-        The indices of the images to take, None for all where there are no splits; and sentences on the choice.
+        The choice and the indices of the images to take; None where there are no splits.
 
     Raises:
         DatasetRefused: there are splits, but not the one asked for.
@@ -72,24 +124,23 @@ def of_each(
     named = {name for name in times if meaning(name)}
     others = times.keys() - named
     unknown = set() if loose else others - {""}
-    there = asked is not None and any(_group(name) == _group(asked) for name in named | unknown)
+    there = asked is not None and any(group(name) == group(asked) for name in named | unknown)
     unclear = loose and bool(others) and len(set(map(meaning, named))) < 2
     if not there and (not named or unclear) and not (asked is not None and unknown):
-        return None, [f"{called} has no splits: all of it was taken."] if asked is not None else []
+        return None
     chosen = choose(named | unknown if asked is not None else named, asked, where)
-    group = _group(chosen)
-    left = {name: count for name, count in times.items() if name in others and _group(name) != group}
-    sentences = said([f"{name} ({times[name]:,})" for name in times if name not in left], chosen, called)
-    if left:
-        total, kinds = sum(left.values()), sorted(name for name in left if name and not loose)
-        which = f" ({', '.join(map(shown, kinds[:_LISTED]))}{', …' if len(kinds) > _LISTED else ''})" if kinds else ""
-        sentences.append(
-            f"{total:,} {'image that is' if total == 1 else 'images that are'} in none of these splits{which} "
-            f"{'was' if total == 1 else 'were'} left out."
-        )
-    return [index for index, name in enumerate(written) if _group(name) == group], sentences
+    same = group(chosen)
+    left = {name: count for name, count in times.items() if name in others and group(name) != same}
+    choice = Choice(
+        called,
+        {name: count for name, count in times.items() if name not in left},
+        chosen,
+        sum(left.values()),
+        tuple(sorted(name for name in left if name and not loose)),
+    )
+    return choice, [index for index, name in enumerate(written) if group(name) == same]
 
 
-def _group(name: str) -> str:
+def group(name: str) -> str:
     """Return a key that names of the same split share."""
     return meaning(name) or name.strip().lower()

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from se_viz.data.columns import LABEL, column
 from se_viz.data.images import ImageRefused
-from se_viz.data.labelled import UNLABELLED, DatasetRefused, disambiguate
-from se_viz.data.rejected import shown
+from se_viz.data.labelled import UNLABELLED, disambiguate
+from se_viz.data.rejected import DatasetRefused, shown
 
 # The label of an item that belongs to several classes, or whose target is not a class: boxes, masks, captions.
 SEVERAL: Final = "\0several"

@@ -31,6 +31,7 @@ from se_viz.data.images import (
 )
 from se_viz.data.names import label_of
 from se_viz.data.rejected import shown
+from se_viz.data.splits import Choice
 from se_viz.data.zip_archive import ArchiveRefused
 from se_viz.sandbox import Ended, Limits
 
@@ -187,7 +188,12 @@ def _why(ended: Ended, advice: str) -> str:
 
 
 def unpack(
-    name: str, file: BinaryIO, cancelled: ShouldCancel | None = None, wanted: int | None = None
+    name: str,
+    file: BinaryIO,
+    cancelled: ShouldCancel | None = None,
+    wanted: int | None = None,
+    split: str | None = None,
+    choices: list[Choice] | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in child processes, some of its members at a time; see ``zip_archive.members``.
 
@@ -196,6 +202,8 @@ def unpack(
         file: an open file, in memory or on disk.
         cancelled: called often, in this thread; when it returns True, the child ends.
         wanted: number of members that are read, see ``zip_archive.members``.
+        split, choices: the split whose members are read, and the list to which the choice is added, see
+            ``zip_archive.members``.
 
     Raises:
         ArchiveRefused: see ``zip_archive.members``; or a limit was reached.
@@ -210,9 +218,12 @@ def unpack(
     start: int | None = 0
     while start is not None:
         try:
-            answer = _run(cancelled, limits, (ArchiveRefused,), archives.part, name, source, start, _PART, wanted)
+            call = archives.part, name, source, start, _PART, wanted, split
+            answer = _run(cancelled, limits, (ArchiveRefused,), *call)
         except Ended as ended:
             raise ArchiveRefused(name, _why(ended, "pack it again as an ordinary ZIP archive")) from ended
+        if start == 0 and choices is not None and (choice := _choice(name, answer.get("choice"))) is not None:
+            choices.append(choice)
         before, start = start, answer["next"]
         if start is not None and not before < start <= archives.LIMITS.files:
             raise ArchiveRefused(name, "reading it gave an invalid result; pack it again")
@@ -222,6 +233,16 @@ def unpack(
             else:
                 yield label_of(label), bytes(content)
     archives.raise_damaged(name, damaged)
+
+
+def _choice(name: str, answer: object) -> Choice | None:
+    """Return the choice of a split in a child's answer, see ``_outcome``."""
+    match answer:
+        case {"splits": dict() as listed, "chosen": str() as chosen, "left": int() as left} if chosen in listed and all(
+            isinstance(count, int) for count in listed.values()
+        ):
+            return Choice(name, {shown(split): count for split, count in listed.items()}, shown(chosen), left)
+    return None
 
 
 def _warm_up() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
 from se_viz.data.class_folders import common_folders
+from se_viz.data.class_splits import NOWHERE, Place, place_of
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.meanings import meaning
 from se_viz.data.names import SUFFIXES, is_clutter
 from se_viz.data.zip_archive import directory, read_member
 
@@ -27,30 +27,18 @@ class TarRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image of an archive: its name, its label as written, and the position of its bytes.
-
-    ``split`` is the outermost folder above it that is named as a split, such as ``train``; "" without a split.
-    ``below`` is its label within that split: the folder below the split, unless a file gives a label.
-    ``above`` is the folder that contains the split.
-    """
+    """One image of an archive: its name, its label as written, the position of its bytes, its place among folders."""
 
     name: str
     label: str | None
     tar: Path
     offset: int
     size: int
-    split: str = ""
-    below: str | None = None
-    above: str | None = None
-
-    @property
-    def flat(self) -> bool:
-        """True if it is directly in the split's folder without a label, so that the folder may be a class."""
-        return bool(self.split) and self.below is None
+    place: Place = NOWHERE
 
     def in_split(self) -> "Sample":
         """Return the sample with its label within its split."""
-        return replace(self, label=self.below)
+        return replace(self, label=self.place.below)
 
     def read(self) -> bytes:
         """Return the image's bytes, at most one more than allowed."""
@@ -103,12 +91,12 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
     found: list[Sample] = []
     for inner_path, member in images:
         folders = inner_path.parent.parts
-        outer, split, inner = _split(folders)
+        place = place_of(folders)
         label = folders[around] if len(folders) > around else None
         found.append(
             ZipSample(
                 *(str(inner_path), label, path, member.header_offset, member.file_size),
-                *(split, inner, outer),
+                place,
                 member=member,
             )
         )
@@ -132,13 +120,6 @@ def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
     """
     others: Counter[str] = Counter()
     return [sample for path in paths for sample in _of_one(path, others)], others
-
-
-def by_class(listed: Sequence[Sample]) -> list[Sample]:
-    """Return the samples, labelled with the folder above the split where classes hold splits: ``cat/train/1.png``."""
-    if len({sample.above for sample in listed if sample.flat} - {None}) < 2:
-        return list(listed)
-    return [replace(sample, below=sample.above) if sample.flat else sample for sample in listed]
 
 
 def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
@@ -170,21 +151,9 @@ def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
         ) from error
     for key, name, offset, size in images:
         folders, written = PurePosixPath(name).parent.parts, labels.get(key)
-        outer, split, inner = _split(folders)
+        place = place_of(folders)
         label = written or (folders[-1] if folders else None)
-        yield Sample(f"{path.name}/{name}", label, path, offset, size, split, written or inner, outer)
-
-
-def _split(folders: Sequence[str]) -> tuple[str | None, str, str | None]:
-    """Return the folder above the split, the split ("" without one) and the folder below it, for an image."""
-    position = next((index for index, name in enumerate(folders) if meaning(name)), None)
-    if position is None:
-        return None, "", None
-    split = folders[position]
-    below = list(folders[position + 1 :])
-    while below and meaning(below[0]) == meaning(split):  # training_set/training_set/cat
-        del below[0]
-    return folders[position - 1] if position else None, split, below[0] if below else None
+        yield Sample(f"{path.name}/{name}", label, path, offset, size, place._replace(below=written or place.below))
 
 
 def _label(ending: str, content: bytes) -> str | None:

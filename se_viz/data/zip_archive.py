@@ -12,14 +12,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from se_viz.data.class_folders import labels_of
+from se_viz.data.class_folders import of_one_split
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.names import in_turn
-from se_viz.data.rejected import Refused, shown
+from se_viz.data.rejected import DatasetRefused, Refused, lower, shown
+from se_viz.data.splits import Choice
 
 _CENTRAL_HEADER = b"PK\x01\x02"
 _LOCAL_HEADER_BYTES = 30
@@ -62,7 +63,12 @@ def is_archive(content: bytes) -> bool:
 
 
 def members(
-    name: str, content: bytes | BinaryIO, limits: ArchiveLimits = LIMITS, wanted: int | None = None
+    name: str,
+    content: bytes | BinaryIO,
+    limits: ArchiveLimits = LIMITS,
+    wanted: int | None = None,
+    split: str | None = None,
+    choices: list[Choice] | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Unpack a ZIP archive in memory, member by member, in the archive's order.
 
@@ -75,6 +81,8 @@ def members(
         limits: an archive beyond them is refused before anything is unpacked.
         wanted: number of members that are read; of more members, those of all folders in turn come first, see
             ``names.in_turn``.
+        split: the split whose members are read if there are several, see ``class_folders.of_one_split``.
+        choices: the choice of the split is added to this list before the first member.
 
     Yields:
         A label and the member's bytes. The label is the path from the class folder on, see ``class_folders``.
@@ -86,7 +94,7 @@ def members(
     name = shown(name)
     damaged = []
     file = io.BytesIO(content) if isinstance(content, bytes) else content
-    for label, unpacked in _each(name, file, 0, limits, wanted):
+    for label, unpacked in _each(name, file, 0, limits, wanted, split, [] if choices is None else choices):
         if unpacked is None:
             damaged.append(label)
         else:
@@ -94,7 +102,9 @@ def members(
     raise_damaged(name, damaged)
 
 
-def part(name: str, source: bytearray | str, start: int, most: int, wanted: int | None = None) -> dict[str, object]:
+def part(
+    name: str, source: bytearray | str, start: int, most: int, wanted: int | None = None, split: str | None = None
+) -> dict[str, object]:
     """Unpack some members of an archive, in a child process.
 
     Args:
@@ -102,28 +112,38 @@ def part(name: str, source: bytearray | str, start: int, most: int, wanted: int 
         source: its bytes, or the path of its file.
         start: the number of members that were unpacked before.
         most: after so many bytes no further member is unpacked.
-        wanted: see ``members``.
+        wanted, split: see ``members``.
 
     Returns:
         "members": labels and bytes, None for a damaged member; "next": the value of ``start`` for the next call, None
-        after the last member.
+        after the last member; "choice": the fields of the choice of a split, None where there are no splits.
     """
     listed: list[tuple[str, bytes | None]] = []
+    choices: list[Choice] = []
+    following: int | None = None
     with Path(source).open("rb") if isinstance(source, str) else io.BytesIO(source) as file:
-        for label, unpacked in _each(name, file, start, LIMITS, wanted):
+        for label, unpacked in _each(name, file, start, LIMITS, wanted, split, choices):
             if most < 0:
-                return {"members": listed, "next": start + len(listed)}
+                following = start + len(listed)
+                break
             listed.append((label, unpacked))
             most -= len(unpacked or b"")
-    return {"members": listed, "next": None}
+    return {"members": listed, "next": following, "choice": asdict(choices[0]) if choices else None}
 
 
 def _each(
-    name: str, file: BinaryIO, start: int, limits: ArchiveLimits, wanted: int | None
+    name: str,
+    file: BinaryIO,
+    start: int,
+    limits: ArchiveLimits,
+    wanted: int | None,
+    split: str | None,
+    choices: list[Choice],
 ) -> Iterator[tuple[str, bytes | None]]:
     """Yield labels and bytes of the members from number ``start`` on; None for the bytes of a damaged member."""
     with _opened(name, file, limits) as archive:
-        listed = _checked(name, archive, limits)
+        listed, choice = _checked(name, archive, limits, split)
+        choices += [choice] if choice is not None else []
         order = in_turn([label for label, _ in listed], len(listed) if wanted is None else wanted)
         for label, info in (listed[index] for index in order[start:]):
             unpacked = None
@@ -218,11 +238,16 @@ def _count(file: BinaryIO, signature: bytes) -> int:
     return count
 
 
-def _checked(name: str, archive: zipfile.ZipFile, limits: ArchiveLimits) -> list[tuple[str, zipfile.ZipInfo]]:
-    """Check the whole directory, and return labels and entries of the files to unpack."""
+def _checked(
+    name: str, archive: zipfile.ZipFile, limits: ArchiveLimits, split: str | None
+) -> tuple[list[tuple[str, zipfile.ZipInfo]], Choice | None]:
+    """Check the whole directory, and return labels and entries of the files to unpack, and the choice of a split."""
     _refuse_overlap(name, archive)
     listed = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
-    labels = labels_of([info.filename for info in listed])
+    try:
+        labels, choice = of_one_split([info.filename for info in listed], split, name)
+    except DatasetRefused as refused:
+        raise ArchiveRefused(name, lower(str(refused)).rstrip(".")) from refused
     files = [(label, info) for label, info in zip(labels, listed, strict=True) if label]
     if not files:
         raise ArchiveRefused(name, "there are no files in it; put images in it")
@@ -238,4 +263,4 @@ def _checked(name: str, archive: zipfile.ZipFile, limits: ArchiveLimits) -> list
             )
     if sum(info.file_size for _, info in files) > limits.total:
         raise ArchiveRefused(name, f"unpacked it is larger than {limits.total // 10**6} MB; split it")
-    return files
+    return files, choice

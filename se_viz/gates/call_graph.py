@@ -14,19 +14,25 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from se_viz.gates.aliases import Aliases
 from se_viz.gates.channel_products import (
     WITH_ADDITION,
     Product,
     find_product,
     has_other_axes,
+    is_convolution,
     is_plain,
     is_scaled,
     may_multiply,
+    mixes,
     name_of,
+    of_several,
     overwrites,
 )
 from se_viz.gates.excitation import Excitation, follow
-from se_viz.gates.values import Call, Clock, Frame, Function, Value
+from se_viz.gates.nested_maps import NestedMaps
+from se_viz.gates.refusals import refuse_tracing
+from se_viz.gates.values import Call, Clock, Frame, Function, Value, other_handler
 from se_viz.weights.tensor_kinds import with_axes
 
 # Functions that return the same numbers in other memory, or in another type.
@@ -53,6 +59,7 @@ class CallGraph(TorchFunctionMode):
         other_axes: calls that did so with maps that do not have four axes.
         unread: the cases in which maps equal other maps times one factor per channel, but the computation cannot be
             read: the frames that were running, and the name of the call ("" if no call was seen).
+        kernels: convolutions whose weights were computed from the images.
         quantized: whether a quantised tensor was seen.
     """
 
@@ -63,6 +70,7 @@ class CallGraph(TorchFunctionMode):
         self.events: list[Event] = []
         self.other_axes: list[Call] = []
         self.unread: list[tuple[tuple[Frame, ...], str]] = []
+        self.kernels: list[Call] = []
         self.quantized = False
         self._count = len(images)
         self._parameters = parameters
@@ -71,6 +79,9 @@ class CallGraph(TorchFunctionMode):
         self._values = WeakTensorKeyDictionary()
         source = Value(None, 0, images.shape, is_map=True, source=None, data=None)
         self._values[images] = source
+        self._nested = NestedMaps()
+        self._aliases = Aliases()
+        self._aliases.note(images, source)
         self._derived = WeakTensorKeyDictionary()
         self._slices: dict[tuple[object, ...], Value] = {}
 
@@ -83,7 +94,12 @@ class CallGraph(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - the result of any function
         """Run a function and record its inputs and outputs."""
         kwargs = kwargs or {}
-        taken = with_axes((args, kwargs))
+        if torch.compiler.is_dynamo_compiling():
+            refuse_tracing()
+        if (handler := other_handler(types)) is not None:
+            return self._hand_over(handler, func, types, args, kwargs)
+        tensors = [leaf for leaf in tree_iter((args, kwargs)) if isinstance(leaf, Tensor)]
+        taken = with_axes(tensors)
         known = [value for tensor in taken if (value := self._known(tensor)) is not None]
         names = tuple(name for tensor in taken for name in self._names(tensor))
         constants = [t.numel() for t in taken if self._values.get(t) is None and not self._names(t)]
@@ -98,9 +114,12 @@ class CallGraph(TorchFunctionMode):
         )
         self.calls.append(call)
         may_write = overwrites(func) or kwargs.get("out") is not None
-        before = [t.clone() for t in taken] if len(taken) > 1 and may_write and may_multiply(func) else taken
+        multiplies = may_multiply(func)
+        before = [t.clone() for t in taken] if len(taken) > 1 and may_write and multiplies else taken
         versions = [_version(t) for t in taken]
         result = func(*args, **kwargs)
+        if len(taken) < len(tensors) and self._nested.holds_product([*tensors, *tree_iter(result)]):
+            self.unread.append((call.frames, "nested tensors"))
         written = {id(t) for t, version in zip(taken, versions, strict=True) if _version(t) != version}
         if not known:
             # A tensor made from parameters alone (a transposed weight, weight norm) counts as a parameter.
@@ -108,26 +127,38 @@ class CallGraph(TorchFunctionMode):
                 if isinstance(tensor, Tensor):
                     self._derived[tensor] = names
             return result
-        returned = args[0] if func is Tensor.__setitem__ else result
-        made = with_axes(returned)
-        multiplies = may_multiply(func)
-        if len(made) == 1 and len(taken) > 1 and multiplies:
-            product = find_product(func, before, made[0], self._count)
-            u = None if product is None else self._values.get(taken[product.u])
-            elsewhere = product is None and has_other_axes(before, made[0])
-            if elsewhere:
-                self.other_axes.append(call)
-            # For a part of the images, a factor that was not computed from them is a constant.
-            if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
-                maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
-                excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
-                self.events.append(Event(call, product, excitation, u))
-            multiplies = product is not None or elsewhere or is_plain(func)
-        if len(made) == 1 and len(known) > 1 and not multiplies and not written:
-            self._check_scaled(call, taken, made[0])
+        in_place = func is Tensor.__setitem__ or (result is None and overwrites(func))
+        made = with_axes(args[0] if in_place else result)
+        if of_several(func):
+            self.unread += [(call.frames, name_of(func))] * any(is_scaled(x, u) for x in made for u in before)
+        elif len(made) == 1:
+            told = multiplies and len(taken) > 1 and self._note_product(call, taken, before, made[0])
+            if not told and (len(known) > 1 or mixes(func)) and (in_place or not written):
+                self._check_scaled(call, taken, made[0])
+        if is_convolution(func) and (kernel := self.value(_second(args, kwargs, "weight"))) and kernel.call:
+            self.kernels.append(call)
         for item, tensor in enumerate(made):
             self._note(call, item, tensor, taken, written)
         return result
+
+    def _note_product(self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor) -> bool:
+        """Record a call that may multiply, and return whether this tells all that it computed."""
+        product = find_product(call.function, before, made, self._count)
+        if product is None and has_other_axes(before, made):
+            self.other_axes.append(call)
+            return True
+        u = None if product is None else self._values.get(taken[product.u])
+        # For a part of the images, a factor that was not computed from them is a constant.
+        if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
+            maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
+            excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
+            self.events.append(Event(call, product, excitation, u))
+        return product is not None or (is_plain(call.function) and not made.is_complex())
+
+    def _hand_over(self, handler: Function, *call: object) -> object:
+        """Let an object that is no tensor handle a call; the calls that it makes are seen."""
+        with self:
+            return handler(*call)
 
     def _check_scaled(self, call: Call, taken: list[Tensor], made: Tensor) -> None:
         """Record a call that is not a known product if its output still equals maps times a factor per channel."""
@@ -136,9 +167,18 @@ class CallGraph(TorchFunctionMode):
         maps = [tensor for tensor in taken if tensor.shape == made.shape and self._values.get(tensor) is not None]
         if name_of(call.function) in WITH_ADDITION:
             made = made - taken[0]
-        elif not maps and made.ndim == 4:  # assembled from parts
+        elif made.ndim == 4 and (not maps or mixes(call.function) or call.function is Tensor.__setitem__):
+            # Assembled from parts, or computed together.
             maps = self._maps_like(made)
-        if any(is_scaled(made, tensor) for tensor in maps):
+        # Images may lie beside each other among the channels, (1, N · C, H, W), as for a grouped convolution.
+        folded = made.ndim == 4 and len(made) == 1 < self._count and made.shape[1] % self._count == 0
+        pairs = [(made.abs(), tensor.abs()) if made.is_complex() else (made, tensor) for tensor in maps]
+        if folded:
+            pairs = [
+                (one.reshape(self._count, -1, *one.shape[2:]), two.reshape(self._count, -1, *two.shape[2:]))
+                for one, two in pairs
+            ]
+        if any(is_scaled(one, two) for one, two in pairs):
             self.unread.append((call.frames, name_of(call.function)))
 
     def _holds_product(self, call: Call, steps: int) -> bool:
@@ -174,6 +214,10 @@ class CallGraph(TorchFunctionMode):
     def _known(self, tensor: Tensor) -> Value | None:
         """Return what is known of a tensor; maps made by a script, whose calls are not seen, are noted as maps."""
         value: Value | None = self._values.get(tensor)
+        if value is None and not self._names(tensor):
+            value = self._aliases.find(tensor)
+            if value is not None:
+                self._values[tensor] = value
         if value is None and tensor.ndim == 4 and len(tensor) == self._count and tensor.shape[2:].numel() > 1:
             if isinstance(tensor, nn.Parameter) or self._names(tensor) or not tensor.is_floating_point():
                 return None
@@ -221,6 +265,11 @@ class CallGraph(TorchFunctionMode):
         if tensor.is_floating_point() and 0 < tensor.numel() <= 4 * len(tensor if tensor.ndim else [0]) * longest:
             value.data = tensor.detach().clone()
         self._values[tensor] = value
+        self._aliases.note(tensor, value)
+
+
+def _second(args: tuple[Any, ...], kwargs: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - of any type
+    return args[1] if len(args) > 1 else kwargs.get(name)
 
 
 def _version(tensor: Tensor) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from se_viz.gates.gate import CallTap
 from se_viz.gates.values import Frame
+from se_viz.weights.tensor_kinds import unwrapped
 
 # The values that are read from a gate: squeeze descriptor, excitation weights, U and X̃.
 What: TypeAlias = Literal["z", "s", "u", "x"]
@@ -90,7 +91,7 @@ class CaptureBuffer:
         """Keep a copy of the first tensor given for a key; maps are kept only for the gates in ``maps``."""
         if not isinstance(value, Tensor) or key in self.kept or (key[1] in "ux" and key[0] not in self.maps):
             return
-        self.kept[key] = value.clone()
+        self.kept[key] = unwrapped(value).clone()
 
     def replace(self, name: str, s: Tensor) -> Tensor:
         """Return the weights that multiply U in place of s (N, C), and keep them."""

@@ -17,6 +17,11 @@ _MULTIPLICATIONS = frozenset({"mul", "multiply"})
 _DIVISIONS = frozenset({"div", "divide", "true_divide"})
 WITH_ADDITION = frozenset({"addcmul"})
 _OTHERS = frozenset({"einsum"})
+# Functions of lists of tensors, of which each is multiplied.
+_OF_SEVERAL = frozenset({"_foreach_mul", "_foreach_div", "_foreach_addcmul", "_foreach_addcdiv", "_foreach_lerp"})
+# Functions of one tensor, in which maps and a factor may be held together.
+_MIXING = frozenset({"exp", "exp2", "prod"})
+_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +70,22 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def may_multiply(function: Callable[..., Any]) -> bool:
     """Return whether a torch function can multiply maps by a factor of the maps' shape or a smaller one."""
-    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | WITH_ADDITION | _OTHERS
+    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | WITH_ADDITION | _OTHERS | _OF_SEVERAL
+
+
+def of_several(function: Callable[..., Any]) -> bool:
+    """Return whether a function multiplies several tensors at once, which is not read."""
+    return name_of(function) in _OF_SEVERAL
+
+
+def mixes(function: Callable[..., Any]) -> bool:
+    """Return whether the one tensor that a function takes may hold maps and factor: log U + log s, or both stacked."""
+    return name_of(function) in _MIXING
+
+
+def is_convolution(function: Callable[..., Any]) -> bool:
+    """Return whether a function convolves its first argument with its second one."""
+    return name_of(function) in _CONVOLUTIONS
 
 
 def is_plain(function: Callable[..., Any]) -> bool:
@@ -181,7 +201,7 @@ def is_scaled(made: Tensor, maps: Tensor) -> bool:
     known = factor[:, (largest != 0).all(0)[:, 0]]
     if known.shape[1] < 2 or not bool(known.isfinite().all()):
         return False
-    off = 1e-3 * known.abs().amax()
+    off = 1e-4 * known.abs().amax()
     differs = [bool((known.amax(axis) - known.amin(axis)).amax() > off) for axis in (0, 1)]
     return all(differs) and fits(u.shape[2])
 

@@ -49,6 +49,15 @@ def require_images(images: object) -> Tensor:
     return images
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def refuse_tracing() -> None:
+    """Raise RuntimeError in a mode that torch would compile together with the code that runs under it.
+
+    Torch calls it while it compiles, so the error is one that ``refuse_compiled`` recognises.
+    """
+    raise RuntimeError("compiled code")
+
+
 def refuse_compiled(network: nn.Module, error: BaseException) -> None:
     """Raise NotReadable if an error of a network was raised while torch compiled a function that it calls."""
     frame = error.__traceback__

@@ -66,6 +66,7 @@ class Trace:
         other_axes: the calls that did so with maps that do not have four axes.
         unread: the cases in which maps equal other maps times a factor per channel, but the computation cannot be read:
             the runs that contained it, and the name of the call ("" if no call was seen).
+        kernels: convolutions whose weights were computed from the images.
         quantized: whether there were quantised maps.
         copies: classes of modules that ran as copies made in the pass, as data parallelism makes them.
         images: shape of the images, (2, channels, H, W).
@@ -78,6 +79,7 @@ class Trace:
     events: tuple[Event, ...] = ()
     other_axes: tuple[Call, ...] = ()
     unread: tuple[tuple[tuple[Frame, ...], str], ...] = ()
+    kernels: tuple[Call, ...] = ()
     quantized: bool = False
     copies: tuple[str, ...] = ()
     images: tuple[int, ...] = ()
@@ -218,6 +220,7 @@ class Recorder:
             events=tuple(graph.events),
             other_axes=tuple(graph.other_axes),
             unread=tuple(graph.unread),
+            kernels=tuple(graph.kernels),
             quantized=graph.quantized,
             copies=tuple(dict.fromkeys(self._copies)),
             images=self._images.shape,

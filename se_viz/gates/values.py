@@ -1,6 +1,6 @@
 """Records of the tensors of a forward pass and of the calls that made them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -9,6 +9,14 @@ import torch
 from torch import Tensor
 
 Function: TypeAlias = Callable[..., Any]
+
+
+def other_handler(types: Iterable[type]) -> Function | None:
+    """Return the ``__torch_function__`` of an object that is no tensor but stands for one; None without such an object.
+
+    Such an object answers a call with other calls, which a mode does not see while it handles the first one.
+    """
+    return next((one.__torch_function__ for one in types if not issubclass(one, Tensor)), None)  # type: ignore[attr-defined]
 
 
 class Frame(NamedTuple):

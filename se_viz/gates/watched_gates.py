@@ -37,6 +37,7 @@ RESIZED = "its factor has one weight for each channel and pixel; these are equal
 PARTS = "it runs on parts of an image or of the batch, so that no single s belongs to an image"
 SCALES = "its code multiplies maps by one factor per channel"
 UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or a custom operator"
+KERNELS = "its convolution has a separate kernel for each image, which is no factor per channel"
 AXES = "its maps do not have the four axes (N, C, H, W)"
 
 
@@ -85,6 +86,8 @@ def select(
     others += [
         (frames, f"{SCALES} in a way that is not read ({name})" if name else UNSEEN) for frames, name in trace.unread
     ]
+    unread = {frames for frames, _ in trace.unread}
+    others += [(call.frames, KERNELS) for call in trace.kernels if call.frames not in unread]
     shown = {*covered, *(Frame(item.run.path, item.run.number) for item in found if item.whole)}
     passed += [
         Passed(frames[-1].path if frames else "", why) for frames, why in others if not shown.intersection(frames)

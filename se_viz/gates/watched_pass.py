@@ -11,7 +11,7 @@ from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import factor_of, is_multiplication
 from se_viz.gates.edited_product import wide, with_factor
 from se_viz.gates.gate import CallTap, Gate
-from se_viz.gates.values import Frame
+from se_viz.gates.values import Frame, other_handler
 
 _Place: TypeAlias = tuple[str, int, Callable[..., Any], int]
 
@@ -62,6 +62,9 @@ class Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - the result of any function
         """Run a function, and read its inputs and outputs if the call is one of those."""
+        if types and (handler := other_handler(types)) is not None:
+            with self:
+                return handler(func, types, args, kwargs or {})
         if func not in self._functions:
             return func(*args, **kwargs) if kwargs else func(*args)
         kwargs = kwargs or {}

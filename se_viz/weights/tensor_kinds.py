@@ -42,6 +42,7 @@ def table_of(value: object) -> Tensor | None:
     """
     if not isinstance(value, Tensor) or value.is_nested or value.is_meta or isinstance(value, MaskedTensor):
         return None
+    value = unwrapped(value)
     if value.is_quantized:
         return value.dequantize()
     if value.layout is not torch.strided:
@@ -59,6 +60,26 @@ def array_of(value: object) -> npt.NDArray[Any] | None:
     except (RuntimeError, TypeError):
         return None  # a tensor of a subclass that has no array
     return array
+
+
+def unwrapped(tensor: Tensor) -> Tensor:
+    """Return the tensor that a wrapper without memory holds, if it holds one of its shape; others unchanged.
+
+    Such a wrapper is a subclass of Tensor that was made with ``_make_wrapper_subclass``, as DTensor is.
+    """
+    if type(tensor) is Tensor or isinstance(tensor, MaskedTensor) or has_memory(tensor):
+        return tensor
+    held = getattr(tensor, "__dict__", {}).values()
+    inner = [one for one in held if type(one) is Tensor and not one.is_nested and one.shape == tensor.shape]
+    return inner[0] if len(inner) == 1 and has_memory(inner[0]) else tensor
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Return whether a tensor has memory, which sparse tensors and wrappers lack."""
+    try:
+        return tensor.untyped_storage().data_ptr() != 0
+    except (RuntimeError, NotImplementedError):
+        return False
 
 
 def numbers_of(values: Iterable[object]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_classes_of_a_page_are_those_of_a_command(tmp_path, layout):
     command = dataset(tmp_path / "u.zip")
     uploads = [(f"u/{path}", (tmp_path / "u" / path).read_bytes()) for path in paths]
     shown = sorted(label for label in labels if label.endswith(".png"))
-    of_uploads = labels_of_uploads([name for name, _ in uploads])
+    of_uploads, _, _ = labels_of_uploads([name for name, _ in uploads])
     of_folder = read((label, content) for label, (_, content) in zip(of_uploads, uploads, strict=True))
     for intake in (read([("u.zip", packed(paths))]), of_folder, read_paths(tmp_path / "u")):
         assert sorted(image.name for image in intake.images) == shown
@@ -80,7 +81,61 @@ def test_classes_of_a_page_are_those_of_a_command(tmp_path, layout):
         assert sorted(set(drawn) - {"without a folder"}) == sorted(in_folders(intake.images)) == list(page.classes)
 
 
+SPLIT = {
+    "splits": (
+        ["d/train/cats/1.png", "d/train/dogs/2.png", "d/Validation/cats/3.png", "d/Validation/dogs/4.png", "d/a.txt"],
+        {None: {"cats": 1, "dogs": 1}, "TRAIN": {"cats": 1, "dogs": 1}},
+    ),
+    "at the top": (["Train/a/1.png", "Test/a/2.png", "Test/b/3.png"], {None: {"a": 1, "b": 1}, "train": {"a": 1}}),
+    "twice": (["test_set/test_set/a/1.png", "train_set/train_set/b/2.png"], {None: {"a": 1}, "train": {"b": 1}}),
+    "one": (["train/a/1.png", "train/b/2.png"], {None: {"a": 1, "b": 1}}),
+    "beside others": (["train/a/1.png", "val/b/2.png", "extra/3.png"], {None: {"b": 1}, "train": {"a": 1}}),
+    "folders in a class": (["train/a/x/1.png", "val/a/x/2.png", "val/b/3.png"], {None: {"a": 1, "b": 1}}),
+    "classes": (["train/1.png", "val/2.png"], {None: {"train": 1, "val": 1}}),
+    "a class of that name": (["train/steam/1.png", "plane/2.png"], {None: {"plane": 1, "train": 1}}),
+}
+
+
+def counts(found):
+    taken = found.labels[found.labels >= 0]
+    return dict(zip(found.classes, np.bincount(taken, minlength=len(found.classes)).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("layout", SPLIT)
+def test_a_page_takes_the_split_that_a_command_takes(tmp_path, layout):
+    paths, expected = SPLIT[layout]
+    (tmp_path / "u.zip").write_bytes(packed(paths))
+    for number, path in enumerate(paths):
+        (tmp_path / "u" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "u" / path).write_bytes(png(number) if path.endswith(".png") else b"words")
+    for asked, classes in expected.items():
+        commands = [dataset(tmp_path / "u.zip", asked), dataset(tmp_path / "u", asked)]
+        uploads, choices, refusals = labels_of_uploads([f"u/{path}" for path in paths], asked)
+        assert not refusals
+        named = ((label, (tmp_path / "u" / path).read_bytes()) for label, path in zip(uploads, paths, strict=True))
+        zips = [read([("u.zip", packed(paths))], split=asked, trusted=trusted) for trusted in (False, True)]
+        intakes = [*zips, read_paths(tmp_path / "u", split=asked), replace(read(named), splits=tuple(choices))]
+        for intake in intakes:
+            folders = {folder: len(images) for folder, images in in_folders(intake.images).items()}
+            assert folders == classes
+            sentences = [line for choice in intake.splits for line in choice.sentences()]
+            chosen = [line.partition(": ")[2] for line in (*commands[0].notes, *sentences) if "is split" in line]
+            assert len(set(chosen)) <= 1  # "val was taken (use --split, or split= in Python, for another)."
+            assert len(chosen) in (0, 2)
+        assert [counts(found) for found in commands] == [classes, classes]
+
+
+def test_an_archive_or_folder_without_the_split_that_is_asked_for_is_left_out(tmp_path):
+    paths = ["train/a/1.png", "val/b/2.png"]
+    for trusted in (False, True):
+        intake = read([("u.zip", packed(paths))], split="test", trusted=trusted)
+        assert intake.refusals == ("u.zip was left out: there is no 'test' in u.zip; it has train, val.",)
+    labels, choices, refusals = labels_of_uploads([f"u/{path}" for path in paths], "test")
+    assert (labels, choices) == (["", ""], [])
+    assert refusals == ["u was left out: there is no 'test' in u; it has train, val."]
+
+
 def test_uploads_of_several_folders_are_told_apart_each_by_itself():
     paths = ["1.png", "pets/cats/1.png", "pets/dogs/1.png", "cars/1.png"]
-    assert labels_of_uploads(paths) == ["1.png", "cats/1.png", "dogs/1.png", "cars/1.png"]
-    assert [folder_of(label) for label in labels_of_uploads(paths)] == ["", "cats", "dogs", "cars"]
+    assert labels_of_uploads(paths)[0] == ["1.png", "cats/1.png", "dogs/1.png", "cars/1.png"]
+    assert [folder_of(label) for label in labels_of_uploads(paths)[0]] == ["", "cats", "dogs", "cars"]

@@ -69,8 +69,12 @@ def test_which_columns_were_taken_is_said(images):
     assert read(images, "list.csv", "File,Class\nimg/1.png,a\n").notes == (
         "Of its columns, 'File' is taken as path and 'Class' is taken as label.",
     )
-    notes = read(images, "list.csv", "path,label\nimg/1.png,a\n,b\nimg/1.png,b\n").notes
-    assert notes == ("1 line without a path was left out.", "1 line names a path that another line names too.")
+    found = read(images, "list.csv", "path,label\nimg/1.png,a\n,b\n./img//1.png,a\n")
+    assert found.notes == (
+        "1 line without a path was left out.",
+        "1 line names an image that another line names with the same label: each image counts once.",
+    )
+    assert pairs(found) == {"img/1.png": "a"}
 
 
 def test_without_a_column_of_labels_the_header_is_named(images):
@@ -86,6 +90,72 @@ def test_without_a_column_of_labels_the_header_is_named(images):
         read(images, "list.csv", "img/1.png,cat,3\n")
     with pytest.raises(DatasetRefused, match="it has no columns"):
         read(images, "list.csv", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("path,label\nimg/1.png,cat, big\n", r"Line 2 of .* has 3 cells, but there are 2 columns \(path, label\)"),
+        ("img/1.png,cat\nimg/2.png,dog,3\n", "Line 2 of .* has 3 cells, but there are 2 columns"),
+        ("\npath\nimg/1.png,cat\n", r"Line 3 of .* has 2 cells, but there is 1 column \(path\)"),
+        (
+            "path,label,label\nimg/1.png,cat,cat\nimg/2.png,dog,cow\n",
+            r"two columns that could be the label, 'label' and 'label', and they differ \(line 3: dog and cow\)",
+        ),
+        ("path,Path,label\nimg/1.png,img/2.png,cat\n", "two columns that could be the path.*: remove one of them"),
+        (
+            "path,category,class\nimg/1.png,pet,cat\nimg/2.png,pet,dog\n",
+            r"'class' and 'category', and they differ \(line 2: cat and pet\): rename the one that you mean to label",
+        ),
+        (
+            "path,label\nimg/1.png,cat\nimg/1.png,dog\n",
+            r"give several labels to each image \(img/1.png: cat, dog\).*: keep one line for each image",
+        ),
+    ],
+)
+def test_a_list_that_can_be_read_in_several_ways_is_refused(images, content, said):
+    with pytest.raises(DatasetRefused, match=said):
+        read(images, "list.csv", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        ("path,label,\nimg/1.png,cat,\nimg/2.png,dog,,,\n", ()),
+        ("path,label,label,x,x\nimg/1.png,cat,cat,1,2\nimg/2.png,dog,dog,1,2\n", ()),
+        (
+            "path,label,class\nimg/1.png,cat,pet\nimg/2.png,dog,pet\n",
+            (
+                "Its columns 'label' and 'class' could both be the label, and they differ (line 2: cat and pet): "
+                "'label' was taken. Remove it to take 'class'.",
+            ),
+        ),
+        (
+            "path,class_id,class\nimg/1.png,3,cat\nimg/2.png,4,dog\n",
+            (
+                "Of its columns, 'path' is taken as path and 'class' is taken as label.",
+                "Its columns 'class' and 'class_id' could both be the label, and they differ (line 2: cat and 3): "
+                "'class' was taken. Remove it to take 'class_id'.",
+            ),
+        ),
+        (
+            "path,label\nimg/1.png,cat\nimg/2.png,dog\na b.png,cat\na b.png,dog\na b.png\n",
+            (
+                "Line 6 has fewer cells than there are columns (path, label): the last ones count as empty.",
+                "1 image was left out, because several lines give different labels (a b.png: cat, dog), and an image "
+                "counts for one class.",
+            ),
+        ),
+    ],
+)
+def test_cells_that_are_not_used_are_said(images, content, notes):
+    found = read(images, "list.csv", content)
+    assert (found.notes, pairs(found)) == (notes, BOTH)
+
+
+def test_an_image_without_a_label_in_one_line_has_the_label_of_another(images):
+    found = read(images, "list.csv", "path,label\nimg/1.png,\nimg/1.png,cat\nimg\\2.png,dog\nimg/2.png,dog\n")
+    assert pairs(found) == {"img/1.png": "cat", "img\\2.png": "dog"}
 
 
 def test_separators_of_windows(images):
@@ -144,6 +214,10 @@ def test_parquet(images):
     pd.DataFrame({"Image Path": ["img/1.png", "img/2.png"], "size": [1, 2], "label": [3, 10]}).to_parquet(path)
     found = dataset(path)
     assert (pairs(found), found.kind) == ({"img/1.png": "3", "img/2.png": "10"}, "parquet")
+    twice = pa.Table.from_arrays([pa.array(one) for one in (["img/1.png"], ["a"], ["b"])], ["path", "label", "label"])
+    pq.write_table(twice, path)
+    with pytest.raises(DatasetRefused, match=r"two columns that could be the label.* \(row 1: a and b\)"):
+        dataset(path)
     pd.DataFrame({"x": [1]}).to_parquet(path)
     with pytest.raises(DatasetRefused, match=r"no column 'path' \(it has x\)"):
         dataset(path)

@@ -69,7 +69,7 @@ def test_uploads_keep_their_folders_and_those_of_systems_are_ignored():
         ("image.jpg", png(5)),
         ("pets.zip", archive.getvalue()),
     ]
-    labels = labels_of_uploads([name for name, _ in uploads])
+    labels, _, _ = labels_of_uploads([name for name, _ in uploads])
     result = read((label, content) for label, (_, content) in zip(labels, uploads, strict=True))
     assert [image.name for image in result.images] == [
         "cats/1.jpg",

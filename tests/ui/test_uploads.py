@@ -68,6 +68,43 @@ def test_the_folders_of_an_upload_are_groups():
     assert list(groups["group"]) == ["cats", "dogs"]
 
 
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_one_split_of_an_upload_is_taken_which_is_said_and_can_be_changed(kind):
+    files = [("train/cats/1.jpg", 30), ("train/dogs/2.jpg", 60), ("train/dogs/3.jpg", 70), ("Val/cats/4.jpg", 90)]
+    page = open_page("inspect", samples="", view="Export")
+    if kind == "archive":
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, shade in files:
+                archive.writestr(name, photo(shade))
+        upload(page, ("pets.zip", packed.getvalue()))
+    else:
+        upload(page, *((f"pets/{name}", photo(shade)) for name, shade in files), key="upload_folder")
+    source = "pets.zip" if kind == "archive" else "pets"
+
+    def said():
+        return next(one.value.replace("\\", "") for one in page.caption if "is split into" in one.value)
+
+    def lines():
+        return " ".join(code.value for code in page.code)
+
+    assert said() == f"{source} is split into Val (1), train (3): Val was taken (choose another at Split)."
+    assert not page.warning
+    assert "--split" not in lines()
+    assert "split=" not in lines()
+    (split,) = [box for box in page.selectbox if box.label == "Split"]
+    assert split.options == ["Val (1 image)", "train (3 images)"]
+    split.set_value("train").run()
+    assert not page.exception
+    assert names(page) == ["1 cats/1.jpg", "2 dogs/2.jpg", "3 dogs/3.jpg"]
+    assert "train was taken" in said()
+    assert f"read_paths(['./{source}'], split='train')" in lines()
+    assert f"inspect ./{source} --split train " in lines()
+    (split,) = [box for box in page.selectbox if box.label == "Split"]
+    split.set_value("val").run()
+    assert "Val was taken" in said()
+
+
 def test_the_first_samples_go_when_an_upload_comes_and_others_stay():
     page = open_app()
     assert len(names(page)) == len(page.multiselect(key="samples").value) == 4

@@ -63,7 +63,8 @@ def within_budget(intake: Intake) -> Intake:
     """Return the images of a session's uploads that fit, with a sentence about those that are left out."""
     most = limits()
     kept, left_out = _KEPT.keep(intake.images, most.session_images, most.images)
-    return Intake(tuple(kept), (*intake.refusals, *([left_out] if left_out else ())), intake.unread)
+    refusals = (*intake.refusals, *([left_out] if left_out else ()))
+    return replace(intake, images=tuple(kept), refusals=refusals)
 
 
 def _bytes(image: Image.Image) -> int:

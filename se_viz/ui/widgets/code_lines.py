@@ -4,8 +4,8 @@ import json
 import shlex
 
 from se_viz.model.model import Model
+from se_viz.ui.state.uploaded_model import inputs_of
 from se_viz.ui.widgets import head_picker
-from se_viz.ui.widgets.checkpoint_picker import loaded
 from se_viz.ui.widgets.image_picker import Chosen
 
 DEFAULT = 0.5  # default threshold of a ``Head``
@@ -20,7 +20,7 @@ def load_line(model: Model) -> str:
     if head is not None:
         said = f"{head.kind!r}" if head.threshold == DEFAULT else f"se_viz.Head({head.kind!r}, {head.threshold})"
         options += f", head={said}"
-    own = loaded(model)
+    own = inputs_of(model)
     if own is None:
         return f"model = se_viz.load({model.name!r}{options})"
     named = f", classes=read_classes(Path({f'./{own.classes}'!r}))" if own.classes else ""
@@ -42,12 +42,21 @@ def head_options() -> str:
 def shell_images(chosen: Chosen) -> str:
     """Return the shell arguments that name the images; uploads are expected in the folder of the shell."""
     words = [shlex.quote(f"./{name}") for name in chosen.uploads]
-    return " ".join([*words, *(f"--sample {key}" for key in chosen.samples)])
+    split = [f"--split {shlex.quote(chosen.split)}"] if chosen.split and chosen.uploads else []
+    return " ".join([*words, *split, *(f"--sample {key}" for key in chosen.samples)])
+
+
+def python_images(chosen: Chosen) -> str:
+    """Return the Python code of a list of the images; uploads are expected in the folder of the script."""
+    files = [f"./{name}" for name in chosen.uploads]
+    split = f", split={chosen.split!r}" if chosen.split else ""
+    parts = [f"*se_viz.read_paths({files!r}{split}).images"] * bool(files)
+    return f"[{', '.join([*parts, *(f'se_viz.sample({key!r})' for key in chosen.samples)])}]"
 
 
 def shell_options(model: Model, *, option: str = "--model ") -> str:
     """Return the shell options that name the model; ``option`` is put before a registry name."""
-    own = loaded(model)
+    own = inputs_of(model)
     if own is None:
         return f"{option}{shlex.quote(model.name)}"
     named = f" --classes {shlex.quote(f'./{own.classes}')}" if own.classes else ""

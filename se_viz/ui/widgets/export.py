@@ -17,7 +17,7 @@ from se_viz.reports.tables import predictions_table, readings_table, table_bytes
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, shell_images, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -61,15 +61,12 @@ def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"
 def python_lines(model: Model, chosen: Chosen, gate_capture: GateCapture) -> str:
     """Return a script that captures the same images with the same model; uploads are expected in its folder."""
     gate, size = gate_capture.gate, f"({len(chosen.images)}, {gate_capture.gate.channels})"
-    files = [f"./{name}" for name in chosen.uploads]
-    parts = [f"*se_viz.read_paths({files!r}).images"] * bool(files)
-    parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
     return "\n".join(
         [
             "import se_viz",
             "",
             load_line(model),
-            f"images = [{', '.join(parts)}]",
+            f"images = {python_images(chosen)}",
             f"capture = se_viz.capture(model, images, maps=[{gate.name!r}])",
             f"gate_capture = capture[{gate.name!r}]",
             f"gate_capture.z, gate_capture.s  # {size} each"

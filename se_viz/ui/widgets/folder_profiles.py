@@ -74,6 +74,7 @@ def _say_limit(model: Model, chosen: Chosen, *, first: bool) -> None:
     if not first:
         data = shlex.quote(f"./{chosen.uploads[0]}") if len(chosen.uploads) == 1 else "DIR"
         options = f"{shell_options(model)}{head_options()}"
+        data += f" --split {shlex.quote(chosen.split)}" if chosen.split else ""
         st.code(f"python -m se_viz profile {options} --data {data} --out PROFILES", language=None)
 
 

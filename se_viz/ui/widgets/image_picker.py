@@ -7,11 +7,12 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data import sample_images
-from se_viz.data.class_folders import labels_of_uploads
+from se_viz.data.class_folders import folder_of, labels_of_uploads
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
 from se_viz.data.names import apart, in_turn, label_of
 from se_viz.data.pixels import Gone
+from se_viz.data.splits import choose, group
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import selection
 from se_viz.ui.state.image_budget import within_budget
@@ -34,6 +35,7 @@ class Chosen:
         samples: keys of samples.
         left_out: a sentence for each uploaded file that was left out.
         unread: number of uploaded files that were not read, because there are more than the page shows.
+        split: the split that the user chose; None for the one that is taken first.
     """
 
     images: tuple[InputImage, ...]
@@ -41,6 +43,7 @@ class Chosen:
     samples: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     unread: int = 0
+    split: str | None = None
 
 
 def drop() -> list[UploadedFile]:
@@ -66,10 +69,7 @@ def folder() -> list[UploadedFile]:
         key="upload_folder",
         max_upload_size=50,
     )
-    files = sorted(
-        (file for file in uploaded if label_of(file.name)), key=lambda file: file.name
-    )  # as read_paths sorts
-    return [files[index] for index in in_turn(labels_of_uploads([file.name for file in files]), LIMIT)]
+    return sorted((file for file in uploaded if label_of(file.name)), key=lambda file: file.name)  # as read_paths sorts
 
 
 def sample_keys(problem: DeltaGenerator, *, has_uploads: bool = False) -> list[str]:
@@ -117,9 +117,43 @@ def _choose() -> None:
 
 def decoded(uploaded: list[UploadedFile]) -> Intake:
     """Return the decoded uploads; show a warning about files that were refused or left out."""
-    intake = _decoded([file for file in uploaded if label_of(file.name)])
+    intake = _decoded([file for file in uploaded if label_of(file.name)], _asked_split(uploaded))
     notes.warn(intake.refusals, "left_out")
     return intake
+
+
+def choose_split(uploaded: list[UploadedFile], intake: Intake) -> None:
+    """Say which split of the uploads was taken, if they have splits, and draw the choice of another one."""
+    if not intake.splits:
+        return
+    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for choice in intake.splits:
+        for name, count in choice.splits.items():
+            kind = group(name)
+            counts[kind] = counts.get(kind, 0) + count
+            names.setdefault(kind, name)
+    listed = sorted(names, key=names.__getitem__)
+    if len(listed) > 1:
+        st.selectbox(
+            "Split",
+            listed,
+            index=listed.index(group(intake.splits[0].chosen)),
+            format_func=lambda kind: f"{names[kind]} ({counts[kind]:,} {'image' if counts[kind] == 1 else 'images'})",
+            key=_split_key(uploaded),
+        )
+    how = "choose another at Split" if len(listed) > 1 else "it has no other"
+    st.caption(escape_markdown(" ".join(said for choice in intake.splits for said in choice.sentences(how))))
+
+
+def _split_key(uploaded: list[UploadedFile]) -> str:
+    """Return the key of the choice of a split, another one for other uploads, which may have other splits."""
+    return f"split_{hash(tuple(file.file_id for file in uploaded))}"
+
+
+def _asked_split(uploaded: list[UploadedFile]) -> str | None:
+    asked: str | None = st.session_state.get(_split_key(uploaded))
+    return asked
 
 
 def gather(uploaded: list[UploadedFile], intake: Intake, keys: list[str]) -> Chosen:
@@ -137,7 +171,12 @@ def gather(uploaded: list[UploadedFile], intake: Intake, keys: list[str]) -> Cho
     # An uploaded folder is listed by its name, as in Python.
     names_of_files = (file.name for file in uploaded if label_of(file.name))
     uploads = dict.fromkeys(name.replace("\\", "/").partition("/")[0] for name in names_of_files)
-    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys), intake.refusals, intake.unread)
+    split = _asked_split(uploaded)
+    if split is not None and all(
+        split == group(choose(choice.splits, None, choice.called)) for choice in intake.splits
+    ):
+        split = None  # as without a choice
+    return Chosen(images[:LIMIT], tuple(uploads), tuple(keys), intake.refusals, intake.unread, split)
 
 
 def _tell_uploads(count: int) -> None:
@@ -152,20 +191,32 @@ def _tell_uploads(count: int) -> None:
         st.info(escape_markdown(f"This link was made with {images}, which it does not contain."))
 
 
-def _decoded(uploaded: list[UploadedFile]) -> Intake:
-    """Return the decoded uploads; a rerun with the same files takes them from the session."""
-    identity = tuple(file.file_id for file in uploaded)
+def _decoded(uploaded: list[UploadedFile], split: str | None) -> Intake:
+    """Return the decoded uploads; a rerun with the same files and the same split takes them from the session."""
+    identity = (*(file.file_id for file in uploaded), split or "")
     kept: tuple[tuple[str, ...], Intake] | None = st.session_state.get("intake")
     if kept is None or kept[0] != identity:
         # Cleared before others are decoded: both would count towards the budget.
         kept = st.session_state["intake"] = None
         with st.spinner("Reading images …", show_time=True):
             try:
-                labels = labels_of_uploads([file.name for file in uploaded])
-                named = zip(labels, uploaded, strict=True)
-                intake = read(((label, file.getvalue()) for label, file in named), cancelled=leaving())
+                labels, choices, refusals = labels_of_uploads([file.name for file in uploaded], split)
+                named = ((label, file.getvalue()) for label, file in _in_turn(labels, uploaded))
+                intake = read(named, cancelled=leaving(), split=split)
+                intake = replace(intake, refusals=(*intake.refusals, *refusals), splits=(*intake.splits, *choices))
             except Gone:
                 st.stop()
             kept = (identity, within_budget(intake))
         st.session_state["intake"] = kept
     return kept[1]
+
+
+def _in_turn(labels: list[str], uploaded: list[UploadedFile]) -> list[tuple[str, UploadedFile]]:
+    """Return the files that have labels: single files, then those of folders, the first of each folder before others.
+
+    See ``names.in_turn``.
+    """
+    named = [(label, file) for label, file in zip(labels, uploaded, strict=True) if label]
+    single = [pair for pair in named if not folder_of(label_of(pair[1].name))]
+    of_folders = [pair for pair in named if folder_of(label_of(pair[1].name))]
+    return [*single, *(of_folders[index] for index in in_turn([label for label, _ in of_folders], LIMIT))]

@@ -15,7 +15,7 @@ from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, shell_images, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
 _LABELS = {"gate_effects": "Effects of gates", "channels": "Channels", "outputs": "Outputs before and after"}
@@ -85,9 +85,6 @@ def python_lines(
     own: bool,
 ) -> str:
     """Return a script that gives the same numbers; uploads are expected in its folder."""
-    files = [f"./{name}" for name in chosen.uploads]
-    parts = [f"*se_viz.read_paths({files!r}).images"] * bool(files)
-    parts += [f"se_viz.sample({key!r})" for key in chosen.samples]
     focus, other = images
     extra = ", profiles=profiles" if own else ""
     lines = [
@@ -95,7 +92,7 @@ def python_lines(
         "",
         load_line(model),
         *(['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * own),
-        f"images = [{', '.join(parts)}]",
+        f"images = {python_images(chosen)}",
         f"image = images[{focus}]",
         f"edits = {{{gate!r}: {_said(edits[gate], other)}}}",
         f"capture = se_viz.capture(model, image, edits=edits{extra})",

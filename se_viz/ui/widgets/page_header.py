@@ -60,6 +60,8 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     with right:
         uploaded = [*image_picker.drop(), *uploaded]
     intake = image_picker.decoded(uploaded)
+    with right:
+        image_picker.choose_split(uploaded, intake)
     with samples:
         keys = image_picker.sample_keys(problem, has_uploads=bool(intake.images))
     chosen = image_picker.gather(uploaded, intake, keys)
