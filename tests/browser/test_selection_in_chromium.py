@@ -33,11 +33,11 @@ def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_p
     pick(page, "Gate", "SE_4_1")
     page.wait_for_url(re.compile("gate=SE_4_1"))
     settle(page)
-    page.get_by_role("radio", name="variance").click()
-    expect(page.locator(".st-key-chart_deviation_SE_5_2")).to_contain_text("most varying between images first")
+    page.get_by_role("radio", name="similarity").click()
+    expect(page.locator(".st-key-chart_deviation_SE_5_2")).to_contain_text("neighbours respond alike")
     settle(page)
     # A cell of a heatmap: its image, gate and channel.
-    cells = page.locator(".st-key-chart_deviation_SE_5_2 .nsewdrag")
+    cells = page.locator(".st-key-chart_deviation_SE_5_2 .nsewdrag").first  # the second one is of the marks
     cells.hover()
     place = {"x": 101, "y": cells.bounding_box()["height"] * 0.75}
     cells.hover(position=place)
@@ -61,10 +61,10 @@ def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_p
     page.go_back()
     expect(shown(page, "gate")).to_have_value("SE_4_1")
     expect(shown(page, "focus")).to_have_value("1 Chelsea the cat")
-    expect(page.get_by_role("radio", name="variance")).to_be_checked()
+    expect(page.get_by_role("radio", name="similarity")).to_be_checked()
     settle(page)
     page.go_back()
-    expect(page.get_by_role("radio", name="index")).to_be_checked()
+    expect(page.get_by_role("radio", name="variance")).to_be_checked()
     expect(shown(page, "gate")).to_have_value("SE_4_1")
     settle(page)
     page.go_back()
