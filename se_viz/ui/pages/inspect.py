@@ -65,8 +65,8 @@ only the identity remains. $\sigma$ is the gate function: a sigmoid in the paper
 
 @dataclass(frozen=True)
 class InspectState:
-    """The state of the page: model, images, capture, predictions, health of the gates, what is in focus, and the mean
-    of s of each gate over class profiles, if there are any.
+    """The state of the page: model, images, capture, predictions, health of the gates, what is in focus, the mean of
+    s of each gate over class profiles, if there are any, and thumbnails of the images: a download has no cache of them.
     """
 
     model: Model
@@ -76,6 +76,7 @@ class InspectState:
     healths: Later[Health]
     selection: Selection
     means: Mapping[str, Floats] | None
+    thumbnails: tuple[str, ...]
 
     @property
     def focus(self) -> int:
@@ -95,7 +96,7 @@ class InspectState:
             gates=gates,
             healths=self.healths,
             means=self.means,
-            thumbnails=[thumbnails.of_row(image) for image in self.chosen.images],
+            thumbnails=self.thumbnails,
         )
 
     @property
@@ -118,7 +119,9 @@ def page(header: PageHeader) -> None:
     gate = header.gate()
     selection = Selection(header.image(), gate, header.channel(gate))
     focus = selection.image
-    state = InspectState(model, chosen, captured, predictions, gate_healths(captured), selection, _means(model))
+    small = tuple(map(thumbnails.of_row, chosen.images))
+    healths = gate_healths(captured)
+    state = InspectState(model, chosen, captured, predictions, healths, selection, _means(model), small)
     answer, verdicts = state.report().sentences
     header.answer.markdown(emphasised(answer))
     with strip_place:
