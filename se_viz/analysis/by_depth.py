@@ -92,11 +92,11 @@ def by_depth(profiles: ClassProfiles) -> tuple[Depth, ...]:
 
 
 def _depth(profiles: ClassProfiles, gate: GateProfile) -> Depth:
-    moments, checked = gate.s(), test_selectivity(profiles, gate.name)
+    moments, checked = gate.s(), test_selectivity(profiles, gate)
     parts = variance(moments)
     first, median, third = np.nanquantile(parts.share, (0.25, 0.5, 0.75)) if parts.total.any() else [np.nan] * 3
     nonempty = moments.count > 0
-    alike = class_similarity(gate, centred=False)[np.ix_(nonempty, nonempty)]
+    alike = class_similarity(moments.mean[nonempty], centred=False)
     pairs = alike[np.triu_indices(len(alike), 1)]
     return Depth(
         gate.name,

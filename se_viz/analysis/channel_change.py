@@ -5,13 +5,20 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from se_viz.gates.capture import GateCapture
-from se_viz.types import Float32s
+from se_viz.types import AnyFloats, Float32s
 
 Choice: TypeAlias = Literal["highest s", "lowest s", "largest change", "chosen"]
 
 
-def change(gate_capture: GateCapture) -> Float32s:
-    """Return ‖U − X̃‖ of each channel, the root of the summed squares over its pixels (N, C).
+def change(gate_capture: GateCapture, mean: AnyFloats | None = None) -> Float32s:
+    """Return how much the gate changed each channel, the root of the summed squares over its pixels (N, C).
+
+    With the mean of s over many images it is ‖(s − mean) · U‖, what the gate does for this image alone: without it,
+    ‖U − X̃‖ = ‖(s − 1) · U‖ ranks the loudest maps first.
+
+    Args:
+        gate_capture: the values of the gate, with maps.
+        mean: mean of s over the images of class profiles (C,), if there are any.
 
     Raises:
         ValueError: the maps of the gate were not captured.
@@ -19,8 +26,9 @@ def change(gate_capture: GateCapture) -> Float32s:
     if gate_capture.u is None or gate_capture.x is None:
         raise ValueError(f"The maps of {gate_capture.gate.name} were not captured: name it in maps.")
     with np.errstate(invalid="ignore", over="ignore"):  # a channel that is not finite is sorted last
-        norm: Float32s = np.sqrt(np.square(gate_capture.u - gate_capture.x).sum(axis=(2, 3)))
-    return norm
+        part = gate_capture.u if mean is not None else gate_capture.u - gate_capture.x
+        norm: Float32s = np.sqrt(np.square(part).sum(axis=(2, 3)))
+        return norm if mean is None else norm * np.abs(gate_capture.s - mean.astype(np.float32))
 
 
 def choose_channels(

@@ -9,6 +9,12 @@ from scipy.spatial.distance import pdist
 
 Order: TypeAlias = Literal["index", "mean", "variance", "similarity"]
 
+AT_FIRST: Order = "variance"
+"""The order of heatmaps until another is chosen: what differs between the images is at the left."""
+
+_MOST_MARKED = 10
+_SEEN = 1e-4  # standard deviations of s below this may be rounding
+
 
 def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp]:
     """Return the channel indices (C,) in an order.
@@ -32,3 +38,22 @@ def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp
         first, last = (s[:, end].mean(dtype=np.float64) for end in (leaves[:ends], leaves[-ends:]))
         return leaves if first >= last else leaves[::-1]
     return np.arange(s.shape[1])
+
+
+def most_varying(s: npt.NDArray[np.float32]) -> dict[int, float]:
+    """Return the channels whose s varies most between the images, most first, each with its standard deviation.
+
+    They are a tenth of the channels, at most ten.
+
+    Channels are left out whose s is the same for all images, or not finite; so a single image has none.
+
+    Args:
+        s: excitation weights (N, C).
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        deviation = s.std(axis=0, dtype=np.float64)
+    ranked = np.argsort(-np.where(np.isfinite(deviation), deviation, 0), kind="stable")
+    count = min(_MOST_MARKED, max(1, s.shape[1] // 10))
+    return {
+        int(channel): float(deviation[channel]) for channel in ranked[:count] if _SEEN < deviation[channel] < np.inf
+    }

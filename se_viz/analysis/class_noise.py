@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from se_viz.analysis.detectable import smallest_d
+from se_viz.analysis.detectable import smallest_d, variance_within
 from se_viz.profiles.gate_summary import Moments
 from se_viz.types import Floats
 
@@ -36,12 +36,12 @@ class ClassNoise:
 def class_noise(moments: Moments) -> ClassNoise:
     """Return the limits of a gate from its moments (K, C); classes without images do not count."""
     some = moments.count > 0
-    count, mean, std = moments.count[some], moments.mean[some], moments.std[some]
+    count, mean = moments.count[some], moments.mean[some]
     classes, free = len(count), int((count - 1).sum())
     freedom = max(0, classes - 1), free
     if not free:
         return ClassNoise(freedom, float("nan"), float("nan"))
-    within = (count[:, None] * np.square(std)).sum(axis=0) / free
+    within = variance_within(moments)
     size = classes / (1 / count).sum()
     difference = smallest_d(size) * float(np.median(np.sqrt(within)))
     length = np.square(mean).sum(axis=1)

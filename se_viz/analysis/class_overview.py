@@ -32,13 +32,14 @@ class Overview:
     @classmethod
     def of(cls, gate: GateProfile) -> "Overview":
         """Compute the overview of a gate; 1,000 classes take a second."""
-        moments, similarity = gate.s(), class_similarity(gate).astype(np.float32)
+        moments = gate.s()
+        similarity = class_similarity(moments.mean).astype(np.float32)
         nonempty = np.flatnonzero(moments.count)
         apart = most_dissimilar(similarity, moments.count)
         return cls(nonempty, Patterns.of(moments.mean[nonempty]), similarity, apart)
 
     def rows_to_draw(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
-        """Return the classes to draw, ascending: all with images, or the 60 that are most similar to a chosen one."""
+        """Return the classes to draw (R,), ascending: all with images, or the 60 most similar to a chosen one."""
         if len(self.nonempty) <= MOST_ROWS:
             return self.nonempty
         listed = list(chosen)

@@ -7,22 +7,21 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
+from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
 
 
-def class_similarity(gate: GateProfile, centred: bool = True) -> Floats:
+def class_similarity(mean: Floats, centred: bool = True) -> Floats:
     """Return the cosine between the mean excitation patterns of two classes (K, K), −1 to 1.
 
     NaN in the rows of classes without images, and of a class that does not differ from the mean.
 
     Args:
-        gate: a gate of class profiles.
+        mean: mean s of each class (K, C); NaN for classes without images.
         centred: whether to subtract the mean over classes from each channel first, and so compare the differences
             between classes. If not, the patterns themselves are compared: 1 means that they differ only in scale, as
             in SE_5_3 of the paper.
     """
-    mean = gate.s().mean
     if centred:
         mean = mean - np.nanmean(mean, axis=0)
     length = np.linalg.norm(mean, axis=1, keepdims=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.profiles.class_profiles import ClassProfiles, Moments
+from se_viz.types import Floats
 
 LEVEL, POWER = 0.05, 0.8
 FEW = 30  # images of a class, below which a sentence says what cannot be seen
@@ -40,18 +41,22 @@ def smallest_d(images: float) -> float:
     return float((t.ppf(1 - LEVEL / 2, free) + t.ppf(POWER, free)) * np.sqrt(2 / images))
 
 
+def variance_within(moments: Moments) -> Floats:
+    """Return the variance of s within the classes (C,), pooled over them; NaN if no class has two images."""
+    some = moments.count > 0
+    count, std = moments.count[some], moments.std[some]
+    squares, freedom = (count[:, None] * np.square(std)).sum(axis=0), int((count - 1).sum())
+    pooled: Floats = squares / freedom if freedom else np.full(len(squares), np.nan)
+    return pooled
+
+
 def detectable(profiles: ClassProfiles) -> Detectable:
     """Return the smallest difference that two classes with as many images as the smallest class would show."""
     last = list(profiles)[-1]
     moments = last.s()
-    some = moments.count > 0
-    counts = moments.count[some]
-    free = int((counts - 1).sum())
-    within = (
-        np.sqrt((counts[:, None] * np.square(moments.std[some])).sum(axis=0) / free) if free else np.array([np.nan])
-    )
-    d = smallest_d(int(counts.min())) if some.any() else float("nan")
-    return Detectable(int(counts.min()) if some.any() else 0, last.name, d, d * float(np.median(within)))
+    fewest = int(moments.count[moments.count > 0].min()) if moments.count.any() else 0
+    d = smallest_d(fewest)
+    return Detectable(fewest, last.name, d, d * float(np.median(np.sqrt(variance_within(moments)))))
 
 
 def few_images(profiles: ClassProfiles) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from se_viz.analysis.exceptions import Exceptions, Mask
+from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import CLOSE, NO_EFFECT, STILL, Verdict
 from se_viz.types import Floats
 
@@ -24,7 +25,7 @@ def not_finite(s: Floats) -> str:
 def one_image(s: Floats) -> str:
     """Say how the weights of a single image (1, C) are distributed over the channels."""
     near = " and ".join(f"{(np.abs(s - end) < CLOSE).mean():.0%} within {CLOSE} of {end}" for end in (0, 1))
-    over = f"over {plural(s.shape[1], 'channel')} (mean {s.mean():.2f}, SD {s.std():.2f})"
+    over = f"over {plural(s.shape[1], 'channel')} (mean {signed(s.mean(), '.2f')}, SD {s.std():.2f})"
     return f"In this image s is {_range(s)} {over}; {near}. Add a second image."
 
 
@@ -43,7 +44,9 @@ def constant(s: Floats, median: Floats, near: str) -> str:
     """Say by how much s deviates from a fixed factor for each channel, ``median`` (C,), and what the factors are."""
     said = [f"No weight deviates by more than {_at_most(s - median)} from its channel's median over the images."]
     if np.ptp(median) < STILL:
-        said += [f"{'All channels get' if len(median) > 1 else 'The only channel gets'} about {s.mean():.2f}."]
+        said += [
+            f"{'All channels get' if len(median) > 1 else 'The only channel gets'} about {signed(s.mean(), '.2f')}."
+        ]
     else:
         said += [f"Channels differ: s is {_range(s)} (SD over channels {s.std(axis=1).mean():.2f})."]
     return " ".join(

@@ -13,7 +13,7 @@ from se_viz.types import Floats
 
 
 def share_below(histogram: Histogram, value: float) -> Floats:
-    """Return the share of the images with s below a value, 0–1, by class and channel.
+    """Return the share of the images with s below a value, 0–1, by class and channel (K, C).
 
     The error is less than the share of the images in the value's bin. The share is exact at the value of a heap, whose
     images are not below it. NaN where there are no images.

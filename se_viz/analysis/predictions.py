@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.analysis.head_sentences import FEW
+from se_viz.analysis.signs import signed
 from se_viz.data.imagenette import CLASSES
 from se_viz.data.images import InputImage
 from se_viz.gates.capture import Capture
@@ -39,7 +40,7 @@ class Prediction:
     @property
     def amount(self) -> str:
         """The probability or the number, in words."""
-        return f"{self.probability:.0%}" if self.probability is not None else f"{self.number:.4g}"
+        return f"{self.probability:.0%}" if self.probability is not None else signed(self.number, ".4g")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from se_viz.analysis.signs import signed
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.profiles.errors import NOT_FINITE
 from se_viz.profiles.exact_sums import LIMIT
@@ -30,7 +31,7 @@ def _clipped(profiles: ClassProfiles, gate: GateProfile) -> Iterator[str]:
     low, high = gate.span if profiles.header.version == 1 else (-LIMIT, LIMIT)
     outside = f"above {high:g} and are counted as {high:g}"
     if low < 0:
-        outside = f"outside {low:g} … {high:g} and are counted as the nearer end"
+        outside = f"outside {signed(low, 'g')} … {high:g} and are counted as the nearer end"
     if profiles.header.version == 1 and profiles.header.form == "compact":
         bounded = gate.entry.function not in ("relu", "other")
         edges = gate.histogram().edges

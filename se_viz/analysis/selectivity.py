@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Moments
+from se_viz.profiles.class_profiles import GateProfile, Moments
 from se_viz.types import Floats
+
+# Up to this standard deviation s counts as constant: it is six steps of the code, which rounding can cause.
+STILL = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +51,3 @@ def eta_squared(gate: GateProfile) -> Floats:
     is η² / (1 − η²) · (N − K) / (K − 1).
     """
     return variance(gate.s()).share
-
-
-@dataclass(frozen=True, slots=True)
-class Specific:
-    """A class-specific channel: η², and the classes with the highest and the lowest mean s."""
-
-    gate: str
-    channel: int
-    share: float
-    highest: str
-    lowest: str
-
-
-def most_specific(profiles: ClassProfiles, gate: str, count: int = 10) -> tuple[Specific, ...]:
-    """Return the channels of a gate with the highest η², highest first; channels with constant s are left out."""
-    moments = profiles[gate].s()
-    share = variance(moments).share
-    order = np.argsort(-np.nan_to_num(share, nan=-1), kind="stable")[:count]
-    nonempty = np.flatnonzero(moments.count > 0)
-    return tuple(
-        Specific(
-            gate,
-            channel,
-            float(share[channel]),
-            profiles.classes[nonempty[moments.mean[nonempty, channel].argmax()]],
-            profiles.classes[nonempty[moments.mean[nonempty, channel].argmin()]],
-        )
-        for channel in order.tolist()
-        if not np.isnan(share[channel])
-    )
-
-
-# Up to this standard deviation s counts as constant: it is six steps of the code, which rounding can cause.
-STILL = 1e-4

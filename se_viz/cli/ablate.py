@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, counted, fail, warn
+from se_viz.analysis.signs import signed
+from se_viz.cli.common import Device, Verbose, counted, fail, stopped, warn
 from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
-from se_viz.cli.options import ModelName, NetworkOptions, Split
+from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, Split
 from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 
 if TYPE_CHECKING:
@@ -47,13 +48,7 @@ class AblationFiles(OutputOptions):
 
 def ablate(
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar "
-            "files."
-        ),
-    ],
+    data: LabelledImages,
     model: ModelName = "demo/r16",
     network: NetworkOptions,
     output: AblationFiles,
@@ -159,8 +154,7 @@ def ablate(
             if family
             else f"{counted(images_done(out), 'image')} measured and kept; the same command continues after them."
         )
-        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
-        raise typer.Exit(130) from None
+        raise stopped(done) from None
     warn(ablation.notes, verbose=verbose)
     if ablation.refused:
         warn(list(ablation.refused.values()), verbose=verbose)
@@ -220,7 +214,7 @@ def _row(row: "AblationRow") -> tuple[str, ...]:
 
 
 def _signed(change: "Change | None") -> str:
-    return "–" if change is None else f"{change.value:+.2f}".replace("-", "−")
+    return "–" if change is None else signed(change.value, "+.2f")
 
 
 def _suggest(ablation: "Ablation", loss: float) -> None:

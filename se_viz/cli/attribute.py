@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.edit_values import EditOption, parse_value
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
@@ -145,7 +146,7 @@ def _baseline(model: "Model", gate: str, text: str, profiles: "ClassProfiles | N
     if value == "mean":
         return "mean", "the mean of s"
     number = float(value)  # type: ignore[arg-type]  # as the option takes nothing else
-    return number, f"{number:g}"
+    return number, signed(number, "g")
 
 
 def _show_channels(report: "Report", gate: str, image: str, top: int) -> None:
@@ -155,10 +156,10 @@ def _show_channels(report: "Report", gate: str, image: str, top: int) -> None:
     rows = [
         (
             str(row["channel"]),
-            f"{row['attribution']:+.4f}",
-            f"{row['s']:.3f}",
-            "–" if row["mean"] != row["mean"] else f"{row['mean']:.3f}",
-            f"{row['baseline']:.3f}",
+            signed(row["attribution"], "+.4f"),
+            signed(row["s"], ".3f"),
+            "–" if row["mean"] != row["mean"] else signed(row["mean"], ".3f"),
+            signed(row["baseline"], ".3f"),
         )
         for row in table[table["image"] == image].head(top).to_dict("records")
     ]

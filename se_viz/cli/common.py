@@ -56,6 +56,12 @@ def fail(error: Exception, in_place_of_mean: str = "") -> typer.Exit:
     return typer.Exit(1)
 
 
+def stopped(what_stays: str) -> typer.Exit:
+    """Print that the command was interrupted, and how it goes on, and return the exit to raise."""
+    typer.secho(f"Stopped. {what_stays}", err=True, fg="yellow")
+    return typer.Exit(130)  # 128 + SIGINT, as shells report it
+
+
 def no_mean(error: "NoMean", otherwise: str = "") -> str:
     """Return why the mean of s is unknown, and what to do about it in the shell."""
     if not error.remedy:

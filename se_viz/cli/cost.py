@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from se_viz.analysis.signs import signed
 from se_viz.cli.common import fail
 from se_viz.cli.output_options import TableFile, write_table
 
@@ -63,7 +64,7 @@ def cost(
             (
                 row["part"],
                 f"{row['parameters']:,}",
-                f"{row['share']:+.2%}" if row["share"] else "",
+                f"{signed(row['share'], '+.2%')}" if row["share"] else "",
                 f"{row['MACs'] / 1e9:.4f}",
             )
             for row in rows.to_dict("records")

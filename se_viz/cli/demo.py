@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from se_viz.analysis.signs import signed
 from se_viz.cli.common import Data, Device, fail
 from se_viz.cli.output_options import TableFile, write_table
 
@@ -122,7 +123,7 @@ def responses(
                 row["model"],
                 row["gate"],
                 str(row["C"]),
-                f"{row['mean']:.3f}",
+                signed(row["mean"], ".3f"),
                 f"{row['spread']:.3f}",
                 f"{row['near_0']:.1%}",
                 f"{row['near_1']:.1%}",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, fail, warn
 from se_viz.cli.edit_values import EditOption, joined, parse_edits
 from se_viz.cli.options import CheckpointOptions, Precision, Split
@@ -98,7 +99,7 @@ def freeze(
         raise fail(error, in_place_of_mean="give a number, as in --set GATE=1") from error
     show_table(
         ("gate", "mean of s", "folded"),
-        [(gate.name, f"{gate.s.mean():.4g}", gate.how) for gate in frozen.gates],
+        [(gate.name, signed(gate.s.mean(), ".4g"), gate.how) for gate in frozen.gates],
         left=("gate", "folded"),
     )
     if found:

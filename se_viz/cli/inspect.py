@@ -36,8 +36,8 @@ def inspect(
     focus: Focus = 1,
     order: Annotated[
         Literal["index", "mean", "variance", "similarity"],
-        typer.Option(help="Order of the channels in the heatmaps."),
-    ] = "index",
+        typer.Option(help="Order of the channels in the heatmaps: those that differ most between the images first."),
+    ] = "variance",
     channels: Annotated[
         Literal["highest s", "lowest s", "largest change"],
         typer.Option(help="Criterion for the channels whose maps are drawn."),
@@ -50,6 +50,7 @@ def inspect(
     from se_viz import capture, open_profiles
     from se_viz.analysis.predictions import predict
     from se_viz.figures.export import CannotDraw
+    from se_viz.figures.row_thumbnails import row_thumbnail
     from se_viz.interventions.gate_effects import gate_means
     from se_viz.reports.about import about_model
     from se_viz.reports.inspection import inspection_report
@@ -72,6 +73,7 @@ def inspect(
             cut=lambda index: loaded.preprocess.center_crop(shown[index].rgb),
             choice="--head",
             means=gate_means(loaded, open_profiles(profiles, loaded) if profiles else None),
+            thumbnails=[row_thumbnail(image.rgb) for image in shown],
         )
         composed = about_model(composed, loaded, names)
         output.write(composed)

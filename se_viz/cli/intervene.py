@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
@@ -185,7 +186,7 @@ def _show_gates(report: "Report") -> None:
         (
             row["gate"],
             row["edit"],
-            f"{row['change']:+.3f}",
+            signed(row["change"], "+.3f"),
             "–" if row["probability_after"] != row["probability_after"] else f"{row['probability_after']:.1%}",
             row["says"],
         )
@@ -209,6 +210,6 @@ def _show_images(fitted: "Fitted", target: str, names: list[str], before: "Float
             start, end = (f"{outcome.target_probability(row[None])[0]:.1%}" for row in (one, other))
             likely = start, end
         change = other[outcome.target] - one[outcome.target]
-        rows.append((name, *said, outcome.name, *likely, f"{change:+.3f}"))
+        rows.append((name, *said, outcome.name, *likely, signed(change, "+.3f")))
     headers = ("image", "says before", "says after", "target", "before", "after", "Δ")
     show_table(headers, rows, left=("image", "says before", "says after", "target"))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from se_viz.cli.common import stopped
+
 if TYPE_CHECKING:
     from se_viz.model.model import Model
     from se_viz.weights.download import Progress
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 
 ModelName = Annotated[str, typer.Option(help="Name of the model; `models` lists them.")]
 Precision = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="Precision of the computation.")]
+LabelledImages = Annotated[
+    Path,
+    typer.Option(
+        help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar files."
+    ),
+]
 Split = Annotated[
     str | None,
     typer.Option(
@@ -167,8 +175,7 @@ def load_named(
             return load(model, device, precision, head=head, fast=fast, report=show)
         except KeyboardInterrupt:
             bar.close()
-            typer.secho("Stopped. The same command downloads the rest.", err=True, fg="yellow")
-            raise typer.Exit(130) from None
+            raise stopped("The same command downloads the rest.") from None
 
 
 def _argument(text: str) -> tuple[str, object]:

@@ -5,21 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, counted, fail, warn
+from se_viz.cli.common import Device, Verbose, counted, fail, stopped, warn
 from se_viz.cli.engine_options import EngineOptions
-from se_viz.cli.options import ModelName, NetworkOptions, Split
+from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, Split
 from se_viz.cli.output_options import Eta2File, ReportFile, TableFile, say_report, write_report, write_table
 
 
 def profile(
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar "
-            "files."
-        ),
-    ],
+    data: LabelledImages,
     model: ModelName = "demo/r16",
     network: NetworkOptions,
     out: Annotated[
@@ -115,8 +109,7 @@ def profile(
             if family or out is None
             else f"{counted(images_done(out), 'image')} counted and kept; the same command continues after them."
         )
-        typer.secho(f"Stopped. {done}", err=True, fg="yellow")
-        raise typer.Exit(130) from None
+        raise stopped(done) from None
     of_images, kinds = counted(int(profiles.counts.sum()), "image"), counted(len(profiles.classes), "class", "classes")
     typer.echo(f"Counted {of_images} of {kinds}: {profiles.path}")
     for line in account(profiles, listed.notes):

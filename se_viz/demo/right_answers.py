@@ -69,5 +69,5 @@ def order_of(sha256: Sequence[str]) -> str:
 
 
 def packed(right: npt.NDArray[np.bool_]) -> bytes:
-    """Return a bit for each image, eight a byte, the first image in the highest bit."""
+    """Return a bit for each of the answers (N,), eight a byte, the first in the highest bit."""
     return np.packbits(right).tobytes()

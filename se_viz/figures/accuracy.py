@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame
-from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
+from se_viz.figures.palette import ACCENT, MUTED, YOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Point:
         top1: top-1 accuracy, per cent.
         low, high: its 95 % interval, per cent; None if the source gives no interval.
         detail: what else the pointer shows, for instance "seed 1".
+        colour: its colour, if the points of a chart have several.
     """
 
     label: str
@@ -29,6 +30,7 @@ class Point:
     low: float | None = None
     high: float | None = None
     detail: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,12 @@ def accuracy_against(
     layout["xaxis"] |= _range(axis, [point.x for point in (*points, *yours)])
     layout["margin"]["t"] = 68 if seeds or yours else 44  # on a phone the title fills the width, the legend is below it
     colour = ACCENT if ours else MUTED
-    traces = [_networks("trained from seed 0", points, axis, colour, "circle", legend=bool(seeds or yours))]
+    named = bool(seeds or yours)
+    traces = _networks("trained from seed 0", points, axis, colour, "circle", legend=named)
     if yours:
-        traces.append(_networks("your networks", yours, axis, NETWORKS[0], "diamond", legend=True))
+        traces += _networks("your networks", yours, axis, YOURS, "diamond", legend=True)
     if seeds:
-        traces.append(_dots(seeds, axis))
+        traces += _dots(seeds, axis)
     listed = "; ".join(
         f"{point.label}: {'' if axis.ticks else f'{point.x:.2f}, '}{point.top1:.1f} %" for point in (*points, *yours)
     )
@@ -103,7 +106,10 @@ def _range(axis: Axis, x: Sequence[float]) -> dict[str, Any]:
     return {**marks, "type": "log", "range": [end / log2(10) for end in ends]}
 
 
-def _networks(name: str, points: Sequence[Point], axis: Axis, colour: str, symbol: str, *, legend: bool) -> go.Scatter:
+def _networks(
+    name: str, points: Sequence[Point], axis: Axis, colour: str, symbol: str, *, legend: bool
+) -> list[go.Scatter]:
+    several = any(point.colour for point in points)
     bars = None
     if all(point.low is not None for point in points):
         bars = {
@@ -111,12 +117,12 @@ def _networks(name: str, points: Sequence[Point], axis: Axis, colour: str, symbo
             "symmetric": False,
             "array": [(point.high or 0) - point.top1 for point in points],
             "arrayminus": [point.top1 - (point.low or 0) for point in points],
-            "color": colour,
+            "color": MUTED if several else colour,
             "thickness": 1.5,
             "width": 4,
         }
     ranks = [sum(other.x < point.x for other in points) for point in points]
-    return go.Scatter(
+    drawn = go.Scatter(
         x=[point.x for point in points],
         y=[point.top1 for point in points],
         text=[point.label for point in points],
@@ -124,30 +130,48 @@ def _networks(name: str, points: Sequence[Point], axis: Axis, colour: str, symbo
         # Labels of neighbours on the axis are on different sides, so that they do not overlap on a phone.
         textposition=["bottom right" if rank % 2 else "top right" for rank in ranks],
         cliponaxis=False,
-        marker={"color": colour, "size": 9, "symbol": symbol},
+        marker={"color": _colours(points, colour), "size": 9, "symbol": symbol},
         error_y=bars,
         name=name,
-        showlegend=legend,
+        showlegend=legend and not several,
         hovertemplate=f"%{{text}}<br>{'' if axis.ticks else f'%{{x:.3f}} {axis.title}<br>'}%{{y:.2f}} %<extra></extra>",
+    )
+    return [drawn, _named(name, symbol)] if legend and several else [drawn]
+
+
+def _colours(points: Sequence[Point], colour: str) -> str | list[str]:
+    if not any(point.colour for point in points):
+        return colour
+    return [point.colour or colour for point in points]
+
+
+def _named(name: str, symbol: str) -> go.Scatter:
+    """Return the name of a symbol for the legend, where the colours of the points mean something else."""
+    return go.Scatter(
+        x=[None], y=[None], mode="markers", marker={"color": MUTED, "size": 9, "symbol": symbol}, name=name
     )
 
 
-def _dots(seeds: Sequence[Point], axis: Axis) -> go.Scatter:
+def _dots(seeds: Sequence[Point], axis: Axis) -> list[go.Scatter]:
     """Return a dot for each further seed, beside the point of its network."""
+    several = any(point.colour for point in seeds)
     placed: dict[str, int] = {}
     x = []
     for point in seeds:
         placed[point.label] = placed.get(point.label, 0) + 1
         x.append(axis.beside(point.x, placed[point.label]))
-    return go.Scatter(
+    symbol = "circle-open" if several else "circle"
+    dots = go.Scatter(
         x=x,
         y=[point.top1 for point in seeds],
         text=[f"{point.label}, {point.detail}" for point in seeds],
         mode="markers",
-        marker={"color": MUTED, "size": 7},
+        marker={"color": _colours(seeds, MUTED), "size": 7, "symbol": symbol},
         name="other seeds",
+        showlegend=not several,
         hovertemplate="%{text}<br>%{y:.2f} %<extra></extra>",
     )
+    return [dots, _named("other seeds", symbol)] if several else [dots]
 
 
 def _how_to_read(axis: Axis, points: Sequence[Point], seeds: bool) -> str:
@@ -161,5 +185,7 @@ def _how_to_read(axis: Axis, points: Sequence[Point], seeds: bool) -> str:
     else:
         said += "The source gives no intervals. "
     if seeds:
-        said += "Dots are the same networks trained from other seeds: two trainings differ by as much."
+        said += "Dots are the same networks trained from other seeds: two trainings differ by as much. "
+    if any(point.colour for point in points):
+        said += "The colour is r, as in the other charts of the page; no SE is grey."
     return said.strip()

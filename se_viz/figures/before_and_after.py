@@ -40,7 +40,8 @@ def before_and_after(names: Sequence[str], before: Floats, after: Floats, unit: 
             textposition="outside",
             cliponaxis=False,
             customdata=[label(name, 60) for name in names],
-            hovertemplate=f"%{{customdata}}, {said}: %{{x:.2f}}<extra></extra>",
+            xhoverformat=".2f",
+            hovertemplate=f"%{{customdata}}, {said}: %{{x}}<extra></extra>",
         )
         for said, values, colour in (("as it is", before, MUTED), ("with the edit", after, ACCENT))
     ]

@@ -6,8 +6,9 @@ import plotly.graph_objects as go
 
 from se_viz.analysis.relative_depth import relative_depths
 from se_viz.figures.chart import Chart, frame, room_for_legend
-from se_viz.figures.palette import ACCENT, MUTED, NETWORKS
+from se_viz.figures.palette import ACCENT, MUTED, NETWORKS, YOURS
 
+_OTHERS = [colour for colour in NETWORKS if colour != YOURS]
 _SYMBOLS = ("square", "diamond", "triangle-up", "x", "star")
 _RELATIVE = "relative depth (0 first gate, 1 last)"
 _OTHER_GATES = (
@@ -29,6 +30,7 @@ def by_gate(
     band: tuple[str, Mapping[str, tuple[float, float]]] | None = None,
     top: float | None = None,
     own_gates: Mapping[str, Sequence[str]] | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> Chart:
     """Draw a line for each network.
 
@@ -44,6 +46,7 @@ def by_gate(
         top: upper end of the vertical axis, if it is fixed; the lower end is 0.
         own_gates: network → its gates, in the order of execution, for networks with other gates than ``gates``. The
             axis is then the relative depth of a gate in its network.
+        colours: network → its colour; the others take those of networks in turn.
     """
     layout = frame(title, "gate, in the order of execution", y, 300)
     places: Mapping[str, object] = {gate: gate for gate in gates}
@@ -68,9 +71,10 @@ def by_gate(
                 customdata=list(at),
                 name=line,
                 mode="lines+markers",
-                line={"color": ACCENT if place < 0 else NETWORKS[place % len(NETWORKS)], "width": 2},
+                line={"color": (colours or {}).get(line) or _colour(place), "width": 3 if line == standard else 2},
                 marker={"size": 7, "symbol": "circle" if place < 0 else _SYMBOLS[place % len(_SYMBOLS)]},
-                hovertemplate=f"{line}<br>%{{customdata}}: %{{y:.3f}}<extra></extra>",
+                yhoverformat=".3f",
+                hovertemplate=f"{line}<br>%{{customdata}}: %{{y}}<extra></extra>",
             )
         )
     spans = [
@@ -89,6 +93,11 @@ def by_gate(
     )
 
 
+def _colour(place: int) -> str:
+    """Return the colour of the network with a place among the others; −1 is the standard one."""
+    return ACCENT if place < 0 else _OTHERS[place % len(_OTHERS)]
+
+
 def _band(places: Mapping[str, object], name: str, ends: Mapping[str, tuple[float, float]]) -> list[go.Scatter]:
     """Return the two edges of a band, with the area between them in grey; ``places`` are the gates on the axis."""
     covered = [gate for gate in places if gate in ends]
@@ -102,7 +111,8 @@ def _band(places: Mapping[str, object], name: str, ends: Mapping[str, tuple[floa
             fill="tonexty" if side else None,
             fillcolor=_BAND if side else None,
             showlegend=bool(side),
-            hovertemplate=f"{name}<br>%{{customdata}}: %{{y:.3f}}<extra></extra>",
+            yhoverformat=".3f",
+            hovertemplate=f"{name}<br>%{{customdata}}: %{{y}}<extra></extra>",
         )
         for side in (0, 1)
     ]

@@ -1,6 +1,7 @@
 """Attribution of an output to the channels of one gate, with s, its mean, and the maps U and X̃ of each channel."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -31,22 +32,7 @@ def channel_attribution(
         method: name of the method.
     """
     chosen, s = list(channels), gate_capture.s[0]
-    layout = frame(
-        f"{gate_capture.gate.name}: channels with the largest attribution to {label(target, 24)}", "", "", 560
-    )
-    layout["margin"]["t"] = 76
     places = list(range(len(chosen)))
-    layout["xaxis"] |= {
-        **{"tickvals": places, "ticktext": [str(channel) for channel in chosen], "anchor": "y3", "showgrid": False},
-        **{"range": [-0.6, len(chosen) - 0.4], "title": {"text": ""}},
-    }
-    layout["yaxis"] |= {"domain": _BARS, "title": {"text": "attribution"}, "zeroline": True, "zerolinecolor": MUTED}
-    axis = {key: layout["yaxis"][key] for key in ("automargin", "gridcolor", "linecolor")}
-    layout["yaxis2"] = {**axis, "domain": _WEIGHTS, "title": {"text": "s"}, "zeroline": False, "nticks": 4}
-    low, high = s_range(gate_capture)
-    layout["yaxis2"]["range"] = [low - _ROOM * (high - low), high + _ROOM * (high - low)]
-    # At the left, as the chart is wider than a phone, which shows its left part first.
-    layout["legend"] |= {"y": 1.0, "x": 0, "xanchor": "left"}
     bars = drawable(values[chosen])
     traces: list[go.Bar | go.Scatter | go.Heatmap] = [
         go.Bar(
@@ -55,7 +41,8 @@ def channel_attribution(
             marker={"color": [POSITIVE if value >= 0 else NEGATIVE for value in bars]},
             customdata=chosen,
             showlegend=False,
-            hovertemplate="channel %{customdata}<br>attribution %{y:+.3f}<extra></extra>",
+            yhoverformat="+.3f",
+            hovertemplate="channel %{customdata}<br>attribution %{y}<extra></extra>",
         ),
         _dots(places, s[chosen], "s of this image", {"color": ACCENT, "size": 9}),
     ]
@@ -70,24 +57,10 @@ def channel_attribution(
         )
     if gate_capture.u is not None and gate_capture.x is not None:
         traces.append(_maps(gate_capture.u[0, chosen], gate_capture.x[0, chosen]))
-        layout["yaxis3"] = {
-            **{"domain": _MAPS, "tickvals": [0, 1], "ticktext": ["U", "X̃"], "range": [1.55, -0.55]},
-            **{"showgrid": False, "zeroline": False, "automargin": True, "scaleanchor": "x", "constrain": "domain"},
-            "constraintoward": "top",
-        }
-    else:
-        layout["xaxis"]["anchor"] = "y2"
-    layout["annotations"] = [
-        {
-            **{"text": "channel", "showarrow": False},
-            **{"x": 0, "xref": "paper", "xanchor": "right", "xshift": -6},
-            **{"y": 0, "yref": f"{layout['xaxis']['anchor']} domain", "yanchor": "top", "yshift": -8},
-        }
-    ]
     listed = ", ".join(f"{channel} {number(values[channel], '+.2f')} (s {number(s[channel])})" for channel in chosen)
     return Chart(
         name=f"attribution_{gate_capture.gate.name}",
-        figure=go.Figure(traces, layout),
+        figure=go.Figure(traces, _layout(gate_capture, chosen, target)),
         alt=f"Attribution of {target} to {len(chosen)} channels of {gate_capture.gate.name}, by {method}: {listed}.",
         how_to_read=(
             f"A column is a channel. Top: its attribution, what {_what(method)} adds to {target} "
@@ -96,6 +69,43 @@ def channel_attribution(
             "channel: pale is zero, brown positive, blue negative."
         ),
     )
+
+
+def _layout(gate_capture: GateCapture, channels: Sequence[int], target: str) -> dict[str, Any]:
+    """Return the layout: from top to bottom the axes of the attributions, of s, and of the maps if there are any."""
+    layout = frame(
+        f"{gate_capture.gate.name}: channels with the largest attribution to {label(target, 24)}", "", "", 560
+    )
+    layout["margin"]["t"] = 76
+    lowest = "y2" if gate_capture.u is None or gate_capture.x is None else "y3"
+    layout["xaxis"] |= {
+        **{"tickvals": list(range(len(channels))), "ticktext": [str(channel) for channel in channels]},
+        **{"anchor": lowest, "showgrid": False, "range": [-0.6, len(channels) - 0.4], "title": {"text": ""}},
+    }
+    layout["yaxis"] |= {"domain": _BARS, "title": {"text": "attribution"}, "zeroline": True, "zerolinecolor": MUTED}
+    axis = {key: layout["yaxis"][key] for key in ("automargin", "gridcolor", "linecolor")}
+    low, high = s_range(gate_capture)
+    layout["yaxis2"] = {
+        **axis,
+        **{"domain": _WEIGHTS, "title": {"text": "s"}, "zeroline": False, "nticks": 4},
+        "range": [low - _ROOM * (high - low), high + _ROOM * (high - low)],
+    }
+    if lowest == "y3":
+        layout["yaxis3"] = {
+            **{"domain": _MAPS, "tickvals": [0, 1], "ticktext": ["U", "X̃"], "range": [1.55, -0.55]},
+            **{"showgrid": False, "zeroline": False, "automargin": True, "scaleanchor": "x", "constrain": "domain"},
+            "constraintoward": "top",
+        }
+    # At the left, as the chart is wider than a phone, which shows its left part first.
+    layout["legend"] |= {"y": 1.0, "x": 0, "xanchor": "left"}
+    layout["annotations"] = [
+        {
+            **{"text": "channel", "showarrow": False},
+            **{"x": 0, "xref": "paper", "xanchor": "right", "xshift": -6},
+            **{"y": 0, "yref": f"{lowest} domain", "yanchor": "top", "yshift": -8},
+        }
+    ]
+    return layout
 
 
 def _what(method: str) -> str:
@@ -112,7 +122,8 @@ def _dots(places: Sequence[int], values: Floats | Float32s, name: str, marker: d
         name=name,
         mode="markers",
         marker=marker,
-        hovertemplate=f"{name} %{{y:.3f}}<extra></extra>",
+        yhoverformat=".3f",
+        hovertemplate=f"{name} %{{y}}<extra></extra>",
     )
 
 

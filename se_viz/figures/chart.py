@@ -37,7 +37,8 @@ def frame(title: str, x: str, y: str, height: int) -> dict[str, Any]:
             **{"text": title, "font": {"size": 15}, "pad": {"l": 4, "t": 12}},
             **{"x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"},
         },
-        "xaxis": {"title": {"text": x, "standoff": 6}, **axis},
+        # Labels that do not fit lean to the left: the last one would be cut off at the right.
+        "xaxis": {"title": {"text": x, "standoff": 6}, "autotickangles": [0, -45, -90], **axis},
         "yaxis": {"title": {"text": y, "standoff": 16}, **axis},
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 44, "b": 8},

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import CLASSES
 from se_viz.types import AnyFloats
@@ -39,11 +40,12 @@ def effect_sizes(
         orientation="h",
         customdata=None if auroc is None else auroc_text(auroc, margin),
         marker={"color": [CLASSES[0] if value > 0 else CLASSES[1] for value in d]},
-        hovertemplate="channel %{y}<br>d = %{x:.2f}"
+        xhoverformat=".2f",
+        hovertemplate="channel %{y}<br>d = %{x}"
         + ("" if auroc is None else "<br>AUROC = %{customdata}")
         + "<extra></extra>",
     )
-    listed = ", ".join(f"channel {channel} {value:+.2f}" for channel, value in zip(channels, d, strict=True))
+    listed = ", ".join(f"channel {channel} {signed(value, '+.2f')}" for channel, value in zip(channels, d, strict=True))
     return Chart(
         name=f"effect_{gate}",
         figure=go.Figure(bar, layout),
@@ -102,15 +104,16 @@ def two_distributions(
                 name=label(name),
                 marker={"color": CLASSES[place], "line": {"width": 0}},
                 opacity=0.6,
-                hovertemplate=f"{label(name)}<br>s ≈ %{{x:.3f}}: %{{customdata:.0f}} % of the images<extra></extra>",
+                xhoverformat=".3f",
+                hovertemplate=f"{label(name)}<br>s ≈ %{{x}}: %{{customdata:.0f}} % of the images<extra></extra>",
             )
         )
     return Chart(
         name=f"two_{gate}_{channel}",
         figure=go.Figure(bars, layout),
         alt=(
-            f"Histograms of s of channel {channel} of {gate}: {names[0]} around {centres[0]:.2f}, {names[1]} around "
-            f"{centres[1]:.2f}."
+            f"Histograms of s of channel {channel} of {gate}: {names[0]} around {signed(centres[0], '.2f')}, "
+            f"{names[1]} around {signed(centres[1], '.2f')}."
         ),
         how_to_read=(
             "The distribution of the weight of this channel over the images of each class; areas are shares of the "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.finite import number
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.types import AnyFloats
 
@@ -50,13 +51,14 @@ def class_means(
         error_x={"type": "data", "array": sds, "color": MUTED, "thickness": 1, "width": 3},
         customdata=rows,
         marker={"color": ACCENT},
-        hovertemplate="%{customdata}: %{x:.3f}<extra></extra>",
+        xhoverformat=".3f",
+        hovertemplate="%{customdata}: %{x}<extra></extra>",
     )
-    listed = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(names, means, strict=True))
+    listed = ", ".join(f"{name} {number(mean)}" for name, mean in zip(names, means, strict=True))
     return Chart(
         f"class_means_{gate}_{channel}",
         go.Figure(bar, layout),
-        alt=f"Mean of s of channel {channel} of {gate} by class, over all classes {overall:.2f}: {listed}.",
+        alt=f"Mean of s of channel {channel} of {gate} by class, over all classes {number(overall)}: {listed}.",
         how_to_read=(
             "A bar is the mean weight that this channel gets in the images of a class, the thin line is ± SD. "
             "The dotted line is the mean over all classes. Bars far from it: the weight tells the class."

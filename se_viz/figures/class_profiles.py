@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
+from se_viz.figures.finite import texts
 from se_viz.figures.palette import CLASSES, DASHES, MUTED
 from se_viz.types import AnyFloats
 
@@ -56,7 +58,8 @@ def mean_excitation(
                 "width": 2.5 if name == ALL else 1.5,
                 "dash": "dot" if name == ALL else DASHES[index % len(DASHES)],
             },
-            hovertemplate=f"{label(name)}<br>channel %{{x}}: %{{y:.3f}}<extra></extra>",
+            yhoverformat=".3f",
+            hovertemplate=f"{label(name)}<br>channel %{{x}}: %{{y}}<extra></extra>",
         )
         for index, (name, values) in enumerate(lines)
     ]
@@ -65,8 +68,8 @@ def mean_excitation(
         name=f"{'classes' if of == 'class' else 'groups'}_{gate}",
         figure=go.Figure(traces, layout),
         alt=(
-            f"Mean of s by {of} for {len(chosen)} of {len(overall)} channels of {gate}, axis from {span[0]:g} to "
-            f"{span[1]:g}. Mean distance from the mean over all classes: {gaps}."
+            f"Mean of s by {of} for {len(chosen)} of {len(overall)} channels of {gate}, axis from "
+            f"{signed(span[0], 'g')} to {span[1]:g}. Mean distance from the mean over all classes: {gaps}."
         ),
         how_to_read=(
             f"Each line is a {of}: the mean weight that its images get, by channel. The dotted line is the mean over "
@@ -106,18 +109,19 @@ def class_band(
     line = go.Scatter(
         x=chosen,
         y=centre[chosen].astype(np.float32),
-        customdata=np.stack([low, high], axis=1),
+        customdata=texts(np.stack([low, high], axis=1)),
         mode="lines",
         line={"color": colour, "width": 1.5},
         showlegend=False,
-        hovertemplate="channel %{x}: %{y:.3f}<br>%{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
+        yhoverformat=".3f",
+        hovertemplate="channel %{x}: %{y}<br>%{customdata[0]} to %{customdata[1]}<extra></extra>",
     )
     return Chart(
         name=f"band_{gate}_{place}",
         figure=go.Figure([band, line], layout),
         alt=(
-            f"{what} of s over the images of {name}, {len(chosen)} channels of {gate}: {centre.mean():.2f} on average, "
-            f"a band of {(high - low).mean():.2f}."
+            f"{what} of s over the images of {name}, {len(chosen)} channels of {gate}: "
+            f"{signed(centre.mean(), '.2f')} on average, a band of {(high - low).mean():.2f}."
         ),
         how_to_read=(
             f"The line and the band are {what} over the images of the class. Narrow band: the gate treats these images "

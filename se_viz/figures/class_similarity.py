@@ -6,7 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.cluster.hierarchy import dendrogram
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.finite import texts
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.types import AnyFloats
 
@@ -44,7 +46,8 @@ def class_heatmap(gate: str, names: Sequence[str], means: AnyFloats, span: tuple
         zmax=span[1],
         colorscale=scale(SEQUENTIAL if span[0] == 0 else DIVERGING),
         colorbar={"title": {"text": "s"}, "thickness": 10, "tickvals": [span[0], sum(span) / 2, span[1]]},
-        hovertemplate="%{y}<br>column %{x}: mean s = %{z:.3f}<extra></extra>",
+        zhoverformat=".3f",
+        hovertemplate="%{y}<br>column %{x}: mean s = %{z}<extra></extra>",
     )
     apart = float(means.std(axis=0).mean())
     return Chart(
@@ -117,14 +120,15 @@ def gate_heatmap(gates: Sequence[str], cka: AnyFloats, chance: AnyFloats) -> Cha
     layout["yaxis"] |= {"autorange": "reversed", **outline}
     heatmap = go.Heatmap(
         z=cka.astype(np.float32),
-        customdata=chance.astype(np.float32),
+        customdata=texts(chance, 2),
         x=list(gates),
         y=list(gates),
         zmin=0,
         zmax=1,
         colorscale=scale(SEQUENTIAL),
         colorbar={"title": {"text": "CKA"}, "thickness": 10, "tickvals": [0, 0.5, 1]},
-        hovertemplate="%{y} and %{x}<br>CKA %{z:.2f}<br>%{customdata:.2f} with classes shuffled<extra></extra>",
+        zhoverformat=".2f",
+        hovertemplate="%{y} and %{x}<br>CKA %{z}<br>%{customdata} with classes shuffled<extra></extra>",
     )
     pairs = np.triu_indices(len(gates), 1)
     return Chart(
@@ -132,7 +136,8 @@ def gate_heatmap(gates: Sequence[str], cka: AnyFloats, chance: AnyFloats) -> Cha
         figure=go.Figure(heatmap, layout),
         alt=(
             f"Heatmap of the similarity of {len(gates)} gates, {gates[0]} to {gates[-1]}, by the classes that they "
-            f"separate: linear CKA from {np.nanmin(cka[pairs]):.2f} to {np.nanmax(cka[pairs]):.2f}."
+            f"separate: linear CKA from {signed(np.nanmin(cka[pairs]), '.2f')} to "
+            f"{np.nanmax(cka[pairs]):.2f}."
             if np.isfinite(cka[pairs]).any()
             else f"Heatmap of the similarity of {len(gates)} gates: no two of them separate classes."
         ),

@@ -45,7 +45,8 @@ def faithfulness_curves(found: Faithfulness, target: str, unit: str, baseline: s
                     showlegend=x == "x",
                     mode="lines",
                     line={"color": colour, "width": 2, "dash": dash},
-                    hovertemplate=f"{name}<br>%{{x}} channels: %{{y:.2f}}<extra></extra>",
+                    yhoverformat=".2f",
+                    hovertemplate=f"{name}<br>%{{x}} channels: %{{y}}<extra></extra>",
                 )
             )
     areas = ", ".join(

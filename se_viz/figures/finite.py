@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.palette import MUTED
 from se_viz.types import AnyFloats
 
@@ -40,10 +41,22 @@ def say_lost(layout: dict[str, Any], values: AnyFloats, what: str = "weights") -
 
 def number(value: float, form: str = ".2f") -> str:
     """Return a number in a format, or "NaN" or "infinite"."""
-    return format(value, form) if np.isfinite(value) else "NaN" if np.isnan(value) else "infinite"
+    return signed(value, form) if np.isfinite(value) else "NaN" if np.isnan(value) else "infinite"
 
 
 def ends(values: AnyFloats) -> str:
     """Return the range of the finite values, "from 0.10 to 0.93"."""
     finite = values[np.isfinite(values)]
-    return f"from {finite.min():.2f} to {finite.max():.2f}" if finite.size else "nowhere finite"
+    return f"from {signed(finite.min(), '.2f')} to {signed(finite.max(), '.2f')}" if finite.size else "nowhere finite"
+
+
+def texts(values: AnyFloats, digits: int = 3) -> list[Any]:
+    """Return numbers as texts, nested as the array is.
+
+    The pointer's numbers with a format have a hyphen in the place of the minus sign, unless they are those of an axis.
+    """
+    written = np.char.mod(f"%.{digits}f", values)
+    for machine, people in (("-", "−"), ("nan", "NaN"), ("inf", "∞")):
+        written = np.char.replace(written, machine, people)
+    nested: list[Any] = written.tolist()
+    return nested

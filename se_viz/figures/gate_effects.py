@@ -38,7 +38,8 @@ def gate_changes(
             y=drawable(values),
             name=words[edit],
             marker={"color": EDITS[edit]},
-            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>Δ {unit} %{{y:+.3f}}<extra></extra>",
+            yhoverformat="+.3f",
+            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>Δ {unit} %{{y}}<extra></extra>",
         )
         for edit, values in changes.items()
     ]
@@ -85,7 +86,8 @@ def gate_probabilities(
             name=words[edit],
             mode="markers",
             marker={"color": EDITS[edit], "symbol": _SYMBOLS[edit], "size": 10},
-            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>%{{y:.1f}} %<extra></extra>",
+            yhoverformat=".1f",
+            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>%{{y}} %<extra></extra>",
         )
         for edit, values in probabilities.items()
     ]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.analysis.health import CLOSE
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
@@ -52,7 +53,7 @@ def z_against_s(gate_capture: GateCapture, images: Sequence[str], focus: int) ->
         raise ValueError(f"{gate.name} has no z: no squeeze of U was seen to feed s.")
     z = gate_capture.z[focus]
     squeeze = f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels"
-    figure = _points(gate_capture, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x:.3f}")
+    figure = _points(gate_capture, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x}")
     correlation = _correlation(z, s)
     return Chart(
         name=f"z_against_s_{gate.name}",
@@ -85,7 +86,9 @@ def _points(
             customdata=np.arange(len(s)),
             mode="markers",
             marker={"color": ACCENT, "size": 6, "opacity": 0.8},
-            hovertemplate=f"channel %{{customdata}}{hovered}<br>s = %{{y:.3f}}<extra></extra>",
+            xhoverformat=".3f",
+            yhoverformat=".3f",
+            hovertemplate=f"channel %{{customdata}}{hovered}<br>s = %{{y}}<extra></extra>",
         ),
         layout,
     )
@@ -115,7 +118,9 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
             y=share,
             marker={"color": ACCENT},
             name="this image",
-            hovertemplate="s ≈ %{x:.2f}: %{y:.1f} %<extra></extra>",
+            xhoverformat=".2f",
+            yhoverformat=".1f",
+            hovertemplate="s ≈ %{x}: %{y} %<extra></extra>",
         )
     ]
     if len(s) > 1:
@@ -127,7 +132,8 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
                 mode="lines",
                 line={"color": MUTED, "width": 2, "shape": "hvh"},
                 name=f"all {len(s)} images",
-                hovertemplate="all: %{y:.1f} %<extra></extra>",
+                yhoverformat=".1f",
+                hovertemplate="all: %{y} %<extra></extra>",
             )
         )
     figure = go.Figure(traces, layout)
@@ -157,5 +163,5 @@ def _correlation(z: npt.NDArray[np.floating], s: npt.NDArray[np.floating]) -> st
         return "z or s is NaN or infinite in some channels, which are not drawn"
     z, s = z.astype(np.float64), s.astype(np.float64)
     if z.std() > 0 and s.std() > 0:
-        return f"correlation {np.corrcoef(z, s)[0, 1]:.2f}"
+        return f"correlation {signed(np.corrcoef(z, s)[0, 1], '.2f')}"
     return "z or s is the same in all channels"

@@ -50,7 +50,8 @@ def recalibrated_maps(gate_capture: GateCapture, focus: int, channels: Sequence[
             colorscale=scale(DIVERGING),
             colorbar={"title": {"text": "value<br>(no unit)"}, **_BAR},
             hoverongaps=False,
-            hovertemplate="%{z:.3f}<extra></extra>",
+            zhoverformat=".3f",
+            hovertemplate="%{z}<extra></extra>",
         ),
         layout,
     )

@@ -116,5 +116,6 @@ def _line(x: npt.NDArray[np.int32], y: AnyFloats, name: str, line: Mapping[str, 
         showlegend=first,
         mode="lines",
         line=line,
-        hovertemplate=f"{label(name)}<br>channel %{{x}}: %{{y:.3f}}<extra></extra>",
+        yhoverformat=".3f",
+        hovertemplate=f"{label(name)}<br>channel %{{x}}: %{{y}}<extra></extra>",
     )

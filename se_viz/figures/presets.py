@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart
+from se_viz.figures.row_thumbnails import keep_beside
 from se_viz.figures.svg_font import COMMON
 
 PresetName: TypeAlias = Literal["column", "double", "slide"]
@@ -17,6 +18,7 @@ _SCREEN_TEXT = 12  # px of a figure on the page; the heights of figures are made
 _WALL_TEXT = 20  # px of a figure in a presentation
 _WALL_MARGIN = 24  # px more above it, for its title
 _TITLE = 36  # px above a figure on the page that its title takes
+_BELOW = 68  # px above and below the rows of a heatmap on the page, without its title
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def fitted(figure: go.Figure, preset: Preset) -> go.Figure:
     height = (layout.get("height") or 450) - (_TITLE if titled else 0)
     layout["width"] = round(preset.width * PIXELS)
     layout["height"] = round(preset.height * PIXELS if preset.height else max(height * grown, 1.4 * PIXELS))
+    keep_beside(layout, (layout["height"] - _BELOW * grown) / max(1, height - _BELOW))
     return go.Figure(spec)
 
 
@@ -91,6 +94,7 @@ def presented(chart: Chart) -> Chart:
         layout[name] = layout.get(name, {}) | {"font": layout.get(name, {}).get("font", {}) | large}
     grown = _WALL_TEXT / _SCREEN_TEXT
     layout["height"] = round((layout.get("height") or 450) * grown)
+    keep_beside(layout, grown)
     margin = layout.setdefault("margin", {})
     margin["t"] = margin.get("t", 44) + _WALL_MARGIN
     return replace(chart, figure=go.Figure(spec))

@@ -41,7 +41,8 @@ def specificity_by_gate(depths: Sequence[Depth]) -> Chart:
             mode="lines+markers",
             line={"color": ACCENT},
             name="median channel",
-            hovertemplate="%{x}: %{y:.2f}<br>quartiles %{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
+            yhoverformat=".2f",
+            hovertemplate="%{x}: %{y}<br>quartiles %{customdata[0]:.2f} to %{customdata[1]:.2f}<extra></extra>",
         ),
         go.Scatter(
             x=names,
@@ -49,7 +50,8 @@ def specificity_by_gate(depths: Sequence[Depth]) -> Chart:
             mode="lines",
             line={"color": MUTED, "dash": "dot"},
             name="by chance",
-            hovertemplate="by chance, mean: %{y:.4f}<extra></extra>",
+            yhoverformat=".4f",
+            hovertemplate="by chance, mean: %{y}<extra></extra>",
         ),
         go.Scatter(
             x=names,
@@ -59,7 +61,8 @@ def specificity_by_gate(depths: Sequence[Depth]) -> Chart:
             fillcolor=faint(MUTED),
             line={"width": 0},
             showlegend=False,
-            hovertemplate="by chance, 95th percentile: %{y:.4f}<extra></extra>",
+            yhoverformat=".4f",
+            hovertemplate="by chance, 95th percentile: %{y}<extra></extra>",
         ),
     ]
     listed = ", ".join(f"{gate} {value:.2f}" for gate, value in zip(names, quantiles[1], strict=True))

@@ -60,7 +60,7 @@ class Attribution:
         return error
 
     def strongest(self, count: int, image: int = 0) -> npt.NDArray[np.intp]:
-        """Return the channels with the largest contributions, by magnitude, the largest first."""
+        """Return the ``count`` channels with the largest contributions, by magnitude, the largest first."""
         order: npt.NDArray[np.intp] = np.argsort(-np.abs(self.values[image]), kind="stable")[:count]
         return order
 

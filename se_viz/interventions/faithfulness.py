@@ -9,12 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from se_viz.interventions.attribution import (
-    Method,
-    attribute,
-    attribute_suffix,
-    require_method,
-)
+from se_viz.interventions.attribution import Attribution, Method, attribute, attribute_suffix, require_method
 from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import Suffix, suffix
@@ -112,34 +107,21 @@ def faithfulness(
     base = baseline_of(baseline, function.gate, function.s, network, profiles)
     count = function.gate.channels
     channels = np.unique(np.linspace(0, count, min(points, count + 1)).round().astype(np.int64))
-    s = function.s.float()
 
-    def ranked(values: Tensor) -> Tensor:
-        return values.argsort(dim=1, descending=True, stable=True)
+    def attributed() -> Attribution:
+        if method == "layer-conductance":
+            return attribute(network, images, gate, targets.tolist(), method)
+        return attribute_suffix(function, network, target, method, baseline=baseline, profiles=profiles, seed=seed)
 
-    ranks: dict[Order, list[Tensor]] = {}
-    for order in orders:
-        if order == "attribution":
-            if method == "layer-conductance":
-                found = attribute(network, images, gate, targets.tolist(), method)
-            else:
-                found = attribute_suffix(
-                    function, network, target, method, baseline=baseline, profiles=profiles, seed=seed
-                )
-            ranks[order] = [ranked(torch.from_numpy(found.values))]
-        elif order == "s":
-            ranks[order] = [ranked(s.cpu())]
-        elif order == "|X̃ − U|":
-            ranks[order] = [ranked(((1 - s).abs() * function.norms).cpu())]
-        else:
-            generator = torch.Generator().manual_seed(seed)
-            ranks[order] = [
-                torch.stack([torch.randperm(count, generator=generator) for _ in range(len(s))]) for _ in range(repeats)
-            ]
     curves: dict[Order, Curves] = {}
     spread = None
-    for order, several in ranks.items():
-        made = [_curves(function, base, targets, rank, channels) for rank in several]
+    for order in dict.fromkeys(orders):
+        if order == "random":
+            ranks = _random_ranks(len(function.s), count, repeats, seed)
+        else:
+            by = torch.from_numpy(attributed().values) if order == "attribution" else _sizes(function, order)
+            ranks = [by.argsort(dim=1, descending=True, stable=True)]
+        made = [_curves(function, base, targets, rank, channels) for rank in ranks]
         curves[order] = Curves(*(np.mean([getattr(one, what) for one in made], axis=0) for what in _CURVES))
         if order == "random":
             insertion, deletion = (
@@ -150,6 +132,18 @@ def faithfulness(
 
 
 _CURVES = ("insertion", "deletion")
+
+
+def _sizes(function: Suffix, order: Order) -> Tensor:
+    """Return the numbers (N, C) by which an order without attribution puts the channels, the largest first."""
+    s = function.s.float()
+    return (s if order == "s" else (1 - s).abs() * function.norms).cpu()
+
+
+def _random_ranks(images: int, channels: int, repeats: int, seed: int) -> list[Tensor]:
+    """Return random orders of the channels (N, C), ``repeats`` of them, each another for every image."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.stack([torch.randperm(channels, generator=generator) for _ in range(images)]) for _ in range(repeats)]
 
 
 def _curves(function: Suffix, base: Tensor, targets: Tensor, rank: Tensor, channels: npt.NDArray[np.int64]) -> Curves:

@@ -196,7 +196,7 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
 
 
 def require_finite(logits: Tensor) -> None:
-    """Check that logits can be compared.
+    """Check that logits of any shape can be compared.
 
     Raises:
         NotReadable: some are NaN or infinite.

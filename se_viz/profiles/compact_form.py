@@ -38,18 +38,18 @@ class CompactForm:
     file: GateFile
 
     def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of s; NaN for classes without images."""
+        """Return mean and standard deviation of s, (K, C) each; NaN for classes without images."""
         mean, std = (moment[classes, channels] for moment in self._moments)
         return np.where(images > 0, mean, np.nan), np.where(images > 0, std, np.nan)
 
     def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
-        """Return the histogram of s."""
+        """Return the histogram of s (K, C, B)."""
         del images  # all are counted
         counts, edges, error = self._histograms
         return Histogram(counts[classes, channels], edges[channels], auroc_error=error[channels])
 
     def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
-        """Return the number of s that count as another value."""
+        """Return the number of s that count as another value (K, C)."""
         return from_planes(self.file.read("outside"))[classes, channels].astype(np.int64)
 
     def images(self, channels: Index) -> Floats:

@@ -20,12 +20,12 @@ class ExactForm:
     file: GateFile
 
     def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of s; ``images`` are the classes' counts, with an axis for channels."""
+        """Return mean and standard deviation of s, (K, C) each; ``images`` are the counts of the classes (K, 1)."""
         total = self.file.read("sum", classes, channels)
         return mean_and_std(images, total, self.file.read("squares", slice(None), classes, channels))
 
     def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
-        """Return the histogram of s."""
+        """Return the histogram of s (K, C, B)."""
         del images  # all are counted
         binned = self.file.read("binned", slice(None), channels)
         counts, edges = with_heaps(
@@ -34,7 +34,7 @@ class ExactForm:
         return Histogram(counts, edges)
 
     def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
-        """Return the number of s that count as another value."""
+        """Return the number of s that count as another value (K, C)."""
         return self.file.read("outside", classes, channels).astype(np.int64)
 
     def images(self, channels: Index) -> Floats:

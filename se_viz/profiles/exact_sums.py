@@ -25,7 +25,7 @@ def whole_steps(s: AnyFloats) -> Whole:
 
 
 def is_clipped(s: AnyFloats) -> npt.NDArray[np.bool_]:
-    """Return a mask of the weights beyond ±LIMIT."""
+    """Return a mask of the weights beyond ±LIMIT, in the same shape."""
     beyond: npt.NDArray[np.bool_] = np.abs(s) > LIMIT
     return beyond
 

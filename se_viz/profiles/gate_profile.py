@@ -23,22 +23,25 @@ ALL = slice(None)
 
 
 class Form(Protocol):
-    """Reader of s of a gate for one form of file."""
+    """Reader of s of a gate for one form of file.
+
+    Shapes are those of all classes and channels; an index instead of a slice removes its axis.
+    """
 
     def moments(self, images: Counts, classes: Index, channels: Index) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of s."""
+        """Return mean and standard deviation of s, (K, C) each; ``images`` are the counts of the classes (K, 1)."""
         ...
 
     def histogram(self, images: Counts, classes: Index, channels: Index) -> Histogram:
-        """Return the number of images in each bin."""
+        """Return the number of images in each bin (K, C, B)."""
         ...
 
     def clipped(self, classes: Index, channels: Index) -> Counts:
-        """Return the number of s that count as another value."""
+        """Return the number of s that count as another value (K, C)."""
         ...
 
     def images(self, channels: Index) -> Floats:
-        """Return s of every image."""
+        """Return s of every image (N, C)."""
         ...
 
     def value(self, code: int) -> float:
@@ -62,6 +65,7 @@ class GateProfile:
     """One gate of class profiles.
 
     Classes are selected by name, index or slice, channels by index or slice; only the selection is read from the file.
+    Shapes are those of all K classes and C channels; a name or an index instead of a slice removes its axis.
     """
 
     def __init__(self, profiles: ProfileIndex, entry: GateEntry, form: Form, file: GateFile) -> None:
@@ -84,7 +88,7 @@ class GateProfile:
         return (min(0.0, low), max(1.0, high)) if np.isfinite([low, high]).all() else (0.0, 1.0)
 
     def s(self, classes: ClassPick = ALL, channels: Index = ALL) -> Moments:
-        """Return moments of the excitation weights.
+        """Return moments of the excitation weights (K, C).
 
         The paper's Figure 6 shows their mean by class, Figure 7 mean ± SD of one class.
         """
@@ -97,7 +101,7 @@ class GateProfile:
         return "z_mean" in self._file
 
     def z(self, classes: ClassPick = ALL, channels: Index = ALL) -> Moments:
-        """Return moments of the squeeze descriptors.
+        """Return moments of the squeeze descriptors (K, C).
 
         Raises:
             NotInProfiles: z is not available, see ``has_z``.
@@ -110,7 +114,7 @@ class GateProfile:
         return Moments(count, np.where(images == 0, np.nan, mean), std)
 
     def z_range(self, classes: ClassPick = ALL, channels: Index = ALL) -> tuple[Floats, Floats]:
-        """Return the smallest and the largest z; ∞ and −∞ for a class without images.
+        """Return the smallest and the largest z, (K, C) each; ∞ and −∞ for a class without images.
 
         Raises:
             NotInProfiles: z is not available, see ``has_z``.
@@ -120,12 +124,12 @@ class GateProfile:
         return low, high
 
     def histogram(self, classes: ClassPick = ALL, channels: Index = ALL) -> Histogram:
-        """Return the histogram of s, by class and channel."""
+        """Return the histogram of s, by class and channel (K, C, B)."""
         count, at = self._selection(classes, channels)
         return self._form.histogram(_with_channel_axis(count, channels), *at)
 
     def clipped(self, classes: ClassPick = ALL, channels: Index = ALL) -> Counts:
-        """Return the number of s beyond the limits of the sums, which count as the limit in mean and SD.
+        """Return the number of s beyond the limits of the sums (K, C), which count as the limit in mean and SD.
 
         The limits are ±65,536 in files that this version writes. In files of format 1 they are 0 to 8 for ReLU, and −8
         to 8 for gate functions without a known range.
@@ -155,7 +159,7 @@ class GateProfile:
         return self._form.images(channels)
 
     def images_of(self, name: str | int, channels: Index = ALL) -> Floats:
-        """Return ``images`` of one class."""
+        """Return ``images`` of one class of n images (n, C)."""
         label = self._profiles.class_index(name) if isinstance(name, str) else name
         chosen: Floats = self.images(channels)[self._profiles.table.labels == label]
         return chosen

@@ -27,7 +27,7 @@ _DROPPED = 28  # of the 52 fraction bits of a float64, which leaves 24
 
 
 def ordered(s: Float32s) -> Ordered:
-    """Return the bits of s, arranged so that they sort as s does; −0 becomes 0.
+    """Return the bits of each s, in the same shape, arranged so that they sort as s does; −0 becomes 0.
 
     Raises:
         ValueError: some s is NaN, which cannot be sorted.
@@ -39,7 +39,7 @@ def ordered(s: Float32s) -> Ordered:
 
 
 def unordered(codes: npt.NDArray[np.integer]) -> Float32s:
-    """Return the s that ``ordered`` has encoded."""
+    """Return the s that ``ordered`` has encoded, in the same shape."""
     bits = codes.astype(np.uint32)
     return np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float32)
 
@@ -52,14 +52,14 @@ def bin_code(s: AnyFloats) -> BinCodes:
 
 
 def bin_edge(codes: npt.NDArray[np.integer]) -> Floats:
-    """Return the lowest s of each code."""
+    """Return the lowest s of each code, in the same shape."""
     wide = codes.astype(np.int64)
     size = ((np.abs(wide) << _DROPPED) + _ONE).view(np.float64) - 1
     return np.where(wide < 0, -size, size)
 
 
 def grid(low: Float32s, high: Float32s) -> tuple[BinCodes, BinCodes]:
-    """Return the narrowest ``BINS`` bins that cover low … high of each channel, as index of the first bin, and k.
+    """Return the narrowest ``BINS`` bins that cover low … high of each channel, as index of the first bin and k (C,).
 
     Each bin has 2^k codes. A channel without images (low = ∞, high = −∞) gives 0 and 0. The result depends only on
     ``low`` and ``high``, not on the order in which images were added.

@@ -33,12 +33,12 @@ class ImageTable:
         return len(self.names)
 
     def order(self) -> npt.NDArray[np.int64]:
-        """Return the indices sorted by name, then hash."""
+        """Return the indices (M,) sorted by name, then hash."""
         listed = sorted(range(len(self)), key=lambda index: (self.names[index], self.sha256[index]))
         return np.array(listed, dtype=np.int64)
 
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageTable":
-        """Return the table of the images at these indices."""
+        """Return the table of the images at these indices (m,)."""
         picked = indices.tolist()
         return ImageTable([self.names[i] for i in picked], [self.sha256[i] for i in picked], self.labels[indices])
 
@@ -61,8 +61,8 @@ class Ranking:
         """Return the keys of examples from a file.
 
         Args:
-            indices: indices into the file's table, whose first image has index ``first`` in this table.
-            codes: codes of s.
+            indices: indices (2, E, C) into the file's table, whose first image has index ``first`` in this table.
+            codes: codes of their s (2, E, C).
             first: see ``indices``.
         """
         missing = indices == MISSING
@@ -71,7 +71,7 @@ class Ranking:
         return np.where(missing, _NONE, wide * self._base + rank)
 
     def unpack(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return indices into the table, −1 where there are fewer than E images, and codes."""
+        """Return indices into the table, −1 where there are fewer than E images, and codes, (2, E, C) each."""
         missing = keys == _NONE
         whole, rank = np.divmod(np.where(missing, 0, keys), self._base)
         whole[0] = _TOP - whole[0]

@@ -7,6 +7,7 @@ from se_viz.demo.card import Card
 from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, choice_label, variants_of
 from se_viz.figures.accuracy import Axis, Point, accuracy_against
 from se_viz.figures.chart import Chart
+from se_viz.figures.palette import MUTED, ratio_colour
 
 CostOf: TypeAlias = Literal["r", "parameters", "MACs"]
 """Horizontal axis for different ratios: r itself, or the cost."""
@@ -38,7 +39,8 @@ def measured_chart(choice: DesignChoice, cards: Sequence[Card], yours: Sequence[
     def point(card: Card) -> Point:
         accuracy = card.accuracy
         low, top1, high = (100 * share for share in (accuracy.low, accuracy.top1, accuracy.high))
-        return Point(labels[card.name], places[card.name], top1, low, high, f"seed {card.seed}")
+        colour = "" if choice is not RATIO else _colour_of_ratio(card)
+        return Point(labels[card.name], places[card.name], top1, low, high, f"seed {card.seed}", colour)
 
     return accuracy_against(
         "family",
@@ -48,6 +50,10 @@ def measured_chart(choice: DesignChoice, cards: Sequence[Card], yours: Sequence[
         [point(card) for card in fitting if card.seed],
         [point(card) for card in (*fitting, *others) if not card.seed and card in yours],
     )
+
+
+def _colour_of_ratio(card: Card) -> str:
+    return ratio_colour(card.network.r) if card.network.gated and card.network.r else MUTED
 
 
 def paper_chart(choice: DesignChoice, cost: CostOf) -> Chart:

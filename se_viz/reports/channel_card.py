@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from se_viz.analysis.selectivity import eta_squared
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_means import class_means
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
@@ -28,8 +29,9 @@ def channel_role(profiles: ClassProfiles, gate: str, channel: int) -> str:
     names = profiles.classes
     low, high = some[int(means.argmin())], some[int(means.argmax())]
     said = (
-        f"Channel {channel} of {gate} has a mean weight of **{means.mean():.2f}** over the classes: highest for "
-        f"{names[high]} ({moments.mean[high]:.2f}), lowest for {names[low]} ({moments.mean[low]:.2f})."
+        f"Channel {channel} of {gate} has a mean weight of **{signed(means.mean(), '.2f')}** over the classes: "
+        f"highest for {names[high]} ({signed(moments.mean[high], '.2f')}), lowest for {names[low]} "
+        f"({signed(moments.mean[low], '.2f')})."
     )
     eta = eta_squared(profiles[gate])
     if np.isnan(eta[channel]):
@@ -65,13 +67,13 @@ def channel_effect(outcome: Outcome, before: Floats, after: Floats, image: str, 
         return f"With the mean of this channel in the place of its s, the network returns NaN or infinity for {image}."
     change = after - before
     most = int(np.argmax(np.abs(change)))
-    edit = f"For {image} its s is **{s:.3f}**. With its mean ({mean:.3f}) in its place,"
+    edit = f"For {image} its s is **{signed(s, '.3f')}**. With its mean ({signed(mean, '.3f')}) in its place,"
     if not change.any():
         return f"{edit} **no output changes**."
-    said = f"{edit} the {outcome.unit} of {outcome.name} changes by **{change[outcome.target]:+.2g}**"
+    said = f"{edit} the {outcome.unit} of {outcome.name} changes by **{signed(change[outcome.target], '+.2g')}**"
     if most == outcome.target:
         return f"{said}{', more than any other' if len(change) > 1 else ''}."
-    return f"{said}, and that of {outcome.names[most]} most, by {change[most]:+.2g}."
+    return f"{said}, and that of {outcome.names[most]} most, by {signed(change[most], '+.2g')}."
 
 
 def channel_images(profiles: ClassProfiles, gate: str, channel: int) -> pd.DataFrame | str:

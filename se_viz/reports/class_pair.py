@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distributions
 from se_viz.figures.finite import number
@@ -27,7 +28,7 @@ def channel_labels(separation: pd.DataFrame) -> dict[int, str]:
     """Return a label for each channel of a separation table, by its number, for a list of choices."""
     areas = auroc_text(separation["AUROC"].to_numpy(), separation["margin"].to_numpy())
     return {
-        channel: f"channel {channel}: d = {d:+.2f}, AUROC {area}"
+        channel: f"channel {channel}: d = {signed(d, '+.2f')}, AUROC {area}"
         for channel, d, area in zip(separation["channel"].tolist(), separation["d"], areas, strict=True)
     }
 
@@ -59,7 +60,7 @@ def on_image(
         image: name of the image.
     """
     gate = numbers.profiles[gate_capture.gate.name]
-    means = " and ".join(f"{gate.s(name, channel).mean:.2f} for {name}" for name in pair)
+    means = " and ".join(f"{signed(gate.s(name, channel).mean, '.2f')} for {name}" for name in pair)
     sentence = (
         f"In this image {gate.name} gives channel {channel} the weight **s = {number(gate_capture.s[0, channel])}**; "
         f"its mean in the class profiles is {means}."

@@ -73,15 +73,12 @@ def class_report(
         KeyError: the profiles have no such class or gate.
     """
     numbers = numbers or ClassNumbers(profiles)
-    if classes is None:
-        chosen: Sequence[str] = first_classes(profiles, numbers.overview(list(profiles)[-1].name))
-    else:
-        chosen = classes
+    chosen = first_classes(numbers) if classes is None else classes
     check_classes(profiles, chosen)
     if pair:
         check_pair(profiles, *pair)
-    elif pair is None and len(with_images(profiles, 2)) > 1:
-        pair = first_pair(profiles, numbers.overview(list(profiles)[-1].name))
+    elif pair is None:
+        pair = first_pair(numbers)
     drawn = [profiles[name] for name in gates or [listed[-1] for _, listed in stages(profiles)]]
     charts = _of_all(numbers)
     tables: dict[str, Callable[[], pd.DataFrame]] = {"eta2": partial(significance_table, profiles)}

@@ -7,6 +7,7 @@ import numpy as np
 from se_viz.analysis.class_overview import MOST_ROWS, Overview
 from se_viz.gates.gate import by_stage
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.reports.class_numbers import ClassNumbers
 
 MOST_CLASSES = 6  # number of class colours
 _AT_FIRST = 4
@@ -17,16 +18,13 @@ def with_images(profiles: ClassProfiles, least: int = 1) -> list[str]:
     return [name for name, count in zip(profiles.classes, profiles.counts, strict=True) if count >= least]
 
 
-def first_classes(profiles: ClassProfiles, last: Overview) -> list[str]:
+def first_classes(numbers: ClassNumbers) -> list[str]:
     """Return the four classes to draw by default: the two that differ most in the last gate come first.
 
     Each further class is the one whose most similar class among those before it is the least similar. If the gate
     separates no classes, they are the first four with images.
-
-    Args:
-        profiles: the class profiles.
-        last: the overview of their last gate.
     """
+    profiles, last = numbers.profiles, _last_overview(numbers)
     if last.most_dissimilar is None:
         return with_images(profiles)[:_AT_FIRST]
     rows = list(last.most_dissimilar)
@@ -44,20 +42,20 @@ def stages(profiles: ClassProfiles) -> list[tuple[int, list[str]]]:
     return [(stage, [entry.name for entry in entries]) for stage, entries in staged.items()]
 
 
-def first_pair(profiles: ClassProfiles, last: Overview) -> tuple[str, str] | None:
+def first_pair(numbers: ClassNumbers) -> tuple[str, str] | None:
     """Return the two classes to compare by default: those that differ most in the last gate.
 
     They are the first two classes if the gate separates no classes, and None unless two classes have two images.
-
-    Args:
-        profiles: the class profiles.
-        last: the overview of their last gate.
     """
-    if last.most_dissimilar is not None:
-        one, other = last.most_dissimilar
-        return profiles.classes[one], profiles.classes[other]
-    names = with_images(profiles, 2)
-    return (names[0], names[1]) if len(names) > 1 else None
+    names = with_images(numbers.profiles, 2)
+    if len(names) < 2:
+        return None
+    rows = _last_overview(numbers).most_dissimilar
+    return (numbers.profiles.classes[rows[0]], numbers.profiles.classes[rows[1]]) if rows else (names[0], names[1])
+
+
+def _last_overview(numbers: ClassNumbers) -> Overview:
+    return numbers.overview(numbers.profiles.header.gates[-1].name)
 
 
 def rows_shown(profiles: ClassProfiles) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from se_viz.analysis.predictions import predict
 from se_viz.data.images import InputImage
 from se_viz.demo.design_choices import DESIGN_CHOICES
+from se_viz.figures.row_thumbnails import row_thumbnail
 from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -64,5 +65,6 @@ def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str])
         names,
         gates=gates,
         cut=lambda index: model.preprocess.center_crop(images[index].rgb),
+        thumbnails=[row_thumbnail(image.rgb) for image in images],
     )
     return about_model(composed, model, names)

@@ -8,15 +8,16 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from se_viz.analysis.demo_responses import Responses
+from se_viz.analysis.demo_responses import Response, Responses
 from se_viz.analysis.health import CLOSE
 from se_viz.analysis.loaded_network import LoadedNetwork
 from se_viz.demo.card import Card
-from se_viz.demo.design_choices import DesignChoice, choice_label, variants_of
+from se_viz.demo.design_choices import RATIO, DesignChoice, choice_label, variants_of
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.figures.by_gate import by_gate
 from se_viz.figures.chart import Chart
 from se_viz.figures.chart import label as chart_label
+from se_viz.figures.palette import YOURS, ratio_colour
 
 _STANDARD = "r16"
 _NAME = 28  # characters of a name in a legend
@@ -29,7 +30,7 @@ _ALIKE = (
 )
 
 _Numbers: TypeAlias = Callable[[str], dict[str, float]]
-_Draw: TypeAlias = Callable[[str], Chart]
+_ByLabel: TypeAlias = Mapping[str, Mapping[str, float]]
 
 
 def responses_table(responses: Responses) -> pd.DataFrame:
@@ -75,112 +76,170 @@ def patterns(
     networks = {choice_label(choice, card.network): card.name for card in variants}
     if not networks:
         return None
-    standard = next((label for label, name in networks.items() if name == _STANDARD), "")
     gates = list(dict.fromkeys(gate for name in networks.values() for gate in measured[name]))
-    other = {}
+    other, own_gates = {}, {}
     if beside is not None and beside.measured is not None:
-        other[chart_label(beside.name, _NAME)] = beside.name
+        label = chart_label(beside.name, _NAME)
+        other[label] = beside.name
         measured[beside.name] = beside.measured.gates
+        own_gates = {label: beside.gates} if list(beside.gates) != gates else {}
+    colours = dict.fromkeys(other, YOURS)
+    if choice is RATIO:
+        colours |= {
+            choice_label(choice, card.network): ratio_colour(card.network.r) for card in variants if card.network.r
+        }
     trainings = [card.name for card in cards if card.network == SEResNetConfig() and card.name in measured]
     trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
-    number = f"{len(trainings)} trainings of r = 16"
+    lines = _Lines(measured, gates, networks, other, own_gates, colours, trainings)
+    similar = {label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD}
+    seeds = [responses.cka(*pair) for pair in combinations(trainings, 2)]
+    same = {gate: (min(of[gate] for of in seeds), 1.0) for gate in gates if seeds and all(gate in of for of in seeds)}
+    charts = {
+        "spread_by_gate": partial(_spread_chart, lines),
+        "saturation_by_gate": partial(_saturation_chart, lines),
+        "rank_by_gate": partial(_rank_chart, lines),
+        "cka_by_gate": partial(_similarity_chart, lines, similar, same),
+    }
+    return Patterns(_words(lines, similar, same), charts)
 
-    def drawn(title: str, y: str, numbers: _Numbers, how_to_read: str, top: float | None = None) -> _Draw:
-        of_seeds = [numbers(name) for name in trainings]
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The networks that have a line in each chart.
+
+    Attributes:
+        measured: responses of each gate, by the name of the network.
+        gates: names of the gates, in the order of the axis.
+        networks: name of each variant of the design choice, by its label.
+        other: name of a network with other gates, by its label; empty without one.
+        own_gates: the gates of that network by its label; empty if they are those of the axis.
+        colours: colours of networks by their label; the others take those of networks in turn.
+        trainings: names of the trainings of the standard network that differ in their seed; empty if there is one only.
+    """
+
+    measured: Mapping[str, Mapping[str, Response]]
+    gates: Sequence[str]
+    networks: Mapping[str, str]
+    other: Mapping[str, str]
+    own_gates: Mapping[str, Sequence[str]]
+    colours: Mapping[str, str]
+    trainings: Sequence[str]
+
+    @property
+    def seeds(self) -> str:
+        """Name of the band that the trainings span."""
+        return f"{len(self.trainings)} trainings of r = 16"
+
+    def spread(self, network: str) -> dict[str, float]:
+        """Return the spread of s of each gate."""
+        return {gate: response.spread for gate, response in self.measured[network].items()}
+
+    def rank(self, network: str) -> dict[str, float]:
+        """Return the effective rank of each gate whose s differs between images."""
+        return {gate: one.rank for gate, one in self.measured[network].items() if one.variation >= MOVES}
+
+    def saturation(self, network: str) -> dict[str, float]:
+        """Return the share of s near 0 or near 1 of each gate, in percent."""
+        return {gate: 100 * (one.near_0 + one.near_1) for gate, one in self.measured[network].items()}
+
+    def chart(
+        self, name: str, title: str, y: str, numbers: _Numbers, how_to_read: str, top: float | None = None
+    ) -> Chart:
+        """Draw a number of each gate of each network, with the band of the trainings; see ``by_gate``."""
+        of_seeds = [numbers(training) for training in self.trainings]
         ends = {
             gate: (min(of[gate] for of in of_seeds), max(of[gate] for of in of_seeds))
-            for gate in gates
+            for gate in self.gates
             if of_seeds and all(gate in of for of in of_seeds)
         }
-        lines = {label: numbers(name) for label, name in (networks | other).items()}
-        how = f"{how_to_read} {_SEEDS.format(number)}" if ends else how_to_read
-        return lambda name: by_gate(
+        return by_gate(
             name,
             title,
             y,
-            gates,
-            lines,
-            how,
-            standard=standard,
-            band=(number, ends) if ends else None,
+            self.gates,
+            {label: numbers(network) for label, network in {**self.networks, **self.other}.items()},
+            f"{how_to_read} {_SEEDS.format(self.seeds)}" if ends else how_to_read,
+            standard=next((label for label, network in self.networks.items() if network == _STANDARD), ""),
+            band=(self.seeds, ends) if ends else None,
             top=top,
-            own_gates=dict.fromkeys(other, beside.gates) if beside and list(beside.gates) != gates else {},
+            own_gates=self.own_gates,
+            colours=self.colours,
         )
 
-    def field(name: str) -> _Numbers:
-        return lambda network: {gate: getattr(response, name) for gate, response in measured[network].items()}
 
-    def ranks(network: str) -> dict[str, float]:
-        return {gate: one.rank for gate, one in measured[network].items() if one.variation >= MOVES}
+def _spread_chart(lines: _Lines) -> Chart:
+    return lines.chart(
+        "spread_by_gate",
+        "Spread of s over the channels",
+        "standard deviation of s",
+        lines.spread,
+        "The standard deviation of s over the channels of one image, averaged over the images. Near 0: all "
+        "channels get the same weight. 0.5 is the maximum of a sigmoid.",
+    )
 
-    def saturated(network: str) -> dict[str, float]:
-        return {gate: 100 * (one.near_0 + one.near_1) for gate, one in measured[network].items()}
 
-    alike = {label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD}
-    seeds = [responses.cka(*pair) for pair in combinations(trainings, 2)]
-    same = {gate: (min(of[gate] for of in seeds), 1.0) for gate in gates if seeds and all(gate in of for of in seeds)}
-    how = (
+def _saturation_chart(lines: _Lines) -> Chart:
+    return lines.chart(
+        "saturation_by_gate",
+        "Saturation of s",
+        f"s within {CLOSE} of 0 or 1, %",
+        lines.saturation,
+        "The share of weights near 0, which suppress their channel, or near 1, which pass it unchanged. A gate "
+        "with nearly all weights at these ends switches channels on and off, and hardly learns any more. A gate "
+        "with all weights near 1 could be removed.",
+        100,
+    )
+
+
+def _rank_chart(lines: _Lines) -> Chart:
+    return lines.chart(
+        "rank_by_gate",
+        "Effective rank of s",
+        "independent directions",
+        lines.rank,
+        "The number of independent directions in which the weights of a gate vary between images: 1 if all "
+        "channels rise and fall together, at most the number of channels. Gates whose s varies by less than 0.001 "
+        "between images are left out, because their directions are not meaningful.",
+    )
+
+
+def _similarity_chart(lines: _Lines, similar: _ByLabel, same: Mapping[str, tuple[float, float]]) -> Chart:
+    """Draw the similarity of each network to the standard one.
+
+    Args:
+        lines: the networks.
+        similar: linear CKA of each gate with that of the standard network, by the label of the network.
+        same: the lowest CKA of two trainings of the standard network, and 1, by gate.
+    """
+    how_to_read = (
         "Linear CKA of the gates of two networks, whatever the order of their channels: 1 if their weights are similar "
         "for the same images."
     )
-    makers: dict[str, _Draw] = {
-        "spread_by_gate": drawn(
-            "Spread of s over the channels",
-            "standard deviation of s",
-            field("spread"),
-            "The standard deviation of s over the channels of one image, averaged over the images. Near 0: all "
-            "channels get the same weight. 0.5 is the maximum of a sigmoid.",
-        ),
-        "saturation_by_gate": drawn(
-            "Saturation of s",
-            f"s within {CLOSE} of 0 or 1, %",
-            saturated,
-            "The share of weights near 0, which suppress their channel, or near 1, which pass it unchanged. A gate "
-            "with nearly all weights at these ends switches channels on and off, and hardly learns any more. A gate "
-            "with all weights near 1 could be removed.",
-            100,
-        ),
-        "rank_by_gate": drawn(
-            "Effective rank of s",
-            "independent directions",
-            ranks,
-            "The number of independent directions in which the weights of a gate vary between images: 1 if all "
-            "channels rise and fall together, at most the number of channels. Gates whose s varies by less than 0.001 "
-            "between images are left out, because their directions are not meaningful.",
-        ),
-        "cka_by_gate": lambda name: by_gate(
-            name,
-            "Similarity to the gates of r = 16 (CKA)",
-            "linear CKA, 0 to 1",
-            gates,
-            alike,
-            f"{how} {_ALIKE.format(number)}" if same else how,
-            band=(number, same) if same else None,
-            top=1,
-        ),
-    }
-    charts = {name: partial(make, name) for name, make in makers.items()}
-    spread = field("spread")
-    return Patterns(_words(networks, spread, ranks, alike, (number, same)), charts)
+    return by_gate(
+        "cka_by_gate",
+        "Similarity to the gates of r = 16 (CKA)",
+        "linear CKA, 0 to 1",
+        lines.gates,
+        similar,
+        f"{how_to_read} {_ALIKE.format(lines.seeds)}" if same else how_to_read,
+        band=(lines.seeds, same) if same else None,
+        top=1,
+        colours=lines.colours,
+    )
 
 
-def _words(
-    networks: Mapping[str, str],
-    spread: _Numbers,
-    ranks: _Numbers,
-    alike: Mapping[str, Mapping[str, float]],
-    seeds: tuple[str, Mapping[str, tuple[float, float]]],
-) -> str:
+def _words(lines: _Lines, similar: _ByLabel, same: Mapping[str, tuple[float, float]]) -> str:
     """Summarise the charts in a few sentences: means over the gates."""
-    spreads = {label: spread(name) for label, name in networks.items()}
+    spreads = {label: lines.spread(name) for label, name in lines.networks.items()}
+    ranks = {label: lines.rank(name) for label, name in lines.networks.items()}
     said = "Means over the gates, on the validation set: spread of s " + _listed(spreads, ".2f")
-    said += "; effective rank " + _listed({label: ranks(name) for label, name in networks.items()}, ".0f") + "."
-    if any(alike.values()):
-        said += " Similarity (CKA) to r = 16: " + _listed(alike, ".2f")
-        lowest = [low for low, _ in seeds[1].values()]
-        said += f"; of {seeds[0]}: {sum(lowest) / len(lowest):.2f}." if lowest else "."
+    said += "; effective rank " + _listed(ranks, ".0f") + "."
+    if any(similar.values()):
+        said += " Similarity (CKA) to r = 16: " + _listed(similar, ".2f")
+        lowest = [low for low, _ in same.values()]
+        said += f"; of {lines.seeds}: {sum(lowest) / len(lowest):.2f}." if lowest else "."
     return said
 
 
-def _listed(values: Mapping[str, Mapping[str, float]], form: str) -> str:
+def _listed(values: _ByLabel, form: str) -> str:
     return ", ".join(f"{sum(of.values()) / len(of):{form}} ({label})" for label, of in values.items() if of)

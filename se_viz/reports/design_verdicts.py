@@ -31,8 +31,7 @@ def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
     Each network is compared with the standard one. The first paragraph names the comparison with the clearest
     difference, first over images for the networks as trained, then over seeds, each with its size, interval and p. For
     the reduction ratio, the second one says the same of SE at all. The last one has the smallest differences that such
-    tests would see, and the
-    paper's difference: that of the same two values where its table has both.
+    tests would see, and the paper's difference: that of the same two values where its table has both.
 
     Args:
         choice: the design choice.

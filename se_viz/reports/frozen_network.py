@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from se_viz.analysis.cost import median_latency_ms
+from se_viz.analysis.signs import signed
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
@@ -197,5 +198,5 @@ def _cost(what: str, before: Accuracy, after: Accuracy, change: Change, lost: in
 
 def times_sentence(before: float, after: float) -> str:
     """Return the time of one image before and after freezing, in milliseconds, as a sentence."""
-    faster = f"{(after - before) / before:+.1%}".replace("-", "−")
+    faster = signed((after - before) / before, "+.1%")
     return f"One image takes {before:.2f} ms before and {after:.2f} ms after ({faster}; medians on this machine)."

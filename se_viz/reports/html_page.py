@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import figure_fragment
 
@@ -126,7 +127,7 @@ def _table(name: str, frame: pd.DataFrame) -> str:
 
 def _number(value: float) -> str:
     """Return a number with five digits; the CSV file of the table has all."""
-    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"
+    return signed(value, ",.0f" if abs(value) >= 1e5 else ".5g")
 
 
 def _emphasised(sentence: str) -> str:

@@ -10,10 +10,11 @@ import pandas as pd
 from PIL import Image
 
 from se_viz.analysis.channel_change import Choice, change, choose_channels
-from se_viz.analysis.channel_order import Order
+from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import meaning
 from se_viz.analysis.health import Health, health
 from se_viz.analysis.predictions import Predictions
+from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import verdict_counts
 from se_viz.figures.chart import Chart
 from se_viz.figures.gate_scatter import distribution, excitation
@@ -40,13 +41,14 @@ def inspection_report(
     names: Sequence[str],
     focus: int = 0,
     *,
-    order: Order = "index",
+    order: Order = AT_FIRST,
     gates: Sequence[str] = (),
     channels: Choice = "largest change",
     cut: Callable[[int], Image.Image] | None = None,
     choice: str = "head=",
     healths: Mapping[str, Health] | None = None,
     means: Mapping[str, AnyFloats] | None = None,
+    thumbnails: Sequence[str] = (),
 ) -> Report:
     """Compose the report on images.
 
@@ -69,14 +71,17 @@ def inspection_report(
         choice: the argument, option or control of the page that sets the meaning of the outputs.
         healths: the healths of the gates, if they are computed already.
         means: mean of s of each gate over the images of class profiles (C,).
+        thumbnails: a data URL of each image, for the rows of the heatmaps (default: none).
     """
     judged = gate_healths(capture) if healths is None else healths
     charts: Charts = {
-        f"heatmap_{gate_capture.gate.name}": partial(attention_heatmap, gate_capture, names, order, focus)
+        f"heatmap_{gate_capture.gate.name}": partial(
+            attention_heatmap, gate_capture, names, order, focus, thumbnails=thumbnails
+        )
         for gate_capture in capture
     }
     for name, mean in (means or {}).items():
-        charts[f"deviation_{name}"] = partial(deviation_heatmap, capture[name], mean, names, order, focus)
+        charts[f"deviation_{name}"] = partial(deviation_heatmap, capture[name], mean, names, order, focus, thumbnails)
     files: dict[str, Callable[[], bytes]] = {
         "readings.parquet": lambda: table_bytes(tables["readings"], "parquet"),
         "health.json": partial(_health_json, judged),
@@ -88,7 +93,8 @@ def inspection_report(
             charts[f"{kind}_{gate}_{index + 1}"] = partial(excitation, gate_capture, names, index)
             charts[f"distribution_{gate}_{index + 1}"] = partial(distribution, gate_capture, names, index)
             if gate_capture.u is not None:
-                charts |= maps_charts(gate_capture, index, name, channels, cut=partial(cut, index) if cut else None)
+                of_image = partial(cut, index) if cut else None
+                charts |= maps_charts(gate_capture, index, name, channels, cut=of_image, mean=(means or {}).get(gate))
         if gate_capture.u is not None:
             files[f"maps_{gate}.npz"] = partial(maps_bytes, capture, gate, names)
     tables: Later[pd.DataFrame] = Later(
@@ -125,6 +131,7 @@ def maps_charts(
     by: Choice,
     picked: list[int] | None = None,
     cut: Callable[[], Image.Image] | None = None,
+    mean: AnyFloats | None = None,
 ) -> Charts:
     """Return charts of U, X̃ and X̃ − U of some channels of one image: ``maps_GATE_1``, and ``overlay_GATE_1``.
 
@@ -135,8 +142,9 @@ def maps_charts(
         by: criterion for the channels.
         picked: numbers of the channels, for "chosen"; nothing is drawn for an empty list.
         cut: returns the image as the network sees it; without it no overlay is drawn.
+        mean: mean of s over the images of class profiles (C,), with which "largest change" compares.
     """
-    channels = choose_channels(gate_capture.s[index], change(gate_capture)[index], by, MOST, picked)
+    channels = choose_channels(gate_capture.s[index], change(gate_capture, mean)[index], by, MOST, picked)
     if not channels:
         return {}
     suffix = f"{gate_capture.gate.name}_{index + 1}"
@@ -190,8 +198,11 @@ def _means(weights: Mapping[str, Float32s], focus: int) -> list[str]:
         return []
     low, high = min(mean, key=lambda name: mean[name]), max(mean, key=lambda name: mean[name])
     if low == high:
-        return [f"The mean weight in {low} is {mean[low]:.2f}."]
-    return [f"Mean weight is lowest in {low} (mean of s {mean[low]:.2f}) and highest in {high} ({mean[high]:.2f})."]
+        return [f"The mean weight in {low} is {signed(mean[low], '.2f')}."]
+    return [
+        f"Mean weight is lowest in {low} (mean of s {signed(mean[low], '.2f')}) and highest in {high} "
+        f"({signed(mean[high], '.2f')})."
+    ]
 
 
 def _changes(weights: Mapping[str, Float32s]) -> list[str]:

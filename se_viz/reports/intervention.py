@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,9 @@ QUESTION = "Which gate, which channel matters for this prediction?"
 
 MOST_CHANNELS = 20
 _BARS = 6  # outputs before and after
+
+_Charts: TypeAlias = dict[str, Callable[[], Chart]]
+_Tables: TypeAlias = dict[str, Callable[[], pd.DataFrame]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +109,8 @@ def intervention_report(
     chosen, target, unit = gate or effects.gates[-1], outcome.name, outcome.unit
     words = edit_words(effects, other)
     changes = dict(zip(effects.edits, effects.change(outcome.target).T, strict=True))
-    charts: dict[str, Callable[[], Chart]] = {
-        "gate_changes": partial(gate_changes, effects.gates, changes, words, target, unit, chosen)
-    }
-    tables: dict[str, Callable[[], pd.DataFrame]] = {
-        "gate_effects": partial(tables_of.gates_table, effects, outcome, words)
-    }
+    charts: _Charts = {"gate_changes": partial(gate_changes, effects.gates, changes, words, target, unit, chosen)}
+    tables: _Tables = {"gate_effects": partial(tables_of.gates_table, effects, outcome, words)}
     if outcome.has_probabilities:
         likely = np.stack([outcome.target_probability(rows) for rows in effects.after.values()]).T
         charts["gate_probabilities"] = partial(
@@ -123,23 +123,9 @@ def intervention_report(
             chosen,
         )
     if channels is not None:
-        found, name = channels.attribution, channels.attribution.gate
-        charts[f"attribution_{name}"] = partial(
-            channel_attribution,
-            channels.gate_capture,
-            found.values[channels.focus],
-            channels.mean,
-            [int(channel) for channel in found.strongest(MOST_CHANNELS, channels.focus)],
-            target,
-            found.method,
-        )
-        tables[f"channels_{name}"] = partial(
-            tables_of.channels_table, found, channels.mean, channels.names, outcome.names
-        )
-        if channels.faithfulness is not None:
-            curves = channels.faithfulness
-            charts[f"faithfulness_{name}"] = lambda: faithfulness_curves(curves(), target, unit, channels.baseline)
-            tables[f"faithfulness_{name}"] = lambda: tables_of.curves_table(curves())
+        channel_charts, channel_tables = _of_channels(channels, outcome)
+        charts |= channel_charts
+        tables |= channel_tables
     if edited is not None:
         charts["before_and_after"] = partial(_before_and_after, outcome, effects.before, edited.after)
         tables["outputs"] = partial(tables_of.outputs_table, outcome, effects.before, edited.after)
@@ -152,6 +138,31 @@ def intervention_report(
         notes,
         Later({"intervention.json": lambda: _json(image, other, outcome, channels, edited, made)}),
     )
+
+
+def _of_channels(channels: Channels, outcome: Outcome) -> tuple[_Charts, _Tables]:
+    """Return the charts and tables of the attribution to the channels of one gate."""
+    found, name, target = channels.attribution, channels.attribution.gate, outcome.name
+    strongest = [int(channel) for channel in found.strongest(MOST_CHANNELS, channels.focus)]
+    charts: _Charts = {
+        f"attribution_{name}": partial(
+            channel_attribution,
+            channels.gate_capture,
+            found.values[channels.focus],
+            channels.mean,
+            strongest,
+            target,
+            found.method,
+        )
+    }
+    tables: _Tables = {
+        f"channels_{name}": partial(tables_of.channels_table, found, channels.mean, channels.names, outcome.names)
+    }
+    if channels.faithfulness is not None:
+        curves, unit, baseline = channels.faithfulness, outcome.unit, channels.baseline
+        charts[f"faithfulness_{name}"] = lambda: faithfulness_curves(curves(), target, unit, baseline)
+        tables[f"faithfulness_{name}"] = lambda: tables_of.curves_table(curves())
+    return charts, tables
 
 
 def edit_words(effects: GateEffects, other: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from se_viz.analysis.percent import percent
+from se_viz.analysis.signs import signed
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
 from se_viz.reports.outcomes import Outcome
@@ -121,12 +122,12 @@ def moved(outcome: Outcome, before: Floats, after: Floats, *, with_logit: bool =
     one, other = float(before[outcome.target]), float(after[outcome.target])
     if outcome.has_probabilities:
         start, end = outcome.target_probability(np.stack([before, after]))
-        logit = f" (logit {other - one:+.2g})"
+        logit = f" (logit {signed(other - one, '+.2g')})"
         if percent(start) == percent(end):
             return f"leaves {outcome.name} at {percent(start)}{logit}"
         verb = "lowers" if end < start else "raises"
         return f"{verb} {outcome.name} from {percent(start)} to {percent(end)}{logit * with_logit}"
-    return f"{'lowers' if other < one else 'raises'} {outcome.name} from {one:.4g} to {other:.4g}"
+    return f"{'lowers' if other < one else 'raises'} {outcome.name} from {signed(one, '.4g')} to {signed(other, '.4g')}"
 
 
 def channels_sentence(outcome: Outcome, found: Attribution, focus: int, baseline: str) -> str:
@@ -135,21 +136,25 @@ def channels_sentence(outcome: Outcome, found: Attribution, focus: int, baseline
     if not np.isfinite(values).all():
         return f"The attributions of {found.gate} are NaN or infinite."
     best = int(found.strongest(1, focus)[0])
-    most = f"Channel {best} of {found.gate} has the largest attribution to {outcome.name}: {values[best]:+.2g}"
+    most = (
+        f"Channel {best} of {found.gate} has the largest attribution to {outcome.name}: {signed(values[best], '+.2g')}"
+    )
     if found.method == "layer-conductance":
         whole = (
-            f"All {len(values)} add up to {values.sum():+.3g}: the part that goes through s of this gate when "
-            f"{UNIFORM_IMAGE} becomes this image, by which the {outcome.unit} changes by {found.change[focus]:+.3g}"
+            f"All {len(values)} add up to {signed(values.sum(), '+.3g')}: the part that goes through s of this "
+            f"gate when {UNIFORM_IMAGE} becomes this image, by which the {outcome.unit} changes by "
+            f"{signed(found.change[focus], '+.3g')}"
         )
-        return f"{most} ({outcome.unit}, s = {s[best]:.2f}). {whole}. {_rank(values, s)}"
+        return f"{most} ({outcome.unit}, s = {signed(s[best], '.2f')}). {whole}. {_rank(values, s)}"
     error = found.completeness_error[focus]
     whole = (
-        f"All {len(values)} add up to {values.sum():+.3g}; with s in the place of {baseline} in the whole gate the "
-        f"{outcome.unit} changes by {found.change[focus]:+.3g} (completeness error {error:+.1g})"
+        f"All {len(values)} add up to {signed(values.sum(), '+.3g')}; with s in the place of {baseline} in the whole "
+        f"gate the {outcome.unit} changes by {signed(found.change[focus], '+.3g')} (completeness error "
+        f"{signed(error, '+.1g')})"
     )
     if found.method == "exact":
         whole += ", and effects of single channels need not add up"
-    return f"{most} ({outcome.unit}, s = {s[best]:.2f}). {whole}. {_rank(values, s)}"
+    return f"{most} ({outcome.unit}, s = {signed(s[best], '.2f')}). {whole}. {_rank(values, s)}"
 
 
 def _rank(values: Floats, s: Floats) -> str:
@@ -157,7 +162,7 @@ def _rank(values: Floats, s: Floats) -> str:
     if len(values) < 3 or np.ptp(values) == 0 or np.ptp(s) == 0:
         return "A rank correlation of s with the attribution is not defined here."
     correlation = round(float(spearmanr(s, np.abs(values)).statistic), 2) + 0.0  # never -0.00
-    return f"The rank correlation of s with the size of the attribution is {correlation:.2f}: " + (
+    return f"The rank correlation of s with the size of the attribution is {signed(correlation, '.2f')}: " + (
         "here the weight goes with importance."
         if correlation >= 0.7
         else "the weight is not the importance of a channel."
@@ -173,9 +178,9 @@ def edit_sentence(outcome: Outcome, before: Floats, after: Floats, words: str, a
     said = f"**{words}** {moved(outcome, before, after)}"
     if outcome.has_probabilities:
         said += f"; the network says {end}, {'as before' if start == end else f'and before it said {start}'}"
-    said += f". The effect on {outcome.name} is {effect:+.3g} ({outcome.unit})"
+    said += f". The effect on {outcome.name} is {signed(effect, '+.3g')} ({outcome.unit})"
     if attributed is not None:
-        said += f", and the attributions of these channels predict {-attributed:+.3g}"
+        said += f", and the attributions of these channels predict {signed(-attributed, '+.3g')}"
     return f"{said}.{_against_the_logit(outcome, before, after)}"
 
 

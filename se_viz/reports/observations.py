@@ -10,6 +10,7 @@ from se_viz.analysis.by_depth import Depth
 from se_viz.analysis.class_noise import depth_correlation
 from se_viz.analysis.class_similarity import GateSimilarity
 from se_viz.analysis.significance import TIMES
+from se_viz.analysis.signs import signed
 
 Verdict: TypeAlias = Literal["holds", "does not hold", "cannot be determined"]
 
@@ -87,11 +88,11 @@ def similar_gates(gates: Sequence[str], similarity: GateSimilarity) -> str:
         return "No two gates separate classes, so their similarity is not defined."
     most, least = int(np.nanargmax(pairs)), int(np.nanargmin(pairs))
     neighbours = np.nanmean(pairs[other == one + 1]) if np.isfinite(pairs[other == one + 1]).any() else np.nan
-    beside = "" if np.isnan(neighbours) else f"; the mean of neighbouring gates is {neighbours:.2f}"
+    beside = "" if np.isnan(neighbours) else f"; the mean of neighbouring gates is {signed(neighbours, '.2f')}"
     return (
         f"**{gates[one[most]]} and {gates[other[most]]} are the most similar gates** (linear CKA {pairs[most]:.2f}), "
-        f"{gates[one[least]]} and {gates[other[least]]} the least similar ({pairs[least]:.2f}){beside}. "
-        f"With shuffled classes, the mean would be {np.nanmean(chance):.2f}."
+        f"{gates[one[least]]} and {gates[other[least]]} the least similar ({signed(pairs[least], '.2f')}){beside}. "
+        f"With shuffled classes, the mean would be {signed(np.nanmean(chance), '.2f')}."
     )
 
 
@@ -139,8 +140,8 @@ def _growing(gates: Sequence[Depth]) -> Observation:
     most = gates[int(np.nanargmax(shares))]
     first = _stage(gates, gates[0])
     said = (
-        f"The rank correlation between depth and the share of variance that the class explains is {rank:.2f} (95 % "
-        f"interval over images {low:.2f} to {high:.2f}); "
+        f"The rank correlation between depth and the share of variance that the class explains is "
+        f"{signed(rank, '.2f')} (95 % interval over images {signed(low, '.2f')} to {signed(high, '.2f')}); "
         f"it is {_shares(first)} in stage {first[0].stage} and highest in {most.gate}, {most.share:.0%}."
     )
     if low < _GROWS <= high:
@@ -155,7 +156,7 @@ def _last(gates: Sequence[Depth]) -> Observation:
     single = [gate for gate in last if gate.class_cosine >= _ALIKE]
     said = " ".join(
         f"{gate.gate}: {gate.saturation.near_1:.1%} of s within 0.1 of 1, {gate.saturation.near_0:.1%} within 0.1 "
-        f"of 0, mean {gate.saturation.mean:.2f}{_cosine(gate)}."
+        f"of 0, mean {signed(gate.saturation.mean, '.2f')}{_cosine(gate)}."
         for gate in last
     )
     claim = "The last stage is nearly saturated, or has one pattern, differing only in scale."
@@ -177,7 +178,7 @@ def _last(gates: Sequence[Depth]) -> Observation:
 
 
 def _cosine(gate: Depth) -> str:
-    return "" if np.isnan(gate.class_cosine) else f", cosine between classes {gate.class_cosine:.3f}"
+    return "" if np.isnan(gate.class_cosine) else f", cosine between classes {signed(gate.class_cosine, '.3f')}"
 
 
 def _stage(gates: Sequence[Depth], of: Depth) -> list[Depth]:

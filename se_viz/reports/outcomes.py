@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from se_viz.analysis.signs import signed
 from se_viz.types import Float32s, Floats
 from se_viz.weights.head import Fitted
 
@@ -47,7 +48,8 @@ class Outcome:
         """Return what the network says for each row of outputs (N, K): a class, a label or labels, or numbers."""
         if not self.has_probabilities:
             return [
-                ", ".join(f"{name} {value:.4g}" for name, value in zip(self.names, row, strict=True)) for row in outputs
+                ", ".join(f"{name} {signed(value, '.4g')}" for name, value in zip(self.names, row, strict=True))
+                for row in outputs
             ]
         head, names = self.fitted.head, self.fitted.head.groups(self.fitted.names)
         if head.kind == "labels":

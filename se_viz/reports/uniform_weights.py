@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from se_viz.analysis.signs import signed
 from se_viz.gates.capture import Capture
 
 _APART = 0.02  # of the largest weight: the span of weights that are called nearly the same
@@ -21,7 +22,7 @@ def uniform_weights(capture: Capture, focus: int) -> tuple[str, ...]:
     for one in capture.gates.values():
         s = one.s[focus]
         if len(s) > 1 and np.isfinite(s).all() and np.ptp(s) <= _APART * np.abs(s).max():
-            low, high = f"{s.min():.2f}", f"{s.max():.2f}"
+            low, high = signed(s.min(), ".2f"), signed(s.max(), ".2f")
             found.append(f"{one.gate.name} ({low if low == high else f'{low} to {high}'})")
     if not found:
         return ()

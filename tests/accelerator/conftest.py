@@ -9,8 +9,7 @@ import streamlit as st
 import torch
 
 from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state import models
-from se_viz.ui.widgets import checkpoint_picker as own
+from se_viz.ui.state import models, uploaded_model
 
 
 def pytest_collection_finish():
@@ -23,7 +22,7 @@ def pytest_collection_finish():
 def memory():
     """The first device's memory, with nothing of earlier tests in it."""
     torch.manual_seed(0)
-    for cache in (models._load, models._member, models._plain_member, own._load):
+    for cache in (models._load, models._member, models._plain_member, uploaded_model.load):
         cache.clear()
     settle()
     st.cache_resource.clear()

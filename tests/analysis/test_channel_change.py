@@ -13,6 +13,14 @@ def test_change_is_the_norm_of_the_difference(captured):
     np.testing.assert_allclose(change(gate_capture), np.abs(1 - gate_capture.s) * norm, rtol=1e-4)
 
 
+def test_change_from_the_mean_is_what_the_gate_does_for_this_image_alone(captured):
+    gate_capture = captured["SE_5_2"]
+    mean = np.linspace(0, 1, 768)
+    expected = np.linalg.norm(((gate_capture.s - mean)[..., None, None] * gate_capture.u).reshape(-1, 768, 16), axis=2)
+    np.testing.assert_allclose(change(gate_capture, mean), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(change(gate_capture, np.ones(768)), change(gate_capture), rtol=1e-4, atol=1e-5)
+
+
 def test_change_needs_maps(captured):
     with pytest.raises(ValueError, match="SE_2_1"):
         change(captured["SE_2_1"])

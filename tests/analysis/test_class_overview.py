@@ -7,6 +7,7 @@ from se_viz.analysis.band import band
 from se_viz.analysis.class_overview import MOST_ROWS, Overview, kin
 from se_viz.analysis.class_separation import cohens_d, difference
 from se_viz.analysis.class_similarity import class_similarity
+from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_selection import check_classes, check_pair, first_classes, first_pair, stages, with_images
 
 GATES = {"SE_2_1": 16, "SE_2_2": 16, "SE_3_1": 24}
@@ -28,18 +29,18 @@ def few(make_profiles):
 def test_what_is_shown_first(few):
     assert with_images(few) == [f"kind {number}" for number in range(1, 7)]
     assert stages(few) == [(2, ["SE_2_1", "SE_2_2"]), (3, ["SE_3_1"])]
-    one, other = first_pair(few, Overview.of(few["SE_3_1"]))
-    similarity = class_similarity(few["SE_3_1"])
+    one, other = first_pair(ClassNumbers(few))
+    similarity = class_similarity(few["SE_3_1"].s().mean)
     found = similarity[few.class_index(one), few.class_index(other)]
     assert found == pytest.approx(np.nanmin(similarity[2:, 2:]), abs=1e-6)
 
 
 def test_the_classes_drawn_at_first_are_the_farthest(few):
-    overview = Overview.of(few["SE_3_1"])
-    shown = first_classes(few, overview)
-    assert tuple(shown[:2]) == first_pair(few, overview)
+    numbers = ClassNumbers(few)
+    shown = first_classes(numbers)
+    assert tuple(shown[:2]) == first_pair(numbers)
     rows = [few.class_index(name) for name in shown]
-    similarity = class_similarity(few["SE_3_1"])
+    similarity = class_similarity(few["SE_3_1"].s().mean)
     for place in (2, 3):
         closest = {row: similarity[row, rows[:place]].max() for row in range(1, 7) if row not in rows[:place]}
         assert rows[place] == min(closest, key=closest.__getitem__)
@@ -48,14 +49,14 @@ def test_the_classes_drawn_at_first_are_the_farthest(few):
 
 def test_without_classes_that_differ_the_first_are_drawn(make_profiles):
     still = make_profiles({"SE_2_1": np.full((4, 8), 0.5)}, np.array([0, 0, 1, 1]), ["one", "other"])
-    assert first_classes(still, Overview.of(still["SE_2_1"])) == ["one", "other"]
+    assert first_classes(ClassNumbers(still)) == ["one", "other"]
 
 
 def test_without_two_classes_of_two_images_there_is_no_pair(make_profiles):
     alone = profiles_of(make_profiles, 1)
-    assert first_pair(alone, Overview.of(alone["SE_3_1"])) is None
+    assert first_pair(ClassNumbers(alone)) is None
     still = make_profiles({"SE_2_1": np.full((4, 8), 0.5)}, np.array([0, 0, 1, 1]), ["one", "other"])
-    assert first_pair(still, Overview.of(still["SE_2_1"])) == ("one", "other")
+    assert first_pair(ClassNumbers(still)) == ("one", "other")
 
 
 def test_what_cannot_be_drawn_is_said(few):

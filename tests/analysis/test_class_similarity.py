@@ -32,8 +32,8 @@ def profiles_of(make_profiles, **gates):
 
 def test_similarity_is_the_cosine_of_the_means(make_profiles, means):
     gate = profiles_of(make_profiles, SE_2_1=means)["SE_2_1"]
-    np.testing.assert_allclose(class_similarity(gate)[:4, :4], cosine(means - means.mean(0)), atol=1e-3)
-    raw = class_similarity(gate, centred=False)
+    np.testing.assert_allclose(class_similarity(gate.s().mean)[:4, :4], cosine(means - means.mean(0)), atol=1e-3)
+    raw = class_similarity(gate.s().mean, centred=False)
     np.testing.assert_allclose(raw[:4, :4], cosine(means), atol=1e-3)
     assert np.isnan(raw[4]).all()
 
@@ -41,7 +41,7 @@ def test_similarity_is_the_cosine_of_the_means(make_profiles, means):
 def test_one_pattern_up_to_scale_has_similarity_one(make_profiles, means):
     scaled = means[0] * np.array([[0.5], [0.8], [1.0]])
     gate = profiles_of(make_profiles, SE_2_1=scaled)["SE_2_1"]
-    np.testing.assert_allclose(class_similarity(gate, centred=False)[:3, :3], 1, atol=1e-4)
+    np.testing.assert_allclose(class_similarity(gate.s().mean, centred=False)[:3, :3], 1, atol=1e-4)
 
 
 def test_kin_classes_stand_together(means):

@@ -47,7 +47,7 @@ def test_one_output_that_is_not_described_is_a_number(model):
     found = said(model, [[1.25], [-0.5]])
     assert [one.sentence for one in found.images] == [
         "The network returns output 1.25.",
-        "The network returns output -0.5.",
+        "The network returns output −0.5.",
     ]
     assert found.groups == [None, None]
     assert "one output" in meaning(found.fitted)
@@ -93,7 +93,7 @@ def test_of_many_labels_the_first_are_listed(model):
 
 def test_numbers_are_shown_as_they_are(model):
     found = said(model, [[31.4159, -2e-5]], "number", ["age (years)", "drift"])
-    assert found.images[0].sentence == "The network returns age (years) 31.42, drift -2e-05."
+    assert found.images[0].sentence == "The network returns age (years) 31.42, drift −2e−05."
     assert not any(one.probability for one in found.images[0].shown)
 
 

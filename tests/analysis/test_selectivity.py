@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import f_oneway
 
-from se_viz.analysis.selectivity import eta_squared, most_specific, variance
+from se_viz.analysis.selectivity import eta_squared, variance
 
 CLASSES = ("a", "b", "empty", "c")
 
@@ -22,12 +22,3 @@ def test_eta_squared_of_the_gate_weighs_channels_by_how_much_they_move(make_prof
     total = ((s - s.mean(0)) ** 2).sum(0)
     np.testing.assert_allclose(parts.total, total, rtol=1e-3, atol=1e-9)
     assert parts.overall == pytest.approx(np.nansum(parts.share * total) / total.sum(), rel=1e-3)
-
-
-def test_the_most_specific_channels_come_with_their_classes(make_profiles, labelled):
-    s, labels = labelled
-    first, second = most_specific(make_profiles({"SE_2_1": s}, labels, CLASSES), "SE_2_1", 2)
-    assert (first.channel, first.highest, first.lowest) == (2, "c", "a")
-    assert second.channel == 1
-    assert first.share > second.share
-    assert len(most_specific(make_profiles({"SE_2_1": s}, labels, CLASSES), "SE_2_1")) == 3

@@ -71,7 +71,7 @@ def test_shuffling_finds_what_scipy_finds(make_profiles, skewed):
 def test_fs_distribution_is_close_to_shuffling_and_is_that_of_the_f_test(make_profiles, skewed):
     s, labels = skewed
     gate = make_profiles({"SE_2_1": s}, labels, CLASSES, images=True)["SE_2_1"]
-    shuffled, by_distribution = permutation(gate, labels, 999), f_test(gate)
+    shuffled, by_distribution = permutation(gate, labels, 999), f_test(gate.s())
     np.testing.assert_allclose(by_distribution.limit, shuffled.limit, rtol=0.15)
     np.testing.assert_allclose(by_distribution.p, f_oneway(*(s[labels == one] for one in (0, 1, 3))).pvalue, rtol=0.02)
     assert shuffled.significant_share == by_distribution.significant_share == 1 / 3
@@ -88,13 +88,13 @@ def test_what_is_kept_decides_how_chance_is_told(make_profiles, labelled):
     np.testing.assert_allclose(frame["eta2"], eta_squared(without["SE_2_1"]), rtol=1e-6)
     assert frame["test"].unique().tolist() == ["shuffled"]
     assert (frame["chance"] == 2 / 89).all()
-    assert significance.test_selectivity(with_images, "SE_2_1", s.size).shuffled
-    assert not significance.test_selectivity(with_images, "SE_2_1", s.size - 1).shuffled
+    assert significance.test_selectivity(with_images, with_images["SE_2_1"], s.size).shuffled
+    assert not significance.test_selectivity(with_images, with_images["SE_2_1"], s.size - 1).shuffled
 
 
 def test_one_image_a_class_leaves_nothing_to_tell(make_profiles):
     s = np.random.default_rng(0).uniform(size=(3, 4))
-    found = f_test(make_profiles({"SE_2_1": s}, np.arange(3), "abc")["SE_2_1"])
+    found = f_test(make_profiles({"SE_2_1": s}, np.arange(3), "abc")["SE_2_1"].s())
     np.testing.assert_allclose(found.share, 1)
     assert np.isnan([found.limit, found.p]).all()
     assert np.isnan(found.significant_share)

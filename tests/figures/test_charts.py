@@ -15,6 +15,8 @@ from se_viz.figures.export import CannotDraw, figure_bytes
 from se_viz.figures.gate_scatter import distribution, excitation, z_against_s
 from se_viz.figures.heatmap import attention_heatmap, deviation_heatmap, s_range
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
+from se_viz.figures.presets import presented
+from se_viz.figures.row_thumbnails import row_thumbnail
 from se_viz.gates.capture import GateCapture
 
 NAMES = [f"image {index}.jpg" for index in range(5)]
@@ -50,8 +52,70 @@ def test_heatmap_shows_s_and_z_of_the_channel_its_column_names(captured):
     channels = [int(label) for label in trace.x]
     assert channels != sorted(channels)
     np.testing.assert_array_equal(trace.z, gate_capture.s[:, channels])
-    np.testing.assert_array_equal(trace.customdata, gate_capture.z[:, channels])
+    assert numbers(trace.text) == pytest.approx(gate_capture.z[:, channels].ravel(), abs=5.1e-4)
     assert len(trace.y) == 5
+
+
+def numbers(texts) -> list[float]:
+    """Numbers that are written with a true minus sign, in rows."""
+    assert not any("-" in text for row in texts for text in row)
+    return [float(text.replace("−", "-")) for row in texts for text in row]
+
+
+@pytest.mark.parametrize("order", ["index", "mean", "variance", "similarity"])
+def test_the_channels_that_differ_most_are_marked_in_every_order(captured, order):
+    gate_capture = captured["SE_5_2"]
+    most = [int(channel) for channel in np.argsort(-gate_capture.s.std(axis=0, dtype=np.float64), kind="stable")[:10]]
+    chart = attention_heatmap(gate_capture, NAMES, order)
+    heatmap, marks = chart.figure.data
+    assert [int(channel) for channel in marks.x] == most
+    assert {type(channel) for channel in marks.x} == ({int} if heatmap.x is None else {str})
+    np.testing.assert_allclose(marks.customdata, gate_capture.s.std(axis=0)[most], rtol=1e-4)
+    assert f"differ most between the images: {', '.join(map(str, most))}." in chart.alt
+
+
+def test_nothing_is_marked_where_s_is_the_same_for_all_images(captured):
+    gate_capture = captured["SE_2_1"]
+    same = replace(gate_capture, s=np.broadcast_to(gate_capture.s[:1], gate_capture.s.shape))
+    assert len(attention_heatmap(same, NAMES).figure.data) == 1
+
+
+@pytest.mark.parametrize(("n", "shown"), [(5, True), (20, True), (21, False), (64, False)])
+def test_thumbnails_stand_at_the_rows_where_these_are_high_enough(captured, n, shown):
+    gate_capture = captured["SE_2_1"]
+    many = GateCapture(gate_capture.gate, np.resize(gate_capture.z, (n, 96)), np.resize(gate_capture.s, (n, 96)))
+    urls = [row_thumbnail(Image.new("RGB", (60, 40), (index, 0, 0))) for index in range(n)]
+    chart = attention_heatmap(many, [f"{index}.jpg" for index in range(n)], thumbnails=urls)
+    layout = chart.figure.layout
+    assert [image.source for image in layout.images] == (urls if shown else [])
+    assert [image.y for image in layout.images] == (list(range(n)) if shown else [])
+    assert (layout.yaxis.title.text is None) == shown  # they take its place
+    assert all(url.startswith("data:image/jpeg;base64,") and len(url) < 2500 for url in urls)
+    wall = presented(chart).figure.layout
+    assert (wall.yaxis.ticklabelstandoff or 0) >= (layout.yaxis.ticklabelstandoff or 0)
+
+
+@pytest.mark.parametrize("z", [True, False])
+def test_one_image_is_drawn_as_bars_from_the_highest_to_the_lowest(captured, z):
+    whole = captured["SE_5_2"]
+    one = GateCapture(whole.gate, whole.z[:1] if z else None, whole.s[:1])
+    mean = np.full(768, 0.4)
+    for chart, expected in (
+        (attention_heatmap(one, NAMES[:1], "variance"), one.s[0]),
+        (deviation_heatmap(one, mean, NAMES[:1], "variance"), one.s[0] - np.float32(0.4)),
+    ):
+        pointed = chart.figure.data[-1]
+        channels = [int(channel) for channel in pointed.x]
+        assert sorted(channels) == list(range(768))
+        np.testing.assert_allclose(pointed.y, expected[channels], atol=1e-6)
+        assert (np.diff(pointed.y) <= 0).all()
+        assert "highest" in chart.figure.layout.xaxis.title.text
+        assert chart.alt.startswith("Bars of the excitation weights s of SE_5_2")
+        assert ("customdata" in pointed.hovertemplate) == (z or "Δs" in pointed.hovertemplate)
+        parts = chart.figure.data[:-1]  # above and below 0
+        np.testing.assert_allclose(sum(np.asarray(part.y) for part in parts), pointed.y, atol=1e-6)
+    by_index = attention_heatmap(one, NAMES[:1], "index").figure.data[-1]
+    assert [int(channel) for channel in by_index.x] == list(range(768))
 
 
 @pytest.mark.parametrize("z", [True, False])
@@ -63,13 +127,13 @@ def test_a_heatmap_of_differences_shows_s_minus_its_mean_with_s_and_z(captured, 
     channels = [int(label) for label in trace.x]
     away = gate_capture.s - mean
     np.testing.assert_allclose(trace.z, away[:, channels], atol=1e-7)
-    np.testing.assert_array_equal(trace.customdata[..., 0], gate_capture.s[:, channels])
+    np.testing.assert_array_equal(trace.customdata, gate_capture.s[:, channels])
     if z:
-        np.testing.assert_array_equal(trace.customdata[..., 1], gate_capture.z[:, channels])
+        assert numbers(trace.text) == pytest.approx(gate_capture.z[:, channels].ravel(), abs=5.1e-4)
     assert trace.zmin == -trace.zmax
     assert np.percentile(np.abs(away), 99.5) <= trace.zmax
     most = int(np.abs(away[1]).argmax())
-    assert f"furthest in channel {most} ({away[1, most]:+.2f})" in chart.alt
+    assert f"furthest in channel {most} ({away[1, most]:+.2f})".replace("-", "−") in chart.alt
 
 
 def test_the_ends_of_differences_are_near_what_there_is(captured):
@@ -109,8 +173,9 @@ def test_heatmap_has_room_for_one_to_64_images(captured, n):
     many = GateCapture(gate_capture.gate, np.resize(gate_capture.z, (n, 96)), np.resize(gate_capture.s, (n, 96)))
     names = [f"{index}.jpg" for index in range(n)]
     figure = attention_heatmap(many, names).figure
-    assert list(figure.data[0].colorbar.tickvals) == ([0, 1] if n <= 2 else [0, 0.5, 1])
-    assert len(set(figure.data[0].y)) == n
+    if n > 1:
+        assert list(figure.data[0].colorbar.tickvals) == ([0, 1] if n <= 2 else [0, 0.5, 1])
+        assert len(set(figure.data[0].y)) == n
     assert 120 <= figure.layout.height <= 104 + 64 * 9
 
 
@@ -223,6 +288,7 @@ def test_without_z_the_channels_stand_across_and_it_is_said(captured):
 
 def test_a_heatmap_without_z_names_s_alone(captured):
     trace = attention_heatmap(replace(captured["SE_5_2"], z=None), NAMES, "variance").figure.data[0]
-    assert trace.customdata is None
+    assert trace.customdata is trace.text is None
     assert "customdata" not in trace.hovertemplate
+    assert "%{text}" not in trace.hovertemplate
     assert "no z was seen" in trace.hovertemplate

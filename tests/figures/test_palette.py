@@ -68,16 +68,30 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("seen_with", _SEEN_WITH)
-def test_compared_lines_stay_apart_for_colour_blind_readers(seen_with):
-    for one, other in combinations(palette.CLASSES, 2):
+@pytest.mark.parametrize("compared", [palette.CLASSES, (*palette.RATIOS, palette.YOURS)], ids=["classes", "ratios"])
+def test_compared_lines_stay_apart_for_colour_blind_readers(seen_with, compared):
+    for one, other in combinations(compared, 2):
         assert np.linalg.norm(lab(one, seen_with) - lab(other, seen_with)) >= 15, (one, other)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_compared_lines_stand_out_from_the_background(theme):
     background = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"][theme]["backgroundColor"]
-    for colour in palette.CLASSES:
+    for colour in (*palette.CLASSES, *palette.RATIOS):
         assert contrast(colour, background) >= 3, colour
+
+
+def test_the_colours_of_r_rise_in_lightness_with_r():
+    assert (np.diff([lightness(colour) for colour in palette.RATIOS]) > 0).all()
+    assert [palette.ratio_colour(r) for r in (2, 4, 8, 16, 32)] == list(palette.RATIOS)
+    assert (palette.ratio_colour(1), palette.ratio_colour(64)) == (palette.RATIOS[0], palette.RATIOS[-1])
+    between = lightness(palette.ratio_colour(6))
+    assert lightness(palette.RATIOS[1]) < between < lightness(palette.RATIOS[2])
+
+
+def test_a_colour_has_one_meaning():
+    meanings = [*palette.CLASSES, *palette.RATIOS, palette.MUTED, palette.TILE, palette.POSITIVE, palette.NEGATIVE]
+    assert len(set(meanings)) == len(meanings)
 
 
 def test_every_compared_line_has_its_own_dashes():

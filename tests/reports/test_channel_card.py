@@ -51,11 +51,11 @@ def test_the_effect_of_a_channel_names_the_predicted_output_and_the_one_that_cha
     outcome = outcome_of(Fitted(Head("classes"), ("ants", "bees", "wasps")), np.array([2.0, 1.0, 0.0]))
     said = channel_effect(outcome, np.array([2.0, 1.0, 0.0]), np.array([1.9, 1.5, 0.0]), "a.jpg", 0.75, 0.5)
     assert said == (
-        "For a.jpg its s is **0.750**. With its mean (0.500) in its place, the logit of ants changes by **-0.1**, and "
+        "For a.jpg its s is **0.750**. With its mean (0.500) in its place, the logit of ants changes by **−0.1**, and "
         "that of bees most, by +0.5."
     )
     said = channel_effect(outcome, np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.5, 0.0]), "a.jpg", 0.75, 0.5)
-    assert said.endswith("the logit of ants changes by **-1**, more than any other.")
+    assert said.endswith("the logit of ants changes by **−1**, more than any other.")
     assert channel_effect(outcome, np.ones(3), np.ones(3), "a.jpg", 0.7, 0.5).endswith("**no output changes**.")
     said = channel_effect(outcome, np.zeros(3), np.array([np.nan, 0, 0]), "a.jpg", 0.75, 0.5)
     assert "NaN" in said

@@ -7,6 +7,7 @@ from support.synthetic_family import counted, with_answers
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
 from se_viz.demo.seresnet import SEResNetConfig
+from se_viz.figures.palette import MUTED, RATIOS, ratio_colour
 from se_viz.reports.beside_paper import beside_paper
 from se_viz.reports.design_choices import conclusions, design_report
 from se_viz.reports.design_verdicts import family_comparisons, images_table, seeds_table
@@ -132,11 +133,24 @@ def test_no_shipped_verdict_calls_a_significant_test_no_effect():
 def test_ratios_are_on_a_numeric_axis_with_a_dot_for_each_seed():
     cards = [card(), card(seed=1, lost=[1]), card(seed=2, lost=[2, 3]), card(r=2), card(r=24), card(r=None)]
     figure = design_report(RATIO, cards).charts["family"].figure
-    networks, seeds = figure.data
+    networks, seeds = (trace for trace in figure.data if trace.text)  # the others name symbols in the legend
     assert dict(zip(networks.text, networks.x, strict=True)) == {
         "r = 2": 2, "r = 16": 16, "r = 24": 24, "no SE": 96}  # fmt: skip
     assert figure.layout.xaxis.type == "log"
     assert list(seeds.text) == ["r = 16, seed 1", "r = 16, seed 2"]
     assert [round(y, 3) for y in seeds.y] == [round(100 * right / IMAGES, 3) for right in (3499, 3498)]
+    assert dict(zip(networks.text, networks.marker.color, strict=True)) == {
+        "r = 2": RATIOS[0], "r = 16": RATIOS[3], "r = 24": ratio_colour(24), "no SE": MUTED}  # fmt: skip
+    assert set(seeds.marker.color) == {RATIOS[3]}
     by_cost = design_report(RATIO, cards, cost="parameters").charts["family"].figure
     assert by_cost.data[0].x[0] == pytest.approx(demo.card("r16").params / 1e6)
+
+
+def test_a_ratio_has_the_same_colour_in_all_charts():
+    report = design_report(RATIO)
+    family = next(trace for trace in report.charts["family"].figure.data if trace.text)
+    expected = dict(zip(family.text, family.marker.color, strict=True))
+    for name in ("spread_by_gate", "saturation_by_gate", "rank_by_gate", "cka_by_gate"):
+        drawn = [line for line in report.charts[name].figure.data if line.name in expected]
+        assert len(drawn) >= 4
+        assert {line.name: line.line.color for line in drawn} == {line.name: expected[line.name] for line in drawn}

@@ -42,12 +42,12 @@ FLIPS = [[0.5, 1, 0], [1.5, 1, 0]]  # s := 1, to dog
     [
         (
             effects(SE_1=CALM, SE_2=[[2, 1, 0], [1.4, 1, 0]]),
-            "**SE_2 := mean** has the largest effect: it lowers cat from 67% to 52% (logit -0.6). No single gate "
+            "**SE_2 := mean** has the largest effect: it lowers cat from 67% to 52% (logit −0.6). No single gate "
             "changes this prediction.",
         ),
         (
             effects(SE_1=CALM, SE_2=FLIPS),
-            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 31% (logit -1.5), and the network says "
+            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 31% (logit −1.5), and the network says "
             "dog. It is the only one of the 2 gates that can change this prediction alone.",
         ),
         (
@@ -57,7 +57,7 @@ FLIPS = [[0.5, 1, 0], [1.5, 1, 0]]  # s := 1, to dog
         ),
         (
             effects(SE_1=FLIPS, SE_2=[[-1, 1, 0], [2, 1, 0]], SE_3=CALM),
-            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 9% (logit -3), and the network says dog. "
+            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 9% (logit −3), and the network says dog. "
             "2 of the 3 gates can change this prediction alone: with **SE_1 := 1** the network says dog.",
         ),
         (

@@ -54,7 +54,7 @@ def test_a_network_that_is_otherwise_has_none():
     early, growing, last = observations(network)
     assert [one.verdict for one in (early, growing, last)] == ["does not hold"] * 3
     assert "50 to 60%" in early.said
-    assert "is -1.00" in growing.said
+    assert "is −1.00" in growing.said
 
 
 @pytest.mark.parametrize("gates", [PAPER[:1], [gate("SE_2_1", math.nan), *PAPER[3:]]])

@@ -123,4 +123,4 @@ def test_a_report_with_some_of_its_charts_draws_only_those():
 def test_numbers_of_its_tables_have_five_digits():
     table = pd.DataFrame({"number": [90.700637, 5.23e-82, 3_547_754.0]})
     html = Report("Why?", tuple, tables={"numbers": table}).to_html()
-    assert all(f"<td>{text}</td>" in html for text in ("90.701", "5.23e-82", "3,547,754"))
+    assert all(f"<td>{text}</td>" in html for text in ("90.701", "5.23e−82", "3,547,754"))

@@ -17,7 +17,7 @@ import se_viz
 from se_viz.cli.app import app
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import profiles as profiles_state
-from se_viz.ui.widgets import checkpoint_picker as own
+from se_viz.ui.state import uploaded_model
 from se_viz.ui.widgets import head_picker as heads
 from se_viz.zoo import timm_source as from_timm
 
@@ -180,7 +180,7 @@ def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
     def read(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr(own, "load_checkpoint", read)
+    monkeypatch.setattr(uploaded_model, "load_checkpoint", read)
     page.run()
     assert not page.exception
     assert page.error[0].value == said

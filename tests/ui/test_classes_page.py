@@ -14,12 +14,12 @@ from support.images import encoded
 
 from se_viz import capture, load, profile, sample
 from se_viz.analysis.by_depth import by_depth
-from se_viz.analysis.class_overview import Overview
 from se_viz.analysis.class_separation import cohens_d
 from se_viz.analysis.class_similarity import gate_similarity
 from se_viz.disk import sole_writer
 from se_viz.interventions.gate_effects import outputs_of
 from se_viz.profiles.bundled import bundled_profiles
+from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_selection import first_pair
 from se_viz.reports.observations import eta2_by_chance, most_specific_gate, observations, similar_gates
 from se_viz.ui.markdown import emphasised, escape_markdown
@@ -56,7 +56,7 @@ def test_it_opens_on_the_answer_by_depth_and_computes_no_other_tab():
 def test_figure_6_opens_on_the_farthest_classes_with_the_last_block_of_each_stage():
     page = open_page(samples="cat", view="Figure 6")
     profiles = bundled_profiles("demo/r16")
-    pair = first_pair(profiles, Overview.of(profiles["SE_5_2"]))
+    pair = first_pair(ClassNumbers(profiles))
     assert page.multiselect(key="classes").value[:2] == list(pair)
     assert len(page.multiselect(key="classes").value) == 4
     for gate in ("SE_2_2", "SE_3_2", "SE_4_2", "SE_5_2"):
@@ -120,7 +120,7 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
 
 def test_a_class_that_is_chosen_alone_is_compared_with_another():
     profiles = bundled_profiles("demo/r16")
-    one, other = first_pair(profiles, Overview.of(profiles["SE_5_2"]))
+    one, other = first_pair(ClassNumbers(profiles))
     for query, pair in (
         ({}, [one, other]),
         ({"class_a": other}, [other, one]),

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from se_viz.ui.state import visitor
+from se_viz.ui.state import uploaded_model, visitor
 from se_viz.ui.widgets import checkpoint_picker as own
 from se_viz.weights.errors import Cancelled
 
@@ -42,8 +42,8 @@ def test_reading_a_visitors_weights_ends_when_the_visitor_leaves(monkeypatch):
         asked.append(cancelled())
         raise Cancelled
 
-    monkeypatch.setattr(own, "leaving", lambda: lambda: True)
-    monkeypatch.setattr(own, "load_checkpoint", load)
+    monkeypatch.setattr(uploaded_model, "leaving", lambda: lambda: True)
+    monkeypatch.setattr(uploaded_model, "load_checkpoint", load)
 
     def page():
         from types import SimpleNamespace

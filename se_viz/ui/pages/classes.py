@@ -19,11 +19,11 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, selection
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import (
     build_profiles,
     channel_card,
     chart,
-    checkpoint_picker,
     folder_profiles,
     group_comparison,
     notes,
@@ -50,23 +50,23 @@ _FORMER = {
 
 @dataclass(frozen=True)
 class ClassesState:
-    """The state of the page: input, class profiles and their numbers."""
+    """The state of the page: the model and the images, the numbers of the class profiles, and what is chosen."""
 
     header: PageHeader
-    profiles: ClassProfiles
     numbers: ClassNumbers
     gate: str
     pair: tuple[str, str] | tuple[()]
 
     @property
-    def gates(self) -> list[str]:
-        """Names of all gates, in execution order."""
-        return [gate.name for gate in self.profiles.header.gates]
+    def profiles(self) -> ClassProfiles:
+        """The class profiles."""
+        return self.numbers.profiles
 
     def report(self, classes: Sequence[str] = (), spread: Band = _BANDS[0], *, everything: bool = False) -> Report:
         """Return the report on all gates; its charts are drawn only when they are shown."""
+        gates = [gate.name for gate in self.profiles]
         return class_report(
-            self.profiles, classes, self.gates, (), spread=spread, everything=everything, numbers=self.numbers
+            self.profiles, classes, gates, (), spread=spread, everything=everything, numbers=self.numbers
         )
 
 
@@ -74,7 +74,7 @@ def page(header: PageHeader) -> None:
     """Draw the page."""
     profiles = profiles_picker.choose(header.model)
     if profiles is None:
-        name = checkpoint_picker.called(header.model)
+        name = called(header.model)
         header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
         folder_profiles.offer(header.model, header.chosen, first=True)
         building = st.container()
@@ -86,7 +86,7 @@ def page(header: PageHeader) -> None:
     chart.say_provenance(profiles_source(profiles))
     numbers = SharedNumbers(profiles)
     notes.warn(numbers.limits(), "limits")
-    state = ClassesState(header, profiles, numbers, header.gate(), _pair(header, profiles, numbers))
+    state = ClassesState(header, numbers, header.gate(), _pair(header, numbers))
     report = state.report()
     header.answer.markdown(emphasised(report.sentences[0]))
     contents: dict[str, Callable[[], None]] = {
@@ -105,17 +105,15 @@ def page(header: PageHeader) -> None:
         build_profiles.go_on(header.model, header.chosen)
 
 
-def _pair(header: PageHeader, profiles: ClassProfiles, numbers: ClassNumbers) -> tuple[str, str] | tuple[()]:
-    """Draw the choice of the two classes to compare, and return them; none if there are no two with enough images."""
-    listed = with_images(profiles, 2)
-    last = profiles.header.gates[-1].name
-    first = first_pair(profiles, numbers.overview(last)) if len(listed) > 1 else None
+def _pair(header: PageHeader, numbers: ClassNumbers) -> tuple[str, str] | tuple[()]:
+    """Draw the choice of the two classes to compare, and return them; () if there are no two with enough images."""
+    first = first_pair(numbers)
     if first is None:
         return ()
     chosen = selection.chosen(selection.CLASS_A), selection.chosen(selection.CLASS_B)
     if chosen[0] == first[1] or chosen[1] == first[0]:
         first = first[::-1]  # a link may name one class alone: the other is not the same
-    return header.bar.choose_classes(listed, first)
+    return header.bar.choose_classes(with_images(numbers.profiles, 2), first)
 
 
 def _by_depth(report: Report) -> None:
@@ -131,15 +129,19 @@ def _by_depth(report: Report) -> None:
         chart.show(report.charts["gate_heatmap"])
 
 
+def _classes_key(profiles: ClassProfiles) -> str:
+    """Return the key of the choice of classes: each set of class profiles has its own."""
+    return f"classes{profiles_state.tag(profiles)}"
+
+
 def _classes(state: ClassesState) -> list[str]:
     """Draw the choice of classes, and return them; the farthest come first."""
-    last = state.numbers.overview(state.gates[-1])
     classes: list[str] = st.multiselect(
         "Classes",
         with_images(state.profiles),
-        default=first_classes(state.profiles, last),
+        default=first_classes(state.numbers),
         max_selections=MOST_CLASSES,
-        key=f"classes{profiles_state.tag(state.profiles)}",
+        key=_classes_key(state.profiles),
         bind="query-params",
     )
     return classes
@@ -213,8 +215,7 @@ def _compare_classes(state: ClassesState) -> None:
 
 def _export(state: ClassesState) -> None:
     """Draw the paper's two figures of the chosen classes, and the downloads."""
-    key = f"classes{profiles_state.tag(state.profiles)}"
-    classes = st.session_state.get(key) or first_classes(state.profiles, state.numbers.overview(state.gates[-1]))
+    classes = st.session_state.get(_classes_key(state.profiles)) or first_classes(state.numbers)
     profiles_export.show(
         state.header.model,
         state.profiles,

@@ -9,10 +9,11 @@ import streamlit as st
 
 from se_viz import former_names
 from se_viz.analysis.channel_change import Choice
-from se_viz.analysis.channel_order import Order
+from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import FEW, meaning
 from se_viz.analysis.health import CLOSE, Health
 from se_viz.analysis.predictions import Predictions, predict
+from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import definitions
 from se_viz.figures.maps import MOST
 from se_viz.figures.provenance import Provenance
@@ -26,7 +27,17 @@ from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions, profiles
 from se_viz.ui.state.selection import Selection
-from se_viz.ui.widgets import channel_line, chart, choice, export, first_run, prediction_cards, stage_charts, tabs
+from se_viz.ui.widgets import (
+    channel_line,
+    chart,
+    choice,
+    export,
+    first_run,
+    prediction_cards,
+    stage_charts,
+    tabs,
+    thumbnails,
+)
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
@@ -76,7 +87,7 @@ class InspectState:
         """Names of the images."""
         return [image.name for image in self.chosen.images]
 
-    def report(self, order: Order = "index", gates: Sequence[str] = ()) -> Report:
+    def report(self, order: Order = AT_FIRST, gates: Sequence[str] = ()) -> Report:
         """Return the report; its charts are drawn only when they are shown."""
         return inspection_report(
             *(self.capture, self.predictions, self.names, self.focus),
@@ -84,6 +95,7 @@ class InspectState:
             gates=gates,
             healths=self.healths,
             means=self.means,
+            thumbnails=[thumbnails.of_row(image) for image in self.chosen.images],
         )
 
     @property
@@ -144,11 +156,11 @@ def _stages(state: InspectState) -> None:
             horizontal=True, vertical_alignment="center", gap="small", width="content", key="order_of_channels"
         ):
             st.caption("Order of channels", width="content")
-            choice.check("Order of channels", get_args(Order), "order", "index")
+            choice.check("Order of channels", get_args(Order), "order", AT_FIRST)
             order = st.segmented_control(
                 "Order of channels",
                 get_args(Order),
-                default="index",
+                default=AT_FIRST,
                 key="order",
                 bind="query-params",
                 required=True,
@@ -199,8 +211,10 @@ def _weights(state: InspectState, gate: str) -> None:
 def _whole(state: InspectState, gate: str) -> Report:
     """Return the report of the page: the heatmaps of all gates, and one gate for the image in focus, with its maps."""
     image, number = state.chosen.images[state.focus], state.focus + 1
-    maps = maps_charts(captures.maps(state.model, image, gate)[gate], 0, image.name, "largest change")
-    report = state.report(gates=[gate])
+    captured = captures.maps(state.model, image, gate)[gate]
+    maps = maps_charts(captured, 0, image.name, "largest change", mean=(state.means or {}).get(gate))
+    order = st.session_state.get("order")
+    report = state.report(order if order in get_args(Order) else AT_FIRST, [gate])
     drawn = [
         name for name in report.charts if name.startswith(f"{state.heatmaps}_") or name.endswith(f"_{gate}_{number}")
     ]
@@ -234,7 +248,7 @@ def _health(health: Health) -> None:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else signed(value, f".{digits}f")
 
 
 def _maps(state: InspectState, gate: str) -> None:
@@ -262,7 +276,7 @@ def _maps(state: InspectState, gate: str) -> None:
             bind="query-params",
         )
     cut = partial(state.model.preprocess.center_crop, image.rgb)
-    charts = Later(maps_charts(gate_capture, 0, image.name, by, picked, cut))
+    charts = Later(maps_charts(gate_capture, 0, image.name, by, picked, cut, (state.means or {}).get(gate)))
     if not charts:
         st.info("Choose at least one channel.")
         return

@@ -17,8 +17,8 @@ from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue, presentation
 from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import chart, report_download
-from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.page_header import PageHeader

@@ -38,6 +38,11 @@ class SharedNumbers(ClassNumbers):
         """Return sentences on what the profiles cannot say, or say only roughly."""
         return super().limits()
 
+    @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASH)
+    def few_images(self) -> str:
+        """Return the sentence on what few images per class cannot show, or ""."""
+        return super().few_images()
+
     # About 130 MB for all gates of SE-ResNet-50 over 1,000 classes.
     @st.cache_resource(max_entries=64, show_spinner="Comparing the classes …", hash_funcs=_HASH)
     def overview(self, gate: str) -> Overview:

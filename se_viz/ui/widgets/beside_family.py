@@ -14,7 +14,7 @@ from se_viz.reports.loaded_network import loaded_report, with_loaded
 from se_viz.reports.report import Report
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import loaded_network
-from se_viz.ui.widgets import checkpoint_picker
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -79,4 +79,4 @@ class Beside:
 
 def beside(model: Model) -> Beside | None:
     """Return the network in the sidebar; None if it is a demo model, which the page shows anyway."""
-    return None if model.name.startswith("demo/") else Beside(model, checkpoint_picker.called(model))
+    return None if model.name.startswith("demo/") else Beside(model, called(model))

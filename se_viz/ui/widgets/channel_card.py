@@ -74,7 +74,7 @@ def _strongest(images: pd.DataFrame | str, uploaded: Mapping[str, InputImage]) -
         image = uploaded.get(str(sha256))
         rgb = image.rgb if image else dataset_images.find(str(name), str(sha256))
         if rgb is not None and len(shown) < _FEW:
-            shown.append((thumbnails.data_url(rgb), str(name).rpartition("/")[2], f"{s:.3f}, {label}"))
+            shown.append((thumbnails.data_url(rgb), str(name).rpartition("/")[2], f"{number(s, '.3f')}, {label}"))
     if shown:
         thumbnails.strip("Images with the highest weight of this channel", shown)
     if len(shown) < len(images):

@@ -4,8 +4,8 @@ import json
 import shlex
 
 from se_viz.model.model import Model
+from se_viz.ui.state.uploaded_model import inputs_of
 from se_viz.ui.widgets import head_picker
-from se_viz.ui.widgets.checkpoint_picker import loaded
 from se_viz.ui.widgets.image_picker import Chosen
 
 DEFAULT = 0.5  # default threshold of a ``Head``
@@ -20,7 +20,7 @@ def load_line(model: Model) -> str:
     if head is not None:
         said = f"{head.kind!r}" if head.threshold == DEFAULT else f"se_viz.Head({head.kind!r}, {head.threshold})"
         options += f", head={said}"
-    own = loaded(model)
+    own = inputs_of(model)
     if own is None:
         return f"model = se_viz.load({model.name!r}{options})"
     named = f", classes=read_classes(Path({f'./{own.classes}'!r}))" if own.classes else ""
@@ -56,7 +56,7 @@ def python_images(chosen: Chosen) -> str:
 
 def shell_options(model: Model, *, option: str = "--model ") -> str:
     """Return the shell options that name the model; ``option`` is put before a registry name."""
-    own = loaded(model)
+    own = inputs_of(model)
     if own is None:
         return f"{option}{shlex.quote(model.name)}"
     named = f" --classes {shlex.quote(f'./{own.classes}')}" if own.classes else ""

@@ -12,6 +12,7 @@ from torch import nn
 from torchvision.models import get_model
 
 from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, median_latency_ms, se_weights, without_gates
+from se_viz.analysis.signs import signed
 from se_viz.device.memory import DeviceFull
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
@@ -198,11 +199,11 @@ def _kept(stages: Mapping[int, T], *, last: bool) -> dict[int, T]:
 def _totals(params: int, macs: int, added: int, added_macs: int) -> None:
     with st.container(horizontal=True):
         st.metric("without SE", f"{params / 1e6:.2f} M", help="Parameters of the network without SE gates.")
-        st.metric("SE adds", f"{added:,}", f"{added / params:+.2%}", delta_color="off", delta_arrow="off")
+        st.metric("SE adds", f"{added:,}", signed(added / params, "+.2%"), delta_color="off", delta_arrow="off")
         st.metric(
             "multiply-accumulates",
             f"{macs / 1e9:.3f} G",
-            f"{added_macs / macs:+.2%}",
+            signed(added_macs / macs, "+.2%"),
             delta_color="off",
             delta_arrow="off",
             help="For one image without SE; below, what SE adds, where each weight of a gate is used once.",
@@ -218,7 +219,7 @@ def _table(blocks: dict[int, tuple[int, ...]], params: dict[int, int], macs: dic
                 "gates": [len(listed) for listed in blocks.values()],
                 **({"channels C": list(channels.values())} if channels else {}),
                 "parameters": list(params.values()),
-                "of the network": [f"{count / of:+.2%}" for count in params.values()],
+                "of the network": [f"{signed(count / of, '+.2%')}" for count in params.values()],
                 "MACs": list(macs.values()),
             }
         ),
@@ -243,7 +244,7 @@ def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None
     times = _finished(partial(_times, *key), partial(_times.clear, *key), "Timing the network with and without gates …")
     gated, plain_time = times[stages], times[()]
     said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "
-    said += f"{gated / plain_time - 1:+.1%}"
+    said += signed(gated / plain_time - 1, "+.1%")
     if fewer not in (stages, ()):
         said += f"; without the gates of the last stage it takes **{times[fewer]:.1f} ms**"
     st.markdown(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from se_viz.analysis.signs import signed
 from se_viz.figures.heatmap import s_range
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.edits import Edits, swap
@@ -85,7 +86,7 @@ def _edit(state: InterveneState, channels: Channels | None) -> None:
         st.markdown(emphasised(report.sentences[-1]))
         weights = gate_capture.s[state.focus, list(edit.picked)]
         count = gate_capture.gate.channels
-        st.caption(f"s as computed: mean {weights.mean():.2f} over {len(edit.picked)} of {count} channels.")
+        st.caption(f"s as computed: mean {signed(weights.mean(), '.2f')} over {len(edit.picked)} of {count} channels.")
     with right:
         chart.show(report.charts["before_and_after"])
 
@@ -121,7 +122,7 @@ def _picked(state: InterveneState, channels: Channels | None, *, drawn: bool) ->
 def _words(state: InterveneState, edit: ChannelEdit) -> str:
     """Return the edit in words, "s := 0 in channels 450, 12 of SE_5_2"."""
     picked = edit.picked
-    to = edit.value if isinstance(edit.value, str) else f"{edit.value:g}"
+    to = edit.value if isinstance(edit.value, str) else signed(edit.value, "g")
     if edit.value == "other image" and state.swapped:
         to = f"that of {state.swapped.name}"
     if len(picked) == state.capture[state.gate].gate.channels:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from se_viz.analysis.predictions import Predictions, predict
 from se_viz.analysis.resemblance import groups
+from se_viz.analysis.signs import signed
 from se_viz.reports.class_groups import Group
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_profiles import class_report
@@ -51,7 +52,7 @@ def _by_group(rows: pd.DataFrame, compared: Mapping[str, Group]) -> pd.DataFrame
         "images": [group.images for group in compared.values()],
     }
     for row in rows.to_dict("records"):
-        best = "–" if pd.isna(row["resemblance"]) else f"{row['class']} {row['resemblance']:+.2f}"
+        best = "–" if pd.isna(row["resemblance"]) else f"{row['class']} {signed(row['resemblance'], '+.2f')}"
         table.setdefault(str(row["gate"]), []).append(best)
     return pd.DataFrame(table)
 

@@ -16,8 +16,8 @@ from se_viz.model.model import Model
 from se_viz.reports.how import cost_sentence, cost_table, family_table, paper_table
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import walks
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import chart
-from se_viz.ui.widgets.checkpoint_picker import called
 from se_viz.ui.widgets.choice import check, choose
 from se_viz.ui.widgets.page_links import link
 

@@ -1,8 +1,18 @@
-"""The number of an image in the URL: a link names an image by its place, so that it contains no names of files."""
+"""The number of an image, from 1: links name an image by it, as names of files may be private; lists add the name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
+
+from se_viz.data.images import InputImage
+
+
+def label_by_hash(images: Sequence[InputImage]) -> Callable[[str], str]:
+    """Return the function from the hash of an image to its label in a list of choices, for instance "2 cat.jpg"."""
+    labels: dict[str, str] = {}
+    for number, image in enumerate(images, 1):
+        labels.setdefault(image.sha256, f"{number} {image.name}")  # the first of equal images, as an index finds it
+    return labels.__getitem__
 
 
 def write(key: str, hashes: Sequence[str]) -> None:

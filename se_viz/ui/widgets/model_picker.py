@@ -11,6 +11,7 @@ from se_viz.device.memory import DeviceFull, memory
 from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.models import FULL, fall_back, named
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link
 from se_viz.ui.widgets.selection_bar import SelectionBar
 from se_viz.weights.head import Head
@@ -98,7 +99,7 @@ def _chosen(
             problem.info(
                 "This link was made with weights that are not part of it: choose the same file in the sidebar."
             )
-        bar.model.caption(escape_markdown(checkpoint_picker.called(model) if model else _ORIGINS[1]))
+        bar.model.caption(escape_markdown(called(model) if model else _ORIGINS[1]))
         return model
     st.caption(
         "The bar below the title has the list of models: type to search the demo models, and the models of timm and "

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from se_viz.data.images import InputImage
 from se_viz.ui.state import presentation, selection
 from se_viz.ui.state.selection import CHANNEL, CLASS_A, CLASS_B, GATE, IMAGE, MODEL
-from se_viz.ui.widgets import image_focus, link
+from se_viz.ui.widgets import image_focus, image_number, link
 from se_viz.ui.widgets.choice import check
 
 _KEY = "selection_bar"
@@ -93,7 +93,7 @@ class SelectionBar:
                 st.selectbox(
                     "Image",
                     hashes,
-                    format_func=lambda sha256: f"{hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
+                    format_func=image_number.label_by_hash(images),
                     key=IMAGE,
                     on_change=image_focus.choose,
                     args=(hashes,),

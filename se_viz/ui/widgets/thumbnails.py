@@ -1,7 +1,5 @@
 """Small images of the page, and a strip of them."""
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from operator import attrgetter
@@ -9,7 +7,9 @@ from operator import attrgetter
 import streamlit as st
 from PIL import Image
 
+from se_viz.data import thumbnail as small
 from se_viz.data.images import InputImage
+from se_viz.figures.row_thumbnails import row_thumbnail
 
 _SIDE = 192  # pixels, twice the size on the page
 
@@ -27,13 +27,15 @@ def thumbnail(image: InputImage) -> str:
     return data_url(image.rgb)
 
 
+@st.cache_data(max_entries=128, show_spinner=False, scope="session", hash_funcs={InputImage: attrgetter("sha256")})
+def of_row(image: InputImage) -> str:
+    """Return a JPEG of an image for the row of a heatmap, as a data URL."""
+    return row_thumbnail(image.rgb)
+
+
 def data_url(rgb: Image.Image) -> str:
     """Return a small JPEG of pixels as a data URL."""
-    small = rgb.copy()
-    small.thumbnail((_SIDE, _SIDE))
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+    return small.data_url(rgb, _SIDE)
 
 
 def strip(label: str, items: Sequence[tuple[str, str, str]]) -> None:

@@ -32,7 +32,7 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
     st.selectbox(
         "Other image",
         others,
-        format_func=lambda sha256: f"{hashes.index(sha256) + 1} {images[hashes.index(sha256)].name}",
+        format_func=image_number.label_by_hash(images),
         key=_KEY,
         on_change=image_number.write,
         args=(_KEY, hashes),
