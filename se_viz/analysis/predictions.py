@@ -40,7 +40,9 @@ class Prediction:
     @property
     def amount(self) -> str:
         """The probability or the number, in words."""
-        return f"{self.probability:.0%}" if self.probability is not None else signed(self.number, ".4g")
+        if self.probability is not None:
+            return f"{self.probability:.0%}"
+        return "" if self.number is None else signed(self.number, ".4g")
 
 
 @dataclass(frozen=True, slots=True)

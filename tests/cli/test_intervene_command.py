@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 import se_viz
+from se_viz.analysis.signs import signed
 from se_viz.cli.app import app
 from se_viz.profiles.bundled import bundled_profiles
 
@@ -49,7 +50,7 @@ def test_a_gate_is_set_for_each_image(demo, images, tmp_path):
         assert line.split()[-3:] == [
             f"{likely[0]:.1%}",
             f"{likely[1]:.1%}",
-            f"{after[place, 0] - before[place, 0]:+.3f}",
+            signed(after[place, 0] - before[place, 0], "+.3f"),
         ]
     assert "s := 1 in all channels of SE_5_2" in output
     frame = pd.read_csv(tmp_path / "outputs.csv")
@@ -111,8 +112,10 @@ def test_without_a_gate_each_is_edited_in_turn(demo, images):
     assert len(rows) == 3 * 8
     after = logits(demo, images[1:], {"SE_4_1": "mean"})[0]
     (row,) = (one for one in rows if one.startswith("SE_4_1  s := mean"))
-    assert f"{after[target] - before[target]:+.3f}" in row
-    changes = {tuple(row.split("  ")[:2]): float(re.search(r"[-+]\d+\.\d{3}", row)[0]) for row in rows}
+    assert signed(after[target] - before[target], "+.3f") in row
+    changes = {
+        tuple(row.split("  ")[:2]): float(re.search(r"[−+]\d+\.\d{3}", row)[0].replace("−", "-")) for row in rows
+    }
     gate, edit = max(changes, key=lambda one: abs(changes[one]))
     answer = output.splitlines()[output.splitlines().index("Image 2, A temple in China:") + 1]
     assert answer.startswith(f"{gate} := {edit.removeprefix('s := ')} has the largest effect: it ")
@@ -178,7 +181,7 @@ def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
     output = run("attribute", *GIVEN, *options, "--out", tmp_path)
     found = se_viz.attribute(demo, images, "SE_5_2", "tench", "layer-conductance")
     assert output.splitlines()[1].split()[0] == str(found.strongest(1)[0])
-    assert f"All 768 add up to {found.values[0].sum():+.3g}: the part that goes through s" in output
+    assert f"All 768 add up to {signed(found.values[0].sum(), '+.3g')}: the part that goes through s" in output
     curves = pd.read_csv(tmp_path / "faithfulness_SE_5_2.csv")
     end = curves[curves["order"] == "attribution"].iloc[-1]
     assert end["deletion"] == pytest.approx(logits(demo, images[:1], {"SE_5_2": 1.0})[0, 0], abs=1e-4)

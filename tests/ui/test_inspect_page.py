@@ -12,6 +12,7 @@ from support.pages import open_app, open_tab
 from typer.testing import CliRunner
 
 import se_viz
+from se_viz.analysis.channel_change import change
 from se_viz.analysis.health import health
 from se_viz.analysis.verdicts import definitions
 from se_viz.cli.app import app as cli
@@ -66,8 +67,10 @@ def test_numbers_on_the_page_are_those_of_python():
 
 
 def drawn(page):
-    """The colours of the heatmap of stage 3."""
-    return np.frombuffer(base64.b64decode(specs(page)[1]["data"][0]["z"]["bdata"]), dtype=np.float32)
+    """The heights of the bars of stage 3, by channel."""
+    bars = specs(page)[1]["data"][-1]
+    heights = np.frombuffer(base64.b64decode(bars["y"]["bdata"]), dtype=np.float32)
+    return heights[np.argsort([int(channel) for channel in bars["x"]])]
 
 
 @pytest.mark.slow
@@ -88,9 +91,8 @@ def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch)
 
 def test_an_uploaded_photograph_comes_first_and_in_focus():
     page = upload(open_app(), ("mine.jpg", photo()))
-    heatmap = specs(page)[0]
-    assert heatmap["data"][0]["y"][0] == "1 mine.jpg"
-    assert len(heatmap["data"][0]["y"]) == 1  # the first samples go
+    assert page.get("plotly_chart")[0].proto.alt.startswith("Bars of")  # of one image: the first samples go
+    assert "For mine.jpg: " in page.get("plotly_chart")[0].proto.alt
     assert "mine.jpg" in titles(open_tab(page, "Maps"))[-1]
 
 
@@ -135,7 +137,7 @@ def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
         model="demo/none", device="tpu", samples="dog", focus="99", gate="SE_9_9", order="upside down", by="?"
     )
     assert [title.split(":")[0] for title in titles(page)[3:]] == ["SE_5_2"] * 2
-    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, by index"
+    assert specs(page)[0]["layout"]["xaxis"]["title"]["text"] == "channel, most varying first"
     assert len(specs(page)[0]["data"][0]["y"]) == 4
 
 
@@ -159,7 +161,7 @@ def test_maps_are_of_the_channels_asked_for(by):
     key = {
         "highest s": -gate_capture.s[0],
         "lowest s": gate_capture.s[0],
-        "largest change": -np.linalg.norm((gate_capture.u - gate_capture.x)[0].reshape(384, -1), axis=1),
+        "largest change": -change(gate_capture, mean_weights(se_viz.load("demo/r16", "cpu"), "SE_4_2"))[0],
     }[by]
     labels = specs(page)[-1]["layout"]["xaxis"]["ticktext"]
     assert [int(label.split("<")[0]) for label in labels] == np.argsort(key, kind="stable")[:8].tolist()
@@ -214,9 +216,8 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
     network = Network(SEResNet(config).eval(), PREPROCESS, (), "odd")
     monkeypatch.setitem(catalogue._registered, f"odd/{gate}", lambda: network)
     page = open_app(samples="cat", model=f"odd/{gate}")
-    heatmap = specs(page)[0]["data"][0]
     assert titles(page)[0].startswith("SE_5_2")
-    assert heatmap["zmin"] == (-1 if gate == "tanh" else 0)
+    assert specs(page)[0]["layout"]["yaxis"]["range"][0] == (-1 if gate == "tanh" else 0)
     assert len(titles(page)) == 3
 
 

@@ -213,8 +213,8 @@ def _whole(state: InspectState, gate: str) -> Report:
     image, number = state.chosen.images[state.focus], state.focus + 1
     captured = captures.maps(state.model, image, gate)[gate]
     maps = maps_charts(captured, 0, image.name, "largest change", mean=(state.means or {}).get(gate))
-    order = st.session_state.get("order")
-    report = state.report(order if order in get_args(Order) else AT_FIRST, [gate])
+    order: Order = next((one for one in get_args(Order) if one == st.session_state.get("order")), AT_FIRST)
+    report = state.report(order, [gate])
     drawn = [
         name for name in report.charts if name.startswith(f"{state.heatmaps}_") or name.endswith(f"_{gate}_{number}")
     ]
