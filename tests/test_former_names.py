@@ -54,6 +54,7 @@ def test_the_former_method_of_a_gate_is_the_new_one_with_a_warning():
     assert said[0].filename == __file__
 
 
+@pytest.mark.slow
 def test_former_names_of_a_gate_and_a_model_are_the_new_ones_with_a_warning():
     model = se_viz.load("demo/r16", "cpu")
     gate = model.gates[0]
@@ -68,6 +69,7 @@ def test_former_names_of_a_gate_and_a_model_are_the_new_ones_with_a_warning():
     model.close()
 
 
+@pytest.mark.slow
 def test_a_folder_of_an_older_version_is_opened_and_is_finished(tmp_path):
     model = se_viz.load("demo/r16", "cpu")
     made = profile(model, Noise(4), tmp_path)
@@ -82,6 +84,7 @@ def test_a_folder_of_an_older_version_is_opened_and_is_finished(tmp_path):
     assert not (tmp_path / FILE).exists()
 
 
+@pytest.mark.slow
 def test_the_former_format_is_read_and_the_new_one_written(tmp_path):
     path = bundled.path("demo/r16")
     head = lzma.decompress(path.read_bytes())[:200_000]
@@ -111,6 +114,7 @@ def test_measurements_with_former_keys_are_read(tmp_path):
     assert json.loads((tmp_path / "responses.json").read_text()) == json.loads(text)
 
 
+@pytest.mark.slow
 def test_the_former_variable_and_the_former_folder_are_used_on(tmp_path, monkeypatch):
     model = se_viz.load("demo/r16", "cpu")
     for variable in (profiles_state.KEPT, former_names.VARIABLE):

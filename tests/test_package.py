@@ -61,6 +61,7 @@ def test_the_stub_is_ascii():
     assert (ROOT / "se_viz" / "__init__.pyi").read_bytes().isascii()
 
 
+@pytest.mark.slow
 def test_every_import_is_declared_in_the_right_place():
     """And nothing is declared that is not imported."""
     imported: dict[str, set[Path]] = {}

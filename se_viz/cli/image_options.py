@@ -46,7 +46,7 @@ class ImageOptions:
 
         intake = read_paths(self.images or [], trusted=trusted, split=self.split)
         said = [sentence for choice in intake.splits for sentence in choice.sentences()]
-        if self.split is not None and self.images and not said:
+        if self.split is not None and intake.images and not said:
             said = [f"--split {self.split} changes nothing: these images are not in folders like train/ and val/."]
         warn([*said, *intake.refusals], verbose=verbose)
         try:

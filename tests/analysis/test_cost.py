@@ -38,6 +38,7 @@ def test_table_10_parameters(resnet50, plain_params, r, paper):
     assert params / 1e6 == pytest.approx(paper, rel=0.005)  # its 35.7, 30.7 and 26.9 are 0.1 above its formula
 
 
+@pytest.mark.slow
 def test_what_se_costs_resnet_50_as_section_4_has_it(resnet50, plain_params):
     counted = cost(insert_gates(resnet50, size=64), 64)
     assert [(stage.stage, stage.gates) for stage in counted.stages] == [(2, 3), (3, 4), (4, 6), (5, 3)]
@@ -86,6 +87,7 @@ def test_gates_go_into_any_cnn_and_work(name, size, gates):
         torch.testing.assert_close(without_gates(gated, found)(images), network(images))
 
 
+@pytest.mark.slow
 def test_only_the_stages_asked_for_get_gates(resnet50):
     assert {gate.stage for gate in find_gates(insert_gates(resnet50, where=(3, 5), size=64))} == {3, 5}
     with pytest.raises(CannotInsert, match="stage 7, only in 2, 3, 4, 5"):
@@ -119,12 +121,14 @@ def test_time_is_measured():
     assert median_latency_ms(SEResNet(SEResNetConfig(width=4)), 32, seconds=0.01) > 0
 
 
+@pytest.mark.slow
 def test_an_activation_on_other_maps_than_the_convolutions_is_no_place():
     # ConvNeXt: convolution, then channels last, a linear layer, GELU.
     with pytest.raises(CannotInsert, match="no known position for a gate"):
         insert_gates(torchvision.models.convnext_tiny(weights=None), size=64)
 
 
+@pytest.mark.slow
 def test_what_other_threads_run_is_not_counted():
     network, other = SEResNet(SEResNetConfig(r=8)).eval(), SEResNet(SEResNetConfig(r=2)).eval()
     alone = cost(network, 64)
@@ -140,6 +144,7 @@ def test_what_other_threads_run_is_not_counted():
         hook.remove()
 
 
+@pytest.mark.slow
 def test_a_network_for_grey_images_is_counted_too():
     network = timm.create_model("seresnet18", pretrained=False, in_chans=1).eval()
     counted, colour = cost(network, 64), cost(timm.create_model("seresnet18", pretrained=False), 64)

@@ -22,6 +22,7 @@ def data():
     return Labelled(pixels, np.zeros(5, np.int64), tuple("abcde"))
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_a_capture(data):
     found = measure([(demo.card(name), demo.folder()) for name in ("r16", "r2")], data, resolve("cpu"))
     assert (found.images, list(found.networks)) == (5, ["r16", "r2"])
@@ -39,6 +40,7 @@ def test_numbers_are_those_of_a_capture(data):
     assert found.cka("r2", "r99") == {}
 
 
+@pytest.mark.slow
 def test_batches_do_not_matter(data):
     model = load("demo/r16", "cpu")
     whole, cut = excitations(model, data, 5), excitations(model, data, 2)

@@ -54,6 +54,7 @@ def demo():
     model.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gate", "channel"), [("SE_2_1", None), ("SE_3_1", 5), ("SE_5_2", 450)])
 def test_a_demo_model_is_followed_from_x_to_the_output(demo, gate, channel):
     made = check(demo, gate, channel)
@@ -65,6 +66,7 @@ def test_a_demo_model_is_followed_from_x_to_the_output(demo, gate, channel):
     assert relu.output == pytest.approx(made.values.output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["demo/r16-max", "demo/r16-tanh", "demo/r16-relu", "demo/r16-pre"])
 def test_other_squeezes_gate_functions_and_places_are_followed(name):
     made = check(se_viz.load(name, "cpu"), "SE_3_1", None)

@@ -33,6 +33,7 @@ from se_viz.reports.design_choices import conclusions
 RUN = CliRunner()
 
 
+@pytest.mark.slow
 def test_models_and_gates_are_listed():
     assert "demo/r16" in RUN.invoke(app, ["models"]).output.split()
     lines = RUN.invoke(app, ["gates", "demo/r16"]).stdout.splitlines()
@@ -41,6 +42,7 @@ def test_models_and_gates_are_listed():
     assert lines[8].split() == ["SE_5_2", "768", "48", "16", "avg", "sigmoid", "layer4.1.se"]
 
 
+@pytest.mark.slow
 def test_inspect_writes_what_python_reads(tmp_path):
     Image.new("RGB", (300, 200), (200, 30, 30)).save(tmp_path / "red.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff not an image")
@@ -119,6 +121,7 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
     assert frame.loc[frame["image"] == "flat.png", "s"].isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -144,6 +147,7 @@ def test_mistakes_end_in_a_sentence(arguments, said, tmp_path, monkeypatch):
     assert isinstance(result.exception, SystemExit), result.exception
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_stored_and_measured(tiny_imagenette, tmp_path):
     arguments = ["--data", str(tiny_imagenette), "--device", "cpu"]
     train = ["train", *arguments, "--r", "8", "--gate", "tanh", "--epochs", "1", "--out", str(tmp_path / "out")]
@@ -195,6 +199,7 @@ def test_the_family_is_tabulated_with_what_may_be_concluded():
         assert sentence.replace("**", "") in said.splitlines()
 
 
+@pytest.mark.slow
 def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
     arguments = ["family", "--what", "gate function", "--out", str(tmp_path / "gate")]
     result = RUN.invoke(app, arguments)
@@ -210,6 +215,7 @@ def test_figures_of_a_choice_are_written_and_a_choice_is_asked_for(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_the_sentences_are_about_the_image_in_focus(tmp_path):
     arguments = ["inspect", "--sample", "cat", "--sample", "coffee", "--device", "cpu", "--out", str(tmp_path / "out")]
     result = RUN.invoke(app, [*arguments, "--focus", "2"])
@@ -281,6 +287,7 @@ def test_a_users_checkpoint_is_read_without_a_child_process(newts, monkeypatch):
     assert isinstance(RUN.invoke(app, ["gates", *newts]).exception, AssertionError)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_inspected(newts, tmp_path):
     out = tmp_path / "out"
     given = ["--classes", str(tmp_path / "classes.txt"), "--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5"]
@@ -291,6 +298,7 @@ def test_a_checkpoint_is_inspected(newts, tmp_path):
     assert len(list(out.glob("heatmap_*"))) == 2
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_a_users_function(newts, tmp_path, monkeypatch):
     (tmp_path / "mine_of_the_test.py").write_text(
         "import timm\n\ndef make(classes):\n    return timm.create_model('test_efficientnet', num_classes=classes)\n"
@@ -327,6 +335,7 @@ def test_mistakes_with_a_checkpoint_end_in_a_sentence(newts, arguments, said):
     assert isinstance(result.exception, SystemExit), result.exception
 
 
+@pytest.mark.slow
 def test_what_was_left_out_of_a_checkpoint_is_said(newts, tmp_path):
     state = timm.create_model("test_efficientnet", num_classes=3).state_dict()
     save_file(state | {"total_ops": torch.zeros(1)}, tmp_path / "newts.safetensors")
@@ -357,6 +366,7 @@ def test_a_search_without_a_hit_is_a_mistake_and_case_does_not_matter():
     assert RUN.invoke(app, ["models", "DEMO/R16"]).output.split()[0] == "demo/r16"
 
 
+@pytest.mark.slow
 def test_the_table_of_gates_is_made(tmp_path):
     out = tmp_path / "gates.csv"
     result = RUN.invoke(app, ["discover", "--out", str(out), "--only", "torchvision/*mobilenet_v3_small"])
@@ -407,6 +417,7 @@ def test_profile_writes_class_profiles_go_on_and_says_what_was_left_out(tiny_ima
     assert "Left out 1 image;" in output
 
 
+@pytest.mark.slow
 def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_what_was_left_out(tmp_path):
     for place, name in enumerate(("Train/cat/1", "Valid/cat/1", "Valid/cat/2", "Valid/dog/1")):
         (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -430,6 +441,7 @@ def test_profile_says_which_split_it_takes_how_many_images_each_class_has_and_wh
     assert "There is no 'test' in" in result.output
 
 
+@pytest.mark.slow
 def test_an_interrupted_profile_says_how_to_go_on(tiny_imagenette, tmp_path, monkeypatch):
     original, shards = engine.write_shard, []
 
@@ -488,6 +500,7 @@ def test_a_download_that_is_ended_says_how_it_goes_on(monkeypatch):
     assert "The same command downloads the rest" in result.stderr
 
 
+@pytest.mark.slow
 def test_where_a_gate_sits_is_said_and_drawn(tmp_path):
     result = RUN.invoke(app, ["gates", "demo/r16", "--gate", "SE_4_2", "--out", str(tmp_path / "gates")])
     assert result.exit_code == 0, result.output
@@ -506,6 +519,7 @@ def test_a_gate_that_is_not_there_is_named(tmp_path):
     assert "No gate 'SE_9_1'; there are SE_2_1" in result.stderr
 
 
+@pytest.mark.slow
 def test_classes_are_compared_and_drawn(tmp_path):
     arguments = ["--model", "demo/r16", "--class", "tench", "--class", "church", "--gate", "SE_5_2"]
     result = RUN.invoke(app, ["classes", *arguments, "--against", "church", "golf ball", "--out", str(tmp_path)])
@@ -545,6 +559,7 @@ def test_what_cannot_be_compared_is_said(arguments, said, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_band_is_chosen(tmp_path):
     arguments = ["classes", "--class", "tench", "--gate", "SE_5_2", "--band", "median and quartiles"]
     result = RUN.invoke(app, [*arguments, "--out", str(tmp_path)])
@@ -560,6 +575,7 @@ def crowd(make_profiles):
     return make_profiles({"SE_1_1": weights}, labels, [f"class {number}" for number in range(80)])
 
 
+@pytest.mark.slow
 def test_of_many_classes_those_most_like_the_chosen_are_drawn(crowd, tmp_path, monkeypatch):
     drawn = {}
 
@@ -609,6 +625,7 @@ def test_a_users_images_are_compared_with_the_classes(tmp_path):
     assert table["resemblance"].iloc[-1] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "said"), [("cats", "NAME=FOLDER"), ("=cats", "NAME=FOLDER"), ("cats=nowhere", "no image in nowhere")]
 )
@@ -625,6 +642,7 @@ def test_class_profiles_of_a_network_without_a_name_takes_no_groups(crowd, tmp_p
     assert "was made with test, which is not a model with a name" in result.stderr
 
 
+@pytest.mark.slow
 def test_classes_says_what_the_profiles_of_an_older_file_clipped_and_rounded(tmp_path):
     old = Path(__file__).parents[1] / "profiles" / "format1" / "exact.safetensors"
     result = RUN.invoke(app, ["classes", str(old), "--out", str(tmp_path)])

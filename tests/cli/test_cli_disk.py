@@ -20,6 +20,7 @@ EXPORTS = {
 MAIN = {"inspect": "readings.csv", "gates": "gates.csv", "classes": "eta2.csv"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_onto_a_full_disk_says_what_is_kept(tmp_path, name):
     out = tmp_path / "out"
@@ -36,6 +37,7 @@ def test_an_export_onto_a_full_disk_says_what_is_kept(tmp_path, name):
     assert not [path for path in files if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_into_a_folder_that_cannot_be_written_or_has_a_writer_says_so(tmp_path, name, monkeypatch):
     monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
@@ -50,6 +52,7 @@ def test_an_export_into_a_folder_that_cannot_be_written_or_has_a_writer_says_so(
     assert "is being written by another thread of this process" in " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_written_costs_no_class_profiles(tmp_path):
     data, out = tmp_path / "photos", tmp_path / "out"
     for name in ("ape", "bee"):

@@ -59,6 +59,7 @@ def test_a_binary_head_gives_sigma_by_its_threshold(b0, tmp_path, threshold):
     assert f"Chelsea the cat  {'ill' if ill else 'healthy'} (" in result.output
 
 
+@pytest.mark.slow
 def test_the_python_call_says_the_same(b0):
     model = load_checkpoint(b0, "torchvision/efficientnet_b0", size=96, device="cpu", head="binary", classes=("ill",))
     captured = capture(model, [sample("cat"), sample("coffee")])
@@ -93,6 +94,7 @@ def test_a_head_that_does_not_fit_a_model_with_a_name_ends_in_a_sentence(tmp_pat
     assert "A binary head has one output, and this network has 10" in result.output
 
 
+@pytest.mark.slow
 def test_a_model_with_a_name_may_be_read_by_another_head(tmp_path):
     result = RUN.invoke(app, ["inspect", "--sample", "cat", "--head", "labels", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
@@ -101,6 +103,7 @@ def test_a_model_with_a_name_may_be_read_by_another_head(tmp_path):
     assert frame["says"].tolist() == (frame["probability"] >= 0.5).tolist()
 
 
+@pytest.mark.slow
 def test_without_classifier_nothing_is_predicted(tmp_path):
     import timm
 
@@ -133,6 +136,7 @@ def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):
     assert (tmp_path / "maps_SE_5_2.npz").exists()
 
 
+@pytest.mark.slow
 def test_inspect_copes_without_z(tmp_path, monkeypatch):
     def without_z(captured):
         gates = {name: replace(one, z=None) if name == "SE_5_2" else one for name, one in captured.gates.items()}

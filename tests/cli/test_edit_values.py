@@ -106,6 +106,7 @@ def test_what_is_nearly_right_is_wrong(text):
         parse_edit(text, ALL)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(places, values()), max_size=5))
 def test_edits_that_are_made_together_lose_nothing(given_edits):
     parsed = [PlacedValue(where, tuple(dict.fromkeys(at)), meaning) for (where, at), (_, _, meaning) in given_edits]

@@ -38,6 +38,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["freeze", "demo/r16", "--device", "cpu", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_compares_both_networks_image_by_image(photos):
     model = se_viz.load("demo/r16", device="cpu", fast=False)
     listed, values = dataset(photos), {"all": 0.0}
@@ -90,6 +91,7 @@ def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     model.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -114,6 +116,7 @@ def test_says_what_is_wrong(arguments, said, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("constant", ["SE_5_2=mean", "stage 4=1"])
 def test_says_what_it_costs_by_the_ablation_that_measured_it(constant, tmp_path):
     place, _, value = constant.partition("=")
@@ -126,6 +129,7 @@ def test_says_what_it_costs_by_the_ablation_that_measured_it(constant, tmp_path)
     assert f"The ablation measured it with {place} := {value} on imagenette2-" in text
 
 
+@pytest.mark.slow
 def test_says_plainly_when_the_cost_is_not_known(tmp_path):
     out = ("--out", tmp_path / "x.safetensors")
     text = " ".join(run("--set", "SE_5_2=0.3", *out).output.split())

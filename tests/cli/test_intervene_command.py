@@ -40,6 +40,7 @@ def logits(model, images, edits=None) -> np.ndarray:
     return np.asarray(se_viz.capture(model, images, edits=edits).logits, np.float64)
 
 
+@pytest.mark.slow
 def test_a_gate_is_set_for_each_image(demo, images, tmp_path):
     output = run("intervene", *GIVEN, "--gate", "SE_5_2", "--set", "1", "--target", "tench", "--out", tmp_path)
     before, after = logits(demo, images), logits(demo, images, {"SE_5_2": 1.0})
@@ -65,6 +66,7 @@ def test_a_gate_is_set_for_each_image(demo, images, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "edits"),
     [
@@ -87,6 +89,7 @@ def test_edits_are_those_of_python(demo, images, tmp_path, options, edits):
     )
 
 
+@pytest.mark.slow
 def test_edits_with_places_are_said_by_place():
     places = ["--set", "SE_5_2[450,3]=other", "--set", "SE_4_1=mean", "--set", "SE_4_2=mean"]
     said = "s := that of A temple in China in channels 450, 3 of SE_5_2; s := mean in all channels of SE_4_1 and SE_4_2"
@@ -94,6 +97,7 @@ def test_edits_with_places_are_said_by_place():
     assert "s := 0 in channel 4 of all gates " in run("intervene", *GIVEN, "--set", "all[4]=0")
 
 
+@pytest.mark.slow
 def test_a_baseline_may_be_the_mean_of_a_class(demo, images, tmp_path):
     run("attribute", *GIVEN, "--baseline", "mean of church", "--method", "exact", "--out", tmp_path)
     base = se_viz.open_profiles(bundled_profiles("demo/r16").path)["SE_5_2"].s().mean[demo.classes.index("church")]
@@ -104,6 +108,7 @@ def test_a_baseline_may_be_the_mean_of_a_class(demo, images, tmp_path):
     assert json.loads((tmp_path / "intervention.json").read_text())["baseline"] == "the mean of s over church"
 
 
+@pytest.mark.slow
 def test_without_a_gate_each_is_edited_in_turn(demo, images):
     output = run("intervene", *GIVEN, "--focus", "2")
     before = logits(demo, images[1:])[0]
@@ -125,6 +130,7 @@ def test_without_a_gate_each_is_edited_in_turn(demo, images):
     assert "For this image, s is nearly the same number in all channels of SE_4_2 (0.50)." in output
 
 
+@pytest.mark.slow
 def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
     twice = ["--gate", "SE_5_2", "--gate", "SE_5_2", "--channel", "450", "--channel", "450", "--set", "0"]
     lines = run("intervene", *GIVEN, *twice).splitlines()
@@ -133,6 +139,7 @@ def test_the_answer_begins_with_the_edit_and_what_is_repeated_counts_once():
     assert "has the largest effect: it " in lines[place + 2]
 
 
+@pytest.mark.slow
 def test_the_method_with_a_cross_is_typed_with_a_letter_too():
     first, second = (
         run("attribute", *GIVEN, "--method", f"gradient {cross} change", "--top", "3") for cross in ("×", "x")
@@ -140,6 +147,7 @@ def test_the_method_with_a_cross_is_typed_with_a_letter_too():
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -158,6 +166,7 @@ def test_a_network_without_a_mean_is_told_of_options(arguments, sentence, monkey
     assert "profiles=" not in result.output
 
 
+@pytest.mark.slow
 def test_attributions_are_those_of_python(demo, images, tmp_path):
     options = ["--gate", "SE_5_2", "--target", "tench", "--method", "exact", "--top", "3"]
     output = run("attribute", *GIVEN, *options, "--faithfulness", "--out", tmp_path)
@@ -176,6 +185,7 @@ def test_attributions_are_those_of_python(demo, images, tmp_path):
     assert (tmp_path / "faithfulness_SE_5_2.html").exists()
 
 
+@pytest.mark.slow
 def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
     options = ["--target", "tench", "--method", "layer-conductance", "--faithfulness", "--baseline", "1", "--top", "1"]
     output = run("attribute", *GIVEN, *options, "--out", tmp_path)
@@ -188,6 +198,7 @@ def test_conductance_and_its_curves_are_those_of_python(demo, images, tmp_path):
     assert json.loads((tmp_path / "intervention.json").read_text())["baseline"] == "an image of the mean colour"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

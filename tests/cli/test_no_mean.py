@@ -60,6 +60,7 @@ def test_a_reason_is_found_where_there_is_no_mean():
     demo.close()
 
 
+@pytest.mark.slow
 def test_commands_speak_of_options(tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.interventions.baseline._bundled", {}.get)
     monkeypatch.chdir(tmp_path)
@@ -76,6 +77,7 @@ def test_commands_speak_of_options(tmp_path, monkeypatch):
         assert "profiles=" not in result.output
 
 
+@pytest.mark.slow
 def test_a_mean_that_was_not_asked_for_is_left_out_with_a_note_for_all_readers(tmp_path, monkeypatch):
     monkeypatch.setattr("se_viz.interventions.baseline._bundled", {}.get)
     photos = make_images(tmp_path / "photos", ("tench", "church"), count=1)

@@ -93,6 +93,7 @@ def run(*arguments):
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_tables_of_a_report_end_with_model_and_data_and_the_report_says_both(tmp_path):
     out, report = tmp_path / "out", tmp_path / "walk.html"
     said = run("walk", "--sample", "cat", "--device", "cpu", "--out", out, "--report", report)
@@ -109,6 +110,7 @@ def test_tables_of_a_report_end_with_model_and_data_and_the_report_says_both(tmp
     assert "<dt>Model</dt><dd>demo/r16</dd>" in written
 
 
+@pytest.mark.slow
 def test_the_family_and_its_tables_say_the_images(tmp_path):
     run("family", "--what", "squeeze operator", "--out", tmp_path)
     assert list(pd.read_csv(tmp_path / "demo_models.csv"))[-1] == "data"  # its rows name their model
@@ -118,6 +120,7 @@ def test_the_family_and_its_tables_say_the_images(tmp_path):
     assert set(frame["model"]) == {"demo models by squeeze operator"}
 
 
+@pytest.mark.slow
 def test_printed_tables_can_be_written_with_model_and_data(tmp_path):
     run("cost", "demo/r16", "--table", tmp_path / "cost.parquet")
     cost = pd.read_parquet(tmp_path / "cost.parquet")

@@ -11,6 +11,7 @@ RUN = CliRunner()
 GIVEN = ["walk", "--sample", "cat", "--device", "cpu"]
 
 
+@pytest.mark.slow
 def test_the_steps_are_printed_and_the_files_written(tmp_path):
     ended = RUN.invoke(app, [*GIVEN, "--gate", "SE_3_1", "--channel", "5", "--out", str(tmp_path)])
     assert ended.exit_code == 0, ended.output
@@ -22,6 +23,7 @@ def test_the_steps_are_printed_and_the_files_written(tmp_path):
     assert (tmp_path / "steps.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -405,6 +405,7 @@ def test_arbitrary_bytes(signature: bytes, content: bytes) -> None:
     decodes_or_is_refused(signature + content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VALID)
 def test_mutated_files(name: str) -> None:
     content = VALID[name]

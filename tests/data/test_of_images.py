@@ -98,6 +98,7 @@ def test_a_split_of_a_zip_file_is_taken(tmp_path):
     assert len(dataset(tmp_path / "a.zip", "train")) == 4
 
 
+@pytest.mark.slow
 def test_a_hostile_zip_file_is_refused_or_loses_one_image(tmp_path):
     path = tmp_path / "a.zip"
     content = packed(["a/1.png", "b/1.png"])

@@ -71,6 +71,7 @@ def test_torch_is_not_imported() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r16", "r2", "r4", "r32", "r16-max", "r16-tanh"])
 def test_a_demo_model_knows_the_first_sample(name) -> None:
     from se_viz import capture, load, predict

@@ -47,6 +47,7 @@ names = st.text("abc", min_size=1, max_size=4)
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.dictionaries(paths, st.binary(max_size=300), min_size=1), st.sampled_from([0, zipfile.ZIP_DEFLATED]))
 def test_round_trip(files: dict[str, bytes], method: int) -> None:
@@ -204,6 +205,7 @@ def drained(content: bytes) -> Iterator[tuple[str, bytes]]:
 SAMPLE = packed({"cats/a.jpg": bytes(range(50)), "b.jpg": b"b" * 200, "folder/": b""})
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255)), max_size=6),

@@ -21,6 +21,7 @@ def counts(of):
                 yield both, lost, gained, of - both - lost - gained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", every(3, [(0.8, 0.05, 0.05, 0.1), (0.5, 0.2, 0.05, 0.25), (0.3, 0.3, 0.3, 0.1)]))
 def test_the_interval_holds_the_true_change_in_19_of_20_draws(shares):
     """The sum over every outcome of 30 images of its probability, where the interval holds the truth."""
@@ -33,6 +34,7 @@ def test_the_interval_holds_the_true_change_in_19_of_20_draws(shares):
     assert 0.94 < covered < 0.995
 
 
+@pytest.mark.slow
 @given(st.tuples(*[st.integers(0, 500)] * 4).filter(lambda cells: sum(cells) > 0))
 def test_the_interval_is_around_the_change_and_within_bounds(cells):
     both, lost, gained, _neither = cells

@@ -73,6 +73,7 @@ def test_a_folder_without_weights_is_not_verified_in_silence(tiny_imagenette, tm
     assert "has no weights with a card" in " ".join(ran.output.split())
 
 
+@pytest.mark.slow
 def test_verify_compares_each_image_with_the_card(tiny_imagenette, trained):
     path = trained / "r16.json"
     card = Card.read(path)
@@ -92,6 +93,7 @@ def test_verify_compares_each_image_with_the_card(tiny_imagenette, trained):
     card.write(path)
 
 
+@pytest.mark.slow
 def test_answers_are_added_to_cards_without_them_only_if_the_accuracy_is_theirs(tiny_imagenette, trained):
     path = trained / "r16.json"
     card = Card.read(path)

@@ -72,6 +72,7 @@ def test_it_learns(tmp_path):
     assert log[-1]["loss"] < 0.6 * log[0]["loss"]
 
 
+@pytest.mark.slow
 def test_another_trainings_checkpoint_is_refused(tmp_path):
     run(tmp_path / "a.pt")
     with pytest.raises(ValueError, match="belongs to another network, recipe or seed"):
@@ -127,6 +128,7 @@ def test_a_damaged_checkpoint_is_never_gone_on_with(tmp_path):
     assert refused > 100
 
 
+@pytest.mark.slow
 def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp_path):
     whole, path = run(tmp_path / "whole.pt"), tmp_path / "work" / "a.pt"
     size = (tmp_path / "whole.pt").stat().st_size
@@ -163,6 +165,7 @@ def make(tiny_imagenette, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", ["work/r16.pt", "out/r16.safetensors"])
 def test_a_network_that_another_process_trains_is_not_trained_beside_it(tiny_imagenette, tmp_path, monkeypatch, held):
     monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
@@ -173,6 +176,7 @@ def test_a_network_that_another_process_trains_is_not_trained_beside_it(tiny_ima
     assert not list((tmp_path / "work").iterdir())
 
 
+@pytest.mark.slow
 def test_a_finished_training_that_cannot_be_written_is_kept(tiny_imagenette, tmp_path):
     with full_disk(tmp_path / "out", 5000), pytest.raises(WriteFailed) as failed:
         make(tiny_imagenette, tmp_path)

@@ -58,6 +58,7 @@ def test_the_folder_is_in_the_users_cache_unless_the_variable_names_one(folder, 
     assert users.folder().parts[-3:] == (".cache", "se-viz", "networks")
 
 
+@pytest.mark.slow
 def test_a_network_is_found_loaded_and_compared(folder):
     before = users.changed()
     card = add(folder)
@@ -126,6 +127,7 @@ def test_weights_of_another_network_are_not_loaded(folder):
     assert f"demo/{card.name}" not in registry.names()
 
 
+@pytest.mark.slow
 def test_train_writes_there_and_the_command_lists_it(folder, tiny_imagenette, tmp_path):
     options = ["--r", "24", "--squeeze", "max", "--stages", "45", "--epochs", "1"]
     arguments = ["train", "--data", str(tiny_imagenette), "--device", "cpu", "--work", str(tmp_path / "work"), *options]

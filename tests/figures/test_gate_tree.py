@@ -84,6 +84,7 @@ def test_a_files_name_is_no_markup_and_fits_its_tile(gate):
     assert network[2].endswith("…")
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from([32, 64]), min_size=1, max_size=40), min_size=1, max_size=4), st.data())
 def test_every_gate_is_in_one_leaf(gate, widths, data):
     gates = made(gate, widths)

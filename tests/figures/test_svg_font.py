@@ -21,6 +21,7 @@ def embedded(svg):
     return TTLib.TTFont(io.BytesIO(b64decode(found)))
 
 
+@pytest.mark.slow
 def test_an_svg_gets_the_characters_of_its_texts_and_no_others():
     found = with_font(SVG, font_file())
     assert found.endswith(SVG[SVG.index(b"<text>") :])

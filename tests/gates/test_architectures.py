@@ -178,6 +178,7 @@ def watch(network, images):
     return seen, logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*sampled(name for name in ARCHITECTURES if name not in ALIKE), *exhaustive(*sorted(ALIKE))]
 )
@@ -246,12 +247,14 @@ def test_all_known_kinds_are_among_them():
     assert {f"{kind.__module__}.{kind.__qualname__}" for _, kind, *_ in LAST_GATES} == set(known_kinds())
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_gate_of_a_class_that_is_not_known():
     gate = find_gates(ARCHITECTURES["resnet18 + global context"](), 64)[-1]
     assert (gate.kind, gate.found_by) == ("GlobalContext", "search")
     assert (gate.squeeze, gate.gate_function, gate.bottleneck) == ("other", "sigmoid", 64)
 
 
+@pytest.mark.slow
 def test_gates_of_a_network_that_starts_at_zero_are_proved_on_maps_that_are_not_zero():
     network = timm.create_model("seresnet50")
     images = make_images(2, 64)
@@ -271,6 +274,7 @@ def test_gates_of_a_network_that_starts_at_zero_are_proved_on_maps_that_are_not_
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sampled(WITHOUT_GATES))
 def test_no_gate_in(name):
     with pytest.raises(NoGateFound, match="No channel gate found"):
@@ -295,6 +299,7 @@ def test_gates_in_other_number_types(name, dtype):
     )
 
 
+@pytest.mark.slow
 def test_no_gate_in_a_half_precision_network_without_any():
     with pytest.raises(NoGateFound):
         find_gates(timm.create_model("convnextv2_atto").bfloat16(), 64)

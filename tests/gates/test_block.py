@@ -71,6 +71,7 @@ def test_a_shortcut_with_its_own_parts():
     assert (block.input, block.output) == ((192, 16, 16), (384, 8, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["legacy_seresnet50", "seresnet50"])
 def test_the_bottleneck_of_timm(name):
     block = look(alive(timm.create_model(name)), 64, "SE_4_2")
@@ -80,6 +81,7 @@ def test_the_bottleneck_of_timm(name):
     assert "the identity is added (the paper's standard place)" in describe_placement(block)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "gate", "joins", "said"),
     [

@@ -49,6 +49,7 @@ def test_every_kind_of_demo_network(integration, function, squeeze):
         np.testing.assert_allclose(read.z, squeezed(read.u, squeeze), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "z_layer", "s_layer"),
     [
@@ -74,6 +75,7 @@ def test_captum_reads_the_same(build, z_layer, s_layer):
         np.testing.assert_allclose(read.x, activation(gate.path), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(n=st.integers(1, 7), batch=st.integers(1, 8))
 def test_the_batch_changes_nothing(held, n, batch):

@@ -44,6 +44,7 @@ def test_weights_that_overflow_are_named():
         find_gates(made, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "count", "place"),
     [

@@ -28,6 +28,7 @@ def paper(blocks):
     return [f"SE_{stage}_{block}" for stage, count in blocks.items() for block in range(1, count + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["legacy_seresnet50", "seresnet50"])
 def test_se_resnet_50_is_named_as_in_the_paper(name):
     gates = find_gates(timm.create_model(name), 64)
@@ -52,16 +53,19 @@ def test_a_gate_is_of_the_stage_of_its_block_wherever_it_stands_in_it(integratio
     assert names(demo(integration=integration)) == names(demo())
 
 
+@pytest.mark.slow
 def test_the_size_of_the_images_changes_no_name():
     network = demo()
     for size in (48, 96, 200, (96, 160)):
         assert [gate.name for gate in find_gates(network, size)] == names(network)
 
 
+@pytest.mark.slow
 def test_blocks_named_with_a_dash():
     assert names(regnet_y_400mf(weights=None)) == paper({2: 1, 3: 3, 4: 6, 5: 6})
 
 
+@pytest.mark.slow
 def test_blocks_that_count_over_all_stages_are_counted_in_each():
     assert names(timm.create_model("rexnet_100")) == paper({3: 2, 4: 6, 5: 5})
 
@@ -102,6 +106,7 @@ def test_two_gates_in_a_block_are_told_apart():
 SEGMENTS = st.sampled_from(["features", "layer1", "layer2", "block", "0", "1", "2", "block1-0", "10"])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     paths=st.lists(st.lists(SEGMENTS, min_size=1, max_size=4).map(".".join), min_size=1, max_size=8, unique=True),

@@ -87,6 +87,7 @@ def test_another_failure_is_not_one_of_memory():
         capture(instrument(network), make_images(4))
 
 
+@pytest.mark.slow
 def test_a_network_that_does_not_fit_is_said_to(monkeypatch):
     class Full(loading.Model):
         def __init__(self, *_, **__):

@@ -24,10 +24,12 @@ def assert_same(one, other):
         np.testing.assert_array_equal(a.s, b.s)
 
 
+@pytest.mark.slow
 def test_twice(held):
     assert_same(capture(held, make_images(4, 128)), capture(held, make_images(4, 128)))
 
 
+@pytest.mark.slow
 def test_beside_a_thread_that_reads_something_else(held):
     expected, done = capture(held, make_images(4, 128)), Event()
 
@@ -51,6 +53,7 @@ def test_loaded_again():
     assert_same(*(capture(load("demo/r16", "cpu"), make_images(2, 128)) for _ in range(2)))
 
 
+@pytest.mark.slow
 def test_alone_or_among_others(held):
     together = capture(held, make_images(16, 128))
     alone = capture(held, make_images(16, 128), batch=1)

@@ -141,6 +141,7 @@ def test_beside_threads_that_run_the_network_themselves(prepare, images):
     assert hooks(shared) == 0
 
 
+@pytest.mark.slow
 def test_a_network_in_train_mode_comes_back_in_train_mode(images):
     expected = one_by_one(network(), images)
     shared = network().train()
@@ -160,6 +161,7 @@ def test_a_network_in_train_mode_comes_back_in_train_mode(images):
     assert all(parameter.grad is None and parameter.requires_grad for parameter in shared.parameters())
 
 
+@pytest.mark.slow
 def test_different_networks_at_once():
     hosts = [Host(SELayer()).eval() for _ in range(8)]
     expected = [values(capture(host, make_images(2))) for host in hosts]

@@ -136,6 +136,7 @@ def test_hooks_of_others_that_multiply_before_a_gate_do_not_hide_it() -> None:
     assert not torch.allclose(torch.from_numpy(read.logits), plain)
 
 
+@pytest.mark.slow
 def test_compiled_code_in_a_network_is_told_and_read_without_it() -> None:
     times = torch.compile(lambda u, s, _x: u * s, backend="eager")
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))

@@ -144,6 +144,7 @@ def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(wh
     assert [path.name for path in out.iterdir()] == ["ablation.json"]
 
 
+@pytest.mark.slow
 def test_finished_shards_are_not_read_again(whole, model, photos, tmp_path):
     listed, asked = dataset(photos), []
 

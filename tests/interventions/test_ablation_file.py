@@ -16,6 +16,7 @@ _WHOLE["rows"] = [row for row in _WHOLE["rows"] if row["where"] in ("SE_2_1", "S
 _HOSTILE = st.sampled_from([None, True, -1, 10**30, 1e308, -0.5, "", "x" * 500, "1", [], {}, [[]], {"a": 1}])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_changed_file_is_refused_or_reported(data):

@@ -36,6 +36,7 @@ def images():
     return [se_viz.sample("cat"), se_viz.sample("temple")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", [1.0, 0.0, "mean"])
 def test_methods_are_captums(demo, images, baseline):
     function = suffix(demo, images, "SE_5_2")
@@ -68,6 +69,7 @@ class Largest(TorchDispatchMode):
         return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "shapley sampling"])
 def test_many_images_take_the_memory_of_one_and_get_the_same_values(demo, method):
     shown = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
@@ -90,6 +92,7 @@ def test_many_images_take_the_memory_of_one_and_get_the_same_values(demo, method
     np.testing.assert_allclose(found.values, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_shapley_values_are_near_captums_and_add_up(demo, images):
     image = demo.inputs(images[0])[:, :, 32:64, 32:64]  # small, as there are thousands of passes
     function = suffix(demo, image, "SE_2_1")
@@ -105,6 +108,7 @@ def test_shapley_values_are_near_captums_and_add_up(demo, images):
     np.testing.assert_array_equal(again.values, found.values)
 
 
+@pytest.mark.slow
 def test_exact_is_edits_one_at_a_time(demo, images):
     found = attribute(demo, images, "SE_4_2", "church", "exact", baseline=0.0)
     church = demo.classes.index("church")
@@ -191,6 +195,7 @@ def test_s_is_not_the_importance_and_integrated_gradients_are(demo, images):
     assert abs(np.corrcoef(ranks(s), ranks(exact))[0, 1]) < 0.5
 
 
+@pytest.mark.slow
 def test_all_methods_run_in_half_precision(images):
     model = se_viz.load("demo/r16", device="cpu", precision="bf16")
     for method in METHODS:
@@ -250,6 +255,7 @@ def test_an_unknown_order_is_refused(demo, images):
         faithfulness(demo, images, "SE_5_2", ["gradient"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["SE_2_1", "SE_5_2"])
 def test_layer_conductance_is_captums(demo, images, gate):
     network, inputs = copy.deepcopy(demo.network).eval(), demo.inputs(images)
@@ -264,6 +270,7 @@ def test_layer_conductance_is_captums(demo, images, gate):
     np.testing.assert_allclose(found.change, change, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_layer_conductance_of_many_images_is_that_of_each(demo):
     images = torch.from_numpy(np.random.default_rng(0).normal(size=(9, 3, 128, 128)).astype(np.float32))
     found = attribute(demo, images, "SE_5_2", method="layer-conductance", steps=10)
@@ -310,6 +317,7 @@ def test_layer_conductance_of_gates_that_share_a_gate_function():
         assert abs(found.values).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_curves_take_the_order_of_layer_conductance_and_a_baseline_of_s(demo, images):
     image, settings = images[:1], {"target": 0, "baseline": 1.0, "points": 5}
     curves = faithfulness(demo, image, "SE_5_2", ["attribution"], method="layer-conductance", **settings)

@@ -51,6 +51,7 @@ def check(network, gate, images, found, rtol=1e-4):
         np.testing.assert_allclose(ours, theirs, atol=rtol * np.abs(theirs).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["SE_2_1", "SE_4_2", "SE_5_2"])
 def test_maps_are_captums(demo, gate):
     images = [se_viz.sample("cat"), se_viz.sample("temple")]
@@ -165,6 +166,7 @@ def test_maps_of_odd_gates_or_a_sentence(name):
             assert np.abs(found.x).max() > 0
 
 
+@pytest.mark.slow
 def test_leaves_the_network_alone_and_threads_apart(demo):
     images = [se_viz.sample("cat")]
     before = se_viz.capture(demo, images).logits

@@ -72,6 +72,7 @@ def read_plainly(edit, s, wider=None):
     return np.broadcast_to(np.asarray(fixed, np.float64), s.shape)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(key, edit, max_size=4))
 def test_edits_are_read_plainly(edits):
     found = resolve(edits, GATES, Sources)

@@ -87,6 +87,7 @@ def test_architectures_start_at_their_gates(name):
     assert not passes.whole
 
 
+@pytest.mark.slow
 def test_layers_before_a_gate_run_twice_for_any_number_of_edits():
     runs = []
 
@@ -109,6 +110,7 @@ def test_layers_before_a_gate_run_twice_for_any_number_of_edits():
     model.close()
 
 
+@pytest.mark.slow
 def test_it_leaves_the_network_as_it_was():
     network = timm.create_model("legacy_seresnet18", num_classes=3).eval()
     instrument = instrument_of(network, (64, 64))
@@ -119,6 +121,7 @@ def test_it_leaves_the_network_as_it_was():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_be_copied_runs_whole_passes():
     network = timm.create_model("legacy_seresnet18", num_classes=3).eval()
     instrument = instrument_of(network, (64, 64))
@@ -134,6 +137,7 @@ def test_a_network_that_cannot_be_copied_runs_whole_passes():
     np.testing.assert_array_equal(passes(noise(3))[1], expected)
 
 
+@pytest.mark.slow
 def test_a_part_that_gives_something_else_is_run_whole(monkeypatch):
     model = se_viz.load("demo/r16", "cpu", fast=False)
     edits = [{"SE_4_1": 1.0}, {"SE_5_2": 1.0}]
@@ -152,6 +156,7 @@ def test_a_part_that_gives_something_else_is_run_whole(monkeypatch):
     model.close()
 
 
+@pytest.mark.slow
 def test_outputs_that_are_no_table_are_told():
     class Pair(torch.nn.Module):
         def __init__(self):

@@ -68,6 +68,7 @@ def by_hand(network, gate, s, images):
         handle.remove()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", every(3, ARCHITECTURES))
 def test_an_edit_equals_a_hook_put_on_by_hand(name):
     torch.manual_seed(0)
@@ -86,6 +87,7 @@ def test_an_edit_equals_a_hook_put_on_by_hand(name):
         np.testing.assert_allclose(gate_capture.x, wide * gate_capture.u, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_an_edit_in_other_number_types(dtype):
     torch.manual_seed(0)
@@ -134,6 +136,7 @@ def test_an_edit_of_an_odd_gate_is_what_the_network_multiplies_by(name):
                 np.testing.assert_allclose(edited.logits, by_hand(network, gate, s, images), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_edits_the_bits_are_the_same(demo):
     images = noise(3, 128)
     plain, empty = capture(demo, images), capture(demo, images, edits={})
@@ -262,6 +265,7 @@ def test_values_that_an_edit_makes_infinite_are_not_said_to_be_of_the_weights(de
         capture(demo, images, edits={"SE_4_1": 1.0})
 
 
+@pytest.mark.slow
 def test_32_threads_with_their_own_edits_do_not_mix(demo):
     images, barrier = noise(1, 128), Barrier(32)
     expected = [capture(demo, images, edits={"SE_3_1": number / 32}).logits for number in range(32)]

@@ -120,6 +120,7 @@ def test_folding_is_exact_in_double_precision(name):
         assert distance(frozen.network(images), multiplied(images).numpy()) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("integration", "how"),
     [
@@ -139,6 +140,7 @@ def test_a_frozen_demo_network_equals_the_edit(integration, how):
     assert frozen.constants == sum(len(gate.s) for gate in frozen.gates if gate.how == MULTIPLIES)
 
 
+@pytest.mark.slow
 def test_means_stages_and_one(demo):
     images = [se_viz.sample("cat"), se_viz.sample("temple")]
     values = {"SE_5_2": "mean", "stage 4": mean_of("tench"), "all": 1.0}
@@ -345,6 +347,7 @@ def test_says_what_cannot_be_a_constant(demo):
         freeze(demo.network, {"SE_5_2": "mean"}, size=128)
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_loaded_with_the_same_bits(demo, tmp_path):
     images = demo.inputs([se_viz.sample("cat")])
     frozen = freeze(demo, {"SE_5_2": "mean", "SE_3_1": 1.0})

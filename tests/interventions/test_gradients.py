@@ -75,6 +75,7 @@ def attributed(network, images, gate, method):
     return se_viz.attribute(network, images, gate, 1, method, steps=8, **baseline).values
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")  # by torch, in passes without gradients
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpointed_parts_change_no_number(images, reentrant):

@@ -24,6 +24,7 @@ def demo(request):
     model.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [
@@ -82,6 +83,7 @@ def test_weights_that_changed_after_they_were_rounded_are_others():
     model.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["freeze", "ablate"])
 def test_commands_refuse_class_profiles_of_another_network(command, tmp_path):
     profiles = ["--profiles", str(bundled_profiles("demo/r2").path), "--set", "1", "--out", str(tmp_path / "out")]

@@ -72,6 +72,7 @@ def test_it_gives_what_edits_give_on_odd_networks(name):
                 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", every(2, ["legacy_seresnet18", "efficientnet_b0", "mobilenetv3_small_050", "regnety_002"])
 )
@@ -93,6 +94,7 @@ def test_its_gradient_is_that_of_the_whole_network(name):
         np.testing.assert_allclose(ours, whole, rtol=1e-9, atol=1e-12 * whole.abs().max())
 
 
+@pytest.mark.slow
 def test_rows_are_laid_out_as_captum_asks(demo):
     images = noise(2, 128)
     function = suffix(demo, images, "SE_4_1", batch=3)
@@ -129,6 +131,7 @@ def test_an_unknown_gate_is_named_with_those_there_are(demo):
         suffix(demo, noise(1, 128), "SE_9_9")
 
 
+@pytest.mark.slow
 def test_a_network_without_logits_says_so():
     class Pair(torch.nn.Module):
         def __init__(self):
@@ -142,6 +145,7 @@ def test_a_network_without_logits_says_so():
         suffix(Pair().eval(), noise(1), find_gates(Pair().eval())[0].name)
 
 
+@pytest.mark.slow
 def test_the_network_is_left_as_it_was():
     network = timm.create_model("legacy_seresnet18", num_classes=3).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -154,6 +158,7 @@ def test_the_network_is_left_as_it_was():
         assert torch.equal(value, before[name])
 
 
+@pytest.mark.slow
 def test_threads_wait_for_one_another(demo):
     function = suffix(demo, noise(1, 128), "SE_3_1")
     rows = [torch.full((1, 4, 192), number / 16) for number in range(16)]

@@ -261,6 +261,7 @@ def test_there_is_no_twin_that_reads_otherwise(monkeypatch):
     assert make_fast_copy(host, find_gates(host, 32), (32, 32)) is None
 
 
+@pytest.mark.slow
 def test_load_runs_the_twin_and_shows_the_published_network():
     quick, plain = load("demo/r16", "cpu"), load("demo/r16", "cpu", fast=False)
     assert plain.instrument.network is plain.network

@@ -111,6 +111,7 @@ def test_a_registered_model_is_loaded_by_name(monkeypatch):
     loaded.close()
 
 
+@pytest.mark.slow
 def test_a_model_says_what_its_outputs_mean():
     assert se_viz.load("demo/r16", "cpu").head == Head("classes")  # its card is older than heads
     assert se_viz.load("demo/r16", "cpu", head="labels").head == Head("labels")

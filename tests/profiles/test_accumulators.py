@@ -1,6 +1,7 @@
 """The sums themselves: merging is associative, does not see the order, and gives what one pass gives."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def assert_same(one, other):
     np.testing.assert_allclose(z.m2 / scale**2, wide.m2 / scale**2, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(0, 40), st.data())
 @settings(max_examples=40, deadline=None)
 def test_any_cut_any_order_and_any_grouping_gives_what_one_pass_gives(seed, images, data):
@@ -74,6 +76,7 @@ def test_one_pass_gives_what_numpy_gives(seed, images):
         np.testing.assert_allclose(sums.z.m2[label], deep.var(0) * len(deep), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
 def test_heaps_are_counted_exactly_and_bins_hold_what_lies_between_their_borders(seed, images):

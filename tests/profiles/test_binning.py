@@ -33,6 +33,7 @@ def shapes(seed, images):
     return s.astype(np.float32), labels
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(1, 400))
 @settings(max_examples=60, deadline=None)
 def test_no_auroc_is_off_by_more_than_is_said(seed, images):

@@ -97,6 +97,7 @@ def synthetic(images=600, classes=5):
     return gates, functions, labels
 
 
+@pytest.mark.slow
 def test_ties_heaps_and_large_and_small_values_survive(make_profiles, tmp_path):
     weights, functions, labels = synthetic()
     whole = make_profiles(weights, labels, "abcde", images=True, functions=functions)

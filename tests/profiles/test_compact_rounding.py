@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ def test_a_mean_is_off_by_less_than_a_thirtieth_of_the_deviation_and_than_half_a
     assert error <= max(2.0**-25, min(spread / 32, 2.0**-11)) * 1.0001
 
 
+@pytest.mark.slow
 @given(SPREADS, st.floats(0, 15))
 def test_a_deviation_is_off_by_two_percent_and_none_stays_none(spread, share):
     scale = octaves(np.array([spread]))

@@ -29,6 +29,7 @@ def test_sums_are_those_of_pythons_own_integers_in_any_cut(s, data):
     assert high.tolist() == [sum(m * m >> 40 for m in whole)]
 
 
+@pytest.mark.slow
 @given(WEIGHTS)
 def test_mean_and_deviation_are_exact_to_the_last_digits(s):
     steps = whole_steps(s)

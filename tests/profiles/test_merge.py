@@ -41,6 +41,7 @@ def exact(profiles):
     return found
 
 
+@pytest.mark.slow
 @given(st.permutations(range(3)), st.booleans())
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_and_grouping_do_not_matter(three, tmp_path, order, from_the_left):

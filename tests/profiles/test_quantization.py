@@ -24,6 +24,7 @@ def test_minus_zero_is_zero_and_what_is_no_number_is_refused():
         ordered(np.array([0.5, np.nan], np.float32))
 
 
+@pytest.mark.slow
 @given(WEIGHTS)
 def test_a_weight_lies_in_the_step_of_its_bin_code(s):
     codes = bin_code(s)

@@ -11,6 +11,7 @@ def r16():
     return se_viz.load("demo/r16", "cpu")
 
 
+@pytest.mark.slow
 def test_images_of_a_model(r16):
     images = [se_viz.sample("cat"), se_viz.sample("coffee")]
     report = se_viz.report(r16, images, ["SE_4_1"])

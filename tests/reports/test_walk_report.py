@@ -61,6 +61,7 @@ def test_a_weight_is_said_in_words(s, text):
     assert strength(s) == text
 
 
+@pytest.mark.slow
 def test_every_step_prints_the_numbers_of_capture(demo):
     made = walk(demo, se_viz.sample("cat"), "SE_3_1", 5)
     gate_capture = se_viz.capture(demo, se_viz.sample("cat"), maps=["SE_3_1"])["SE_3_1"]

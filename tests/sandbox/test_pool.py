@@ -115,6 +115,7 @@ def test_no_file_is_written_and_no_core(tmp_path):
     assert sandbox.run(hostile_calls.limits_of_files, limits=LIMITS) == 0
 
 
+@pytest.mark.slow
 def test_a_crash_is_told_and_the_next_call_goes_on():
     with pytest.raises(Ended, match=r"crashed the process that read it \(by signal 11\)") as caught:
         sandbox.run(hostile_calls.crash, limits=LIMITS)
@@ -258,6 +259,7 @@ def test_no_child_outlives_the_process_that_asked(how, tmp_path, way):
     assert gone(sleeper)
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_run_once(tmp_path, way):
     with script("print(sandbox.run(hostile_calls.main_module, limits=limits) or 'no script')", tmp_path, way) as asking:
         said, _ = asking.communicate(timeout=120)
@@ -303,6 +305,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_daemonic_process_may_ask(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(DAEMON.format(places=_places()))
@@ -324,6 +327,7 @@ def test_when_what_forks_children_dies_another_is_started(way):
     assert sandbox.run(hostile_calls.echo, 3, limits=LIMITS) == [3]
 
 
+@pytest.mark.slow
 def test_a_machine_without_children_is_told(monkeypatch):
     sandbox.close()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")

@@ -65,6 +65,7 @@ def sizes(page):
     return [len(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
+@pytest.mark.slow
 def test_a_thousand_classes_are_chosen_from_and_few_are_drawn(many):
     open_tab(many, "Figure 7")
     chosen = many.multiselect(key="classes_colours")

@@ -37,6 +37,7 @@ def ignore(ahead):
     pass
 
 
+@pytest.mark.slow
 def test_readings_of_others_come_between_the_batches(device, tmp_path):
     line, order, last = turns.line(device), [], []
 
@@ -81,6 +82,7 @@ def test_who_stops_while_waiting_is_off_the_line_and_the_others_go_on(device):
     assert done == ["after"]
 
 
+@pytest.mark.slow
 def test_a_pass_that_is_stopped_says_what_is_kept_and_goes_on(tmp_path):
     model, images, out = load("demo/r16", "cpu"), Images(7), tmp_path / "profiles"
     settings = {"batch": 2, "shard": 2}

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -35,6 +36,7 @@ def test_arrays_and_output_of_a_reading_are_counted(captured):
     assert capture_bytes(captured) == arrays + maps + captured.output.nbytes
 
 
+@pytest.mark.slow
 def test_models_beyond_the_budget_are_closed(monkeypatch):
     monkeypatch.setenv("SE_VIZ_MODELS_LIMIT", "25e6")  # a demo model takes 18 MB with its fast twin
     limits.cache_clear()

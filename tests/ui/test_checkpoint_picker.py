@@ -156,6 +156,7 @@ def test_a_head_or_names_that_do_not_fit_leave_the_network_on_the_page(kind, nam
         assert page.selectbox(key="head").value == "automatic"
 
 
+@pytest.mark.slow
 def test_every_head_says_what_it_means():
     page = open_page("inspect")
     for kind in page.selectbox(key="head").options:
@@ -173,6 +174,7 @@ def test_no_sentence_has_the_hash_that_sets_a_file_apart():
         assert any("newts" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
     page = hand_in(open_page("inspect"), "a.safetensors", save({"a": torch.zeros(1)}))
     said = page.error[0].value
@@ -289,6 +291,7 @@ def test_a_pickle_that_would_run_code_runs_none(tmp_path):
     assert not (tmp_path / "trap").exists()
 
 
+@pytest.mark.slow
 def test_precision_is_chosen_stated_and_in_the_lines():
     page = open_page("inspect", precision="bf16", view="Export")
     assert any(escape_markdown("bf16 on cpu") in text.value for text in page.caption)

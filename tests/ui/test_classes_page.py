@@ -63,6 +63,7 @@ def test_figure_6_opens_on_the_farthest_classes_with_the_last_block_of_each_stag
         assert any(f"chart_classes_{gate}" in name for name in charts(page))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "view", "drawn"),
     [
@@ -84,6 +85,7 @@ def test_a_link_made_before_there_were_tabs_opens_the_tab_of_what_it_names(query
     assert not page.warning
 
 
+@pytest.mark.slow
 def test_choices_of_a_closed_tab_are_kept():
     page = open_page(samples="cat", view="Figure 6")
     page.multiselect(key="classes").set_value(["church", "golf ball"]).run()
@@ -93,6 +95,7 @@ def test_choices_of_a_closed_tab_are_kept():
     assert page.multiselect(key="classes").value == ["church", "golf ball"]
 
 
+@pytest.mark.slow
 def test_any_block_and_class_can_be_chosen_and_none_is_said_to_be_none():
     page = open_page(samples="cat", view="Figure 6")
     page.segmented_control(key="class_stage3").set_value("SE_3_1").run()
@@ -118,6 +121,7 @@ def test_two_classes_are_told_apart_by_their_most_different_channels():
     assert any("two different classes" in info.value for info in page.info)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_chosen_alone_is_compared_with_another():
     profiles = bundled_profiles("demo/r16")
     one, other = first_pair(ClassNumbers(profiles))
@@ -165,6 +169,7 @@ def test_a_groups_name_is_shown_as_it_is():
     assert set(table["group"]) == {"my_cats-big", "b"}
 
 
+@pytest.mark.slow
 @given(st.text(max_size=400))
 def test_any_name_is_that_of_a_folder(name):
     slug = profiles_state.slug(name)
@@ -316,6 +321,7 @@ def test_what_the_profiles_cannot_say_is_said_above_the_charts(monkeypatch):
     assert [warning.value for warning in page.warning] == [escape_markdown(clipped)]
 
 
+@pytest.mark.slow
 def test_a_link_opens_the_card_of_a_channel():
     page = open_page(samples="cat", view="Channel", gate="SE_5_2", channel="450")
     assert any("Channel 450 of SE" in text.value for text in page.markdown)

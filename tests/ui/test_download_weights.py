@@ -86,6 +86,7 @@ def offered(page):
     return [button.label for button in page.button if button.key in ("use_paper", "dismiss_paper")]
 
 
+@pytest.mark.slow
 def test_a_visitor_of_a_demo_model_is_offered_the_papers_network_without_a_request(weight_server):
     page = pages.open_page("inspect")
     facts = registry.listing(PAPERS)

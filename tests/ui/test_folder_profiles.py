@@ -221,6 +221,7 @@ def test_a_network_that_predicts_nothing_has_them_too(monkeypatch):
         assert page.get("plotly_chart")
 
 
+@pytest.mark.slow
 def test_a_link_to_class_profiles_of_another_session_says_so():
     page = open_page(samples="cat", profiles="ants and bees, 7 images")
     assert "asks for class profiles of ants and bees, 7 images, and there are" in page.warning[0].value
@@ -273,6 +274,7 @@ def test_a_server_that_ends_removes_all_folders():
     assert not other.path.exists()
 
 
+@pytest.mark.slow
 def test_the_server_removes_the_folder_of_a_session_whose_connection_is_gone(monkeypatch):
     folder = FOLDERS.create("gone")
     folder.make()

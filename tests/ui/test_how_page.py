@@ -26,6 +26,7 @@ def gate_capture():
     model.close()
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_numbers_of_capture(gate_capture):
     page = open_page(gate="SE_3_1", channel="5", pixel="3,4", step="squeeze")
     answer = page.markdown[0].value.replace("\\", "")

@@ -113,6 +113,7 @@ def keys(controls):
     return {control.key: list(control.options) for control in controls if control.key.startswith("stage")}
 
 
+@pytest.mark.slow
 def test_many_gates_are_chosen_from_a_list(opened):
     page = opened(many)
     names = [f"SE_1_{block}" for block in range(1, 4)], [f"SE_2_{block}" for block in range(1, 41)]

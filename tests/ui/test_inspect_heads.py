@@ -211,6 +211,7 @@ def test_features_predict_nothing(registered):
     assert "The output of Net is taken as features, so there are no predictions." in answer(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", ["maps", "over the image"])
 def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     read_as(without_z)
@@ -264,6 +265,7 @@ def test_groups_on_the_classes_page_follow_the_head():
     assert groups_on_the_classes_page(head="labels")[0] == list(dict.fromkeys(said.groups))
 
 
+@pytest.mark.slow
 def test_without_logits_the_images_are_one_group_and_the_classes_page_says_why(read_as):
     read_as(lambda captured: replace(captured, output={"out": torch.zeros(captured.images, 2, 4, 4)}))
     found, said = groups_on_the_classes_page()

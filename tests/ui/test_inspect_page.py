@@ -55,6 +55,7 @@ def test_first_screen_answers_without_a_click():
     assert all(chart.proto.alt for chart in page.get("plotly_chart"))
 
 
+@pytest.mark.slow
 def test_numbers_on_the_page_are_those_of_python():
     model = se_viz.load("demo/r16", "cpu")
     gate_capture = se_viz.capture(model, se_viz.sample("cat"))["SE_3_2"]
@@ -89,6 +90,7 @@ def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch)
     assert (tmp_path / "readings/readings.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_uploaded_photograph_comes_first_and_in_focus():
     page = upload(open_app(), ("mine.jpg", photo()))
     assert page.get("plotly_chart")[0].proto.alt.startswith("Bars of")  # of one image: the first samples go
@@ -141,6 +143,7 @@ def test_a_link_with_nonsense_opens_the_page_as_it_is_at_first():
     assert len(specs(page)[0]["data"][0]["y"]) == 4
 
 
+@pytest.mark.slow
 def test_blocks_orders_and_gates_change_what_is_drawn():
     page = open_app(samples="cat,coffee")
     page.segmented_control(key="stage2").set_value("SE_2_1").run()
@@ -167,6 +170,7 @@ def test_maps_are_of_the_channels_asked_for(by):
     assert [int(label.split("<")[0]) for label in labels] == np.argsort(key, kind="stable")[:8].tolist()
 
 
+@pytest.mark.slow
 def test_chosen_channels_and_the_overlay():
     page = open_app(samples="cat", view="Maps")
     page.segmented_control(key="by").set_value("chosen").run()
@@ -195,6 +199,7 @@ def test_64_images_are_read_and_the_65th_is_left_out():
     assert len(page.warning) == 2
 
 
+@pytest.mark.slow
 def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
     page = open_app()
     keys = [sample.key for sample in SAMPLES]
@@ -221,6 +226,7 @@ def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_sc
     assert len(titles(page)) == 3
 
 
+@pytest.mark.slow
 def test_one_image_gets_no_verdict_and_several_get_one_with_its_meaning():
     alone = open_app(samples="cat", gate="SE_5_2")
     assert any(text.value.startswith("**One image cannot tell**") for text in alone.markdown)

@@ -61,6 +61,7 @@ def test_the_papers_network_of_timm_gets_an_answer(weight_server, monkeypatch):
     model.close()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_visitor_gets_an_answer():
     page = open_page("intervene", samples="cat,temple", device="cpu")
     content = save(small_weights(5))

@@ -79,6 +79,7 @@ def probability(row, index) -> float:
     return float(torch.softmax(torch.tensor(row), 0)[index])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("focus", [1, 2])
 def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, focus):
     """The prediction for the cat can be changed by one gate, and that for the flower cannot."""
@@ -125,6 +126,7 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
     )
 
 
+@pytest.mark.slow
 def test_probabilities_and_another_target(demo):
     page = show(samples="cat,temple", target="church", gate="SE_2_2")
     place = demo.classes.index("church")
@@ -139,6 +141,7 @@ def test_probabilities_and_another_target(demo):
     assert "has the largest attribution to golf ball" in said(page)
 
 
+@pytest.mark.slow
 def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(demo):
     image = se_viz.sample("cat")
     page = show(samples="cat", method="exact", gate="SE_4_2")
@@ -155,6 +158,7 @@ def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(dem
     assert float(error[1]) == pytest.approx(found.completeness_error[0], abs=2e-5, rel=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gradient × change", "shapley sampling", "layer-conductance"])
 def test_every_method_that_is_offered_gets_a_chart_and_curves(demo, method):
     page = show(samples="cat", method=method)
@@ -168,6 +172,7 @@ def test_every_method_that_is_offered_gets_a_chart_and_curves(demo, method):
     assert page.selectbox(key="method").value == method
 
 
+@pytest.mark.slow
 def test_an_edit_of_channels_is_the_edit_of_python(demo):
     image = se_viz.sample("cat")
     page = show(samples="cat,temple", edit="chosen", edited_SE_5_2="450")
@@ -194,6 +199,7 @@ def test_an_edit_to_the_baseline_is_compared_with_the_sum_of_attributions(demo):
     assert "of these channels predict" not in said(show(samples="cat", set="1"))
 
 
+@pytest.mark.slow
 def test_a_prediction_changes_when_the_whole_gate_is_edited(demo):
     after = logits(demo, se_viz.sample("cat"), {"SE_2_2": 1.0})
     text = said(show(samples="cat", gate="SE_2_2", edit="all", set="1"))
@@ -201,6 +207,7 @@ def test_a_prediction_changes_when_the_whole_gate_is_edited(demo):
     assert f"the network says {demo.classes[int(after.argmax())]}, and before it said tench." in text
 
 
+@pytest.mark.slow
 def test_an_uploaded_photograph_is_in_focus_and_gets_an_answer(demo):
     page = show(samples="temple")
     page.file_uploader(key="upload").set_value([("mine.jpg", photo(), "image/jpeg")]).run()
@@ -244,6 +251,7 @@ def test_what_a_link_asks_for_and_does_not_exist_is_said():
     assert "has the largest attribution to tench" in said(open_tab(page, "Channels"))
 
 
+@pytest.mark.slow
 def test_a_link_reopens_the_view():
     link = {
         **{"samples": "cat,temple,coffee", "focus": "2", "other": "1", "target": "golf ball", "gate": "SE_3_1"},
@@ -259,6 +267,7 @@ def test_a_link_reopens_the_view():
     assert not page.warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("former", "tab"),
     [
@@ -283,6 +292,7 @@ def test_nothing_is_computed_for_a_closed_tab(monkeypatch):
     assert drawn(page).keys() == {"gate_changes_SE_5_2", "gate_probabilities_SE_5_2"}
 
 
+@pytest.mark.slow
 def test_edits_of_one_session_are_invisible_to_another(demo):
     one, other = (show(samples="cat", view="Edit channels") for _ in range(2))
     first = drawn(other)
@@ -305,6 +315,7 @@ def test_one_image_has_no_other_and_says_so():
     assert "other image" not in open_tab(page, "Edit channels").segmented_control(key="set").options
 
 
+@pytest.mark.slow
 def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch):
     page = show(samples="cat,temple", gate="SE_5_2", set="other image", focus="2")
     monkeypatch.chdir(tmp_path)
@@ -390,6 +401,7 @@ STAGE = {
 }
 
 
+@pytest.mark.slow
 def test_the_ablation_over_a_dataset_is_the_shipped_one():
     page = show(samples="cat", view="Over a dataset")
     ablation = bundled_ablation("demo/r16")
@@ -461,6 +473,7 @@ def test_a_file_that_is_no_ablation_gets_a_sentence(content):
     assert "costs most in **SE\\_2\\_2**" in "\n".join(one.value for one in page.markdown)
 
 
+@pytest.mark.slow
 def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(demo, tmp_path, monkeypatch):
     page = show(samples="cat", view="Over a dataset", frozen="SE_4_2")
     page.multiselect(key="frozen").set_value(["SE_4_1", "SE_4_2"]).run()
@@ -480,6 +493,7 @@ def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(dem
         np.testing.assert_allclose(frozen.network(inputs).numpy(), np.asarray(before), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_freezing_says_what_it_costs_where_the_open_ablation_knows_it(opened, tmp_path):
     page = show(samples="cat", view="Over a dataset", frozen="SE_5_2")
     row = bundled_ablation("demo/r16")["SE_5_2 := mean"]
@@ -509,6 +523,7 @@ def test_a_gate_that_is_no_module_cannot_be_frozen_and_the_page_says_why(opened)
     assert "1 gate became a constant" in said(page) or "cannot be frozen" in said(page)
 
 
+@pytest.mark.slow
 def test_an_upload_moves_the_numbers_of_images_and_keeps_the_other_image():
     page = open_page("intervene", samples="cat,coffee")
     assert page.selectbox(key="other").options == ["2 A cup of coffee"]

@@ -10,6 +10,7 @@ from se_viz.data.pixels import Gone
 from se_viz.ui.widgets import image_picker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [False, True])
 def test_uploads_are_not_decoded_for_a_visitor_who_has_left(left, monkeypatch):
     file = io.BytesIO()

@@ -12,6 +12,7 @@ def warned(page):
     return said(page.warning)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -40,6 +41,7 @@ def test_another_choice_ends_the_message():
     assert not page.warning
 
 
+@pytest.mark.slow
 def test_a_gate_of_the_model_before_is_no_fault_of_a_link():
     page = open_page("inspect", gate="SE_5_2")
     page.selectbox(key="model").select("demo/r16-stages234").run()
@@ -54,6 +56,7 @@ def test_a_link_made_with_uploads_or_own_weights_says_what_it_lacks():
     assert "This link was made with weights that are not part of it" in said(page.info)
 
 
+@pytest.mark.slow
 def test_links_that_are_right_say_nothing():
     page = open_page("inspect", gate="SE_2_1", focus="1", samples="cat", order="mean", model="demo/r8")
     assert page.selectbox(key="gate").value == "SE_2_1"

@@ -62,6 +62,7 @@ def said(page):
     return texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["inspect", "how", "classes", "network", "reduction"])
 @pytest.mark.parametrize("kind", sampled(NETWORKS))
 def test_no_page_writes_nan(kind, module, monkeypatch, flat):

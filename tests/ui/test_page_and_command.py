@@ -141,6 +141,7 @@ def test_inspection(tmp_path):
     assert report.files["health.json"] == (tmp_path / "health.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_intervention(tmp_path):
     model, image, other = load("demo/r16", "cpu"), sample("cat"), sample("temple")
     captured = capture(model, [image])
@@ -197,6 +198,7 @@ def test_classes(tmp_path):
     assert label.capitalize() in [caption.value.replace("\\", "") for caption in page.caption]
 
 
+@pytest.mark.slow
 def test_network(tmp_path):
     report = network_report(load("demo/r16", "cpu"), ["SE_4_2"])
     page = pages.open_page("network", gate="SE_4_2")

@@ -16,6 +16,7 @@ def sizes(part) -> list[float]:
     return own + [size for value in part.values() for size in sizes(value)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inspect", "how", "intervene", "classes", "reduction", "network"])
 def test_a_page_is_presented_with_large_charts_and_nothing_to_export(name):
     page = open_page(name, present="1")

@@ -54,6 +54,7 @@ def test_every_ratio_shows_the_same_gate_of_its_own_network():
         assert abs(float(words[0].partition("SD over channels ")[2]) - np.float64(spread)) < 2e-3
 
 
+@pytest.mark.slow
 def test_every_choice_shows_its_own_networks_and_table():
     page = open_page(samples="cat")
     answered = [one for one in DESIGN_CHOICES if sum(c.network.gated for c in variants_of(one, demo.cards())) > 1]
@@ -66,6 +67,7 @@ def test_every_choice_shows_its_own_networks_and_table():
         assert any(f"table_{ablation.table}" in chart.proto.id for chart in page.get("plotly_chart"))
 
 
+@pytest.mark.slow
 def test_every_network_says_what_it_sees():
     said = table(open_page(samples="cat", view="Predictions"), "network")
     assert set(said["network"]) == set(demo.names())
@@ -74,6 +76,7 @@ def test_every_network_says_what_it_sees():
         assert words.rsplit(" ", 1)[0] in demo.card(name).classes
 
 
+@pytest.mark.slow
 def test_the_calculator_gives_the_papers_numbers():
     page = open_page(view="Cost")
     added = next(metric for metric in page.metric if metric.label == "SE adds")
@@ -161,6 +164,7 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
     assert not built
 
 
+@pytest.mark.slow
 def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
     said = "these networks run in fp32"
     assert sum(said in text.value for text in open_page(precision="bf16", view="Your images").caption) == 1

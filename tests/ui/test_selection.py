@@ -7,6 +7,7 @@ from se_viz.ui.state import selection
 from se_viz.ui.widgets.chart_clicks import chosen_by
 
 
+@pytest.mark.slow
 def test_the_bar_of_a_page_writes_the_url_that_another_page_reads():
     page = open_page("inspect", samples="cat,coffee")
     page.selectbox(key="gate").set_value("SE_4_1").run()

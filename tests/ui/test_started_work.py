@@ -52,6 +52,7 @@ def press(page, key, interrupt):
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_build(photos, interrupt):
     page = open_page("classes", view="Your images")
     press(page, "build", interrupt)
@@ -59,6 +60,7 @@ def test_build(photos, interrupt):
     assert len(list((photos.parent / "profiles").rglob("profiles.safetensors"))) == 1
 
 
+@pytest.mark.slow
 def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
     run, ended = building._run, []
 
@@ -75,6 +77,7 @@ def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
     assert page.success
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [True, False])
 def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_session(photos, monkeypatch, own):
     """As after a new connection of the browser, where the last run has not seen that it is to end."""
@@ -104,6 +107,7 @@ def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_sessi
     assert own or any("Another session" in info.value for info in page.info)
 
 
+@pytest.mark.slow
 def test_a_build_goes_on_while_another_tab_is_open(photos, monkeypatch):
     begun = []
 
@@ -134,6 +138,7 @@ def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monk
     assert any("Stopped" in info.value for info in page.info)
 
 
+@pytest.mark.slow
 def test_download(weight_server, interrupt):
     name = "test_efficientnet.r160_in1k"
     weight_server.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))

@@ -105,6 +105,7 @@ def test_one_split_of_an_upload_is_taken_which_is_said_and_can_be_changed(kind):
     assert "Val was taken" in said()
 
 
+@pytest.mark.slow
 def test_the_first_samples_go_when_an_upload_comes_and_others_stay():
     page = open_app()
     assert len(names(page)) == len(page.multiselect(key="samples").value) == 4
@@ -116,6 +117,7 @@ def test_the_first_samples_go_when_an_upload_comes_and_others_stay():
     assert names(page) == ["1 1.jpg", "2 2.jpg", "3 Chelsea the cat"]
 
 
+@pytest.mark.slow
 def test_three_uploads_of_one_name_are_three_everywhere():
     page = upload(open_page("inspect", samples="cat"), *(("image.jpg", photo(shade)) for shade in (30, 90, 200)))
     wanted = ["image.jpg", "image (2).jpg", "image (3).jpg", "Chelsea the cat"]

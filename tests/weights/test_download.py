@@ -329,6 +329,7 @@ def test_the_cache_is_in_the_users_folder_unless_it_is_set(monkeypatch, tmp_path
     assert cache.folder().is_absolute()
 
 
+@pytest.mark.slow
 def test_another_process_that_asks_waits_and_downloads_nothing(weights, weight_server):
     code = (
         "from se_viz.weights.remote_files import HubFile, ReleaseFile\n"

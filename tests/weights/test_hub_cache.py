@@ -189,6 +189,7 @@ def test_a_hub_that_is_lost_after_the_download_keeps_the_file(hub, monkeypatch):
     assert hub.count("GET") == gets
 
 
+@pytest.mark.slow
 def test_there_is_no_telemetry_and_no_import_before_it_is_needed(hub):
     code = (
         "import sys, se_viz, se_viz.weights.remote_files as files\n"

@@ -129,6 +129,7 @@ def test_a_bare_pickle_is_refused(protocol):
         read_state(pickle.dumps({"a": Calling(print, "run")}, protocol), LIMIT)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("zipped", [True, False])
 def test_any_damage_ends_in_a_sentence(zipped):

@@ -12,6 +12,7 @@ from se_viz.zoo import timm_source as from_timm
 from se_viz.zoo import torchvision_source as from_torchvision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["timm/legacy_seresnet18", "timm/mobilenetv3_small_050", "torchvision/regnet_y_400mf"])
 def test_a_sketch_has_the_shapes_of_the_network_and_no_numbers(name):
     source, architecture, _ = sources.split(name)

@@ -203,6 +203,7 @@ def test_a_pickle_of_countless_tensors():
     assert len(read_state(archive(many_tensors(500), **{"0": bytes(4)}), LIMIT, "x.pth")) == 500
 
 
+@pytest.mark.slow
 def test_names_that_are_longer_than_any_networks():
     content = save_safetensors({"a." * 200 + str(place): torch.zeros(1) for place in range(6_000)})
     with pytest.raises(WeightsRefused, match=r"has more than 2 MB of names of tensors, more than any network\.$"):

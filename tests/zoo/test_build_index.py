@@ -34,6 +34,7 @@ def test_the_table_says_what_is_found(name):
     assert dataclasses.replace(found(name), seconds=shipped.seconds) == shipped
 
 
+@pytest.mark.slow
 def test_what_is_no_gate_is_listed_with_the_reason():
     assert "softmax" in found("timm/skresnet18").note
     assert "each channel and pixel" in found("timm/ghostnetv2_100").note
@@ -43,6 +44,7 @@ def test_what_is_no_gate_is_listed_with_the_reason():
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_goes_on(tmp_path, monkeypatch):
     path = tmp_path / "gates.csv"
     names = ["timm/test_efficientnet", "torchvision/mobilenet_v3_small", "torchvision/resnet18"]

@@ -73,6 +73,7 @@ def test_the_weights_arrive(wrapping, weights, trained):
         torch.testing.assert_close(network(images), trained(images), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_file_is_a_model_with_gates_names_and_preprocessing(tmp_path, weights):
     path = tmp_path / "newts.safetensors"
     path.write_bytes(save_safetensors(weights))
@@ -116,6 +117,7 @@ def test_a_function_may_make_the_network():
     assert model.about.startswith("small with the weights of")
 
 
+@pytest.mark.slow
 def test_torchvision_has_architectures_too():
     torch.manual_seed(0)
     network = from_torchvision.create("regnet_y_400mf", num_classes=3)
@@ -235,6 +237,7 @@ def test_sparse_tensors_are_refused(weights):
         checkpoint.read_network(pickled(odd), TIMM, classes=CLASSES)
 
 
+@pytest.mark.slow
 def test_as_many_names_as_logits_are_needed(weights):
     with pytest.raises(WeightsRefused, match="There are 2 names of classes and 3 logits"):
         checkpoint.read_network(pickled(weights), TIMM, classes=("cat", "dog"))
@@ -292,6 +295,7 @@ def test_a_function_that_makes_no_network_is_named(weights):
         checkpoint.read_network(save_safetensors(weights), lambda: nn.Linear(1 // 0, 1))
 
 
+@pytest.mark.slow
 def test_a_network_that_takes_no_images_is_refused():
     grey = timm.create_model("test_efficientnet", in_chans=1)
     with pytest.raises(WeightsRefused, match="does not take images of 3 channels"):

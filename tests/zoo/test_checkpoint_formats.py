@@ -71,6 +71,7 @@ def test_a_file_cannot_make_an_architecture_too_large():
         loaded(pickled(shape))
 
 
+@pytest.mark.slow
 def test_a_file_cannot_make_a_classifier_in_place_of_several_layers_too_large():
     state = torchvision.models.mobilenet_v3_small().state_dict()
     state = {key: tensor for key, tensor in state.items() if not key.startswith("classifier.")}

@@ -57,6 +57,7 @@ def test_from_the_hub(weight_server):
     assert catalogue.listing(f"timm/{HUB}").cached
 
 
+@pytest.mark.slow
 def test_from_a_shell(weight_server):
     failed = RUN.invoke(app, ["gates", f"timm/{HUB}"])
     assert failed.exit_code == 1
@@ -72,6 +73,7 @@ def test_a_name_without_a_tag_has_the_librarys_default_weights(weight_server):
     assert "weights r160_in1k" in load("timm/test_efficientnet", "cpu").about
 
 
+@pytest.mark.slow
 def test_from_a_release(weight_server, monkeypatch):
     torch.manual_seed(0)
     network = from_timm.create("legacy_seresnet18")
@@ -84,6 +86,7 @@ def test_from_a_release(weight_server, monkeypatch):
     same(model, network, 224)
 
 
+@pytest.mark.slow
 def test_from_torchvision(weight_server, monkeypatch):
     torch.manual_seed(0)
     network = from_torchvision.create("mobilenet_v3_small")

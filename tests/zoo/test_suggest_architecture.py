@@ -52,6 +52,7 @@ def test_wrappers_and_another_classifier_do_not_hide_it():
     assert refused(state).better == ("timm/legacy_seresnet18",)
 
 
+@pytest.mark.slow
 def test_an_architecture_without_gates_is_named_and_not_offered():
     error = refused(from_torchvision.create("resnet18").state_dict())
     assert error.better == ()
@@ -68,6 +69,7 @@ def test_the_nearest_is_named_with_its_share():
     assert re.search(r"Closest is timm/mobilenetv3_small_050, with 9\d% of the tensors the same", str(error))
 
 
+@pytest.mark.slow
 def test_of_a_network_of_another_kind_it_is_said_that_none_comes_close():
     error = refused({f"encoder.{index}.weight": torch.zeros(3, index + 1) for index in range(40)})
     assert error.better == ()

@@ -31,6 +31,7 @@ print(before - resident())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is not to be seen here")
 def test_garbage_and_free_memory_inside_the_heap_are_given_back():
     from se_viz.ui.server.heap import _libc
@@ -41,6 +42,7 @@ def test_garbage_and_free_memory_inside_the_heap_are_given_back():
     assert int(done.stdout) > 220_000_000
 
 
+@pytest.mark.slow
 def test_where_there_is_no_glibc_nothing_happens(monkeypatch):
     from se_viz.ui.server import heap
 
