@@ -10,11 +10,11 @@ import pytest
 
 from se_viz import capture, load, sample
 from se_viz.analysis.predictions import predict
-from se_viz.analysis.signs import signed
 from se_viz.figures.export import figure_bytes
 from se_viz.figures.finite import texts
 from se_viz.interventions.gate_effects import gate_means
 from se_viz.reports.inspection import inspection_report
+from se_viz.wording import signed
 
 ROOT = Path(__file__).parents[1] / "se_viz"
 # A hyphen before a digit, but not within a word, a date or a range.

@@ -10,6 +10,7 @@ from se_viz.analysis.exceptions import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
 from se_viz.gates.gate_functions import range_of
 from se_viz.types import Floats
+from se_viz.wording import counted
 
 __all__ = ["CLOSE", "Health", "health"]
 __doc__ = f"{__doc__}\n\n{definitions()}"
@@ -52,7 +53,7 @@ class Health:
         if self.verdict == "one image cannot tell":
             return f"**One image cannot tell** whether s depends on the image. {self.meaning}"
         subject = "s of this gate" if self.verdict == "not finite" else "this gate"
-        return f"Over {words.plural(self.images, 'image')} {subject} is **{self.verdict}**. {self.meaning}"
+        return f"Over {counted(self.images, 'image')} {subject} is **{self.verdict}**. {self.meaning}"
 
 
 def health(s: npt.NDArray[np.floating], function: str = "") -> Health:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from se_viz.analysis.exceptions import Exceptions, Mask
-from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import CLOSE, NO_EFFECT, STILL, Verdict
 from se_viz.types import Floats
+from se_viz.wording import counted, signed
 
 
 def not_finite(s: Floats) -> str:
@@ -16,7 +16,7 @@ def not_finite(s: Floats) -> str:
     kinds = {"NaN": int(np.isnan(s).sum()), "infinite": int(np.isinf(s).sum())}
     counts = " and ".join(f"{count:,} {'is' if count == 1 else 'are'} {kind}" for kind, count in kinds.items() if count)
     return (
-        f"Of {plural(s.size, 'weight')} {counts}, in {_of(channels, 'channel')} and "
+        f"Of {counted(s.size, 'weight')} {counts}, in {_of(channels, 'channel')} and "
         f"{_of(images, 'image')}, so no other verdict is possible. Check the weights of the network, and run it in "
         "fp32 if it ran in fp16 or bf16."
     )
@@ -25,13 +25,13 @@ def not_finite(s: Floats) -> str:
 def one_image(s: Floats) -> str:
     """Say how the weights of a single image (1, C) are distributed over the channels."""
     near = " and ".join(f"{(np.abs(s - end) < CLOSE).mean():.0%} within {CLOSE} of {end}" for end in (0, 1))
-    over = f"over {plural(s.shape[1], 'channel')} (mean {signed(s.mean(), '.2f')}, SD {s.std():.2f})"
+    over = f"over {counted(s.shape[1], 'channel')} (mean {signed(s.mean(), '.2f')}, SD {s.std():.2f})"
     return f"In this image s is {_range(s)} {over}; {near}. Add a second image."
 
 
 def dead(s: Floats) -> str:
     """Say that all weights are near 0, and their range."""
-    return f"All {plural(s.shape[1], 'channel')} stay near 0 (s is {_range(s)}): the gate suppresses all its maps."
+    return f"All {counted(s.shape[1], 'channel')} stay near 0 (s is {_range(s)}): the gate suppresses all its maps."
 
 
 def saturated(s: Floats, nearest: Floats, near: str) -> str:
@@ -60,7 +60,7 @@ def uniform(s: Floats, of_image: Floats) -> str:
     if s.shape[1] == 1:
         return f"The gate has one channel, whose weight depends on the image. {change}. {NO_EFFECT}"
     return (
-        f"In each image all {plural(s.shape[1], 'channel')} get the same weight, to within "
+        f"In each image all {counted(s.shape[1], 'channel')} get the same weight, to within "
         f"{_at_most(s - of_image)}. {change}: the gate scales its maps together and does not choose between "
         f"channels. {NO_EFFECT}"
     )
@@ -108,12 +108,7 @@ def levels(nearest: Floats, staying: Mask) -> str:
     if not said:
         return ""
     count, _, end = said[0].partition(" ")
-    return ", ".join([f"{count} of {plural(len(nearest), 'channel')} stay {end}", *said[1:]])
-
-
-def plural(count: int, what: str) -> str:
-    """Return "1 image" or "2,000 images"."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    return ", ".join([f"{count} of {counted(len(nearest), 'channel')} stay {end}", *said[1:]])
 
 
 def _ended(near: str) -> list[str]:
@@ -121,7 +116,7 @@ def _ended(near: str) -> list[str]:
 
 
 def _of(some: Mask, what: str) -> str:
-    return f"{int(some.sum()):,} of {plural(len(some), what)}"
+    return f"{int(some.sum()):,} of {counted(len(some), what)}"
 
 
 def _at_most(off: Floats) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.analysis.head_sentences import FEW
-from se_viz.analysis.signs import signed
 from se_viz.data.imagenette import CLASSES
 from se_viz.data.images import InputImage
 from se_viz.gates.capture import Capture
@@ -16,6 +15,7 @@ from se_viz.model.model import Model
 from se_viz.types import Floats
 from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, fit, fit_output
 from se_viz.weights.output_shape import table
+from se_viz.wording import signed
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 _SAID = 5  # maximum number of labels or numbers that a sentence lists

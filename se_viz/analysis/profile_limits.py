@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from se_viz.analysis.signs import signed
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.profiles.errors import NOT_FINITE
 from se_viz.profiles.exact_sums import LIMIT
+from se_viz.wording import signed
 
 
 def limits(profiles: ClassProfiles) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from se_viz.analysis.signs import signed
-from se_viz.cli.common import Device, Verbose, counted, fail, stopped, warn
+from se_viz.cli.common import Device, Verbose, fail, stopped, warn
 from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, Split
 from se_viz.cli.output_options import OutputOptions, TableFile, write_table
+from se_viz.wording import counted, signed
 
 if TYPE_CHECKING:
     from se_viz.demo.paired import Change

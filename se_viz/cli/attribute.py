@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.edit_values import EditOption, parse_value
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
 from se_viz.cli.output_options import OutputOptions
+from se_viz.wording import signed
 
 if TYPE_CHECKING:
     from se_viz.interventions.baseline import Weights

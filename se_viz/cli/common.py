@@ -68,8 +68,3 @@ def no_mean(error: "NoMean", otherwise: str = "") -> str:
         return error.why
     made = "them" if error.remedy == "make" else "class profiles of this network"
     return f"{error.why} Make {made} with `se-viz profile` and add --profiles FILE{otherwise}."
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

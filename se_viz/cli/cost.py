@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from se_viz.analysis.signs import signed
 from se_viz.cli.common import fail
 from se_viz.cli.output_options import TableFile, write_table
+from se_viz.wording import signed
 
 
 def cost(

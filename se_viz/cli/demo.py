@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from se_viz.analysis.signs import signed
 from se_viz.cli.common import Data, Device, fail
 from se_viz.cli.output_options import TableFile, write_table
+from se_viz.wording import signed
 
 
 def train(

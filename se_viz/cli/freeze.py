@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, fail, warn
 from se_viz.cli.edit_values import EditOption, joined, parse_edits
 from se_viz.cli.options import CheckpointOptions, Precision, Split
 from se_viz.cli.output_options import ReportFile, TableFile, say_report, write_report, write_table
 from se_viz.cli.table import show_table
+from se_viz.wording import signed
 
 if TYPE_CHECKING:
     from se_viz.interventions.freeze import Constant

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.analysis.signs import signed
 from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
 from se_viz.cli.options import ModelName, NetworkOptions, Precision
 from se_viz.cli.output_options import OutputOptions
+from se_viz.wording import signed
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage

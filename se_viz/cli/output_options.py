@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from se_viz.cli.common import counted
+from se_viz.wording import counted, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,4 +145,4 @@ def _contents(report: "Report") -> str:
     parts = [counted(number, what) for number, what in kinds if number]
     files = list(report.files)
     parts += files if len(files) <= _NAMED else [counted(len(files), "file with numbers", "files with numbers")]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return listed(parts)

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, counted, fail, stopped, warn
+from se_viz.cli.common import Device, Verbose, fail, stopped, warn
 from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, Split
 from se_viz.cli.output_options import Eta2File, ReportFile, TableFile, say_report, write_report, write_table
+from se_viz.wording import counted
 
 
 def profile(

@@ -8,6 +8,7 @@ import numpy as np
 from se_viz.data.class_folders import folder_of
 from se_viz.data.images import InputImage
 from se_viz.data.labelled import Dataset, class_names
+from se_viz.wording import listed
 
 _NAMED = 3  # maximum number of classes that the name of the dataset lists
 
@@ -50,7 +51,7 @@ def _name(classes: Sequence[str]) -> str:
     """Return "cats and dogs", "cats, dogs and ants", or "cats, dogs and 4 more folders"."""
     if len(classes) > _NAMED:
         return f"{classes[0]}, {classes[1]} and {len(classes) - 2} more folders"
-    return " and ".join([", ".join(classes[:-1]), classes[-1]]) if len(classes) > 1 else classes[0]
+    return listed(classes)
 
 
 def _notes(loose: int, classes: dict[str, str], left_out: Sequence[str]) -> list[str]:

@@ -6,13 +6,14 @@ from math import sqrt
 from scipy.special import bdtr
 
 from se_viz.demo.evaluate import accuracy
+from se_viz.wording import signed
 
 _NORMAL = 1.959963984540054  # of a standard normal variable, between ± so much in 95 %
 
 
 def points(share: float, digits: int = 1) -> str:
     """Return a change of a share in points with its sign, "+1.2" or "−0.3"; without one where it rounds to 0."""
-    said = f"{100 * share:+.{digits}f}".replace("-", "−")
+    said = signed(100 * share, f"+.{digits}f")
     return said if said.strip("+−0.") else said[1:]
 
 

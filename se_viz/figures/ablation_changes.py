@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 import plotly.graph_objects as go
 
-from se_viz.analysis.signs import signed
 from se_viz.demo.paired import points
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import EDITS, MUTED, NETWORKS
 from se_viz.interventions.ablation_effects import AblationRow
+from se_viz.wording import signed
 
 _Line: TypeAlias = tuple[str, str, str]
 """Name, colour and symbol."""

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import CLASSES
 from se_viz.types import AnyFloats
+from se_viz.wording import signed
 
 
 def effect_sizes(

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from se_viz.analysis.signs import signed
 from se_viz.figures.palette import MUTED
 from se_viz.types import AnyFloats
+from se_viz.wording import signed
 
 
 def drawable(values: AnyFloats) -> AnyFloats:

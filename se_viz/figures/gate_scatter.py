@@ -7,13 +7,13 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.analysis.health import CLOSE
-from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame
 from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s
+from se_viz.wording import signed
 
 _BINS = 40
 _SQUEEZES = {"avg": "average", "max": "maximum", "avg+max": "half average, half maximum", "avg, max": "average"}

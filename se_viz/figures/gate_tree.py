@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import ACCENT, INK, TILE
 from se_viz.gates.gate import Gate, by_stage
+from se_viz.wording import counted
 
 _ROW, _HIGH_ROW, _LEAST, _HIGHEST = 26, 36, 300, 640  # pixels
 _LEAVES = 24  # leaves that fit into that height; with more gates, equal neighbours share a leaf
@@ -26,13 +27,13 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
     ids, parents, colours = ["network"], [""], [TILE]
     # The lines are short, because a tile's longest line limits the size of its text.
     called = [label(line) for line in wrap(name, 18, max_lines=3, placeholder=" …")]
-    labels = [_tile(*called, _counted(len(gates), "gate"), *everywhere)]
+    labels = [_tile(*called, counted(len(gates), "gate"), *everywhere)]
     hover, leaves, row = list(labels), 0, _ROW
     for stage, members in stages.items():
         in_stage = [words for words in _agreed(members) if words not in everywhere]
         ids.append(f"stage {stage}")
         share = f"1/{2**stage} of the image's side" if stage else "the image's size"
-        labels.append(_tile(f"stage {stage}", _counted(len(members), "gate"), *in_stage, share))
+        labels.append(_tile(f"stage {stage}", counted(len(members), "gate"), *in_stage, share))
         hover.append(labels[-1])
         parents.append("network")
         colours.append(TILE)
@@ -74,7 +75,7 @@ def gate_tree(name: str, gates: Sequence[Gate], chosen: str = "") -> Chart:
     return Chart(
         name="gates",
         figure=figure,
-        alt=f"The {_counted(len(gates), 'gate')} of {name}{alike}. {listed}.",
+        alt=f"The {counted(len(gates), 'gate')} of {name}{alike}. {listed}.",
         how_to_read="Left to right: the network, its stages, and their gates in execution order, each with its "
         "channels and the width of its bottleneck (C → C/r → C). A reduction ratio r or gate function that gates have "
         f"in common is written once for all of them. If there are more than {_LEAVES} gates, equal neighbours share a "
@@ -116,7 +117,3 @@ def _about(run: Sequence[Gate]) -> str:
 
 def _tile(*lines: str) -> str:
     return "<br>".join(lines)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -7,7 +7,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from se_viz.analysis.channel_order import Order, most_varying, order_channels
-from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.finite import drawable, lost, say_lost, texts
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
@@ -16,6 +15,7 @@ from se_viz.figures.sorted_weights import HEIGHT, weight_bars
 from se_viz.gates.capture import GateCapture
 from se_viz.gates.gate_functions import range_of
 from se_viz.types import AnyFloats
+from se_viz.wording import signed
 
 # Suppressed channels are as dark as the dark theme, so the heatmap has an outline.
 _OUTLINE = {"showgrid": False, "showline": True, "mirror": True, "linecolor": MUTED}

@@ -15,6 +15,7 @@ from se_viz.gates.trace import watched
 from se_viz.weights.finite_outputs import suspicious
 from se_viz.weights.matching import some
 from se_viz.weights.tensor_kinds import array_of, numbers_of
+from se_viz.wording import listed
 
 ADVICE = "Check the weights of the network, and read it in fp32 if it ran in fp16 or bf16."
 _SOME = (
@@ -142,7 +143,7 @@ def not_finite(
     count = f"{len(broken)} of {len(gates)}" if len(broken) < len(gates) else f"all {len(gates)}"
     of = f"In {'both' if count == 'all 2' else count} gates" if len(gates) > 1 else ""
     said = f"{of} numbers are not finite, first in {first}: its " if of else f"Of {first}, "
-    said += f"{_listed(list(bad))} {'is' if len(bad) == 1 else 'are'} {what} for {_images(rows, images)}."
+    said += f"{listed(list(bad))} {'is' if len(bad) == 1 else 'are'} {what} for {_images(rows, images)}."
     said += f" The network returned {_called(returned)}, too." if returned else ""
     names = list(gates)
     before = names[: names.index(first) + (set(bad) == {"X̃"})]  # U and s of a gate do not depend on its own edit
@@ -170,10 +171,6 @@ def _broken(values: Mapping[str, npt.NDArray[np.float32] | None]) -> dict[str, n
 
 def _called(what: str) -> str:
     return "NaN" if what == "NaN" else "infinite numbers"
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
 def _images(rows: npt.NDArray[np.bool_], images: int) -> str:

@@ -9,6 +9,7 @@ from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.ablation_effects import AblationRow
 from se_viz.interventions.suggest import suggest
 from se_viz.reports.report import Later, Report
+from se_viz.wording import listed
 
 QUESTION = "What do the gates do over a dataset?"
 
@@ -85,15 +86,15 @@ def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
     sentences = []
     for value, stages in found.items():
         if stages:
-            listed = "; ".join(f"{where} {_with_interval(row)}" for where, row in stages.items())
+            said = "; ".join(f"{where} {_with_interval(row)}" for where, row in stages.items())
             sentences.append(
-                f"**{_STAGE_EDITS[value]}** in all gates of a stage, accuracy in points (95 % interval): {listed}."
+                f"**{_STAGE_EDITS[value]}** in all gates of a stage, accuracy in points (95 % interval): {said}."
             )
     means, ones = found["mean"], found[1.0]
     apart = [where for where, row in ones.items() if where in means and row.change.high < means[where].change.low]
     if apart:
         sentences.append(
-            f"In {_in_words(apart)}, s := 1 costs more than the mean of s, which is the same for all images: there the "
+            f"In {listed(apart)}, s := 1 costs more than the mean of s, which is the same for all images: there the "
             "network relies on the level of each channel's weight, more than on its changes from image to image."
         )
     return tuple(sentences)
@@ -102,10 +103,6 @@ def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
 def _with_interval(row: AblationRow) -> str:
     change = row.change
     return f"{points(change.value)} ({points(change.low)} to {points(change.high)})"
-
-
-def _in_words(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _cost(row: AblationRow) -> str:
@@ -122,6 +119,6 @@ def _may_go(ablation: Ablation, loss: float) -> str:
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
         return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95 % interval."
-    listed = "; ".join(map(str, found))
+    said = "; ".join(map(str, found))
     start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95 % interval"
-    return f"{start}: {listed}."
+    return f"{start}: {said}."

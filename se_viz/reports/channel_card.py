@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from se_viz.analysis.selectivity import eta_squared
-from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_means import class_means
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.profiles.errors import NotInProfiles
 from se_viz.reports.outcomes import Outcome
 from se_viz.types import Floats
+from se_viz.wording import signed
 
 _ENDS = 10  # classes at each end, if there are too many for one chart
 

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distributions
 from se_viz.figures.finite import number
@@ -10,6 +9,7 @@ from se_viz.figures.maps import recalibrated_maps
 from se_viz.gates.capture import GateCapture
 from se_viz.profiles.class_profiles import GateProfile
 from se_viz.reports.class_numbers import ClassNumbers
+from se_viz.wording import signed
 
 
 def separation_table(numbers: ClassNumbers, gate: str, pair: tuple[str, str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from se_viz.analysis.class_overview import MOST_ROWS, Overview
 from se_viz.gates.gate import by_stage
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_numbers import ClassNumbers
+from se_viz.wording import counted
 
 MOST_CLASSES = 6  # number of class colours
 _AT_FIRST = 4
@@ -93,7 +94,7 @@ def check_pair(profiles: ClassProfiles, one: str, other: str) -> None:
         count = int(profiles.counts[profiles.class_index(name)])
         if count < 2:
             raise ValueError(
-                f"{name} has {count} {'image' if count == 1 else 'images'} in {profiles.path}. A comparison needs two "
+                f"{name} has {counted(count, 'image')} in {profiles.path}. A comparison needs two "
                 "images of each class: name another class."
             )
     if one == other:

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from se_viz.analysis.cost import median_latency_ms
-from se_viz.analysis.signs import signed
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
@@ -22,6 +21,7 @@ from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.constant_gates import MULTIPLIES
 from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
+from se_viz.wording import signed
 
 _LISTED = 5
 

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from se_viz.analysis.signs import signed
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import figure_fragment
+from se_viz.wording import signed
 
 _ROWS = 50  # rows of a table; the CSV file of the table has all
 

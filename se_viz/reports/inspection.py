@@ -14,7 +14,6 @@ from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import meaning
 from se_viz.analysis.health import Health, health
 from se_viz.analysis.predictions import Predictions
-from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import verdict_counts
 from se_viz.figures.chart import Chart
 from se_viz.figures.gate_scatter import distribution, excitation
@@ -24,6 +23,7 @@ from se_viz.gates.capture import Capture, GateCapture
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import maps_bytes, predictions_table, readings_table, table_bytes, without_z
 from se_viz.types import AnyFloats, Float32s
+from se_viz.wording import signed
 
 QUESTION = "How did the SE gates reweight this image?"
 

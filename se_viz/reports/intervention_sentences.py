@@ -7,11 +7,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from se_viz.analysis.percent import percent
-from se_viz.analysis.signs import signed
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
 from se_viz.reports.outcomes import Outcome
 from se_viz.types import Floats
+from se_viz.wording import signed
 
 WORDS = (
     "Three words that are not the same: the **weight** s is what the gate multiplies a channel by. The **effect** of "

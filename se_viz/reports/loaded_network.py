@@ -15,6 +15,7 @@ from se_viz.demo.seresnet import BLOCKS_PER_STAGE
 from se_viz.model.model import Model
 from se_viz.reports.demo_responses import MOVES, patterns
 from se_viz.reports.report import Later, Report
+from se_viz.wording import counted
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ def _together(first: Mapping[str, T], second: Mapping[str, T]) -> Later[T]:
 def _known(network: LoadedNetwork) -> str:
     params, macs = network.cost.params, network.cost.macs
     of_gates = params - network.cost.kept()[0]
-    gates = "1 gate" if len(network.gates) == 1 else f"{len(network.gates)} gates"
+    gates = counted(len(network.gates), "gate")
     return (
         f"**{network.name}** has {gates}, {params:,} parameters, of which {of_gates / params:.1%} are in the gates, "
         f"and {macs / 1e6:,.1f} M multiply-accumulates for an image of {network.side} × {network.side} pixels. Its "

@@ -10,7 +10,7 @@ from se_viz.analysis.by_depth import Depth
 from se_viz.analysis.class_noise import depth_correlation
 from se_viz.analysis.class_similarity import GateSimilarity
 from se_viz.analysis.significance import TIMES
-from se_viz.analysis.signs import signed
+from se_viz.wording import signed
 
 Verdict: TypeAlias = Literal["holds", "does not hold", "cannot be determined"]
 

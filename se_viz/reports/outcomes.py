@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from se_viz.analysis.signs import signed
 from se_viz.types import Float32s, Floats
 from se_viz.weights.head import Fitted
+from se_viz.wording import signed
 
 
 @dataclass(frozen=True, slots=True)

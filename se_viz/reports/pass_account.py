@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from se_viz.data.rejected import shown
 from se_viz.profiles.class_profiles import ClassProfiles
+from se_viz.wording import counted
 
 _MOST_CLASSES = 20
 _MOST_REASONS = 5
@@ -19,8 +20,7 @@ def account(profiles: ClassProfiles, notes: Sequence[str] = ()) -> list[str]:
     """
     counts = dict(zip(profiles.classes, profiles.counts.tolist(), strict=True))
     nonempty = {name: count for name, count in counts.items() if count}
-    total, kinds = sum(nonempty.values()), f"{len(nonempty):,} {'class' if len(nonempty) == 1 else 'classes'}"
-    images = "1 image" if total == 1 else f"{total:,} images"
+    images, kinds = counted(sum(nonempty.values()), "image"), counted(len(nonempty), "class", "classes")
     lines = [f"{images} of {kinds}: {_by_class(nonempty)}."]
     empty = [shown(name) for name in counts if name not in nonempty]
     if empty:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from se_viz.analysis.signs import signed
 from se_viz.gates.capture import Capture
+from se_viz.wording import listed, signed
 
 _APART = 0.02  # of the largest weight: the span of weights that are called nearly the same
 _LISTED = 4
@@ -36,4 +36,4 @@ def uniform_weights(capture: Capture, focus: int) -> tuple[str, ...]:
 
 def _and(names: Sequence[str]) -> str:
     shown = [*names[:_LISTED], *[f"{len(names) - _LISTED} more"] * (len(names) > _LISTED)]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return listed(shown)

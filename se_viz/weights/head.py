@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from se_viz.types import Floats
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.output_shape import columns, describe_output, parts_with_table
+from se_viz.wording import counted
 
 HeadKind: TypeAlias = Literal["classes", "binary", "labels", "number", "features"]
 
@@ -176,12 +177,12 @@ def expected_outputs(head: Head | None, names: int) -> int:
 
 def _names(kind: HeadKind, outputs: int) -> tuple[tuple[str, ...], str]:
     """Return default names of outputs, and the rest of the sentence for a wrong number of names."""
-    logits = f"{outputs:,} {'logit' if outputs == 1 else 'logits'}"
+    logits = counted(outputs, "logit")
     if kind == "binary":
         return ("negative", "positive"), "classes; a binary head takes two (of no and of yes) or one (of yes)"
     if kind == "number":
         numbered = tuple(f"output {index}" for index in range(outputs)) if outputs > 1 else ("output",)
-        return numbered, f"outputs and {outputs:,} {'number' if outputs == 1 else 'numbers'}"
+        return numbered, f"outputs and {counted(outputs, 'number')}"
     if kind == "labels":
         return tuple(f"label {index}" for index in range(outputs)), f"labels and {logits}"
     return tuple(f"class {index}" for index in range(outputs)), f"classes and {logits}"

@@ -10,9 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 import se_viz
-from se_viz.analysis.signs import signed
 from se_viz.cli.app import app
 from se_viz.profiles.bundled import bundled_profiles
+from se_viz.wording import signed
 
 RUN = CliRunner()
 GIVEN = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]

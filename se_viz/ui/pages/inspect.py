@@ -13,7 +13,6 @@ from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import FEW, meaning
 from se_viz.analysis.health import CLOSE, Health
 from se_viz.analysis.predictions import Predictions, predict
-from se_viz.analysis.signs import signed
 from se_viz.analysis.verdicts import definitions
 from se_viz.figures.maps import MOST
 from se_viz.figures.provenance import Provenance
@@ -42,6 +41,7 @@ from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 from se_viz.ui.widgets.page_links import link
+from se_viz.wording import signed
 
 __all__ = ["QUESTION", "page"]
 

@@ -20,6 +20,7 @@ from se_viz.model.model import Model
 from se_viz.types import Float32s
 from se_viz.ui.state import cache_budget, device_queue
 from se_viz.ui.state.models import member, plain_member, with_cpu_fallback
+from se_viz.wording import counted
 from se_viz.zoo.registry import Network
 
 _PATIENCE = 0.3  # seconds of work before a progress bar appears
@@ -49,7 +50,7 @@ def _finished(
         nonlocal place
         place = place or spot.empty()
         # Written at every poll, because a click can end the run only here; sent to the browser only when it changes.
-        text = f"Waiting for {model.device}: {ahead} {'capture' if ahead == 1 else 'captures'} ahead in the queue."
+        text = f"Waiting for {model.device}: {counted(ahead, 'capture')} ahead in the queue."
         place.caption(text if ahead else "Reading the gates …")
 
     with with_cpu_fallback(str(model.device)):

@@ -12,7 +12,6 @@ from torch import nn
 from torchvision.models import get_model
 
 from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, median_latency_ms, se_weights, without_gates
-from se_viz.analysis.signs import signed
 from se_viz.device.memory import DeviceFull
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
@@ -20,6 +19,7 @@ from se_viz.gates.macs import RULE, not_counted
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import device_queue
 from se_viz.weights.meta_model import LARGEST
+from se_viz.wording import signed
 from se_viz.zoo import libraries, registry
 from se_viz.zoo.device_room import check_memory
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from se_viz.analysis.signs import signed
 from se_viz.figures.heatmap import s_range
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.edits import Edits, swap
@@ -16,6 +15,7 @@ from se_viz.ui.widgets import attributed_channels, chart, intervention_export
 from se_viz.ui.widgets.choice import channels as numbers
 from se_viz.ui.widgets.choice import choose_or_keep, kept_channels, kept_number, number
 from se_viz.ui.widgets.intervene_state import InterveneState
+from se_viz.wording import signed
 
 _CHOICES = ("5 strongest", "20 strongest", "all", "chosen")
 

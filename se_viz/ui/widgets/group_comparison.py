@@ -7,7 +7,6 @@ import streamlit as st
 
 from se_viz.analysis.predictions import Predictions, predict
 from se_viz.analysis.resemblance import groups
-from se_viz.analysis.signs import signed
 from se_viz.reports.class_groups import Group
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_profiles import class_report
@@ -16,6 +15,7 @@ from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import captures
 from se_viz.ui.widgets import chart, notes
 from se_viz.ui.widgets.page_header import PageHeader
+from se_viz.wording import signed
 
 
 @st.fragment

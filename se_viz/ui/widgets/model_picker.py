@@ -15,6 +15,7 @@ from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link
 from se_viz.ui.widgets.selection_bar import SelectionBar
 from se_viz.weights.head import Head
+from se_viz.wording import counted
 from se_viz.zoo import registry
 from se_viz.zoo.registry import UnknownModel
 
@@ -127,7 +128,7 @@ def _with_room(device: str) -> str:
 
 
 def _about(model: Model) -> str:
-    gates = f"{len(model.gates)} {'gate' if len(model.gates) == 1 else 'gates'}"
+    gates = counted(len(model.gates), "gate")
     room = memory(model.device)
     free = f", {room.free / 1e9:.1f} of {room.total / 1e9:.1f} GB free" if room else ""
     height, width = model.preprocess.crop
