@@ -63,14 +63,15 @@ def array_of(value: object) -> npt.NDArray[Any] | None:
 
 
 def unwrapped(tensor: Tensor) -> Tensor:
-    """Return the tensor that a wrapper without memory holds, if it holds one of its shape; others unchanged.
+    """Return the tensor that a wrapper without memory holds, if it holds one of its shape and device; others unchanged.
 
     Such a wrapper is a subclass of Tensor that was made with ``_make_wrapper_subclass``, as DTensor is.
     """
     if type(tensor) is Tensor or isinstance(tensor, MaskedTensor) or has_memory(tensor):
         return tensor
     held = getattr(tensor, "__dict__", {}).values()
-    inner = [one for one in held if type(one) is Tensor and not one.is_nested and one.shape == tensor.shape]
+    tensors = [one for one in held if type(one) is Tensor and not one.is_nested]
+    inner = [one for one in tensors if one.shape == tensor.shape and one.device == tensor.device]
     return inner[0] if len(inner) == 1 and has_memory(inner[0]) else tensor
 
 

@@ -53,7 +53,7 @@ def test_the_first_screen_shows_heatmaps_and_fits(open_page, width, height, sche
     assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
 
 
-def test_a_hostile_file_is_named_and_a_photograph_after_it_shows_its_heatmaps_and_maps(open_page):
+def test_a_hostile_file_is_named_and_a_photograph_after_it_shows_its_weights_and_maps(open_page):
     page = open_page()
     drop(page, "evil.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60, "image/png")
     expect(page.get_by_role("alert")).to_contain_text("evil.png")
@@ -61,7 +61,7 @@ def test_a_hostile_file_is_named_and_a_photograph_after_it_shows_its_heatmaps_an
     drop(page, "holiday.jpg", photo())
     expect(page.locator(".se-card").first).to_contain_text("1 holiday.jpg")
     expect(page.locator(".se-card")).to_have_count(1)  # the first samples go
-    expect(chart(page, r"SE_5_2: 1 image by 768 channels.*For holiday\.jpg")).to_have_count(1)
+    expect(chart(page, r"SE_5_2: 768 channels of one image.*holiday\.jpg")).to_have_count(1)
     page.get_by_role("tab", name="Maps").click()
     expect(chart(page, r"Maps of SE_5_2 for holiday\.jpg")).to_have_count(1)
 

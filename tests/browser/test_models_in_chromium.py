@@ -29,7 +29,9 @@ def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving,
         weight_server.release.set()
         settle(page)
         expect(page.get_by_text("16 gates, input 224 × 224, fp32 on cpu")).to_be_visible()
-        expect(page.get_by_role("figure", name=re.compile("weights s of SE_4_6: 1 image by 1024"))).to_have_count(1)
+        expect(
+            page.get_by_role("figure", name=re.compile("weights s of SE_4_6: 1024 channels of one image"))
+        ).to_have_count(1)
 
 
 def put(page, name, content):
