@@ -15,6 +15,7 @@ import se_viz
 from se_viz import capture, load_checkpoint, open_profiles, predict, sample
 from se_viz.cli.app import app
 from se_viz.gates.capture import Capture
+from se_viz.wording import signed
 
 RUN = CliRunner()
 
@@ -39,7 +40,7 @@ def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
     assert result.exit_code == 0, result.output
     model = load_checkpoint(b0, "torchvision/efficientnet_b0", size=96, device="cpu")
     (logit,) = capture(model, sample("cat")).logits[0]
-    assert f"Chelsea the cat  output {logit:.4g}" in result.output
+    assert f"Chelsea the cat  output {signed(logit, '.4g')}" in result.output
     assert "100%" not in result.output
     assert "choose binary with --head" in result.output
 
