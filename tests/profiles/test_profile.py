@@ -275,7 +275,7 @@ def test_weights_beyond_what_can_be_added_up_are_counted_and_said(photos, tmp_pa
     assert gate.clipped().max() == 5
     assert gate.s().mean.max() == 65_536
     assert gate.highest(0)[0].s > 99_000
-    assert "of s of SE_2_1 were outside -65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
+    assert "of s of SE_2_1 were outside −65536 … 65536 and are counted as the nearer end." in limits(profiles)[0]
 
 
 def headed(outputs, head, names=()):

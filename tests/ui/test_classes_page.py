@@ -28,6 +28,7 @@ from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.widgets import build_profiles as building
 from se_viz.ui.widgets import profile_pass
+from se_viz.wording import signed
 
 open_page = partial(pages.open_page, "classes")
 
@@ -329,7 +330,7 @@ def test_a_link_opens_the_card_of_a_channel():
     model, image = load("demo/r16", "cpu"), sample("cat")
     before, after = (outputs_of(capture(model, [image], edits=edits))[0] for edits in (None, {"SE_5_2": {450: "mean"}}))
     said = next(text.value.replace("\\", "") for text in page.markdown if "With its mean" in text.value)
-    assert f"the logit of tench changes by **{(after - before)[0]:+.2g}**" in said
+    assert f"the logit of tench changes by **{signed((after - before)[0], '+.2g')}**" in said
     assert any("se-thumbs" in one.proto.body and "Chelsea the cat" in one.proto.body for one in page.get("html"))
     page.selectbox(key="gate").set_value("SE_2_1").run()
     assert not page.exception

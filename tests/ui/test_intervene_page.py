@@ -29,6 +29,7 @@ from se_viz.interventions.suggest import suggest
 from se_viz.ui.state import interventions
 from se_viz.ui.widgets import image_number
 from se_viz.weights.head import Head
+from se_viz.wording import signed
 from se_viz.zoo import registry as catalogue
 
 
@@ -153,9 +154,9 @@ def test_channels_are_those_with_the_largest_attribution_with_s_and_its_mean(dem
     np.testing.assert_allclose(numbers(weights["y"]), found.s[0, best], atol=1e-6)
     np.testing.assert_allclose(numbers(means["y"]), mean_weights(demo, "SE_4_2")[best], atol=1e-6)
     assert maps["type"] == "heatmap"
-    error = re.search(r"completeness error ([-+]\S+)\)", said(page))
+    error = re.search(r"completeness error ([−+]\S+)\)", said(page))
     assert error is not None
-    assert float(error[1]) == pytest.approx(found.completeness_error[0], abs=2e-5, rel=0.5)
+    assert float(error[1].replace("−", "-")) == pytest.approx(found.completeness_error[0], abs=2e-5, rel=0.5)
 
 
 @pytest.mark.slow
@@ -181,13 +182,13 @@ def test_an_edit_of_channels_is_the_edit_of_python(demo):
     after = logits(demo, image, {"SE_5_2": {450: 0.9, 12: 0.9}})
     before = logits(demo, image)
     effect = after[0] - before[0]
-    assert f"The effect on tench is {effect:+.3g} (logit)" in said(page)
+    assert f"The effect on tench is {signed(effect, '+.3g')} (logit)" in said(page)
     for source, value in (("1", 1.0), ("mean", "mean"), ("other image", se_viz.swap(se_viz.sample("temple")))):
         page.segmented_control(key="set").set_value(source).run()
         effect = logits(demo, image, {"SE_5_2": {450: value, 12: value}})[0] - before[0]
-        shown = re.search(r"The effect on tench is ([-+.\de]+\d)", said(page))
+        shown = re.search(r"The effect on tench is ([−+.\de]+\d)", said(page))
         assert shown is not None
-        assert float(shown[1]) == pytest.approx(effect, abs=2e-4)
+        assert float(shown[1].replace("−", "-")) == pytest.approx(effect, abs=2e-4)
     assert not page.exception
 
 
@@ -195,7 +196,7 @@ def test_an_edit_to_the_baseline_is_compared_with_the_sum_of_attributions(demo):
     found = se_viz.attribute(demo, se_viz.sample("cat"), "SE_5_2")
     predicted = -found.values[0, found.strongest(5)].sum()
     text = said(show(samples="cat", set="mean"))
-    assert f"the attributions of these channels predict {predicted:+.3g}" in text
+    assert f"the attributions of these channels predict {signed(predicted, '+.3g')}" in text
     assert "of these channels predict" not in said(show(samples="cat", set="1"))
 
 
