@@ -42,11 +42,19 @@ AVOIDED = {
 INDIRECT = re.compile(r"(What|Whether|Who|Whose|Which|How|Where|When|That) ")
 
 
+def tree(source: str) -> ast.Module:
+    """Return the tree of a module; once more where another thread builds one, which confuses CPython 3.11."""
+    try:
+        return ast.parse(source)
+    except SystemError:
+        return ast.parse(source)
+
+
 def texts(path: Path) -> list[tuple[int, str]]:
     """Docstrings, other strings, comments and names of functions of a module, each with its line."""
     source = path.read_text()
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.append((node.lineno, node.value))
         elif isinstance(node, ast.FunctionDef):
@@ -93,7 +101,7 @@ def test_a_docstring_says_what_the_thing_does(path):
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     begins = [
         (getattr(node, "lineno", 1), ast.get_docstring(node) or "")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path.read_text()))
         if isinstance(node, documented)
     ]
     assert [(line, text.splitlines()[0]) for line, text in begins if INDIRECT.match(text)] == []
