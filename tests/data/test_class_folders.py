@@ -60,13 +60,18 @@ def test_labels_begin_with_the_class(layout):
     assert labels_of(paths) == labels
 
 
+def write(folder, paths):
+    """Write the files to an archive u.zip and a folder u."""
+    (folder / "u.zip").write_bytes(packed(paths))
+    for number, path in enumerate(paths):
+        (folder / "u" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "u" / path).write_bytes(png(number) if path.endswith(".png") else b"words")
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_classes_of_a_page_are_those_of_a_command(tmp_path, layout):
     paths, labels = LAYOUTS[layout]
-    (tmp_path / "u.zip").write_bytes(packed(paths))
-    for number, path in enumerate(paths):
-        (tmp_path / "u" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "u" / path).write_bytes(png(number) if path.endswith(".png") else b"words")
+    write(tmp_path, paths)
     command = dataset(tmp_path / "u.zip")
     uploads = [(f"u/{path}", (tmp_path / "u" / path).read_bytes()) for path in paths]
     shown = sorted(label for label in labels if label.endswith(".png"))
@@ -104,10 +109,7 @@ def counts(found):
 @pytest.mark.parametrize("layout", SPLIT)
 def test_a_page_takes_the_split_that_a_command_takes(tmp_path, layout):
     paths, expected = SPLIT[layout]
-    (tmp_path / "u.zip").write_bytes(packed(paths))
-    for number, path in enumerate(paths):
-        (tmp_path / "u" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "u" / path).write_bytes(png(number) if path.endswith(".png") else b"words")
+    write(tmp_path, paths)
     for asked, classes in expected.items():
         commands = [dataset(tmp_path / "u.zip", asked), dataset(tmp_path / "u", asked)]
         uploads, choices, refusals = labels_of_uploads([f"u/{path}" for path in paths], asked)
