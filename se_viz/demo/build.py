@@ -16,7 +16,7 @@ from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.right_answers import RightAnswers
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
 from se_viz.demo.training import train
-from se_viz.device.devices import device_name
+from se_viz.device.devices import device_name, set_deterministic
 from se_viz.device.memory import raise_if_full
 from se_viz.device.transfer import moved
 from se_viz.disk.atomic import write_bytes
@@ -63,6 +63,7 @@ def make(
     Raises:
         FileNotFoundError: ``data`` has no images.
         ValueError: the checkpoint in ``work`` is of another network or recipe, or damaged.
+        Diverged: the loss of the training is not a finite number.
         InUse: another process trains this network in ``work``, or writes it into ``out``.
         WriteFailed: a file cannot be written; the message says what is kept.
         DeviceFull: the device has not enough memory for the training; the checkpoint of the last epoch is kept.
@@ -94,6 +95,7 @@ def _trained(
     device: torch.device,
 ) -> tuple[Card, bytes]:
     """Train a network, or resume its training; return its card and the content of its weights file."""
+    set_deterministic(device)  # the answers in the card are those that any other device gives, but for rounding
     training = imagenette.load(data, "train", _CACHE.pixels)
     validation = imagenette.load(data, "val", PREPROCESS.pixels)
 

@@ -1,6 +1,7 @@
 """Training of a demo network on Imagenette: reproducible from its seed, resumable after every epoch."""
 
 import io
+import math
 import pickle
 import struct
 import time
@@ -25,6 +26,10 @@ from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.disk.atomic import write_bytes
 from se_viz.disk.errors import DiskError, friendly_errors
 from se_viz.gates.se_unit import SEGate
+
+
+class Diverged(ValueError):
+    """The loss of a training is not a finite number; the message says in which epoch."""
 
 
 @dataclass
@@ -63,6 +68,7 @@ def train(
 
     Raises:
         ValueError: the checkpoint belongs to another network, recipe or seed, or is damaged.
+        Diverged: the loss is no longer a number.
         DiskError: the checkpoint cannot be written; the message says which epoch is kept.
     """
     torch.manual_seed(seed)
@@ -99,6 +105,11 @@ def train(
                 schedule.step()
                 average.update_parameters(network)
                 total += loss.item()
+                if not math.isfinite(total):
+                    raise Diverged(
+                        f"The training diverged in epoch {epoch + 1} of {recipe.epochs}: its loss is not a finite "
+                        "number, so its weights are of no use and are not written. Try another seed."
+                    )
                 bar.update()
             seconds += time.monotonic() - started
             entry = {"epoch": epoch + 1, "size": recipe.size(epoch), "loss": round(total / steps, 4)}

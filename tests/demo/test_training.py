@@ -2,6 +2,7 @@ import io
 import random
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from se_viz.demo import build as making
 from se_viz.demo import training
 from se_viz.demo.recipe import Recipe
 from se_viz.demo.seresnet import SEResNetConfig
-from se_viz.demo.training import train
+from se_viz.demo.training import Diverged, train
 from se_viz.disk import sole_writer
 from se_viz.disk.errors import FolderGone, InUse, WriteFailed
 
@@ -70,6 +71,12 @@ def test_it_learns(tmp_path):
         recipe=Recipe(epochs=12, batch=8, sizes=((32, 1.0),), peak_lr=0.02, averaging=0.8, augment=False),
     ).log
     assert log[-1]["loss"] < 0.6 * log[0]["loss"]
+
+
+def test_a_training_whose_loss_is_no_number_ends_and_says_so(tmp_path):
+    recipe = replace(RECIPE, peak_lr=1e30)
+    with pytest.raises(Diverged, match=rf"diverged in epoch \d of {recipe.epochs}: its loss is not a finite number"):
+        run(tmp_path / "a.pt", recipe=recipe)
 
 
 @pytest.mark.slow

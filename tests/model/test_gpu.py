@@ -68,9 +68,10 @@ def test_a_full_gpu_is_read_in_smaller_batches():
         found = capture(held, images.repeat(16, 1, 1, 1), batch=1024)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.s, np.tile(other.s, (16, 1)), rtol=0, atol=1e-4)
+        torch.cuda.empty_cache()  # memory that is reserved already would not be refused
         torch.cuda.set_per_process_memory_fraction(1e-6)
         with pytest.raises(DeviceFull, match="Not enough memory for one image"):
-            capture(held, images)
+            capture(held, make_images(1, 1024))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert furthest(capture(held, images), expected) < 1e-5
