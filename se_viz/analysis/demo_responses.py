@@ -59,8 +59,8 @@ class Responses:
     Attributes:
         images: number of images measured.
         networks: networks by the name of their card.
-        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order. A gate
-            whose s is constant has no CKA and is left out.
+        alike: linear CKA of two networks' gates of the same name, 0 to 1, by "a, b" with the names in order, for the
+            pairs of ``measure``. A gate whose s is constant has no CKA and is left out.
     """
 
     images: int
@@ -127,7 +127,9 @@ def known() -> Responses | None:
 
 
 def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.device) -> Responses:
-    """Run a dataset through networks, one at a time, and measure each gate and each pair of networks.
+    """Run a dataset through networks, one at a time, and measure each gate and each pair that the page compares.
+
+    Two networks are compared if both are of seed 0, or if they differ only in their seed.
 
     Args:
         family: cards of networks with gates, and the folders of their weights, from ``demo.stored``.
@@ -139,14 +141,19 @@ def measure(family: Iterable[tuple[Card, Path]], data: Labelled, device: torch.d
         ValueError: some s of a gate is NaN or infinite, or there is only one image.
         DeviceFull: the device has too little memory for a network, or for a single image in it.
     """
-    seen: dict[str, dict[str, Float32s]] = {}
+    seen: list[tuple[Card, dict[str, Float32s]]] = []
     networks: dict[str, NetworkResponses] = {}
     for card, folder in family:
         model = Model(card.name, moved(demo.network(card, folder), device, card.name), card.preprocess, card.classes)
-        gates = seen[card.name] = excitations(model, data)
+        gates = excitations(model, data)
+        seen.append((card, gates))
         model.close()
         networks[card.name] = NetworkResponses(card.sha256, _responses(card.name, gates))
-    alike = {_pair(a, b): _alike(seen[a], seen[b]) for a, b in combinations(sorted(seen), 2)}
+    alike = {
+        _pair(a.name, b.name): _alike(one, other)
+        for (a, one), (b, other) in combinations(sorted(seen, key=lambda pair: pair[0].name), 2)
+        if a.network == b.network or a.seed == b.seed == 0
+    }
     return Responses(len(data), networks, alike)
 
 

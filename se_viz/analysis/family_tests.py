@@ -137,11 +137,12 @@ def family_comparisons(cards: Sequence[Card]) -> tuple[Comparison, ...]:
     if reference is None:
         return ()
     cards = comparable(cards)
+    spread = seed_spread(cards)
     found: dict[str, Comparison] = {}
     for choice in DESIGN_CHOICES:
         for card in variants_of(choice, cards):
             if card.name not in found and card.network != standard:
-                found[card.name] = compare(choice, card, reference, cards)
+                found[card.name] = _compare(choice, card, reference, cards, spread)
     return corrected(list(found.values()))
 
 
@@ -153,8 +154,13 @@ def compare(choice: DesignChoice | None, card: Card, reference: Card, cards: Seq
         card, reference: the network and the standard one, of seed 0.
         cards: cards with the same recipe, among them the other seeds of both, and those that give the spread of seeds.
     """
+    return _compare(choice, card, reference, cards, seed_spread(cards))
+
+
+def _compare(
+    choice: DesignChoice | None, card: Card, reference: Card, cards: Sequence[Card], spread: SeedSpread | None
+) -> Comparison:
     asked = choice or RATIO
-    spread = seed_spread(cards)
     return Comparison(
         choice=choice,
         label=choice_label(asked, card.network) if choice else card.name,
@@ -173,8 +179,11 @@ def accuracies(card: Card, cards: Sequence[Card]) -> list[float]:
 
 def seed_spread(cards: Sequence[Card]) -> SeedSpread | None:
     """Return the standard deviation between seeds, pooled over networks; None if no network has several seeds."""
-    groups = [accuracies(card, cards) for card in cards if not card.seed]
-    several = [group for group in groups if len(group) > 1]
+    groups: dict[SEResNetConfig, list[float]] = {card.network: [] for card in cards if not card.seed}
+    for card in cards:
+        if card.network in groups:
+            groups[card.network].append(card.accuracy.top1)
+    several = [group for group in groups.values() if len(group) > 1]
     freedom = sum(len(group) - 1 for group in several)
     if not freedom:
         return None

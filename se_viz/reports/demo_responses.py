@@ -92,7 +92,8 @@ def patterns(
     trainings = trainings if _STANDARD in trainings and len(trainings) > 1 else []
     lines = _Lines(measured, gates, networks, other, own_gates, colours, trainings)
     similar = {label: responses.cka(_STANDARD, name) for label, name in networks.items() if name != _STANDARD}
-    seeds = [responses.cka(*pair) for pair in combinations(trainings, 2)]
+    # Trainings whose weights were never on one machine have not been compared.
+    seeds = [found for pair in combinations(trainings, 2) if (found := responses.cka(*pair))]
     same = {gate: (min(of[gate] for of in seeds), 1.0) for gate in gates if seeds and all(gate in of for of in seeds)}
     charts = {
         "spread_by_gate": partial(_spread_chart, lines),

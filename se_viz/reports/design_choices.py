@@ -27,7 +27,8 @@ _WHAT_IT_IS = {
     "r": "The bottleneck of a gate reduces C numbers to C/r: a larger r means fewer parameters.",
     "squeeze": "The squeeze reduces each feature map to one number: its average or its maximum.",
     "gate": "The gate function turns the last FC layer's output into weights s: a sigmoid is between 0 and 1, tanh "
-    "between −1 and 1, ReLU has no upper end.",
+    "between −1 and 1, ReLU has no upper end. With ReLU one of five seeds could be trained; the loss of the "
+    "others became NaN.",
     "gated_stages": "Gates of the last stage have the most channels, and so most of the gates' parameters. This choice "
     "shows whether they improve accuracy.",
     "integration": "The gate can scale the residual branch (standard), the block's input (pre), the sum (post) or the "

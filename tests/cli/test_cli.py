@@ -20,7 +20,7 @@ from se_viz.analysis.verdicts import VERDICTS
 from se_viz.cli.app import app
 from se_viz.data import untrusted
 from se_viz.demo import pretrained as demo
-from se_viz.demo.design_choices import RATIO
+from se_viz.demo.design_choices import RATIO, variants_of
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.demo.variants import VARIANTS, Variant
 from se_viz.figures.chart import Chart
@@ -191,8 +191,9 @@ def test_the_family_differs_from_the_standard_network_in_one_thing_each():
 
 def test_the_family_is_tabulated_with_what_may_be_concluded():
     said = RUN.invoke(app, ["family", "--what", "reduction ratio r"]).output
-    listed = [line.split()[0].partition("-seed")[0] for line in said.splitlines()[1:6]]
-    assert list(dict.fromkeys(listed))[:2] == ["r2", "r4"]  # each with its seeds
+    listed = [line.split()[0] for line in said.partition("\n\n")[0].splitlines()[1:]]
+    assert set(listed) == {one.name for one in variants_of(RATIO, demo.cards(), seed=None)}  # each with its seeds
+    assert list(dict.fromkeys(name.partition("-seed")[0] for name in listed))[:2] == ["r2", "r4"]
     assert "2,176,874" in said
     assert "90.60%" in said
     for sentence in conclusions(RATIO, demo.cards()):
