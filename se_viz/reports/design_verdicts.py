@@ -120,7 +120,7 @@ def evidence(compared: Sequence[Comparison], tests: int) -> list[str]:
         sentences.append(
             f"{_sized(over.change)}, {shown.label} compared with {shown.standard}, as trained, on the same "
             f"{over.images:,} images: exact McNemar p {_p(over.p)}{_corrected(over.adjusted, tests)}."
-            f"{_clearest_of(compared)}"
+            f"{_clearest_of([one for one in compared if one.images])}"
         )
     missing = [one.label for one in compared if one.images is None]
     if missing:
@@ -136,7 +136,7 @@ def evidence(compared: Sequence[Comparison], tests: int) -> list[str]:
     sentences.append(
         f"{_sized(test.change)}, {trained.label} compared with {trained.standard}, means of {numbers}: t-test "
         f"p {_p(test.p)}{_corrected(test.adjusted, tests)}; exact permutation p {_p(test.exact)}, "
-        f"two-sided{limit}."
+        f"two-sided{limit}.{_clearest_of([one for one in compared if one.seeds])}"
     )
     return sentences
 
@@ -145,9 +145,8 @@ def _corrected(adjusted: float, tests: int) -> str:
     return f", {_p(adjusted).removeprefix('= ')} after Holm's correction for {tests} tests" if tests > 1 else ""
 
 
-def _clearest_of(compared: Sequence[Comparison]) -> str:
-    number = sum(one.images is not None for one in compared)
-    return f" Of {number} differences, this is the clearest." if number > 1 else ""
+def _clearest_of(tested: Sequence[Comparison]) -> str:
+    return f" Of {len(tested)} differences, this is the clearest." if len(tested) > 1 else ""
 
 
 def _clearest(
