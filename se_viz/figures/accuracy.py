@@ -1,5 +1,6 @@
 """Accuracy by r, by cost, or by design choice."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
@@ -47,11 +48,17 @@ class Axis:
     ticks: Mapping[float, str]
     log: bool = False
 
-    def beside(self, x: float, steps: float) -> float:
-        """Return a position a little to the right, so that points of one network do not cover each other."""
+    def beside(self, x: float, place: int, of: int) -> float:
+        """Return a position to the right, so that dots of one network do not cover each other.
+
+        Args:
+            x: position of the network.
+            place, of: which of how many dots. All of them lie nearer to their network than to the next one.
+        """
+        share = place / max(of, 3)
         if self.log:
-            return float(x * 2 ** (0.1 + 0.14 * steps))
-        return x + 0.08 * steps if self.ticks else x
+            return float(x * 2 ** (0.1 + 0.42 * share))
+        return x + 0.28 * share if self.ticks else x
 
 
 def accuracy_against(
@@ -155,11 +162,11 @@ def _named(name: str, symbol: str) -> go.Scatter:
 def _dots(seeds: Sequence[Point], axis: Axis) -> list[go.Scatter]:
     """Return a dot for each further seed, beside the point of its network."""
     several = any(point.colour for point in seeds)
-    placed: dict[str, int] = {}
+    dots_of, placed = Counter(point.label for point in seeds), Counter[str]()
     x = []
     for point in seeds:
-        placed[point.label] = placed.get(point.label, 0) + 1
-        x.append(axis.beside(point.x, placed[point.label]))
+        placed[point.label] += 1
+        x.append(axis.beside(point.x, placed[point.label], dots_of[point.label]))
     symbol = "circle-open" if several else "circle"
     dots = go.Scatter(
         x=x,
