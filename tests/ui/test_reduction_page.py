@@ -19,8 +19,8 @@ from se_viz.reports.design_choices import conclusions
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import reduction
 from se_viz.ui.state import captures as readings
+from se_viz.ui.state import cost_queue as costs
 from se_viz.ui.state import device_queue as turns
-from se_viz.ui.widgets import cost_calculator as calculator
 from se_viz.zoo import timm_source as from_timm
 
 open_page = partial(pages.open_page, "reduction")
@@ -89,8 +89,8 @@ def test_the_calculator_gives_the_papers_numbers():
 
 @pytest.mark.slow
 def test_the_calculator_counts_the_gates_a_network_has_and_times_it(monkeypatch):
-    brief = calculator.median_latency_ms
-    monkeypatch.setattr(calculator, "median_latency_ms", lambda network, side, _seconds: brief(network, side, 0.01))
+    brief = costs.median_latency_ms
+    monkeypatch.setattr(costs, "median_latency_ms", lambda network, side, _seconds: brief(network, side, 0.01))
     page = open_page(network="demo/r16")
     without, own = demo.card("no-se").params, demo.card("r16").params
     assert next(metric for metric in page.metric if metric.label == "SE adds").value == f"{own - without:,}"
@@ -108,7 +108,7 @@ def test_the_calculator_counts_the_gates_a_network_has_and_times_it(monkeypatch)
 def test_what_is_timed_has_the_gates_that_are_shown():
     choices = ((2, 3, 4, 5), (2, 3, 4), ())
     for network, pixels in (("demo/r16", 128), ("resnet18", 224)):
-        side, found = calculator._with_gates_of(network, 16, choices)
+        side, found = costs._with_gates_of(network, 16, choices)
         assert side == pixels
         assert tuple(found) == choices
         gates = [sum(kind_of(module) is not None for module in one.modules()) for one in found.values()]
@@ -122,9 +122,9 @@ def test_networks_are_timed_in_turns_and_a_slow_start_does_not_count(monkeypatch
         asked.append(network)
         return {"gated": 3.0, "plain": 2.0}[network] * (5 if len(asked) == 1 else 1)
 
-    monkeypatch.setattr(calculator, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
-    monkeypatch.setattr(calculator, "median_latency_ms", clock)
-    assert calculator._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
+    monkeypatch.setattr(costs, "_with_gates_of", lambda *_: (128, {(2,): "gated", (): "plain"}))
+    monkeypatch.setattr(costs, "median_latency_ms", clock)
+    assert costs._timed("any", 16, ((2,), ())) == {(2,): 3, (): 2}
     assert asked == ["gated", "plain"] * (len(asked) // 2)
 
 
@@ -135,10 +135,10 @@ def test_the_calculator_waits_for_its_turn():
         begun.set()
         go_on.wait(60)
 
-    calculator._counted.clear()
+    costs.counted.clear()
     gate_capture = turns.line("cpu").submit(busy)
     begun.wait()
-    counting = calculator._counted("demo/r16")
+    counting = costs.counted("demo/r16")
     assert turns.line("cpu").ahead(counting) == 1
     go_on.set()
     gate_capture.result()
@@ -149,9 +149,9 @@ def test_the_calculator_waits_for_its_turn():
     ("network", "said"), [("timm/regnety_2560.seer_ft_in1k", "1,283 M"), ("demo/r16", "Not enough memory")]
 )
 def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatch):
-    calculator._counted.clear()
+    costs.counted.clear()
     built = []
-    monkeypatch.setattr(calculator.registry, "build", built.append)
+    monkeypatch.setattr(costs.registry, "build", built.append)
     monkeypatch.setattr(from_timm, "create", built.append)
     monkeypatch.setattr(memory, "memory", lambda _: Memory(10**6, 10**9))
     page = AppTest.from_string(

@@ -1,27 +1,20 @@
-"""The cost of SE in a network: parameters and multiply-accumulates by stage at any r, and its time on this machine."""
+"""What SE costs a network: parameters and multiply-accumulates by stage at any r, and its time on this machine."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
-import torch
-from torch import nn
-from torchvision.models import get_model
 
-from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, median_latency_ms, se_weights, without_gates
+from se_viz.analysis.cost import NETWORKS, se_weights
 from se_viz.device.memory import DeviceFull
-from se_viz.gates.find import find_gates
-from se_viz.gates.insert_gates import insert_gates
 from se_viz.gates.macs import RULE, not_counted
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.state import device_queue
-from se_viz.weights.meta_model import LARGEST
+from se_viz.ui.state import cost_queue, device_queue
 from se_viz.wording import signed
-from se_viz.zoo import libraries, registry
-from se_viz.zoo.device_room import check_memory
+from se_viz.zoo import registry
 
 T = TypeVar("T")
 
@@ -32,81 +25,7 @@ _COLUMNS = {
 }
 
 
-_CPU = "cpu"
 _ASKED = "asked_time"  # in the session: the network and the gates to time
-_ROUNDS = 5  # rounds of timing, in which the networks take turns; one second for each network in all
-_Times = dict[tuple[int, ...], float]
-
-
-class TooLarge(ValueError):
-    """Error for a network that is too large for this page; the message names the command that counts it."""
-
-
-# Networks are built in the queue of the CPU: there is one at a time, and it is timed alone.
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _sites(network: str) -> Future[Sites]:
-    return device_queue.line(_CPU).submit(partial(gated_sites, network))
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _counted(network: str) -> Future[tuple[Cost, int]]:
-    def count() -> tuple[Cost, int]:
-        module, side = _blank(network)
-        return cost(module, side), side
-
-    return device_queue.line(_CPU).submit(count)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _times(network: str, r: int, choices: tuple[tuple[int, ...], ...]) -> Future[_Times]:
-    return device_queue.line(_CPU).submit(partial(_timed, network, r, choices))
-
-
-def _blank(network: str) -> tuple[nn.Module, int]:
-    """Return a network and the size of its images in pixels; weights do not matter here, so none are downloaded.
-
-    Raises:
-        TooLarge: it has more parameters than the limit of this page.
-        DeviceFull: this machine has no memory for it now.
-    """
-    params = registry.params(network)
-    if params is not None and params > LARGEST:
-        raise TooLarge(
-            f"{network} has {params / 1e6:,.0f} M parameters, and this page counts networks of up to "
-            f"{LARGEST / 1e6:,.0f} M. Choose a smaller one, or run `python -m se_viz cost {network}` on your machine."
-        )
-    check_memory(network, torch.device(_CPU))
-    if not registry.pretrained(network):
-        built = registry.build(network)
-        return built.module, built.preprocess.crop[0]
-    source, architecture, tag = libraries.find(network)
-    return source.create(architecture).eval(), source.preprocess(architecture, tag).crop[0]
-
-
-def _timed(network: str, r: int, choices: Iterable[tuple[int, ...]]) -> _Times:
-    """Return the milliseconds for one image by the choice of gated stages; the choices are timed in turns."""
-    side, networks = _with_gates_of(network, r, choices)
-    # The fastest round of each: other load and a cold start can only add time.
-    rounds = [[median_latency_ms(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
-    return {stages: min(times) for stages, times in zip(networks, zip(*rounds, strict=True), strict=True)}
-
-
-def _with_gates_of(
-    network: str, r: int, choices: Iterable[tuple[int, ...]]
-) -> tuple[int, dict[tuple[int, ...], nn.Module]]:
-    """Return the size of the images in pixels, and networks with the same weights, by the choice of gated stages."""
-    if network in NETWORKS:
-        side = NETWORKS[network]
-        options = {} if network.startswith("res") else {"init_weights": False}
-        plain = get_model(network, weights=None, **options).eval()
-        return side, {
-            stages: insert_gates(plain, r, where=set(stages), size=side) if stages else plain for stages in choices
-        }
-    module, side = _blank(network)
-    gates = find_gates(module, side)
-    return side, {
-        stages: without_gates(module, [gate for gate in gates if gate.stage not in stages]) for stages in choices
-    }
 
 
 def _finished(make: Callable[[], Future[T]], forget: Callable[[], object], doing: str) -> T:
@@ -118,7 +37,7 @@ def _finished(make: Callable[[], Future[T]], forget: Callable[[], object], doing
         place.caption(waiting if ahead else doing)
 
     try:
-        return device_queue.wait(make(), _CPU, show)
+        return device_queue.wait(make(), cost_queue.CPU, show)
     except Exception:
         forget()
         raise
@@ -148,12 +67,14 @@ def show() -> None:
             _inserted(network, r, last=last)
         else:
             _found(network, last=last)
-    except (TooLarge, DeviceFull) as error:
+    except (cost_queue.TooLarge, DeviceFull) as error:
         st.warning(escape_markdown(str(error)))
 
 
 def _inserted(network: str, r: int, *, last: bool) -> None:
-    sites = _finished(partial(_sites, network), partial(_sites.clear, network), "Counting the network …")
+    sites = _finished(
+        partial(cost_queue.sites, network), partial(cost_queue.sites.clear, network), "Counting the network …"
+    )
     blocks = _kept(sites.channels, last=last)
     added = {stage: se_weights(((1, c) for c in channels), r) for stage, channels in blocks.items()}
     _totals(sites.params, sites.macs, sum(added.values()), sum(added.values()))
@@ -171,7 +92,9 @@ def _inserted(network: str, r: int, *, last: bool) -> None:
 
 
 def _found(network: str, *, last: bool) -> None:
-    counted, side = _finished(partial(_counted, network), partial(_counted.clear, network), "Counting the network …")
+    counted, side = _finished(
+        partial(cost_queue.counted, network), partial(cost_queue.counted.clear, network), "Counting the network …"
+    )
     params, macs = counted.kept()
     stages = _kept({stage.stage: stage for stage in counted.stages}, last=last)
     _totals(params, macs, sum(s.params for s in stages.values()), sum(s.macs for s in stages.values()))
@@ -241,7 +164,11 @@ def _clock(network: str, r: int, stages: tuple[int, ...], *, last: bool) -> None
     st.button("Time it on this machine", icon=":material/timer:", key="time", on_click=_ask, args=(key,))
     if st.session_state.get(_ASKED) != key:
         return
-    times = _finished(partial(_times, *key), partial(_times.clear, *key), "Timing the network with and without gates …")
+    times = _finished(
+        partial(cost_queue.times, *key),
+        partial(cost_queue.times.clear, *key),
+        "Timing the network with and without gates …",
+    )
     gated, plain_time = times[stages], times[()]
     said = f"One image takes **{gated:.1f} ms** with these gates and **{plain_time:.1f} ms** without, "
     said += signed(gated / plain_time - 1, "+.1%")
