@@ -1,7 +1,8 @@
 # How many tests run at once: one more than the cores, as many of them wait for a server or a browser.
 WORKERS ?= 3
 # Tests that share a server, a browser or a cluster stay in one process, and long ones begin first: tests/conftest.py.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# Modules are compiled once, also where PYTHONDONTWRITEBYTECODE is set: the tests start some hundred processes.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # `make run` and `make test` are all a newcomer needs; both make the environment first.
 PYTHON ?= python3

@@ -1,5 +1,6 @@
 """How tests are chosen, ordered and shared out; their fixtures are in support/fixtures.py."""
 
+import gc
 import os
 import shutil
 import sys
@@ -26,6 +27,7 @@ def pytest_configure(config):
     if path := shutil.which("chromium-headless-shell"):
         os.environ.setdefault("BROWSER_PATH", path)
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        gc.disable()  # what imports make stays; see pytest_collection_finish
         config.pluginmanager.import_plugin("support.fixtures")
 
 
@@ -66,7 +68,14 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish(session):
-    """Refuse to go on in a process that was told of no groups: it would start servers that another one has."""
+    """Keep the garbage collector from what was imported, and refuse to go on in a process that was told of no groups.
+
+    A collection would look at two million objects each time: half of what the collection of tests takes. A process
+    without groups would start servers that another one has.
+    """
+    gc.enable()
+    gc.collect()
+    gc.freeze()
     if getattr(session.config.option, "loadgroup", False):
         lost = [item.nodeid for item in session.items if _group(item) and "@" not in item.nodeid.rpartition("]")[2]]
         if lost:
