@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torchvision.models import efficientnet_b0
@@ -18,27 +19,31 @@ from se_viz.gates.capture import Capture
 from se_viz.wording import signed
 
 RUN = CliRunner()
+B0, SMALL = "torchvision/efficientnet_b0", "timm/test_efficientnet"
 
 
 @pytest.fixture(scope="module")
-def b0(tmp_path_factory):
-    """An EfficientNet-B0 of torchvision with one output, and the names of its two classes."""
-    folder = tmp_path_factory.mktemp("b0")
+def small(tmp_path_factory):
+    """A small EfficientNet of timm with one output, and the names of its two classes."""
+    folder = tmp_path_factory.mktemp("small")
     torch.manual_seed(0)
-    save_file(efficientnet_b0(num_classes=1).state_dict(), folder / "binary.safetensors")
+    save_file(timm.create_model("test_efficientnet", num_classes=1).state_dict(), folder / "binary.safetensors")
     (folder / "names.txt").write_text("healthy\nill\n")
     return folder / "binary.safetensors"
 
 
-def described(file, size=96):
-    return ["--checkpoint", str(file), "--arch", "torchvision/efficientnet_b0", "--size", str(size), "--device", "cpu"]
+def described(file, size=96, architecture=SMALL):
+    return ["--checkpoint", str(file), "--arch", architecture, "--size", str(size), "--device", "cpu"]
 
 
 @pytest.mark.slow
-def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
-    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), "--out", str(tmp_path)])
+def test_a_single_output_is_no_class_of_a_hundred_percent(tmp_path):
+    torch.manual_seed(0)
+    b0 = tmp_path / "b0.safetensors"
+    save_file(efficientnet_b0(num_classes=1).state_dict(), b0)
+    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0, architecture=B0), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    model = load_checkpoint(b0, "torchvision/efficientnet_b0", size=96, device="cpu")
+    model = load_checkpoint(b0, B0, size=96, device="cpu")
     (logit,) = capture(model, sample("cat")).logits[0]
     assert f"Chelsea the cat  output {signed(logit, '.4g')}" in result.output
     assert "100%" not in result.output
@@ -47,9 +52,9 @@ def test_a_single_output_is_no_class_of_a_hundred_percent(b0, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threshold", [None, 0.01, 0.99])
-def test_a_binary_head_gives_sigma_by_its_threshold(b0, tmp_path, threshold):
-    command = ["inspect", "--sample", "cat", *described(b0), "--out", str(tmp_path), "--head", "binary"]
-    command += ["--classes", str(b0.with_name("names.txt"))]
+def test_a_binary_head_gives_sigma_by_its_threshold(small, tmp_path, threshold):
+    command = ["inspect", "--sample", "cat", *described(small), "--out", str(tmp_path), "--head", "binary"]
+    command += ["--classes", str(small.with_name("names.txt"))]
     result = RUN.invoke(app, command + (["--threshold", str(threshold)] if threshold else []))
     assert result.exit_code == 0, result.output
     row = pd.read_csv(tmp_path / "predictions.csv").iloc[0]
@@ -61,8 +66,8 @@ def test_a_binary_head_gives_sigma_by_its_threshold(b0, tmp_path, threshold):
 
 
 @pytest.mark.slow
-def test_the_python_call_says_the_same(b0):
-    model = load_checkpoint(b0, "torchvision/efficientnet_b0", size=96, device="cpu", head="binary", classes=("ill",))
+def test_the_python_call_says_the_same(small):
+    model = load_checkpoint(small, SMALL, size=96, device="cpu", head="binary", classes=("ill",))
     captured = capture(model, [sample("cat"), sample("coffee")])
     for one, (logit,) in zip(predict(model, captured).images, captured.logits, strict=True):
         assert one.group == ("ill" if logit >= 0 else "not ill")
@@ -81,9 +86,9 @@ def test_the_python_call_says_the_same(b0):
         (["--head", "softmax"], "softmax"),
     ],
 )
-def test_a_head_that_does_not_fit_ends_in_a_sentence(b0, options, said, tmp_path):
-    given = [str(b0.with_name("names.txt")) if option == "names" else option for option in options]
-    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), *given, "--out", str(tmp_path)])
+def test_a_head_that_does_not_fit_ends_in_a_sentence(small, options, said, tmp_path):
+    given = [str(small.with_name("names.txt")) if option == "names" else option for option in options]
+    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(small), *given, "--out", str(tmp_path)])
     assert result.exit_code != 0
     assert said in " ".join(result.output.replace("│", " ").split())
     assert isinstance(result.exception, SystemExit), result.exception
@@ -106,8 +111,6 @@ def test_a_model_with_a_name_may_be_read_by_another_head(tmp_path):
 
 @pytest.mark.slow
 def test_without_classifier_nothing_is_predicted(tmp_path):
-    import timm
-
     torch.manual_seed(0)
     save_file(timm.create_model("test_efficientnet", num_classes=0).state_dict(), tmp_path / "body.safetensors")
     command = ["inspect", "--sample", "cat", "--checkpoint", str(tmp_path / "body.safetensors")]
@@ -125,16 +128,16 @@ def read_as(monkeypatch, function):
 
 
 @pytest.mark.slow
-def test_inspect_copes_without_logits(b0, tmp_path, monkeypatch):
+def test_inspect_copes_without_logits(small, tmp_path, monkeypatch):
     read_as(monkeypatch, lambda captured: replace(captured, output={"out": np.zeros((1, 21, 8, 8)), "aux": None}))
-    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(b0), "--maps", "SE_5_2", "--out", str(tmp_path)])
+    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(small), "--maps", "SE_5_1", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "EfficientNet returns a dict with out, aux, not a single table of logits, so there are no predictions." in (
         result.output
     )
     assert pd.read_csv(tmp_path / "predictions.csv").empty
-    assert pd.read_csv(tmp_path / "readings.csv")["gate"].nunique() == 16
-    assert (tmp_path / "maps_SE_5_2.npz").exists()
+    assert pd.read_csv(tmp_path / "readings.csv")["gate"].nunique() == 2
+    assert (tmp_path / "maps_SE_5_1.npz").exists()
 
 
 @pytest.mark.slow
@@ -157,9 +160,9 @@ def test_inspect_copes_without_z(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_profiles_by_what_a_binary_head_says(b0, tiny_imagenette, tmp_path):
-    command = ["profile", *described(b0, 64), "--data", str(tiny_imagenette), "--labels", "predictions"]
-    command += ["--head", "binary", "--classes", str(b0.with_name("names.txt"))]
+def test_profiles_by_what_a_binary_head_says(small, tiny_imagenette, tmp_path):
+    command = ["profile", *described(small, 64), "--data", str(tiny_imagenette), "--labels", "predictions"]
+    command += ["--head", "binary", "--classes", str(small.with_name("names.txt"))]
     result = RUN.invoke(app, [*command, "--out", str(tmp_path / "half")])
     assert result.exit_code == 0, result.output
     profiles = open_profiles(tmp_path / "half")
