@@ -130,7 +130,9 @@ def read_as(monkeypatch, function):
 @pytest.mark.slow
 def test_inspect_copes_without_logits(small, tmp_path, monkeypatch):
     read_as(monkeypatch, lambda captured: replace(captured, output={"out": np.zeros((1, 21, 8, 8)), "aux": None}))
-    result = RUN.invoke(app, ["inspect", "--sample", "cat", *described(small), "--maps", "SE_5_1", "--out", str(tmp_path)])
+    result = RUN.invoke(
+        app, ["inspect", "--sample", "cat", *described(small), "--maps", "SE_5_1", "--out", str(tmp_path)]
+    )
     assert result.exit_code == 0, result.output
     assert "EfficientNet returns a dict with out, aux, not a single table of logits, so there are no predictions." in (
         result.output

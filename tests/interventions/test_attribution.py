@@ -9,6 +9,7 @@ import torch
 from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients, LayerConductance, ShapleyValueSampling
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
+from support.quick import exhaustive
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -256,7 +257,7 @@ def test_an_unknown_order_is_refused(demo, images):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("gate", ["SE_2_1", "SE_5_2"])
+@pytest.mark.parametrize("gate", [*exhaustive("SE_2_1"), "SE_5_2"])
 def test_layer_conductance_is_captums(demo, images, gate):
     network, inputs = copy.deepcopy(demo.network).eval(), demo.inputs(images)
     unit = network.get_submodule(demo.gate(gate).path)

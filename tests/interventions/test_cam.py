@@ -13,7 +13,7 @@ from captum.attr import LayerGradCam
 from PIL import Image
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
-from support.quick import every
+from support.quick import every, exhaustive
 from torch import nn
 
 import se_viz
@@ -69,9 +69,8 @@ def test_maps_are_captums(demo, gate):
         "legacy_seresnet18",
         "seresnet18",
         "mobilenetv3_small_050",
-        "efficientnet_b0",
         "ese_vovnet19b_dw",
-        "regnet_y_400mf",
+        *exhaustive("efficientnet_b0", "regnet_y_400mf"),
     ],
 )
 def test_maps_are_captums_in_networks_that_work_in_place(name):

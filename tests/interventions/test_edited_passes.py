@@ -8,7 +8,7 @@ import timm
 import torch
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
-from support.quick import every
+from support.quick import every, exhaustive
 
 import se_viz
 from se_viz.gates.errors import InstrumentError, NotReadable
@@ -20,13 +20,10 @@ from se_viz.interventions.edits import scale, shuffle
 
 ARCHITECTURES = (
     "seresnet18",
-    "legacy_seresnet18",
     "mobilenetv3_small_050",
-    "efficientnet_b0",
-    "ecaresnet26t",
-    "regnety_002",
-    "ghostnetv2_100",
-    "ese_vovnet19b_dw",
+    *exhaustive(
+        "legacy_seresnet18", "efficientnet_b0", "ecaresnet26t", "regnety_002", "ghostnetv2_100", "ese_vovnet19b_dw"
+    ),
 )
 NOISY = ("state: noise", "way: noise in s")  # other numbers in each pass
 
@@ -77,7 +74,7 @@ def test_odd_networks_give_what_whole_passes_give(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", every(3, ARCHITECTURES))
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_architectures_start_at_their_gates(name):
     torch.manual_seed(0)
     network = timm.create_model(name, num_classes=7).eval()

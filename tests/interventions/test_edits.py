@@ -35,8 +35,8 @@ ARCHITECTURES = (
     "regnety_002",
     "ghostnetv2_100",
     "ese_vovnet19b_dw",
-    "rexnetr_200",
     "tinynet_a",
+    "rexnetr_200",
     "seresnext26ts",
     "tf_efficientnetv2_b0",
 )
@@ -293,8 +293,7 @@ def test_no_hook_stays_behind():
     st.dictionaries(st.sampled_from(["all", "stage 2", "stage 3", "SE_2_1", "SE_3_2"]), st.floats(-2, 2), max_size=5)
 )
 def test_the_closest_name_decides_whatever_the_order(edits):
-    gates = SEResNet().eval()
-    found = _GATES or _GATES.extend(find_gates(gates, 64)) or _GATES
+    found = _GATES or _GATES.extend(find_gates(SEResNet().eval(), 64)) or _GATES
     sources = Sources(1, _none, _none, _none)
     resolved = resolve(edits, found, sources)
     for gate in found:

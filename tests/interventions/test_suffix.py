@@ -9,7 +9,7 @@ import timm
 import torch
 from support.odd_networks.cases import CASES
 from support.odd_networks.gates import SIDE
-from support.quick import every
+from support.quick import every, exhaustive
 
 import se_viz
 from se_viz.gates.errors import InstrumentError, NotReadable
@@ -74,7 +74,7 @@ def test_it_gives_what_edits_give_on_odd_networks(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", every(2, ["legacy_seresnet18", "efficientnet_b0", "mobilenetv3_small_050", "regnety_002"])
+    "name", ["mobilenetv3_small_050", *exhaustive("legacy_seresnet18", "efficientnet_b0", "regnety_002")]
 )
 def test_its_gradient_is_that_of_the_whole_network(name):
     torch.manual_seed(0)

@@ -15,7 +15,9 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from torch.utils.benchmark import Timer
 
+from se_viz.analysis import cost
 from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
@@ -40,6 +42,19 @@ def _main_module():
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _brief_timing():
+    """Let a measurement of time take a hundredth of a second; no test asks how long something took."""
+
+    class Brief(Timer):
+        def blocked_autorange(self, callback=None, min_run_time=0.2):
+            return super().blocked_autorange(callback, min(min_run_time, 0.01))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "Timer", Brief)
+        yield
 
 
 @pytest.fixture(scope="session")
