@@ -58,7 +58,7 @@ def test_inspect_writes_what_the_cpu_reads(device, tmp_path):
     assert accel.fetched
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["bf16", *exhaustive("fp16")])
 def test_inspect_in_other_precisions(precision, tmp_path):
     run("inspect", "--sample", "cat", "--device", "accel", "--precision", precision, "--out", tmp_path)
     frame = pd.read_csv(tmp_path / "readings.csv")

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 from support import pages
 from support.networks import make_images
+from support.quick import exhaustive
 
 from se_viz.data.sample_images import sample
 from se_viz.device import memory as device_memory
@@ -52,7 +53,7 @@ def test_the_device_can_be_chosen(memory):
     assert "bf16 on cpu" in said(page)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["bf16", *exhaustive("fp16")])
 def test_other_precisions(precision):
     page = inspect(precision=precision)
     assert f"{precision} on accel:0" in said(page)

@@ -12,6 +12,7 @@ import torch
 import torchvision
 from support.networks import make_images
 from support.networks import model as wrapped
+from support.quick import exhaustive
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.ops import SqueezeExcitation
@@ -95,11 +96,11 @@ def test_multiplications_are_watched_there_too():
 @pytest.mark.parametrize(
     ("make", "side"),
     [
-        (lambda: timm.create_model("legacy_seresnet50"), 64),
+        (lambda: timm.create_model("legacy_seresnet18"), 64),
         (lambda: timm.create_model("test_efficientnet"), 64),
         (lambda: timm.create_model("test_nfnet"), 64),
         (torchvision.models.mobilenet_v3_small, 64),
-        (torchvision.models.regnet_y_400mf, 64),
+        *exhaustive((torchvision.models.regnet_y_400mf, 64)),
     ],
 )
 def test_networks_of_the_libraries_too(make, side):

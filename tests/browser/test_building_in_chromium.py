@@ -14,13 +14,14 @@ from support.served import Served
 import se_viz
 from se_viz.data.sample_images import SAMPLES
 from se_viz.profiles.class_profiles import open_profiles
-from se_viz.ui.widgets.build_profiles import SHARD
+from se_viz.ui.widgets.profile_pass import BATCH
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
-COUNT = 2 * SHARD + 40
-HELD_FROM = SHARD + 20  # the pass waits here until the test lets it go on
+SHARD = 2 * BATCH
+COUNT = 2 * SHARD + 8
+HELD_FROM = SHARD + BATCH  # the pass waits here until the test lets it go on
 
 
 @pytest.fixture
@@ -38,14 +39,15 @@ def photos(tmp_path):
 
 def held(page):
     """What the page says while its pass is held."""
-    return page.get_by_text(re.compile(rf"1[5-9]\d of {COUNT} images"))
+    return page.get_by_text(f"{HELD_FROM} of {COUNT} images")
 
 
 @pytest.fixture
 def variables(photos, tmp_path):
     """The environment of a server whose pass is held."""
     folders = {"SE_VIZ_DATA": str(photos), "SE_VIZ_PROFILES": str(tmp_path / "profiles")}
-    return folders | {"SE_VIZ_TEST_HELD_FROM": str(HELD_FROM), "SE_VIZ_TEST_GO_ON": str(tmp_path / "go on")}
+    held = {"SE_VIZ_TEST_HELD_FROM": str(HELD_FROM), "SE_VIZ_TEST_GO_ON": str(tmp_path / "go on")}
+    return folders | held | {"SE_VIZ_TEST_SHARD": str(SHARD)}
 
 
 HELD = "tests.support.held_build"
@@ -71,7 +73,8 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, v
         server.process.wait(20)
     assert len(list(shards("shards/*.safetensors"))) == 1
 
-    with Served(tmp_path, variables) as server:
+    (tmp_path / "go on").touch()
+    with Served(tmp_path, variables, module=HELD) as server:
         page = open_page("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         expect(page.get_by_text(re.compile(unfinished))).to_be_visible()

@@ -89,7 +89,7 @@ def test_play_waits_under_the_pointer(open_how):
     expect(page.get_by_role("button", name="Play")).to_have_attribute("aria-pressed", "false")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.exhaustive)])
 def test_a_phone_shows_one_panel_at_a_time_and_never_scrolls_sideways(open_how, scheme):
     page = open_how(PAGE + "&step=filter", width=390, height=844, scheme=scheme)
     expect(page.locator(".walk .panel:visible")).to_have_count(1)

@@ -82,8 +82,10 @@ def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_p
 
 
 def test_the_bar_stays_in_view_and_is_low(open_page):
+    page = open_page("classes?samples=cat")
     for width, height, most in ((1440, 900, 60), (390, 844, 110)):
-        page = open_page("classes?samples=cat", width=width, height=height)
+        page.set_viewport_size({"width": width, "height": height})
+        settle(page)
         page.mouse.move(width / 2, height / 2)
         page.mouse.wheel(0, 20_000)
         expect(page.get_by_role("heading", level=1)).not_to_be_in_viewport()
