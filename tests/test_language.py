@@ -19,6 +19,15 @@ OTHER_CODE.remove(Path(__file__))
 PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 
+
+def by_folder(paths: list[Path]):
+    """Parametrize a test with the paths of each folder: a test a file would cost more than what it reads."""
+    folders: dict[str, list[Path]] = {}
+    for path in paths:
+        folders.setdefault(path.parent.relative_to(ROOT).as_posix(), []).append(path)
+    return pytest.mark.parametrize("paths", folders.values(), ids=folders)
+
+
 # Patterns, each with the phrase to use instead.
 AVOIDED = {
     r"\bwho(m|so)?ever\b": "name the caller, the user, the reader or the process",
@@ -77,31 +86,35 @@ def avoided(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", [*CODE, *OTHER_CODE], ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_code_says_it_in_plain_words(path):
-    assert [(line, found) for line, text in texts(path) for found in avoided(text)] == []
+@by_folder([*CODE, *OTHER_CODE])
+def test_code_says_it_in_plain_words(paths):
+    assert [(path.name, line, found) for path in paths for line, text in texts(path) for found in avoided(text)] == []
 
 
-@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_documentation_says_it_in_plain_words(path):
-    without_code = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
-    assert avoided(without_code) == []
+@by_folder(PROSE)
+def test_documentation_says_it_in_plain_words(paths):
+    code = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+    assert [(path.name, found) for path in paths for found in avoided(code.sub("", path.read_text()))] == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_notebooks_say_it_in_plain_words(path):
-    cells = json.loads(path.read_text())["cells"]
+@by_folder(NOTEBOOKS)
+def test_notebooks_say_it_in_plain_words(paths):
+    cells = [(path.name, cell) for path in paths for cell in json.loads(path.read_text())["cells"]]
     assert [
-        found for cell in cells if cell["cell_type"] == "markdown" for found in avoided("".join(cell["source"]))
+        (name, found)
+        for name, cell in cells
+        if cell["cell_type"] == "markdown"
+        for found in avoided("".join(cell["source"]))
     ] == []
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_docstring_says_what_the_thing_does(path):
+@by_folder(CODE)
+def test_a_docstring_says_what_the_thing_does(paths):
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     begins = [
-        (getattr(node, "lineno", 1), ast.get_docstring(node) or "")
+        (path.name, getattr(node, "lineno", 1), ast.get_docstring(node) or "")
+        for path in paths
         for node in ast.walk(tree(path.read_text()))
         if isinstance(node, documented)
     ]
-    assert [(line, text.splitlines()[0]) for line, text in begins if INDIRECT.match(text)] == []
+    assert [(name, line, text.splitlines()[0]) for name, line, text in begins if INDIRECT.match(text)] == []

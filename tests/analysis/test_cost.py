@@ -64,12 +64,12 @@ def test_the_papers_own_network_has_the_papers_flops():
     [
         ("resnet18", 64, 8),
         ("resnext50_32x4d", 64, 16),
-        ("vgg16_bn", 64, 13),
-        *exhaustive(("inception_v3", 299, 11), ("googlenet", 96, 9)),
+        ("vgg11_bn", 64, 8),
+        *exhaustive(("vgg16_bn", 64, 13), ("inception_v3", 299, 11), ("googlenet", 96, 9)),
     ],
 )
 def test_gates_go_into_any_cnn_and_work(name, size, gates):
-    options = {"init_weights": False} if name in {"inception_v3", "googlenet", "vgg16_bn"} else {}
+    options = {"init_weights": False} if name in {"inception_v3", "googlenet", "vgg11_bn", "vgg16_bn"} else {}
     network = torchvision.models.get_model(name, weights=None, **options).eval()
     before = dict(network.state_dict())
     gated = insert_gates(network, r=8, size=size)

@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
+from support.quick import exhaustive
 
 expect.set_options(timeout=60_000)
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -43,10 +44,9 @@ _ROOM = """() => {
 @pytest.mark.parametrize(
     ("path", "scheme"),
     [
-        ("", "light"),
         ("", "dark"),
         ("classes?view=Export", "light"),  # figures of several panels, and code
-        pytest.param("classes?view=Export", "dark", marks=pytest.mark.exhaustive),
+        *exhaustive(("", "light"), ("classes?view=Export", "dark")),
     ],
 )
 def test_the_text_of_charts_and_code_is_read_with_weak_eyes(open_page, path, scheme):

@@ -81,6 +81,8 @@ def test_images_stay_chosen_from_page_to_page(open_page):
     expect(page.locator(".se-card")).to_have_count(2)
 
 
+# tests/ui/test_classes_page.py has its groups, and test_building_in_chromium.py hands in a ZIP of folders.
+@pytest.mark.exhaustive
 def test_two_classes_and_two_uploaded_groups_are_compared(open_page):
     page = open_page("classes?samples=cat&one=church&other=golf+ball")
     expect(chart(page, "Cohen's d between church and golf ball in SE_5_2")).to_have_count(1)
@@ -118,6 +120,8 @@ def test_many_refusals_take_one_box_and_a_list_that_moves_nothing(open_page):
     assert page.locator(".se-card").bounding_box() == before
 
 
+# test_selection_in_chromium.py opens a link again, too.
+@pytest.mark.exhaustive
 def test_a_choice_is_in_the_address_and_a_link_reopens_it(open_page):
     page = open_page()
     page.get_by_role("radio", name="SE_5_1").click()

@@ -80,12 +80,13 @@ def go_to(page, title):
 
 
 def test_nothing_of_a_page_is_blocked_and_axe_finds_nothing(open_page):
+    """Each page once, by turns light on a desk and dark on a phone; the exhaustive run has all of both."""
     page = open_page("?samples=cat")
-    for title in PAGES:
+    for place, title in enumerate(PAGES):
         go_to(page, title)
+        if place % 2:
+            look(page, "dark", PHONE)
         assert not violations(page), title
-        look(page, "dark", PHONE)
-        assert not violations(page), f"{title}, dark, on a phone"
 
 
 @pytest.mark.exhaustive

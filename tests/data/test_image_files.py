@@ -106,7 +106,7 @@ def test_nothing_is_decoded_beyond_the_limit(decoded: dict[str, int]) -> None:
 
 @pytest.mark.slow
 def test_few_files_wait_to_be_decoded(decoded: dict[str, int]) -> None:
-    contents = [image(shade, 1500) for shade in range(6 * batches.WORKERS * batches.MOST_FILES)]
+    contents = [image(shade, 700) for shade in range(6 * batches.WORKERS * batches.MOST_FILES)]
     waiting = []
 
     def items() -> Iterator[tuple[str, bytes]]:

@@ -37,10 +37,10 @@ def drawn(gate_capture, focus):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize("rows", [slice(None), [0]])
 @pytest.mark.parametrize("focus", [0, 1])
-@pytest.mark.parametrize("order", ["index", "mean", "variance", "similarity"])
-def test_every_chart_can_be_drawn_and_writes_no_nan(captured, value, rows, focus, order):
+def test_every_chart_can_be_drawn_and_writes_no_nan(captured, value, rows, focus):
     gate_capture = spoilt(captured, value, rows)
-    for chart in [*drawn(gate_capture, focus), attention_heatmap(gate_capture, NAMES, order, focus)]:
+    ordered = [attention_heatmap(gate_capture, NAMES, order, focus) for order in ("mean", "variance", "similarity")]
+    for chart in [*drawn(gate_capture, focus), *ordered]:
         words = f"{chart.alt} {chart.how_to_read} {chart.figure.layout.to_plotly_json()}"
         assert not re.search(r"\b(nan|inf)\b", words)
         assert chart.figure.to_json()

@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from support.checkpoints import pickled
+from support.quick import exhaustive
 from torch import nn
 
 from se_viz.weights.errors import Misfit
@@ -30,8 +31,18 @@ def sketched(name, **arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["timm/legacy_seresnet18", "torchvision/regnet_y_400mf", "timm/mobilenetv3_small_050"])
-@pytest.mark.parametrize("prefix", ["", "model.module."])
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("timm/legacy_seresnet18", ""),
+        ("torchvision/regnet_y_400mf", "model.module."),
+        *exhaustive(
+            *(("timm/mobilenetv3_small_050", prefix) for prefix in ("", "model.module.")),
+            ("timm/legacy_seresnet18", "model.module."),
+            ("torchvision/regnet_y_400mf", ""),
+        ),
+    ],
+)
 def test_the_architecture_that_fits_is_named(name, prefix):
     state = {f"{prefix}{key}": value for key, value in sketched(name, num_classes=7).items()}
     error = refused(state)
