@@ -205,6 +205,7 @@ def test_a_safetensors_file_of_very_many_empty_tensors(name, count):
     ours(caught.value)
 
 
+@pytest.mark.slow
 def test_a_pickle_of_countless_tensors():
     with pytest.raises(
         WeightsRefused, match=r"contains more than 20,000 tensors, more than any network\.$|was not read"
