@@ -47,7 +47,7 @@ bench: $(VENV)/dev.stamp ## measure against peers; the machine should be idle
 	@for script in capture precision pages startup decode profiles interventions soak; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 bench-quick: $(VENV)/dev.stamp ## check that every benchmark runs, two at a time
-	@printf '%s\n' soak capture precision pages startup decode profiles interventions | OMP_NUM_THREADS=1 xargs -P 2 -I NAME $(BIN)/python benchmarks/NAME.py --quick
+	@printf '%s\n' soak capture precision pages startup decode profiles interventions | PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 xargs -P 2 -I NAME $(BIN)/python benchmarks/NAME.py --quick
 
 dist: $(VENV)/dev.stamp ## build the wheel and the sdist into dist/
 	@rm -rf dist build

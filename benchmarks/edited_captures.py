@@ -58,7 +58,7 @@ def capture(options: argparse.Namespace) -> dict[str, object]:
         }
         for what, edit in edits.items():
             ways[what] = lambda model=model, images=images, edit=edit: se_viz.capture(model, images, edits=edit)
-        taken = turns(ways, *(0.2, 3) if options.quick else (30.0, 15))
+        taken = turns(ways, *(0.0, 1) if options.quick else (30.0, 15))
         ratios = {way: shares(taken[way], taken["without"]) for way in ways if way != "without"}
         for way, ratio in ratios.items():
             verdict = "" if way == "again" else ": met" if ratio[1] <= CAPTURE_BAR else ": missed"
@@ -151,7 +151,7 @@ def beside(peer: str, case: tuple[str, int, int], options: argparse.Namespace) -
         difference = float((torch.as_tensor(ours().logits) - theirs()).abs().max())
         changed = float((bare() - theirs()).abs().max())
         ways: dict[str, Callable[[], object]] = {"bare": bare, "ours": ours, "peer": theirs}
-        taken = turns(ways, *(0.2, 3) if options.quick else (20.0, 9))
+        taken = turns(ways, *(0.0, 1) if options.quick else (20.0, 9))
         found[what] = {
             "ours": shares(taken["ours"], taken["bare"]),
             "peer": shares(taken["peer"], taken["bare"]),

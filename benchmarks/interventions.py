@@ -57,7 +57,7 @@ def images_in_memory(model: Model, count: int) -> Dataset:
 def ablate(options: argparse.Namespace) -> dict[str, object]:
     """Compare ablations with bare passes."""
     model = se_viz.load("demo/r16", options.device, fast=False)
-    data = images_in_memory(model, BATCH if options.quick else 8 * BATCH)
+    data = images_in_memory(model, len(model.classes) if options.quick else 8 * BATCH)
     ready = torch.from_numpy(np.stack([model.preprocess.pixels(data.read(index)[0].rgb) for index in range(len(data))]))
 
     def bare(passes: int) -> Callable[[], None]:

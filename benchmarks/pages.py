@@ -131,12 +131,13 @@ def main() -> None:
     parser = arguments(__doc__)
     quick = (options := parser.parse_args()).quick
     visits, uploads = (0, 1) if quick else (7, 7)
+    models = {DEMO: 1} if quick else {DEMO: 1, LARGE: 16}  # and how many files are dropped on each
     content = photograph(quick=quick)
 
     with Server(Path(__file__).with_name("page_app.py")) as server:
         record = Record(server, 1 if quick else None)
         try:
-            for model in (DEMO, LARGE):
+            for model in models:
                 for turn in range(visits + 1):
                     visit(record, server.address, model, first=turn == 0)
             for turn in range(visits + 1):
@@ -145,8 +146,8 @@ def main() -> None:
                 compare(record, server.address, first=turn == 0)
                 classify(record, server.address, first=turn == 0)
             for _ in range(uploads):
-                drop(record, server.address, DEMO, content, 1)
-                drop(record, server.address, LARGE, content, 2 if quick else 16)
+                for model, files in models.items():
+                    drop(record, server.address, model, content, files)
         except Exception:
             print(server.log())
             raise

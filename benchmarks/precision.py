@@ -217,8 +217,8 @@ def main() -> None:
     shared = {
         "threads": options.threads,
         "data": options.data,
-        "seconds": 0.3 if options.quick else options.seconds,
-        "least": 3 if options.quick else 7,
+        "seconds": 0.0 if options.quick else options.seconds,
+        "least": 1 if options.quick else 7,
     }
     imported = ("timm", "se_viz.model.model")
     with tempfile.TemporaryDirectory() as folder:

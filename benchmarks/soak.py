@@ -255,8 +255,8 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--minutes", type=float, default=6.0, help="how long the visits are spread over")
     options = parser.parse_args()
-    sessions, uploads, seconds = (4, 24, 5.0) if options.quick else (32, 1000, 60 * options.minutes)
-    clicks, freed = (4, 3.0) if options.quick else (_CLICKS, _FREED)
+    sessions, uploads, seconds = (4, 12, 3.0) if options.quick else (32, 1000, 60 * options.minutes)
+    clicks, freed = (2, 2.0) if options.quick else (_CLICKS, _FREED)
     variables = {"SE_VIZ_RECONNECT_SECONDS": "1"} if options.quick else {}
     server = Server(None, variables)
     with Crowd(server.address, sessions, uploads, seconds) as crowd, server:

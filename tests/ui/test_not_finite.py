@@ -2,6 +2,7 @@
 
 import io
 import re
+from functools import cache
 from unittest.mock import Mock
 
 import pytest
@@ -62,12 +63,16 @@ def said(page):
     return texts
 
 
+@cache
+def model_of(kind):
+    return Model(f"test/{kind}", NETWORKS[kind](), PREPROCESS, tuple(f"kind {i}" for i in range(10)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["inspect", "how", "classes", "network", "reduction"])
 @pytest.mark.parametrize("kind", sampled(NETWORKS))
 def test_no_page_writes_nan(kind, module, monkeypatch, flat):
-    model = Model(f"test/{kind}", NETWORKS[kind](), PREPROCESS, tuple(f"kind {i}" for i in range(10)))
-    load = Mock(return_value=model)  # which has a clear(), as what is kept has
+    load = Mock(return_value=model_of(kind))  # which has a clear(), as what is kept has
     monkeypatch.setattr(models, "_load", load)
     page = open_page(module)
     page.file_uploader(key="upload").set_value([("flat.png", flat, "image/png")]).run()
