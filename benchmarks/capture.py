@@ -279,7 +279,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of torch; its own choice if not given")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     options = parser.parse_args()
-    keep_memory()
+    if not options.quick:
+        keep_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     seconds, least, cases = (0.0, 1, CASES[2:3]) if options.quick else (30.0, 9, CASES)

@@ -3,6 +3,7 @@
 import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 import accel
 import numpy as np
@@ -42,9 +43,18 @@ def labelled(count, side=128):
     return Labelled(pixels, rng.integers(0, 10, count), tuple(map(str, range(count))))
 
 
-def both(precision="fp32"):
-    """The demo model on the device and on the CPU; there not its faster copy, which rounds otherwise."""
-    return load("demo/r16", "accel", precision), load("demo/r16", "cpu", precision, fast=False)
+@pytest.fixture(scope="module")
+def both():
+    """A function that gives the demo model on the device and on the CPU, there not its faster copy, which rounds
+    otherwise. No test here changes them, and to find the gates on this device takes half a second.
+    """
+
+    @cache
+    def models(precision="fp32"):
+        return load("demo/r16", "accel", precision), load("demo/r16", "cpu", precision, fast=False)
+
+    yield models
+    models.cache_clear()
 
 
 def assert_same(one, other):
@@ -57,7 +67,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_reading_is_the_cpus(precision):
+def test_a_reading_is_the_cpus(both, precision):
     there, here = both(precision)
     assert there.precision == precision
     assert_same(
@@ -118,7 +128,7 @@ def replaced(captured):
     return replace(captured, gates={r.gate.name: replace(r, u=None, x=None) for r in captured})
 
 
-def test_images_may_lie_anywhere():
+def test_images_may_lie_anywhere(both):
     there, here = both()
     expected = capture(here, make_images(2, 64))
     for device in ("cpu", "accel:0", "accel:1"):
@@ -126,7 +136,7 @@ def test_images_may_lie_anywhere():
         assert_same(capture(here, make_images(2, 64).to(device)), expected)
 
 
-def test_all_descriptors_come_in_one_transfer():
+def test_all_descriptors_come_in_one_transfer(both):
     there, _ = both()
     accel.fetched.clear()
     captured = capture(there, make_images(3, 64))
@@ -136,7 +146,7 @@ def test_all_descriptors_come_in_one_transfer():
     assert accel.fetched[1:] == [u.shape, u.shape]
 
 
-def test_threads_that_share_it_read_their_own_images():
+def test_threads_that_share_it_read_their_own_images(both):
     there, here = both()
     batches = [make_images(2, 64, seed=seed) for seed in range(6)]
     with ThreadPoolExecutor(3) as pool:
@@ -162,7 +172,7 @@ def test_a_users_checkpoint_is_loaded_to_it(tmp_path):
     assert_same(*(capture(model, make_images(2, 160)) for model in models))
 
 
-def test_blocks_and_costs_are_the_cpus():
+def test_blocks_and_costs_are_the_cpus(both):
     there, here = both()
     for gate in here.gates:
         assert block_of(there.network, gate, 128) == block_of(here.network, gate, 128)
@@ -179,7 +189,7 @@ def test_gates_are_put_into_a_network_where_it_lies():
     assert_same(captured, capture(gated.cpu(), make_images(2, 64)))
 
 
-def test_right_answers_are_counted_there():
+def test_right_answers_are_counted_there(both):
     there, here = both()
     data = labelled(9)
     predicted = capture(here, PREPROCESS.normalise(torch.from_numpy(data.pixels))).logits.argmax(1)
