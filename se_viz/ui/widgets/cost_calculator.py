@@ -1,4 +1,4 @@
-"""What SE costs a network: parameters and multiply-accumulates by stage at any r, and its time on this machine."""
+"""Cost of SE in a network: parameters and multiply-accumulates by stage at any r, and its time on this machine."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
