@@ -12,8 +12,8 @@ from se_viz.former_names import with_former_fields
 from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, InputOverwritten
-from se_viz.gates.finite import not_finite
-from se_viz.gates.forward_pass import Pass, read
+from se_viz.gates.finite import not_finite, what_is_in
+from se_viz.gates.forward_pass import OUTPUT, Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import forget, instrument_of
@@ -51,6 +51,36 @@ class GateCapture:
         return self.s if self.edited is None else self.edited
 
 
+class _GatesOfPass(Mapping[str, GateCapture]):
+    """The values of the gates of one pass by name, each made when it is first asked for."""
+
+    def __init__(self, of: Pass) -> None:
+        self._pass = of
+        self._gates = {gate.name: gate for gate in of.gates}
+        self._made: dict[str, GateCapture] = {}
+
+    def __getitem__(self, name: str) -> GateCapture:
+        if name not in self._made:
+            tables, u, x = self._pass.tables, self._pass.u.get(name), self._pass.x.get(name)
+            gate, z, s = self._gates[name], tables.get((name, "z")), tables[name, "s"]
+            # Another thread may have made it meanwhile.
+            self._made.setdefault(name, GateCapture(gate, z, s, u, x, tables.get((name, "applied"))))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._gates)
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def are_finite(self, output: object) -> bool:
+        """Return whether all numbers of the gates, and those of the output of the network, are finite."""
+        of = self._pass
+        if not of.tables.are_finite() or not all(np.isfinite(maps).all() for maps in (*of.u.values(), *of.x.values())):
+            return False
+        return (output is of.output and OUTPUT in of.tables) or not what_is_in([output])
+
+
 @with_former_fields
 @dataclass(frozen=True, slots=True)
 class Capture:
@@ -80,6 +110,9 @@ class Capture:
     @property
     def not_finite(self) -> str:
         """A sentence on the values that are NaN or infinite, first gate first; empty if all values are finite."""
+        # This runs at every capture, so tables that come from one array are checked as one array.
+        if isinstance(self.gates, _GatesOfPass) and self.gates.are_finite(self.output):
+            return ""
         read = {one.gate.name: {"z": one.z, "s": one.s, "U": one.u, "X̃": one.x} for one in self}
         return not_finite(read, self.output, self.images, [one.gate.name for one in self if one.edited is not None])
 
@@ -150,19 +183,22 @@ def _captured(
     # A network may keep a tensor of its pass, and a tensor of inference mode cannot be used in training.
     with torch.inference_mode(False):
         parts = _in_batches(instrument, images, maps, batch, weights, edits)
-    z, s, u, x, edited = (_of_all([getattr(part, what) for part in parts]) for what in ("z", "s", "u", "x", "applied"))
-    captures = {
-        g.name: GateCapture(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name), edited.get(g.name))
-        for g in gates
-    }
+    captures: Mapping[str, GateCapture]
+    if len(parts) == 1:
+        captures = _GatesOfPass(parts[0])
+    else:
+        z, s, u, x, edited = (_joined([getattr(p, what) for p in parts]) for what in ("z", "s", "u", "x", "applied"))
+        captures = {
+            g.name: GateCapture(g, z.get(g.name), s[g.name], u.get(g.name), x.get(g.name), edited.get(g.name))
+            for g in gates
+        }
     output = joined([part.output for part in parts], [part.images for part in parts])
     return Capture(captures, len(images), output)
 
 
-def _of_all(parts: Sequence[Mapping[str, Float32s]]) -> Mapping[str, Float32s]:
+def _joined(parts: Sequence[Mapping[str, Float32s]]) -> Mapping[str, Float32s]:
     """Return the arrays of several batches by gate, concatenated."""
-    first = parts[0]
-    return first if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in first}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _in_batches(
@@ -181,7 +217,8 @@ def _in_batches(
     parts: list[Pass] = []
     done = 0
     while done < len(images):
-        part = _attempt(instrument, images[done : done + batch], maps, weights, edits, done)
+        rest = images if batch >= len(images) else images[done : done + batch]
+        part = _attempt(instrument, rest, maps, weights, edits, done)
         if part is not None:
             parts.append(part)
             done += batch

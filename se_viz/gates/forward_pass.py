@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +14,12 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.refusals import REJECTIONS, refuse_compiled
+from se_viz.gates.tables import Tables
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import is_dense
+
+OUTPUT = ("", "output")
+"""Key of the output of the network among the tables of a pass, if it is a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,33 @@ class Pass:
 
     Attributes:
         images: N.
-        z: squeeze descriptors (N, C) by gate, for the gates that have one.
-        s: excitation weights (N, C) by gate.
+        gates: the gates that were read.
+        tables: z and s of the gates, and the weights that multiplied U in place of s.
         u, x: U and X̃ (N, C, H, W) of the requested gates.
-        applied: weights that multiplied U in place of s (N, C), of the edited gates.
         output: the output of the network, on the CPU.
     """
 
     images: int
-    z: Mapping[str, Float32s]
-    s: Mapping[str, Float32s]
+    gates: tuple[Gate, ...]
+    tables: Tables
     u: Mapping[str, Float32s]
     x: Mapping[str, Float32s]
-    applied: Mapping[str, Float32s]
     output: object
+
+    @property
+    def z(self) -> Mapping[str, Float32s]:
+        """Squeeze descriptors (N, C) by gate, for the gates that have one."""
+        return self.tables.of("z")
+
+    @property
+    def s(self) -> Mapping[str, Float32s]:
+        """Excitation weights (N, C) by gate."""
+        return self.tables.of("s")
+
+    @property
+    def applied(self) -> Mapping[str, Float32s]:
+        """Weights that multiplied U in place of s (N, C), of the edited gates."""
+        return self.tables.of("applied")
 
 
 def read(
@@ -66,31 +82,27 @@ def read(
     count = len(images)
     # Grad mode belongs to a thread, so it is set here and not once for the network. Inference mode is not used: tensors
     # that a module keeps from its first pass (a grid, a lazy parameter) could not be trained afterwards.
-    told = refusals_told(instrument.network, images)
-    with torch.no_grad(), instrument.capturing(maps, edits, start) as sink, told:
-        output = sink.network(images)
     with torch.no_grad():
-        squeezed = [gate for gate in instrument.gates if gate.has_z]
-        tables = [descriptor(sink, gate, "z", count) for gate in squeezed]
-        tables += [descriptor(sink, gate, "s", count) for gate in instrument.gates]
-        is_table = (
-            isinstance(output, Tensor)
-            # A subclass may have no array; on another device it comes with the transfer of the others.
-            and (type(output) in (Tensor, nn.Parameter) or not output.is_cpu)
-            and is_dense(output)
-            and output.dtype is torch.float32
-            and output.device == tables[0].device
-        )
-        # A copy, because the network may keep its output and write into it.
-        arrays = _to_host([*tables, output.clone()] if isinstance(output, Tensor) and is_table else tables)
+        told = refusals_told(instrument.network, images)
+        with instrument.capturing(maps, edits, start) as sink, told:
+            output = sink.network(images)
+        found: dict[tuple[str, str], Tensor] = {}
+        for gate in instrument.gates:
+            if gate.has_z:
+                found[gate.name, "z"] = descriptor(sink, gate, "z", count)
+            found[gate.name, "s"] = descriptor(sink, gate, "s", count)
+            if gate.name in sink.edits:
+                found[gate.name, "applied"] = _applied(sink, gate)
+        if is_table := _is_table(output, found[instrument.gates[0].name, "s"]):
+            found[OUTPUT] = output
+        tables = Tables(found)
         return Pass(
             images=count,
-            z={gate.name: array for gate, array in zip(squeezed, arrays, strict=False)},
-            s={gate.name: array for gate, array in zip(instrument.gates, arrays[len(squeezed) :], strict=False)},
+            gates=instrument.gates,
+            tables=tables,
             u={gate.name: _maps(sink, gate, "u", count) for gate in instrument.gates if gate.name in maps},
             x={gate.name: _maps(sink, gate, "x", count) for gate in instrument.gates if gate.name in maps},
-            applied={gate.name: _applied(sink, gate) for gate in instrument.gates if gate.name in sink.edits},
-            output=torch.from_numpy(arrays[-1]) if is_table else to_host(output),
+            output=torch.from_numpy(tables[OUTPUT]) if is_table else to_host(output),
         )
 
 
@@ -109,13 +121,17 @@ def refusals_told(network: nn.Module, images: Tensor) -> Iterator[None]:
         raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {said}") from error
 
 
-def _to_host(tables: list[Tensor]) -> list[Float32s]:
-    """Return the tables as arrays, moved to memory as one tensor, because every transfer delays a GPU."""
-    if tables[0].is_cpu:
-        return [table.numpy() if table.dtype is torch.float32 else table.float().numpy() for table in tables]
-    flat = torch.cat([table.reshape(-1) for table in tables]).float().cpu().numpy()
-    ends = accumulate(table.numel() for table in tables)
-    return [flat[end - table.numel() : end].reshape(table.shape) for table, end in zip(tables, ends, strict=True)]
+def _is_table(output: object, s: Tensor) -> bool:
+    """Return whether the output of a network is a table that can be copied together with s."""
+    return (
+        isinstance(output, Tensor)
+        # A subclass may have no array; on another device it comes with the transfer of the others.
+        and (type(output) in (Tensor, nn.Parameter) or not output.is_cpu)
+        and is_dense(output)
+        and output.ndim == 2
+        and output.dtype is torch.float32
+        and output.device == s.device
+    )
 
 
 def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tensor:
@@ -137,15 +153,11 @@ def descriptor(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Tens
     return finished
 
 
-def _applied(sink: CaptureBuffer, gate: Gate) -> Float32s:
+def _applied(sink: CaptureBuffer, gate: Gate) -> Tensor:
     """Return the weights (N, C) that replaced s of a gate."""
     if gate.name not in sink.applied:
         raise _changed(gate)
-    applied = sink.applied[gate.name]
-    if not applied.is_cpu or applied.dtype is not torch.float32:
-        applied = applied.float().cpu()
-    array: Float32s = applied.contiguous().numpy()
-    return array
+    return sink.applied[gate.name]
 
 
 def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:

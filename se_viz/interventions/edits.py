@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from se_viz.gates.capture_buffer import Replacement
-from se_viz.gates.gate import Gate
+from se_viz.gates.gate import Gate, by_stage
 from se_viz.types import AnyFloats
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -116,10 +116,16 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
     """
     if not isinstance(edits, Mapping):
         raise TypeError(f'Edits are a mapping such as {{"{gates[0].name}": 1.0}}, not {type(edits).__name__}.')
-    named = sorted(((*_named(key, gates), edit) for key, edit in edits.items()), key=itemgetter(0))
+    places = _places(gates)
+    unknown = [key for key in edits if key not in places]
+    if unknown:
+        stages = ", ".join(f'"stage {stage}"' for stage in sorted({gate.stage for gate in gates}))
+        names = ", ".join(gate.name for gate in gates)
+        raise KeyError(f'No gate {unknown[0]!r}; there are {names}, {stages} and "all"')
+    named = sorted(((*places[key], edit) for key, edit in edits.items()), key=itemgetter(0))
     made: dict[str, Replacement] = {}
     for gate in gates:
-        own = [edit for _, found, edit in named if gate in found]
+        own = [edit for _, names, edit in named if gate.name in names]
         wholes = [at for at, edit in enumerate(own) if not isinstance(edit, Mapping)]
         for edit in own[wholes[-1] if wholes else 0 :]:  # what a narrower edit replaces whole is not asked for
             if isinstance(edit, Mapping):
@@ -129,18 +135,12 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
     return made
 
 
-def _named(key: str, gates: Sequence[Gate]) -> tuple[int, list[Gate]]:
-    """Return the gates that a key names, and its priority."""
-    if key == "all":
-        return 0, list(gates)
-    found = [gate for gate in gates if f"stage {gate.stage}" == key]
-    if found:
-        return 1, found
-    found = [gate for gate in gates if gate.name == key]
-    if found:
-        return 2, found
-    stages = ", ".join(f'"stage {stage}"' for stage in sorted({gate.stage for gate in gates}))
-    raise KeyError(f'No gate {key!r}; there are {", ".join(gate.name for gate in gates)}, {stages} and "all"')
+def _places(gates: Sequence[Gate]) -> dict[str, tuple[int, frozenset[str]]]:
+    """Return the priority of each key that edits can have, and the names of the gates that it means."""
+    # Names and not gates, as a comparison of two gates compares all that is known of them.
+    by_name = {gate.name: (2, frozenset([gate.name])) for gate in gates}
+    stages = {f"stage {stage}": (1, frozenset(gate.name for gate in of)) for stage, of in by_stage(gates).items()}
+    return {**by_name, **stages, "all": (0, frozenset(by_name))}
 
 
 def _as_computed(s: Tensor, _start: int) -> Tensor:

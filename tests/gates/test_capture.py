@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.networks import Host, demo, make_images, model, squeezed
 from support.third_party_gates import SELayer
+from torch import nn
 
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
@@ -164,3 +165,63 @@ def test_asking_for_a_gate_that_is_not_there(held):
         capture(held, make_images(1, 64))["SE_9_9"]
     with pytest.raises(KeyError, match=r"No gate SE_6_1, SE_9_9; there are SE_2_1, .*SE_5_2"):
         capture(held, make_images(1, 64), ["SE_9_9", "SE_2_1", "SE_6_1"])
+
+
+def test_values_of_one_image_share_no_memory_and_can_be_written_into(held):
+    images = make_images(1, 64)
+    changed, kept = capture(held, images), capture(held, images)
+    for read in changed:
+        read.z[:], read.s[:] = 7, 8
+    np.testing.assert_array_equal(changed.logits, kept.logits)
+    assert {float(value) for read in changed for value in np.unique(read.z)} == {7}
+    assert {float(value) for read in changed for value in np.unique(read.s)} == {8}
+    assert changed["SE_3_1"] is changed["SE_3_1"]
+
+
+class Overwrites(SELayer):
+    """A gate that overwrites z and s once it has used them, in a way that torch counts or in one that it does not."""
+
+    counted = True
+
+    def forward(self, x):
+        z = self.avg_pool(x).flatten(1)
+        s = self.fc(z)
+        scaled = x * s[:, :, None, None]
+        for used in (z, s):
+            (used if self.counted else used.data).fill_(9)
+        return scaled
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_z_and_s_are_as_they_were_used(counted, count):
+    network = Host(Overwrites()).eval()
+    network.gate.counted = counted
+    for seed in range(3):
+        (read,) = capture(network, make_images(count, seed=seed), ["SE_1_1"])
+        np.testing.assert_allclose(read.z, read.u.mean((2, 3)), atol=1e-6)
+        np.testing.assert_allclose(read.x, read.s[:, :, None, None] * read.u, atol=1e-6)
+
+
+class Gives(Host):
+    """A network that returns a table of another kind."""
+
+    def __init__(self, kind):
+        super().__init__(SELayer())
+        self.kind = kind
+
+    def forward(self, x):
+        if self.kind == "with a gradient":
+            with torch.enable_grad():
+                return super().forward(x)
+        logits = super().forward(x)
+        return nn.Parameter(logits) if self.kind == "parameter" else logits.bfloat16()
+
+
+@pytest.mark.parametrize("kind", ["parameter", "with a gradient", "bfloat16"])
+def test_an_output_of_any_kind_comes_without_gradients(kind):
+    network = Gives(kind).eval()
+    images = make_images(1)
+    found = capture(network, images)
+    assert not found.output.requires_grad
+    np.testing.assert_array_equal(found.logits, network(images).detach().float().numpy())

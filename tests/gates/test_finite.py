@@ -124,6 +124,27 @@ def test_nothing_is_said_of_what_is_finite():
     assert se_viz.NotFiniteValues is NotFiniteValues
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("what", ["z", "s", "output"])
+def test_a_single_number_that_is_not_finite_is_told(what, value, count):
+    read = capture(network(), IMAGES[:count])
+    gate = read["SE_4_1"]
+    table = {"z": gate.z, "s": gate.s, "output": read.output.numpy()}[what]
+    table[-1, 1] = value
+    which = "NaN" if np.isnan(value) else "infinite"
+    assert which in read.not_finite
+    assert what == "output" or f"SE_4_1: its {what} is {which} for" in read.not_finite
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_large_numbers_are_finite(count):
+    read = capture(network(), IMAGES[:count])
+    read["SE_4_1"].z[:] = 3e38
+    read.output[:] = -3e38
+    assert read.not_finite == ""
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

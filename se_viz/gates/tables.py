@@ -1,0 +1,62 @@
+"""The tables that a pass has read, copied to memory as one array and divided when they are asked for."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import accumulate
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from se_viz.types import Float32s
+
+
+class Tables(Mapping[tuple[str, str], Float32s]):
+    """Tables of numbers (rows, columns) by gate name and kind of value, float32, as parts of one array.
+
+    A copy of each table by itself, and a look for NaN in each, would take longer than everything else that is done with
+    a small table.
+
+    Attributes:
+        numbers: all numbers, table after table, row by row.
+    """
+
+    def __init__(self, tables: Mapping[tuple[str, str], Tensor]) -> None:
+        self._shapes = {key: table.shape for key, table in tables.items()}
+        self.numbers = _in_one(list(tables.values()), one_row=all(rows == 1 for rows, _ in self._shapes.values()))
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], slice]:
+        sizes = [rows * columns for rows, columns in self._shapes.values()]
+        return {
+            key: slice(end - size, end) for key, size, end in zip(self._shapes, sizes, accumulate(sizes), strict=True)
+        }
+
+    def __getitem__(self, key: tuple[str, str]) -> Float32s:
+        return self.numbers[self._places[key]].reshape(self._shapes[key])
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def are_finite(self) -> bool:
+        """Return whether all numbers are finite."""
+        return bool(np.isfinite(self.numbers).all())
+
+    def of(self, what: str) -> dict[str, Float32s]:
+        """Return the tables of a kind of value by gate."""
+        return {name: self[name, kind] for name, kind in self._shapes if kind == what}
+
+
+def _in_one(tables: list[Tensor], *, one_row: bool) -> Float32s:
+    """Return a copy of the numbers of all tables, moved as one tensor, because every transfer delays a GPU."""
+    plain = all(type(table) is Tensor and table.dtype is torch.float32 for table in tables)
+    if tables[0].is_cpu and not plain:  # torch joins neither all number types nor all kinds of tensors
+        arrays = [table.detach().float().numpy() for table in tables]
+        return np.concatenate([array.ravel() for array in arrays])
+    # A row needs no new shape, and that of each table takes longer than the copy of all.
+    joined = torch.cat(tables, 1).view(-1) if one_row else torch.cat([table.reshape(-1) for table in tables])
+    numbers: Float32s = joined.numpy() if joined.is_cpu else joined.float().cpu().numpy()
+    return numbers
