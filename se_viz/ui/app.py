@@ -7,6 +7,7 @@ import streamlit as st
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
 from se_viz.ui.widgets import (
+    browser_history,
     chart,
     name_and_pages,
     page_links,
@@ -81,6 +82,7 @@ def run() -> None:
         inspect_too: inspect.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
+    browser_history.follow(current.url_path)
     page_links.remember(questions)
     name_and_pages.draw()
     say_refused_upload()

@@ -1,5 +1,6 @@
 """A running page and a Chromium to look at it with."""
 
+import re
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -61,7 +62,9 @@ def opening(browser):
     def block(server):
         contexts, foreign, failures, blocked = [], [], [], []
 
-        def opened(query="", *, width=1440, height=900, scheme="light", touch=False, server=server, wait=True):
+        def opened(
+            query="", *, width=1440, height=900, scheme="light", touch=False, server=server, wait=True, route=None
+        ):
             context = browser.new_context(
                 viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch, accept_downloads=True
             )
@@ -74,6 +77,8 @@ def opening(browser):
             page.on(
                 "console", lambda said: blocked.append(said.text) if "Content Security Policy" in said.text else None
             )
+            if route:
+                page.route_web_socket(re.compile("/_stcore/stream"), route)
             page.goto(f"{server}/{query}", wait_until="commit")
             if wait:
                 settle(page)

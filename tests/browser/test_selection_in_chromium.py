@@ -81,6 +81,75 @@ def test_each_change_is_one_step_back_and_a_link_shows_the_view_elsewhere(open_p
     expect(shown(fresh, "focus")).to_have_value("1 Chelsea the cat")
 
 
+@pytest.fixture
+def late_page(opening, server):
+    """A function that opens a page, with two more: one holds the server's messages from the first one with a text on,
+    the other lets them through.
+    """
+    sockets, texts, waiting = [], [], []
+
+    def between(socket):
+        sockets.append(socket)
+
+        def passed(message):
+            late = waiting or (texts and texts[0] in message)
+            (waiting.append if late else socket.send)(message)
+
+        socket.connect_to_server().on_message(passed)
+
+    def release():
+        texts.clear()
+        for message in waiting:
+            sockets[-1].send(message)
+        waiting.clear()
+
+    with opening(server) as open_page:
+        yield lambda query: (open_page(query, route=between), lambda text: texts.append(text.encode()), release)
+
+
+def test_changes_faster_than_the_server_are_one_step_back_each(late_page):
+    page, hold, release = late_page("?samples=cat,coffee")
+    steps = page.evaluate("history.length")
+    hold("gate=SE_4_1")
+    pick(page, "Gate", "SE_4_1")  # the server writes it into the address
+    page.locator('[data-testid="stApp"][data-test-script-state="running"]').wait_for()
+    page.get_by_role("radio", name="similarity").click()  # the browser does
+    page.wait_for_url(re.compile("order=similarity"))
+    release()
+    page.wait_for_url(re.compile("gate=SE_4_1.*order=similarity|order=similarity.*gate=SE_4_1"))
+    settle(page)
+    hold("gate=SE_2_1")
+    pick(page, "Gate", "SE_2_1")
+    page.locator('[data-testid="stApp"][data-test-script-state="running"]').wait_for()
+    pick(page, "Image", "2 A cup of coffee")
+    page.get_by_role("link", name="Network").click()
+    release()
+    expect(page).to_have_title(re.compile("Network"))
+    settle(page)
+    expect(shown(page, "gate")).to_have_value("SE_2_1")
+    page.wait_for_function("length => history.length === length", arg=steps + 5)
+
+    page.go_back()
+    expect(page).to_have_title(re.compile("Inspect"))
+    expect(shown(page, "gate")).to_have_value("SE_2_1")
+    expect(shown(page, "focus")).to_have_value("2 A cup of coffee")
+    settle(page)
+    page.go_back()
+    expect(shown(page, "focus")).to_have_value("1 Chelsea the cat")
+    expect(shown(page, "gate")).to_have_value("SE_2_1")
+    settle(page)
+    page.go_back()
+    expect(shown(page, "gate")).to_have_value("SE_4_1")
+    expect(page.get_by_role("radio", name="similarity")).to_be_checked()
+    settle(page)
+    page.go_back()
+    expect(shown(page, "gate")).to_have_value("SE_5_2")
+    expect(page.get_by_role("radio", name="similarity")).to_be_checked()
+    settle(page)
+    page.go_back()
+    expect(page.get_by_role("radio", name="variance")).to_be_checked()
+
+
 def test_the_bar_stays_in_view_and_is_low(open_page):
     page = open_page("classes?samples=cat")
     for width, height, most in ((1440, 900, 60), (390, 844, 110)):

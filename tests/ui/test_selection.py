@@ -93,3 +93,35 @@ def test_a_choice_that_the_url_of_the_browser_lacks_is_put_back(monkeypatch):
     monkeypatch.setattr(selection, "moved_in_history", lambda: True)
     selection.start()
     assert selection.chosen("gate") == "SE_3_1"
+
+
+def test_deliberate_changes_are_counted_and_corrections_are_not(monkeypatch):
+    monkeypatch.setattr(selection.st, "session_state", {})
+    monkeypatch.setattr(selection.st, "query_params", {"samples": "cat"})
+    selection.start()
+    selection.open_page("")
+    assert selection.changes() == 0
+    selection.choose(gate="SE_4_1", channel=7)
+    selection.choose(gate="SE_4_1")  # the same again
+    selection.correct(focus=2)
+    selection.forget("channel")
+    selection.forget("channel")
+    selection.write("other", 3)
+    assert selection.changes() == 3
+    selection.open_page("network")
+    selection.open_page("network")
+    assert selection.changes() == 4
+    monkeypatch.setattr(selection, "moved_in_history", lambda: True)
+    selection.open_page("")  # by Back
+    assert selection.changes() == 4
+
+
+def test_a_choice_writes_those_that_the_url_lacks(monkeypatch):
+    address = {}
+    monkeypatch.setattr(selection.st, "session_state", {})
+    monkeypatch.setattr(selection.st, "query_params", address)
+    selection.start()
+    selection.choose(gate="SE_4_1")
+    address.clear()  # a run that the browser asked for before it had the new URL
+    selection.choose(channel=7)
+    assert address == {"gate": "SE_4_1", "channel": "7"}

@@ -1,9 +1,11 @@
 """The selection of the whole app: model, image, gate, channel and two classes, which stay when the page changes.
 
-The session has it, and the URL: one call of ``choose`` is one step of the browser's history. After Back or Forward, and
-in the first run of a session, the URL decides.
+The session has it, and the URL: one call of ``choose`` is one step of the browser's history, and is counted, as the
+browser cannot tell it from a correction. After Back or Forward, and in the first run of a session, the URL decides.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import overload
 
@@ -17,7 +19,7 @@ CLASS_A, CLASS_B, SAMPLES, PRESENT = "class_a", "class_b", "samples", "present"
 """Names in the URL, which are also the keys of the widgets."""
 
 _NAMES = (MODEL, IMAGE, GATE, CHANNEL, CLASS_A, CLASS_B, SAMPLES, PRESENT)
-_CHOSEN, _SHOWN = "selection", "selection_shown"
+_CHOSEN, _SHOWN, _CHANGES, _PAGE = "selection", "selection_shown", "changes_counted", "page_opened"
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,55 @@ def start() -> None:
 
 
 def choose(**values: str | int) -> None:
-    """Choose by names in the URL; for callbacks, and for choices that a page makes before its widgets are drawn."""
-    texts = {name: str(value) for name, value in values.items()}
-    _chosen().update(texts)
-    st.query_params.update(texts)
+    """Choose by names in the URL; for callbacks."""
+    with _counted():
+        correct(**values)
+
+
+def correct(**values: str | int) -> None:
+    """Choose by names in the URL what follows from another change; for a page, before its widgets are drawn."""
+    _chosen().update({name: str(value) for name, value in values.items()})
+    st.query_params.update(_chosen())  # all, as the URL of this run may be older than the choice before
 
 
 def forget(name: str) -> None:
-    """Take a choice back: the page shows its first choice again."""
-    _chosen().pop(name, None)
-    if name in st.query_params:
-        del st.query_params[name]
+    """Take a choice back: the page shows its first choice again; for callbacks."""
+    with _counted():
+        _chosen().pop(name, None)
+        if name in st.query_params:
+            del st.query_params[name]
+
+
+def write(name: str, value: str | int) -> None:
+    """Write a choice that only one page has into the URL; for callbacks."""
+    with _counted():
+        st.query_params[name] = str(value)
+
+
+def open_page(path: str) -> None:
+    """Remember the page of this run; to go to another one is a change, but for Back and Forward."""
+    before = st.session_state.get(_PAGE, path)
+    st.session_state[_PAGE] = path
+    if before != path and not moved_in_history():
+        st.session_state[_CHANGES] = changes() + 1
+
+
+def changes() -> int:
+    """Return how many deliberate changes of the URL Python has made in this session.
+
+    Not among them are those of widgets that are bound to the URL, which the browser makes itself.
+    """
+    counted: int = st.session_state.get(_CHANGES, 0)
+    return counted
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Count a change, if the URL is another one at the end of the block."""
+    before = dict(st.query_params)
+    yield
+    if dict(st.query_params) != before:
+        st.session_state[_CHANGES] = changes() + 1
 
 
 @overload

@@ -4,7 +4,6 @@ const view = (window.seVizView ??= { send: () => {}, present: () => {}, started:
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!view.started) {
     view.started = true;
-    followHistory();
     followClicks((what) => view.send(what));
     followFullscreen((on) => view.present(on));
     window.addEventListener("resize", () => requestAnimationFrame(focusWhatScrolls));

@@ -32,7 +32,7 @@ def index(hashes: Sequence[str]) -> int:
     else:
         found = _of_number(chosen or "1", len(hashes))
     if chosen != str(found + 1) and (chosen or found):
-        selection.choose(**{IMAGE: found + 1})
+        selection.correct(**{IMAGE: found + 1})
     st.session_state[_FOCUS] = selection.chosen(IMAGE), hashes[found]
     return found
 

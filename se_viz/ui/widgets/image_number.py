@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
+from se_viz.ui.state import selection
 
 
 def label_by_hash(images: Sequence[InputImage]) -> Callable[[str], str]:
@@ -21,7 +22,7 @@ def write(key: str, hashes: Sequence[str]) -> None:
     After an upload the browser may still send the label of before, whose number is another one: it is no choice.
     """
     if st.session_state[key] in hashes:
-        st.query_params[key] = str(hashes.index(st.session_state[key]) + 1)
+        selection.write(key, hashes.index(st.session_state[key]) + 1)
     else:
         del st.session_state[key]
 

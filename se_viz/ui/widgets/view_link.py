@@ -1,4 +1,4 @@
-"""The buttons Copy link and Present, and the script in the page that keeps the history and sends clicks on charts."""
+"""The buttons Copy link and Present, and the script in the page that sends clicks on charts."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _component = st.components.v2.component(
     "se_viz_view",
     html=joined("view", "view.html"),
     css=joined("view", "view.css"),
-    js=joined("view", "copy.js", "history.js", "clicks.js", "present.js", "titles.js", "view.js"),
+    js=joined("view", "copy.js", "clicks.js", "present.js", "titles.js", "view.js"),
 )
 
 
