@@ -5,6 +5,7 @@ from threading import Event
 import numpy as np
 import pytest
 from safetensors.torch import save
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 from support import pages
 from support.checkpoints import small_weights
@@ -21,6 +22,7 @@ from se_viz.ui.pages import reduction
 from se_viz.ui.state import captures as readings
 from se_viz.ui.state import cost_queue as costs
 from se_viz.ui.state import device_queue as turns
+from se_viz.wording import signed
 from se_viz.zoo import timm_source as from_timm
 
 open_page = partial(pages.open_page, "reduction")
@@ -40,6 +42,17 @@ def test_the_answer_is_computed_from_the_cards():
     listed = list(table(page, "trained in, min")["model"])
     assert listed[:5] == ["demo/r2", "demo/r4", "demo/r8", "demo/r16", "demo/r32"]
     assert set(listed) == {card.name if card.seed else f"demo/{card.name}" for card in demo.cards()}
+
+
+def test_differences_are_numbers_with_a_minus_sign():
+    page = open_page(view="Comparisons")
+    frame = next(frame for frame in page.dataframe if "McNemar p" in frame.value)
+    points = frame.value["points"]
+    assert points.dtype == float
+    assert (points < 0).any()
+    shown = convert_arrow_bytes_to_pandas_df(frame.proto.arrow_data.styler.display_values)["points"]
+    assert list(shown) == [signed(value, "+.2f") for value in points]
+    assert not any("-" in text for text in shown)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.widgets import beside_family, chart, cost_calculator, model_comparison, notes, report_download, tabs
 from se_viz.ui.widgets.beside_family import Beside
 from se_viz.ui.widgets.code_lines import shell_images, shell_options
+from se_viz.ui.widgets.minus_signs import with_minus
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -35,7 +36,6 @@ _COLUMNS = {
 }
 _COMPARED = {
     "network": st.column_config.Column(pinned=True),
-    "points": st.column_config.NumberColumn(format="%+.2f"),
     **{
         name: st.column_config.NumberColumn(format="%.2g")
         for name in ("McNemar p", "p (Holm)", "t-test p", "permutation p", "smallest possible")
@@ -173,7 +173,8 @@ def _comparisons(report: Report, table: int) -> None:
     st.header("Each network compared with r = 16", anchor=False)
     for name, explained in _TESTS.items():
         if len(report.tables[name]):
-            st.dataframe(report.tables[name], hide_index=True, column_config=_COMPARED)
+            tests = with_minus(report.tables[name], points="+.2f")
+            st.dataframe(tests, hide_index=True, column_config=_COMPARED)
             st.caption(explained)
     st.header(f"Beside the paper's Table {table}", anchor=False)
     st.dataframe(report.tables["beside_paper"], hide_index=True, column_config=_PAPER)

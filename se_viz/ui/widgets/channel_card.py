@@ -23,6 +23,7 @@ from se_viz.reports.outcomes import outcome_of
 from se_viz.ui.markdown import emphasised
 from se_viz.ui.state import captures, dataset_images, interventions
 from se_viz.ui.widgets import chart, thumbnails
+from se_viz.ui.widgets.minus_signs import with_minus
 from se_viz.ui.widgets.page_header import PageHeader
 from se_viz.ui.widgets.page_links import link
 
@@ -78,7 +79,7 @@ def _strongest(images: pd.DataFrame | str, uploaded: Mapping[str, InputImage]) -
     if shown:
         thumbnails.strip("Images with the highest weight of this channel", shown)
     if len(shown) < len(images):
-        st.dataframe(images, hide_index=True, column_config={"s": st.column_config.NumberColumn(format="%.3f")})
+        st.dataframe(with_minus(images, s=".3f"), hide_index=True)  # a tanh gate has negative weights
 
 
 def _yours(header: PageHeader, gate: str, channel: int) -> None:
