@@ -22,7 +22,7 @@ from decode import photograph
 BAR_MS = 150
 DEMO, LARGE, FAMILY = "demo/r16", "random/legacy_seresnet50", "demo family (Reduction)"
 CLASSES = "demo/r16 (Classes)"
-INTERVENE = "demo/r16 (Intervene)"
+INTERVENE, HOW, NETWORK = "demo/r16 (Intervene)", "demo/r16 (How it works)", "demo/r16 (Network)"
 _numbers = count()
 
 
@@ -118,6 +118,23 @@ def intervene(record: Record, address: str, *, first: bool) -> None:
             record.add(INTERVENE, what, lambda target=target: session.choose("target", target))
 
 
+def explain(record: Record, address: str, *, first: bool) -> None:
+    """One session on the How it works page and one on the Network page; in the first of a server, the values of the
+    walk and the blocks are computed.
+    """
+    with Session(address, page="how-it-works") as session:
+        record.add(HOW, "open the page (new forward pass)" if first else "open the page", session.load)
+        for key, what in (("gate", "change the gate"), ("focus", "change the image")):
+            for value in record.others(session, key):
+                what_now = f"{what} (new forward pass)" if first else what
+                record.add(HOW, what_now, lambda key=key, value=value: session.choose(key, value))
+    with Session(address, page="network") as session:
+        record.add(NETWORK, "open the page (new forward pass)" if first else "open the page", session.load)
+        for gate in record.others(session, "gate"):
+            what = "change the gate (new forward pass)" if first else "change the gate"
+            record.add(NETWORK, what, lambda gate=gate: session.choose("gate", gate))
+
+
 def drop(record: Record, address: str, model: str, content: bytes, files: int) -> None:
     """One session that uploads."""
     uploads = {f"photo {index + 1}.jpg": fresh(content) for index in range(files)}
@@ -142,6 +159,7 @@ def main() -> None:
                     visit(record, server.address, model, first=turn == 0)
             for turn in range(visits + 1):
                 intervene(record, server.address, first=turn == 0)
+                explain(record, server.address, first=turn == 0)
             for turn in range(visits + 1):
                 compare(record, server.address, first=turn == 0)
                 classify(record, server.address, first=turn == 0)
