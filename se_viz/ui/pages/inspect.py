@@ -26,6 +26,7 @@ from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions, profiles
 from se_viz.ui.state.selection import Selection
+from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import (
     channel_line,
     chart,
@@ -169,6 +170,14 @@ def _stages(state: InspectState) -> None:
                 required=True,
                 label_visibility="collapsed",
             )
+    if not state.means:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="without_means"):
+            st.caption(
+                "The charts show s itself. Its difference from the mean, which shows what is special about an image, "
+                f"needs class profiles, which {escape_markdown(called(state.model))} does not have yet.",
+                width="content",
+            )
+            link("classes", "Make class profiles on the page Classes")
     report = state.report(order)
     stages = [(stage, [gate.name for gate in gates]) for stage, gates in by_stage(state.model.gates).items()]
     stage_charts.show(report, state.heatmaps, stages, "stage", _FEW_BLOCKS)
