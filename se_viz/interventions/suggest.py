@@ -29,8 +29,16 @@ class Suggestion:
         return {self.gate: self.value}
 
     def __str__(self) -> str:
+        return self._said("95 % interval ")
+
+    @property
+    def brief(self) -> str:
+        """The same where the sentence around it says what the numbers in brackets are."""
+        return self._said("")
+
+    def _said(self, interval: str) -> str:
         low, value, high = (points(share, digits=2) for share in (self.change.low, self.change.value, self.change.high))
-        return f"{self.gate} := {_constant(self.value)}: {value} points (95 % interval {low} to {high})"
+        return f"{self.gate} := {_constant(self.value)}: {value} points ({interval}{low} to {high})"
 
 
 def suggest(ablation: Ablation, loss: float = 0.01) -> tuple[Suggestion, ...]:

@@ -119,6 +119,6 @@ def _may_go(ablation: Ablation, loss: float) -> str:
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
         return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95 % interval."
-    said = "; ".join(map(str, found))
+    said = "; ".join(one.brief for one in found)
     start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95 % interval"
-    return f"{start}: {said}."
+    return f"{start} (in brackets): {said}."

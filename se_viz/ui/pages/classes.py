@@ -200,7 +200,7 @@ def _compare_classes(state: ClassesState) -> None:
     channel = first_channel if channel is None else channel  # an emptied field
     with right:
         if channel in labels:
-            st.caption(escape_markdown(labels[channel].capitalize()))
+            st.caption(escape_markdown(labels[channel].replace("channel", "Channel", 1)))
         report = class_report(profiles, (), [gate], pair, channel=channel, numbers=state.numbers)
         chart.show(report.charts[f"two_{gate}_{channel}"])
     image = header.chosen.images[header.image()]

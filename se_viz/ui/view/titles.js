@@ -3,10 +3,12 @@ function nameFields() {
   for (const field of document.querySelectorAll(".st-key-selection_bar input")) field.title = field.value;
 }
 
-// The open tab and the chosen button of a line that scrolls sideways are in view: on a phone a link may open the last.
+// The open page, the open tab and the chosen button of a line that scrolls sideways are in view: on a phone a link may
+// open the last.
 function showChosen() {
-  for (const chosen of document.querySelectorAll('[role="tab"][aria-selected="true"], [role="radio"][aria-checked="true"]')) {
-    const line = chosen.parentElement.closest('[role="tablist"], [role="radiogroup"]');
+  const chosens = document.querySelectorAll('[role="tab"][aria-selected="true"], [role="radio"][aria-checked="true"]');
+  for (const chosen of [...chosens, ...openPage()]) {
+    const line = chosen.parentElement.closest('[role="tablist"], [role="radiogroup"], .st-key-phone_pages');
     const scroller = [line, line?.parentElement].find((one) => one && one.scrollWidth > one.clientWidth + 1);
     if (!scroller) continue;
     const [box, frame] = [chosen.getBoundingClientRect(), scroller.getBoundingClientRect()];
@@ -14,6 +16,17 @@ function showChosen() {
       scroller.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
     }
   }
+}
+
+// Streamlit tells only by a colour which page is open.
+function openPage() {
+  const here = window.location.pathname.split("/").at(-1).replace(/^inspect$/, "");
+  return [...document.querySelectorAll(".st-key-phone_pages a")].filter((link) => {
+    const open = link.getAttribute("href") === here;
+    if (open) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    return open;
+  });
 }
 
 // What scrolls sideways can be scrolled by the keyboard; Safari gives the focus to such parts only if they ask for it.

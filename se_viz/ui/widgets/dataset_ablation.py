@@ -26,14 +26,16 @@ _LARGEST = 64  # MB of an ablation that is opened here
 def show(model: Model) -> Ablation | None:
     """Draw the change of accuracy by gate and by stage and the gates that may go, and return the ablation, if any."""
     place = st.container()
-    file = upload(
-        "Ablation of your dataset",
-        ["json"],
-        key="own_ablation",
-        megabytes=_LARGEST,
-        help="The file ablation.json that `se-viz ablate` writes for this network. It is shown in the place of the one "
-        "that comes with SE Viz, in this session only.",
-    )
+    shell, own = st.columns(2, gap="medium")
+    with own:
+        file = upload(
+            "Ablation of your dataset",
+            ["json"],
+            key="own_ablation",
+            megabytes=_LARGEST,
+            help="The file ablation.json that `se-viz ablate` writes for this network. It is shown in the place of the "
+            "one that comes with SE Viz, in this session only.",
+        )
     with place:
         ablation = _uploaded(file, model) if file is not None else None
         if ablation is None:
@@ -43,10 +45,11 @@ def show(model: Model) -> Ablation | None:
                 "No ablation for this network yet. It is made over a dataset with labels, from a shell; open its file "
                 "below."
             )
-            _command(model)
-            return None
-        _draw(ablation)
-        st.markdown("The same numbers from a shell:")
+        else:
+            _draw(ablation)
+    with shell:
+        if ablation is not None:
+            st.markdown("The same numbers from a shell:")
         _command(model)
     return ablation
 

@@ -41,7 +41,8 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     """
     st.header("Freeze gates", anchor=False)
     known = interventions.means(model, profiles) is not None
-    gates = st.multiselect(
+    left, right = st.columns([3, 1], gap="medium")
+    gates = left.multiselect(
         "Gates that become constants",
         [gate.name for gate in model.gates],
         key="frozen",
@@ -49,7 +50,8 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
         help="s of these gates is the same for all images, and is folded into the weights beside the gate where that "
         "is exact. The network of the page stays as it is.",
     )
-    value = choose("Constant", [*["mean"] * known, "1", "0"], "constant", segmented=True)
+    with right:
+        value = choose("Constant", [*["mean"] * known, "1", "0"], "constant", segmented=True)
     if not gates:
         st.caption("Choose gates to see what becoming constants saves, and to download the network without them.")
         return

@@ -5,6 +5,7 @@ STYLE = """<style>
   .stMainBlockContainer {padding-bottom: .5rem}
   .stMainBlockContainer h1 {padding: 0 0 .5rem; font-size: 1.6rem}
   .stMainBlockContainer h2 {padding: .25rem 0}
+  .stHeading [data-testid="stMarkdownContainer"] {margin-bottom: -.4rem} /* Streamlit's -1rem is for its own gap */
   .stMainBlockContainer [data-testid="stVerticalBlock"] {gap: .4rem}
   .stMainBlockContainer .stHorizontalBlock {row-gap: .4rem}
   .st-key-order_of_channels [data-testid="stCaptionContainer"] {display: none} /* the buttons have this label, too */

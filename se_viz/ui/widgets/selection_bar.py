@@ -39,6 +39,7 @@ STYLE = f"""<style>
 .st-key-{_KEY} [data-testid^="stNumberInputStep"] {{display: none}} /* arrow keys remain */
 .st-key-{_KEY} > div:has(.st-key-gate) {{min-width: 6.6rem}}
 .st-key-{_KEY} > div:has(.st-key-channel) {{min-width: 8.2rem}}
+.st-key-{_KEY} > div:has(.st-key-view_link) {{flex: none}}
 @media (min-width: 1200px) {{.st-key-{_KEY} {{flex-wrap: nowrap; gap: .6rem}}}}
 .se-card, {_CLICKABLE} .nsewdrag {{cursor: pointer}}
 @media (max-width: 640px) {{
@@ -49,7 +50,6 @@ STYLE = f"""<style>
   .st-key-{_KEY} > div:has(.st-key-model, .st-key-focus) {{flex-basis: 45%}}
   .st-key-{_KEY}:has(.st-key-channel):not(:has(.st-key-focus, .st-key-class_a)) > div:has(.st-key-model) {{
     flex-basis: 30%}} /* all in one line */
-  .st-key-{_KEY} > div:has(.st-key-view_link) {{flex: none}}
   .st-key-{_KEY} {_FIELDS} > label {{display: none}}
 }}
 </style>"""
