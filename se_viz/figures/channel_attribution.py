@@ -76,7 +76,7 @@ def _layout(gate_capture: GateCapture, channels: Sequence[int], target: str) -> 
     layout = frame(
         f"{gate_capture.gate.name}: channels with the largest attribution to {label(target, 24)}", "", "", 560
     )
-    layout["margin"]["t"] = 76
+    layout["margin"] |= {"t": 76, "l": 62}  # pixels at the left for the word "channel"
     lowest = "y2" if gate_capture.u is None or gate_capture.x is None else "y3"
     layout["xaxis"] |= {
         **{"tickvals": list(range(len(channels))), "ticktext": [str(channel) for channel in channels]},

@@ -29,7 +29,7 @@ def beside_rows(layout: dict[str, Any], thumbnails: Sequence[str], rows_height: 
     """
     if not thumbnails or rows_height / len(thumbnails) < _LEAST:
         return
-    layout["yaxis"] |= {"title": None, "ticklabelstandoff": rows_height // len(thumbnails) + _GAP // 2}
+    layout["yaxis"] |= {"title": None, "ticklabelstandoff": rows_height // len(thumbnails) + _GAP}
     layout["images"] = [
         {
             **{"source": source, "xref": "paper", "yref": "y", "x": -0.01, "y": row, "sizex": 0.2, "sizey": 0.92},

@@ -1,5 +1,6 @@
 """A report as one HTML file that sends no request, reads well in light and dark, and prints."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -93,7 +94,12 @@ def html_page(question: str, about: Mapping[str, str], contents: str, date: date
 def sentences_html(sentences: Sequence[str], notes: Sequence[str]) -> str:
     """Return the sentences and notes of a report as paragraphs."""
     said = "".join(f"<p>{_emphasised(sentence)}</p>" for sentence in sentences)
-    return said + "".join(f'<p class="note"><small>{escape(note)}</small></p>' for note in notes)
+    return said + "".join(f'<p class="note"><small>{_with_code(note)}</small></p>' for note in notes)
+
+
+def _with_code(note: str) -> str:
+    """Return a note as HTML; what it has between backticks is code, as on the page."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(note))
 
 
 def charts_html(charts: Mapping[str, Chart], *, clear: bool = False) -> str:
@@ -122,7 +128,8 @@ def _table(name: str, frame: pd.DataFrame) -> str:
     rows = frame.head(_ROWS).to_html(index=False, na_rep="", border=0, float_format=_number)
     head, end, body = rows.partition("</thead>")
     rows = head.replace("_", "_<wbr>") + end + body  # a long name of a column wraps
-    return f'<h3>{escape(name.replace("_", " "))}</h3><div class="table">{rows}</div>{more}'
+    title = re.sub(r"_(?!\d)", " ", name)  # "channels SE_5_2": the name of a gate stays as it is
+    return f'<h3>{escape(title)}</h3><div class="table">{rows}</div>{more}'
 
 
 def _number(value: float) -> str:

@@ -124,3 +124,11 @@ def test_numbers_of_its_tables_have_five_digits():
     table = pd.DataFrame({"number": [90.700637, 5.23e-82, 3_547_754.0]})
     html = Report("Why?", tuple, tables={"numbers": table}).to_html()
     assert all(f"<td>{text}</td>" in html for text in ("90.701", "5.23e−82", "3,547,754"))
+
+
+def test_the_html_shows_code_and_names_of_gates_as_the_page_does():
+    shown = report(
+        tables=Later({"channels_SE_5_2": lambda: pd.DataFrame({"s": [0.5]})}), notes=("Run `se-viz <x>` once.",)
+    )._repr_html_()
+    assert "<small>Run <code>se-viz &lt;x&gt;</code> once.</small>" in shown
+    assert "<h3>channels SE_5_2</h3>" in shown
