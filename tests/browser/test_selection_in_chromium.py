@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 from support.chromium import settle
 
+from se_viz.ui.component_files import joined
+
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
@@ -148,6 +150,34 @@ def test_changes_faster_than_the_server_are_one_step_back_each(late_page):
     settle(page)
     page.go_back()
     expect(page.get_by_role("radio", name="variance")).to_be_checked()
+
+
+def test_an_address_of_python_is_an_entry_if_it_was_counted(browser):
+    context, address = browser.new_context(), "http://127.0.0.1"
+    page = context.new_page()
+    page.route("**", lambda route: route.fulfill(body="An empty page.", content_type="text/html"))
+    page.goto(address)
+    page.evaluate(f"() => {{ {joined('view', 'history.js')}; window.changes = followHistory(); changes(0); }}")
+    steps = page.evaluate("history.length")
+
+    def entries(*addresses, changes):
+        """How many there are more than at first after these addresses."""
+        for address in addresses:
+            page.evaluate("address => history.pushState({}, '', address)", address)
+        page.evaluate("changes", changes)
+        return page.evaluate("history.length") - steps
+
+    # A choice from before the script was there, and a correction.
+    assert entries("/?gate=SE_4_1", changes=1) == 1
+    assert entries("/?gate=SE_4_1&focus=2", changes=1) == 1
+    # Two changes at once, the second of which is another page, with corrections.
+    page.evaluate("window.dispatchEvent(new Event('pointerdown'))")
+    assert entries("/?gate=SE_2_1&focus=2", "/", "/network", "/network?gate=SE_2_1", changes=3) == 3
+    page.go_back(wait_until="commit")
+    assert page.url == f"{address}/?gate=SE_2_1&focus=2"
+    page.go_back(wait_until="commit")
+    assert page.url == f"{address}/?gate=SE_4_1&focus=2"
+    context.close()
 
 
 def test_the_bar_stays_in_view_and_is_low(open_page):
