@@ -17,6 +17,6 @@ def with_minus(table: pd.DataFrame, **formats: str) -> Styler:
         table: the table.
         formats: name of a column → format of its numbers.
     """
-    # With a name of its own: one at random would make the table another one at each run, which is sent again.
+    # With a fixed name: with one at random the table would be another one at each run, and sent again.
     styler = Styler(table, uuid="numbers")
     return styler.format({name: partial(signed, form=form) for name, form in formats.items()}, na_rep="")
