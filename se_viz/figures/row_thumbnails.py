@@ -32,7 +32,7 @@ def beside_rows(layout: dict[str, Any], thumbnails: Sequence[str], rows_height: 
     layout["yaxis"] |= {"title": None, "ticklabelstandoff": rows_height // len(thumbnails) + _GAP}
     layout["images"] = [
         {
-            **{"source": source, "xref": "paper", "yref": "y", "x": -0.01, "y": row, "sizex": 0.2, "sizey": 0.92},
+            **{"source": source, "xref": "paper", "yref": "y", "x": -0.01, "y": row, "sizex": 0.6, "sizey": 0.92},
             **{"xanchor": "right", "yanchor": "middle", "sizing": "contain", "layer": "above"},
         }
         for row, source in enumerate(thumbnails)

@@ -43,6 +43,8 @@ def drawing_page() -> Any:  # noqa: ANN401 - kaleido has no types
     from kaleido import PageGenerator
 
     page, font = PageGenerator(mathjax=False), font_file()
+    # A PDF is as large as the figure: kaleido's margins of 0.1 in would move it, and cut it off at the right and below.
+    page.header = page.header.replace("<head>", "<head><style>@page {margin: 0}</style>")
     if font is None:
         return page
     # Text in the font makes the browser load it before the page counts as loaded.

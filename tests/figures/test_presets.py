@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import zlib
+from contextlib import suppress
 
 import numpy as np
 import plotly.graph_objects as go
@@ -23,6 +25,15 @@ def drawn():
     rng = np.random.default_rng(0)
     means = {name: rng.uniform(size=64) for name in ("tench", "church")}
     return mean_excitation("SE_5_2", means, rng.uniform(size=64), (0, 1), range(64))
+
+
+def painted(pdf):
+    """The streams of a PDF that are compressed."""
+    found = b""
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        with suppress(zlib.error):
+            found += zlib.decompress(stream)
+    return found
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -79,6 +90,7 @@ def test_drawn_files_have_metadata_their_size_and_text_of_7_points(drawn, chromi
     pdf = figure_bytes(drawn.figure, "pdf", "column", **asked)
     assert re.search(rb"/FontFile2", pdf)  # the fonts are inside
     assert re.search(rb"/MediaBox ?\[0 0 252 ", pdf)  # 3.5 in
+    assert re.search(rb"\n0 0 336 \d+ re\n", painted(pdf))  # all of it: no margin of the page moves or cuts it
     read = PdfParser.PdfParser(buf=pdf)
     assert read.info.Model == "demo/r16"
     assert read.info.Images == SOURCE.images
