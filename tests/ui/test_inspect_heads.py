@@ -165,8 +165,8 @@ def test_numbers_are_no_probabilities(registered):
 def test_two_outputs_and_more_are_classes_by_assumption_and_the_page_says_so(registered):
     name = registered("assumed", 3, ("red", "green", "blue"))
     assert "softmax over 3 classes (assumed)" in captions(open_page("inspect", model=name))
-    assert "assumed" not in captions(open_page("inspect", model=name, head="classes"))
-    assert "assumed" not in captions(open_page("inspect"))
+    assert "(assumed)" not in captions(open_page("inspect", model=name, head="classes"))
+    assert "(assumed)" not in captions(open_page("inspect"))
 
 
 def test_a_head_that_does_not_fit_is_said_and_all_else_is_shown(registered):

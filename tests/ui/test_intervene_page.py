@@ -418,9 +418,9 @@ def test_the_ablation_over_a_dataset_is_the_shipped_one():
     points = drawn(page)["accuracy_by_gate"][0]
     expected = [100 * ablation[f"{gate.name} := 1"].change.value for gate in ablation.gates]
     np.testing.assert_allclose(numbers(points["y"]), expected)
-    assert all(str(one) in text for one in suggest(ablation, 0.01))
+    assert all(one.brief in text for one in suggest(ablation, 0.01))
     page.slider(key="loss").set_value(0.2).run()
-    assert all(str(one) in said(page) for one in suggest(ablation, 0.002))
+    assert all(one.brief in said(page) for one in suggest(ablation, 0.002))
     assert not page.exception
 
 
