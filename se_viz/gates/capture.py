@@ -73,6 +73,9 @@ class _GatesOfPass(Mapping[str, GateCapture]):
     def __len__(self) -> int:
         return len(self._gates)
 
+    def __repr__(self) -> str:
+        return f"<values of {', '.join(self._gates)}>"
+
     def are_finite(self, output: object) -> bool:
         """Return whether all numbers of the gates, and those of the output of the network, are finite."""
         of = self._pass
