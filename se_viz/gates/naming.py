@@ -115,8 +115,10 @@ def _numbers(
     }
     if not container or container in elsewhere:
         return counted
-    numbered = re.compile(rf"{re.escape(container)}\.[^.]*?(\d+)")
-    # Module lists count from 0, block numbers from 1.
-    first = min(int(match[1]) for path in paths if (match := numbered.fullmatch(path)))
+    numbered = re.compile(rf"{re.escape(container)}\.[^.]*?(\d+)(?=\.|$)")
+    # Module lists count from 0, block numbers from 1. A block of which only parts ran also counts: it may be a
+    # ModuleDict, or be called as ``block.forward(x)``.
+    ran = [*paths, *(block for block in members if block)]
+    first = min(int(match[1]) for path in ran if (match := numbered.match(path)))
     own = [int(match[1]) - first + 1 for block in members if block and (match := numbered.fullmatch(block))]
     return own if len(set(own)) == len(members) else counted

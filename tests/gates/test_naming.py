@@ -90,6 +90,36 @@ def test_blocks_that_count_from_zero_or_from_one(first):
     assert names(numbered(first, [False, True, True])) == ["SE_1_2", "SE_1_3"]
 
 
+class Stage(nn.Module):
+    """Blocks that run by a function of block and maps."""
+
+    def __init__(self, blocks, run):
+        super().__init__()
+        self.blocks, self.run = blocks, run
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = self.run(block, x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("block", "run"),
+    [
+        (Block, lambda block, x: block.forward(x)),
+        (Block, lambda block, x: block.se(block.conv(x))),
+        (
+            lambda **which: nn.ModuleDict(Block(**which).named_children()),
+            lambda block, x: block["se"](block["conv"](x)),
+        ),
+    ],
+    ids=["forward", "parts", "ModuleDict"],
+)
+def test_blocks_whose_parts_run_without_them(block, run):
+    assert names(Host(Stage(nn.ModuleList([block(), block(), block()]), run))) == ["SE_1_1", "SE_1_2", "SE_1_3"]
+    assert names(Host(Stage(nn.ModuleList([block(gated=False), block(), block()]), run))) == ["SE_1_2", "SE_1_3"]
+
+
 def test_gates_without_numbered_blocks_are_counted():
     host = Host(nn.Sequential())
     for name in ("a", "b", "c"):
