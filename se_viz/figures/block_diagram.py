@@ -186,7 +186,9 @@ def block_drawing(gate: Gate, block: Block, where: str) -> Chart:
 
 def _does(gate: Gate) -> str:
     if gate.squeeze == NOT_SEEN:
-        return "it multiplies each channel of U by a weight; no squeeze of U was seen to feed it"
+        return (
+            "it multiplies each channel of U by a weight; the weight was not seen to come from one squeeze of U alone"
+        )
     return "it squeezes each channel of U to a number z, computes the weights s from z, and multiplies U by s"
 
 

@@ -33,11 +33,11 @@ def s_by_channel(gate_capture: GateCapture, images: Sequence[str], focus: int) -
         figure=figure,
         alt=(
             f"{len(s)} channels of {gate.name} for {images[focus]}, s {ends(s)}. There is no "
-            "z, because no squeeze of U was seen to feed s."
+            "z, because s was not seen to come from one squeeze of U alone."
         ),
         how_to_read=(
             "Each point is a channel; the higher, the more of it the gate passes. For other gates the horizontal axis "
-            "is the descriptor z. This gate has no z, because no squeeze of U was seen to feed s."
+            "is the descriptor z. This gate has no z, because s was not seen to come from one squeeze of U alone."
         ),
     )
 
@@ -50,7 +50,7 @@ def z_against_s(gate_capture: GateCapture, images: Sequence[str], focus: int) ->
     """
     gate, s = gate_capture.gate, gate_capture.s[focus]
     if gate_capture.z is None:
-        raise ValueError(f"{gate.name} has no z: no squeeze of U was seen to feed s.")
+        raise ValueError(f"{gate.name} has no z: s was not seen to come from one squeeze of U alone.")
     z = gate_capture.z[focus]
     squeeze = f"z, {_SQUEEZES.get(gate.squeeze, 'squeeze')} of U over its pixels"
     figure = _points(gate_capture, z, focus, "from squeeze to excitation", squeeze, "<br>z = %{x}")

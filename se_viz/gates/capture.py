@@ -31,7 +31,7 @@ class GateCapture:
 
     Attributes:
         gate: the gate.
-        z: squeeze descriptor, eq. 2 (N, C); None if no squeeze of U was seen to feed s.
+        z: squeeze descriptor, eq. 2 (N, C); None if s was not seen to come from one squeeze of U alone.
         s: excitation weights, eq. 3 (N, C).
         u: feature maps U that enter the gate (N, C, H, W); None if they were not requested.
         x: recalibrated maps X̃ = s · U, eq. 4 (N, C, H, W); None if they were not requested.

@@ -11,7 +11,7 @@ from se_viz import former_names
 Layout: TypeAlias = Literal["nchw", "nhwc"]
 
 NOT_SEEN = "not seen"
-"""Squeeze operator of a gate for which no squeeze of U was seen to feed s."""
+"""Squeeze operator of a gate for which s was not seen to come from one squeeze of U alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Gate:
         channels: C, length of z and s.
         bottleneck: width between the two FC layers, C/r; None if there is no bottleneck (ECA, effective SE).
         squeeze: squeeze operator: "avg", "max", "avg+max" (their mean or sum), "avg, max" (both, one after the other; z
-            is the first), "std" and others by name, "other", or ``NOT_SEEN`` if no squeeze of U was seen to feed s.
+            is the first), "std" and others by name, "other", or ``NOT_SEEN`` if s was not seen to come from one squeeze
+            of U alone.
         gate_function: name of the gate function, for instance "sigmoid", or "other".
         found_by: "class" for a known class, "search" for another module, "watch" if the multiplication is watched.
         layout: order of the axes of U.
@@ -127,7 +128,7 @@ class Gate:
 
     @property
     def has_z(self) -> bool:
-        """True if a squeeze of U was seen to feed s, so that z can be read."""
+        """True if s was seen to come from one squeeze of U alone, so that z can be read."""
         return self.z_tap is not None or self.z_call is not None
 
     @property

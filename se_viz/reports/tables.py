@@ -52,7 +52,7 @@ def without_z(capture: Capture) -> str:
     if not names:
         return ""
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-    return f"There is no z for {listed}: no squeeze of U was seen to feed s there."
+    return f"There is no z for {listed}: s was not seen to come from one squeeze of U alone there."
 
 
 def predictions_table(predictions: Predictions, images: Sequence[str]) -> pd.DataFrame:

@@ -33,8 +33,8 @@ def squeeze_step(walk: Walk) -> Step:
         return Step(
             "squeeze",
             title,
-            "No squeeze of U was seen to feed s, so this gate has no z that can be shown: its weights are computed in "
-            "another way.",
+            "s was not seen to come from one squeeze of U alone, so this gate has no z that can be shown: its weights "
+            "are computed in another way.",
             (f"U_{c}: {u.size:,} values with the mean {number(float(u.mean(dtype=np.float64)))}",),
         )
     total = float(u.sum(dtype=np.float64))

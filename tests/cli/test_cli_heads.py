@@ -151,7 +151,7 @@ def test_inspect_copes_without_z(tmp_path, monkeypatch):
     read_as(monkeypatch, without_z)
     result = RUN.invoke(app, ["inspect", "--sample", "cat", "--maps", "SE_5_2", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "There is no z for SE_5_2: no squeeze of U was seen to feed s there." in result.output
+    assert "There is no z for SE_5_2: s was not seen to come from one squeeze of U alone there." in result.output
     for frame in (pd.read_csv(tmp_path / "readings.csv"), pd.read_parquet(tmp_path / "readings.parquet")):
         assert frame.groupby("gate")["z"].apply(lambda z: z.isna().all()).to_dict()["SE_5_2"]
         assert frame[frame["gate"] != "SE_5_2"]["z"].notna().all()

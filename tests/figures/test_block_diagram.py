@@ -106,4 +106,4 @@ def test_a_gate_whose_squeeze_was_not_seen_is_drawn_without(gate):
     chart = drawn(replace(gate, squeeze="not seen"), "cncnG", IDENTITY)
     assert any("squeeze not seen" in text for text in texts(chart))
     assert not any("<b>z</b>" in text for text in texts(chart))
-    assert "no squeeze of U was seen" in chart.how_to_read
+    assert "not seen to come from one squeeze of U alone" in chart.how_to_read

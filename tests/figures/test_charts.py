@@ -280,7 +280,7 @@ def test_without_z_the_channels_stand_across_and_it_is_said(captured):
     np.testing.assert_array_equal(shown.figure.data[0].x, np.arange(768))
     assert shown.name == "s_by_channel_SE_5_2"
     for text in (shown.alt, shown.how_to_read):
-        assert "no squeeze of U was seen to feed s" in text
+        assert "s was not seen to come from one squeeze of U alone" in text
     with pytest.raises(ValueError, match="SE_5_2 has no z"):
         z_against_s(gate_capture, NAMES, 1)
     assert excitation(captured["SE_5_2"], NAMES, 1) == z_against_s(captured["SE_5_2"], NAMES, 1)

@@ -66,7 +66,10 @@ def test_gates_without_z_leave_the_column_empty_and_are_named(captured):
     frame = pd.read_csv(io.BytesIO(table_bytes(readings_table(other, NAMES), "csv")))
     assert set(frame[frame["z"].isna()]["gate"]) == {"SE_2_1", "SE_2_2"}
     assert frame["s"].notna().all()
-    assert without_z(other) == "There is no z for SE_2_1, SE_2_2: no squeeze of U was seen to feed s there."
+    assert (
+        without_z(other)
+        == "There is no z for SE_2_1, SE_2_2: s was not seen to come from one squeeze of U alone there."
+    )
     assert without_z(captured) == ""
     many = {
         f"SE_9_{i}": replace(one, z=None, gate=replace(one.gate, name=f"SE_9_{i}")) for i, one in enumerate(captured)

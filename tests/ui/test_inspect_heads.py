@@ -225,7 +225,7 @@ def test_without_z_the_page_shows_s_and_says_so(registered, read_as, over):
     weights = titles(page, "Weights")
     assert "SE_2_1: excitation by channel" in weights
     assert not any("squeeze" in title for title in (*maps, *weights))
-    assert "z is not available: no squeeze of U was seen to feed s." in captions(page)
+    assert "z is not available: s was not seen to come from one squeeze of U alone." in captions(page)
     assert "squeeze not seen" in captions(page)
     assert "z is None here" in code(page)[0]
     assert "There is no z for SE_1_1, SE_2_1" in captions(page)

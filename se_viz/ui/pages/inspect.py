@@ -215,7 +215,7 @@ def _weights(state: InspectState, gate: str) -> None:
     with left:
         chart.show(charts[f"{'s_by_channel' if without_z else 'z_against_s'}_{gate}_{number}"])
         if without_z:
-            st.caption("z is not available: no squeeze of U was seen to feed s.")
+            st.caption("z is not available: s was not seen to come from one squeeze of U alone.")
     with right:
         chart.show(charts[f"distribution_{gate}_{number}"])
 
