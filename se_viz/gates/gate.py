@@ -89,9 +89,9 @@ class Gate:
         block: position of the block in its stage, from 1.
         channels: C, length of z and s.
         bottleneck: width between the two FC layers, C/r; None if there is no bottleneck (ECA, effective SE).
-        squeeze: squeeze operator: "avg", "max", "avg+max" (their mean or sum), "avg, max" (both, one after the other; z
-            is the first), "std" and others by name, "other", or ``NOT_SEEN`` if s was not seen to come from one squeeze
-            of U alone.
+        squeeze: squeeze operator: "avg", "max", "avg+max" (their mean or sum), "avg, max" (both; z is the first if s is
+            computed from one after the other, else None), "std" and others by name, "other", or ``NOT_SEEN`` if s was
+            not seen to come from one squeeze of U alone.
         gate_function: name of the gate function, for instance "sigmoid", or "other".
         found_by: "class" for a known class, "search" for another module, "watch" if the multiplication is watched.
         layout: order of the axes of U.

@@ -19,8 +19,9 @@ from se_viz.gates.values import Call, Clock, Frame, Value
 # Number of images of noise in a search.
 IMAGES = 2
 
-# Sides of squares, tried in turn if the network states no input size: the usual one, Inception's, ViT hybrids'.
-_SIDES = (224, 299, 256, 384, 128)
+# Sides of squares, tried in turn if the network states no input size: the usual one, Inception's, ViT hybrids', and
+# those of small images, as of CIFAR.
+_SIDES = (224, 299, 256, 384, 128, 64, 32)
 
 # Height and width, or the side of a square, in pixels.
 Size: TypeAlias = int | tuple[int, int]
