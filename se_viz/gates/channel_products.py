@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload, OpOverloadPacket
 
 from se_viz.gates.gate import Layout
 
@@ -14,14 +15,18 @@ _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.bfloat16: 2e-2, to
 
 # Functions by name, in all forms in which they can be called. A multiplication is a product even if U is zero.
 _MULTIPLICATIONS = frozenset({"mul", "multiply"})
-_DIVISIONS = frozenset({"div", "divide", "true_divide"})
-WITH_ADDITION = frozenset({"addcmul"})
+_DIVISIONS = frozenset({"div", "divide", "true_divide", "addcdiv"})
+WITH_ADDITION = frozenset({"addcmul", "addcdiv"})
 _OTHERS = frozenset({"einsum"})
-# Functions of lists of tensors, of which each is multiplied.
-_OF_SEVERAL = frozenset({"_foreach_mul", "_foreach_div", "_foreach_addcmul", "_foreach_addcdiv", "_foreach_lerp"})
+# Functions that add their first argument to a product of others.
+_ADDING = WITH_ADDITION | {"addmm", "addbmm", "baddbmm", "lerp"}
+# Start of the names of functions of lists of tensors, each of which is treated alike.
+_OF_SEVERAL = "_foreach_"
 # Functions of one tensor, in which maps and a factor may be held together.
 _MIXING = frozenset({"exp", "exp2", "prod"})
-_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
+_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
+_NORMALISATIONS = frozenset({"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"})
+_REORDERING = frozenset({"getitem", "index_select", "flip", "flipud", "roll", "gather", "take_along_dim", "index"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +42,7 @@ class Product:
             images.
         divides: whether the call divides the maps by the tensor it took, so that s is the reciprocal of that tensor.
         large: whether the factor was given at the size of the maps, with one number in all pixels of a channel.
+        item: position of X̃ among the tensors that the call returns.
     """
 
     u: int
@@ -47,6 +53,7 @@ class Product:
     whole: bool
     divides: bool = False
     large: bool = False
+    item: int = 0
 
     @property
     def channels(self) -> int:
@@ -61,21 +68,21 @@ class Product:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return the plain name of a torch function: "mul" for ``torch.mul``, ``Tensor.mul_`` and ``*=``."""
+    """Return the plain name of a torch function: "mul" for ``Tensor.mul_``, ``*=`` and ``torch._foreach_mul``."""
     name = str(getattr(function, "__name__", ""))
     if name.startswith("__"):
         name = name.strip("_").removeprefix("i")
-    return name.partition(".")[0].rstrip("_")
+    return name.partition(".")[0].rstrip("_").removeprefix(_OF_SEVERAL)
 
 
 def may_multiply(function: Callable[..., Any]) -> bool:
     """Return whether a torch function can multiply maps by a factor of the maps' shape or a smaller one."""
-    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | WITH_ADDITION | _OTHERS | _OF_SEVERAL
+    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS | WITH_ADDITION | _OTHERS
 
 
 def of_several(function: Callable[..., Any]) -> bool:
-    """Return whether a function multiplies several tensors at once, which is not read."""
-    return name_of(function) in _OF_SEVERAL
+    """Return whether a function does the same with each tensor of a list."""
+    return str(getattr(function, "__name__", "")).startswith(_OF_SEVERAL)
 
 
 def mixes(function: Callable[..., Any]) -> bool:
@@ -88,9 +95,19 @@ def is_convolution(function: Callable[..., Any]) -> bool:
     return name_of(function) in _CONVOLUTIONS
 
 
+def is_normalisation(function: Callable[..., Any]) -> bool:
+    """Return whether a function normalises its first argument, and may multiply the result by its ``weight``."""
+    return name_of(function) in _NORMALISATIONS
+
+
+def may_reorder(function: Callable[..., Any]) -> bool:
+    """Return whether a function may return the parts of its first argument in another order."""
+    return name_of(function) in _REORDERING
+
+
 def is_plain(function: Callable[..., Any]) -> bool:
     """Return whether a function only multiplies or divides, so that ``find_product`` accounts for all of it."""
-    return name_of(function) in _MULTIPLICATIONS | _DIVISIONS
+    return name_of(function) in (_MULTIPLICATIONS | _DIVISIONS) - WITH_ADDITION
 
 
 def is_multiplication(function: Callable[..., Any]) -> bool:
@@ -98,9 +115,20 @@ def is_multiplication(function: Callable[..., Any]) -> bool:
     return name_of(function) not in WITH_ADDITION
 
 
+def adds_first(function: Callable[..., Any]) -> bool:
+    """Return whether a function adds its first argument to what it computes from the others."""
+    return name_of(function) in _ADDING
+
+
 def overwrites(function: Callable[..., Any]) -> bool:
     """Return whether a function may overwrite its input with its result."""
+    if isinstance(function, OpOverloadPacket):
+        return any(overwrites(getattr(function, form)) for form in function.overloads())
+    if isinstance(function, OpOverload):
+        return function._schema.is_mutable
     name = str(getattr(function, "__name__", ""))
+    if name.startswith("__"):
+        return name.startswith("__i") or name == "__setitem__"
     return name.partition(".")[0].endswith("_")
 
 
@@ -113,12 +141,12 @@ def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Te
         made: the tensor that it returned.
         images: N, the number of images in the pass.
     """
+    called = name_of(function)
     for u, s, layout in _candidates(taken, made):
         maps = taken[u]
         factor = factor_of(taken[s], maps.shape, layout)
         if factor is None:
             continue
-        called = name_of(function)
         wide = factor[:, :, None, None] if layout == "nchw" else factor[:, None, None, :]
         expected = maps / wide if called in _DIVISIONS and s > u else maps * wide
         result = made
@@ -128,9 +156,7 @@ def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Te
         known = called in _MULTIPLICATIONS or called in WITH_ADDITION
         if factor.shape[1] > 1 and bool((factor == factor[:, :1]).all()) and not bool((factor == factor[:1]).all()):
             continue  # one number per image, repeated
-        # An attention over the pixels has the size of maps and is the same in all channels.
-        alike = not zero and bool((maps.amax(axis := 1 if layout == "nchw" else 3) == maps.amin(axis)).all())
-        if (known or not zero) and not alike and close(result, expected):
+        if (known or not zero) and not (not zero and is_alike(maps, layout)) and close(result, expected):
             divides = called in _DIVISIONS
             factor = 1 / factor if divides else factor.clone()
             return Product(
@@ -159,21 +185,10 @@ def _candidates(taken: Sequence[Tensor], made: Tensor) -> Iterator[tuple[int, in
                 yield u, s, "nhwc"
 
 
-def has_other_axes(taken: Sequence[Tensor], made: Tensor) -> bool:
-    """Return whether a call multiplied maps by one factor per channel where the maps have three or five axes.
-
-    An example is (N, C, H · W).
-    """
-    for maps in taken:
-        if maps.ndim not in (3, 5) or maps.shape != made.shape or maps.shape[2:].numel() == 1 or maps.shape[1] == 1:
-            continue
-        pixels = tuple(range(2 if maps.ndim == 3 else 3, maps.ndim))
-        for factor in taken:
-            if factor is maps or factor.ndim != maps.ndim or factor.shape == maps.shape:
-                continue
-            if factor.shape[: pixels[0]] == maps.shape[: pixels[0]] and factor.shape[pixels[0] :].numel() == 1:
-                return True
-    return False
+def is_alike(maps: Tensor, layout: Layout = "nchw") -> bool:
+    """Return whether maps are the same in all channels, as a spatial attention of the size of maps is."""
+    channels = 1 if layout == "nchw" else 3
+    return bool((maps.amax(channels) == maps.amin(channels)).all())
 
 
 def is_scaled(made: Tensor, maps: Tensor) -> bool:

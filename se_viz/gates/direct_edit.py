@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.gate import Gate
+from se_viz.weights.tensor_kinds import beside
 
 # Far beyond what a gate function returns, and negative: a gate that limits s would show here.
 _SMALLEST, _LARGEST = -8.0, 8.0
@@ -33,7 +34,7 @@ def put_in_place(sink: CaptureBuffer, gate: Gate, output: Tensor) -> Tensor:
     """Return weights in the shape of the output of the module that returns s: s', kept as applied."""
     with torch._C.DisableTorchFunction():  # calls of the network alone are counted
         s = output if output.shape[1:] == (gate.channels,) else output.reshape(-1, gate.channels)
-        return sink.replace(gate.name, s).reshape(output.shape).to(output.dtype)
+        return beside(sink.replace(gate.name, s).reshape(output.shape).to(output.dtype), output)
 
 
 def multiplies_directly(

@@ -13,6 +13,8 @@ from se_viz.gates.direct_edit import may_be_direct, multiplies_directly
 from se_viz.gates.errors import InputOverwritten
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.trace import first_tensor
+from se_viz.gates.transforms import mapped_as, unmapped
+from se_viz.weights.tensor_kinds import beside
 
 
 def wide(s: Tensor, layout: Layout) -> Tensor:
@@ -32,9 +34,11 @@ def with_factor(
     leaves, structure = tree_flatten((args, kwargs))
     places = [at for at, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
     at = places[product.s]
-    factor, maps = leaves[at], leaves[places[product.u]]
+    taken, maps = leaves[at], unmapped(leaves[places[product.u]])
+    factor = unmapped(taken)
     given = wide((1 / s if product.divides else s).to(factor.dtype), layout)
-    leaves[at] = given.reshape(factor.shape) if factor.numel() == s.numel() else given.expand(maps.shape)
+    given = given.reshape(factor.shape) if factor.numel() == s.numel() else given.expand(maps.shape)
+    leaves[at] = beside(mapped_as(given, taken), taken)
     changed: tuple[tuple[Any, ...], dict[str, Any]] = tree_unflatten(leaves, structure)
     return changed
 
@@ -103,7 +107,7 @@ def _put(
             if gate.s_tap.padded or s.shape != (len(taken.maps), gate.channels):
                 s = gate.s_tap.finish(s, len(taken.maps), gate.channels)
             applied = sink.replace(gate.name, s)
-            factor = wide(applied, gate.layout).to(taken.maps.dtype)
+            factor = beside(wide(applied, gate.layout).to(taken.maps.dtype), taken.maps)
             if taken.copy is not None:
                 overwritten = not same_bits(taken.copy, taken.maps)
                 if gate.name not in intact and not taken.maps.is_inference():

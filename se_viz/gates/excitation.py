@@ -171,7 +171,8 @@ def _squeeze(squeezes: list[Value], between: list[Value], u: Value, maps: Tensor
 def _name(value: Value, u: Value, maps: Tensor) -> str:
     """Return the operator of one squeeze; "" unless it is seen to be a squeeze of U."""
     table = _table(value, maps)
-    if value.call is None or not any(_made_of(before, u, _DEEPEST) for before in value.call.inputs):
+    inputs = () if value.call is None else value.call.inputs
+    if not any(_made_of(before, u, _DEEPEST) for before in inputs) or not all(_is_of_u(before, u) for before in inputs):
         # A squeeze of other maps: it has the same numbers if these maps are a copy of U made by arithmetic.
         return identify_squeeze(table, maps, _EXACT)
     return identify_squeeze(table, maps) or ("other" if table is not None else "")
@@ -187,6 +188,20 @@ def _made_of(value: Value, u: Value, depth: int) -> bool:
     return any(_made_of(before, u, depth - 1) for before in call.inputs)
 
 
+def _is_of_u(value: Value, u: Value) -> bool:
+    """Return whether a value was computed from U and from nothing that the pass has computed before or beside U."""
+    waiting, seen = [value.origin], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one is u.origin or id(one) in seen:
+            continue
+        if one.call is None or one.index < u.origin.index or not one.call.inputs:
+            return False
+        seen.add(id(one))
+        waiting += [before.origin for before in one.call.inputs]
+    return True
+
+
 def _combined(squeezes: list[Value], between: list[Value], size: int) -> Value | None:
     """Return the input of the first layer: the last value of C numbers computed from exactly all squeezes."""
     made: dict[int, frozenset[int]] = {id(value): frozenset([id(value)]) for value in squeezes}
@@ -199,9 +214,17 @@ def _combined(squeezes: list[Value], between: list[Value], size: int) -> Value |
         each = name_of(call.function) in _EACH and call.constants <= 1 and not call.parameters
         if (each or value.origin is not value) and all(id(before) in made for before in sources):
             made[id(value)] = frozenset().union(*(made[id(before)] for before in sources))
-            if len(made[id(value)]) == len(squeezes) and value.numel == size:
+            if len(made[id(value)]) == len(squeezes) and value.numel == size and _in_order(value):
                 together = value
     return together
+
+
+def _in_order(value: Value) -> bool:
+    """Return whether a value shows the numbers of its origin in their order, unlike a transposed view."""
+    if value.origin is value:
+        return True
+    shown, numbers = value.data, value.origin.data
+    return shown is not None and numbers is not None and torch.equal(shown.reshape(-1), numbers.reshape(-1))
 
 
 def _apart(squeezes: list[Value], between: list[Value]) -> bool:
@@ -213,7 +236,9 @@ def _apart(squeezes: list[Value], between: list[Value]) -> bool:
 def _table(value: Value, maps: Tensor) -> Tensor | None:
     """Return a value as (N, C) if it has N · C numbers, otherwise None."""
     images, channels = maps.shape[:2]
-    return value.data.reshape(images, channels) if value.data is not None and value.numel == images * channels else None
+    if value.data is None or value.numel != images * channels or value.shape[0] not in (images, 1, images * channels):
+        return None
+    return value.data.reshape(images, channels)
 
 
 def _width(call: Call, between: list[Value]) -> int | None:

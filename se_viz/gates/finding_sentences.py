@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from torch import nn
 
 from se_viz.gates.gate import Gate
+from se_viz.gates.other_products import AXES, FIVE_AXES
 from se_viz.gates.trace import ModuleRun, Trace
-from se_viz.gates.watched_gates import AXES, PARTS, SCALES, Passed
+from se_viz.gates.watched_gates import PARTS, SCALES, Passed
 from se_viz.weights.matching import some
 
 
@@ -34,10 +35,20 @@ def partly_found(
             f"Left out: the code of {some(axes)} multiplies maps that do not have the four axes (N, C, H, W) by "
             f"one factor per channel."
         )
+    five = list(dict.fromkeys(item.path or "the network itself" for item in passed if item.reason == FIVE_AXES))
+    if five:
+        notes.append(f"Left out: the code of {some(five)} multiplies maps, but {FIVE_AXES}.")
     unread = [item for item in passed if item.reason.startswith(SCALES)]
     # One call may pass on what another has scaled, so each path is named once.
     first = {item.path: item for item in reversed(unread)}
     notes += [f"Left out: {path or 'the network itself'}: {first[path].reason}." for path in reversed(first)]
+    if traced.reordered and gates:
+        paths = list(dict.fromkeys(frames[-1].path if frames else "" for frames in traced.reordered))
+        which = some([path or "the network itself" for path in paths])
+        notes.append(
+            f"The code of {which} puts the images of a batch into another order, so that rows of z and s may belong to "
+            "other images: read the images one at a time (batch=1)."
+        )
     if traced.copies:
         notes.append(f"Left out: copies of modules that ran in threads ({some(traced.copies)}).")
     return tuple(notes)
@@ -71,7 +82,7 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
             "by one weight per channel that depends on the image."
         ]
     if not parts:
-        said.append("Code in scripts, under vmap, and in threads that the network starts is not analysed.")
+        said.append("Code in scripts, and in threads that the network starts, is not analysed.")
     if traced.quantized:
         said.append("Its maps are quantised, and their multiplications are not analysed: use the float model.")
     if traced.copies:

@@ -14,7 +14,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.refusals import REJECTIONS, refuse_compiled
-from se_viz.gates.tables import Tables
+from se_viz.gates.tables import Tables, numbers
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import is_dense
 
@@ -165,6 +165,7 @@ def _maps(sink: CaptureBuffer, gate: Gate, what: What, images: int) -> Float32s:
     value = sink.kept.get((gate.name, what))
     if value is None or value.ndim != 4 or len(value) != images:
         raise _changed(gate)
+    value = numbers(value)
     ordered = value if gate.layout == "nchw" else value.movedim(-1, 1)
     maps: Float32s = ordered.float().cpu().contiguous().numpy()
     return maps

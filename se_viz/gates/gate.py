@@ -66,12 +66,20 @@ class CallTap:
 
 @dataclass(frozen=True, slots=True)
 class ProductTap:
-    """The call that multiplies U by s, the positions of U and s among its tensors, and whether it divides."""
+    """The call that multiplies U by s.
+
+    Attributes:
+        call: the call.
+        u, s: positions of U and s among the tensors that it takes.
+        divides: whether it divides U by the tensor it takes, so that s is the reciprocal of that tensor.
+        item: position of X̃ among the tensors that it returns.
+    """
 
     call: CallTap
     u: int
     s: int
     divides: bool = False
+    item: int = 0
 
 
 @former_names.with_former_fields

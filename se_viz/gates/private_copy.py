@@ -67,8 +67,8 @@ def _widen(copy: nn.Module) -> None:
     for module in copy.modules():
         for table in (module._parameters, module._buffers):
             for name, tensor in table.items():
-                if tensor is None or nn.parameter.is_lazy(tensor) or tensor.dtype not in HALF:
-                    continue
+                if tensor is None or type(tensor) not in (Tensor, nn.Parameter) or tensor.dtype not in HALF:
+                    continue  # also lazy ones, and those of a subclass, which need not have another type
                 if id(tensor) not in wide:
                     made = tensor.detach().float()
                     wide[id(tensor)] = nn.Parameter(made, requires_grad=False) if table is module._parameters else made
@@ -79,5 +79,7 @@ def _wake(copy: nn.Module) -> None:
     """Set weights by which a fresh network multiplies by zero to one: timm's seresnet starts with U ≡ 0."""
     for module in copy.modules():
         weight = module._parameters.get("weight")
-        if weight is not None and weight.ndim == 1 and not nn.parameter.is_lazy(weight) and not bool(weight.any()):
+        if weight is None or type(weight) is not nn.Parameter:
+            continue  # lazy, or of a subclass, which need not know ``any``
+        if weight.ndim == 1 and not bool(weight.any()):
             module._parameters["weight"] = nn.Parameter(torch.ones_like(weight), requires_grad=False)

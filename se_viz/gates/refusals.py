@@ -60,11 +60,19 @@ def refuse_tracing() -> None:
 
 def refuse_compiled(network: nn.Module, error: BaseException) -> None:
     """Raise NotReadable if an error of a network was raised while torch compiled a function that it calls."""
-    frame = error.__traceback__
+    frame, operator = error.__traceback__, ""
     while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == "torch._dynamo.convert_frame":
-            raise NotReadable(
-                f"{type(network).__name__} calls compiled code (torch.compile), whose calls cannot be read: take the "
-                'code before it is compiled, or make this call inside `with torch.compiler.set_stance("force_eager"):`.'
-            ) from error
+        module = str(frame.tb_frame.f_globals.get("__name__"))
+        if module.startswith("torch._higher_order_ops.") and not operator:
+            operator = frame.tb_frame.f_code.co_name
+        if module == "torch._dynamo.convert_frame":
+            name, inside = type(network).__name__, '`with torch.compiler.set_stance("force_eager"):`'
+            if operator:
+                said = f"{name} calls `{operator}`, which torch compiles as it runs: make this call inside {inside}."
+            else:
+                said = (
+                    f"{name} calls compiled code (torch.compile), whose calls cannot be read: take the code before it "
+                    f"is compiled, or make this call inside {inside}."
+                )
+            raise NotReadable(said) from error
         frame = frame.tb_next

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from se_viz.gates.errors import NotReadable
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import plain
 
 
 class Tables(Mapping[tuple[str, str], Float32s]):
@@ -52,11 +54,30 @@ class Tables(Mapping[tuple[str, str], Float32s]):
 
 def _in_one(tables: list[Tensor], *, one_row: bool) -> Float32s:
     """Return a copy of the numbers of all tables, moved as one tensor, because every transfer delays a GPU."""
-    plain = all(type(table) is Tensor and table.dtype is torch.float32 for table in tables)
-    if tables[0].is_cpu and not plain:  # torch joins neither all number types nor all kinds of tensors
+    alike = all(type(table) is Tensor and table.dtype is torch.float32 for table in tables)
+    if not alike:
+        tables = [numbers(table) for table in tables]
+    if tables[0].is_cpu and not alike:  # torch joins neither all number types nor all kinds of tensors
         arrays = [table.detach().float().numpy() for table in tables]
         return np.concatenate([array.ravel() for array in arrays])
     # A row needs no new shape, and that of each table takes longer than the copy of all.
     joined = torch.cat(tables, 1).view(-1) if one_row else torch.cat([table.reshape(-1) for table in tables])
-    numbers: Float32s = joined.numpy() if joined.is_cpu else joined.float().cpu().numpy()
-    return numbers
+    array: Float32s = joined.numpy() if joined.is_cpu else joined.float().cpu().numpy()
+    return array
+
+
+def numbers(value: Tensor) -> Tensor:
+    """Return a value of a gate as a tensor of no subclass.
+
+    Raises:
+        NotReadable: the network computes with a wrapper that does not give its numbers.
+    """
+    table = plain(value)
+    if table is None:
+        name = type(value).__name__
+        raise NotReadable(
+            f"This network computes its gates with tensors of the class {name}, whose numbers cannot be read: give "
+            f"{name} a method full_tensor() that returns them in a plain tensor, or convert the weights to plain "
+            "tensors before."
+        )
+    return table

@@ -14,6 +14,7 @@ from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.call_graph import CallGraph, Event
 from se_viz.gates.errors import NotAnImageModel
 from se_viz.gates.refusals import REJECTIONS, refuse_compiled
+from se_viz.gates.transforms import unmapped
 from se_viz.gates.values import Call, Clock, Frame, Value
 
 # Number of images of noise in a search.
@@ -64,10 +65,12 @@ class Trace:
         width: width of the images in pixels.
         calls: the calls of torch functions, in order.
         events: the calls that multiplied maps by one factor per channel.
-        other_axes: the calls that did so with maps that do not have four axes.
+        others: the runs that contained calls that multiplied maps by other numbers computed from the images, with the
+            reason why they are no gates.
         unread: the cases in which maps equal other maps times a factor per channel, but the computation cannot be read:
             the runs that contained it, and the name of the call ("" if no call was seen).
         kernels: convolutions whose weights were computed from the images.
+        reordered: the runs that contained calls that put the images, or their maps, into another order.
         quantized: whether there were quantised maps.
         copies: classes of modules that ran as copies made in the pass, as data parallelism makes them.
         images: shape of the images, (2, channels, H, W).
@@ -78,9 +81,10 @@ class Trace:
     width: int
     calls: tuple[Call, ...] = ()
     events: tuple[Event, ...] = ()
-    other_axes: tuple[Call, ...] = ()
+    others: tuple[tuple[tuple[Frame, ...], str], ...] = ()
     unread: tuple[tuple[tuple[Frame, ...], str], ...] = ()
     kernels: tuple[Call, ...] = ()
+    reordered: tuple[tuple[Frame, ...], ...] = ()
     quantized: bool = False
     copies: tuple[str, ...] = ()
     images: tuple[int, ...] = ()
@@ -219,9 +223,10 @@ class Recorder:
             width,
             calls=tuple(graph.calls),
             events=tuple(graph.events),
-            other_axes=tuple(graph.other_axes),
+            others=tuple(graph.others),
             unread=tuple(graph.unread),
             kernels=tuple(graph.kernels),
+            reordered=tuple(graph.reordered),
             quantized=graph.quantized,
             copies=tuple(dict.fromkeys(self._copies)),
             images=self._images.shape,
@@ -239,7 +244,7 @@ class Recorder:
             number = self._times.get(module, 0)
             self._times[module] = number + 1
             under_way = self._open.setdefault(thread, [])
-            value = first_tensor(args, kwargs)
+            value = _seen(first_tensor(args, kwargs))
             run = ModuleRun(
                 self._paths[module],
                 module,
@@ -261,7 +266,8 @@ class Recorder:
         if not under_way or module not in self._paths or under_way[-1][0].path != self._paths[module]:
             return
         with torch._C.DisableTorchFunction():
-            self._graph.check(output, args[0] if args else None, tuple(frame for frame, _ in under_way))
+            output = _seen(output)
+            self._graph.check(output, _seen(args[0]) if args else None, tuple(frame for frame, _ in under_way))
             _, position = under_way.pop()
             if get_ident() == self._thread:
                 self._graph.frames.pop()
@@ -273,6 +279,11 @@ def _stated_side(network: nn.Module) -> list[int]:
     stated = getattr(network, "pretrained_cfg", None)
     size = stated.get("input_size") if isinstance(stated, dict) else None
     return [int(size[-1])] if size else []
+
+
+def _seen(value: object) -> object:
+    """Return a tensor as it is outside of the transforms of ``torch.func``; other values unchanged."""
+    return unmapped(value) if isinstance(value, Tensor) else value
 
 
 def _shape(value: object) -> torch.Size | None:

@@ -38,7 +38,6 @@ PARTS = "it runs on parts of an image or of the batch, so that no single s belon
 SCALES = "its code multiplies maps by one factor per channel"
 UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or a custom operator"
 KERNELS = "its convolution has a separate kernel for each image, which is no factor per channel"
-AXES = "its maps do not have the four axes (N, C, H, W)"
 
 
 def select(
@@ -82,7 +81,7 @@ def select(
             passed.append(Passed(frame.path, NORMALISATION))
         else:
             found.append(Watched(event, runs[frame], _is_whole(event, runs[frame])))
-    others = [(call.frames, AXES) for call in trace.other_axes]
+    others = list(trace.others)
     others += [
         (frames, f"{SCALES} in a way that is not read ({name})" if name else UNSEEN) for frames, name in trace.unread
     ]
@@ -168,4 +167,4 @@ def _z_tap(event: Event, taps: Mapping[int, CallTap]) -> CallTap | None:
 
 def _product_tap(event: Event, taps: Mapping[int, CallTap]) -> ProductTap:
     product = event.product
-    return ProductTap(taps[event.call.index], product.u, product.s, divides=product.divides)
+    return ProductTap(taps[event.call.index], product.u, product.s, divides=product.divides, item=product.item)

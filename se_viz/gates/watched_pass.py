@@ -11,6 +11,7 @@ from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import factor_of, is_multiplication
 from se_viz.gates.edited_product import wide, with_factor
 from se_viz.gates.gate import CallTap, Gate
+from se_viz.gates.transforms import higher_order_operators, kernel_of, unmapped
 from se_viz.gates.values import Frame, other_handler
 
 _Place: TypeAlias = tuple[str, int, Callable[..., Any], int]
@@ -34,7 +35,9 @@ class WatchedCalls:
                 self._products.setdefault(_place(gate.product.call), []).append(gate)
         places = [*self._z, *self._products]
         self.owners = frozenset(path for path, *_ in places)
-        self.functions = frozenset(function for _, _, function, _ in places)
+        functions = frozenset(function for _, _, function, _ in places)
+        # The calls of functions that an operator runs are seen only if the mode runs them itself.
+        self.functions = functions | higher_order_operators() if functions else functions
 
     def squeezes(self, place: _Place) -> Sequence[Gate]:
         """Return the gates whose z a call returns."""
@@ -68,6 +71,9 @@ class Watch(TorchFunctionMode):
         if func not in self._functions:
             return func(*args, **kwargs) if kwargs else func(*args)
         kwargs = kwargs or {}
+        if (kernel := kernel_of(func)) is not None:
+            with self:
+                return kernel(*args, **kwargs)
         sink = self._sink
         frame = sink.innermost(self._calls.owners) or Frame("", 0)
         number = sink.counts.get((frame, func), 0)
@@ -75,7 +81,7 @@ class Watch(TorchFunctionMode):
         place = (*frame, func, number)
         products = self._calls.products(place)
         if products:
-            taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+            taken = _tensors((args, kwargs))
             for gate in products:
                 self._read_factors(gate, taken)
                 s = sink.kept.get((gate.name, "s"))
@@ -83,9 +89,9 @@ class Watch(TorchFunctionMode):
                     args, kwargs = with_factor(gate.product, gate.layout, sink.replace(gate.name, s), args, kwargs)
         result = func(*args, **kwargs)
         for gate in products:
-            self._read_result(gate, func, result)
+            self._read_result(gate, func, args[0] if result is None else result)
         for gate in self._calls.squeezes(place):
-            made = [value for value in tree_iter(result) if isinstance(value, Tensor)]
+            made = _tensors(result)
             if gate.z_call is not None and gate.z_call.item < len(made):
                 sink.keep((gate.name, "z"), made[gate.z_call.item])
         return result
@@ -107,8 +113,16 @@ class Watch(TorchFunctionMode):
             # With an addition in the same call, X̃ does not exist as a separate tensor.
             u, s = (self._sink.kept.get((gate.name, what)) for what in ("u", "s"))
             if u is not None and s is not None:
-                result = u * wide(self._sink.applied.get(gate.name, s), gate.layout)
-        self._sink.keep((gate.name, "x"), result)
+                self._sink.keep((gate.name, "x"), u * wide(self._sink.applied.get(gate.name, s), gate.layout))
+            return
+        made = _tensors(result)
+        if gate.product is not None and gate.product.item < len(made):
+            self._sink.keep((gate.name, "x"), made[gate.product.item])
+
+
+def _tensors(values: object) -> list[Tensor]:
+    """Return the tensors in containers of any depth, out of the transforms of ``torch.func``."""
+    return [unmapped(value) for value in tree_iter(values) if isinstance(value, Tensor)]
 
 
 def _place(call: CallTap) -> _Place:

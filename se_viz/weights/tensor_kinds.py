@@ -1,6 +1,7 @@
 """Tensors that are not plain tables of numbers: sparse, nested, quantised, on the meta device, in 8 bits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from math import nan
 from typing import Any
 
 import numpy.typing as npt
@@ -42,7 +43,11 @@ def table_of(value: object) -> Tensor | None:
     """
     if not isinstance(value, Tensor) or value.is_nested or value.is_meta or isinstance(value, MaskedTensor):
         return None
-    value = unwrapped(value)
+    if type(value) is not Tensor:
+        numbers = plain(value)
+        if numbers is None:
+            return None
+        value = numbers
     if value.is_quantized:
         return value.dequantize()
     if value.layout is not torch.strided:
@@ -65,14 +70,64 @@ def array_of(value: object) -> npt.NDArray[Any] | None:
 def unwrapped(tensor: Tensor) -> Tensor:
     """Return the tensor that a wrapper without memory holds, if it holds one of its shape and device; others unchanged.
 
-    Such a wrapper is a subclass of Tensor that was made with ``_make_wrapper_subclass``, as DTensor is.
+    Such a wrapper is a subclass of Tensor that was made with ``_make_wrapper_subclass``, as DTensor is. It may hold
+    another wrapper.
     """
     if type(tensor) is Tensor or isinstance(tensor, MaskedTensor) or has_memory(tensor):
         return tensor
-    held = getattr(tensor, "__dict__", {}).values()
-    tensors = [one for one in held if type(one) is Tensor and not one.is_nested]
-    inner = [one for one in tensors if one.shape == tensor.shape and one.device == tensor.device]
-    return inner[0] if len(inner) == 1 and has_memory(inner[0]) else tensor
+    held = {id(one): one for one in _held(tensor) if isinstance(one, Tensor) and not one.is_nested}.values()
+    inner = [one for one in held if (one.shape, one.device, one.dtype) == (tensor.shape, tensor.device, tensor.dtype)]
+    if len(inner) != 1:
+        return tensor
+    found = unwrapped(inner[0])
+    return found if has_memory(found) else tensor
+
+
+def _held(wrapper: Tensor) -> Iterator[object]:
+    """Yield what a wrapper has in its attributes and slots."""
+    yield from getattr(wrapper, "__dict__", {}).values()
+    for kind in type(wrapper).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            yield getattr(wrapper, name, None)
+
+
+def plain(tensor: Tensor) -> Tensor | None:
+    """Return a tensor of no subclass with the same numbers; None if a wrapper does not give its numbers."""
+    if type(tensor) is Tensor or isinstance(tensor, MaskedTensor):
+        return None if isinstance(tensor, MaskedTensor) else tensor
+    try:
+        # A subclass may have functions of its own, which need not know what is asked of a tensor here.
+        with torch._C.DisableTorchFunction():
+            inner = unwrapped(tensor)
+            if has_memory(inner) or inner.layout is not torch.strided:
+                return inner.as_subclass(Tensor)
+            if hasattr(tensor, "full_tensor"):  # a DTensor that is spread over processes
+                return plain(tensor.full_tensor())
+            return _copied(tensor)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return None
+
+
+def _copied(wrapper: Tensor) -> Tensor | None:
+    """Return the numbers that a wrapper writes into another tensor; None if it does not write all of them."""
+    if not wrapper.is_floating_point():
+        return None
+    written = [torch.full(wrapper.shape, number, dtype=wrapper.dtype, device=wrapper.device) for number in (nan, 0.0)]
+    for copy in written:
+        copy.copy_(wrapper.detach())
+    one, other = (copy.nan_to_num(1.0) for copy in written)
+    return written[1] if torch.equal(one, other) else None
+
+
+def beside(tensor: Tensor, other: Tensor) -> Tensor:
+    """Return a plain tensor so that an operation takes it beside another: as a DTensor beside a DTensor."""
+    mesh = getattr(other, "device_mesh", None)
+    if mesh is None or type(tensor) is not Tensor:
+        return tensor
+    from torch.distributed.tensor import DTensor, Replicate  # noqa: PLC0415 - slow, and rarely needed
+
+    return DTensor.from_local(tensor, mesh, [Replicate()] * mesh.ndim, run_check=False)
 
 
 def has_memory(tensor: Tensor) -> bool:

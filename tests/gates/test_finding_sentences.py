@@ -6,8 +6,9 @@ import pytest
 from torch import nn
 
 from se_viz.gates.finding_sentences import none_found
+from se_viz.gates.other_products import AXES
 from se_viz.gates.trace import Trace
-from se_viz.gates.watched_gates import AXES, NORMALISATION, PARTS, RESIZED, UNSEEN, Passed
+from se_viz.gates.watched_gates import NORMALISATION, PARTS, RESIZED, UNSEEN, Passed
 
 REASONS = (NORMALISATION, RESIZED, PARTS, UNSEEN, AXES)
 SEEN = tuple(chain.from_iterable(combinations(REASONS, count) for count in range(len(REASONS) + 1)))

@@ -1,6 +1,8 @@
 """All networks of this package that have gates, by a title."""
 
+from support.odd_networks import calls as odd_calls
 from support.odd_networks import inline as odd_inline
+from support.odd_networks import origins as odd_origins
 from support.odd_networks import shared as odd_shared
 from support.odd_networks import squeezes as odd_squeezes
 from support.odd_networks import states as odd_states
@@ -15,6 +17,8 @@ CASES: dict[str, Case] = {
         ("squeeze", odd_squeezes),
         ("state", odd_states),
         ("way", odd_ways),
+        ("call", odd_calls),
+        ("s", odd_origins),
     )
     for name, case in module.CASES.items()
 }
