@@ -24,7 +24,14 @@ def wide(s: Tensor, layout: Layout) -> Tensor:
 
 def maps_of(product: ProductTap, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Return the maps U among the arguments of a call that multiplies them by a factor."""
-    return [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)][product.u]
+    return unmapped([leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)][product.u])
+
+
+def made_by(product: ProductTap, args: tuple[Any, ...], result: object) -> Tensor | None:
+    """Return X̃ among what such a call returned, or wrote to its first argument; None if it is not there."""
+    leaves = tree_leaves(args[0] if result is None and args else result)
+    made = [unmapped(leaf) for leaf in leaves if isinstance(leaf, Tensor)]
+    return made[product.item] if product.item < len(made) else None
 
 
 def with_factor(

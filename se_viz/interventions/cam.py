@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from se_viz.device.memory import is_out_of_memory, raise_if_full
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.channel_products import is_multiplication
-from se_viz.gates.edited_product import maps_of, wide
+from se_viz.gates.edited_product import made_by, maps_of, wide
 from se_viz.gates.errors import InstrumentError, NotFiniteValues, NotReadable
 from se_viz.gates.forward_pass import refusals_told
 from se_viz.gates.gate import Gate, Layout, ProductTap
@@ -258,7 +258,7 @@ class _Product(TorchFunctionMode):
             taken.take(maps_of(self._product, args, kwargs))
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
-            taken.give(result)
+            taken.give(made_by(self._product, args, result))
             if taken.x is not None and taken.u is not None and not is_multiplication(func):
                 # With an addition in the same call X̃ never exists by itself; the gradient by the sum is that by X̃.
                 taken.x.value = taken.u.value * wide(s.detach(), taken.gate.layout)

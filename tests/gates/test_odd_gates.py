@@ -15,7 +15,7 @@ from support.odd_networks import none as odd_none
 from support.odd_networks import shared as odd_shared
 from support.odd_networks import states as odd_states
 from support.odd_networks import ways as odd_ways
-from support.odd_networks.cases import CASES
+from support.odd_networks.cases import CASES, UNUSUAL
 from support.odd_networks.gates import SIDE, Case, Odd, each, tell, told
 from support.quick import every, sampled
 from torch import nn
@@ -91,11 +91,11 @@ def found(network, case):
     return gates
 
 
-@pytest.fixture(scope="module", params=sampled(CASES, 6))
+@pytest.fixture(scope="module", params=[*sampled(CASES, 6), *sampled(UNUSUAL, 6)])
 def odd(request):
     """A case, its network, and the gates that were found in it, or None."""
     torch.manual_seed(0)
-    case = CASES[request.param]
+    case = (CASES | UNUSUAL)[request.param]
     network = case.make().eval()
     truth(network, make_images(2))  # some are themselves only after a first pass
     return case, network, found(network, case)
