@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from se_viz.device.memory import is_out_of_memory, raise_if_full
 from se_viz.gates.capture_buffer import CaptureBuffer
@@ -22,10 +23,11 @@ from se_viz.gates.channel_products import is_multiplication
 from se_viz.gates.edited_product import made_by, maps_of, wide
 from se_viz.gates.errors import InstrumentError, NotFiniteValues, NotReadable
 from se_viz.gates.forward_pass import refusals_told
-from se_viz.gates.gate import Gate, Layout, ProductTap
+from se_viz.gates.gate import ProductTap
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.refusals import REJECTIONS
 from se_viz.gates.trace import first_tensor, placement
+from se_viz.interventions.cam_maps import MapsOfPass
 from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
@@ -67,53 +69,6 @@ class ClassActivation:
         )
 
 
-@dataclass(slots=True)
-class _Maps:
-    """Maps of one pass (N, C, H, W), and the gradient with respect to them once it is computed."""
-
-    value: Tensor
-    gradient: Tensor | None = None
-
-    @classmethod
-    def of(cls, tensor: Tensor, gate: Gate) -> "_Maps":
-        """Copy a tensor of the pass before it can be overwritten."""
-        if not tensor.requires_grad:
-            raise NotReadable(f"No gradient reaches {gate.name}: the network computes its maps without gradients.")
-        maps = cls(tensor.detach().clone())
-        # A hook gets the gradient by the values that the tensor has when it is put on.
-        tensor.register_hook(maps.add)
-        return maps
-
-    def add(self, gradient: Tensor) -> None:
-        """Record the gradient."""
-        self.gradient = gradient.detach().clone()
-
-    def activation(self, layout: Layout) -> Tensor:
-        """Σ_c mean_hw(∂f/∂A_c) · A_c, (N, H, W); 0 where the logit does not depend on the maps."""
-        pixels, channel = ((2, 3), 1) if layout == "nchw" else ((1, 2), 3)
-        gradient = torch.zeros_like(self.value) if self.gradient is None else self.gradient
-        return (gradient.float().mean(pixels, keepdim=True) * self.value.float()).sum(channel)
-
-
-class _Taken:
-    """U and X̃ of one gate in one pass."""
-
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
-        self.u: _Maps | None = None
-        self.x: _Maps | None = None
-
-    def take(self, maps: object) -> None:
-        """Record U, at the gate's first run."""
-        if self.u is None and isinstance(maps, Tensor):
-            self.u = _Maps.of(maps, self.gate)
-
-    def give(self, maps: object) -> None:
-        """Record X̃, at the gate's first run."""
-        if self.u is not None and self.x is None and isinstance(maps, Tensor):
-            self.x = _Maps.of(maps, self.gate)
-
-
 def cam(
     network: Model | nn.Module, images: Images, gate: str, target: Target = None, *, batch: int = _BATCH
 ) -> ClassActivation:
@@ -145,7 +100,7 @@ def cam(
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.inference_mode(False), torch.enable_grad(), raise_if_full(device, f"{batch} images with gradients"):
         for start in range(0, len(inputs), batch):
-            taken = _Taken(found)
+            taken = MapsOfPass(found)
             # In place, a network could not write over a leaf that asks for gradients.
             leaf = inputs[start : start + batch].to(device, dtype, copy=True).requires_grad_()
             with _watching(private, taken), without_checkpointing():
@@ -163,7 +118,7 @@ def cam(
             )
             with asking_for_gradients(gate, _INSTEAD):
                 logits.gather(1, chosen[:, None]).sum().backward()
-            parts.append((chosen, taken.u.activation(found.layout), taken.x.activation(found.layout)))
+            parts.append((chosen, taken.u.activation(found), taken.x.activation(found)))
     targeted, u, x = (torch.cat(values).cpu().numpy() for values in zip(*parts, strict=True))
     made = ClassActivation(gate, targeted, u, x)
     if said := made.not_finite:
@@ -204,7 +159,7 @@ def _logits(output: object, images: int, network: str) -> Tensor:
 
 
 @contextmanager
-def _watching(network: nn.Module, taken: _Taken) -> Iterator[None]:
+def _watching(network: nn.Module, taken: MapsOfPass) -> Iterator[None]:
     """Record U and X̃ in the pass of a private network inside the block."""
     gate = taken.gate
     if gate.product is not None:
@@ -238,7 +193,7 @@ class _Product(TorchFunctionMode):
 
     sink: CaptureBuffer
 
-    def __init__(self, taken: _Taken, product: ProductTap) -> None:
+    def __init__(self, taken: MapsOfPass, product: ProductTap) -> None:
         super().__init__()
         self._taken, self._product = taken, product
 
@@ -255,10 +210,14 @@ class _Product(TorchFunctionMode):
         if s is None or taken.u is not None:
             return func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
-            taken.take(maps_of(self._product, args, kwargs))
+            u = maps_of(self._product, args, kwargs)
+            taken.take(u)
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
-            taken.give(made_by(self._product, args, result))
+            x = made_by(self._product, args, result)
+            taken.give(x)
+            if x is not None and any(x is given for given in tree_leaves((args, kwargs))):
+                taken.in_place(of_u=x is u)
             if taken.x is not None and taken.u is not None and not is_multiplication(func):
                 # With an addition in the same call X̃ never exists by itself; the gradient by the sum is that by X̃.
                 taken.x.value = taken.u.value * wide(s.detach(), taken.gate.layout)
