@@ -12,7 +12,7 @@ import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 from support.odd_networks.cases import CASES
-from support.odd_networks.gates import SIDE, told
+from support.odd_networks.gates import SIDE, told, with_weights
 from support.quick import every
 
 import se_viz
@@ -119,11 +119,16 @@ def test_an_edit_of_an_odd_gate_is_what_the_network_multiplies_by(name):
             with told() as events:
                 edited = capture(network, images, maps=[gate.name], edits={gate.name: s})
             gate_capture = edited[gate.name]
-            half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name
+            half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name or "bf16" in name
             np.testing.assert_allclose(gate_capture.s_applied, s, atol=1e-2 if half else 1e-6)
             expected = gate_capture.s_applied[:, :, None, None] * gate_capture.u
             np.testing.assert_allclose(gate_capture.x, expected, atol=(2e-2 if half else 1e-5) * np.abs(expected).max())
-            if gate.s_tap is None and name != "way: a spatial factor behind":  # which tells s · U of the s it computed
+            logits = with_weights(network, images, s) if gate.s_tap is None else None
+            if logits is not None:
+                np.testing.assert_allclose(edited.logits, logits.float(), rtol=1e-4, atol=2e-3 if half else 1e-5)
+            elif (
+                gate.s_tap is None and name != "way: a spatial factor behind"
+            ):  # which tells s · U of the s it computed
                 # The network itself saw these maps where it multiplied.
                 seen = (event.x.float().numpy() for event in events if event.x.shape == gate_capture.x.shape)
                 assert (

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from support.odd_networks.gates import SE, C, Case, Odd, each, fc, keep, tell
+from support.odd_networks.gates import SE, C, Case, Odd, each, fc, given, keep, tell
 
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -42,11 +42,12 @@ class Times(Excites):
 
     def forward(self, x: Tensor) -> Tensor:
         u, s, z = self.excite(x)
-        before = keep(u)
+        s, before = given(s), keep(u)
         out = self.way(u, s, x)
         if before is not None:
-            scaled = self.of_u(before) if self.of_u else before
-            tell(scaled, self.of_s(s) if self.of_s else s, None, z, lax=self.lax or bool(self.of_u))
+            with torch._C.DisableTorchFunction():
+                scaled, factor = self.of_u(before) if self.of_u else before, self.of_s(s) if self.of_s else s
+            tell(scaled, factor, None, z, lax=self.lax or bool(self.of_u))
         return out
 
 
@@ -108,7 +109,7 @@ class Foreach(Excites):
 
     def forward(self, x: Tensor) -> Tensor:
         u, s, z = self.excite(x)
-        maps, factors = [u, u.tanh()], (s, s * 0.5)
+        maps, factors = [u, 2 - u], (s, s * 0.5)
         before = [keep(one) for one in maps]
         made = torch._foreach_mul(maps, factors) if not self.inplace else maps
         if self.inplace:
@@ -166,6 +167,20 @@ def times_in_place(u: Tensor, s: Tensor) -> None:
 def times_and_s(u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
     """Multiply where no call is seen, and return s too."""
     return u * s, s.clone()
+
+
+def _remember(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, Tensor], output: object) -> None:
+    del output
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, *of_s: Tensor) -> tuple[Tensor, Tensor]:
+    u, s = ctx.saved_tensors
+    return x * s, sum(of_s, (x * u).sum((2, 3), keepdim=True))
+
+
+times.register_autograd(_backward, setup_context=_remember)
+times_and_s.register_autograd(_backward, setup_context=_remember)
 
 
 def _nhwc(u: Tensor) -> Tensor:

@@ -17,13 +17,8 @@ CASES: dict[str, Case] = {
         ("squeeze", odd_squeezes),
         ("state", odd_states),
         ("way", odd_ways),
+        ("call", odd_calls),
+        ("s", odd_origins),
     )
-    for name, case in module.CASES.items()
-}
-
-# Read in all ways above, but neither trained nor edited by the tests.
-UNUSUAL: dict[str, Case] = {
-    f"{title}: {name}": case
-    for title, module in (("call", odd_calls), ("s", odd_origins))
     for name, case in module.CASES.items()
 }

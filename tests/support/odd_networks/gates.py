@@ -1,7 +1,7 @@
 """The common parts of the networks in ``odd_*.py``, which report their channel gates while they run.
 
 A network calls ``tell`` where it multiplies. Nothing is kept or computed outside of ``told``, so that the library under
-test never runs beside a recording.
+test never runs beside a recording; inside, what is computed for the record is hidden from the library.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from torch.nn import functional
 C, CLASSES, SIDE = 8, 5, 32
 
 _events: list["Event"] | None = None
+_instead: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,27 @@ class Event:
 
 def keep(maps: Tensor) -> Tensor | None:
     """Return a copy, for ``tell``, of maps that are about to be overwritten; None if nothing is recorded."""
-    return None if _events is None else maps.detach().clone()
+    if _events is None:
+        return None
+    with torch._C.DisableTorchFunction():
+        return maps.detach().clone()
+
+
+def given(s: Tensor) -> Tensor:
+    """Return the s of a network's only product of its own code, or in the shape of s what a test puts in its place."""
+    global _instead
+    weights, _instead = _instead, None
+    return s if weights is None else weights.to(s.dtype).reshape(s.shape)
+
+
+def with_weights(network: nn.Module, images: Tensor, weights: Tensor) -> Tensor | None:
+    """Return logits with weights (N, C) in the place of the ``given`` s; None if the network has no such s."""
+    global _instead  # noqa: PLW0603
+    _instead = weights
+    with torch.no_grad():
+        logits = network(images)
+    taken, _instead = _instead is None, None
+    return logits if taken else None
 
 
 def tell(
@@ -60,7 +81,8 @@ def tell(
     """
     if _events is None:
         return
-    with torch.no_grad():
+    # A product that is computed here is none of the network's.
+    with torch.no_grad(), torch._C.DisableTorchFunction():
         n = len(u)
         s = s.detach().clone().reshape(n, -1)
         u = u.detach().clone()

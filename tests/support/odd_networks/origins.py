@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from support.odd_networks.calls import Beside
-from support.odd_networks.gates import C, Case, each, fc, tell
+from support.odd_networks.gates import C, Case, each, fc, given, tell
 
 Z: TypeAlias = Tensor | tuple[Tensor, ...] | None
 
@@ -30,6 +30,7 @@ class From(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         u = self.conv(x)
         s, z = self.function(self, u, x)
+        s = given(s)
         out = u * each(s)
         tell(u, s, out, z, lax=self.lax)
         return out + x
@@ -47,6 +48,10 @@ def _attention(m: From, u: Tensor) -> Tensor:
 
 def _straight(p: Tensor) -> Tensor:
     return (p > 0.5).float() - p.detach() + p
+
+
+def _listed(s: Tensor) -> Tensor:
+    return s if s.requires_grad else torch.tensor(s.tolist())
 
 
 def _channels_first(m: From, u: Tensor, _x: Tensor) -> tuple[Tensor, Z]:
@@ -75,7 +80,7 @@ OF_Z: dict[str, Callable[[From, Tensor], Tensor]] = {
     "cumprod": lambda m, z: torch.sigmoid(m.fc(z)).cumprod(1),
     "vmap": lambda m, z: torch.vmap(lambda one: torch.sigmoid(m.fc(one)))(z),
     "one image after the other": lambda m, z: torch.stack([torch.sigmoid(m.fc(one)) for one in z]),
-    "a list": lambda m, z: torch.tensor(torch.sigmoid(m.fc(z)).tolist()) if not z.requires_grad else m.fc(z),
+    "a list": lambda m, z: _listed(torch.sigmoid(m.fc(z))),
 }
 # Reductions of u.
 SQUEEZES: dict[str, Callable[[From, Tensor], Tensor]] = {
