@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from se_viz.device.memory import device_full_error, is_out_of_memory, release
 from se_viz.former_names import with_former_fields
-from se_viz.gates.call_graph import same_storage
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, InputOverwritten
 from se_viz.gates.finite import not_finite, what_is_in
@@ -20,6 +19,7 @@ from se_viz.gates.instrument_cache import forget, instrument_of
 from se_viz.gates.output import joined
 from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.refusals import check_readable, require_images
+from se_viz.gates.tensor_memory import same_storage
 from se_viz.gates.trace import Placement, placement
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import array_of

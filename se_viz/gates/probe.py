@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
-from se_viz.gates.call_graph import CallGraph, Event
+from se_viz.gates.call_graph import CallGraph
+from se_viz.gates.findings import Event
 from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.refusals import REJECTIONS
 from se_viz.gates.trace import watched
@@ -107,7 +108,7 @@ def living_channels(module: nn.Module, shape: torch.Size | None, weights: tuple[
     except REJECTIONS as error:
         if is_out_of_memory(error):
             raise
-    return {event.product.channels for event in graph.events if event.product.varies()}
+    return {event.product.channels for event in graph.found.events if event.product.varies()}
 
 
 def _run(
@@ -153,7 +154,7 @@ def _run(
     u, x = u.to(exact), x.to(exact)
     if layout == "nhwc":
         u, x = u.movedim(-1, 1), x.movedim(-1, 1)
-    probe = Probe(u, x, parts, _TOLERANCE.get(weights[1], 1e-5), tuple(graph.events))
+    probe = Probe(u, x, parts, _TOLERANCE.get(weights[1], 1e-5), tuple(graph.found.events))
     scale = (u * x).sum((2, 3), keepdim=True) / u.square().sum((2, 3), keepdim=True)
     return probe if probe.close(x, scale * u) else None
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from se_viz.device.memory import is_out_of_memory
-from se_viz.gates.call_graph import CallGraph, Event
+from se_viz.gates.call_graph import CallGraph
 from se_viz.gates.errors import NotAnImageModel
+from se_viz.gates.findings import Event
 from se_viz.gates.refusals import REJECTIONS, refuse_compiled
 from se_viz.gates.transforms import unmapped
 from se_viz.gates.values import Call, Clock, Frame, Value
@@ -222,12 +223,12 @@ class Recorder:
             tuple(self._runs),
             width,
             calls=tuple(graph.calls),
-            events=tuple(graph.events),
-            others=tuple(graph.others),
-            unread=tuple(graph.unread),
-            kernels=tuple(graph.kernels),
-            reordered=tuple(graph.reordered),
-            quantized=graph.quantized,
+            events=tuple(graph.found.events),
+            others=tuple(graph.found.others),
+            unread=tuple(graph.found.unread),
+            kernels=tuple(graph.found.kernels),
+            reordered=tuple(graph.found.reordered),
+            quantized=graph.found.quantized,
             copies=tuple(dict.fromkeys(self._copies)),
             images=self._images.shape,
             output=output,

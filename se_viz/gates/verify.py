@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from se_viz.gates.call_graph import Event
 from se_viz.gates.excitation import identify_squeeze
+from se_viz.gates.findings import Event
 from se_viz.gates.gate import Layout, TapPoint
 from se_viz.gates.gate_functions import GATE_FUNCTIONS
 from se_viz.gates.known_gates import KnownGate

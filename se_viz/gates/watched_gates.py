@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from se_viz.gates.call_graph import Event
 from se_viz.gates.channel_products import name_of
+from se_viz.gates.findings import Event
 from se_viz.gates.gate import CallTap, ProductTap
 from se_viz.gates.trace import ModuleRun, Trace
 from se_viz.gates.values import Call, Frame, Function

@@ -1,0 +1,194 @@
+"""The search for products of maps and factors among what the calls of a forward pass take and make."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from se_viz.device.memory import is_out_of_memory
+from se_viz.gates.channel_products import (
+    adds_first,
+    find_product,
+    is_convolution,
+    is_normalisation,
+    is_plain,
+    is_scaled,
+    may_multiply,
+    may_reorder,
+    mixes,
+    name_of,
+    of_several,
+)
+from se_viz.gates.excitation import follow
+from se_viz.gates.findings import Event, Findings
+from se_viz.gates.known_values import KnownValues, readable
+from se_viz.gates.other_products import other_product
+from se_viz.gates.refusals import REJECTIONS
+from se_viz.gates.values import Call, Frame
+
+
+class ProductSearch:
+    """A search in a forward pass that is running.
+
+    Args:
+        images: N, the number of images of the pass.
+        values: what is known of the tensors of the pass.
+        found: what the search adds to.
+    """
+
+    def __init__(self, images: int, values: KnownValues, found: Findings) -> None:
+        self._count = images
+        self._values = values
+        self._found = found
+
+    def look(self, call: Call, taken: list[Tensor], before: list[Tensor], made: list[Tensor], weight: object) -> None:
+        """Record what a call computed; for tensors that do not do what this takes, that they cannot be read."""
+        try:
+            self._look_for_products(call, taken, before, made)
+            self._look_at_kind(call, taken, made, weight)
+        except REJECTIONS as error:
+            kinds = dict.fromkeys(type(t).__name__ for t in (*taken, *made) if type(t) not in (Tensor, nn.Parameter))
+            if is_out_of_memory(error) or not kinds:
+                raise
+            self._found.unread.append((call.frames, f"tensors of the class {', '.join(kinds)}"))
+
+    def look_at_unseen(self, maps: Tensor, frames: tuple[Frame, ...]) -> None:
+        """Record maps that no call has made if they equal other maps times a factor per channel."""
+        if any(is_scaled(readable(maps), other) for other in self._values.maps_like(maps)):
+            self._found.unread.append((frames, ""))
+
+    def look_at_module(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
+        """Record a module whose calls are not seen if its output equals its input times a factor per channel."""
+        if not (isinstance(made, Tensor) and isinstance(given, Tensor) and self._values.get(made) is None):
+            return
+        if made.is_nested or given.is_nested:
+            return
+        if self._values.find(made) is not None:
+            return
+        # What the module multiplied may be its input, or maps that it has computed.
+        if any(is_scaled(readable(made), maps) for maps in (readable(given), *self._values.maps_like(made))):
+            self._found.unread.append((frames, ""))
+            self._values.note_map(made)
+
+    def _look_at_kind(self, call: Call, taken: list[Tensor], made: list[Tensor], weight: object) -> None:
+        """Record convolutions and normalisations whose weights are computed from the images, and other orders."""
+        if is_convolution(call.function) and (kernels := self._values.get(weight)) and kernels.call:
+            self._found.kernels.append(call)
+        if is_normalisation(call.function) and any(v.call for v in map(self._values.get, taken[1:]) if v):
+            self._found.unread.append((call.frames, name_of(call.function)))
+        if len(made) == 1 and may_reorder(call.function) and self._reorders(taken, made[0]):
+            self._found.reordered.append(call.frames)
+
+    def _reorders(self, taken: Sequence[Tensor], made: Tensor) -> bool:
+        """Return whether a call returned the images in another order, or in one that it has computed from them."""
+        source, value = taken[0], self._values.get(taken[0])
+        if value is None or not value.is_map or made.shape != source.shape or len(made) != self._count:
+            return False
+        indices = [self._values.get(index) for index in taken[1:] if index.shape[:1] == made.shape[:1]]
+        computed = any(index is not None and index.shape == made.shape[:1] for index in indices)
+        return computed or (not torch.equal(made, source) and torch.equal(made, source.flip(0)))
+
+    def _look_for_products(self, call: Call, taken: list[Tensor], before: list[Tensor], made: list[Tensor]) -> None:
+        """Record the products of maps and factors among what a call took, and what it made."""
+        made = [readable(tensor) for tensor in made]
+        before = [readable(tensor) for tensor in before]
+        multiplies = may_multiply(call.function) and len(taken) > 1
+        if of_several(call.function):
+            lists = len(taken) // max(1, len(made))
+            groups = [[at * len(made) + item for at in range(lists)] for item in range(len(made))]
+        else:
+            groups = [list(range(len(taken)))]
+        for item, tensor in enumerate(made):
+            group = groups[min(item, len(groups) - 1)]
+            if multiplies and self._note_product(call, taken, before, tensor, group, item):
+                continue
+            if len(call.inputs) > 1 or mixes(call.function):
+                self._check_scaled(call, taken, before, tensor, group)
+
+    def _note_product(
+        self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor, group: Sequence[int], item: int
+    ) -> bool:
+        """Record a call that may multiply, and return whether this tells all that it computed.
+
+        ``group`` has the positions of the tensors from which ``made``, number ``item`` of the results, was computed.
+        """
+        product = find_product(call.function, [before[at] for at in group], made, self._count)
+        if product is not None:
+            product = replace(product, u=group[product.u], s=group[product.s], item=item)
+        u = None if product is None else self._values.get(taken[product.u])
+        # For a part of the images, a factor that was not computed from them is a constant.
+        if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
+            maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
+            excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
+            self._found.events.append(Event(call, product, excitation, u))
+            return True
+        if self._note_other(call, taken, before, made, group):
+            return True
+        return product is not None or (is_plain(call.function) and not made.is_complex())
+
+    def _note_other(
+        self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor, group: Sequence[int]
+    ) -> bool:
+        """Record a call that multiplied maps by other numbers than a factor per channel, and return whether it did."""
+        values = [self._values.get(taken[at]) for at in group]
+        reason = other_product(call.function, [before[at] for at in group], values, made, self._count)
+        if reason:
+            self._found.others.append((call.frames, reason))
+        return bool(reason)
+
+    def _check_scaled(
+        self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor, group: Sequence[int]
+    ) -> None:
+        """Record a call that is not a known product if its output still equals maps times a factor per channel."""
+        if self._holds_product(call, steps=4):
+            return  # u + s · u, or u + w · (s · u) + b, whose product is seen
+        if self._note_other(call, taken, before, made, group):
+            return
+        first = before[group[0]]
+        pairs = [
+            (made, before[at])
+            for at in group
+            if before[at].shape == made.shape and self._values.get(taken[at]) is not None
+        ]
+        if adds_first(call.function) and first.shape == made.shape:
+            pairs += [(made - first, maps) for _, maps in pairs]
+            pairs += [(made - first, maps - first) for _, maps in pairs]  # lerp: x + s · (u - x)
+        elif is_convolution(call.function) and made.ndim > 2:
+            # An addition of one number per channel: a bias.
+            pairs += [(_centred(made), _centred(maps)) for _, maps in pairs]
+        elif made.ndim == 4 and (not pairs or mixes(call.function) or call.function is Tensor.__setitem__):
+            # Assembled from parts, or computed together.
+            pairs = [(made, maps) for maps in self._values.maps_like(made)]
+        # Images may lie beside each other among the channels, (1, N · C, H, W), as for a grouped convolution.
+        folded = made.ndim == 4 and len(made) == 1 < self._count and made.shape[1] % self._count == 0
+        if made.is_complex():
+            pairs = [(one.abs(), maps.abs()) for one, maps in pairs]
+        if folded:
+            pairs = [
+                (one.reshape(self._count, -1, *one.shape[2:]), two.reshape(self._count, -1, *two.shape[2:]))
+                for one, two in pairs
+            ]
+        if any(is_scaled(one, two) for one, two in pairs):
+            self._found.unread.append((call.frames, name_of(call.function)))
+
+    def _holds_product(self, call: Call, steps: int) -> bool:
+        """Return whether an input of a call was made from a product within ``steps`` calls in the same module."""
+        products = {id(event.call) for event in self._found.events}
+        made = {id(one): one for value in call.inputs if (one := value.origin.call) is not None}
+        for _ in range(steps):
+            if products & made.keys():
+                return True
+            made = {
+                id(inner): inner
+                for one in made.values()
+                if one.frames[-1:] == call.frames[-1:]
+                for value in one.inputs
+                if (inner := value.origin.call) is not None
+            }
+        return False
+
+
+def _centred(maps: Tensor) -> Tensor:
+    """Return maps (N, C, …) with the mean of each channel taken away."""
+    return maps - maps.mean(tuple(range(2, maps.ndim)), keepdim=True)

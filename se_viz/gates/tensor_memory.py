@@ -1,0 +1,25 @@
+"""Which tensors of a pass share memory, and how often it has been written to."""
+
+import torch
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+
+def version(tensor: Tensor) -> int:
+    """Return how often a tensor has been written to; 0 if it was made in inference mode or is not initialised."""
+    return 0 if is_lazy(tensor) or tensor.is_inference() else tensor._version
+
+
+def shows(view: Tensor, source: Tensor) -> bool:
+    """Return whether a tensor holds exactly the numbers of another, reshaped, permuted or expanded."""
+    return view.numel() >= source.numel() and view.dtype == source.dtype and same_storage(view, source)
+
+
+def same_storage(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors are views of the same memory."""
+    if one.layout != torch.strided or other.layout != torch.strided:
+        return False
+    try:
+        return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
+    except (RuntimeError, NotImplementedError):
+        return False  # a tensor of a subclass without storage
