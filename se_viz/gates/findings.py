@@ -1,4 +1,4 @@
-"""What the calls of a forward pass show: the products that may be gates, and what cannot be one or be read."""
+"""Findings in the calls of a forward pass: products that may be gates, and those that are no gates or are not read."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class Event:
 
 @dataclass(slots=True)
 class Findings:
-    """What the calls of a forward pass show.
+    """Findings in the calls of a forward pass.
 
     Attributes:
         events: the calls that multiplied maps by one factor per channel.

@@ -1,4 +1,4 @@
-"""What is known of the tensors of a forward pass: the calls that made them, and the parameters they were made from."""
+"""Tensors of a forward pass: the calls that made them, and the parameters that they were made from."""
 
 from collections import deque
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which tensors of a pass share memory, and how often it has been written to."""
+"""The memory of tensors: which of them share it, and how often it has been written to."""
 
 import torch
 from torch import Tensor

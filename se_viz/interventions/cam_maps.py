@@ -70,7 +70,7 @@ class Maps:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Where in the memory of a tensor a view of it lies."""
+    """The place of a view in the memory of a tensor."""
 
     whole: tuple[torch.Size, tuple[int, ...]]
     view: tuple[torch.Size, tuple[int, ...], int]

@@ -97,7 +97,7 @@ def plain(tensor: Tensor) -> Tensor | None:
     if type(tensor) is Tensor or isinstance(tensor, MaskedTensor):
         return None if isinstance(tensor, MaskedTensor) else tensor
     try:
-        # A subclass may have functions of its own, which need not know what is asked of a tensor here.
+        # A subclass may replace functions, and those need not know what is asked of a tensor here.
         with torch._C.DisableTorchFunction():
             inner = unwrapped(tensor)
             if has_memory(inner) or inner.layout is not torch.strided:

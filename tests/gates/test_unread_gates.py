@@ -87,16 +87,7 @@ UNREAD: dict[str, Scale] = {
     "(mul)": lambda u, s, _x: torch.view_as_real(torch.complex(u, torch.zeros_like(u)) * s)[..., 0],
     "a script": scripted(),
 }
-# What the sentence says of ways that have no name of their own.
-UNSEEN = "calls of torch functions are not seen"
-SAID = {
-    "lerp from the shortcut": "(lerp)",
-    "foreach_lerp": "(lerp)",
-    "einsum of branches": "of each branch and adds them up in one call",
-    "NumPy": UNSEEN,
-    "vmap of channels": UNSEEN,
-}
-# What the sentence says of ways that have no name of their own.
+# What the sentence says of ways that it does not name.
 UNSEEN = "calls of torch functions are not seen"
 SAID = {
     "lerp from the shortcut": "(lerp)",

@@ -42,7 +42,7 @@ def keep(maps: Tensor) -> Tensor | None:
 
 
 def given(s: Tensor) -> Tensor:
-    """Return the s of a network's only product of its own code, or in the shape of s what a test puts in its place."""
+    """Return the s of the only product in a network's code, or in the shape of s what a test puts in its place."""
     global _instead
     weights, _instead = _instead, None
     return s if weights is None else weights.to(s.dtype).reshape(s.shape)
@@ -81,7 +81,7 @@ def tell(
     """
     if _events is None:
         return
-    # A product that is computed here is none of the network's.
+    # The network does not make the product that is computed here.
     with torch.no_grad(), torch._C.DisableTorchFunction():
         n = len(u)
         s = s.detach().clone().reshape(n, -1)
