@@ -126,18 +126,14 @@ def test_an_edit_of_an_odd_gate_is_what_the_network_multiplies_by(name):
             logits = with_weights(network, images, s) if gate.s_tap is None else None
             if logits is not None:
                 np.testing.assert_allclose(edited.logits, logits.float(), rtol=1e-4, atol=2e-3 if half else 1e-5)
-            elif (
-                gate.s_tap is None and name != "way: a spatial factor behind"
-            ):  # which tells s · U of the s it computed
+            elif gate.s_tap is None:
                 # The network itself saw these maps where it multiplied.
                 seen = (event.x.float().numpy() for event in events if event.x.shape == gate_capture.x.shape)
                 assert (
                     min(np.abs(x - gate_capture.x).max() for x in seen)
                     <= (2e-2 if half else 1e-5) * np.abs(expected).max()
                 )
-            elif gate.s_tap is not None and not (
-                gate.scoped or gate.threaded or half or "keyword" in name or name == "state: noise"
-            ):
+            elif not (gate.scoped or gate.threaded or half or "keyword" in name or name == "state: noise"):
                 np.testing.assert_allclose(edited.logits, by_hand(network, gate, s, images), rtol=1e-4, atol=1e-5)
 
 

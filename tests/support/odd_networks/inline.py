@@ -4,7 +4,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from support.odd_networks.gates import CLASSES, SE, C, Case, Function, Odd, awake, each, fc, keep, raw, strong, tell
+from support.odd_networks.gates import (
+    CLASSES,
+    SE,
+    C,
+    Case,
+    Function,
+    Odd,
+    awake,
+    each,
+    fc,
+    given,
+    keep,
+    raw,
+    strong,
+    tell,
+)
 
 
 class Cbam(nn.Module):
@@ -294,7 +309,7 @@ class Added(Function):
     def forward(self, x: Tensor) -> Tensor:
         u = self.conv(x)
         z = functional.adaptive_avg_pool2d(u, 1).flatten(1)
-        s = each(self.function(self.fc(z)))
+        s = given(each(self.function(self.fc(z))))
         tell(u, s, None, z)
         return self.multiply(u, s)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from support.odd_networks.gates import SE, C, Case, Odd, each, fc, raw, tell
+from support.odd_networks.gates import SE, C, Case, Odd, each, fc, given, raw, tell
 from support.odd_networks.inline import Inline
 
 
@@ -68,6 +68,7 @@ class WithSpatial(Excites):
 
     def forward(self, x: Tensor) -> Tensor:
         s, z = self.excite(x)
+        s = given(s)
         attention = torch.sigmoid(x.mean(1, keepdim=True))
         u = x
         x = u * s * attention
