@@ -68,6 +68,7 @@ def look(page, scheme, size):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.wait_for_function(f"() => {'' if scheme == 'dark' else '!'}{_DARK}")
+    settled(page)  # the server draws some things again for another theme, and what is old is pale until then
 
 
 def go_to(page, title):

@@ -152,6 +152,23 @@ def test_changes_faster_than_the_server_are_one_step_back_each(late_page):
     expect(page.get_by_role("radio", name="variance")).to_be_checked()
 
 
+def test_a_choice_before_the_answer_to_another_shows_charts_that_were_there_before(late_page):
+    page, hold, release = late_page("?samples=cat,coffee")
+    chart = page.locator(".st-key-chart_deviation_SE_5_2")
+    for order, words in (("similarity", "neighbours respond alike"), ("variance", "most varying first")):
+        page.get_by_role("radio", name=order).click()
+        expect(chart).to_contain_text(words)
+        settle(page)
+    hold("page.py")  # the first message of a run names the script
+    pick(page, "Gate", "SE_4_1")
+    page.get_by_role("radio", name="similarity").click()
+    page.wait_for_url(re.compile("order=similarity"))
+    release()
+    expect(chart).to_contain_text("neighbours respond alike")
+    expect(shown(page, "gate")).to_have_value("SE_4_1")
+    settle(page)
+
+
 def test_an_address_of_python_is_an_entry_if_it_was_counted(browser):
     context, address = browser.new_context(), "http://127.0.0.1"
     page = context.new_page()
