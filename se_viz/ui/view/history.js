@@ -3,9 +3,9 @@
 // correction. Here a change gets an entry of its own if the visitor has done something since the last entry; what
 // follows from a change, and what the page corrects after Back, belongs to the entry that is there.
 //
-// While Python is at work, more changes may come, and its addresses come late. So Python counts its changes: one that
+// Before Python has answered, more changes may come, and its addresses come late. So Python counts its changes: one that
 // was joined to the entry of another gets its own entry then. And an address that Python wrote before it knew what a
-// widget has put there since must not take it away.
+// widget has put there since must not take it away; the last such address has come when a run ends.
 //
 // Browsers without the Navigation API (before 2026) keep what Streamlit does.
 
@@ -16,8 +16,7 @@ function followHistory() {
   if (!window.navigation) return () => {};
   let touched = false, busy = false, counted = null, entries = 0;
   let joined = [];  // the address before each one that joined the entry that is there
-  let rushed = false;  // whether the visitor did not wait for Python
-  let early = new Map();  // what widgets have put into the address meanwhile: name → values
+  const early = new Map();  // what widgets have put into the address since the last run ended: name → values
 
   const write = (...steps) => {
     busy = true;
@@ -28,10 +27,12 @@ function followHistory() {
   const addEntry = (before, now) => write(["replaceState", before], ["pushState", now]);
 
   for (const kind of ["pointerdown", "keydown"]) {
-    window.addEventListener(kind, () => {
-      touched = true;
-      rushed = document.querySelector(".stApp")?.dataset.testScriptState !== "notRunning";
-    }, true);
+    window.addEventListener(kind, () => { touched = true; }, true);
+  }
+  const app = document.querySelector(".stApp");
+  if (app) {
+    const ended = () => { if (app.dataset.testScriptState === "notRunning") early.clear(); };
+    new MutationObserver(ended).observe(app, { attributeFilter: ["data-test-script-state"] });
   }
   navigation.addEventListener("navigate", (event) => {
     if (busy || touched || event.navigationType !== "push" || !event.cancelable || !event.destination.sameDocument) return;
@@ -52,8 +53,7 @@ function followHistory() {
       if (early.size) write(["replaceState", withEarly(now, before, early)]);
     }
     if (kind === "replace") {
-      if (!rushed) early.clear();
-      else for (const name of changed(before, now)) early.set(name, new URL(now).searchParams.getAll(name));
+      for (const name of changed(before, now)) early.set(name, new URL(now).searchParams.getAll(name));
       addEntry(before, now);
     }
   });
