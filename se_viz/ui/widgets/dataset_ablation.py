@@ -59,8 +59,10 @@ def _draw(ablation: Ablation) -> None:
     """Draw sentences, charts, the gates that may go, and the downloads of an ablation."""
     if ablation.by("gate"):
         results = st.container()
-        st.header("Which gates may go?", anchor=False)
-        loss = number("Accuracy that may be lost, points", 0.0, 5.0, 1.0, "loss", disabled=False)
+        question, limit = st.columns(2, gap="medium", vertical_alignment="center")
+        question.header("Which gates may go?", anchor=False)
+        with limit:
+            loss = number("Accuracy that may be lost, points", 0.0, 5.0, 1.0, "loss", disabled=False)
         report = ablation_report(ablation, loss / 100)
         *effects, may_go = report.sentences
         start, colon, listed = may_go.partition(": ")
