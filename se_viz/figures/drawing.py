@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from threading import Lock
 from typing import Any
 
 from se_viz.figures.svg_font import drawing_page
+
+_SECONDS_TO_END = 15
+"""How long the end of a browser is waited for: its last message can be lost, and would be waited for for ever."""
 
 # Each browser takes memory and a processor, and the machine also computes: one at a time.
 _turn = Lock()
@@ -43,8 +46,8 @@ class Browser:
         return bytes(self._runner.run(self._browser.calc_fig(figure, opts=options)))
 
     def _close(self) -> None:
-        with self._runner:
-            self._runner.run(self._stack.aclose())
+        with self._runner, suppress(TimeoutError):
+            self._runner.run(asyncio.wait_for(self._stack.aclose(), _SECONDS_TO_END))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import kaleido
 import plotly.graph_objects as go
 import pytest
 
+from se_viz.figures import drawing
 from se_viz.figures.chart import Chart
 from se_viz.figures.drawing import one_browser
 from se_viz.reports.report import Report
@@ -76,3 +77,15 @@ def test_figures_are_drawn_where_an_event_loop_runs_as_in_a_notebook(events):
 
     with ThreadPoolExecutor(1) as thread:  # as Playwright's loop may run in the thread of the tests
         assert thread.submit(asyncio.run, cell()).result() == b"%PDF"
+
+
+def test_a_browser_that_never_answers_its_end_is_not_waited_for(events, monkeypatch):
+    async def never(self, *_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Recorder, "__aexit__", never)
+    monkeypatch.setattr(drawing, "_SECONDS_TO_END", 0.01)
+    for _ in range(2):
+        with one_browser() as browser:
+            assert browser.draw({}, {"format": "png"}) == b"%PDF"
+    assert events() == ("open", "png") * 2
