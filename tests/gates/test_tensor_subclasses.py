@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.wrapper_tensor import Wrapper
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 from torchvision import tv_tensors
@@ -15,22 +16,6 @@ import se_viz
 
 class Subclass(Tensor):
     """A subclass without code."""
-
-
-class Wrapper(Tensor):
-    """A tensor without memory, which runs each operation on the tensor that it holds, as DTensor does."""
-
-    @staticmethod
-    def __new__(cls, held: Tensor) -> "Wrapper":
-        return Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, strides=held.stride())
-
-    def __init__(self, held: Tensor) -> None:
-        self.held = held
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = tree_map(lambda one: one.held if isinstance(one, Wrapper) else one, (args, kwargs or {}))
-        return tree_map(lambda one: Wrapper(one) if isinstance(one, Tensor) else one, func(*given[0], **given[1]))
 
 
 class Standing:

@@ -9,28 +9,13 @@ import torch
 from support.odd_networks.calls import Beside
 from support.odd_networks.gates import SE, told
 from support.odd_networks.inline import Inline
+from support.wrapper_tensor import Wrapper
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._pytree import tree_map
 
 import se_viz
 from se_viz.gates.errors import NotAnImageModel, NotReadable
-
-
-class Wrapper(Tensor):
-    """A tensor without memory that holds another one; whatever is computed with it is a wrapper, too."""
-
-    @staticmethod
-    def __new__(cls, held: Tensor) -> "Wrapper":
-        return Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, strides=held.stride())
-
-    def __init__(self, held: Tensor) -> None:
-        self.held = held
-
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = tree_map(lambda one: one.held if isinstance(one, Wrapper) else one, (args, kwargs or {}))
-        return tree_map(lambda one: cls(one) if isinstance(one, Tensor) else one, func(*given[0], **given[1]))
 
 
 class OfTwo(Wrapper):
