@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from se_viz.gates.capture_buffer import Key
 from se_viz.gates.errors import GatesChanged
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
+from se_viz.gates.tables import TableKey
 from se_viz.gates.trace import Size, image_channels, placement, watched
 
 
@@ -104,7 +104,7 @@ def watch_block(
     return runs if block_run is not gate_run else [run for _, run in timed_runs], block_run[1], gate_run[1]
 
 
-class _ProductBuffer(dict[Key, Tensor]):
+class _ProductBuffer(dict[TableKey, Tensor]):
     """U and X̃ of a gate that is not a module, and how many parts had begun to run at the multiplication."""
 
     def __init__(self, begun: list[tuple[nn.Module, Tensor]]) -> None:
@@ -112,7 +112,7 @@ class _ProductBuffer(dict[Key, Tensor]):
         self.position = 0
         self._begun = begun
 
-    def __setitem__(self, key: Key, value: Tensor) -> None:
+    def __setitem__(self, key: TableKey, value: Tensor) -> None:
         self.position = len(self._begun)
         super().__setitem__(key, value)
 

@@ -12,7 +12,7 @@ from se_viz.former_names import with_former_fields
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.errors import GatesChanged, InputOverwritten
 from se_viz.gates.finite import not_finite, what_is_in
-from se_viz.gates.forward_pass import OUTPUT, Pass, read
+from se_viz.gates.forward_pass import Pass, read
 from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import forget, instrument_of
@@ -21,6 +21,7 @@ from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.refusals import check_readable, require_images
 from se_viz.gates.tensor_memory import same_storage
 from se_viz.gates.trace import Placement, placement
+from se_viz.gates.value_places import OUTPUT
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import array_of
 

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 from torch import Tensor, nn
 
 from se_viz.gates.gate import CallTap
+from se_viz.gates.tables import TableKey
+from se_viz.gates.value_places import fits
 from se_viz.gates.values import Frame
 from se_viz.weights.tensor_kinds import unwrapped
 
@@ -45,6 +47,7 @@ class CaptureBuffer:
         maps: names of the gates whose U and X̃ are kept.
         edits: functions that replace s, by gate name.
         start: position of the first image of the pass among all images of the call.
+        places: memory for values, by gate name and kind of value, which need not be copied to new tensors.
         applied: weights that have replaced s (N, C), by gate name.
         trial: whether a gate runs once more to find out how it treats s', see ``direct_edit``.
         inputs: inputs of the edited gates that are running.
@@ -58,10 +61,11 @@ class CaptureBuffer:
     maps: frozenset[str]
     edits: Mapping[str, Replacement] = field(default_factory=dict)
     start: int = 0
+    places: Mapping[TableKey, Tensor] = field(default_factory=dict)
     applied: dict[str, Tensor] = field(default_factory=dict)
     trial: bool = False
     inputs: dict[str, Taken] = field(default_factory=dict)
-    kept: dict[Key, Tensor] = field(default_factory=dict)
+    kept: dict[TableKey, Tensor] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     counts: dict[tuple[Frame, Callable[..., Any]], int] = field(default_factory=dict)
     _frames: dict[int, list[Frame]] = field(default_factory=dict)
@@ -91,7 +95,12 @@ class CaptureBuffer:
         """Keep a copy of the first tensor given for a key; maps are kept only for the gates in ``maps``."""
         if not isinstance(value, Tensor) or key in self.kept or (key[1] in "ux" and key[0] not in self.maps):
             return
-        self.kept[key] = unwrapped(value).clone()
+        self.put(key, unwrapped(value))
+
+    def put(self, key: Key, value: Tensor) -> None:
+        """Keep a copy of a tensor, at its place if there is a place that it fits."""
+        place = self.places.get(key)
+        self.kept[key] = place.copy_(value) if place is not None and fits(value, place) else value.clone()
 
     def replace(self, name: str, s: Tensor) -> Tensor:
         """Return the weights that multiply U in place of s (N, C), and keep them."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,10 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.output import to_host
 from se_viz.gates.refusals import REJECTIONS, refuse_compiled
-from se_viz.gates.tables import Tables, numbers
+from se_viz.gates.tables import TableKey, Tables, numbers
+from se_viz.gates.value_places import OUTPUT
 from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import is_dense
-
-OUTPUT = ("", "output")
-"""Key of the output of the network among the tables of a pass, if it is a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,17 @@ class Pass:
     @property
     def z(self) -> Mapping[str, Float32s]:
         """Squeeze descriptors (N, C) by gate, for the gates that have one."""
-        return self.tables.of("z")
+        return self.tables.of_kind("z")
 
     @property
     def s(self) -> Mapping[str, Float32s]:
         """Excitation weights (N, C) by gate."""
-        return self.tables.of("s")
+        return self.tables.of_kind("s")
 
     @property
     def applied(self) -> Mapping[str, Float32s]:
         """Weights that multiplied U in place of s (N, C), of the edited gates."""
-        return self.tables.of("applied")
+        return self.tables.of_kind("applied")
 
 
 def read(
@@ -84,26 +83,38 @@ def read(
     # that a module keeps from its first pass (a grid, a lazy parameter) could not be trained afterwards.
     with torch.no_grad():
         told = refusals_told(instrument.network, images)
-        with instrument.capturing(maps, edits, start) as sink, told:
+        places = None if edits else instrument.value_places.take(count)
+        with instrument.capturing(maps, edits, start, places.by_key if places else {}) as sink, told:
             output = sink.network(images)
-        found: dict[tuple[str, str], Tensor] = {}
-        for gate in instrument.gates:
-            if gate.has_z:
-                found[gate.name, "z"] = descriptor(sink, gate, "z", count)
-            found[gate.name, "s"] = descriptor(sink, gate, "s", count)
-            if gate.name in sink.edits:
-                found[gate.name, "applied"] = _applied(sink, gate)
-        if is_table := _is_table(output, found[instrument.gates[0].name, "s"]):
-            found[OUTPUT] = output
-        tables = Tables(found)
+        tables = places.tables(sink.kept, output) if places else None
+        if places and tables:
+            instrument.value_places.give(count, places)
+        else:
+            tables = _tables(instrument.gates, sink, output, count)
+            if not edits:
+                instrument.value_places.give_like(count, tables, sink.kept, output)
         return Pass(
             images=count,
             gates=instrument.gates,
             tables=tables,
             u={gate.name: _maps(sink, gate, "u", count) for gate in instrument.gates if gate.name in maps},
             x={gate.name: _maps(sink, gate, "x", count) for gate in instrument.gates if gate.name in maps},
-            output=torch.from_numpy(tables[OUTPUT]) if is_table else to_host(output),
+            output=torch.from_numpy(tables[OUTPUT]) if OUTPUT in tables else to_host(output),
         )
+
+
+def _tables(gates: tuple[Gate, ...], sink: CaptureBuffer, output: object, images: int) -> Tables:
+    """Return z and s of the gates, the weights put in place of s, and the output of the network if it is a table."""
+    found: dict[TableKey, Tensor] = {}
+    for gate in gates:
+        if gate.has_z:
+            found[gate.name, "z"] = descriptor(sink, gate, "z", images)
+        found[gate.name, "s"] = descriptor(sink, gate, "s", images)
+        if gate.name in sink.edits:
+            found[gate.name, "applied"] = _applied(sink, gate)
+    if _is_table(output, found[gates[0].name, "s"]):
+        found[OUTPUT] = output
+    return Tables.of(found)
 
 
 @contextmanager
@@ -121,7 +132,7 @@ def refusals_told(network: nn.Module, images: Tensor) -> Iterator[None]:
         raise NotAnImageModel(f"{name} does not take images of shape {tuple(images.shape)}: {said}") from error
 
 
-def _is_table(output: object, s: Tensor) -> bool:
+def _is_table(output: object, s: Tensor) -> TypeGuard[Tensor]:
     """Return whether the output of a network is a table that can be copied together with s."""
     return (
         isinstance(output, Tensor)

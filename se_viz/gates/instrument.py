@@ -24,7 +24,9 @@ from se_viz.gates.errors import GatesChanged, NotReadable
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.gate import Gate, TapPoint
 from se_viz.gates.shared_context import SharedContext
+from se_viz.gates.tables import TableKey
 from se_viz.gates.trace import first_tensor
+from se_viz.gates.value_places import ValuePlacesPool
 from se_viz.gates.watched_pass import Watch, WatchedCalls
 
 _U, _X = TapPoint("", "input"), TapPoint("", "output")
@@ -64,6 +66,7 @@ class Instrument:
 
     Attributes:
         network, gates: the network and the gates that are read.
+        value_places: memory for the values of passes.
     """
 
     def __init__(self, network: nn.Module, gates: tuple[Gate, ...]) -> None:
@@ -78,6 +81,7 @@ class Instrument:
         # What passes with edits have found out about the gates, see ``put_edit_hooks``.
         self._intact: dict[str, bool] = {}
         self._direct: dict[str, bool] = {}
+        self.value_places = ValuePlacesPool(gates)
         # One for each gate, as most edits are of one gate and a hook that does nothing takes time.
         self._edited = {gate.name: (gate, SharedContext()) for gate in gates}
         # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
@@ -93,9 +97,15 @@ class Instrument:
 
     @contextmanager
     def capturing(
-        self, maps: frozenset[str], edits: Mapping[str, Replacement] | None = None, start: int = 0
+        self,
+        maps: frozenset[str],
+        edits: Mapping[str, Replacement] | None = None,
+        start: int = 0,
+        places: Mapping[TableKey, Tensor] | None = None,
     ) -> Iterator[CaptureBuffer]:
         """Give a sink that a pass of ``sink.network`` inside the block fills with z and s, and U and X̃ of ``maps``.
+
+        Values that have places are copied there and not to new tensors.
 
         Raises:
             NotReadable: ``network.train()`` was called while the network was kept in eval mode.
@@ -118,7 +128,7 @@ class Instrument:
             ):
                 yield sink
             return
-        sink = CaptureBuffer(self, self.network, maps, edits or {}, start)
+        sink = CaptureBuffer(self, self.network, maps, edits or {}, start, places or {})
         mapped = (
             self._mapped.hold(partial(self._hooked, self.network, ("u", "x"), _sink.get)) if maps else nullcontext()
         )
@@ -223,7 +233,7 @@ class Instrument:
         def keep_one(value: object, key: Key = users[0][1]) -> None:
             sink = sink_of()
             if sink is not None and sink.owner is self and key not in sink.kept and isinstance(value, Tensor):
-                sink.kept[key] = value.clone()
+                sink.put(key, value)
 
         # Nearly all hooks read z or s of one gate, and run once a pass, with cold caches, so that every call counts.
         keep = keep_one if len(users) == 1 and not scoped and users[0][1][1] in "zs" else keep_all
