@@ -73,8 +73,8 @@ def none_found(network: nn.Module, traced: Trace, passed: Sequence[Passed]) -> s
     elif others:
         # Each was seen to multiply maps, so the sentence says why that is no gate, and not that nothing multiplies.
         said = [
-            f"No channel gate found in {name}: {searched}, and what was seen to multiply maps by one factor per "
-            f"channel is not counted as a gate: {listed}."
+            f"No channel gate found in {name}: {searched}, and what was seen to multiply maps by a factor is not "
+            f"counted as a gate: {listed}."
         ]
     else:
         said = [

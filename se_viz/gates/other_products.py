@@ -68,18 +68,24 @@ def _of_one(maps: Tensor, factor: Tensor, images: int, *, shared: bool) -> str:
         return ALIKE
     if axes == [0, 1] and maps.ndim == 5:
         return FIVE_AXES
-    if (axes == [0, 1] and maps.ndim == 3) or (axes in ([0, 1, 2], [0, 2]) and maps.ndim == 5 and len(maps) == images):
+    if (axes in ([0, 1], [0, 2]) and maps.ndim == 3) or (
+        axes in ([0, 1, 2], [0, 2]) and maps.ndim == 5 and len(maps) == images
+    ):
         return AXES
     return AXES if any(factor_of(f, m.shape, "nchw") is not None for m, f in _ordered(maps, factor, images)) else ""
 
 
 def _axes(factor: Tensor, shape: torch.Size) -> list[int] | None:
-    """Return the axes of maps along which a factor differs, as its shape tells; None if it does not fit."""
+    """Return the axes of maps along which a factor differs; None if it does not fit."""
     try:
         wide = factor.expand(shape)
     except RuntimeError:
         return None
-    return [axis for axis in range(len(shape)) if shape[axis] > 1 and wide.stride(axis) != 0]
+    axes = [axis for axis in range(len(shape)) if shape[axis] > 1 and wide.stride(axis) != 0]
+    if factor.shape != shape:
+        return axes
+    # A function of a factor that was expanded before, which has as many numbers as the maps.
+    return [axis for axis in axes if not bool((wide.amax(axis) == wide.amin(axis)).all())]
 
 
 def _ordered(maps: Tensor, factor: Tensor, images: int) -> Iterator[tuple[Tensor, Tensor]]:

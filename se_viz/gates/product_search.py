@@ -41,6 +41,9 @@ class ProductSearch:
         self._count = images
         self._values = values
         self._found = found
+        # Calls that multiplied values in an order of axes in which no factor per channel was recognised, and those that
+        # only rearranged what such a call made.
+        self._unexplained: set[Call] = set()
 
     def look(self, call: Call, taken: list[Tensor], before: list[Tensor], made: list[Tensor], weight: object) -> None:
         """Record what a call computed; for tensors that do not do what this takes, that they cannot be read."""
@@ -99,6 +102,8 @@ class ProductSearch:
             groups = [[at * len(made) + item for at in range(lists)] for item in range(len(made))]
         else:
             groups = [list(range(len(taken)))]
+        if len(taken) == len(made) == 1 and self._rearranges(call, taken[0], made[0]):
+            return
         for item, tensor in enumerate(made):
             group = groups[min(item, len(groups) - 1)]
             if multiplies and self._note_product(call, taken, before, tensor, group, item):
@@ -116,6 +121,8 @@ class ProductSearch:
         product = find_product(call.function, [before[at] for at in group], made, self._count)
         if product is not None:
             product = replace(product, u=group[product.u], s=group[product.s], item=item)
+        if product is not None and not product.whole and self._note_other(call, taken, before, made, group):
+            return True  # maps with other axes in front, and not parts of images
         u = None if product is None else self._values.get(taken[product.u])
         # For a part of the images, a factor that was not computed from them is a constant.
         if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
@@ -125,6 +132,8 @@ class ProductSearch:
             return True
         if self._note_other(call, taken, before, made, group):
             return True
+        if product is None and len(call.inputs) > 1:
+            self._unexplained.add(call)
         return product is not None or (is_plain(call.function) and not made.is_complex())
 
     def _note_other(
@@ -171,6 +180,21 @@ class ProductSearch:
             ]
         if any(is_scaled(one, two) for one, two in pairs):
             self._found.unread.append((call.frames, name_of(call.function)))
+
+    def _rearranges(self, call: Call, taken: Tensor, made: Tensor) -> bool:
+        """Return whether a call rearranged what an unexplained multiplication has made; record the gate if it is one.
+
+        For maps in the order (H, W, N, C) only this shows that each channel was multiplied by one number.
+        """
+        value = self._values.get(taken)
+        before = None if value is None else value.origin.call
+        if before not in self._unexplained or made.numel() != taken.numel():
+            return False
+        self._unexplained.add(call)
+        maps = readable(made)
+        if len(maps) == self._count and any(is_scaled(maps, other) for other in self._values.maps_like(maps)):
+            self._found.unread.append((call.frames, name_of(call.function)))
+        return True
 
     def _holds_product(self, call: Call, steps: int) -> bool:
         """Return whether an input of a call was made from a product within ``steps`` calls in the same module."""

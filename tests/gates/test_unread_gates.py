@@ -86,6 +86,11 @@ UNREAD: dict[str, Scale] = {
     "batch_norm": normalised,
     "(mul)": lambda u, s, _x: torch.view_as_real(torch.complex(u, torch.zeros_like(u)) * s)[..., 0],
     "a script": scripted(),
+    "permute": lambda u, s, _x: (u.permute(2, 3, 0, 1).contiguous() * s[..., 0, 0]).permute(2, 3, 0, 1),
+    "transpose": lambda u, s, _x: (u.transpose(1, 2) * s.transpose(1, 2)).transpose(1, 2),
+    "view": lambda u, s, _x: (u.flatten(0, 1) * s.flatten(0, 1)).view(u.shape),
+    "reshape": lambda u, s, _x: (u.flatten(2).permute(2, 0, 1) * s[..., 0, 0]).permute(1, 2, 0).reshape(u.shape),
+    "unflatten": lambda u, s, _x: (u.unflatten(1, (2, 4, 2)) * s.unflatten(1, (2, 4, 2))).flatten(1, 3),
 }
 # What the sentence says of ways that it does not name.
 UNSEEN = "calls of torch functions are not seen"
@@ -95,6 +100,7 @@ SAID = {
     "einsum of branches": "of each branch and adds them up in one call",
     "NumPy": UNSEEN,
     "vmap of channels": UNSEEN,
+    "unflatten": "(flatten)",
 }
 READ: dict[str, Scale] = {
     "product": lambda u, s, _x: u * s,
@@ -173,6 +179,14 @@ SCALARS: dict[str, tuple[Scale, str]] = {
     "one map": (lambda u, s, _x: u[:, :1] * s, ALIKE),
     "one map, expanded": (lambda u, s, _x: u[:, :1].expand_as(u) * s, ALIKE),
     "learned maps": (lambda u, s, _x: torch.linspace(-1, 1, u[:1].numel()).view_as(u[:1]) * s, SHARED),
+    "groups, expanded": (
+        lambda u, s, _x: (
+            u.unflatten(1, (4, 4)) * s.unflatten(1, (4, 4)).expand(-1, -1, -1, *u.shape[2:]).exp()
+        ).flatten(1, 2),
+        AXES,
+    ),
+    "channels first": (lambda u, s, _x: (u.transpose(0, 1) * s.transpose(0, 1)).transpose(0, 1), AXES),
+    "tokens": (lambda u, s, _x: (u.flatten(2).mT * s.flatten(2).mT).mT.view(u.shape), AXES),
     "pixels first": (lambda u, s, _x: (u.permute(2, 3, 0, 1) * s[..., 0, 0]).permute(2, 3, 0, 1), AXES),
 }
 
