@@ -80,6 +80,13 @@ class KnownValues:
         name = self._parameters.get(id(tensor))
         return (name,) if name is not None else self._derived.get(tensor, ())
 
+    def has_maps(self, numel: int) -> bool:
+        """Return whether there still are maps (N, C, H, W) with this number of elements."""
+        return any(
+            tensor.ndim == 4 and tensor.numel() == numel and tensor.shape[2:].numel() > 1 and value.is_map
+            for tensor, value in list(self._values.items())
+        )
+
     def maps_like(self, made: Tensor) -> list[Tensor]:
         """Return the other tensors of the pass that still exist and have the same shape."""
         return [readable(tensor) for tensor in list(self._values) if tensor is not made and tensor.shape == made.shape]

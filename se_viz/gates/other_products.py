@@ -68,9 +68,11 @@ def _of_one(maps: Tensor, factor: Tensor, images: int, *, shared: bool) -> str:
         return ALIKE
     if axes == [0, 1] and maps.ndim == 5:
         return FIVE_AXES
-    if (axes in ([0, 1], [0, 2]) and maps.ndim == 3) or (
-        axes in ([0, 1, 2], [0, 2]) and maps.ndim == 5 and len(maps) == images
-    ):
+    if axes in ([0, 1], [0, 2]) and maps.ndim == 3:
+        return AXES
+    # Branches or groups of channels, before or behind the images.
+    leading = axes == list(range(len(axes))) and len(axes) > 1 and images in maps.shape[: len(axes)]
+    if maps.ndim > 4 and (leading or (axes == [0, 2] and len(maps) == images)):
         return AXES
     return AXES if any(factor_of(f, m.shape, "nchw") is not None for m, f in _ordered(maps, factor, images)) else ""
 

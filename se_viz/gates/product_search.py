@@ -23,7 +23,7 @@ from se_viz.gates.channel_products import (
 from se_viz.gates.excitation import follow
 from se_viz.gates.findings import Event, Findings
 from se_viz.gates.known_values import KnownValues, readable
-from se_viz.gates.other_products import other_product
+from se_viz.gates.other_products import PER_BRANCH, SUMMED, other_product
 from se_viz.gates.refusals import REJECTIONS
 from se_viz.gates.values import Call, Frame
 
@@ -142,6 +142,8 @@ class ProductSearch:
         """Record a call that multiplied maps by other numbers than a factor per channel, and return whether it did."""
         values = [self._values.get(taken[at]) for at in group]
         reason = other_product(call.function, [before[at] for at in group], values, made, self._count)
+        if reason in (PER_BRANCH, SUMMED) and not self._values.has_maps(made.numel()):
+            return False  # a sum over pixels, as of a squeeze that weighs them
         if reason:
             self._found.others.append((call.frames, reason))
         return bool(reason)

@@ -90,7 +90,6 @@ UNREAD: dict[str, Scale] = {
     "transpose": lambda u, s, _x: (u.transpose(1, 2) * s.transpose(1, 2)).transpose(1, 2),
     "view": lambda u, s, _x: (u.flatten(0, 1) * s.flatten(0, 1)).view(u.shape),
     "reshape": lambda u, s, _x: (u.flatten(2).permute(2, 0, 1) * s[..., 0, 0]).permute(1, 2, 0).reshape(u.shape),
-    "unflatten": lambda u, s, _x: (u.unflatten(1, (2, 4, 2)) * s.unflatten(1, (2, 4, 2))).flatten(1, 3),
 }
 # What the sentence says of ways that it does not name.
 UNSEEN = "calls of torch functions are not seen"
@@ -100,7 +99,6 @@ SAID = {
     "einsum of branches": "of each branch and adds them up in one call",
     "NumPy": UNSEEN,
     "vmap of channels": UNSEEN,
-    "unflatten": "(flatten)",
 }
 READ: dict[str, Scale] = {
     "product": lambda u, s, _x: u * s,
@@ -173,6 +171,10 @@ SCALARS: dict[str, tuple[Scale, str]] = {
         lambda u, s, x: (s[:, :2, 0].mT @ torch.stack([u, x], 1).flatten(2)).view_as(u),
         ADDED,
     ),
+    "branches, channels": (
+        lambda u, s, x: (torch.stack([u, x, u]) * torch.stack([s, 1 - s, s]).softmax(0)).sum(0),
+        AXES,
+    ),
     "groups": (lambda u, s, _x: (u.unflatten(1, (2, 8)) * s[:, :2, None]).flatten(1, 2), FIVE_AXES),
     "volumes": (lambda u, s, _x: (torch.stack([u, u], 2) * s[:, :, None]).mean(2), FIVE_AXES),
     "the mean of the batch": (lambda u, s, _x: u * s.mean(0, keepdim=True), PER_BATCH),
@@ -183,6 +185,10 @@ SCALARS: dict[str, tuple[Scale, str]] = {
         lambda u, s, _x: (
             u.unflatten(1, (4, 4)) * s.unflatten(1, (4, 4)).expand(-1, -1, -1, *u.shape[2:]).exp()
         ).flatten(1, 2),
+        AXES,
+    ),
+    "channels on three axes": (
+        lambda u, s, _x: (u.unflatten(1, (2, 4, 2)) * s.unflatten(1, (2, 4, 2))).flatten(1, 3),
         AXES,
     ),
     "channels first": (lambda u, s, _x: (u.transpose(0, 1) * s.transpose(0, 1)).transpose(0, 1), AXES),
@@ -198,6 +204,18 @@ def test_a_multiplication_that_is_no_gate_is_listed_with_its_reason(way: str) ->
     assert len(finding.gates) == 1
     assert {(item.path, item.reason) for item in finding.passed} == {("2", reason)}
     assert bool(finding.notes) == (reason in (FIVE_AXES, AXES))
+
+
+def weighted_squeeze(u: Tensor, s: Tensor, _x: Tensor) -> Tensor:
+    """Add numbers computed from a mean over pixels that weighs them; nothing is multiplied by a factor per channel."""
+    small = nn.functional.adaptive_avg_pool2d(u, 2).flatten(2)
+    return u + (small @ small.mean(1, keepdim=True).softmax(2).mT)[..., None] * 0.1
+
+
+def test_a_squeeze_that_weighs_pixels_is_no_sum_of_branches() -> None:
+    finding = se_viz.survey(network(READ["product"], weighted_squeeze), 32)
+    assert finding.passed == ()
+    assert finding.notes == ()
 
 
 def reordered(u: Tensor, s: Tensor, _x: Tensor) -> Tensor:
