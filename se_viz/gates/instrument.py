@@ -7,32 +7,28 @@ mode that sees every torch function that the thread calls.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from se_viz.gates.capture_buffer import CaptureBuffer, Key, Replacement, What
 from se_viz.gates.clone import clone_sharing_weights
-from se_viz.gates.direct_edit import may_be_direct, put_in_place
 from se_viz.gates.edited_product import put_edit_hooks
 from se_viz.gates.errors import GatesChanged, NotReadable
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.gate import Gate, TapPoint
 from se_viz.gates.shared_context import SharedContext
 from se_viz.gates.tables import TableKey
-from se_viz.gates.trace import first_tensor
+from se_viz.gates.tap_hooks import SinkOf, Users, input_hook, keep_for, must_come_first, output_hook
 from se_viz.gates.value_places import ValuePlacesPool
 from se_viz.gates.watched_pass import Watch, WatchedCalls
 
 _U, _X = TapPoint("", "input"), TapPoint("", "output")
-
-# The keys that a tap is read for: by path and number of the gate's run, or one key if neither matters.
-_Keys: TypeAlias = Mapping[str, Mapping[int, Key]] | Key
 
 _sink: ContextVar[CaptureBuffer | None] = ContextVar("se_viz_sink", default=None)
 
@@ -147,9 +143,7 @@ class Instrument:
                 _sink.reset(token)
 
     @contextmanager
-    def _editing(
-        self, network: nn.Module, gates: tuple[Gate, ...], sink_of: Callable[[], CaptureBuffer | None]
-    ) -> Iterator[None]:
+    def _editing(self, network: nn.Module, gates: tuple[Gate, ...], sink_of: SinkOf) -> Iterator[None]:
         """Keep hooks on gates that are modules, which replace s; gates that are watched are edited by the watch."""
         with ExitStack() as stack:
             put_edit_hooks(network, gates, stack, sink_of, self, self._intact, self._direct)
@@ -166,9 +160,7 @@ class Instrument:
         return Watch(self._calls, sink) if self._calls.functions else nullcontext()
 
     @contextmanager
-    def _hooked(
-        self, network: nn.Module, values: tuple[What, ...], sink_of: Callable[[], CaptureBuffer | None]
-    ) -> Iterator[None]:
+    def _hooked(self, network: nn.Module, values: tuple[What, ...], sink_of: SinkOf) -> Iterator[None]:
         """Keep the network in eval mode with the hooks for some values of all gates."""
         with hold_eval_mode(network), ExitStack() as stack:
             if "s" in values:
@@ -183,7 +175,7 @@ class Instrument:
                 self._tap(part, side, users, stack, sink_of)
             yield
 
-    def _tell_apart(self, network: nn.Module, stack: ExitStack, sink_of: Callable[[], CaptureBuffer | None]) -> None:
+    def _tell_apart(self, network: nn.Module, stack: ExitStack, sink_of: SinkOf) -> None:
         """Record the runs of modules whose calls are watched, and of gates whose parts also run for others."""
         paths = self._calls.owners | {gate.path for gate in self.gates if gate.scoped}
         for path in paths:
@@ -203,72 +195,19 @@ class Instrument:
             stack.callback(module.register_forward_pre_hook(begin).remove)
             stack.callback(module.register_forward_hook(end, always_call=True).remove)
 
-    def _tap(
-        self,
-        part: nn.Module,
-        side: str,
-        users: list[tuple[Gate, Key]],
-        stack: ExitStack,
-        sink_of: Callable[[], CaptureBuffer | None],
-    ) -> None:
+    def _tap(self, part: nn.Module, side: str, users: Users, stack: ExitStack, sink_of: SinkOf) -> None:
         """Add the hook that keeps the input or the output of a module."""
-        scoped: dict[str, dict[int, list[Key]]] = {}
-        plain: list[Key] = []
-        for gate, key in users:
-            if gate.scoped:
-                scoped.setdefault(gate.path, {}).setdefault(gate.run, []).append(key)
-            else:
-                plain.append(key)
-
-        def keep_all(value: object) -> None:
-            sink = sink_of()
-            if sink is None or sink.owner is not self:
-                return
-            for key in plain:
-                sink.keep(key, value)
-            frame = sink.innermost(scoped) if scoped else None
-            for key in scoped[frame.path].get(frame.run, ()) if frame else ():
-                sink.keep(key, value)
-
-        def keep_one(value: object, key: Key = users[0][1]) -> None:
-            sink = sink_of()
-            if sink is not None and sink.owner is self and key not in sink.kept and isinstance(value, Tensor):
-                sink.put(key, value)
-
-        # Nearly all hooks read z or s of one gate, and run once a pass, with cold caches, so that every call counts.
-        keep = keep_one if len(users) == 1 and not scoped and users[0][1][1] in "zs" else keep_all
-
+        keep = keep_for(users, self, sink_of)
         if side == "input":
-
-            def before(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-                keep(args[0] if args and isinstance(args[0], Tensor) else first_tensor(args, kwargs))
-
-            stack.callback(part.register_forward_pre_hook(before, with_kwargs=True).remove)
-        else:
-            gate, key = users[0]
-            direct = gate if len(users) == 1 and key[1] == "s" and may_be_direct(gate) else None
-
-            def after(_module: nn.Module, _args: object, output: object) -> Tensor | None:
-                keep(output)
-                if direct is None:
-                    return None
-                sink = sink_of()
-                if sink is None or direct.name not in sink.edits or sink.owner is not self:
-                    return None
-                if not (self._direct.get(direct.name) or sink.trial) or not isinstance(output, Tensor):
-                    return None
-                return put_in_place(sink, direct, output)
-
-            # X̃ is read before the end of the gate's run is recorded, which happens in a hook of the same module. Other
-            # values are read after the existing hooks, because one of these may replace the output of the module.
-            first = bool(scoped) and all(
-                key[1] == "x" for keys in scoped.values() for run in keys.values() for key in run
-            )
-            handle = part.register_forward_hook(after, prepend=first)
-            stack.callback(handle.remove)
-            if sink_of == _sink.get and not first:
-                self._last[part] = handle.id
-                stack.callback(self._last.pop, part, None)
+            stack.callback(part.register_forward_pre_hook(input_hook(keep), with_kwargs=True).remove)
+            return
+        first = must_come_first(users)
+        hook = output_hook(keep, users, self, sink_of, self._direct)
+        handle = part.register_forward_hook(hook, prepend=first)
+        stack.callback(handle.remove)
+        if sink_of == _sink.get and not first:
+            self._last[part] = handle.id
+            stack.callback(self._last.pop, part, None)
 
 
 def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
