@@ -118,7 +118,7 @@ class _Widget:
 class _Cache:
     """The browser's store of large messages: each goes when unused for ``age`` runs of the script, or its fragment."""
 
-    age: int = 2
+    age: int = 0  # told by the server at the start of each run of the whole script
     runs: int = 0
     held: dict[str, list] = field(default_factory=dict)  # hash → [run of the last use, fragment]
 
@@ -280,6 +280,7 @@ class Session:
             if kind == "new_session":
                 self._session = message.new_session.initialize.session_id
                 self._page = message.new_session.page_script_hash
+                self._cache.age = message.new_session.config.max_cached_message_age
             elif kind == "page_info_changed":
                 self._query = message.page_info_changed.query_string
             elif kind == "delta":
