@@ -7,7 +7,9 @@ the EXIF orientation is applied, and large images are reduced.
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
+from PIL.BmpImagePlugin import BmpImageFile
 
+from se_viz.data.tiff import misread
 from se_viz.data.transparency import LowBytesLost, clear_colour
 
 WORKING_SIDE = 512
@@ -53,9 +55,12 @@ def rgb(image: Image.Image) -> Image.Image:
     its pixels.
 
     Raises:
-        RangeUnknown: the image has mode F, or mode I with values that are not those of 16-bit pixels; or it was a
-            16-bit PNG with a transparent colour that can no longer be told apart from others.
+        RangeUnknown: the image has mode F, or mode I with values that are not those of 16-bit pixels; it was a 16-bit
+            PNG with a transparent colour that can no longer be told apart from others; or it is a TIFF file that Pillow
+            reads wrongly.
     """
+    if wrong := misread(image):
+        raise RangeUnknown(wrong)
     try:
         opacity = clear_colour(image)
     except LowBytesLost as lost:
@@ -69,6 +74,8 @@ def rgb(image: Image.Image) -> Image.Image:
         image = Image.fromarray(_in_8_bits(shades))
     elif image.mode == "La":
         image = image.convert("LA")
+    elif isinstance(image, BmpImageFile) and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        image = image.convert("RGB")  # programs that write BMP files leave the alpha channel empty
     if opacity is not None:
         image = image.convert("RGB")
         image.info.pop("transparency", None)

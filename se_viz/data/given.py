@@ -72,6 +72,9 @@ def _images(image: object, called: str) -> Iterator[PIL.Image.Image]:
     elif isinstance(image, PIL.Image.Image):
         yield _converted(image, called)
     elif isinstance(image, np.ndarray):
+        if np.ma.is_masked(image):
+            raise InputRefused(f"{called} has masked pixels: fill them (array.filled(0)).")
+        image = np.asarray(image)
         yield from (_converted(PIL.Image.fromarray(one), called) for one in _of_array(image, called))
     elif isinstance(image, Tensor):
         yield from (_converted(PIL.Image.fromarray(one), called) for one in _of_tensor(image, called))
@@ -131,6 +134,9 @@ def _eight_bit(array: Array, subject: str) -> Array:
 
 def _of_tensor(tensor: Tensor, called: str) -> Iterator[Array]:
     """Yield the images (H, W) or (H, W, channels) of a uint8 tensor with its channels first."""
+    if tensor.is_nested or tensor.is_meta or tensor.layout is not torch.strided:
+        kind = "nested" if tensor.is_nested else "on the meta device" if tensor.is_meta else "sparse"
+        raise InputRefused(f"{called} is a tensor that is {kind}: give a dense one, uint8 (channels, H, W).")
     subject = f"{called}, a tensor of {str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)},"
     if tensor.is_floating_point():
         raise InputRefused(

@@ -29,7 +29,7 @@ from se_viz.data import jpeg, netpbm, pixels, webp
 from se_viz.data.colours import SWAPS_SIDES, TURNS, WORKING_SIDE, RangeUnknown, orientation_of, rgb
 from se_viz.data.metered import MeteredFile, TooManyParts
 from se_viz.data.rejected import Refused, shown
-from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image
+from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image, unusual
 
 # Pillow imports all its plugins when it needs one that is not imported yet.
 _PLUGINS = (AvifImagePlugin, GifImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
@@ -142,6 +142,8 @@ def decode_pixels(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name, most_pixels) from None
     except Exception as error:
+        if str(error).startswith("Unsupported BMP"):
+            raise ImageRefused(name, "it is a BMP of an unusual kind; save it as PNG or JPEG") from error
         # Decoders raise OSError, SyntaxError, struct.error, zlib.error, … on malformed bytes.
         raise ImageRefused(name, "it is damaged or cut short; copy or save it again") from error
 
@@ -224,6 +226,8 @@ def _too_large(name: str, most: int) -> ImageRefused:
 
 def _what_it_is(content: bytes) -> str:
     """Return the reason for refusing bytes that no allowed decoder recognises."""
+    if content.startswith(SIGNATURES):
+        return unusual(content)
     for start, signature, called in _UNSUPPORTED:
         if content.startswith(signature, start):
             # Only one in an archive comes here: any other is opened.

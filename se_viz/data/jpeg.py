@@ -20,6 +20,10 @@ MAX_RESOURCES = 10_000  # Photoshop resources; Photoshop writes about 30
 SIGNATURE = b"\xff\xd8\xff"
 
 _SCAN = 0xDA
+# Markers of frames, and those that Pillow decodes: baseline, extended and progressive ones, with any coding.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_DECODED = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_USUAL_BITS = 8
 _NO_FILL = re.compile(rb"[^\xff]")  # any number of bytes of 255 may precede a marker
 _EXIF, _PHOTOSHOP = b"Exif\0\0", b"Photoshop 3.0\0"
 
@@ -41,6 +45,11 @@ def refusal(content: bytes) -> str:
         if handler is None or position + 2 > len(content):
             continue
         length = int.from_bytes(content[position : position + 2])
+        if marker[0][0] in _FRAMES:
+            bits = content[position + 2 : position + 3]
+            if marker[0][0] not in _DECODED or (bits and bits[0] != _USUAL_BITS):
+                kind = f"{bits[0]} bits" if bits and bits[0] != _USUAL_BITS else "a lossless or hierarchical kind"
+                return f"it is a JPEG of {kind}; {again}"
         if content.startswith(_EXIF, position + 2):
             exif += 1
         elif content.startswith(_PHOTOSHOP, position + 2):

@@ -9,6 +9,10 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from PIL import Image, TiffImagePlugin
+
+from se_viz.wording import counted
+
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
@@ -30,9 +34,54 @@ _LARGEST_TILE = 4096
 _JPEG, _MOST_SCANS = 7, 50  # each scan is a pass over the whole strip
 _SAVE_AS = "save it as PNG or JPEG"
 
+_PHOTOMETRIC, _PLANAR, _COLOURS, _FORMAT = 262, 284, 320, 339
+_SIGNED, _FLOAT, _WHITE_IS_0, _SEPARATE, _UNCOMPRESSED, _PREMULTIPLIED = 2, 3, 0, 2, 1, 1
+
 
 class TiffRefused(ValueError):
     """A TIFF file was refused; the message says why, and after a semicolon what to do."""
+
+
+def misread(image: Image.Image) -> str:
+    """Return why Pillow gets the pixels of an opened TIFF file wrong, and after a semicolon what to do.
+
+    Pillow reads such files without an error: some as their negative, some too dark, some with other bytes. Empty for
+    files that it reads right, and for other images.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return ""
+    tags = image.tag_v2
+    bits = max(tags.get(_BITS, (1,)))
+    kind = tags.get(_FORMAT, (1,))
+    colours = tags.get(_COLOURS, ()) if image.mode in ("P", "PA") else ()
+    planes = tags.get(_PLANAR) == _SEPARATE and tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED
+    reasons = {
+        "signed numbers, whose full range is unknown": _SIGNED in kind,
+        f"{bits}-bit numbers, whose full range is unknown": bits > 16 and _FLOAT not in kind,
+        "12-bit grey": bits == 12,
+        f"{bits}-bit grey in which 0 is white": bits > 8 and tags.get(_PHOTOMETRIC) == _WHITE_IS_0,
+        "uncompressed planes of colours": planes
+        and tags.get(_SAMPLES, 1) > 1
+        and (bits == 16 or image.mode == "LA" or _PREMULTIPLIED in tags.get(_EXTRA, ())),
+        "palette colours in 8 bits, where 16 belong": bool(colours) and 0 < max(colours) < 256,
+    }
+    return next((f"it is a TIFF file of {what}; {_SAVE_AS}" for what, found in reasons.items() if found), "")
+
+
+def unusual(content: bytes) -> str:
+    """Return why Pillow cannot open a TIFF file whose directory is not broken, and after a semicolon what to do."""
+    order = "<" if content.startswith(b"II") else ">"
+    try:
+        (start,) = struct.unpack_from(f"{order}I", content, 4)
+        tags = _directory(content, start, order)
+        numbers = {number: _first(tag, order) for number, tag in tags.items() if number in (_BITS, _SAMPLES, _FORMAT)}
+    except struct.error:
+        return "it is damaged or cut short; copy or save it again"
+    samples = numbers.get(_SAMPLES, 1)
+    if not tags.keys() >= {_WIDTH, _HEIGHT}:
+        return "it is damaged or cut short; copy or save it again"
+    each = counted(samples, "fraction" if numbers.get(_FORMAT) == _FLOAT else "number")
+    return f"it is a TIFF file of an unusual kind ({each} of {numbers.get(_BITS, 1)} bits in each pixel); {_SAVE_AS}"
 
 
 @dataclass(frozen=True, slots=True)

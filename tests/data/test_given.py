@@ -103,6 +103,10 @@ REFUSED = {
     "nothing": (None, "NoneType is not an image"),
     "with its label": ((Image.fromarray(GREY), 3), "Image 1 of the list is of type int"),
     "an item": ({"image": Image.fromarray(GREY)}, "type str"),
+    "masked": (np.ma.masked_greater(COLOURS, 100), "masked pixels"),
+    "masked floats": (np.ma.masked_greater(COLOURS / 255, 0.5), "masked pixels"),
+    "sparse": ([FIRST.to_sparse()], "Image 0 of the list is a tensor that is sparse"),
+    "no numbers": (FIRST.to("meta"), "on the meta device"),
     "batches in a list": ([COLOURS[None]], "one by one"),
 }
 

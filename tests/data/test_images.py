@@ -285,6 +285,26 @@ def test_other_formats_are_named_and_the_allowed_ones_listed(content: bytes, cal
     assert all(name in reason for name in ("JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP"))
 
 
+def bitmap(alpha: int, masks: tuple[int, int, int, int] = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)) -> bytes:
+    """A BMP of 16 × 12 pixels, each (30, 20, 10) and four bytes, with a mask for its alpha channel."""
+    body = bytes([10, 20, 30, alpha]) * 192
+    head = struct.pack("<IiiHHIIiiII4I", 124, 16, 12, 1, 32, 3, len(body), 0, 0, 0, 0, *masks).ljust(124, b"\0")
+    return b"BM" + struct.pack("<IHHI", 138 + len(body), 0, 0, 138) + head + body
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0, (30, 20, 10)), (255, (30, 20, 10)), (51, (210, 208, 206))])
+def test_a_bmp_with_an_empty_alpha_channel_is_opaque(alpha: int, expected: tuple[int, int, int]) -> None:
+    assert (pixels(decode("a.bmp", bitmap(alpha))) == expected).all()
+
+
+def test_kinds_of_files_that_no_decoder_takes_are_not_called_damaged() -> None:
+    assert "BMP of an unusual kind" in refusal(bitmap(0, (0x3FF00000, 0xFFC00, 0x3FF, 0)))
+    jpeg = encoded(noise(16, 12), "JPEG")
+    frame = jpeg.index(b"\xff\xc0")
+    assert "JPEG of 12 bits" in refusal(jpeg[: frame + 4] + b"\x0c" + jpeg[frame + 5 :])
+    assert "lossless" in refusal(jpeg[:frame] + b"\xff\xc3" + jpeg[frame + 2 :])
+
+
 def test_empty_and_oversized_files() -> None:
     assert "empty" in refusal(b"")
     assert "50 MB" in refusal(bytes(MAX_BYTES + 1))

@@ -9,6 +9,7 @@ from PIL import Image
 from support.images import encoded
 
 from se_viz.data import tiff
+from se_viz.data.given import InputRefused, rgb_image
 from se_viz.data.images import ImageRefused, decode
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -108,3 +109,40 @@ def test_a_broken_directory_is_damage(cut):
 
 def test_the_directory_of_nothing_but_other_tags_is_damage():
     assert "damaged" in refusal(handmade("<", {700: (1, [0] * 50)}, PIXELS.tobytes()))
+
+
+GREY = np.random.default_rng(3).integers(0, 65536, (12, 16)).astype("<u2")
+GREY_TAGS = {"_256": (4, [16]), "_257": (4, [12]), "_258": (3, [16]), "_262": (3, [1]), "_277": (3, [1])}
+IN_PLANES = {"_284": (3, [2]), "_273": (4, [8, 200, 392]), "_279": (4, [192] * 3)}
+# Tags that Pillow reads without an error, but with other pixels than they say; and what is said of the file.
+MISREAD = {
+    "0 is white": ({"_262": (3, [0])}, "16-bit grey in which 0 is white"),
+    "signed": ({"_339": (3, [2])}, "signed numbers, whose full range is unknown"),
+    "signed, 8 bits": ({"_258": (3, [8]), "_339": (3, [2])}, "signed numbers"),
+    "32 bits": ({"_258": (3, [32]), "_257": (4, [9])}, "32-bit numbers, whose full range is unknown"),
+    "12 bits": ({"_258": (3, [12])}, "12-bit grey"),
+    "palette of 8 bits": (
+        {"_258": (3, [8]), "_262": (3, [3]), "_320": (3, list(range(256)) * 3)},
+        "palette colours in 8 bits",
+    ),
+    "planes": (
+        {"_256": (4, [8]), "_258": (3, [16] * 3), "_262": (3, [2]), "_277": (3, [3]), **IN_PLANES},
+        "uncompressed planes of colours",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_what_pillow_misreads_without_an_error_is_refused(name):
+    tags, said = MISREAD[name]
+    strip = {"_273": (4, [8]), "_278": (3, [12]), "_279": (4, [GREY.nbytes])}
+    content = handmade("<", plain(**(GREY_TAGS | strip | tags)), GREY.tobytes() * 3)
+    assert said in refusal(content)
+    with Image.open(io.BytesIO(content)) as image, pytest.raises(InputRefused, match=said):
+        rgb_image(image)
+
+
+def test_what_pillow_does_not_open_is_named():
+    fractions = np.zeros((12, 16, 3), np.float32)
+    content = handmade("<", plain(_258=(3, [32] * 3), _339=(3, [3] * 3)), fractions.tobytes())
+    assert "3 fractions of 32 bits in each pixel" in refusal(content)
