@@ -120,10 +120,12 @@ def _from_tars(
         name, split = name or f"{path.name}/{chosen}", None
         files = [file for file, part in by_name.items() if part == chosen]
     try:
-        samples, others = tars.samples(files)
+        samples, others, notes = tars.samples(files)
     except tars.TarRefused as refused:
         raise DatasetRefused(str(refused)) from refused
-    return _of_samples(path, name or path.name, "tar", samples, others, split, said)
+    except OSError as error:
+        raise DatasetRefused(f"{error.filename or path} cannot be read: {error.strerror}.") from error
+    return _of_samples(path, name or path.name, "tar", samples, others, split, [*said, *notes])
 
 
 def _from_zip(path: Path, split: str | None) -> Dataset:

@@ -5,7 +5,6 @@ text of ``.cls``, or "label" or "cls" in ``.json``; without either, the name of 
 """
 
 import json
-import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,13 +15,13 @@ from se_viz.data.class_folders import common_folders
 from se_viz.data.class_splits import NOWHERE, Place, place_of
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.names import SUFFIXES, is_clutter
+from se_viz.data.tar_members import TarMember, TarRefused, members_of
 from se_viz.data.zip_archive import directory, read_member
 
+__all__ = ["Sample", "TarRefused", "ZipSample", "samples", "samples_of_zip"]
+
 _MAX_LABEL_BYTES = 1_000_000
-
-
-class TarRefused(ValueError):
-    """A file is not a plain tar file."""
+_SEVERAL = "\0several"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,60 +108,71 @@ def _within(name: str) -> PurePosixPath:
     return PurePosixPath(*(part for part in parts if part not in ("/", "..")))
 
 
-def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int]]:
+def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int], list[str]]:
     """List the images of uncompressed tar files, in the order of the files and their members, and count other files.
 
     Returns:
-        The images; and suffix → number of files that are neither images nor labels.
+        The images; suffix → number of files that are neither images nor labels; and sentences on what is unusual.
 
     Raises:
         TarRefused: a file is compressed, cut short, or not a tar file.
     """
     others: Counter[str] = Counter()
-    return [sample for path in paths for sample in _of_one(path, others)], others
+    notes: list[str] = []
+    return [sample for path in paths for sample in _of_one(path, others, notes)], others, notes
 
 
-def _of_one(path: Path, others: Counter[str]) -> Iterator[Sample]:
-    images: list[tuple[str, str, int, int]] = []
+def _of_one(path: Path, others: Counter[str], notes: list[str]) -> Iterator[Sample]:
+    images: list[tuple[str, TarMember]] = []
     labels: dict[str, str] = {}
-    try:
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                # The archive would keep every header that it has read.
-                archive.members = []  # type: ignore[attr-defined]
-                inner_path = _within(member.name)
-                stem, _, ending = inner_path.name.partition(".")
-                if not member.isfile() or any(map(is_clutter, inner_path.parts)):
-                    continue
-                key, suffix = str(inner_path.with_name(stem)), inner_path.suffix.lower()
-                if suffix in SUFFIXES:
-                    images.append((key, member.name, member.offset_data, member.size))
-                elif ending in ("cls", "json") and member.size <= _MAX_LABEL_BYTES:
-                    file = archive.extractfile(member)
-                    text = _label(ending, file.read()) if file else None
-                    if text is not None:
-                        labels[key] = text
-                else:
-                    others[suffix] += 1
-    except (tarfile.TarError, EOFError) as error:
-        raise TarRefused(
-            f"{path} cannot be read as a plain tar file ({error}): unpack it if it is compressed, or copy it again. "
-            "Other datasets are folders, and lists in CSV, TSV, TXT or Parquet files."
-        ) from error
-    for key, name, offset, size in images:
-        folders, written = PurePosixPath(name).parent.parts, labels.get(key)
+    several = 0
+    members, said = members_of(path)
+    notes += said
+    with path.open("rb") as file:
+        for member in members:
+            inner_path = _within(member.name)
+            stem, _, ending = inner_path.name.partition(".")
+            if any(map(is_clutter, inner_path.parts)):
+                continue
+            key, suffix = str(inner_path.with_name(stem)), inner_path.suffix.lower()
+            if suffix in SUFFIXES:
+                images.append((key, member))
+            elif ending.lower() in ("cls", "json") and member.size <= _MAX_LABEL_BYTES:
+                file.seek(member.offset)
+                written = _label(ending.lower(), file.read(member.size))
+                several += written == _SEVERAL
+                if written and written != _SEVERAL:
+                    labels[key] = written
+            else:
+                others[suffix] += 1
+    if several:
+        some = "1 label is not one class and was" if several == 1 else f"{several:,} labels are not one class and were"
+        notes.append(f"In {path.name} {some} left out.")
+    for key, member in images:
+        folders, label = PurePosixPath(member.name).parent.parts, labels.get(key)
         place = place_of(folders)
-        label = written or (folders[-1] if folders else None)
-        yield Sample(f"{path.name}/{name}", label, path, offset, size, place._replace(below=written or place.below))
+        yield Sample(
+            f"{path.name}/{member.name}",
+            label or (folders[-1] if folders else None),
+            path,
+            member.offset,
+            member.size,
+            place._replace(below=label or place.below),
+        )
 
 
-def _label(ending: str, content: bytes) -> str | None:
+def _label(ending: str, content: bytes) -> str:
+    """Return the label that a file holds; "" without one, and _SEVERAL for one that is not a single class."""
     text = content.decode(errors="replace").strip()
     if ending == "cls":
-        return text or None
+        return text
     try:
         fields = json.loads(text)
-    except ValueError:
-        return None
+    except (ValueError, RecursionError):
+        return ""
     label = fields.get("label", fields.get("cls")) if isinstance(fields, dict) else None
-    return str(label) if isinstance(label, str | int) else None
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    if label is None or isinstance(label, str | int):
+        return "" if label is None else str(label)
+    return _SEVERAL
