@@ -22,6 +22,7 @@ from se_viz.data.targets import SEVERAL, Classes, Label, as_label, classes_of, t
 
 _PAIR = 2
 _TRIED = 8
+_AGREE = "make it without a target_transform, or give targets that are the labels of its items"
 
 
 @runtime_checkable
@@ -99,10 +100,23 @@ def from_object(source: object, split: str | None) -> Dataset:
         item = _item(source, kind, number)
         if not isinstance(item, _Item):
             raise ImageRefused(name, str(item))
-        return _image(name, item.image), UNLABELLED if classes is None else classes.code(name, item.label)
+        return _image(name, item.image), _code(name, item.label, classes, int(sorted_labels[index]), kind)
 
+    sorted_labels = labels[order]
     names = [f"item {number}" for number in order]
-    return Dataset(kind, "python", classes.names if classes else (), names, labels[order], read, tuple(notes), advice)
+    return Dataset(kind, "python", classes.names if classes else (), names, sorted_labels, read, tuple(notes), advice)
+
+
+def _code(item: str, label: Label | None, classes: Classes | None, listed: int, kind: str) -> int:
+    """Return the class number of an item that is read.
+
+    Raises:
+        ImageRefused: the item has several labels, one of no class, or another one than the targets of the dataset list.
+    """
+    code = UNLABELLED if classes is None else classes.code(item, label)
+    if UNLABELLED not in (code, listed) and code != listed:
+        raise ImageRefused(item, f"its label is {label}, but the targets of this {kind} say {listed}; {_AGREE}")
+    return code
 
 
 def _texts(source: Indexed, kind: str) -> list[Label | None] | None:

@@ -113,7 +113,7 @@ def _after(path: Path, end: int, count: int) -> list[str]:
         block = file.read(_BLOCK)
         if block.strip(b"\0"):
             files = counted(count, "file")
-            raise TarRefused(f"{path} is cut short or damaged: {files} can be read, and the rest cannot. Copy it again.")
+            raise TarRefused(f"{path} is cut short or damaged: {files} can be read, the rest cannot. Copy it again.")
         if file.read(_LOOKED_AT).strip(b"\0"):
             return [f"{path.name} has more data after its end, such as a second archive, which was left out."]
     return []

@@ -20,7 +20,7 @@ Label: TypeAlias = int | str
 _LISTED = 5
 _MOST_CLASSES = 100_000
 _RANGE = np.iinfo(np.int32)
-_NAMES = ("classes", "categories", "class_names")
+_NAMES = ("classes", "categories", "class_names", "class_to_idx")
 _TARGETS = ("targets", "labels", "_labels", "y")
 
 
@@ -121,6 +121,8 @@ def classes_of(source: object) -> Classes | None:
     """
     for name in _NAMES:
         classes = getattr(source, name, None)
+        if isinstance(classes, np.ndarray):
+            classes = classes.tolist()
         if isinstance(classes, Mapping) and all(isinstance(number, int) for number in classes.values()):
             classes = sorted(classes, key=classes.__getitem__)
         if isinstance(classes, Sequence) and not isinstance(classes, str) and classes:

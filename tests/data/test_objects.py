@@ -57,6 +57,20 @@ def test_items_without_a_label_or_with_one_of_no_class_are_told_apart():
         found.read(1)
 
 
+def test_labels_that_are_not_the_targets_are_said(tmp_path):
+    folders = ImageFolder(lay(tmp_path, "a/1.png", "b/2.png"), target_transform=lambda target: 1 - target)
+    with pytest.raises(ImageRefused, match="its label is 1, but the targets of this ImageFolder say 0"):
+        dataset(folders).read(0)
+    assert labels(dataset(items([1, 0], classes=["a", "b"], targets=[-1, 0]))) == ["b", "a"]
+
+
+def test_classes_of_an_array_or_a_mapping_alone():
+    assert labels(dataset(items([1, 0], classes=np.array(["cat", "dog"])))) == ["dog", "cat"]
+    found = items([1, 0])
+    found.class_to_idx = {"dog": 1, "cat": 0}
+    assert labels(dataset(found)) == ["dog", "cat"]
+
+
 @pytest.mark.parametrize(
     ("targets", "options"),
     [

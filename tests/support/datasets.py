@@ -35,7 +35,7 @@ class Items(list):
 
     def __init__(self, items, classes=None, targets=None):
         super().__init__(items)
-        if classes:
+        if classes is not None:
             self.classes = classes
         if targets is not None:
             self.targets = targets
