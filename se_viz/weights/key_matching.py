@@ -31,6 +31,7 @@ _USUAL = re.compile(
     re.I,
 )
 _LAST = re.compile(r"(?<![a-z])(last|latest|final|previous|prev|old)(?![a-z])", re.I)
+_NUMBERED = re.compile(r"(?<![a-z])(?:epoch|step|iter|iteration|ckpt|checkpoint)[_-]?(\d{1,9})(?!\d)", re.I)
 _FIRST = re.compile(r"(?<![a-z])(init|initial|start)(?![a-z])", re.I)
 
 
@@ -57,7 +58,8 @@ def match(state: Mapping[str, Tensor], network: Iterable[str]) -> Matched:
     Trainers, wrappers and compilers add prefixes to the names (``state_dict.``, ``model.``) and parts within them
     (``layer1._orig_mod.0``). The prefix of most of them is removed. The tensors of an optimiser are not a set of
     weights. If a file contains the weights more than once, the order of preference is: a usual name, another name, the
-    last step, a moving average or a module beside the network, the first step; and in the same group, the first.
+    last step, a moving average or a module beside the network, the first step; in the same group, that with the highest
+    number of an epoch or a step, and then the first.
     """
     wanted = {bare(name): name for name in network}
     state = _without_suffix(state, wanted)
@@ -142,7 +144,8 @@ def _rank(prefix: str, state: Mapping[str, Tensor]) -> tuple[int, ...]:
         kind = 2
     else:
         kind = int(_LAST.search(prefix) is not None)
-    return kind, *(0 if _USUAL.fullmatch(part) else 1 for part in parts)
+    number = _NUMBERED.search(prefix)
+    return kind, *(0 if _USUAL.fullmatch(part) else 1 for part in parts), -int(number[1]) if number else 0
 
 
 def _is_average(prefix: str, state: Mapping[str, Tensor]) -> bool:

@@ -114,8 +114,8 @@ def _unknown(name: str, size: int, error: UnpicklingError) -> WeightsRefused:
     if _CUT_SHORT.search(said):
         return _broken(name, size, EOFError())
     return WeightsRefused(
-        f"{name} is a pickle with instructions that torch does not write for tensors; reading was stopped. Save "
-        f"model.state_dict() by torch.save."
+        f"{name} is a pickle with instructions that torch.save does not write for tensors by default; reading was "
+        f"stopped. Save model.state_dict() by torch.save, without another pickle_protocol than 2."
     )
 
 

@@ -1,5 +1,6 @@
 """A user's network: an architecture and a file of weights."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,11 @@ from se_viz.zoo.suggest_architecture import advised
 # For an architecture that does not state its preprocessing.
 _USUAL = Preprocess(crop=(224, 224), resize=256)
 
+# As Hugging Face names the files of a checkpoint that is too large for one.
+_PART = re.compile(r"-(?P<part>\d{5})-of-(?P<of>\d{5})(?!\d)")
 _SIDES = range(16, 1025)
+_RGB = 3
+_TOP = 255
 
 
 def read_network(
@@ -80,6 +85,11 @@ def read_network(
     given = dict(arguments or {})
     preprocess = _USUAL
     label = name or str(getattr(source, "name", "")).rpartition("/")[2] or "The file"
+    if (part := _PART.search(label)) and int(part["of"]) > 1:
+        raise WeightsRefused(
+            f"{label} is part {int(part['part'])} of a checkpoint in {int(part['of'])} files: load all of them "
+            "(safetensors.torch.load_file or torch.load for each), and save them as one."
+        )
     read = partial(read_state, largest=4 * largest, name=label, trusted=trusted, cancelled=cancelled)
     if callable(architecture):
         called = str(getattr(architecture, "__qualname__", "the given function"))
@@ -142,8 +152,11 @@ def _adapted(
 ) -> Preprocess:
     if size is not None and size not in _SIDES:
         raise ValueError(f"size must be {_SIDES[0]} to {_SIDES[-1]} pixels, not {size}.")
-    if std is not None and not all(value > 0 for value in std):
-        raise ValueError(f"std must be three numbers above 0, not {std}.")
+    for called, values, span in (("mean", mean, "from 0 to 1"), ("std", std, "above 0 and at most 1")):
+        if values is None or (len(values) == _RGB and all(0 <= one <= 1 and (one or values is mean) for one in values)):
+            continue
+        hint = ", as values of images are in 0–1: divide them by 255" if any(1 < one <= _TOP for one in values) else ""
+        raise ValueError(f"{called} must be three numbers {span}, not {tuple(values)}{hint}.")
     changed = own if size is None else replace(own, crop=(size, size), resize=_in_proportion(own, size))
     return replace(changed, mean=mean or own.mean, std=std or own.std)
 

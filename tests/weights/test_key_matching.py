@@ -127,6 +127,8 @@ def test_of_weights_and_their_average_the_weights_are_taken_and_it_is_said(conte
         (["something"], "net"),
         (["something.model"], "model.something"),
         (["teacher.model"], "other"),
+        (["epoch_2", "epoch_9"], "epoch_10"),
+        (["epoch_9"], "model"),
     ],
 )
 @pytest.mark.parametrize("within", ["", "state_dict.module."])

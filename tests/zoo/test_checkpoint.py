@@ -281,7 +281,15 @@ def test_arguments_that_it_cannot_have_are_named(arguments, said, weights):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("given", "said"), [({"size": 8}, "size must be 16 to 1024"), ({"std": (0, 1, 1)}, "std must")]
+    ("given", "said"),
+    [
+        ({"size": 8}, "size must be 16 to 1024"),
+        ({"std": (0, 1, 1)}, "std must be three numbers above 0"),
+        ({"std": (0.1, float("inf"), 0.1)}, "std must"),
+        ({"mean": (float("nan"), 0, 0)}, "mean must be three numbers from 0 to 1"),
+        ({"mean": (0.5, 0.5)}, "mean must be three numbers"),
+        ({"mean": (123.7, 116.3, 103.5)}, "not .123.7, 116.3, 103.5., as values .* divide them by 255"),
+    ],
 )
 def test_numbers_out_of_range_are_named(given, said, weights):
     with pytest.raises(ValueError, match=said):

@@ -49,6 +49,12 @@ def test_from_an_upload_with_nothing_but_names(weights):
     assert network.about == "timm/test_efficientnet with the weights of newts.safetensors"
 
 
+def test_a_part_of_a_checkpoint_in_several_files_is_called_so(weights):
+    with pytest.raises(WeightsRefused, match="is part 1 of a checkpoint in 2 files: load all of them"):
+        loaded(pickled(weights), name="model-00001-of-00002.safetensors")
+    assert same(loaded(pickled(weights), name="model-00001-of-00001.bin"), weights)
+
+
 def test_the_number_of_classes_is_the_files(weights):
     assert loaded(pickled(weights))["classifier.bias"].shape == (3,)
 
