@@ -11,6 +11,7 @@ from se_viz.analysis.health import CLOSE
 from se_viz.analysis.histogram import share_below
 from se_viz.analysis.selectivity import variance
 from se_viz.analysis.significance import expected_eta2, test_selectivity
+from se_viz.gates.gate_functions import SOFTMAX
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Histogram
 
 
@@ -65,19 +66,22 @@ class Depth:
 def saturation(gate: GateProfile, classes_at_once: int = 32) -> Saturation:
     """Return the shares of a gate's s near 0 and near 1, by the same limits as ``health``.
 
+    For a softmax over channels these are divided by the number of channels, as its weights sum to 1.
+
     Histograms of 1,000 classes and 2,048 channels would take 1 GB, and several times as much while they are summed, so
     they are read ``classes_at_once`` at a time.
     """
     moments = gate.s()
     nonempty = moments.count > 0
     weights = moments.count / moments.count.sum()
+    scale = 1 / gate.entry.channels if gate.entry.function == SOFTMAX else 1.0
     near_0 = near_1 = 0.0
     for start in range(0, len(weights), classes_at_once):
         some = slice(start, start + classes_at_once)
         histogram, counted = gate.histogram(some), nonempty[some]
 
         def share(low: float, high: float, of: Histogram = histogram) -> npt.NDArray[np.float64]:
-            within: npt.NDArray[np.float64] = share_below(of, high) - share_below(of, low)
+            within: npt.NDArray[np.float64] = share_below(of, high * scale) - share_below(of, low * scale)
             return np.asarray(within.mean(axis=1))
 
         near_0 += float(weights[some][counted] @ share(-CLOSE, CLOSE)[counted])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from se_viz.analysis import health_sentences as words
 from se_viz.analysis.exceptions import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
-from se_viz.gates.gate_functions import range_of
+from se_viz.gates.gate_functions import SOFTMAX, range_of
 from se_viz.types import Floats
 from se_viz.wording import counted
 
@@ -76,7 +76,7 @@ def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
 
 def _measured(s: Floats, function: str, whole: bool, verdict: Verdict, meaning: str) -> Health:
     images, channels = s.shape
-    scaled = s * channels if function == "softmax" else s
+    scaled = s * channels if function == SOFTMAX else s
     return Health(
         images=images,
         channels=channels,
@@ -94,7 +94,7 @@ def _measured(s: Floats, function: str, whole: bool, verdict: Verdict, meaning: 
 
 def _judge(s: Floats, function: str) -> tuple[Verdict, str]:
     """Return the first verdict of ``VERDICTS`` that applies to finite s, and its sentences."""
-    if function == "softmax":
+    if function == SOFTMAX:
         verdict, meaning = _judge(s * s.shape[1], "")
         return verdict, f"{meaning} Here s is multiplied by {s.shape[1]:,}, so that 1 is the average weight."
     if len(s) == 1:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from se_viz.gates.channel_products import name_of
-from se_viz.gates.gate_functions import GATE_FUNCTIONS
+from se_viz.gates.gate_functions import GATE_FUNCTIONS, SOFTMAX, softmax_over_channels
 from se_viz.gates.values import Call, Value
 
 # Layers by the names of their calls; the first of them gives the bottleneck's width.
@@ -133,6 +133,8 @@ def identify_gate_function(between: list[Value], factor: Tensor) -> str:
         for name, function in GATE_FUNCTIONS.items():
             if _close_flat(function.apply(value.data), factor):
                 return name
+        if _close_flat(softmax_over_channels(value.data, factor), factor):
+            return SOFTMAX
     last = next((value.call for value in between if value.call is not None and value.origin is value), None)
     name = name_of(last.function).replace("hardsigmoid", "hard-sigmoid") if last else ""
     return name if name in GATE_FUNCTIONS else "other"

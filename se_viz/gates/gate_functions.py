@@ -29,6 +29,15 @@ GATE_FUNCTIONS = {
 }
 
 
+SOFTMAX = "softmax"
+"""A softmax over the channels of an image: a gate function that is not applied to each channel by itself."""
+
+
+def softmax_over_channels(logits: Tensor, of: Tensor) -> Tensor:
+    """Return the softmax over the channels (N, C) of numbers of any shape, for N images as in ``of`` (N, …)."""
+    return logits.reshape(len(of), -1).float().softmax(1).to(of.dtype)
+
+
 def range_of(function: str) -> tuple[float, float] | None:
     """Return the lowest and the highest s that a gate function can give.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from se_viz.gates.excitation import identify_squeeze
 from se_viz.gates.findings import Event
 from se_viz.gates.gate import Layout, TapPoint
-from se_viz.gates.gate_functions import GATE_FUNCTIONS
+from se_viz.gates.gate_functions import GATE_FUNCTIONS, SOFTMAX, softmax_over_channels
 from se_viz.gates.known_gates import KnownGate
 from se_viz.gates.probe import Probe, probe_module
 from se_viz.gates.refusals import REJECTIONS
@@ -161,7 +161,8 @@ def _function(probe: Probe, s_tap: TapPoint) -> str:
         expected = function.apply(ramp)
         if out.shape == expected.shape and probe.close(out.to(probe.u.dtype), expected.to(probe.u.dtype)):
             return name
-    return "other"
+    spread = softmax_over_channels(ramp, probe.u)
+    return SOFTMAX if out.numel() == spread.numel() and probe.close(out.reshape(spread.shape), spread) else "other"
 
 
 def _bottleneck(probe: Probe) -> int | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from se_viz.data.preprocess import Preprocess
 from se_viz.disk.sole_writer import sole_writer
-from se_viz.gates.gate_functions import GATE_FUNCTIONS, range_of
+from se_viz.gates.gate_functions import GATE_FUNCTIONS, SOFTMAX, range_of
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import ProfilesError
@@ -58,7 +58,7 @@ def profiles_from_arrays(
         model: the network that gave the weights; its gates must be those of ``s``. Without it no network can be
             compared with the class profiles, and the gates are assumed to be ``functions``.
         functions: gate functions by gate, such as {"SE_2_1": "tanh"}, if there is no ``model``: sigmoid (default),
-            hard-sigmoid, tanh, relu, relu6 or other.
+            hard-sigmoid, tanh, relu, relu6, softmax or other.
         name: name of the network, if there is no ``model``, and of the dataset.
         examples: number of images to name with the highest, and with the lowest, s of each channel, 1 or more.
         images: store s of every single image, 4 bytes per channel.
@@ -186,8 +186,8 @@ def _entries(
     for gate, function in functions.items():
         if gate not in s:
             raise ProfilesError(f"functions names {gate!r}, and s has the gates {', '.join(map(str, s))}.")
-        if function not in (*GATE_FUNCTIONS, "other"):
-            known = ", ".join((*GATE_FUNCTIONS, "other"))
+        if function not in (*GATE_FUNCTIONS, SOFTMAX, "other"):
+            known = ", ".join((*GATE_FUNCTIONS, SOFTMAX, "other"))
             raise ProfilesError(f"The gate function of {gate} must be one of {known}, not {function!r}.")
     for gate, squeezed in z.items():
         if gate not in s or squeezed.shape != s[gate].shape:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from se_viz.analysis.walk import Walk
+from se_viz.gates.gate_functions import SOFTMAX
 from se_viz.reports.walk_numbers import added, number, vector
 from se_viz.reports.walk_step import Step, bracketed, called, strength
 
@@ -110,7 +111,7 @@ def excitation_steps(walk: Walk) -> list[Step]:
                 ends,
             )
         ]
-    reason = "the gate function is not one that is known here" if gate.gate_function == "other" else _UNSEEN
+    reason = "the gate function is not one that is known here" if gate.gate_function in ("other", SOFTMAX) else _UNSEEN
     return [
         Step(
             "excite",

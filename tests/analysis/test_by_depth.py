@@ -67,3 +67,11 @@ def test_heaps_at_both_ends_are_counted_exactly(make_profiles):
     found = by_depth(make_profiles({"SE_2_1": s}, np.repeat([0, 1], 40), "ab", functions={"SE_2_1": "other"}))[0]
     assert found.saturation.near_0 == pytest.approx((s == 0).mean(), abs=1e-12)
     assert found.saturation.near_1 == pytest.approx((s == 1).mean(), abs=1e-12)
+
+
+def test_weights_of_a_softmax_are_compared_with_their_mean(make_profiles):
+    s = np.random.default_rng(0).dirichlet(np.full(64, 20.0), 12)
+    profiles = make_profiles({"SE_2_1": s}, np.repeat([0, 1], 6), "ab", functions={"SE_2_1": "softmax"})
+    found, judged = by_depth(profiles)[0].saturation, health(s, "softmax")
+    assert (found.near_0, judged.near_0) == (0, 0)
+    assert found.near_1 == pytest.approx(judged.near_1, abs=0.03)

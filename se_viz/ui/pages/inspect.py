@@ -233,6 +233,9 @@ def _whole(state: InspectState, gate: str) -> Report:
     return replace(report, charts=Later({name: partial(report.charts.__getitem__, name) for name in drawn} | maps))
 
 
+_SUM = "Those of a softmax are multiplied by the number of channels first."
+
+
 def _health(health: Health) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(health.sentence)
@@ -249,8 +252,8 @@ def _health(health: Health) -> None:
             _number(health.spread),
             help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
         )
-        st.metric("near 0 (suppressed)", share(health.near_0), help=f"Share of weights s within {CLOSE} of 0.")
-        st.metric("near 1 (passed)", share(health.near_1), help=f"Share of weights s within {CLOSE} of 1.")
+        st.metric("near 0 (suppressed)", share(health.near_0), help=f"Share of weights s within {CLOSE} of 0. {_SUM}")
+        st.metric("near 1 (passed)", share(health.near_1), help=f"Share of weights s within {CLOSE} of 1. {_SUM}")
         st.metric("exactly 0 or 1", share(health.clipped), help="Share of weights s that hard-sigmoid or ReLU clipped.")
         st.metric(
             "SD over images",
