@@ -16,18 +16,30 @@ def meaning(fitted: Fitted, choice: str = "head=") -> str:
     """
     kind, names, at = fitted.head.kind, fitted.names, f"{fitted.head.threshold:.0%}"
     if kind == "classes":
+        if fitted.ready:
+            return (
+                f"The outputs are probabilities of {len(names)} classes already (they sum to 1 for each image): they "
+                "are shown without another softmax."
+            )
         if fitted.assumed:
             return (
                 f"The outputs are read as softmax over {len(names)} classes (assumed), so the network always picks one "
                 f"of these. If its outputs are independent labels or numbers, say so with {choice}."
             )
         return f"Trained on {len(names)} classes: it always picks one of these." if len(names) <= FEW else ""
+    doubt = (
+        " All outputs are between 0 and 1 here. If the network ends in a sigmoid, they are probabilities already, and "
+        "those shown are wrong: let the network return its logits."
+        if fitted.doubtful
+        else ""
+    )
     if kind == "binary":
-        return f"One output: its sigmoid is the probability of {names[1]}. The network says {names[1]} at {at} or more."
+        said = f"One output: its sigmoid is the probability of {names[1]}. The network says {names[1]} at {at} or more."
+        return f"{said}{doubt}"
     if kind == "labels":
         return (
             f"{len(names)} independent labels: the sigmoid of an output is the probability of its label, which holds "
-            f"at {at} or more."
+            f"at {at} or more.{doubt}"
         )
     if fitted.assumed:
         return (

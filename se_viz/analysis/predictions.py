@@ -14,7 +14,7 @@ from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
 from se_viz.types import Floats
 from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, fit, fit_output
-from se_viz.weights.output_shape import table
+from se_viz.weights.output_shape import not_fractions, table
 from se_viz.wording import signed
 
 Logits: TypeAlias = npt.NDArray[np.float32]
@@ -99,7 +99,7 @@ def predict(model: Model, capture: Capture, k: int = 5, *, images: Sequence[Inpu
             closest of these, unless an image is known to show one of them.
     """
     outputs = table(capture.output, capture.images)
-    returned = capture.output if outputs is None else outputs
+    returned = capture.output if outputs is None or not_fractions(capture.output) else outputs
     try:
         fitted = fit_output(model.head, returned, capture.images, model.classes, type(model.network).__name__)
     except (NoPredictions, HeadMismatch) as error:

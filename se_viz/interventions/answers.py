@@ -13,7 +13,7 @@ from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.metadata import LabelSource
-from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, fit_output
+from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, as_logits, fit_output
 
 _LISTED = 5
 FIELDS = ("logit", "log_likelihood", "entropy")
@@ -44,8 +44,8 @@ def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | N
         targets: the class of each image (N,); the answer itself if not given.
         head: "classes" or "binary".
     """
-    wide = outputs.astype(np.float64)
     binary = head.kind == "binary"
+    wide = outputs.astype(np.float64) if binary else as_logits(outputs)
     logits = np.concatenate([-wide, wide], axis=1) if binary else wide
     with np.errstate(invalid="ignore", over="ignore"):
         logs = log_softmax(np.concatenate([np.zeros_like(wide), wide], axis=1) if binary else wide, axis=1)
@@ -53,7 +53,7 @@ def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | N
         entropy = -np.where(shares > 0, shares * logs, np.where(np.isnan(shares), np.nan, 0)).sum(axis=1)
     answer = (shares[:, 1] >= head.threshold).astype(np.int64) if binary else np.nan_to_num(logits).argmax(axis=1)
     rows, columns = np.arange(len(wide)), answer if targets is None else targets
-    told = np.isfinite(wide).all(axis=1)
+    told = np.isfinite(outputs).all(axis=1)
 
     def of_finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         return np.where(told, values, np.nan).astype(np.float32)

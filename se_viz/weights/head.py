@@ -1,7 +1,7 @@
 """The meaning of the K outputs of a network: probabilities, names, and the group of an image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -10,13 +10,15 @@ from scipy.special import expit, softmax
 
 from se_viz.types import Floats
 from se_viz.weights.errors import WeightsRefused
-from se_viz.weights.output_shape import columns, describe_output, parts_with_table
+from se_viz.weights.output_shape import columns, describe_output, not_fractions, parts_with_table, table
 from se_viz.wording import counted
 
 HeadKind: TypeAlias = Literal["classes", "binary", "labels", "number", "features"]
 
 KINDS: tuple[HeadKind, ...] = get_args(HeadKind)
 NO_LABEL = "no label"
+_ROUNDING = 5e-4  # of a sum of probabilities in fp16
+_ENOUGH = 8  # fewer logits may all be between 0 and 1 by chance
 _HOW_TO_SAY = 'head="binary" (--head binary, or Head in the sidebar of the page)'
 
 
@@ -33,10 +35,10 @@ class Head:
     """The meaning of the outputs of a network.
 
     Attributes:
-        kind: "classes": an image belongs to one of K ≥ 2 classes, whose probabilities are the softmax of the outputs;
-            "binary": one output, the logit of yes, whose probability is σ of it; "labels": K labels, each of which
-            applies or not, with σ of each output as probability; "number": K numbers, unchanged; "features": the
-            outputs are not predictions.
+        kind: "classes": an image belongs to one of K ≥ 2 classes, whose probabilities are the softmax of the outputs
+            (or the outputs themselves, see ``as_logits``); "binary": one output, the logit of yes, whose probability is
+            σ of it; "labels": K labels, each of which applies or not, with σ of each output as probability; "number": K
+            numbers, unchanged; "features": the outputs are not predictions.
         threshold: probability from which a "binary" head means yes and a label applies; above 0 and below 1.
     """
 
@@ -64,6 +66,7 @@ class Head:
         """
         wide = logits.astype(np.float64)
         if self.kind == "classes":
+            wide = as_logits(wide)
             defined = np.isfinite(wide.max(axis=1, keepdims=True))
             return np.where(defined, softmax(np.where(defined, wide, 0), axis=1), np.nan)
         if self.kind == "binary":
@@ -102,11 +105,34 @@ class Fitted:
         head: the meaning of the outputs.
         names: names of the K outputs; for "binary" two, of no and of yes.
         assumed: whether the head was assumed, not specified.
+        ready: whether the outputs of "classes" are probabilities already, see ``as_logits``.
+        doubtful: whether all outputs of "binary" or "labels" are between 0 and 1, as probabilities are.
     """
 
     head: Head
     names: tuple[str, ...] = field(default=())
     assumed: bool = False
+    ready: bool = False
+    doubtful: bool = False
+
+
+def are_distributions(outputs: npt.NDArray[np.floating]) -> bool:
+    """Return whether all rows of outputs (N, K ≥ 2) are distributions: 0 or more each, and 1 in sum.
+
+    They are if a network ends in a softmax in fp32 or fp16. Logits have such sums hardly ever, and not for all images.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] < 2 or not outputs.size:
+        return False
+    return bool((outputs >= 0).all() and (np.abs(outputs.sum(axis=1, dtype=np.float64) - 1) < _ROUNDING).all())
+
+
+def as_logits(outputs: npt.NDArray[np.floating]) -> Floats:
+    """Return outputs (N, K) of a head of classes as logits: their logarithms if they are probabilities already."""
+    wide = outputs.astype(np.float64)
+    if not are_distributions(wide):
+        return wide
+    with np.errstate(divide="ignore"):
+        return np.log(wide)
 
 
 def fit(head: Head | None, outputs: int, names: Sequence[str] = ()) -> Fitted:
@@ -151,14 +177,26 @@ def fit_output(head: Head | None, output: object, images: int, names: Sequence[s
     """Return ``fit`` for the output of a network for N ``images``; ``called`` is the name of the network.
 
     Raises:
-        HeadMismatch: as ``fit``, or a head was specified and the output is not a table (N, K).
-        NoPredictions: the head is "features", or no head was specified and the output is not a table.
+        HeadMismatch: as ``fit``, or a head was specified and the output is not a table (N, K) of fractions.
+        NoPredictions: the head is "features", or no head was specified and the output is not such a table.
     """
     outputs = columns(output, images)
     if head is not None and head.kind == "features":
         raise NoPredictions(f"The output of {called} is taken as features, so there are no predictions.")
     if outputs:
-        return fit(head, outputs, names)
+        fitted = fit(head, outputs, names)
+        what = not_fractions(output)
+        if what and (fitted.head.kind != "number" or what.startswith("complex")):
+            said = f"{called} returns {what}, not logits"
+            if head is not None:
+                raise HeadMismatch(f"A head of {head.kind} needs logits, and {said}: specify features.")
+            raise NoPredictions(f"{said}, so there are no predictions.")
+        values = table(output, images)
+        if values is None or fitted.head.kind == "number":
+            return fitted
+        if fitted.head.kind == "classes":
+            return replace(fitted, ready=are_distributions(values))
+        return replace(fitted, doubtful=values.size >= _ENOUGH and bool(((values >= 0) & (values <= 1)).all()))
     returned = f"{called} returns {describe_output(output, images)}"
     if head is not None:
         raise HeadMismatch(

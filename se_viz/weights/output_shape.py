@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from se_viz.weights.tensor_kinds import table_of
@@ -36,10 +37,23 @@ def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
     found = columns(output, images)
     if isinstance(output, Tensor):
         dense = table_of(output)
-        if dense is None:
+        if dense is None or dense.is_complex():
             return None
-        output = dense.float().numpy()  # NumPy has no bfloat16
+        output = dense.detach().float().cpu().numpy()  # NumPy has no bfloat16
     return None if found is None else np.asarray(output, dtype=np.float32).reshape(images, found)
+
+
+def not_fractions(output: object) -> str:
+    """Return what the numbers of a table are if they are no fractions: "whole numbers"; "" for fractions."""
+    kind = getattr(output, "dtype", None)
+    if isinstance(kind, torch.dtype):
+        whole = not (kind.is_floating_point or kind.is_complex)
+        name = "complex" if kind.is_complex else "truth" if kind == torch.bool else "whole" if whole else ""
+    elif isinstance(kind, np.dtype):
+        name = {"b": "truth", "i": "whole", "u": "whole", "c": "complex"}.get(kind.kind, "")
+    else:
+        name = ""
+    return {"": "", "truth": "truth values"}.get(name, f"{name} numbers")
 
 
 def describe_output(output: object, images: int) -> str:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchvision.models import GoogLeNetOutputs
 
-from se_viz.weights.head import Head, HeadMismatch, NoPredictions, expected_outputs, fit, fit_output
+from se_viz.analysis.head_sentences import meaning
+from se_viz.weights.head import Head, HeadMismatch, NoPredictions, as_logits, expected_outputs, fit, fit_output
 from se_viz.weights.output_shape import columns, describe_output, table
 
 LOGITS = np.random.default_rng(0).normal(scale=3, size=(6, 4)).astype(np.float32)
@@ -191,3 +192,38 @@ def test_what_predicts_nothing_says_why():
             fit_output(Head("features"), output, 1, (), "Net")
     with pytest.raises(NoPredictions, match=r"shape \(2, 0\)"):
         fit_output(None, np.zeros((2, 0)), 2, (), "Net")
+
+
+def test_probabilities_are_not_put_through_another_softmax():
+    ready = torch.from_numpy(LOGITS).softmax(1).numpy()
+    np.testing.assert_allclose(Head("classes").probabilities(ready), ready, atol=1e-6)
+    np.testing.assert_allclose(as_logits(ready[:, :2]), ready[:, :2])  # these do not sum to 1
+    assert fit_output(None, torch.from_numpy(ready), 6, (), "Net").ready
+    assert not fit_output(None, torch.from_numpy(LOGITS), 6, (), "Net").ready
+    np.testing.assert_array_equal(Head("classes").probabilities(np.eye(3)), np.eye(3))
+
+
+@pytest.mark.parametrize("kind", ["binary", "labels"])
+def test_outputs_that_may_be_probabilities_are_doubtful(kind):
+    outputs = LOGITS.reshape(-1, 1)
+    assert not fit_output(Head(kind), outputs, 24, (), "Net").doubtful
+    fitted = fit_output(Head(kind), 1 / (1 + np.exp(-outputs)), 24, (), "Net")
+    assert "let the network return its logits" in meaning(fitted)
+    assert "let the network return its logits" not in meaning(fit_output(Head(kind), outputs[:1] * 0, 1, (), "Net"))
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (torch.zeros(6, 4, dtype=torch.int64), "whole numbers"),
+        (np.zeros((6, 4), np.uint8), "whole numbers"),
+        (torch.ones(6, 4) > 0, "truth values"),
+        (torch.zeros(6, 4, dtype=torch.complex64), "complex numbers"),
+    ],
+)
+def test_what_is_not_logits_predicts_nothing(output, said):
+    with pytest.raises(NoPredictions, match=f"Net returns {said}, not logits"):
+        fit_output(None, output, 6, (), "Net")
+    with pytest.raises(HeadMismatch, match=f"needs logits, and Net returns {said}"):
+        fit_output(Head("classes"), output, 6, (), "Net")
+    assert fit_output(None, torch.zeros(6, dtype=torch.int64), 6, (), "Net").head.kind == "number"
