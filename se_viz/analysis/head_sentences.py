@@ -18,8 +18,8 @@ def meaning(fitted: Fitted, choice: str = "head=") -> str:
     if kind == "classes":
         if fitted.ready:
             return (
-                f"The outputs are probabilities of {len(names)} classes already (they sum to 1 for each image): they "
-                "are shown without another softmax."
+                f"The outputs are probabilities of {len(names)} classes already (they sum to 1 for each image) and are "
+                "shown without another softmax."
             )
         if fitted.assumed:
             return (

@@ -4,6 +4,7 @@ Only names and labels are held in memory; an image is read when it is needed, fr
 """
 
 import hashlib
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,8 @@ DatasetFormat: TypeAlias = Literal["folder", "csv", "parquet", "tar", "zip", "py
 Labels: TypeAlias = npt.NDArray[np.int32]
 
 UNLABELLED = -1
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}(\.0*)?")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 IN_FOLDERS = "put the images into one folder for each class"
 
 
@@ -110,7 +113,7 @@ def labelled(
         return decode(label, content), int(labels[index])
 
     ordered = [names[index] for index in order]
-    notes = [*notes, *_alike(known)]
+    notes = [*notes, *_alike(known), *_measured(known)]
     return Dataset(
         legible(name), kind, class_names(known), ordered, labels, read, tuple(map(legible, notes)), unlabelled
     )
@@ -131,15 +134,28 @@ def _alike(texts: Sequence[str]) -> list[str]:
     """Return a sentence on classes that a person would take for one: Cats and cats, and café in two codings."""
     by_look: dict[str, list[str]] = {}
     for text in texts:
-        by_look.setdefault(normalize("NFKC", " ".join(text.split())).casefold(), []).append(text)
+        look = normalize("NFKC", " ".join(text.split())).casefold()
+        by_look.setdefault(str(int(float(look))) if _WHOLE.fullmatch(look) else look, []).append(text)
     alike = [listed for listed in by_look.values() if len(listed) > 1]
     if not alike:
         return []
     first = " and ".join(map(shown, alike[0]))
     more = f" (like {len(alike) - 1:,} more)" if len(alike) > 1 else ""
     return [
-        f"{first}{more} are counted as different classes, though their names differ only in case, spaces or the coding "
-        "of their letters: give them one name if they are one class."
+        f"{first}{more} are counted as different classes, though their names differ only in case, spaces, the coding "
+        "of their letters or the way a number is written: give them one name if they are one class."
+    ]
+
+
+def _measured(texts: Sequence[str]) -> list[str]:
+    """Return a sentence on labels that are measured numbers rather than classes: 0.13 and 7.25."""
+    if len(texts) < 2 or not all(map(_NUMBER.fullmatch, texts)) or all(float(text).is_integer() for text in texts):
+        return []
+    texts = sorted(texts, key=float)
+    listed = f"{', '.join(texts[:3])}{', …' if len(texts) > 3 else ''}"
+    return [
+        f"The labels are numbers, some of them with fractions ({listed}). Each of the {len(texts):,} numbers counts as "
+        "a class: put numbers that measure something into a few classes."
     ]
 
 

@@ -173,6 +173,12 @@ def _parquet(path: Path) -> tuple[Sequence[str], Iterator[Line]]:
                 raise DatasetRefused(
                     f"{path} holds the images themselves: open it with datasets.load_dataset and give that to profile."
                 )
+            lists = [index for index, kind in zip(wanted, kinds, strict=True) if pa.types.is_nested(kind)]
+            if lists:
+                raise DatasetRefused(
+                    f"The column {header[lists[0]]} of {path} holds several values in each row, and an image counts "
+                    "for one class: write one value in each row."
+                )
             table = file.read(list(dict.fromkeys(header[index] for index in wanted)))
             positions = [header[:index].count(header[index]) for index in wanted]
             held = [

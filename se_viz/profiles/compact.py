@@ -19,6 +19,7 @@ from se_viz.profiles.binning import Bins, bins
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.compact_form import ERROR_STEP, planes
 from se_viz.profiles.errors import ProfilesMismatch
+from se_viz.profiles.exact_sums import LIMIT
 from se_viz.profiles.metadata import VERSION, GateEntry
 from se_viz.profiles.safetensors_io import Spec, write
 from se_viz.types import Array, Floats
@@ -88,6 +89,7 @@ def _moments(s: Floats, mean: Array, std: Array) -> Iterator[tuple[str, Array]]:
 
     Classes without images get a placeholder, which is never read.
     """
+    s = np.clip(s, -LIMIT, LIMIT)  # as in the sums
     spread = rounding.octaves(s.std(axis=0))
     base = rounding.base(s.mean(axis=0), spread)
     yield "base", planes(base.view(np.uint32))

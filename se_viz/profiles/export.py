@@ -47,8 +47,8 @@ def table(profiles: ClassProfiles, gate: GateProfile) -> pd.DataFrame:
     s = gate.s()
     columns = {
         "gate": entry.name,
-        "stage": np.int8(entry.stage),
-        "block": np.int16(entry.block),
+        "stage": np.int32(entry.stage),
+        "block": np.int32(entry.block),
         "class": np.repeat(np.asarray(profiles.classes, dtype=object), entry.channels),
         "channel": np.tile(np.arange(entry.channels, dtype=np.int32), classes),
         "images": np.repeat(s.count, entry.channels),

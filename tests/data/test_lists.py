@@ -224,9 +224,20 @@ def test_parquet(images):
     pq.write_table(pa.table({"image": [{"bytes": b"x", "path": "1"}], "label": [0]}), path)
     with pytest.raises(DatasetRefused, match="load_dataset"):
         dataset(path)
+    pq.write_table(pa.table({"path": ["img/1.png", "img/2.png"], "label": [[0], [0, 1]]}), path)
+    with pytest.raises(DatasetRefused, match=r"The column label of .* holds several values in each row"):
+        dataset(path)
     path.write_bytes(b"PAR1 broken")
     with pytest.raises(DatasetRefused, match="cannot be read as Parquet"):
         dataset(path)
+
+
+def test_labels_that_are_numbers_with_fractions_are_said(images):
+    (images / "list.csv").write_text("path,label\nimg/1.png,0.13\nimg/2.png,7\n")
+    assert "The labels are numbers, some of them with fractions (0.13, 7)." in dataset(images / "list.csv").notes[-1]
+    (images / "list.csv").write_text("path,label\nimg/1.png,1\nimg/2.png,1.0\n")
+    (note,) = dataset(images / "list.csv").notes
+    assert note.startswith("1 and 1.0 are counted as different classes")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from se_viz.data.datasets import dataset
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import NotInProfiles, ProfilesError, ProfilesMismatch, ProfilesRefused
 from se_viz.profiles.export import export
+from se_viz.profiles.from_arrays import profiles_from_arrays
 from se_viz.profiles.metadata import FORMAT, VERSION, Header
 from se_viz.profiles.profile import profile
 from se_viz.weights.weights_sha256 import weights_sha256
@@ -142,3 +143,10 @@ def test_slices_may_end_behind_the_last_class_and_channel(whole):
     gate = next(iter(whole))
     np.testing.assert_array_equal(gate.s(slice(1, 99), slice(-2, None)).mean, gate.s().mean[1:, -2:])
     assert gate.histogram(slice(2, 4)).counts.shape[:2] == (1, gate.entry.channels)
+
+
+def test_any_stage_can_be_exported(tmp_path):
+    stages = {"SE_200_1": np.full((2, 3), 0.5), "SE_200_40000": np.full((2, 3), 0.5)}
+    export(profiles_from_arrays(stages, ["a", "b"], tmp_path / "x.safetensors"), tmp_path / "x.csv")
+    table = pd.read_csv(tmp_path / "x.csv")
+    assert set(zip(table.stage, table.block, strict=True)) == {(200, 1), (200, 40000)}

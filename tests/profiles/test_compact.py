@@ -124,6 +124,13 @@ def test_ties_heaps_and_large_and_small_values_survive(make_profiles, tmp_path):
             assert ((found == 0.5) | (middle != 0.5)).all()
 
 
+def test_weights_far_beyond_the_limit_of_the_sums_count_as_the_limit(make_profiles, tmp_path):
+    s = np.random.default_rng(0).normal(size=(20, 3)) * 1e30
+    whole = make_profiles({"SE_2_1": s}, np.repeat([0, 1], 10), "ab", functions={"SE_2_1": "other"}, images=True)
+    small = compact(whole, tmp_path / "small.safetensors.xz")
+    assert np.abs(small["SE_2_1"].s().mean - whole["SE_2_1"].s().mean).max() < 0.0005
+
+
 def test_a_gate_without_z_and_a_class_without_images_are_no_matter(make_profiles, tmp_path):
     weights = {"SE_2_1": np.random.default_rng(0).uniform(size=(40, 3))}
     whole = make_profiles(weights, np.repeat([0, 2], 20), "abc", images=True, z=False)
