@@ -55,13 +55,17 @@ _UNSUPPORTED = (
     (0, b"PK\3\4", "a ZIP archive or an office document"),
     *(
         (4, b"ftyp" + brand, "a HEIC photo")
-        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
     ),
     (4, b"ftyp", "a video or a photo in a video's container"),
     (4, b"JXL ", "a JPEG XL file"),
     (0, b"\xff\x0a", "a JPEG XL file"),
     (4, b"jP  ", "a JPEG 2000 file"),
 )
+
+
+_AVIF = (b"ftypavif", b"ftypavis")
+_HEAD = 1000  # bytes in which a web page or a drawing begins
 
 
 @former_names.with_former_fields
@@ -228,11 +232,19 @@ def _what_it_is(content: bytes) -> str:
     """Return the reason for refusing bytes that no allowed decoder recognises."""
     if content.startswith(SIGNATURES):
         return unusual(content)
+    if content[4:12] in _AVIF:
+        return "it is damaged or cut short; copy or save it again"
+    if content.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer, not the image itself; run git lfs pull"
+    if content[:_HEAD].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "it is a web page, not an image; download the image by its own link"
+    if not content.strip(b"\0"):
+        return "it contains only zero bytes; copy or download it again"
     for start, signature, called in _UNSUPPORTED:
         if content.startswith(signature, start):
             # Only one in an archive comes here: any other is opened.
             archive = signature.startswith(b"PK")
             return f"it is {called}; {f'give an archive of images by itself, or {_SAVE_AS}' if archive else _SAVE_AS}"
-    if b"<svg" in content[:1000].lower():
+    if b"<svg" in content[:_HEAD].lower():
         return f"it is an SVG drawing; {_SAVE_AS}"
     return f"it is not an image, or its first bytes are damaged; {_SAVE_AS}"

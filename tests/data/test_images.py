@@ -1,4 +1,5 @@
 import hashlib
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -303,6 +304,20 @@ def test_kinds_of_files_that_no_decoder_takes_are_not_called_damaged() -> None:
     frame = jpeg.index(b"\xff\xc0")
     assert "JPEG of 12 bits" in refusal(jpeg[: frame + 4] + b"\x0c" + jpeg[frame + 5 :])
     assert "lossless" in refusal(jpeg[:frame] + b"\xff\xc3" + jpeg[frame + 2 :])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (encoded(noise(16, 12), "AVIF")[:60], "damaged or cut short"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "Git LFS pointer.*git lfs pull"),
+        (b"\n<!DOCTYPE html><html><title>Log in</title>", "web page"),
+        (bytes(99), "only zero bytes"),
+        (b"\0\0\0\x18ftyphevx\0\0\0\0", "HEIC"),
+    ],
+)
+def test_what_came_in_place_of_an_image_is_named(content: bytes, said: str) -> None:
+    assert re.search(said, refusal(content))
 
 
 def test_empty_and_oversized_files() -> None:
