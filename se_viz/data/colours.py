@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 
 from se_viz.data.tiff import misread
 from se_viz.data.transparency import LowBytesLost, clear_colour
@@ -76,6 +77,8 @@ def rgb(image: Image.Image) -> Image.Image:
         image = image.convert("LA")
     elif isinstance(image, BmpImageFile) and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         image = image.convert("RGB")  # programs that write BMP files leave the alpha channel empty
+    elif isinstance(image, GifImageFile):
+        opacity = _first_frame(image)
     if opacity is not None:
         image = image.convert("RGB")
         image.info.pop("transparency", None)
@@ -93,6 +96,19 @@ def rgb(image: Image.Image) -> Image.Image:
     # Metadata is not needed from here on, and it may contain the place where the photo was taken.
     image.info = {}
     return image
+
+
+def _first_frame(image: GifImageFile) -> Image.Image | None:
+    """Return the opacity of a GIF whose first frame is smaller than the image; None for other frames and images.
+
+    Pillow fills the rest with one of the colours, unless the GIF has a transparent one; browsers leave it transparent.
+    """
+    extent = getattr(image, "dispose_extent", None)
+    if extent is None or image.tell() or image.has_transparency_data or tuple(extent) == (0, 0, *image.size):
+        return None
+    opacity = Image.new("L", image.size, 0)
+    opacity.paste(_TOP_OF_8_BITS, tuple(extent))
+    return opacity
 
 
 def orientation_of(image: Image.Image) -> int:

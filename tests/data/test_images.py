@@ -198,6 +198,17 @@ def test_the_first_frame_of_an_animation(file_format: str) -> None:
     assert np.abs(pixels(image) - (255, 0, 0)).max() <= 4
 
 
+def test_a_first_frame_that_is_smaller_than_its_animation_lies_on_white() -> None:
+    small = Image.new("P", (10, 10), 1)
+    small.putpalette([200, 30, 30, 10, 250, 10])
+    content = bytearray(encoded(small, "GIF"))
+    content[6:10] = struct.pack("<HH", 20, 24)
+    read = pixels(decode("a.gif", bytes(content)))
+    assert (read[:10, :10] == (10, 250, 10)).all()
+    assert (read[10:] == 255).all()
+    assert (read[:, 10:] == 255).all()
+
+
 def test_the_first_image_of_an_mpo() -> None:
     red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
     image = decode("phone.jpg", encoded(red, "MPO", save_all=True, append_images=[blue]))
