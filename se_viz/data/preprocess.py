@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, ImageFile
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
@@ -46,9 +46,10 @@ class Preprocess:
     def center_crop(self, image: Image.Image) -> Image.Image:
         """Return the RGB image that the model sees: ``image`` resized and cropped to ``crop``, before normalisation.
 
-        An image of another mode is converted as a file would be, see ``data.colours``.
+        An opened file, which may have an orientation, and an image of another mode are converted, see ``data.colours``.
         """
-        cropped: Image.Image = self._geometry(image if image.mode == "RGB" else upright_rgb(image))
+        plain = image.mode == "RGB" and not isinstance(image, ImageFile.ImageFile)
+        cropped: Image.Image = self._geometry(image if plain else upright_rgb(image))
         return cropped
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:

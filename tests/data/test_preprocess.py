@@ -1,9 +1,12 @@
+import io
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.images import noise
+from PIL import Image
+from support.images import encoded, noise
 from torchvision import transforms
 
 from se_viz.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess
@@ -74,3 +77,13 @@ def test_an_image_may_be_squeezed_whatever_its_shape() -> None:
     squeezed = Preprocess(crop=(64, 48), resize=(90, 70), mean=(0, 0, 0), std=(1, 1, 1))
     for size in [(200, 150), (61, 347), (33, 40)]:
         torch.testing.assert_close(squeezed(noise(*size))[0], reference(noise(*size)), atol=1e-5, rtol=0)
+
+
+def test_an_opened_file_is_turned_as_its_orientation_says() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = noise(40, 30)
+    preprocess = Preprocess(crop=(32, 32), resize=32)
+    turned = preprocess(image.transpose(Image.Transpose.ROTATE_270))
+    with Image.open(io.BytesIO(encoded(image, "PNG", exif=exif))) as file:
+        assert torch.equal(preprocess(file), turned)
