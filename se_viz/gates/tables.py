@@ -30,7 +30,7 @@ class TableLayout:
 
     @cached_property
     def size(self) -> int:
-        """How many numbers the array has."""
+        """Number of numbers in the array."""
         return sum(rows * columns for rows, columns in self.shapes.values())
 
     @cached_property

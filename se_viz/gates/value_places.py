@@ -15,7 +15,7 @@ from torch import Tensor
 from se_viz.gates.gate import Gate
 from se_viz.gates.tables import TableKey, TableLayout, Tables
 
-# The output of the network, if it is a table, has a place of its own.
+# The output of the network, if it is a table, has a separate place.
 OUTPUT: TableKey = ("", "output")
 
 # Numbers of images for which memory is kept: a pass over a dataset has batches of two sizes.
