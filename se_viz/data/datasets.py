@@ -130,12 +130,12 @@ def _from_tars(
 
 def _from_zip(path: Path, split: str | None) -> Dataset:
     try:
-        samples, others = tars.samples_of_zip(path)
+        samples, others, notes = tars.samples_of_zip(path)
     except Refused as refused:
         raise DatasetRefused(f"{path} cannot be read: {refused.reason}.") from refused
     except OSError as error:
         raise DatasetRefused(f"{path} cannot be read: {error.strerror}.") from error
-    return _of_samples(path, path.name, "zip", samples, others, split, [])
+    return _of_samples(path, path.name, "zip", samples, others, split, notes)
 
 
 def _of_samples(

@@ -67,9 +67,7 @@ def members_of(path: Path) -> tuple[list[TarMember], list[str]]:
             "Other datasets are folders, and lists in CSV, TSV, TXT or Parquet files."
         ) from error
     notes = _after(path, end, len(files) + len(links))
-    if repeated:
-        times = "1 name occurs" if repeated == 1 else f"{repeated:,} names occur"
-        notes.append(f"{times} again in {path.name}: the last file of a name counts.")
+    notes += said_of_repeated(repeated, path)
     nowhere = []
     for key, (name, target) in links.items():
         found = _at(target, files, links)
@@ -82,6 +80,14 @@ def members_of(path: Path) -> tuple[list[TarMember], list[str]]:
         some = "1 link was" if len(nowhere) == 1 else f"{len(nowhere):,} links were"
         notes.append(f"{some} left out, to folders or to what is not in {path.name} ({listed}).")
     return list(files.values()), notes
+
+
+def said_of_repeated(count: int, path: Path) -> list[str]:
+    """Return a sentence on the files of an archive that have the name of an earlier one; an empty list for none."""
+    if not count:
+        return []
+    times = "1 name occurs" if count == 1 else f"{count:,} names occur"
+    return [f"{times} again in {path.name}: the last file of a name counts."]
 
 
 def _normal(name: str) -> str:

@@ -15,7 +15,7 @@ from se_viz.data.class_folders import common_folders
 from se_viz.data.class_splits import NOWHERE, Place, place_of
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.names import SUFFIXES, is_clutter
-from se_viz.data.tar_members import TarMember, TarRefused, members_of
+from se_viz.data.tar_members import TarMember, TarRefused, members_of, said_of_repeated
 from se_viz.data.zip_archive import directory, read_member
 
 __all__ = ["Sample", "TarRefused", "ZipSample", "samples", "samples_of_zip"]
@@ -63,14 +63,16 @@ class ZipSample(Sample):
             return read_member(file, self.member, MAX_BYTES + 1)
 
 
-def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
+def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int], list[str]]:
     """List the images of a ZIP archive, sorted by name, and count other files.
 
     The label of an image is its outermost folder, as in the folder that was packed, below a folder that contains all
     images: ``cats`` for ``cats/a/1.jpg``, and for ``pets/cats/1.jpg`` if all are in ``pets``.
 
+    Of several files of one name the last one counts, as unpacking the archive would leave it.
+
     Returns:
-        The images; and suffix → number of files that are not images.
+        The images; suffix → number of files that are not images; and a sentence if names occur more than once.
 
     Raises:
         ArchiveRefused: it is no ZIP archive, or cannot be read.
@@ -78,8 +80,9 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
     """
     others: Counter[str] = Counter()
     images: list[tuple[PurePosixPath, ZipInfo]] = []
-    for member in directory(path):
-        inner_path = _within(member.filename)
+    listed = [(_within(member.filename), member) for member in directory(path)]
+    last = dict(listed)
+    for inner_path, member in last.items():
         if any(map(is_clutter, inner_path.parts)):
             continue
         if inner_path.suffix.lower() in SUFFIXES:
@@ -99,7 +102,7 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int]]:
                 member=member,
             )
         )
-    return found, others
+    return found, others, said_of_repeated(len(listed) - len(last), path)
 
 
 def _within(name: str) -> PurePosixPath:

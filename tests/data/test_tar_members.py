@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zipfile
 from collections import Counter
 
 import pytest
@@ -77,3 +78,15 @@ def test_labels_in_files_of_any_case_and_type(tmp_path):
     assert found.classes == ("7",)
     assert found.labels.tolist() == [-1, 0, 0]
     assert found.notes == ("In x.tar 1 label is not one class and was left out.",)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_files_of_one_name_in_a_zip_archive_the_last_counts(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (("cats/1.png", png(1)), ("dogs/1.png", png(2)), ("./cats/1.png", png(3))):
+            archive.writestr(name, content)
+    found = dataset(path)
+    assert counts(found) == {"cats": 1, "dogs": 1}
+    assert found.read(0)[0].rgb.getpixel((0, 0)) == (3, 3, 3)
+    assert found.notes == ("1 name occurs again in x.zip: the last file of a name counts.",)
