@@ -94,21 +94,24 @@ class ProductSearch:
 
     def _look_for_products(self, call: Call, taken: list[Tensor], before: list[Tensor], made: list[Tensor]) -> None:
         """Record the products of maps and factors among what a call took, and what it made."""
+        if len(taken) == len(made) == 1 and self._rearranges(call, taken[0], made[0]):
+            return
+        multiplies = may_multiply(call.function) and len(taken) > 1
+        joins = len(call.inputs) > 1 or mixes(call.function)
+        if not multiplies and not joins:
+            return  # before anything is read: to read a tensor of another class may take a copy
         made = [readable(tensor) for tensor in made]
         before = [readable(tensor) for tensor in before]
-        multiplies = may_multiply(call.function) and len(taken) > 1
         if of_several(call.function):
             lists = len(taken) // max(1, len(made))
             groups = [[at * len(made) + item for at in range(lists)] for item in range(len(made))]
         else:
             groups = [list(range(len(taken)))]
-        if len(taken) == len(made) == 1 and self._rearranges(call, taken[0], made[0]):
-            return
         for item, tensor in enumerate(made):
             group = groups[min(item, len(groups) - 1)]
             if multiplies and self._note_product(call, taken, before, tensor, group, item):
                 continue
-            if len(call.inputs) > 1 or mixes(call.function):
+            if joins:
                 self._check_scaled(call, taken, before, tensor, group)
 
     def _note_product(
