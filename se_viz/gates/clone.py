@@ -1,6 +1,7 @@
 """Copies of a network's modules with the same weights, for operations that must not touch a network in use."""
 
 import copy
+from collections import OrderedDict
 from itertools import chain
 
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ def clone_sharing_weights(network: nn.Module, *, buffers: bool = True) -> nn.Mod
     shared = {id(tensor): tensor for tensor in _tensors(network, buffers=buffers)}
     for attempt in range(_ATTEMPTS):
         try:
-            clone = copy.deepcopy(network, dict(shared))
+            clone = copy.deepcopy(network, {**shared, **_empty_tables(network)})
             break
         except RuntimeError as error:
             if ("changed size" not in str(error) and "mutated during" not in str(error)) or attempt + 1 == _ATTEMPTS:
@@ -39,7 +40,7 @@ def clone_sharing_weights(network: nn.Module, *, buffers: bool = True) -> nn.Mod
 
 def copy_without_hooks(network: nn.Module) -> nn.Module:
     """Return a copy of a network with its weights, without the hooks of instruments; other hooks are kept."""
-    bare = copy.deepcopy(network)
+    bare = copy.deepcopy(network, _empty_tables(network))
     remove_instruments(bare)
     return bare
 
@@ -52,6 +53,16 @@ def remove_instruments(network: nn.Module) -> None:
             for number, hook in list(hooks.items()):
                 if str(getattr(hook, "__module__", None)).startswith(_OF_INSTRUMENTS):
                     del hooks[number]
+
+
+def _empty_tables(network: nn.Module) -> dict[int, object]:
+    """Return, by the identity of each empty table of hooks, another empty one, for the memo of ``deepcopy``.
+
+    A module has ten such tables, and to copy one in the general way takes as long as to copy a small tensor: two fifths
+    of the time of a copy that shares its weights.
+    """
+    tables = chain.from_iterable(vars(module).values() for module in network.modules())
+    return {id(table): OrderedDict() for table in tables if type(table) is OrderedDict and not table}
 
 
 def _tensors(network: nn.Module, *, buffers: bool) -> list[Tensor]:
