@@ -3,9 +3,10 @@
 from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import plotly.graph_objects as go
+from plotly.io import templates, to_html
 
 from se_viz.extras import missing
 from se_viz.figures.drawing import Browser, one_browser
@@ -61,9 +62,10 @@ def figure_bytes(
     Raises:
         CannotDraw: PNG, SVG and PDF need the extra ``export``, and Chrome or Chromium on this machine.
     """
-    figure = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom")
     if kind == "html":
-        return str(figure.to_html(include_plotlyjs=True, config={"displaylogo": False})).encode()
+        written = _in_template(figure, "plotly_white", dragmode="zoom")
+        return str(to_html(written, validate=False, include_plotlyjs=True, config={"displaylogo": False})).encode()
+    figure = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom")
     if why_not_drawn():
         raise CannotDraw(why_not_drawn())
     if preset:
@@ -98,6 +100,24 @@ def figure_fragment(figure: go.Figure, *, script: bool, identity: str | None = N
         clear: whether the background of the page shows through; otherwise it is white.
     """
     see_through = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"} if clear else {}
-    figure = go.Figure(figure).update_layout(template="none", **see_through)
+    written = _in_template(figure, "none", **see_through)
     config = {"displayModeBar": False, "responsive": True}
-    return str(figure.to_html(full_html=False, include_plotlyjs=script, config=config, div_id=identity))
+    return str(
+        to_html(written, validate=False, full_html=False, include_plotlyjs=script, config=config, div_id=identity)
+    )
+
+
+def _in_template(figure: go.Figure, template: str, **layout: str) -> dict[str, Any]:
+    """Return a figure as plotly writes it, in one of plotly's templates and with changes of its layout.
+
+    ``update_layout`` checks every entry of the template again, which takes most of the time of writing a file.
+    """
+    written: dict[str, Any] = figure.to_dict()
+    written["layout"] |= {"template": _template(template)} | layout
+    return written
+
+
+@cache
+def _template(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = templates[name].to_plotly_json()
+    return found
