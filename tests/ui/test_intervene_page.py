@@ -539,11 +539,11 @@ def test_an_upload_moves_the_numbers_of_images_and_keeps_the_other_image():
 
 def test_a_label_of_before_an_upload_is_no_choice(monkeypatch):
     # Chromium sends the label that it showed, with the number of before; Streamlit gives it to the callback as it is.
-    session, address = {"other": "2 A cup of coffee"}, {}
+    session = {"other": "2 A cup of coffee", "selection": {}}
     monkeypatch.setattr(image_number.st, "session_state", session)
-    monkeypatch.setattr(image_number.st, "query_params", address)
-    image_number.write("other", ["a1", "b2"])
-    assert session == address == {}
+    monkeypatch.setattr(image_number.st, "query_params", {})
+    image_number.choose("other", ["a1", "b2"])
+    assert session == {"selection": {}}
     session["other"] = "b2"
-    image_number.write("other", ["a1", "b2"])
-    assert address == {"other": "2"}
+    image_number.choose("other", ["a1", "b2"])
+    assert session["selection"] == {"other": "2"}

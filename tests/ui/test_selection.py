@@ -14,6 +14,7 @@ def test_the_bar_of_a_page_writes_the_url_that_another_page_reads():
     page.selectbox(key="focus").select("2 A cup of coffee").run()
     page.number_input(key="channel").set_value(7).run()
     address = {name: page.query_params[name] for name in page.query_params}
+    address.pop(selection.MARK)  # which the script in the page takes out
     assert {key: value if isinstance(value, str) else value[0] for key, value in address.items()} == {
         **{"samples": "cat,coffee", "gate": "SE_4_1", "focus": "2", "channel": "7"}
     }
@@ -80,48 +81,98 @@ def test_a_click_on_a_chart_chooses(click, choices):
     assert chosen_by(click) == choices
 
 
-def test_a_choice_that_the_url_of_the_browser_lacks_is_put_back(monkeypatch):
-    session, address = {}, {"gate": "SE_2_1"}
-    monkeypatch.setattr(selection.st, "session_state", session)
+class Address(dict):
+    """A URL that keeps what was written, and that Streamlit does not let write while the visitor has asked for more."""
+
+    def __init__(self, **values):
+        super().__init__(values)
+        self.asked, self.written = False, []
+
+    def update(self, values):
+        super().update(values)
+        if self.asked:
+            raise InterruptedError
+        self.written.append(dict(self))
+
+
+@pytest.fixture
+def address(monkeypatch):
+    """The URL of a session that has just begun, without Streamlit."""
+    address = Address(samples="cat", gate="SE_2_1")
+    monkeypatch.setattr(selection.st, "session_state", {})
     monkeypatch.setattr(selection.st, "query_params", address)
     selection.start()
+    selection.open_page("")
+    assert selection.MARK not in address  # the script that takes it out is not there yet
+    return address
+
+
+def counts(address):
+    return address[selection.MARK].split(".")
+
+
+def test_a_choice_that_the_url_of_the_browser_lacks_is_put_back(monkeypatch, address):
     selection.choose(gate="SE_4_1")
-    address["gate"] = "SE_2_1"  # of a click that the browser sent before it had the new URL
+    address.clear()
+    address |= {"gate": "SE_2_1", "channel": "3"}  # of a click that the browser sent before it had the new URL
     selection.start()
     assert address["gate"] == selection.chosen("gate") == "SE_4_1"
-    address.update(gate="SE_3_1")
+    assert address["samples"] == "cat"
+    assert "channel" not in address
+    address["gate"] = "SE_3_1"
     monkeypatch.setattr(selection, "moved_in_history", lambda: True)
     selection.start()
     assert selection.chosen("gate") == "SE_3_1"
 
 
-def test_deliberate_changes_are_counted_and_corrections_are_not(monkeypatch):
-    monkeypatch.setattr(selection.st, "session_state", {})
-    monkeypatch.setattr(selection.st, "query_params", {"samples": "cat"})
-    selection.start()
-    selection.open_page("")
-    assert selection.changes() == 0
+def test_the_mark_of_the_url_counts_runs_changes_and_moves_and_no_corrections(monkeypatch, address):
     selection.choose(gate="SE_4_1", channel=7)
     selection.choose(gate="SE_4_1")  # the same again
     selection.correct(focus=2)
     selection.forget("channel")
     selection.forget("channel")
-    selection.write("other", 3)
-    assert selection.changes() == 3
+    assert counts(address) == ["0", "2", "0", ""]
     selection.open_page("network")
     selection.open_page("network")
-    assert selection.changes() == 4
+    selection.start()
+    assert counts(address) == ["1", "3", "0", "network"]
     monkeypatch.setattr(selection, "moved_in_history", lambda: True)
     selection.open_page("")  # by Back
-    assert selection.changes() == 4
-
-
-def test_a_choice_writes_those_that_the_url_lacks(monkeypatch):
-    address = {}
-    monkeypatch.setattr(selection.st, "session_state", {})
-    monkeypatch.setattr(selection.st, "query_params", address)
     selection.start()
+    assert counts(address) == ["2", "3", "1", ""]
+
+
+def test_a_change_that_streamlit_interrupts_is_written_before_the_next(monkeypatch, address):
+    address.asked = True
+    for values in ({"gate": "SE_4_1"}, {"focus": 2}):
+        with pytest.raises(InterruptedError):
+            selection.choose(**values)
+    address.asked = False
+    address.clear()
+    selection.open_page("network")
+    written = [(one["gate"], one.get("focus"), *counts(one)[1::2]) for one in address.written]
+    assert written == [("SE_4_1", None, "1", ""), ("SE_4_1", "2", "2", ""), ("SE_4_1", "2", "3", "network")]
+    address.asked = True
+    with pytest.raises(InterruptedError):
+        selection.choose(gate="SE_5_1")
+    address.asked, before = False, len(address.written)
+    monkeypatch.setattr(selection, "moved_in_history", lambda: True)
+    selection.start()
+    assert len(address.written) == before + 1  # the visitor has gone back: no change is left
+
+
+def test_a_choice_that_a_visitor_made_before_going_back_is_dropped(monkeypatch, address):
     selection.choose(gate="SE_4_1")
-    address.clear()  # a run that the browser asked for before it had the new URL
-    selection.choose(channel=7)
-    assert address == {"gate": "SE_4_1", "channel": "7"}
+    address["gate"] = "SE_3_1"
+    monkeypatch.setattr(selection, "moved_in_history", lambda: True)
+    selection.choose(gate="SE_5_2", channel=7)  # callbacks run first
+    selection.start()
+    assert (address["gate"], selection.chosen("gate"), selection.chosen("channel")) == ("SE_3_1", "SE_3_1", "")
+
+
+def test_a_link_to_another_page_chooses_what_the_visitor_has_not_chosen(address):
+    address |= {"gate": "SE_5_2", "channel": "7"}
+    selection.open_page("how-it-works")
+    selection.start()
+    assert (selection.chosen("gate"), selection.chosen("channel")) == ("SE_2_1", "7")
+    assert (address["gate"], address["channel"]) == ("SE_2_1", "7")

@@ -1,11 +1,11 @@
 """The selection of the whole app: model, image, gate, channel and two classes, which stay when the page changes.
 
-The session has it, and the URL: one call of ``choose`` is one step of the browser's history, and is counted, as the
-browser cannot tell it from a correction. After Back or Forward, and in the first run of a session, the URL decides.
+The session has it, and the URL: one call of ``choose`` is one step of the browser's history. After Back or Forward, and
+in the first run of a session, the URL decides. Each address that this module writes has a mark, from which the script
+in the page tells a change from a correction; the script takes it out again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import overload
 
@@ -14,12 +14,17 @@ import streamlit as st
 from se_viz import former_names
 from se_viz.ui.state.visitor import moved_in_history
 
-MODEL, IMAGE, GATE, CHANNEL = "model", "focus", "gate", "channel"
+MODEL, IMAGE, GATE, CHANNEL, OTHER = "model", "focus", "gate", "channel", "other"
 CLASS_A, CLASS_B, SAMPLES, PRESENT = "class_a", "class_b", "samples", "present"
 """Names in the URL, which are also the keys of the widgets."""
 
-_NAMES = (MODEL, IMAGE, GATE, CHANNEL, CLASS_A, CLASS_B, SAMPLES, PRESENT)
-_CHOSEN, _SHOWN, _CHANGES, _PAGE = "selection", "selection_shown", "changes_counted", "page_opened"
+NAMES = (MODEL, IMAGE, GATE, CHANNEL, OTHER, CLASS_A, CLASS_B, SAMPLES, PRESENT)
+MARK = "history"
+"""Name of the mark in the URL: the number of the run, of changes, of runs after Back or Forward, and the page."""
+
+_CHOSEN, _SHOWN, _PAGE = "selection", "selection_shown", "page_opened"
+_RUNS, _CHANGES, _MOVES = "runs_counted", "changes_counted", "moves_counted"
+_UNWRITTEN = "addresses_unwritten"
 
 
 @dataclass(frozen=True)
@@ -38,67 +43,85 @@ class Selection:
 
 
 def start() -> None:
-    """Take the choices from the URL if it decides in this run; otherwise put into the URL what it lacks."""
+    """Take the choices from the URL if it decides in this run, and write them into the URL.
+
+    A run that was asked for before the browser had the URL of the run before has an old one. The first run writes
+    nothing: the script in the page may not be there yet.
+    """
     st.session_state[_SHOWN] = {}
-    of_address = _of_address()
-    if _CHOSEN not in st.session_state or moved_in_history():
-        st.session_state[_CHOSEN] = of_address
+    first = _CHOSEN not in st.session_state
+    if first or moved_in_history():
+        st.session_state[_CHOSEN] = _of_address()
+    if first:
         return
-    # A run that was asked for before the browser had the URL of the run before has an old one.
-    if lost := {name: value for name, value in _chosen().items() if of_address.get(name) != value}:
-        st.query_params.update(lost)
+    _count(_RUNS)
+    if moved_in_history():
+        _count(_MOVES)
+        st.session_state.pop(_UNWRITTEN, None)
+    _write()
 
 
 def choose(**values: str | int) -> None:
     """Choose by names in the URL; for callbacks."""
-    with _counted():
-        correct(**values)
+    _change(_chosen() | _texts(values))
 
 
 def correct(**values: str | int) -> None:
     """Choose by names in the URL what follows from another change; for a page, before its widgets are drawn."""
-    _chosen().update({name: str(value) for name, value in values.items()})
-    st.query_params.update(_chosen())  # all, as the URL of this run may be older than the choice before
+    _chosen().update(_texts(values))
+    _write()
 
 
 def forget(name: str) -> None:
     """Take a choice back: the page shows its first choice again; for callbacks."""
-    with _counted():
-        _chosen().pop(name, None)
-        if name in st.query_params:
-            del st.query_params[name]
-
-
-def write(name: str, value: str | int) -> None:
-    """Write a choice that only one page has into the URL; for callbacks."""
-    with _counted():
-        st.query_params[name] = str(value)
+    _change({other: value for other, value in _chosen().items() if other != name})
 
 
 def open_page(path: str) -> None:
-    """Remember the page of this run; to go to another one is a change, but for Back and Forward."""
+    """Remember the page of this run; to go to another one is a change, but for Back and Forward.
+
+    A link from page to page may name what the page that has it shows at first.
+    """
     before = st.session_state.get(_PAGE, path)
     st.session_state[_PAGE] = path
     if before != path and not moved_in_history():
-        st.session_state[_CHANGES] = changes() + 1
+        st.session_state[_CHOSEN] = _of_address() | _chosen()
+        _count(_CHANGES)
+        _write()
 
 
-def changes() -> int:
-    """Return how many deliberate changes of the URL Python has made in this session.
+def _change(chosen: dict[str, str]) -> None:
+    """Make the choices those of one change, if they are others; a visitor who went back since made none."""
+    if chosen != _chosen() and not moved_in_history():
+        st.session_state[_CHOSEN] = chosen
+        _count(_CHANGES)
+        _write()
 
-    Not among them are those of widgets that are bound to the URL, which the browser makes itself.
+
+def _write() -> None:
+    """Write the choices into the URL.
+
+    Where the visitor has asked for another run meanwhile, Streamlit ends this one, or the callback, before the browser
+    is told: then the next call writes this address first, so that none of several changes is lost.
     """
-    counted: int = st.session_state.get(_CHANGES, 0)
-    return counted
+    counts = (st.session_state.get(name, 0) for name in (_RUNS, _CHANGES, _MOVES))
+    mark = ".".join(map(str, (*counts, st.session_state.get(_PAGE, ""))))
+    unwritten: list[dict[str, str]] = st.session_state.setdefault(_UNWRITTEN, [])
+    unwritten.append(_chosen() | {MARK: mark})
+    while unwritten:
+        for name in NAMES:
+            if name in st.query_params and name not in unwritten[0]:
+                del st.query_params[name]
+        st.query_params.update(unwritten[0])
+        del unwritten[0]
 
 
-@contextmanager
-def _counted() -> Iterator[None]:
-    """Count a change, if the URL is another one at the end of the block."""
-    before = dict(st.query_params)
-    yield
-    if dict(st.query_params) != before:
-        st.session_state[_CHANGES] = changes() + 1
+def _count(name: str) -> None:
+    st.session_state[name] = st.session_state.get(name, 0) + 1
+
+
+def _texts(values: Mapping[str, str | int]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
 
 
 @overload
@@ -108,6 +131,11 @@ def chosen(name: str, otherwise: None) -> str | None: ...
 def chosen(name: str, otherwise: str | None = "") -> str | None:
     """Return a choice; ``otherwise`` without one: the page then shows its first choice."""
     return _chosen().get(name, otherwise)
+
+
+def choices() -> dict[str, str]:
+    """Return all choices, by names in the URL."""
+    return dict(_chosen())
 
 
 def number(name: str, count: int) -> int | None:
@@ -134,10 +162,12 @@ def _chosen() -> dict[str, str]:
 
 def _of_address() -> dict[str, str]:
     """Return the choices of the URL, also those of links that an older SE Viz made."""
-    found = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
-    for name, former in former_names.CLASSES.items():
-        if former in st.query_params and former_names.CLASSES[CLASS_A] in st.query_params:
-            found.setdefault(name, st.query_params[former])
+    found = {name: st.query_params[name] for name in NAMES if name in st.query_params}
+    if former_names.CLASSES[CLASS_A] in st.query_params:
+        found.pop(OTHER, None)
+        for name, former in former_names.CLASSES.items():
+            if former in st.query_params:
+                found.setdefault(name, st.query_params[former])
     for former in former_names.GATES:
         if former in st.query_params:
             found.setdefault(GATE, st.query_params[former])

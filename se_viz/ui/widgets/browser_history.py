@@ -11,11 +11,11 @@ STYLE = f"""<style>
 [data-testid="stLayoutWrapper"]:has(> .st-key-{_KEY}) {{display: none}} /* it has nothing to show */
 </style>"""
 
-_component = st.components.v2.component("se_viz_history", js=joined("view", "history.js", "changes.js"))
+_component = st.components.v2.component("se_viz_history", js=joined("view", "history.js", "take_over.js"))
 
 
 def follow(page: str) -> None:
-    """Tell the script how many changes there were, at the beginning of a run, after what Python wrote into the URL.
+    """Put the script into the page, at the beginning of a run.
 
     Args:
         page: path of the page; another one than in the run before is a change, too.
@@ -23,4 +23,4 @@ def follow(page: str) -> None:
     selection.open_page(page)
     st.html(STYLE)
     with st.container(key=_KEY):
-        _component(data={"changes": selection.changes()})
+        _component(data={"names": selection.NAMES})

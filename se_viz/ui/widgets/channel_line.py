@@ -27,4 +27,4 @@ def show(gate_capture: GateCapture, selection: Selection, image: str) -> None:
             f"{escape_markdown(z)}s = {escape_markdown(number(s[channel], '.3f'))}{place}.",
             width="content",
         )
-        link("how-it-works", f"Channel {channel}, step by step")
+        link("how-it-works", f"Channel {channel}, step by step", gate=selection.gate, channel=str(channel))

@@ -45,8 +45,8 @@ def offer(model: Model) -> None:
 
 def _use() -> None:
     """Choose the network, whose download starts in the run that follows."""
-    selection.choose(**{MODEL: NAME})
     download_weights.ask(NAME)
+    selection.choose(**{MODEL: NAME})  # last, as Streamlit may end a callback that writes into the URL
 
 
 def _dismiss() -> None:

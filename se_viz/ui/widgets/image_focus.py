@@ -37,17 +37,6 @@ def index(hashes: Sequence[str]) -> int:
     return found
 
 
-def choose(hashes: Sequence[str]) -> None:
-    """Choose the image of the widget; for its callback.
-
-    After an upload the browser may still send the label of before, whose number is another one: it is no choice.
-    """
-    if st.session_state[IMAGE] in hashes:
-        selection.choose(**{IMAGE: hashes.index(st.session_state[IMAGE]) + 1})
-    else:
-        del st.session_state[IMAGE]
-
-
 def _of_number(number: str, count: int) -> int:
     asked, found = link.asked(IMAGE), image_number.index_of(number, count)
     if found is None and asked:

@@ -16,13 +16,13 @@ def label_by_hash(images: Sequence[InputImage]) -> Callable[[str], str]:
     return labels.__getitem__
 
 
-def write(key: str, hashes: Sequence[str]) -> None:
-    """Write the number of the image that the widget ``key`` has chosen into the URL; for callbacks.
+def choose(key: str, hashes: Sequence[str]) -> None:
+    """Make the number of the image that the widget ``key`` has the choice with this name in the URL; for callbacks.
 
     After an upload the browser may still send the label of before, whose number is another one: it is no choice.
     """
     if st.session_state[key] in hashes:
-        selection.write(key, hashes.index(st.session_state[key]) + 1)
+        selection.choose(**{key: hashes.index(st.session_state[key]) + 1})
     else:
         del st.session_state[key]
 

@@ -16,10 +16,16 @@ def remember(pages: Iterable[Page]) -> None:
 
 
 def link(path: str, label: str, **query: str) -> None:
-    """Draw a link to the page with a path, if the app has it; a page that runs alone in a test has no others."""
+    """Draw a link to the page with a path, if the app has it; a page that runs alone in a test has no others.
+
+    Args:
+        path: path of the page.
+        label: text of the link.
+        query: what the page shows where the visitor has chosen nothing else, by names in the URL.
+    """
     page = st.session_state.get(_KEY, {}).get(path)
     if page is not None:
-        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=selection.shown() | query)
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query | selection.choices())
 
 
 def menu() -> None:

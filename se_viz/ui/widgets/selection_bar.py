@@ -95,8 +95,8 @@ class SelectionBar:
                     hashes,
                     format_func=image_number.label_by_hash(images),
                     key=IMAGE,
-                    on_change=image_focus.choose,
-                    args=(hashes,),
+                    on_change=image_number.choose,
+                    args=(IMAGE, hashes),
                     label_visibility="collapsed",
                 )
         selection.note(IMAGE, index + 1)

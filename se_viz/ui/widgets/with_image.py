@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from se_viz.data.images import InputImage
-from se_viz.ui.state import presentation
+from se_viz.ui.state import presentation, selection
+from se_viz.ui.state.selection import OTHER
+from se_viz.ui.state.visitor import moved_in_history
 from se_viz.ui.widgets import image_number
 from se_viz.ui.widgets.choice import check
 
-_KEY, _BEFORE = "other", "other_before"
+_BEFORE = "other_before"
 
 
 def choose(images: Sequence[InputImage], focus: int) -> int | None:
@@ -24,25 +26,28 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
     if not others:
         return None
     numbers = [str(hashes.index(sha256) + 1) for sha256 in others]
-    check("Other image", numbers, _KEY, "another image")
-    if st.session_state.get(_KEY) not in others:
+    check("Other image", numbers, OTHER, "another image")
+    if moved_in_history():
+        st.session_state.pop(OTHER, None)
+        st.session_state.pop(_BEFORE, None)
+    if st.session_state.get(OTHER) not in others:
         before = st.session_state.get(_BEFORE)
         following = next((sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0])
-        st.session_state[_KEY] = before if before in others else _from_address(hashes, others) or following
+        st.session_state[OTHER] = before if before in others else _chosen(hashes, others) or following
     st.selectbox(
         "Other image",
         others,
         format_func=image_number.label_by_hash(images),
-        key=_KEY,
-        on_change=image_number.write,
-        args=(_KEY, hashes),
+        key=OTHER,
+        on_change=image_number.choose,
+        args=(OTHER, hashes),
         help="An image of the page; its s is used in the place of s of the image in focus.",
         width=presentation.wide(220),
     )
-    st.session_state[_BEFORE] = st.session_state[_KEY]
-    return hashes.index(st.session_state[_KEY])
+    st.session_state[_BEFORE] = st.session_state[OTHER]
+    return hashes.index(st.session_state[OTHER])
 
 
-def _from_address(hashes: Sequence[str], others: Sequence[str]) -> str | None:
-    index = image_number.index_of(st.query_params.get(_KEY, ""), len(hashes))
+def _chosen(hashes: Sequence[str], others: Sequence[str]) -> str | None:
+    index = image_number.index_of(selection.chosen(OTHER), len(hashes))
     return hashes[index] if index is not None and hashes[index] in others else None
