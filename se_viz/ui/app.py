@@ -56,10 +56,14 @@ def run() -> None:
     st.html(selection_bar.STYLE)
     wait_for_room()
     header: PageHeader
-    inspecting = st.Page(lambda: inspect.page(header), title="Inspect", icon=":material/search:", default=True)
-    # Streamlit gives the default page no path; a link to /inspect must work as well.
+    # Streamlit gives the default page no path; a link to /inspect must work as well. The menu has the one that is open.
+    by_path = (st.context.url or "").rstrip("/").endswith("/inspect")
+    shown, hidden = ("hidden", "visible") if by_path else ("visible", "hidden")
+    inspecting = st.Page(
+        lambda: inspect.page(header), title="Inspect", icon=":material/search:", default=True, visibility=shown
+    )
     inspect_too = st.Page(
-        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", visibility="hidden"
+        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", visibility=hidden
     )
     walking = st.Page(lambda: how.page(header), title="How it works", icon=":material/school:", url_path="how-it-works")
     intervening = st.Page(
@@ -74,12 +78,12 @@ def run() -> None:
     )
     questions = {
         inspecting: inspect.QUESTION,
+        inspect_too: inspect.QUESTION,
         walking: how.QUESTION,
         intervening: intervene.QUESTION,
         comparing: classes.QUESTION,
         reducing: reduction.QUESTION,
         locating: network.QUESTION,
-        inspect_too: inspect.QUESTION,
     }
     current = st.navigation(list(questions), position="top")
     browser_history.follow(current.url_path)

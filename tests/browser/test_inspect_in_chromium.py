@@ -138,6 +138,7 @@ def test_inspect_has_an_address_and_a_title_and_says_what_a_link_lacks(open_page
     page = open_page("inspect?samples=cat&gate=SE_9_9")
     expect(page).to_have_title("Inspect · demo/r16 · SE Viz")
     expect(page.get_by_text("The link asks for Gate SE_9_9")).to_be_visible()
+    expect(page.get_by_role("link", name="Inspect", exact=True)).to_have_attribute("aria-current", "page")
 
 
 def test_a_folder_of_two_folders_is_uploaded_with_its_names(open_page, tmp_path):

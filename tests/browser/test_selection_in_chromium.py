@@ -298,6 +298,11 @@ def test_the_bar_stays_in_view_and_is_low(open_page):
     for width, height, most in ((1440, 900, 60), (390, 844, 110)):
         page.set_viewport_size({"width": width, "height": height})
         settle(page)
+        if width < 640:
+            pages = page.locator(".st-key-phone_pages a")
+            expect(pages).to_have_count(6)
+            for link in pages.all():
+                expect(link).to_be_in_viewport(ratio=1)
         page.mouse.move(width / 2, height / 2)
         page.mouse.wheel(0, 20_000)
         expect(page.get_by_role("heading", level=1)).not_to_be_in_viewport()

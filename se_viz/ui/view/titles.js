@@ -20,7 +20,7 @@ function showChosen() {
 
 // Streamlit tells only by a colour which page is open.
 function openPage() {
-  const here = window.location.pathname.split("/").at(-1).replace(/^inspect$/, "");
+  const here = window.location.pathname.split("/").at(-1);
   return [...document.querySelectorAll(".st-key-phone_pages a")].filter((link) => {
     const open = link.getAttribute("href") === here;
     if (open) link.setAttribute("aria-current", "page");

@@ -7,13 +7,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     followClicks((what) => view.send(what));
     followFullscreen((on) => view.present(on));
     window.addEventListener("resize", () => requestAnimationFrame(focusWhatScrolls));
+    // At the end of a run, too: Streamlit may draw elements again that were there.
+    const app = document.querySelector(".stApp");
+    new MutationObserver(arrange).observe(app, { attributeFilter: ["data-test-script-state"] });
   }
   view.send = (what) => setTriggerValue("clicked", what);
   view.present = (on) => setTriggerValue("presented", on ? "on" : "off");
   offerPresentation(parentElement.querySelector(".present"), data.present, view.present);
-  nameFields();
-  requestAnimationFrame(showChosen);
-  requestAnimationFrame(focusWhatScrolls);
+  arrange();
   for (const button of parentElement.querySelectorAll(".copy")) button.classList.toggle("short", data.full);
   const said = parentElement.querySelector(".said");
   const words = parentElement.querySelector(".link .words");
@@ -23,4 +24,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     words.textContent = done ? "Copied" : "Not allowed";
     window.setTimeout(() => { words.textContent = "Copy link"; said.textContent = ""; }, 2500);
   };
+}
+
+function arrange() {
+  requestAnimationFrame(() => {
+    nameFields();
+    showChosen();
+    focusWhatScrolls();
+  });
 }
