@@ -58,12 +58,19 @@ def run() -> None:
     header: PageHeader
     # Streamlit gives the default page no path; a link to /inspect must work as well. The menu has the one that is open.
     by_path = (st.context.url or "").rstrip("/").endswith("/inspect")
-    shown, hidden = ("hidden", "visible") if by_path else ("visible", "hidden")
     inspecting = st.Page(
-        lambda: inspect.page(header), title="Inspect", icon=":material/search:", default=True, visibility=shown
+        lambda: inspect.page(header),
+        title="Inspect",
+        icon=":material/search:",
+        default=True,
+        visibility="hidden" if by_path else "visible",
     )
     inspect_too = st.Page(
-        lambda: inspect.page(header), title="Inspect", icon=":material/search:", url_path="inspect", visibility=hidden
+        lambda: inspect.page(header),
+        title="Inspect",
+        icon=":material/search:",
+        url_path="inspect",
+        visibility="visible" if by_path else "hidden",
     )
     walking = st.Page(lambda: how.page(header), title="How it works", icon=":material/school:", url_path="how-it-works")
     intervening = st.Page(

@@ -15,6 +15,12 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
+# The walk-through fills the screen, and the sections follow.
+_PRESENTED = """<style>
+.stMainBlockContainer:has(.st-key-walk) > [data-testid="stVerticalBlock"] > :not(:has(.st-key-walk, .st-key-sections)) {
+  display: none}
+</style>"""
+
 
 def page(header: PageHeader) -> None:
     """Draw the page."""
@@ -28,8 +34,11 @@ def page(header: PageHeader) -> None:
     channel = first if channel is None else channel  # an emptied field
     walk = follow_channel(model, walks.values(model, image, gate_capture), gate_capture, channel)
     header.answer.markdown(emphasised(walk_answer(walk, image.name)))
+    if presentation.is_on():
+        st.html(_PRESENTED)
     _player(model, image, walk, chosen)
-    how_sections.show(model, walk)
+    with st.container(key="sections"):
+        how_sections.show(model, walk)
 
 
 @st.fragment

@@ -31,7 +31,7 @@ class Player {
     const drawn = this.data && this.data.identity === data.identity && String(this.data.pixel) === String(data.pixel);
     this.data = data;
     this.send = send;
-    // The button of the page that began the presentation is behind the walk-through.
+    // The page hides the button that began the presentation, and all else above the walk-through.
     this.root.classList.toggle("presenting", data.present);
     this.get(".present").hidden = !data.present;
     const found = data.steps.findIndex((step) => step.key === key);
