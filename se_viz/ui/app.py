@@ -13,6 +13,7 @@ from se_viz.ui.widgets import (
     page_links,
     phone_style,
     presentation_style,
+    print_style,
     selection_bar,
     view_link,
 )
@@ -53,6 +54,7 @@ def run() -> None:
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
     st.html(phone_style.STYLE)
+    st.html(print_style.STYLE)
     st.html(selection_bar.STYLE)
     wait_for_room()
     header: PageHeader

@@ -163,6 +163,24 @@ def cat(opening, server):
         yield open_page(f"{CAT}&view=Export")
 
 
+def test_paper_has_the_view_without_controls_and_no_chart_in_two(cat):
+    expect(cat.locator(".st-key-gate input")).to_have_attribute("title", "SE_5_2")  # the script is there
+    cat.evaluate("dispatchEvent(new Event('beforeprint'))")
+    cat.emulate_media(media="print")
+    for hidden in ("stSidebar", "stFileUploader", "stPopover"):
+        expect(cat.get_by_test_id(hidden).first).to_be_hidden()
+    plots = cat.get_by_test_id("stElementContainer").filter(has=cat.get_by_test_id("stPlotlyChart"))
+    expect(plots.first).to_be_attached()
+    for plot in plots.all():
+        expect(plot).to_have_css("break-inside", "avoid")
+    style = (
+        "(e => [e.zoom, e.width].map(parseFloat))(getComputedStyle(document.querySelector('.stMainBlockContainer')))"
+    )
+    zoom, width = cat.evaluate(style)
+    assert zoom * width == pytest.approx(700, abs=2)
+    cat.emulate_media(media="screen")
+
+
 def test_what_opens_does_not_move_its_controls(cat):
     """From the first frame in which a popover is there, the buttons in it stay where they are.
 

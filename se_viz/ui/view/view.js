@@ -7,6 +7,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     followClicks((what) => view.send(what));
     followFullscreen((on) => view.present(on));
     window.addEventListener("resize", () => requestAnimationFrame(focusWhatScrolls));
+    window.addEventListener("beforeprint", fitPaper);
     // At the end of a run, too: Streamlit may draw elements again that were there.
     const app = document.querySelector(".stApp");
     new MutationObserver(arrange).observe(app, { attributeFilter: ["data-test-script-state"] });

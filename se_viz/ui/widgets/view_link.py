@@ -17,7 +17,7 @@ _component = st.components.v2.component(
     "se_viz_view",
     html=joined("view", "view.html"),
     css=joined("view", "view.css"),
-    js=joined("view", "copy.js", "clicks.js", "present.js", "titles.js", "view.js"),
+    js=joined("view", "copy.js", "clicks.js", "present.js", "titles.js", "paper.js", "view.js"),
 )
 
 
