@@ -170,6 +170,8 @@ class Session:
 
     def options(self, key: str) -> tuple[list[str], str]:
         """What a select box or segmented control offers, and what it was first shown with."""
+        if key not in self._widgets:
+            raise KeyError(f"{key} is not on the page, which has {sorted(self._widgets)} and says {self.alerts}")
         widget = self._widgets[key]
         return widget.options, widget.default
 

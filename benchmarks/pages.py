@@ -151,7 +151,8 @@ def main() -> None:
     models = {DEMO: 1} if quick else {DEMO: 1, LARGE: 16}  # and how many files are dropped on each
     content = photograph(quick=quick)
 
-    with Server(Path(__file__).with_name("page_app.py")) as server:
+    # More sessions than the server would let in: it remembers each for a while after its end.
+    with Server(Path(__file__).with_name("page_app.py"), {"SE_VIZ_MAX_SESSIONS": "1000"}) as server:
         record = Record(server, 1 if quick else None)
         try:
             for model in models:
