@@ -11,9 +11,8 @@ from se_viz import former_names
 from se_viz.analysis.channel_change import Choice
 from se_viz.analysis.channel_order import AT_FIRST, Order
 from se_viz.analysis.head_sentences import FEW, meaning
-from se_viz.analysis.health import CLOSE, Health
+from se_viz.analysis.health import Health
 from se_viz.analysis.predictions import Predictions, predict
-from se_viz.analysis.verdicts import definitions
 from se_viz.figures.maps import MOST
 from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture
@@ -33,6 +32,7 @@ from se_viz.ui.widgets import (
     choice,
     export,
     first_run,
+    health_line,
     prediction_cards,
     stage_charts,
     tabs,
@@ -42,7 +42,6 @@ from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 from se_viz.ui.widgets.page_header import PageHeader
 from se_viz.ui.widgets.page_links import link
-from se_viz.wording import signed
 
 __all__ = ["QUESTION", "page"]
 
@@ -208,7 +207,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
 
 def _weights(state: InspectState, gate: str) -> None:
     """Draw the health of a gate, z and s of the image in focus, and the distribution of s."""
-    _health(state.healths[gate])
+    health_line.show(state.healths[gate])
     charts, number = state.report(gates=[gate]).charts, state.focus + 1
     without_z = state.capture[gate].z is None
     left, right = st.columns(2, gap="medium")
@@ -231,39 +230,6 @@ def _whole(state: InspectState, gate: str) -> Report:
         name for name in report.charts if name.startswith(f"{state.heatmaps}_") or name.endswith(f"_{gate}_{number}")
     ]
     return replace(report, charts=Later({name: partial(report.charts.__getitem__, name) for name in drawn} | maps))
-
-
-_SUM = "Those of a softmax are multiplied by the number of channels first."
-
-
-def _health(health: Health) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(health.sentence)
-        with st.popover("What the verdicts mean", icon=":material/rule:", type="tertiary"):
-            st.markdown(definitions())
-
-    def share(value: float) -> str:
-        return f"{value:.0%}" if health.finite == 1 else "–"
-
-    with st.container(horizontal=True):
-        st.metric("mean of s", _number(health.mean, 2))
-        st.metric(
-            "SD over channels",
-            _number(health.spread),
-            help="Standard deviation (SD) of s over the channels of an image, averaged over the images.",
-        )
-        st.metric("near 0 (suppressed)", share(health.near_0), help=f"Share of weights s within {CLOSE} of 0. {_SUM}")
-        st.metric("near 1 (passed)", share(health.near_1), help=f"Share of weights s within {CLOSE} of 1. {_SUM}")
-        st.metric("exactly 0 or 1", share(health.clipped), help="Share of weights s that hard-sigmoid or ReLU clipped.")
-        st.metric(
-            "SD over images",
-            _number(health.variation),
-            help="SD of s over the images for each channel, averaged over the channels. It needs two images.",
-        )
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else signed(value, f".{digits}f")
 
 
 def _maps(state: InspectState, gate: str) -> None:
