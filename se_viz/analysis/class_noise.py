@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from se_viz.analysis.detectable import smallest_d, variance_within
 from se_viz.profiles.gate_summary import Moments
@@ -80,7 +80,7 @@ def depth_correlation(shares: Sequence[float], noises: Sequence[ClassNoise]) -> 
 
 def _correlation(depth: Floats, shares: Floats) -> Floats:
     """Return Spearman's rank correlation of depth (G,) with each row of shares (R, G)."""
-    ranks = rankdata(shares, axis=1)
+    ranks = scipy.stats.rankdata(shares, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     along = depth - depth.mean()
     lengths = np.sqrt(np.square(ranks).sum(axis=1) * np.square(along).sum())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import mannwhitneyu, rankdata
+import scipy
 
 from se_viz.profiles.class_profiles import GateProfile, Histogram
 from se_viz.types import Floats
@@ -154,13 +154,15 @@ def auroc_of_images(a: Floats, b: Floats, *, rounded: bool = False) -> Auroc:
     if not n or not m:
         return Auroc(np.full(a.shape[1], np.nan), np.zeros(a.shape[1]))
     # The p-value is not used; "asymptotic" is the cheapest way to compute it.
-    value = np.asarray(mannwhitneyu(a, b, axis=0, method="asymptotic").statistic / (n * m))
+    value = np.asarray(scipy.stats.mannwhitneyu(a, b, axis=0, method="asymptotic").statistic / (n * m))
     if not rounded:
         return Auroc(value, np.zeros(a.shape[1]))
 
     def alike(s: Floats) -> Floats:
         """Return the number of equal pairs of one of the first N rows of s and another row, by channel (C,)."""
-        others: Floats = (rankdata(s, "max", axis=0) - rankdata(s, "min", axis=0))[:n].sum(axis=0)
+        others: Floats = (scipy.stats.rankdata(s, "max", axis=0) - scipy.stats.rankdata(s, "min", axis=0))[:n].sum(
+            axis=0
+        )
         return others
 
     return Auroc(value, (alike(np.concatenate([a, b])) - alike(a)) / (n * m) / 2)

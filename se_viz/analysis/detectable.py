@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+import scipy
 
 from se_viz.profiles.class_profiles import ClassProfiles, Moments
 from se_viz.types import Floats
@@ -38,7 +38,7 @@ def smallest_d(images: float) -> float:
     if images <= 1:
         return float("nan")
     free = 2 * images - 2
-    return float((t.ppf(1 - LEVEL / 2, free) + t.ppf(POWER, free)) * np.sqrt(2 / images))
+    return float((scipy.stats.t.ppf(1 - LEVEL / 2, free) + scipy.stats.t.ppf(POWER, free)) * np.sqrt(2 / images))
 
 
 def variance_within(moments: Moments) -> Floats:

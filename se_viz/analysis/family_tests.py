@@ -16,7 +16,7 @@ from math import comb, sqrt
 from statistics import fmean
 
 import numpy as np
-from scipy.stats import t as student
+import scipy
 
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, DesignChoice, choice_label, comparable, variants_of
@@ -211,8 +211,8 @@ def over_seeds(first: Sequence[float], second: Sequence[float], spread: SeedSpre
     if min(n, m) < 2:
         return None
     value, error = fmean(second) - fmean(first), spread.deviation * sqrt(1 / n + 1 / m)
-    reach = float(student.ppf(1 - ALPHA / 2, spread.freedom)) * error
-    p = 2 * float(student.sf(abs(value) / error, spread.freedom)) if error else float(value == 0)
+    reach = float(scipy.stats.t.ppf(1 - ALPHA / 2, spread.freedom)) * error
+    p = 2 * float(scipy.stats.t.sf(abs(value) / error, spread.freedom)) if error else float(value == 0)
     lowest = (2 if n == m else 1) / comb(n + m, n)
     return SeedTest((n, m), Change(value, value - reach, value + reach), p, permutation_p(first, second), lowest)
 

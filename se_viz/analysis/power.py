@@ -4,9 +4,7 @@ from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import binom, nct
-from scipy.stats import t as student
+import scipy
 
 from se_viz.analysis.family_tests import SeedSpread
 
@@ -22,14 +20,14 @@ def mcnemar_power(difference: float, discordant: float, images: int, level: floa
         images: number of images.
         level: level of the test, two-sided.
     """
-    lowest, highest = binom.ppf((1e-12, 1 - 1e-12), images, discordant)
+    lowest, highest = scipy.stats.binom.ppf((1e-12, 1 - 1e-12), images, discordant)
     count = np.arange(max(lowest, 1), highest + 1)
     # The largest k with 2 · P(K ≤ k) ≤ level for K ~ Binomial(count, 1/2); −1 if no k fulfils it.
-    limit = binom.ppf(level / 2, count, 0.5)
-    limit -= 2 * binom.cdf(limit, count, 0.5) > level
+    limit = scipy.stats.binom.ppf(level / 2, count, 0.5)
+    limit -= 2 * scipy.stats.binom.cdf(limit, count, 0.5) > level
     towards = (1 + difference / discordant) / 2
-    rejected = binom.cdf(limit, count, towards) + binom.sf(count - limit - 1, count, towards)
-    return float(binom.pmf(count, images, discordant) @ rejected)
+    rejected = scipy.stats.binom.cdf(limit, count, towards) + scipy.stats.binom.sf(count - limit - 1, count, towards)
+    return float(scipy.stats.binom.pmf(count, images, discordant) @ rejected)
 
 
 def t_power(difference: float, spread: SeedSpread, seeds: tuple[int, int], level: float) -> float:
@@ -42,8 +40,8 @@ def t_power(difference: float, spread: SeedSpread, seeds: tuple[int, int], level
         level: level of the test, two-sided.
     """
     shift = difference / (spread.deviation * sqrt(1 / seeds[0] + 1 / seeds[1]))
-    limit = float(student.ppf(1 - level / 2, spread.freedom))
-    return float(nct.sf(limit, spread.freedom, shift))
+    limit = float(scipy.stats.t.ppf(1 - level / 2, spread.freedom))
+    return float(scipy.stats.nct.sf(limit, spread.freedom, shift))
 
 
 def visible_over_images(discordant: float, images: int, level: float) -> float:
@@ -70,4 +68,4 @@ def visible_over_seeds(spread: SeedSpread, seeds: tuple[int, int], level: float)
 
 
 def _smallest(power: Callable[[float], float], highest: float) -> float:
-    return float(brentq(lambda difference: power(difference) - POWER, 0, highest, xtol=1e-5))
+    return float(scipy.optimize.brentq(lambda difference: power(difference) - POWER, 0, highest, xtol=1e-5))

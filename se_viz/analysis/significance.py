@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy
 from scipy.sparse import csr_array
-from scipy.stats import beta
 
 from se_viz.analysis.selectivity import STILL, variance
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Moments
@@ -67,7 +67,7 @@ def f_test(moments: Moments) -> SelectivityTest:
     nothing = np.full(len(share), np.nan)
     if classes < 2 or images <= classes:
         return SelectivityTest(share, nothing, nothing, shuffled=False)
-    null = beta((classes - 1) / 2, (images - classes) / 2)
+    null = scipy.stats.beta((classes - 1) / 2, (images - classes) / 2)
     return SelectivityTest(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import torch
-from scipy.stats import binomtest
 from torch import nn
 
 from se_viz.data.imagenette import Labelled
@@ -48,5 +48,6 @@ def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, ba
 
 def accuracy(correct: int, of: int) -> Accuracy:
     """Return the accuracy from counts, with Wilson's 95 % interval."""
-    interval = binomtest(correct, of).proportion_ci(method="wilson")
+    # By its whole name, as everywhere here: scipy imports its statistics, 0.4 s, when they are used.
+    interval = scipy.stats.binomtest(correct, of).proportion_ci(method="wilson")
     return Accuracy(correct, of, correct / of, float(interval.low), float(interval.high))

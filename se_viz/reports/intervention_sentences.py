@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
-from scipy.stats import spearmanr
+import scipy
 
 from se_viz.analysis.percent import percent
 from se_viz.interventions.attribution import Attribution
@@ -161,7 +161,7 @@ def _rank(values: Floats, s: Floats) -> str:
     """Return a sentence on the rank correlation of s with the attribution."""
     if len(values) < 3 or np.ptp(values) == 0 or np.ptp(s) == 0:
         return "A rank correlation of s with the attribution is not defined here."
-    correlation = round(float(spearmanr(s, np.abs(values)).statistic), 2) + 0.0  # never -0.00
+    correlation = round(float(scipy.stats.spearmanr(s, np.abs(values)).statistic), 2) + 0.0  # never -0.00
     return f"The rank correlation of s with the size of the attribution is {signed(correlation, '.2f')}: " + (
         "here the weight goes with importance."
         if correlation >= 0.7
