@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-# Folders whose tests share a server; browser tests that start servers of their own are a second group.
+# Folders whose tests share a server; browser tests that start servers of their own, and need no common one, are a
+# second group.
 _GROUPS = {"browser", "browser/own", "ui/server"}
-_OWN_SERVERS = {"test_building_in_chromium", "test_models_in_chromium"}
 
 
 def pytest_addoption(parser):
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group("ray"))
             continue
         definitions = item._fixtureinfo.name2fixturedefs.values()
-        if item.path.stem in _OWN_SERVERS:
+        if "open_page_of" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("browser/own"))
         elif folder in _GROUPS:
             item.add_marker(pytest.mark.xdist_group(folder))

@@ -1,32 +1,18 @@
 """A running page and a Chromium to look at it with."""
 
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import TimeoutError as TookTooLong
-from support.chromium import chromium_page, settle
+from support.chromium import settle
 from support.served import Served
 
 
 @pytest.fixture(scope="session")
-def server(browser, tmp_path_factory):
-    """The address of the page, served as ``make run`` serves it, which has drawn its first page.
-
-    That page comes with the imports of torch and Streamlit, and may take a minute on a busy machine.
-    """
+def server(tmp_path_factory):
+    """The address of the page, served as ``make run`` serves it."""
     with _serving(None, tmp_path_factory.mktemp("server"), {}) as address:
-        _draw_once(browser, address)
         yield address
-
-
-def _draw_once(browser, address):
-    with chromium_page(browser) as page:
-        for _ in range(3):
-            page.goto(address)
-            with suppress(TookTooLong):
-                page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
-                return
 
 
 @pytest.fixture
@@ -48,6 +34,13 @@ def _serving(script, folder, variables):
 def open_page(opening, server):
     """A function that opens the page in a new window; see ``opening``."""
     with opening(server) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_page_of(opening):
+    """As ``open_page``, for tests that start a server of their own and name it; the common one is not started."""
+    with opening(None) as opened:
         yield opened
 
 

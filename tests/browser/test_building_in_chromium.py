@@ -54,11 +54,11 @@ HELD = "tests.support.held_build"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
-def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, variables, tmp_path):
+def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page_of, variables, tmp_path):
     shards = (tmp_path / "profiles").rglob
     unfinished = rf"unfinished: {SHARD} images are counted and kept\. Building continues after them"
     with Served(tmp_path, variables, module=HELD) as server:
-        page = open_page("classes?samples=cat&view=Your+images", server=server.address)
+        page = open_page_of("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         page.get_by_role("button", name="Build", exact=True).click()
         expect(held(page)).to_be_visible()
@@ -75,7 +75,7 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, v
 
     (tmp_path / "go on").touch()
     with Served(tmp_path, variables, module=HELD) as server:
-        page = open_page("classes?samples=cat&view=Your+images", server=server.address)
+        page = open_page_of("classes?samples=cat&view=Your+images", server=server.address)
         page.get_by_text("Build class profiles from images on this server").click()
         expect(page.get_by_text(re.compile(unfinished))).to_be_visible()
         page.get_by_role("button", name="Continue", exact=True).click()
@@ -95,10 +95,10 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page, v
     assert not list(built.parent.glob("shards"))
 
 
-def test_build_and_at_once_another_control_builds_all_the_same(open_page, variables, tmp_path):
+def test_build_and_at_once_another_control_builds_all_the_same(open_page_of, variables, tmp_path):
     """The second click ends the first one's run before it comes to the end of the page."""
     with Served(tmp_path, variables, module=HELD) as server:
-        page = open_page("classes?samples=cat&view=Your+images", server=server.address)
+        page = open_page_of("classes?samples=cat&view=Your+images", server=server.address)
         build = page.get_by_role("button", name="Build", exact=True).element_handle()
         other = page.get_by_role("tab", name="Figure 6").element_handle()
         page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])

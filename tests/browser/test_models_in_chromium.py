@@ -15,13 +15,13 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 
 
-def test_the_papers_network_is_fetched_with_visible_progress(open_page, serving, weight_server, tmp_path):
+def test_the_papers_network_is_fetched_with_visible_progress(open_page_of, serving, weight_server, tmp_path):
     torch.manual_seed(0)
     url = weight_server.release_file("seresnet50", pickled(from_timm.create("legacy_seresnet50").state_dict()))
     weight_server.faults.append("hold")
     variables = {"SE_VIZ_CACHE": str(tmp_path / "cache"), "SE_VIZ_TEST_RELEASE": url}
     with serving("tests/browser/app_with_a_weight_server.py", tmp_path, variables) as address:
-        page = open_page("?model=timm/legacy_seresnet50.in1k&samples=cat", server=address, wait=False)
+        page = open_page_of("?model=timm/legacy_seresnet50.in1k&samples=cat", server=address, wait=False)
         page.get_by_role("button", name=re.compile("Download 11[0-9] MB")).click()
         # The server has sent half of it and waits.
         expect(page.get_by_text(re.compile(r"5[0-9]\.[0-9] of 11[0-9]\.[0-9] MB"))).to_be_visible()
@@ -77,13 +77,13 @@ def test_the_network_page_draws_the_block(open_page):
     expect(page.get_by_role("figure", name=re.compile("SE_4_2 is at the end of the residual branch"))).to_have_count(1)
 
 
-def test_a_session_that_waits_for_another_is_told_its_place(open_page, serving, tmp_path):
+def test_a_session_that_waits_for_another_is_told_its_place(open_page_of, serving, tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with serving("tests/browser/app_with_a_held_reading.py", tmp_path, {"SE_VIZ_TEST_PIPE": str(pipe)}) as address:
-        first = open_page("?samples=cat", server=address, wait=False)
+        first = open_page_of("?samples=cat", server=address, wait=False)
         expect(first.get_by_text("Reading the gates …")).to_be_visible()
-        second = open_page("?samples=temple", server=address, wait=False)
+        second = open_page_of("?samples=temple", server=address, wait=False)
         expect(second.get_by_text("Waiting for cpu: 1 capture ahead in the queue.")).to_be_visible()
         pipe.write_bytes(b"go on")
         for page in (first, second):

@@ -20,9 +20,9 @@ _DARK = "(getComputedStyle(document.querySelector('.stApp')).backgroundColor ===
 
 
 @pytest.fixture
-def page(open_page, serving, tmp_path):
+def page(open_page_of, serving, tmp_path):
     with serving("tests/browser/component_app.py", tmp_path, {}) as address:
-        yield open_page(server=address, wait=False)
+        yield open_page_of(server=address, wait=False)
 
 
 def test_components_charts_code_formulas_and_downloads_work(page):
