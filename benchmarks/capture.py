@@ -1,4 +1,4 @@
-"""What it costs to read z and s of every gate, against the same network's bare forward pass.
+"""The cost of reading z and s of every gate, beside the same network's bare forward pass.
 
 Ours is ``se_viz.capture`` on a ``Model``, with everything it does: mode, sink, hooks, copies, NumPy arrays. The peers
 read the same tensors of the same weights: captum's LayerActivation (one pass for z and one for s, as a call takes
@@ -72,7 +72,7 @@ def twin(network: nn.Module) -> nn.Module:
 
 
 def taps(network: nn.Module, gates: tuple[Gate, ...]) -> Iterator[tuple[nn.Module, nn.Module]]:
-    """Of each gate the module that z goes into and the one that s comes out of, which all models here have."""
+    """Return for each gate the module that takes z and the one that returns s, which all models here have."""
     for gate in gates:
         unit = network.get_submodule(gate.path)
         yield unit.get_submodule(gate.z_tap.path), unit.get_submodule(gate.s_tap.path)
@@ -329,7 +329,7 @@ def main() -> None:
 
 
 def verdict(results: dict[str, Result | str], batch: int) -> str:
-    """Whether a case meets the bar: ours over all peers' turns, and each peer against ours beside it."""
+    """Return whether a case meets the bar: ours over all peers' turns, and each peer against ours beside it."""
     done = {peer: result for peer, result in results.items() if isinstance(result, Result)}
     if not done:
         return "Nothing was measured."

@@ -97,7 +97,7 @@ class Server:
 
 @dataclass
 class Action:
-    """What one action took: milliseconds to the end of the rerun, bytes and messages that came to the browser."""
+    """Cost of one action: milliseconds to the end of the rerun, bytes and messages that came to the browser."""
 
     ms: float
     bytes: int
@@ -169,7 +169,7 @@ class Session:
         return self._rerun(time.perf_counter())
 
     def options(self, key: str) -> tuple[list[str], str]:
-        """What a select box or segmented control offers, and what it was first shown with."""
+        """Return the options of a select box or segmented control, and the one it was first shown with."""
         if key not in self._widgets:
             raise KeyError(f"{key} is not on the page, which has {sorted(self._widgets)} and says {self.alerts}")
         widget = self._widgets[key]

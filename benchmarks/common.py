@@ -1,4 +1,4 @@
-"""What the benchmarks share: their arguments, timing turn by turn, and the file of numbers."""
+"""Parts that the benchmarks share: their arguments, timing turn by turn, and the file of numbers."""
 
 import argparse
 import json
@@ -59,7 +59,7 @@ def use_processor_time() -> None:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """Return the time of one call in milliseconds."""
     clock = _clocks[0]
     start = clock()
     work()

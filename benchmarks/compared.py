@@ -1,4 +1,4 @@
-"""What photographs should read, computed in this process, and what a download of the page says they read."""
+"""The weights of photographs, computed in this process, and those in a download of the page."""
 
 import io
 from collections.abc import Sequence

@@ -49,7 +49,7 @@ def photograph(*, quick: bool = False) -> bytes:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """Return the time of one call in milliseconds."""
     start = time.perf_counter()
     work()
     return 1000 * (time.perf_counter() - start)

@@ -98,7 +98,7 @@ def _zip(members: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
 
 
 def _zip_of_many() -> bytes:
-    """What annotated data sets look like: few images among hundreds of other files."""
+    """Return an archive like those of annotated datasets: few images among hundreds of other files."""
     images = {f"data/{number}.jpg": photograph(1000 + 3 * number) for number in range(5)}
     return _zip({**images, **{f"data/{number}.xml": b"<annotation/>" for number in range(900)}})
 

@@ -22,7 +22,7 @@ def tree(pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """What a process has in memory, shared pages included; 0 if it has ended."""
+    """Return the memory of a process, shared pages included; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     except OSError:

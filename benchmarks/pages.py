@@ -1,4 +1,4 @@
-"""From the click to the finished rerun, and what it sends to the browser, over the page's own websocket.
+"""Time from the click to the finished rerun, and bytes sent to the browser, over the page's own websocket.
 
 One server runs the page with the demo model and with SE-ResNet-50; ``client.py`` acts as the browser. Every session is
 a new one, so that what it is sent is what a person is sent who does this for the first time; the server and its caches
@@ -27,7 +27,7 @@ _numbers = count()
 
 
 class Record:
-    """Actions by what was done, with the server's processor time for each; of each widget, so many options."""
+    """Actions by what was done, with the server's processor time for each; of each widget, a few options."""
 
     def __init__(self, server: Server, options: int | None) -> None:
         self._server = server
@@ -41,7 +41,7 @@ class Record:
         self.rows.setdefault((model, what), []).append((action, self._server.cpu_ms() - before))
 
     def others(self, session: Session, key: str) -> list[str]:
-        """What a widget can be set to, other than what it starts with, which comes last."""
+        """Return the options of a widget; the one that it starts with comes last."""
         options, default = session.options(key)
         return [*[option for option in options if option != default][: self._options], default]
 

@@ -1,9 +1,9 @@
-"""What a faster way of computing gains over the plain network, and how far its s is from that network's.
+"""The gain of faster ways of computing over the plain network, and how far their s is from that network's.
 
 Ours is ``se_viz.capture`` on what ``se_viz.load`` gives for the CPU, in float32 (BatchNorm folded, channels_last) and
 in bfloat16, reading z and s of every gate. The peers are OpenVINO, in both, and onnxruntime: the same weights, exported
-with z and s of every gate as outputs beside the logits, so that they do the same work. Each runs in a process of its
-own in turns with the bare eager pass of the plain network in float32; ratios are medians over turns, to that pass.
+with z and s of every gate as outputs beside the logits, so that they do the same work. Each runs in a separate process
+in turns with the bare eager pass of the plain network in float32; ratios are medians over turns, to that pass.
 
 |Δs| is the distance from s of the plain network in float32, mean and worst over images, gates and channels: of the
 sample images, or of the first images of a folder. SE-ResNet-50 has random weights here, and its s hardly moves
@@ -247,7 +247,7 @@ def main() -> None:
 
 
 def verdict(way: str, case: tuple[str, int], result: Result) -> str:
-    """Whether a bar is met, where there is one."""
+    """Return whether a bar is met, where there is one."""
     missed = [f"|Δs| over {EXACT}"] if way == "ours fp32" and result.worst > EXACT else []
     bar = BARS.get((way, *case))
     if bar is None:

@@ -1,4 +1,4 @@
-"""What a pass over a dataset costs beside its two parts, and whether its memory grows with the number of images.
+"""The cost of a pass over a dataset beside its two parts, and the growth of its memory with the number of images.
 
 Throughput, in turns: ``decode`` reads and cuts all images in as many threads as a pass has, ``forward`` reads z and s
 of images that are cut already, ``profile`` is the whole: both, the counting and the files. Where decoding and the
@@ -64,7 +64,7 @@ def repeated(files: list[bytes], count: int) -> Dataset:
 
 
 def peak(count: int) -> float:
-    """MB that a fresh process takes to profile so many images."""
+    """Return the MB that a fresh process takes to profile a number of images."""
     taken = in_fresh_process(measure_peak, count, imported=("se_viz.profiles.profile", "se_viz.zoo.registry"))
     if isinstance(taken, str):
         sys.exit(f"Profiling {count} images {taken}")
@@ -72,7 +72,7 @@ def peak(count: int) -> float:
 
 
 def measure_peak(count: int) -> float:
-    """What ``peak`` runs: profile, and return the largest resident size."""
+    """Profile, and return the largest resident size; ``peak`` runs this."""
     torch.set_num_threads(1)
     network = catalogue.build("demo/r16")
     model = Model("small", network.module, Preprocess(crop=(32, 32), resize=32), network.classes)

@@ -62,11 +62,11 @@ class Watch:
         return [value for _, value in self.taken]
 
     def between(self, start: float, end: float) -> list[float]:
-        """What was measured between two times of ``time.monotonic``."""
+        """Return the measurements between two times of ``time.monotonic``."""
         return [value for when, value in self.taken if start <= when <= end]
 
     def outside(self, start: float, end: float) -> list[float]:
-        """What was measured before and after."""
+        """Return the measurements before and after."""
         return [value for when, value in self.taken if not start <= when <= end]
 
 
@@ -95,7 +95,7 @@ class Quiet:
         self._values = {key: cycle(session.options(key)[0]) for key in ("stage5", "gate")}
 
     def clicks(self, times: int) -> Clicks:
-        """Milliseconds of clicks, so many of each kind, in turns."""
+        """Return the milliseconds of clicks, equally many of each kind, in turns."""
         taken: Clicks = {key: [] for key in self._values}
         for _ in range(times):
             for key, values in self._values.items():
@@ -192,7 +192,7 @@ def measured(server: Server, crowd: Crowd, clicks: int, freed: float) -> dict[st
 
 
 def judged(numbers: dict[str, Any]) -> dict[str, bool]:
-    """Whether each bar is met."""
+    """Return whether each bar is met."""
     counts, memory = numbers["visitors"]["counts"], numbers["memory"]
     return {
         "health": max(numbers["health_s"]) <= BAR_HEALTH,

@@ -1,4 +1,4 @@
-"""From ``streamlit run app.py`` to the first complete page, in a fresh process, and where the time goes.
+"""Time from ``streamlit run app.py`` to the first complete page, in a fresh process, and its parts.
 
 The whole is measured with a real server and one session; its parts one after the other in a process that does what
 the server does, and its imports by package with ``-X importtime`` (which itself takes time: read them as shares).
@@ -54,7 +54,7 @@ print(json.dumps(took))
 
 
 def whole() -> Times:
-    """From the command to an answering server, and to the end of the first session's run."""
+    """Return the seconds from the command to an answering server, and to the end of the first session's run."""
     start = time.perf_counter()
     with Server(ROOT / "app.py") as server:
         answers = 1000 * (time.perf_counter() - start), server.cpu_ms()
@@ -87,7 +87,7 @@ def imports(*, quick: bool) -> dict[str, float]:
 
 
 def medians(runs: list[Times]) -> Times:
-    """Of each entry."""
+    """Print the times of each entry."""
     return {name: tuple(statistics.median(run[name][i] for run in runs) for i in (0, 1)) for name in runs[0]}
 
 

@@ -37,7 +37,7 @@ _KINDS = {"photographs": 0.5, "mixed": 0.24, "hostile weights": 0.06, "weights":
 
 @dataclass(frozen=True)
 class Visit:
-    """What a visitor does next, seconds after the start: photographs by number, hostile files by name."""
+    """One action of a visitor, seconds after the start: photographs by number, hostile files by name."""
 
     kind: str
     photographs: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class Visit:
 
 
 def planned(uploads: int, seconds: float) -> list[Visit]:
-    """So many uploads, spread over the time; all hostile files come about equally often."""
+    """Return a number of uploads, spread over the time; all hostile files come about equally often."""
     rng = np.random.default_rng(0)
     images, weights = _shuffled(list(IMAGES), rng), _shuffled(list(WEIGHTS), rng)
     visits: list[Visit] = []

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import itertools
 import json
 import re
 import tokenize
@@ -16,7 +17,14 @@ OTHER_CODE = [
     path for folder in ("tests", "benchmarks", "docs/scripts") for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 OTHER_CODE.remove(Path(__file__))
-PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTED = [*CODE, *(path for path in OTHER_CODE if path.relative_to(ROOT).parts[0] in {"benchmarks", "docs"})]
+PROSE = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "se_viz").rglob("*.md"))]
+# Pages, styles and settings: what a browser shows, and comments.
+OTHER_FILES = [
+    *(path for kind in ("js", "css", "html", "pyi") for path in sorted((ROOT / "se_viz").rglob(f"*.{kind}"))),
+    *(path for kind in ("toml", "txt", "yml", "cff", "in") for path in sorted(ROOT.glob(f"*.{kind}"))),
+    *(ROOT / name for name in ("Makefile", ".gitignore", ".ci/run", ".streamlit/config.toml")),
+]
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 
 
@@ -34,13 +42,16 @@ AVOIDED = {
     r"\banew\b": "again",
     r"\bnobody\b": "a sentence with a subject: 'No class profiles for X yet'",
     r"\b(is|are|was|were) none\b": "say what is missing, or None of Python in code marks",
-    r"\bof (one|its|their|his)'?s? own\b(?! \w)": "say whose: your checkpoint, the user's images",
+    r"\bof (its|their|his|our|your|my) own\b(?! (?!(and|are|as|at|but|can|for|has|have|if|in|is|of|on|or|with)\b)\w)": (
+        "say whose: your checkpoint, the user's images"
+    ),
     r"\bof one's own\b": "say whose: your checkpoint, the user's images",
     r"\bas (many|much) as (there is|it has) (room|place)\b": "as many as fit",
     r"\bfault of its own\b": "returned a server error",
     r"\bby the clock\b": "by timing",
     r"\bh(o|e)ld(s|ing)? (\w+ )?against\b": "compare with",
     r"\bwhat ships\b": "the shipped files",
+    r"\bso many\b(?! \w+ that)": "say the number: maximum number of, this number of",
     r"\b(its|whose) name denies\b": "say both formats",
     r"\bchance (allows|allowed|would allow)\b": "not statistically significant",
     r"\bthere is room for\b": "fits",
@@ -66,19 +77,25 @@ def texts(path: Path) -> list[tuple[int, str]]:
     for node in ast.walk(tree(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.append((node.lineno, node.value))
-        elif isinstance(node, ast.FunctionDef):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found.append((node.lineno, node.name.replace("_", " ").replace("ones own", "one's own")))
-    comments = [
+    found += [
         (token.start[0], token.string)
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     ]
-    return found + comments
+    # A sentence of a comment may run over several lines.
+    lines = source.splitlines()
+    ends = [n for n, line in enumerate(lines) if line.lstrip().startswith("#")]
+    blocks = [[n for _, n in group] for _, group in itertools.groupby(enumerate(ends), lambda pair: pair[1] - pair[0])]
+    return found + [(block[0] + 1, "\n".join(lines[n] for n in block)) for block in blocks if len(block) > 1]
 
 
-def avoided(text: str) -> list[str]:
-    """The phrases to avoid in a text, without code in backticks."""
-    plain = re.sub(r"``.*?``|`.*?`", "", " ".join(text.split()))
+def avoided(text: str, *, marked: bool = True) -> list[str]:
+    """The phrases to avoid in a text; code in backticks is left out, unless a language writes its strings in them."""
+    lines = (re.sub(r"^(#|//|\*)+\s", "", line) for line in map(str.strip, text.splitlines()))
+    plain = " ".join(" ".join(lines).split())
+    plain = re.sub(r"``.*?``|`.*?`", "", plain) if marked else plain
     return [
         f"{match[0]!r} ({instead})"
         for pattern, instead in AVOIDED.items()
@@ -100,21 +117,49 @@ def test_documentation_says_it_in_plain_words(paths):
 @by_folder(NOTEBOOKS)
 def test_notebooks_say_it_in_plain_words(paths):
     cells = [(path.name, cell) for path in paths for cell in json.loads(path.read_text())["cells"]]
-    assert [
-        (name, found)
-        for name, cell in cells
-        if cell["cell_type"] == "markdown"
-        for found in avoided("".join(cell["source"]))
-    ] == []
+    assert [(name, found) for name, cell in cells for found in avoided("".join(cell["source"]))] == []
 
 
-@by_folder(CODE)
-def test_a_docstring_says_what_the_thing_does(paths):
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    begins = [
-        (path.name, getattr(node, "lineno", 1), ast.get_docstring(node) or "")
-        for path in paths
+@by_folder(OTHER_FILES)
+def test_pages_styles_and_settings_say_it_in_plain_words(paths):
+    assert [(path.name, found) for path in paths for found in avoided(path.read_text(), marked=False)] == []
+
+
+def docstrings(path: Path) -> list[tuple[int, str]]:
+    """Docstrings of a module, and the strings below its constants and fields, each with its line."""
+    return [
+        (node.lineno, node.value.value.strip())
         for node in ast.walk(tree(path.read_text()))
-        if isinstance(node, documented)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ]
-    assert [(name, line, text.splitlines()[0]) for name, line, text in begins if INDIRECT.match(text)] == []
+
+
+@by_folder(DOCUMENTED)
+def test_a_docstring_says_what_the_thing_does(paths):
+    begins = [(path.name, line, text.splitlines()[0]) for path in paths for line, text in docstrings(path)]
+    assert [found for found in begins if INDIRECT.match(found[2])] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Asks whoever\ncalls."""',
+        "VALUE = 1  # for whoever calls",
+        "# The value is for\n# whoever calls.\nVALUE = 1",
+        'def help(option=typer.Option(help="Asks whoever calls.")): ...',
+        'raise ValueError(f"{name} asks " "whoever calls.")',
+        "async def test_asks_whoever_calls(): ...",
+    ],
+    ids=["docstring", "comment", "comment of two lines", "help", "error", "name"],
+)
+def test_a_phrase_to_avoid_is_found_wherever_it_stands_in_code(source, tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(source)
+    assert any(avoided(text) for _, text in texts(path))
+
+
+@pytest.mark.parametrize(
+    "text", ["// for whoever\n// calls", "/* is\n * none */", "# by the\n# clock", "`${name} anew`"]
+)
+def test_a_phrase_to_avoid_is_found_in_other_files(text):
+    assert avoided(text, marked=False)

@@ -19,7 +19,7 @@ from se_viz.wording import signed
 ROOT = Path(__file__).parents[1] / "se_viz"
 # A hyphen before a digit, but not within a word, a date or a range.
 HYPHEN = re.compile(r"(?<![\w.\-/])-(?=\.?\d)")
-# A number that the pointer shows with a format of its own has a hyphen; that of an axis (``yhoverformat``) has not. In
+# A number that the pointer shows with a separate format has a hyphen; that of an axis (``yhoverformat``) has not. In
 # these modules such numbers are accuracies, shares, standard deviations, and s of gates with a range from 0.
 NOT_NEGATIVE = {"accuracy.py", "separation_by_gate.py", "class_comparison.py", "heatmap.py"}
 

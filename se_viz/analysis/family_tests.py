@@ -62,7 +62,7 @@ class SeedTest:
         p: p of that t-test, two-sided.
         exact: exact permutation p, two-sided: the share of all assignments of the seeds to the two networks whose means
             differ at least as much.
-        lowest: the smallest ``exact`` that so many seeds allow.
+        lowest: the smallest ``exact`` that this number of seeds allows.
         adjusted: p with Holm's correction for all tests of the family.
     """
 

@@ -49,7 +49,7 @@ class Budget:
 
     @contextmanager
     def hold(self, pixels: int, cancelled: ShouldCancel | None = None) -> Iterator[None]:
-        """Wait until so many pixels of the budget are free, and reserve them while the block runs.
+        """Wait until ``pixels`` of the budget are free, and reserve them while the block runs.
 
         A request for more than the whole budget is served when nothing else is decoded.
 

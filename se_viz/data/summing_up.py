@@ -9,7 +9,7 @@ LEFT_OUT = " was left out: "
 """The text between a file's name and the reason, see ``rejected.Refused``."""
 
 FEW = 3
-"""At most so many sentences are shown one by one."""
+"""Maximum number of sentences that are shown one by one."""
 
 _REASONS = 4  # reasons that the sentence lists
 _ENDINGS = 3

@@ -47,7 +47,7 @@ _MOST_PIXELS_KEPT = (2 * WORKING_SIDE) ** 2 * MAX_ASPECT
 # AVIF decoders start a thread for each processor, and each thread takes address space.
 _THREADS = 2
 
-# After so many bytes of an archive's members, a child sends the members back.
+# Bytes of an archive's members after which a child sends the members back.
 _PART = 32_000_000
 
 

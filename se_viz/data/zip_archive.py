@@ -111,7 +111,7 @@ def part(
         name: the name of the archive.
         source: its bytes, or the path of its file.
         start: the number of members that were unpacked before.
-        most: after so many bytes no further member is unpacked.
+        most: number of bytes after which no further member is unpacked.
         wanted, split: see ``members``.
 
     Returns:

@@ -14,7 +14,7 @@ from se_viz.demo.right_answers import RightAnswers
 from se_viz.device.transfer import moved
 
 TOLERANCE = 1000
-"""Processors round differently, which can change a close prediction: one image in so many may differ."""
+"""Number of images of which one may differ: processors round differently, which can change a close prediction."""
 
 
 @dataclass(frozen=True, slots=True)

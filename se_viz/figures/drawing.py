@@ -10,7 +10,7 @@ from typing import Any
 from se_viz.figures.svg_font import drawing_page
 
 _SECONDS_TO_END = 15
-"""How long the end of a browser is waited for: its last message can be lost, and would be waited for for ever."""
+"""Maximum wait for the end of a browser, whose last message can be lost."""
 
 # Each browser takes memory and a processor, and the machine also computes: one at a time.
 _turn = Lock()

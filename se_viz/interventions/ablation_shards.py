@@ -23,7 +23,7 @@ from se_viz.profiles.unfinished import SHARDS
 from se_viz.types import Array
 
 _FORMAT = "se-viz-ablation-shard"
-_MANY = 12  # images; a pass ends early if so many have no finite outputs and no image has
+_MANY = 12  # images; a pass ends early if these have no finite outputs and no image before has
 _LOG = logging.getLogger(__name__)
 
 

@@ -32,7 +32,7 @@ figcaption, .note, .more { font-size: .85rem }
 .table { overflow-x: auto }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }
 th, td { border: 0; border-bottom: 1px solid rgba(126,135,146,.35); padding: .2rem .6rem; text-align: left }
-/* Text to which a chart gives no colour of its own has plotly's default; here it has the colour of the page. */
+/* Text to which a chart gives no colour has plotly's default; here it has the colour of the page. */
 .js-plotly-plot text[style*="rgb(68, 68, 68)"] { fill: currentColor !important }
 @page { margin: 15mm }
 @media print {

@@ -10,7 +10,7 @@ from se_viz.reports.design_verdicts import evidence, verdict
 
 YOURS = "**Your network"
 """Beginning of each sentence on a network of the user."""
-_SAID = 4  # at most so many networks have sentences; the table has all
+_SAID = 4  # maximum number of networks with sentences; the table has all
 
 
 def user_comparisons(yours: Sequence[Card], cards: Sequence[Card]) -> tuple[Comparison, ...]:

@@ -78,7 +78,7 @@ def _given_up(ended: Ended, name: str, size: int) -> Exception:
         return Cancelled(f"Reading {name} was cancelled.")
     if ended.reason == "unavailable":
         return WeightsRefused(
-            f"{name} was not read: that {ended.why}. A file of your own can be read without one: trusted=True, or "
+            f"{name} was not read: that {ended.why}. A file that you trust can be read without one: trusted=True, or "
             f"--trusted."
         )
     if ended.reason in ("memory", "time", "output"):

@@ -56,7 +56,7 @@ class Memory:
 
     @contextmanager
     def limited(self, free):
-        """Inside the block there are so many bytes beside those of the tensors that there are."""
+        """Inside the block the device has this number of bytes beside those of the tensors on it."""
         before = self.total
         self.total, self.kept = self.live + int(free), 0
         try:

@@ -14,7 +14,7 @@ GATES = {"SE_2_1": 16, "SE_2_2": 16, "SE_3_1": 24}
 
 
 def profiles_of(make_profiles, classes, images=3):
-    """Of so many classes with so many images each, behind two classes with none and one."""
+    """Profiles of equally large classes, behind two classes with none and one."""
     labels = np.sort([1, *np.repeat(np.arange(2, classes + 2), images)])
     rng = np.random.default_rng(0)
     weights = {name: rng.uniform(size=(len(labels), channels)) for name, channels in GATES.items()}

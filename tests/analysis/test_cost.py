@@ -181,7 +181,7 @@ def test_the_scale_counts_all_of_u_however_u_is_given():
 
 
 def test_gates_that_are_no_module_are_counted_by_the_parameters_that_make_s():
-    """The same excitation, in modules of its own and in the code of the block."""
+    """The same excitation, in separate modules and in the code of the block."""
 
     class Inline(nn.Module):
         def __init__(self):

@@ -39,7 +39,7 @@ def open_page(opening, server):
 
 @pytest.fixture
 def open_page_of(opening):
-    """As ``open_page``, for tests that start a server of their own and name it; the common one is not started."""
+    """As ``open_page``, for tests that start a separate server and name it; the common one is not started."""
     with opening(None) as opened:
         yield opened
 

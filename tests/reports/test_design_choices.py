@@ -19,7 +19,7 @@ IMAGES = 3925
 def card(seed=0, lost=(), gained=(), correct=None, **config):
     """A card that is right on the first 3,500 images but ``lost``, and on ``gained`` of the others.
 
-    With ``correct`` its accuracy is that of so many images, and it does not say which.
+    With ``correct`` its accuracy counts this number of images, and it does not say which.
     """
     name = "-".join([*map(str, config.values()), f"seed{seed}"])
     blank = replace(demo.card("r16"), name=name, network=SEResNetConfig(**config), seed=seed, right=None)

@@ -18,6 +18,6 @@ def pickled(value: Any, **options: Any) -> bytes:
 
 
 def small_weights(classes: int) -> dict[str, torch.Tensor]:
-    """Return weights of the architecture ``SMALL`` for so many classes, the same at each call."""
+    """Return weights of the architecture ``SMALL`` for a number of classes, the same at each call."""
     torch.manual_seed(0)
     return timm_source.create("test_efficientnet", num_classes=classes).state_dict()

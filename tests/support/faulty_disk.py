@@ -1,4 +1,4 @@
-"""A disk that is full after so many bytes, or refuses to be written, for the files below a folder."""
+"""A disk that is full after a number of bytes, or refuses to be written, for the files below a folder."""
 
 import errno
 import io

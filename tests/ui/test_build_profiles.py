@@ -14,7 +14,7 @@ from se_viz.ui.state import device_queue as turns
 
 
 class Images(list):
-    """A dataset of so many black images in two classes."""
+    """A dataset of black images in two classes."""
 
     classes = ("even", "odd")
 

@@ -44,7 +44,7 @@ def image(shade: int) -> bytes:
 
 
 def packed(**folders: int) -> bytes:
-    """A ZIP archive with so many images in each folder."""
+    """A ZIP archive with a number of images in each folder."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for place, (folder, count) in enumerate(folders.items()):

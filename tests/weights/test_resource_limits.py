@@ -49,7 +49,7 @@ def old(instructions):
 
 
 def wide(times=60):
-    """t = (t, t), so many times: its hash takes 2 to that power steps."""
+    """t = (t, t), a number of times: its hash takes 2 to that power steps."""
     return b")" + b"".join(b"q%ch%c\x86" % (place, place) for place in range(times))
 
 
@@ -61,13 +61,13 @@ def text(value):
 
 
 def chain(links=40):
-    """bytes → twice as many hexadecimal digits, so many times."""
+    """bytes → twice as many hexadecimal digits, a number of times."""
     first = CODECS + text(b"x" * 1000) + text(b"latin1") + b"\x86R"
     return CODECS * links + first + (text(b"hex") + b"\x86R") * links
 
 
 def escapes(links=30):
-    """Bytes → what escapes them, so many times."""
+    """Bytes → what escapes them, a number of times."""
     first = CODECS + text(b"\\" * 1000) + text(b"latin1") + b"\x86R"
     return CODECS * links + first + (text(b"quopri") + b"\x86R") * links
 
@@ -96,7 +96,7 @@ def tensor(shape, key=b"0", count=1):
 
 
 def many_tensors(count):
-    """So many tensors of one storage, in instructions that are as short as can be."""
+    """Many tensors of one storage, in instructions that are as short as can be."""
     head = (
         b"\x80\x02}("
         + text(b"0")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Admission:
-    """At most so many runs in their first moments at a time; safe between threads.
+    """A limit of runs in their first moments at a time; safe between threads.
 
     Python runs one thread at a time, and any that can run may be next: with 32 pages that open at once, the event loop
     would wait for 32 others again and again. A run has its place until it ends, or for some time, as it may go on to

@@ -3,7 +3,7 @@
 // it a choice or a correction, with what Python knew of the widgets when the run was asked for. Here Streamlit's writing
 // is taken over:
 //
-// - A widget's part is an entry of its own if the visitor has done something since the last one.
+// - A widget's part is a separate entry if the visitor has done something since the last one.
 // - Python's address ends with a mark: which run wrote it, how many changes Python has counted, how often it has followed
 //   Back or Forward, and the page. Another number of changes is another entry. Python's names are taken from it; of the
 //   widgets' names only what Python has changed itself, as the visitor may have gone on since the run was asked for.

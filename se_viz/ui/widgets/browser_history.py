@@ -1,4 +1,4 @@
-"""The script in the page that gives each deliberate change an entry of its own in the browser's history."""
+"""The script in the page that gives each deliberate change a separate entry in the browser's history."""
 
 import streamlit as st
 

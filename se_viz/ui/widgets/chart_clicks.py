@@ -7,7 +7,7 @@ from typing import TypeAlias
 from se_viz.ui.state.selection import CHANNEL, GATE, IMAGE
 
 Click: TypeAlias = Mapping[str, str | int | float | None]
-"""What the browser tells of a click: name of the ``chart``; ``row`` of a heatmap; ``x``, ``y``, ``id``, ``custom``."""
+"""The browser's message of a click: name of the ``chart``; ``row`` of a heatmap; ``x``, ``y``, ``id``, ``custom``."""
 
 _GATE = r"(?P<gate>SE_\d+_\d+[a-z]*)"
 _CHANNEL = re.compile(r"(?:channel )?(\d{1,6})")
