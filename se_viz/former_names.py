@@ -17,6 +17,7 @@ _FIELDS = {
     "Intake": {"pictures": "images"},
     "GateProfile": {"outside": "clipped"},
     "Capture": {"readings": "gates"},
+    "Cost": {"kept": "totals"},
     "Gate": {"function": "gate_function", "proof": "found_by"},
     "Model": {"as_published": "reference"},
 }

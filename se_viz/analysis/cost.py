@@ -1,20 +1,18 @@
-"""The cost of SE: parameters, multiply-accumulates and time of a network's gates, by stage (paper, Section 4)."""
+"""The cost of SE: parameters and multiply-accumulates of a network's gates, by stage (paper, Section 4)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.utils.benchmark import Timer
-from torchvision.models import get_model
 
 from se_viz.analysis.parameter_macs import ParameterMacs
+from se_viz.former_names import with_former_fields
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.find import find_gates
 from se_viz.gates.gate import Gate
 from se_viz.gates.gate_parameters import parameters_of
-from se_viz.gates.insert_gates import insert_gates
 from se_viz.gates.instrument import Instrument
 from se_viz.gates.macs import counting
 from se_viz.gates.trace import image_channels, placement, watched
@@ -31,6 +29,7 @@ class StageCost:
     Attributes:
         stage: i if the block works at 1/2^i of the input's resolution.
         gates: number of gates.
+        channels: the numbers of channels C that its gates have, each once, ascending.
         params: number of their weights and biases.
         macs: multiply-accumulates of their FC layers for one image, counted by ``macs.RULE``.
         elementwise: additions of the squeeze (averages) and multiplications of the scale for one image, 2 · C · H · W
@@ -39,11 +38,13 @@ class StageCost:
 
     stage: int
     gates: int
+    channels: tuple[int, ...]
     params: int
     macs: int
     elementwise: int
 
 
+@with_former_fields
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Cost of a network with its gates, and the gates' part of it.
@@ -60,10 +61,15 @@ class Cost:
     stages: tuple[StageCost, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
-    def kept(self, stages: Collection[int] = ()) -> tuple[int, int]:
+    def totals(self, stages: Collection[int] = ()) -> tuple[int, int]:
         """Return parameters and multiply-accumulates with the gates of these stages only; by default, without gates."""
         removed = [stage for stage in self.stages if stage.stage not in stages]
         return self.params - sum(stage.params for stage in removed), self.macs - sum(stage.macs for stage in removed)
+
+    def with_gates_of(self, stages: Collection[int]) -> "Cost":
+        """Return the cost of the network with the gates of these stages only."""
+        params, macs = self.totals(stages)
+        return Cost(params, macs, tuple(stage for stage in self.stages if stage.stage in stages), self.left_out)
 
     @property
     def elementwise(self) -> int:
@@ -145,6 +151,7 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
         return StageCost(
             stage=stage,
             gates=sum(gate.stage == stage for gate in gates),
+            channels=tuple(sorted({gate.channels for gate in gates if gate.stage == stage})),
             params=sum(parameter.numel() for share in members for parameter in share.parameters),
             macs=sum(share.macs for share in members),
             elementwise=sum(2 * share.maps for share in members),
@@ -156,38 +163,6 @@ def cost(network: nn.Module, side: int, gates: tuple[Gate, ...] | None = None) -
         stages=tuple(stage_cost(stage) for stage in sorted({gate.stage for gate in gates})),
         left_out=count.left_out,
     )
-
-
-# Networks without SE that the calculator offers, with the side of their images. ``insert_gates`` accepts others too.
-NETWORKS: dict[str, int] = {
-    "resnet50": 224,
-    "resnet18": 224,
-    "resnet101": 224,
-    "resnext50_32x4d": 224,
-    "vgg16_bn": 224,
-    "inception_v3": 299,
-    "googlenet": 224,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Sites:
-    """A network without SE: parameters, multiply-accumulates, and the channels C of each gate to insert, by stage."""
-
-    params: int
-    macs: int
-    channels: dict[int, tuple[int, ...]]
-
-
-def gated_sites(name: str) -> Sites:
-    """Count a network of torchvision by its name in ``NETWORKS``; its weights do not matter and are random."""
-    options = {} if name.startswith("res") else {"init_weights": False}
-    network = get_model(name, weights=None, **options).eval()
-    gated = insert_gates(network, size=NETWORKS[name])
-    gates = find_gates(gated, NETWORKS[name])
-    params, macs = cost(gated, NETWORKS[name], gates).kept()
-    stages = sorted({gate.stage for gate in gates})
-    return Sites(params, macs, {stage: tuple(g.channels for g in gates if g.stage == stage) for stage in stages})
 
 
 def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
@@ -207,20 +182,3 @@ def without_gates(network: nn.Module, gates: Iterable[Gate]) -> nn.Module:
     for gate in removed:
         plain.set_submodule(gate.path, nn.Identity())
     return plain
-
-
-def median_latency_ms(network: nn.Module, side: int, seconds: float = 1.0) -> float:
-    """Return the median time of a forward pass of one image (1, 3, side, side) in eval mode.
-
-    Args:
-        network: on any device.
-        side: side of the image, in pixels.
-        seconds: how long to measure.
-    """
-    device, dtype = placement(network)
-    images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
-    with hold_eval_mode(network), torch.no_grad():
-        timer = Timer(
-            "network(images)", globals={"network": network, "images": images}, num_threads=torch.get_num_threads()
-        )
-        return float(timer.blocked_autorange(min_run_time=seconds).median) * 1e3

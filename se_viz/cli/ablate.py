@@ -85,9 +85,10 @@ def ablate(
     loss: Annotated[
         float | None,
         typer.Option(
-            help="Also list the gates that can be set to a constant when this many points of accuracy may be lost.",
+            help="Accuracy that may be lost, in points, for a gate to be listed as one that can be a constant.",
             min=0,
             max=100,
+            show_default="1",
         ),
     ] = None,
     batch: Annotated[
@@ -140,10 +141,10 @@ def ablate(
             engine=cluster.chosen(),
             progress=True,
         )
-        _show(ablation)
-        if loss is not None:
-            _suggest(ablation, loss)
         report = about_ablation(ablation_report(ablation, *(() if loss is None else (loss / 100,))), ablation)
+        _show(ablation)
+        for sentence in report.text:
+            typer.echo(sentence)
         write_table(table, report.tables["ablation"], report.source)
         output.write(report, out)
     except (ValueError, KeyError, TypeError, CannotDraw, OSError) as error:
@@ -215,16 +216,3 @@ def _row(row: "AblationRow") -> tuple[str, ...]:
 
 def _signed(change: "Change | None") -> str:
     return "–" if change is None else signed(change.value, "+.2f")
-
-
-def _suggest(ablation: "Ablation", loss: float) -> None:
-    """Print the gates that can be constants."""
-    from se_viz.interventions.suggest import suggest
-
-    found = suggest(ablation, loss / 100)
-    if not found:
-        typer.echo(f"No gate can be set to a constant at a loss that is known to be {loss:g} points or less.")
-        return
-    typer.echo(f"Each of these gates, alone, can be set to a constant at a loss of at most {loss:g} points:")
-    for one in found:
-        typer.echo(f"  {one}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from se_viz.cli.common import fail
+from se_viz.cli.common import fail, warn
 from se_viz.cli.output_options import TableFile, write_table
 from se_viz.wording import signed
 
@@ -25,13 +25,12 @@ def cost(
 ) -> None:
     """Print the cost of SE in a network: parameters and multiply-accumulates with SE, without SE and by stage."""
     from se_viz.analysis import cost as costs
+    from se_viz.analysis.latency import latencies_ms
     from se_viz.cli.table import show_table
-    from se_viz.figures.provenance import Provenance
     from se_viz.gates.errors import NoGateFound
     from se_viz.gates.find import find_gates
     from se_viz.gates.insert_gates import insert_gates
-    from se_viz.gates.macs import RULE, not_counted
-    from se_viz.reports.tables import cost_table
+    from se_viz.reports.cost import cost_report
     from se_viz.zoo import libraries as sources
     from se_viz.zoo import registry as catalogue
 
@@ -54,33 +53,38 @@ def cost(
             if r is not None or stages:
                 raise ValueError(f"{network} has gates already, so none can be inserted: leave out --r and --stages.")
         total = costs.cost(module, size, gates)
-        rows = cost_table(total)
-        write_table(table, rows, Provenance(network, f"one image of {size} × {size} pixels"))
+        times, untimed = None, ""
+        if time:
+            try:
+                networks = {
+                    tuple(stage.stage for stage in total.stages): module,
+                    (): costs.without_gates(module, gates),
+                }
+                times = latencies_ms(networks, size)
+            except costs.CannotRemove as error:
+                untimed = str(error)
+        report = cost_report(total, network, size, times)
+        rows = report.tables["cost"]
+        write_table(table, rows, report.source)
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     show_table(
-        ("part", "parameters", "share", "GMACs"),
+        ("part", "channels", "parameters", "share", "GMACs"),
         [
             (
                 row["part"],
+                row["channels"],
                 f"{row['parameters']:,}",
                 f"{signed(row['share'], '+.2%')}" if row["share"] else "",
                 f"{row['MACs'] / 1e9:.4f}",
             )
             for row in rows.to_dict("records")
         ],
-        left=("part",),
+        left=("part", "channels"),
     )
-    typer.echo(
-        f"Squeeze and scale add {total.elementwise / 1e6:.1f} M elementwise operations, which are not counted above."
-    )
-    typer.echo(RULE)
-    if total.left_out:
-        typer.secho(not_counted(total.left_out), err=True, fg="yellow")
-    if time:
-        try:
-            plain = costs.median_latency_ms(costs.without_gates(module, gates), size)
-        except costs.CannotRemove as error:
-            raise fail(error) from error
-        gated = costs.median_latency_ms(module, size)
-        typer.echo(f"On this processor one image takes {gated:.1f} ms with SE, {plain:.1f} ms without.")
+    rule, *left_out = report.notes
+    for sentence in (*report.text, rule):
+        typer.echo(sentence)
+    warn(left_out, verbose=True)
+    if untimed:
+        raise fail(costs.CannotRemove(untimed))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from se_viz.analysis.cost import median_latency_ms
+from se_viz.analysis.latency import median_latency_ms
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy

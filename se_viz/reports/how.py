@@ -16,7 +16,7 @@ def cost_table(counted: Cost, name: str) -> pd.DataFrame:
         counted: the cost of the network.
         name: name of the network.
     """
-    params, macs = counted.kept()
+    params, macs = counted.totals()
     last = counted.stages[-1]
     gates = counted.params - params
     paper = PaperCost()
@@ -34,7 +34,7 @@ def cost_table(counted: Cost, name: str) -> pd.DataFrame:
 
 def cost_sentence(counted: Cost) -> str:
     """Return in one sentence what the gates cost, and which stage has most of their parameters."""
-    params, _ = counted.kept()
+    params, _ = counted.totals()
     gates = counted.params - params
     most = max(counted.stages, key=lambda stage: stage.params)
     return (

@@ -75,7 +75,7 @@ def _together(first: Mapping[str, T], second: Mapping[str, T]) -> Later[T]:
 
 def _known(network: LoadedNetwork) -> str:
     params, macs = network.cost.params, network.cost.macs
-    of_gates = params - network.cost.kept()[0]
+    of_gates = params - network.cost.totals()[0]
     gates = counted(len(network.gates), "gate")
     return (
         f"**{network.name}** has {gates}, {params:,} parameters, of which {of_gates / params:.1%} are in the gates, "

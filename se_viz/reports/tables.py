@@ -110,17 +110,18 @@ def gates_table(model: Model) -> pd.DataFrame:
 def cost_table(counted: Cost) -> pd.DataFrame:
     """Return a row for the network without its gates, for the gates of each stage, and for the network with them.
 
-    Columns: part, gates, parameters, share (what is added to the parameters without SE; 0 in the first row), MACs (of
-    one image).
+    Columns: part, gates, channels (the numbers of channels C of these gates), parameters, share (what is added to the
+    parameters without SE; 0 in the first row), MACs (of one image).
     """
-    params, macs = counted.kept()
-    rows = [("without SE", 0, params, 0.0, macs)]
+    params, macs = counted.totals()
+    rows = [("without SE", 0, "", params, 0.0, macs)]
     for stage in counted.stages:
         name = f"stage {stage.stage}, {stage.gates} {'gate' if stage.gates == 1 else 'gates'}"
-        rows.append((name, stage.gates, stage.params, stage.params / params, stage.macs))
+        channels = ", ".join(map(str, stage.channels))
+        rows.append((name, stage.gates, channels, stage.params, stage.params / params, stage.macs))
     gates = sum(stage.gates for stage in counted.stages)
-    rows.append(("with SE", gates, counted.params, counted.params / params - 1, counted.macs))
-    return pd.DataFrame(rows, columns=["part", "gates", "parameters", "share", "MACs"])
+    rows.append(("with SE", gates, "", counted.params, counted.params / params - 1, counted.macs))
+    return pd.DataFrame(rows, columns=["part", "gates", "channels", "parameters", "share", "MACs"])
 
 
 def with_source(frame: pd.DataFrame, source: Provenance) -> pd.DataFrame:

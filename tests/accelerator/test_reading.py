@@ -18,8 +18,9 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torchvision.ops import SqueezeExcitation
 
-from se_viz.analysis.cost import cost, median_latency_ms, without_gates
+from se_viz.analysis.cost import cost, without_gates
 from se_viz.analysis.demo_responses import measure as responses
+from se_viz.analysis.latency import median_latency_ms
 from se_viz.data.imagenette import Labelled
 from se_viz.demo import pretrained as demo
 from se_viz.demo.evaluate import count_correct, count_macs

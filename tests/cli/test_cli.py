@@ -248,7 +248,7 @@ def test_cost_is_what_the_paper_says_of_resnet_50():
     output = RUN.invoke(app, ["cost", "resnet50", "--size", "64", "--time"]).output
     assert "28,071,976" in output
     assert "+9.84%" in output
-    assert "ms with SE" in output
+    assert "ms with these gates" in output
 
 
 def test_cost_counts_the_gates_a_model_has_and_refuses_what_it_does_not_know():

@@ -124,7 +124,7 @@ def test_the_family_and_its_tables_say_the_images(tmp_path):
 def test_printed_tables_can_be_written_with_model_and_data(tmp_path):
     run("cost", "demo/r16", "--table", tmp_path / "cost.parquet")
     cost = pd.read_parquet(tmp_path / "cost.parquet")
-    assert list(cost) == ["part", "gates", "parameters", "share", "MACs", "model", "data"]
+    assert list(cost) == ["part", "gates", "channels", "parameters", "share", "MACs", "model", "data"]
     first, last = cost.iloc[0], cost.iloc[-1]
     assert last.parameters == first.parameters * (1 + last.share)
     assert cost["parameters"][:-1].sum() == last.parameters

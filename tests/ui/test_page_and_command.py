@@ -211,6 +211,21 @@ def test_network(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("network", ["resnet18", "demo/r16"])
+def test_cost(network, tmp_path):
+    page = pages.open_page("reduction", view="Cost", network=network)
+    table = next(one.value for one in page.dataframe if "MACs" in one.value)
+    side = "128" if network == "demo/r16" else "224"
+    output = run("cost", network, "--size", side, "--table", tmp_path / "cost.csv")
+    shown = [text.value.replace("**", "").replace("\\", "") for text in page.markdown]
+    sentences = [line for line in output.splitlines() if line.startswith(("SE adds", "Squeeze and scale add"))]
+    assert len(sentences) == 2
+    assert set(sentences) <= set(shown)
+    written = pd.read_csv(tmp_path / "cost.csv", keep_default_na=False).drop(columns=["model", "data"])
+    pd.testing.assert_frame_equal(written, table, check_dtype=False)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", [RATIO, DESIGN_CHOICES[2]], ids=lambda one: one.title)
 def test_design_choices(choice, tmp_path):
     report = design_report(choice)

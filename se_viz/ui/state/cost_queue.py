@@ -7,9 +7,15 @@ from functools import partial
 import streamlit as st
 import torch
 from torch import nn
-from torchvision.models import get_model
 
-from se_viz.analysis.cost import NETWORKS, Cost, Sites, cost, gated_sites, median_latency_ms, without_gates
+from se_viz.analysis.cost import Cost, cost, without_gates
+from se_viz.analysis.latency import latencies_ms
+from se_viz.analysis.networks_without_gates import (
+    NETWORKS,
+    NetworkWithoutGates,
+    network_without_gates,
+    without_weights,
+)
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.ui.state import device_queue
@@ -18,7 +24,6 @@ from se_viz.zoo import libraries, registry
 from se_viz.zoo.device_room import check_memory
 
 CPU = "cpu"
-_ROUNDS = 5  # rounds of timing, in which the networks take turns; one second for each network in all
 
 Times = dict[tuple[int, ...], float]
 """Milliseconds for one image by the choice of gated stages."""
@@ -29,9 +34,9 @@ class TooLarge(ValueError):
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def sites(network: str) -> Future[Sites]:
-    """Return where gates go in a network without them, by stage."""
-    return device_queue.line(CPU).submit(partial(gated_sites, network))
+def ungated(network: str) -> Future[NetworkWithoutGates]:
+    """Return the counts of a network without gates, and of the gates that can be inserted into it."""
+    return device_queue.line(CPU).submit(partial(network_without_gates, network))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -78,21 +83,17 @@ def _blank(network: str) -> tuple[nn.Module, int]:
 
 
 def _timed(network: str, r: int, choices: Iterable[tuple[int, ...]]) -> Times:
-    """Return the milliseconds for one image by the choice of gated stages; the choices are timed in turns."""
-    side, networks = _with_gates_of(network, r, choices)
-    # The fastest round of each: other load and a cold start can only add time.
-    rounds = [[median_latency_ms(one, side, 1 / _ROUNDS) for one in networks.values()] for _ in range(_ROUNDS)]
-    return {stages: min(times) for stages, times in zip(networks, zip(*rounds, strict=True), strict=True)}
+    side, networks = with_gates_of(network, r, choices)
+    return latencies_ms(networks, side)
 
 
-def _with_gates_of(
+def with_gates_of(
     network: str, r: int, choices: Iterable[tuple[int, ...]]
 ) -> tuple[int, dict[tuple[int, ...], nn.Module]]:
     """Return the size of the images in pixels, and networks with the same weights, by the choice of gated stages."""
     if network in NETWORKS:
         side = NETWORKS[network]
-        options = {} if network.startswith("res") else {"init_weights": False}
-        plain = get_model(network, weights=None, **options).eval()
+        plain = without_weights(network)
         return side, {
             stages: insert_gates(plain, r, where=set(stages), size=side) if stages else plain for stages in choices
         }
