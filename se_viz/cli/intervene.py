@@ -65,6 +65,7 @@ def intervene(
     from se_viz.figures.export import CannotDraw
     from se_viz.interventions.gate_effects import gate_effects, outputs_of, why_no_mean
     from se_viz.reports.about import about_model
+    from se_viz.reports.edit_words import OTHER_IMAGE, edits_in_words
     from se_viz.reports.intervention import Edited, intervention_report
     from se_viz.reports.outcomes import outcome_of
     from se_viz.reports.uniform_weights import uniform_weights
@@ -90,7 +91,11 @@ def intervene(
             edits = _edits(placed, None if swapped is None else shown[swapped])
             with unwarned():
                 after = outputs_of(capture(loaded, shown, edits=edits, profiles=given))
-            edited = Edited(_words(placed, "" if swapped is None else names[swapped]), after[focus - 1])
+            words = edits_in_words(
+                ((one.gate, one.channels, OTHER_IMAGE if one.value == OTHER else one.value) for one in placed),
+                "" if swapped is None else names[swapped],
+            )
+            edited = Edited(words, after[focus - 1])
         with unwarned():
             effects = gate_effects(
                 loaded, [shown[focus - 1]], None if swapped is None else [shown[swapped]], profiles=given
@@ -149,34 +154,6 @@ def _edits(placed: Sequence[PlacedValue], other: "InputImage | None") -> "Edits"
     if other is None and any(one.value == OTHER for one in placed):
         raise ValueError("--set other takes s of another image: name two images or more.")
     return joined([replace(one, value=swap(other)) if one.value == OTHER else one for one in placed], _SET)
-
-
-def _words(placed: Sequence[PlacedValue], other: str) -> str:
-    """Return the edits in words, "s := 0 in channels 450, 12 of SE_5_2"; gates with the same edit are named together.
-
-    Args:
-        placed: the edits.
-        other: name of the other image.
-    """
-    gates: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    for one in placed:
-        gates.setdefault((_said(one.value, other), one.channels), []).append(one.gate)
-    return "; ".join(f"s := {said} in {_where(named, channels)}" for (said, channels), named in gates.items())
-
-
-def _said(value: object, other: str) -> str:
-    from se_viz.interventions.edits import Shuffle, word
-
-    if value == OTHER:
-        return f"that of {other}"
-    return f"that of another image (shuffled, seed {value.seed})" if isinstance(value, Shuffle) else word(value)
-
-
-def _where(gates: Sequence[str], channels: Sequence[int]) -> str:
-    listed = " and ".join("all gates" if gate == "all" else gate for gate in gates)
-    if not channels:
-        return f"all channels of {listed}"
-    return f"{'channel' if len(channels) == 1 else 'channels'} {', '.join(map(str, channels))} of {listed}"
 
 
 def _show_gates(report: "Report") -> None:

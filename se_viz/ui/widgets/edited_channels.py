@@ -8,6 +8,7 @@ import streamlit as st
 from se_viz.figures.heatmap import s_range
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.edits import Edits, swap
+from se_viz.reports.edit_words import OTHER_IMAGE, edits_in_words
 from se_viz.reports.intervention import Channels, Edited
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import interventions
@@ -29,14 +30,22 @@ class ChannelEdit:
 
     def edits(self, state: InterveneState) -> Edits:
         """Return the edit of the chosen gate."""
-        edit = swap(state.swapped) if self.value == "other image" else self.value
-        whole = len(self.picked) == state.capture[state.gate].gate.channels
-        return {state.gate: edit if whole else dict.fromkeys(self.picked, edit)}
+        edit = swap(state.swapped) if self.value == OTHER_IMAGE else self.value
+        return {state.gate: dict.fromkeys(self._some(state), edit) or edit}
+
+    def words(self, state: InterveneState) -> str:
+        """Return the edit in words."""
+        other_name = state.swapped.name if state.swapped else ""
+        return edits_in_words([(state.gate, self._some(state), self.value)], other_name)
+
+    def _some(self, state: InterveneState) -> Sequence[int]:
+        """Return the channels to edit; an empty list if these are all channels of the gate."""
+        return [] if len(self.picked) == state.capture[state.gate].gate.channels else self.picked
 
     def applied(self, state: InterveneState, channels: Channels | None) -> Edited:
         """Run the network with the edit, and return the edit in words with the outputs."""
         after = interventions.edited(state.model, state.image, self.edits(state), state.profiles)
-        return Edited(_words(state, self), after, _attributed(channels, self))
+        return Edited(self.words(state), after, _attributed(channels, self))
 
 
 def show(state: InterveneState) -> None:
@@ -94,14 +103,14 @@ def _edit(state: InterveneState, channels: Channels | None) -> None:
 def _chosen(state: InterveneState, channels: Channels | None, *, drawn: bool) -> ChannelEdit:
     """Return the edit; if it is not drawn in this tab, the last choice holds."""
     picked = _picked(state, channels, drawn=drawn)
-    sources = ["a number", "0", "1", *["mean"] * (state.mean is not None), *["other image"] * bool(state.swapped)]
+    sources = ["a number", "0", "1", *["mean"] * (state.mean is not None), *[OTHER_IMAGE] * bool(state.swapped)]
     source = choose_or_keep("Set s of these channels to", sources, "set", drawn=drawn, segmented=True)
     low, high = s_range(state.capture[state.gate])
     if drawn:
         weight = number("Weight s", low, high, max(low, 0.0), "weight", disabled=source != "a number")
     else:
         weight = kept_number(low, high, max(low, 0.0), "weight")
-    value = weight if source == "a number" else source if source in ("mean", "other image") else float(source)
+    value = weight if source == "a number" else source if source in ("mean", OTHER_IMAGE) else float(source)
     return ChannelEdit(picked, value)
 
 
@@ -117,18 +126,6 @@ def _picked(state: InterveneState, channels: Channels | None, *, drawn: bool) ->
         return numbers("Channel numbers", count, first, key) if drawn else kept_channels(count, first, key)
     assert channels is not None  # noqa: S101 - otherwise it is not offered
     return [int(one) for one in channels.attribution.strongest(int(by.partition(" ")[0]))]
-
-
-def _words(state: InterveneState, edit: ChannelEdit) -> str:
-    """Return the edit in words, "s := 0 in channels 450, 12 of SE_5_2"."""
-    picked = edit.picked
-    to = edit.value if isinstance(edit.value, str) else signed(edit.value, "g")
-    if edit.value == "other image" and state.swapped:
-        to = f"that of {state.swapped.name}"
-    if len(picked) == state.capture[state.gate].gate.channels:
-        return f"s := {to} in all channels of {state.gate}"
-    listed = ", ".join(map(str, picked[:5])) + (f" and {len(picked) - 5} more" if len(picked) > 5 else "")
-    return f"s := {to} in {'channel' if len(picked) == 1 else 'channels'} {listed} of {state.gate}"
 
 
 def _attributed(channels: Channels | None, edit: ChannelEdit) -> float | None:
