@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import SupportsFloat
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: "1 image", "2,000 images", "3 classes" for ``many`` = "classes"."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun: "1 image", "2,000 images", "3 classes" for ``plural`` = "classes"."""
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -163,3 +163,24 @@ def test_a_phrase_to_avoid_is_found_wherever_it_stands_in_code(source, tmp_path)
 )
 def test_a_phrase_to_avoid_is_found_in_other_files(text):
     assert avoided(text, marked=False)
+
+
+# Words that say nothing of what is passed; the second parameter of a comparison may be ``other`` in a special method.
+NO_NOUNS = {"found", "own", "one", "other", "others", "left", "given", "there"}
+
+
+@by_folder([path for path in CODE if path.parent != ROOT])
+def test_parameters_of_public_functions_are_nouns(paths):
+    functions = [
+        (path.name, node)
+        for path in paths
+        for node in ast.walk(tree(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (not node.name.startswith("_") or node.name == "__init__")
+    ]
+    assert [
+        (name, node.lineno, node.name, parameter.arg)
+        for name, node in functions
+        for parameter in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        if parameter.arg in NO_NOUNS
+    ] == []

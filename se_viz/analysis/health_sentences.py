@@ -74,10 +74,10 @@ _MOST: dict[Verdict, tuple[str, str, str]] = {
 }
 
 
-def mostly(verdict: Verdict, off: Floats, found: Exceptions, near: str) -> str:
+def mostly(verdict: Verdict, off: Floats, deviating: Exceptions, near: str) -> str:
     """Say how many channels fit the verdict, how many do not, and by how much they deviate, ``off`` (N, C)."""
     most, others, apart = _MOST[verdict]
-    channels, images = found.channels, found.images
+    channels, images = deviating.channels, deviating.images
     said = f"{_of(~channels, 'channel')} {most}"
     if channels.any():
         farthest = np.abs(off[~images][:, channels]).max()

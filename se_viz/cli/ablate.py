@@ -10,7 +10,7 @@ import typer
 from se_viz.cli.common import Device, Verbose, fail, stopped, warn
 from se_viz.cli.edit_values import EditOption, parse_edits
 from se_viz.cli.engine_options import EngineOptions
-from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, Split
+from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, SplitOption
 from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 from se_viz.wording import counted, signed
 
@@ -74,7 +74,7 @@ def ablate(
             show_default="those that come with a demo model",
         ),
     ] = None,
-    split: Split = None,
+    split: SplitOption = None,
     labels: Annotated[
         Literal["given", "predictions"],
         typer.Option(
@@ -186,7 +186,7 @@ def _show(ablation: "Ablation") -> None:
     show_table(
         ("edit", right, "change", "95 % interval", "p", "lost", "gained", "logit", "entropy"),
         [first, *map(_row, ablation.rows)],
-        left=("edit",),
+        left_aligned=("edit",),
     )
     whole = f"{plain.accuracy.low:.1%} to {plain.accuracy.high:.1%}"
     typer.echo(

@@ -6,8 +6,8 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.edit_values import EditOption, parse_value
-from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
-from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.image_options import Focus, ImageOptions, Profiles, TargetOption, names_of, say
+from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
 from se_viz.cli.output_options import OutputOptions
 from se_viz.wording import signed
 
@@ -31,12 +31,12 @@ def attribute(
     images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: PrecisionOption = "fp32",
     network: NetworkOptions,
     gate: Annotated[
         str, typer.Option(help="Gate to whose channels the output is attributed (default: the last).")
     ] = "",
-    target: Target = "",
+    target: TargetOption = "",
     method: Annotated[
         Literal[
             "integrated gradients",

@@ -30,7 +30,7 @@ def cache(
                 for entry in entries
             ]
             if rows:
-                show_table(("size", "last used", "file"), rows, left=("last used", "file"))
+                show_table(("size", "last used", "file"), rows, left_aligned=("last used", "file"))
             used = sum(entry.size for entry in entries)
             typer.echo(f"{used / 1e6:,.1f} MB of {kept.limit() / 1e9:g} GB are used in {kept.folder()}")
             return

@@ -110,7 +110,7 @@ def _show_gates(depths: "Sequence[Depth]") -> None:
             (depth.gate, *cells(depth), f"{depth.saturation.near_0:.1%}", f"{depth.saturation.near_1:.1%}")
             for depth in depths
         ],
-        left=("gate",),
+        left_aligned=("gate",),
     )
 
 

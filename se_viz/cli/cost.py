@@ -80,7 +80,7 @@ def cost(
             )
             for row in rows.to_dict("records")
         ],
-        left=("part", "channels"),
+        left_aligned=("part", "channels"),
     )
     rule, *left_out = report.notes
     for sentence in (*report.text, rule):

@@ -131,7 +131,7 @@ def responses(
             )
             for row in numbers.to_dict("records")
         ],
-        left=("model", "gate"),
+        left_aligned=("model", "gate"),
     )
 
 

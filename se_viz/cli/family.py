@@ -9,7 +9,7 @@ import typer
 
 from se_viz.cli.common import Device, fail, unwarned, warn
 from se_viz.cli.image_options import ImageOptions
-from se_viz.cli.options import CheckpointOptions, Precision
+from se_viz.cli.options import CheckpointOptions, PrecisionOption
 from se_viz.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def family(
         ),
     ] = None,
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: PrecisionOption = "fp32",
     output: OutputOptions,
 ) -> None:
     """List the demo models and yours: parameters, multiply-accumulates, accuracy with its interval, training time.
@@ -79,7 +79,7 @@ def family(
         raise fail(error) from error
     typer.echo(f"\nBeside the paper's Table {choice.table} (ImageNet):")
     rows = [tuple(map(_cell, row)) for row in composed.tables["beside_paper"].itertuples(index=False)]
-    show_table(tuple(composed.tables["beside_paper"].columns), rows, left=(choice.title,))
+    show_table(tuple(composed.tables["beside_paper"].columns), rows, left_aligned=(choice.title,))
     typer.echo()
     for sentence in (*composed.text, *composed.notes):
         typer.echo(sentence)
@@ -164,7 +164,7 @@ def _list(cards: "Sequence[Card]", choice: "DesignChoice | None") -> None:
             )
             for card in (variants_of(choice, cards, seed=None) if choice else cards)
         ],
-        left=("model",),
+        left_aligned=("model",),
     )
 
 

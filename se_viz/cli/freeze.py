@@ -7,7 +7,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, warn
 from se_viz.cli.edit_values import EditOption, joined, parse_edits
-from se_viz.cli.options import CheckpointOptions, Precision, Split
+from se_viz.cli.options import CheckpointOptions, PrecisionOption, SplitOption
 from se_viz.cli.output_options import ReportFile, TableFile, say_report, write_report, write_table
 from se_viz.cli.table import show_table
 from se_viz.wording import signed
@@ -54,14 +54,14 @@ def freeze(
             show_default="the one that comes with a demo model",
         ),
     ] = None,
-    split: Split = None,
+    split: SplitOption = None,
     batch: Annotated[int, typer.Option(help="Number of images in a forward pass.", min=1)] = 32,
     time: Annotated[bool, typer.Option("--time", help="Measure the time of one image before and after.")] = False,
     onnx: Annotated[Path | None, typer.Option(help="Also export the frozen network to this ONNX file.")] = None,
     table: TableFile = None,
     report: ReportFile = None,
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: PrecisionOption = "fp32",
     network: CheckpointOptions,
     verbose: Verbose = False,
 ) -> None:
@@ -100,7 +100,7 @@ def freeze(
     show_table(
         ("gate", "mean of s", "folded"),
         [(gate.name, signed(gate.s.mean(), ".4g"), gate.how) for gate in frozen.gates],
-        left=("gate", "folded"),
+        left_aligned=("gate", "folded"),
     )
     if found:
         warn(found.left_out, verbose=verbose)
@@ -108,7 +108,7 @@ def freeze(
         (name, *(_NUMBERS.get(name, "{:,.0f}").format(value) for value in values))
         for name, *values in composed.tables["before_and_after"].to_numpy().tolist()
     ]
-    show_table(("", "before", "after"), rows, left=("",))
+    show_table(("", "before", "after"), rows, left_aligned=("",))
     for sentence in composed.text:
         typer.echo(sentence)
     typer.echo(f"The frozen network is in {out}, and {out.with_suffix('.json')} says what it is.")

@@ -31,7 +31,7 @@ def models(
             typer.echo(name)
         return
     headers = ("model", "parameters", "gates", "size", "top-1", "family", "licence", "downloaded")
-    show_table(headers, [_facts(name) for name in names], left=("model", "family", "licence", "downloaded"))
+    show_table(headers, [_facts(name) for name in names], left_aligned=("model", "family", "licence", "downloaded"))
 
 
 def _facts(name: str) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def gates(
             )
             for one in loaded.gates
         ],
-        left=("gate", "squeeze", "function", "module"),
+        left_aligned=("gate", "squeeze", "function", "module"),
     )
     for note in loaded.notes:
         typer.secho(note, err=True, fg="yellow")

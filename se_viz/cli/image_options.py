@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from se_viz.cli.common import fail, warn
-from se_viz.cli.options import Split
+from se_viz.cli.options import SplitOption
 
 if TYPE_CHECKING:
     from se_viz.data.images import InputImage
     from se_viz.model.model import Model
     from se_viz.reports.report import Report
 
-Target = Annotated[
+TargetOption = Annotated[
     str,
     typer.Option(
         help="Name or number of the class, label or number that is asked about (default: the one that the network "
@@ -38,7 +38,7 @@ class ImageOptions:
 
     images: Annotated[list[Path] | None, typer.Argument(help="Image files, folders or ZIP archives.")] = None
     sample: Annotated[list[str] | None, typer.Option(help="Name of a sample image; may be repeated.")] = None
-    split: Split = None
+    split: SplitOption = None
 
     def read(self, *, trusted: bool, verbose: bool) -> "list[InputImage]":
         """Return the images, files first; print what is left out."""

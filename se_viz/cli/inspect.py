@@ -8,7 +8,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, names_of, say
-from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
 from se_viz.cli.output_options import Folder, OutputOptions
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def inspect(
     images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: PrecisionOption = "fp32",
     network: NetworkOptions,
     maps: Annotated[
         list[str] | None, typer.Option(help="Gate whose U, X̃ and figures are also written; may be repeated.")
@@ -92,7 +92,7 @@ def _show_predictions(predictions: "Predictions", names: list[str]) -> None:
         return
     head = predictions.fitted.head
     rows = [(name, _in_words(one, head)) for name, one in zip(names, predictions.images, strict=True)]
-    show_table(("image", "prediction"), rows, left=("image", "prediction"))
+    show_table(("image", "prediction"), rows, left_aligned=("image", "prediction"))
 
 
 def _in_words(prediction: "ImagePredictions", head: "Head") -> str:

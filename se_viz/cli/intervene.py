@@ -8,8 +8,8 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
-from se_viz.cli.image_options import Focus, ImageOptions, Profiles, Target, names_of, say
-from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.image_options import Focus, ImageOptions, Profiles, TargetOption, names_of, say
+from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
 from se_viz.cli.output_options import OutputOptions
 from se_viz.wording import signed
 
@@ -28,7 +28,7 @@ def intervene(
     images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: PrecisionOption = "fp32",
     network: NetworkOptions,
     gate: Annotated[
         list[str] | None,
@@ -50,11 +50,13 @@ def intervene(
             show_default="1",
         ),
     ] = None,
-    target: Target = "",
+    target: TargetOption = "",
     focus: Focus = 1,
-    other: Annotated[
+    other_image: Annotated[
         int | None,
-        typer.Option(help="Number of the image whose s is used (default: the one after the image in focus).", min=1),
+        typer.Option(
+            "--other", help="Number of the image whose s is used (default: the one after the image in focus).", min=1
+        ),
     ] = None,
     profiles: Profiles = None,
     output: OutputOptions,
@@ -78,7 +80,7 @@ def intervene(
         loaded = network.load(model, device, precision)
         given = open_profiles(profiles, loaded) if profiles else None
         names = names_of(shown, focus)
-        swapped = _other(len(shown), focus - 1, other)
+        swapped = _other(len(shown), focus - 1, other_image)
         with unwarned():
             before = capture(loaded, shown)
         predictions = predict(loaded, before)
@@ -105,7 +107,7 @@ def intervene(
             outcome,
             effects,
             names[focus - 1],
-            other="" if swapped is None else names[swapped],
+            other_name="" if swapped is None else names[swapped],
             gate=next((one.gate for one in placed if one.gate in effects.gates), None),
             edited=edited,
             notes=(*uniform_weights(before, focus - 1), *(() if unknown is None else (no_mean(unknown),))),
@@ -170,7 +172,7 @@ def _show_gates(report: "Report") -> None:
         for row in report.tables["gate_effects"].to_dict("records")
     ]
     name = report.tables["gate_effects"]["output"].iloc[0]
-    show_table(("gate", "edit", f"Δ {name}", name, "says"), rows, left=("gate", "edit", "says"))
+    show_table(("gate", "edit", f"Δ {name}", name, "says"), rows, left_aligned=("gate", "edit", "says"))
 
 
 def _show_images(fitted: "Fitted", target: str, names: list[str], before: "Floats", after: "Floats") -> None:
@@ -189,4 +191,4 @@ def _show_images(fitted: "Fitted", target: str, names: list[str], before: "Float
         change = other[outcome.target] - one[outcome.target]
         rows.append((name, *said, outcome.name, *likely, signed(change, "+.3f")))
     headers = ("image", "says before", "says after", "target", "before", "after", "Δ")
-    show_table(headers, rows, left=("image", "says before", "says after", "target"))
+    show_table(headers, rows, left_aligned=("image", "says before", "says after", "target"))

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from se_viz.weights.head import Head
 
 ModelName = Annotated[str, typer.Option(help="Name of the model; `models` lists them.")]
-Precision = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="Precision of the computation.")]
+PrecisionOption = Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="Precision of the computation.")]
 LabelledImages = Annotated[
     Path,
     typer.Option(
         help="Folder of class folders, ZIP archive of them, list of path,label (CSV, TSV, TXT, Parquet), or tar files."
     ),
 ]
-Split = Annotated[
+SplitOption = Annotated[
     str | None,
     typer.Option(
         help="Split to read if there are several, such as train/ and val/.",

@@ -7,7 +7,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, stopped, warn
 from se_viz.cli.engine_options import EngineOptions
-from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, Split
+from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, SplitOption
 from se_viz.cli.output_options import Eta2File, ReportFile, TableFile, say_report, write_report, write_table
 from se_viz.wording import counted
 
@@ -21,7 +21,7 @@ def profile(
         Path | None,
         typer.Option(help="Folder for the class profiles. The command continues an interrupted pass in this folder."),
     ] = None,
-    split: Split = None,
+    split: SplitOption = None,
     labels: Annotated[
         Literal["given", "predictions"],
         typer.Option(help="Class of an image: its label (given), or the network's prediction (see --head)."),

@@ -6,7 +6,7 @@ import typer
 
 from se_viz.cli.common import Device, Verbose, fail, unwarned
 from se_viz.cli.image_options import Focus, ImageOptions, names_of
-from se_viz.cli.options import ModelName, NetworkOptions, Precision
+from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
 from se_viz.cli.output_options import OutputOptions
 
 
@@ -15,7 +15,7 @@ def walk(
     images: ImageOptions,
     model: ModelName = "demo/r16",
     device: Device = "auto",
-    precision: Precision = "fp32",
+    precision: PrecisionOption = "fp32",
     network: NetworkOptions,
     gate: Annotated[str, typer.Option(help="Name of the gate (default: the first one, with the largest maps).")] = "",
     channel: Annotated[
@@ -53,5 +53,5 @@ def walk(
         typer.echo(sentence)
     numbers = composed.tables["numbers"]
     rows = [tuple(map(str, row)) for row in numbers[["number", "meaning", "value"]].to_numpy()]
-    show_table(("number", "meaning", "value"), rows, left=("number", "meaning"))
+    show_table(("number", "meaning", "value"), rows, left_aligned=("number", "meaning"))
     output.say(composed)

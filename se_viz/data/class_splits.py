@@ -7,7 +7,7 @@ from se_viz.data import splits
 from se_viz.data.meanings import meaning
 
 
-class Place(NamedTuple):
+class FolderPlace(NamedTuple):
     """The place of an image among folders.
 
     Attributes:
@@ -31,22 +31,22 @@ class Place(NamedTuple):
         return bool(self.split) and self.below is None
 
 
-NOWHERE = Place((), "", None)
+NOWHERE = FolderPlace((), "", None)
 
 
-def place_of(folders: Sequence[str]) -> Place:
+def place_of(folders: Sequence[str]) -> FolderPlace:
     """Return the place of an image in these folders, the outermost first."""
     position = next((index for index, name in enumerate(folders) if meaning(name)), None)
     if position is None:
-        return Place(tuple(folders), "", None)
+        return FolderPlace(tuple(folders), "", None)
     split = folders[position]
     below = list(folders[position + 1 :])
     while below and meaning(below[0]) == meaning(split):  # training_set/training_set/cat
         del below[0]
-    return Place(tuple(folders[:position]), split, below[0] if below else None)
+    return FolderPlace(tuple(folders[:position]), split, below[0] if below else None)
 
 
-def by_class(places: Sequence[Place]) -> list[Place]:
+def by_class(places: Sequence[FolderPlace]) -> list[FolderPlace]:
     """Return the places, labelled with the folder above the split where classes hold splits: ``cat/train/1.png``."""
     if len({place.above for place in places if place.flat} - {None}) < 2:
         return list(places)
@@ -54,7 +54,7 @@ def by_class(places: Sequence[Place]) -> list[Place]:
 
 
 def of_places(
-    places: Sequence[Place], asked: str | None, where: str, called: str, *, of_folder: bool = False
+    places: Sequence[FolderPlace], asked: str | None, where: str, called: str, *, of_folder: bool = False
 ) -> tuple[splits.Choice, list[int]] | None:
     """Return the choice of a split, and the indices of its images; None where there are no splits.
 

@@ -104,11 +104,11 @@ def format_of(name: str) -> str:
     return _FORMATS.get(name.lower() if name.lower() in _FORMATS else PurePath(name).suffix.lower(), "")
 
 
-def left_out(others: Mapping[str, int]) -> list[str]:
+def left_out(suffixes: Mapping[str, int]) -> list[str]:
     """Return sentences on files that are not supported images, from suffix → number of files."""
     formats: Counter[str] = Counter()
     rest: Counter[str] = Counter()
-    for suffix, count in others.items():
+    for suffix, count in suffixes.items():
         called = _FORMATS.get(suffix, "")
         (formats if called else rest)[called or suffix or "without a suffix"] += count
     sentences = [

@@ -71,13 +71,13 @@ class Choice:
         return sentences
 
 
-def said(names: Iterable[str], chosen: str, where: str, left: Sequence[str] = (), how: str = HOW) -> list[str]:
+def said(names: Iterable[str], chosen: str, where: str, ignored: Sequence[str] = (), how: str = HOW) -> list[str]:
     """Return sentences on a choice: which splits there are, which one was taken, how to take another."""
     listed = ", ".join(map(shown, sorted(names)))
     sentences = [f"{where} is split into {listed}: {shown(chosen)} was taken ({how})."]
-    if left:
-        verb = "was" if len(left) == 1 else "were"
-        sentences.append(f"Beside the splits, {', '.join(map(shown, left))} {verb} left out.")
+    if ignored:
+        verb = "was" if len(ignored) == 1 else "were"
+        sentences.append(f"Beside the splits, {', '.join(map(shown, ignored))} {verb} left out.")
     return sentences
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
 from se_viz.data.class_folders import common_folders
-from se_viz.data.class_splits import NOWHERE, Place, place_of
+from se_viz.data.class_splits import NOWHERE, FolderPlace, place_of
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.names import SUFFIXES, is_clutter
 from se_viz.data.tar_members import TarMember, TarRefused, members_of, said_of_repeated
@@ -33,7 +33,7 @@ class Sample:
     tar: Path
     offset: int
     size: int
-    place: Place = NOWHERE
+    place: FolderPlace = NOWHERE
 
     def in_split(self) -> "Sample":
         """Return the sample with its label within its split."""

@@ -58,9 +58,9 @@ class RightAnswers:
         bits = np.frombuffer(base64.b64decode(self.bits), np.uint8)
         return np.unpackbits(bits, count=self.images).astype(bool)
 
-    def same_images(self, other: "RightAnswers") -> bool:
+    def same_images(self, answers: "RightAnswers") -> bool:
         """Return True if both are answers to the same files."""
-        return (self.images, self.order) == (other.images, other.order)
+        return (self.images, self.order) == (answers.images, answers.order)
 
 
 def order_of(sha256: Sequence[str]) -> str:

@@ -18,17 +18,17 @@ _SIDE = 224  # pixels of one tile
 _TILES = ("image", "U", "X̃ = s·U")
 
 
-def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Image.Image, target: str) -> Chart:
+def activation_overlay(activation: ClassActivation, focus: int, image: str, cut: Image.Image, target: str) -> Chart:
     """Return the maps of U and X̃ on one colour scale, over the image as the model sees it.
 
     Args:
-        found: the maps of one gate.
+        activation: the maps of one gate.
         focus: the image's index among them.
         image: its name.
         cut: the image, cut to the model's input.
         target: name of the class.
     """
-    maps = drawable(np.stack([found.u[focus], found.x[focus]]))
+    maps = drawable(np.stack([activation.u[focus], activation.x[focus]]))
     speaking = np.maximum(maps, 0)
     reach = float(np.nan_to_num(speaking).max()) or 1.0
     shown = cut.convert("RGB")
@@ -58,7 +58,7 @@ def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Imag
             "showscale": True,
         },
     )
-    layout = frame(f"{found.gate}: where U and X̃ speak for {label(target, 22)} in {label(image, 22)}", "", "", 330)
+    layout = frame(f"{activation.gate}: where U and X̃ speak for {label(target, 22)} in {label(image, 22)}", "", "", 330)
     layout["xaxis"] |= {
         "tickvals": [shown.width / 2 + pitch * column for column in range(len(tiles))],
         "ticktext": list(_TILES),
@@ -73,9 +73,10 @@ def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Imag
     height, width = maps.shape[1:]
     said = "; ".join(f"{name} {_peak(one)}" for name, one in zip(("U", "X̃"), maps, strict=True))
     return Chart(
-        name=f"activation_{found.gate}",
+        name=f"activation_{activation.gate}",
         figure=go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout),
-        alt=f"Class-activation maps of {found.gate} for {target} over {image}, {height}×{width} numbers each: {said}.",
+        alt=f"Class-activation maps of {activation.gate} for {target} over {image}, {height}×{width} numbers "
+        f"each: {said}.",
         how_to_read=(
             "Left: the image as the network sees it. Middle: where the maps U, before the gate, speak for the class "
             "(Grad-CAM). Right: the same of X̃, after it. The lighter and the more opaque, the more; both share one "

@@ -14,16 +14,16 @@ _LINES: dict[Order, tuple[str, str, str]] = {
 }
 
 
-def faithfulness_curves(found: Faithfulness, target: str, unit: str, baseline: str) -> Chart:
+def faithfulness_curves(measured: Faithfulness, target: str, unit: str, baseline: str) -> Chart:
     """Draw the output along deletion (left) and insertion (right), a line for each order of the channels.
 
     Args:
-        found: curves for one image.
+        measured: curves for one image.
         target: name of the output.
         unit: unit of the output, "logit" or "output".
         baseline: the baseline in words.
     """
-    layout = frame(f"{found.gate}: {unit} of {label(target, 24)} as channels change", "", unit, 340)
+    layout = frame(f"{measured.gate}: {unit} of {label(target, 24)} as channels change", "", unit, 340)
     layout["margin"]["t"] = 92
     # At the left, as the chart is wider than a phone, which shows its left part first.
     layout["legend"] |= {"x": 0, "xanchor": "left"}
@@ -32,12 +32,12 @@ def faithfulness_curves(found: Faithfulness, target: str, unit: str, baseline: s
     layout["xaxis2"] = {**axis, "domain": [0.53, 1], "title": {"text": f"channels set from {baseline} to s"}}
     layout["yaxis"]["anchor"] = "x"
     traces = []
-    for order, curves in found.curves.items():
+    for order, curves in measured.curves.items():
         name, colour, dash = _LINES[order]
         for x, values in (("x", curves.deletion[0]), ("x2", curves.insertion[0])):
             traces.append(
                 go.Scatter(
-                    x=found.channels,
+                    x=measured.channels,
                     y=values,
                     xaxis=x,
                     name=name,
@@ -50,15 +50,15 @@ def faithfulness_curves(found: Faithfulness, target: str, unit: str, baseline: s
                 )
             )
     areas = ", ".join(
-        f"{_LINES[order][0]} {found.deletion_area(order)[0]:.2f} and {found.insertion_area(order)[0]:.2f}"
-        for order in found.curves
+        f"{_LINES[order][0]} {measured.deletion_area(order)[0]:.2f} and {measured.insertion_area(order)[0]:.2f}"
+        for order in measured.curves
     )
     return Chart(
-        name=f"faithfulness_{found.gate}",
+        name=f"faithfulness_{measured.gate}",
         figure=go.Figure(traces, layout),
         alt=(
-            f"Deletion and insertion curves of {found.gate} for {target}; mean {unit} along the curve of deletion and "
-            f"of insertion: {areas}."
+            f"Deletion and insertion curves of {measured.gate} for {target}; mean {unit} along the curve of deletion "
+            f"and of insertion: {areas}."
         ),
         how_to_read=(
             f"Left: channels are set to {baseline} one after another; the faster the {unit} falls, the better the "

@@ -28,9 +28,9 @@ class BlockPart:
 _POOLS = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
-def part(path: str, module: nn.Module, given: Tensor, gate: str = "") -> BlockPart:
-    """Describe a module whose output was ``given``; ``gate`` is the gate's name if the module is the block's gate."""
-    shape = tuple(given.shape[1:])
+def part(path: str, module: nn.Module, output: Tensor, gate: str = "") -> BlockPart:
+    """Describe a module by its ``output``; ``gate`` is the gate's name if the module is the block's gate."""
+    shape = tuple(output.shape[1:])
     return BlockPart(path, "gate", gate, shape) if gate else BlockPart(path, *_described(module), shape)
 
 

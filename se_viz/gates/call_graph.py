@@ -51,9 +51,9 @@ class CallGraph(TorchFunctionMode):
         """Return what is known of a tensor; None if the pass has not computed it from its images."""
         return self._values.get(tensor)
 
-    def check(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
+    def check(self, output: object, inputs: object, frames: tuple[Frame, ...]) -> None:
         """Record a module whose calls are not seen if its output equals its input times a factor per channel."""
-        self._search.look_at_module(made, given, frames)
+        self._search.look_at_module(output, inputs, frames)
 
     def __torch_function__(
         self, func: Function, types: Collection[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -136,9 +136,9 @@ def _put(
     stack.callback(unit.register_forward_hook(after, prepend=True, with_kwargs=True).remove)
 
 
-def same_bits(one: Tensor, other: Tensor) -> bool:
+def same_bits(a: Tensor, b: Tensor) -> bool:
     """Return whether two tensors have the same numbers; NaN is the same as NaN."""
-    return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
+    return a.shape == b.shape and torch.equal(a.nan_to_num(), b.nan_to_num())
 
 
 def _room(output: object, maps: Tensor) -> Tensor | None:

@@ -34,7 +34,7 @@ _sink: ContextVar[CaptureBuffer | None] = ContextVar("se_viz_sink", default=None
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Submodule:
     """The state of a module when the instrument was made, to detect that it was replaced or changed."""
 
     gate: Gate
@@ -210,7 +210,7 @@ class Instrument:
             stack.callback(self._last.pop, part, None)
 
 
-def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
+def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Submodule]:
     """Yield the module of a gate and the modules inside it on the paths to its taps."""
     unit = network.get_submodule(gate.path)
     paths = {""}
@@ -219,7 +219,7 @@ def _parts_of(network: nn.Module, gate: Gate) -> Iterator[_Part]:
         paths |= {".".join(names[:end]) for end in range(1, len(names))}
     for path in sorted(paths):
         module = unit.get_submodule(path)
-        yield _Part(gate, module, type(module), dict(module._modules), _functions(module))
+        yield _Submodule(gate, module, type(module), dict(module._modules), _functions(module))
 
 
 def _functions(module: nn.Module) -> tuple[tuple[str, object], ...]:

@@ -34,13 +34,13 @@ class ProductSearch:
     Args:
         images: N, the number of images of the pass.
         values: what is known of the tensors of the pass.
-        found: what the search adds to.
+        findings: what the search adds to.
     """
 
-    def __init__(self, images: int, values: KnownValues, found: Findings) -> None:
+    def __init__(self, images: int, values: KnownValues, findings: Findings) -> None:
         self._count = images
         self._values = values
-        self._found = found
+        self._found = findings
         # Calls that multiplied values in an order of axes in which no factor per channel was recognised, and those that
         # only rearranged what such a call made.
         self._unexplained: set[Call] = set()
@@ -61,18 +61,18 @@ class ProductSearch:
         if any(is_scaled(readable(maps), other) for other in self._values.maps_like(maps)):
             self._found.unread.append((frames, ""))
 
-    def look_at_module(self, made: object, given: object, frames: tuple[Frame, ...]) -> None:
+    def look_at_module(self, output: object, inputs: object, frames: tuple[Frame, ...]) -> None:
         """Record a module whose calls are not seen if its output equals its input times a factor per channel."""
-        if not (isinstance(made, Tensor) and isinstance(given, Tensor) and self._values.get(made) is None):
+        if not (isinstance(output, Tensor) and isinstance(inputs, Tensor) and self._values.get(output) is None):
             return
-        if made.is_nested or given.is_nested:
+        if output.is_nested or inputs.is_nested:
             return
-        if self._values.find(made) is not None:
+        if self._values.find(output) is not None:
             return
         # What the module multiplied may be its input, or maps that it has computed.
-        if any(is_scaled(readable(made), maps) for maps in (readable(given), *self._values.maps_like(made))):
+        if any(is_scaled(readable(output), maps) for maps in (readable(inputs), *self._values.maps_like(output))):
             self._found.unread.append((frames, ""))
-            self._values.note_map(made)
+            self._values.note_map(output)
 
     def _look_at_kind(self, call: Call, taken: list[Tensor], made: list[Tensor], weight: object) -> None:
         """Record convolutions and normalisations whose weights are computed from the images, and other orders."""

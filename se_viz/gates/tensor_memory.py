@@ -15,11 +15,11 @@ def shows(view: Tensor, source: Tensor) -> bool:
     return view.numel() >= source.numel() and view.dtype == source.dtype and same_storage(view, source)
 
 
-def same_storage(one: Tensor, other: Tensor) -> bool:
+def same_storage(a: Tensor, b: Tensor) -> bool:
     """Return whether two tensors are views of the same memory."""
-    if one.layout != torch.strided or other.layout != torch.strided:
+    if a.layout != torch.strided or b.layout != torch.strided:
         return False
     try:
-        return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
+        return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr() != 0
     except (RuntimeError, NotImplementedError):
         return False  # a tensor of a subclass without storage

@@ -14,7 +14,7 @@ from se_viz.gates.gate import CallTap, Gate
 from se_viz.gates.transforms import higher_order_operators, kernel_of, unmapped
 from se_viz.gates.values import Frame, other_handler
 
-_Place: TypeAlias = tuple[str, int, Callable[..., Any], int]
+_CallKey: TypeAlias = tuple[str, int, Callable[..., Any], int]
 
 
 class WatchedCalls:
@@ -26,8 +26,8 @@ class WatchedCalls:
     """
 
     def __init__(self, gates: Sequence[Gate]) -> None:
-        self._z: dict[_Place, list[Gate]] = {}
-        self._products: dict[_Place, list[Gate]] = {}
+        self._z: dict[_CallKey, list[Gate]] = {}
+        self._products: dict[_CallKey, list[Gate]] = {}
         for gate in gates:
             if gate.z_call is not None:
                 self._z.setdefault(_place(gate.z_call), []).append(gate)
@@ -39,11 +39,11 @@ class WatchedCalls:
         # The calls of functions that an operator runs are seen only if the mode runs them itself.
         self.functions = functions | higher_order_operators() if functions else functions
 
-    def squeezes(self, place: _Place) -> Sequence[Gate]:
+    def squeezes(self, place: _CallKey) -> Sequence[Gate]:
         """Return the gates whose z a call returns."""
         return self._z.get(place, ())
 
-    def products(self, place: _Place) -> Sequence[Gate]:
+    def products(self, place: _CallKey) -> Sequence[Gate]:
         """Return the gates whose U and s a call multiplies."""
         return self._products.get(place, ())
 
@@ -125,5 +125,5 @@ def _tensors(values: object) -> list[Tensor]:
     return [unmapped(value) for value in tree_iter(values) if isinstance(value, Tensor)]
 
 
-def _place(call: CallTap) -> _Place:
+def _place(call: CallTap) -> _CallKey:
     return call.path, call.run, call.function, call.ordinal

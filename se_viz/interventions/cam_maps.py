@@ -44,14 +44,14 @@ class Maps:
         # A hook gets the gradient by the values that the tensor has when it is put on.
         tensor.register_hook(maps.add)
         if base is not None and base.requires_grad and base.dtype == tensor.dtype:
-            base.register_hook(partial(maps.add_of_memory, _Part.of(tensor, base)))
+            base.register_hook(partial(maps.add_of_memory, _MemoryView.of(tensor, base)))
         return maps
 
     def add(self, gradient: Tensor) -> None:
         """Record the gradient."""
         self.gradient = gradient.detach().clone()
 
-    def add_of_memory(self, part: "_Part", gradient: Tensor) -> None:
+    def add_of_memory(self, part: "_MemoryView", gradient: Tensor) -> None:
         """Record the part of the gradient by the tensor of which these maps are a view."""
         self.of_memory = part.taken_from(gradient.detach())
 
@@ -69,14 +69,14 @@ class Maps:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _MemoryView:
     """The place of a view in the memory of a tensor."""
 
     whole: tuple[torch.Size, tuple[int, ...]]
     view: tuple[torch.Size, tuple[int, ...], int]
 
     @classmethod
-    def of(cls, view: Tensor, base: Tensor) -> "_Part":
+    def of(cls, view: Tensor, base: Tensor) -> "_MemoryView":
         """Return where a view lies in a tensor."""
         offset = int(view.storage_offset() - base.storage_offset())
         return cls((base.shape, base.stride()), (view.shape, view.stride(), offset))

@@ -46,14 +46,14 @@ class GateEffects:
 
 
 def gate_effects(
-    model: Model, image: Images, other: Images | None = None, profiles: ClassProfiles | None = None
+    model: Model, image: Images, other_image: Images | None = None, profiles: ClassProfiles | None = None
 ) -> GateEffects:
     """Replace s of each gate in turn, and return the outputs for one image.
 
     Args:
         model: the model.
         image: one image, as ``capture`` takes it.
-        other: another image, whose s is an edit; without it there is no such edit.
+        other_image: another image, whose s is an edit; without it there is no such edit.
         profiles: where the mean of s is taken from; the bundled ones of a demo model if not given. Without class
             profiles there is no such edit.
 
@@ -66,7 +66,7 @@ def gate_effects(
     if captured.images != 1:
         raise ValueError(f"The effects of gates are measured for one image, not for {captured.images}.")
     means = gate_means(model, profiles)
-    others = None if other is None else capture(model, other)
+    others = None if other_image is None else capture(model, other_image)
     after = {}
     for gate in model.gates:
         rows = gate_weights(gate, means, others)
@@ -92,19 +92,21 @@ def why_no_mean(model: Model, profiles: ClassProfiles | None = None) -> NoMean |
     return None
 
 
-def gate_weights(gate: Gate, means: Mapping[str, Floats] | None, other: Capture | None) -> dict[GateEdit, Floats]:
+def gate_weights(
+    gate: Gate, means: Mapping[str, Floats] | None, other_capture: Capture | None
+) -> dict[GateEdit, Floats]:
     """Return the weights that replace s of a gate (C,), by edit.
 
     Args:
         gate: the gate.
         means: mean of s of each gate, if it is known.
-        other: the capture of another image, of which the first one is taken, if there is one.
+        other_capture: the capture of another image, of which the first one is taken, if there is one.
     """
     rows: dict[GateEdit, Floats] = {"1": np.ones(gate.channels)}
     if means is not None:
         rows["mean"] = means[gate.name]
-    if other is not None:
-        rows["other image"] = other[gate.name].s[0].astype(np.float64)
+    if other_capture is not None:
+        rows["other image"] = other_capture[gate.name].s[0].astype(np.float64)
     return rows
 
 

@@ -20,7 +20,7 @@ from se_viz.weights.tensor_kinds import is_dense
 
 # Which run of which module an output is of, and which of its tensors is meant.
 Output: TypeAlias = tuple[nn.Module, int]
-Part: TypeAlias = tuple[nn.Module, int, int]
+TensorPosition: TypeAlias = tuple[nn.Module, int, int]
 
 
 @dataclass(slots=True)
@@ -37,31 +37,33 @@ class Kept:
     calls: int = 0
 
 
-def shared_parts(kept: Kept, other: Kept | None, images: int, others: int) -> frozenset[Part] | None:
+def shared_parts(
+    first: Kept, second: Kept | None, first_images: int, second_images: int
+) -> frozenset[TensorPosition] | None:
     """Return the kept tensors that are the same for all images, as a table of positions, told by another recording.
 
     A tensor whose length grows with the number of images has a part for each image; its length alone does not tell.
 
     Args:
-        kept, other: recordings of passes of ``images`` and of ``others`` images, another number.
+        first, second: recordings of passes of ``first_images`` and of ``second_images`` images, another number.
 
     Returns:
         The tensors by module, number of its run, and number in the output; None if the recordings differ otherwise.
     """
-    if other is None or {m: len(runs) for m, runs in kept.outputs.items()} != {
-        m: len(runs) for m, runs in other.outputs.items()
+    if second is None or {m: len(runs) for m, runs in first.outputs.items()} != {
+        m: len(runs) for m, runs in second.outputs.items()
     }:
         return None
-    shared: set[Part] = set()
-    for module, runs in kept.outputs.items():
-        for at, pair in enumerate(zip(runs, other.outputs[module], strict=True)):
+    shared: set[TensorPosition] = set()
+    for module, runs in first.outputs.items():
+        for at, pair in enumerate(zip(runs, second.outputs[module], strict=True)):
             tensors = [[leaf for leaf in tree_leaves(one) if isinstance(leaf, Tensor)] for one in pair]
             if len(tensors[0]) != len(tensors[1]):
                 return None
             for place, (one, same) in enumerate(zip(*tensors, strict=True)):
                 if one.shape[:1] == same.shape[:1]:
                     shared.add((module, at, place))
-                elif len(one) * others != len(same) * images:
+                elif len(one) * second_images != len(same) * first_images:
                     return None
     return frozenset(shared)
 

@@ -17,7 +17,7 @@ from se_viz.gates.errors import NotReadable
 from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.trace import first_tensor
 from se_viz.interventions.gradients import without_checkpointing
-from se_viz.interventions.recorder import RUN_AGAIN, Kept, Output, Part, copied
+from se_viz.interventions.recorder import RUN_AGAIN, Kept, Output, TensorPosition, copied
 
 
 class Replay:
@@ -42,7 +42,7 @@ class Replay:
         kept: Kept,
         images: Tensor,
         fragile: Collection[Output] = (),
-        shared: Collection[Part] = (),
+        shared: Collection[TensorPosition] = (),
     ) -> None:
         self._network = network
         self._gate = gate

@@ -16,7 +16,7 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
 from se_viz.gates.refusals import REJECTIONS, require_images
 from se_viz.gates.trace import placement
-from se_viz.interventions.recorder import Kept, Part, Recorder, shared_parts
+from se_viz.interventions.recorder import Kept, Recorder, TensorPosition, shared_parts
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
 from se_viz.types import AnyFloats
@@ -122,7 +122,7 @@ class Suffix:
             raise NotReadable(f"The network returned no tensor for other weights of {self.gate.name}.")
         return output
 
-    def _shared(self, copy: nn.Module, kept: Kept, images: Tensor) -> frozenset[Part]:
+    def _shared(self, copy: nn.Module, kept: Kept, images: Tensor) -> frozenset[TensorPosition]:
         """Return the kept tensors that do not belong to images, by recording another number of images.
 
         Raises:

@@ -45,17 +45,17 @@ class Squeezed:
         self.m2[label] = np.square(wide - self.mean[label]).sum(axis=0)
         self.low[label], self.high[label] = z.min(axis=0), z.max(axis=0)
 
-    def add(self, other: "Squeezed", rows: Rows, count: Counts, more: Counts) -> None:
+    def add(self, added: "Squeezed", rows: Rows, count: Counts, more: Counts) -> None:
         """Add the statistics of other images of the classes ``rows``.
 
-        ``count`` (K′, 1) is the number of images of each class here, ``more`` (K′, 1) the number in ``other``.
+        ``count`` (K′, 1) is the number of images of each class here, ``more`` (K′, 1) the number in ``added``.
         """
         total = np.maximum(count + more, 1)
-        apart = other.mean - self.mean[rows]
-        self.m2[rows] += other.m2 + np.square(apart) * (count * (more / total))
+        apart = added.mean - self.mean[rows]
+        self.m2[rows] += added.m2 + np.square(apart) * (count * (more / total))
         self.mean[rows] += apart * (more / total)
-        self.low[rows] = np.minimum(self.low[rows], other.low)
-        self.high[rows] = np.maximum(self.high[rows], other.high)
+        self.low[rows] = np.minimum(self.low[rows], added.low)
+        self.high[rows] = np.maximum(self.high[rows], added.high)
 
 
 @dataclass(slots=True)
@@ -154,22 +154,22 @@ class GateStatistics:
             Squeezed(array("z_mean"), array("z_m2"), *array("z_range")) if gate.z else None,
         )
 
-    def add(self, other: "GateStatistics", rows: Rows) -> None:
-        """Add the statistics of other images; ``rows`` (K′,) maps the classes of ``other`` to classes here.
+    def add(self, added: "GateStatistics", rows: Rows) -> None:
+        """Add the statistics of other images; ``rows`` (K′,) maps the classes of ``added`` to classes here.
 
         This is fastest when the ends are known beforehand (``empty(ends=)``): the histogram then keeps its bins.
         """
-        if self.z is not None and other.z is not None:
-            self.z.add(other.z, rows, self.count[rows][:, None], other.count[:, None])
-        self.count[rows] += other.count
-        self.sum[rows] += other.sum
-        self.squares[:, rows] += other.squares
-        self.clipped[rows] += other.clipped
-        self.heaps[rows] += other.heaps
-        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        if self.z is not None and added.z is not None:
+            self.z.add(added.z, rows, self.count[rows][:, None], added.count[:, None])
+        self.count[rows] += added.count
+        self.sum[rows] += added.sum
+        self.squares[:, rows] += added.squares
+        self.clipped[rows] += added.clipped
+        self.heaps[rows] += added.heaps
+        low, high = np.minimum(self.low, added.low), np.maximum(self.high, added.high)
         bins = grid(low, high)
         self.histogram = regrid(self.histogram, grid(self.low, self.high), bins)
-        self.histogram[rows] += regrid(other.histogram, grid(other.low, other.high), bins)
+        self.histogram[rows] += regrid(added.histogram, grid(added.low, added.high), bins)
         self.low, self.high = low, high
 
     @staticmethod

@@ -83,19 +83,19 @@ def check_classes(profiles: ClassProfiles, chosen: Sequence[str]) -> None:
             raise ValueError(f"There is no image of {name} in {profiles.path}: name another class.")
 
 
-def check_pair(profiles: ClassProfiles, one: str, other: str) -> None:
+def check_pair(profiles: ClassProfiles, class_a: str, class_b: str) -> None:
     """Raise an error if two classes cannot be compared.
 
     Raises:
         ValueError: they are the same class, or one has too few images.
         KeyError: the class profiles have no such class.
     """
-    for name in (one, other):
+    for name in (class_a, class_b):
         count = int(profiles.counts[profiles.class_index(name)])
         if count < 2:
             raise ValueError(
                 f"{name} has {counted(count, 'image')} in {profiles.path}. A comparison needs two "
                 "images of each class: name another class."
             )
-    if one == other:
-        raise ValueError(f"Name two different classes to compare, not {one} twice.")
+    if class_a == class_b:
+        raise ValueError(f"Name two different classes to compare, not {class_a} twice.")

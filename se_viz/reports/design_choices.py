@@ -56,7 +56,7 @@ def design_report(
     cards: Sequence[Card] | None = None,
     *,
     cost: CostOf = "r",
-    found: Responses | None = None,
+    responses: Responses | None = None,
     yours: UserNetworks | None = None,
 ) -> Report:
     """Compose the report on one design choice.
@@ -70,14 +70,14 @@ def design_report(
         choice: one of ``DESIGN_CHOICES``.
         cards: the cards of the demo models (default: the shipped ones).
         cost: the horizontal axis for the accuracy of different ratios.
-        found: the responses of the gates (default: the shipped ones, and those of the user's networks).
+        responses: the responses of the gates (default: the shipped ones, and those of the user's networks).
         yours: networks of the user (default: those in the user's folder).
     """
     cards = family_cards() if cards is None else cards
     yours = user_networks() if yours is None else yours
-    found = known() if found is None else found
+    responses = known() if responses is None else responses
     both = comparable([*cards, *yours.cards])
-    response = None if found is None else patterns(choice, both, found)
+    response = None if responses is None else patterns(choice, both, responses)
     charts: dict[str, Callable[[], Chart]] = {
         "family": partial(
             measured_chart, choice, comparable(cards), [card for card in both if card not in cards], cost
@@ -86,10 +86,10 @@ def design_report(
     }
     sentences = [*conclusions(choice, cards), _WHAT_IT_IS[choice.field]]
     notes = [*yours.notes, *user_notes(yours.cards, both)]
-    if found is None or response is None:
+    if responses is None or response is None:
         what = (
             "The responses are not measured yet"
-            if found is None
+            if responses is None
             else "The responses of these networks are not measured"
         )
         notes.insert(0, f"{what}: run `python -m se_viz responses --data DIR`.")
@@ -98,8 +98,8 @@ def design_report(
         sentences.append(response.words)
         notes.insert(
             0,
-            f"Measured on {found.images:,} validation images of Imagenette; `python -m se_viz responses` prints the "
-            f"numbers.",
+            f"Measured on {responses.images:,} validation images of Imagenette; `python -m se_viz responses` prints "
+            "the numbers.",
         )
     sentences += user_sentences(yours.cards, cards)
     comparisons = [*family_comparisons(cards), *user_comparisons(yours.cards, cards)]

@@ -144,7 +144,7 @@ def times(model: Model, frozen: FrozenNetwork) -> tuple[float, float]:
     return median_latency_ms(model.network, side), median_latency_ms(after, side)
 
 
-def sentences(frozen: FrozenNetwork, found: Comparison | None = None) -> tuple[str, ...]:
+def sentences(frozen: FrozenNetwork, comparison: Comparison | None = None) -> tuple[str, ...]:
     """Return sentences on what freezing has changed."""
     less = frozen.parameters_before - frozen.parameters_after
     fewer = frozen.macs_before - frozen.macs_after
@@ -160,9 +160,17 @@ def sentences(frozen: FrozenNetwork, found: Comparison | None = None) -> tuple[s
             f"{kept} of them still multiply by {frozen.constants:,} stored numbers, because no neighbouring layer "
             "takes their maps alone; the others cost nothing."
         )
-    if found is not None:
-        cost = _cost("Top-1", found.before, found.after, found.change, found.lost, found.gained, found.p)
-        lines.append(f"{cost} Both networks give the same answer for {found.same:,} images.")
+    if comparison is not None:
+        cost = _cost(
+            "Top-1",
+            comparison.before,
+            comparison.after,
+            comparison.change,
+            comparison.lost,
+            comparison.gained,
+            comparison.p,
+        )
+        lines.append(f"{cost} Both networks give the same answer for {comparison.same:,} images.")
     return tuple(lines)
 
 

@@ -82,7 +82,7 @@ def intervention_report(
     effects: GateEffects,
     image: str,
     *,
-    other: str = "",
+    other_name: str = "",
     gate: str | None = None,
     channels: Channels | None = None,
     edited: Edited | None = None,
@@ -100,14 +100,14 @@ def intervention_report(
         outcome: meaning of the outputs, and the output that is asked about.
         effects: outputs with s of one gate at a time replaced.
         image: name of the image.
-        other: name of the image whose s is used.
+        other_name: name of the image whose s is used.
         gate: the gate to mark in the charts (default: the last).
         channels: attribution to the channels of a gate.
         edited: outputs with edits.
         notes: sentences on what is missing.
     """
     chosen, target, unit = gate or effects.gates[-1], outcome.name, outcome.unit
-    words = edit_words(effects, other)
+    words = edit_words(effects, other_name)
     changes = dict(zip(effects.edits, effects.change(outcome.target).T, strict=True))
     charts: _Charts = {"gate_changes": partial(gate_changes, effects.gates, changes, words, target, unit, chosen)}
     tables: _Tables = {"gate_effects": partial(tables_of.gates_table, effects, outcome, words)}
@@ -136,7 +136,7 @@ def intervention_report(
         Later(charts),
         made,
         notes,
-        Later({"intervention.json": lambda: _json(image, other, outcome, channels, edited, made)}),
+        Later({"intervention.json": lambda: _json(image, other_name, outcome, channels, edited, made)}),
     )
 
 
@@ -165,9 +165,9 @@ def _of_channels(channels: Channels, outcome: Outcome) -> tuple[_Charts, _Tables
     return charts, tables
 
 
-def edit_words(effects: GateEffects, other: str) -> dict[str, str]:
+def edit_words(effects: GateEffects, other_name: str) -> dict[str, str]:
     """Return each edit of a gate in words."""
-    said = {"1": "s := 1", "mean": "s := mean", "other image": f"s of {other or 'another image'}"}
+    said = {"1": "s := 1", "mean": "s := mean", "other image": f"s of {other_name or 'another image'}"}
     return {edit: said[edit] for edit in effects.edits}
 
 

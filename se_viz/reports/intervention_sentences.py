@@ -130,29 +130,30 @@ def moved(outcome: Outcome, before: Floats, after: Floats, *, with_logit: bool =
     return f"{'lowers' if other < one else 'raises'} {outcome.name} from {signed(one, '.4g')} to {signed(other, '.4g')}"
 
 
-def channels_sentence(outcome: Outcome, found: Attribution, focus: int, baseline: str) -> str:
+def channels_sentence(outcome: Outcome, attribution: Attribution, focus: int, baseline: str) -> str:
     """Return sentences on the channels with the largest attribution, on its sum, and on s as a measure of it."""
-    values, s = found.values[focus], found.s[focus]
+    values, s = attribution.values[focus], attribution.s[focus]
     if not np.isfinite(values).all():
-        return f"The attributions of {found.gate} are NaN or infinite."
-    best = int(found.strongest(1, focus)[0])
+        return f"The attributions of {attribution.gate} are NaN or infinite."
+    best = int(attribution.strongest(1, focus)[0])
     most = (
-        f"Channel {best} of {found.gate} has the largest attribution to {outcome.name}: {signed(values[best], '+.2g')}"
+        f"Channel {best} of {attribution.gate} has the largest attribution to {outcome.name}: "
+        f"{signed(values[best], '+.2g')}"
     )
-    if found.method == "layer-conductance":
+    if attribution.method == "layer-conductance":
         whole = (
             f"All {len(values)} add up to {signed(values.sum(), '+.3g')}: the part that goes through s of this "
             f"gate when {UNIFORM_IMAGE} becomes this image, by which the {outcome.unit} changes by "
-            f"{signed(found.change[focus], '+.3g')}"
+            f"{signed(attribution.change[focus], '+.3g')}"
         )
         return f"{most} ({outcome.unit}, s = {signed(s[best], '.2f')}). {whole}. {_rank(values, s)}"
-    error = found.completeness_error[focus]
+    error = attribution.completeness_error[focus]
     whole = (
         f"All {len(values)} add up to {signed(values.sum(), '+.3g')}; with s in the place of {baseline} in the whole "
-        f"gate the {outcome.unit} changes by {signed(found.change[focus], '+.3g')} (completeness error "
+        f"gate the {outcome.unit} changes by {signed(attribution.change[focus], '+.3g')} (completeness error "
         f"{signed(error, '+.1g')})"
     )
-    if found.method == "exact":
+    if attribution.method == "exact":
         whole += ", and effects of single channels need not add up"
     return f"{most} ({outcome.unit}, s = {signed(s[best], '.2f')}). {whole}. {_rank(values, s)}"
 

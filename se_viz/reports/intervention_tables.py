@@ -40,49 +40,49 @@ def gates_table(effects: GateEffects, outcome: Outcome, words: Mapping[str, str]
 
 
 def channels_table(
-    found: Attribution, mean: Floats | None, images: Sequence[str], outputs: Sequence[str]
+    attribution: Attribution, mean: Floats | None, images: Sequence[str], outputs: Sequence[str]
 ) -> pd.DataFrame:
     """Return a row for each image and channel, the largest attribution of an image first.
 
     Columns: image, output (its name), channel, attribution, s, mean (of s; empty if it is unknown), baseline.
 
     Args:
-        found: attributions of N images.
+        attribution: attributions of N images.
         mean: mean of s (C,), if it is known.
         images: names of the images.
         outputs: names of the K outputs.
     """
     parts = []
     for place, image in enumerate(images):
-        order = found.strongest(found.values.shape[1], place)
+        order = attribution.strongest(attribution.values.shape[1], place)
         parts.append(
             pd.DataFrame(
                 {
                     "image": image,
-                    "output": outputs[int(found.targets[place])],
+                    "output": outputs[int(attribution.targets[place])],
                     "channel": order.astype(np.int64),
-                    "attribution": found.values[place][order],
-                    "s": found.s[place][order],
+                    "attribution": attribution.values[place][order],
+                    "s": attribution.s[place][order],
                     "mean": np.nan if mean is None else mean[order],
-                    "baseline": found.baseline[order],
+                    "baseline": attribution.baseline[order],
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
 
 
-def curves_table(found: Faithfulness) -> pd.DataFrame:
+def curves_table(measured: Faithfulness) -> pd.DataFrame:
     """Return a row for each order and number of channels: order, channels, deletion, insertion."""
     parts = [
         pd.DataFrame(
             {
                 "order": order,
-                "channels": found.channels,
+                "channels": measured.channels,
                 "deletion": curves.deletion[0],
                 "insertion": curves.insertion[0],
             }
         )
-        for order, curves in found.curves.items()
+        for order, curves in measured.curves.items()
     ]
     return pd.concat(parts, ignore_index=True)
 

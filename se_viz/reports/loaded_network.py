@@ -23,7 +23,7 @@ QUESTION = "How does this network compare with the demo models?"
 
 
 def loaded_report(
-    choice: DesignChoice, cards: Sequence[Card], network: LoadedNetwork, found: Responses | None = None
+    choice: DesignChoice, cards: Sequence[Card], network: LoadedNetwork, responses: Responses | None = None
 ) -> Report:
     """Compose the report on a network beside the demo models.
 
@@ -34,12 +34,12 @@ def loaded_report(
         choice: the design choice in which the demo models differ.
         cards: the cards of the demo models.
         network: the network.
-        found: the responses of the demo models (default: the shipped ones, and those of the user's networks).
+        responses: the responses of the demo models (default: the shipped ones, and those of the user's networks).
     """
-    found = known() if found is None else found
+    responses = known() if responses is None else responses
     both = comparable(cards)
-    drawn = None if found is None else patterns(choice, both, found, network)
-    sentences = (_known(network), *_responses(network, found))
+    drawn = None if responses is None else patterns(choice, both, responses, network)
+    sentences = (_known(network), *_responses(network, responses))
     charts = {} if drawn is None else drawn.charts
     return Report(
         QUESTION, lambda: sentences, Later(charts), Later({"cost": partial(_cost_table, choice, both, network)})

@@ -54,12 +54,12 @@ def computed(name: str) -> bool:
     return bool(COUNTERS.search(name) or TABLES.search(name))
 
 
-def replaceable(name: str, tensor: Tensor, own: Tensor) -> bool:
+def replaceable(name: str, tensor: Tensor, present: Tensor) -> bool:
     """Return whether a tensor is a counter or table of the wrong type, in whose place the network's own may stay.
 
     ``{key: value.half() …}`` and averages of several checkpoints turn counters of batches into floating-point numbers.
     """
-    return computed(name) and tensor.is_floating_point() != own.is_floating_point() and not tensor.is_complex()
+    return computed(name) and tensor.is_floating_point() != present.is_floating_point() and not tensor.is_complex()
 
 
 def difference(state: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> StateDictMismatch:

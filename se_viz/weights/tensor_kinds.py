@@ -120,9 +120,9 @@ def _copied(wrapper: Tensor) -> Tensor | None:
     return written[1] if torch.equal(one, other) else None
 
 
-def beside(tensor: Tensor, other: Tensor) -> Tensor:
+def beside(tensor: Tensor, neighbour: Tensor) -> Tensor:
     """Return a plain tensor so that an operation takes it beside another: as a DTensor beside a DTensor."""
-    mesh = getattr(other, "device_mesh", None)
+    mesh = getattr(neighbour, "device_mesh", None)
     if mesh is None or type(tensor) is not Tensor:
         return tensor
     from torch.distributed.tensor import DTensor, Replicate  # noqa: PLC0415 - slow, and rarely needed

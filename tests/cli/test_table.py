@@ -19,14 +19,14 @@ def narrow_terminal(monkeypatch):
 def test_a_table_in_a_pipe_is_plain_columns_and_no_row_is_cut_or_wrapped(monkeypatch, capsys):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "40")
-    show_table(HEADERS, ROWS, left=LEFT)
+    show_table(HEADERS, ROWS, left_aligned=LEFT)
     assert capsys.readouterr().out == (
         f"gate        C  module\nSE_2_1     96  layer1.0.se\nSE_5_2  1,024  {ROWS[1][2]}\n"
     )
 
 
 def test_a_table_in_a_terminal_has_a_rule_below_its_header_and_fits_it(narrow_terminal, capsys):
-    show_table(HEADERS, ROWS, left=LEFT)
+    show_table(HEADERS, ROWS, left_aligned=LEFT)
     out = capsys.readouterr().out
     assert "─" in out
     assert "\x1b[" in out
@@ -37,5 +37,5 @@ def test_a_table_in_a_terminal_has_a_rule_below_its_header_and_fits_it(narrow_te
 
 def test_a_table_without_rows_is_its_header(monkeypatch, capsys):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    show_table(HEADERS, [], left=LEFT)
+    show_table(HEADERS, [], left_aligned=LEFT)
     assert capsys.readouterr().out == "gate  C  module\n"

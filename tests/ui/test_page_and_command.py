@@ -149,7 +149,7 @@ def test_intervention(tmp_path):
     outcome = outcome_of(predict(model, captured).fitted, effects.before)
     after = outputs_of(capture(model, [image, other], edits={"SE_2_2": 1.0}))[0]
     edited = Edited("s := 1 in all channels of SE_2_2", after)
-    report = intervention_report(outcome, effects, image.name, other=other.name, gate="SE_2_2", edited=edited)
+    report = intervention_report(outcome, effects, image.name, other_name=other.name, gate="SE_2_2", edited=edited)
     asked = {"samples": "cat,temple", "gate": "SE_2_2", "edit": "all", "set": "1", "baseline": "0", "device": "cpu"}
     page = pages.open_page("intervene", view="Gates", **asked)
     sentences, charts = set(), {}

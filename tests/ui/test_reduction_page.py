@@ -71,13 +71,13 @@ def test_every_ratio_shows_the_same_gate_of_its_own_network():
 def test_every_choice_shows_its_own_networks_and_table():
     page = open_page(samples="cat")
     answered = [one for one in DESIGN_CHOICES if sum(c.network.gated for c in variants_of(one, demo.cards())) > 1]
-    assert page.segmented_control(key="differ").options == [ablation.title for ablation in answered]
-    for ablation in answered:
-        page.segmented_control(key="differ").set_value(ablation.title).run()
-        assert ablation.title.removesuffix(" r") in page.title[0].value
+    assert page.segmented_control(key="differ").options == [choice.title for choice in answered]
+    for choice in answered:
+        page.segmented_control(key="differ").set_value(choice.title).run()
+        assert choice.title.removesuffix(" r") in page.title[0].value
         assert not page.exception
-        assert any(emphasised(conclusions(ablation, demo.cards())[0]) in text.value for text in page.markdown)
-        assert any(f"table_{ablation.table}" in chart.proto.id for chart in page.get("plotly_chart"))
+        assert any(emphasised(conclusions(choice, demo.cards())[0]) in text.value for text in page.markdown)
+        assert any(f"table_{choice.table}" in chart.proto.id for chart in page.get("plotly_chart"))
 
 
 @pytest.mark.slow

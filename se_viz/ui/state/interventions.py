@@ -58,7 +58,7 @@ def _gate(
 
 
 def effects(
-    model: Model, image: InputImage, before: Floats, other: InputImage | None, profiles: ClassProfiles | None
+    model: Model, image: InputImage, before: Floats, other_image: InputImage | None, profiles: ClassProfiles | None
 ) -> GateEffects:
     """Return the outputs for an image with s of one gate at a time replaced.
 
@@ -66,12 +66,12 @@ def effects(
         model: the model.
         image: the image.
         before: outputs for it without edits (K,).
-        other: the image whose s is used, if there is one.
+        other_image: the image whose s is used, if there is one.
         profiles: where the mean of s is taken from; the bundled ones of a demo model if not given.
     """
     mean = means(model, profiles)
-    others = None if other is None else captures.values(model, [other], "other")
-    replaced = other.sha256 if other else "", *key_of(profiles)
+    others = None if other_image is None else captures.values(model, [other_image], "other")
+    replaced = other_image.sha256 if other_image else "", *key_of(profiles)
     place = st.empty()
     after: dict[str, Floats] = {}
     for index, gate in enumerate(model.gates):

@@ -15,7 +15,7 @@ from se_viz.ui.state.profiles import folder, slug
 from se_viz.ui.widgets import folder_profiles, profile_pass
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
-from se_viz.ui.widgets.profile_pass import Request, Source
+from se_viz.ui.widgets.profile_pass import PassInput, Request
 
 SHARD = 128  # images of a shard: Stop loses at most this many
 _KIND = "server"  # of the images, in a request
@@ -56,13 +56,13 @@ def _ask(model: str, restart: bool) -> None:
     profile_pass.request(Request(model, (_KIND, place, by), place, restart))
 
 
-def _source(model: Model, choice: tuple[str, ...]) -> Source | None:
+def _source(model: Model, choice: tuple[str, ...]) -> PassInput | None:
     kind, place, *of_labels = choice
     allowed = data_folders.allowed()
     if kind != _KIND or place not in allowed:
         return None
     (by,) = of_labels
-    return Source(
+    return PassInput(
         about=f"Class profiles from {place}; classes are {by}.",
         out=_out(model, allowed, place, by),
         listed=partial(dataset, allowed[place]),

@@ -18,7 +18,7 @@ from se_viz.ui.state import session_profiles
 from se_viz.ui.widgets import profile_pass, profiles_picker
 from se_viz.ui.widgets.code_lines import head_options, shell_options
 from se_viz.ui.widgets.image_picker import Chosen
-from se_viz.ui.widgets.profile_pass import Request, Source
+from se_viz.ui.widgets.profile_pass import PassInput, Request
 
 _KIND = "upload"  # of the images, in a request
 
@@ -78,7 +78,7 @@ def _say_limit(model: Model, chosen: Chosen, *, first: bool) -> None:
         st.code(f"python -m se_viz profile {options} --data {data} --out PROFILES", language=None)
 
 
-def source(model: Model, chosen: Chosen, choice: tuple[str, ...]) -> Source | None:
+def source(model: Model, chosen: Chosen, choice: tuple[str, ...]) -> PassInput | None:
     """Return the images of a request, if they are those that are chosen now."""
     if choice[0] != _KIND or len(in_folders(chosen.images)) < 2:
         return None
@@ -91,7 +91,7 @@ def source(model: Model, chosen: Chosen, choice: tuple[str, ...]) -> Source | No
         session_profiles.make_room(model, dataset, out)
         return dataset
 
-    return Source(
+    return PassInput(
         about=f"Class profiles of {dataset.name}; classes are folders.",
         out=out,
         listed=listed,

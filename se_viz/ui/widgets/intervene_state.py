@@ -62,7 +62,7 @@ class InterveneState:
             self.outcome,
             self.effects,
             self.image.name,
-            other=self.swapped.name if self.swapped else "",
+            other_name=self.swapped.name if self.swapped else "",
             gate=self.gate,
             channels=channels,
             edited=edited,

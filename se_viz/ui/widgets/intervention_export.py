@@ -70,8 +70,8 @@ def show(
         report_download.show(lambda: report, f"intervene_{gate}")
     st.markdown("The same numbers from Python, and from a shell:")
     own = profiles is not None and profiles.path != shipped_path(model.name)
-    st.code(python_lines(model, chosen, gate, images, edits, channels, own=own), language="python")
-    st.code(shell_lines(model, chosen, gate, images, edits, channels, own=own), language="bash")
+    st.code(python_lines(model, chosen, gate, images, edits, channels, with_profiles=own), language="python")
+    st.code(shell_lines(model, chosen, gate, images, edits, channels, with_profiles=own), language="bash")
 
 
 def python_lines(
@@ -82,16 +82,16 @@ def python_lines(
     edits: Edits,
     channels: Channels | None,
     *,
-    own: bool,
+    with_profiles: bool,
 ) -> str:
     """Return a script that gives the same numbers; uploads are expected in its folder."""
     focus, other = images
-    extra = ", profiles=profiles" if own else ""
+    extra = ", profiles=profiles" if with_profiles else ""
     lines = [
         "import se_viz",
         "",
         load_line(model),
-        *(['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * own),
+        *(['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * with_profiles),
         f"images = {python_images(chosen)}",
         f"image = images[{focus}]",
         f"edits = {{{gate!r}: {_said(edits[gate], other)}}}",
@@ -133,13 +133,13 @@ def shell_lines(
     edits: Edits,
     channels: Channels | None,
     *,
-    own: bool,
+    with_profiles: bool,
 ) -> str:
     """Return the commands that write the same numbers into folders."""
     focus, other = images
     precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
     common = f"{shell_images(chosen)} {shell_options(model)}{head_options()} --device {model.device}{precision}"
-    common += f" --focus {focus + 1} --gate {gate}" + (" --profiles PROFILES" if own else "")
+    common += f" --focus {focus + 1} --gate {gate}" + (" --profiles PROFILES" if with_profiles else "")
     edit = edits[gate]
     value = next(iter(edit.values())) if isinstance(edit, Mapping) else edit
     said = "other" if isinstance(value, Swap) else str(value)

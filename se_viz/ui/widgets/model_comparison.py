@@ -26,7 +26,7 @@ from se_viz.ui.widgets.page_header import PageHeader
 @st.fragment
 def images(
     header: PageHeader,
-    ablation: DesignChoice,
+    choice: DesignChoice,
     cards: tuple[Card, ...],
     yours: tuple[Card, ...] = (),
     loaded: Beside | None = None,
@@ -35,14 +35,14 @@ def images(
 
     Args:
         header: the input of the page.
-        ablation: the choice in which the networks differ.
+        choice: the design choice in which the networks differ.
         cards: cards of the demo models.
         yours: cards of the user's networks, which are drawn whatever they differ in.
         loaded: the network in the sidebar, if it is no demo model; it is drawn first.
     """
     shown = header.chosen.images
     names = [image.name for image in shown]
-    found = {choice_label(ablation, card.network): card for card in variants_of(ablation, cards) if card.network.gated}
+    found = {choice_label(choice, card.network): card for card in variants_of(choice, cards) if card.network.gated}
     found |= {card.name: card for card in yours if card.network.gated}
     models = {label: member(f"demo/{card.name}", str(header.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))

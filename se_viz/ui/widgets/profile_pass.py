@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Source:
+class PassInput:
     """The images of a pass.
 
     Attributes:
@@ -123,7 +123,7 @@ def account_of(out: Path) -> Sequence[str]:
     return listed
 
 
-def go_on(model: Model, find: Callable[[tuple[str, ...]], Source | None]) -> None:
+def go_on(model: Model, find: Callable[[tuple[str, ...]], PassInput | None]) -> None:
     """Draw the pass that was requested, and run it to its end; a page calls it last, whatever part of it is open.
 
     Args:
@@ -150,7 +150,7 @@ def _stop() -> None:
     st.session_state.pop(_ASKED, None)
 
 
-def _build(model: Model, source: Source, asked: Request) -> None:
+def _build(model: Model, source: PassInput, asked: Request) -> None:
     """Make the requested class profiles, and run the page again, unless another session makes them."""
     out = source.out
     if not _claim(out):
@@ -196,7 +196,7 @@ def _claim(out: Path) -> bool:
     return True
 
 
-def _run(model: Model, source: Source) -> None:
+def _run(model: Model, source: PassInput) -> None:
     """Make the class profiles with a progress bar.
 
     A click on anything ends this run at the next update of the bar, and the next run continues.
