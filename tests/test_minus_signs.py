@@ -11,7 +11,7 @@ import pytest
 from se_viz import capture, load, sample
 from se_viz.analysis.predictions import predict
 from se_viz.figures.export import figure_bytes
-from se_viz.figures.finite import texts
+from se_viz.figures.not_finite import texts
 from se_viz.interventions.gate_effects import gate_means
 from se_viz.reports.inspection import inspection_report
 from se_viz.wording import signed
@@ -42,7 +42,7 @@ def _signs_in_code(path: Path) -> list[int]:
 
 def test_numbers_with_their_sign_are_written_by_one_function():
     found = {str(path.relative_to(ROOT)): lines for path in ROOT.rglob("*.py") if (lines := _signs_in_code(path))}
-    assert found.keys() <= {"demo/paired.py"}  # below the function, and with a minus sign as well
+    assert found.keys() <= {"demo/paired_comparison.py"}  # below the function, and with a minus sign as well
 
 
 def test_the_pointer_of_charts_reads_numbers_of_the_axes():

@@ -20,7 +20,7 @@ import scipy
 
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, DesignChoice, choice_label, comparable, variants_of
-from se_viz.demo.paired import Change, accuracy_change, mcnemar
+from se_viz.demo.paired_comparison import Change, accuracy_change, mcnemar
 from se_viz.demo.seresnet import SEResNetConfig
 
 ALPHA = 0.05

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.analysis import health_sentences as words
-from se_viz.analysis.exceptions import exceptions
+from se_viz.analysis.outliers import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
 from se_viz.gates.gate_functions import SOFTMAX, range_of
 from se_viz.types import Floats

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from se_viz.analysis.exceptions import Exceptions, Mask
+from se_viz.analysis.outliers import Exceptions, Mask
 from se_viz.analysis.verdicts import CLOSE, NO_EFFECT, STILL, Verdict
 from se_viz.types import Floats
 from se_viz.wording import counted, signed

@@ -15,7 +15,7 @@ from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 from se_viz.wording import counted, signed
 
 if TYPE_CHECKING:
-    from se_viz.demo.paired import Change
+    from se_viz.demo.paired_comparison import Change
     from se_viz.interventions.ablation import Ablation
     from se_viz.interventions.ablation_effects import AblationRow
     from se_viz.interventions.edits import Edit
@@ -117,7 +117,7 @@ def ablate(
     from se_viz.interventions.ablation_shards import images_done
     from se_viz.interventions.bundled_ablations import rebuild_ablations
     from se_viz.reports.ablation import ablation_report
-    from se_viz.reports.about import about_ablation
+    from se_viz.reports.subject_facts import about_ablation
 
     out = output.out or Path("ablation")
     try:
@@ -198,7 +198,7 @@ def _show(ablation: "Ablation") -> None:
 
 
 def _row(row: "AblationRow") -> tuple[str, ...]:
-    from se_viz.demo.paired import points
+    from se_viz.demo.paired_comparison import points
 
     change = row.change
     return (

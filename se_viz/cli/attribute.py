@@ -72,9 +72,9 @@ def attribute(
     from se_viz import capture, faithfulness, open_profiles, predict
     from se_viz.figures.export import CannotDraw
     from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
-    from se_viz.reports.about import about_model
     from se_viz.reports.intervention import Channels, intervention_report
-    from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.subject_facts import about_model
+    from se_viz.reports.target_output import outcome_of
     from se_viz.reports.uniform_weights import uniform_weights
 
     shown = images.read(trusted=network.trusted, verbose=verbose)

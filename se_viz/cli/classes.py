@@ -64,9 +64,9 @@ def classes(
     from se_viz import open_profiles
     from se_viz.figures.export import CannotDraw
     from se_viz.profiles.bundled import bundled_profiles
-    from se_viz.reports.about import about_profiles
     from se_viz.reports.class_numbers import ClassNumbers
     from se_viz.reports.class_profiles import class_report
+    from se_viz.reports.subject_facts import about_profiles
 
     try:
         opened = open_profiles(profiles) if profiles else bundled_profiles(model)

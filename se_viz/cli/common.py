@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.data.summing_up import FEW, summing_up
+from se_viz.data.left_out_summary import FEW, summing_up
 from se_viz.gates.errors import NotFiniteValues
 
 if TYPE_CHECKING:

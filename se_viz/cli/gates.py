@@ -66,8 +66,8 @@ def gates(
     """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
-    from se_viz.reports.about import about_model
     from se_viz.reports.network import network_report
+    from se_viz.reports.subject_facts import about_model
 
     try:
         loaded = network.load(model, "cpu", fast=False)

@@ -60,7 +60,7 @@ class ImageOptions:
 
 def names_of(images: "Sequence[InputImage]", focus: int) -> list[str]:
     """Return distinct names of the images; raise if there is no image with the number ``focus``."""
-    from se_viz.data.names import apart
+    from se_viz.data.file_kinds import apart
 
     if focus > len(images):
         raise ValueError(f"There is no image {focus} for --focus: the number of images is {len(images)}.")

@@ -52,8 +52,8 @@ def inspect(
     from se_viz.figures.export import CannotDraw
     from se_viz.figures.row_thumbnails import row_thumbnail
     from se_viz.interventions.gate_effects import gate_means
-    from se_viz.reports.about import about_model
     from se_viz.reports.inspection import inspection_report
+    from se_viz.reports.subject_facts import about_model
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     try:

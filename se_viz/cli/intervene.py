@@ -66,10 +66,10 @@ def intervene(
     from se_viz import capture, open_profiles, predict
     from se_viz.figures.export import CannotDraw
     from se_viz.interventions.gate_effects import gate_effects, outputs_of, why_no_mean
-    from se_viz.reports.about import about_model
     from se_viz.reports.edit_words import OTHER_IMAGE, edits_in_words
     from se_viz.reports.intervention import Edited, intervention_report
-    from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.subject_facts import about_model
+    from se_viz.reports.target_output import outcome_of
     from se_viz.reports.uniform_weights import uniform_weights
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
@@ -178,7 +178,7 @@ def _show_gates(report: "Report") -> None:
 def _show_images(fitted: "Fitted", target: str, names: list[str], before: "Floats", after: "Floats") -> None:
     """Print a row for each image; each has its own target if none was named."""
     from se_viz.cli.table import show_table
-    from se_viz.reports.outcomes import outcome_of
+    from se_viz.reports.target_output import outcome_of
 
     rows = []
     for name, one, other in zip(names, before, after, strict=True):

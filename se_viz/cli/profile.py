@@ -60,9 +60,9 @@ def profile(
     from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make
     from se_viz.profiles.unfinished import images_done
-    from se_viz.reports.about import about_profiles, profiles_source
     from se_viz.reports.class_profiles import class_report
     from se_viz.reports.pass_account import account
+    from se_viz.reports.subject_facts import about_profiles, profiles_source
 
     try:
         if family:

@@ -36,7 +36,7 @@ def walk(
     from se_viz.analysis.walk import walk as follow
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
-    from se_viz.reports.about import about_model
+    from se_viz.reports.subject_facts import about_model
     from se_viz.reports.walk import walk_report
 
     shown = images.read(trusted=network.trusted, verbose=verbose)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from se_viz.data.class_splits import by_class, of_places, place_of
-from se_viz.data.meanings import meaning
-from se_viz.data.names import is_image, label_of
+from se_viz.data.file_kinds import is_image, label_of
 from se_viz.data.rejected import DatasetRefused, lower
+from se_viz.data.split_names import meaning
 from se_viz.data.splits import Choice, group
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from se_viz.data import splits
-from se_viz.data.meanings import meaning
+from se_viz.data.split_names import meaning
 
 
 class FolderPlace(NamedTuple):
@@ -61,8 +61,8 @@ def of_places(
     Args:
         places: see ``by_class``.
         asked, where, called: see ``splits.of_each``.
-        of_folder: whether splits in several places are no splits, as ``layout.of_folder`` reads a folder; in an archive
-            they are the splits of several classes.
+        of_folder: whether splits in several places are no splits, as ``dataset_folder.of_folder`` reads a folder; in
+            an archive they are the splits of several classes.
 
     Raises:
         DatasetRefused: there are splits, but not the one asked for.

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from se_viz.data import layout, lists, splits
+from se_viz.data import dataset_folder, lists, splits
 from se_viz.data import webdataset as tars
 from se_viz.data.class_splits import by_class, of_places
+from se_viz.data.dataset_objects import Indexed, from_object
+from se_viz.data.file_kinds import format_of, is_clutter, is_image, left_out
 from se_viz.data.folders import find_images
 from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, disambiguate, labelled
 from se_viz.data.list_rows import once
-from se_viz.data.meanings import meaning, meaning_of_part
-from se_viz.data.names import format_of, is_clutter, is_image, left_out
-from se_viz.data.objects import Indexed, from_object
 from se_viz.data.rejected import DatasetRefused, Refused, shown
+from se_viz.data.split_names import meaning, meaning_of_part
 from se_viz.data.zip_archive import is_archive
 
 __all__ = ["UNLABELLED", "Dataset", "DatasetFormat", "DatasetRefused", "Indexed", "dataset", "disambiguate"]
@@ -72,7 +72,7 @@ def _is_unnamed_zip(path: Path) -> bool:
 
 
 def _from_folder(path: Path, split: str | None) -> Dataset:
-    root, part, notes = layout.of_folder(path, split)
+    root, part, notes = dataset_folder.of_folder(path, split)
     name = f"{path.resolve().name}/{part}" if part else root.resolve().name
     archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
     contents = find_images(root)

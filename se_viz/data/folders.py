@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from se_viz.data.names import format_of, is_clutter, is_image, left_out
+from se_viz.data.file_kinds import format_of, is_clutter, is_image, left_out
 from se_viz.data.rejected import shown
 
 _Identity = tuple[int, int]

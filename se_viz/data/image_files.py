@@ -12,9 +12,9 @@ from typing import BinaryIO, TypeAlias
 from se_viz import former_names
 from se_viz.data.batches import MOST_FILES, Batches, Outcome, decode_here, named
 from se_viz.data.class_folders import labels_of_uploads
+from se_viz.data.file_kinds import apart, format_of, label_of, left_out
 from se_viz.data.folders import Contents, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
-from se_viz.data.names import apart, format_of, label_of, left_out
 from se_viz.data.pixels import Gone, ShouldCancel
 from se_viz.data.rejected import Refused, shown
 from se_viz.data.splits import Choice

@@ -27,7 +27,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from se_viz import former_names
 from se_viz.data import jpeg, netpbm, pixels, webp
 from se_viz.data.colours import SWAPS_SIDES, TURNS, WORKING_SIDE, RangeUnknown, orientation_of, rgb
-from se_viz.data.metered import MeteredFile, TooManyParts
+from se_viz.data.metered_file import MeteredFile, TooManyParts
 from se_viz.data.rejected import Refused, shown
 from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image, unusual
 

@@ -8,7 +8,7 @@ import re
 
 from PIL.JpegImagePlugin import MARKER
 
-from se_viz.data.metered import MOST_IN_HEADER
+from se_viz.data.metered_file import MOST_IN_HEADER
 
 # Encoders write about ten scans. Each is a pass over the whole image and can be as short as 120 bytes: without a limit,
 # a file of 1 MB can occupy the processor for ten minutes.

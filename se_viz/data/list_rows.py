@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from se_viz.data.columns import LABEL, PATH, SPLIT, columns, tidied
+from se_viz.data.list_columns import LABEL, PATH, SPLIT, columns, tidied
 from se_viz.data.rejected import DatasetRefused, shown
 
 # The number of a line, from 1, and its cells.

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from se_viz.data.columns import LABEL, PATH, SPLIT, column, columns
+from se_viz.data.file_kinds import is_image
+from se_viz.data.list_columns import LABEL, PATH, SPLIT, column, columns
 from se_viz.data.list_rows import Line, Row, rows_of
-from se_viz.data.names import is_image
 from se_viz.data.rejected import DatasetRefused
 
 _TEXT = frozenset({".csv", ".tsv", ".txt", ".tab", ".lst"})

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from se_viz.data.meanings import meaning
 from se_viz.data.rejected import DatasetRefused, shown
+from se_viz.data.split_names import meaning
 
 _LISTED = 5
 _MOST = 20  # names in a refusal

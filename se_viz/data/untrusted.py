@@ -19,6 +19,7 @@ from se_viz import sandbox
 from se_viz.data import pixels
 from se_viz.data import zip_archive as archives
 from se_viz.data.colours import WORKING_SIDE
+from se_viz.data.file_kinds import label_of
 from se_viz.data.images import (
     MAX_ASPECT,
     MAX_BYTES,
@@ -29,7 +30,6 @@ from se_viz.data.images import (
     decode_pixels,
     size_refusal,
 )
-from se_viz.data.names import label_of
 from se_viz.data.rejected import shown
 from se_viz.data.splits import Choice
 from se_viz.data.zip_archive import ArchiveRefused

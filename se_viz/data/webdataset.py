@@ -13,8 +13,8 @@ from zipfile import ZipInfo
 
 from se_viz.data.class_folders import common_folders
 from se_viz.data.class_splits import NOWHERE, FolderPlace, place_of
+from se_viz.data.file_kinds import SUFFIXES, is_clutter
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.names import SUFFIXES, is_clutter
 from se_viz.data.tar_members import TarMember, TarRefused, members_of, said_of_repeated
 from se_viz.data.zip_archive import directory, read_member
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from se_viz.data.class_folders import of_one_split
+from se_viz.data.file_kinds import in_turn
 from se_viz.data.images import MAX_BYTES
-from se_viz.data.names import in_turn
 from se_viz.data.rejected import DatasetRefused, Refused, lower, shown
 from se_viz.data.splits import Choice
 
@@ -80,7 +80,7 @@ def members(
         content: its bytes, or a seekable file.
         limits: an archive beyond them is refused before anything is unpacked.
         wanted: number of members that are read; of more members, those of all folders in turn come first, see
-            ``names.in_turn``.
+            ``file_kinds.in_turn``.
         split: the split whose members are read if there are several, see ``class_folders.of_one_split``.
         choices: the choice of the split is added to this list before the first member.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from se_viz.demo.card import Card
-from se_viz.demo.paper_ablations import TABLE_10, TABLE_11, TABLE_12, TABLE_13, TABLE_14, Row
+from se_viz.demo.paper_tables import TABLE_10, TABLE_11, TABLE_12, TABLE_13, TABLE_14, PaperRow
 from se_viz.demo.seresnet import STAGES, SEResNetConfig
 
 
@@ -23,7 +23,7 @@ class DesignChoice:
     title: str
     field: Literal["r", "squeeze", "gate", "gated_stages", "integration"]
     table: int
-    rows: tuple[Row, ...]
+    rows: tuple[PaperRow, ...]
 
 
 RATIO = DesignChoice("reduction ratio r", "r", 10, TABLE_10)
@@ -40,7 +40,7 @@ _SPELLED = {"relu": "ReLU"}
 
 
 def choice_label(choice: DesignChoice, config: SEResNetConfig) -> str:
-    """Return the value of a choice in a network, as in ``Row.name``: "r = 16", "max", "ReLU", "stages 2–4", "no SE"."""
+    """Return the value of a choice in a network: "r = 16", "max", "ReLU", "stages 2–4", "no SE", see ``PaperRow``."""
     if not config.gated:
         return NO_SE
     if choice.field == "r":

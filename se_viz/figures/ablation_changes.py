@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import plotly.graph_objects as go
 
-from se_viz.demo.paired import points
+from se_viz.demo.paired_comparison import points
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.palette import EDITS, MUTED, NETWORKS
 from se_viz.interventions.ablation_effects import AblationRow

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable, say_lost
 from se_viz.figures.maps import colour_over
+from se_viz.figures.not_finite import drawable, say_lost
 from se_viz.figures.palette import SEQUENTIAL, scale
 from se_viz.interventions.cam import ClassActivation
 from se_viz.types import Float32s

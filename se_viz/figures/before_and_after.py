@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from se_viz.analysis.percent import reach
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable, number
+from se_viz.figures.not_finite import drawable, number
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.types import Floats
 

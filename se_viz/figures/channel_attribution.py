@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable, number
 from se_viz.figures.heatmap import s_range
+from se_viz.figures.not_finite import drawable, number
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, NEGATIVE, POSITIVE, scale
 from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s, Floats

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import number
+from se_viz.figures.not_finite import number
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.types import AnyFloats
 

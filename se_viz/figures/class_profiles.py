@@ -8,7 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
-from se_viz.figures.finite import texts
+from se_viz.figures.not_finite import texts
 from se_viz.figures.palette import CLASSES, DASHES, MUTED
 from se_viz.types import AnyFloats
 from se_viz.wording import signed

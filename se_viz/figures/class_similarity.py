@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from scipy.cluster.hierarchy import dendrogram
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import texts
+from se_viz.figures.not_finite import texts
 from se_viz.figures.palette import ACCENT, DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.types import AnyFloats
 from se_viz.wording import signed

@@ -10,7 +10,7 @@ from plotly.io import templates, to_html
 
 from se_viz.extras import missing
 from se_viz.figures.drawing import Browser, one_browser
-from se_viz.figures.presets import PIXELS, PRESETS, PresetName, fitted
+from se_viz.figures.export_presets import PIXELS, PRESETS, PresetName, fitted
 from se_viz.figures.provenance import Provenance, with_metadata
 from se_viz.figures.svg_font import families, font_file, with_font
 

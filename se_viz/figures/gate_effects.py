@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from se_viz.analysis.percent import percent, reach
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable
+from se_viz.figures.not_finite import drawable
 from se_viz.figures.palette import EDITS, MUTED
 from se_viz.types import Floats
 

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from se_viz.analysis.health import CLOSE
 from se_viz.figures.chart import Chart, frame
-from se_viz.figures.finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.heatmap import s_range
+from se_viz.figures.not_finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s

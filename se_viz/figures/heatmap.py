@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from se_viz.analysis.channel_order import Order, most_varying, order_channels
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable, lost, say_lost, texts
+from se_viz.figures.not_finite import drawable, lost, say_lost, texts
 from se_viz.figures.palette import DIVERGING, MUTED, SEQUENTIAL, scale
 from se_viz.figures.row_thumbnails import beside_rows
 from se_viz.figures.sorted_weights import HEIGHT, weight_bars

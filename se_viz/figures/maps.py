@@ -11,8 +11,8 @@ from PIL import Image
 from plotly.colors import hex_to_rgb
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.finite import drawable, number, say_lost
 from se_viz.figures.mosaic import mosaic
+from se_viz.figures.not_finite import drawable, number, say_lost
 from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
 from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s

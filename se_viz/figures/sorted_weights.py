@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from se_viz.figures.finite import drawable, texts
+from se_viz.figures.not_finite import drawable, texts
 from se_viz.figures.palette import ACCENT, NEGATIVE, POSITIVE
 from se_viz.types import AnyFloats
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from se_viz.demo.card import Accuracy
-from se_viz.demo.paired import Change
+from se_viz.demo.paired_comparison import Change
 from se_viz.interventions.planned_edits import EditInfo
 
 

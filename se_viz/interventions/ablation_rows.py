@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from se_viz.demo.evaluate import accuracy
-from se_viz.demo.paired import accuracy_change, mcnemar, mean_change
+from se_viz.demo.paired_comparison import accuracy_change, mcnemar, mean_change
 from se_viz.demo.right_answers import packed
 from se_viz.interventions.ablation_effects import AblationRow, AsItIs, ClassEffect
 from se_viz.interventions.ablation_shards import Shard

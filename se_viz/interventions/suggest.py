@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from se_viz.demo.paired import Change, points
+from se_viz.demo.paired_comparison import Change, points
 from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.ablation_effects import AblationRow
 

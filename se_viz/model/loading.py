@@ -22,7 +22,7 @@ from se_viz.weights.state_dict import CheckpointFile
 from se_viz.weights.weights_sha256 import Rounding, weights_sha256
 from se_viz.zoo import registry as catalogue
 from se_viz.zoo.checkpoint import read_network
-from se_viz.zoo.device_room import check_memory
+from se_viz.zoo.memory_check import check_memory
 
 
 def load(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from se_viz import former_names
-from se_viz.data.given import Image, InputRefused, one_by_one
 from se_viz.data.preprocess import Preprocess
+from se_viz.data.python_images import Image, InputRefused, one_by_one
 from se_viz.device.devices import Precision, precision_of
 from se_viz.gates.find import survey
 from se_viz.gates.gate import Gate

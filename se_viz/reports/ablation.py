@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from se_viz.demo.paired import points
+from se_viz.demo.paired_comparison import points
 from se_viz.figures.ablation_changes import accuracy_changes
 from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.ablation_effects import AblationRow

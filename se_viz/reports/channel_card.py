@@ -8,7 +8,7 @@ from se_viz.figures.chart import Chart
 from se_viz.figures.class_means import class_means
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile
 from se_viz.profiles.errors import NotInProfiles
-from se_viz.reports.outcomes import Outcome
+from se_viz.reports.target_output import Outcome
 from se_viz.types import Floats
 from se_viz.wording import signed
 

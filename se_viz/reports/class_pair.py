@@ -4,8 +4,8 @@ import pandas as pd
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.class_comparison import auroc_text, effect_sizes, two_distributions
-from se_viz.figures.finite import number
 from se_viz.figures.maps import recalibrated_maps
+from se_viz.figures.not_finite import number
 from se_viz.gates.capture import GateCapture
 from se_viz.profiles.class_profiles import GateProfile
 from se_viz.reports.class_numbers import ClassNumbers

@@ -9,12 +9,12 @@ from se_viz.figures.row_thumbnails import row_thumbnail
 from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.reports.about import about_model, about_profiles
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.design_choices import design_report
 from se_viz.reports.inspection import inspection_report
 from se_viz.reports.network import network_report
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import about_model, about_profiles
 
 
 def report(

@@ -19,7 +19,7 @@ from se_viz.analysis.family_tests import (
 from se_viz.analysis.power import visible_over_images, visible_over_seeds
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import NO_SE, RATIO, DesignChoice, comparable
-from se_viz.demo.paired import Change, points
+from se_viz.demo.paired_comparison import Change, points
 
 NO_EFFECT = "no measurable effect here"
 UNCLEAR = "not clear (significant alone, but not with the correction for all tests)"

@@ -13,7 +13,7 @@ from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
 from se_viz.demo.evaluate import accuracy
-from se_viz.demo.paired import Change, accuracy_change, mcnemar, points
+from se_viz.demo.paired_comparison import Change, accuracy_change, mcnemar, points
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.trace import placement

@@ -26,8 +26,8 @@ from se_viz.reports.intervention_sentences import (
     edit_sentence,
     gates_sentence,
 )
-from se_viz.reports.outcomes import Outcome
 from se_viz.reports.report import Later, Report
+from se_viz.reports.target_output import Outcome
 from se_viz.types import Floats
 
 QUESTION = "Which gate, which channel matters for this prediction?"

@@ -9,7 +9,7 @@ import scipy
 from se_viz.analysis.percent import percent
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
-from se_viz.reports.outcomes import Outcome
+from se_viz.reports.target_output import Outcome
 from se_viz.types import Floats
 from se_viz.wording import signed
 

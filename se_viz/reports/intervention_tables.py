@@ -8,7 +8,7 @@ import pandas as pd
 from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.faithfulness import Faithfulness
 from se_viz.interventions.gate_effects import GateEffects
-from se_viz.reports.outcomes import Outcome
+from se_viz.reports.target_output import Outcome
 from se_viz.types import Floats
 
 

@@ -19,7 +19,7 @@ from se_viz.disk.output_folder import output_folder
 from se_viz.figures.chart import Chart
 from se_viz.figures.drawing import one_browser
 from se_viz.figures.export import Format, figure_bytes
-from se_viz.figures.presets import PresetName
+from se_viz.figures.export_presets import PresetName
 from se_viz.figures.provenance import Provenance
 from se_viz.reports.html_page import charts_html, html_page, sentences_html, tables_html
 from se_viz.reports.tables import table_bytes, with_source

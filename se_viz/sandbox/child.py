@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from se_viz.sandbox import wire
+from se_viz.sandbox import messages
 
 # Parts of the messages of torch and C libraries where they raise a plain error because memory was not allocated.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "cannot allocate memory")
@@ -23,14 +23,14 @@ _STARTING = 60.0  # seconds that a call may take beyond its time limit, to impor
 _LONGEST = 2_000  # characters of an error's description
 
 
-def serve_one(file: wire.Raw) -> None:
+def serve_one(file: messages.Raw) -> None:
     """Answer one call, under limits that cannot be raised again."""
     warnings.simplefilter("ignore")
     with contextlib.suppress(EOFError, OSError):  # the asking process has ended
-        wire.send(file, _answer(wire.receive(file), file, once=True))
+        messages.send(file, _answer(messages.receive(file), file, once=True))
 
 
-def serve(reader: wire.Raw, writer: wire.Raw) -> None:
+def serve(reader: messages.Raw, writer: messages.Raw) -> None:
     """Answer calls until the asking process ends; then exit at once, even during a call.
 
     Another thread notices that end. A call that holds the interpreter blocks this thread, so each call also has a
@@ -42,7 +42,7 @@ def serve(reader: wire.Raw, writer: wire.Raw) -> None:
     def listen() -> None:
         with contextlib.suppress(Exception):
             while True:
-                calls.put(wire.receive(reader))
+                calls.put(messages.receive(reader))
         os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
@@ -50,27 +50,27 @@ def serve(reader: wire.Raw, writer: wire.Raw) -> None:
         while True:
             call = calls.get()
             faulthandler.dump_traceback_later(_STARTING + call["wall"], exit=True, file=silent)
-            wire.send(writer, _answer(call, writer, once=False))
+            messages.send(writer, _answer(call, writer, once=False))
             faulthandler.cancel_dump_traceback_later()
             del call
             gc.collect()
 
 
-def _answer(call: dict[str, Any], writer: wire.Raw, *, once: bool) -> list[memoryview]:
+def _answer(call: dict[str, Any], writer: messages.Raw, *, once: bool) -> list[memoryview]:
     """Return the packed answer to a call: a value, an exception by name, or the limit that it reached.
 
     The child says first that its imports are done, as the time of the call begins there.
     """
     try:
         function = import_function(call["function"])
-        wire.send(writer, [memoryview(wire.READY)])
+        messages.send(writer, [memoryview(messages.READY)])
         with _limited(call["memory"], call["cpu"], once=once):
             value = function(*call["arguments"])
-            packed = wire.pack({"value": value})
+            packed = messages.pack({"value": value})
         if sum(buffer.nbytes for buffer in packed) > call["output"]:
-            return wire.pack({"ended": "output"})
-    except wire.TooLarge:
-        return wire.pack({"ended": "output"})
+            return messages.pack({"ended": "output"})
+    except messages.TooLarge:
+        return messages.pack({"ended": "output"})
     except MemoryError:
         pass  # answered below, after the memory that the traceback holds is free
     except Exception as error:  # noqa: BLE001 - it is sent to the asking process
@@ -78,7 +78,7 @@ def _answer(call: dict[str, Any], writer: wire.Raw, *, once: bool) -> list[memor
             return _raised(error)
     else:
         return packed
-    return wire.pack({"ended": "memory"})
+    return messages.pack({"ended": "memory"})
 
 
 def import_function(name: str) -> Callable[..., Any]:
@@ -90,7 +90,7 @@ def import_function(name: str) -> Callable[..., Any]:
 def _raised(error: Exception) -> list[memoryview]:
     plain = [value if isinstance(value, str | int | float) else str(value) for value in error.args]
     where = "".join(traceback.format_tb(error.__traceback__, limit=-3))
-    return wire.pack({
+    return messages.pack({
         "raised": f"{type(error).__module__}:{type(error).__qualname__}",
         "arguments": [value[:_LONGEST] if isinstance(value, str) else value for value in plain],
         "said": f"{type(error).__name__}: {str(error)[:200]}",

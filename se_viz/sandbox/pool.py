@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
-from se_viz.sandbox import wire
+from se_viz.sandbox import messages
 from se_viz.sandbox.limits import Ended, Limits, limit_error
-from se_viz.sandbox.processes import FORKS, Child, Forked, Nursery, Started
+from se_viz.sandbox.processes import FORKS, Child, Forked, ForkServer, Started
 
 ShouldCancel: TypeAlias = Callable[[], bool]
 
@@ -37,11 +37,11 @@ _CPU_TIME = 24
 
 def run(
     function: Callable[..., Any],
-    *arguments: wire.Value,
+    *arguments: messages.Value,
     limits: Limits,
     cancelled: ShouldCancel | threading.Event | None = None,
     passes: Sequence[type[Exception]] = (),
-) -> wire.Value:
+) -> messages.Value:
     """Call a function in a child process, and return its result.
 
     Args:
@@ -61,7 +61,7 @@ def run(
     if function.__module__ == "__main__" or "<" in function.__qualname__:
         raise TypeError(f"{function.__qualname__} has no module from which a child process could import it.")
     stop = _should_stop(cancelled)
-    call = wire.pack({
+    call = messages.pack({
         "function": f"{function.__module__}:{function.__qualname__}",
         "arguments": list(arguments),
         "memory": int(limits.memory),
@@ -128,10 +128,10 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Should
 
     def talk() -> None:
         try:
-            wire.send(child.writer, call)
-            wire.read_exactly(child.reader, len(wire.READY))
+            messages.send(child.writer, call)
+            messages.read_exactly(child.reader, len(messages.READY))
             begun.append(time.monotonic())
-            answers.append(wire.receive(child.reader, limits.output + wire.LONGEST))
+            answers.append(messages.receive(child.reader, limits.output + messages.LONGEST))
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             answers.append(error)
         finally:
@@ -147,7 +147,7 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Should
         finished.wait(_PATIENCE)  # the thread must not read from the child when it is closed next
         raise
     (answer,) = answers
-    if isinstance(answer, wire.TooLarge):
+    if isinstance(answer, messages.TooLarge):
         raise limit_error("output", limits) from answer
     if isinstance(answer, EOFError | OSError):
         raise _ChildDied(child.exit_code()) from answer
@@ -201,29 +201,29 @@ def _turn(stop: ShouldCancel, limits: Limits) -> Iterator[None]:
 
 
 class _Pool:
-    """The idle children of this process, and the nursery that forks others."""
+    """The idle children of this process, and the fork server that forks others."""
 
     def __init__(self) -> None:
         self.turns = threading.Semaphore(CHILDREN)
         self._lock = threading.Lock()
-        self._nursery: Nursery | None = None
+        self._fork_server: ForkServer | None = None
         self._idle: list[Child] = []
 
-    def prepare(self, modules: Sequence[str]) -> Nursery:
-        """Tell the nursery to import modules, and return it."""
+    def prepare(self, modules: Sequence[str]) -> ForkServer:
+        """Tell the fork server to import modules, and return it."""
         with self._lock:
             return self._prepare(modules)
 
-    def _prepare(self, modules: Sequence[str]) -> Nursery:
-        if self._nursery is None or not self._nursery.alive:
-            known = sorted(self._nursery.modules) if self._nursery else []
+    def _prepare(self, modules: Sequence[str]) -> ForkServer:
+        if self._fork_server is None or not self._fork_server.alive:
+            known = sorted(self._fork_server.modules) if self._fork_server else []
             self._empty()
-            self._nursery = Nursery()
+            self._fork_server = ForkServer()
             modules = [*known, *modules]
-        new = [module for module in modules if self._nursery.prepare(module)]
+        new = [module for module in modules if self._fork_server.prepare(module)]
         if new:
             self._drop()  # the idle children were forked before the new imports
-        return self._nursery
+        return self._fork_server
 
     def take(self, module: str) -> Child:
         """Return a child that has imported a module, or will do so before its limits apply."""
@@ -232,10 +232,10 @@ class _Pool:
                 return self._idle.pop() if self._idle else Started()
             for retry in (True, False):
                 try:
-                    nursery = self._prepare((module,))
-                    self._idle.append(Forked(nursery))  # for the next call; it starts while this call is answered
+                    fork_server = self._prepare((module,))
+                    self._idle.append(Forked(fork_server))  # for the next call; it starts while this call is answered
                     if len(self._idle) == 1:
-                        self._idle.append(Forked(nursery))
+                        self._idle.append(Forked(fork_server))
                     return self._idle.pop(0)
                 except OSError as error:
                     self._empty()
@@ -252,26 +252,26 @@ class _Pool:
             child.close()
 
     def close(self) -> None:
-        """End the idle children and the nursery."""
+        """End the idle children and the fork server."""
         with self._lock:
             self._empty()
 
     def _empty(self) -> None:
         self._drop()
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
+        if self._fork_server is not None:
+            self._fork_server.close()
+            self._fork_server = None
 
     def _drop(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
     def forget(self) -> None:
-        """Leave the children and the nursery to the process that this one was forked from."""
+        """Leave the children and the fork server to the process that this one was forked from."""
         for child in self._idle:
             child.forget()
-        if self._nursery is not None:
-            self._nursery.forget()
+        if self._fork_server is not None:
+            self._fork_server.forget()
         self.__init__()  # type: ignore[misc]
 
 

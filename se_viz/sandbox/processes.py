@@ -1,4 +1,4 @@
-"""Child processes, seen from the asking process: forked by a nursery where that is safe, else started one by one."""
+"""Child processes, seen from the asking process: forked by a server where that is safe, else started one by one."""
 
 import io
 import json
@@ -10,11 +10,11 @@ import threading
 from contextlib import suppress
 from typing import Protocol
 
-from se_viz.sandbox import wire
+from se_viz.sandbox import messages
+from se_viz.sandbox.fork_server import STATUS
 from se_viz.sandbox.limits import Ended
-from se_viz.sandbox.nursery import STATUS
 
-# Forking is safe where the nursery has one thread and the system's libraries keep no hidden state: not on macOS.
+# Forking is safe where the fork server has one thread and the system's libraries keep no hidden state: not on macOS.
 FORKS = sys.platform == "linux" and hasattr(os, "fork")
 
 _PATIENCE = 5.0  # seconds to wait for a process's exit status, once it is known to have ended
@@ -36,8 +36,8 @@ class Child(Protocol):
         reusable: whether it may answer another call after one that succeeded.
     """
 
-    reader: wire.Raw
-    writer: wire.Raw
+    reader: messages.Raw
+    writer: messages.Raw
     reusable: bool
 
     def kill(self) -> None:
@@ -54,18 +54,18 @@ class Child(Protocol):
 
 
 class Forked(Child):
-    """A child of the nursery, for one call, so that each file is read by a process that has read no other."""
+    """A child of the fork server, for one call, so that each file is read by a process that has read no other."""
 
     reusable = False
 
-    def __init__(self, nursery: "Nursery") -> None:
+    def __init__(self, fork_server: "ForkServer") -> None:
         self._calls, calls = socket.socketpair()
         self._status, status = socket.socketpair()
         self._file = socket.SocketIO(self._calls, "rw")
-        self.reader: wire.Raw = self._file
-        self.writer: wire.Raw = self._file
+        self.reader: messages.Raw = self._file
+        self.writer: messages.Raw = self._file
         try:
-            nursery.tell(b"fork", (calls.fileno(), status.fileno()))
+            fork_server.tell(b"fork", (calls.fileno(), status.fileno()))
         except OSError:
             self.forget()
             raise
@@ -78,10 +78,10 @@ class Forked(Child):
         with suppress(OSError):
             self._status.shutdown(socket.SHUT_WR)
         with suppress(OSError):
-            self._calls.shutdown(socket.SHUT_RDWR)  # ends pending reads even if the nursery does not kill the child
+            self._calls.shutdown(socket.SHUT_RDWR)  # ends pending reads even if the fork server does not kill the child
 
     def exit_code(self) -> int | None:
-        """Return the exit code that the nursery reports, see ``Child.exit_code``."""
+        """Return the exit code that the fork server reports, see ``Child.exit_code``."""
         self._status.settimeout(_PATIENCE)
         with suppress(OSError):
             report = self._status.recv(STATUS.size)
@@ -109,8 +109,8 @@ class Started(Child):
         self._process = _interpreter("child", "", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert isinstance(self._process.stdin, io.RawIOBase)  # noqa: S101 - as it is not buffered
         assert isinstance(self._process.stdout, io.RawIOBase)  # noqa: S101
-        self.writer: wire.Raw = self._process.stdin
-        self.reader: wire.Raw = self._process.stdout
+        self.writer: messages.Raw = self._process.stdin
+        self.reader: messages.Raw = self._process.stdout
 
     def kill(self) -> None:
         """End the process at once."""
@@ -137,8 +137,8 @@ class Started(Child):
         self._process.returncode = 0
 
 
-class Nursery:
-    """The process that forks children, see ``nursery``.
+class ForkServer:
+    """The process that forks children, see ``fork_server``.
 
     Attributes:
         modules: names of the modules that it has been told to import.
@@ -150,7 +150,7 @@ class Nursery:
         self.modules: set[str] = set()
         try:
             self._process = _interpreter(
-                "nursery",
+                "fork_server",
                 str(control.fileno()),
                 pass_fds=(control.fileno(),),
                 start_new_session=True,
@@ -168,7 +168,7 @@ class Nursery:
         return self._process.poll() is None
 
     def tell(self, message: bytes, descriptors: tuple[int, ...] = ()) -> None:
-        """Send a message with open files; raise OSError if the nursery has died."""
+        """Send a message with open files; raise OSError if the fork server has died."""
         with self._lock:
             socket.send_fds(self._control, [message], list(descriptors))
 
@@ -181,7 +181,7 @@ class Nursery:
         return True
 
     def close(self) -> None:
-        """End the nursery, and its children with it."""
+        """End the fork server, and its children with it."""
         self._control.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)

@@ -18,7 +18,7 @@ from se_viz.ui.widgets import (
     view_link,
 )
 from se_viz.ui.widgets.page_header import PageHeader, draw
-from se_viz.ui.widgets.waiting import say_refused_upload, wait_for_room
+from se_viz.ui.widgets.server_messages import say_refused_upload, wait_for_room
 
 # A file in the package: Streamlit fetches named icons for the tab from another host.
 _ICON = str(Path(__file__).with_name("icon.png"))

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from se_viz.sandbox import wire
+from se_viz.sandbox import messages
 from se_viz.weights import file_formats as formats
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.safe_pickle import brief, encode_latin1_only, load_pickle
@@ -30,7 +30,7 @@ _LONGEST_HEADER = 100_000_000
 _LONGEST_READ = 10_000_000
 
 
-def parsed_and_packed(content: bytearray, name: str, largest: int) -> wire.Value:
+def parsed_and_packed(content: bytearray, name: str, largest: int) -> messages.Value:
     """Return the result of ``parsed`` in the format of ``transfer``; called in a child process."""
     encode_latin1_only()
     return packed(parsed(bytes(content), name, largest), name, largest)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from se_viz.sandbox import Ended, wire
+from se_viz.sandbox import Ended, messages
 from se_viz.weights.errors import WeightsRefused
 
 # Maximum bytes of the description of all tensors; that of 20,000 tensors takes 4 million.
@@ -23,7 +23,7 @@ _DTYPES = {str(dtype): dtype for dtype in vars(torch).values() if isinstance(dty
 _STRIDED, _META, _SPARSE, _QUANTISED = "strided", "meta", "sparse", "quantised"
 
 
-def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
+def packed(tensors: dict[str, Tensor], name: str, largest: int) -> messages.Value:
     """Return tensors as a value that can be sent to another process.
 
     Args:
@@ -58,7 +58,7 @@ def packed(tensors: dict[str, Tensor], name: str, largest: int) -> wire.Value:
     return [description, *content]
 
 
-def unpacked(value: wire.Value) -> dict[str, Tensor]:
+def unpacked(value: messages.Value) -> dict[str, Tensor]:
     """Return the tensors of a value that ``packed`` made; raise Ended for another value."""
     try:
         description, *content = value

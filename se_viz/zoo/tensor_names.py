@@ -1,4 +1,4 @@
-"""The index of tensor names, ``names.npz``, by which the architectures for the tensors of a file are found.
+"""The index of tensor names, ``file_kinds.npz``, by which the architectures for the tensors of a file are found.
 
 It contains a sample of the tensors of every architecture (the smallest hashes of name and shape, "bottom-k MinHash"),
 so the share of tensors in common with a file is estimated without building the architecture. Made by

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from se_viz.cli.app import app
 from se_viz.cli.output_options import OutputOptions
 from se_viz.figures.export import Format
-from se_viz.figures.presets import PRESETS
+from se_viz.figures.export_presets import PRESETS
 
 RUN = CliRunner()
 

@@ -13,7 +13,7 @@ from se_viz.analysis.resemblance import groups
 from se_viz.data.class_folders import folder_of, labels_of, labels_of_uploads
 from se_viz.data.datasets import dataset
 from se_viz.data.image_files import read, read_paths
-from se_viz.data.of_images import from_images, in_folders
+from se_viz.data.images_in_memory import from_images, in_folders
 
 LAYOUTS = {
     "one folder of that name in each": (["a/cats/1.png", "b/cats/1.png"], ["a/cats/1.png", "b/cats/1.png"]),

@@ -14,7 +14,7 @@ from support.images import encoded
 
 from se_viz.data import jpeg
 from se_viz.data.images import ImageRefused, decode
-from se_viz.data.metered import MOST_IN_HEADER, MeteredFile, TooManyParts
+from se_viz.data.metered_file import MOST_IN_HEADER, MeteredFile, TooManyParts
 
 SIZE = 20_000_000
 

@@ -5,7 +5,7 @@ from PIL import Image
 from support.datasets import Items, lay, png, tar
 
 from se_viz.data.datasets import DatasetRefused, dataset
-from se_viz.data.meanings import meaning, meaning_of_part
+from se_viz.data.split_names import meaning, meaning_of_part
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from PIL import Image
 from support.images import encoded
 
 from se_viz.data import tiff
-from se_viz.data.given import InputRefused, rgb_image
 from se_viz.data.images import ImageRefused, decode
+from se_viz.data.python_images import InputRefused, rgb_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
 

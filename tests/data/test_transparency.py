@@ -8,8 +8,8 @@ from PIL import Image
 from support.images import raw_png
 
 from se_viz.data.colours import rgb
-from se_viz.data.given import InputRefused, rgb_image
 from se_viz.data.images import decode
+from se_viz.data.python_images import InputRefused, rgb_image
 
 RNG = np.random.default_rng(0)
 

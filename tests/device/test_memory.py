@@ -8,7 +8,7 @@ from se_viz.device import memory
 from se_viz.device.memory import DeviceFull, Memory
 from se_viz.model.loading import load
 from se_viz.weights.errors import UnknownModel
-from se_viz.zoo import device_room as room
+from se_viz.zoo import memory_check as room
 from se_viz.zoo import registry as catalogue
 
 GB = 1 << 30

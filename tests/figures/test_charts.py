@@ -12,10 +12,10 @@ from PIL import Image
 from se_viz.figures import export
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import CannotDraw, figure_bytes
+from se_viz.figures.export_presets import presented
 from se_viz.figures.gate_scatter import distribution, excitation, z_against_s
 from se_viz.figures.heatmap import attention_heatmap, deviation_heatmap, s_range
 from se_viz.figures.maps import overlay_maps, recalibrated_maps
-from se_viz.figures.presets import presented
 from se_viz.figures.row_thumbnails import row_thumbnail
 from se_viz.gates.capture import GateCapture
 

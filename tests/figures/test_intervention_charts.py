@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from plotly.colors import hex_to_rgb
 
-from se_viz.demo.paired import Change, points
+from se_viz.demo.paired_comparison import Change, points
 from se_viz.figures import palette
 from se_viz.figures.ablation_changes import accuracy_changes
 from se_viz.figures.before_and_after import before_and_after

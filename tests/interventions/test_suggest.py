@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.ablations import CLASSES, SETTINGS, make_images, tiny
 
-from se_viz.demo.paired import Change
+from se_viz.demo.paired_comparison import Change
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle
 from se_viz.interventions.suggest import suggest

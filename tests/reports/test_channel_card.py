@@ -12,7 +12,7 @@ from se_viz.reports.channel_card import (
     channel_role,
     most_specific_channel,
 )
-from se_viz.reports.outcomes import outcome_of
+from se_viz.reports.target_output import outcome_of
 from se_viz.weights.head import Fitted, Head
 
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from se_viz.interventions.gate_effects import GateEffects
 from se_viz.reports.intervention import edit_words
 from se_viz.reports.intervention_sentences import gates_sentence
-from se_viz.reports.outcomes import outcome_of
+from se_viz.reports.target_output import outcome_of
 from se_viz.reports.uniform_weights import uniform_weights
 from se_viz.weights.head import Head, fit
 

@@ -14,7 +14,7 @@ from se_viz.analysis.walk import Term, walk
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained
 from se_viz.model.model import Model
-from se_viz.reports.how import cost_sentence, cost_table, family_table, paper_table
+from se_viz.reports.cost_beside_paper import cost_sentence, cost_table, family_table, paper_table
 from se_viz.reports.walk import walk_report
 from se_viz.reports.walk_numbers import added, number
 from se_viz.reports.walk_step import strength

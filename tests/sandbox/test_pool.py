@@ -319,11 +319,11 @@ def test_when_what_forks_children_dies_another_is_started(way):
     if way == "started":
         pytest.skip("nothing is forked")
     assert sandbox.run(hostile_calls.echo, 1, limits=LIMITS) == [1]
-    process = pool._pool._nursery._process
+    process = pool._pool._fork_server._process
     process.kill()
     process.wait()
     assert sandbox.run(hostile_calls.echo, 2, limits=LIMITS) == [2]
-    pool._pool._nursery._process.kill()  # and is not reaped yet
+    pool._pool._fork_server._process.kill()  # and is not reaped yet
     assert sandbox.run(hostile_calls.echo, 3, limits=LIMITS) == [3]
 
 

@@ -10,7 +10,7 @@ from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import download_weights as fetching
-from se_viz.ui.widgets import first_run
+from se_viz.ui.widgets import paper_network_card
 from se_viz.weights import cache, hub_cache
 from se_viz.zoo import registry
 from se_viz.zoo import timm_source as from_timm
@@ -78,7 +78,7 @@ def test_what_there_is_no_memory_for_is_not_offered(weight_server, monkeypatch):
     assert weight_server.asked == []
 
 
-PAPERS = first_run.NAME
+PAPERS = paper_network_card.NAME
 
 
 def offered(page):
@@ -102,7 +102,7 @@ def test_a_visitor_of_a_demo_model_is_offered_the_papers_network_without_a_reque
 
 def test_the_card_chooses_the_papers_network_and_starts_its_download(weight_server, monkeypatch):
     weight_server.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
-    monkeypatch.setattr(first_run, "NAME", f"timm/{NAME}")
+    monkeypatch.setattr(paper_network_card, "NAME", f"timm/{NAME}")
     page = pages.open_page("inspect")
     page.button(key="use_paper").click().run()
     assert not page.exception

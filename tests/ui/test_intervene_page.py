@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 import se_viz
 from se_viz.cli.app import app as cli
 from se_viz.data.preprocess import Preprocess
-from se_viz.demo.paired import points
+from se_viz.demo.paired_comparison import points
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.suggest import suggest

@@ -28,8 +28,8 @@ from se_viz.reports.design_choices import design_report
 from se_viz.reports.inspection import inspection_report
 from se_viz.reports.intervention import Channels, Edited, intervention_report
 from se_viz.reports.network import network_report
-from se_viz.reports.outcomes import outcome_of
 from se_viz.reports.report import Report
+from se_viz.reports.target_output import outcome_of
 from se_viz.ui.markdown import emphasised
 
 RUN = CliRunner()

@@ -5,7 +5,7 @@ It is alone in its folder, because Streamlit puts that folder in front of ``sys.
 
 from se_viz.ui.app import run
 from se_viz.ui.server.admission import RUNS
-from se_viz.ui.server.heap import freeze_imports
+from se_viz.ui.server.release_memory import freeze_imports
 
 freeze_imports()
 with RUNS.turn():

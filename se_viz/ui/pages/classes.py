@@ -9,12 +9,12 @@ import streamlit as st
 
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.reports.about import profiles_source
 from se_viz.reports.class_numbers import ClassNumbers
 from se_viz.reports.class_pair import channel_labels, on_image
 from se_viz.reports.class_profiles import QUESTION, class_report
 from se_viz.reports.class_selection import MOST_CLASSES, first_classes, first_pair, rows_shown, stages, with_images
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import profiles_source
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, selection
 from se_viz.ui.state import profiles as profiles_state

@@ -31,8 +31,8 @@ from se_viz.ui.widgets import (
     chart,
     choice,
     export,
-    first_run,
     health_line,
+    paper_network_card,
     prediction_cards,
     stage_charts,
     tabs,
@@ -112,7 +112,7 @@ def page(header: PageHeader) -> None:
     captured = captures.values(model, chosen.images)
     predictions = predict(model, captured, images=chosen.images)
     strip_place = st.container()
-    first_run.offer(model)
+    paper_network_card.offer(model)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         _meaning(predictions)
         link("how-it-works", "How it works, step by step")

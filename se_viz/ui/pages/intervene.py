@@ -12,7 +12,7 @@ from se_viz.figures.provenance import Provenance
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.intervention import QUESTION
-from se_viz.reports.outcomes import outcome_of
+from se_viz.reports.target_output import outcome_of
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions, presentation
 from se_viz.ui.widgets import (
@@ -21,10 +21,10 @@ from se_viz.ui.widgets import (
     dataset_ablation,
     edited_channels,
     freeze_gates,
+    other_image_picker,
     prediction_cards,
     profiles_picker,
     tabs,
-    with_image,
 )
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.intervene_state import InterveneState
@@ -50,7 +50,7 @@ def page(header: PageHeader) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         focus = header.image()
         target_place = st.container(width=presentation.wide(210))
-        other = with_image.choose(chosen.images, focus)
+        other = other_image_picker.choose(chosen.images, focus)
         profiles = profiles_picker.choose(model)
     with strip_place:
         prediction_cards.show(chosen.images, predictions, focus)

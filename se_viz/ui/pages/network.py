@@ -11,9 +11,9 @@ from se_viz.device.memory import raise_if_full
 from se_viz.gates.block import Block, block_of
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.reports.about import about_model
 from se_viz.reports.network import QUESTION, network_report
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import about_model
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue, presentation
 from se_viz.ui.state.models import with_cpu_fallback

@@ -20,14 +20,14 @@ from streamlit.starlette import App
 
 from se_viz import sandbox
 from se_viz.ui.server.address import announce
-from se_viz.ui.server.door import Door
+from se_viz.ui.server.connection_limits import Door
 from se_viz.ui.server.downloads import keep_downloads
-from se_viz.ui.server.ending import ends_in_time
 from se_viz.ui.server.headers import SecurityHeaders, failed
-from se_viz.ui.server.heap import give_back, share_arenas
 from se_viz.ui.server.limits import limits
+from se_viz.ui.server.release_memory import give_back, share_arenas
 from se_viz.ui.server.session_folders import FOLDERS
 from se_viz.ui.server.sessions import SESSIONS
+from se_viz.ui.server.shutdown import ends_in_time
 from se_viz.ui.server.uploads import HELD, UploadBudget
 
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"

@@ -21,7 +21,7 @@ from se_viz.gates.insert_gates import insert_gates
 from se_viz.ui.state import device_queue
 from se_viz.weights.meta_model import LARGEST
 from se_viz.zoo import libraries, registry
-from se_viz.zoo.device_room import check_memory
+from se_viz.zoo.memory_check import check_memory
 
 CPU = "cpu"
 

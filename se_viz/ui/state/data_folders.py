@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from se_viz.data.folders import holds_image, subfolders
-from se_viz.data.meanings import meaning
+from se_viz.data.split_names import meaning
 
 DATA = "SE_VIZ_DATA"
 

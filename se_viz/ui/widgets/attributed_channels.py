@@ -10,7 +10,7 @@ from se_viz.interventions.baseline import NoMean, Weights
 from se_viz.reports.intervention import Channels
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions, presentation
-from se_viz.ui.widgets import chart, no_mean
+from se_viz.ui.widgets import chart, unknown_mean
 from se_viz.ui.widgets.choice import choose_or_keep
 from se_viz.ui.widgets.intervene_state import InterveneState
 
@@ -58,7 +58,7 @@ def attributed(state: InterveneState, *, drawn: bool) -> Channels | None:
     try:
         found = interventions.attribution(state.model, state.image, state.profiles, (*about, starts))
     except (InstrumentError, NoMean, ImportError) as error:
-        said = no_mean.sentence(error) if isinstance(error, NoMean) else str(error)
+        said = unknown_mean.sentence(error) if isinstance(error, NoMean) else str(error)
         st.info(escape_markdown(f"{said} Edits work all the same."))
         return None
     curves = partial(interventions.curves, state.model, state.image, state.profiles, (*about, baseline))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from se_viz.analysis.predictions import predict
 from se_viz.data.images import InputImage
-from se_viz.figures.finite import number
+from se_viz.figures.not_finite import number
 from se_viz.gates.errors import InstrumentError
 from se_viz.interventions.baseline import NoMean
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -19,7 +19,7 @@ from se_viz.reports.channel_card import (
     channel_role,
     most_specific_channel,
 )
-from se_viz.reports.outcomes import outcome_of
+from se_viz.reports.target_output import outcome_of
 from se_viz.ui.markdown import emphasised
 from se_viz.ui.state import captures, dataset_images, interventions
 from se_viz.ui.widgets import chart, thumbnails

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from se_viz.figures.finite import number
+from se_viz.figures.not_finite import number
 from se_viz.gates.capture import GateCapture
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.selection import Selection

@@ -8,7 +8,7 @@ import streamlit as st
 
 from se_viz.figures.chart import Chart
 from se_viz.figures.export import Format, figure_bytes, why_not_drawn
-from se_viz.figures.presets import PRESETS, PresetName, presented
+from se_viz.figures.export_presets import PRESETS, PresetName, presented
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import presentation, selection

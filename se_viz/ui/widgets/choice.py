@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.ui.state import selection
-from se_viz.ui.widgets import link
+from se_viz.ui.widgets import link_messages
 
 T = TypeVar("T", bound=str)
 
@@ -35,10 +35,10 @@ def choose(label: str, options: Sequence[T], key: str, *, at_first: int = 0, seg
 
 def check(label: str, options: Sequence[str], key: str, shown: str, place: DeltaGenerator | None = None) -> None:
     """Say it, in the page or in ``place``, if the link asks for another option; ``shown`` is shown instead."""
-    link.repeat(key, place)
-    if unknown := [asked for asked in link.asked(key) if asked not in options]:
+    link_messages.repeat(key, place)
+    if unknown := [asked for asked in link_messages.asked(key) if asked not in options]:
         listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
-        link.warn(key, f"{label} {', '.join(unknown)}", f"there are {listed}", shown, place, shown)
+        link_messages.warn(key, f"{label} {', '.join(unknown)}", f"there are {listed}", shown, place, shown)
 
 
 def choose_or_keep(label: str, options: Sequence[T], key: str, *, drawn: bool, segmented: bool = False) -> T:
@@ -71,17 +71,21 @@ def kept_channels(count: int, first: int, key: str) -> list[int]:
 
 def number(label: str, low: float, high: float, first: float, key: str, *, disabled: bool) -> float:
     """Draw a slider with the key as its name in the URL, and return the number."""
-    link.repeat(key)
-    if wrong := [asked for asked in link.asked(key) if not _within(asked, low, high)]:
-        link.warn(key, f"{label} {wrong[0]}", f"it is a number from {low:g} to {high:g}", f"{first:g}", value=first)
+    link_messages.repeat(key)
+    if wrong := [asked for asked in link_messages.asked(key) if not _within(asked, low, high)]:
+        link_messages.warn(
+            key, f"{label} {wrong[0]}", f"it is a number from {low:g} to {high:g}", f"{first:g}", value=first
+        )
     return st.slider(label, low, high, first, 0.01, key=key, bind="query-params", disabled=disabled)
 
 
 def channels(label: str, count: int, first: int, key: str) -> list[int]:
     """Draw a choice of channels with the key as its name in the URL, and return their numbers."""
-    link.repeat(key)
-    if unknown := [one for one in link.asked(key) if not (one.isascii() and one.isdigit() and int(one) < count)]:
-        link.warn(key, f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
+    link_messages.repeat(key)
+    if unknown := [
+        one for one in link_messages.asked(key) if not (one.isascii() and one.isdigit() and int(one) < count)
+    ]:
+        link_messages.warn(key, f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
     found: list[int] = st.multiselect(label, range(count), default=[first], key=key, bind="query-params")
     return found
 

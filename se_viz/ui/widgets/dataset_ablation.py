@@ -12,7 +12,7 @@ from se_viz.interventions.bundled_ablations import path as bundled_path
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.reports.ablation import ablation_report
-from se_viz.reports.about import about_ablation
+from se_viz.reports.subject_facts import about_ablation
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state.models import exact
 from se_viz.ui.state.uploads import upload

@@ -12,7 +12,7 @@ from se_viz.ui.markdown import escape_markdown
 from se_viz.weights.download import Progress
 from se_viz.weights.errors import DownloadFailed, WeightsRefused
 from se_viz.zoo import registry
-from se_viz.zoo.device_room import check_memory
+from se_viz.zoo.memory_check import check_memory
 from se_viz.zoo.registry import Listing
 
 _ASKED = "asked_fetch"  # in the session: the model whose weights are to be downloaded

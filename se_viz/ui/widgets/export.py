@@ -11,8 +11,8 @@ from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture, GateCapture
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
-from se_viz.reports.about import about_model
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import about_model
 from se_viz.reports.tables import predictions_table, readings_table, table_bytes, with_source, without_z
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download

@@ -10,7 +10,7 @@ import streamlit as st
 from se_viz.data.datasets import Dataset
 from se_viz.data.image_files import LIMIT
 from se_viz.data.images import InputImage
-from se_viz.data.of_images import from_images, in_folders
+from se_viz.data.images_in_memory import from_images, in_folders
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles, file_in
 from se_viz.ui.markdown import escape_markdown

@@ -19,7 +19,7 @@ from se_viz.reports.frozen_network import known_cost, sentences, times, times_se
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import device_queue, interventions
 from se_viz.ui.state.models import with_cpu_fallback
-from se_viz.ui.widgets import no_mean
+from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
@@ -59,7 +59,7 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     try:
         frozen = _frozen(model, tuple(gates), constant, profiles)
     except (CannotFreeze, InstrumentError, ValueError) as error:
-        st.info(escape_markdown(no_mean.sentence(error) if isinstance(error, NoMean) else str(error)))
+        st.info(escape_markdown(unknown_mean.sentence(error) if isinstance(error, NoMean) else str(error)))
         return
     for sentence in (*sentences(frozen), known_cost(frozen, ablation, _MEASURE)):
         st.markdown(emphasised(sentence))

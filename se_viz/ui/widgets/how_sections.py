@@ -13,7 +13,7 @@ from se_viz.analysis.walk import Walk
 from se_viz.demo import pretrained
 from se_viz.figures.block_diagram import block_drawing
 from se_viz.model.model import Model
-from se_viz.reports.how import cost_sentence, cost_table, family_table, paper_table
+from se_viz.reports.cost_beside_paper import cost_sentence, cost_table, family_table, paper_table
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import walks
 from se_viz.ui.state.uploaded_model import called

@@ -6,7 +6,7 @@ import streamlit as st
 
 from se_viz.ui.state import selection
 from se_viz.ui.state.selection import IMAGE
-from se_viz.ui.widgets import image_number, link
+from se_viz.ui.widgets import image_number, link_messages
 
 _SEEN, _FOCUS = "images_seen", "image_in_focus"
 
@@ -38,8 +38,8 @@ def index(hashes: Sequence[str]) -> int:
 
 
 def _of_number(number: str, count: int) -> int:
-    asked, found = link.asked(IMAGE), image_number.index_of(number, count)
+    asked, found = link_messages.asked(IMAGE), image_number.index_of(number, count)
     if found is None and asked:
         there = "there is one image" if count == 1 else f"there are images 1 to {count}"
-        link.warn(IMAGE, f"image {asked[0]}", there, "image 1")
+        link_messages.warn(IMAGE, f"image {asked[0]}", there, "image 1")
     return found or 0

@@ -8,9 +8,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from se_viz.data import sample_images
 from se_viz.data.class_folders import folder_of, labels_of_uploads
+from se_viz.data.file_kinds import apart, in_turn, label_of
 from se_viz.data.image_files import LIMIT, Intake, read
 from se_viz.data.images import InputImage
-from se_viz.data.names import apart, in_turn, label_of
 from se_viz.data.pixels import Gone
 from se_viz.data.splits import choose, group
 from se_viz.ui.markdown import escape_markdown
@@ -18,7 +18,7 @@ from se_viz.ui.state import selection
 from se_viz.ui.state.image_budget import within_budget
 from se_viz.ui.state.selection import SAMPLES
 from se_viz.ui.state.visitor import leaving
-from se_viz.ui.widgets import link, notes
+from se_viz.ui.widgets import link_messages, notes
 
 _TITLES = {sample.key: sample.title for sample in sample_images.SAMPLES}
 _UPLOADS = "uploads"  # in the URL: the number of uploaded images
@@ -81,7 +81,7 @@ def sample_keys(problem: DeltaGenerator, *, has_uploads: bool = False) -> list[s
         problem: where to say that a link asks for samples that do not exist.
         has_uploads: whether there are images of the user.
     """
-    link.repeat(SAMPLES, problem)
+    link_messages.repeat(SAMPLES, problem)
     gone = has_uploads and selection.chosen(SAMPLES, None) is None
     asked = [] if gone else _asked(problem)
     if st.session_state.get(SAMPLES) != asked:
@@ -104,10 +104,12 @@ def _asked(problem: DeltaGenerator) -> list[str]:
     named = selection.chosen(SAMPLES, None)
     known = [key for key in (named or "").split(",") if key in _TITLES]
     found = known if known or named == "" else list(_AT_FIRST)
-    unknown = ", ".join(key for asked in link.asked(SAMPLES) for key in asked.split(",") if key and key not in _TITLES)
+    unknown = ", ".join(
+        key for asked in link_messages.asked(SAMPLES) for key in asked.split(",") if key and key not in _TITLES
+    )
     shown = ", ".join(_TITLES[key] for key in found)
     if unknown:
-        link.warn(SAMPLES, f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
+        link_messages.warn(SAMPLES, f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
     return found
 
 
@@ -181,7 +183,7 @@ def gather(uploaded: list[UploadedFile], intake: Intake, keys: list[str]) -> Cho
 
 def _tell_uploads(count: int) -> None:
     """Write the number of uploaded images into the URL; say so where a link was made with uploads, which it lacks."""
-    lacking = st.session_state.setdefault("uploads_of_link", next(iter(link.asked(_UPLOADS)), None))
+    lacking = st.session_state.setdefault("uploads_of_link", next(iter(link_messages.asked(_UPLOADS)), None))
     if count:
         st.query_params[_UPLOADS] = str(count)
     elif _UPLOADS in st.query_params:
@@ -214,7 +216,7 @@ def _decoded(uploaded: list[UploadedFile], split: str | None) -> Intake:
 def _in_turn(labels: list[str], uploaded: list[UploadedFile]) -> list[tuple[str, UploadedFile]]:
     """Return the files that have labels: single files, then those of folders, the first of each folder before others.
 
-    See ``names.in_turn``.
+    See ``file_kinds.in_turn``.
     """
     named = [(label, file) for label, file in zip(labels, uploaded, strict=True) if label]
     single = [pair for pair in named if not folder_of(label_of(pair[1].name))]

@@ -10,9 +10,9 @@ from se_viz.interventions.edits import Edit, Edits, Swap
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as shipped_path
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.reports.about import about_model
 from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import about_model
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options

@@ -12,7 +12,7 @@ from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.models import FULL, fall_back, named
 from se_viz.ui.state.uploaded_model import called
-from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link
+from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link_messages
 from se_viz.ui.widgets.selection_bar import SelectionBar
 from se_viz.weights.head import Head
 from se_viz.wording import counted
@@ -93,7 +93,7 @@ def _chosen(
     problem: DeltaGenerator,
     bar: SelectionBar,
 ) -> Model | None:
-    from_link = st.session_state.setdefault("weights_of_link", _ORIGINS[1] in link.asked("origin"))
+    from_link = st.session_state.setdefault("weights_of_link", _ORIGINS[1] in link_messages.asked("origin"))
     if origin == _ORIGINS[1]:
         model = checkpoint_picker.choose(device, precision, head, problem)
         if model is None and from_link:

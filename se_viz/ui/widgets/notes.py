@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from se_viz.data.summing_up import FEW, LEFT_OUT, summing_up
+from se_viz.data.left_out_summary import FEW, LEFT_OUT, summing_up
 from se_viz.ui.markdown import escape_markdown
 
 _HEIGHT = 320  # pixels of the list, which scrolls

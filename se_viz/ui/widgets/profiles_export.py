@@ -11,8 +11,8 @@ from se_viz.analysis.significance import significance_table
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.export import export
-from se_viz.reports.about import about_profiles, profiles_source
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import about_profiles, profiles_source
 from se_viz.reports.tables import table_bytes, with_source
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from se_viz.data.images import InputImage
 from se_viz.ui.state import presentation, selection
 from se_viz.ui.state.selection import CHANNEL, CLASS_A, CLASS_B, GATE, IMAGE, MODEL
-from se_viz.ui.widgets import image_focus, image_number, link
+from se_viz.ui.widgets import image_focus, image_number, link_messages
 from se_viz.ui.widgets.choice import check
 
 _KEY = "selection_bar"
@@ -85,7 +85,7 @@ class SelectionBar:
         """Return the index of the image in focus; with one image there is nothing to choose."""
         hashes = [image.sha256 for image in images]
         with self.image:
-            link.repeat(IMAGE)
+            link_messages.repeat(IMAGE)
         index = image_focus.index(hashes)
         if len(images) > 1:
             st.session_state[IMAGE] = hashes[index]
@@ -110,11 +110,13 @@ class SelectionBar:
         """Return the channel of a gate with ``count`` channels: ``first``, or None, until the user chooses one."""
         known = selection.number(CHANNEL, count)
         value = first if known is None else known
-        if known is None and (asked := link.asked(CHANNEL)):
+        if known is None and (asked := link_messages.asked(CHANNEL)):
             instead = "no channel" if first is None else str(first)
-            link.warn(CHANNEL, f"channel {asked[0]}", f"there are channels 0 to {count - 1}", instead, value=first)
+            link_messages.warn(
+                CHANNEL, f"channel {asked[0]}", f"there are channels 0 to {count - 1}", instead, value=first
+            )
         else:
-            link.repeat(CHANNEL)
+            link_messages.repeat(CHANNEL)
         st.session_state[CHANNEL] = value  # in every run: the widget of another page is another one
         with self.channel:
             channel: int | None = st.number_input(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from se_viz.analysis.walk import Walk
 from se_viz.model.model import Model
-from se_viz.reports.about import about_model
+from se_viz.reports.subject_facts import about_model
 from se_viz.reports.walk import walk_bytes, walk_report
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import load_line, shell_options

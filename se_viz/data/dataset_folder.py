@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from se_viz.data.file_kinds import is_clutter, is_image
 from se_viz.data.folders import holds_image, problems_in, subfolders
-from se_viz.data.meanings import meaning
-from se_viz.data.names import is_clutter, is_image
 from se_viz.data.rejected import shown
+from se_viz.data.split_names import meaning
 from se_viz.data.splits import choose, said
 
 _DEEPEST = 4

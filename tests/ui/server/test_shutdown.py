@@ -10,7 +10,7 @@ import pytest
 from support.served import ROOT, Served
 from support.visitors import Visitor
 
-from se_viz.ui.server.ending import DEADLINE
+from se_viz.ui.server.shutdown import DEADLINE
 
 pytestmark = [
     pytest.mark.slow,

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, choice_label, variants_of
-from se_viz.demo.paper_ablations import TABLE_10, TABLE_14
+from se_viz.demo.paper_tables import TABLE_10, TABLE_14
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.demo.variants import VARIANTS
 

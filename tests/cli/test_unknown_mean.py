@@ -13,7 +13,7 @@ from se_viz.cli.common import no_mean
 from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.baseline import NoMean, mean_weights
 from se_viz.interventions.gate_effects import why_no_mean
-from se_viz.ui.widgets.no_mean import sentence
+from se_viz.ui.widgets.unknown_mean import sentence
 
 RUN = CliRunner()
 CLASSES = ("a", "b")

@@ -20,7 +20,7 @@ class Door:
     """Middleware that answers 503 beyond ``2 * sessions`` websockets, and 404 for metrics unless they are enabled.
 
     Of the accepted websockets, the first ``sessions`` see the page and the others see a waiting page
-    (``se_viz.ui.widgets.waiting``). A waiting session holds almost no memory, and this limits how many there are.
+    (``se_viz.ui.widgets.server_messages``). A waiting session holds almost no memory; this limits how many there are.
     """
 
     def __init__(self, app: ASGIApp, sessions: int, *, metrics: bool = False) -> None:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from se_viz.data.left_out_summary import reasons, summing_up
 from se_viz.data.rejected import Refused
-from se_viz.data.summing_up import reasons, summing_up
 
 
 def refused(name, reason):

@@ -10,7 +10,7 @@ from scipy.stats import binomtest, ttest_rel
 from support.quick import every
 
 from se_viz.demo.evaluate import accuracy
-from se_viz.demo.paired import accuracy_change, mcnemar, mean_change, points
+from se_viz.demo.paired_comparison import accuracy_change, mcnemar, mean_change, points
 
 
 def counts(of):

@@ -13,8 +13,8 @@ from PIL import Image, PdfParser
 
 from se_viz.figures.class_profiles import mean_excitation
 from se_viz.figures.export import figure_bytes
+from se_viz.figures.export_presets import PRESETS, fitted, presented
 from se_viz.figures.heatmap import attention_heatmap
-from se_viz.figures.presets import PRESETS, fitted, presented
 from se_viz.figures.provenance import Provenance
 
 SOURCE = Provenance("demo/r16", "val of <Imagenette> & é, 3,925 images")

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from support.images import encoded
 
-from se_viz.data.given import InputRefused, one_by_one, rgb_image
 from se_viz.data.images import decode
+from se_viz.data.python_images import InputRefused, one_by_one, rgb_image
 from se_viz.gates.errors import NotAnImageModel
 from se_viz.interventions.capture import capture
 

@@ -1,9 +1,9 @@
 """The process from which children are forked: it imports what they need once, and reads no untrusted data.
 
 It has one thread, so forking it is safe; forking the server is not. Messages on its control socket tell it to import a
-module or to fork. With the request to fork come two sockets: the child answers calls on the first, and the nursery
-reports on the second how the child ended. When the other end of the second is closed, the nursery kills the child. When
-the control socket is closed, the nursery ends, and its children with it.
+module or to fork. With the request to fork come two sockets: the child answers calls on the first, and the fork server
+reports on the second how the child ended. When the other end of the second is closed, the fork server kills the
+child. When the control socket is closed, the fork server ends, and its children with it.
 """
 
 import ctypes

@@ -11,7 +11,7 @@ SCRIPT = """
 import gc
 import numpy as np
 from pathlib import Path
-from se_viz.ui.server.heap import freeze_imports, give_back, share_arenas
+from se_viz.ui.server.release_memory import freeze_imports, give_back, share_arenas
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -34,7 +34,7 @@ print(before - resident())
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process holds is not to be seen here")
 def test_garbage_and_free_memory_inside_the_heap_are_given_back():
-    from se_viz.ui.server.heap import _libc
+    from se_viz.ui.server.release_memory import _libc
 
     if _libc() is None:
         pytest.skip("this C library has no function for it")
@@ -44,8 +44,8 @@ def test_garbage_and_free_memory_inside_the_heap_are_given_back():
 
 @pytest.mark.slow
 def test_where_there_is_no_glibc_nothing_happens(monkeypatch):
-    from se_viz.ui.server import heap
+    from se_viz.ui.server import release_memory
 
-    monkeypatch.setattr(heap, "_libc", lambda: None)
-    heap.share_arenas()
-    heap.give_back()
+    monkeypatch.setattr(release_memory, "_libc", lambda: None)
+    release_memory.share_arenas()
+    release_memory.give_back()

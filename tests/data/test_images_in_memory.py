@@ -9,10 +9,10 @@ from PIL import Image
 from support.images import encoded, noise
 
 from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.file_kinds import in_turn
 from se_viz.data.image_files import read
 from se_viz.data.images import ImageRefused
-from se_viz.data.names import in_turn
-from se_viz.data.of_images import from_images, in_folders
+from se_viz.data.images_in_memory import from_images, in_folders
 
 PNG = encoded(noise(16, 16))
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from support.datasets import png
 
 from se_viz.data.class_folders import labels_of_uploads
+from se_viz.data.file_kinds import apart, is_clutter, label_of, left_out
 from se_viz.data.image_files import read
-from se_viz.data.names import apart, is_clutter, label_of, left_out
 
 
 @pytest.mark.parametrize(
