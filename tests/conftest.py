@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group("browser/own"))
         elif folder in _GROUPS:
             item.add_marker(pytest.mark.xdist_group(folder))
-        elif folder == "ui" or any(found[-1].scope == "module" for found in definitions):
+        elif folder.partition("/")[0] == "ui" or any(found[-1].scope == "module" for found in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     groups = {}
     for item in items:
