@@ -15,10 +15,10 @@ from se_viz.ui.widgets.image_picker import Chosen
 
 
 def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int, int]) -> None:
-    """Draw the downloads and the code, which is closed at first, below the walk-through."""
+    """Draw the downloads and the code, which a button opens, below the walk-through."""
     report = about_model(walk_report(walk, image, *pixel), model, [image])
     name = f"{walk.gate.name}_{walk.channel}"
-    with st.expander("Export and reproduce", icon=":material/download:"):
+    with st.popover("Export and reproduce", icon=":material/download:", key="walk_export"):
         with st.container(horizontal=True):
             for table in report.tables:
                 st.download_button(
