@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from se_viz.analysis.outliers import Exceptions, Mask
+from se_viz.analysis.outliers import Exceptions
 from se_viz.analysis.verdicts import CLOSE, NO_EFFECT, STILL, Verdict
-from se_viz.types import Floats
+from se_viz.types import Bools, Floats
 from se_viz.wording import counted, signed
 
 
 def not_finite(s: Floats) -> str:
     """Say how many weights (N, C) are NaN or infinite, and where."""
     bad = ~np.isfinite(s)
-    channels: Mask = np.asarray(bad.any(axis=0))
-    images: Mask = np.asarray(bad.any(axis=1))
+    channels: Bools = np.asarray(bad.any(axis=0))
+    images: Bools = np.asarray(bad.any(axis=1))
     kinds = {"NaN": int(np.isnan(s).sum()), "infinite": int(np.isinf(s).sum())}
     counts = " and ".join(f"{count:,} {'is' if count == 1 else 'are'} {kind}" for kind, count in kinds.items() if count)
     return (
@@ -101,7 +101,7 @@ def depends(s: Floats, still: Exceptions, near: str) -> str:
     )
 
 
-def levels(nearest: Floats, staying: Mask) -> str:
+def levels(nearest: Floats, staying: Bools) -> str:
     """Return how many channels stay near which end: "380 of 400 channels stay near 0, 20 near 1", or ""."""
     counts = {end: int((staying & (nearest == end)).sum()) for end in np.unique(nearest)}
     said = [f"{count:,} near {end:g}".replace("-", "−") for end, count in counts.items() if count]
@@ -115,7 +115,7 @@ def _ended(near: str) -> list[str]:
     return [f"{near}."] if near else []
 
 
-def _of(some: Mask, what: str) -> str:
+def _of(some: Bools, what: str) -> str:
     return f"{int(some.sum()):,} of {counted(len(some), what)}"
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_viz.analysis.verdicts import FEW, JUMP
-
-Mask = npt.NDArray[np.bool_]
+from se_viz.types import Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +19,8 @@ class Exceptions:
         channels: mask (C,) of the channels that deviate in the remaining images.
     """
 
-    images: Mask
-    channels: Mask
+    images: Bools
+    channels: Bools
 
     @property
     def none(self) -> bool:
@@ -43,13 +42,13 @@ def exceptions(off: npt.NDArray[np.float64], within: float, scale: npt.NDArray[n
         scale: divisor of ``off``, broadcast.
     """
     far = np.abs(off) / scale
-    images: Mask = (far > 2 * within).mean(axis=1) > FEW
+    images: Bools = (far > 2 * within).mean(axis=1) > FEW
     if not _few(images):
         images = np.zeros_like(images)
     rest = far[~images]
-    channels: Mask = (np.sqrt(np.square(rest).mean(axis=0)) >= within) | (rest.max(axis=0) >= JUMP)
+    channels: Bools = (np.sqrt(np.square(rest).mean(axis=0)) >= within) | (rest.max(axis=0) >= JUMP)
     return Exceptions(images, channels)
 
 
-def _few(mask: Mask) -> bool:
+def _few(mask: Bools) -> bool:
     return bool(mask.sum() <= FEW * len(mask) + 1e-9)  # so that 3 of 30 count as few despite rounding

@@ -5,19 +5,17 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.analysis.head_sentences import FEW
 from se_viz.data.imagenette import CLASSES
 from se_viz.data.images import InputImage
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
-from se_viz.types import Floats
+from se_viz.types import Float32s, Floats, Positions
 from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, fit, fit_output
 from se_viz.weights.output_shape import not_fractions, table
 from se_viz.wording import signed
 
-Logits: TypeAlias = npt.NDArray[np.float32]
 _SAID = 5  # maximum number of labels or numbers that a sentence lists
 
 
@@ -80,7 +78,7 @@ class Predictions:
     images: tuple[ImagePredictions, ...]
     fitted: Fitted | None
     missing: str
-    outputs: Logits
+    outputs: Float32s
 
     @property
     def groups(self) -> list[str | None]:
@@ -112,7 +110,7 @@ def predict(model: Model, capture: Capture, k: int = 5, *, images: Sequence[Inpu
     return Predictions(said, fitted, "", read)
 
 
-def top(logits: Logits, classes: tuple[str, ...], k: int = 5) -> list[list[Prediction]]:
+def top(logits: Float32s, classes: tuple[str, ...], k: int = 5) -> list[list[Prediction]]:
     """Return the k most probable classes of each image, most probable first; an empty list for NaN or infinity.
 
     Args:
@@ -126,7 +124,7 @@ def top(logits: Logits, classes: tuple[str, ...], k: int = 5) -> list[list[Predi
     return [list(one.shown) for one in _each(fit(Head("classes"), logits.shape[1], classes), logits, k)]
 
 
-def _each(fitted: Fitted, outputs: Logits, k: int) -> tuple[ImagePredictions, ...]:
+def _each(fitted: Fitted, outputs: Float32s, k: int) -> tuple[ImagePredictions, ...]:
     """Return the predictions for each row of outputs (N, K)."""
     if fitted.head.kind == "number":
         return tuple(_number(fitted.names, row, k) for row in outputs.tolist())
@@ -158,16 +156,15 @@ def _closest(said: ImagePredictions, image: InputImage, names: tuple[str, ...]) 
     return replace(said, sentence=sentence, closest=f"closest of {count} classes")
 
 
-def _unread(row: Logits) -> ImagePredictions:
+def _unread(row: Float32s) -> ImagePredictions:
     what = "NaN" if np.isnan(row).any() else "infinite numbers"
     return ImagePredictions((), "", f"The network returned {what} for this image, so it has no prediction.", None)
 
 
-_Ranks: TypeAlias = npt.NDArray[np.intp]
 _Said: TypeAlias = tuple[list[Prediction], str]
 
 
-def _classes(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
+def _classes(fitted: Fitted, probability: Floats, best: Positions, k: int) -> _Said:
     shown = [
         Prediction(fitted.names[index], float(probability[index]), holds=not place)
         for place, index in enumerate(best[:k])
@@ -175,7 +172,7 @@ def _classes(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said
     return shown, f"{shown[0].label} ({shown[0].amount})"
 
 
-def _binary(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
+def _binary(fitted: Fitted, probability: Floats, best: Positions, k: int) -> _Said:
     del best, k  # both classes are shown, the predicted one first
     said = int(probability[1] >= fitted.head.threshold)
     shown = [
@@ -185,7 +182,7 @@ def _binary(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
     return shown, f"{shown[0].label} ({shown[0].amount}{moved})"
 
 
-def _labels(fitted: Fitted, probability: Floats, best: _Ranks, k: int) -> _Said:
+def _labels(fitted: Fitted, probability: Floats, best: Positions, k: int) -> _Said:
     threshold = fitted.head.threshold
     ranked = [
         Prediction(fitted.names[index], float(probability[index]), holds=bool(probability[index] >= threshold))
@@ -212,7 +209,7 @@ def _number(names: tuple[str, ...], row: list[float], k: int) -> ImagePrediction
     return ImagePredictions(tuple(shown[:k]), said, f"The network returns {said}.", None)
 
 
-_SAYING: dict[str, Callable[[Fitted, Floats, _Ranks, int], _Said]] = {
+_SAYING: dict[str, Callable[[Fitted, Floats, Positions, int], _Said]] = {
     "classes": _classes,
     "binary": _binary,
     "labels": _labels,

@@ -13,12 +13,13 @@ from torch import Tensor
 from se_viz.data import splits
 from se_viz.data.colours import SWAPS_SIDES, TURNS, orientation_of
 from se_viz.data.images import ImageRefused, InputImage, decode
-from se_viz.data.labelled import UNLABELLED, Dataset, Labels
+from se_viz.data.labelled import UNLABELLED, Dataset
 from se_viz.data.list_columns import IMAGE, LABEL, column
 from se_viz.data.object_labels import SEVERAL, Classes, Label, as_label, classes_of, targets_of
 from se_viz.data.python_images import InputRefused, rgb_image
 from se_viz.data.rejected import DatasetRefused
 from se_viz.data.split_names import meaning
+from se_viz.types import Int32s
 
 _PAIR = 2
 _TRIED = 8
@@ -138,7 +139,7 @@ def _in_memory(source: object) -> bool:
     return isinstance(source, list | tuple) or (hasattr(source, "indices") and _in_memory(inner))
 
 
-def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) -> Labels:
+def _labels(known: Sequence[Label | None], classes: Classes | None, count: int) -> Int32s:
     if classes is None or not known:
         return np.full(count, UNLABELLED, np.int32)
     return np.array([classes.number(label) for label in known], np.int32)

@@ -15,11 +15,12 @@ from se_viz.data.class_folders import labels_of_uploads
 from se_viz.data.file_kinds import apart, format_of, label_of, left_out
 from se_viz.data.folders import Contents, find_images
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
-from se_viz.data.pixels import Gone, ShouldCancel
+from se_viz.data.pixels import Gone
 from se_viz.data.rejected import Refused, shown
 from se_viz.data.splits import Choice
 from se_viz.data.untrusted import decode_files, unpack
 from se_viz.data.zip_archive import is_archive, members
+from se_viz.types import ShouldCancel
 
 LIMIT = 64
 

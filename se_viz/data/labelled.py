@@ -15,16 +15,15 @@ from typing import Literal, TypeAlias
 from unicodedata import normalize
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.data import imagenette
 from se_viz.data import webdataset as tars
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage, decode
 from se_viz.data.rejected import legible, shown
 from se_viz.data.zip_archive import ArchiveRefused
+from se_viz.types import Int32s
 
 DatasetFormat: TypeAlias = Literal["folder", "csv", "parquet", "tar", "zip", "python", "images"]
-Labels: TypeAlias = npt.NDArray[np.int32]
 
 UNLABELLED = -1
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(\.0*)?")
@@ -51,7 +50,7 @@ class Dataset:
     kind: DatasetFormat
     classes: tuple[str, ...]
     names: Sequence[str]
-    labels: Labels
+    labels: Int32s
     read: Callable[[int], tuple[InputImage, int]]
     notes: tuple[str, ...] = ()
     unlabelled: str = IN_FOLDERS

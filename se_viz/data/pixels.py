@@ -7,12 +7,11 @@ that fit the budget are decoded at once; the others wait in order of arrival.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeAlias
 
-ShouldCancel: TypeAlias = Callable[[], bool]
+from se_viz.types import ShouldCancel
 
 SETTING = "SE_VIZ_PIXELS_AT_ONCE"
 # At most 2 GB, as no format takes more than 16 bytes per pixel (WebP, measured): a machine with 8 GB has enough memory.

@@ -7,7 +7,7 @@ affected.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO, TypeAlias
 
@@ -34,8 +34,8 @@ from se_viz.data.rejected import shown
 from se_viz.data.splits import Choice
 from se_viz.data.zip_archive import ArchiveRefused
 from se_viz.sandbox import Ended, Limits
+from se_viz.types import ShouldCancel
 
-ShouldCancel: TypeAlias = Callable[[], bool]
 Outcome: TypeAlias = InputImage | ImageRefused
 
 # Pixels that an image may take without waiting for its turn in the budget: enough for all but the largest photographs.

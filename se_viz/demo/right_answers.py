@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Bools = npt.NDArray[np.bool_]
+from se_viz.types import Bools
 
 
 @dataclass(frozen=True, slots=True)

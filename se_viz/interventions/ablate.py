@@ -6,10 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
@@ -35,9 +34,7 @@ from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource
 from se_viz.profiles.safetensors_io import verify
 from se_viz.profiles.shards import Task, plan_shards
 from se_viz.profiles.unfinished import SHARDS, reporting_images_done
-from se_viz.types import AnyFloats
-
-Places: TypeAlias = npt.NDArray[np.int64]
+from se_viz.types import AnyFloats, Int64s
 
 _ORDER = 16  # seed of the order in which images are run
 
@@ -142,7 +139,7 @@ def _measured(
     empty: "_Pass",
     model: Model,
     dataset: Dataset,
-    order: Places,
+    order: Int64s,
     tasks: Sequence[Task],
     progress: bool,
     report: Callable[[int, int], None] | None,
@@ -190,7 +187,7 @@ class _Pass:
             )
         return found
 
-    def added_up(self, shards: Sequence[Shard], order: Places, dataset: Dataset) -> Ablation:
+    def added_up(self, shards: Sequence[Shard], order: Int64s, dataset: Dataset) -> Ablation:
         """Return the sum of all shards.
 
         Raises:
@@ -225,7 +222,7 @@ class _Pass:
         )
 
 
-def _permuted(dataset: Dataset, order: Places) -> Dataset:
+def _permuted(dataset: Dataset, order: Int64s) -> Dataset:
     """Return the same images in another order."""
     names = [dataset.names[index] for index in order]
     return replace(dataset, names=names, labels=dataset.labels[order], read=_Permuted(dataset.read, order))
@@ -236,7 +233,7 @@ class _Permuted:
     """A reader of image ``order[index]``."""
 
     read: Callable[[int], tuple[InputImage, int]]
-    order: Places
+    order: Int64s
 
     def __call__(self, index: int) -> tuple[InputImage, int]:
         return self.read(int(self.order[index]))

@@ -14,7 +14,8 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.refusals import REJECTIONS
 from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.model import Model
-from se_viz.weights.download import OnProgress, ShouldCancel
+from se_viz.types import ShouldCancel
+from se_viz.weights.download import OnProgress
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.profiles.exact_sums import Squares, Whole, is_clipped, sums, whole_steps
+from se_viz.profiles.exact_sums import is_clipped, sums, whole_steps
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, grid, regrid
 from se_viz.profiles.safetensors_io import Spec, Tensors
-from se_viz.types import Array, Counts, Float32s, Floats
+from se_viz.types import Array, Counts, Float32s, Floats, Int64s, Positions, UInt64s
 
-Rows = npt.NDArray[np.intp]
 Ends = Float32s
 
 
@@ -45,7 +44,7 @@ class Squeezed:
         self.m2[label] = np.square(wide - self.mean[label]).sum(axis=0)
         self.low[label], self.high[label] = z.min(axis=0), z.max(axis=0)
 
-    def add(self, added: "Squeezed", rows: Rows, count: Counts, more: Counts) -> None:
+    def add(self, added: "Squeezed", rows: Positions, count: Counts, more: Counts) -> None:
         """Add the statistics of other images of the classes ``rows``.
 
         ``count`` (K′, 1) is the number of images of each class here, ``more`` (K′, 1) the number in ``added``.
@@ -76,8 +75,8 @@ class GateStatistics:
     """
 
     count: Counts
-    sum: Whole
-    squares: Squares
+    sum: Int64s
+    squares: UInt64s
     clipped: npt.NDArray[np.uint64]
     heaps: npt.NDArray[np.uint32]
     histogram: npt.NDArray[np.uint32]
@@ -103,7 +102,7 @@ class GateStatistics:
         )
 
     @classmethod
-    def of(cls, s: Float32s, z: Float32s | None, labels: Rows, classes: int) -> "GateStatistics":
+    def of(cls, s: Float32s, z: Float32s | None, labels: Positions, classes: int) -> "GateStatistics":
         """Return the statistics of N images.
 
         Args:
@@ -154,7 +153,7 @@ class GateStatistics:
             Squeezed(array("z_mean"), array("z_m2"), *array("z_range")) if gate.z else None,
         )
 
-    def add(self, added: "GateStatistics", rows: Rows) -> None:
+    def add(self, added: "GateStatistics", rows: Positions) -> None:
         """Add the statistics of other images; ``rows`` (K′,) maps the classes of ``added`` to classes here.
 
         This is fastest when the ends are known beforehand (``empty(ends=)``): the histogram then keeps its bins.

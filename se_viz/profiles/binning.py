@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.profiles.quantization import HEAPS, Ordered, ordered, unordered
-from se_viz.types import Float32s, Floats
+from se_viz.profiles.quantization import HEAPS, ordered, unordered
+from se_viz.types import Float32s, Floats, UInt32s
 
 AUROC_ERROR = 0.01
 _FEW_TO_MANY = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 512, 1024)
@@ -30,7 +30,7 @@ class Bins:
         error: maximum error of the AUROC of two classes.
     """
 
-    edges: Ordered
+    edges: UInt32s
     counts: Floats
     error: float
 
@@ -65,7 +65,7 @@ def bins(s: Float32s, labels: npt.NDArray[np.intp], classes: int) -> Bins:
     return _bordered(values, *division)
 
 
-def _divisions(values: Ordered, counts: Floats) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
+def _divisions(values: UInt32s, counts: Floats) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
     """Yield which values are heaps, and the start of each bin, for an increasing number of bins.
 
     In the last division every value is a heap.
@@ -91,7 +91,7 @@ def _divisions(values: Ordered, counts: Floats) -> Iterator[tuple[npt.NDArray[np
     yield np.ones(len(values), bool), np.arange(len(values))
 
 
-def simplest(low: Ordered, high: Ordered) -> Ordered:
+def simplest(low: UInt32s, high: UInt32s) -> UInt32s:
     """Return the numbers with the fewest binary digits such that low < number ≤ high."""
     # high stays larger than low without the digits that follow the first difference.
     digits = np.floor(np.log2((low ^ high).astype(np.float64))).astype(np.uint32)
@@ -99,7 +99,7 @@ def simplest(low: Ordered, high: Ordered) -> Ordered:
 
 
 def _bordered(
-    values: Ordered, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], binned: Floats, error: float
+    values: UInt32s, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], binned: Floats, error: float
 ) -> Bins:
     """Return the bins that start at these values, with their borders; an empty bin separates two adjacent heaps."""
     firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()
@@ -115,7 +115,7 @@ def _bordered(
     return Bins(np.array(edges, np.uint32), np.array(counts), error)
 
 
-def _around(values: Ordered) -> tuple[int, int]:
+def _around(values: UInt32s) -> tuple[int, int]:
     """Return borders with few digits below and above all values, at a distance of less than 1/64 of their range."""
     low, high = unordered(values[[0, -1]]).astype(np.float64)
     margin = (high - low) / 64

@@ -6,9 +6,7 @@ With 400 images, the standard error of a mean is 1/20 of the standard deviation 
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.types import Float32s, Floats
-
-Octaves = npt.NDArray[np.int8]
+from se_viz.types import Float32s, Floats, Int8s
 
 # A mean is stored in steps of 1/32 to 1/16 of its channel's σ, and off by less than 0.0005, however large σ is.
 _STEP, _FINEST, _COARSEST = -5, -24, -10
@@ -16,18 +14,18 @@ _STEPS_AN_OCTAVE = 16
 _MIDDLE = 128
 
 
-def octaves(spread: Floats) -> Octaves:
+def octaves(spread: Floats) -> Int8s:
     """Return the exponent of the largest power of two ≤ each standard deviation (C,); −30 for less than 2⁻³⁰."""
     return np.floor(np.log2(np.maximum(spread, 2.0**-30))).astype(np.int8)
 
 
-def base(mean: Floats, spread: Octaves) -> Float32s:
+def base(mean: Floats, spread: Int8s) -> Float32s:
     """Return a number with few digits near the mean of each channel (C,)."""
     rough = np.minimum(spread.astype(np.int32), 0)
     return np.ldexp(np.rint(np.ldexp(mean, -rough)), rough).astype(np.float32)
 
 
-def pack_mean(mean: Floats, near: Float32s, spread: Octaves) -> npt.NDArray[np.uint32]:
+def pack_mean(mean: Floats, near: Float32s, spread: Int8s) -> npt.NDArray[np.uint32]:
     """Return means (K, C) as integers: differences from ``near`` (C,), off by at most half a step.
 
     The sign is in the lowest bit, so a small integer is a small difference of either sign.
@@ -36,7 +34,7 @@ def pack_mean(mean: Floats, near: Float32s, spread: Octaves) -> npt.NDArray[np.u
     return np.where(steps < 0, -2 * steps - 1, 2 * steps).astype(np.uint32)
 
 
-def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Octaves) -> Floats:
+def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Int8s) -> Floats:
     """Return the means (K, C) that ``pack_mean`` has packed, rounded."""
     wide = packed.astype(np.int64)
     steps = np.where(wide % 2, -(wide + 1) // 2, wide // 2).astype(np.float64)
@@ -44,7 +42,7 @@ def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Octaves)
     return mean
 
 
-def pack_std(std: Floats, spread: Octaves) -> npt.NDArray[np.uint8]:
+def pack_std(std: Floats, spread: Int8s) -> npt.NDArray[np.uint8]:
     """Return standard deviations (K, C) as logarithms of their ratio to ``spread`` (C,), exact to 2.2 %.
 
     0 stays 0; other values below 1/256 of the channel's standard deviation are stored as 1/256 of it.
@@ -54,11 +52,11 @@ def pack_std(std: Floats, spread: Octaves) -> npt.NDArray[np.uint8]:
     return np.where(std > 0, np.clip(_MIDDLE + steps, 1, 255), 0).astype(np.uint8)
 
 
-def unpack_std(packed: npt.NDArray[np.uint8], spread: Octaves) -> Floats:
+def unpack_std(packed: npt.NDArray[np.uint8], spread: Int8s) -> Floats:
     """Return the standard deviations (K, C) that ``pack_std`` has packed, rounded."""
     shares = np.exp2((packed.astype(np.float64) - _MIDDLE) / _STEPS_AN_OCTAVE)
     return np.where(packed == 0, 0.0, np.ldexp(shares, spread.astype(np.int32)))
 
 
-def _steps(spread: Octaves) -> npt.NDArray[np.int32]:
+def _steps(spread: Int8s) -> npt.NDArray[np.int32]:
     return np.clip(spread.astype(np.int32) + _STEP, _FINEST, _COARSEST)

@@ -9,17 +9,14 @@ class.
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.types import AnyFloats, Floats
-
-Whole = npt.NDArray[np.int64]
-Squares = npt.NDArray[np.uint64]
+from se_viz.types import AnyFloats, Floats, Int64s, UInt64s
 
 LIMIT = 65_536.0  # s beyond ±LIMIT counts as ±LIMIT
 _STEPS = 2.0**24
 _HALF = np.uint64(20)  # half of the 40 bits of the largest m
 
 
-def whole_steps(s: AnyFloats) -> Whole:
+def whole_steps(s: AnyFloats) -> Int64s:
     """Return the integers m of finite weights s, in the same shape."""
     return np.rint(np.clip(s.astype(np.float64), -LIMIT, LIMIT) * _STEPS).astype(np.int64)
 
@@ -30,7 +27,7 @@ def is_clipped(s: AnyFloats) -> npt.NDArray[np.bool_]:
     return beyond
 
 
-def sums(steps: Whole) -> tuple[Whole, Squares]:
+def sums(steps: Int64s) -> tuple[Int64s, UInt64s]:
     """Return Σm and the two numbers for Σm² over the first axis: (N, C) → (C,) and (2, C)."""
     size = np.abs(steps).astype(np.uint64)
     square = size * size
@@ -42,7 +39,7 @@ def sums(steps: Whole) -> tuple[Whole, Squares]:
     return steps.sum(axis=0), np.stack([high.sum(axis=0), square.sum(axis=0)])
 
 
-def mean_and_std(count: Whole, total: Whole, squares: Squares) -> tuple[Floats, Floats]:
+def mean_and_std(count: Int64s, total: Int64s, squares: UInt64s) -> tuple[Floats, Floats]:
     """Return mean and population standard deviation (divisor N) of s; NaN where the count is 0.
 
     Args:

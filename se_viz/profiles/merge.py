@@ -5,19 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.disk.sole_writer import sole_writer
-from se_viz.profiles.accumulators import Ends, GateStatistics, Rows
+from se_viz.profiles.accumulators import Ends, GateStatistics
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.metadata import VERSION, GateEntry, Header
 from se_viz.profiles.safetensors_io import Tensors, open_tensors
 from se_viz.profiles.store import store
 from se_viz.profiles.top_images import MISSING, ImageTable, Ranking, best
-from se_viz.types import Array
-
-Indices = npt.NDArray[np.int64]
+from se_viz.types import Array, Int64s, Positions
 
 
 def merge(inputs: Sequence[ClassProfiles], path: str | Path) -> ClassProfiles:
@@ -107,7 +104,7 @@ class _MergeInput:
 
     profiles: ClassProfiles
     first: int
-    rows: Rows
+    rows: Positions
 
     def tensors(self) -> Tensors:
         """Open the arrays again: the pages read from a mapped file stay in memory until the file is closed."""
@@ -182,9 +179,7 @@ def _ends(parts: Sequence[_MergeInput], gate: GateEntry) -> tuple[Ends, Ends]:
     return low, high
 
 
-def _examples(
-    parts: Sequence[_MergeInput], gate: GateEntry, examples: int, ranking: Ranking
-) -> tuple[Indices, Indices]:
+def _examples(parts: Sequence[_MergeInput], gate: GateEntry, examples: int, ranking: Ranking) -> tuple[Int64s, Int64s]:
     """Return indices into the table of all parts, −1 where an image is missing, and codes; each (2, E, C)."""
     keys = np.zeros((2, 0, gate.channels), np.int64)
     for part in parts:
@@ -193,11 +188,11 @@ def _examples(
     return ranking.unpack(keys)
 
 
-def _used(examples: dict[str, tuple[Indices, Indices]], table: ImageTable) -> Indices:
+def _used(examples: dict[str, tuple[Int64s, Int64s]], table: ImageTable) -> Int64s:
     """Return the indices of images that are an example of some channel, sorted by name."""
     order = table.order()
     used = np.zeros(len(table) + 1, bool)
     for indices, _ in examples.values():
         used[indices] = True
-    kept: Indices = order[used[order]]
+    kept: Int64s = order[used[order]]
     return kept

@@ -7,15 +7,10 @@ There are two codes. Both are the same for every gate function, so its range nee
   a run of 2^k codes, so adding pairs of bins gives the bins of the next width.
 """
 
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.types import AnyFloats, Float32s, Floats
-
-Ordered: TypeAlias = npt.NDArray[np.uint32]
-BinCodes: TypeAlias = npt.NDArray[np.int64]
+from se_viz.types import AnyFloats, Float32s, Floats, Int64s, UInt32s
 
 # Limits of gate functions and their values for an input of 0. Each is counted separately from the bins.
 HEAPS = (-1.0, 0.0, 0.5, 1.0, 2.0, 6.0)
@@ -26,7 +21,7 @@ _ONE = int(np.float64(1).view(np.int64))
 _DROPPED = 28  # of the 52 fraction bits of a float64, which leaves 24
 
 
-def ordered(s: Float32s) -> Ordered:
+def ordered(s: Float32s) -> UInt32s:
     """Return the bits of each s, in the same shape, arranged so that they sort as s does; −0 becomes 0.
 
     Raises:
@@ -44,7 +39,7 @@ def unordered(codes: npt.NDArray[np.integer]) -> Float32s:
     return np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float32)
 
 
-def bin_code(s: AnyFloats) -> BinCodes:
+def bin_code(s: AnyFloats) -> Int64s:
     """Return the code of the step that contains each finite s: the highest code whose lowest s is not above it."""
     # The bits of a float grow in steps that double with each octave; 1 is added so that the first octave is 0 … 1.
     size = (np.abs(s.astype(np.float64)) + 1).view(np.int64) - _ONE
@@ -58,7 +53,7 @@ def bin_edge(codes: npt.NDArray[np.integer]) -> Floats:
     return np.where(wide < 0, -size, size)
 
 
-def grid(low: Float32s, high: Float32s) -> tuple[BinCodes, BinCodes]:
+def grid(low: Float32s, high: Float32s) -> tuple[Int64s, Int64s]:
     """Return the narrowest ``BINS`` bins that cover low … high of each channel, as index of the first bin and k (C,).
 
     Each bin has 2^k codes. A channel without images (low = ∞, high = −∞) gives 0 and 0. The result depends only on
@@ -73,7 +68,7 @@ def grid(low: Float32s, high: Float32s) -> tuple[BinCodes, BinCodes]:
 
 
 def regrid(
-    counts: npt.NDArray[np.uint32], old: tuple[BinCodes, BinCodes], new: tuple[BinCodes, BinCodes]
+    counts: npt.NDArray[np.uint32], old: tuple[Int64s, Int64s], new: tuple[Int64s, Int64s]
 ) -> npt.NDArray[np.uint32]:
     """Return counts (K, C, BINS) of one ``grid`` as counts of another, wider grid."""
     moved = np.flatnonzero((old[0] != new[0]) | (old[1] != new[1]))

@@ -6,15 +6,13 @@ E. Ties go to the image whose name (then hash) sorts first, independent of the o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from se_viz.profiles.quantization import Ordered
+from se_viz.types import Int64s, UInt32s
 
 # (2, E, C): highest first, then lowest; smaller is better in both.
-Keys: TypeAlias = npt.NDArray[np.int64]
 
 _NONE = np.iinfo(np.int64).max
 _TOP = (1 << 32) - 1  # the largest code
@@ -52,12 +50,12 @@ class Ranking:
         self._rank[self._order] = np.arange(len(self._order))
         self._base = len(table) + 1
 
-    def of_images(self, codes: Ordered, first: int, examples: int) -> Keys:
+    def of_images(self, codes: UInt32s, first: int, examples: int) -> Int64s:
         """Return the best keys of images ``first``, ``first + 1``, … of the table, given their codes (N, C)."""
         wide, rank = codes.astype(np.int64), self._rank[first : first + len(codes), None]
         return best(np.stack([(_TOP - wide) * self._base + rank, wide * self._base + rank]), examples)
 
-    def pack(self, indices: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint32], first: int) -> Keys:
+    def pack(self, indices: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint32], first: int) -> Int64s:
         """Return the keys of examples from a file.
 
         Args:
@@ -70,7 +68,7 @@ class Ranking:
         wide[0] = _TOP - wide[0]
         return np.where(missing, _NONE, wide * self._base + rank)
 
-    def unpack(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def unpack(self, keys: Int64s) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return indices into the table, −1 where there are fewer than E images, and codes, (2, E, C) each."""
         missing = keys == _NONE
         whole, rank = np.divmod(np.where(missing, 0, keys), self._base)
@@ -79,7 +77,7 @@ class Ranking:
         return np.where(missing, -1, indices), np.where(missing, 0, whole)
 
 
-def best(keys: Keys, examples: int) -> Keys:
+def best(keys: Int64s, examples: int) -> Int64s:
     """Return the smallest keys of each channel, sorted: (2, n, C) → (2, E, C)."""
     if keys.shape[1] > examples:
         keys = np.partition(keys, examples - 1, axis=1)[:, :examples]

@@ -16,13 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 from se_viz.sandbox import messages
 from se_viz.sandbox.limits import Ended, Limits, limit_error
 from se_viz.sandbox.processes import FORKS, Child, Forked, ForkServer, Started
-
-ShouldCancel: TypeAlias = Callable[[], bool]
+from se_viz.types import ShouldCancel
 
 # The number of children that run at a time; further calls wait for their turn.
 CHILDREN = int(os.environ.get("SE_VIZ_CHILDREN", "0")) or max(2, min(4, os.cpu_count() or 1))

@@ -20,6 +20,7 @@ import requests
 from filelock import Timeout
 
 from se_viz.disk.errors import FULL, GONE
+from se_viz.types import ShouldCancel
 from se_viz.weights import cache
 from se_viz.weights import http as web
 from se_viz.weights.errors import Cancelled, DownloadFailed
@@ -75,7 +76,6 @@ class Progress:
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
-ShouldCancel: TypeAlias = Callable[[], bool]
 
 
 def fetch(remote: Remote, report: OnProgress | None = None, cancelled: ShouldCancel | None = None) -> Path:

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import requests
 
+from se_viz.types import ShouldCancel
 from se_viz.weights import cache, hub_cache
 from se_viz.weights import http as web
-from se_viz.weights.download import OnProgress, Remote, ShouldCancel, fetch
+from se_viz.weights.download import OnProgress, Remote, fetch
 from se_viz.weights.errors import DownloadFailed
 
 # In the order in which they are looked for: safetensors cannot contain code.

@@ -7,7 +7,8 @@ from typing import BinaryIO, TypeAlias
 from torch import Tensor
 
 from se_viz import sandbox
-from se_viz.sandbox import Ended, Limits, ShouldCancel
+from se_viz.sandbox import Ended, Limits
+from se_viz.types import ShouldCancel
 from se_viz.weights.errors import Cancelled, WeightsRefused
 from se_viz.weights.parse import parsed, parsed_and_packed
 from se_viz.weights.transfer import unpacked

@@ -8,7 +8,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from se_viz.data.preprocess import Preprocess
-from se_viz.sandbox import ShouldCancel
+from se_viz.types import ShouldCancel
 from se_viz.weights.errors import Misfit, WeightsRefused
 from se_viz.weights.extra_entries import left_out, split
 from se_viz.weights.finite_outputs import check_sound

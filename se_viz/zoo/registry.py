@@ -13,7 +13,8 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained as demo
 from se_viz.demo import user_networks
 from se_viz.demo.card import Card
-from se_viz.weights.download import OnProgress, ShouldCancel
+from se_viz.types import ShouldCancel
+from se_viz.weights.download import OnProgress
 from se_viz.weights.errors import UnknownModel, WeightsRefused
 from se_viz.weights.head import Head
 from se_viz.weights.meta_model import LARGEST, count_params

@@ -14,8 +14,8 @@ from se_viz.data import batches, images
 from se_viz.data import image_files as intake
 from se_viz.data.image_files import Intake, read, read_paths
 from se_viz.data.images import MAX_BYTES, ImageRefused, InputImage
-from se_viz.data.pixels import ShouldCancel
 from se_viz.data.untrusted import decode_files
+from se_viz.types import ShouldCancel
 
 
 def image(shade: int, side: int = 8, file_format: str = "PNG") -> bytes:
