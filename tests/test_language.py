@@ -184,3 +184,28 @@ def test_parameters_of_public_functions_are_nouns(paths):
         for parameter in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
         if parameter.arg in NO_NOUNS
     ] == []
+
+
+# What the glossary has replaced, where it would be a definition; se_viz/former_names.py reads the old names of files.
+REPLACED = {
+    *("Atlas", "Reading", "Difference", "Source", "Part", "Kind", "Place", "Tap", "Spot", "Sink"),
+    *("Member", "FAMILY", "Subject", "Run", "Turn", "View", "Observed", "CutOff", "Asked", "evaluating"),
+    *("run_alone", "fast_twin", "twin_of", "observing", "as_published", "unhooked", "proof", "blank"),
+    *("filled", "holds", "explained", "unpickled", "claim", "room_on", "expect_room", "number_type"),
+    *("reproducible", "variant", "codes", "at_once", "SHARES", "make_here", "make_on_ray", "chance"),
+    *("beyond", "by_f", "farthest", "likeness", "milliseconds", "let_go", "or_on_cpu", "unwrap", "refuse"),
+}
+
+
+@by_folder([path for path in CODE if path.parent != ROOT])
+def test_no_definition_has_a_name_that_the_glossary_has_replaced(paths):
+    defined = [
+        (path.name, name)
+        for path in paths
+        for node in tree(path.read_text()).body
+        for name in (
+            getattr(node, "name", ""),
+            *(getattr(target, "id", "") for target in getattr(node, "targets", [getattr(node, "target", None)])),
+        )
+    ]
+    assert [(path, name) for path, name in defined if name.lstrip("_") in REPLACED] == []

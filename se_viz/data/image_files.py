@@ -24,7 +24,7 @@ from se_viz.types import ShouldCancel
 
 LIMIT = 64
 
-_Source: TypeAlias = tuple[str, Callable[[], BinaryIO]]
+_NamedFile: TypeAlias = tuple[str, Callable[[], BinaryIO]]
 
 
 @former_names.with_former_fields
@@ -97,7 +97,7 @@ def read_paths(
     return replace(intake, refusals=(*intake.refusals, *notes))
 
 
-def _sources(path: Path, notes: list[str], split: str | None, choices: list[Choice]) -> Iterator[_Source]:
+def _sources(path: Path, notes: list[str], split: str | None, choices: list[Choice]) -> Iterator[_NamedFile]:
     """Yield the file, or the images in the folder, of one split; add sentences on its other files to the notes."""
     contents = find_images(path) if _is_folder(path) else Contents()
     notes += contents.problems
@@ -130,7 +130,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _read(
-    sources: Iterable[_Source],
+    sources: Iterable[_NamedFile],
     limit: int,
     trusted: bool,
     cancelled: ShouldCancel | None,

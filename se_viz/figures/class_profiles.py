@@ -105,7 +105,7 @@ def class_band(
     colour = CLASSES[place % len(CLASSES)]
     layout = frame(f"{gate}: {label(name)}, {what}", _axis(channels, len(centre)), "s", 280)
     layout["yaxis"]["range"] = padded(span)
-    band = filled(chosen, low, high, colour)
+    band = area_between(chosen, low, high, colour)
     line = go.Scatter(
         x=chosen,
         y=centre[chosen].astype(np.float32),
@@ -140,7 +140,7 @@ def padded(span: tuple[float, float]) -> list[float]:
     return [span[0] - pad, span[1] + pad]
 
 
-def filled(channels: npt.NDArray[np.int32], low: AnyFloats, high: AnyFloats, colour: str) -> go.Scatter:
+def area_between(channels: npt.NDArray[np.int32], low: AnyFloats, high: AnyFloats, colour: str) -> go.Scatter:
     """Return the area between two values ``low`` and ``high`` (C,) of each of the ``channels`` (C,)."""
     return go.Scatter(
         x=np.concatenate([channels, channels[::-1]]),

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.class_profiles import ALL, filled, padded, sampled
+from se_viz.figures.class_profiles import ALL, area_between, padded, sampled
 from se_viz.figures.palette import CLASSES, DASHES, MUTED
 from se_viz.types import AnyFloats
 
@@ -66,7 +66,7 @@ def figure_7(bands: Mapping[str, Mapping[str, tuple[AnyFloats, AnyFloats]]], spa
             channels = np.asarray(sampled(len(mean)), np.int32)
             colour = CLASSES[index % len(CLASSES)]
             low, high = (np.clip(mean + way * sd, *span)[channels] for way in (-1, 1))
-            _add(figure, place, filled(channels, low, high, colour))
+            _add(figure, place, area_between(channels, low, high, colour))
             line = {"color": colour, "width": 1, "dash": DASHES[index % len(DASHES)]}
             _add(figure, place, _line(channels, mean[channels], name, line, first=not place))
     widths = ", ".join(

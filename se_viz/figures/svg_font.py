@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-FAMILY = "DejaVu Sans"
+FONT_FAMILY = "DejaVu Sans"
 COMMON = "Arial, Helvetica, sans-serif"
 
 _NOTICES = [0, 1, 2, 13, 14]  # of the font's names: copyright, family, style, licence, address of the licence
@@ -32,7 +32,7 @@ def font_file() -> Path | None:
 
 def families() -> str:
     """Return the fonts of an SVG in the order of preference, as CSS."""
-    return f"{FAMILY}, {COMMON}" if font_file() else COMMON
+    return f"{FONT_FAMILY}, {COMMON}" if font_file() else COMMON
 
 
 def drawing_page() -> Any:  # noqa: ANN401 - kaleido has no types
@@ -49,7 +49,7 @@ def drawing_page() -> Any:  # noqa: ANN401 - kaleido has no types
         return page
     # Text in the font makes the browser load it before the page counts as loaded.
     page.header = page.header.replace("<head>", f"<head><style>{_face(font.read_bytes(), 'ttf')}</style>")
-    page.footer = page.footer.replace("</body>", f'<p style="font-family:{FAMILY};visibility:hidden">s</p></body>')
+    page.footer = page.footer.replace("</body>", f'<p style="font-family:{FONT_FAMILY};visibility:hidden">s</p></body>')
     return page
 
 
@@ -63,7 +63,7 @@ def with_font(svg: bytes, font: Path) -> bytes:
 
 
 def _face(content: bytes, kind: str) -> str:
-    return f"@font-face{{font-family:'{FAMILY}';src:url(data:font/{kind};base64,{b64encode(content).decode()})}}"
+    return f"@font-face{{font-family:'{FONT_FAMILY}';src:url(data:font/{kind};base64,{b64encode(content).decode()})}}"
 
 
 def _subset(font: Path, characters: str) -> bytes:

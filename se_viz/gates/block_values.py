@@ -95,9 +95,9 @@ def block_values(network: nn.Module, gate: Gate, image: Tensor, z: Float32s | No
     block = block_of_runs(
         gate, path_of_block(gate), block_run, gate_run, (ahead, earlier, begins), (behind, later, ends)
     )
-    source: _Source
+    source: _ConvolutionBefore
     if gate.layout == "nhwc":
-        source = _Source(None, "the maps of this block have their channels on the last axis", ())
+        source = _ConvolutionBefore(None, "the maps of this block have their channels on the last axis", ())
         after: tuple[Operation, ...] = ()
         mixed = part(behind[0].path, behind[0].module, behind[0].output) if behind else None
     else:
@@ -121,7 +121,7 @@ def block_values(network: nn.Module, gate: Gate, image: Tensor, z: Float32s | No
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _ConvolutionBefore:
     """The convolution before U, the reason if there is no convolution, and the operations from its output to U."""
 
     convolution: LayerCall | None
@@ -136,7 +136,7 @@ def _source(
     joins: Sequence[tuple[int, Branch]],
     begins: bool,
     block_run: PartRun,
-) -> _Source:
+) -> _ConvolutionBefore:
     last = ""
     if not path and not begins:
         # The activation before U may be a function and not a module.
@@ -152,7 +152,9 @@ def _source(
             None,
         )
         if found is None:
-            return _Source(None, "the operations between the last convolution and U could not be followed", ())
+            return _ConvolutionBefore(
+                None, "the operations between the last convolution and U could not be followed", ()
+            )
         run, last = found
         tracer = BlockTracer(runs, block_run, gate_run)
         path, joins, begins = tracer.back(run)
@@ -160,11 +162,11 @@ def _source(
     at = next((at for at in reversed(range(len(path))) if isinstance(path[at].module, nn.Conv2d)), None)
     if at is None:
         known = "this block has no convolution before the gate: U is made of the block's input"
-        return _Source(None, known if begins else "no convolution could be followed back from U", ())
+        return _ConvolutionBefore(None, known if begins else "no convolution could be followed back from U", ())
     convolution = path[at]
     call = _called(convolution)
     if call is None:
-        return _Source(None, f"{convolution.path} is made of several convolutions", ())
+        return _ConvolutionBefore(None, f"{convolution.path} is made of several convolutions", ())
     operations, mixed = _follow(
         convolution.output,
         path[at + 1 :],
@@ -173,10 +175,12 @@ def _source(
         whole=False,
     )
     if mixed is not None:
-        return _Source(None, f"between the last convolution and U lies a part that mixes pixels ({mixed.text})", ())
+        return _ConvolutionBefore(
+            None, f"between the last convolution and U lies a part that mixes pixels ({mixed.text})", ()
+        )
     if last:
         operations = (*operations, Operation("activation", last, _maps(gate_run.input)))
-    return _Source(call, "", operations)
+    return _ConvolutionBefore(call, "", operations)
 
 
 def _called(run: PartRun) -> LayerCall | None:

@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[About, dict[str, Tensor]]:
     return about, tensors
 
 
-def blank(about: Mapping[str, Any], path: Path) -> nn.Module:
+def without_weights(about: Mapping[str, Any], path: Path) -> nn.Module:
     """Return the architecture of a frozen network by the name of its model, with all gates.
 
     Raises:

@@ -110,9 +110,9 @@ class FrozenNetwork:
         path = Path(path)
         about, tensors = frozen_file.read(path)
         given = network.network if isinstance(network, Model) else network
-        blank = frozen_file.blank(about, path) if given is None else own_copy(given)
+        loaded = frozen_file.without_weights(about, path) if given is None else own_copy(given)
         like = next((tensor for tensor in tensors.values() if tensor.is_floating_point()), torch.empty(0))
-        blank = blank.to(like.device, like.dtype)
+        loaded = loaded.to(like.device, like.dtype)
         gates = tuple(
             FrozenGate(
                 one["name"],
@@ -128,15 +128,15 @@ class FrozenNetwork:
             for gate in {gate.path: gate for gate in gates}.values():
                 weights = torch.from_numpy(gate.s).to(like.dtype)
                 constant = ConstantGate(weights, gate.layout, overwrites=gate.overwrites)
-                old = blank.get_submodule(gate.path)
-                replace_module(blank, old, constant if gate.how == MULTIPLIES else Passing())
-            blank.load_state_dict(tensors)
+                old = loaded.get_submodule(gate.path)
+                replace_module(loaded, old, constant if gate.how == MULTIPLIES else Passing())
+            loaded.load_state_dict(tensors)
         (before, after), (macs, macs_after) = about["parameters"], about["macs"]
         prepared: dict[str, Any] | None = about["preprocess"] and {
             key: tuple(value) if isinstance(value, list) else value for key, value in about["preprocess"].items()
         }
         size = tuple(about["input"])
         return cls(
-            in_eval_mode(blank), gates, before, after, macs, macs_after, size, about["model"], tuple(about["classes"]),
+            in_eval_mode(loaded), gates, before, after, macs, macs_after, size, about["model"], tuple(about["classes"]),
             Preprocess(**prepared) if prepared else None,
         )  # fmt: skip

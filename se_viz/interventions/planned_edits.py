@@ -86,7 +86,7 @@ def plan_edits(
     """
     planned: list[PlannedEdit] = []
     notes: list[str] = []
-    for name, where, scope, value, edits in _asked(DEFAULT if asked is None else asked, gates):
+    for name, where, scope, value, edits in _planned(DEFAULT if asked is None else asked, gates):
         may_lack = asked is None or (isinstance(asked, Mapping) and asked.get(where, edits) is None)
         try:
             fixed = _fixed(edits, gates, sources)
@@ -107,10 +107,10 @@ def plan_edits(
     return tuple(planned), tuple(notes)
 
 
-_Asked: TypeAlias = tuple[str, str, Scope, float | str, Edits]
+_Planned: TypeAlias = tuple[str, str, Scope, float | str, Edits]
 
 
-def _asked(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Asked]:
+def _planned(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Planned]:
     if not isinstance(asked, Mapping):
         if isinstance(asked, str) or not isinstance(asked, Iterable):
             raise TypeError(
@@ -140,7 +140,7 @@ def _places(gates: Sequence[Gate]) -> list[str]:
     return [*(gate.name for gate in gates), *(f"stage {stage}" for stage in by_stage(gates)), "all"]
 
 
-def _at(where: str, value: Edit) -> _Asked:
+def _at(where: str, value: Edit) -> _Planned:
     scope: Scope = "all" if where == "all" else "stage" if where.startswith("stage ") else "gate"
     if isinstance(value, Mapping):
         said: float | str = ", ".join(f"channel {channel} := {word_of(part)}" for channel, part in value.items())

@@ -19,7 +19,7 @@ _TOP = 65_535
 _BIN_WIDTH, _BINS = 1024, 64
 
 # Compact files: share of a class's images below each quantile, and steps of each quantile per standard deviation.
-_SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+_QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _STEPS = (4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 4.0)
 _LAST_STEP = 127  # largest distance of a quantile from the mean; larger distances are stored as this one
 _MEAN_STEP, _STEPS_AN_OCTAVE = 2, 16
@@ -66,7 +66,7 @@ class Format1:
         # Rounding may have changed the order of quantiles.
         edges = np.sort(mean + packed / np.array(_STEPS) * std, axis=-1)
         slack = np.where(np.abs(packed) == _LAST_STEP, np.inf, 0.5 / np.array(_STEPS)) * std * self.step
-        counts = images[..., None] * np.diff(_SHARES) + np.zeros_like(edges[..., 1:])
+        counts = images[..., None] * np.diff(_QUANTILE_LEVELS) + np.zeros_like(edges[..., 1:])
         # A mean in codes is off by at most 1; a quantile of N images may lie between two images.
         return Histogram(counts, self._decoded(edges), slack=np.where(std > 0, slack, 0) + 2 * self.step)
 

@@ -81,7 +81,7 @@ def write_shards_on_ray(
             device="gpu" if gpus else "cpu",
             threads=cpus,
             token=token,
-            proof=_proof(dataset, tasks),
+            first_readable=_first_readable(dataset, tasks),
         )
         size = min(workers or room, room, len(tasks))
         # If step raises, the generator and its actors are closed at once: the traceback would keep them running.
@@ -202,7 +202,7 @@ def _packed(name: str, value: object) -> bytes:
     return packed
 
 
-def _proof(dataset: Dataset, tasks: Sequence[Task]) -> tuple[int, str] | None:
+def _first_readable(dataset: Dataset, tasks: Sequence[Task]) -> tuple[int, str] | None:
     """Return the index and sha256 of the first image that can be read here; None if none of the first 16 can."""
     for index in tasks[0].indices[:_PROOFS]:
         try:

@@ -52,7 +52,8 @@ class Parcel:
         device, threads: device to compute on, and number of threads for computing and decoding.
         token: a file in the folder of the shards and its content; a worker that can read it shares the driver's file
             system.
-        proof: index of an image that the driver could read, and the sha256 of its file; None if it could read none.
+        first_readable: index of an image that the driver could read, and the sha256 of its file; None if it could
+            read none.
         write: the pickled function that writes a shard.
     """
 
@@ -64,7 +65,7 @@ class Parcel:
     device: str
     threads: int
     token: tuple[Path, str]
-    proof: tuple[int, str] | None
+    first_readable: tuple[int, str] | None
     write: bytes = pickle.dumps(write_shard)
 
 
@@ -147,8 +148,8 @@ class Worker:
                 f"The network or the dataset needs code that is missing here ({error}). "
                 "Install it, and the same versions of SE Viz and of its requirements, on all machines."
             ) from error
-        if parcel.proof is not None:
-            _same_image(dataset, *parcel.proof)
+        if parcel.first_readable is not None:
+            _same_image(dataset, *parcel.first_readable)
         network = moved(network, resolve(parcel.device), header.model.name)
         model = Model(header.model.name, network, header.model.preprocess)
         actual = ModelInfo.of(model, header.model.precision), tuple(GateEntry.of(gate) for gate in model.gates)

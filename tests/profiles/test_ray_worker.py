@@ -43,7 +43,7 @@ def parcel(tiny_model, listed, tmp_path):
         device="cpu",
         threads=1,
         token=(token, "mine"),
-        proof=None,
+        first_readable=None,
     )
 
 
@@ -65,7 +65,9 @@ class Reads:
 
 
 def test_a_shard_is_made_and_nothing_else_is_left(parcel, listed, photos, tmp_path):
-    sent = replace(parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos))), proof=(0, read_hash(listed, 0)))
+    sent = replace(
+        parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos))), first_readable=(0, read_hash(listed, 0))
+    )
     assert outcome(sent) == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000001.safetensors", "token"]
 
@@ -89,10 +91,14 @@ def test_another_folder_is_not_taken_for_the_drivers(parcel, tmp_path):
 
 
 def test_images_that_are_missing_or_others_are_found_before_a_shard_is_made(parcel, listed, photos, tmp_path):
-    proof = (0, read_hash(listed, 0))
-    others = replace(parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 1))), proof=proof)
+    first_readable = (0, read_hash(listed, 0))
+    others = replace(
+        parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 1))), first_readable=first_readable
+    )
     assert "ape/0.png is not the same file here" in outcome(others)
-    broken = replace(parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 7))), proof=proof)
+    broken = replace(
+        parcel, dataset=pickle.dumps(replace(listed, read=Reads(photos, 7))), first_readable=first_readable
+    )
     assert "readable at the same path on all machines" in outcome(broken)
 
 

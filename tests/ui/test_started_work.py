@@ -92,7 +92,7 @@ def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_sessi
     monkeypatch.setattr(building._ended, "wait", end)
     monkeypatch.setattr(building, "session_id", lambda: "this")
     out = []
-    claim = building._claim
+    claim = building._reserve
 
     def still_held(folder):
         if not out:
@@ -100,7 +100,7 @@ def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_sessi
             claimed[folder] = "this" if own else "another"
         return claim(folder)
 
-    monkeypatch.setattr(building, "_claim", still_held)
+    monkeypatch.setattr(building, "_reserve", still_held)
     page.button(key="build").click().run()
     assert bool(ended) == own
     assert bool(page.success) == own

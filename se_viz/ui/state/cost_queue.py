@@ -49,7 +49,7 @@ def counted(network: str) -> Future[tuple[Cost, int]]:
     """
 
     def count() -> tuple[Cost, int]:
-        module, side = _blank(network)
+        module, side = _without_weights(network)
         return cost(module, side), side
 
     return device_queue.line(CPU).submit(count)
@@ -61,7 +61,7 @@ def times(network: str, r: int, choices: tuple[tuple[int, ...], ...]) -> Future[
     return device_queue.line(CPU).submit(partial(_timed, network, r, choices))
 
 
-def _blank(network: str) -> tuple[nn.Module, int]:
+def _without_weights(network: str) -> tuple[nn.Module, int]:
     """Return a network and the size of its images in pixels; weights do not matter here, so none are downloaded.
 
     Raises:
@@ -97,7 +97,7 @@ def with_gates_of(
         return side, {
             stages: insert_gates(plain, r, where=set(stages), size=side) if stages else plain for stages in choices
         }
-    module, side = _blank(network)
+    module, side = _without_weights(network)
     gates = find_gates(module, side)
     return side, {
         stages: without_gates(module, [gate for gate in gates if gate.stage not in stages]) for stages in choices

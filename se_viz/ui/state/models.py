@@ -18,7 +18,7 @@ from se_viz.zoo import registry
 from se_viz.zoo.registry import Network
 
 _KEPT = 3
-_FAMILY = 16
+_MOST_DEMO_MODELS = 16
 FULL = "full_device"  # in the session: a device whose memory was full, and the error message
 
 
@@ -27,7 +27,7 @@ def _load(name: str, device: str, precision: Precision) -> Model:
     return load(name, device, precision)
 
 
-@st.cache_resource(max_entries=_FAMILY, on_release=release_model, show_spinner="Loading the demo models …")
+@st.cache_resource(max_entries=_MOST_DEMO_MODELS, on_release=release_model, show_spinner="Loading the demo models …")
 def _member(name: str, device: str) -> Model:
     return load(name, device)
 
@@ -65,7 +65,7 @@ def plain_member(name: str, device: str) -> Network:
     return network
 
 
-@st.cache_resource(max_entries=_FAMILY, show_spinner="Loading the demo models …")
+@st.cache_resource(max_entries=_MOST_DEMO_MODELS, show_spinner="Loading the demo models …")
 def _plain_member(name: str, device: str) -> Network:
     network = registry.build(name)
     moved(network.module, torch.device(device), name)

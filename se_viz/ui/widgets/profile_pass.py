@@ -153,7 +153,7 @@ def _stop() -> None:
 def _build(model: Model, source: PassInput, asked: Request) -> None:
     """Make the requested class profiles, and run the page again, unless another session makes them."""
     out = source.out
-    if not _claim(out):
+    if not _reserve(out):
         _stop()
         st.info("Another session is building these class profiles. Open the page again when they are finished.")
         return
@@ -176,7 +176,7 @@ def _build(model: Model, source: PassInput, asked: Request) -> None:
     st.rerun(scope="app")
 
 
-def _claim(out: Path) -> bool:
+def _reserve(out: Path) -> bool:
     """Record that this session makes the class profiles of a folder; return whether no other session does.
 
     An earlier run of this session may still be in a batch: where the browser has connected again, Streamlit does not
