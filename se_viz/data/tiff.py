@@ -29,7 +29,7 @@ _COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "Deflate", 32773: "PackBits"
 # Bytes of one value of each type: BYTE, ASCII, SHORT, LONG, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, …
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I"}
-_MOST_TAG_BYTES = 8_000_000  # offsets and sizes of a million strips
+MOST_TAG_BYTES = 8_000_000  # offsets and sizes of a million strips
 _LARGEST_TILE = 4096
 _JPEG, _MOST_SCANS = 7, 50  # each scan is a pass over the whole strip
 _SAVE_AS = "save it as PNG or JPEG"
@@ -124,8 +124,8 @@ def _directory(content: bytes, start: int, order: str) -> dict[int, _Tag]:
             continue
         size = count * _BYTES[kind]
         total += size
-        if total > _MOST_TAG_BYTES:
-            raise TiffRefused(f"its tags take more than {_MOST_TAG_BYTES // 10**6} MB; {_SAVE_AS}")
+        if total > MOST_TAG_BYTES:
+            raise TiffRefused(f"its tags take more than {MOST_TAG_BYTES // 10**6} MB; {_SAVE_AS}")
         if size > 4:
             (offset,) = struct.unpack_from(f"{order}I", content, offset + 8)
         else:

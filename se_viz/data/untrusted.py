@@ -41,14 +41,14 @@ Outcome: TypeAlias = InputImage | ImageRefused
 # Pixels that an image may take without waiting for its turn in the budget: enough for all but the largest photographs.
 ALLOWANCE = 25_000_000
 # The slowest files of 100 million pixels take 5 s; 16-bit PNGs with a transparent colour take 11 s.
-_SECONDS, _WAIT = 15.0, 60.0
+_SECONDS, WAIT = 15.0, 60.0
 _LIBRARIES = 512_000_000  # bytes of address space that decoders and their threads take in addition to the pixels
 _MOST_PIXELS_KEPT = (2 * WORKING_SIDE) ** 2 * MAX_ASPECT
 # AVIF decoders start a thread for each processor, and each thread takes address space.
 _THREADS = 2
 
 # Bytes of an archive's members after which a child sends the members back.
-_PART = 32_000_000
+PART = 32_000_000
 
 
 def decode_files(files: Sequence[tuple[str, bytes]], cancelled: ShouldCancel | None = None) -> list[Outcome]:
@@ -106,7 +106,7 @@ def _in_child(
     limits = Limits(
         memory=_LIBRARIES + pixels.BYTES_A_PIXEL * allowance,
         cpu=_SECONDS,
-        wall=_WAIT,
+        wall=WAIT,
         output=(3 * _MOST_PIXELS_KEPT + 1000) * len(files),
     )
     names, contents = [shown(name) for name, _ in files], [content for _, content in files]
@@ -213,12 +213,12 @@ def unpack(
     path = getattr(file, "name", None)
     source = path if isinstance(path, str) else file.read(archives.LIMITS.total + 1)
     size = file.seek(0, io.SEEK_END)
-    limits = Limits(memory=_LIBRARIES + 2 * size, cpu=_SECONDS, wall=_WAIT, output=2 * (_PART + MAX_BYTES))
+    limits = Limits(memory=_LIBRARIES + 2 * size, cpu=_SECONDS, wall=WAIT, output=2 * (PART + MAX_BYTES))
     damaged: list[str] = []
     start: int | None = 0
     while start is not None:
         try:
-            call = archives.part, name, source, start, _PART, wanted, split
+            call = archives.part, name, source, start, PART, wanted, split
             answer = _run(cancelled, limits, (ArchiveRefused,), *call)
         except Ended as ended:
             raise ArchiveRefused(name, _why(ended, "pack it again as an ordinary ZIP archive")) from ended

@@ -25,7 +25,7 @@ from se_viz.data.splits import Choice
 _CENTRAL_HEADER = b"PK\x01\x02"
 _LOCAL_HEADER_BYTES = 30
 _LOCKED = 0x1
-_BLOCK = 1 << 20
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _count(file: BinaryIO, signature: bytes) -> int:
     """Return how often ``signature`` occurs in the file."""
     file.seek(0)
     count, tail = 0, b""
-    while block := file.read(_BLOCK):
+    while block := file.read(BLOCK):
         count += (tail + block).count(signature)
         tail = block[1 - len(signature) :]
     return count

@@ -8,7 +8,7 @@ import torch
 
 Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
 
-_CPUINFO = Path("/proc/cpuinfo")
+CPUINFO = Path("/proc/cpuinfo")
 
 _NUMBERS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -95,7 +95,7 @@ def device_name(device: torch.device) -> str:
 
 def _processor() -> str:
     try:
-        lines = (line.partition(":") for line in _CPUINFO.read_text().splitlines())
+        lines = (line.partition(":") for line in CPUINFO.read_text().splitlines())
         return next(value.strip() for name, _, value in lines if name.strip() == "model name")
     except (OSError, StopIteration):
         # Not Linux, or an ARM processor, whose name Linux does not tell.

@@ -26,7 +26,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from se_viz.disk.atomic import remove_unfinished
 from se_viz.disk.errors import FolderGone, InUse, friendly_errors
 
-_PATIENCE = 1.0  # seconds to wait for a writer that is about to finish, or was just killed
+PATIENCE = 1.0  # seconds to wait for a writer that is about to finish, or was just killed
 _LONGEST = 160  # characters of a command that are shown
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
@@ -138,12 +138,12 @@ def _acquired(path: Path) -> BaseFileLock:
     lock: BaseFileLock = FileLock(file, fallback_to_soft=False)
     try:
         try:
-            lock.acquire(timeout=_PATIENCE, poll_interval=0.02)
+            lock.acquire(timeout=PATIENCE, poll_interval=0.02)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
             lock = SoftFileLock(file.with_suffix(".softlock"))
-            lock.acquire(timeout=_PATIENCE, poll_interval=0.02)
+            lock.acquire(timeout=PATIENCE, poll_interval=0.02)
     except Timeout as timeout:
         raise InUse(_in_use(path, Path(lock.lock_file))) from timeout
     except OSError as error:

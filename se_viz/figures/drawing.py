@@ -9,7 +9,7 @@ from typing import Any
 
 from se_viz.figures.svg_font import drawing_page
 
-_SECONDS_TO_END = 15
+SECONDS_TO_END = 15
 """Maximum wait for the end of a browser, whose last message can be lost."""
 
 # Each browser takes memory and a processor, and the machine also computes: one at a time.
@@ -47,7 +47,7 @@ class Browser:
 
     def _close(self) -> None:
         with self._runner, suppress(TimeoutError):
-            self._runner.run(asyncio.wait_for(self._stack.aclose(), _SECONDS_TO_END))
+            self._runner.run(asyncio.wait_for(self._stack.aclose(), SECONDS_TO_END))
 
 
 @contextmanager

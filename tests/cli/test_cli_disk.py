@@ -40,7 +40,7 @@ def test_an_export_onto_a_full_disk_says_what_is_kept(tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_into_a_folder_that_cannot_be_written_or_has_a_writer_says_so(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sole_writer, "PATIENCE", 0.05)
     out = tmp_path / "out"
     with read_only(tmp_path):
         result = RUN.invoke(app, [*EXPORTS[name], str(out)])

@@ -103,7 +103,7 @@ def test_an_answer_for_other_files_than_were_asked_for_is_refused(monkeypatch):
 
 @pytest.mark.slow
 def test_a_file_that_takes_long_ends_at_a_limit_and_the_others_go_on(hostile, monkeypatch):
-    monkeypatch.setattr(untrusted, "_WAIT", 2.0)
+    monkeypatch.setattr(untrusted, "WAIT", 2.0)
     result = read([("a.png", GOOD), ("bad.png", b"hang")])
     assert [image.name for image in result.images] == ["a.png"]
     assert result.refusals == (
@@ -175,7 +175,7 @@ def test_where_no_child_can_be_started_the_way_out_is_said(monkeypatch):
 
 
 def test_an_archive_is_unpacked_part_by_part(monkeypatch):
-    monkeypatch.setattr(untrusted, "_PART", 5_000)
+    monkeypatch.setattr(untrusted, "PART", 5_000)
     files = [(f"x/{i}.bin", RNG.bytes(1000 * i)) for i in range(1, 9)]
     assert list(unpack("a.zip", io.BytesIO(packed(*files)))) == files
 
@@ -194,7 +194,7 @@ def test_an_archive_on_disk_is_read_by_the_child(monkeypatch, tmp_path):
 
 
 def test_damaged_members_are_told_after_the_others(monkeypatch):
-    monkeypatch.setattr(untrusted, "_PART", 10)
+    monkeypatch.setattr(untrusted, "PART", 10)
     content = packed(("a/1", b"first first"), ("a/2", b"contents"), ("a/3", b"third third"), ("a/4", b"contents"))
     members = unpack("a.zip", io.BytesIO(content.replace(b"contents", b"c0ntents")))
     assert [next(members), next(members)] == [("a/1", b"first first"), ("a/3", b"third third")]

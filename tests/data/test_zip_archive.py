@@ -167,7 +167,7 @@ def test_the_total_may_be_reached() -> None:
 def test_a_directory_is_not_parsed_when_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     content = packed(dict.fromkeys("abcdef", b""))
     # Blocks so small that signatures lie across their seams.
-    monkeypatch.setattr(archives, "_BLOCK", 5)
+    monkeypatch.setattr(archives, "BLOCK", 5)
     assert len(list(members("photos.zip", content, ArchiveLimits(entries=6)))) == 6
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("parsed"))
     assert "more than 5 entries" in refusal(content, ArchiveLimits(entries=5))

@@ -175,7 +175,7 @@ def make(tiny_imagenette, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("held", ["work/r16.pt", "out/r16.safetensors"])
 def test_a_network_that_another_process_trains_is_not_trained_beside_it(tiny_imagenette, tmp_path, monkeypatch, held):
-    monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sole_writer, "PATIENCE", 0.05)
     with sole_writer.sole_writer(tmp_path / held), pytest.raises(InUse, match=rf"{held} is being written by another"):
         make(tiny_imagenette, tmp_path)
     make(tiny_imagenette, tmp_path)

@@ -131,5 +131,5 @@ def test_devices_have_names(monkeypatch, tmp_path):
     assert "Apple" in device.device_name(torch.device("mps"))
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: AMD EPYC 9354 32-Core Processor\nflags : fpu\n")
-    monkeypatch.setattr(device, "_CPUINFO", info)
+    monkeypatch.setattr(device, "CPUINFO", info)
     assert device.device_name(torch.device("cpu")).startswith("AMD EPYC 9354 32-Core Processor, ")

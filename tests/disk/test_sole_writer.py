@@ -26,7 +26,7 @@ HOLD = (
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
     return tmp_path / "new" / "out" / "main.bin"
 
 
@@ -160,7 +160,7 @@ def test_a_file_system_without_locks_has_a_file_for_one_and_dead_processes_are_t
     child.start()
     child.join()
     assert soft.exists()
-    monkeypatch.setattr(module, "_PATIENCE", 5.0)
+    monkeypatch.setattr(module, "PATIENCE", 5.0)
     with sole_writer(path):
         pass
     assert not soft.exists()

@@ -84,7 +84,7 @@ def test_a_browser_that_never_answers_its_end_is_not_waited_for(events, monkeypa
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Recorder, "__aexit__", never)
-    monkeypatch.setattr(drawing, "_SECONDS_TO_END", 0.01)
+    monkeypatch.setattr(drawing, "SECONDS_TO_END", 0.01)
     for _ in range(2):
         with one_browser() as browser:
             assert browser.draw({}, {"format": "png"}) == b"%PDF"

@@ -95,7 +95,7 @@ def finish(model, data, out, expected, report, log, outcomes):
     """Profile once more, twice if the class profiles themselves are damaged, and look at what is there; add to the
     outcomes.
     """
-    sole_writer._PATIENCE = 1.0
+    sole_writer.PATIENCE = 1.0
     for _ in range(2):
         pid = begin(lambda: attempt(model, data, out, expected, log))
         outcomes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
@@ -126,7 +126,7 @@ def run(rng, model, data, out, expected, report, took, log):
         os.kill(pid, signal.SIGKILL)
         outcomes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         damaged += [damage(rng, out, shorten=True) for _ in range(rng.choice([0, 1, 1, 3]))]
-    sole_writer._PATIENCE = rng.choice([0.0, 0.05, 1.0])
+    sole_writer.PATIENCE = rng.choice([0.0, 0.05, 1.0])
     children = {}
     for _ in range(rng.choice([2, 4])):
         delay = rng.uniform(0, 2 * took)

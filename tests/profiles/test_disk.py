@@ -166,7 +166,7 @@ def test_an_old_unfinished_folder_of_another_pass_says_what_to_do(unfinished, ti
 
 @pytest.mark.slow
 def test_a_second_process_is_told_who_writes_and_changes_nothing(whole, tiny_model, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "_PATIENCE", 0.05)
+    monkeypatch.setattr(locks, "PATIENCE", 0.05)
     out, script = tmp_path / "out", Path(sys.modules[tiny_model.network.__class__.__module__].__file__)
     other = subprocess.Popen(
         [sys.executable, str(script), str(photos), str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -32,7 +32,7 @@ from se_viz.ui.server.uploads import HELD, UploadBudget
 
 PAGE = Path(__file__).parents[1] / "entry" / "page.py"
 _log = logging.getLogger(__name__)
-_LOOK = 1.0  # seconds between two checks for ended sessions
+LOOK = 1.0  # seconds between two checks for ended sessions
 _FREEING = 20.0  # seconds after a session during which memory is returned: its last run holds some for a while
 
 
@@ -81,11 +81,11 @@ async def _tidy() -> None:
     session disconnects, and a forgotten session can no longer be closed.
     """
     runtime = Runtime.instance()
-    patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * _LOOK)
+    patience = min(limits().reconnect, config.get_option("server.disconnectedSessionTTL") - 5 * LOOK)
     downloads = keep_downloads(runtime)
     freeing_until = next_time = 0.0
     while True:
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(LOOK)
         if downloads is not None:
             downloads.sweep()
         gone = SESSIONS.gone(runtime.is_active_session, patience)

@@ -23,7 +23,7 @@ from se_viz.ui.state.models import member, plain_member, with_cpu_fallback
 from se_viz.wording import counted
 from se_viz.zoo.registry import Network
 
-_PATIENCE = 0.3  # seconds of work before a progress bar appears
+PATIENCE = 0.3  # seconds of work before a progress bar appears
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
@@ -81,7 +81,7 @@ def values(model: Model, images: Sequence[InputImage], part: str = "") -> Captur
     parts: list[Capture] = []
     started = monotonic()
     for index, image in enumerate(images):
-        if bar is None and index and monotonic() - started > _PATIENCE:
+        if bar is None and index and monotonic() - started > PATIENCE:
             place = spot.empty()
             with place.container(horizontal=True, vertical_alignment="center"):
                 bar = st.progress(0.0)

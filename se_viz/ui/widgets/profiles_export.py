@@ -19,7 +19,7 @@ from se_viz.ui.widgets.chart import choose_size
 from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
 from se_viz.ui.widgets.download import download
 
-_MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
+MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
 
 
 def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) -> None:
@@ -27,12 +27,12 @@ def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) ->
     choose_size()
     rows = len(profiles.classes) * sum(gate.entry.channels for gate in profiles)
     with st.container(horizontal=True):
-        if rows > _MOST_ROWS:
+        if rows > MOST_ROWS:
             st.markdown(
                 f"The table of these class profiles has {rows:,} rows, too many to download: write it from a shell, as "
                 "below."
             )
-        for kind, name in (("csv", "CSV"), ("parquet", "Parquet")) if rows <= _MOST_ROWS else ():
+        for kind, name in (("csv", "CSV"), ("parquet", "Parquet")) if rows <= MOST_ROWS else ():
             made = partial(_table, profiles, kind)
             download(f"Means and SDs by class as {name}", made, f"profiles.{kind}", f"save_profiles_{kind}")
         download(

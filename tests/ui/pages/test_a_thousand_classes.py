@@ -109,6 +109,6 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
 def test_a_table_too_large_to_send_is_left_to_the_shell(many, monkeypatch):
     open_tab(many, "Export")
     assert not any("too many to download" in text.value for text in many.markdown)
-    monkeypatch.setattr(profiles_export, "_MOST_ROWS", 10_000)
+    monkeypatch.setattr(profiles_export, "MOST_ROWS", 10_000)
     many.run()
     assert any("40,000 rows, too many to download" in text.value for text in many.markdown)

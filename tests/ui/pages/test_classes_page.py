@@ -279,7 +279,7 @@ def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(p
 
 @pytest.mark.slow
 def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(photos, monkeypatch, tmp_path):
-    monkeypatch.setattr(sole_writer, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sole_writer, "PATIENCE", 0.05)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page(view="Your images")
     page.button(key="build").click().run()

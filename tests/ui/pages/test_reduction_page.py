@@ -182,7 +182,7 @@ def test_without_images_it_says_what_to_do():
 
 
 def test_networks_that_take_long_each_have_their_own_stop(monkeypatch):
-    monkeypatch.setattr(readings, "_PATIENCE", -1)
+    monkeypatch.setattr(readings, "PATIENCE", -1)
     page = open_page(samples="cat,coffee")
     assert not page.exception
 

@@ -283,7 +283,7 @@ def test_the_server_removes_the_folder_of_a_session_whose_connection_is_gone(mon
     monkeypatch.setattr(options, "Runtime", SimpleNamespace(instance=lambda: runtime))
     monkeypatch.setattr(options, "keep_downloads", lambda _: None)
     monkeypatch.setattr(options, "SESSIONS", SimpleNamespace(gone=lambda *_: ["gone"]))
-    monkeypatch.setattr(options, "_LOOK", 0.0)
+    monkeypatch.setattr(options, "LOOK", 0.0)
 
     async def serve():
         task = asyncio.create_task(options._tidy())
