@@ -16,7 +16,7 @@ STYLE = """<style>
   }
   [class*="st-key-wide_"] {overflow-x: auto}
   [class*="st-key-wide_"] > div {min-width: 40rem}
-  [role="radiogroup"] > button, .stCheckbox label, .stExpander summary, [data-testid="stPageLink-NavLink"] {
+  [role="radiogroup"] > button, .stCheckbox label, [data-testid="stPageLink-NavLink"] {
     min-height: 2.5rem}
   [data-testid="stPopoverButton"], [data-testid="stExpandSidebarButton"],
   [data-testid="stBaseButton-elementToolbar"], [data-testid="stTab"] {min-width: 2.5rem; min-height: 2.5rem}

@@ -10,7 +10,7 @@ STYLE = """<style>
   [data-testid="stHeader"], [data-testid="stSidebar"], [data-testid="stColumn"]:has(> div > .st-key-upload),
   [data-testid="stPopover"], [data-testid="stDownloadButton"], [data-testid="stFileUploader"], .st-key-first_run,
   [data-testid="stLayoutWrapper"]:has(> .st-key-phone_pages), .st-key-view_link, [data-testid="stPageLink"],
-  [data-testid="stElementToolbar"], .stExpander:not(:has(details[open])) {display: none !important}
+  [data-testid="stElementToolbar"] {display: none !important}
   [data-testid="stLayoutWrapper"]:has(> .st-key-selection_bar) {position: static}
   .stMainBlockContainer {padding: 0; max-width: none; width: var(--paper-view, 100%); zoom: var(--paper-zoom, 1)}
   .stHorizontalBlock:has(> [data-testid="stColumn"]) {flex-wrap: nowrap} /* side by side, as on the screen */
