@@ -1,8 +1,8 @@
 """Calls of linear and convolution layers in a pass, with what each output number is the sum of."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from se_viz.gates.channel_products import name_of
-from se_viz.types import Floats
+from se_viz.types import Args, Classes, Floats, Function, Kwargs
 
 LayerKind: TypeAlias = Literal["linear", "conv1d", "conv2d"]
 
@@ -114,13 +114,7 @@ class LayerCalls(TorchFunctionMode):
         self._maps = maps
         self.calls: list[LayerCall] = []
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function, and record it if it is a layer."""
         output = func(*args, **(kwargs or {}))
         name = name_of(func)
