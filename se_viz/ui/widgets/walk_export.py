@@ -11,6 +11,7 @@ from se_viz.reports.about import about_model
 from se_viz.reports.walk import walk_bytes, walk_report
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.code_lines import load_line, shell_options
+from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
 
@@ -21,23 +22,9 @@ def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int,
     with st.expander("Export and reproduce", icon=":material/download:"):
         with st.container(horizontal=True):
             for table in report.tables:
-                st.download_button(
-                    f"{table.capitalize()} as CSV",
-                    partial(report.csv, table),
-                    file_name=f"{table}_{name}.csv",
-                    mime="text/csv",
-                    key=f"save_walk_{table}",
-                    on_click="ignore",
-                    icon=":material/download:",
-                )
-            st.download_button(
-                "Arrays as NPZ",
-                partial(walk_bytes, walk),
-                file_name=f"walk_{name}.npz",
-                key="save_walk_npz",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+                of_table = partial(report.csv, table)
+                download(f"{table.capitalize()} as CSV", of_table, f"{table}_{name}.csv", f"save_walk_{table}")
+            download("Arrays as NPZ", partial(walk_bytes, walk), f"walk_{name}.npz", "save_walk_npz")
             report_download.show(lambda: report, f"walk_{name}")
         st.markdown("The same numbers from Python, and from a shell:")
         st.code(_python(model, chosen, walk), language="python")
