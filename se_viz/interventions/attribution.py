@@ -105,34 +105,29 @@ def attribute(
     if method == "layer-conductance":
         return _conductance(network, images, gate, target, baseline, steps)
     function = suffix(network, images, gate, batch=_ROWS)
-    return attribute_suffix(
-        function, network, target, method, baseline=baseline, profiles=profiles, steps=steps, samples=samples, seed=seed
-    )
+    targets = targets_among(function.logits, network, target)
+    base = baseline_of(baseline, function.gate, function.s, network, profiles)
+    return attribute_suffix(function, targets, base, method, steps=steps, samples=samples, seed=seed)
 
 
 def attribute_suffix(
     function: Suffix,
-    network: Model | nn.Module,
-    target: Target = None,
-    method: Method = "integrated gradients",
+    targets: Tensor,
+    base: Tensor,
+    method: Method,
     *,
-    baseline: Weights = "mean",
-    profiles: ClassProfiles | None = None,
     steps: int = 50,
     samples: int = 25,
     seed: int = 0,
 ) -> Attribution:
-    """Attribute as ``attribute`` does, with a given suffix.
+    """Attribute the logits of N images to s, by any method but "layer-conductance", which needs the images.
 
-    Raises:
-        ValueError: the method is "layer-conductance", which needs images; and as ``attribute``.
+    Args:
+        function: the network as a function of s.
+        targets: number of the logit of each image (N,).
+        base: the baseline of s (C,).
+        method, steps, samples, seed: as for ``attribute``.
     """
-    require_method(method)
-    _require_counts(steps, samples)
-    if method == "layer-conductance":
-        raise ValueError("layer-conductance starts at an image and not at s: call attribute(…) with the images.")
-    targets = targets_among(function.logits, network, target)
-    base = baseline_of(baseline, function.gate, function.s, network, profiles)
     lines = base.expand_as(function.s)
     if method == "integrated gradients":
         values = _integrated(function, lines, targets, steps)
