@@ -26,13 +26,6 @@ from se_viz.interventions.suffix import suffix
 
 
 @pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", device="cpu")
-    yield model
-    model.close()
-
-
-@pytest.fixture(scope="module")
 def images():
     return [se_viz.sample("cat"), se_viz.sample("temple")]
 

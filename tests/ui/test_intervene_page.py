@@ -33,13 +33,6 @@ from se_viz.wording import signed
 from se_viz.zoo import registry as catalogue
 
 
-@pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", "cpu")
-    yield model
-    model.close()
-
-
 def show(**query) -> AppTest:
     return open_page("intervene", **{"device": "cpu", **query})
 
