@@ -15,7 +15,7 @@ from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.conductance import conductance
 from se_viz.interventions.gradients import asking_for_gradients
 from se_viz.interventions.logit_targets import Target, targets_among
-from se_viz.interventions.suffix import Suffix, gate_of, instrument_and_inputs, suffix
+from se_viz.interventions.suffix import Suffix, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
@@ -171,7 +171,7 @@ def _conductance(
     if not (isinstance(baseline, str) and baseline == "mean"):
         raise ValueError("layer-conductance starts at an image of the mean colour and takes no baseline of s.")
     instrument, inputs = instrument_and_inputs(network, images)
-    named = gate_of(instrument, gate)
+    named = instrument.gate(gate)
     found = conductance(
         _captum(), instrument, named, inputs, lambda logits: targets_among(logits, network, target), steps
     )

@@ -29,7 +29,7 @@ from se_viz.gates.trace import first_tensor, placement
 from se_viz.interventions.cam_maps import MapsOfPass
 from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
-from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
+from se_viz.interventions.suffix import instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
 from se_viz.types import Args, Classes, Float32s, Function, Kwargs
 from se_viz.weights.tensor_kinds import table_of
@@ -89,7 +89,7 @@ def cam(
         DeviceFull: the device has no room for a batch.
     """
     instrument, inputs = instrument_and_inputs(network, images)
-    found = gate_of(instrument, gate)
+    found = instrument.gate(gate)
     if batch < 1:
         raise ValueError(f"batch must be a whole number of images, 1 or more, not {batch!r}.")
     device, dtype = placement(instrument.network)

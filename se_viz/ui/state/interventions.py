@@ -19,7 +19,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
 from se_viz.ui.state import cache_budget, captures, device_queue
-from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state.models import take_turn, with_cpu_fallback
 
 T = TypeVar("T")
 
@@ -138,9 +138,7 @@ def edited(model: Model, image: InputImage, edits: Edits, profiles: ClassProfile
         first: Floats = outputs_of(capture(model, [image], edits=edits, profiles=profiles))[0]
         return first
 
-    with with_cpu_fallback(str(model.device)):
-        outputs: Floats = device_queue.take(run, str(model.device))
-    return outputs
+    return take_turn(model, run)
 
 
 def _waited(key: tuple[Any, ...], model: Model, doing: str, size: Callable[[T], int]) -> T:

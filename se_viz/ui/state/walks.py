@@ -14,8 +14,7 @@ from se_viz.gates.block import Block, block_of
 from se_viz.gates.block_values import BlockValues
 from se_viz.gates.capture import GateCapture
 from se_viz.model.model import Model
-from se_viz.ui.state import device_queue
-from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state.models import take_turn
 
 T = TypeVar("T")
 
@@ -51,5 +50,4 @@ def _in_turn(model: Model, work: Callable[[], T]) -> T:
         with raise_if_full(model.device, "one image"):
             return work()
 
-    with with_cpu_fallback(str(model.device)):
-        return device_queue.take(run, str(model.device))
+    return take_turn(model, run)
