@@ -15,6 +15,7 @@ from se_viz.gates.excitation_layers import ACTIVATIONS, ExcitationLayers, excita
 from se_viz.gates.gate import Gate
 from se_viz.gates.layer_calls import LayerCall, LayerCalls
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import singles
 
 OperationKind: TypeAlias = Literal["norm", "activation", "addition", "gate", "other"]
 
@@ -258,7 +259,7 @@ def _operation(run: PartRun, kind: BlockPart) -> Operation:
             function = next(
                 (name for name, apply in ACTIVATIONS.items() if _near(apply(plain).to(run.output), run.output)), "other"
             )
-        return Operation("norm", "batch norm", output, _vector(scale), _vector(shift), function)
+        return Operation("norm", "batch norm", output, singles(scale), singles(shift), function)
     if kind.kind == "norm":
         return Operation("norm", kind.text, output)
     text = "ReLU" if kind.text in ("ReLU", "relu") else kind.text
@@ -277,11 +278,6 @@ def _is_quiet(run: PartRun) -> bool:
 def _maps(value: Tensor) -> Float32s:
     maps: Float32s = value[0].detach().float().cpu().contiguous().numpy()
     return maps
-
-
-def _vector(value: Tensor) -> Float32s:
-    vector: Float32s = value.detach().float().cpu().numpy()
-    return vector
 
 
 def _near(one: Tensor, other: Tensor) -> bool:

@@ -19,6 +19,7 @@ from se_viz.interventions.suffix import Suffix, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
+from se_viz.weights.tensor_kinds import doubles
 
 Method: TypeAlias = Literal[
     "integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"
@@ -143,10 +144,10 @@ def attribute_suffix(
         gate=function.gate.name,
         method=method,
         targets=targets.cpu().numpy(),
-        values=_floats(values),
-        s=_floats(function.s),
-        baseline=_floats(base),
-        change=_floats(change),
+        values=doubles(values),
+        s=doubles(function.s),
+        baseline=doubles(base),
+        change=doubles(change),
     )
 
 
@@ -179,10 +180,10 @@ def _conductance(
         gate=gate,
         method="layer-conductance",
         targets=found.targets.cpu().numpy(),
-        values=_floats(found.values),
-        s=_floats(found.s),
-        baseline=_floats(found.baseline),
-        change=_floats(found.change),
+        values=doubles(found.values),
+        s=doubles(found.s),
+        baseline=doubles(found.baseline),
+        change=doubles(found.change),
     )
 
 
@@ -245,7 +246,7 @@ def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, see
             # One image at a time, so that memory does not grow by C · C for each.
             for image, target in enumerate(targets.tolist()):
                 logits = function.of_image(image, torch.where(known, s[image], lines[image])).float()
-                total[image, order] += logits[:, target].double().cpu().diff()
+                total[image, order] += logits[:, target].cpu().double().diff()
     return total / samples
 
 
@@ -256,8 +257,3 @@ def _wide(function: Suffix) -> Callable[[Tensor], Tensor]:
 
 def _of_target(values: Tensor, targets: Tensor) -> Tensor:
     return values.float().gather(1, targets.to(values.device)[:, None])[:, 0]
-
-
-def _floats(values: Tensor) -> Floats:
-    made: Floats = values.detach().cpu().double().numpy()
-    return made
