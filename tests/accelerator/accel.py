@@ -93,9 +93,8 @@ class AccelTensor(torch.Tensor):
         return f"{self.numbers}, on {self.device}"
 
     def __reduce_ex__(self, protocol):
-        rebuild = (
-            torch._utils._rebuild_device_tensor_from_cpu_tensor
-        )  # as torch saves those of devices without storages
+        # As torch saves those of devices without storages.
+        rebuild = torch._utils._rebuild_device_tensor_from_cpu_tensor
         return rebuild, (self.numbers, self.dtype, str(self.device), self.requires_grad)
 
     @classmethod
