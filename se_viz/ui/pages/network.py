@@ -11,7 +11,7 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import presentation, walks
 from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import chart, report_download
-from se_viz.ui.widgets.code_lines import load_line, shell_options
+from se_viz.ui.widgets.code_lines import load_line, shell_options, show_code
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -67,13 +67,11 @@ def _take_away(model: Model, name: str, report: Report) -> None:
     with st.container(horizontal=True):
         download("Gates as CSV", lambda: report.csv("gates"), "gates.csv", "save_gates")
         report_download.show(lambda: report, f"network_{name}")
-    st.markdown("The same numbers from Python, and from a shell:")
-    st.code(
+    show_code(
         f"import se_viz\n\n{load_line(model)}\n"
         "for gate in model.gates:\n"
         "    print(gate.name, gate.path, gate.channels, gate.bottleneck, gate.r, gate.squeeze, gate.gate_function)\n"
         f"block = se_viz.block_of(model.network, model.gate({name!r}), model.preprocess.crop)\n"
         "block.parts, block.joins  # what runs around a gate, and where branches meet",
-        language="python",
+        f"python -m se_viz gates {shell_options(model, option='')} --gate {name} --out gates",
     )
-    st.code(f"python -m se_viz gates {shell_options(model, option='')} --gate {name} --out gates", language="bash")

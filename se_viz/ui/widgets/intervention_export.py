@@ -13,7 +13,7 @@ from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options, show_code
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.intervene_state import InterveneState
 
@@ -40,10 +40,9 @@ def show(state: InterveneState, report: Report, edits: Edits, channels: Channels
         numbers = f"intervention_{state.gate}.json"
         download("All numbers as JSON", lambda: report.files["intervention.json"], numbers, "save_intervention")
         report_download.show(lambda: report, f"intervene_{state.gate}")
-    st.markdown("The same numbers from Python, and from a shell:")
     own = state.profiles is not None and state.profiles.path != shipped_path(state.model.name)
-    st.code(_python(state, edits[state.gate], channels, own=own), language="python")
-    st.code(_shell(state, edits[state.gate], channels, own=own), language="bash")
+    edit = edits[state.gate]
+    show_code(_python(state, edit, channels, own=own), _shell(state, edit, channels, own=own))
 
 
 def _python(state: InterveneState, edit: Edit, channels: Channels | None, *, own: bool) -> str:

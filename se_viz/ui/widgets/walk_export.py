@@ -10,7 +10,7 @@ from se_viz.model.model import Model
 from se_viz.reports.about import about_model
 from se_viz.reports.walk import walk_bytes, walk_report
 from se_viz.ui.widgets import report_download
-from se_viz.ui.widgets.code_lines import load_line, shell_options
+from se_viz.ui.widgets.code_lines import load_line, shell_options, show_code
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -26,9 +26,7 @@ def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int,
                 download(f"{table.capitalize()} as CSV", of_table, f"{table}_{name}.csv", f"save_walk_{table}")
             download("Arrays as NPZ", partial(walk_bytes, walk), f"walk_{name}.npz", "save_walk_npz")
             report_download.show(lambda: report, f"walk_{name}")
-        st.markdown("The same numbers from Python, and from a shell:")
-        st.code(_python(model, chosen, walk), language="python")
-        st.code(_shell(model, chosen, walk, pixel), language="bash")
+        show_code(_python(model, chosen, walk), _shell(model, chosen, walk, pixel))
 
 
 def _python(model: Model, chosen: Chosen, walk: Walk) -> str:
