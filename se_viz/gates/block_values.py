@@ -249,11 +249,11 @@ def _operation(run: PartRun, kind: BlockPart) -> Operation:
     output = _maps(run.output)
     if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
         with torch.no_grad():
-            scale = 1 / (module.running_var.double() + module.eps).sqrt()
-            scale = scale if module.weight is None else scale * module.weight.double()
-            shift = -module.running_mean.double() * scale
-            shift = shift if module.bias is None else shift + module.bias.double()
-        plain = run.input.double() * scale[:, None, None] + shift[:, None, None]
+            scale = 1 / (_exact(module.running_var) + module.eps).sqrt()
+            scale = scale if module.weight is None else scale * _exact(module.weight)
+            shift = -_exact(module.running_mean) * scale
+            shift = shift if module.bias is None else shift + _exact(module.bias)
+        plain = _exact(run.input) * scale[:, None, None] + shift[:, None, None]
         function = ""
         if not _near(plain.to(run.output), run.output):
             function = next(
@@ -264,6 +264,11 @@ def _operation(run: PartRun, kind: BlockPart) -> Operation:
         return Operation("norm", kind.text, output)
     text = "ReLU" if kind.text in ("ReLU", "relu") else kind.text
     return Operation("activation" if kind.kind == "activation" else "other", text, output)
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """Return a tensor in double precision, on the CPU, as not every device has it."""
+    return tensor.cpu().double()
 
 
 def _same_size(run: PartRun) -> bool:
