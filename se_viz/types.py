@@ -1,6 +1,9 @@
-"""Types that the rooms share, most of them of NumPy arrays; the docstrings of functions and classes give the shapes."""
+"""Types for the whole package: NumPy arrays, whose shapes the docstrings of functions and classes give, and calls.
 
-from collections.abc import Callable
+``Function``, ``Classes``, ``Args`` and ``Kwargs`` are what torch passes to a mode for each call that it sees.
+"""
+
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,3 +27,8 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 
 ShouldCancel: TypeAlias = Callable[[], bool]
 """Is called again and again by work that takes long; the work ends when it returns True."""
+
+Function: TypeAlias = Callable[..., Any]
+Classes: TypeAlias = Collection[type]
+Args: TypeAlias = tuple[Any, ...]
+Kwargs: TypeAlias = dict[str, Any] | None

@@ -48,7 +48,7 @@ class Overview:
         return np.sort(self.nonempty[np.argsort(-closest[self.nonempty], kind="stable")[:MOST_ROWS]])
 
     def most_similar_class(self, mean: npt.NDArray[np.floating]) -> tuple[int, float] | None:
-        """Return the class that the mean s of a group (C,) resembles most, and its resemblance (see ``resemblance``).
+        """Return the class that the mean s of a group (C,) resembles most, and its resemblance (see ``Patterns``).
 
         None if no class differs from the mean over classes, or if the group does not.
         """

@@ -1,12 +1,14 @@
 """Multiply-accumulates by the parameters that take part in them, for gates that are not modules."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from se_viz.types import Args, Classes, Function, Kwargs
 
 
 class HasMacs(Protocol):
@@ -35,13 +37,7 @@ class ParameterMacs(TorchFunctionMode):
         self._count = count
         self._made = WeakTensorKeyDictionary()
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - the function may return anything
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function and add its multiply-accumulates to the owner."""
         taken = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
         owned = [owner for value in taken if (owner := self._owner(value)) is not None]

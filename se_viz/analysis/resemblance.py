@@ -35,7 +35,12 @@ class Patterns:
         return cls(common, each.astype(np.float32), np.linalg.norm(each, axis=1))
 
     def resemblance(self, mean: AnyFloats) -> npt.NDArray[np.float64]:
-        """Return the resemblance (K,) of the mean s of a group (C,) to each class; see ``resemblance``."""
+        """Return the resemblance (K,) of the mean s of a group (C,) to each class, −1 to 1, exact to six digits.
+
+        It is the correlation, over channels, of the group's difference from the mean over classes with each class's
+        difference from it: what all classes have in common does not distinguish them. NaN where a class, or the group,
+        does not differ from the mean.
+        """
         apart = mean - self.common
         apart = apart - apart.mean()
         lengths = self.lengths * np.linalg.norm(apart)
@@ -44,20 +49,6 @@ class Patterns:
         real = lengths > _TINY * max(1.0, float(np.square(self.common).sum()))
         np.divide(self.apart @ apart.astype(np.float32), lengths, out=values, where=real)
         return values
-
-
-def resemblance(mean: AnyFloats, classes: AnyFloats) -> npt.NDArray[np.float64]:
-    """Return the resemblance of a mean excitation to that of each class, −1 to 1, exact to six digits.
-
-    It is the correlation, over channels, of the group's difference from the mean over classes with each class's
-    difference from it: what all classes have in common does not distinguish them. NaN where a class, or the group,
-    does not differ from the mean.
-
-    Args:
-        mean: mean s of the group (C,).
-        classes: mean s of the K classes (K, C).
-    """
-    return Patterns.of(classes).resemblance(mean)
 
 
 def group_mean(s: AnyFloats) -> AnyFloats | None:

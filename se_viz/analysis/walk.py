@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from se_viz.analysis.channel_change import change, choose_channels
 from se_viz.device.memory import raise_if_full
@@ -14,6 +13,7 @@ from se_viz.gates.layer_calls import LayerCall, Products
 from se_viz.model.capture import captured
 from se_viz.model.model import Images, Model
 from se_viz.types import Float32s, Floats
+from se_viz.weights.tensor_kinds import singles
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Walk:
     @property
     def x(self) -> Float32s | None:
         """X, the input of this convolution (I, H, W)."""
-        return None if self.convolution is None else _numpy(self.convolution.input)
+        return None if self.convolution is None else singles(self.convolution.input)
 
     @property
     def filter(self) -> Floats | None:
@@ -78,7 +78,7 @@ class Walk:
     @property
     def convolved(self) -> Float32s | None:
         """(V ∗ X)_c, with the bias of the convolution if it has one (H, W)."""
-        return None if self.convolution is None else _numpy(self.convolution.output[self.channel])
+        return None if self.convolution is None else singles(self.convolution.output[self.channel])
 
     @property
     def u(self) -> Float32s:
@@ -106,7 +106,7 @@ class Walk:
     def h(self) -> Float32s | None:
         """The numbers between the two FC layers, (C/r,); None if there are no two layers, or h was not seen."""
         layers = self.values.layers
-        return None if layers.h is None else _numpy(layers.h)
+        return None if layers.h is None else singles(layers.h)
 
     @property
     def logit(self) -> float | None:
@@ -267,8 +267,3 @@ def _with_maps(maps: Float32s | None) -> Float32s:
     if maps is None:
         raise ValueError("The maps of the gate were not captured: pass maps=[gate] to capture.")
     return maps
-
-
-def _numpy(tensor: Tensor) -> Float32s:
-    values: Float32s = tensor.detach().float().cpu().numpy()
-    return values

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.common import Verbose, fail, unwarned
 from se_viz.cli.edit_values import EditOption, parse_value
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, TargetOption, names_of, say
-from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
+from se_viz.cli.options import ChosenNetwork
 from se_viz.cli.output_options import OutputOptions
 from se_viz.wording import signed
 
@@ -29,10 +29,7 @@ _BASELINE = EditOption(
 def attribute(
     *,
     images: ImageOptions,
-    model: ModelName = "demo/r16",
-    device: Device = "auto",
-    precision: PrecisionOption = "fp32",
-    network: NetworkOptions,
+    network: ChosenNetwork,
     gate: Annotated[
         str, typer.Option(help="Gate to whose channels the output is attributed (default: the last).")
     ] = "",
@@ -79,7 +76,7 @@ def attribute(
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
-        loaded = network.load(model, device, precision)
+        loaded = network.load_chosen()
         given = open_profiles(profiles, loaded) if profiles else None
         names = names_of(shown, focus)
         chosen = gate or loaded.gates[-1].name

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.common import Verbose, fail, unwarned
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, names_of, say
-from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
+from se_viz.cli.options import ChosenNetwork
 from se_viz.cli.output_options import Folder, OutputOptions
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ class Readings(OutputOptions):
 def inspect(
     *,
     images: ImageOptions,
-    model: ModelName = "demo/r16",
-    device: Device = "auto",
-    precision: PrecisionOption = "fp32",
-    network: NetworkOptions,
+    network: ChosenNetwork,
     maps: Annotated[
         list[str] | None, typer.Option(help="Gate whose U, X̃ and figures are also written; may be repeated.")
     ] = None,
@@ -57,7 +54,7 @@ def inspect(
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
-        loaded = network.load(model, device, precision)
+        loaded = network.load_chosen()
         names = names_of(shown, focus)
         with unwarned():
             captured = capture(loaded, shown, maps)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, no_mean, unwarned
+from se_viz.cli.common import Verbose, fail, no_mean, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, TargetOption, names_of, say
-from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
+from se_viz.cli.options import ChosenNetwork
 from se_viz.cli.output_options import OutputOptions
 from se_viz.wording import signed
 
@@ -26,10 +26,7 @@ _SET = EditOption(("number", "mean", "mean of CLASS", "shuffled", "scale", "othe
 def intervene(
     *,
     images: ImageOptions,
-    model: ModelName = "demo/r16",
-    device: Device = "auto",
-    precision: PrecisionOption = "fp32",
-    network: NetworkOptions,
+    network: ChosenNetwork,
     gate: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,7 +74,7 @@ def intervene(
         raise typer.BadParameter("--channel needs the --gate that it belongs to.")
     try:
         placed = _placed(list(dict.fromkeys(gate or ())), tuple(dict.fromkeys(channel or ())), values or [])
-        loaded = network.load(model, device, precision)
+        loaded = network.load_chosen()
         given = open_profiles(profiles, loaded) if profiles else None
         names = names_of(shown, focus)
         swapped = _other(len(shown), focus - 1, other_image)

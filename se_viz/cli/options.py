@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from se_viz.cli.common import stopped
+from se_viz.cli.common import Device, stopped
 
 if TYPE_CHECKING:
     from se_viz.model.model import Model
@@ -150,6 +150,24 @@ class NetworkOptions(CheckpointOptions):
                 raise typer.BadParameter("--threshold needs --head binary or --head labels.")
             return None
         return Head(self.head) if self.threshold is None else Head(self.head, self.threshold)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The options of a named model, and of the device and the precision."""
+
+    model: ModelName = "demo/r16"
+    device: Device = "auto"
+    precision: PrecisionOption = "fp32"
+
+
+@dataclass(frozen=True)
+class ChosenNetwork(NetworkOptions, ModelOptions):
+    """The options of the network of a command about images."""
+
+    def load_chosen(self) -> "Model":
+        """Return the network on its device."""
+        return self.load(self.model, self.device, self.precision)
 
 
 def load_named(

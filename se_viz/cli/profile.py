@@ -1,7 +1,7 @@
 """The command that makes class profiles."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +10,9 @@ from se_viz.cli.engine_options import EngineOptions
 from se_viz.cli.options import LabelledImages, ModelName, NetworkOptions, SplitOption
 from se_viz.cli.output_options import Eta2File, ReportFile, TableFile, say_report, write_report, write_table
 from se_viz.wording import counted
+
+if TYPE_CHECKING:
+    from se_viz.profiles.class_profiles import ClassProfiles
 
 
 def profile(
@@ -52,17 +55,12 @@ def profile(
 ) -> None:
     """Compute the class profiles of a dataset: statistics of s and z of every gate by class."""
     from se_viz.analysis.profile_limits import limits
-    from se_viz.analysis.significance import significance_table
     from se_viz.data.datasets import dataset
-    from se_viz.disk.errors import WriteFailed
     from se_viz.profiles.bundled import rebuild
-    from se_viz.profiles.export import export
     from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make
     from se_viz.profiles.unfinished import images_done
-    from se_viz.reports.class_profiles import class_report
     from se_viz.reports.pass_account import account
-    from se_viz.reports.subject_facts import about_profiles, profiles_source
 
     try:
         if family:
@@ -90,18 +88,7 @@ def profile(
             engine=cluster.chosen(),
             progress=True,
         )
-        try:
-            if table:
-                export(profiles, table)
-            if eta2:
-                write_table(eta2, significance_table(profiles), profiles_source(profiles))
-            if report:
-                write_report(about_profiles(class_report(profiles), profiles), report)
-        except WriteFailed as error:
-            done = (
-                f"The class profiles are finished and kept in {profiles.path}: the same command writes only the rest."
-            )
-            raise WriteFailed(f"{error} {done}") from error
+        _write(profiles, table, eta2, report)
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     except KeyboardInterrupt:
@@ -120,3 +107,27 @@ def profile(
         typer.echo(f"Left out {left_out}; {out / 'report.json'} says which and why.")
     warn(limits(profiles), verbose=verbose)
     say_report(report)
+
+
+def _write(profiles: "ClassProfiles", table: Path | None, eta2: Path | None, report: Path | None) -> None:
+    """Write the files that were asked for beside the class profiles.
+
+    Raises:
+        WriteFailed: one of them cannot be written; the message says that the class profiles are kept.
+    """
+    from se_viz.analysis.significance import significance_table
+    from se_viz.disk.errors import WriteFailed
+    from se_viz.profiles.export import export
+    from se_viz.reports.class_profiles import class_report
+    from se_viz.reports.subject_facts import about_profiles, profiles_source
+
+    try:
+        if table:
+            export(profiles, table)
+        if eta2:
+            write_table(eta2, significance_table(profiles), profiles_source(profiles))
+        if report:
+            write_report(about_profiles(class_report(profiles), profiles), report)
+    except WriteFailed as error:
+        done = f"The class profiles are finished and kept in {profiles.path}: the same command writes only the rest."
+        raise WriteFailed(f"{error} {done}") from error

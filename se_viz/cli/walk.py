@@ -4,19 +4,16 @@ from typing import Annotated
 
 import typer
 
-from se_viz.cli.common import Device, Verbose, fail, unwarned
+from se_viz.cli.common import Verbose, fail, unwarned
 from se_viz.cli.image_options import Focus, ImageOptions, names_of
-from se_viz.cli.options import ModelName, NetworkOptions, PrecisionOption
+from se_viz.cli.options import ChosenNetwork
 from se_viz.cli.output_options import OutputOptions
 
 
 def walk(
     *,
     images: ImageOptions,
-    model: ModelName = "demo/r16",
-    device: Device = "auto",
-    precision: PrecisionOption = "fp32",
-    network: NetworkOptions,
+    network: ChosenNetwork,
     gate: Annotated[str, typer.Option(help="Name of the gate (default: the first one, with the largest maps).")] = "",
     channel: Annotated[
         int | None,
@@ -41,7 +38,7 @@ def walk(
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     try:
-        loaded = network.load(model, device, precision)
+        loaded = network.load_chosen()
         name = names_of(shown, focus)[focus - 1]
         with unwarned():
             walked = follow(loaded, shown[focus - 1], gate or None, channel)

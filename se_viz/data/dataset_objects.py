@@ -50,19 +50,11 @@ def from_object(source: object, split: str | None) -> Dataset:
         DatasetRefused: the object has no length or no items, its items hold no images, or its classes are not known.
     """
     kind = type(source).__name__
-    notes: list[str] = []
+    notes = [f"This {kind} has no splits: all of it was taken."] if split is not None else []
     if isinstance(source, Mapping):
-        if not source or not all(isinstance(name, str) and meaning(name) for name in source):
-            if not source:
-                raise DatasetRefused(f"This {kind} has no items.")
-            keys = ", ".join(map(str, source))
-            raise DatasetRefused(f"A {kind} with keys {keys} is not a dataset: give one of its values.")
-        chosen = splits.choose(source, split, f"this {kind}")
-        notes = splits.said(source, chosen, f"This {kind}")
+        chosen, notes = _chosen_split(source, split)
         source = source[chosen]
         kind = f"{type(source).__name__}/{chosen}"
-    elif split is not None:
-        notes = [f"This {kind} has no splits: all of it was taken."]
     if not isinstance(source, Indexed):
         raise DatasetRefused(f"A {kind} is not a dataset: give a path, or an object with a length and items by index.")
     count = len(source)
@@ -106,6 +98,18 @@ def from_object(source: object, split: str | None) -> Dataset:
     sorted_labels = labels[order]
     names = [f"item {number}" for number in order]
     return Dataset(kind, "python", classes.names if classes else (), names, sorted_labels, read, tuple(notes), advice)
+
+
+def _chosen_split(source: Mapping[str, object], split: str | None) -> tuple[str, list[str]]:
+    """Return the split to read of a mapping from splits to datasets, and sentences on the others."""
+    kind = type(source).__name__
+    if not source:
+        raise DatasetRefused(f"This {kind} has no items.")
+    if not all(isinstance(name, str) and meaning(name) for name in source):
+        keys = ", ".join(map(str, source))
+        raise DatasetRefused(f"A {kind} with keys {keys} is not a dataset: give one of its values.")
+    chosen = splits.choose(source, split, f"this {kind}")
+    return chosen, splits.said(source, chosen, f"This {kind}")
 
 
 def _code(item: str, label: Label | None, classes: Classes | None, listed: int, kind: str) -> int:

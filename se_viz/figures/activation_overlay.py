@@ -1,16 +1,12 @@
 """Class-activation maps of U and X̃ beside each other, laid over the image."""
 
-import base64
-import io
-
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
 from se_viz.figures.chart import Chart, frame, label
-from se_viz.figures.maps import colour_over
+from se_viz.figures.image_tiles import colour_over, image_tiles
 from se_viz.figures.not_finite import drawable, say_lost
-from se_viz.figures.palette import SEQUENTIAL, scale
 from se_viz.interventions.cam import ClassActivation
 from se_viz.types import Float32s
 
@@ -35,29 +31,8 @@ def activation_overlay(activation: ClassActivation, focus: int, image: str, cut:
     shown.thumbnail((_SIDE, _SIDE))
     tiles = [shown, *(colour_over(shown, one / reach) for one in speaking)]
     pitch = shown.width + max(2, shown.width // 16)
-    canvas = Image.new("RGBA", (pitch * len(tiles), shown.height))
-    for column, tile in enumerate(tiles):
-        canvas.paste(tile, (column * pitch, 0))
-    out = io.BytesIO()
-    canvas.save(out, "WEBP", quality=85)
-    source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-    # An image trace has no colour bar, so an invisible point carries it.
-    bar = go.Scatter(
-        x=[None],
-        y=[None],
-        showlegend=False,
-        marker={
-            "color": [0],
-            "cmin": 0,
-            "cmax": reach,
-            "colorscale": scale(SEQUENTIAL),
-            "colorbar": {
-                "title": {"text": f"speaks for<br>{label(target, 14)}"},
-                **{"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"},
-            },
-            "showscale": True,
-        },
-    )
+    size = (pitch * len(tiles), shown.height)
+    traces = image_tiles([tiles], pitch, size, reach, f"speaks for<br>{label(target, 14)}")
     layout = frame(f"{activation.gate}: where U and X̃ speak for {label(target, 22)} in {label(image, 22)}", "", "", 330)
     layout["xaxis"] |= {
         "tickvals": [shown.width / 2 + pitch * column for column in range(len(tiles))],
@@ -74,7 +49,7 @@ def activation_overlay(activation: ClassActivation, focus: int, image: str, cut:
     said = "; ".join(f"{name} {_peak(one)}" for name, one in zip(("U", "X̃"), maps, strict=True))
     return Chart(
         name=f"activation_{activation.gate}",
-        figure=go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout),
+        figure=go.Figure(traces, layout),
         alt=f"Class-activation maps of {activation.gate} for {target} over {image}, {height}×{width} numbers "
         f"each: {said}.",
         how_to_read=(

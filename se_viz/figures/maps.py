@@ -1,24 +1,20 @@
 """The maps of chosen channels before and after the gate: U, X̃ = s · U, and their difference X̃ − U."""
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
-from plotly.colors import hex_to_rgb
 
 from se_viz.figures.chart import Chart, frame, label
+from se_viz.figures.image_tiles import BAR, colour_over, image_tiles
 from se_viz.figures.mosaic import mosaic
 from se_viz.figures.not_finite import drawable, number, say_lost
-from se_viz.figures.palette import DIVERGING, SEQUENTIAL, scale
+from se_viz.figures.palette import DIVERGING, scale
 from se_viz.gates.capture import GateCapture
 from se_viz.types import Float32s
 
-# The bar has a fixed length and is anchored at the top, so that it stays beside the tiles when they shrink.
-_BAR = {"thickness": 10, "lenmode": "pixels", "len": 150, "y": 1, "yanchor": "top"}
 MOST = 8  # maximum number of channels in a legible mosaic
 _OVERLAY_SIDE = 128  # pixels of one image in the mosaic: more are not visible and take long to send
 _SIGNED = ("U", "X̃ = s·U", "X̃ − U")
@@ -48,7 +44,7 @@ def recalibrated_maps(gate_capture: GateCapture, focus: int, channels: Sequence[
             zmin=-reach,
             zmax=reach,
             colorscale=scale(DIVERGING),
-            colorbar={"title": {"text": "value<br>(no unit)"}, **_BAR},
+            colorbar={"title": {"text": "value<br>(no unit)"}, **BAR},
             hoverongaps=False,
             zhoverformat=".3f",
             hovertemplate="%{z}<extra></extra>",
@@ -82,30 +78,11 @@ def overlay_maps(gate_capture: GateCapture, focus: int, channels: Sequence[int],
     tiles = [[colour_over(cut, strength / reach) for strength in row] for row in strengths]
     gap = max(2, cut.width // 16)
     pitch = max(cut.size) + gap
-    canvas = Image.new("RGBA", (pitch * len(channels), pitch * len(tiles)))
-    for row, line in enumerate(tiles):
-        for column, tile in enumerate(line):
-            canvas.paste(tile, (column * pitch, row * pitch))
-    out = io.BytesIO()
-    canvas.save(out, "WEBP", quality=85)
-    source = f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
-    # An image trace has no colour bar, so an invisible point carries it.
-    bar = go.Scatter(
-        x=[None],
-        y=[None],
-        showlegend=False,
-        marker={
-            "color": [0],
-            "cmin": 0,
-            "cmax": reach,
-            "colorscale": scale(SEQUENTIAL),
-            "colorbar": {"title": {"text": "strength<br>(no unit)"}, **_BAR},
-            "showscale": True,
-        },
-    )
+    size = (pitch * len(channels), pitch * len(tiles))
+    traces = image_tiles(tiles, pitch, size, reach, "strength<br>(no unit)")
     layout = _layout(gate_capture, image, channels, s, pitch, _STRENGTHS)
     say_lost(layout, strengths, "values")
-    figure = go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout)
+    figure = go.Figure(traces, layout)
     return Chart(
         name=f"overlay_{gate_capture.gate.name}",
         figure=figure,
@@ -170,16 +147,3 @@ def _layout(
 def _alt(gate_capture: GateCapture, channels: Sequence[int], s: Float32s, image: str, what: str) -> str:
     pairs = ", ".join(f"{channel} (s {number(weight)})" for channel, weight in zip(channels, s, strict=True))
     return f"{what} of {gate_capture.gate.name} for {image}: U, X̃ and their difference for channels {pairs}."
-
-
-def colour_over(image: Image.Image, strength: Float32s) -> Image.Image:
-    """Return a grey copy of the image, coloured by a map of strengths, 0–1."""
-    large = Image.fromarray(np.nan_to_num(strength)).resize(image.size, Image.Resampling.BILINEAR)
-    share = np.clip(np.asarray(large), 0, 1)[..., None]
-    colours = np.array([hex_to_rgb(colour) for colour in SEQUENTIAL], dtype=np.float32)
-    position = share[..., 0] * (len(colours) - 1)
-    below = np.minimum(position.astype(int), len(colours) - 2)
-    colour = colours[below] + (position - below)[..., None] * (colours[below + 1] - colours[below])
-    grey = np.asarray(image.convert("L"), dtype=np.float32)[..., None] * 0.75
-    opacity = 0.15 + 0.75 * share
-    return Image.fromarray(np.uint8(grey * (1 - opacity) + colour * opacity))

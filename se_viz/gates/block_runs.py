@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor, nn
@@ -84,24 +85,21 @@ def watch_block(
         timed_runs.insert(sum(number < kept.position for number, _ in timed_runs), gate_run)
     if gate_run is None:
         raise GatesChanged(f"{gate.name} at {gate.path} no longer runs. Find the gates of this network again.")
-    # If a block takes anything but one tensor, nothing outside the gate is analysed.
-    block_run = next(
-        (item for item in reversed(timed_runs[: timed_runs.index(gate_run)]) if item[1].module is block), gate_run
-    )
-    end = next(
-        (
-            number
-            for number, run in timed_runs
-            if run.module is block and number > block_run[0] and run is not block_run[1] and run is not gate_run[1]
-        ),
-        None,
-    )
-    runs = [
-        run
-        for number, run in timed_runs
-        if run is not block_run[1] and block_run[0] <= number and (end is None or number < end)
-    ]
-    return runs if block_run is not gate_run else [run for _, run in timed_runs], block_run[1], gate_run[1]
+    runs, block_run = _around(gate_run, timed_runs, block)
+    return runs, block_run, gate_run[1]
+
+
+def _around(
+    gate_run: tuple[int, PartRun], timed_runs: list[tuple[int, PartRun]], block: nn.Module
+) -> tuple[list[PartRun], PartRun]:
+    """Return the runs within the run of the block that contains the gate's, and that run of the block."""
+    before = timed_runs[: timed_runs.index(gate_run)]
+    start, block_run = next((item for item in reversed(before) if item[1].module is block), gate_run)
+    if block_run is gate_run[1]:  # the block takes anything but one tensor, so nothing outside the gate is analysed
+        return [run for _, run in timed_runs], block_run
+    later = (at for at, run in timed_runs if run.module is block and at > start and run is not gate_run[1])
+    end = next(later, inf)
+    return [run for at, run in timed_runs if start <= at < end and run is not block_run], block_run
 
 
 class _ProductBuffer(dict[TableKey, Tensor]):

@@ -15,6 +15,7 @@ from se_viz.gates.excitation_layers import ACTIVATIONS, ExcitationLayers, excita
 from se_viz.gates.gate import Gate
 from se_viz.gates.layer_calls import LayerCall, LayerCalls
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import singles
 
 OperationKind: TypeAlias = Literal["norm", "activation", "addition", "gate", "other"]
 
@@ -252,21 +253,26 @@ def _operation(run: PartRun, kind: BlockPart) -> Operation:
     output = _maps(run.output)
     if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
         with torch.no_grad():
-            scale = 1 / (module.running_var.double() + module.eps).sqrt()
-            scale = scale if module.weight is None else scale * module.weight.double()
-            shift = -module.running_mean.double() * scale
-            shift = shift if module.bias is None else shift + module.bias.double()
-        plain = run.input.double() * scale[:, None, None] + shift[:, None, None]
+            scale = 1 / (_exact(module.running_var) + module.eps).sqrt()
+            scale = scale if module.weight is None else scale * _exact(module.weight)
+            shift = -_exact(module.running_mean) * scale
+            shift = shift if module.bias is None else shift + _exact(module.bias)
+        plain = _exact(run.input) * scale[:, None, None] + shift[:, None, None]
         function = ""
         if not _near(plain.to(run.output), run.output):
             function = next(
                 (name for name, apply in ACTIVATIONS.items() if _near(apply(plain).to(run.output), run.output)), "other"
             )
-        return Operation("norm", "batch norm", output, _vector(scale), _vector(shift), function)
+        return Operation("norm", "batch norm", output, singles(scale), singles(shift), function)
     if kind.kind == "norm":
         return Operation("norm", kind.text, output)
     text = "ReLU" if kind.text in ("ReLU", "relu") else kind.text
     return Operation("activation" if kind.kind == "activation" else "other", text, output)
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """Return a tensor in double precision, on the CPU, as not every device has it."""
+    return tensor.cpu().double()
 
 
 def _same_size(run: PartRun) -> bool:
@@ -281,11 +287,6 @@ def _is_quiet(run: PartRun) -> bool:
 def _maps(value: Tensor) -> Float32s:
     maps: Float32s = value[0].detach().float().cpu().contiguous().numpy()
     return maps
-
-
-def _vector(value: Tensor) -> Float32s:
-    vector: Float32s = value.detach().float().cpu().numpy()
-    return vector
 
 
 def _near(one: Tensor, other: Tensor) -> bool:

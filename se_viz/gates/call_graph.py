@@ -3,7 +3,7 @@
 A ``TorchFunctionMode`` also sees calls in code outside any module, and it applies to one thread only.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,7 +19,8 @@ from se_viz.gates.product_search import ProductSearch
 from se_viz.gates.refusals import refuse_tracing
 from se_viz.gates.tensor_memory import version
 from se_viz.gates.transforms import kernel_of, unmapped
-from se_viz.gates.values import Call, Clock, Frame, Function, Value, other_handler
+from se_viz.gates.values import Call, Clock, Frame, Value, other_handler
+from se_viz.types import Args, Classes, Function, Kwargs
 from se_viz.weights.tensor_kinds import with_axes
 
 
@@ -55,9 +56,7 @@ class CallGraph(TorchFunctionMode):
         """Record a module whose calls are not seen if its output equals its input times a factor per channel."""
         self._search.look_at_module(output, inputs, frames)
 
-    def __torch_function__(
-        self, func: Function, types: Collection[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:  # noqa: ANN401 - the result of any function
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function and record its inputs and outputs."""
         kwargs = kwargs or {}
         if torch.compiler.is_dynamo_compiling():

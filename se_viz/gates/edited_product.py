@@ -1,6 +1,6 @@
 """X̃' = s' · U: a gate that multiplies by other excitation weights than it computes."""
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -51,35 +51,6 @@ def with_factor(
 
 
 def put_edit_hooks(
-    network: nn.Module,
-    gates: Iterable[Gate],
-    stack: ExitStack,
-    sink_of: Callable[[], CaptureBuffer | None],
-    owner: object,
-    intact: MutableMapping[str, bool],
-    direct: MutableMapping[str, bool],
-) -> None:
-    """Put hooks on gates that are modules, which return s' · U where the reader of the pass edits the gate.
-
-    A gate may overwrite U, so its first edited pass works on a copy of U, and finds out. Later passes need no copy of a
-    gate that leaves U as it is, and write s' · U into the tensor that the gate returned: a copy and a new tensor for
-    each gate would make the memory of a pass grow, which costs several times what the multiplication costs. The second
-    edited pass finds out whether s' can be put in the place of s, so that these hooks are not needed.
-
-    Args:
-        network, gates: the network, and its gates to edit.
-        stack: what removes the hooks.
-        sink_of: returns the buffer of the running pass.
-        owner: the instrument whose passes are edited.
-        intact: whether a gate leaves U as it is, by name, as far as it is known; the hooks add to it.
-        direct: whether a gate multiplies U by what the module that returns s returns; the hooks add to it.
-    """
-    for gate in gates:
-        if gate.s_tap is not None:
-            _put(network.get_submodule(gate.path), gate, stack, sink_of, owner, intact, direct)
-
-
-def _put(
     unit: nn.Module,
     gate: Gate,
     stack: ExitStack,
@@ -88,6 +59,22 @@ def _put(
     intact: MutableMapping[str, bool],
     direct: MutableMapping[str, bool],
 ) -> None:
+    """Put hooks on a gate that is a module, which return s' · U where the reader of the pass edits the gate.
+
+    A gate may overwrite U, so its first edited pass works on a copy of U, and finds out. Later passes need no copy of a
+    gate that leaves U as it is, and write s' · U into the tensor that the gate returned: a copy and a new tensor for
+    each gate would make the memory of a pass grow, which costs several times what the multiplication costs. The second
+    edited pass finds out whether s' can be put in the place of s, so that these hooks are not needed.
+
+    Args:
+        unit, gate: the module, and the gate that it is.
+        stack: what removes the hooks.
+        sink_of: returns the buffer of the running pass.
+        owner: the instrument whose passes are edited.
+        intact: whether a gate leaves U as it is, by name, as far as it is known; the hooks add to it.
+        direct: whether a gate multiplies U by what the module that returns s returns; the hooks add to it.
+    """
+
     def sink_in_this_run() -> CaptureBuffer | None:
         sink = sink_of()
         if sink is None or sink.owner is not owner or gate.name not in sink.edits or gate.name in sink.applied:

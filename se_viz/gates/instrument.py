@@ -83,6 +83,17 @@ class Instrument:
         # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
         self._threaded = any(gate.threaded for gate in gates)
 
+    def gate(self, name: str) -> Gate:
+        """Return a gate by its name, for instance "SE_4_2".
+
+        Raises:
+            KeyError: no gate has this name; the message lists the names.
+        """
+        for gate in self.gates:
+            if gate.name == name:
+                return gate
+        raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in self.gates)}")
+
     def attached(self) -> AbstractContextManager[None]:
         """Keep the network ready to be read, in eval mode and with hooks, while the context is held."""
         return self._tapped.hold(partial(self._hooked, self.network, ("z", "s"), _sink.get))
@@ -146,7 +157,10 @@ class Instrument:
     def _editing(self, network: nn.Module, gates: tuple[Gate, ...], sink_of: SinkOf) -> Iterator[None]:
         """Keep hooks on gates that are modules, which replace s; gates that are watched are edited by the watch."""
         with ExitStack() as stack:
-            put_edit_hooks(network, gates, stack, sink_of, self, self._intact, self._direct)
+            for gate in gates:
+                if gate.s_tap is not None:
+                    unit = network.get_submodule(gate.path)
+                    put_edit_hooks(unit, gate, stack, sink_of, self, self._intact, self._direct)
             yield
 
     def _come_last(self) -> None:

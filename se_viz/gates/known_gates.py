@@ -24,7 +24,8 @@ def _kind(z: str, s: str, layout: Layout = "nchw") -> KnownGate:
     return KnownGate(TapPoint(z, "input"), TapPoint(s, "output"), layout)
 
 
-_KINDS = {
+# By the qualified name of a class.
+KINDS = {
     "se_viz.gates.se_unit.SEGate": _kind("fc1", "gate"),
     "timm.layers.squeeze_excite.SEModule": _kind("fc1", "gate"),
     "timm.layers.squeeze_excite.EffectiveSEModule": _kind("fc", "gate"),
@@ -42,12 +43,7 @@ _KINDS = {
 def kind_of(module: nn.Module) -> KnownGate | None:
     """Return the entry for a module's class or its nearest known base class; None for an unknown class."""
     for cls in type(module).__mro__:
-        kind = _KINDS.get(f"{cls.__module__}.{cls.__qualname__}")
+        kind = KINDS.get(f"{cls.__module__}.{cls.__qualname__}")
         if kind is not None:
             return kind
     return None
-
-
-def known_kinds() -> tuple[str, ...]:
-    """Return the qualified names of the known classes."""
-    return tuple(_KINDS)

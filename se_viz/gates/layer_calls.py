@@ -1,8 +1,8 @@
 """Calls of linear and convolution layers in a pass, with what each output number is the sum of."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from se_viz.gates.channel_products import name_of
-from se_viz.types import Floats
+from se_viz.types import Args, Classes, Floats, Function, Kwargs
+from se_viz.weights.tensor_kinds import doubles
 
 LayerKind: TypeAlias = Literal["linear", "conv1d", "conv2d"]
 
@@ -79,10 +80,10 @@ class LayerCall:
             channel: the output channel.
             place: position of the number in the output, (row, column) for maps; () for an FC layer.
         """
-        weights = _floats(self.weight[channel])
+        weights = doubles(self.weight[channel])
         bias = 0.0 if self.bias is None else float(self.bias.detach()[channel])
         if self.kind == "linear":
-            return Products(_floats(self.input), weights, bias)
+            return Products(doubles(self.input), weights, bias)
         members = weights.shape[0]
         first = channel // (self.weight.shape[0] // self.groups) * members
         window = np.zeros(weights.shape)
@@ -95,7 +96,7 @@ class LayerCall:
             high = min(length, (size - 1 - start) // step + 1)
             inside.append(slice(low, max(low, high)))
             taken.append(slice(start + low * step, max(start + low * step, start + (high - 1) * step + 1), step))
-        window[tuple(inside)] = _floats(self.input[tuple(taken)])
+        window[tuple(inside)] = doubles(self.input[tuple(taken)])
         return Products(window, weights, bias, first, corner)
 
 
@@ -114,13 +115,7 @@ class LayerCalls(TorchFunctionMode):
         self._maps = maps
         self.calls: list[LayerCall] = []
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function, and record it if it is a layer."""
         output = func(*args, **(kwargs or {}))
         name = name_of(func)
@@ -189,8 +184,3 @@ _READERS: dict[str, Callable[..., LayerCall | None]] = {
 
 def _each(value: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
     return (value,) * axes if isinstance(value, int) else tuple(value) * (axes if len(value) == 1 else 1)
-
-
-def _floats(tensor: Tensor) -> Floats:
-    values: Floats = tensor.detach().double().cpu().numpy()
-    return values

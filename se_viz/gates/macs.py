@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from se_viz.gates.mac_rules import formulas
+from se_viz.types import Args, Classes, Function, Kwargs
 
 RULE = (
     "MACs are the multiply-accumulates of one image in convolutions (grouped, transposed and deformable ones too), FC "
@@ -70,13 +71,7 @@ class _LeftOut(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._left_out, self._counted = left_out, counted
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: Sequence[type],
-        args: tuple[object, ...] = (),
-        kwargs: Mapping[str, object] | None = None,
-    ) -> object:
+    def __torch_dispatch__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         operator = getattr(func, "overloadpacket", None)
         if operator is not None and operator not in self._counted and _may_multiply(str(operator)):
             self._left_out[str(operator)] += 1

@@ -1,14 +1,14 @@
 """Records of the tensors of a forward pass and of the calls that made them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Function: TypeAlias = Callable[..., Any]
+from se_viz.types import Function
 
 
 def other_handler(types: Iterable[type]) -> Function | None:

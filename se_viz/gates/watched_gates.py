@@ -9,7 +9,8 @@ from se_viz.gates.channel_products import name_of
 from se_viz.gates.findings import Event
 from se_viz.gates.gate import CallTap, ProductTap
 from se_viz.gates.trace import ModuleRun, Trace
-from se_viz.gates.values import Call, Frame, Function
+from se_viz.gates.values import Call, Frame
+from se_viz.types import Function
 
 
 @dataclass(frozen=True, slots=True, eq=False)

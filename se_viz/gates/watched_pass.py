@@ -1,6 +1,6 @@
 """Reading of gates that are not modules, in the pass that multiplies by their s."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from torch import Tensor
@@ -13,6 +13,7 @@ from se_viz.gates.edited_product import wide, with_factor
 from se_viz.gates.gate import CallTap, Gate
 from se_viz.gates.transforms import higher_order_operators, kernel_of, unmapped
 from se_viz.gates.values import Frame, other_handler
+from se_viz.types import Args, Classes, Function, Kwargs
 
 _CallKey: TypeAlias = tuple[str, int, Callable[..., Any], int]
 
@@ -57,13 +58,7 @@ class Watch(TorchFunctionMode):
         self._functions = calls.functions
         self._sink = sink
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - the result of any function
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function, and read its inputs and outputs if the call is one of those."""
         if types and (handler := other_handler(types)) is not None:
             with self:

@@ -14,7 +14,7 @@ from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
 from se_viz.data.images import InputImage
 from se_viz.disk.atomic import remove_unfinished
-from se_viz.disk.sole_writer import Writer, sole_writer
+from se_viz.disk.sole_writer import sole_writer
 from se_viz.gates.capture import Capture
 from se_viz.interventions.ablation import FILE, Ablation
 from se_viz.interventions.ablation_file import open_ablation
@@ -27,9 +27,9 @@ from se_viz.interventions.planned_edits import AblationEdits, plan_edits, trial_
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.profiles.engine import Engine, Make, engine_of
+from se_viz.profiles.engine import Engine, engine_of
 from se_viz.profiles.errors import OtherPass, ProfilesError, ProfilesRefused
-from se_viz.profiles.make_shards import TRIES, failing_disk, make_shards
+from se_viz.profiles.make_shards import TRIES, ShardMaker, failing_disk
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, RunSettings
 from se_viz.profiles.safetensors_io import verify
 from se_viz.profiles.shards import Task, plan_shards
@@ -126,7 +126,8 @@ def ablate(
             order = np.random.default_rng(_ORDER).permutation(len(dataset))
             tasks = plan_shards(header, run, len(dataset), out / SHARDS)
             with reporting_images_done(out, writer, images_done), model.reference() as exact:
-                found = _measured(make, empty, exact, dataset, order, tasks, progress, report, writer)
+                maker = ShardMaker(make, batch, progress, report, writer)
+                found = _measured(maker, empty, exact, dataset, order, tasks)
                 writer.require_held()
                 found.write(out / FILE)
         remove_unfinished(out / FILE)
@@ -135,21 +136,11 @@ def ablate(
 
 
 def _measured(
-    make: Make,
-    empty: "_Pass",
-    model: Model,
-    dataset: Dataset,
-    order: Int64s,
-    tasks: Sequence[Task],
-    progress: bool,
-    report: Callable[[int, int], None] | None,
-    writer: Writer,
+    maker: ShardMaker, empty: "_Pass", model: Model, dataset: Dataset, order: Int64s, tasks: Sequence[Task]
 ) -> Ablation:
     """Make the shards that are missing or damaged, and add up all shards."""
-    batch = empty.run.batch
     for _ in range(TRIES):
-        permuted = _permuted(dataset, order)
-        shards = make_shards(make, batch, model, permuted, tasks, empty.work.read, progress, report, writer)
+        shards = maker.shards(model, _permuted(dataset, order), tasks, empty.work.read)
         ablation = empty.added_up(shards, order, dataset)
         with suppress(ProfilesRefused):  # damaged since it was verified: it is found, and made again
             for shard in shards:

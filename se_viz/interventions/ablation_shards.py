@@ -1,7 +1,7 @@
 """Shards of an ablation: the answers of the network to each image, without edits and with each edit."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import NOT_FINITE, OtherPass, ProfilesError, ProfilesRefused
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.safetensors_io import Spec, Tensors, open_tensors, verify, write
-from se_viz.profiles.shard_writer import ForwardScheduler, Outcome, Ready, run_now
+from se_viz.profiles.shard_writer import ForwardScheduler, Ready, ShardImages
 from se_viz.profiles.unfinished import SHARDS
 from se_viz.types import Array
 
@@ -98,41 +98,32 @@ class AblationWork:
             )
         return Shard(path, found, tensors)
 
-    def __call__(
-        self,
-        path: Path,
-        model: Model,
-        header: Header,
-        outcomes: Iterator[Outcome],
-        size: int,
-        batch: int,
-        progress: Callable[[int], object],
-        turn: ForwardScheduler = run_now,
-    ) -> None:
-        """Read the next ``size`` images and write a shard; arguments as for ``write_shard``.
+    def __call__(self, path: Path, model: Model, header: Header, images: ShardImages) -> None:
+        """Read the images and write a shard; arguments as for ``write_shard``.
 
         Raises:
             ProfilesError: the shard has a dozen images or more, and none has finite outputs.
         """
-        rows = _Rows(self, model, header, turn)
+        rows = _Rows(self, model, header, images.turn)
         run = header.run
         start = run.index * run.shard if run and run.index else 0
         waiting: list[tuple[int, Ready]] = []
         told = 0
-        for position in range(size):
-            outcome = next(outcomes)
+        for position in range(images.size):
+            outcome = next(images.outcomes)
             if isinstance(outcome, Ready):
                 waiting.append((start + position, outcome))
             else:
                 rows.refused[outcome[0]] = outcome[1]
-            if len(waiting) == batch + 2:  # so that the last batch has no single image, which no other gives its s
-                rows.add(waiting[:batch])
-                del waiting[:batch]
-                progress(position + 1 - len(waiting) - told)
+            # Two more, so that the last batch has no single image, which no other gives its s.
+            if len(waiting) == images.batch + 2:
+                rows.add(waiting[: images.batch])
+                del waiting[: images.batch]
+                images.progress(position + 1 - len(waiting) - told)
                 told = position + 1 - len(waiting)
         if waiting:
             rows.add(waiting)
-        progress(size - told)
+        images.progress(images.size - told)
         rows.write(path)
 
 

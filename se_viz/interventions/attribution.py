@@ -15,10 +15,11 @@ from se_viz.interventions.baseline import Weights, baseline_of
 from se_viz.interventions.conductance import conductance
 from se_viz.interventions.gradients import asking_for_gradients
 from se_viz.interventions.logit_targets import Target, targets_among
-from se_viz.interventions.suffix import Suffix, gate_of, instrument_and_inputs, suffix
+from se_viz.interventions.suffix import Suffix, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
+from se_viz.weights.tensor_kinds import doubles
 
 Method: TypeAlias = Literal[
     "integrated gradients", "gradient × change", "exact", "shapley sampling", "layer-conductance"
@@ -105,34 +106,29 @@ def attribute(
     if method == "layer-conductance":
         return _conductance(network, images, gate, target, baseline, steps)
     function = suffix(network, images, gate, batch=_ROWS)
-    return attribute_suffix(
-        function, network, target, method, baseline=baseline, profiles=profiles, steps=steps, samples=samples, seed=seed
-    )
+    targets = targets_among(function.logits, network, target)
+    base = baseline_of(baseline, function.gate, function.s, network, profiles)
+    return attribute_suffix(function, targets, base, method, steps=steps, samples=samples, seed=seed)
 
 
 def attribute_suffix(
     function: Suffix,
-    network: Model | nn.Module,
-    target: Target = None,
-    method: Method = "integrated gradients",
+    targets: Tensor,
+    base: Tensor,
+    method: Method,
     *,
-    baseline: Weights = "mean",
-    profiles: ClassProfiles | None = None,
     steps: int = 50,
     samples: int = 25,
     seed: int = 0,
 ) -> Attribution:
-    """Attribute as ``attribute`` does, with a given suffix.
+    """Attribute the logits of N images to s, by any method but "layer-conductance", which needs the images.
 
-    Raises:
-        ValueError: the method is "layer-conductance", which needs images; and as ``attribute``.
+    Args:
+        function: the network as a function of s.
+        targets: number of the logit of each image (N,).
+        base: the baseline of s (C,).
+        method, steps, samples, seed: as for ``attribute``.
     """
-    require_method(method)
-    _require_counts(steps, samples)
-    if method == "layer-conductance":
-        raise ValueError("layer-conductance starts at an image and not at s: call attribute(…) with the images.")
-    targets = targets_among(function.logits, network, target)
-    base = baseline_of(baseline, function.gate, function.s, network, profiles)
     lines = base.expand_as(function.s)
     if method == "integrated gradients":
         values = _integrated(function, lines, targets, steps)
@@ -148,10 +144,10 @@ def attribute_suffix(
         gate=function.gate.name,
         method=method,
         targets=targets.cpu().numpy(),
-        values=_floats(values),
-        s=_floats(function.s),
-        baseline=_floats(base),
-        change=_floats(change),
+        values=doubles(values),
+        s=doubles(function.s),
+        baseline=doubles(base),
+        change=doubles(change),
     )
 
 
@@ -176,7 +172,7 @@ def _conductance(
     if not (isinstance(baseline, str) and baseline == "mean"):
         raise ValueError("layer-conductance starts at an image of the mean colour and takes no baseline of s.")
     instrument, inputs = instrument_and_inputs(network, images)
-    named = gate_of(instrument, gate)
+    named = instrument.gate(gate)
     found = conductance(
         _captum(), instrument, named, inputs, lambda logits: targets_among(logits, network, target), steps
     )
@@ -184,10 +180,10 @@ def _conductance(
         gate=gate,
         method="layer-conductance",
         targets=found.targets.cpu().numpy(),
-        values=_floats(found.values),
-        s=_floats(found.s),
-        baseline=_floats(found.baseline),
-        change=_floats(found.change),
+        values=doubles(found.values),
+        s=doubles(found.s),
+        baseline=doubles(found.baseline),
+        change=doubles(found.change),
     )
 
 
@@ -250,7 +246,7 @@ def _shapley(function: Suffix, lines: Tensor, targets: Tensor, samples: int, see
             # One image at a time, so that memory does not grow by C · C for each.
             for image, target in enumerate(targets.tolist()):
                 logits = function.of_image(image, torch.where(known, s[image], lines[image])).float()
-                total[image, order] += logits[:, target].double().cpu().diff()
+                total[image, order] += logits[:, target].cpu().double().diff()
     return total / samples
 
 
@@ -261,8 +257,3 @@ def _wide(function: Suffix) -> Callable[[Tensor], Tensor]:
 
 def _of_target(values: Tensor, targets: Tensor) -> Tensor:
     return values.float().gather(1, targets.to(values.device)[:, None])[:, 0]
-
-
-def _floats(values: Tensor) -> Floats:
-    made: Floats = values.detach().cpu().double().numpy()
-    return made

@@ -5,10 +5,9 @@ U and of X̃ = s · U beside each other show what the gate changes. The derivati
 """
 
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +29,9 @@ from se_viz.gates.trace import first_tensor, placement
 from se_viz.interventions.cam_maps import MapsOfPass
 from se_viz.interventions.gradients import asking_for_gradients, without_checkpointing
 from se_viz.interventions.logit_targets import Target, targets_among
-from se_viz.interventions.suffix import gate_of, instrument_and_inputs, private_network
+from se_viz.interventions.suffix import instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
-from se_viz.types import Float32s
+from se_viz.types import Args, Classes, Float32s, Function, Kwargs
 from se_viz.weights.tensor_kinds import table_of
 
 _INSTEAD = 'Attribution with the method "exact" needs no gradients.'
@@ -90,7 +89,7 @@ def cam(
         DeviceFull: the device has no room for a batch.
     """
     instrument, inputs = instrument_and_inputs(network, images)
-    found = gate_of(instrument, gate)
+    found = instrument.gate(gate)
     if batch < 1:
         raise ValueError(f"batch must be a whole number of images, 1 or more, not {batch!r}.")
     device, dtype = placement(instrument.network)
@@ -197,13 +196,7 @@ class _Product(TorchFunctionMode):
         super().__init__()
         self._taken, self._product = taken, product
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function, and record U and X̃ if it is the call of the gate."""
         kwargs, taken = kwargs or {}, self._taken
         s = self.sink.kept.get((taken.gate.name, "s")) if func is self._product.call.function else None

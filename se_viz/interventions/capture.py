@@ -13,7 +13,7 @@ from se_viz.gates.gate import Gate
 from se_viz.gates.instrument import Instrument
 from se_viz.interventions.baseline import mean_weights
 from se_viz.interventions.edits import Edits, Sources, resolve
-from se_viz.interventions.suffix import gate_of, instrument_and_inputs
+from se_viz.interventions.suffix import instrument_and_inputs
 from se_viz.model.capture import captured
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
@@ -86,7 +86,7 @@ def _edited(
         return other[gate].s
 
     def mean(gate: str, name: str | None) -> AnyFloats:
-        channels = gate_of(instrument, gate).channels
+        channels = instrument.gate(gate).channels
         return np.asarray(mean_weights(network, gate, profiles, name, channels=channels))
 
     sources = Sources(len(inputs), lambda gate: computed()[gate].s, computed_of, mean)

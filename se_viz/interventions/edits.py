@@ -19,6 +19,7 @@ from torch import Tensor
 from se_viz.gates.capture_buffer import Replacement
 from se_viz.gates.gate import Gate, by_stage
 from se_viz.types import AnyFloats
+from se_viz.weights.tensor_kinds import doubles
 
 _LARGEST = float(np.finfo(np.float32).max)
 _DIGITS = 8  # of a sha256 that tells arrays apart
@@ -276,4 +277,4 @@ def word(edit: object) -> str:
 
 def on_host(edit: object) -> Any:  # noqa: ANN401 - whatever NumPy takes
     """Return the numbers of a tensor as an array in double precision, and anything else as it is."""
-    return edit.detach().cpu().double().numpy() if isinstance(edit, Tensor) else edit
+    return doubles(edit) if isinstance(edit, Tensor) else edit

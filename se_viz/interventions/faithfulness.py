@@ -111,7 +111,7 @@ def faithfulness(
     def attributed() -> Attribution:
         if method == "layer-conductance":
             return attribute(network, images, gate, targets.tolist(), method)
-        return attribute_suffix(function, network, target, method, baseline=baseline, profiles=profiles, seed=seed)
+        return attribute_suffix(function, targets, base, method, seed=seed)
 
     curves: dict[Order, Curves] = {}
     spread = None

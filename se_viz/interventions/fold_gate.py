@@ -154,12 +154,12 @@ class Fold:
         return "BatchNorm" if is_norm(self.module) else "convolution"
 
     def apply(self) -> None:
-        """Multiply, in double precision, so that each product is rounded once."""
+        """Multiply in double precision, so that a product is rounded once; on the CPU, as not every device has it."""
         for name in ("weight", "bias"):
             old = self.module._parameters.get(name)
             if old is not None:
                 self._kept[name] = old
-                made = self.scale(name, old.detach().double()).to(old.dtype)
+                made = self.scale(name, old.detach().cpu().double()).to(old)
                 self.module._parameters[name] = nn.Parameter(made, requires_grad=old.requires_grad)
 
     def undo(self) -> None:

@@ -19,6 +19,7 @@ from se_viz.interventions.frozen_network import FrozenGate, FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import AnyFloats, Floats
+from se_viz.weights.meta_model import count_params
 
 Constant: TypeAlias = float | str | AnyFloats | Tensor | Sequence[float] | MeanOf
 """A number, C numbers, "mean" or ``mean_of(class)``."""
@@ -62,9 +63,9 @@ def freeze(
         tried, copy = own_copy(module), own_copy(module)
         channels, height, width = _input(tried, size)
         images = noise(channels, height, width).to(device, dtype)
-        before, macs_before = _parameters(tried), _macs(tried, images[:1])
+        before, macs_before = count_params(tried), _macs(tried, images[:1])
         how = put_constants(tried, [gate for gate in gates if gate.name in constants], constants, images)
-        after, macs_after = _parameters(tried), _macs(tried, images[:1])
+        after, macs_after = count_params(tried), _macs(tried, images[:1])
         for path, said in how.items():
             replace_module(copy, copy.get_submodule(path), tried.get_submodule(path))
             if said.startswith("into "):
@@ -144,10 +145,6 @@ def _check(gates: Sequence[Gate], constants: Mapping[str, Tensor]) -> None:
 def _input(network: nn.Module, size: Size | None) -> tuple[int, int, int]:
     _, channels, height, width = trace(network, size, private=True).images
     return channels, height, width
-
-
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _macs(network: nn.Module, image: Tensor) -> int:

@@ -4,7 +4,7 @@ When the gate begins, a module of the network has finished, is running, or has n
 finished modules are kept. The modules that were running run again, and get these outputs instead of computing them.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from se_viz.gates.capture_buffer import CaptureBuffer
 from se_viz.gates.gate import Gate
+from se_viz.types import Args, Classes, Function, Kwargs
 from se_viz.weights.tensor_kinds import is_dense
 
 # Which run of which module an output is of, and which of its tensors is meant.
@@ -151,13 +152,7 @@ class Recorder(TorchFunctionMode):
             self._begun = True
         return self._begun
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Count the calls of the function that multiplies, up to the gate's own."""
         if func is self._function and not self._product_read():
             self._calls += 1

@@ -18,6 +18,7 @@ from se_viz.gates.gate import Gate, Layout, ProductTap
 from se_viz.gates.trace import first_tensor
 from se_viz.interventions.gradients import without_checkpointing
 from se_viz.interventions.recorder import RUN_AGAIN, Kept, Output, TensorPosition, copied
+from se_viz.types import Args, Classes, Function, Kwargs
 
 
 class Replay:
@@ -188,13 +189,7 @@ class _Multiplied(TorchFunctionMode):
         super().__init__()
         self._product, self._layout, self._calls, self._s, self._seen = product, layout, calls, s, seen
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function returns
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function, the gate's own with the s that was given."""
         if func is self._product.call.function:
             self._calls -= 1

@@ -189,7 +189,7 @@ def suffix(network: Model | nn.Module, images: Images, gate: str, *, batch: int 
     if not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch must be a whole number of rows, 1 or more, not {batch!r}.")
     instrument, inputs = instrument_and_inputs(network, images)
-    found = gate_of(instrument, gate)
+    found = instrument.gate(gate)
     inputs = inputs.to(*placement(instrument.network))
     with instrument.attached():
         return Suffix(instrument.network, found, inputs, batch=batch)
@@ -206,18 +206,6 @@ def require_finite(logits: Tensor) -> None:
             "The network returns NaN or infinite numbers for these images, so no effect can be measured. Check the "
             "images, the weights and the precision."
         )
-
-
-def gate_of(instrument: Instrument, name: str) -> Gate:
-    """Return a gate by its name.
-
-    Raises:
-        KeyError: no gate has this name; the message names the gates.
-    """
-    for gate in instrument.gates:
-        if gate.name == name:
-            return gate
-    raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in instrument.gates)}")
 
 
 def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:

@@ -6,10 +6,10 @@ Names and order of modules do not show that. One forward pass does: it counts ev
 convolution.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from se_viz.gates.clone import clone_sharing_weights
 from se_viz.gates.trace import watched
+from se_viz.types import Args, Classes, Function, Kwargs
 
 # Subclasses may convolve differently (for instance with standardised weights), so the exact classes are listed.
 _CONVOLUTIONS = ("torch.nn.modules.conv.Conv2d", "timm.layers.conv2d_same.Conv2dSame")
@@ -74,13 +75,7 @@ class CountUses(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._known = known
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> object:
+    def __torch_dispatch__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run an operation and count it for each tensor that it takes."""
         taken = {id(value): value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)}
         for value in taken.values():

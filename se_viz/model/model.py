@@ -84,10 +84,7 @@ class Model:
         Raises:
             KeyError: no gate has this name; the message lists the names.
         """
-        for gate in self.gates:
-            if gate.name == name:
-                return gate
-        raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in self.gates)}")
+        return self.instrument.gate(name)
 
     @property
     def device(self) -> torch.device:

@@ -22,6 +22,7 @@ from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo
 from se_viz.profiles.store import store_images
 from se_viz.profiles.top_images import ImageTable
 from se_viz.types import Float32s
+from se_viz.weights.tensor_kinds import singles
 
 _NAME = re.compile(r"SE_(\d+)_(\d+)[a-z]*")
 _UNKNOWN = "00" * 32  # in place of the sha256 of an image's file
@@ -155,7 +156,7 @@ def _checked(what: str, array: npt.ArrayLike, count: int) -> Float32s:
         ProfilesError: it is not (N, C), or not finite numbers.
     """
     if isinstance(array, Tensor):
-        array = array.detach().float().cpu().numpy()  # NumPy takes neither gradients nor bf16
+        array = singles(array)
     try:
         numbers = np.asarray(array, np.float32)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -6,7 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from se_viz.data.datasets import Dataset
 from se_viz.model.model import Model
-from se_viz.profiles.shard_writer import ForwardScheduler, WriteShard, prefetch, prepare, run_now, write_shard
+from se_viz.profiles.shard_writer import (
+    ForwardScheduler,
+    ShardImages,
+    WriteShard,
+    prefetch,
+    prepare,
+    run_now,
+    write_shard,
+)
 from se_viz.profiles.shards import Task
 
 BATCHES_AHEAD = 3
@@ -39,6 +47,6 @@ def write_shards_locally(
         indices = [index for task in tasks for index in task.indices]
         outcomes = prefetch(pool, prepare(model, dataset, tasks[0].header), indices, BATCHES_AHEAD * batch)
         for task in tasks:
-            write(task.path, model, task.header, outcomes, len(task.indices), batch, step, turn)
+            write(task.path, model, task.header, ShardImages(outcomes, len(task.indices), batch, step, turn))
     finally:
         pool.shutdown(cancel_futures=True)

@@ -11,13 +11,13 @@ import torch
 from se_viz.data import datasets
 from se_viz.data.datasets import Dataset, Indexed
 from se_viz.disk.atomic import remove_unfinished, write_bytes
-from se_viz.disk.sole_writer import Writer, sole_writer
+from se_viz.disk.sole_writer import sole_writer
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import FILE, ClassProfiles, file_in
-from se_viz.profiles.engine import Engine, Make, engine_of
+from se_viz.profiles.engine import Engine, engine_of
 from se_viz.profiles.errors import NOT_FINITE, ProfilesError, ProfilesRefused
-from se_viz.profiles.make_shards import TRIES, failing_disk, make_shards
+from se_viz.profiles.make_shards import TRIES, ShardMaker, failing_disk
 from se_viz.profiles.merge import combine
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, LabelSource, ModelInfo, PassPrecision, RunSettings
 from se_viz.profiles.shard_writer import broken_network
@@ -118,7 +118,8 @@ def profile(
             tasks = plan_shards(header, run, len(dataset), out / SHARDS)
             # Class profiles outlive this version of torch, so they are made with the network as published.
             with reporting_images_done(out, writer), model.reference() as exact:
-                profiles = _profiles(make, run, exact, dataset, tasks, header, progress, report, writer)
+                maker = ShardMaker(make, batch, progress, report, writer)
+                profiles = _profiles(maker, exact, dataset, tasks, header)
         # Also runs after an interruption between writing the class profiles and this line.
         remove_unfinished(out / REPORT)
         write_bytes(out / REPORT, _report(profiles, dataset).encode())
@@ -127,23 +128,16 @@ def profile(
 
 
 def _profiles(
-    make: Make,
-    run: RunSettings,
-    model: Model,
-    dataset: Dataset,
-    tasks: Sequence[Task],
-    header: Header,
-    progress: bool,
-    report: Callable[[int, int], None] | None,
-    writer: Writer,
+    maker: ShardMaker, model: Model, dataset: Dataset, tasks: Sequence[Task], header: Header
 ) -> ClassProfiles:
     """Make the shards that are missing or damaged, and add up all shards.
 
     Raises:
         ProfilesError: shards are damaged each time they are made, or no image could be counted.
     """
+    writer = maker.writer
     for _ in range(TRIES):
-        shards = make_shards(make, run.batch, model, dataset, tasks, read_finished, progress, report, writer)
+        shards = maker.shards(model, dataset, tasks, read_finished)
         _raise_if_broken(shards)
         _raise_if_empty(shards, dataset, writer.path.parent)
         writer.require_held()

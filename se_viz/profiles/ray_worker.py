@@ -29,7 +29,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.local import BATCHES_AHEAD
 from se_viz.profiles.metadata import GateEntry, ModelInfo
-from se_viz.profiles.shard_writer import WriteShard, prefetch, prepare, write_shard
+from se_viz.profiles.shard_writer import ShardImages, WriteShard, prefetch, prepare, write_shard
 from se_viz.profiles.shards import Task
 from se_viz.types import Array
 
@@ -112,7 +112,8 @@ class Worker:
         # A worker that the cluster has replaced may still be writing, so each attempt writes to a different file.
         draft = task.path.with_name(f"{uuid4().hex}{DRAFT}")
         write: WriteShard = pickle.loads(self._parcel.write)  # noqa: S301 - the driver's
-        write(draft, model, task.header, outcomes, len(task.indices), self._parcel.batch, _ignore_progress)
+        images = ShardImages(outcomes, len(task.indices), self._parcel.batch, _ignore_progress)
+        write(draft, model, task.header, images)
         try:
             # The driver may have ended, and another one may use its folder now.
             self._check_folder()

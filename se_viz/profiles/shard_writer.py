@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -55,21 +55,27 @@ def run_now(work: Callable[[], _Out]) -> _Out:
     return work()
 
 
-class WriteShard(Protocol):
-    """A function that reads the next images and writes a shard of a pass, like ``write_shard``."""
+@dataclass(frozen=True, slots=True)
+class ShardImages:
+    """The images of one shard, and how they are run.
 
-    def __call__(
-        self,
-        path: Path,
-        model: Model,
-        header: Header,
-        outcomes: Iterator[Outcome],
-        size: int,
-        batch: int,
-        progress: Callable[[int], object],
-        turn: ForwardScheduler = ...,
-    ) -> None:
-        """Write the shard; see ``write_shard``."""
+    Attributes:
+        outcomes: images in the order of the dataset, of which the shard takes the next ones.
+        size: number of images of the shard.
+        batch: images per forward pass.
+        progress: called after each batch with its number of images.
+        turn: runs each forward pass.
+    """
+
+    outcomes: Iterator[Outcome]
+    size: int
+    batch: int
+    progress: Callable[[int], object]
+    turn: ForwardScheduler = run_now
+
+
+# Reads the images and writes a shard of a pass to a file, like ``write_shard``.
+WriteShard: TypeAlias = Callable[[Path, Model, Header, ShardImages], None]
 
 
 def prepare(model: Model, dataset: Dataset, header: Header) -> Callable[[int], Outcome]:
@@ -102,39 +108,26 @@ def prefetch(pool: Executor, function: Callable[[_In], _Out], items: Iterable[_I
         yield waiting.popleft().result()
 
 
-def write_shard(
-    path: Path,
-    model: Model,
-    header: Header,
-    outcomes: Iterator[Outcome],
-    size: int,
-    batch: int,
-    progress: Callable[[int], object],
-    turn: ForwardScheduler = run_now,
-) -> None:
-    """Read the next ``size`` images of ``outcomes`` and write a shard, which is class profiles of their classes.
+def write_shard(path: Path, model: Model, header: Header, images: ShardImages) -> None:
+    """Read the images and write a shard, which is class profiles of their classes.
 
     Args:
         path: file to write.
         model: the network.
         header: the header of the pass, with the index of the shard in ``run``, without counts and refused images, which
             this function adds.
-        outcomes: images in the order of the dataset.
-        size: number of images of this shard.
-        batch: images per forward pass.
-        progress: called after each batch with its number of images.
-        turn: runs each forward pass.
+        images: the images of the shard.
     """
-    shard = _Shard(header, size)
+    shard = _Shard(header, images.size)
     refused: dict[str, str] = {}
-    for start in range(0, size, batch):
-        count = min(batch, size - start)
-        taken = [next(outcomes) for _ in range(count)]
+    for start in range(0, images.size, images.batch):
+        count = min(images.batch, images.size - start)
+        taken = [next(images.outcomes) for _ in range(count)]
         refused |= dict(outcome for outcome in taken if not isinstance(outcome, Ready))
         ready = [outcome for outcome in taken if isinstance(outcome, Ready)]
         if ready:
-            refused |= shard.add(ready, turn(partial(_read, model, ready, header)))
-        progress(count)
+            refused |= shard.add(ready, images.turn(partial(_read, model, ready, header)))
+        images.progress(count)
     shard.write(path, refused)
 
 

@@ -1,8 +1,11 @@
 """The frame around every page: name and icon of the browser tab, the menu of pages, and spacing."""
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
@@ -58,49 +61,29 @@ def run() -> None:
     st.html(selection_bar.STYLE)
     wait_for_room()
     header: PageHeader
+
+    def entry(module: ModuleType, title: str, icon: str, path: str | None = None, **settings: Any) -> Page:  # noqa: ANN401
+        return st.Page(lambda: module.page(header), title=title, icon=f":material/{icon}:", url_path=path, **settings)
+
     # Streamlit gives the default page no path; a link to /inspect must work as well. The menu has the one that is open.
     by_path = (st.context.url or "").rstrip("/").endswith("/inspect")
-    inspecting = st.Page(
-        lambda: inspect.page(header),
-        title="Inspect",
-        icon=":material/search:",
-        default=True,
-        visibility="hidden" if by_path else "visible",
-    )
-    inspect_too = st.Page(
-        lambda: inspect.page(header),
-        title="Inspect",
-        icon=":material/search:",
-        url_path="inspect",
-        visibility="visible" if by_path else "hidden",
-    )
-    walking = st.Page(lambda: how.page(header), title="How it works", icon=":material/school:", url_path="how-it-works")
-    intervening = st.Page(
-        lambda: intervene.page(header), title="Intervene", icon=":material/tune:", url_path="intervene"
-    )
-    reducing = st.Page(
-        lambda: reduction.page(header), title="Reduction", icon=":material/compress:", url_path="reduction"
-    )
-    comparing = st.Page(lambda: classes.page(header), title="Classes", icon=":material/category:", url_path="classes")
-    locating = st.Page(
-        lambda: network.page(header), title="Network", icon=":material/account_tree:", url_path="network"
-    )
-    questions = {
-        inspecting: inspect.QUESTION,
-        inspect_too: inspect.QUESTION,
-        walking: how.QUESTION,
-        intervening: intervene.QUESTION,
-        comparing: classes.QUESTION,
-        reducing: reduction.QUESTION,
-        locating: network.QUESTION,
+    shown, hidden = ("hidden", "visible") if by_path else ("visible", "hidden")
+    pages = {
+        entry(inspect, "Inspect", "search", default=True, visibility=shown): inspect,
+        entry(inspect, "Inspect", "search", "inspect", visibility=hidden): inspect,
+        entry(how, "How it works", "school", "how-it-works"): how,
+        entry(intervene, "Intervene", "tune", "intervene"): intervene,
+        entry(classes, "Classes", "category", "classes"): classes,
+        entry(reduction, "Reduction", "compress", "reduction"): reduction,
+        entry(network, "Network", "account_tree", "network"): network,
     }
-    current = st.navigation(list(questions), position="top")
+    current = st.navigation(list(pages), position="top")
     browser_history.follow(current.url_path)
-    page_links.remember(questions)
+    page_links.remember(pages)
     name_and_pages.draw()
     say_refused_upload()
-    page = next(page for page in questions if page.url_path == current.url_path)
-    header = draw(questions[page], about_images=page is not locating)
+    page = next(page for page in pages if page.url_path == current.url_path)
+    header = draw(pages[page].QUESTION, about_images=pages[page] is not network)
     presentation_style.show()
     st.set_page_config(page_title=f"{page.title} · {header.model.name} · SE Viz")
     # A page that knows better says so: class profiles are of a dataset, not of the chosen images.

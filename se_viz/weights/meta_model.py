@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from se_viz.types import Args, Classes, Function, Kwargs
 from se_viz.weights.errors import TooDeep
 
 # Maximum number of weights and biases of an architecture for an uploaded file: 2 GB in single precision.
@@ -99,13 +99,7 @@ class _Counted(TorchFunctionMode):
         self.ends = monotonic() + seconds
         self.calls = 0
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - the result of func
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         self.calls += 1
         if self.calls > _MOST_CALLS or monotonic() >= self.ends:
             raise TooDeep(f"{self.called} takes too long to build with these arguments: use smaller values.")
@@ -115,13 +109,7 @@ class _Counted(TorchFunctionMode):
 class _Unfilled(TorchFunctionMode):
     """A mode in which ``torch.empty``, which layers use for their weights, allocates nothing."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - the result of func
+    def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         given = dict(kwargs or {})
         if func is torch.empty:
             given["device"] = "meta"

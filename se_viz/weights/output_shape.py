@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from se_viz.weights.tensor_kinds import table_of
+from se_viz.weights.tensor_kinds import singles, table_of
 
 _MOST = 6  # maximum number of names in a sentence
 
@@ -39,7 +39,7 @@ def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
         dense = table_of(output)
         if dense is None or dense.is_complex():
             return None
-        output = dense.detach().float().cpu().numpy()  # NumPy has no bfloat16
+        output = singles(dense)
     return None if found is None else np.asarray(output, dtype=np.float32).reshape(images, found)
 
 

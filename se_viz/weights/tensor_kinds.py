@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.masked import MaskedTensor
 from torch.utils._pytree import tree_iter
 
+from se_viz.types import Float32s, Floats
+
 _COMPRESSED_ROWS = (torch.sparse_csr, torch.sparse_bsr)
 _COMPRESSED_COLUMNS = (torch.sparse_csc, torch.sparse_bsc)
 
@@ -23,6 +25,18 @@ def is_dense(tensor: Tensor) -> bool:
     """Return whether a tensor is a table of numbers that can be indexed, reshaped and expanded."""
     plain = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
     return plain and not (tensor.is_quantized and tensor.qscheme() is not torch.per_tensor_affine)
+
+
+def singles(tensor: Tensor) -> Float32s:
+    """Return the numbers of a tensor in single precision, without gradients; NumPy has no bfloat16."""
+    array: Float32s = tensor.detach().float().cpu().numpy()
+    return array
+
+
+def doubles(tensor: Tensor) -> Floats:
+    """Return the numbers of a tensor in double precision, which not every device has, without gradients."""
+    array: Floats = tensor.detach().cpu().double().numpy()
+    return array
 
 
 def kind_of(tensor: Tensor) -> str:

@@ -115,9 +115,7 @@ def read_network(
     prepared = _adapted(preprocess, mean, std, size)
     own = network.state_dict()
     weights = {key: value for key, value in weights.items() if not replaceable(key, value, own[key])}
-    network.load_state_dict(
-        weights, strict=False
-    )  # At most counters and tables are missing, see ``matching.difference``.
+    network.load_state_dict(weights, strict=False)  # at most counters and tables are missing, see ``check_fit``
     check_sound(network.eval(), prepared.crop, label)
     about = ". ".join((f"{called} with the weights of {label}", *notes))
     return Network(network, prepared, tuple(classes), about, head)

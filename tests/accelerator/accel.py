@@ -93,9 +93,8 @@ class AccelTensor(torch.Tensor):
         return f"{self.numbers}, on {self.device}"
 
     def __reduce_ex__(self, protocol):
-        rebuild = (
-            torch._utils._rebuild_device_tensor_from_cpu_tensor
-        )  # as torch saves those of devices without storages
+        # As torch saves those of devices without storages.
+        rebuild = torch._utils._rebuild_device_tensor_from_cpu_tensor
         return rebuild, (self.numbers, self.dtype, str(self.device), self.requires_grad)
 
     @classmethod
@@ -146,6 +145,8 @@ def _run(func, *args, **kwargs):
     if to.type == "cpu":
         fetched.extend(tensor.shape for tensor in tensors if isinstance(tensor, AccelTensor))
         return args[0] if func is _aten.copy_.default else out
+    if any(isinstance(one, torch.Tensor) and one.dtype == torch.float64 for one in _leaves(out)):
+        raise TypeError(f"{func} makes float64 numbers, which this device does not have, as those of Apple.")
     wrapped = _mapped(lambda tensor: AccelTensor(tensor, to.index or 0), torch.Tensor, out)
     return return_and_correct_aliasing(func, args, kwargs, wrapped) if _aliases(func) else wrapped
 

@@ -1,14 +1,11 @@
 """Commands and profiles on a device: what they write is what the CPU gives."""
 
-import pickle
-from dataclasses import replace
-
 import accel
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support.profiling import SETTINGS, tiny
+from support.profiling import SETTINGS, parcel_of, tiny
 from support.profiling import make_images as photographs
 from support.quick import exhaustive
 from typer.testing import CliRunner
@@ -22,12 +19,9 @@ from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.demo.verify import verify
 from se_viz.device import devices as device
-from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.loading import load
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.profile import profile
-from se_viz.profiles.ray_worker import Parcel, Worker
-from se_viz.profiles.shards import plan_shards
+from se_viz.profiles.ray_worker import Worker
 
 RUN = CliRunner()
 
@@ -128,28 +122,7 @@ def test_a_worker_of_a_cluster_takes_the_accelerator_of_its_machine(photos, tmp_
         "se_viz.device.transfer.set_deterministic", lambda place: moved.append(place) or device.set_deterministic(place)
     )
     model, listed = tiny(), dataset(photos)
-    schedule = RunSettings(2, 4)
-    header = Header(
-        model=ModelInfo.of(model),
-        gates=tuple(GateEntry.of(gate) for gate in model.gates),
-        sources=(DatasetInfo.of(listed),),
-        labels="given",
-        classes=listed.classes,
-        counts=(),
-        run=schedule,
-    )
-    (tmp_path / "token").write_text("mine")
-    parcel = Parcel(
-        network=pickle.dumps(copy_without_hooks(model.network)),
-        dataset=pickle.dumps(replace(listed, read=Reads(photos))),
-        tasks=dict(enumerate(plan_shards(header, schedule, len(listed), tmp_path))),
-        batch=2,
-        cwd=str(tmp_path),
-        device="gpu",
-        threads=1,
-        token=(tmp_path / "token", "mine"),
-        proof=None,
-    )
+    parcel = parcel_of(model, listed, Reads(photos), tmp_path, device="gpu")
     worker = Worker(lambda: parcel)
     assert worker({"item": np.array([1])})["problem"].tolist() == [""]
     assert moved == [torch.device("accel:0")]

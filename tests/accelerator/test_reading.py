@@ -21,7 +21,9 @@ from torchvision.ops import SqueezeExcitation
 from se_viz.analysis.cost import cost, without_gates
 from se_viz.analysis.demo_responses import measure as responses
 from se_viz.analysis.latency import median_latency_ms
+from se_viz.analysis.walk import walk
 from se_viz.data.imagenette import Labelled
+from se_viz.data.sample_images import sample
 from se_viz.demo import pretrained as demo
 from se_viz.demo.evaluate import count_correct, count_macs
 from se_viz.demo.recipe import PREPROCESS, Recipe
@@ -32,6 +34,7 @@ from se_viz.gates.block import block_of
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import insert_gates
 from se_viz.interventions.capture import capture
+from se_viz.interventions.freeze import freeze
 from se_viz.model.loading import load, load_checkpoint
 
 ACCEL, CPU = torch.device("accel:0"), torch.device("cpu")
@@ -56,6 +59,15 @@ def both():
 
     yield models
     models.cache_clear()
+
+
+def test_what_needs_double_precision_is_computed_on_the_cpu(both):
+    there, here = (walk(model, sample("cat"), "SE_4_2", 3) for model in both())
+    np.testing.assert_array_equal(there.x_tilde, here.x_tilde)
+    assert [one.text for one in there.values.before] == [one.text for one in here.values.before]
+    there, here = (freeze(model, {"SE_3_1": 0.5}).network.state_dict() for model in both())
+    assert there.keys() == here.keys()
+    assert all(torch.equal(there[name].cpu(), here[name]) for name in here)
 
 
 def assert_same(one, other):

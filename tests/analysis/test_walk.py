@@ -47,13 +47,6 @@ def check(model, gate, channel):
     return made
 
 
-@pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", "cpu")
-    yield model
-    model.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("gate", "channel"), [("SE_2_1", None), ("SE_3_1", 5), ("SE_5_2", 450)])
 def test_a_demo_model_is_followed_from_x_to_the_output(demo, gate, channel):

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 from playwright.sync_api import expect
-from support.checkpoints import pickled
+from support.checkpoints import Evil, pickled
 from support.chromium import settle
 
 from se_viz.zoo import timm_source as from_timm
@@ -45,14 +45,6 @@ def hand_in(page, name, content):
     page.get_by_role("combobox", name="Architecture").fill("timm/test_efficientnet")
     page.get_by_role("option", name="timm/test_efficientnet", exact=True).click()
     put(page, name, content)
-
-
-class Evil:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):

@@ -19,13 +19,6 @@ GIVEN = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", "cpu")
-    yield model
-    model.close()
-
-
-@pytest.fixture(scope="module")
 def images():
     return [se_viz.sample("cat"), se_viz.sample("temple")]
 

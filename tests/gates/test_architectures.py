@@ -24,7 +24,7 @@ from se_viz.demo.seresnet import SEResNet
 from se_viz.gates.errors import NoGateFound
 from se_viz.gates.find import find_gates
 from se_viz.gates.instrument import Instrument
-from se_viz.gates.known_gates import known_kinds
+from se_viz.gates.known_gates import KINDS
 from se_viz.gates.se_unit import SEGate
 from se_viz.interventions.capture import capture
 
@@ -244,7 +244,7 @@ def test_what_is_said_of_the_last_gate_of(name, kind, squeeze, function, bottlen
 
 
 def test_all_known_kinds_are_among_them():
-    assert {f"{kind.__module__}.{kind.__qualname__}" for _, kind, *_ in LAST_GATES} == set(known_kinds())
+    assert {f"{kind.__module__}.{kind.__qualname__}" for _, kind, *_ in LAST_GATES} == set(KINDS)
 
 
 @pytest.mark.slow

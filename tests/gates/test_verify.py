@@ -12,8 +12,6 @@ from se_viz.gates.known_gates import kind_of
 from se_viz.gates.se_unit import SEGate
 from se_viz.gates.verify import prove
 
-FLOAT = torch.device("cpu"), torch.float32
-
 
 def proof(module, shape=(2, 8, 6, 6), *, dead=False, dtype=torch.float32):
     weights = torch.device("cpu"), dtype

@@ -2,12 +2,8 @@
 
 import csv
 import json
-import os
-import signal
-import time
 from dataclasses import replace
 from functools import partial
-from threading import Event
 
 import numpy as np
 import pytest
@@ -125,17 +121,9 @@ def test_it_is_what_a_plain_loop_over_200_images_gives(model, tmp_path):
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, photos, tmp_path):
     out = tmp_path / "out"
     expected = ablate(tiny(classes=CLASSES), photos, tmp_path / "whole", edits=EDITS, **SETTINGS).content()
-    child = forked.start("support.ablations", [str(photos), str(out)], os.environ, tmp_path, tmp_path / "log")
-    try:
-        first, deadline = out / "shards" / "000000.safetensors", time.monotonic() + 300
-        while not first.exists():
-            assert child.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
-            Event().wait(0.05)
-    finally:
-        child.kill()
-        child.wait()
-    assert child.returncode == -signal.SIGKILL
+    forked.kill_once_written(
+        out / "shards" / "000000.safetensors", "support.ablations", [str(photos), str(out)], tmp_path
+    )
     assert not (out / "ablation.json").exists()
     (out / "shards" / "000001.safetensors.tmp").write_bytes(b"half a shard")
     (out / "shards" / "000002.safetensors").write_bytes(b"a shard that the disk has damaged")

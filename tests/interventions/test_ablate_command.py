@@ -8,9 +8,9 @@ from support.ablations import make_images
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app
-from se_viz.interventions import ablate as module
 from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.bundled_ablations import bundled_ablation, rebuild_ablations
+from se_viz.profiles.make_shards import ShardMaker
 from se_viz.reports.ablation import ablation_report
 
 RUN = CliRunner()
@@ -81,7 +81,7 @@ def test_stopped_it_says_what_is_kept(photos, tmp_path, monkeypatch):
     def stop(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "make_shards", stop)
+    monkeypatch.setattr(ShardMaker, "shards", stop)
     result = invoke(photos, tmp_path / "out", "--gate", "SE_5_2", "--set", "1")
     assert result.exit_code == 130
     assert "Stopped. 0 images measured and kept; the same command continues after them." in result.output

@@ -26,13 +26,6 @@ from se_viz.interventions.suffix import suffix
 
 
 @pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", device="cpu")
-    yield model
-    model.close()
-
-
-@pytest.fixture(scope="module")
 def images():
     return [se_viz.sample("cat"), se_viz.sample("temple")]
 
@@ -77,7 +70,7 @@ def test_many_images_take_the_memory_of_one_and_get_the_same_values(demo, method
     function = suffix(demo, shown, "SE_4_1")
     count, channels = function.s.shape
     with Largest() as largest:
-        found = attribute_suffix(function, demo, 3, method, baseline=1.0, samples=1)
+        found = attribute_suffix(function, torch.full((6,), 3), torch.ones(function.s.shape[1]), method, samples=1)
     assert largest.elements < 3 * channels * channels
     s, lines = function.s, torch.ones(count, channels)
     with torch.no_grad():
@@ -237,13 +230,9 @@ def test_a_point_of_a_curve_is_an_edit(demo, images):
 
 @pytest.mark.parametrize("orders", [["attribution"], ["s"]])
 def test_an_unknown_method_is_refused_by_all(demo, images, orders):
-    function = suffix(demo, images[:1], "SE_5_2")
-    for call in (
-        partial(faithfulness, demo, images[:1], "SE_5_2", orders),
-        partial(attribute_suffix, function, demo, 3),
-    ):
+    for call in (partial(faithfulness, orders=orders), attribute):
         with pytest.raises(ValueError, match=r"method is one of integrated gradients, .*not 'integrated-gradients'"):
-            call(method="integrated-gradients")
+            call(demo, images[:1], "SE_5_2", method="integrated-gradients")
 
 
 def test_an_order_that_is_no_list_is_refused(demo, images):

@@ -1,7 +1,6 @@
 """Class-activation maps of U and X̃, against captum's LayerGradCam called by hand on the whole network."""
 
 import copy
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,14 +10,14 @@ import torch
 import torchvision
 from captum.attr import LayerGradCam
 from PIL import Image
-from support.odd_networks.cases import CASES
-from support.odd_networks.gates import SIDE
+from support.networks import noise
+from support.odd_networks.cases import CASES, odd_network
 from support.quick import every, exhaustive
 from torch import nn
 
 import se_viz
 from se_viz.figures.activation_overlay import activation_overlay
-from se_viz.gates.errors import InstrumentError, NotFiniteValues, NotReadable
+from se_viz.gates.errors import NotFiniteValues, NotReadable
 from se_viz.gates.find import find_gates
 from se_viz.interventions.cam import cam
 
@@ -28,10 +27,6 @@ def demo():
     model = se_viz.load("demo/r16", device="cpu", fast=False)
     yield model
     model.close()
-
-
-def noise(count, side=64):
-    return torch.from_numpy(np.random.default_rng(0).normal(size=(count, 3, side, side)).astype(np.float32))
 
 
 def captums(network, gate, images, targets):
@@ -146,16 +141,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", every(6, CASES))
 def test_maps_of_odd_gates_or_a_sentence(name):
-    torch.manual_seed(0)
-    network = CASES[name].make().eval()
-    images = noise(2, SIDE).to(next(network.parameters()).dtype)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            gates = find_gates(network)
-        except InstrumentError:
-            assert CASES[name].or_told
-            return
+    with odd_network(name, 2) as (network, images, gates):
         for gate in gates:
             if name in REFUSED and (gate is gates[0] or name == "way: lock"):
                 with pytest.raises(NotReadable, match=REFUSED[name]):

@@ -11,14 +11,14 @@ import torch
 import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
-from support.odd_networks.cases import CASES
-from support.odd_networks.gates import SIDE, told, with_weights
+from support.networks import noise
+from support.odd_networks.cases import CASES, odd_network
+from support.odd_networks.gates import told, with_weights
 from support.quick import every
 
-import se_viz
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.gates.errors import InstrumentError, NotFiniteValues
+from se_viz.gates.errors import NotFiniteValues
 from se_viz.gates.find import find_gates
 from se_viz.interventions.baseline import NoMean
 from se_viz.interventions.capture import capture
@@ -40,17 +40,6 @@ ARCHITECTURES = (
     "seresnext26ts",
     "tf_efficientnetv2_b0",
 )
-
-
-@pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", device="cpu")
-    yield model
-    model.close()
-
-
-def noise(count, side=64, dtype=torch.float32):
-    return torch.from_numpy(np.random.default_rng(0).normal(size=(count, 3, side, side)).astype(np.float32)).to(dtype)
 
 
 def by_hand(network, gate, s, images):
@@ -102,24 +91,13 @@ def test_an_edit_in_other_number_types(dtype):
 
 @pytest.mark.parametrize("name", every(6, CASES))
 def test_an_edit_of_an_odd_gate_is_what_the_network_multiplies_by(name):
-    case = CASES[name]
-    torch.manual_seed(0)
-    network = case.make().eval()
-    dtype = next(parameter.dtype for parameter in network.parameters())
-    images = noise(3, SIDE, dtype)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            gates = find_gates(network)
-        except InstrumentError:
-            assert case.or_told
-            return
+    with odd_network(name, 3) as (network, images, gates):
         for gate in gates:
             s = torch.rand(3, gate.channels)
             with told() as events:
                 edited = capture(network, images, maps=[gate.name], edits={gate.name: s})
             gate_capture = edited[gate.name]
-            half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name or "bf16" in name
+            half = images.dtype in (torch.bfloat16, torch.float16) or "autocast" in name or "bf16" in name
             np.testing.assert_allclose(gate_capture.s_applied, s, atol=1e-2 if half else 1e-6)
             expected = gate_capture.s_applied[:, :, None, None] * gate_capture.u
             np.testing.assert_allclose(gate_capture.x, expected, atol=(2e-2 if half else 1e-5) * np.abs(expected).max())

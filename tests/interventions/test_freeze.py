@@ -11,15 +11,14 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
-from support.odd_networks.cases import CASES
-from support.odd_networks.gates import SIDE
+from support.networks import noise
+from support.odd_networks.cases import CASES, odd_network
 from support.quick import every
 from torch import nn
 
 import se_viz
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
-from se_viz.gates.errors import InstrumentError
 from se_viz.gates.find import find_gates
 from se_viz.gates.se_unit import SEGate
 from se_viz.interventions.baseline import NoMean
@@ -50,10 +49,6 @@ def demo():
     model = se_viz.load("demo/r16", device="cpu", fast=False)
     yield model
     model.close()
-
-
-def noise(count, side=64, seed=0):
-    return torch.from_numpy(np.random.default_rng(seed).normal(size=(count, 3, side, side)).astype(np.float32))
 
 
 def lively(network):
@@ -297,18 +292,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", every(6, CASES))
 def test_odd_gates_equal_the_edit_or_are_refused(name):
-    torch.manual_seed(0)
-    network = CASES[name].make().eval()
-    dtype = next(parameter.dtype for parameter in network.parameters())
-    images = noise(3, SIDE).to(dtype)
-    half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            gates = find_gates(network)
-        except InstrumentError:
-            assert CASES[name].or_told
-            return
+    with odd_network(name, 3) as (network, images, gates):
         values = weights(gates, low=-1.0)
         inline = [gate for gate in gates if gate.product]
         if inline:
@@ -323,6 +307,7 @@ def test_odd_gates_equal_the_edit_or_are_refused(name):
             return
         frozen = freeze(network, values)
         expected = capture(network, images, edits=values)
+    half = images.dtype in (torch.bfloat16, torch.float16) or "autocast" in name
     assert distance(frozen.network(images).float(), expected.logits) < (3e-2 if half else 2e-6)
 
 

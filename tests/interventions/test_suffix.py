@@ -1,18 +1,16 @@
 """The network as a function of s, against whole passes, edits, and autograd through the whole network."""
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import timm
 import torch
-from support.odd_networks.cases import CASES
-from support.odd_networks.gates import SIDE
+from support.networks import Named, noise
+from support.odd_networks.cases import CASES, odd_network
 from support.quick import every, exhaustive
 
-import se_viz
-from se_viz.gates.errors import InstrumentError, NotReadable
+from se_viz.gates.errors import NotReadable
 from se_viz.gates.find import find_gates
 from se_viz.interventions.capture import capture
 from se_viz.interventions.suffix import suffix
@@ -24,35 +22,13 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", device="cpu")
-    yield model
-    model.close()
-
-
-def noise(count, side=64, dtype=torch.float32):
-    return torch.from_numpy(np.random.default_rng(0).normal(size=(count, 3, side, side)).astype(np.float32)).to(dtype)
-
-
 NOISY = ("state: noise", "way: noise in s")
 
 
 @pytest.mark.parametrize("name", every(6, [name for name in CASES if name not in NOISY]))
 def test_it_gives_what_edits_give_on_odd_networks(name):
-    case = CASES[name]
-    torch.manual_seed(0)
-    network = case.make().eval()
-    dtype = next(parameter.dtype for parameter in network.parameters())
-    images = noise(2, SIDE, dtype)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            gates = find_gates(network)
-        except InstrumentError:
-            assert case.or_told
-            return
-        half = dtype in (torch.bfloat16, torch.float16) or "autocast" in name
+    with odd_network(name, 2) as (network, images, gates):
+        half = images.dtype in (torch.bfloat16, torch.float16) or "autocast" in name
         for gate in gates:
             refused = "in a thread that the network starts" if gate.threaded else REFUSED.get(name)
             if gate is not gates[0] and name == "s: one image after the other":
@@ -136,16 +112,9 @@ def test_an_unknown_gate_is_named_with_those_there_are(demo):
 
 @pytest.mark.slow
 def test_a_network_without_logits_says_so():
-    class Pair(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body = timm.create_model("legacy_seresnet18", num_classes=3)
-
-        def forward(self, x):
-            return {"logits": self.body(x)}
-
+    network = Named(timm.create_model("legacy_seresnet18", num_classes=3)).eval()
     with pytest.raises(NotReadable, match=r"returns no logits \(N, K\)"):
-        suffix(Pair().eval(), noise(1), find_gates(Pair().eval())[0].name)
+        suffix(network, noise(1), find_gates(network)[0].name)
 
 
 @pytest.mark.slow

@@ -1,13 +1,9 @@
 import csv
 import hashlib
 import json
-import os
-import signal
 import tarfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event
 
 import numpy as np
 import pytest
@@ -84,17 +80,9 @@ def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny
 @pytest.mark.xdist_group("ui/server")  # where there are forks
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
     out = tmp_path / "out"
-    child = forked.start("support.profiling", [str(photos), str(out)], os.environ, tmp_path, tmp_path / "log")
-    try:
-        first, deadline = out / "shards" / "000000.safetensors", time.monotonic() + 300
-        while not first.exists():
-            assert child.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
-            Event().wait(0.05)
-    finally:
-        child.kill()
-        child.wait()
-    assert child.returncode == -signal.SIGKILL
+    forked.kill_once_written(
+        out / "shards" / "000000.safetensors", "support.profiling", [str(photos), str(out)], tmp_path
+    )
     assert not (out / "profiles.safetensors").exists()
     (out / "shards" / "000001.safetensors.tmp").write_bytes(b"half a shard")
     (out / "shards" / "000002.safetensors").write_bytes(b"a shard that the disk has damaged")

@@ -1,17 +1,15 @@
 import pickle
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.profiling import tiny
+from support.profiling import parcel_of, tiny
 
 from se_viz.data.datasets import dataset
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
-from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
-from se_viz.profiles.ray_worker import Parcel, Worker
-from se_viz.profiles.shards import plan_shards
+from se_viz.profiles.metadata import ModelInfo
+from se_viz.profiles.ray_worker import Worker
 
 
 @pytest.fixture
@@ -22,29 +20,7 @@ def listed(photos):
 @pytest.fixture
 def parcel(tiny_model, listed, tmp_path):
     """As the driver packs it; the pickled dataset, which has a closure in it, aside."""
-    run = RunSettings(2, 4)
-    header = Header(
-        model=ModelInfo.of(tiny_model),
-        gates=tuple(GateEntry.of(gate) for gate in tiny_model.gates),
-        sources=(DatasetInfo.of(listed),),
-        labels="given",
-        classes=listed.classes,
-        counts=(),
-        run=run,
-    )
-    token = tmp_path / "token"
-    token.write_text("mine")
-    return Parcel(
-        network=pickle.dumps(copy_without_hooks(tiny_model.network)),
-        dataset=pickle.dumps(replace(listed, read=print)),
-        tasks=dict(enumerate(plan_shards(header, run, len(listed), tmp_path))),
-        batch=2,
-        cwd=str(Path.cwd()),
-        device="cpu",
-        threads=1,
-        token=(token, "mine"),
-        first_readable=None,
-    )
+    return parcel_of(tiny_model, listed, print, tmp_path)
 
 
 def outcome(parcel, number=1):

@@ -22,13 +22,6 @@ from se_viz.reports.walk_steps import walk_steps
 from se_viz.ui.widgets.walk_payload import walk_payload
 
 
-@pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", "cpu")
-    yield model
-    model.close()
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -1,6 +1,7 @@
 """Files of weights."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,3 +22,18 @@ def small_weights(classes: int) -> dict[str, torch.Tensor]:
     """Return weights of the architecture ``SMALL`` for a number of classes, the same at each call."""
     torch.manual_seed(0)
     return timm_source.create("test_efficientnet", num_classes=classes).state_dict()
+
+
+def under(prefix: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights with a prefix before each name."""
+    return {f"{prefix}{key}": value for key, value in weights.items()}
+
+
+class Evil:
+    """A value whose pickle creates a file where the code in it is run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return open, (str(self.path), "w")

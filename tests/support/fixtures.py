@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from torch.utils.benchmark import Timer
 
+import se_viz
 from se_viz.analysis import latency
 from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
@@ -62,6 +64,14 @@ def model() -> Model:
     """The demo architecture with random weights."""
     torch.manual_seed(0)
     return Model("test/r16", SEResNet(), PREPROCESS, tuple(f"kind {i}" for i in range(10)))
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Model]:
+    """The trained demo model with r = 16."""
+    model = se_viz.load("demo/r16", "cpu")
+    yield model
+    model.close()
 
 
 @pytest.fixture(scope="session")

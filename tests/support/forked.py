@@ -11,7 +11,9 @@ import runpy
 import signal
 import subprocess
 import sys
+import time
 from functools import cache
+from threading import Event
 from types import ModuleType
 
 # Nothing of the project, as its modules may read variables when they are imported.
@@ -72,6 +74,22 @@ def start(module, arguments, variables, folder, log):
     finally:
         sys.modules["__main__"] = main
     return Forked(process)
+
+
+def kill_once_written(file, module, arguments, folder):
+    """Run ``python -m module arguments`` in a folder, and kill it when it has written a file."""
+    log = folder / "log"
+    child = start(module, arguments, os.environ, folder, log)
+    try:
+        deadline = time.monotonic() + 300
+        while not file.exists():
+            assert child.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            Event().wait(0.05)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == -signal.SIGKILL
 
 
 def _run(module, arguments, variables, folder, log):

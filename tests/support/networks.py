@@ -1,5 +1,6 @@
 """Helpers for several tests of this folder."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -26,6 +27,12 @@ def modes(network):
 
 def make_images(n, side=32, seed=0):
     return torch.randn((n, 3, side, side), generator=torch.Generator().manual_seed(seed))
+
+
+def noise(count, side=64, dtype=torch.float32, seed=0):
+    """Return images of noise (count, 3, side, side)."""
+    values = np.random.default_rng(seed).normal(size=(count, 3, side, side)).astype(np.float32)
+    return torch.from_numpy(values).to(dtype)
 
 
 def model(network, side=32):
@@ -72,3 +79,14 @@ class SE(nn.Module):
 
     def forward(self, u):
         return u * self.sigmoid(self.b(torch.relu(self.a(u.mean((2, 3))))))[:, :, None, None]
+
+
+class Named(nn.Module):
+    """A network that returns its logits by a name, in a dictionary."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+
+    def forward(self, x):
+        return {"logits": self.body(x)}

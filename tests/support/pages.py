@@ -1,7 +1,9 @@
 """Pages that stand alone: AppTest cannot follow navigation by callables; Chromium goes through the menu."""
 
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
@@ -44,6 +46,17 @@ def open_tab(page: AppTest, name: str) -> AppTest:
     page.run()
     assert not page.exception
     return page
+
+
+def specs(page: AppTest) -> list[dict[str, Any]]:
+    """The figures of the charts of a page."""
+    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def drawn(page: AppTest) -> dict[str, list[Any]]:
+    """The traces of each chart, by its name."""
+    charts = page.get("plotly_chart")
+    return {chart.proto.id.rpartition("-chart_")[2]: json.loads(chart.proto.spec)["data"] for chart in charts}
 
 
 def hand_in(page: AppTest, name: str, content: bytes, classes: bytes | None = None) -> AppTest:

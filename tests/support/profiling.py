@@ -1,5 +1,6 @@
 """A network that profiles in a moment, images for it, and a pass that never ends to be killed."""
 
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,12 @@ from torchvision.ops import SqueezeExcitation
 
 from se_viz.data.datasets import dataset
 from se_viz.data.preprocess import Preprocess
+from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
+from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo, RunSettings
 from se_viz.profiles.profile import profile
+from se_viz.profiles.ray_worker import Parcel
+from se_viz.profiles.shards import plan_shards
 
 SETTINGS = {"batch": 2, "shard": 4, "examples": 2, "images": True}
 
@@ -49,6 +54,33 @@ def make_images(folder, classes=("ape", "bee", "cat"), count=5, seed=0):
             pixels = (colour + rng.integers(-60, 60, (16, 20, 3))).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{index}.png")
     return folder
+
+
+def parcel_of(model, listed, read, folder, device="cpu"):
+    """Return what the driver of a cluster sends to a worker; ``read``, which can be pickled, reads the images."""
+    run = RunSettings(2, 4)
+    header = Header(
+        model=ModelInfo.of(model),
+        gates=tuple(GateEntry.of(gate) for gate in model.gates),
+        sources=(DatasetInfo.of(listed),),
+        labels="given",
+        classes=listed.classes,
+        counts=(),
+        run=run,
+    )
+    token = folder / "token"
+    token.write_text("mine")
+    return Parcel(
+        network=pickle.dumps(copy_without_hooks(model.network)),
+        dataset=pickle.dumps(replace(listed, read=read)),
+        tasks=dict(enumerate(plan_shards(header, run, len(listed), folder))),
+        batch=2,
+        cwd=str(Path.cwd()),
+        device=device,
+        threads=1,
+        token=(token, "mine"),
+        proof=None,
+    )
 
 
 def stalled(data, out):

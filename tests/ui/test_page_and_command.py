@@ -14,6 +14,7 @@ from safetensors.torch import save
 from streamlit.testing.v1 import AppTest
 from support import pages
 from support.checkpoints import small_weights
+from support.pages import drawn
 from typer.testing import CliRunner
 
 from se_viz import attribute, capture, load, predict, sample
@@ -39,14 +40,6 @@ def run(*arguments: object) -> str:
     result = RUN.invoke(app, [str(one) for one in arguments])
     assert result.exit_code == 0, result.output
     return result.output
-
-
-def drawn_on(page: AppTest) -> dict[str, list]:
-    """The data of each chart of a page, by its name."""
-    return {
-        chart.proto.id.rpartition("-chart_")[2]: json.loads(chart.proto.spec)["data"]
-        for chart in page.get("plotly_chart")
-    }
 
 
 def drawn_in(file: Path) -> list:
@@ -122,19 +115,19 @@ def test_inspection(tmp_path):
         "inspect", "--sample", "cat", "--sample", "coffee", "--maps", "SE_5_2", "--device", "cpu", "--out", tmp_path
     )
     same_sentences(report, page, output)
-    shown = drawn_on(page)
+    shown = drawn(page)
     same_charts(report, shown, tmp_path, set(shown))
     assert len(shown) == 4 + 2  # stages, the gate
     page.toggle(key="raw").set_value(True).run()
-    raw = drawn_on(page)
+    raw = drawn(page)
     same_charts(report, raw, tmp_path, raw.keys() - shown.keys())
     assert len(raw.keys() - shown.keys()) == 4
     page.toggle(key="raw").set_value(False).run()
     pages.open_tab(page, "Maps")
-    maps = drawn_on(page)
+    maps = drawn(page)
     same_charts(report, maps, tmp_path, maps.keys() - shown.keys())
     page.segmented_control(key="shown").set_value("over the image").run()
-    over = drawn_on(page)
+    over = drawn(page)
     same_charts(report, over, tmp_path, over.keys() - maps.keys())
     for table in report.tables:
         same_table(report, table, tmp_path)
@@ -157,7 +150,7 @@ def test_intervention(tmp_path):
         if tab != "Gates":
             pages.open_tab(page, tab)
         sentences |= {text.value for text in (*page.markdown, *page.caption)}
-        charts |= drawn_on(page)
+        charts |= drawn(page)
     options = ["--sample", "cat", "--sample", "temple", "--device", "cpu"]
     same_sentences(report, sentences, run("intervene", *options, "--gate", "SE_2_2", "--set", "1", "--out", tmp_path))
     # A chart that takes clicks has the chosen gate in its key.
@@ -184,9 +177,9 @@ def test_classes(tmp_path):
     report = class_report(bundled_profiles("demo/r16"))
     page = pages.open_page("classes")
     same_sentences(report, page, run("classes", "--out", tmp_path))
-    shown = drawn_on(page)
+    shown = drawn(page)
     for tab in ("Figure 6", "Figure 7", "A against B"):
-        shown |= drawn_on(pages.open_tab(page, tab))
+        shown |= drawn(pages.open_tab(page, tab))
     of_images = {name for name in shown if name.startswith("maps_")}
     same_charts(report, shown, tmp_path, shown.keys() - of_images)
     assert len(shown.keys() - of_images) == 4 + 4 + 3 + 2 + 2  # stages, classes, gates, likeness, the pair
@@ -205,7 +198,7 @@ def test_network(tmp_path):
     same_sentences(report, page, run("gates", "demo/r16", "--gate", "SE_4_2", "--out", tmp_path))
     titles = [json.loads(one.proto.spec)["layout"]["title"]["text"] for one in page.get("plotly_chart")]
     assert titles == [one.figure.layout.title.text for one in report.charts.values()]
-    assert drawn_on(page)["gates"] == of(report, "gates") == drawn_in(tmp_path / "gates.html")
+    assert drawn(page)["gates"] == of(report, "gates") == drawn_in(tmp_path / "gates.html")
     same_table(report, "gates", tmp_path)
     pd.testing.assert_frame_equal(page.dataframe[0].value, report.tables["gates"])
 
@@ -232,11 +225,11 @@ def test_design_choices(choice, tmp_path):
     page = pages.open_page("reduction", differ=choice.title)
     output = run("family", "--what", choice.title, "--out", tmp_path)
     sentences = {text.value for text in (*page.markdown, *page.caption)}
-    shown, tables = drawn_on(page), [one.value for one in page.dataframe]
+    shown, tables = drawn(page), [one.value for one in page.dataframe]
     for tab in ("Patterns", "Comparisons", "Models"):
         pages.open_tab(page, tab)
         sentences |= {text.value for text in (*page.markdown, *page.caption)}
-        shown |= drawn_on(page)
+        shown |= drawn(page)
         tables += [one.value for one in page.dataframe]
     same_sentences(report, sentences, output)
     same_charts(report, shown, tmp_path, set(report.charts))

@@ -5,7 +5,7 @@ import re
 import pytest
 import timm
 import torch
-from support.checkpoints import pickled
+from support.checkpoints import SMALL, pickled, small_weights, under
 from torch import nn
 from torch.nn.utils import parametrizations, prune, spectral_norm
 
@@ -13,17 +13,10 @@ from se_viz.weights.errors import Misfit
 from se_viz.weights.key_matching import match
 from se_viz.zoo import checkpoint
 
-TIMM = "timm/test_efficientnet"
-
 
 @pytest.fixture(scope="module")
 def weights():
-    torch.manual_seed(1)
-    return timm.create_model("test_efficientnet", num_classes=3).state_dict()
-
-
-def under(prefix, weights):
-    return {f"{prefix}{key}": value for key, value in weights.items()}
+    return small_weights(3)
 
 
 def inside(wrapper, weights):
@@ -37,8 +30,8 @@ def zeros(weights):
 
 
 def read(content):
-    network = checkpoint.read_network(pickled(content), TIMM, name="x.pth")
-    return network.module.state_dict(), network.about.removeprefix(f"{TIMM} with the weights of x.pth")
+    network = checkpoint.read_network(pickled(content), SMALL, name="x.pth")
+    return network.module.state_dict(), network.about.removeprefix(f"{SMALL} with the weights of x.pth")
 
 
 def same(found, weights):
@@ -230,7 +223,7 @@ def test_weights_in_parts_are_multiplied_out(what):
         PARTS[what](layer)
     network.train()(torch.randn(2, 3, 32, 32))  # One step of the power iteration.
     network.eval()
-    read_back = checkpoint.read_network(pickled(under("module.", network.state_dict())), TIMM)
+    read_back = checkpoint.read_network(pickled(under("module.", network.state_dict())), SMALL)
     assert "2 weights stored in parts" in read_back.about
     images = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():

@@ -10,7 +10,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save as save_safetensors
-from support.checkpoints import pickled
+from support.checkpoints import Evil, pickled
 from torch import nn
 
 from se_viz import load_checkpoint
@@ -129,14 +129,6 @@ def test_torchvision_has_architectures_too():
         torch.testing.assert_close(read.module(images), network(images), rtol=0, atol=0)
     with pytest.raises(WeightsRefused, match="The argument weights is not allowed"):
         checkpoint.read_network(content, "torchvision/regnet_y_400mf", arguments={"weights": "DEFAULT"})
-
-
-class Evil:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 @pytest.mark.slow

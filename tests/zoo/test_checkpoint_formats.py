@@ -8,7 +8,7 @@ import timm
 import torch
 import torchvision
 from safetensors.torch import save as save_safetensors
-from support.checkpoints import pickled
+from support.checkpoints import SMALL, pickled, small_weights, under
 from torch import nn
 
 from se_viz.weights import state_dict as state
@@ -17,21 +17,14 @@ from se_viz.weights.errors import WeightsRefused
 from se_viz.zoo import checkpoint
 from se_viz.zoo import timm_source as from_timm
 
-TIMM = "timm/test_efficientnet"
-
 
 @pytest.fixture(scope="module")
 def weights():
-    torch.manual_seed(1)
-    return timm.create_model("test_efficientnet", num_classes=3).state_dict()
-
-
-def under(prefix, weights):
-    return {f"{prefix}{key}": value for key, value in weights.items()}
+    return small_weights(3)
 
 
 def loaded(content, **given):
-    return checkpoint.read_network(content, TIMM, **given).module.state_dict()
+    return checkpoint.read_network(content, SMALL, **given).module.state_dict()
 
 
 def same(found, weights):
@@ -43,7 +36,7 @@ def test_from_an_upload_with_nothing_but_names(weights):
     upload = io.BytesIO(save_safetensors(weights))
     upload.name = "newts.safetensors"
     upload.read(5)
-    network = checkpoint.read_network(upload, TIMM, classes=read_classes(b"smooth\npalmate\ngreat crested"))
+    network = checkpoint.read_network(upload, SMALL, classes=read_classes(b"smooth\npalmate\ngreat crested"))
     assert same(network.module.state_dict(), weights)
     assert network.classes == ("smooth", "palmate", "great crested")
     assert network.about == "timm/test_efficientnet with the weights of newts.safetensors"
@@ -201,7 +194,7 @@ def test_counters_of_another_type_refuse_no_file(kind, weights):
     # As {key: value.half() …} leaves them, and a mean over the weights of several checkpoints.
     counters = {key: torch.full((), 10.5, dtype=kind) for key in weights if key.endswith("num_batches_tracked")}
     assert counters
-    found = checkpoint.read_network(pickled(weights | counters), TIMM).module.state_dict()
+    found = checkpoint.read_network(pickled(weights | counters), SMALL).module.state_dict()
     assert found.keys() == weights.keys()
     assert all(torch.equal(found[key], weights[key]) for key in weights if key not in counters)
 

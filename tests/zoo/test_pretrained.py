@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 from safetensors.torch import save as save_safetensors
-from support.checkpoints import pickled
+from support.checkpoints import Evil, pickled
 from timm.models import _registry as registry
 from torchvision.models import MobileNet_V3_Small_Weights
 from typer.testing import CliRunner
@@ -113,11 +113,7 @@ def test_weights_that_do_not_fit_are_refused(weight_server, content, said):
 
 
 def test_a_pickle_that_would_run_code_is_refused(weight_server, tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return open, (str(tmp_path / "trap"), "w")
-
-    weight_server.hub_file(f"timm/{HUB}", pickled({"a": Evil()}), "pytorch_model.bin")
+    weight_server.hub_file(f"timm/{HUB}", pickled({"a": Evil(tmp_path / "trap")}), "pytorch_model.bin")
     with pytest.raises(WeightsRefused, match="does not contain the weights"):
         load(f"timm/{HUB}", "cpu")
     assert not (tmp_path / "trap").exists()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -19,7 +19,7 @@ from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.types import Floats
 from se_viz.ui.state import cache_budget, captures, device_queue
-from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state.models import take_turn, with_cpu_fallback
 
 T = TypeVar("T")
 
@@ -87,14 +87,21 @@ def effects(
     return GateEffects(tuple(rows), before, after)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _attribution(
-    _model: Model, _image: InputImage, _profiles: ClassProfiles | None, key: str, sha256: str, about: tuple[Any, ...]
-) -> Future[Attribution]:
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _of_channels(
+    _model: Model,
+    _image: InputImage,
+    _profiles: ClassProfiles | None,
+    key: str,
+    sha256: str,
+    asked: Literal["attribution", "curves"],
+    about: tuple[Any, ...],
+) -> Future[Any]:
     del key, sha256
     gate, target, method, baseline = about[:4]
-    work = partial(attribute, _model, [_image], gate, target, method, baseline=baseline, profiles=_profiles)
-    return device_queue.line(str(_model.device)).submit(work)
+    measure = attribute if asked == "attribution" else partial(faithfulness, points=_POINTS, repeats=_REPEATS)
+    settings = {"target": target, "method": method, "baseline": baseline, "profiles": _profiles}
+    return device_queue.line(str(_model.device)).submit(partial(measure, _model, [_image], gate, **settings))
 
 
 def attribution(
@@ -109,29 +116,8 @@ def attribution(
         model, image, profiles: as for ``effects``.
         about: name of the gate, index of the output, method, baseline.
     """
-    key = (model, image, profiles, model.key, image.sha256, (*about, key_of(profiles)))
-    return _waited(
-        _attribution, key, model, "Attributing the output to channels", lambda found: 3 * found.values.nbytes
-    )
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _curves(
-    _model: Model, _image: InputImage, _profiles: ClassProfiles | None, key: str, sha256: str, about: tuple[Any, ...]
-) -> Future[Faithfulness]:
-    del key, sha256
-    gate, target, method, baseline = about[:4]
-    work = partial(
-        faithfulness,
-        *(_model, [_image], gate),
-        target=target,
-        method=method,
-        baseline=baseline,
-        profiles=_profiles,
-        points=_POINTS,
-        repeats=_REPEATS,
-    )
-    return device_queue.line(str(_model.device)).submit(work)
+    key = (model, image, profiles, model.key, image.sha256, "attribution", (*about, key_of(profiles)))
+    return _waited(key, model, "Attributing the output to channels", lambda found: 3 * found.values.nbytes)
 
 
 def curves(
@@ -141,9 +127,8 @@ def curves(
     about: tuple[str, int, Method, Weights],
 ) -> Faithfulness:
     """Return the faithfulness of orders of a gate's channels; arguments as for ``attribution``."""
-    key = (model, image, profiles, model.key, image.sha256, (*about, key_of(profiles)))
-    size = 8 * _POINTS * _WORDS
-    return _waited(_curves, key, model, "Changing channels in several orders", lambda _found: size)
+    key = (model, image, profiles, model.key, image.sha256, "curves", (*about, key_of(profiles)))
+    return _waited(key, model, "Changing channels in several orders", lambda _found: 8 * _POINTS * _WORDS)
 
 
 def edited(model: Model, image: InputImage, edits: Edits, profiles: ClassProfiles | None) -> Floats:
@@ -153,19 +138,17 @@ def edited(model: Model, image: InputImage, edits: Edits, profiles: ClassProfile
         first: Floats = outputs_of(capture(model, [image], edits=edits, profiles=profiles))[0]
         return first
 
-    with with_cpu_fallback(str(model.device)):
-        outputs: Floats = device_queue.take(run, str(model.device))
-    return outputs
+    return take_turn(model, run)
 
 
-def _waited(make: Any, key: tuple[Any, ...], model: Model, doing: str, size: Callable[[T], int]) -> T:  # noqa: ANN401
+def _waited(key: tuple[Any, ...], model: Model, doing: str, size: Callable[[T], int]) -> T:
     place = st.empty()
 
     def show(ahead: int) -> None:
         place.caption(f"{doing} …" if ahead < 2 else f"{doing}: {ahead} ahead in the queue.")
 
     try:
-        return _finished(make, key, 3, model, show, size)
+        return _finished(_of_channels, key, 3, model, show, size)
     finally:
         place.empty()
 

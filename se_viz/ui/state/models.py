@@ -1,8 +1,9 @@
 """Models that sessions share: one for each name, device and precision, a few at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 
 import streamlit as st
 import torch
@@ -13,9 +14,12 @@ from se_viz.device.transfer import moved
 from se_viz.model.loading import load
 from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
+from se_viz.ui.state import device_queue
 from se_viz.ui.state.cache_budget import model_bytes, models, release_model
 from se_viz.zoo import registry
 from se_viz.zoo.registry import Network
+
+T = TypeVar("T")
 
 _KEPT = 3
 _MOST_DEMO_MODELS = 16
@@ -79,6 +83,12 @@ def fall_back(device: str, error: DeviceFull) -> None:
         return
     st.session_state[FULL] = (device, str(error))
     st.rerun()
+
+
+def take_turn(model: Model, work: Callable[[], T]) -> T:
+    """Do work on the device of a model when its turn has come, and return its result; see ``with_cpu_fallback``."""
+    with with_cpu_fallback(str(model.device)):
+        return device_queue.take(work, str(model.device))
 
 
 @contextmanager

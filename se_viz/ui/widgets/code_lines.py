@@ -3,12 +3,21 @@
 import json
 import shlex
 
+import streamlit as st
+
 from se_viz.model.model import Model
 from se_viz.ui.state.uploaded_model import inputs_of
 from se_viz.ui.widgets import head_picker
 from se_viz.ui.widgets.image_picker import Chosen
 
 DEFAULT = 0.5  # default threshold of a ``Head``
+
+
+def show_code(python: str, shell: str) -> None:
+    """Draw the script and the commands that give the numbers of a page."""
+    st.markdown("The same numbers from Python, and from a shell:")
+    st.code(python, language="python")
+    st.code(shell, language="bash")
 
 
 def load_line(model: Model) -> str:

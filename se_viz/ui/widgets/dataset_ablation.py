@@ -19,6 +19,7 @@ from se_viz.ui.state.uploads import upload
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.choice import number
 from se_viz.ui.widgets.code_lines import head_options, shell_options
+from se_viz.ui.widgets.download import download
 
 _LARGEST = 64  # MB of an ablation that is opened here
 
@@ -84,24 +85,8 @@ def _draw(ablation: Ablation) -> None:
     for note in report.notes:
         st.caption(escape_markdown(note))
     with st.container(horizontal=True):
-        st.download_button(
-            "Ablation as CSV",
-            partial(report.csv, "ablation"),
-            file_name="ablation.csv",
-            mime="text/csv",
-            key="save_ablation_csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.download_button(
-            "Ablation as JSON",
-            ablation.content,
-            file_name="ablation.json",
-            mime="application/json",
-            key="save_ablation_json",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        download("Ablation as CSV", partial(report.csv, "ablation"), "ablation.csv", "save_ablation_csv")
+        download("Ablation as JSON", ablation.content, "ablation.json", "save_ablation_json")
 
 
 def _command(model: Model) -> None:

@@ -68,16 +68,7 @@ def export(state: InterveneState) -> None:
     edited = edit.applied(state, channels)
     method = "" if channels is None else f", and the attribution by {channels.attribution.method}"
     st.caption(escape_markdown(f"With the edit {edited.words}{method}, as chosen in the other tabs."))
-    intervention_export.show(
-        state.model,
-        state.chosen,
-        state.report(channels, edited),
-        state.gate,
-        (state.focus, state.other),
-        edit.edits(state),
-        channels,
-        state.profiles,
-    )
+    intervention_export.show(state, state.report(channels, edited), edit.edits(state), channels)
 
 
 @st.fragment

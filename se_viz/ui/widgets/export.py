@@ -17,7 +17,7 @@ from se_viz.reports.tables import predictions_table, readings_table, table_bytes
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options, show_code
 from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
@@ -49,9 +49,7 @@ def show(
         report_download.show(lambda: about_model(report(), model, names), f"inspect_{gate.name}")
     if without_z(capture):
         st.caption(escape_markdown(f"{without_z(capture)} Its column is empty."))
-    st.markdown("The same numbers from Python, and from a shell:")
-    st.code(python_lines(model, chosen, capture[gate.name]), language="python")
-    st.code(shell_line(model, chosen, gate), language="bash")
+    show_code(python_lines(model, chosen, capture[gate.name]), shell_line(model, chosen, gate))
 
 
 def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"], source: Provenance) -> bytes:

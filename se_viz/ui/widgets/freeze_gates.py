@@ -17,8 +17,8 @@ from se_viz.profiles.bundled import path as bundled_path
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.frozen_network import known_cost, sentences, times, times_sentence
 from se_viz.ui.markdown import emphasised, escape_markdown
-from se_viz.ui.state import device_queue, interventions
-from se_viz.ui.state.models import with_cpu_fallback
+from se_viz.ui.state import interventions
+from se_viz.ui.state.models import take_turn
 from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
@@ -64,8 +64,8 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     for sentence in (*sentences(frozen), known_cost(frozen, ablation, _MEASURE)):
         st.markdown(emphasised(sentence))
     if st.button("Measure the time of one image", key="time_frozen", icon=":material/timer:"):
-        with st.spinner("Measuring the time before and after …"), with_cpu_fallback(str(model.device)):
-            measured = device_queue.take(partial(times, model, frozen), str(model.device))
+        with st.spinner("Measuring the time before and after …"):
+            measured = take_turn(model, partial(times, model, frozen))
         st.markdown(times_sentence(*measured))
     st.caption(escape_markdown("; ".join(f"{gate.name} {gate.how}" for gate in frozen.gates)))
     download("Frozen network as safetensors", partial(_file, frozen), "frozen.safetensors", "save_frozen")
@@ -84,8 +84,8 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
 def _frozen(model: Model, gates: tuple[str, ...], value: float | str, profiles: ClassProfiles | None) -> FrozenNetwork:
     """Return the frozen network; it is made at each run and not kept, as it has a copy of all weights."""
     work = partial(freeze, model, dict.fromkeys(gates, value), profiles=profiles)
-    with st.spinner("Freezing the gates …"), with_cpu_fallback(str(model.device)):
-        return device_queue.take(work, str(model.device))
+    with st.spinner("Freezing the gates …"):
+        return take_turn(model, work)
 
 
 def _file(frozen: FrozenNetwork) -> bytes:

@@ -7,94 +7,56 @@ from functools import partial
 import streamlit as st
 
 from se_viz.interventions.edits import Edit, Edits, Swap
-from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as shipped_path
-from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.intervention import Channels
 from se_viz.reports.report import Report
 from se_viz.reports.subject_facts import about_model
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options
-from se_viz.ui.widgets.image_picker import Chosen
+from se_viz.ui.widgets.code_lines import head_options, load_line, python_images, shell_images, shell_options, show_code
+from se_viz.ui.widgets.download import download
+from se_viz.ui.widgets.intervene_state import InterveneState
 
 _LABELS = {"gate_effects": "Effects of gates", "channels": "Channels", "outputs": "Outputs before and after"}
 
 
-def show(
-    model: Model,
-    chosen: Chosen,
-    report: Report,
-    gate: str,
-    images: tuple[int, int | None],
-    edits: Edits,
-    channels: Channels | None,
-    profiles: ClassProfiles | None,
-) -> None:
+def show(state: InterveneState, report: Report, edits: Edits, channels: Channels | None) -> None:
     """Draw the downloads, and the code.
 
     Args:
-        model, chosen: the model and the images of the page.
+        state: what the page shows.
         report: the report, with the edit.
-        gate: name of the gate.
-        images: index of the image in focus, and of the other image.
-        edits: the edit.
+        edits: the edit of the gate.
         channels: the attribution, if there is one.
-        profiles: class profiles that were chosen, if there are any.
     """
     choose_size()
-    report = about_model(report, model, [chosen.images[images[0]].name])
+    report = about_model(report, state.model, [state.image.name])
     with st.container(horizontal=True):
         for name in report.tables:
             if name.startswith("faithfulness"):
                 continue  # it would be computed before the rest of the page is there; the chart's file has it
             label = _LABELS.get(name) or _LABELS[name.partition("_")[0]]
-            st.download_button(
-                f"{label} as CSV",
-                partial(report.csv, name),
-                file_name=f"{name}.csv",
-                mime="text/csv",
-                key=f"save_{name}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
-        st.download_button(
-            "All numbers as JSON",
-            lambda: report.files["intervention.json"],
-            file_name=f"intervention_{gate}.json",
-            mime="application/json",
-            key="save_intervention",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        report_download.show(lambda: report, f"intervene_{gate}")
-    st.markdown("The same numbers from Python, and from a shell:")
-    own = profiles is not None and profiles.path != shipped_path(model.name)
-    st.code(python_lines(model, chosen, gate, images, edits, channels, with_profiles=own), language="python")
-    st.code(shell_lines(model, chosen, gate, images, edits, channels, with_profiles=own), language="bash")
+            download(f"{label} as CSV", partial(report.csv, name), f"{name}.csv", f"save_{name}")
+        numbers = f"intervention_{state.gate}.json"
+        download("All numbers as JSON", lambda: report.files["intervention.json"], numbers, "save_intervention")
+        report_download.show(lambda: report, f"intervene_{state.gate}")
+    own = state.profiles is not None and state.profiles.path != shipped_path(state.model.name)
+    edit = edits[state.gate]
+    show_code(_python(state, edit, channels, own=own), _shell(state, edit, channels, own=own))
 
 
-def python_lines(
-    model: Model,
-    chosen: Chosen,
-    gate: str,
-    images: tuple[int, int | None],
-    edits: Edits,
-    channels: Channels | None,
-    *,
-    with_profiles: bool,
-) -> str:
+def _python(state: InterveneState, edit: Edit, channels: Channels | None, *, own: bool) -> str:
     """Return a script that gives the same numbers; uploads are expected in its folder."""
-    focus, other = images
-    extra = ", profiles=profiles" if with_profiles else ""
+    gate = state.gate
+    extra = ", profiles=profiles" if own else ""
     lines = [
         "import se_viz",
         "",
-        load_line(model),
-        *(['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * with_profiles),
-        f"images = {python_images(chosen)}",
-        f"image = images[{focus}]",
-        f"edits = {{{gate!r}: {_said(edits[gate], other)}}}",
+        load_line(state.model),
+        *(['profiles = se_viz.open_profiles("PROFILES")  # as the Classes page made them'] * own),
+        f"images = {python_images(state.chosen)}",
+        f"image = images[{state.focus}]",
+        f"edits = {{{gate!r}: {_said(edit, state.other)}}}",
         f"capture = se_viz.capture(model, image, edits=edits{extra})",
         f"capture[{gate!r}].s, capture[{gate!r}].s_applied  # as computed, as applied",
         "se_viz.predict(model, capture)",
@@ -125,26 +87,16 @@ def _said(edit: Edit, other: int | None) -> str:
     return f"se_viz.swap(images[{other}])" if isinstance(edit, Swap) else repr(edit)
 
 
-def shell_lines(
-    model: Model,
-    chosen: Chosen,
-    gate: str,
-    images: tuple[int, int | None],
-    edits: Edits,
-    channels: Channels | None,
-    *,
-    with_profiles: bool,
-) -> str:
+def _shell(state: InterveneState, edit: Edit, channels: Channels | None, *, own: bool) -> str:
     """Return the commands that write the same numbers into folders."""
-    focus, other = images
+    model = state.model
     precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
-    common = f"{shell_images(chosen)} {shell_options(model)}{head_options()} --device {model.device}{precision}"
-    common += f" --focus {focus + 1} --gate {gate}" + (" --profiles PROFILES" if with_profiles else "")
-    edit = edits[gate]
+    common = f"{shell_images(state.chosen)} {shell_options(model)}{head_options()} --device {model.device}{precision}"
+    common += f" --focus {state.focus + 1} --gate {state.gate}" + (" --profiles PROFILES" if own else "")
     value = next(iter(edit.values())) if isinstance(edit, Mapping) else edit
     said = "other" if isinstance(value, Swap) else str(value)
     picked = "".join(f" --channel {channel}" for channel in edit) if isinstance(edit, Mapping) else ""
-    swapped = "" if other is None else f" --other {other + 1}"
+    swapped = "" if state.other is None else f" --other {state.other + 1}"
     target = "" if channels is None else f" --target {int(channels.attribution.targets[0])}"
     lines = [f"python -m se_viz intervene {common}{picked} --set {said}{swapped}{target} --out intervention"]
     if channels is not None:

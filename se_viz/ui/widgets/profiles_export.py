@@ -16,7 +16,7 @@ from se_viz.reports.subject_facts import about_profiles, profiles_source
 from se_viz.reports.tables import table_bytes, with_source
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
-from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options
+from se_viz.ui.widgets.code_lines import head_options, load_line, shell_options, show_code
 from se_viz.ui.widgets.download import download
 
 MOST_ROWS = 500_000  # about 60 MB as CSV, which the server would hold in memory
@@ -42,9 +42,10 @@ def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) ->
             "save_eta2",
         )
         report_download.show(lambda: about_profiles(report(), profiles), "classes")
-    st.markdown("The same numbers from Python, and from a shell:")
     gate, name = next(iter(profiles)).name, profiles.classes[0]
-    st.code(
+    options = f"{shell_options(model)}{head_options()}"
+    line = f"python -m se_viz profile {options} --data DIR --out PROFILES --table profiles.csv --eta2 eta2.csv"
+    show_code(
         "import se_viz\nfrom se_viz.analysis.significance import significance_table\n"
         "from se_viz.analysis.by_depth import by_depth\n"
         "from se_viz.analysis.class_similarity import gate_similarity\n"
@@ -56,11 +57,8 @@ def show(model: Model, profiles: ClassProfiles, report: Callable[[], Report]) ->
         "significance_table(profiles)  # η² of every channel, and η² expected with random labels\n"
         "gate_similarity(profiles).cka  # how similar the gates are\n"
         f"cohens_d(profiles[{gate!r}], {name!r}, {profiles.classes[-1]!r})",
-        language="python",
+        f"{line}\npython -m se_viz classes PROFILES --out classes",
     )
-    options = f"{shell_options(model)}{head_options()}"
-    line = f"python -m se_viz profile {options} --data DIR --out PROFILES --table profiles.csv --eta2 eta2.csv"
-    st.code(f"{line}\npython -m se_viz classes PROFILES --out classes", language="bash")
 
 
 def _table(profiles: ClassProfiles, kind: str) -> bytes:

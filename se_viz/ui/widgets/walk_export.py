@@ -10,7 +10,8 @@ from se_viz.model.model import Model
 from se_viz.reports.subject_facts import about_model
 from se_viz.reports.walk import walk_bytes, walk_report
 from se_viz.ui.widgets import report_download
-from se_viz.ui.widgets.code_lines import load_line, shell_options
+from se_viz.ui.widgets.code_lines import load_line, shell_options, show_code
+from se_viz.ui.widgets.download import download
 from se_viz.ui.widgets.image_picker import Chosen
 
 
@@ -21,27 +22,11 @@ def show(model: Model, chosen: Chosen, walk: Walk, image: str, pixel: tuple[int,
     with st.popover("Export and reproduce", icon=":material/download:", key="walk_export"):
         with st.container(horizontal=True):
             for table in report.tables:
-                st.download_button(
-                    f"{table.capitalize()} as CSV",
-                    partial(report.csv, table),
-                    file_name=f"{table}_{name}.csv",
-                    mime="text/csv",
-                    key=f"save_walk_{table}",
-                    on_click="ignore",
-                    icon=":material/download:",
-                )
-            st.download_button(
-                "Arrays as NPZ",
-                partial(walk_bytes, walk),
-                file_name=f"walk_{name}.npz",
-                key="save_walk_npz",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+                of_table = partial(report.csv, table)
+                download(f"{table.capitalize()} as CSV", of_table, f"{table}_{name}.csv", f"save_walk_{table}")
+            download("Arrays as NPZ", partial(walk_bytes, walk), f"walk_{name}.npz", "save_walk_npz")
             report_download.show(lambda: report, f"walk_{name}")
-        st.markdown("The same numbers from Python, and from a shell:")
-        st.code(_python(model, chosen, walk), language="python")
-        st.code(_shell(model, chosen, walk, pixel), language="bash")
+        show_code(_python(model, chosen, walk), _shell(model, chosen, walk, pixel))
 
 
 def _python(model: Model, chosen: Chosen, walk: Walk) -> str:

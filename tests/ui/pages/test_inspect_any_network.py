@@ -1,10 +1,8 @@
 """The Inspect page on networks of other shapes: many gates, one, of mixed kinds, and none that is in a stage."""
 
-import json
-
 import pytest
 import torch
-from support.pages import open_page, open_tab
+from support.pages import open_page, open_tab, specs
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
@@ -86,10 +84,6 @@ def opened(monkeypatch):
         return open_page("inspect", model=name, **query)
 
     return run
-
-
-def specs(page):
-    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
 def titles(page):

@@ -1,6 +1,5 @@
 """The Inspect page on networks whose outputs are no distribution over classes, or no table, and on gates without z."""
 
-import json
 import shlex
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from support.checkpoints import small_weights
-from support.pages import hand_in, open_page, open_tab
+from support.pages import hand_in, open_page, open_tab, specs
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
@@ -90,10 +89,6 @@ def captions(page):
 def strip(page):
     """The cards of the images, as HTML."""
     return next(one.proto.body for one in page.get("html") if "se-strip" in one.proto.body)
-
-
-def specs(page):
-    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
 def code(page):

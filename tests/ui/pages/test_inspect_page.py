@@ -1,5 +1,4 @@
 import base64
-import json
 import re
 import shlex
 
@@ -8,7 +7,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.images import encoded
-from support.pages import open_app, open_tab
+from support.pages import open_app, open_tab, specs
 from typer.testing import CliRunner
 
 import se_viz
@@ -29,10 +28,6 @@ def photo(colour=(180, 60, 40), size=(400, 300)) -> bytes:
     rng = np.random.default_rng(sum(colour))
     pixels = np.clip(np.array(colour) + rng.normal(scale=40, size=(size[1], size[0], 3)), 0, 255).astype(np.uint8)
     return encoded(Image.fromarray(pixels), "JPEG")
-
-
-def specs(page: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
 def titles(page: AppTest) -> list[str]:

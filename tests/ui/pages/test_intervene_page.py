@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from support.images import encoded
-from support.pages import open_page, open_tab
+from support.pages import drawn, open_page, open_tab
 from support.profiling import make_images
 from test_inspect_any_network import Efficient, Unit, unit
 from test_inspect_page import photo
@@ -33,13 +33,6 @@ from se_viz.wording import signed
 from se_viz.zoo import registry as catalogue
 
 
-@pytest.fixture(scope="module")
-def demo():
-    model = se_viz.load("demo/r16", "cpu")
-    yield model
-    model.close()
-
-
 def show(**query) -> AppTest:
     return open_page("intervene", **{"device": "cpu", **query})
 
@@ -49,14 +42,6 @@ def first_tab(page: AppTest) -> AppTest:
     page.query_params.pop("view", None)
     page.session_state["view"] = "Gates"
     return page.run()
-
-
-def drawn(page: AppTest) -> dict[str, list]:
-    """The traces of each chart, by its name."""
-    return {
-        chart.proto.id.rpartition("-chart_")[2]: json.loads(chart.proto.spec)["data"]
-        for chart in page.get("plotly_chart")
-    }
 
 
 def said(page: AppTest) -> str:

@@ -61,5 +61,5 @@ def test_the_page_says_how_macs_are_counted_and_what_is_left_out(monkeypatch):
     assert escape_markdown(RULE) in [caption.value for caption in page.caption]  # on the page, and not in what opens
     assert not page.warning
     foreign = Cost(10, 10, (StageCost(2, 1, (8,), 1, 1, 1),), {"mamba.scan": 2})
-    monkeypatch.setattr("se_viz.ui.pages.network._cost", lambda *_: foreign)
+    monkeypatch.setattr("se_viz.ui.state.walks.network_cost", lambda *_: foreign)
     assert "mamba.scan (2 calls)" in open_page().warning[0].value.replace("\\", "")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
-from support.checkpoints import SMALL, small_weights
+from support.checkpoints import SMALL, Evil, small_weights
 from support.pages import hand_in, open_page
 from typer.testing import CliRunner
 
@@ -256,14 +256,6 @@ def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch
     assert not page.warning, [warning.value for warning in page.warning]
     lines = next(code.value for code in page.code if "--eta2" in code.value)
     assert lines.startswith(f"{line} --table profiles.csv --eta2 eta2.csv")
-
-
-class Evil:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
 
 
 @pytest.mark.slow
