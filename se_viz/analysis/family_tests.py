@@ -6,7 +6,7 @@ two configurations differ on these images? Student's t-test compares the means o
 between seeds that is pooled over all networks with several seeds.
 
 All tests of the family are corrected together (Holm 1979): if no choice had an effect, the probability that any of them
-is called significant would be at most 5 %, whatever their dependence.
+is called significant would be at most 5%, whatever their dependence.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class ImageTest:
 
     @property
     def change(self) -> Change:
-        """Accuracy of the other network minus that of the standard one, with Newcombe's 95 % interval for pairs."""
+        """Accuracy of the other network minus that of the standard one, with Newcombe's 95% interval for pairs."""
         return accuracy_change(self.right, self.lost, self.gained, self.images)
 
 
@@ -57,7 +57,7 @@ class SeedTest:
 
     Attributes:
         seeds: number of seeds of the standard network and of the other one.
-        change: mean accuracy of the other network minus that of the standard one, as a share, with the 95 % interval of
+        change: mean accuracy of the other network minus that of the standard one, as a share, with the 95% interval of
             Student's t for the pooled standard deviation.
         p: p of that t-test, two-sided.
         exact: exact permutation p, two-sided: the share of all assignments of the seeds to the two networks whose means

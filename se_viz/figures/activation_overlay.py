@@ -75,12 +75,13 @@ def activation_overlay(found: ClassActivation, focus: int, image: str, cut: Imag
     return Chart(
         name=f"activation_{found.gate}",
         figure=go.Figure([go.Image(source=source, hoverinfo="skip"), bar], layout),
-        alt=f"Class-activation maps of {found.gate} for {target} over {image}, {height}×{width} numbers each: {said}.",
+        alt=f"Class-activation maps of {found.gate} for {target} over {image}, "
+        f"{height} × {width} numbers each: {said}.",
         how_to_read=(
             "Left: the image as the network sees it. Middle: where the maps U, before the gate, speak for the class "
             "(Grad-CAM). Right: the same of X̃, after it. The lighter and the more opaque, the more; both share one "
             "scale, and what speaks against the class is left dark. A map weighs each channel by its mean gradient "
-            f"and is spread from {height}×{width} numbers over the image, so it shows a place, not an outline."
+            f"and is spread from {height} × {width} numbers over the image, so it shows a place, not an outline."
         ),
     )
 

@@ -87,12 +87,12 @@ def gate_probabilities(
             mode="markers",
             marker={"color": EDITS[edit], "symbol": _SYMBOLS[edit], "size": 10},
             yhoverformat=".1f",
-            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>%{{y}} %<extra></extra>",
+            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>%{{y}}%<extra></extra>",
         )
         for edit, values in probabilities.items()
     ]
     spans = "; ".join(
-        f"{words[edit]} {_span(gates, 100 * values, '.0f' if top > 20 else '.2g')} %"
+        f"{words[edit]} {_span(gates, 100 * values, '.0f' if top > 20 else '.2g')}%"
         for edit, values in probabilities.items()
     )
     return Chart(

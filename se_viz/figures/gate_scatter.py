@@ -120,7 +120,7 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
             name="this image",
             xhoverformat=".2f",
             yhoverformat=".1f",
-            hovertemplate="s ≈ %{x}: %{y} %<extra></extra>",
+            hovertemplate="s ≈ %{x}: %{y}%<extra></extra>",
         )
     ]
     if len(s) > 1:
@@ -133,7 +133,7 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
                 line={"color": MUTED, "width": 2, "shape": "hvh"},
                 name=f"all {len(s)} images",
                 yhoverformat=".1f",
-                hovertemplate="all: %{y} %<extra></extra>",
+                hovertemplate="all: %{y}%<extra></extra>",
             )
         )
     figure = go.Figure(traces, layout)

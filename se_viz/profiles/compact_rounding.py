@@ -45,7 +45,7 @@ def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Octaves)
 
 
 def pack_std(std: Floats, spread: Octaves) -> npt.NDArray[np.uint8]:
-    """Return standard deviations (K, C) as logarithms of their ratio to ``spread`` (C,), exact to 2.2 %.
+    """Return standard deviations (K, C) as logarithms of their ratio to ``spread`` (C,), exact to 2.2%.
 
     0 stays 0; other values below 1/256 of the channel's standard deviation are stored as 1/256 of it.
     """

@@ -54,10 +54,10 @@ def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
 def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Return a row for each network that is compared with the standard one image by image.
 
-    Columns: network, compared with, points (the change of top-1), 95 % interval, lost and gained images, McNemar p, p
+    Columns: network, compared with, points (the change of top-1), 95% interval, lost and gained images, McNemar p, p
     (Holm).
     """
-    columns = ("network", "compared with", "points", "95 % interval", "lost", "gained", "McNemar p", "p (Holm)")
+    columns = ("network", "compared with", "points", "95% interval", "lost", "gained", "McNemar p", "p (Holm)")
     tested = [(one, one.images) for one in comparisons if one.images is not None]
     rows = [
         (
@@ -72,11 +72,11 @@ def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 def seeds_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Return a row for each network that is compared with the standard one over several seeds.
 
-    Columns: network, compared with, seeds (their numbers), points (the change of the mean top-1), 95 % interval, t-test
+    Columns: network, compared with, seeds (their numbers), points (the change of the mean top-1), 95% interval, t-test
     p, p (Holm), permutation p (exact), smallest possible.
     """
     columns = (
-        *("network", "compared with", "seeds", "points", "95 % interval"),
+        *("network", "compared with", "seeds", "points", "95% interval"),
         *("t-test p", "p (Holm)", "permutation p", "smallest possible"),
     )
     tested = [(one, one.seeds) for one in comparisons if one.seeds is not None]
@@ -174,7 +174,7 @@ def _visible(compared: Sequence[Comparison], tests: int, spread: SeedSpread | No
     if not parts:
         return ""
     said = "; ".join(parts)
-    return f"{said[0].upper()}{said[1:]} (power 80 %, corrected for {tests} tests)."
+    return f"{said[0].upper()}{said[1:]} (power 80%, corrected for {tests} tests)."
 
 
 @lru_cache(maxsize=64)
@@ -197,7 +197,7 @@ def _paper(choice: DesignChoice, compared: Sequence[Comparison]) -> str:
 
 
 def _sized(change: Change) -> str:
-    return f"{points(change.value, digits=2)} points (95 % interval {_range(change)})"
+    return f"{points(change.value, digits=2)} points (95% interval {_range(change)})"
 
 
 def _range(change: Change) -> str:

@@ -33,7 +33,7 @@ def observations(gates: Sequence[Depth]) -> tuple[Observation, Observation, Obse
     """Judge the gates of ``by_depth``, in execution order, one or more.
 
     Limits: class means within 0.05 of each other (root mean square) barely differ; η² grows with depth if the rank
-    correlation is 0.5 or more; a gate is saturated if 90 % of s is within 0.1 of 1, and has one pattern if the mean
+    correlation is 0.5 or more; a gate is saturated if 90% of s is within 0.1 of 1, and has one pattern if the mean
     cosine between its classes is 0.99 or more.
 
     A verdict cannot be determined where so few images would not show what decides it: a difference of two classes of
@@ -141,7 +141,7 @@ def _growing(gates: Sequence[Depth]) -> Observation:
     first = _stage(gates, gates[0])
     said = (
         f"The rank correlation between depth and the share of variance that the class explains is "
-        f"{signed(rank, '.2f')} (95 % interval over images {signed(low, '.2f')} to {signed(high, '.2f')}); "
+        f"{signed(rank, '.2f')} (95% interval over images {signed(low, '.2f')} to {signed(high, '.2f')}); "
         f"it is {_shares(first)} in stage {first[0].stage} and highest in {most.gate}, {most.share:.0%}."
     )
     if low < _GROWS <= high:

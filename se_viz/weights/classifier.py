@@ -186,7 +186,7 @@ def _well_formed(layer: Mapping[str, Tensor]) -> bool:
 
 
 def _is_linear(layer: Mapping[str, Tensor], features: int | None) -> bool:
-    """Return whether a layer is linear with this number of features, or an equivalent 1×1 convolution."""
+    """Return whether a layer is linear with this number of features, or an equivalent 1 × 1 convolution."""
     weight = layer.get("weight")
     if weight is None or layer.keys() - {"weight", "bias"} or not weight.is_floating_point():
         return False

@@ -125,7 +125,7 @@ def test_says_what_it_costs_by_the_ablation_that_measured_it(constant, tmp_path)
     result = run("--set", constant, "--out", tmp_path / "x.safetensors")
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
-    assert f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to " in text
+    assert f"a change of {points(row.change.value)} points (95% interval {points(row.change.low)} to " in text
     assert f"{row.lost:,} images are lost and {row.gained:,} gained" in text
     assert f"The ablation measured it with {place} := {value} on imagenette2-" in text
 

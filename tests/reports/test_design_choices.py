@@ -34,7 +34,7 @@ def card(seed=0, lost=(), gained=(), correct=None, **config):
 def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
     said = conclusions(RATIO, [card(), card(r=2, lost=range(50), gained=range(60)), card(r=32, lost=[1])])
     assert said[0] == (
-        "**Reduction ratio r: no measurable effect here.** +0.25 points (95 % interval −0.28 to +0.79), r = 2 compared "
+        "**Reduction ratio r: no measurable effect here.** +0.25 points (95% interval −0.28 to +0.79), r = 2 compared "
         "with r = 16, as trained, on the same 3,925 images: exact McNemar p = 0.39, 0.78 after Holm's correction for 2 "
         "tests. Of 2 differences, this is the clearest. Over seeds nothing is known: these networks do not have "
         "several seeds each."
@@ -48,7 +48,7 @@ def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
 def test_a_difference_of_the_networks_as_trained_is_said_to_be_one():
     said = conclusions(SQUEEZE, [card(), card(squeeze="max", lost=range(60), gained=range(20)), card(r=None)])
     assert said[0].startswith(
-        "**Squeeze operator: yes, between the networks as trained.** −1.02 points (95 % interval −1."
+        "**Squeeze operator: yes, between the networks as trained.** −1.02 points (95% interval −1."
     )
     assert "max compared with avg, as trained" in said[0]
     assert "p < 0.0001" in said[0]
@@ -99,7 +99,7 @@ def test_the_table_has_the_numbers_of_the_sentences():
     table = images_table(family_comparisons(cards)).set_index("network")
     assert (table.loc["r = 2", "lost"], table.loc["r = 2", "gained"]) == (50, 60)
     assert table.loc["r = 2", "points"] == pytest.approx(100 * 10 / IMAGES)
-    assert table.loc["r = 2", "95 % interval"] == "−0.28 to +0.79"
+    assert table.loc["r = 2", "95% interval"] == "−0.28 to +0.79"
     assert list(table.index) == ["r = 2"]  # the card of r = 4 does not say which images
     cards += [card(seed=1, r=2, lost=range(49), gained=range(60))]
     (row,) = seeds_table(family_comparisons(cards)).to_dict("records")

@@ -38,7 +38,7 @@ def grid(make_profiles, truth, images, seed):
 
 
 def visible(s, labels):
-    """Return the difference of two classes that a t-test of the images in the median channel finds in 80 %."""
+    """Return the difference of two classes that a t-test of the images in the median channel finds in 80%."""
     groups = [s[labels == label] for label in np.unique(labels)]
     free = len(s) - len(groups)
     pooled = np.sqrt(sum(((group - group.mean(0)) ** 2).sum(0) for group in groups) / free)

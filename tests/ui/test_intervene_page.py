@@ -498,7 +498,7 @@ def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(dem
 def test_freezing_says_what_it_costs_where_the_open_ablation_knows_it(opened, tmp_path):
     page = show(samples="cat", view="Over a dataset", frozen="SE_5_2")
     row = bundled_ablation("demo/r16")["SE_5_2 := mean"]
-    known = f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to "
+    known = f"a change of {points(row.change.value)} points (95% interval {points(row.change.low)} to "
     assert known in said(page)
     page.segmented_control(key="constant").set_value("0").run()
     assert known not in said(page)

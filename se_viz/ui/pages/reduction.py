@@ -189,7 +189,7 @@ def _family(report: Report) -> None:
     st.caption(
         "The demo models have the same recipe, and the same seed unless the name has another. Each differs from the "
         "others in what its name says. Networks that you train with se-viz train are listed, too. Top-1 on the 3,925 "
-        "validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
+        "validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95% interval."
     )
 
 
