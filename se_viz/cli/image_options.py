@@ -54,7 +54,8 @@ class ImageOptions:
         except (ValueError, KeyError) as error:
             raise fail(error) from error
         if not shown:
-            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
+            missing = "None of these images can be read" if self.images else "There is no image"
+            raise typer.BadParameter(f"{missing}: name image files, folders or ZIP archives, or add --sample cat.")
         return shown
 
 

@@ -72,7 +72,7 @@ class Ablation:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise KeyError(f"No edit {name!r}; there are {', '.join(row.name for row in self.rows)}")
+        raise KeyError(f"There is no edit {name!r}: choose one of {', '.join(row.name for row in self.rows)}.")
 
     def by(self, scope: Scope) -> tuple[AblationRow, ...]:
         """Return the rows about single gates, stages, all gates, or other edits."""

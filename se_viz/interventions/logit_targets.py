@@ -52,9 +52,9 @@ def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
         if target in names[:outputs]:
             return names.index(target)
         near = ", ".join(names[:12]) if names else f"numbers 0 to {outputs - 1}, as the classes have no names"
-        raise KeyError(f"No class {target!r}; there are {near}{' …' if len(names) > 12 else ''}")
+        raise KeyError(f"There is no class {target!r}: choose one of {near}{' …' if len(names) > 12 else ''}.")
     if not isinstance(target, int) or isinstance(target, bool):
         raise TypeError(f"A target is the name or the number of a class, not {target!r}.")
     if not 0 <= target < outputs:
-        raise KeyError(f"No logit {target}; there are 0 to {outputs - 1}")
+        raise KeyError(f"There is no logit {target}: choose one of 0 to {outputs - 1}.")
     return target

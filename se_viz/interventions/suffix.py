@@ -217,7 +217,7 @@ def gate_of(instrument: Instrument, name: str) -> Gate:
     for gate in instrument.gates:
         if gate.name == name:
             return gate
-    raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in instrument.gates)}")
+    raise KeyError(f"There is no gate {name!r}: choose one of {', '.join(gate.name for gate in instrument.gates)}.")
 
 
 def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Images) -> tuple[Instrument, Tensor]:

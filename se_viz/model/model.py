@@ -87,7 +87,7 @@ class Model:
         for gate in self.gates:
             if gate.name == name:
                 return gate
-        raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in self.gates)}")
+        raise KeyError(f"There is no gate {name!r}: choose one of {', '.join(gate.name for gate in self.gates)}.")
 
     @property
     def device(self) -> torch.device:

@@ -46,7 +46,9 @@ class ClassProfiles(ProfileIndex):
         for entry in self.header.gates:
             if entry.name == gate:
                 return self._gate(entry)
-        raise KeyError(f"No gate {gate!r}; there are {', '.join(entry.name for entry in self.header.gates)}")
+        raise KeyError(
+            f"There is no gate {gate!r}: choose one of {', '.join(entry.name for entry in self.header.gates)}."
+        )
 
     def __iter__(self) -> Iterator[GateProfile]:
         """Return an iterator over the gates in execution order."""

@@ -270,7 +270,7 @@ class Evil:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.safetensors", b"nothing of the kind", "is a text"),
+        ("a.safetensors", b"nothing of the kind", "is a text file"),
         ("a.safetensors", save({"a": torch.zeros(1)}), "does not fit"),
         ("a.pth", b"", "empty|neither"),
     ],
