@@ -63,7 +63,7 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
         alt=f"{title}, in points with 95% intervals: {listed}.",
         how_to_read=(
             "A point is the change of accuracy over all images when s is replaced there, and the line its 95% "
-            "interval (Newcombe, for pairs). s shuffled between the images is the baseline: the gate keeps its "
+            "interval (Newcombe, for pairs). s shuffled between the images is the control: the gate keeps its "
             "distribution of weights, and loses what it says about the single image. Where the interval includes 0, "
             "no effect was measured."
         ),

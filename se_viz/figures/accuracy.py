@@ -192,7 +192,7 @@ def _how_to_read(axis: Axis, points: Sequence[Point], seeds: bool) -> str:
     else:
         said += "The source gives no intervals. "
     if seeds:
-        said += "Dots are the same networks trained from other seeds: two trainings differ by as much. "
+        said += "Dots are the same networks trained from other seeds: they show how much two trainings differ. "
     if any(point.colour for point in points):
         said += "The colour is r, as in the other charts of the page; no SE is grey."
     return said.strip()

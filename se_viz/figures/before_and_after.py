@@ -53,5 +53,6 @@ def before_and_after(names: Sequence[str], before: Floats, after: Floats, unit: 
         name="before_and_after",
         figure=go.Figure(traces, layout),
         alt=f"{unit} without and with the edit: {pairs}.",
-        how_to_read="Grey: the network as it is. Coloured: the same image with the edited weights; all else is equal.",
+        how_to_read="Grey: the network without edits. Coloured: the same image with the edited weights; all else is "
+        "equal.",
     )

@@ -36,7 +36,7 @@ def s_by_channel(gate_capture: GateCapture, images: Sequence[str], focus: int) -
             "z, because s was not seen to come from one squeeze of U alone."
         ),
         how_to_read=(
-            "Each point is a channel; the higher, the more of it the gate passes. For other gates the horizontal axis "
+            "Each point is a channel; the higher it is, the more the gate passes. For other gates the horizontal axis "
             "is the descriptor z. This gate has no z, because s was not seen to come from one squeeze of U alone."
         ),
     )

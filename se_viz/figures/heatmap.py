@@ -150,8 +150,8 @@ def deviation_heatmap(
         ),
         how_to_read=(
             f"{_rows_or_bars(gate_capture)} the weight s minus its mean over the images of the class profiles. Blue: "
-            "the gate passes less of the channel than for most images; brown: more; near 0: as much. The ends of the "
-            "scale differ between gates, as some hardly change their weights; “Raw s” draws the weights themselves."
+            "the gate passes less of the channel than on average; brown: more; near 0: as much. The ends of the scale "
+            "differ between gates, because some hardly change their weights. “Raw s” draws the weights themselves."
             f"{_MARKED if len(gate_capture.s) > 1 else ''}"
         ),
     )

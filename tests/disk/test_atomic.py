@@ -115,7 +115,8 @@ def test_an_export_says_how_many_files_are_kept_and_leaves_no_lock(tmp_path):
     with pytest.raises(WriteFailed) as failed:
         export()
     assert str(failed.value) == (
-        f"The disk of {out} is full, so {out / 'c.csv'} was not written: free some space, or name a folder on another disk. "
+        f"The disk of {out} is full, so {out / 'c.csv'} was not written: free some space, or name a folder on another "
+        "disk. "
         f"The 2 files before it are complete and kept in {out}. Run the same command again to write all files."
     )
     assert sorted(file.name for file in out.iterdir()) == ["a.csv", "b.csv"]

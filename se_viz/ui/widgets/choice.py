@@ -38,7 +38,12 @@ def check(label: str, options: Sequence[str], key: str, shown: str, place: Delta
     link.repeat(key, place)
     if unknown := [asked for asked in link.asked(key) if asked not in options]:
         listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
-        link.warn(key, f"{label} {', '.join(unknown)}", f"there are {listed}", shown, place, shown)
+        link.warn(key, f"{_in_sentence(label)} {', '.join(unknown)}", f"there are only {listed}", shown, place, shown)
+
+
+def _in_sentence(label: str) -> str:
+    """Return the label of a choice as it is written within a sentence."""
+    return f"{label[:1].lower()}{label[1:]}"
 
 
 def choose_or_keep(label: str, options: Sequence[T], key: str, *, drawn: bool, segmented: bool = False) -> T:
@@ -73,7 +78,13 @@ def number(label: str, low: float, high: float, first: float, key: str, *, disab
     """Draw a slider with the key as its name in the URL, and return the number."""
     link.repeat(key)
     if wrong := [asked for asked in link.asked(key) if not _within(asked, low, high)]:
-        link.warn(key, f"{label} {wrong[0]}", f"it is a number from {low:g} to {high:g}", f"{first:g}", value=first)
+        link.warn(
+            key,
+            f"{_in_sentence(label)} {wrong[0]}",
+            f"it is a number from {low:g} to {high:g}",
+            f"{first:g}",
+            value=first,
+        )
     return st.slider(label, low, high, first, 0.01, key=key, bind="query-params", disabled=disabled)
 
 

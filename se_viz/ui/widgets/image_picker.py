@@ -107,7 +107,7 @@ def _asked(problem: DeltaGenerator) -> list[str]:
     unknown = ", ".join(key for asked in link.asked(SAMPLES) for key in asked.split(",") if key and key not in _TITLES)
     shown = ", ".join(_TITLES[key] for key in found)
     if unknown:
-        link.warn(SAMPLES, f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
+        link.warn(SAMPLES, f"samples {unknown}", f"there are only {', '.join(_TITLES)}", shown, problem)
     return found
 
 
