@@ -1,9 +1,9 @@
 """Tests of the demo family: each network against the standard one, over images and over seeds.
 
-Two questions are kept apart. *Over images*: are two networks, as trained, unequally often right? McNemar's exact test
-compares them image by image; it says nothing on another training of the same networks. *Over seeds*: do trainings of
-two configurations differ on these images? Student's t-test compares the means of their seeds, with a standard deviation
-between seeds that is pooled over all networks with several seeds.
+The tests answer two questions. *Over images*: does one trained network classify more images correctly than another?
+McNemar's exact test compares them image by image; it says nothing about other trainings of the same networks. *Over
+seeds*: do trainings of two configurations differ on these images? Student's t-test compares the means of their seeds,
+with a standard deviation between seeds that is pooled over all networks with several seeds.
 
 All tests of the family are corrected together (Holm 1979): if no choice had an effect, the probability that any of them
 is called significant would be at most 5%, whatever their dependence.

@@ -47,7 +47,7 @@ class ImageOptions:
         intake = read_paths(self.images or [], trusted=trusted, split=self.split)
         said = [sentence for choice in intake.splits for sentence in choice.sentences()]
         if self.split is not None and intake.images and not said:
-            said = [f"--split {self.split} changes nothing: these images are not in folders like train/ and val/."]
+            said = [f"--split {self.split} was ignored: these images are not in folders such as train/ and val/."]
         warn([*said, *intake.refusals], verbose=verbose)
         try:
             shown = [*intake.images, *map(sample, self.sample or [])]

@@ -1,4 +1,4 @@
-"""The predictions of a network for one image, as it is and with edits of s."""
+"""The predictions of a network for one image, without and with edits of s."""
 
 from collections.abc import Sequence
 

@@ -212,7 +212,7 @@ def _drawn(
     beside_rows(layout, thumbnails, rows_height)
     say_lost(layout, s)
     rows_share = rows_height / (rows_height + _STRIP) if marked else 1.0
-    # Numbers that may be negative are texts: the pointer's numbers have a hyphen in the place of the minus sign.
+    # Numbers that may be negative are texts: the pointer's numbers have a hyphen instead of the minus sign.
     shown, weights = f"{called} = %{{z}}<br>", None
     if values is not s:
         weights = s[:, channels] if s_range(gate_capture)[0] >= 0 else texts(s[:, channels])

@@ -107,7 +107,7 @@ class Ablation:
             )
 
     def table(self) -> pd.DataFrame:
-        """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
+        """Return a row for the unedited network, then one for each edit: shares, logits and nats, with intervals."""
         return edits_table(self.as_it_is, self.rows)
 
     def table_by_class(self) -> pd.DataFrame:

@@ -119,4 +119,4 @@ def _check_rows(ablation: Ablation) -> None:
         shares = (row.accuracy.low, row.accuracy.top1, row.accuracy.high, row.p)
         changes = (row.change.low, row.change.value, row.change.high)
         if not all(-_NEAR <= share <= 1 + _NEAR for share in (*shares, *map(abs, changes))):
-            raise ValueError(f"the edit {row.name[:80]!r} has an accuracy, a change or a p that is no share.")
+            raise ValueError(f"the edit {row.name[:80]!r} has an accuracy, a change or a p that is not a share.")

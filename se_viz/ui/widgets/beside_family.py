@@ -1,4 +1,4 @@
-"""The loaded network beside the demo models on the Reduction page, if it is no demo model."""
+"""The loaded network beside the demo models on the Reduction page, if it is not a demo model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
