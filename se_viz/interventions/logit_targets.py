@@ -46,8 +46,8 @@ def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
             if target == names[1]:
                 return 0
             raise KeyError(
-                f"The one logit is that of {names[1]}, so ask about {names[1]}: what raises it by an amount lowers "
-                f"{names[0]} by the same."
+                f"The only logit is that of {names[1]}, so ask about {names[1]}: what raises its logit lowers that of "
+                f"{names[0]} by the same amount."
             )
         if target in names[:outputs]:
             return names.index(target)

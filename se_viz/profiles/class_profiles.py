@@ -82,7 +82,7 @@ class ClassProfiles(ProfileIndex):
         if what := self.header.model.difference(model):
             differs = "weights differ" if what == "weights" else "preprocessing differs"
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {self.header.model.name}, not of the loaded {model.name} "
+                f"{self.path} contains class profiles of {self.header.model.name}, not of the loaded {model.name} "
                 f"({differs}). "
                 "Make class profiles of the loaded model with `python -m se_viz profile`."
             )
@@ -96,7 +96,7 @@ class ClassProfiles(ProfileIndex):
         if dataset.sha256 not in {source.sha256 for source in self.header.sources}:
             listed = " and ".join(f"{source.name} ({source.images} images)" for source in self.header.sources)
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {listed}, not of {dataset.name} ({len(dataset)} images): "
+                f"{self.path} contains class profiles of {listed}, not of {dataset.name} ({len(dataset)} images): "
                 "the names or labels of the images differ."
             )
 
