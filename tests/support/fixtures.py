@@ -17,7 +17,6 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from torch.utils.benchmark import Timer
 
-from se_viz.analysis import cost
 from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
@@ -53,7 +52,7 @@ def _brief_timing():
             return super().blocked_autorange(callback, min(min_run_time, 0.01))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cost, "Timer", Brief)
+        patch.setattr("torch.utils.benchmark.Timer", Brief)
         yield
 
 
