@@ -15,9 +15,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: help run test test-quick test-exhaustive lint docs screenshots bench bench-quick dist clean
 
 help: ## list what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-run: $(VENV)/run.stamp ## make the environment and start the page; HOST=0.0.0.0 opens it to the network
+run: $(VENV)/run.stamp ## make the environment and start the app; PORT=8502 sets its port, HOST=0.0.0.0 opens it to the network
 	@$(BIN)/python -m se_viz app --host $(HOST) --port $(PORT)
 
 test: $(VENV)/dev.stamp ## make the environment and run every test

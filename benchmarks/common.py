@@ -87,7 +87,7 @@ def turns(
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:
-    """25 %, 50 % and 75 %."""
+    """25%, 50% and 75%."""
     if len(values) == 1:
         return values[0], values[0], values[0]
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")

@@ -7,7 +7,7 @@ network share the cores, the best that can be is the sum of the two times; where
 Memory: the peak of a process that profiles 2,000 images, and of one that profiles 20,000 (the same images over and
 over), at 32 by 32 pixels, as only the number of images matters (Linux).
 
-Bar: at least 0.85 of the throughput of the parts; memory at 20,000 images within 5 % of that at 2,000.
+Bar: at least 0.85 of the throughput of the parts; memory at 20,000 images within 5% of that at 2,000.
 
 Usage: python benchmarks/profiles.py [--quick] [--json FILE] [--threads N] [--device NAME]
 """

@@ -222,14 +222,14 @@ def report(numbers: dict[str, Any]) -> None:
         ordered = sorted(taken)
         p99 = ordered[int(0.99 * (len(ordered) - 1))]
         print(
-            f"  health check, {name:22} median {1000 * statistics.median(ordered):6.0f} ms   99 % {1000 * p99:6.0f} ms"
+            f"  health check, {name:22} median {1000 * statistics.median(ordered):6.0f} ms   99% {1000 * p99:6.0f} ms"
             f"   worst {1000 * ordered[-1]:6.0f} ms   of {len(ordered)}"
         )
     for key, ratio in ratios(numbers).items():
         idle, beside = sorted(numbers["idle_ms"][key]), sorted(numbers["beside_ms"][key])
         print(
             f"  click on {key:10} idle {statistics.median(idle):6.0f} ms   beside {statistics.median(beside):6.0f} ms"
-            f"   {ratio:.2f} times   90 % {beside[int(0.9 * (len(beside) - 1))]:6.0f} ms   of {len(beside)}"
+            f"   {ratio:.2f} times   90% {beside[int(0.9 * (len(beside) - 1))]:6.0f} ms   of {len(beside)}"
         )
     for name in ("start", "end"):
         one = memory[name]

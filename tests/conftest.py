@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Folders whose tests share a server; browser tests that start separate servers, and need no common one, are a second
-# group.
+# Folders whose tests share a server; browser tests that start separate servers, and need no common one, are a
+# second group.
 _GROUPS = {"browser", "browser/own", "ui/server"}
 
 

@@ -58,6 +58,8 @@ AVOIDED = {
     r"\bwithal|\bthereof\b|\bhereof\b|\bwherein\b|\btherein\b": "plain words",
     r"\bat a stroke\b|\bof itself\b|\bin good order\b": "plain words",
 }
+# Numbers are written in one form: "88%" and "3 × 3". The product of a network's name is left as its authors write it.
+FORMS = {r"[\d}] %(?![({\w])": "88%", r"\d×\d(?!d)": "3 × 3"}
 # The docstring of a function begins with a verb, any other with a noun.
 INDIRECT = re.compile(r"(What|Whether|Who|Whose|Which|How|Where|When|That) ")
 
@@ -101,6 +103,35 @@ def avoided(text: str, *, marked: bool = True) -> list[str]:
         for pattern, instead in AVOIDED.items()
         for match in re.finditer(pattern, plain, re.IGNORECASE if "none" not in pattern else 0)
     ]
+
+
+def written(path: Path) -> list[tuple[int, str]]:
+    """Strings of a module, each with its line; the numbers that an f-string formats are 0."""
+    found = []
+    for node in ast.walk(tree(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "0" for part in node.values]
+            found.append((node.lineno, "".join(map(str, parts))))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.append((node.lineno, node.value))
+    return found
+
+
+def other_forms(text: str) -> list[str]:
+    """The numbers of a text that have another form, each with an example of the right one."""
+    return [f"{match[0]!r} ({right})" for form, right in FORMS.items() for match in re.finditer(form, text)]
+
+
+@by_folder(CODE)
+def test_code_writes_percentages_and_sizes_in_one_form(paths):
+    assert [
+        (path.name, line, found) for path in paths for line, text in written(path) for found in other_forms(text)
+    ] == []
+
+
+@by_folder([*PROSE, *NOTEBOOKS, ROOT / "CHANGELOG.md"])
+def test_documentation_writes_percentages_and_sizes_in_one_form(paths):
+    assert [(path.name, found) for path in paths for found in other_forms(path.read_text())] == []
 
 
 @by_folder([*CODE, *OTHER_CODE])

@@ -46,6 +46,11 @@ def test_importing_the_package_or_asking_for_help_does_not_wait_for_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
+def test_no_command_prints_a_warning_of_torch_where_it_does_not_measure_time():
+    at_the_top = re.compile(r"^(from|import) torch\.utils\.(benchmark|cpp_extension)", re.MULTILINE)
+    assert not [path.name for path in (ROOT / "se_viz").rglob("*.py") if at_the_top.search(path.read_text())]
+
+
 @pytest.mark.parametrize("name", se_viz.__all__)
 def test_every_public_name_is_there_and_described(name):
     assert getattr(se_viz, name).__doc__

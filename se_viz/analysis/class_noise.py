@@ -51,7 +51,7 @@ def class_noise(moments: Moments) -> ClassNoise:
 
 
 def depth_correlation(shares: Sequence[float], noises: Sequence[ClassNoise]) -> tuple[float, float, float]:
-    """Return the rank correlation of depth with η² over G gates, and its 95 % interval over images.
+    """Return the rank correlation of depth with η² over G gates, and its 95% interval over images.
 
     For each gate η² is drawn as if other images of the same classes had been taken: F of one-way ANOVA follows a
     noncentral F distribution, whose noncentrality is estimated from η² without bias. A gate counts as one channel, so

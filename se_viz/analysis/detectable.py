@@ -30,7 +30,7 @@ class Detectable:
 
 
 def smallest_d(images: float) -> float:
-    """Return Cohen's d that a t-test of two classes of ``images`` each finds 80 % of the time at the 5 % level.
+    """Return Cohen's d that a t-test of two classes of ``images`` each finds 80% of the time at the 5% level.
 
     The approximation d = (t₁₋α⁄₂ + t₀.₈) √(2/n) with 2n − 2 degrees of freedom; NaN for a single image. ``images`` may
     be a mean size of classes.

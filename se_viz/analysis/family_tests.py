@@ -1,12 +1,12 @@
 """Tests of the demo family: each network against the standard one, over images and over seeds.
 
-Two questions are kept apart. *Over images*: are two networks, as trained, unequally often right? McNemar's exact test
-compares them image by image; it says nothing on another training of the same networks. *Over seeds*: do trainings of
-two configurations differ on these images? Student's t-test compares the means of their seeds, with a standard deviation
-between seeds that is pooled over all networks with several seeds.
+The tests answer two questions. *Over images*: does one trained network classify more images correctly than another?
+McNemar's exact test compares them image by image; it says nothing about other trainings of the same networks. *Over
+seeds*: do trainings of two configurations differ on these images? Student's t-test compares the means of their seeds,
+with a standard deviation between seeds that is pooled over all networks with several seeds.
 
 All tests of the family are corrected together (Holm 1979): if no choice had an effect, the probability that any of them
-is called significant would be at most 5 %, whatever their dependence.
+is called significant would be at most 5%, whatever their dependence.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class ImageTest:
 
     @property
     def change(self) -> Change:
-        """Accuracy of the other network minus that of the standard one, with Newcombe's 95 % interval for pairs."""
+        """Accuracy of the other network minus that of the standard one, with Newcombe's 95% interval for pairs."""
         return accuracy_change(self.right, self.lost, self.gained, self.images)
 
 
@@ -57,7 +57,7 @@ class SeedTest:
 
     Attributes:
         seeds: number of seeds of the standard network and of the other one.
-        change: mean accuracy of the other network minus that of the standard one, as a share, with the 95 % interval of
+        change: mean accuracy of the other network minus that of the standard one, as a share, with the 95% interval of
             Student's t for the pooled standard deviation.
         p: p of that t-test, two-sided.
         exact: exact permutation p, two-sided: the share of all assignments of the seeds to the two networks whose means

@@ -1,4 +1,4 @@
-"""SE in any CNN: a block of a known network with the gate put in (Figures 2 and 3 of the paper)."""
+"""SE in any CNN: a block of a known network with a gate inserted (Figures 2 and 3 of the paper)."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.utils.benchmark import Timer
 
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.trace import placement
@@ -23,6 +22,9 @@ def median_latency_ms(network: nn.Module, side: int, seconds: float = 1.0) -> fl
         side: side of the image, in pixels.
         seconds: how long to measure.
     """
+    # This import prints a warning where CUDA's compiler is installed, but no GPU.
+    from torch.utils.benchmark import Timer  # noqa: PLC0415
+
     device, dtype = placement(network)
     images = torch.zeros((1, 3, side, side), device=device, dtype=dtype)
     with hold_eval_mode(network), torch.no_grad():

@@ -1,4 +1,4 @@
-"""The numbers of a network that is no demo model, to show beside those of the demo models."""
+"""The numbers of a network that is not a demo model, to show beside those of the demo models."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class LoadedNetwork:
-    """A network that is no demo model.
+    """A network that is not a demo model.
 
     Attributes:
         name: its name as the user named it.

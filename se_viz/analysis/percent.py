@@ -5,7 +5,7 @@ from math import isfinite
 
 
 def percent(share: float) -> str:
-    """Return a share 0–1 as whole per cent, and one below 1 % with the digit that tells it from 0: "55%", "0.2%"."""
+    """Return a share 0–1 as whole per cent, and one below 1% with the digit that tells it from 0: "55%", "0.2%"."""
     if 0 < share < 0.0005:
         return "< 0.1%"
     return f"{share:.1%}" if 0 < share < 0.0095 else f"{share:.0%}"

@@ -45,7 +45,7 @@ def t_power(difference: float, spread: SeedSpread, seeds: tuple[int, int], level
 
 
 def visible_over_images(discordant: float, images: int, level: float) -> float:
-    """Return the smallest difference of two accuracies that McNemar's test sees with a probability of 80 %.
+    """Return the smallest difference of two accuracies that McNemar's test sees with a probability of 80%.
 
     If it would not see a difference even if all images that one of both gets right were the same network's, the largest
     difference that there can be is returned: ``discordant``.
@@ -56,7 +56,7 @@ def visible_over_images(discordant: float, images: int, level: float) -> float:
 
 
 def visible_over_seeds(spread: SeedSpread, seeds: tuple[int, int], level: float) -> float:
-    """Return the smallest difference of two means of seeds that the t-test sees with a probability of 80 %."""
+    """Return the smallest difference of two means of seeds that the t-test sees with a probability of 80%."""
 
     def power(difference: float) -> float:
         return t_power(difference, spread, seeds, level)

@@ -40,7 +40,7 @@ class SelectivityTest:
 
     @property
     def significant_share(self) -> float:
-        """Share of the varying channels whose η² at most 5 % of random labellings reach, 0–1; 0.05 by chance."""
+        """Share of the varying channels whose η² at most 5% of random labellings reach, 0–1; 0.05 by chance."""
         varying = ~np.isnan(self.p)
         return float((self.p[varying] <= 1 - LEVEL).mean()) if varying.any() else float("nan")
 
@@ -59,8 +59,8 @@ def test_selectivity(profiles: ClassProfiles, gate: GateProfile, most: int = 20_
 def f_test(moments: Moments) -> SelectivityTest:
     """Return the test of one-way ANOVA: under chance η² is distributed as Beta((K − 1) / 2, (N − K) / 2).
 
-    The test is exact for normal s. For s concentrated at the ends of its range, the limit is within 3 % of that of
-    shuffled labels for 20 images or more, and within 10 % of it for six (measured on 40 channels each).
+    The test is exact for normal s. For s concentrated at the ends of its range, the limit is within 3% of that of
+    shuffled labels for 20 images or more, and within 10% of it for six (measured on 40 channels each).
     """
     counts, share = moments.count, variance(moments).share
     classes, images = int((counts > 0).sum()), int(counts.sum())

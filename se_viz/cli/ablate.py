@@ -184,13 +184,13 @@ def _show(ablation: "Ablation") -> None:
     plain, right = ablation.as_it_is, "agreement" if ablation.labels == "predictions" else "top-1"
     first = ("as it is", f"{plain.accuracy.top1:.1%}", "", "", "", "", "", "", f"{plain.entropy:.2f}")
     show_table(
-        ("edit", right, "change", "95 % interval", "p", "lost", "gained", "logit", "entropy"),
+        ("edit", right, "change", "95% interval", "p", "lost", "gained", "logit", "entropy"),
         [first, *map(_row, ablation.rows)],
         left_aligned=("edit",),
     )
     whole = f"{plain.accuracy.low:.1%} to {plain.accuracy.high:.1%}"
     typer.echo(
-        f"{ablation.images:,} images; {right} as it is has the 95 % interval {whole} (Wilson). Changes are in points, "
+        f"{ablation.images:,} images; {right} as it is has the 95% interval {whole} (Wilson). Changes are in points, "
         "over the same images, with Newcombe's interval for pairs and McNemar's exact p; lost were right and are "
         "wrong, gained the reverse. The column logit is the mean change of the target's logit; the entropy of the "
         "answer is in nats."

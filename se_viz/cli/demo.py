@@ -51,12 +51,14 @@ def train(
     from se_viz.device.devices import resolve
 
     try:
+        if not set(stages) <= set("2345") or sorted(set(stages)) != list(stages):
+            raise ValueError(f"--stages takes digits of 2345 in order, each at most once, not {stages!r}.")
         config = SEResNetConfig(
             r=r or None,
             squeeze=squeeze,
             gate=gate,
             integration=integration,
-            gated_stages=tuple(int(stage) if stage.isdigit() else -1 for stage in stages),
+            gated_stages=tuple(map(int, stages)),
             bias=bias,
         )
         if not config.gated and config != SEResNetConfig(r=None):
@@ -109,6 +111,10 @@ def responses(
         elif yours and not out and not path.is_file():
             raise ValueError(
                 "Your networks have not been measured: add --data with the path of Imagenette to measure them."
+            )
+        if not path.is_file():
+            raise ValueError(
+                f"There is no file of responses at {path}: add --data with the path of Imagenette to make it."
             )
         measured = Responses.read(path)
         numbers = responses_table(measured)

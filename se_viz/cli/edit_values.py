@@ -86,7 +86,9 @@ class EditOption:
 
     def wrong(self, text: str) -> ValueError:
         """Return the error for a text that the option does not take."""
-        return ValueError(f"{self.name} takes {self.taken}; not {text[:_SHOWN]!r}. {self.refused}".strip())
+        return ValueError(
+            f"{text[:_SHOWN]!r} is not a value of {self.name}, which takes {self.taken}. {self.refused}".strip()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def _list(cards: "Sequence[Card]", choice: "DesignChoice | None") -> None:
     from se_viz.demo.design_choices import variants_of
 
     show_table(
-        ("model", "parameters", "MMACs", "top-1", "95 % interval", "seconds"),
+        ("model", "parameters", "MMACs", "top-1", "95% interval", "seconds"),
         [
             (
                 card.name,

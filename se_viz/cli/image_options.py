@@ -47,14 +47,15 @@ class ImageOptions:
         intake = read_paths(self.images or [], trusted=trusted, split=self.split)
         said = [sentence for choice in intake.splits for sentence in choice.sentences()]
         if self.split is not None and intake.images and not said:
-            said = [f"--split {self.split} changes nothing: these images are not in folders like train/ and val/."]
+            said = [f"--split {self.split} was ignored: these images are not in folders such as train/ and val/."]
         warn([*said, *intake.refusals], verbose=verbose)
         try:
             shown = [*intake.images, *map(sample, self.sample or [])]
         except (ValueError, KeyError) as error:
             raise fail(error) from error
         if not shown:
-            raise typer.BadParameter("No images: name files, folders or ZIP archives, or --sample cat.")
+            missing = "None of these images can be read" if self.images else "There is no image"
+            raise typer.BadParameter(f"{missing}: name image files, folders or ZIP archives, or add --sample cat.")
         return shown
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from se_viz.cli.common import Device, stopped
+from se_viz.wording import listed
 
 if TYPE_CHECKING:
     from se_viz.model.model import Model
@@ -89,9 +90,10 @@ class CheckpointOptions:
 
     def check(self) -> None:
         """Raise if there are options of a checkpoint, but no checkpoint."""
-        settings = (self.arch, self.arg, self.classes, self.mean, self.std, self.size)
-        if self.checkpoint is None and any(settings):
-            raise typer.BadParameter("--arch and its options need a --checkpoint.")
+        settings = {name: getattr(self, name) for name in ("arch", "arg", "classes", "mean", "std", "size")}
+        given = [f"--{name}" for name, value in settings.items() if value not in (None, "", [])]
+        if self.checkpoint is None and given:
+            raise typer.BadParameter(f"{listed(given)} {'needs' if len(given) == 1 else 'need'} a --checkpoint.")
 
     def _head(self) -> "Head | None":
         return None

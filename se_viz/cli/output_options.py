@@ -25,6 +25,14 @@ def _ending(path: Path | None) -> Path | None:
     return path
 
 
+def _html(path: Path | None) -> Path | None:
+    """Check the name of a report's file when the command begins, and not after its work."""
+    special = path is not None and path.exists() and not path.is_file()  # /dev/stdout, for instance
+    if path is not None and not special and path.suffix not in (".html", ".htm"):
+        raise typer.BadParameter(f"a report is written as .html, not as {path.name!r}.")
+    return path
+
+
 Folder = Annotated[
     Path | None,
     typer.Option(help="Folder for the tables (CSV), the figures, and the files with all numbers."),
@@ -36,6 +44,7 @@ ReportFile = Annotated[
         help="HTML file for the sentences, charts and tables together. It opens without a network, in light and dark, "
         "and prints.",
         metavar="FILE.html",
+        callback=_html,
     ),
 ]
 TableFile = Annotated[

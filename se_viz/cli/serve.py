@@ -23,3 +23,8 @@ def app(
         start(host, port)
     except ValueError as error:
         raise fail(error) from error
+    except OSError as error:
+        said = (
+            f"The app cannot listen on {host}, port {port} ({error.strerror or error}): name another --host or --port."
+        )
+        raise fail(OSError(said)) from error

@@ -37,8 +37,10 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
         if not with_classes and asked is None:
             if flat and not others and root == path:
                 listed = ", ".join(map(shown, flat))
-                about = f"{listed} in {shown(root.resolve().name)} hold no class folders, so they are taken as classes "
-                notes = [f"{about}(use --split, or split= in Python, to take one of them)."]
+                about = (
+                    f"{listed} in {shown(root.resolve().name)} contain no class folders, so they are taken as classes"
+                )
+                notes = [f"{about} (use --split, or split= in Python, to take one of them)."]
             continue
         if not with_classes + flat or (others and len({meaning(name) for name in with_classes}) < 2):
             continue
@@ -143,6 +145,6 @@ def _unsplit(path: Path) -> list[str]:
     others = len(held) - 1
     more = f" (like {others:,} other {'class' if others == 1 else 'classes'})" if others else ""
     return [
-        f"Class {shown(first)}{more} holds folders called {', '.join(map(shown, named))}, and the images of all of "
-        "them were taken: to take one split only, name a folder that holds the splits, with class folders in each."
+        f"Class {shown(first)}{more} contains folders called {', '.join(map(shown, named))}, and the images of all of "
+        "them were taken: to take one split only, name a folder that contains the splits, with class folders in each."
     ]

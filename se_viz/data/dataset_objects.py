@@ -193,5 +193,5 @@ def _image(name: str, image: object) -> InputImage:
     if isinstance(image, PIL.Image.Image):
         turned = TURNS.get(orientation_of(image)) in SWAPS_SIDES
         size = image.size[::-1] if turned else image.size
-    content = f"{size[0]}×{size[1]}".encode() + converted.tobytes()
+    content = "×".join(map(str, size)).encode() + converted.tobytes()
     return InputImage(name, hashlib.sha256(content).hexdigest(), converted, size)

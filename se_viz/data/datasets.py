@@ -48,7 +48,9 @@ def dataset(source: "Dataset | str | Path | Indexed", split: str | None = None) 
     if path.is_dir():
         return _from_folder(path, split)
     if not path.is_file():
-        raise DatasetRefused(f"There is no {path}: name a folder of images, a CSV file or a tar file.")
+        raise DatasetRefused(
+            f"There is no file or folder {path}: name a folder of images, a list of paths and labels, or tar files."
+        )
     if lists.is_list(path):
         return _from_list(path, split)
     if path.suffix.lower() == ".zip" or _is_unnamed_zip(path):
@@ -85,7 +87,7 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
     notes += contents.notes()
     if not contents.images:
         raise DatasetRefused(
-            " ".join([f"No images in {root}: it should hold one folder of images for each class.", *notes])
+            " ".join([f"No images in {root}: it should contain one folder of images for each class.", *notes])
         )
     texts = [folder if slash else None for folder, slash, _ in (name.partition("/") for name in contents.images)]
     return labelled(name, "folder", contents.images, texts, lambda index: root / contents.images[index], notes)
@@ -166,7 +168,12 @@ def _of_samples(
     said += left_out(others)
     if not samples:
         raise DatasetRefused(
-            " ".join([f"No images in {path}: looked for members that end in .jpg, .png and the like.", *said])
+            " ".join(
+                [
+                    f"No images in {path}: SE Viz looks for files that end in .jpg, .png or another format of images.",
+                    *said,
+                ]
+            )
         )
     names, texts = [sample.name for sample in samples], [sample.label for sample in samples]
     return labelled(name, kind, names, texts, list(samples).__getitem__, said, IN_FOLDERS)

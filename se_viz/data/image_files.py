@@ -33,7 +33,7 @@ class Intake:
     """Images in the order of their files, without duplicates, and a sentence for each file that was left out.
 
     ``unread`` is the number of files that were left out because the most images were read already. ``splits`` has a
-    choice for each archive and folder that is split into train/, val/ and the like, of which one split is read.
+    choice for each archive and folder that is split into train/, val/ or similar folders; one split of each is read.
     """
 
     images: tuple[InputImage, ...]
@@ -86,8 +86,8 @@ def read_paths(
 
     An image from a folder is named from its class folder on. Other files, and hidden ones, are skipped silently;
     images of unsupported formats are counted in a sentence. A path that cannot be read gives a sentence. No file is
-    read much beyond its limit. Of a folder or archive that is split into train/, val/ and the like, one split is read
-    (``split``, see ``read``), which ``splits`` tells.
+    read much beyond its limit. Of a folder or archive that is split into train/, val/ or similar folders, one split is
+    read (``split``, see ``read``), and ``splits`` says which one.
     """
     listed = [paths] if isinstance(paths, str | os.PathLike) else paths
     notes: list[str] = []

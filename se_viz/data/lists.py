@@ -171,7 +171,8 @@ def _parquet(path: Path) -> tuple[Sequence[str], Iterator[Line]]:
             kinds = [file.schema_arrow.types[index] for index in wanted]
             if any(pa.types.is_struct(kind) or pa.types.is_binary(kind) for kind in kinds):
                 raise DatasetRefused(
-                    f"{path} holds the images themselves: open it with datasets.load_dataset and give that to profile."
+                    f"{path} contains the images themselves: open it with datasets.load_dataset and give that to "
+                    "profile."
                 )
             lists = [index for index, kind in zip(wanted, kinds, strict=True) if pa.types.is_nested(kind)]
             if lists:

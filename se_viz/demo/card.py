@@ -15,7 +15,7 @@ from se_viz.weights.head import HeadKind
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Top-1 accuracy on one centre crop: counts, share, and its 95 % interval (Wilson)."""
+    """Top-1 accuracy on one centre crop: counts, share, and its 95% interval (Wilson)."""
 
     correct: int
     of: int

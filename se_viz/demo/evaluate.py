@@ -47,7 +47,7 @@ def count_correct(network: nn.Module, data: Labelled, preprocess: Preprocess, ba
 
 
 def accuracy(correct: int, of: int) -> Accuracy:
-    """Return the accuracy from counts, with Wilson's 95 % interval."""
+    """Return the accuracy from counts, with Wilson's 95% interval."""
     # By its whole name, as everywhere here: scipy imports its statistics, 0.4 s, when they are used.
     interval = scipy.stats.binomtest(correct, of).proportion_ci(method="wilson")
     return Accuracy(correct, of, correct / of, float(interval.low), float(interval.high))

@@ -8,7 +8,7 @@ from scipy.special import bdtr
 from se_viz.demo.evaluate import accuracy
 from se_viz.wording import signed
 
-_NORMAL = 1.959963984540054  # of a standard normal variable, between ± so much in 95 %
+_NORMAL = 1.959963984540054  # of a standard normal variable, between ± so much in 95%
 
 
 def points(share: float, digits: int = 1) -> str:
@@ -19,7 +19,7 @@ def points(share: float, digits: int = 1) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A difference and its 95 % interval."""
+    """A difference and its 95% interval."""
 
     value: float
     low: float

@@ -1,4 +1,4 @@
-"""Checks of a training before it starts: is its network already there, and may it have its name."""
+"""Checks of a training before it starts: whether its network exists already, and whether its name is free."""
 
 from pathlib import Path
 

@@ -1,11 +1,11 @@
-"""The demo network: SE-ResNet-26 of width 24, for images of 128×128.
+"""The demo network: SE-ResNet-26 of width 24, for images of 128 × 128.
 
-Its stem has three 3×3 convolutions, and its shortcuts downsample by averaging, as in ResNet-D (He et al. 2019, "Bag of
-Tricks"): on small images, a 7×7 stem and shortcuts that skip three of four pixels cost accuracy.
+Its stem has three 3 × 3 convolutions, and its shortcuts downsample by averaging, as in ResNet-D (He et al. 2019, "Bag
+of Tricks"): on small images, a 7 × 7 stem and shortcuts that skip three of four pixels cost accuracy.
 
 It has four stages of two bottleneck blocks, so its gates are SE_2_1 … SE_5_2 with 96, 192, 384 and 768 channels. At
 this width the gates add about the same share of parameters as the paper's gates add to ResNet-50 (Table 10): r = 2 adds
-79 %, r = 16 adds 10 %. Each design choice that the paper varies is an argument here.
+79%, r = 16 adds 10%. Each design choice that the paper varies is an argument here.
 """
 
 from dataclasses import dataclass

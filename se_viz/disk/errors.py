@@ -42,7 +42,8 @@ def write_failed(error: OSError, path: Path) -> WriteFailed:
     folder, reason = path.parent, error.strerror or str(error)
     if error.errno in FULL:
         return WriteFailed(
-            f"The disk of {folder} is full, so {path} was not written: make room, or name a folder on another disk."
+            f"The disk of {folder} is full, so {path} was not written: free some space, or name a folder on another "
+            "disk."
         )
     if error.errno == errno.EFBIG:
         return WriteFailed(
@@ -60,7 +61,7 @@ def write_failed(error: OSError, path: Path) -> WriteFailed:
         return WriteFailed(f"{path} cannot be written, as {file} is not a folder: name another one.")
     if error.errno in GONE and not folder.is_dir():
         return FolderGone(
-            f"{path} was not written, as {folder} no longer exists: it was moved or removed, or its disk was "
-            "disconnected."
+            f"{path} was not written, as {folder} does not exist, or no longer exists: make this folder, connect its "
+            "disk again, or name another folder."
         )
     return WriteFailed(f"{path} was not written ({reason}): check the disk of {folder}, or name another folder.")

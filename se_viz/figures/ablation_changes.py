@@ -25,7 +25,7 @@ _OTHERS = [(colour, symbol) for symbol in ("triangle-up", "x", "star") for colou
 
 
 def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow]) -> Chart:
-    """Draw the change of accuracy for each place and edit, with its 95 % interval.
+    """Draw the change of accuracy for each place and edit, with its 95% interval.
 
     Args:
         name: name of the chart, for files.
@@ -60,10 +60,10 @@ def accuracy_changes(name: str, title: str, x: str, rows: Sequence[AblationRow])
     return Chart(
         name=name,
         figure=go.Figure(traces, layout),
-        alt=f"{title}, in points with 95 % intervals: {listed}.",
+        alt=f"{title}, in points with 95% intervals: {listed}.",
         how_to_read=(
-            "A point is the change of accuracy over all images when s is replaced there, and the line its 95 % "
-            "interval (Newcombe, for pairs). s shuffled between the images is the baseline: the gate keeps its "
+            "A point is the change of accuracy over all images when s is replaced there, and the line its 95% "
+            "interval (Newcombe, for pairs). s shuffled between the images is the control: the gate keeps its "
             "distribution of weights, and loses what it says about the single image. Where the interval includes 0, "
             "no effect was measured."
         ),

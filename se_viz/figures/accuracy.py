@@ -20,7 +20,7 @@ class Point:
         label: its name on the chart.
         x: its position on the axis, in the unit of the axis.
         top1: top-1 accuracy, per cent.
-        low, high: its 95 % interval, per cent; None if the source gives no interval.
+        low, high: its 95% interval, per cent; None if the source gives no interval.
         detail: what else the pointer shows, for instance "seed 1".
         colour: its colour, if the points of a chart have several.
     """
@@ -93,11 +93,11 @@ def accuracy_against(
     if seeds:
         traces += _dots(seeds, axis)
     listed = "; ".join(
-        f"{point.label}: {'' if axis.ticks else f'{point.x:.2f}, '}{point.top1:.1f} %" for point in (*points, *yours)
+        f"{point.label}: {'' if axis.ticks else f'{point.x:.2f}, '}{point.top1:.1f}%" for point in (*points, *yours)
     )
     alt = f"{title}. {axis.title} and top-1 accuracy of {listed}."
     if seeds:
-        alt += f" Other seeds: {'; '.join(f'{point.label}: {point.top1:.1f} %' for point in seeds)}."
+        alt += f" Other seeds: {'; '.join(f'{point.label}: {point.top1:.1f}%' for point in seeds)}."
     return Chart(name, go.Figure(traces, layout), alt, _how_to_read(axis, points, bool(seeds)))
 
 
@@ -141,7 +141,7 @@ def _networks(
         error_y=bars,
         name=name,
         showlegend=legend and not several,
-        hovertemplate=f"%{{text}}<br>{'' if axis.ticks else f'%{{x:.3f}} {axis.title}<br>'}%{{y:.2f}} %<extra></extra>",
+        hovertemplate=f"%{{text}}<br>{'' if axis.ticks else f'%{{x:.3f}} {axis.title}<br>'}%{{y:.2f}}%<extra></extra>",
     )
     return [drawn, _named(name, symbol)] if legend and several else [drawn]
 
@@ -176,7 +176,7 @@ def _dots(seeds: Sequence[Point], axis: Axis) -> list[go.Scatter]:
         marker={"color": _colours(seeds, MUTED), "size": 7, "symbol": symbol},
         name="other seeds",
         showlegend=not several,
-        hovertemplate="%{text}<br>%{y:.2f} %<extra></extra>",
+        hovertemplate="%{text}<br>%{y:.2f}%<extra></extra>",
     )
     return [dots, _named("other seeds", symbol)] if several else [dots]
 
@@ -186,13 +186,13 @@ def _how_to_read(axis: Axis, points: Sequence[Point], seeds: bool) -> str:
     said += ". " if axis.ticks else ", further right is more expensive. "
     if all(point.low is not None for point in points):
         said += (
-            "The bars are 95 % intervals of single accuracies, given by the number of validation images. Two networks "
+            "The bars are 95% intervals of single accuracies, given by the number of validation images. Two networks "
             "are compared on the same images, which is more exact than these bars: see the table of comparisons. "
         )
     else:
         said += "The source gives no intervals. "
     if seeds:
-        said += "Dots are the same networks trained from other seeds: two trainings differ by as much. "
+        said += "Dots are the same networks trained from other seeds: they show how much two trainings differ. "
     if any(point.colour for point in points):
         said += "The colour is r, as in the other charts of the page; no SE is grey."
     return said.strip()

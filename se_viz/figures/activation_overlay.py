@@ -50,13 +50,15 @@ def activation_overlay(activation: ClassActivation, focus: int, image: str, cut:
     return Chart(
         name=f"activation_{activation.gate}",
         figure=go.Figure(traces, layout),
-        alt=f"Class-activation maps of {activation.gate} for {target} over {image}, {height}×{width} numbers "
-        f"each: {said}.",
+        alt=f"Class-activation maps of {activation.gate} for {target} over {image}, "
+        f"{height} × {width} numbers each: {said}.",
         how_to_read=(
             "Left: the image as the network sees it. Middle: where the maps U, before the gate, speak for the class "
-            "(Grad-CAM). Right: the same of X̃, after it. The lighter and the more opaque, the more; both share one "
-            "scale, and what speaks against the class is left dark. A map weighs each channel by its mean gradient "
-            f"and is spread from {height}×{width} numbers over the image, so it shows a place, not an outline."
+            "(Grad-CAM). Right: the same of X̃, after it. A lighter and more opaque place supports the class more; both "
+            "overlays share one scale, and places that speak against the class are left dark. A map weights each "
+            "channel "
+            f"by its mean gradient. It has {height} × {width} numbers, spread over the image, so it shows a place, not "
+            "an outline."
         ),
     )
 

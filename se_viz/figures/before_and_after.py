@@ -1,4 +1,4 @@
-"""The predictions of a network for one image, as it is and with edits of s."""
+"""The predictions of a network for one image, without and with edits of s."""
 
 from collections.abc import Sequence
 
@@ -53,5 +53,6 @@ def before_and_after(names: Sequence[str], before: Floats, after: Floats, unit: 
         name="before_and_after",
         figure=go.Figure(traces, layout),
         alt=f"{unit} without and with the edit: {pairs}.",
-        how_to_read="Grey: the network as it is. Coloured: the same image with the edited weights; all else is equal.",
+        how_to_read="Grey: the network without edits. Coloured: the same image with the edited weights; all else is "
+        "equal.",
     )

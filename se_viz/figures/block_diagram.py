@@ -193,7 +193,7 @@ def _does(gate: Gate) -> str:
 
 
 def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
-    area = "×".join(map(str, shape[1:] if gate.layout == "nchw" else shape[:-1]))
+    area = " × ".join(map(str, shape[1:] if gate.layout == "nchw" else shape[:-1]))
     squeeze = (
         ["squeeze not seen", "no z"]
         if gate.squeeze == NOT_SEEN

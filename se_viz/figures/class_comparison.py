@@ -105,7 +105,7 @@ def two_distributions(
                 marker={"color": CLASSES[place], "line": {"width": 0}},
                 opacity=0.6,
                 xhoverformat=".3f",
-                hovertemplate=f"{label(name)}<br>s ≈ %{{x}}: %{{customdata:.0f}} % of the images<extra></extra>",
+                hovertemplate=f"{label(name)}<br>s ≈ %{{x}}: %{{customdata:.0f}}% of the images<extra></extra>",
             )
         )
     return Chart(

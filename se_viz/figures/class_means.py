@@ -60,7 +60,7 @@ def class_means(
         go.Figure(bar, layout),
         alt=f"Mean of s of channel {channel} of {gate} by class, over all classes {number(overall)}: {listed}.",
         how_to_read=(
-            "A bar is the mean weight that this channel gets in the images of a class, the thin line is ± SD. "
-            "The dotted line is the mean over all classes. Bars far from it: the weight tells the class."
+            "Each bar is the mean weight of this channel over the images of a class, and the thin line is ± SD. The "
+            "dotted line is the mean over all classes. If a bar is far from it, the weight distinguishes this class."
         ),
     )

@@ -74,7 +74,9 @@ def gate_probabilities(
         target: name of the output.
         chosen: the gate whose channels are shown.
     """
-    layout = _layout(gates, chosen, f"Probability of {label(target, 22)}, {percent(before)} as it is", "probability, %")
+    layout = _layout(
+        gates, chosen, f"Probability of {label(target, 22)}, {percent(before)} without edits", "probability, %"
+    )
     top = reach([before, *(value for values in probabilities.values() for value in values)])
     layout["yaxis"]["range"] = [-0.03 * top, 1.03 * top]
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 100 * before, "y1": 100 * before}
@@ -87,12 +89,12 @@ def gate_probabilities(
             mode="markers",
             marker={"color": EDITS[edit], "symbol": _SYMBOLS[edit], "size": 10},
             yhoverformat=".1f",
-            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>%{{y}} %<extra></extra>",
+            hovertemplate=f"%{{x}}, {label(words[edit], 40)}<br>%{{y}}%<extra></extra>",
         )
         for edit, values in probabilities.items()
     ]
     spans = "; ".join(
-        f"{words[edit]} {_span(gates, 100 * values, '.0f' if top > 20 else '.2g')} %"
+        f"{words[edit]} {_span(gates, 100 * values, '.0f' if top > 20 else '.2g')}%"
         for edit, values in probabilities.items()
     )
     return Chart(
@@ -100,9 +102,9 @@ def gate_probabilities(
         figure=go.Figure(traces, layout),
         alt=f"Probability of {target}, {percent(before)} without edits, when s of one gate is replaced. {spans}.",
         how_to_read=(
-            f"The dotted line is the probability of {target} of the network as it is. Each point is the probability "
-            "with s of one gate replaced. A point far from the line with the prediction unchanged: the gate tempers "
-            "how sure the network is, without changing the order of the classes."
+            f"The dotted line is the probability of {target} without edits. Each point is the probability "
+            "with s of one gate replaced. If a point is far from the line, but the prediction is the same, the "
+            "gate changes how sure the network is, and not what it predicts."
         ),
     )
 

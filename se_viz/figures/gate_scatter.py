@@ -36,7 +36,7 @@ def s_by_channel(gate_capture: GateCapture, images: Sequence[str], focus: int) -
             "z, because s was not seen to come from one squeeze of U alone."
         ),
         how_to_read=(
-            "Each point is a channel; the higher, the more of it the gate passes. For other gates the horizontal axis "
+            "Each point is a channel; the higher it is, the more the gate passes. For other gates the horizontal axis "
             "is the descriptor z. This gate has no z, because s was not seen to come from one squeeze of U alone."
         ),
     )
@@ -120,7 +120,7 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
             name="this image",
             xhoverformat=".2f",
             yhoverformat=".1f",
-            hovertemplate="s ≈ %{x}: %{y} %<extra></extra>",
+            hovertemplate="s ≈ %{x}: %{y}%<extra></extra>",
         )
     ]
     if len(s) > 1:
@@ -133,7 +133,7 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
                 line={"color": MUTED, "width": 2, "shape": "hvh"},
                 name=f"all {len(s)} images",
                 yhoverformat=".1f",
-                hovertemplate="all: %{y} %<extra></extra>",
+                hovertemplate="all: %{y}%<extra></extra>",
             )
         )
     figure = go.Figure(traces, layout)

@@ -150,8 +150,8 @@ def deviation_heatmap(
         ),
         how_to_read=(
             f"{_rows_or_bars(gate_capture)} the weight s minus its mean over the images of the class profiles. Blue: "
-            "the gate passes less of the channel than for most images; brown: more; near 0: as much. The ends of the "
-            "scale differ between gates, as some hardly change their weights; “Raw s” draws the weights themselves."
+            "the gate passes less of the channel than on average; brown: more; near 0: as much. The ends of the scale "
+            "differ between gates, because some hardly change their weights. “Raw s” draws the weights themselves."
             f"{_MARKED if len(gate_capture.s) > 1 else ''}"
         ),
     )
@@ -212,7 +212,7 @@ def _drawn(
     beside_rows(layout, thumbnails, rows_height)
     say_lost(layout, s)
     rows_share = rows_height / (rows_height + _STRIP) if marked else 1.0
-    # Numbers that may be negative are texts: the pointer's numbers have a hyphen in the place of the minus sign.
+    # Numbers that may be negative are texts: the pointer's numbers have a hyphen instead of the minus sign.
     shown, weights = f"{called} = %{{z}}<br>", None
     if values is not s:
         weights = s[:, channels] if s_range(gate_capture)[0] >= 0 else texts(s[:, channels])

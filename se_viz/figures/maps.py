@@ -90,7 +90,7 @@ def overlay_maps(gate_capture: GateCapture, focus: int, channels: Sequence[int],
         how_to_read=(
             "Where on the image a channel is active before the gate (top) and after it (middle), and where the gate "
             "changed it (bottom). Stronger is lighter and more opaque; all tiles have the same scale. Maps of deep "
-            "stages are coarse: a map of 4×4 numbers is spread over the whole image."
+            "stages are coarse: a map of 4 × 4 numbers is spread over the whole image."
         ),
     )
 

@@ -53,7 +53,7 @@ def ends(values: AnyFloats) -> str:
 def texts(values: AnyFloats, digits: int = 3) -> list[Any]:
     """Return numbers as texts, nested as the array is.
 
-    The pointer's numbers with a format have a hyphen in the place of the minus sign, unless they are those of an axis.
+    The pointer's numbers with a format have a hyphen instead of the minus sign, unless they are those of an axis.
     """
     written = np.char.mod(f"%.{digits}f", values)
     for machine, people in (("-", "−"), ("nan", "NaN"), ("inf", "∞")):

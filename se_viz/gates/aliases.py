@@ -1,4 +1,4 @@
-"""Tensors that hold the numbers of another tensor of a pass though no call of a torch function made them.
+"""Tensors that hold the numbers of another tensor of a pass, although no call of a torch function made them.
 
 ``as_subclass``, a wrapper around a tensor and its removal, and C++ code return such tensors.
 """

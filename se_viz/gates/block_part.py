@@ -15,7 +15,7 @@ class BlockPart:
     Attributes:
         path: its path in the network.
         kind: the kind of operation.
-        text: a description, for instance "3×3 convolution, stride 2".
+        text: a description, for instance "3 × 3 convolution, stride 2".
         shape: shape of its output for one image, (C, H, W) for maps.
     """
 
@@ -38,9 +38,9 @@ def _described(module: nn.Module) -> tuple[PartKind, str]:
     name = type(module).__name__
     if isinstance(module, nn.Conv2d):
         height, width = module.kernel_size
-        words = f"{height}×{width} convolution"
+        words = f"{height} × {width} convolution"
         if module.groups == module.in_channels == module.out_channels:
-            words = f"{height}×{width} depthwise convolution"
+            words = f"{height} × {width} depthwise convolution"
         elif module.groups > 1:
             words += f", {module.groups} groups"
         stride = max(module.stride)

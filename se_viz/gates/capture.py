@@ -129,7 +129,7 @@ class Capture:
         try:
             return self.gates[name]
         except KeyError:
-            raise KeyError(f"No gate {name!r}; there are {', '.join(self.gates)}") from None
+            raise KeyError(f"There is no gate {name!r}: choose one of {', '.join(self.gates)}.") from None
 
     def __iter__(self) -> Iterator[GateCapture]:
         """Iterate over the gates' values in execution order."""
@@ -183,7 +183,9 @@ def _captured(
     gates = instrument.gates
     unknown = maps - {gate.name for gate in gates}
     if unknown:
-        raise KeyError(f"No gate {', '.join(sorted(unknown))}; there are {', '.join(gate.name for gate in gates)}")
+        raise KeyError(
+            f"There is no gate {', '.join(sorted(unknown))}: choose from {', '.join(gate.name for gate in gates)}."
+        )
     # A network may keep a tensor of its pass, and a tensor of inference mode cannot be used in training.
     with torch.inference_mode(False):
         parts = _in_batches(instrument, images, maps, batch, weights, edits)

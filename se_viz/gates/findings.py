@@ -1,4 +1,4 @@
-"""Findings in the calls of a forward pass: products that may be gates, and those that are no gates or are not read."""
+"""Findings in the calls of a forward pass: products that may be gates, and those that are not, or cannot be read."""
 
 from dataclasses import dataclass, field
 

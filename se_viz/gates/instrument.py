@@ -92,7 +92,7 @@ class Instrument:
         for gate in self.gates:
             if gate.name == name:
                 return gate
-        raise KeyError(f"No gate {name!r}; there are {', '.join(gate.name for gate in self.gates)}")
+        raise KeyError(f"There is no gate {name!r}: choose one of {', '.join(gate.name for gate in self.gates)}.")
 
     def attached(self) -> AbstractContextManager[None]:
         """Keep the network ready to be read, in eval mode and with hooks, while the context is held."""

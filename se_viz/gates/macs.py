@@ -12,9 +12,9 @@ from se_viz.gates.mac_rules import formulas
 from se_viz.types import Args, Classes, Function, Kwargs
 
 RULE = (
-    "MACs are the multiply-accumulates of one image in convolutions (grouped, transposed and deformable ones too), FC "
-    "layers, recurrent layers and other products of matrices, and in the two products of attention (queries with keys, "
-    "weights with values), fused or not, and in full even if a mask leaves part of them out. Not counted: biases, "
+    "MACs are the multiply-accumulates for one image. Counted: convolutions (grouped, transposed and deformable ones, "
+    "too), FC layers, recurrent layers, other products of matrices, and the two products of attention (queries with "
+    "keys, weights with values), fused or not, and in full even if a mask hides part of them. Not counted: biases, "
     "elementwise products and sums (including squeeze and scale of a gate), normalisation, activations, softmax, "
     "pooling, resizing."
 )

@@ -1,6 +1,6 @@
 """Nested maps, such as images of several sizes in one tensor, and products of them by one factor per channel.
 
-These products are not read, as nested tensors have no single height and width, but they are told.
+These products are not read, as nested tensors have no single height and width, but a message names them.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Multiplications of maps by numbers computed from the images that are no factor per channel of maps (N, C, H, W)."""
+"""Multiplications of maps by numbers from the images that are not one factor per channel of maps (N, C, H, W)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ FIVE_AXES = (
 )
 PER_IMAGE = "its factor is one number for each image, the same in all channels"
 PER_BATCH = "its factor is the same for all images of a batch, so that no s belongs to an image"
-PER_BRANCH = "it adds up maps with one weight for each image and branch, which is no factor per channel of one map"
+PER_BRANCH = "it adds up maps with one weight for each image and branch, which is not a factor per channel of one map"
 SUMMED = (
     "its code multiplies maps by one factor per channel of each branch and adds them up in one call, which is not read"
 )

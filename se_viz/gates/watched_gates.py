@@ -38,7 +38,7 @@ RESIZED = "its factor has one weight for each channel and pixel; these are equal
 PARTS = "it runs on parts of an image or of the batch, so that no single s belongs to an image"
 SCALES = "its code multiplies maps by one factor per channel"
 UNSEEN = f"{SCALES} where calls of torch functions are not seen, as in a script or a custom operator"
-KERNELS = "its convolution has a separate kernel for each image, which is no factor per channel"
+KERNELS = "its convolution has a separate kernel for each image, which is not a factor per channel"
 
 
 def select(

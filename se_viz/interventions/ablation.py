@@ -72,7 +72,7 @@ class Ablation:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise KeyError(f"No edit {name!r}; there are {', '.join(row.name for row in self.rows)}")
+        raise KeyError(f"There is no edit {name!r}: choose one of {', '.join(row.name for row in self.rows)}.")
 
     def by(self, scope: Scope) -> tuple[AblationRow, ...]:
         """Return the rows about single gates, stages, all gates, or other edits."""
@@ -107,7 +107,7 @@ class Ablation:
             )
 
     def table(self) -> pd.DataFrame:
-        """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
+        """Return a row for the unedited network, then one for each edit: shares, logits and nats, with intervals."""
         return edits_table(self.as_it_is, self.rows)
 
     def table_by_class(self) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from se_viz.model.model import Model
 _LARGEST = 256_000_000  # bytes of a file that is read
 _NEAR = 1e-9  # of rounding, by which a share may be outside 0 … 1
 _NOT_ONE = (
-    "{name} holds no ablation that this version reads, or is damaged (at {where}): copy it again, or make it again "
+    "{name} contains no ablation that this version reads, or is damaged ({where}): copy it again, or make it again "
     "with `se-viz ablate`."
 )
 
@@ -65,12 +65,12 @@ def read_ablation(content: bytes, name: str, model: Model | None = None) -> Abla
         _check_lengths(ablation)
         _check_rows(ablation)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors(include_input=False)[0]["loc"][:3])) or "the whole file"
+        where = f"at {'.'.join(map(str, error.errors(include_input=False)[0]['loc'][:3])) or 'the whole file'}"
         raise AblationRefused(_NOT_ONE.format(name=name, where=where)) from error
     except (ValueError, RecursionError) as error:
         if isinstance(error, AblationRefused):
             raise
-        raise AblationRefused(f"{name} is damaged: {error}") from error
+        raise AblationRefused(_NOT_ONE.format(name=name, where=error)) from error
     if model is not None:
         ablation.check(model)
     return ablation
@@ -119,4 +119,4 @@ def _check_rows(ablation: Ablation) -> None:
         shares = (row.accuracy.low, row.accuracy.top1, row.accuracy.high, row.p)
         changes = (row.change.low, row.change.value, row.change.high)
         if not all(-_NEAR <= share <= 1 + _NEAR for share in (*shares, *map(abs, changes))):
-            raise ValueError(f"the edit {row.name[:80]!r} has an accuracy, a change or a p that is no share.")
+            raise ValueError(f"the edit {row.name[:80]!r} has an accuracy, a change or a p that is not a share.")

@@ -201,7 +201,7 @@ def has_shuffle(edit: PlannedEdit) -> bool:
 def _header(tensors: Tensors, path: Path) -> ShardHeader:
     metadata = tensors.metadata or {}
     if metadata.get("format") != _FORMAT:
-        raise ProfilesRefused(f"{path} is no shard of an ablation.")
+        raise ProfilesRefused(f"{path} is not a shard of an ablation.")
     try:
         return _JSON.validate_json(metadata["header"])
     except (KeyError, ValueError) as error:

@@ -8,7 +8,7 @@ from se_viz.interventions.ablation_effects import AblationRow, AsItIs
 
 
 def edits_table(plain: AsItIs, edited: Sequence[AblationRow]) -> pd.DataFrame:
-    """Return a row for each edit, with the network as it is first: shares, logits and nats, with intervals."""
+    """Return a row for the unedited network, then one for each edit: shares, logits and nats, with intervals."""
     first = {
         "edit": "as it is",
         "accuracy": plain.accuracy.top1,

@@ -43,7 +43,7 @@ def capture(
         maps: the gates whose U and X̃ to keep, or their names, for instance ``["SE_5_2"]``.
         batch: images per forward pass, 1 or more. Where the device has no room for a batch, the rest is read in
             batches of half as many, down to single images.
-        edits: what multiplies U in the place of s, by a gate's name, "stage 4" or "all": a number, C numbers, (N, C),
+        edits: what multiplies U instead of s, by a gate's name, "stage 4" or "all": a number, C numbers, (N, C),
             "mean", ``mean_of(class)``, ``swap(image)``, ``shuffle(seed)``, ``scale(factor)``, or {channel: any of
             these}. ``GateCapture.s`` is s as computed, in a pass with all edits; ``GateCapture.s_applied`` is what
             multiplied U.

@@ -58,7 +58,7 @@ def put_constants(
         if is_out_of_memory(error):
             raise
         raise CannotFreeze(
-            f"The network does not run with a constant in the place of {', '.join(gate.path for gate in gates)}: "
+            f"The network does not run with a constant instead of {', '.join(gate.path for gate in gates)}: "
             f"{error}. Other code may need what these modules contain."
         ) from error
     for gate in gates:

@@ -122,7 +122,7 @@ def resolve(edits: Edits, gates: Sequence[Gate], sources: Sources) -> dict[str, 
     if unknown:
         stages = ", ".join(f'"stage {stage}"' for stage in sorted({gate.stage for gate in gates}))
         names = ", ".join(gate.name for gate in gates)
-        raise KeyError(f'No gate {unknown[0]!r}; there are {names}, {stages} and "all"')
+        raise KeyError(f'There is no gate {unknown[0]!r}: choose one of {names}, {stages} or "all".')
     named = sorted(((*places[key], edit) for key, edit in edits.items()), key=itemgetter(0))
     made: dict[str, Replacement] = {}
     for gate in gates:
@@ -154,7 +154,7 @@ def _channels(edit: Mapping[int, Whole], gate: Gate, sources: Sources, wider: Re
     parts: dict[int, Replacement] = {}
     for channel, part in edit.items():
         if not isinstance(channel, int | np.integer) or isinstance(channel, bool) or not 0 <= channel < gate.channels:
-            raise KeyError(f"No channel {channel!r} in {gate.name}; there are 0 to {gate.channels - 1}")
+            raise KeyError(f"{gate.name} has no channel {channel!r}: its channels are 0 to {gate.channels - 1}.")
         if isinstance(part, int | float):
             numbers[int(channel)] = float(_finite(part, gate))
         else:

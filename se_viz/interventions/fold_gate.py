@@ -105,7 +105,7 @@ def trace_neighbours(network: nn.Module, images: Tensor) -> Neighbours:
     """Run a network once, without gradients, and find the neighbours of its constant gates.
 
     Args:
-        network: the network in eval mode, with a ``ConstantGate`` in the place of each of the gates.
+        network: the network in eval mode, with a ``ConstantGate`` instead of each of the gates.
         images: images (N, 3, H, W); the network gets a copy.
     """
     seen = Neighbours()
@@ -142,7 +142,7 @@ def trace_neighbours(network: nn.Module, images: Tensor) -> Neighbours:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
-    """A module that multiplies by s in the place of a gate: ``apply`` changes its weights, ``undo`` restores them."""
+    """A module that multiplies by s instead of a gate: ``apply`` changes its weights, ``undo`` restores them."""
 
     module: nn.Module
     scale: Callable[[str, Tensor], Tensor]

@@ -42,7 +42,11 @@ def write(path: Path, network: nn.Module, about: About) -> None:
     # Copies, as the format refuses tensors that share memory; each is then read into its own place.
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     with replacing(path) as unfinished:
-        save_file(tensors, unfinished, {"about": json.dumps(about, ensure_ascii=False)})
+        unfinished.touch()  # its error has a number, which that of safetensors has not
+        try:
+            save_file(tensors, unfinished, {"about": json.dumps(about, ensure_ascii=False)})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
     write_bytes(path.with_suffix(".json"), json.dumps(about, ensure_ascii=False, indent=1).encode())
 
 

@@ -111,7 +111,7 @@ def gate_weights(
 
 
 def edited_outputs(model: Model, inputs: Tensor, gate: str, weights: Floats) -> Floats:
-    """Return the outputs for one image, with rows of weights in the place of one gate's s.
+    """Return the outputs for one image, with rows of weights instead of one gate's s.
 
     Args:
         model: the model.

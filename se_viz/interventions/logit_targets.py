@@ -46,15 +46,15 @@ def _number(target: int | str, outputs: int, names: Sequence[str]) -> int:
             if target == names[1]:
                 return 0
             raise KeyError(
-                f"The one logit is that of {names[1]}, so ask about {names[1]}: what raises it by an amount lowers "
-                f"{names[0]} by the same."
+                f"The only logit is that of {names[1]}, so ask about {names[1]}: what raises its logit lowers that of "
+                f"{names[0]} by the same amount."
             )
         if target in names[:outputs]:
             return names.index(target)
         near = ", ".join(names[:12]) if names else f"numbers 0 to {outputs - 1}, as the classes have no names"
-        raise KeyError(f"No class {target!r}; there are {near}{' …' if len(names) > 12 else ''}")
+        raise KeyError(f"There is no class {target!r}: choose one of {near}{' …' if len(names) > 12 else ''}.")
     if not isinstance(target, int) or isinstance(target, bool):
         raise TypeError(f"A target is the name or the number of a class, not {target!r}.")
     if not 0 <= target < outputs:
-        raise KeyError(f"No logit {target}; there are 0 to {outputs - 1}")
+        raise KeyError(f"There is no logit {target}: choose one of 0 to {outputs - 1}.")
     return target

@@ -212,7 +212,7 @@ def instrument_and_inputs(network: Model | Instrument | nn.Module, images: Image
     """Return the instrument of a model or a network, and the images as the network takes them.
 
     Raises:
-        NotAnImageModel: they are no batch of images.
+        NotAnImageModel: they are not a batch of images.
         InputRefused, InstrumentError: see ``suffix``.
     """
     inputs = require_images(network.inputs(images) if isinstance(network, Model) else images)

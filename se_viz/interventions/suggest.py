@@ -14,7 +14,7 @@ class Suggestion:
     Attributes:
         gate: name of the gate.
         value: the constant: a number, or "mean".
-        change: change of accuracy, as a share, with its 95 % interval, which lies above −loss.
+        change: change of accuracy, as a share, with its 95% interval, which lies above −loss.
         p: McNemar's exact p of the change.
     """
 
@@ -29,7 +29,7 @@ class Suggestion:
         return {self.gate: self.value}
 
     def __str__(self) -> str:
-        return self._said("95 % interval ")
+        return self._said("95% interval ")
 
     @property
     def brief(self) -> str:
@@ -44,7 +44,7 @@ class Suggestion:
 def suggest(ablation: Ablation, loss: float = 0.01) -> tuple[Suggestion, ...]:
     """Return the gates that can be removed, each with the constant that costs least; those that cost least come first.
 
-    A gate is listed when the whole 95 % interval of its change of accuracy lies above −loss: so the loss is known to be
+    A gate is listed when the whole 95% interval of its change of accuracy lies above −loss: so the loss is known to be
     acceptable, and not only estimated to be. Gates were set one at a time; what several of them cost together is
     another number, which ``ablate`` measures with ``edits={"together": {gate: value, …}}``. The best of several
     constants is chosen by the same images, so its change is a little better than it would be over others.

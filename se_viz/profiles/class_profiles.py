@@ -46,7 +46,9 @@ class ClassProfiles(ProfileIndex):
         for entry in self.header.gates:
             if entry.name == gate:
                 return self._gate(entry)
-        raise KeyError(f"No gate {gate!r}; there are {', '.join(entry.name for entry in self.header.gates)}")
+        raise KeyError(
+            f"There is no gate {gate!r}: choose one of {', '.join(entry.name for entry in self.header.gates)}."
+        )
 
     def __iter__(self) -> Iterator[GateProfile]:
         """Return an iterator over the gates in execution order."""
@@ -80,7 +82,7 @@ class ClassProfiles(ProfileIndex):
         if what := self.header.model.difference(model):
             differs = "weights differ" if what == "weights" else "preprocessing differs"
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {self.header.model.name}, not of the loaded {model.name} "
+                f"{self.path} contains class profiles of {self.header.model.name}, not of the loaded {model.name} "
                 f"({differs}). "
                 "Make class profiles of the loaded model with `python -m se_viz profile`."
             )
@@ -94,7 +96,7 @@ class ClassProfiles(ProfileIndex):
         if dataset.sha256 not in {source.sha256 for source in self.header.sources}:
             listed = " and ".join(f"{source.name} ({source.images} images)" for source in self.header.sources)
             raise ProfilesMismatch(
-                f"{self.path} holds class profiles of {listed}, not of {dataset.name} ({len(dataset)} images): "
+                f"{self.path} contains class profiles of {listed}, not of {dataset.name} ({len(dataset)} images): "
                 "the names or labels of the images differ."
             )
 

@@ -49,7 +49,7 @@ def compact(profiles: ClassProfiles, path: str | Path) -> ClassProfiles:
     """
     if profiles.header.version < VERSION:
         raise ProfilesMismatch(
-            f"{profiles.path} was written by an older SE Viz and holds rounded s. Make the class profiles again."
+            f"{profiles.path} was written by an older SE Viz and contains rounded s. Make the class profiles again."
         )
     path = Path(path)
     labels = profiles.table.labels.astype(np.intp)

@@ -43,7 +43,7 @@ def unpack_mean(packed: npt.NDArray[np.uint32], near: Float32s, spread: Int8s) -
 
 
 def pack_std(std: Floats, spread: Int8s) -> npt.NDArray[np.uint8]:
-    """Return standard deviations (K, C) as logarithms of their ratio to ``spread`` (C,), exact to 2.2 %.
+    """Return standard deviations (K, C) as logarithms of their ratio to ``spread`` (C,), exact to 2.2%.
 
     0 stays 0; other values below 1/256 of the channel's standard deviation are stored as 1/256 of it.
     """

@@ -62,7 +62,7 @@ def engine_of(engine: Engine, *, write: WriteShard = write_shard) -> Make:
         write: writes one shard; Ray sends it to the workers.
 
     Raises:
-        ProfilesError: it is no engine, or Ray is not installed.
+        ProfilesError: it is not an engine, or Ray is not installed.
     """
     if engine == "local":
         engine = LocalEngine()

@@ -29,7 +29,7 @@ class Histogram:
     have exactly the value of its borders, and no other bin has an image with that value. A bin may be empty.
 
     Class profiles of format 1 have no heaps. Exact ones have 64 bins of equal width, the same for all channels. Compact
-    ones have six bins between quantiles, different for each class, with 5, 20, 25, 25, 20 and 5 % of its images.
+    ones have six bins between quantiles, different for each class, with 5, 20, 25, 25, 20 and 5% of its images.
 
     Attributes:
         counts, edges: as above.

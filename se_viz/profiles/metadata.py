@@ -159,7 +159,8 @@ class Header:
         """
         if not metadata or metadata.get("format") not in (FORMAT, former_names.FORMAT):
             raise ProfilesRefused(
-                f"{path} is a safetensors file, but holds no class profiles. Make them with `python -m se_viz profile`."
+                f"{path} is a safetensors file, but contains no class profiles. Make them with "
+                "`python -m se_viz profile`."
             )
         version = metadata.get("version", "")
         if version.isdecimal() and int(version) > VERSION:

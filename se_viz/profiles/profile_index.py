@@ -54,4 +54,6 @@ class ProfileIndex:
         except ValueError:
             names = sorted(self.classes)
             near = names[max(0, bisect.bisect(names, name) - 5) :][:10]
-            raise KeyError(f"No class {name!r} in these class profiles; there are {', '.join(near)} …") from None
+            raise KeyError(
+                f"There is no class {name!r} in these class profiles: choose one of {', '.join(near)} …."
+            ) from None

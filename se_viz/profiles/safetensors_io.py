@@ -143,7 +143,7 @@ def open_tensors(path: Path) -> Tensors:
         return _InMemory(lzma.decompress(path.read_bytes())) if path.suffix == ".xz" else _OnDisk(path)
     except (SafetensorError, lzma.LZMAError, EOFError) as error:
         raise ProfilesRefused(
-            f"{path} holds no class profiles, or is truncated or damaged ({error}). Copy it again, or make it again."
+            f"{path} contains no class profiles, or is truncated or damaged ({error}). Copy it again, or make it again."
         ) from error
 
 

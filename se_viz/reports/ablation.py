@@ -88,7 +88,7 @@ def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
         if stages:
             said = "; ".join(f"{where} {_with_interval(row)}" for where, row in stages.items())
             sentences.append(
-                f"**{_STAGE_EDITS[value]}** in all gates of a stage, accuracy in points (95 % interval): {said}."
+                f"**{_STAGE_EDITS[value]}** in all gates of a stage, accuracy in points (95% interval): {said}."
             )
     means, ones = found["mean"], found[1.0]
     apart = [where for where, row in ones.items() if where in means and row.change.high < means[where].change.low]
@@ -107,7 +107,7 @@ def _with_interval(row: AblationRow) -> str:
 
 def _cost(row: AblationRow) -> str:
     change = row.change
-    interval = f"95 % interval {points(change.low)} to {points(change.high)}"
+    interval = f"95% interval {points(change.low)} to {points(change.high)}"
     return f"costs most in **{row.where}**: {points(change.value)} points ({interval})"
 
 
@@ -118,7 +118,7 @@ def _may_go(ablation: Ablation, loss: float) -> str:
         return str(error)
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
-        return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95 % interval."
+        return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95% interval."
     said = "; ".join(one.brief for one in found)
-    start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95 % interval"
+    start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95% interval"
     return f"{start} (in brackets): {said}."

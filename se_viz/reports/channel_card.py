@@ -29,8 +29,8 @@ def channel_role(profiles: ClassProfiles, gate: str, channel: int) -> str:
     names = profiles.classes
     low, high = some[int(means.argmin())], some[int(means.argmax())]
     said = (
-        f"Channel {channel} of {gate} has a mean weight of **{signed(means.mean(), '.2f')}** over the classes: "
-        f"highest for {names[high]} ({signed(moments.mean[high], '.2f')}), lowest for {names[low]} "
+        f"Channel {channel} of {gate} has a mean weight of **{signed(means.mean(), '.2f')}** over the classes. It is "
+        f"highest for {names[high]} ({signed(moments.mean[high], '.2f')}) and lowest for {names[low]} "
         f"({signed(moments.mean[low], '.2f')})."
     )
     eta = eta_squared(profiles[gate])
@@ -64,16 +64,16 @@ def channel_effect(outcome: Outcome, before: Floats, after: Floats, image: str, 
         mean: its mean over the class profiles.
     """
     if not np.isfinite(after).all():
-        return f"With the mean of this channel in the place of its s, the network returns NaN or infinity for {image}."
+        return f"If s of this channel is set to its mean, the network returns NaN or infinity for {image}."
     change = after - before
     most = int(np.argmax(np.abs(change)))
-    edit = f"For {image} its s is **{signed(s, '.3f')}**. With its mean ({signed(mean, '.3f')}) in its place,"
+    edit = f"For {image} its s is **{signed(s, '.3f')}**. If s is set to its mean ({signed(mean, '.3f')}),"
     if not change.any():
         return f"{edit} **no output changes**."
     said = f"{edit} the {outcome.unit} of {outcome.name} changes by **{signed(change[outcome.target], '+.2g')}**"
     if most == outcome.target:
         return f"{said}{', more than any other' if len(change) > 1 else ''}."
-    return f"{said}, and that of {outcome.names[most]} most, by {signed(change[most], '+.2g')}."
+    return f"{said}. That of {outcome.names[most]} changes most, by {signed(change[most], '+.2g')}."
 
 
 def channel_images(profiles: ClassProfiles, gate: str, channel: int) -> pd.DataFrame | str:

@@ -106,7 +106,7 @@ def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:
     answer = f"{most_specific_gate(depths)} Of the paper's three observations, {verdicts}."
     few = numbers.few_images()
     sentences = [f"{answer} {few}" if few else answer]
-    sentences += [f"{one.claim} Here it **{one.verdict}**. {one.said}" for one in judged]
+    sentences += [f"{one.claim} Here this **{one.verdict}**. {one.said}" for one in judged]
     sentences.append(eta2_by_chance(depths))
     if len(depths) > 1:
         sentences.append(similar_gates([depth.gate for depth in depths], numbers.similarity()))

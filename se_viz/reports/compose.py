@@ -51,7 +51,9 @@ def report(
     for choice in DESIGN_CHOICES:
         if choice.title == subject:
             return design_report(choice)
-    raise ValueError(f"No choice {subject!r}; the choices are {', '.join(choice.title for choice in DESIGN_CHOICES)}.")
+    raise ValueError(
+        f"There is no choice {subject!r}: choose one of {', '.join(choice.title for choice in DESIGN_CHOICES)}."
+    )
 
 
 def _of_images(model: Model, images: Sequence[InputImage], gates: Sequence[str]) -> Report:

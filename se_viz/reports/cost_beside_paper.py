@@ -39,7 +39,7 @@ def cost_sentence(counted: Cost) -> str:
     most = max(counted.stages, key=lambda stage: stage.params)
     return (
         f"The gates have {gates:,} of {counted.params:,} parameters; {most.params / max(1, gates):.0%} of these are in "
-        f"stage {most.stage}. The paper removes the gates of the last stage at less than 0.1 % top-5 error."
+        f"stage {most.stage}. The paper removes the gates of the last stage at less than 0.1% top-5 error."
     )
 
 
@@ -58,7 +58,7 @@ def paper_table() -> pd.DataFrame:
 
 
 def family_table(cards: Sequence[Card]) -> pd.DataFrame:
-    """Return the demo networks without SE and with SE (r = 16): error on Imagenette and its 95 % interval.
+    """Return the demo networks without SE and with SE (r = 16): error on Imagenette and its 95% interval.
 
     Args:
         cards: cards of the demo family.
@@ -73,7 +73,7 @@ def family_table(cards: Sequence[Card]) -> pd.DataFrame:
         {
             "network": [label for label, _ in chosen],
             "top-1 error, %": [f"{100 * (1 - card.accuracy.top1):.2f}" for _, card in chosen],
-            "95 % interval": [
+            "95% interval": [
                 f"{100 * (1 - card.accuracy.high):.1f} to {100 * (1 - card.accuracy.low):.1f}" for _, card in chosen
             ],
             "parameters": [f"{card.params:,}" for _, card in chosen],

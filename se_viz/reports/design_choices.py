@@ -133,7 +133,7 @@ def family_table(cards: Sequence[Card]) -> pd.DataFrame:
             "parameters": [card.params for card in cards],
             "MACs, millions": [card.macs / 1e6 for card in cards],
             "top-1, %": [card.accuracy.top1 * 100 for card in cards],
-            "95 % interval": [f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}" for card in cards],
+            "95% interval": [f"{card.accuracy.low:.1%} – {card.accuracy.high:.1%}" for card in cards],
             "trained in, min": [card.seconds / 60 for card in cards],
         }
     )

@@ -54,10 +54,10 @@ def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
 def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Return a row for each network that is compared with the standard one image by image.
 
-    Columns: network, compared with, points (the change of top-1), 95 % interval, lost and gained images, McNemar p, p
+    Columns: network, compared with, points (the change of top-1), 95% interval, lost and gained images, McNemar p, p
     (Holm).
     """
-    columns = ("network", "compared with", "points", "95 % interval", "lost", "gained", "McNemar p", "p (Holm)")
+    columns = ("network", "compared with", "points", "95% interval", "lost", "gained", "McNemar p", "p (Holm)")
     tested = [(one, one.images) for one in comparisons if one.images is not None]
     rows = [
         (
@@ -72,11 +72,11 @@ def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 def seeds_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Return a row for each network that is compared with the standard one over several seeds.
 
-    Columns: network, compared with, seeds (their numbers), points (the change of the mean top-1), 95 % interval, t-test
+    Columns: network, compared with, seeds (their numbers), points (the change of the mean top-1), 95% interval, t-test
     p, p (Holm), permutation p (exact), smallest possible.
     """
     columns = (
-        *("network", "compared with", "seeds", "points", "95 % interval"),
+        *("network", "compared with", "seeds", "points", "95% interval"),
         *("t-test p", "p (Holm)", "permutation p", "smallest possible"),
     )
     tested = [(one, one.seeds) for one in comparisons if one.seeds is not None]
@@ -117,36 +117,42 @@ def evidence(compared: Sequence[Comparison], tests: int) -> list[str]:
     sentences = []
     if shown is not None and shown.images is not None:
         over = shown.images
+        where = _clearest_of([one for one in compared if one.images], f"on the same {over.images:,} images")
         sentences.append(
-            f"{_sized(over.change)}, {shown.label} compared with {shown.standard}, as trained, on the same "
-            f"{over.images:,} images: exact McNemar p {_p(over.p)}{_corrected(over.adjusted, tests)}."
-            f"{_clearest_of([one for one in compared if one.images])}"
+            f"{where} {shown.label} compared with {shown.standard}, as trained: {_sized(over.change)}, exact McNemar p "
+            f"{_p(over.p)}{_corrected(over.adjusted, tests)}."
         )
     missing = [one.label for one in compared if one.images is None]
     if missing:
-        sentences.append(f"Not compared by image, as a card has no answers to the same images: {', '.join(missing)}.")
+        sentences.append(
+            "These networks are not compared by image, because a card has no answers to the same images: "
+            f"{', '.join(missing)}."
+        )
     trained = _clearest(compared, lambda one: one.seeds)
     if trained is None or trained.seeds is None:
-        sentences.append("Over seeds nothing is known: these networks do not have several seeds each.")
+        sentences.append("Nothing is known over seeds, because these networks do not have several seeds each.")
         return sentences
     test = trained.seeds
     first, second = test.seeds[1], test.seeds[0]
     numbers = f"{first} seeds each" if first == second else f"{first} and {second} seeds"
     limit = ", the smallest that so few seeds allow" if test.exact <= test.lowest else ""
+    where = _clearest_of([one for one in compared if one.seeds], "between means of seeds")
     sentences.append(
-        f"{_sized(test.change)}, {trained.label} compared with {trained.standard}, means of {numbers}: t-test "
-        f"p {_p(test.p)}{_corrected(test.adjusted, tests)}; exact permutation p {_p(test.exact)}, "
-        f"two-sided{limit}.{_clearest_of([one for one in compared if one.seeds])}"
+        f"{where} {trained.label} compared with {trained.standard} ({numbers}): {_sized(test.change)}, t-test p "
+        f"{_p(test.p)}{_corrected(test.adjusted, tests)}; exact permutation p {_p(test.exact)}, two-sided{limit}."
     )
     return sentences
 
 
 def _corrected(adjusted: float, tests: int) -> str:
-    return f", {_p(adjusted).removeprefix('= ')} after Holm's correction for {tests} tests" if tests > 1 else ""
+    return f", or {_p(adjusted).removeprefix('= ')} after Holm's correction for {tests} tests" if tests > 1 else ""
 
 
-def _clearest_of(tested: Sequence[Comparison]) -> str:
-    return f" Of {len(tested)} differences, this is the clearest." if len(tested) > 1 else ""
+def _clearest_of(tested: Sequence[Comparison], where: str) -> str:
+    """Return the beginning of a sentence on the comparison with the smallest p."""
+    if len(tested) > 1:
+        return f"Of {len(tested)} differences {where}, the clearest is"
+    return f"{where[0].upper()}{where[1:]},"
 
 
 def _clearest(
@@ -174,7 +180,7 @@ def _visible(compared: Sequence[Comparison], tests: int, spread: SeedSpread | No
     if not parts:
         return ""
     said = "; ".join(parts)
-    return f"{said[0].upper()}{said[1:]} (power 80 %, corrected for {tests} tests)."
+    return f"{said[0].upper()}{said[1:]} (power 80%, corrected for {tests} tests)."
 
 
 @lru_cache(maxsize=64)
@@ -191,13 +197,13 @@ def _paper(choice: DesignChoice, compared: Sequence[Comparison]) -> str:
     if shown.label in rows and shown.standard in rows:
         # The table gives errors, the page accuracy.
         change = (rows[shown.standard].top1 - rows[shown.label].top1) / 100
-        return f"{table} {shown.label} compared with {shown.standard} makes {points(change, digits=2)} points."
+        return f"{table}, {shown.label} differs from {shown.standard} by {points(change, digits=2)} points."
     best, worst = (choose(rows.values(), key=lambda row: row.top1) for choose in (min, max))
-    return f"{table} {best.name} leads {worst.name} by {worst.top1 - best.top1:.1f} points."
+    return f"{table}, {best.name} is better than {worst.name} by {worst.top1 - best.top1:.1f} points."
 
 
 def _sized(change: Change) -> str:
-    return f"{points(change.value, digits=2)} points (95 % interval {_range(change)})"
+    return f"{points(change.value, digits=2)} points (95% interval {_range(change)})"
 
 
 def _range(change: Change) -> str:

@@ -35,7 +35,7 @@ class Comparison:
     """Top-1 of two networks over the same images.
 
     Attributes:
-        before, after: accuracy of the network as it is and of the frozen one, each with Wilson's 95 % interval.
+        before, after: accuracy of the network as it is and of the frozen one, each with Wilson's 95% interval.
         lost, gained: images that the frozen network alone gets wrong, and those that it alone gets right.
         same: number of images for which both give the same answer.
         left_out: a sentence for each image that was not read.
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def change(self) -> Change:
-        """Change of top-1 as a share, with Newcombe's 95 % interval for pairs."""
+        """Change of top-1 as a share, with Newcombe's 95% interval for pairs."""
         return accuracy_change(self.before.correct, self.lost, self.gained, self.before.of)
 
     @property
@@ -197,9 +197,9 @@ def known_cost(frozen: FrozenNetwork, ablation: Ablation | None, otherwise: str)
 
 def _cost(what: str, before: Accuracy, after: Accuracy, change: Change, lost: int, gained: int, p: float) -> str:
     return (
-        f"{what} over {before.of:,} images: {before.top1:.1%} before (95 % interval {before.low:.1%} to "
+        f"{what} over {before.of:,} images: {before.top1:.1%} before (95% interval {before.low:.1%} to "
         f"{before.high:.1%}), {after.top1:.1%} after ({after.low:.1%} to {after.high:.1%}), a change of "
-        f"{points(change.value)} points (95 % interval {points(change.low)} to {points(change.high)}): {lost:,} images "
+        f"{points(change.value)} points (95% interval {points(change.low)} to {points(change.high)}): {lost:,} images "
         f"are lost and {gained:,} gained (McNemar's exact p = {p:.2g})."
     )
 

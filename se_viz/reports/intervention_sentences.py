@@ -14,7 +14,8 @@ from se_viz.types import Floats
 from se_viz.wording import signed
 
 WORDS = (
-    "Three words that are not the same: the **weight** s is what the gate multiplies a channel by. The **effect** of "
+    "Three words have different meanings here: the **weight** s is what the gate multiplies a channel by. The "
+    "**effect** of "
     "an edit is how the output changes when s is replaced and the network runs again. An **attribution** divides "
     "such a change among the channels, by a method and from a baseline. A large weight is not a large effect."
 )
@@ -149,8 +150,8 @@ def channels_sentence(outcome: Outcome, attribution: Attribution, focus: int, ba
         return f"{most} ({outcome.unit}, s = {signed(s[best], '.2f')}). {whole}. {_rank(values, s)}"
     error = attribution.completeness_error[focus]
     whole = (
-        f"All {len(values)} add up to {signed(values.sum(), '+.3g')}; with s in the place of {baseline} in the whole "
-        f"gate the {outcome.unit} changes by {signed(attribution.change[focus], '+.3g')} (completeness error "
+        f"All {len(values)} add up to {signed(values.sum(), '+.3g')}; replacing {baseline} by s in the whole gate "
+        f"changes the {outcome.unit} by {signed(attribution.change[focus], '+.3g')} (completeness error "
         f"{signed(error, '+.1g')})"
     )
     if attribution.method == "exact":
@@ -164,9 +165,9 @@ def _rank(values: Floats, s: Floats) -> str:
         return "A rank correlation of s with the attribution is not defined here."
     correlation = round(float(scipy.stats.spearmanr(s, np.abs(values)).statistic), 2) + 0.0  # never -0.00
     return f"The rank correlation of s with the size of the attribution is {signed(correlation, '.2f')}: " + (
-        "here the weight goes with importance."
+        "here channels with a large weight tend to be important."
         if correlation >= 0.7
-        else "the weight is not the importance of a channel."
+        else "here the weight of a channel does not say how important it is."
     )
 
 

@@ -1,4 +1,4 @@
-"""The report on a network that is no demo model, beside the demo models that differ in one design choice."""
+"""The report on a network that is not a demo model, beside the demo models that differ in one design choice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

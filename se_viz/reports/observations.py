@@ -33,7 +33,7 @@ def observations(gates: Sequence[Depth]) -> tuple[Observation, Observation, Obse
     """Judge the gates of ``by_depth``, in execution order, one or more.
 
     Limits: class means within 0.05 of each other (root mean square) barely differ; η² grows with depth if the rank
-    correlation is 0.5 or more; a gate is saturated if 90 % of s is within 0.1 of 1, and has one pattern if the mean
+    correlation is 0.5 or more; a gate is saturated if 90% of s is within 0.1 of 1, and has one pattern if the mean
     cosine between its classes is 0.99 or more.
 
     A verdict cannot be determined where so few images would not show what decides it: a difference of two classes of
@@ -69,7 +69,7 @@ def eta2_by_chance(gates: Sequence[Depth]) -> str:
     if not known:
         return "There are too few images or classes to determine η² by chance."
     fewest, limits = min(known, key=lambda gate: gate.significant_share), [gate.limit for gate in known]
-    how = f"labels shuffled {TIMES} times" if known[0].shuffled else "by F's distribution"
+    how = f"labels shuffled {TIMES} times" if known[0].shuffled else "by the F distribution"
     said = (
         f"**By chance**, with random labels, the class would explain {known[0].expected_eta2:.1%} of the variance on "
         f"average; the 95th percentile for a channel is at most {max(limits):.1%} ({how})."
@@ -122,7 +122,10 @@ def _early(gates: Sequence[Depth]) -> Observation:
 def _unseen(difference: float, where: str) -> str:
     if np.isnan(difference):
         return "With 1 image of each class, differences between classes cannot be told from those between images."
-    return f"So few images cannot show a difference of two classes' mean s below {difference:.2g} {where}."
+    return (
+        f"With so few images, a difference below {difference:.2g} between the mean s of two classes cannot be seen "
+        f"{where}."
+    )
 
 
 def _growing(gates: Sequence[Depth]) -> Observation:
@@ -141,7 +144,7 @@ def _growing(gates: Sequence[Depth]) -> Observation:
     first = _stage(gates, gates[0])
     said = (
         f"The rank correlation between depth and the share of variance that the class explains is "
-        f"{signed(rank, '.2f')} (95 % interval over images {signed(low, '.2f')} to {signed(high, '.2f')}); "
+        f"{signed(rank, '.2f')} (95% interval over images {signed(low, '.2f')} to {signed(high, '.2f')}); "
         f"it is {_shares(first)} in stage {first[0].stage} and highest in {most.gate}, {most.share:.0%}."
     )
     if low < _GROWS <= high:
@@ -172,7 +175,10 @@ def _last(gates: Sequence[Depth]) -> Observation:
     active = [gate for gate in last if gate not in saturated and gate not in single]
     # The choice of a few images makes patterns differ; without it their cosine would be so much higher.
     if active and not any(gate.class_cosine / (1 - gate.noise.pattern) < _ALIKE for gate in active):
-        why = f"So few images make the patterns of classes differ as much in {', '.join(gate.gate for gate in active)}."
+        why = (
+            "With so few images, the patterns of classes would differ as much by chance in "
+            f"{', '.join(gate.gate for gate in active)}."
+        )
         return Observation(claim, "cannot be determined", f"{said} {why} Add images.")
     return Observation(claim, _verdict(not active), said)
 

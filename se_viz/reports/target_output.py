@@ -111,7 +111,7 @@ def outcome_of(fitted: Fitted, outputs: Floats, target: str | int | None = None)
         found = int(target)
     else:
         near = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
-        raise KeyError(f"No output {target!r}; there are {near}, or 0 to {len(names) - 1}.")
+        raise KeyError(f"There is no output {target!r}: choose one of {near}, or its number, 0 to {len(names) - 1}.")
     return Outcome(fitted, found, names)
 
 

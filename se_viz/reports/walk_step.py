@@ -28,7 +28,7 @@ class Step:
 
 
 def strength(s: float) -> str:
-    """Return in words what a weight does to a map: "43 % weaker", "unchanged", "negated and 8 % weaker"."""
+    """Return in words what a weight does to a map: "43% weaker", "unchanged", "negated and 8% weaker"."""
     if not math.isfinite(s):
         return "not finite"
     size = abs(s)
@@ -38,9 +38,9 @@ def strength(s: float) -> str:
     if round(size * 100) == 100:
         return "negated" if s < 0 else "practically unchanged"
     if size > 1:
-        return f"{negated}{round((size - 1) * 100)} % stronger"
+        return f"{negated}{round((size - 1) * 100)}% stronger"
     share = round((1 - size) * 100)
-    return f"{negated}{share if share < 100 else 'more than 99'} % weaker"
+    return f"{negated}{share if share < 100 else 'more than 99'}% weaker"
 
 
 def u_shape(walk: Walk) -> tuple[int, ...]:

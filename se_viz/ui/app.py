@@ -33,7 +33,7 @@ _STYLE = """<style>
 [data-testid="stMetricValue"] {font-size: 1.5rem}
 .st-key-first_run {padding: .4rem .8rem}
 [data-testid="stCaptionContainer"] {color: inherit; opacity: 0.82}
-/* Streamlit draws them at 60 % of the text's colour, below a contrast of 4.5 : 1; texts without a colour are grey. */
+/* Streamlit draws them at 60% of the text's colour, below a contrast of 4.5 : 1; texts without a colour are grey. */
 [data-testid="stPlotlyChart"] :is([class$="tick"], .cbaxis, .legend, [class$="title"]) text,
 [data-testid="stPlotlyChart"] text[style*="rgb(128, 132, 149)"] {fill: currentColor !important}
 [data-testid="stCaptionContainer"] code {font-size: .85rem}

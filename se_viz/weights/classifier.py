@@ -55,9 +55,9 @@ class Classifier:
 def fitted(matched: Matched, network: nn.Module, axes: Mapping[str, int]) -> Classifier:
     """Return the classifier of a file, fitted to an architecture.
 
-    A single linear layer is used under any name: layers without weights around it are taken for dropout. Several layers
-    are left out, because a file does not say what is between them. If the rest of the network does not fit either,
-    nothing is changed.
+    A single linear layer is used under any name: layers without weights around it are assumed to be dropout. Several
+    layers are left out, because a file does not say what is between them. If the rest of the network does not fit
+    either, nothing is changed.
 
     Args:
         matched: the tensors of the file.
@@ -186,7 +186,7 @@ def _well_formed(layer: Mapping[str, Tensor]) -> bool:
 
 
 def _is_linear(layer: Mapping[str, Tensor], features: int | None) -> bool:
-    """Return whether a layer is linear with this number of features, or an equivalent 1×1 convolution."""
+    """Return whether a layer is linear with this number of features, or an equivalent 1 × 1 convolution."""
     weight = layer.get("weight")
     if weight is None or layer.keys() - {"weight", "bias"} or not weight.is_floating_point():
         return False
@@ -213,7 +213,7 @@ def _rebuilt(
     used = frozenset(f"{stem}.{last}" for last in layer)
     said = f"The classifier is the file's linear layer {some([stem])}{'' if bias is not None else ' without bias'}"
     if stem.rpartition(".")[2].strip("0").isdigit():
-        said += ", and the layers without weights before it are taken for dropout"
+        said += ", and the layers without weights before it are assumed to be dropout"
     own = shapes[f"{root}.weight"]
     if place == root and (bias is None or f"{root}.bias" in shapes):
         weights = {**body, f"{root}.weight": weight.reshape(logits, features, *own.shape[2:])}

@@ -129,7 +129,7 @@ def _text(content: bytes) -> str:
     if head.startswith((b"{", b"[")):
         return _json(content)
     first = _printable(head[:40].splitlines()[0])
-    return f"is a text (it begins with {first!r}): choose the checkpoint, or download it again"
+    return f"is a text file (it begins with {first!r}): choose the checkpoint, or download it again"
 
 
 def _json(content: bytes) -> str:

@@ -129,4 +129,4 @@ def some(listed: Iterable[str], shown: int = _SHOWN) -> str:
 
 
 def _times(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "a single number"
+    return " × ".join(map(str, shape)) or "a single number"

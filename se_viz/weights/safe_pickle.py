@@ -18,7 +18,7 @@ from se_viz.device.memory import is_out_of_memory
 from se_viz.weights import file_formats as formats
 from se_viz.weights.errors import WeightsRefused
 
-# Maximum bytes of opcodes, without the numbers of tensors. Any network of timm with its optimiser needs less than 10 %.
+# Maximum bytes of opcodes, without the numbers of tensors. Any network of timm with its optimiser needs less than 10%.
 LONGEST = 10 * 10**6
 
 # Maximum number of entries of a ZIP archive, one per tensor.

@@ -79,17 +79,17 @@ def _given_up(ended: Ended, name: str, size: int) -> Exception:
         return Cancelled(f"Reading {name} was cancelled.")
     if ended.reason == "unavailable":
         return WeightsRefused(
-            f"{name} was not read: that {ended.why}. A file that you trust can be read without one: trusted=True, or "
-            f"--trusted."
+            f"{name} was not read: reading it {ended.why}. Your own file can be read without a child process: "
+            f"trusted=True, or --trusted."
         )
     if ended.reason in ("memory", "time", "output"):
         return WeightsRefused(
-            f"{name} was not read: that {ended.why}, more than any checkpoint of {_shown(size)} needs. It is "
+            f"{name} was not read: reading it {ended.why}, more than any checkpoint of {_shown(size)} needs. It is "
             f"damaged or malicious: save model.state_dict() as safetensors."
         )
     why = ended.why if ended.reason == "died" else "failed in an unexpected way"
     return WeightsRefused(
-        f"{name} was not read: that {why}. It is damaged or malicious: download it again, or save "
+        f"{name} was not read: reading it {why}. It is damaged or malicious: download it again, or save "
         f"model.state_dict() as safetensors."
     )
 

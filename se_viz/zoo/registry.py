@@ -255,8 +255,8 @@ def _unknown(name: str) -> UnknownModel:
     libraries = _pretrained()
     name = name[:_SHOWN]  # It may come from a URL and have any length.
     close = get_close_matches(name, libraries, n=3)
-    hint = f"; similar names are {', '.join(close)}" if close else ""
+    hint = f" Similar names are {', '.join(close)}." if close else ""
     return UnknownModel(
-        f"No model {name!r}; there are {', '.join(_local())} and {len(libraries)} of timm and torchvision, "
-        f"which `python -m se_viz models` lists{hint}."
+        f"There is no model {name!r}.{hint} Choose one of {', '.join(_local())}, or one of the {len(libraries)} models "
+        "of timm and torchvision that `python -m se_viz models` lists."
     )

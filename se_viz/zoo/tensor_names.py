@@ -23,7 +23,7 @@ from se_viz.zoo import libraries as sources
 
 PATH = Path(__file__).with_name("names.npz")
 
-# Number of hashes of each architecture: the standard deviation of the estimated share is 9 %.
+# Number of hashes of each architecture: the standard deviation of the estimated share is 9%.
 _KEPT = 32
 
 # Maximum number of tensors of a file that is looked up; no network has more.

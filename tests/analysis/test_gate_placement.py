@@ -12,9 +12,9 @@ NOT_ALL = "in a block whose branches could not all be followed"
 def parts(letters, branch=""):
     """c a convolution, n a normalisation, G the gate."""
     kinds = {
-        "c": ("convolution", "3×3 convolution"),
+        "c": ("convolution", "3 × 3 convolution"),
         "n": ("norm", "batch norm"),
-        "p": ("convolution", "1×1 convolution, stride 2"),
+        "p": ("convolution", "1 × 1 convolution, stride 2"),
         "G": ("gate", "SE_2_1"),
     }
     return tuple(BlockPart(f"{branch}{at}", *kinds[letter], (8, 4, 4)) for at, letter in enumerate(letters))
@@ -66,10 +66,14 @@ def test_after_an_addition_is_the_papers_place_only_behind_a_shortcut(joined, fo
 @pytest.mark.parametrize(
     ("way", "joined", "said"),
     [
-        ("cG", [join(2, "c", begins=False)], f"after a 3×3 convolution and before another branch is added, {NOT_ALL}"),
+        (
+            "cG",
+            [join(2, "c", begins=False)],
+            f"after a 3 × 3 convolution and before another branch is added, {NOT_ALL}",
+        ),
         ("G", [], NOT_ALL),
-        ("cGp", [], f"after a 3×3 convolution and before a 1×1 convolution, {NOT_ALL}"),
-        ("ncGp", [join(2)], f"after an addition of branches and before a 1×1 convolution, {NOT_ALL}"),
+        ("cGp", [], f"after a 3 × 3 convolution and before a 1 × 1 convolution, {NOT_ALL}"),
+        ("ncGp", [join(2)], f"after an addition of branches and before a 1 × 1 convolution, {NOT_ALL}"),
         (
             "cG",
             [join(2)],

@@ -103,7 +103,7 @@ def test_mistakes_are_said(demo):
     cat = se_viz.sample("cat")
     with pytest.raises(ValueError, match="SE_2_1 has no channel 96: its channels are 0 to 95"):
         walk(demo, cat, "SE_2_1", 96)
-    with pytest.raises(KeyError, match="No gate 'SE_9_9'"):
+    with pytest.raises(KeyError, match="There is no gate 'SE_9_9'"):
         walk(demo, cat, "SE_9_9")
     with pytest.raises(ValueError, match="One image is followed at a time, not 2"):
         walk(demo, [cat, cat])

@@ -137,7 +137,7 @@ def test_a_choice_is_in_the_address_and_a_link_reopens_it(open_page):
 def test_inspect_has_an_address_and_a_title_and_says_what_a_link_lacks(open_page):
     page = open_page("inspect?samples=cat&gate=SE_9_9")
     expect(page).to_have_title("Inspect · demo/r16 · SE Viz")
-    expect(page.get_by_text("The link asks for Gate SE_9_9")).to_be_visible()
+    expect(page.get_by_text("The link asks for gate SE_9_9")).to_be_visible()
     expect(page.get_by_role("link", name="Inspect", exact=True)).to_have_attribute("aria-current", "page")
 
 

@@ -125,7 +125,13 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["inspect"], "No images"),
+        (["inspect"], "There is no image: name image files"),
+        (["inspect", "nothing.jpg"], "None of these images can be read: name image files"),
+        (["inspect", "--sample", "cat", "--size", "0"], "--size needs a --checkpoint."),
+        (
+            ["inspect", "--sample", "cat", "--report", "report.pdf"],
+            "a report is written as .html, not as 'report.pdf'.",
+        ),
         (["inspect", "--sample", "dog"], "cat"),
         (["inspect", "--sample", "cat", "--model", "demo/none"], "demo/r16"),
         (["inspect", "--sample", "cat", "--maps", "SE_9_9"], "SE_5_2"),
@@ -135,7 +141,10 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
         (["cost", "resnet18", "--stages", "abc"], "--stages must be digits"),
         (["classes", "--group", "mine=a", "--group", "mine=b"], "each time with another name"),
         (["train", "--data", ".", "--r", "-1"], "r must be 1 or more"),
-        (["profile", "--data", "nothing"], "There is no nothing"),
+        (["train", "--data", ".", "--stages", "19"], "--stages takes digits of 2345 in order, each at most once"),
+        (["responses", "--out", "nothing.json"], "There is no file of responses at nothing.json: add --data"),
+        (["app", "--host", "nothing.invalid"], "The app cannot listen on nothing.invalid, port 8501"),
+        (["profile", "--data", "nothing"], "There is no file or folder nothing"),
         (["profile", "--data", ".", "--model", "demo/none"], "demo/r16"),
     ],
 )
@@ -348,7 +357,7 @@ def test_what_was_left_out_of_a_checkpoint_is_said(newts, tmp_path):
 def test_options_of_a_checkpoint_without_one_are_a_mistake():
     result = RUN.invoke(app, ["gates", "demo/r16", "--arch", "timm/seresnet50"])
     assert result.exit_code != 0
-    assert "need a --checkpoint" in result.output
+    assert "--arch needs a --checkpoint" in result.output
 
 
 def test_models_can_be_searched_and_described(monkeypatch, tmp_path):
@@ -478,7 +487,7 @@ def test_a_checkpoint_is_profiled(newts, tiny_imagenette, tmp_path):
     assert [gate.name for gate in header.gates] == ["SE_4_1", "SE_5_1"]
     refused = RUN.invoke(app, [*command[:3], "--arch", "timm/seresnet50"])
     assert refused.exit_code != 0
-    assert "need a --checkpoint" in refused.output
+    assert "--arch needs a --checkpoint" in refused.output
 
 
 @pytest.mark.slow
@@ -517,7 +526,7 @@ def test_where_a_gate_sits_is_said_and_drawn(tmp_path):
 def test_a_gate_that_is_not_there_is_named(tmp_path):
     result = RUN.invoke(app, ["gates", "demo/r16", "--gate", "SE_9_1"])
     assert result.exit_code == 1
-    assert "No gate 'SE_9_1'; there are SE_2_1" in result.stderr
+    assert "There is no gate 'SE_9_1': choose one of SE_2_1" in result.stderr
 
 
 @pytest.mark.slow
@@ -544,9 +553,9 @@ def test_classes_are_compared_and_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--class", "newt"], "No class 'newt'"),
-        (["--against", "church", "newt"], "No class 'newt'"),
-        (["--gate", "SE_9_1"], "No gate 'SE_9_1'"),
+        (["--class", "newt"], "There is no class 'newt'"),
+        (["--against", "church", "newt"], "There is no class 'newt'"),
+        (["--gate", "SE_9_1"], "There is no gate 'SE_9_1'"),
         (["--against", "church", "church"], "two different classes to compare, not church twice"),
         (["--class=church"] * 7, "At most 6 classes can be drawn"),
         (["nowhere"], "There are no class profiles at"),

@@ -102,7 +102,7 @@ def test_any_text_is_read_or_refused_in_a_sentence(text):
     ],
 )
 def test_what_is_nearly_right_is_wrong(text):
-    with pytest.raises(ValueError, match="--set takes"):
+    with pytest.raises(ValueError, match="is not a value of --set, which takes"):
         parse_edit(text, ALL)
 
 

@@ -18,7 +18,7 @@ CHOICE = ("--what", "reduction ratio r")
         ((*CHOICE, "--sample", "cat"), "name it with --model"),
         ((*CHOICE, "--model", "timm/seresnet50", "--checkpoint", "newts.pth"), "use one of them"),
         ((*CHOICE, "--model", "timm/seresnet50", "--sample", "cat", "--profiles", "newts"), "use one of them"),
-        ((*CHOICE, "--arch", "timm/seresnet50"), "need a --checkpoint"),
+        ((*CHOICE, "--arch", "timm/seresnet50"), "--arch needs a --checkpoint"),
     ],
 )
 def test_options_that_lack_another_are_refused(options, said):

@@ -97,16 +97,17 @@ def test_writes_the_network_and_says_what_it_saves(photos, tmp_path):
     ("arguments", "said"),
     [
         ((), "Say which gates to freeze and to what, as in --set SE_5_2=mean."),
-        (("--set", "SE_5_2=mea"), "VALUE is a number, mean or 'mean of CLASS'; not 'SE_5_2=mea'"),
-        (("--set", "SE_5_2"), "--set takes GATE=VALUE, as in SE_5_2=mean;"),
+        (("--set", "SE_5_2=mea"), "'SE_5_2=mea' is not a value of --set, which takes GATE=VALUE, as in SE_5_2=mean;"),
+        (("--set", "SE_5_2"), "VALUE is a number, mean or 'mean of CLASS'."),
         (("--set", "SE_5_2=0.5 s"), "a frozen gate no longer computes s"),
         (("--set", "SE_5_2[3]=0"), "single channels are not taken"),
-        (("--set", "SE_9_9=1"), "No gate 'SE_9_9'; there are SE_2_1"),
-        (("--set", "SE_5_2=mean:dog"), "No class 'dog'"),
+        (("--set", "SE_9_9=1"), "There is no gate 'SE_9_9': choose one of SE_2_1"),
+        (("--set", "SE_5_2=mean:dog"), "There is no class 'dog'"),
         (("--set", "SE_5_2=nan"), "cannot be set to NaN"),
         (("--set", "SE_5_2=1", "--set", "SE_5_2=0"), "--set names SE_5_2 twice."),
         (("--set", "SE_5_2=1", "--out", "x.pt"), "--out is a safetensors file, such as x.safetensors, not x.pt"),
-        (("--set", "SE_5_2=1", "--data", "/nowhere"), "There is no /nowhere"),
+        (("--set", "SE_5_2=1", "--data", "/nowhere"), "There is no file or folder /nowhere"),
+        (("--set", "SE_5_2=1", "--out", "a/b.safetensors"), "a/b.safetensors was not written, as a does not exist"),
     ],
 )
 def test_says_what_is_wrong(arguments, said, tmp_path, monkeypatch):
@@ -125,7 +126,7 @@ def test_says_what_it_costs_by_the_ablation_that_measured_it(constant, tmp_path)
     result = run("--set", constant, "--out", tmp_path / "x.safetensors")
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
-    assert f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to " in text
+    assert f"a change of {points(row.change.value)} points (95% interval {points(row.change.low)} to " in text
     assert f"{row.lost:,} images are lost and {row.gained:,} gained" in text
     assert f"The ablation measured it with {place} := {value} on imagenette2-" in text
 

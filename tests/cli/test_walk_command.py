@@ -28,7 +28,7 @@ def test_the_steps_are_printed_and_the_files_written(tmp_path):
     ("options", "sentence"),
     [
         (["--gate", "SE_3_1", "--channel", "192"], "SE_3_1 has no channel 192: its channels are 0 to 191."),
-        (["--gate", "SE_9"], "No gate 'SE_9'"),
+        (["--gate", "SE_9"], "There is no gate 'SE_9'"),
         (["--pixel", "40", "0"], "There is no pixel 40,0 in U of SE_2_1"),
         (["--focus", "2"], "There is no image 2 for --focus"),
     ],

@@ -74,7 +74,7 @@ def test_modes_that_no_file_has_are_those_they_stand_for(mode, straight):
     if mode == "PA":
         odd.putalpha(colours.getchannel("A"))
     expected = np.asarray(rgb(colours)).astype(int)
-    # Premultiplied colours of 20 % opacity are known to a fifth of their steps.
+    # Premultiplied colours of 20% opacity are known to a fifth of their steps.
     assert np.abs(np.asarray(rgb(odd)).astype(int) - expected).max() <= 2
 
 

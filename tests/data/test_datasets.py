@@ -127,7 +127,7 @@ def test_a_broken_item_is_refused_alone():
         (Items([("1.png", 0)], ["a"]), "without a transform"),
         (Items([(IMAGES[0], 0)]), "neither classes nor targets"),
         (3, "A int is not a dataset"),
-        ("/nowhere/at/all", "There is no /nowhere"),
+        ("/nowhere/at/all", "There is no file or folder /nowhere"),
     ],
 )
 def test_what_is_no_dataset_is_refused_with_a_sentence(source, said):

@@ -64,7 +64,7 @@ def test_classes_that_are_called_so_are_classes(tmp_path):
     found = dataset(flat)
     assert found.classes == ("test", "train")
     assert (
-        "hold no class folders, so they are taken as classes (use --split, or split= in Python, to take one of them)"
+        "contain no class folders, so they are taken as classes (use --split, or split= in Python, to take one of them)"
         in found.notes[0]
     )
     assert dataset(flat, "test").names == ["2.png"]
@@ -119,11 +119,11 @@ def test_classes_that_hold_splits_are_said(tmp_path):
     found = dataset(tmp_path / "by_class")
     assert found.classes == ("cat", "cow", "dog")
     assert (
-        "Class cat (like 1 other class) holds folders called train, val, and the images of all of them"
+        "Class cat (like 1 other class) contains folders called train, val, and the images of all of them"
         in found.notes[0]
     )
     lay(tmp_path / "two", "x/train/a/1.png", "x/val/a/2.png", "y/train/a/1.png", "y/val/a/2.png")
-    assert "Class x (like 1 other class) holds folders called train, val" in dataset(tmp_path / "two").notes[0]
+    assert "Class x (like 1 other class) contains folders called train, val" in dataset(tmp_path / "two").notes[0]
 
 
 def test_a_split_that_is_a_link_to_nothing_is_said(tmp_path):

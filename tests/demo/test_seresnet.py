@@ -13,7 +13,7 @@ PLAIN = count_params(SEResNet(SEResNetConfig(r=None)))
 
 @pytest.mark.parametrize(("r", "percent"), [(2, 79), (4, 40), (8, 20), (16, 10), (32, 5)])
 def test_gates_weigh_as_the_papers_do(r, percent):
-    """Section 4 of the paper: SE adds (2/r) Σ N_s C_s² weights; on ResNet-50 that is 10 % at r = 16 (Table 10)."""
+    """Section 4 of the paper: SE adds (2/r) Σ N_s C_s² weights; on ResNet-50 that is 10% at r = 16 (Table 10)."""
     added = count_params(SEResNet(SEResNetConfig(r=r))) - PLAIN
     formula = sum(2 * 2 * channels * (channels // r) for channels in (96, 192, 384, 768))
     assert added == formula

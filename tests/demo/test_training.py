@@ -141,7 +141,9 @@ def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp
     size = (tmp_path / "whole.pt").stat().st_size
     with full_disk(tmp_path, 100), pytest.raises(WriteFailed) as failed:
         run(path)
-    assert str(failed.value).startswith(f"The disk of {path.parent} is full, so {path} was not written: make room")
+    assert str(failed.value).startswith(
+        f"The disk of {path.parent} is full, so {path} was not written: free some space"
+    )
     assert str(failed.value).endswith("Nothing of the training is kept: start it again.")
     with full_disk(tmp_path, 3 * size), pytest.raises(WriteFailed) as failed:
         run(path)
@@ -155,7 +157,7 @@ def test_a_full_disk_says_which_epoch_is_kept_and_the_training_goes_on_there(tmp
 
 def test_a_folder_that_vanishes_is_said(tmp_path):
     path = tmp_path / "work" / "a.pt"
-    with pytest.raises(FolderGone, match=r"work no longer exists: .* Nothing of the training is kept"):
+    with pytest.raises(FolderGone, match=r"work does not exist, .* Nothing of the training is kept"):
         run(path, evaluate=lambda _network: shutil.rmtree(path.parent) or 0.5)
 
 

@@ -63,7 +63,7 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path):
 def test_the_device_that_is_always_full_is_full_and_still_a_device(tmp_path):
     (tmp_path / "link").symlink_to("/dev/full")
     for path in (Path("/dev/full"), tmp_path / "link"):
-        with pytest.raises(WriteFailed, match=r"The disk of .* is full, so .* was not written: make room"):
+        with pytest.raises(WriteFailed, match=r"The disk of .* is full, so .* was not written: free some space"):
             write_bytes(path, b"x")
         assert path.is_char_device()
 
@@ -80,7 +80,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path):
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (errno.ENOSPC, "The disk of {folder} is full, so {path} was not written: make room"),
+        (errno.ENOSPC, "The disk of {folder} is full, so {path} was not written: free some space"),
         (errno.EDQUOT, "The disk of {folder} is full"),
         (errno.EFBIG, "{path} was not written, as it exceeds the largest file size allowed here"),
         (errno.EACCES, "{path} cannot be written (Permission denied): make {folder} writable"),
@@ -98,7 +98,7 @@ def test_each_reason_has_a_sentence_with_the_path_and_what_to_do(tmp_path, code,
 
 def test_a_folder_that_is_gone_is_said(tmp_path):
     path = tmp_path / "gone" / "a.bin"
-    with pytest.raises(FolderGone, match=f"{path} was not written, as {path.parent} no longer exists"):
+    with pytest.raises(FolderGone, match=f"{path} was not written, as {path.parent} does not exist"):
         write_bytes(path, b"")
 
 
@@ -115,7 +115,8 @@ def test_an_export_says_how_many_files_are_kept_and_leaves_no_lock(tmp_path):
     with pytest.raises(WriteFailed) as failed:
         export()
     assert str(failed.value) == (
-        f"The disk of {out} is full, so {out / 'c.csv'} was not written: make room, or name a folder on another disk. "
+        f"The disk of {out} is full, so {out / 'c.csv'} was not written: free some space, or name a folder on another "
+        "disk. "
         f"The 2 files before it are complete and kept in {out}. Run the same command again to write all files."
     )
     assert sorted(file.name for file in out.iterdir()) == ["a.csv", "b.csv"]

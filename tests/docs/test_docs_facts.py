@@ -68,7 +68,7 @@ def test_the_table_of_demo_models_is_that_of_their_cards():
         top1, low, high = (
             f"{100 * share:.1f}" for share in (card.accuracy.top1, card.accuracy.low, card.accuracy.high)
         )
-        row = f"| {card.params:,} | {card.macs / 1e6:.1f} M | {top1} % ({low}–{high}) |"
+        row = f"| {card.params:,} | {card.macs / 1e6:.1f} M | {top1}% ({low}–{high}) |"
         assert row in page, f"{card.name}: {row}"
 
 

@@ -34,7 +34,7 @@ def test_both_maps_share_one_scale_and_lie_where_they_speak():
     assert u[:30, :30].mean() < u[-30:, -30:].mean()  # the corner that speaks is lighter
     assert x[-30:, -30:].mean() < x[:30, :30].mean()  # what speaks against is dark
     assert x[:10, :10].mean() > u[-10:, -10:].mean()  # 4 is lighter than 2
-    assert "2×2 numbers each: U most at row 2, column 2 (2); X̃ most at row 1, column 1 (4)." in chart.alt
+    assert "2 × 2 numbers each: U most at row 2, column 2 (2); X̃ most at row 1, column 1 (4)." in chart.alt
     assert list(chart.figure.layout.xaxis.ticktext) == ["image", "U", "X̃ = s·U"]
 
 

@@ -18,7 +18,7 @@ def gate(captured):
 def parts(letters, shape=(256, 16, 16)):
     """c a convolution, n a normalisation, l an FC layer, p a pooling, G the gate."""
     kinds = {
-        "c": ("convolution", "3×3 convolution"),
+        "c": ("convolution", "3 × 3 convolution"),
         "n": ("norm", "batch norm"),
         "l": ("linear", "FC layer"),
         "p": ("pool", "average pooling"),
@@ -86,7 +86,7 @@ def test_of_maps_with_channels_last_the_last_axis_is_counted(gate):
     shown = texts(drawn(last, "lpG", shape=(7, 7, 64)))
     assert {"FC layer → 64", "average pooling → 64"} <= set(shown)
     # A convolution of torch has them first whatever the gate has.
-    assert "3×3 conv → 64" in texts(drawn(last, "cG", shape=(64, 7, 7)))
+    assert "3 × 3 conv → 64" in texts(drawn(last, "cG", shape=(64, 7, 7)))
     assert "average pooling → 64" in texts(drawn(gate, "pG", shape=(64, 7, 7)))
 
 

@@ -36,7 +36,7 @@ def texts(parts):
     return [part.text for part in parts]
 
 
-BOTTLENECK = ["1×1 convolution", "batch norm", "ReLU", "3×3 convolution", "batch norm", "ReLU", "1×1 convolution"]
+BOTTLENECK = ["1 × 1 convolution", "batch norm", "ReLU", "3 × 3 convolution", "batch norm", "ReLU", "1 × 1 convolution"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_gate_on_the_identity_branch():
 
 def test_a_shortcut_with_its_own_parts():
     block = look(alive(SEResNet()), 128, "SE_4_1")
-    assert texts(block.joins[0].parts) == ["average pooling", "1×1 convolution", "batch norm"]
+    assert texts(block.joins[0].parts) == ["average pooling", "1 × 1 convolution", "batch norm"]
     assert "what the other branch makes" in describe_placement(block)
     assert (block.input, block.output) == ((192, 16, 16), (384, 8, 8))
 
@@ -122,13 +122,13 @@ def built():
         ("eca_nfnet_l0", "SE_2_1", (True, True), STANDARD.format("what the other branch makes of the block's input")),
         (
             *("eca_nfnet_l0", "SE_3_1", (False, True)),
-            f"after a 1×1 convolution and before another branch is added, {NOT_ALL}",
+            f"after a 1 × 1 convolution and before another branch is added, {NOT_ALL}",
         ),
         ("eca_nfnet_l0", "SE_3_2", (False, True), STANDARD.format("the identity")),
         # The identity is added to a sum.
         (
             *("repghostnet_050", "SE_4_5", (True, False)),
-            f"after an addition of branches and before a 1×1 convolution, {NOT_ALL}",
+            f"after an addition of branches and before a 1 × 1 convolution, {NOT_ALL}",
         ),
         # Sums of three branches, of an input that is normalised alone, and of convolutions side by side.
         ("mobileone_s4", "SE_4_11", (False, True), NOT_ALL),
@@ -163,7 +163,7 @@ class Unfollowable(Functional):
 
 def test_an_addition_in_code_is_seen_and_what_cannot_be_followed_is_said():
     block = look(Host(nn.Sequential(Functional())), 64)
-    assert (texts(block.parts), block.joins[0].after, block.ends) == (["3×3 convolution", block.gate], 2, True)
+    assert (texts(block.parts), block.joins[0].after, block.ends) == (["3 × 3 convolution", block.gate], 2, True)
     lost = look(Host(nn.Sequential(Unfollowable())), 64)
     assert (lost.begins, lost.ends, lost.joins) == (False, False, ())
     assert "could not all be followed" in describe_placement(lost)

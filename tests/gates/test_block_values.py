@@ -86,7 +86,7 @@ def test_a_gate_that_is_no_module_is_followed():
     # The activation before U is a module that runs several times in the block.
     assert values.convolution.groups == 16
     assert [operation.text for operation in values.before] == ["SiLU"]
-    assert values.mixed_by.text == "1×1 convolution"
+    assert values.mixed_by.text == "1 × 1 convolution"
 
 
 class Functional(nn.Module):
@@ -131,4 +131,4 @@ def test_a_block_without_a_convolution_before_the_gate_says_so():
     _, _, values = values_of(network)
     assert values.convolution is None
     assert "no convolution before the gate" in values.missing
-    assert values.mixed_by.text == "3×3 convolution"
+    assert values.mixed_by.text == "3 × 3 convolution"

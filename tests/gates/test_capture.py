@@ -161,9 +161,9 @@ def test_a_capture_can_be_pickled(held):
 
 
 def test_asking_for_a_gate_that_is_not_there(held):
-    with pytest.raises(KeyError, match=r"No gate 'SE_9_9'; there are SE_2_1, .*SE_5_2"):
+    with pytest.raises(KeyError, match=r"There is no gate 'SE_9_9': choose one of SE_2_1, .*SE_5_2"):
         capture(held, make_images(1, 64))["SE_9_9"]
-    with pytest.raises(KeyError, match=r"No gate SE_6_1, SE_9_9; there are SE_2_1, .*SE_5_2"):
+    with pytest.raises(KeyError, match=r"There is no gate SE_6_1, SE_9_9: choose from SE_2_1, .*SE_5_2"):
         capture(held, make_images(1, 64), ["SE_9_9", "SE_2_1", "SE_6_1"])
 
 

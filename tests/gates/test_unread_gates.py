@@ -362,5 +362,5 @@ def test_a_kernel_for_each_image_is_listed_and_is_no_gate() -> None:
     (passed,) = finding.passed
     assert (passed.path, passed.reason) == (
         "2",
-        "its convolution has a separate kernel for each image, which is no factor per channel",
+        "its convolution has a separate kernel for each image, which is not a factor per channel",
     )

@@ -311,10 +311,10 @@ def test_a_network_that_gives_nothing_finite_says_so(photos, tmp_path):
 @pytest.mark.parametrize(
     ("edits", "error", "said"),
     [
-        ({"SE_9_9": 1.0}, KeyError, "No gate 'SE_9_9'; there are SE_1_1, SE_2_1"),
-        ({"stage 9": 1.0}, KeyError, "No gate 'stage 9'"),
-        ({"a": {"SE_9_9": 1.0}}, KeyError, "No gate 'SE_9_9'"),
-        ({"SE_1_1": {99: 0.0}}, KeyError, "No channel 99 in SE_1_1; there are 0 to 7"),
+        ({"SE_9_9": 1.0}, KeyError, "There is no gate 'SE_9_9': choose one of SE_1_1, SE_2_1"),
+        ({"stage 9": 1.0}, KeyError, "There is no gate 'stage 9'"),
+        ({"a": {"SE_9_9": 1.0}}, KeyError, "There is no gate 'SE_9_9'"),
+        ({"SE_1_1": {99: 0.0}}, KeyError, "SE_1_1 has no channel 99: its channels are 0 to 7"),
         ({"SE_1_1": np.zeros(7)}, ValueError, "SE_1_1 has 8 channels"),
         ({"SE_1_1": np.zeros((2, 8))}, ValueError, "the same for every image"),
         ({"SE_1_1": torch.zeros(20, 8)}, ValueError, "the same for every image"),
@@ -397,7 +397,7 @@ def test_damage_is_found(whole, model, photos, tmp_path):
         open_ablation(path)
     with pytest.raises(AblationRefused, match=r"There is no ablation at .*: make one with `se-viz ablate`"):
         open_ablation(tmp_path / "nothing.json")
-    with pytest.raises(KeyError, match=r"No edit 'x'; there are SE_1_1 := 1"):
+    with pytest.raises(KeyError, match=r"There is no edit 'x': choose one of SE_1_1 := 1"):
         whole["x"]
 
 

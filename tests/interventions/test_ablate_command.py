@@ -57,14 +57,14 @@ def test_it_prints_a_row_for_each_edit_and_writes_the_numbers(photos, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--gate", "SE_9_9"), "No gate 'SE_9_9'; there are SE_2_1"),
-        (("--set", "median"), "not 'median'."),
+        (("--gate", "SE_9_9"), "There is no gate 'SE_9_9': choose one of SE_2_1"),
+        (("--set", "median"), "'median' is not a value of --set, which takes a number"),
         (("--set", "other"), "shuffled gives each image the s of another"),
-        (("--set", "SE_5_2[900]=1"), "there are 0 to 767"),
+        (("--set", "SE_5_2[900]=1"), "its channels are 0 to 767"),
         (("--gate", "SE_5_2", "--set", "SE_5_2=1"), "both name a gate: leave --gate out"),
         (("--set", "SE_5_2=1", "--set", "0"), "--set names a gate in some values only"),
         (("--set", "nan"), "NaN or an infinite"),
-        (("--set", "mean of cat"), "No class 'cat' in these class profiles"),
+        (("--set", "mean of cat"), "There is no class 'cat' in these class profiles"),
         (("--batch", "1"), "batch must be 2 or more"),
         (("--profiles", "nowhere"), "no class profiles at nowhere"),
         (("--model", "demo/no-se"), "No channel gate found in SEResNet"),

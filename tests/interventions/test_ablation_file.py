@@ -43,8 +43,8 @@ def test_a_changed_file_is_refused_or_reported(data):
     [
         ({"where": "SE_9_9"}, "of a gate that the network does not have"),
         ({"gates": ["SE_9_9"]}, "of a gate that the network does not have"),
-        ({"p": 2.0}, "no share"),
-        ({"change": {"value": -3.0, "low": -3.5, "high": -2.5}}, "no share"),
+        ({"p": 2.0}, "not a share"),
+        ({"change": {"value": -3.0, "low": -3.5, "high": -2.5}}, "not a share"),
     ],
 )
 def test_an_edit_that_cannot_be_is_refused(change, said):

@@ -131,15 +131,15 @@ def test_without_target_it_is_what_the_network_says(demo, images):
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"target": "dog"}, KeyError, "No class 'dog'; there are tench"),
-        ({"target": 10}, KeyError, "No logit 10; there are 0 to 9"),
+        ({"target": "dog"}, KeyError, "There is no class 'dog': choose one of tench"),
+        ({"target": 10}, KeyError, "There is no logit 10: choose one of 0 to 9"),
         ({"target": [1, 2, 3]}, ValueError, "3 targets for 2 images"),
         ({"method": "saliency"}, ValueError, "method is one of integrated gradients"),
         ({"baseline": "median"}, ValueError, "not 'median'"),
         ({"baseline": np.ones(5)}, ValueError, r"has 768 numbers or one, not \(5,\)"),
         ({"baseline": float("nan")}, ValueError, "NaN"),
         ({"baseline": None}, ValueError, "not NoneType"),
-        ({"target": ""}, KeyError, "No class ''; there are tench"),
+        ({"target": ""}, KeyError, "There is no class '': choose one of tench"),
         ({"target": True}, TypeError, "the name or the number of a class, not True"),
         ({"target": 1.5}, TypeError, "not 1.5"),
         ({"target": [None]}, TypeError, "not None"),

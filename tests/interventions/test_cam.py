@@ -188,9 +188,9 @@ def test_maps_that_are_not_finite_are_said(demo):
 
 def test_says_what_is_wrong(demo):
     images = noise(2, 128)
-    with pytest.raises(KeyError, match="No gate 'SE_9_9'; there are SE_2_1"):
+    with pytest.raises(KeyError, match="There is no gate 'SE_9_9': choose one of SE_2_1"):
         cam(demo, images, "SE_9_9")
-    with pytest.raises(KeyError, match="No class 'unicorn'; there are tench"):
+    with pytest.raises(KeyError, match="There is no class 'unicorn': choose one of tench"):
         cam(demo, images, "SE_5_2", "unicorn")
     with pytest.raises(ValueError, match="3 targets for 2 images"):
         cam(demo, images, "SE_5_2", [1, 2, 3])

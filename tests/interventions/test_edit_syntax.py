@@ -35,7 +35,7 @@ class Sources:
     @staticmethod
     def mean(_gate, name):
         if name not in (None, "cat"):
-            raise KeyError(f"No class {name!r}; there are cat")
+            raise KeyError(f"There is no class {name!r}: choose one of cat")
         return MEAN if name is None else CAT
 
 
@@ -114,7 +114,7 @@ def test_a_fault_is_named(pair):
     with pytest.raises((KeyError, ValueError, TypeError)) as caught:
         resolve({name: edit}, GATES, Sources)
     # Of the network's gates, or of the class profiles' classes.
-    assert "SE_" in str(caught.value) or "No class 'dog'" in str(caught.value)
+    assert "SE_" in str(caught.value) or "There is no class 'dog'" in str(caught.value)
 
 
 def test_numbers_of_channels_are_set_at_once_in_the_precision_of_s():

@@ -260,7 +260,7 @@ def test_a_gate_that_other_code_looks_into():
         def forward(self, x):
             return self.fc(self.last(self.gate(self.stem(x))).mean((2, 3)) * self.gate.fc1.weight.mean())
 
-    with pytest.raises(CannotFreeze, match="does not run with a constant in the place of gate"):
+    with pytest.raises(CannotFreeze, match="does not run with a constant instead of gate"):
         freeze(lively(Looks(None)), {"SE_1_1": 0.5}, size=32)
 
 
@@ -286,7 +286,7 @@ REFUSED = {
     "shared: one gate in two blocks": "are runs of one module",
     "shared: everything shared": "are runs of one module",
     "shared: twice in a block": "are runs of one module",
-    "way: functional call": "does not run with a constant in the place of body.0.se",  # its parameters are given to it
+    "way: functional call": "does not run with a constant instead of body.0.se",  # its parameters are given to it
 }
 
 

@@ -106,7 +106,7 @@ def test_weights_of_numpy_are_taken_and_a_list_is_refused(demo):
 
 
 def test_an_unknown_gate_is_named_with_those_there_are(demo):
-    with pytest.raises(KeyError, match="No gate 'SE_9_9'; there are SE_2_1"):
+    with pytest.raises(KeyError, match="There is no gate 'SE_9_9': choose one of SE_2_1"):
         suffix(demo, noise(1, 128), "SE_9_9")
 
 

@@ -36,7 +36,7 @@ def test_a_gate_may_go_when_its_whole_interval_is_within_the_loss(measured):
     found = suggest(ablation, loss=0.01)
     assert [(one.gate, one.value) for one in found] == [("SE_2_1", 0.0), ("SE_1_1", 1.0)]
     assert found[0].edit == {"SE_2_1": 0.0}
-    assert str(found[1]) == "SE_1_1 := 1: −0.20 points (95 % interval −0.80 to +0.40)"
+    assert str(found[1]) == "SE_1_1 := 1: −0.20 points (95% interval −0.80 to +0.40)"
     assert [one.gate for one in suggest(ablation, loss=0.005)] == ["SE_2_1"]
     assert suggest(ablation, loss=0.001) == ()
 

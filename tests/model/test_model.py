@@ -106,7 +106,7 @@ def test_a_registered_model_is_loaded_by_name(monkeypatch):
     loaded = load("mine", "cpu")
     assert (loaded.name, loaded.classes, loaded.about) == ("mine", network.classes, "a test's")
     assert loaded.network is network.module
-    with pytest.raises(catalogue.UnknownModel, match=r"No model 'yours'; there are .*mine"):
+    with pytest.raises(catalogue.UnknownModel, match=r"There is no model 'yours'\..* Choose one of .*mine"):
         load("yours")
     loaded.close()
 

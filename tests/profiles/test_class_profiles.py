@@ -110,7 +110,7 @@ def test_other_files_are_refused_with_a_sentence(whole, tmp_path):
     with pytest.raises(ProfilesRefused, match="truncated or damaged"):
         open_profiles(packed)
     save_file({"weight": np.zeros(3)}, path)
-    with pytest.raises(ProfilesRefused, match="but holds no class profiles"):
+    with pytest.raises(ProfilesRefused, match="but contains no class profiles"):
         open_profiles(path)
     with pytest.raises(ProfilesRefused, match="There are no class profiles at"):
         open_profiles(tmp_path / "nothing")

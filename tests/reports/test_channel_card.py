@@ -28,7 +28,8 @@ def test_the_card_names_the_classes_at_both_ends_and_the_images(profiles):
     assert most_specific_channel(profiles["SE_5_1"]) == 3
     share = eta_squared(profiles["SE_5_1"])[3]
     assert channel_role(profiles, "SE_5_1", 3).replace("**", "") == (
-        "Channel 3 of SE_5_1 has a mean weight of 0.50 over the classes: highest for ants (0.85), lowest for bees "
+        "Channel 3 of SE_5_1 has a mean weight of 0.50 over the classes. It is highest for ants (0.85) and lowest "
+        "for bees "
         f"(0.15). The class explains {share:.0%} of the variance of s, rank 1 of 8 channels."
     )
     assert channel_role(profiles, "SE_5_1", 5).endswith("Its s is constant over these images.")
@@ -51,8 +52,8 @@ def test_the_effect_of_a_channel_names_the_predicted_output_and_the_one_that_cha
     outcome = outcome_of(Fitted(Head("classes"), ("ants", "bees", "wasps")), np.array([2.0, 1.0, 0.0]))
     said = channel_effect(outcome, np.array([2.0, 1.0, 0.0]), np.array([1.9, 1.5, 0.0]), "a.jpg", 0.75, 0.5)
     assert said == (
-        "For a.jpg its s is **0.750**. With its mean (0.500) in its place, the logit of ants changes by **−0.1**, and "
-        "that of bees most, by +0.5."
+        "For a.jpg its s is **0.750**. If s is set to its mean (0.500), the logit of ants changes by **−0.1**. That "
+        "of bees changes most, by +0.5."
     )
     said = channel_effect(outcome, np.array([2.0, 1.0, 0.0]), np.array([1.0, 1.5, 0.0]), "a.jpg", 0.75, 0.5)
     assert said.endswith("the logit of ants changes by **−1**, more than any other.")

@@ -49,7 +49,9 @@ def test_a_choice():
 
 
 def test_mistakes_get_a_sentence(r16):
-    with pytest.raises(ValueError, match="No choice 'size'; the choices are reduction ratio r, squeeze operator"):
+    with pytest.raises(
+        ValueError, match="There is no choice 'size': choose one of reduction ratio r, squeeze operator"
+    ):
         se_viz.report("size")
     with pytest.raises(ValueError, match="pass the model first"):
         se_viz.report(bundled_profiles("demo/r16"), se_viz.sample("cat"))

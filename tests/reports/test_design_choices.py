@@ -31,26 +31,28 @@ def card(seed=0, lost=(), gained=(), correct=None, **config):
     return with_answers(blank, right)
 
 
-def test_what_is_not_significant_is_no_effect_and_its_size_comes_first():
+def test_what_is_not_significant_is_no_effect_and_its_size_comes_before_p():
     said = conclusions(RATIO, [card(), card(r=2, lost=range(50), gained=range(60)), card(r=32, lost=[1])])
     assert said[0] == (
-        "**Reduction ratio r: no measurable effect here.** +0.25 points (95 % interval −0.28 to +0.79), r = 2 compared "
-        "with r = 16, as trained, on the same 3,925 images: exact McNemar p = 0.39, 0.78 after Holm's correction for 2 "
-        "tests. Of 2 differences, this is the clearest. Over seeds nothing is known: these networks do not have "
+        "**Reduction ratio r: no measurable effect here.** Of 2 differences on the same 3,925 images, the clearest is "
+        "r = 2 compared with r = 16, as trained: +0.25 points (95% interval −0.28 to +0.79), exact McNemar p = 0.39, "
+        "or "
+        "0.78 after Holm's correction for 2 tests. Nothing is known over seeds, because these networks do not have "
         "several seeds each."
     )
     assert said[-1].startswith("On these images, a difference below about ")
-    assert said[-1].endswith("In the paper's Table 10 (ImageNet) r = 2 compared with r = 16 makes −0.01 points.")
+    assert said[-1].endswith("In the paper's Table 10 (ImageNet), r = 2 differs from r = 16 by −0.01 points.")
     other = conclusions(RATIO, [card(), card(r=24, lost=[1])])
-    assert other[-1].endswith("In the paper's Table 10 (ImageNet) r = 4 leads r = 32 by 0.5 points.")
+    assert other[-1].endswith("In the paper's Table 10 (ImageNet), r = 4 is better than r = 32 by 0.5 points.")
 
 
 def test_a_difference_of_the_networks_as_trained_is_said_to_be_one():
     said = conclusions(SQUEEZE, [card(), card(squeeze="max", lost=range(60), gained=range(20)), card(r=None)])
     assert said[0].startswith(
-        "**Squeeze operator: yes, between the networks as trained.** −1.02 points (95 % interval −1."
+        "**Squeeze operator: yes, between the networks as trained.** On the same 3,925 images, max compared with "
+        "avg, as "
+        "trained: −1.02 points (95% interval −1."
     )
-    assert "max compared with avg, as trained" in said[0]
     assert "p < 0.0001" in said[0]
     assert len(said) == 2
     assert "SE at all" not in " ".join(said)
@@ -61,18 +63,24 @@ def test_one_significant_test_among_several_is_neither_yes_nor_no_effect():
     lost = card(squeeze="max", lost=range(40), gained=range(20))
     said = conclusions(SQUEEZE, [card(), lost, *others])[0]
     assert said.startswith(
-        "**Squeeze operator: not clear (significant alone, but not with the correction for all tests).** −0.51"
+        "**Squeeze operator: not clear (significant alone, but not with the correction for all tests).** On the"
     )
-    assert "exact McNemar p = 0.013, 0.054 after Holm's correction for 4 tests" in said
+    assert "as trained: −0.51 points" in said
+    assert "exact McNemar p = 0.013, or 0.054 after Holm's correction for 4 tests" in said
 
 
 def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
     gated = [card(), card(seed=1, lost=[1]), card(seed=2, gained=[1])]
     without = [card(r=None, lost=range(30)), card(seed=1, r=None, lost=range(28)), card(seed=2, r=None, lost=range(29))]
     said = conclusions(RATIO, [*gated, *without, card(r=2)])
-    assert said[0].startswith("**Reduction ratio r: no measurable effect here.** 0.00 points")
-    assert said[1].startswith("**SE at all: yes, both between the networks as trained and over seeds.** −0.76 points")
-    assert "no SE compared with r = 16, means of 3 seeds each: t-test p < 0.0001" in said[1]
+    assert said[0].startswith("**Reduction ratio r: no measurable effect here.** On the same 3,925 images,")
+    assert "r = 2 compared with r = 16, as trained: 0.00 points" in said[0]
+    assert said[1].startswith(
+        "**SE at all: yes, both between the networks as trained and over seeds.** On the same 3,925 images, no SE "
+        "compared with r = 16, as trained: −0.76 points"
+    )
+    assert "Between means of seeds, no SE compared with r = 16 (3 seeds each): " in said[1]
+    assert "t-test p < 0.0001" in said[1]
     assert "exact permutation p = 0.1, two-sided, the smallest that so few seeds allow." in said[1]
     assert "with three seeds each, one below about 0.1 points may be missed" in said[2]
 
@@ -81,10 +89,11 @@ def test_cards_without_answers_are_compared_over_seeds_only():
     older = [card(correct=3556), card(seed=1, correct=3557), card(r=2, correct=3400), card(seed=1, r=2, correct=3401)]
     said = conclusions(RATIO, [*older, card(r=4, correct=3400)])[0]
     assert said.startswith(
-        "**Reduction ratio r: yes, over seeds.** Not compared by image, as a card has no answers to the same "
+        "**Reduction ratio r: yes, over seeds.** These networks are not compared by image, because a card has no "
+        "answers"
     )
     assert "r = 2, r = 4" in said
-    assert "means of 2 seeds each" in said
+    assert "(2 seeds each)" in said
     alone = conclusions(SQUEEZE, [card(correct=3556), card(squeeze="max", correct=3556)])[0]
     assert alone.startswith("**Squeeze operator: not tested.**")
 
@@ -99,7 +108,7 @@ def test_the_table_has_the_numbers_of_the_sentences():
     table = images_table(family_comparisons(cards)).set_index("network")
     assert (table.loc["r = 2", "lost"], table.loc["r = 2", "gained"]) == (50, 60)
     assert table.loc["r = 2", "points"] == pytest.approx(100 * 10 / IMAGES)
-    assert table.loc["r = 2", "95 % interval"] == "−0.28 to +0.79"
+    assert table.loc["r = 2", "95% interval"] == "−0.28 to +0.79"
     assert list(table.index) == ["r = 2"]  # the card of r = 4 does not say which images
     cards += [card(seed=1, r=2, lost=range(49), gained=range(60))]
     (row,) = seeds_table(family_comparisons(cards)).to_dict("records")

@@ -38,7 +38,7 @@ def grid(make_profiles, truth, images, seed):
 
 
 def visible(s, labels):
-    """Return the difference of two classes that a t-test of the images in the median channel finds in 80 %."""
+    """Return the difference of two classes that a t-test of the images in the median channel finds in 80%."""
     groups = [s[labels == label] for label in np.unique(labels)]
     free = len(s) - len(groups)
     pooled = np.sqrt(sum(((group - group.mean(0)) ** 2).sum(0) for group in groups) / free)
@@ -70,7 +70,7 @@ def test_the_answer_of_few_images_says_with_each_claim_that_it_cannot_be_told(ma
     assert answer.startswith("At no gate that can be told from chance: the class explains at most ")
     assert "With 3 images of a class, a difference of two classes' mean s below " in answer
     assert "“Early gates barely differ between classes” cannot be determined" in answer
-    assert "So few images cannot show a difference of two classes' mean s below 0.2" in claims[0]
+    assert "With so few images, a difference below 0.2" in claims[0]
     assert "More images are needed to tell whether the correlation is 0.5 or more." in claims[1]
 
 

@@ -43,11 +43,11 @@ def test_a_sum_prints_its_largest_products_and_the_rest():
 @pytest.mark.parametrize(
     ("s", "text"),
     [
-        (0.571, "43 % weaker"),
+        (0.571, "43% weaker"),
         (1.0, "practically unchanged"),
         (0.0, "0 everywhere"),
-        (1.5, "50 % stronger"),
-        (-0.25, "negated and 75 % weaker"),
+        (1.5, "50% stronger"),
+        (-0.25, "negated and 75% weaker"),
     ],
 )
 def test_a_weight_is_said_in_words(s, text):

@@ -19,7 +19,6 @@ from playwright.sync_api import sync_playwright
 from torch.utils.benchmark import Timer
 
 import se_viz
-from se_viz.analysis import latency
 from se_viz.data.imagenette import CLASSES
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
@@ -55,7 +54,7 @@ def _brief_timing():
             return super().blocked_autorange(callback, min(min_run_time, 0.01))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "Timer", Brief)
+        patch.setattr("torch.utils.benchmark.Timer", Brief)
         yield
 
 

@@ -16,13 +16,16 @@ def warned(page):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"model": "demo/r17"}, "The link asks for Model demo/r17"),
+        ({"model": "demo/r17"}, "The link asks for model demo/r17"),
         ({"device": "abacus"}, "The link asks for device abacus"),
-        ({"precision": "fp4"}, "The link asks for precision fp4, and there are fp32, bf16, fp16: fp32 is shown"),
-        ({"gate": "SE_9_9"}, "The link asks for Gate SE_9_9"),
-        ({"stage2": "SE_3_1"}, "The link asks for Block of stage 2 SE_3_1, and there are SE_2_1, SE_2_2"),
-        ({"order": "colour"}, "The link asks for Order of channels colour"),
-        ({"focus": "99"}, "The link asks for image 99, and there is one image: image 1 is shown"),
+        (
+            {"precision": "fp4"},
+            "The link asks for precision fp4, but there are only fp32, bf16, fp16; fp32 is shown instead",
+        ),
+        ({"gate": "SE_9_9"}, "The link asks for gate SE_9_9"),
+        ({"stage2": "SE_3_1"}, "The link asks for block of stage 2 SE_3_1, but there are only SE_2_1, SE_2_2"),
+        ({"order": "colour"}, "The link asks for order of channels colour"),
+        ({"focus": "99"}, "The link asks for image 99, but there is one image; image 1 is shown instead"),
         ({"focus": "-1"}, "The link asks for image -1"),
         ({"samples": "cat,dog"}, "The link asks for samples dog"),
     ],

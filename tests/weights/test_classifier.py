@@ -75,7 +75,7 @@ def test_one_linear_layer_is_the_classifier_whatever_its_name(prefix, name, netw
 @pytest.mark.slow
 def test_layers_before_it_are_said_to_be_taken_for_dropout(network):
     read = checkpoint.read_network(saved({**body(network), **layer("classifier.2", 5)}), TIMM)
-    assert read.about.endswith("classifier.2, and the layers without weights before it are taken for dropout")
+    assert read.about.endswith("classifier.2, and the layers without weights before it are assumed to be dropout")
     read = checkpoint.read_network(saved({**body(network), **layer("head", 5)}), TIMM)
     assert read.about.endswith("linear layer head")
 

@@ -68,7 +68,7 @@ FILES = {
         json.dumps({"metadata": {}, "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}).encode(),
         "is the index of a checkpoint in 2 files and contains no tensors: load those and save them as one",
     ),
-    "a text": ("x.pth", b"Quota exceeded\nfor this file", r"is a text \(it begins with 'Quota exceeded'\)"),
+    "a text": ("x.pth", b"Quota exceeded\nfor this file", r"is a text file \(it begins with 'Quota exceeded'\)"),
     "nothing": ("x.pth", b"", r"is empty \(0 bytes\): download or save it again"),
     "nothing, safetensors": ("x.safetensors", b"", "is empty"),
     "zeros": ("x.pth", bytes(5000), "contains only 5,000 zero bytes"),

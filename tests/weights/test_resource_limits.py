@@ -175,7 +175,7 @@ def test_the_hash_of_a_wide_tuple_ends_by_the_time_of_a_small_file():
     with pytest.raises(WeightsRefused) as caught:
         read_state(content, LIMIT, "x.pth")
     assert str(caught.value) == (
-        f"x.pth was not read: that took more than 3 s, more than any checkpoint of {len(content):,} bytes needs. "
+        f"x.pth was not read: reading it took more than 3 s, more than any checkpoint of {len(content):,} bytes needs. "
         f"It is damaged or malicious: save model.state_dict() as safetensors."
     )
 
@@ -184,7 +184,7 @@ def test_the_hash_of_a_wide_tuple_ends_by_the_time_of_a_small_file():
 @linux
 @pytest.mark.parametrize("form", [archive, *exhaustive(old)])
 def test_ten_megabytes_of_empty_sets(form):
-    with pytest.raises(WeightsRefused, match=r"was not read: that took more than (3\.99 s|1\.0 GB)") as caught:
+    with pytest.raises(WeightsRefused, match=r"was not read: reading it took more than (3\.99 s|1\.0 GB)") as caught:
         read_state(form(b"\x80\x02(" + b"\x8f" * 9_900_000 + b"t."), LIMIT, "x.pth")
     ours(caught.value)
 

@@ -186,12 +186,12 @@ def test_what_is_known_before_anything_is_fetched(weight_server):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("timm/seresnet50.ra3_in1k", r"No model .*similar names are .*timm/seresnet50\.ra2_in1k"),
+        ("timm/seresnet50.ra3_in1k", r"There is no model .*Similar names are .*timm/seresnet50\.ra2_in1k"),
         ("timm/resnet50", "has no channel gate"),
         ("timm/skresnet18", r"has no channel gate .*softmax"),
-        ("timm/none", "No model 'timm/none'; there are demo/.* and .* of timm and torchvision"),
-        ("torchvision/regnet_y_400mf.IMAGENET1K_V9", "similar names are torchvision/regnet_y_400mf"),
-        ("timm/", "No model"),
+        ("timm/none", r"There is no model 'timm/none'\..* Choose one of demo/.* models of timm and torchvision"),
+        ("torchvision/regnet_y_400mf.IMAGENET1K_V9", "Similar names are torchvision/regnet_y_400mf"),
+        ("timm/", "There is no model"),
     ],
 )
 def test_an_unknown_name_is_told_from_those_there_are(name, said):

@@ -172,8 +172,8 @@ def _stages(state: InspectState) -> None:
     if not state.means:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="without_means"):
             st.caption(
-                "The charts show s itself. Its difference from the mean, which shows what is special about an image, "
-                f"needs class profiles, which {escape_markdown(called(state.model))} does not have yet.",
+                f"{escape_markdown(called(state.model))} has no class profiles yet, so the charts show s itself. With "
+                "class profiles they show its difference from the mean, which is what is special about an image.",
                 width="content",
             )
             link("classes", "Make class profiles on the page Classes")

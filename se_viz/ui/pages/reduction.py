@@ -52,10 +52,10 @@ _TESTS = {
     "comparisons_over_images": "The networks of seed 0 on the same images. Points are the difference of top-1, with "
     "Newcombe's interval for pairs. Lost images are right only with r = 16, gained ones only with the other network; "
     "McNemar's exact test compares the two numbers. p (Holm) is corrected for all tests of the demo models, over "
-    "images and over seeds; the tests of your networks are corrected among themselves.",
+    "images and over seeds; the tests of your networks are corrected separately.",
     "comparisons_over_seeds": "Means of all seeds. Student's t-test and interval use the SD between seeds, pooled over "
-    "the networks that have several. The exact permutation test is two-sided; its p cannot be smaller than the last "
-    "column.",
+    "the networks that have several seeds. The exact permutation test is two-sided; its p cannot be smaller than the "
+    "last column.",
 }
 
 
@@ -116,8 +116,9 @@ def page(header: PageHeader) -> None:
     if own is not None:
         st.caption(
             escape_markdown(
-                f"{own.name}, the network in the sidebar, is drawn beside the demo models in Patterns, Your images, "
-                "Predictions and Cost. Its accuracy is not measured here; Cost has the command that measures it."
+                f"{own.name}, the network in the sidebar, is drawn beside the demo models in the tabs Patterns, Your "
+                "images, Predictions and Cost. Its accuracy is not measured here; the tab Cost has the command that "
+                "measures it."
             )
         )
     loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
@@ -187,9 +188,9 @@ def _comparisons(report: Report, table: int) -> None:
 def _family(report: Report) -> None:
     st.dataframe(report.tables["demo_models"], hide_index=True, column_config=_COLUMNS)
     st.caption(
-        "The demo models have the same recipe, and the same seed unless the name has another. Each differs from the "
-        "others in what its name says. Networks that you train with se-viz train are listed, too. Top-1 on the 3,925 "
-        "validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95 % interval."
+        "The demo models have the same recipe, and the same seed unless the name has another. The name "
+        "of each says in what it differs from r = 16. Networks that you train with se-viz train are listed, too. "
+        "Top-1 on the 3,925 validation images of Imagenette, one centre crop of 128 pixels, with Wilson's 95% interval."
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs of the page take turns to begin, so that those who answer at once are not among dozens who compute."""
+"""Runs of the page take turns to begin, so that a quick run does not compete with dozens of others."""
 
 import threading
 import time

@@ -10,7 +10,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="{retry}">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>SE Viz is full</title>
 <body style="font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 20vh auto; padding: 0 1rem">
-<h1>SE Viz is full</h1><p>{sentence} The same number are waiting.
+<h1>SE Viz is full</h1><p>{sentence} As many more are waiting.
 This page tries again every {retry} seconds; <a href="">try again now</a>.</p></body></html>
 """
 _NOT_PAGES = ("/_stcore/", "/media/", "/static/", "/component/")

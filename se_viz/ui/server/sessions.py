@@ -54,4 +54,4 @@ SESSIONS = Sessions()
 def page_full(most: int) -> str:
     """Return the sentence that a waiting visitor sees."""
     visitors = f"{most:,} visitors" if most > 1 else "one visitor"
-    return f"This server shows SE Viz to at most {visitors} at once; that many are here now."
+    return f"This server shows SE Viz to at most {visitors} at a time, and this number is reached."

@@ -1,4 +1,4 @@
-"""The numbers of the loaded network that is no demo model; they are counted once for all sessions."""
+"""The numbers of a loaded network that is not a demo model; they are counted once for all sessions."""
 
 from concurrent.futures import Future
 from functools import partial

@@ -1,4 +1,4 @@
-"""Presentation mode, for a wall: large text, no sidebar, and no controls of export. It is part of the URL."""
+"""Presentation mode, for a projector: large text, no sidebar, and no controls of export. It is part of the URL."""
 
 from se_viz.ui.state import selection
 from se_viz.ui.state.selection import PRESENT

@@ -49,7 +49,9 @@ def attributed(state: InterveneState, *, drawn: bool) -> Channels | None:
         base = choose_or_keep("Baseline of s", baselines, "baseline", drawn=drawn, segmented=True)
     baseline: Weights = base if base == "mean" else float(base)
     if drawn and method == "layer-conductance":
-        st.caption("Layer-conductance starts at an image of the mean colour; the baseline of s is that of the curves.")
+        st.caption(
+            "Layer-conductance starts at an image of the mean colour. The baseline of s is only used for the curves."
+        )
     # Conductance starts at an image; only its curves have a baseline of s.
     starts: Weights = "mean" if method == "layer-conductance" else baseline
     about = (state.gate, state.outcome.target, method)
@@ -59,7 +61,7 @@ def attributed(state: InterveneState, *, drawn: bool) -> Channels | None:
         found = interventions.attribution(state.model, state.image, state.profiles, (*about, starts))
     except (InstrumentError, NoMean, ImportError) as error:
         said = unknown_mean.sentence(error) if isinstance(error, NoMean) else str(error)
-        st.info(escape_markdown(f"{said} Edits work all the same."))
+        st.info(escape_markdown(f"{said} Channels can be edited nevertheless."))
         return None
     curves = partial(interventions.curves, state.model, state.image, state.profiles, (*about, baseline))
     return Channels(found, (state.image.name,), 0, gate_capture, mean, in_words, curves)

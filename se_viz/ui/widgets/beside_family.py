@@ -1,4 +1,4 @@
-"""The loaded network beside the demo models on the Reduction page, if it is no demo model."""
+"""The loaded network beside the demo models on the Reduction page, if it is not a demo model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +74,9 @@ class Beside:
             f"python -m se_viz ablate {shell_options(self.model)}{head_options()} --data DIR --gate {last} --set 1",
             language=None,
         )
-        st.caption(f"Its first row, “as it is”, has the accuracy; the second has that with s := 1 in {last}.")
+        st.caption(
+            f"Its first row, “as it is”, has the accuracy; its second row has the accuracy with s := 1 in {last}."
+        )
 
 
 def beside(model: Model) -> Beside | None:

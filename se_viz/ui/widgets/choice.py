@@ -38,7 +38,13 @@ def check(label: str, options: Sequence[str], key: str, shown: str, place: Delta
     link_messages.repeat(key, place)
     if unknown := [asked for asked in link_messages.asked(key) if asked not in options]:
         listed = ", ".join(options[:_LISTED]) + (" …" if len(options) > _LISTED else "")
-        link_messages.warn(key, f"{label} {', '.join(unknown)}", f"there are {listed}", shown, place, shown)
+        only = f"there are only {listed}"
+        link_messages.warn(key, f"{_in_sentence(label)} {', '.join(unknown)}", only, shown, place, shown)
+
+
+def _in_sentence(label: str) -> str:
+    """Return the label of a choice as it is written within a sentence."""
+    return f"{label[:1].lower()}{label[1:]}"
 
 
 def choose_or_keep(label: str, options: Sequence[T], key: str, *, drawn: bool, segmented: bool = False) -> T:
@@ -74,7 +80,11 @@ def number(label: str, low: float, high: float, first: float, key: str, *, disab
     link_messages.repeat(key)
     if wrong := [asked for asked in link_messages.asked(key) if not _within(asked, low, high)]:
         link_messages.warn(
-            key, f"{label} {wrong[0]}", f"it is a number from {low:g} to {high:g}", f"{first:g}", value=first
+            key,
+            f"{_in_sentence(label)} {wrong[0]}",
+            f"it is a number from {low:g} to {high:g}",
+            f"{first:g}",
+            value=first,
         )
     return st.slider(label, low, high, first, 0.01, key=key, bind="query-params", disabled=disabled)
 

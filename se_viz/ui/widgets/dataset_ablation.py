@@ -34,7 +34,7 @@ def show(model: Model) -> Ablation | None:
             ["json"],
             key="own_ablation",
             megabytes=_LARGEST,
-            help="The file ablation.json that `se-viz ablate` writes for this network. It is shown in the place of the "
+            help="The file ablation.json that `se-viz ablate` writes for this network. It is shown instead of the "
             "one that comes with SE Viz, in this session only.",
         )
     with place:

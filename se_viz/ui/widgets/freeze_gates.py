@@ -25,8 +25,8 @@ from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
 
 _MEASURE = (
-    "To measure it, add --data DIR to the command below, which counts the accuracy before and after, or open an "
-    "ablation of these gates above."
+    "To measure it, add --data DIR to the command below, which then measures the accuracy before and after. Or open "
+    "an ablation of these gates above."
 )
 
 
@@ -47,13 +47,16 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
         [gate.name for gate in model.gates],
         key="frozen",
         bind="query-params",
-        help="s of these gates is the same for all images, and is folded into the weights beside the gate where that "
-        "is exact. The network of the page stays as it is.",
+        help="In the frozen network, s of these gates is the same for all images, and is folded into the weights "
+        "beside the gate where that is exact. The network of the page stays as it is.",
     )
     with right:
         value = choose("Constant", [*["mean"] * known, "1", "0"], "constant", segmented=True)
     if not gates:
-        st.caption("Choose gates to see what becoming constants saves, and to download the network without them.")
+        st.caption(
+            "Choose gates to see how many parameters it saves to make them constants, and to download the frozen "
+            "network."
+        )
         return
     constant = value if value == "mean" else float(value)
     try:

@@ -40,8 +40,9 @@ def show(header: PageHeader, numbers: ClassNumbers, gate: str) -> None:
         column_config={"group": st.column_config.Column(pinned=True)},
     )
     st.caption(
-        "The class that each group resembles most at each gate: correlation over the channels, −1 to 1, of the "
-        "differences of group and class from the mean over classes. A group of one or two images is weak evidence."
+        "For each group and gate, the class that the group resembles most. Resemblance is a correlation over the "
+        "channels, −1 to 1, between two differences from the mean over classes: that of the group, and that of the "
+        "class. A group of one or two images is weak evidence."
     )
 
 

@@ -9,7 +9,8 @@ from se_viz.weights.head import KINDS, Head, HeadKind
 UNSAID = "automatic"
 _KEY, _THRESHOLD = "head", "threshold"
 _CAPTIONS = {
-    UNSAID: "The known head of the network; if it is not known, several outputs are classes, and one is a number.",
+    UNSAID: "The head that is known for the network. If it is not known, two or more outputs are classes, and one is "
+    "a number.",
     "classes": "Softmax over all outputs; the prediction is the most probable class.",
     "binary": "One output, the logit of yes; its sigmoid is the probability of yes.",
     "labels": "Independent labels; the sigmoid of each output is the probability of its label.",

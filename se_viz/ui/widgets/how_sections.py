@@ -66,7 +66,7 @@ def _elsewhere() -> None:
     link("reduction", "What SE costs there, on the page Reduction")
 
 
-@st.cache_resource(max_entries=len(EXAMPLES), show_spinner="Putting the gate in …")
+@st.cache_resource(max_entries=len(EXAMPLES), show_spinner="Inserting the gate …")
 def _inserted(name: str) -> InsertedBlock:
     return inserted_block(name)
 

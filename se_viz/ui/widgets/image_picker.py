@@ -109,7 +109,7 @@ def _asked(problem: DeltaGenerator) -> list[str]:
     )
     shown = ", ".join(_TITLES[key] for key in found)
     if unknown:
-        link_messages.warn(SAMPLES, f"samples {unknown}", f"there are {', '.join(_TITLES)}", shown, problem)
+        link_messages.warn(SAMPLES, f"samples {unknown}", f"there are only {', '.join(_TITLES)}", shown, problem)
     return found
 
 

@@ -16,7 +16,7 @@ from se_viz.ui.state import interventions
 from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.image_picker import Chosen
 
-_ALONE = "Add a second image to see s of another image in the place of s of this one."
+_ALONE = "Add a second image to replace s of this image by s of another one."
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def warn(
         place: where to say it, if not here.
         value: value of the widget in place of what is missing; if None, the value that it has in the next rerun.
     """
-    message = f"The link asks for {missing[:_LONGEST]}, and {exists}: {shown} is shown."
+    message = f"The link asks for {missing[:_LONGEST]}, but {exists}; {shown} is shown instead."
     st.session_state.setdefault(_TOLD, {})[key] = (value, message)
     (place or st).warning(escape_markdown(message))
 

@@ -9,7 +9,7 @@ from se_viz.wording import signed
 
 
 def with_minus(table: pd.DataFrame, **formats: str) -> Styler:
-    """Return a table for ``st.dataframe`` whose negative numbers have U+2212 in the place of a hyphen.
+    """Return a table for ``st.dataframe`` whose negative numbers have U+2212 instead of a hyphen.
 
     Streamlit's own formats of numbers have a hyphen in English, and take precedence: these columns must have none.
 

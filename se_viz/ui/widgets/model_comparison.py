@@ -38,7 +38,7 @@ def images(
         choice: the design choice in which the networks differ.
         cards: cards of the demo models.
         yours: cards of the user's networks, which are drawn whatever they differ in.
-        loaded: the network in the sidebar, if it is no demo model; it is drawn first.
+        loaded: the network in the sidebar, if it is not a demo model; it is drawn first.
     """
     shown = header.chosen.images
     names = [image.name for image in shown]

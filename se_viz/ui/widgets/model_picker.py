@@ -103,7 +103,7 @@ def _chosen(
         bar.model.caption(escape_markdown(called(model) if model else _ORIGINS[1]))
         return model
     st.caption(
-        "The bar below the title has the list of models: type to search the demo models, and the models of timm and "
+        "Choose a model in the bar below the title. Type there to search the demo models, and the models of timm and "
         "torchvision that have channel gates."
     )
     name = bar.choose_model(names, "demo/r16" if "demo/r16" in names else names[0], problem)

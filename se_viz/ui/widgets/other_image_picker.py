@@ -41,7 +41,7 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
         key=OTHER,
         on_change=image_number.choose,
         args=(OTHER, hashes),
-        help="An image of the page; its s is used in the place of s of the image in focus.",
+        help="An image of the page, whose s replaces s of the image in focus.",
         width=presentation.wide(220),
     )
     st.session_state[_BEFORE] = st.session_state[OTHER]

@@ -188,7 +188,7 @@ def _reserve(out: Path) -> bool:
             if owner != session:
                 return False
             waiting = waiting or st.empty()
-            waiting.info("The run before this one ends after its batch of images; then the pass goes on.")
+            waiting.info("The previous run ends after its current batch of images; then the pass continues.")
             _ended.wait(_SECONDS)
         _building[out] = session
     if waiting:

@@ -1,4 +1,4 @@
-"""Tabs in the place of a long page; only the open one is computed, and its name is in the URL."""
+"""Tabs instead of a long page; only the open one is computed, and its name is in the URL."""
 
 from collections.abc import Callable, Mapping
 

@@ -8,4 +8,4 @@ def sentence(error: NoMean) -> str:
     if not error.remedy:
         return error.why
     made = "them" if error.remedy == "make" else "class profiles of this network"
-    return f"{error.why} Open the page Classes and build {made} there."
+    return f"{error.why} Open the page Classes and make {made} there."

@@ -329,7 +329,7 @@ def test_a_link_opens_the_card_of_a_channel():
     assert any(name.endswith("chart_class_means_SE_5_2_450") for name in charts(page))
     model, image = load("demo/r16", "cpu"), sample("cat")
     before, after = (outputs_of(capture(model, [image], edits=edits))[0] for edits in (None, {"SE_5_2": {450: "mean"}}))
-    said = next(text.value.replace("\\", "") for text in page.markdown if "With its mean" in text.value)
+    said = next(text.value.replace("\\", "") for text in page.markdown if "If s is set to its mean" in text.value)
     assert f"the logit of tench changes by **{signed((after - before)[0], '+.2g')}**" in said
     assert any("se-thumbs" in one.proto.body and "Chelsea the cat" in one.proto.body for one in page.get("html"))
     page.selectbox(key="gate").set_value("SE_2_1").run()

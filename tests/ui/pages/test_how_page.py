@@ -55,7 +55,7 @@ def test_another_channel_and_gate_are_followed():
 
 def test_a_link_that_asks_for_what_is_not_there_says_so():
     page = open_page(gate="SE_3_1", channel="999", pixel="77,1")
-    assert "asks for channel 999, and there are channels 0 to 191" in page.warning[0].value
+    assert "asks for channel 999, but there are channels 0 to 191" in page.warning[0].value
     assert payload(page)["pixel"] != [77, 1]
 
 

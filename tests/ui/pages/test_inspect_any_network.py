@@ -134,7 +134,7 @@ def test_one_gate_is_not_compared_with_others(opened, samples):
     said = answer(page)
     assert "The mean weight in SE_1_1 is" in said
     assert "lowest" not in said
-    assert any("needs class profiles, which test/one does not have yet" in text.value for text in page.caption)
+    assert any("test/one has no class profiles yet, so the charts show s itself" in text.value for text in page.caption)
     assert "differently" not in said
     assert ("between these 2 images" in said) == ("," in samples)
     assert specs(page)[0]["data"][0]["type"] == ("heatmap" if "," in samples else "scatter")  # or bars for one image

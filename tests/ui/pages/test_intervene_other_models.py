@@ -31,7 +31,7 @@ def answers(page, model, gate):
     assert numbers(bars[0]["y"])[-1] == pytest.approx(after[target] - before[target], abs=1e-3)
     text = said(page)
     assert "this prediction" in text
-    assert "because this network has no class profiles. Open the page Classes and build them there." in text
+    assert "because this network has no class profiles. Open the page Classes and make them there." in text
     found = se_viz.attribute(model, image, gate, target, baseline=1.0)
     text = said(open_tab(page, "Channels"))
     assert f"Channel {found.strongest(1)[0]} of {gate} has the largest attribution" in text

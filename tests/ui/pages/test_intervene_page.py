@@ -208,7 +208,7 @@ def test_an_uploaded_photograph_is_in_focus_and_gets_an_answer(demo):
 
 def test_another_image_that_does_not_exist_is_said():
     page = show(samples="cat,temple", other="9")
-    assert "The link asks for Other image 9, and there are 2" in said(page)
+    assert "The link asks for other image 9, but there are only 2" in said(page)
 
 
 def test_what_a_link_asks_for_and_does_not_exist_is_said():
@@ -223,16 +223,16 @@ def test_what_a_link_asks_for_and_does_not_exist_is_said():
         view="sideways",
     )
     tabs = {
-        "Gates": ("Gate SE_9_9", "Target class zebra", "View sideways"),
-        "Channels": ("Attribution by magic",),
-        "Edit channels": ("Weight s 7", "channel 9999"),
+        "Gates": ("gate SE_9_9", "target class zebra", "view sideways"),
+        "Channels": ("attribution by magic",),
+        "Edit channels": ("weight s 7", "channel 9999"),
     }
     for tab, wrong in tabs.items():
         warned = [
             re.sub(r"\\(.)", r"\1", one.value) for one in (page if tab == "Gates" else open_tab(page, tab)).warning
         ]
         for asked in wrong:
-            assert any(f"The link asks for {asked}, and " in one for one in warned), asked
+            assert any(f"The link asks for {asked}, but " in one for one in warned), asked
     assert page.selectbox(key="gate").value == "SE_5_2"
     assert "has the largest attribution to tench" in said(open_tab(page, "Channels"))
 
@@ -352,7 +352,7 @@ def test_a_network_without_class_profiles_has_no_mean_and_says_so(opened):
     page = opened(3)
     (changes,) = (data for name, data in drawn(page).items() if name.startswith("gate_changes"))
     assert [bar["name"] for bar in changes] == ["s := 1", "s of A cup of coffee"]
-    assert "because this network has no class profiles. Open the page Classes and build them there." in said(page)
+    assert "because this network has no class profiles. Open the page Classes and make them there." in said(page)
     assert "profiles=" not in said(page)
     open_tab(page, "Channels")
     assert page.segmented_control(key="baseline").options == ["1", "0"]
@@ -483,7 +483,7 @@ def test_frozen_gates_say_what_they_save_and_the_lines_give_the_same_network(dem
 def test_freezing_says_what_it_costs_where_the_open_ablation_knows_it(opened, tmp_path):
     page = show(samples="cat", view="Over a dataset", frozen="SE_5_2")
     row = bundled_ablation("demo/r16")["SE_5_2 := mean"]
-    known = f"a change of {points(row.change.value)} points (95 % interval {points(row.change.low)} to "
+    known = f"a change of {points(row.change.value)} points (95% interval {points(row.change.low)} to "
     assert known in said(page)
     page.segmented_control(key="constant").set_value("0").run()
     assert known not in said(page)

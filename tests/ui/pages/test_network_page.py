@@ -31,7 +31,7 @@ def test_the_tree_and_the_block_are_drawn():
     assert list(tree["parents"]).count("network") == 4
     assert "<b>SE_5_2</b>  768 → 48 → 768" in tree["labels"]
     texts = [note["text"] for note in shown["SE_4_1 in its block"]["layout"]["annotations"]]
-    assert "3×3 conv /2 → 96<br>batch norm, ReLU" in texts
+    assert "3 × 3 conv /2 → 96<br>batch norm, ReLU" in texts
     assert {"<b>+</b>", "<b>×</b>", "<b>U</b>  384 × 8 × 8", "sigmoid<br><b>s</b>  384"} <= set(texts)
 
 

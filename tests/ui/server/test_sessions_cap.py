@@ -18,7 +18,7 @@ from se_viz.ui.server.sessions import Sessions
 
 pytestmark = pytest.mark.slow
 
-_FULL = "This server shows SE Viz to at most 2 visitors at once"
+_FULL = "This server shows SE Viz to at most 2 visitors at a time"
 
 
 # For two visitors; that of one who left is soon given to another.

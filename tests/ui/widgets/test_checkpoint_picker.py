@@ -262,7 +262,7 @@ def test_class_profiles_are_made_by_the_line_for_the_shell(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.safetensors", b"nothing of the kind", "is a text"),
+        ("a.safetensors", b"nothing of the kind", "is a text file"),
         ("a.safetensors", save({"a": torch.zeros(1)}), "does not fit"),
         ("a.pth", b"", "empty|neither"),
     ],

@@ -224,7 +224,7 @@ def test_a_network_that_predicts_nothing_has_them_too(monkeypatch):
 @pytest.mark.slow
 def test_a_link_to_class_profiles_of_another_session_says_so():
     page = open_page(samples="cat", profiles="ants and bees, 7 images")
-    assert "asks for class profiles of ants and bees, 7 images, and there are" in page.warning[0].value
+    assert "asks for class profiles of ants and bees, 7 images, but there are" in page.warning[0].value
 
 
 @pytest.mark.slow
