@@ -9,6 +9,7 @@ from streamlit.navigation.page import Page
 
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.pages import classes, how, inspect, intervene, network, reduction
+from se_viz.ui.state import interrupted_runs
 from se_viz.ui.widgets import (
     browser_history,
     chart,
@@ -55,6 +56,7 @@ _STYLE = """<style>
 def run() -> None:
     """Draw the page that the URL names."""
     st.set_page_config(page_title="SE Viz", page_icon=_ICON, layout="wide")
+    interrupted_runs.begin()
     st.html(_STYLE)
     st.html(phone_style.STYLE)
     st.html(print_style.STYLE)
@@ -90,3 +92,4 @@ def run() -> None:
     chart.say_provenance(Provenance(header.model.name))
     current.run()
     view_link.show(header)
+    interrupted_runs.end()

@@ -150,7 +150,7 @@ def test_the_one_logit_of_a_binary_head_is_that_of_its_second_name(images):
     model = Model("two", network, Preprocess(), ("cat", "dog"), head="binary")
     asked = [se_viz.attribute(model, images, GATE, target, baseline=0.0).change for target in ("dog", None)]
     np.testing.assert_array_equal(*asked)
-    with pytest.raises(KeyError, match="ask about dog: what raises it by an amount lowers cat by the same"):
+    with pytest.raises(KeyError, match="ask about dog: what raises its logit lowers that of cat by the same amount"):
         se_viz.attribute(model, images, GATE, "cat", baseline=0.0)
 
 

@@ -79,7 +79,7 @@ def parcel_of(model, listed, read, folder, device="cpu"):
         device=device,
         threads=1,
         token=(token, "mine"),
-        proof=None,
+        first_readable=None,
     )
 
 

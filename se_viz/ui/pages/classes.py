@@ -19,6 +19,7 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, selection
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state.class_numbers import SharedNumbers
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import (
     build_profiles,
@@ -32,6 +33,7 @@ from se_viz.ui.widgets import (
     stage_charts,
     tabs,
 )
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
@@ -141,7 +143,7 @@ def _classes(state: ClassesState) -> list[str]:
         with_images(state.profiles),
         default=first_classes(state.numbers),
         max_selections=MOST_CLASSES,
-        key=_classes_key(state.profiles),
+        key=sent_again(_classes_key(state.profiles)),
         bind="query-params",
     )
     return classes
@@ -152,9 +154,7 @@ def _figure_6(state: ClassesState) -> None:
     """Draw the mean excitation of each class for a block of each stage."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):  # wide, so that a phone wraps
         classes = _classes(state)
-        channels = st.segmented_control(
-            "Channels", _CHANNELS, default=_CHANNELS[0], key="drawn", bind="query-params", required=True
-        )
+        channels = choose("Channels", _CHANNELS, "drawn", segmented=True)
     if not classes:
         st.info("Choose at least one class.")
         return
@@ -166,7 +166,7 @@ def _figure_6(state: ClassesState) -> None:
 def _figure_7(state: ClassesState) -> None:
     """Draw the spread of s over the images of each class, and the similarity of the classes, for one gate."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = st.segmented_control("Band", _BANDS, default=_BANDS[0], key="band", bind="query-params", required=True)
+        kind = choose("Band", _BANDS, "band", segmented=True)
         classes = _classes(state)
     if not classes:
         st.info("Choose at least one class.")

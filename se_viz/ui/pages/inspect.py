@@ -24,6 +24,7 @@ from se_viz.reports.tables import maps_bytes
 from se_viz.types import Floats
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions, profiles
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.selection import Selection
 from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import (
@@ -154,20 +155,15 @@ def _stages(state: InspectState) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.header("Excitation weights by stage", anchor=False, width="content")
             if state.means:
-                st.toggle("Raw s", key=_RAW, bind="query-params", width="content")
+                st.toggle("Raw s", key=sent_again(_RAW), bind="query-params", width="content")
         with st.container(
             horizontal=True, vertical_alignment="center", gap="small", width="content", key="order_of_channels"
         ):
             st.caption("Order of channels", width="content")
-            choice.check("Order of channels", get_args(Order), "order", AT_FIRST)
-            order = st.segmented_control(
-                "Order of channels",
-                get_args(Order),
-                default=AT_FIRST,
-                key="order",
-                bind="query-params",
-                required=True,
-                label_visibility="collapsed",
+            orders = get_args(Order)
+            first = orders.index(AT_FIRST)
+            order = choice.choose(
+                "Order of channels", orders, "order", at_first=first, segmented=True, label_visibility="collapsed"
             )
     if not state.means:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="without_means"):
@@ -234,15 +230,11 @@ def _whole(state: InspectState, gate: str) -> Report:
 
 def _maps(state: InspectState, gate: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        choice.check("Channels", get_args(Choice), "by", "largest change")
-        by = st.segmented_control(
-            "Channels", get_args(Choice), default="largest change", key="by", bind="query-params", required=True
-        )
+        choices = get_args(Choice)
+        by = choice.choose("Channels", choices, "by", at_first=choices.index("largest change"), segmented=True)
         if st.query_params.get("shown") == former_names.OVERLAID:
             st.session_state.setdefault("shown", "over the image")
-        over = st.segmented_control(
-            "Shown as", ["maps", "over the image"], default="maps", key="shown", bind="query-params", required=True
-        )
+        over = choice.choose("Shown as", ["maps", "over the image"], "shown", segmented=True)
     image = state.chosen.images[state.focus]
     capture = captures.maps(state.model, image, gate)
     gate_capture = capture[gate]
@@ -253,7 +245,7 @@ def _maps(state: InspectState, gate: str) -> None:
             range(gate_capture.gate.channels),
             default=[0],
             max_selections=MOST,
-            key="channels",
+            key=sent_again("channels"),
             bind="query-params",
         )
     cut = partial(state.model.preprocess.center_crop, image.rgb)

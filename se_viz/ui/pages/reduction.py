@@ -17,6 +17,7 @@ from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.widgets import beside_family, chart, cost_calculator, model_comparison, notes, report_download, tabs
 from se_viz.ui.widgets.beside_family import Beside
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import shell_images, shell_options
 from se_viz.ui.widgets.minus_signs import with_minus
 from se_viz.ui.widgets.page_header import PageHeader
@@ -83,21 +84,13 @@ def page(header: PageHeader) -> None:
     choices = {
         one.title: one for one in DESIGN_CHOICES if sum(card.network.gated for card in variants_of(one, cards)) > 1
     }
+    titles = list(choices)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        title = st.segmented_control(
-            "Design choice",
-            list(choices),
-            default=RATIO.title,
-            key="differ",
-            bind="query-params",
-            required=True,
-        )
+        title = choose("Design choice", titles, "differ", at_first=titles.index(RATIO.title), segmented=True)
         ablation = choices[title]
         cost: CostOf = "r"
         if ablation is RATIO:
-            cost = st.segmented_control(
-                "Horizontal axis", get_args(CostOf), default=cost, key="cost", bind="query-params", required=True
-            )
+            cost = choose("Horizontal axis", get_args(CostOf), "cost", segmented=True)
     report = _report(title, cost, changed, cards, yours)
     header.question.title(report.question, anchor=False)
     chart.say_provenance(report.source)

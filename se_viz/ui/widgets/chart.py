@@ -12,6 +12,7 @@ from se_viz.figures.export_presets import PRESETS, PresetName, presented
 from se_viz.figures.provenance import Provenance
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import presentation, selection
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.grid import grid
 
 # No tool bar: it covers titles on a phone, and each of its buttons is a stop of the Tab key.
@@ -34,13 +35,11 @@ def say_provenance(provenance: Provenance) -> None:
 
 def choose_size() -> None:
     """Draw the choice of the size at which every chart of the page is saved."""
-    st.segmented_control(
+    choose(
         "Size of saved figures",
         [_SCREEN, *PRESETS],
-        default=_SCREEN,
-        key=SIZE,
-        bind="query-params",
-        required=True,
+        SIZE,
+        segmented=True,
         format_func=lambda name: PRESETS[name].label if name in PRESETS else "as on the screen",
         help="Save below each chart uses this size for PDF, SVG and PNG. The sizes for print and slides have no title, "
         "and no text below 7 points.",

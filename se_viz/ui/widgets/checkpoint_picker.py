@@ -12,6 +12,7 @@ from se_viz.device.devices import Precision
 from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import uploaded_model
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.uploaded_model import CheckpointInputs
 from se_viz.ui.state.uploads import upload
 from se_viz.ui.widgets import head_picker
@@ -82,7 +83,7 @@ def _fields() -> tuple[str | None, UploadedFile | None, UploadedFile | None, str
         _architectures(),
         index=None,
         placeholder="Search timm and torchvision",
-        key="own_architecture",
+        key=sent_again("own_architecture"),
         persist_state="session",
     )
     weights = upload(
@@ -102,7 +103,7 @@ def _fields() -> tuple[str | None, UploadedFile | None, UploadedFile | None, str
     )
     arguments = st.text_input(
         "Arguments of the architecture (optional)",
-        key="own_arguments",
+        key=sent_again("own_arguments"),
         placeholder="rd_ratio=0.25, act_layer=relu",
         max_chars=500,
         persist_state="session",
@@ -151,9 +152,11 @@ def _prepared() -> dict[str, Any]:
             value=None,
             step=1,
             placeholder=_DEFAULT,
-            key="own_size",
+            key=sent_again("own_size"),
             persist_state="session",
         )
-        scaled = st.selectbox("Normalisation", [_DEFAULT, *_SCALES], key="own_scale", persist_state="session")
+        scaled = st.selectbox(
+            "Normalisation", [_DEFAULT, *_SCALES], key=sent_again("own_scale"), persist_state="session"
+        )
     prepared: dict[str, Any] = {"size": size} if size else {}
     return prepared | ({} if scaled == _DEFAULT else dict(zip(("mean", "std"), _SCALES[scaled], strict=True)))

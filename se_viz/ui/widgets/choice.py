@@ -1,12 +1,13 @@
 """Choices that are part of the URL; the page says where a URL asks for something that does not exist."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from se_viz.ui.state import selection
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.widgets import link_messages
 
 T = TypeVar("T", bound=str)
@@ -14,7 +15,16 @@ T = TypeVar("T", bound=str)
 _LISTED = 12
 
 
-def choose(label: str, options: Sequence[T], key: str, *, at_first: int = 0, segmented: bool = False) -> T:
+def choose(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    *,
+    at_first: int = 0,
+    segmented: bool = False,
+    message_in: DeltaGenerator | None = None,
+    **drawn: Any,  # noqa: ANN401 - as Streamlit's widgets take them
+) -> T:
     """Draw a choice with the key as its name in the URL, and return the option.
 
     Args:
@@ -23,14 +33,18 @@ def choose(label: str, options: Sequence[T], key: str, *, at_first: int = 0, seg
         key: key of the widget.
         at_first: index of the option at first.
         segmented: whether it is drawn as buttons side by side; otherwise as a list.
+        message_in: where to say that a link asks for another option, if not here.
+        drawn: further arguments of the widget, such as ``help`` and ``width``.
     """
-    check(label, options, key, options[at_first])
+    check(label.partition(":")[0], options, key, options[at_first], message_in)
+    key = sent_again(key)
     if segmented:
+        first = options[at_first]
         found: T = st.segmented_control(
-            label, options, default=options[at_first], key=key, bind="query-params", required=True
+            label, options, default=first, key=key, bind="query-params", required=True, **drawn
         )
         return found
-    return st.selectbox(label, options, index=at_first, key=key, bind="query-params")
+    return st.selectbox(label, options, index=at_first, key=key, bind="query-params", **drawn)
 
 
 def check(label: str, options: Sequence[str], key: str, shown: str, place: DeltaGenerator | None = None) -> None:
@@ -86,7 +100,7 @@ def number(label: str, low: float, high: float, first: float, key: str, *, disab
             f"{first:g}",
             value=first,
         )
-    return st.slider(label, low, high, first, 0.01, key=key, bind="query-params", disabled=disabled)
+    return st.slider(label, low, high, first, 0.01, key=sent_again(key), bind="query-params", disabled=disabled)
 
 
 def channels(label: str, count: int, first: int, key: str) -> list[int]:
@@ -96,6 +110,7 @@ def channels(label: str, count: int, first: int, key: str) -> list[int]:
         one for one in link_messages.asked(key) if not (one.isascii() and one.isdigit() and int(one) < count)
     ]:
         link_messages.warn(key, f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
+    key = sent_again(key)
     found: list[int] = st.multiselect(label, range(count), default=[first], key=key, bind="query-params")
     return found
 

@@ -13,6 +13,7 @@ from se_viz.device.memory import DeviceFull
 from se_viz.reports.cost import cost_report, ratio_formula
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import cost_queue, device_queue
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.zoo import registry
 
 T = TypeVar("T")
@@ -52,18 +53,19 @@ def show() -> None:
     """Draw the calculator."""
     st.header("What SE costs a network", anchor=False)
     left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
-    network = left.selectbox("Network", [*NETWORKS, *registry.names()], key="network", bind="query-params")
+    names = [*NETWORKS, *registry.names()]
+    network = left.selectbox("Network", names, key=sent_again("network"), bind="query-params")
     without_gates = network in NETWORKS
     r = middle.select_slider(
         "Reduction ratio r",
         _RATIOS,
         value=16,
-        key="ratio",
+        key=sent_again("ratio"),
         bind="query-params",
         disabled=not without_gates,
         help=None if without_gates else "This network already has gates, whose r is fixed.",
     )
-    last = right.toggle("Gates in the last stage", value=True, key="last", bind="query-params")
+    last = right.toggle("Gates in the last stage", value=True, key=sent_again("last"), bind="query-params")
     try:
         if without_gates:
             _inserted(network, r, last=last)

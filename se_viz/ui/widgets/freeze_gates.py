@@ -18,6 +18,7 @@ from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.frozen_network import known_cost, sentences, times, times_sentence
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import interventions
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.models import take_turn
 from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.choice import choose
@@ -45,7 +46,7 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     gates = left.multiselect(
         "Gates that become constants",
         [gate.name for gate in model.gates],
-        key="frozen",
+        key=sent_again("frozen"),
         bind="query-params",
         help="In the frozen network, s of these gates is the same for all images, and is folded into the weights "
         "beside the gate where that is exact. The network of the page stays as it is.",

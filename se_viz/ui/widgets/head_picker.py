@@ -4,6 +4,8 @@ from typing import cast
 
 import streamlit as st
 
+from se_viz.ui.state.interrupted_runs import sent_again
+from se_viz.ui.widgets import choice
 from se_viz.weights.head import KINDS, Head, HeadKind
 
 UNSAID = "automatic"
@@ -22,12 +24,7 @@ _WITH_THRESHOLD = ("binary", "labels")
 
 def choose() -> Head | None:
     """Ask for the head, and return it; None means automatic: from the card, from the library, or assumed."""
-    st.selectbox(
-        "Head: what the outputs mean",
-        [UNSAID, *KINDS],
-        key=_KEY,
-        bind="query-params",
-    )
+    choice.choose("Head: what the outputs mean", [UNSAID, *KINDS], _KEY)
     # The options are part of links, so they stay short, and this explains them.
     st.caption(_CAPTIONS[st.session_state[_KEY]])
     if st.session_state[_KEY] in _WITH_THRESHOLD:
@@ -37,7 +34,7 @@ def choose() -> Head | None:
             0.99,
             0.5,
             0.05,
-            key=_THRESHOLD,
+            key=sent_again(_THRESHOLD),
             bind="query-params",
             help="Probability at which a binary head predicts yes, and a label applies.",
         )

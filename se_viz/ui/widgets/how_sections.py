@@ -16,6 +16,7 @@ from se_viz.model.model import Model
 from se_viz.reports.cost_beside_paper import cost_sentence, cost_table, family_table, paper_table
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import walks
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.choice import check, choose
@@ -28,7 +29,7 @@ _PAPER = "[the paper](https://arxiv.org/abs/1709.01507)"
 def show(model: Model, walk: Walk) -> None:
     """Draw the sections as tabs, of which only the open one is made."""
     check("Section", _TABS, "about", _TABS[0])
-    tabs = st.tabs(_TABS, key="about", bind="query-params")
+    tabs = st.tabs(_TABS, key=sent_again("about"), bind="query-params")
     sections: tuple[Callable[[], None], ...] = (
         partial(_where, model, walk),
         _elsewhere,

@@ -19,6 +19,7 @@ from se_viz.ui.state import captures
 from se_viz.ui.state.models import member
 from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.beside_family import Beside
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.grid import grid
 from se_viz.ui.widgets.page_header import PageHeader
 
@@ -47,17 +48,9 @@ def images(
     models = {label: member(f"demo/{card.name}", str(header.model.device)) for label, card in found.items()}
     gates = list(dict.fromkeys(gate.name for model in models.values() for gate in model.gates))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        gate = st.segmented_control(
-            "Gate", gates, default=gates[-1], key="gate_by_ratio", bind="query-params", required=True
-        )
-        order = st.segmented_control(
-            "Order of channels",
-            get_args(Order),
-            default="mean",
-            key="order_by_ratio",
-            bind="query-params",
-            required=True,
-        )
+        gate = choose("Gate", gates, "gate_by_ratio", at_first=len(gates) - 1, segmented=True)
+        orders = get_args(Order)
+        order = choose("Order of channels", orders, "order_by_ratio", at_first=orders.index("mean"), segmented=True)
     st.caption(
         "Different networks have different channels: channel 7 of one network is unrelated to channel 7 of another. "
         "Compare the distribution of s and the differences between rows, not columns."

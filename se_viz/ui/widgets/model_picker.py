@@ -39,28 +39,16 @@ def choose(problem: DeltaGenerator, bar: SelectionBar) -> Model | None:
             "`se-viz train`."
         )
         return None
-    origin = st.segmented_control(
-        "Network",
-        _ORIGINS,
-        default=_ORIGINS[0],
-        key="origin",
-        bind="query-params",
-        required=True,
-        width="stretch",
-    )
+    origin = choice.choose("Network", _ORIGINS, "origin", segmented=True, message_in=problem, width="stretch")
     chosen = st.container()
     head = head_picker.choose()
-    devices = ["auto", *available()]
-    choice.check("device", devices, "device", "auto", problem)
-    device = st.selectbox("Device", devices, key="device", bind="query-params")
-    choice.check("precision", get_args(Precision), "precision", "fp32", problem)
-    precision = st.segmented_control(
+    device = choice.choose("Device", ["auto", *available()], "device", message_in=problem)
+    precision = choice.choose(
         "Precision",
         get_args(Precision),
-        default="fp32",
-        key="precision",
-        bind="query-params",
-        required=True,
+        "precision",
+        segmented=True,
+        message_in=problem,
         width="stretch",
         help="Number format in which the network computes. bf16 is faster on processors with bf16 instructions, and "
         "changes s by 0.0006 on average (demo/r16); fp16 is for GPUs.",

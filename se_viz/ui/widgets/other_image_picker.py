@@ -6,6 +6,7 @@ import streamlit as st
 
 from se_viz.data.images import InputImage
 from se_viz.ui.state import presentation, selection
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.selection import OTHER
 from se_viz.ui.state.visitor import moved_in_history
 from se_viz.ui.widgets import image_number
@@ -34,6 +35,7 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
         before = st.session_state.get(_BEFORE)
         following = next((sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0])
         st.session_state[OTHER] = before if before in others else _chosen(hashes, others) or following
+    sent_again(OTHER)
     st.selectbox(
         "Other image",
         others,

@@ -8,6 +8,7 @@ from se_viz import former_names
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.ui.state import profiles
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.widgets import choice, notes
 
 _KEY = "profiles"  # in the URL
@@ -35,5 +36,5 @@ def choose(model: Model) -> ClassProfiles | None:
         for option, profiles_of_option in by_name.items():
             if profiles_of_option.path.parent == wanted:
                 st.session_state[_KEY] = option
-        name = st.selectbox("Class profiles", list(by_name), key=_KEY, bind="query-params")
+        name = st.selectbox("Class profiles", list(by_name), key=sent_again(_KEY), bind="query-params")
     return by_name[name]

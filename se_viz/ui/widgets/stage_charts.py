@@ -6,7 +6,8 @@ import streamlit as st
 
 from se_viz.reports.report import Report
 from se_viz.ui.state import presentation
-from se_viz.ui.widgets import chart, choice
+from se_viz.ui.widgets import chart
+from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.grid import grid
 
 
@@ -28,28 +29,12 @@ def show(report: Report, kind: str, stages: Sequence[tuple[int, Sequence[str]]],
 @st.fragment
 def _stage(report: Report, kind: str, gates: Sequence[str], label: str, key: str, few: int) -> None:
     last = len(gates) - 1
-    choice.check(label, gates, key, gates[last])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if len(gates) <= few:
-            gate = st.segmented_control(
-                label,
-                gates,
-                default=gates[last],
-                key=key,
-                bind="query-params",
-                required=True,
-                label_visibility="collapsed",
-            )
+            gate = choose(label, gates, key, at_first=last, segmented=True, label_visibility="collapsed")
         else:
-            gate = st.selectbox(
-                label,
-                gates,
-                index=last,
-                key=key,
-                bind="query-params",
-                label_visibility="collapsed",
-                width=presentation.wide(140),
-            )
+            width = presentation.wide(140)
+            gate = choose(label, gates, key, at_first=last, label_visibility="collapsed", width=width)
         shown = report.charts[f"{kind}_{gate}"]
         chart.tools(shown)
     chart.draw(shown)

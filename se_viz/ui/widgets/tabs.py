@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from se_viz.ui.state import presentation
+from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.widgets import choice
 
 KEY = "view"  # in the URL
@@ -35,7 +36,7 @@ def show(
         if named and KEY not in st.query_params:
             st.session_state.setdefault(KEY, named[0])
     choice.check("View", names, KEY, names[0])
-    for tab, draw in zip(st.tabs(names, key=KEY, bind="query-params"), contents.values(), strict=True):
+    for tab, draw in zip(st.tabs(names, key=sent_again(KEY), bind="query-params"), contents.values(), strict=True):
         if tab.open:
             with tab:
                 draw()
