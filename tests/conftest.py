@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-# Folders whose tests share a server; browser tests that start separate servers, and need no common one, are a
-# second group.
-_GROUPS = {"browser", "browser/own", "ui/server"}
+# Tests that share the server of the page and a Chromium, and tests whose servers and other programs are forks of one
+# process, see support/forked.py.
+_BROWSER, _SERVERS = "browser", "servers"
 
 
 def pytest_addoption(parser):
@@ -54,10 +54,10 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group("ray"))
             continue
         definitions = item._fixtureinfo.name2fixturedefs.values()
-        if "open_page_of" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("browser/own"))
-        elif folder in _GROUPS:
-            item.add_marker(pytest.mark.xdist_group(folder))
+        if "open_page_of" in item.fixturenames or folder == "ui/server":
+            item.add_marker(pytest.mark.xdist_group(_SERVERS))
+        elif folder == "browser":
+            item.add_marker(pytest.mark.xdist_group(_BROWSER))
         elif folder.partition("/")[0] == "ui" or any(found[-1].scope == "module" for found in definitions):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     groups = {}
@@ -94,7 +94,7 @@ def _turn(item) -> int:
     """Return a number that is smaller for what begins earlier."""
     if item.get_closest_marker("longest"):
         return 0
-    if _group(item) in _GROUPS:
+    if _group(item) in (_BROWSER, _SERVERS):
         return 1
     if not item.get_closest_marker("slow"):
         return 4

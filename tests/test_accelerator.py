@@ -11,6 +11,7 @@ FOLDER = Path(__file__).with_name("accelerator")
 
 @pytest.mark.slow
 @pytest.mark.longest
+@pytest.mark.xdist_group("servers")  # where there are forks
 def test_every_path_runs_on_a_device_that_is_not_the_cpu(request, tmp_path):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     every = ["--exhaustive"] if request.config.getoption("exhaustive") else []

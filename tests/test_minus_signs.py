@@ -26,7 +26,10 @@ NOT_NEGATIVE = {"accuracy.py", "separation_by_gate.py", "class_comparison.py", "
 
 def test_a_number_has_a_minus_sign():
     assert [signed(-0.25, ".2f"), signed(0.25, "+.1f"), signed(-2e-5, ".0e")] == ["−0.25", "+0.2", "−2e−05"]
-    assert texts(np.array([[-0.1234, np.nan], [2, -np.inf]], np.float32)) == [["−0.123", "NaN"], ["2.000", "−∞"]]
+    assert texts(np.array([[-0.1234, np.nan], [2, -np.inf]], np.float32)).tolist() == [
+        ["−0.123", "NaN"],
+        ["2.000", "−∞"],
+    ]
 
 
 def _signs_in_code(path: Path) -> list[int]:

@@ -101,6 +101,7 @@ def test_inspect_reads_a_sample_and_writes_files(python, tmp_path):
     }
 
 
+@pytest.mark.exhaustive
 def test_classes_draws_the_bundled_class_profiles(python, tmp_path):
     out = tmp_path / "out"
     run([python.with_name("se-viz"), "classes", "--gate", "SE_5_2", "--out", str(out)], tmp_path)

@@ -196,7 +196,7 @@ def _drawn(
         return _bars(gate_capture, values[0], order, title, ends, called)
     channels = order_channels(s, order)
     # In another order than by index, each column is labelled with its channel's number.
-    x = None if order == "index" else [str(channel) for channel in channels]
+    x = None if order == "index" else channels.astype(str)
     rows = [f"{index + 1} {label(name)}" for index, name in enumerate(images)]
     rows_height = max(56, n * max(9, min(23, 320 // n)))
     marked = most_varying(s)
@@ -206,7 +206,7 @@ def _drawn(
     ticks = [low, high] if rows_height < _THREE_NUMBERS else [low, (low + high) / 2, high]
     # Few numbers, as on a phone more of them would be turned by 90 degrees, which takes height.
     edges = [-0.5, len(channels) - 0.5]  # marks and thumbnails would widen both axes
-    layout["xaxis"] |= {"type": "category" if x else "linear", "nticks": 5, "range": edges, **_OUTLINE}
+    layout["xaxis"] |= {"type": "linear" if x is None else "category", "nticks": 5, "range": edges, **_OUTLINE}
     layout["margin"]["pad"] = 0  # the outline is around the cells, the thumbnails beside it
     layout["yaxis"] |= {"range": [n - 0.5, -0.5], "nticks": min(n, 24), **_OUTLINE}
     beside_rows(layout, thumbnails, rows_height)
@@ -215,8 +215,9 @@ def _drawn(
     # Numbers that may be negative are texts: the pointer's numbers have a hyphen instead of the minus sign.
     shown, weights = f"{called} = %{{z}}<br>", None
     if values is not s:
-        weights = s[:, channels] if s_range(gate_capture)[0] >= 0 else texts(s[:, channels])
-        shown += "s = %{customdata:.3f}<br>" if isinstance(weights, np.ndarray) else "s = %{customdata}<br>"
+        positive = s_range(gate_capture)[0] >= 0
+        weights = s[:, channels] if positive else texts(s[:, channels])
+        shown += "s = %{customdata:.3f}<br>" if positive else "s = %{customdata}<br>"
     squeezed = "no z was seen" if gate_capture.z is None else "z = %{text}"
     heatmap = go.Heatmap(
         z=drawable(values[:, channels]),
@@ -238,7 +239,7 @@ def _drawn(
     layout["yaxis"]["domain"] = [0, rows_share]
     layout["yaxis2"] = {"domain": [rows_share, 1], "range": [-1, 1], "visible": False}
     marks = go.Scatter(
-        x=[str(channel) for channel in marked] if x else list(marked),
+        x=list(marked) if x is None else [str(channel) for channel in marked],
         y=[0] * len(marked),
         yaxis="y2",
         mode="markers",
@@ -270,6 +271,4 @@ def _bars(
     lines = [f"channel %{{x}}<br>{called} = %{{y}}"]
     lines += [f"{name} = %{{customdata[{place}]}}" for place, name in enumerate(known)]
     template = f"{'<br>'.join(lines)}<extra></extra>"
-    return weight_bars(
-        layout, values[channels], [str(channel) for channel in channels], ends, template, list(known.values())
-    )
+    return weight_bars(layout, values[channels], channels.astype(str), ends, template, list(known.values()))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from se_viz.figures.palette import MUTED
 from se_viz.types import AnyFloats
@@ -50,13 +51,12 @@ def ends(values: AnyFloats) -> str:
     return f"from {signed(finite.min(), '.2f')} to {signed(finite.max(), '.2f')}" if finite.size else "nowhere finite"
 
 
-def texts(values: AnyFloats, digits: int = 3) -> list[Any]:
-    """Return numbers as texts, nested as the array is.
+def texts(values: AnyFloats, digits: int = 3) -> npt.NDArray[np.str_]:
+    """Return numbers as texts, in an array of the same shape: Plotly would check each text of a list.
 
     The pointer's numbers with a format have a hyphen instead of the minus sign, unless they are those of an axis.
     """
     written = np.char.mod(f"%.{digits}f", values)
     for machine, people in (("-", "−"), ("nan", "NaN"), ("inf", "∞")):
         written = np.char.replace(written, machine, people)
-    nested: list[Any] = written.tolist()
-    return nested
+    return written

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.not_finite import drawable, texts
@@ -15,7 +17,7 @@ HEIGHT = 84  # of the bars in pixels
 def weight_bars(
     layout: dict[str, Any],
     values: AnyFloats,
-    channels: Sequence[str],
+    channels: npt.NDArray[np.str_],
     ends: tuple[float, float],
     template: str,
     details: Sequence[AnyFloats],
@@ -49,7 +51,7 @@ def weight_bars(
     pointed = go.Scatter(
         y=shown,
         line={"width": 0},
-        customdata=list(zip(*map(texts, details), strict=True)) or None,
+        customdata=np.stack([texts(detail) for detail in details], axis=1) if details else None,
         yhoverformat=".3f",
         hovertemplate=template,
         **bars,

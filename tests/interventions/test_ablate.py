@@ -117,7 +117,7 @@ def test_it_is_what_a_plain_loop_over_200_images_gives(model, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ui/server")  # where there are forks
+@pytest.mark.xdist_group("servers")  # where there are forks
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, photos, tmp_path):
     out = tmp_path / "out"
     expected = ablate(tiny(classes=CLASSES), photos, tmp_path / "whole", edits=EDITS, **SETTINGS).content()

@@ -1,7 +1,8 @@
-"""An ablation by two workers of a Ray cluster, against the local one."""
+"""An ablation by workers of a Ray cluster, against the local one."""
 
 import pytest
 from support.ablations import CLASSES, SETTINGS, make_images, tiny
+from support.quick import exhaustive
 
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle
@@ -9,7 +10,8 @@ from se_viz.profiles.engine import RayEngine
 
 
 @pytest.mark.slow
-def test_two_workers_give_the_same_bytes(cluster, tmp_path):
+@pytest.mark.parametrize("workers", [1, *exhaustive(2)])
+def test_workers_give_the_same_bytes(cluster, tmp_path, workers):
     photos, model = make_images(tmp_path / "photos", CLASSES, count=7), tiny(classes=CLASSES)
     (photos / "green" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     edits = {"SE_1_1": [1.0, shuffle()], "all": [shuffle(), 0.5], "some": {"SE_2_1": {0: 0.0, 3: 1.0}}}
@@ -19,7 +21,7 @@ def test_two_workers_give_the_same_bytes(cluster, tmp_path):
         photos,
         tmp_path / "ray",
         edits=edits,
-        engine=RayEngine(workers=2),
+        engine=RayEngine(workers=workers),
         report=lambda *done: told.append(done),
         **SETTINGS,
     )

@@ -77,7 +77,7 @@ def test_again_gives_the_same_bytes_and_a_finished_one_is_left_alone(whole, tiny
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ui/server")  # where there are forks
+@pytest.mark.xdist_group("servers")  # where there are forks
 def test_killed_after_the_first_shard_it_goes_on_and_ends_with_the_same_bytes(whole, tiny_model, photos, tmp_path):
     out = tmp_path / "out"
     forked.kill_once_written(

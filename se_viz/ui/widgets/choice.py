@@ -44,7 +44,8 @@ def choose(
             label, options, default=first, key=key, bind="query-params", required=True, **drawn
         )
         return found
-    return st.selectbox(label, options, index=at_first, key=key, bind="query-params", **drawn)
+    chosen: T = st.selectbox(label, options, index=at_first, key=key, bind="query-params", **drawn)
+    return chosen
 
 
 def check(label: str, options: Sequence[str], key: str, shown: str, place: DeltaGenerator | None = None) -> None:

@@ -12,7 +12,7 @@ from se_viz.model.model import Model
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state.models import FULL, fall_back, named
 from se_viz.ui.state.uploaded_model import called
-from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker, link_messages
+from se_viz.ui.widgets import checkpoint_picker, choice, download_weights, head_picker
 from se_viz.ui.widgets.selection_bar import SelectionBar
 from se_viz.weights.head import Head
 from se_viz.wording import counted
@@ -20,6 +20,7 @@ from se_viz.zoo import registry
 from se_viz.zoo.registry import UnknownModel
 
 _ORIGINS = ("by name", "your weights")
+_FROM_LINK = "weights_of_link"  # in the session: whether the link that opened the page was made with weights of a file
 
 
 def choose(problem: DeltaGenerator, bar: SelectionBar) -> Model | None:
@@ -39,7 +40,10 @@ def choose(problem: DeltaGenerator, bar: SelectionBar) -> Model | None:
             "`se-viz train`."
         )
         return None
+    opened = _FROM_LINK not in st.session_state
     origin = choice.choose("Network", _ORIGINS, "origin", segmented=True, message_in=problem, width="stretch")
+    if opened:
+        st.session_state[_FROM_LINK] = origin == _ORIGINS[1]
     chosen = st.container()
     head = head_picker.choose()
     device = choice.choose("Device", ["auto", *available()], "device", message_in=problem)
@@ -81,10 +85,9 @@ def _chosen(
     problem: DeltaGenerator,
     bar: SelectionBar,
 ) -> Model | None:
-    from_link = st.session_state.setdefault("weights_of_link", _ORIGINS[1] in link_messages.asked("origin"))
     if origin == _ORIGINS[1]:
         model = checkpoint_picker.choose(device, precision, head, problem)
-        if model is None and from_link:
+        if model is None and st.session_state[_FROM_LINK]:
             problem.info(
                 "This link was made with weights that are not part of it: choose the same file in the sidebar."
             )
