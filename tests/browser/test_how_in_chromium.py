@@ -78,6 +78,7 @@ def test_a_change_of_the_gate_keeps_the_step_and_the_block_lights_up(open_how):
     expect(page.locator(".walk .arithmetic")).to_contain_text("at row 0, column 0")
 
 
+@pytest.mark.exhaustive
 def test_play_waits_under_the_pointer(open_how):
     page = open_how()
     page.get_by_role("button", name="Play").click()

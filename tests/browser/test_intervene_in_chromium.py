@@ -87,6 +87,7 @@ def test_a_target_a_gate_and_a_slider_change_what_is_shown_and_a_link_reopens_it
     expect(fresh.get_by_role("combobox", name="Gate")).to_have_value("SE_3_1")
 
 
+@pytest.mark.exhaustive
 def test_a_click_on_the_probability_opens_the_gate_too(open_page):
     page = open_page(CAT)
     points = chart(page, "Probability of tench").locator(".scatterlayer .trace").first.locator("path.point")

@@ -8,7 +8,7 @@ import timm
 import torch
 import torchvision
 from support.networks import make_images, squeezed
-from support.quick import exhaustive, sampled
+from support.quick import every, exhaustive
 from timm.layers.cbam import ChannelAttn
 from timm.layers.eca import CecaModule, EcaModule
 from timm.layers.global_context import GlobalContext
@@ -180,7 +180,7 @@ def watch(network, images):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [*sampled(name for name in ARCHITECTURES if name not in ALIKE), *exhaustive(*sorted(ALIKE))]
+    "name", [*every(2, (name for name in ARCHITECTURES if name not in ALIKE)), *exhaustive(*sorted(ALIKE))]
 )
 def test_gates_of(name):
     images = make_images(2, 64)
@@ -275,7 +275,7 @@ def test_gates_of_a_network_that_starts_at_zero_are_proved_on_maps_that_are_not_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sampled(WITHOUT_GATES))
+@pytest.mark.parametrize("name", every(2, WITHOUT_GATES))
 def test_no_gate_in(name):
     with pytest.raises(NoGateFound, match="No channel gate found"):
         find_gates(WITHOUT_GATES[name](), 64)
