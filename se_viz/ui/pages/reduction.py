@@ -97,13 +97,12 @@ def page(header: PageHeader) -> None:
     verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
     limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
     of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
-    first, *others = (sentence for sentence in verdicts if sentence not in of_yours)
-    header.answer.markdown("\n\n".join(map(emphasised, [first, *map(_verdict, others)])))
-    rest = [*others, *of_yours]
-    if rest:
-        with st.popover("Evidence for the other verdicts", icon=":material/list:", type="tertiary"):
-            for sentence in rest:
-                st.markdown(emphasised(sentence))
+    answers = [_verdict(sentence) for sentence in verdicts if sentence not in of_yours]
+    header.answer.markdown("\n\n".join(map(emphasised, answers)))
+    # The evidence fills the first screen of a phone, where the chart should be.
+    with st.popover("Evidence for the verdict" + "s" * (len(verdicts) > 1), icon=":material/list:", type="tertiary"):
+        for sentence in verdicts:
+            st.markdown(emphasised(sentence))
     notes.warn(report.notes[1:], "networks")
     own = beside_family.beside(header.model)
     if own is not None:
