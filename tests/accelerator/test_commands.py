@@ -38,7 +38,7 @@ def photos(tmp_path):
 
 
 # Each name's device is in test_device.py; that a command reads there is seen by one of them and the second device.
-@pytest.mark.parametrize("device", ["accel:1", "auto", *exhaustive("gpu", "accel")])
+@pytest.mark.parametrize("device", ["accel:1", *exhaustive("auto", "gpu", "accel")])
 def test_inspect_writes_what_the_cpu_reads(device, tmp_path):
     run("inspect", "--sample", "cat", "--device", device, "--out", tmp_path, "--maps", "SE_5_2")
     frame = pd.read_csv(tmp_path / "readings.csv")
@@ -79,7 +79,7 @@ def test_a_class_is_compared_with_images_read_there(photos, tmp_path):
     assert any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["bfloat16", *exhaustive("float32")])
 def test_profiles_are_those_of_the_cpu(precision, photos, tmp_path):
     files = []
     for name in ("accel", "cpu"):

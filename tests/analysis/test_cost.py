@@ -30,7 +30,7 @@ def plain_params(resnet50):
 
 # Table 10, millions of parameters, and the same without biases, exactly.
 @pytest.mark.slow
-@pytest.mark.parametrize(("r", "paper"), [(2, 45.7), (4, 35.7), (8, 30.7), (16, 28.1), (32, 26.9)])
+@pytest.mark.parametrize(("r", "paper"), [(2, 45.7), (16, 28.1), *exhaustive((4, 35.7), (8, 30.7), (32, 26.9))])
 def test_table_10_parameters(resnet50, plain_params, r, paper):
     network = insert_gates(resnet50, r=r, size=64)
     params = sum(p.numel() for p in network.parameters())
@@ -63,8 +63,8 @@ def test_the_papers_own_network_has_the_papers_flops():
     ("name", "size", "gates"),
     [
         ("resnet18", 64, 8),
-        ("resnext50_32x4d", 64, 16),
         ("vgg11_bn", 64, 8),
+        *exhaustive(("resnext50_32x4d", 64, 16)),
         *exhaustive(("vgg16_bn", 64, 13), ("inception_v3", 299, 11), ("googlenet", 96, 9)),
     ],
 )

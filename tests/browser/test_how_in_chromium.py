@@ -108,6 +108,7 @@ SIZES = """root => {
 }"""
 
 
+@pytest.mark.exhaustive  # test_presentation_in_chromium.py opens this page, too
 def test_a_wall_shows_the_whole_step_in_large_text(open_how):
     page = open_how(PAGE + "&step=excite", width=1920, height=1080)
     page.get_by_role("button", name="Present", exact=True).click()

@@ -1,16 +1,16 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import Lock
 
 import pytest
 from support.profiling import SETTINGS
+from typer.testing import CliRunner
 
+from se_viz.cli.app import app
 from se_viz.data.datasets import dataset
 from se_viz.model.loading import load
 from se_viz.profiles.engine import RayEngine
@@ -102,24 +102,19 @@ def test_without_ray_a_sentence_says_what_to_install(tiny_model, photos, tmp_pat
         profile(tiny_model, photos, tmp_path, engine="dask")
 
 
-def test_the_command_starts_and_ends_its_own_ray(photos, tmp_path):
+@pytest.mark.xdist_group("ray")
+def test_the_command_starts_and_ends_its_own_ray(photos, tmp_path, monkeypatch):
     out = tmp_path / "out"
     command = ["profile", "--data", str(photos), "--out", str(out), "--engine", "ray"]
     command += ["--address", "local", "--workers", "1"]
-    code = (
-        "import os, sys; from typer.testing import CliRunner; from se_viz.cli.app import app; "
-        "result = CliRunner().invoke(app, sys.argv[1:]); import ray; "
-        "print(result.output, ray.is_initialized(), os.environ['RAY_USAGE_STATS_ENABLED'])"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code, *command],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
-    assert "14 images of 3 classes" in ended.stdout, ended.stdout + ended.stderr
-    assert ended.stdout.endswith("False 0\n")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "")  # put back when the command has set it
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
+    ray = pytest.importorskip("ray")
+    assert not ray.is_initialized()
+    ended = CliRunner().invoke(app, command)
+    assert "14 images of 3 classes" in ended.output, ended.output
+    assert not ray.is_initialized()
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
     here = tmp_path / "here"
     profile(load("demo/r16", "cpu"), photos, here)
     assert (out / "profiles.safetensors").read_bytes() == (here / "profiles.safetensors").read_bytes()

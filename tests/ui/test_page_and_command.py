@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from support import pages
 from support.checkpoints import small_weights
 from support.pages import drawn
+from support.quick import exhaustive
 from typer.testing import CliRunner
 
 from se_viz import attribute, capture, load, predict, sample
@@ -204,7 +205,7 @@ def test_network(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["resnet18", "demo/r16"])
+@pytest.mark.parametrize("network", ["demo/r16", *exhaustive("resnet18")])
 def test_cost(network, tmp_path):
     page = pages.open_page("reduction", view="Cost", network=network)
     table = next(one.value for one in page.dataframe if "MACs" in one.value)
