@@ -44,9 +44,8 @@ _ROOM = """() => {
 @pytest.mark.parametrize(
     ("path", "scheme"),
     [
-        ("", "dark"),
-        ("classes?view=Export", "light"),  # figures of several panels, and code
-        *exhaustive(("", "light"), ("classes?view=Export", "dark")),
+        ("classes?view=Export", "dark"),  # figures of several panels, and code
+        *exhaustive(("", "light"), ("", "dark"), ("classes?view=Export", "light")),
     ],
 )
 def test_the_text_of_charts_and_code_is_read_with_weak_eyes(open_page, path, scheme):

@@ -9,7 +9,7 @@ from pathlib import Path
 import fault_loop
 import pytest
 
-RUNS = os.environ.get("SE_VIZ_FAULT_RUNS", "8")
+RUNS = os.environ.get("SE_VIZ_FAULT_RUNS", "5")
 
 
 @pytest.mark.slow
