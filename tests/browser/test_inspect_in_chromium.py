@@ -164,7 +164,7 @@ def cat(opening, server):
 
 
 def test_paper_has_the_view_without_controls_and_no_chart_in_two(cat):
-    expect(cat.locator(".st-key-gate input")).to_have_attribute("title", "SE_5_2")  # the script is there
+    cat.wait_for_function("window.seVizView?.started")
     cat.evaluate("dispatchEvent(new Event('beforeprint'))")
     cat.emulate_media(media="print")
     for hidden in ("stSidebar", "stFileUploader", "stPopover"):
