@@ -84,9 +84,7 @@ def sample_keys(problem: DeltaGenerator, *, has_uploads: bool = False) -> list[s
     link_messages.repeat(SAMPLES, problem)
     gone = has_uploads and selection.chosen(SAMPLES, None) is None
     asked = [] if gone else _asked(problem)
-    st.session_state[SAMPLES] = (
-        asked  # in every run, as the parts of the selection bar; see ui/state/interrupted_runs.py
-    )
+    st.session_state[SAMPLES] = asked  # in every run: see ui/state/interrupted_runs.py
     keys: list[str] = st.multiselect(
         "Samples", list(_TITLES), format_func=_TITLES.__getitem__, key=SAMPLES, on_change=_choose
     )
