@@ -37,14 +37,13 @@ def choose(
         drawn: further arguments of the widget, such as ``help`` and ``width``.
     """
     check(label.partition(":")[0], options, key, options[at_first], message_in)
-    key = sent_again(key)
+    first = options[at_first]
     if segmented:
-        first = options[at_first]
-        found: T = st.segmented_control(
-            label, options, default=first, key=key, bind="query-params", required=True, **drawn
+        chosen: T = st.segmented_control(
+            label, options, default=first, key=sent_again(key), bind="query-params", required=True, **drawn
         )
-        return found
-    chosen: T = st.selectbox(label, options, index=at_first, key=key, bind="query-params", **drawn)
+    else:
+        chosen = st.selectbox(label, options, index=at_first, key=sent_again(key), bind="query-params", **drawn)
     return chosen
 
 
@@ -111,8 +110,7 @@ def channels(label: str, count: int, first: int, key: str) -> list[int]:
         one for one in link_messages.asked(key) if not (one.isascii() and one.isdigit() and int(one) < count)
     ]:
         link_messages.warn(key, f"channel {', '.join(unknown)}", f"there are channels 0 to {count - 1}", "what exists")
-    key = sent_again(key)
-    found: list[int] = st.multiselect(label, range(count), default=[first], key=key, bind="query-params")
+    found: list[int] = st.multiselect(label, range(count), default=[first], key=sent_again(key), bind="query-params")
     return found
 
 

@@ -1,7 +1,12 @@
 """After a run whose messages the browser may not have got, the next one says what each widget shows."""
 
+import ast
+from pathlib import Path
+
 import pytest
 from support.pages import open_app, open_page
+
+import se_viz
 
 KINDS = ("multiselect", "selectbox", "button_group", "number_input", "slider", "toggle")
 
@@ -69,3 +74,14 @@ def test_a_run_that_did_not_come_to_its_end_is_followed_by_one_that_says_all_aga
     assert precision.value == "bf16"
     opened.run()
     assert not opened.segmented_control(key="precision").proto.set_value
+
+
+def test_every_widget_whose_choice_stays_is_one_of_them():
+    """What is in the URL or kept by the session is lost without ``sent_again``."""
+    without = []
+    for path in Path(se_viz.__file__).with_name("ui").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            given = {one.arg: one.value for one in call.keywords} if isinstance(call, ast.Call) else {}
+            if given.keys() & {"bind", "persist_state"} and "sent_again(" not in ast.unparse(given["key"]):
+                without.append(f"{path.name}:{call.lineno}")
+    assert not without
