@@ -162,5 +162,6 @@ def test_a_former_link_shows_maps_over_the_image():
     )
     at.query_params.update({"samples": "cat", "shown": former_names.OVERLAID})
     at.run()
+    assert not at.warning
     assert not at.exception
     assert at.button_group(key="shown").value == "over the image"

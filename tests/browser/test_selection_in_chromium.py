@@ -310,6 +310,9 @@ def test_the_bar_stays_in_view_and_is_low(open_page):
         assert bar.bounding_box()["height"] < most
         # It is not wider than the page.
         assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+    # A name that is cut off can be read under the pointer.
+    shown(page, "class_a").hover()
+    expect(shown(page, "class_a")).to_have_attribute("title", "cassette player")
 
 
 def test_a_report_opens_without_a_network_with_the_charts_and_sentences_of_the_page(open_page, browser, tmp_path):

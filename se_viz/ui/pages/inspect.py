@@ -33,6 +33,7 @@ from se_viz.ui.widgets import (
     choice,
     export,
     health_line,
+    link_messages,
     paper_network_card,
     prediction_cards,
     stage_charts,
@@ -233,6 +234,7 @@ def _maps(state: InspectState, gate: str) -> None:
         choices = get_args(Choice)
         by = choice.choose("Channels", choices, "by", at_first=choices.index("largest change"), segmented=True)
         if st.query_params.get("shown") == former_names.OVERLAID:
+            link_messages.asked("shown")  # it is read, so that no message follows
             st.session_state.setdefault("shown", "over the image")
         over = choice.choose("Shown as", ["maps", "over the image"], "shown", segmented=True)
     image = state.chosen.images[state.focus]

@@ -1,6 +1,9 @@
-// A field of the bar may be too short for a name; its title has the whole name.
+// A field of the bar may be too short for a name; its title has the whole name. It is set when the pointer comes, as
+// Streamlit may draw a field again at any time.
 function nameFields() {
-  for (const field of document.querySelectorAll(".st-key-selection_bar input")) field.title = field.value;
+  document.addEventListener("pointerover", ({ target }) => {
+    if (target.matches(".st-key-selection_bar input")) target.title = target.value;
+  });
 }
 
 // The open page, the open tab and the chosen button of a line that scrolls sideways are in view: on a phone a link may

@@ -6,6 +6,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     view.started = true;
     followClicks((what) => view.send(what));
     followFullscreen((on) => view.present(on));
+    nameFields();
     window.addEventListener("resize", () => requestAnimationFrame(focusWhatScrolls));
     window.addEventListener("beforeprint", fitPaper);
     // At the end of a run, too: Streamlit may draw elements again that were there.
@@ -29,7 +30,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function arrange() {
   requestAnimationFrame(() => {
-    nameFields();
     showChosen();
     focusWhatScrolls();
   });
