@@ -6,7 +6,6 @@ import streamlit as st
 
 from se_viz.data.images import InputImage
 from se_viz.ui.state import presentation, selection
-from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.selection import OTHER
 from se_viz.ui.state.visitor import moved_in_history
 from se_viz.ui.widgets import image_number
@@ -35,14 +34,11 @@ def choose(images: Sequence[InputImage], focus: int) -> int | None:
         before = st.session_state.get(_BEFORE)
         following = next((sha256 for sha256 in hashes[focus + 1 :] if sha256 in others), others[0])
         st.session_state[OTHER] = before if before in others else _chosen(hashes, others) or following
-    sent_again(OTHER)
-    st.selectbox(
+    image_number.draw(
         "Other image",
         others,
-        format_func=image_number.label_by_hash(images),
-        key=OTHER,
-        on_change=image_number.choose,
-        args=(OTHER, hashes),
+        images,
+        OTHER,
         help="An image of the page, whose s replaces s of the image in focus.",
         width=presentation.wide(220),
     )

@@ -90,15 +90,7 @@ class SelectionBar:
         if len(images) > 1:
             st.session_state[IMAGE] = hashes[index]
             with self.image:
-                st.selectbox(
-                    "Image",
-                    hashes,
-                    format_func=image_number.label_by_hash(images),
-                    key=IMAGE,
-                    on_change=image_number.choose,
-                    args=(IMAGE, hashes),
-                    label_visibility="collapsed",
-                )
+                image_number.draw("Image", hashes, images, IMAGE, label_visibility="collapsed")
         selection.note(IMAGE, index + 1)
         return index
 
