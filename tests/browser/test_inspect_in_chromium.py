@@ -164,7 +164,8 @@ def cat(opening, server):
 
 
 def test_paper_has_the_view_without_controls_and_no_chart_in_two(cat):
-    cat.wait_for_function("window.seVizView?.started")
+    # A function, as an expression is parsed again at each look, which the policy of the page forbids.
+    cat.wait_for_function("() => window.seVizView?.started")
     cat.evaluate("dispatchEvent(new Event('beforeprint'))")
     cat.emulate_media(media="print")
     for hidden in ("stSidebar", "stFileUploader", "stPopover"):
