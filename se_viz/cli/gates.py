@@ -119,10 +119,22 @@ def discover(
     from fnmatch import fnmatch
 
     from se_viz.zoo import gate_index as table
+    from se_viz.zoo import libraries
     from se_viz.zoo import tensor_names as index
     from se_viz.zoo.build_index import discover as run
 
+    if not any(fnmatch(name, only) for name in libraries.architectures()):
+        raise fail(
+            ValueError(f"No architecture matches {only[:100]!r}; a name begins with its library: 'timm/*seresnet*'.")
+        )
+
+    if names and only != "*" and out is None:
+        raise typer.BadParameter("--only would leave most architectures out of SE Viz's own index: add --out.")
+    shown = 0
+
     def show(row: "Row") -> None:
+        nonlocal shown
+        shown += 1
         typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds or 0:8.2f} s  {' '.join(row.kinds)}  {row.note}")
 
     try:
@@ -130,5 +142,7 @@ def discover(
             index.make(out or index.PATH, lambda name: fnmatch(name, only), typer.echo)
             return
         run(out or table.PATH, lambda name: fnmatch(name, only), show)
+        if not shown:
+            typer.echo(f"{out or table.PATH} has a row for each of these architectures already.")
     except OSError as error:
         raise fail(error) from error

@@ -98,8 +98,7 @@ def profile(
             else f"{counted(images_done(out), 'image')} counted and kept; the same command continues after them."
         )
         raise stopped(done) from None
-    of_images, kinds = counted(int(profiles.counts.sum()), "image"), counted(len(profiles.classes), "class", "classes")
-    typer.echo(f"Counted {of_images} of {kinds}: {profiles.path}")
+    typer.echo(f"The class profiles are in {profiles.path}")
     for line in account(profiles, listed.notes):
         typer.echo(line)
     if profiles.header.refused:

@@ -81,7 +81,7 @@ def test_images_stay_chosen_from_page_to_page(open_page):
     expect(page.locator(".se-card")).to_have_count(2)
 
 
-# tests/ui/pages/test_classes_page.py has its groups, and test_building_in_chromium.py hands in a ZIP of folders.
+# tests/ui/pages/test_classes_page.py has its groups, and test_profile_pass_in_chromium.py hands in a ZIP of folders.
 @pytest.mark.exhaustive
 def test_two_classes_and_two_uploaded_groups_are_compared(open_page):
     page = open_page("classes?samples=cat&one=church&other=golf+ball")

@@ -387,6 +387,23 @@ def test_the_table_of_gates_is_made(tmp_path):
         .splitlines()[1]
         .startswith("torchvision/mobilenet_v3_small,mobilenetv3,IMAGENET1K_V1,2542856,9,")
     )
+    again = RUN.invoke(app, ["discover", "--out", str(out), "--only", "torchvision/*mobilenet_v3_small"])
+    assert "has a row for each of these architectures already" in again.output
+
+
+@pytest.mark.parametrize("kind", [[], ["--names"]])
+def test_a_table_of_no_architecture_is_not_written(kind, tmp_path):
+    out = tmp_path / "table"
+    result = RUN.invoke(app, ["discover", "--out", str(out), "--only", "resnet", *kind])
+    assert result.exit_code == 1
+    assert "No architecture matches 'resnet'" in result.output
+    assert not out.exists()
+
+
+def test_an_index_of_a_part_does_not_replace_that_of_all():
+    result = RUN.invoke(app, ["discover", "--names", "--only", "timm/*seresnet18*"])
+    assert result.exit_code == 2
+    assert "add --out" in result.output
 
 
 def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatch):
@@ -423,7 +440,8 @@ def test_profile_writes_class_profiles_go_on_and_says_what_was_left_out(tiny_ima
     Image.new("RGB", (64, 64)).save(folder / "whole.png")
     mine = ["profile", "--data", str(folder.parent), "--device", "cpu", "--out", str(tmp_path / "mine")]
     output = RUN.invoke(app, mine).output
-    assert "Counted 1 image of 1 class:" in output
+    assert f"The class profiles are in {tmp_path / 'mine'}" in output
+    assert output.count("1 image of 1 class: cat 1.") == output.count("1 image of") == 1
     assert "Left out 1 image;" in output
 
 

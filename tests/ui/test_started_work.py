@@ -12,7 +12,7 @@ import se_viz
 from se_viz.device.devices import resolve
 from se_viz.ui.state import models
 from se_viz.ui.widgets import head_picker as heads
-from se_viz.ui.widgets import profile_pass as building
+from se_viz.ui.widgets import profile_pass
 from se_viz.zoo import timm_source as from_timm
 
 
@@ -53,16 +53,16 @@ def press(page, key, interrupt):
 
 
 @pytest.mark.slow
-def test_build(photos, interrupt):
+def test_class_profiles(photos, interrupt):
     page = open_page("classes", view="Your images")
-    press(page, "build", interrupt)
+    press(page, "make_server_profiles", interrupt)
     assert page.success
     assert len(list((photos.parent / "profiles").rglob("profiles.safetensors"))) == 1
 
 
 @pytest.mark.slow
 def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
-    run, ended = building._run, []
+    run, ended = profile_pass._run, []
 
     def ends_once(*args):
         if not ended:
@@ -70,9 +70,9 @@ def test_a_build_that_another_click_ends_goes_on_by_itself(photos, monkeypatch):
             st.rerun()
         run(*args)
 
-    monkeypatch.setattr(building, "_run", ends_once)
+    monkeypatch.setattr(profile_pass, "_run", ends_once)
     page = open_page("classes", view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert ended
     assert page.success
 
@@ -83,16 +83,16 @@ def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_sessi
     """As after a new connection of the browser, where the last run has not seen that it is to end."""
     page = open_page("classes", view="Your images")
     claimed, ended = {}, []
-    monkeypatch.setattr(building, "_building", claimed)
+    monkeypatch.setattr(profile_pass, "_making", claimed)
 
     def end(_seconds):
         ended.append(True)
         claimed.clear()
 
-    monkeypatch.setattr(building._ended, "wait", end)
-    monkeypatch.setattr(building, "session_id", lambda: "this")
+    monkeypatch.setattr(profile_pass._ended, "wait", end)
+    monkeypatch.setattr(profile_pass, "session_id", lambda: "this")
     out = []
-    claim = building._reserve
+    claim = profile_pass._reserve
 
     def still_held(folder):
         if not out:
@@ -100,8 +100,8 @@ def test_a_run_that_is_still_in_a_batch_is_waited_for_if_it_is_of_the_same_sessi
             claimed[folder] = "this" if own else "another"
         return claim(folder)
 
-    monkeypatch.setattr(building, "_reserve", still_held)
-    page.button(key="build").click().run()
+    monkeypatch.setattr(profile_pass, "_reserve", still_held)
+    page.button(key="make_server_profiles").click().run()
     assert bool(ended) == own
     assert bool(page.success) == own
     assert own or any("Another session" in info.value for info in page.info)
@@ -117,8 +117,8 @@ def test_a_build_goes_on_while_another_tab_is_open(photos, monkeypatch):
 
     page = open_page("classes", view="Your images")
     with monkeypatch.context() as patch:
-        patch.setattr(building, "_run", begins)
-        page.button(key="build").click().run()
+        patch.setattr(profile_pass, "_run", begins)
+        page.button(key="make_server_profiles").click().run()
     assert begun
     open_tab(page, "Figure 6")
     assert len(list((photos.parent / "profiles").rglob("profiles.safetensors"))) == 1
@@ -127,13 +127,13 @@ def test_a_build_goes_on_while_another_tab_is_open(photos, monkeypatch):
 
 def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monkeypatch):
     page = open_page("classes")
-    page.session_state["asked_build"] = building.Request("another", ("folder", str(photos)), str(photos))
+    page.session_state["requested_pass"] = profile_pass.Request("another", ("folder", str(photos)), str(photos))
     page.run()
     assert any("are of another network" in info.value for info in page.info)
-    monkeypatch.setattr(building, "_run", lambda *_: building._stop() or st.rerun())  # as the button Stop
+    monkeypatch.setattr(profile_pass, "_run", lambda *_: profile_pass._stop() or st.rerun())  # as the button Stop
     open_tab(page, "Your images")
     assert any("are of another network" in info.value for info in page.info)
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.success
     assert any("Stopped" in info.value for info in page.info)
 

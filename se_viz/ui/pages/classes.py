@@ -22,7 +22,6 @@ from se_viz.ui.state.class_numbers import SharedNumbers
 from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.uploaded_model import called
 from se_viz.ui.widgets import (
-    build_profiles,
     channel_card,
     chart,
     folder_profiles,
@@ -30,6 +29,7 @@ from se_viz.ui.widgets import (
     notes,
     profiles_export,
     profiles_picker,
+    server_profiles,
     stage_charts,
     tabs,
 )
@@ -79,10 +79,10 @@ def page(header: PageHeader) -> None:
         name = called(header.model)
         header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
         folder_profiles.offer(header.model, header.chosen, first=True)
-        building = st.container()
-        build_profiles.build(header.model, first=True)
-        with building:
-            build_profiles.go_on(header.model, header.chosen)
+        passing = st.container()
+        server_profiles.offer(header.model, first=True)
+        with passing:
+            server_profiles.go_on(header.model, header.chosen)
         return
     folder_profiles.say_counted(profiles)
     chart.say_provenance(profiles_source(profiles))
@@ -101,10 +101,10 @@ def page(header: PageHeader) -> None:
         "Export": partial(_export, state),
     }
     folder_profiles.offer(header.model, header.chosen)
-    building = st.container()
+    passing = st.container()
     tabs.show(contents, _FORMER)
-    with building:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
-        build_profiles.go_on(header.model, header.chosen)
+    with passing:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
+        server_profiles.go_on(header.model, header.chosen)
 
 
 def _pair(header: PageHeader, numbers: ClassNumbers) -> tuple[str, str] | tuple[()]:
@@ -229,4 +229,4 @@ def _export(state: ClassesState) -> None:
 def _your_images(state: ClassesState) -> None:
     """Draw the chosen images against the class profiles, and the section that makes class profiles of images."""
     group_comparison.show(state.header, state.numbers, state.gate)
-    build_profiles.build(state.header.model)
+    server_profiles.offer(state.header.model)

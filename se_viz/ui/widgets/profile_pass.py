@@ -23,10 +23,10 @@ from se_viz.ui.state.models import with_cpu_fallback
 from se_viz.ui.state.visitor import session_id
 
 BATCH = 16  # images of a batch: captures of other sessions wait for at most this many
-_LAST = "last_build"  # in the session: the folder of the last pass, and how it ended
-_ACCOUNTS = "accounts_of_builds"  # in the session, by folder: what a pass counted and left out
-_ASKED = "asked_build"  # in the session: the pass that was requested and has not ended
-_building: dict[Path, str] = {}  # the session that makes the class profiles of a folder
+_LAST = "last_pass"  # in the session: the folder of the last pass, and how it ended
+_ACCOUNTS = "accounts_of_passes"  # in the session, by folder: what a pass counted and left out
+_ASKED = "requested_pass"  # in the session: the pass that was requested and has not ended
+_making: dict[Path, str] = {}  # the session that makes the class profiles of a folder
 _ended = Condition()
 _SECONDS = 0.5  # between two looks at whether a click has ended a run that waits
 
@@ -106,7 +106,7 @@ def offer(out: Path, shard: int, first: str, key: str, ask: Callable[[bool], Non
         )
     elif done:
         images = "1 image is" if done == 1 else f"{done:,} images are"
-        st.info(f"These class profiles are unfinished: {images} counted and kept. Building continues after them.")
+        st.info(f"These class profiles are unfinished: {images} counted and kept. The pass continues after them.")
     elif last == (out, "stopped"):
         st.info(f"Stopped. No images are kept yet: they are kept {shard} at a time.")
     elif last == (out, "finished"):
@@ -133,7 +133,7 @@ def go_on(model: Model, find: Callable[[tuple[str, ...]], PassInput | None]) -> 
     asked, other = requested(model), st.session_state.get(_ASKED)
     if asked is not None and (source := find(asked.source)):
         st.caption(escape_markdown(source.about))
-        _build(model, source, asked)
+        _make(model, source, asked)
     elif asked is not None:
         st.info(
             escape_markdown(f"The images for the class profiles of {asked.images} are not here: choose them again.")
@@ -150,12 +150,12 @@ def _stop() -> None:
     st.session_state.pop(_ASKED, None)
 
 
-def _build(model: Model, source: PassInput, asked: Request) -> None:
+def _make(model: Model, source: PassInput, asked: Request) -> None:
     """Make the requested class profiles, and run the page again, unless another session makes them."""
     out = source.out
     if not _reserve(out):
         _stop()
-        st.info("Another session is building these class profiles. Open the page again when they are finished.")
+        st.info("Another session is making these class profiles. Open the page again when they are finished.")
         return
     try:
         if asked.restart:
@@ -170,7 +170,7 @@ def _build(model: Model, source: PassInput, asked: Request) -> None:
         st.session_state[_LAST] = (out, f"failed: {error}")
     finally:
         with _ended:
-            del _building[out]
+            del _making[out]
             _ended.notify_all()
     _stop()
     st.rerun(scope="app")
@@ -184,13 +184,13 @@ def _reserve(out: Path) -> bool:
     """
     session, waiting = session_id(), None
     with _ended:
-        while (owner := _building.get(out)) is not None:
+        while (owner := _making.get(out)) is not None:
             if owner != session:
                 return False
             waiting = waiting or st.empty()
             waiting.info("The previous run ends after its current batch of images; then the pass continues.")
             _ended.wait(_SECONDS)
-        _building[out] = session
+        _making[out] = session
     if waiting:
         waiting.empty()
     return True
@@ -203,7 +203,7 @@ def _run(model: Model, source: PassInput) -> None:
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0)
-        st.button("Stop", key="build_stop", on_click=_stop)
+        st.button("Stop", key="stop_pass", on_click=_stop)
     progress = _Progress(bar)
 
     def turn(work: Callable[[], Capture]) -> Capture:

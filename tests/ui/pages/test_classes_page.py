@@ -26,8 +26,7 @@ from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import classes
 from se_viz.ui.state import class_numbers
 from se_viz.ui.state import profiles as profiles_state
-from se_viz.ui.widgets import build_profiles as building
-from se_viz.ui.widgets import profile_pass
+from se_viz.ui.widgets import profile_pass, server_profiles
 from se_viz.wording import signed
 
 open_page = partial(pages.open_page, "classes")
@@ -195,7 +194,7 @@ def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeyp
     assert any("SE_VIZ_DATA" in text.value for text in open_page(samples="cat", view="Your images").markdown)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page(samples="cat", view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     choice = page.selectbox(key="profiles")
     assert choice.options[1].endswith("6 images")
@@ -205,7 +204,7 @@ def test_class_profiles_are_built_from_a_folder_that_was_allowed(photos, monkeyp
     pages.open_tab(page, "Channel")
     (strongest,) = (one.proto.body for one in page.get("html") if "Images with the highest weight" in one.proto.body)
     assert strongest.count("<img") == 6
-    settings = {"batch": profile_pass.BATCH, "shard": building.SHARD}
+    settings = {"batch": profile_pass.BATCH, "shard": server_profiles.SHARD}
     again = profile(load("demo/r16", "cpu"), photos, photos.parent / "again", **settings)
     (built,) = (photos.parent / "profiles").rglob("profiles.safetensors")
     assert built.read_bytes() == again.path.read_bytes()
@@ -221,15 +220,15 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
     shutil.rmtree(photos / "bees")
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page(samples="cat", view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     said = [text.value.replace("\\", "") for text in page.markdown]
     assert any(
         "- 6 images of 2 classes: ants 3, bees 3.\n- photos is split into Train, Val: Val was taken" in text
         for text in said
     )
-    page.selectbox(key="build_folder").set_value(str(photos / "Train")).run()
-    page.button(key="build").click().run()
+    page.selectbox(key="server_folder").set_value(str(photos / "Train")).run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     said = [text.value.replace("\\", "") for text in page.markdown]
     assert any(
@@ -241,12 +240,12 @@ def test_a_build_ends_with_an_account_and_a_split_can_be_chosen(photos, monkeypa
 def test_class_profiles_of_other_images_is_started_over_when_asked(photos, monkeypatch):
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page(view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     assert any("differ from those of the unfinished class profiles" in warning.value for warning in page.warning)
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     assert page.success
     assert any(option.endswith("7 images") for option in page.selectbox(key="profiles").options)
@@ -259,8 +258,8 @@ def test_two_folders_of_one_name_have_class_profiles_each(photos, monkeypatch, t
     monkeypatch.setenv("SE_VIZ_DATA", f"{photos}{os.pathsep}{other}")
     page = open_page(view="Your images")
     for place in (photos, other):
-        page.selectbox(key="build_folder").set_value(str(place))
-        page.button(key="build").click().run()
+        page.selectbox(key="server_folder").set_value(str(place))
+        page.button(key="make_server_profiles").click().run()
         assert page.success
     assert len(list((tmp_path / "profiles").rglob("profiles.safetensors"))) == 2
     options = page.selectbox(key="profiles").options
@@ -272,7 +271,7 @@ def test_a_folder_for_class_profiles_that_cannot_be_written_to_gets_a_sentence(p
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path / "file"))
     page = open_page(samples="cat", view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     assert "file is not a folder" in page.error[0].value
 
@@ -282,17 +281,17 @@ def test_a_folder_that_another_process_writes_is_neither_built_nor_started_over(
     monkeypatch.setattr(sole_writer, "PATIENCE", 0.05)
     monkeypatch.setenv("SE_VIZ_DATA", str(photos))
     page = open_page(view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     (built,) = (tmp_path / "profiles").rglob("profiles.safetensors")
     before = built.read_bytes()
     (photos / "ants" / "3.png").write_bytes(image((90, 90, 90)))
-    page.button(key="build").click().run()
-    assert page.button(key="build").label == "Start over"
+    page.button(key="make_server_profiles").click().run()
+    assert page.button(key="make_server_profiles").label == "Start over"
     with sole_writer.sole_writer(built):
-        page.button(key="build").click().run()
+        page.button(key="make_server_profiles").click().run()
         assert "is being written by another thread of this process since" in page.error[0].value
         assert built.read_bytes() == before
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
 
 
@@ -300,7 +299,7 @@ def test_a_folder_without_images_gets_a_sentence(photos, monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SE_VIZ_DATA", str(tmp_path / "empty"))
     page = open_page(samples="cat", view="Your images")
-    page.button(key="build").click().run()
+    page.button(key="make_server_profiles").click().run()
     assert not page.exception
     assert len(page.error) == 1
 

@@ -172,7 +172,7 @@ def test_a_request_whose_images_are_gone_says_so():
     page = upload(open_page(samples="cat"), packed(ants=2, bees=2))
     out = "0123456789abcdef"
     model = profile_pass.named(load("demo/r16", "cpu"))
-    page.session_state["asked_build"] = profile_pass.Request(model, ("upload", out), "cats and dogs")
+    page.session_state["requested_pass"] = profile_pass.Request(model, ("upload", out), "cats and dogs")
     page.run()
     assert any("The images for the class profiles of cats and dogs are not here" in info.value for info in page.info)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 
 from se_viz.cli.app import app
-from se_viz.ui.widgets import build_profiles, profile_pass
+from se_viz.ui.widgets import profile_pass, server_profiles
 
 _FROM = int(os.environ["SE_VIZ_TEST_HELD_FROM"])
 _GO_ON = Path(os.environ["SE_VIZ_TEST_GO_ON"])
@@ -23,5 +23,5 @@ def _held(*args, report, **options):
 
 
 profile_pass.profile = _held
-build_profiles.SHARD = int(os.environ["SE_VIZ_TEST_SHARD"])
+server_profiles.SHARD = int(os.environ["SE_VIZ_TEST_SHARD"])
 app()

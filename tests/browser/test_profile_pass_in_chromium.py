@@ -50,17 +50,17 @@ def variables(photos, tmp_path):
     return folders | held | {"SE_VIZ_TEST_SHARD": str(SHARD)}
 
 
-HELD = "tests.support.held_build"
+HELD = "tests.support.held_pass"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal.")
 def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page_of, variables, tmp_path):
     shards = (tmp_path / "profiles").rglob
-    unfinished = rf"unfinished: {SHARD} images are counted and kept\. Building continues after them"
+    unfinished = rf"unfinished: {SHARD} images are counted and kept\. The pass continues after them"
     with Served(tmp_path, variables, module=HELD) as server:
         page = open_page_of("classes?samples=cat&view=Your+images", server=server.address)
-        page.get_by_text("Build class profiles from images on this server").click()
-        page.get_by_role("button", name="Build", exact=True).click()
+        page.get_by_text("Make class profiles of images on this server").click()
+        page.get_by_role("button", name="Make", exact=True).click()
         expect(held(page)).to_be_visible()
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_text(re.compile(unfinished))).to_be_visible()
@@ -76,7 +76,7 @@ def test_stop_and_sigterm_keep_what_is_counted_and_continue_ends_it(open_page_of
     (tmp_path / "go on").touch()
     with Served(tmp_path, variables, module=HELD) as server:
         page = open_page_of("classes?samples=cat&view=Your+images", server=server.address)
-        page.get_by_text("Build class profiles from images on this server").click()
+        page.get_by_text("Make class profiles of images on this server").click()
         expect(page.get_by_text(re.compile(unfinished))).to_be_visible()
         page.get_by_role("button", name="Continue", exact=True).click()
         expect(page.get_by_role("combobox", name="Class profiles")).to_be_visible(timeout=300_000)
@@ -99,12 +99,12 @@ def test_build_and_at_once_another_control_builds_all_the_same(open_page_of, var
     """The second click ends the first one's run before it comes to the end of the page."""
     with Served(tmp_path, variables, module=HELD) as server:
         page = open_page_of("classes?samples=cat&view=Your+images", server=server.address)
-        build = page.get_by_role("button", name="Build", exact=True).element_handle()
+        make = page.get_by_role("button", name="Make", exact=True).element_handle()
         other = page.get_by_role("tab", name="Figure 6").element_handle()
-        page.evaluate("([one, other]) => { one.click(); other.click(); }", [build, other])
+        page.evaluate("([one, other]) => { one.click(); other.click(); }", [make, other])
         page.wait_for_url(re.compile(r"view=Figure\+6"))
         expect(held(page)).to_be_visible()
-        # What is clicked while it runs is done, too, and the build goes on.
+        # What is clicked while it runs is done, too, and the pass goes on.
         page.get_by_role("tab", name="Your images").click()
         page.wait_for_url(re.compile(r"view=Your\+images"))
         expect(held(page)).to_be_visible()

@@ -22,27 +22,27 @@ _KIND = "server"  # of the images, in a request
 _LABELS: dict[str, LabelSource] = {"folders": "given", "predictions": "predictions"}
 
 
-def build(model: Model, *, first: bool = False) -> None:
+def offer(model: Model, *, first: bool = False) -> None:
     """Draw the section that makes class profiles; a pass that was stopped continues where it was.
 
     It is not an expander, because the animation of an expander moves the buttons away from the pointer.
     """
     allowed = data_folders.allowed()
     if not allowed and not first:
-        with st.popover("Build class profiles of your images", icon=":material/library_add:"):
+        with st.popover("Make class profiles of your images", icon=":material/library_add:"):
             _elsewhere(model)
         return
     if not allowed:
         st.header("Or from a shell", anchor=False)
         _elsewhere(model)
         return
-    st.header("Build class profiles from images on this server", anchor=False)
+    st.header("Make class profiles of images on this server", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        place = st.selectbox("Folder", list(allowed), key="build_folder")
-        by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="build_labels", required=True)
+        place = st.selectbox("Folder", list(allowed), key="server_folder")
+        by = st.segmented_control("Classes are", list(_LABELS), default="folders", key="server_labels", required=True)
     if profile_pass.requested(model) is None:
         ask = partial(_ask, profile_pass.named(model))
-        profile_pass.offer(_out(model, allowed, place, by), SHARD, "Build", "build", ask)
+        profile_pass.offer(_out(model, allowed, place, by), SHARD, "Make", "make_server_profiles", ask)
 
 
 def go_on(model: Model, chosen: Chosen) -> None:
@@ -52,7 +52,7 @@ def go_on(model: Model, chosen: Chosen) -> None:
 
 def _ask(model: str, restart: bool) -> None:
     """Record what to make; the choices are those of the moment of the click."""
-    place, by = st.session_state["build_folder"], st.session_state["build_labels"]
+    place, by = st.session_state["server_folder"], st.session_state["server_labels"]
     profile_pass.request(Request(model, (_KIND, place, by), place, restart))
 
 
